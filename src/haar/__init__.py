@@ -1,0 +1,1 @@
+"""Symmetry in machine-learning models: audit, average, relax, enforce, align and follow it."""

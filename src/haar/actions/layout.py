@@ -1,0 +1,178 @@
+"""Which channel is which: the fields of a model's tensor, in the order that surrogate models stack them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from haar.errors import ArgumentError
+
+_AXES = "xyz"
+_ORDERS = {"scalar": 0, "vector": 1, "tensor": 2}
+_PARITY_PREFIX = "pseudo"
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One physical field: its tensor order and how it answers a reflection.
+
+    Args:
+        name: The field's name in the data file.
+        order: 0 scalar, 1 vector, 2 second-order tensor (stored full, row-major).
+        parity: +1, or -1 for a pseudo-field (vorticity, a magnetic field): an extra factor det R.
+        role: ``"variable"`` changes in time and is repeated along the history; ``"constant"`` is given once.
+
+    Raises:
+        ArgumentError: If the order is not 0, 1 or 2, the parity not +-1, or the role unknown.
+
+    Example:
+        >>> FieldSpec.parse("vorticity:pseudoscalar")
+        FieldSpec(name='vorticity', order=0, parity=-1, role='variable')
+    """
+
+    name: str
+    order: int = 0
+    parity: int = 1
+    role: Literal["variable", "constant"] = "variable"
+
+    def __post_init__(self) -> None:
+        if self.order not in (0, 1, 2):
+            raise ArgumentError("order", expected="0, 1 or 2", got=self.order, way_out="split the field")
+        if self.parity not in (1, -1):
+            raise ArgumentError("parity", expected="1 or -1", got=self.parity)
+        if self.role not in ("variable", "constant"):
+            raise ArgumentError("role", expected="'variable' or 'constant'", got=repr(self.role))
+
+    @classmethod
+    def parse(cls, text: str) -> FieldSpec:
+        """Read ``name[:kind[:constant]]`` where kind is [pseudo](scalar|vector|tensor).
+
+        Args:
+            text: For example ``"velocity:vector"``, ``"vorticity:pseudoscalar"``, ``"density:scalar:constant"``.
+
+        Raises:
+            ArgumentError: If the kind or the role is unknown.
+        """
+        name, *rest = text.strip().split(":")
+        kind = rest[0] if rest else "scalar"
+        role = rest[1] if len(rest) > 1 else "variable"
+        bare = kind.removeprefix(_PARITY_PREFIX)
+        if not name or bare not in _ORDERS or len(rest) > 2 or role not in ("variable", "constant"):
+            raise ArgumentError(
+                "fields",
+                expected="name:kind[:constant] with kind scalar, vector, tensor, pseudoscalar, pseudovector or pseudotensor",
+                got=repr(text),
+            )
+        return cls(name, _ORDERS[bare], 1 if bare == kind else -1, role)  # type: ignore[arg-type]
+
+    @property
+    def kind(self) -> str:
+        """The word for order and parity: ``"scalar"``, ``"pseudovector"``, ..."""
+        word = next(word for word, order in _ORDERS.items() if order == self.order)
+        return word if self.parity == 1 else _PARITY_PREFIX + word
+
+    def size(self, dim: int) -> int:
+        """Number of components in `dim` space dimensions."""
+        return int(dim**self.order)
+
+    def components(self, dim: int) -> list[str]:
+        """Component names: ``p``; ``u_x, u_y``; ``D_xx, D_xy, D_yx, D_yy``."""
+        if self.order == 0:
+            return [self.name]
+        if self.order == 1:
+            return [f"{self.name}_{a}" for a in _AXES[:dim]]
+        return [f"{self.name}_{a}{b}" for a in _AXES[:dim] for b in _AXES[:dim]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The channel axis of a surrogate model: variable fields per time step (time slowest), then constant fields.
+
+    The Well's order (section 4.1 of arXiv 2412.00568): within one time step scalars, then vectors, then tensors; the history
+    is stacked as ``b t ... c -> b (t c) ...``; constants are appended once.
+
+    Args:
+        fields: The fields, in the order of the channels.
+        dim: Number of space dimensions: 1, 2 or 3.
+        history: Number of time steps stacked on the channel axis.
+
+    Raises:
+        ArgumentError: If there is no field, a name repeats, `dim` is not 1..3 or `history` < 1.
+
+    Example:
+        >>> Layout.parse("tracer, velocity:vector", dim=2, history=2).channel_names()
+        ['tracer[0]', 'velocity_x[0]', 'velocity_y[0]', 'tracer[1]', 'velocity_x[1]', 'velocity_y[1]']
+    """
+
+    fields: tuple[FieldSpec, ...]
+    dim: int = 2
+    history: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ArgumentError("fields", expected="at least one field", got="none")
+        names = [field.name for field in self.fields]
+        if len(set(names)) != len(names):
+            raise ArgumentError("fields", expected="distinct names", got=", ".join(names))
+        if self.dim not in (1, 2, 3):
+            raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=self.dim)
+        if self.history < 1:
+            raise ArgumentError("history", expected="at least one time step", got=self.history)
+
+    @classmethod
+    def parse(cls, text: str | Iterable[FieldSpec], *, dim: int = 2, history: int = 1) -> Layout:
+        """Build from ``"name:kind, name:kind"`` or from field specifications."""
+        specs = [FieldSpec.parse(part) for part in text.split(",")] if isinstance(text, str) else list(text)
+        return cls(tuple(specs), dim, history)
+
+    @property
+    def variables(self) -> tuple[FieldSpec, ...]:
+        """The fields that change in time."""
+        return tuple(field for field in self.fields if field.role == "variable")
+
+    @property
+    def constants(self) -> tuple[FieldSpec, ...]:
+        """The fields that are given once."""
+        return tuple(field for field in self.fields if field.role == "constant")
+
+    def blocks(self) -> Iterator[tuple[FieldSpec, int]]:
+        """Yield (field, time step) in channel order; constants come last with time step 0."""
+        for step in range(self.history):
+            for field in self.variables:
+                yield field, step
+        for field in self.constants:
+            yield field, 0
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return sum(field.size(self.dim) for field, _ in self.blocks())
+
+    def channel_names(self) -> list[str]:
+        """A name for every channel, with its time step where there is a history."""
+        tag = self.history > 1
+        return [
+            f"{name}[{step}]" if tag and field.role == "variable" else name
+            for field, step in self.blocks()
+            for name in field.components(self.dim)
+        ]
+
+    def slices(self, step: int = 0) -> dict[str, slice]:
+        """Channel slice of every field at one time step (constants: wherever they stand)."""
+        found: dict[str, slice] = {}
+        start = 0
+        for field, at in self.blocks():
+            stop = start + field.size(self.dim)
+            if at == step or field.role == "constant":
+                found[field.name] = slice(start, stop)
+            start = stop
+        return found
+
+    def with_history(self, history: int) -> Layout:
+        """The same fields with another number of time steps."""
+        return replace(self, history=history)
+
+    def output(self) -> Layout:
+        """The layout of a one-step prediction: the variable fields, once."""
+        return Layout(self.variables, self.dim, 1)

@@ -1,0 +1,86 @@
+"""Errors that speak: every refusal names the argument, what was expected, what came, and the way out."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class HaarError(Exception):
+    """Base of every error that `haar` raises on purpose.
+
+    The command line prints it as one line and exits with code 2.
+    """
+
+
+class ArgumentError(HaarError, ValueError):
+    """An argument has the wrong value, shape, dtype or kind.
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        expected: What would have been accepted.
+        got: What came instead.
+        way_out: What the caller can do about it.
+
+    Example:
+        >>> raise ArgumentError("group", expected="a square grid for D4", got="64 x 128", way_out="use D2")
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: group: expected a square grid for D4, got 64 x 128; use D2
+    """
+
+    def __init__(self, argument: str, *, expected: str, got: object, way_out: str = "") -> None:
+        self.argument, self.expected, self.got, self.way_out = argument, expected, got, way_out
+        super().__init__(f"{argument}: expected {expected}, got {got}" + (f"; {way_out}" if way_out else ""))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle through the keyword arguments (errors cross process borders)."""
+        return _rebuild, (type(self), self.argument, self.expected, str(self.got), self.way_out)
+
+
+class ShapeError(ArgumentError):
+    """A tensor's shape does not fit the action, layout or model it is given to."""
+
+
+class DataError(HaarError):
+    """A file or data set is unreadable, truncated, or does not say what its schema promises."""
+
+
+class MissingExtraError(HaarError, ImportError):
+    """An optional dependency is needed; the message names the extra that brings it."""
+
+
+class NotEquivariantError(HaarError, AssertionError):
+    """Something that was claimed to be equivariant is not (raised by `haar.testing` and by checks)."""
+
+
+class HaarWarning(UserWarning):
+    """Base of every warning that `haar` gives."""
+
+
+def _rebuild(cls: type[ArgumentError], argument: str, expected: str, got: str, way_out: str) -> ArgumentError:
+    return cls(argument, expected=expected, got=got, way_out=way_out)
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency, or say which extra brings it.
+
+    Args:
+        module: Module to import, for example ``"onnxruntime"``.
+        extra: The extra of this package that installs it.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingExtraError: If the module is not installed.
+
+    Example:
+        >>> require("math", "none").floor(1.5)
+        1
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        message = f"{module} is needed here and is not installed; install it with: pip install 'haar[{extra}]'"
+        raise MissingExtraError(message) from error
