@@ -1,0 +1,193 @@
+"""What every data generator is: a frozen description of an experiment that streams runs, each from its own seed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.actions.layout import FieldSpec
+from haar.errors import ArgumentError
+
+Boundary = Literal["PERIODIC", "WALL", "OPEN"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One space axis of a data set.
+
+    Args:
+        name: ``"x"``, ``"y"`` or ``"z"``.
+        coordinates: Positions of the stored points.
+        length: Extent of the domain (the period of a periodic axis).
+        centring: ``"node"``: points at ``i L / N``; ``"cell"``: at ``(i + 1/2) L / N``.
+        boundaries: Type of the boundary at the low and at the high end.
+    """
+
+    name: str
+    coordinates: Float[Tensor, " n"]
+    length: float
+    centring: Literal["node", "cell"]
+    boundaries: tuple[Boundary, Boundary]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a data file says about the runs beside the fields.
+
+    Args:
+        dataset_name: Name of the data set.
+        axes: The space axes, in the order of the arrays.
+        time: Times of the stored frames.
+        parameters: Physical parameters that all runs share.
+        run_parameters: Parameters of each run, in the order of the trajectories.
+        grid_type: Kind of coordinates.
+        symmetric: Names of the tensor fields that are symmetric.
+    """
+
+    dataset_name: str
+    axes: tuple[Axis, ...]
+    time: Float[Tensor, " frame"]
+    parameters: dict[str, float]
+    run_parameters: dict[str, Float[Tensor, " run"]]
+    grid_type: str = "cartesian"
+    symmetric: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator(ABC):
+    """A data set that a solver makes.
+
+    Trajectory `i` depends on `seed` and `i` alone: not on the batch size, nor on how many trajectories there are.
+
+    Args:
+        resolution: Number of grid points along x and y.
+        n_trajectories: Number of runs.
+        n_steps: Number of stored frames of each run, the first included.
+        seed: Seed of the data set.
+        dtype: Precision of the computation and of what is returned.
+        device: Where the solver runs. Initial data are drawn on the CPU, so that they do not depend on it.
+
+    Raises:
+        ArgumentError: If a count is not positive or the dtype is not a real floating point type.
+    """
+
+    resolution: tuple[int, int] = (64, 64)
+    n_trajectories: int = 32
+    n_steps: int = 25
+    seed: int = 0
+    dtype: torch.dtype = torch.float64
+    device: str = "cpu"
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for argument in ("n_trajectories", "n_steps"):
+            if getattr(self, argument) < 1:
+                raise ArgumentError(argument, expected="at least 1", got=getattr(self, argument))
+        if self.seed < 0:
+            raise ArgumentError("seed", expected="a number that is not negative", got=self.seed)
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ArgumentError("dtype", expected="torch.float32 or torch.float64", got=self.dtype)
+
+    @property
+    @abstractmethod
+    def fields(self) -> tuple[FieldSpec, ...]:
+        """The stored fields: scalars, then vectors, then tensors."""
+
+    @property
+    @abstractmethod
+    def metadata(self) -> Metadata:
+        """Grid, boundaries, times and parameters."""
+
+    @property
+    @abstractmethod
+    def frame_interval(self) -> float:
+        """Time between two stored frames."""
+
+    @abstractmethod
+    def initial(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        """The complete state of the given runs at the first stored frame, each tensor (run, x, y[, component])."""
+
+    @abstractmethod
+    def evolve(
+        self, state: dict[str, Tensor], steps: int = 1, *, trajectories: Sequence[int] | None = None
+    ) -> dict[str, Tensor]:
+        """The true dynamics: the state `steps` stored frames later.
+
+        Args:
+            state: The fields of one frame, each (run, x, y[, component]), by name; fields that follow from others
+                may be missing.
+            steps: How many frames to advance.
+            trajectories: Which runs these are, where runs have parameters of their own; the first ones by default.
+
+        Returns:
+            The complete state later.
+        """
+
+    @property
+    def time(self) -> Float[Tensor, " frame"]:
+        """Times of the stored frames, from 0."""
+        return torch.arange(self.n_steps, dtype=torch.float64) * self.frame_interval
+
+    def random(self, trajectory: int) -> torch.Generator:
+        """The random source of one run, seeded from (seed, trajectory).
+
+        Raises:
+            ArgumentError: If there is no such trajectory.
+        """
+        if not 0 <= trajectory < self.n_trajectories:
+            raise ArgumentError("trajectory", expected=f"0 to {self.n_trajectories - 1}", got=trajectory)
+        word = np.random.SeedSequence([self.seed, trajectory]).generate_state(1, np.uint64)[0]
+        return torch.Generator().manual_seed(int(word) >> 1)
+
+    def batches(self, batch_size: int = 8) -> Iterator[dict[str, Tensor]]:
+        """Stream the runs.
+
+        Args:
+            batch_size: How many runs to compute side by side; it changes speed and memory, not the runs.
+
+        Yields:
+            For every batch the stored fields by name: (run, frame, x, y[, component[, component]]), constants
+            without the frame.
+
+        Raises:
+            ArgumentError: If the batch size is not positive.
+        """
+        if batch_size < 1:
+            raise ArgumentError("batch_size", expected="at least 1", got=batch_size)
+        for start in range(0, self.n_trajectories, batch_size):
+            yield self._runs(range(start, min(start + batch_size, self.n_trajectories)))
+
+    @cached_property
+    def _variables(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields if field.role == "variable")
+
+    def _runs(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        state = self.initial(trajectories)
+        frames = {field.name: [state[field.name]] for field in self.fields}
+        for _ in range(self.n_steps - 1):
+            state = self.evolve(state, trajectories=trajectories)
+            for name in self._variables:
+                frames[name].append(state[name])
+        return {
+            field.name: torch.stack(frames[field.name], dim=1) if field.role == "variable" else state[field.name]
+            for field in self.fields
+        }
+
+
+def periodic_axis(name: str, coordinates: Float[Tensor, " n"], length: float) -> Axis:
+    """A periodic axis of nodes.
+
+    Example:
+        >>> periodic_axis("x", torch.arange(4) / 4, 1.0).boundaries
+        ('PERIODIC', 'PERIODIC')
+    """
+    return Axis(name, coordinates, length, "node", ("PERIODIC", "PERIODIC"))
