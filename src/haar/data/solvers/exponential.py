@@ -1,7 +1,7 @@
 """Exponential time differencing Runge-Kutta steps of order 2 and 4 for ``u' = L u + N(u)`` with a diagonal ``L``.
 
 Sources: Cox & Matthews, J. Comput. Phys. 176 (2002) 430 (the schemes); Kassam & Trefethen, SIAM J. Sci. Comput. 26
-    (2005) 1214 (the coefficients as means over a contour, which avoids their cancellation near zero).
+(2005) 1214 (the coefficients as means over a contour, which avoids their cancellation near zero).
 """
 
 from __future__ import annotations

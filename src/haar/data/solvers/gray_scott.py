@@ -48,12 +48,16 @@ class GrayScott:
         order: int = 2,
     ) -> None:
         self.grid = grid
-        rates = [torch.as_tensor(rate, dtype=grid.dtype, device=grid.device).reshape(-1, 1, 1) for rate in (feed,
-        kill)] self._feed = rates[0][..., 0, 0] * (grid.shape[0] * grid.shape[1])  # the mode of a constant is its
-        sum species = [ diffusivity * grid.laplacian - decay for diffusivity, decay in zip(diffusion, (rates[0],
-        rates[0] + rates[1]), strict=True) ] self._scheme = ExponentialRungeKutta(
-        torch.stack(torch.broadcast_tensors(*species), dim=1), time_step, order=order ) self._mask =
-        grid.dealias.to(grid.dtype)
+        rates = (torch.as_tensor(rate, dtype=grid.dtype, device=grid.device).reshape(-1, 1, 1) for rate in (feed, kill))
+        feeds, kills = rates
+        self._feed = feeds[:, 0, 0] * (grid.shape[0] * grid.shape[1])  # the mode of a constant is its sum
+        species = (
+            diffusivity * grid.laplacian - decay
+            for diffusivity, decay in zip(diffusion, (feeds, feeds + kills), strict=True)
+        )
+        symbol = torch.stack(torch.broadcast_tensors(*species), dim=1)
+        self._scheme = ExponentialRungeKutta(symbol, time_step, order=order)
+        self._mask = grid.dealias.to(grid.dtype)
 
     def evolve(self, state: Float[Tensor, "run 2 x y"], steps: int) -> Float[Tensor, "run 2 x y"]:
         """Advance by a number of time steps.
