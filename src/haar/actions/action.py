@@ -1,0 +1,159 @@
+"""What an action is: how group elements move one tensor, all at once by `act` or one element at a time by a prepared `Move`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError, ShapeError
+from haar.groups import Group, Subgroup
+
+
+class Move(nn.Module):
+    """One group element prepared for one tensor layout: plain views and gathers that trace, export and compile."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Move the tensor."""
+        raise NotImplementedError
+
+
+class Still(Move):
+    """The identity: the tensor itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+
+class Action(ABC):
+    """How a group moves a tensor with layout.
+
+    Attributes:
+        group: The group that acts.
+        batched: Whether axis 0 of the tensor counts samples. An unbatched tensor is passed to a model as it is.
+        approximate: Whether elements act only up to an interpolation error.
+    """
+
+    group: Group
+    batched: bool = True
+    approximate: bool = False
+
+    @abstractmethod
+    def check(self, x: Tensor, argument: str = "x") -> None:
+        """Raise a `ShapeError` that names the argument if the action cannot act on x."""
+
+    @abstractmethod
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        """Apply one element to all of x, or a batch of elements ``(batch, *element_shape)`` to one sample each (axis 0)."""
+
+    def orbit(self, g: Tensor, x: Tensor) -> Tensor:
+        """All of x moved by each of m elements ``(m, *element_shape)``: a new leading axis of length m."""
+        return torch.stack([self.act(element, x) for element in g])
+
+    def is_batch(self, g: Tensor) -> bool:
+        """Whether g is a batch of elements, rather than one.
+
+        Raises:
+            ShapeError: If it is neither.
+        """
+        axes = g.ndim - len(self.group.element_shape)
+        if axes not in (0, 1) or tuple(g.shape[axes:]) != tuple(self.group.element_shape):
+            raise ShapeError(
+                "g", expected=f"one element {self.group.element_shape} of {self.group.name}, or one for each sample", got=tuple(g.shape)
+            )
+        return axes == 1
+
+    @abstractmethod
+    def move(self, g: Tensor) -> Move:
+        """Prepare one element for repeated use."""
+
+    def linear(self) -> Action:
+        """The linear part: how differences of tensors move. The action itself unless it is affine."""
+        return self
+
+    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+        """Derivative of t -> act(exp(t X), x) at t = 0, where X is a combination of the Lie algebra's basis.
+
+        Args:
+            direction: Coefficients ``(dim,)`` of X.
+            x: The tensor.
+
+        Raises:
+            ArgumentError: If the group is finite.
+        """
+        del direction, x
+        raise ArgumentError(
+            "symmetry", expected="an action of a Lie group for a Lie derivative", got=f"{type(self).__name__} of {self.group.name}"
+        )
+
+    def restrict(self, subgroup: Subgroup) -> Action:
+        """The same action for the elements of a subgroup.
+
+        Raises:
+            ArgumentError: If it is no subgroup of the acting group.
+        """
+        return RestrictedAction(self, subgroup)
+
+
+class Invariant(Action):
+    """Nothing moves: a class label, an energy, a time, a parameter.
+
+    Args:
+        group: The group that leaves it alone.
+        batched: Whether axis 0 counts samples; False for a tensor or number that all samples share.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> import torch
+        >>> Invariant(dihedral(4)).act(torch.tensor(3), torch.ones(2)).tolist()
+        [1.0, 1.0]
+    """
+
+    def __init__(self, group: Group, *, batched: bool = True) -> None:
+        self.group, self.batched = group, batched
+
+    def check(self, x: Tensor, argument: str = "x") -> None:
+        """Any tensor will do."""
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+    def move(self, g: Tensor) -> Move:
+        """The identity."""
+        return Still()
+
+    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros_like(x)
+
+
+class RestrictedAction(Action):
+    """An action restricted to a subgroup."""
+
+    def __init__(self, action: Action, subgroup: Subgroup) -> None:
+        if subgroup.parent is not action.group:
+            raise ArgumentError(
+                "subgroup", expected=f"a subgroup of {action.group.name}", got=f"a subgroup of {subgroup.parent.name}"
+            )
+        self.action, self.group = action, subgroup
+        self.batched, self.approximate = action.batched, action.approximate
+        self._subgroup = subgroup
+
+    def check(self, x: Tensor, argument: str = "x") -> None:
+        """As the whole group's action."""
+        self.action.check(x, argument)
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        """As the same elements of the whole group."""
+        return self.action.act(self._subgroup.include(g), x)
+
+    def move(self, g: Tensor) -> Move:
+        """As the same element of the whole group."""
+        return self.action.move(self._subgroup.include(g))
+
+    def linear(self) -> Action:
+        """The linear part, restricted."""
+        return RestrictedAction(self.action.linear(), self._subgroup)

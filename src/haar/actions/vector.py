@@ -1,0 +1,158 @@
+"""Vectors on one axis and clouds of points: a representation on an axis, and nothing else moves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from haar.actions.action import Action, Move
+from haar.actions.representation import Representation
+from haar.errors import ArgumentError, ShapeError
+
+
+class Vector(Action):
+    """A representation acts on one axis of a tensor.
+
+    Args:
+        rep: The representation.
+        axis: The axis it acts on, counted from the end (negative).
+
+    Raises:
+        ArgumentError: If the axis is not negative.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions.representation import Defining
+        >>> from haar.groups import dihedral
+        >>> Vector(Defining(dihedral(4))).act(torch.tensor(1), torch.tensor([[1.0, 2.0]])).tolist()
+        [[-2.0, 1.0]]
+    """
+
+    def __init__(self, rep: Representation, *, axis: int = -1) -> None:
+        if axis >= 0:
+            raise ArgumentError("axis", expected="a negative axis, counted from the end", got=axis)
+        self.rep, self.group, self.axis = rep, rep.group, axis
+
+    def check(self, x: Tensor, argument: str = "x") -> None:
+        """The axis must exist and have the representation's dimension."""
+        if x.ndim < -self.axis or x.shape[self.axis] != self.rep.dim:
+            raise ShapeError(
+                argument, expected=f"{self.rep.dim} on axis {self.axis} ({self.rep.name} of {self.group.name})", got=tuple(x.shape)
+            )
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        """Apply the representation on the axis."""
+        self.check(x)
+        if self.is_batch(g):
+            g = g.reshape(len(g), *([1] * (x.ndim - 2)), *self.group.element_shape)
+        return self.rep.act(g, x.movedim(self.axis, -1)).movedim(-1, self.axis)
+
+    def move(self, g: Tensor) -> Move:
+        """A gather with signs, or a matrix product."""
+        return _AxisMove(self.rep, g, self.axis)
+
+    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+        """The Lie algebra's matrix on the axis."""
+        generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
+        return (x.movedim(self.axis, -1) @ generator.T).movedim(-1, self.axis)
+
+
+class Points(Action):
+    """Clouds of points ``(..., n, d)``: rotations turn the coordinates, relabellings permute the points.
+
+    Args:
+        rotation: Representation on the last axis, or None.
+        relabelling: Representation on the axis before it, or None.
+
+    Raises:
+        ArgumentError: If both are None, or they represent different groups.
+
+    Example:
+        >>> from haar.actions.representation import Defining
+        >>> from haar.groups import SO, symmetric
+        >>> Points(rotation=Defining(SO(3))).group.name
+        'SO(3)'
+        >>> Points(relabelling=Defining(symmetric(5))).group.name
+        'S5'
+    """
+
+    def __init__(self, *, rotation: Representation | None = None, relabelling: Representation | None = None) -> None:
+        parts = [rep for rep in (rotation, relabelling) if rep is not None]
+        if not parts:
+            raise ArgumentError("rotation", expected="a rotation, a relabelling or both", got="neither")
+        if parts[0].group is not parts[-1].group:
+            raise ArgumentError(
+                "relabelling",
+                expected=f"a representation of {parts[0].group.name}, like rotation",
+                got=parts[-1].group.name,
+                way_out="take the product of the groups and pull both back",
+            )
+        self.group = parts[0].group
+        self._turn = None if rotation is None else Vector(rotation)
+        self._relabel = None if relabelling is None else Vector(relabelling, axis=-2)
+
+    def _steps(self) -> list[Vector]:
+        return [step for step in (self._turn, self._relabel) if step is not None]
+
+    def check(self, x: Tensor, argument: str = "x") -> None:
+        """The last two axes must fit."""
+        for step in self._steps():
+            step.check(x, argument)
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        """Turn, then relabel (the order does not matter)."""
+        for step in self._steps():
+            x = step.act(g, x)
+        return x
+
+    def move(self, g: Tensor) -> Move:
+        """One prepared step after the other."""
+        return _Both([step.move(g) for step in self._steps()])
+
+    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+        """The sum of both tangents."""
+        return torch.stack([step.tangent(direction, x) for step in self._steps()]).sum(0)
+
+
+class _AxisMove(Move):
+    index: Tensor | None
+    sign: Tensor | None
+    matrix: Tensor | None
+
+    def __init__(self, rep: Representation, g: Tensor, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+        index = sign = matrix = None
+        if rep.is_signed_permutation:
+            index, sign = rep.signed_permutation(g)
+            if bool((index == torch.arange(rep.dim)).all()):
+                index = None
+            if bool((sign == 1).all()):
+                sign = None
+        else:
+            matrix = rep.matrix(g)
+        self.register_buffer("index", index, persistent=False)
+        self.register_buffer("sign", sign, persistent=False)
+        self.register_buffer("matrix", matrix, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gather, sign or multiply on the axis."""
+        if self.matrix is not None:
+            return (x.movedim(self.axis, -1) @ self.matrix.to(x).T).movedim(-1, self.axis)
+        if self.index is not None:
+            x = x.index_select(x.ndim + self.axis, self.index)
+        if self.sign is not None:
+            x = x * self.sign.to(x.dtype).reshape(-1, *([1] * (-self.axis - 1)))
+        return x
+
+
+class _Both(Move):
+    def __init__(self, moves: list[Move]) -> None:
+        super().__init__()
+        self.moves = torch.nn.ModuleList(moves)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All moves in turn."""
+        for move in self.moves:
+            x = move(x)
+        return x
