@@ -1,6 +1,18 @@
 """Data sets made by our own solvers: real dynamics whose symmetries are known exactly."""
 
+from haar.data.generators.catalogue import catalogue
 from haar.data.generators.generator import Axis, Generator, Metadata
 from haar.data.generators.gray_scott import PATTERNS, GrayScottGenerator
+from haar.data.generators.shear_flow import ShearFlowGenerator
+from haar.data.generators.turbulence import TurbulenceGenerator
 
-__all__ = ["PATTERNS", "Axis", "Generator", "GrayScottGenerator", "Metadata"]
+__all__ = [
+    "PATTERNS",
+    "Axis",
+    "Generator",
+    "GrayScottGenerator",
+    "Metadata",
+    "ShearFlowGenerator",
+    "TurbulenceGenerator",
+    "catalogue",
+]

@@ -1,7 +1,21 @@
 """Batched solvers in plain torch that commute exactly with the symmetries of their equations."""
 
+from haar.data.solvers.calculus import curl, divergence, gradient, pressure, strain_rate, velocity_of
 from haar.data.solvers.exponential import ExponentialRungeKutta, phi_functions
 from haar.data.solvers.gray_scott import GrayScott
 from haar.data.solvers.grid import PeriodicGrid
+from haar.data.solvers.navier_stokes import NavierStokes
 
-__all__ = ["ExponentialRungeKutta", "GrayScott", "PeriodicGrid", "phi_functions"]
+__all__ = [
+    "ExponentialRungeKutta",
+    "GrayScott",
+    "NavierStokes",
+    "PeriodicGrid",
+    "curl",
+    "divergence",
+    "gradient",
+    "phi_functions",
+    "pressure",
+    "strain_rate",
+    "velocity_of",
+]
