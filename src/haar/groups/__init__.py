@@ -11,6 +11,7 @@ from haar.groups.catalogue import (
     symmetric,
     trivial,
 )
+from haar.groups.characters import CharacterTable, RealIrreducible, isotypic_projector_coefficients, real_irreducibles
 from haar.groups.finite import FiniteGroup, Subgroup, TableGroup
 from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.grid import GridGroup, grid_group, shifts
@@ -22,6 +23,7 @@ from haar.groups.products import FiniteProduct, MixedProduct, product
 __all__ = [
     "SO",
     "SU2",
+    "CharacterTable",
     "FiniteGroup",
     "FiniteProduct",
     "GridGroup",
@@ -30,6 +32,7 @@ __all__ = [
     "MixedProduct",
     "Motion",
     "O",
+    "RealIrreducible",
     "SignGroup",
     "Subgroup",
     "SymmetricGroup",
@@ -42,8 +45,10 @@ __all__ = [
     "from_permutations",
     "grid_group",
     "hyperoctahedral",
+    "isotypic_projector_coefficients",
     "octahedral",
     "product",
+    "real_irreducibles",
     "reflections",
     "shifts",
     "sign",

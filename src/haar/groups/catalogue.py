@@ -28,7 +28,9 @@ def trivial(space_dim: int | None = None) -> TableGroup:
     """
     size = space_dim or 1
     eye = torch.eye(size, dtype=torch.float64)[None]
-    return TableGroup("1", torch.zeros(1, 1, dtype=torch.int64), [], element_names=["e"], defining=eye, space_dim=space_dim)
+    return TableGroup(
+        "1", torch.zeros(1, 1, dtype=torch.int64), [], element_names=["e"], defining=eye, space_dim=space_dim
+    )
 
 
 def cyclic(n: int) -> TableGroup:
@@ -165,7 +167,11 @@ def sign(k: int = 1) -> Group:
     signs = (1 - 2 * bits).to(torch.float64)
     names = ["".join("+-"[int(b)] for b in row) for row in bits]
     return TableGroup(
-        f"{{+-1}}^{k}", n[:, None] ^ n[None, :], [2**j for j in range(k)], element_names=names, defining=torch.diag_embed(signs)
+        f"{{+-1}}^{k}",
+        n[:, None] ^ n[None, :],
+        [2**j for j in range(k)],
+        element_names=names,
+        defining=torch.diag_embed(signs),
     )
 
 

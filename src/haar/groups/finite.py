@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.group import Group, Motion
+
+if TYPE_CHECKING:
+    from haar.groups.characters import CharacterTable
 
 #: Above this order no table of all products is made; composition stays arithmetic.
 TABLE_LIMIT = 4096
@@ -88,7 +93,9 @@ class FiniteGroup(Group):
         """
         gens = torch.as_tensor(generators, dtype=torch.int64).reshape(-1)
         if len(gens) and (int(gens.min()) < 0 or int(gens.max()) >= self.order):
-            raise ArgumentError("generators", expected=f"elements 0..{self.order - 1} of {self.name}", got=gens.tolist())
+            raise ArgumentError(
+                "generators", expected=f"elements 0..{self.order - 1} of {self.name}", got=gens.tolist()
+            )
         return Subgroup(self, self.closure(gens), name)
 
     def cosets(self, subgroup: Subgroup, side: str = "right") -> Int[Tensor, "index size"]:
@@ -112,18 +119,28 @@ class FiniteGroup(Group):
         return torch.stack(rows)
 
     @cached_property
+    def class_of(self) -> Int[Tensor, " order"]:
+        """Number of the conjugacy class of every element; classes are numbered by their smallest element, the identity's is 0.
+
+        Classes are the connected components of the elements under conjugation by the generators.
+        """
+        elements, gens = self.elements(), self.generators()
+        edges = self.compose(self.compose(gens[:, None], elements[None, :]), self.inverse(gens)[:, None])
+        return components(self.order, elements.expand(len(gens), -1).reshape(-1), edges.reshape(-1))
+
+    @cached_property
     def conjugacy_classes(self) -> list[list[int]]:
         """Conjugacy classes, the identity's first."""
-        elements = self.elements(TABLE_LIMIT)
-        conjugates = self.compose(self.compose(elements[:, None], elements[None, :]), self.inverse(elements)[:, None])
-        classes: list[list[int]] = []
-        seen: set[int] = set()
-        for g in range(self.order):
-            if g not in seen:
-                orbit = conjugates[:, g].unique().tolist()
-                seen.update(orbit)
-                classes.append(orbit)
-        return classes
+        label = self.class_of
+        sizes = torch.bincount(label).tolist()
+        return [part.tolist() for part in label.argsort(stable=True).split(sizes)]
+
+    @cached_property
+    def character_table(self) -> CharacterTable:
+        """The complex irreducible characters; see `haar.groups.characters`."""
+        from haar.groups.characters import CharacterTable
+
+        return CharacterTable(self)
 
     @cached_property
     def is_abelian(self) -> bool:
@@ -318,6 +335,19 @@ class Subgroup(FiniteGroup):
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor] | None:
         """As in the parent."""
         return self.parent.defining_signed_permutation(self.include(g))
+
+
+def components(n: int, start: Int[Tensor, " edges"], stop: Int[Tensor, " edges"]) -> Int[Tensor, " n"]:
+    """Connected components of a graph on ``0 .. n - 1``, numbered in the order of their smallest node."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(start), dtype=np.int8), (start.numpy(), stop.numpy())), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    _, first, place = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return torch.from_numpy(rank[place.reshape(-1)])
 
 
 def signed_permutation_of(matrices: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -134,11 +134,15 @@ def grid_group(
     """
     dim = len(shape)
     if point.space_dim != dim:
-        raise ArgumentError("point", expected=f"a group of a {dim}-dimensional grid", got=f"{point.name} ({point.space_dim})")
+        raise ArgumentError(
+            "point", expected=f"a group of a {dim}-dimensional grid", got=f"{point.name} ({point.space_dim})"
+        )
     steps = [step] * dim if isinstance(step, int) else list(step)
     open_axes = [periodic] * dim if isinstance(periodic, bool) else list(periodic)
     if len(steps) != dim or len(open_axes) != dim:
-        raise ArgumentError("step", expected=f"one number or {dim}, like periodic", got=f"{len(steps)} and {len(open_axes)}")
+        raise ArgumentError(
+            "step", expected=f"one number or {dim}, like periodic", got=f"{len(steps)} and {len(open_axes)}"
+        )
     steps = [s if moves else n for s, n, moves in zip(steps, shape, open_axes, strict=True)]
     if any(s < 1 or n % s for s, n in zip(steps, shape, strict=True)):
         raise ArgumentError("step", expected=f"divisors of the axes {tuple(shape)}", got=tuple(steps))

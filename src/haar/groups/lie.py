@@ -100,7 +100,10 @@ class LieGroup(Group):
         if self.n == 3:
             return _space_rotations(degree)
         raise ArgumentError(
-            "group", expected="SO(2), O(2), SO(3), O(3) or SU(2) for a quadrature", got=self.name, way_out='use how="sampled"'
+            "group",
+            expected="SO(2), O(2), SO(3), O(3) or SU(2) for a quadrature",
+            got=self.name,
+            way_out='use how="sampled"',
         )
 
 
