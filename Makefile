@@ -1,0 +1,49 @@
+# make install | demo | test | lint | bench | docs | clean
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench docs clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Two workers of one thread each: the suite is many small computations.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+help:
+	@echo "make install   the library, the command and every extra, into $(VENV)"
+	@echo "make demo      data from a solver, a surrogate, its audit and its average: about three minutes"
+	@echo "make test      every test"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     side-by-side timings against other packages"
+	@echo "make docs      the documentation, into site/"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("haar needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+demo: install
+	$(BIN)/haar demo
+
+test: install
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(ONE_THREAD) $(BIN)/python benchmarks/run.py
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+clean:
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,86 @@
+"""JSON that every reader accepts: no NaN, no infinity, written whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from haar.errors import ArgumentError
+from haar.files import atomic_path
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into dictionaries, lists, strings, numbers and None.
+
+    Tensors and arrays become nested lists; dataclasses become dictionaries; a number that is not finite becomes
+    None, since JSON has no word for it.
+
+    Args:
+        value: Anything made of mappings, sequences, sets, dataclasses, enums, paths, arrays, tensors and scalars.
+
+    Returns:
+        The same for JSON.
+
+    Raises:
+        ArgumentError: If some part is of another kind.
+
+    Example:
+        >>> plain({"loss": float("nan"), 2: (1, 2.5)})
+        {'loss': None, '2': [1, 2.5]}
+    """
+    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # tensors and arrays, without importing either library
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    raise ArgumentError("value", expected="numbers, strings, sequences, mappings or arrays", got=type(value).__name__)
+
+
+def dumps(value: Any) -> str:
+    """JSON text with two spaces of indentation and a final line break.
+
+    Example:
+        >>> print(dumps({"a": [1, float("inf")]}), end="")
+        {
+          "a": [
+            1,
+            null
+          ]
+        }
+    """
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> Path:
+    """Write a value as JSON, whole or not at all.
+
+    Args:
+        path: The file.
+        value: See `plain`.
+
+    Returns:
+        The path written.
+    """
+    text = dumps(value)
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return Path(path)

@@ -1,0 +1,102 @@
+"""What every report object can do."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from matplotlib.figure import Figure
+from rich.table import Table as RichTable
+
+from haar.errors import ArgumentError
+from haar.report.json_file import plain, write_json
+from haar.report.page import page, paragraphs, write_page
+from haar.report.section import Section
+
+
+class Report(ABC):
+    """Something that was found, with one way to read it for a program, a terminal, a plot and a reader.
+
+    A subclass says what it found (`contents`) and how it is told (`title`, `summary`, `sections`).
+
+    Attributes:
+        kind: What sort of report this is, for readers of the JSON.
+        schema: Number of the JSON's layout; it rises when a key changes its meaning or goes away.
+
+    Example:
+        >>> class Count(Report):
+        ...     kind = "count"
+        ...     title = "A count"
+        ...     def contents(self):
+        ...         return {"found": 3}
+        ...     def sections(self):
+        ...         return [Section("Found", "Three.")]
+        >>> Count().to_dict()
+        {'kind': 'count', 'schema': 1, 'found': 3}
+    """
+
+    kind: ClassVar[str]
+    schema: ClassVar[int] = 1
+    title: str
+
+    @abstractmethod
+    def contents(self) -> dict[str, Any]:
+        """What was found: names to numbers, strings, tensors, or containers of these."""
+
+    @abstractmethod
+    def sections(self) -> Sequence[Section]:
+        """How it is told, in order."""
+
+    @property
+    def summary(self) -> str:
+        """What was found, in a sentence or two."""
+        return ""
+
+    @property
+    def footer(self) -> str:
+        """The last line of the page."""
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that was found, ready for JSON (a number that is not finite is None)."""
+        found: dict[str, Any] = plain({"kind": self.kind, "schema": self.schema, **self.contents()})
+        return found
+
+    def table(self) -> RichTable:
+        """The first table of the sections, for a terminal.
+
+        Raises:
+            ArgumentError: If there is none.
+        """
+        for section in self.sections():
+            if section.table is not None:
+                return section.table.rich()
+        raise ArgumentError("table", expected=f"a {self.kind} report with a table", got="none")
+
+    def figure(self) -> Figure:
+        """The first figure of the sections.
+
+        Raises:
+            ArgumentError: If there is none.
+        """
+        for section in self.sections():
+            if section.figure is not None:
+                return section.figure
+        raise ArgumentError("figure", expected=f"a {self.kind} report with a figure", got="none")
+
+    def save_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write `to_dict` as JSON, whole or not at all."""
+        return write_json(path, self.to_dict())
+
+    def save_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained page, whole or not at all."""
+        text = page(self.title, self.sections(), summary=self.summary, kicker=f"haar · {self.kind}", footer=self.footer)
+        return write_page(path, text)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: title, summary and tables."""
+        tables = "".join(section.table.html() for section in self.sections() if section.table is not None)
+        return f"<h3>{self.title}</h3>{paragraphs(self.summary)}{tables}"

@@ -1,0 +1,118 @@
+"""A table: values once, shown in a terminal, in a page and in JSON."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from haar.errors import ShapeError
+
+Cell = str | bool | int | float | None
+
+_NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of values.
+
+    Numbers stay numbers until they are shown: floats with four significant digits, True and False as *yes* and *no* in
+    green and red, None and NaN as a dash.
+
+    Args:
+        title: What the table shows.
+        columns: Headings.
+        rows: One value for every column.
+        note: A remark below the table.
+
+    Raises:
+        ShapeError: If a row has not one value for every column.
+
+    Example:
+        >>> table = Table("losses", ("model", "loss", "better"), [("base", 0.25, None), ("averaged", 0.2, True)])
+        >>> table.to_dict()["rows"][1]
+        ['averaged', 0.2, True]
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ShapeError(f"rows[{number}]", expected=f"{len(self.columns)} values, one a column", got=len(row))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Title, columns, rows and note."""
+        rows = [list(row) for row in self.rows]
+        return {"title": self.title, "columns": list(self.columns), "rows": rows, "note": self.note}
+
+    def rich(self) -> RichTable:
+        """The table for a terminal."""
+        table = RichTable(
+            title=self.title or None,
+            caption=self.note or None,
+            box=box.SIMPLE_HEAD,
+            title_justify="left",
+            caption_justify="left",
+        )
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if self._is_numeric(number) else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(shown(cell), style=_style(cell)) for cell in row))
+        return table
+
+    def html(self) -> str:
+        """The table for a page."""
+        numeric = [' class="number"' if self._is_numeric(number) else "" for number in range(len(self.columns))]
+        head = "".join(
+            f"<th{kind}>{html.escape(column)}</th>" for column, kind in zip(self.columns, numeric, strict=True)
+        )
+        lines = []
+        for row in self.rows:
+            cells = (
+                f"<td{_verdict(cell) or kind}>{html.escape(shown(cell))}</td>"
+                for cell, kind in zip(row, numeric, strict=True)
+            )
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
+        body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
+        return f'<div class="table"><table>{caption}{body}</table></div>{note}'
+
+    def _is_numeric(self, column: int) -> bool:
+        kinds = {type(row[column]) for row in self.rows if row[column] is not None}
+        return bool(kinds) and kinds <= {int, float}
+
+
+def shown(cell: Cell) -> str:
+    """A value in words.
+
+    Example:
+        >>> [shown(value) for value in (0.123456, 3, True, None, float("nan"), 1.5e-9, 1234567.0)]
+        ['0.1235', '3', 'yes', '–', '–', '1.5e-09', '1.235e+06']
+    """
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return _NOTHING
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    return str(cell)
+
+
+def _style(cell: Cell) -> str:
+    return {True: "green", False: "bold red"}[cell] if isinstance(cell, bool) else ""
+
+
+def _verdict(cell: Cell) -> str:
+    return f' class="{"good" if cell else "bad"}"' if isinstance(cell, bool) else ""

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from haar.errors import ArgumentError
+from haar.report import Report, Section, Table, page
+from haar.report.drawing import draw_bars, draw_field, new_figure, style_axes
+from haar.report.page import paragraphs, png
+
+
+def _figure():
+    figure = new_figure(6, 2)
+    bars, picture = figure.subplots(1, 2)
+    style_axes(bars, title="loss", y="VRMSE")
+    draw_bars(bars, ["base", "D4"], {"one": [0.2, 0.1], "two": [0.3, float("nan")]})
+    draw_field(picture, np.eye(4), limits=(0, 1), map_name="magma", title="field")
+    return figure
+
+
+class Finding(Report):
+    kind = "finding"
+    schema = 3
+    title = "What <was> found"
+    summary = "It **fell** by `10 %`."
+    footer = "haar"
+
+    def __init__(self, sections):
+        self._sections = sections
+
+    def contents(self):
+        return {"loss": float("nan"), "gain": np.float64(0.5)}
+
+    def sections(self):
+        return self._sections
+
+
+FULL = Finding(
+    [
+        Section("Words", "One.\n\nTwo."),
+        Section("Numbers", table=Table("t", ("a",), [(1,)])),
+        Section("", figure=_figure(), caption="A & B"),
+    ]
+)
+
+
+class _Balance(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_loads_nothing(tmp_path):
+    text = FULL.save_html(tmp_path / "report.html").read_text()
+    balance = _Balance()
+    balance.feed(text)
+    assert balance.open == []
+    assert "What &lt;was&gt; found" in text
+    assert "<strong>fell</strong>" in text
+    assert 'alt="A &amp; B"' in text
+    assert set(re.findall(r'(?:src|href)="([^:"]*:)', text)) == {"data:"}
+    assert "http" not in text
+
+
+def test_the_inlined_figure_is_the_figure(tmp_path):
+    text = FULL.save_html(tmp_path / "report.html").read_text()
+    (data,) = re.findall(r"data:image/png;base64,([^\"]+)", text)
+    assert base64.b64decode(data) == png(FULL.figure())
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    assert png(_figure()) == png(_figure())
+
+
+def test_drawing_leaves_the_readers_settings_alone():
+    before, backend = dict(mpl.rcParams), mpl.get_backend(auto_select=False)
+    png(_figure())
+    assert dict(mpl.rcParams) == before
+    assert mpl.get_backend(auto_select=False) == backend
+
+
+def test_the_dictionary_has_kind_schema_and_no_nan(tmp_path):
+    expected = {"kind": "finding", "schema": 3, "loss": None, "gain": 0.5}
+    assert FULL.to_dict() == expected
+    assert json.loads(FULL.save_json(tmp_path / "r.json").read_text()) == expected
+
+
+def test_table_and_figure_are_the_first_ones():
+    assert FULL.table().title == "t"
+    assert FULL.figure().get_size_inches().tolist() == [6, 2]
+    assert "<table>" in FULL._repr_html_()
+
+
+def test_what_is_missing_is_named():
+    empty = Finding([Section("Words", "Only.")])
+    with pytest.raises(ArgumentError, match="table: expected a finding report with a table, got none"):
+        empty.table()
+    with pytest.raises(ArgumentError, match="figure: expected a finding report with a figure, got none"):
+        empty.figure()
+
+
+def test_paragraphs_escape_before_they_mark():
+    assert paragraphs("`<b>`\n\n\n**&**") == "<p><code>&lt;b&gt;</code></p><p><strong>&amp;</strong></p>"
+    assert page("t", [Section("h", "w")]).count("<section>") == 1
