@@ -1,0 +1,61 @@
+"""Open files, a few at a time, never shared between processes."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import Any
+
+import h5py
+
+from haar.data.well.opening import open_hdf5
+from haar.errors import ArgumentError
+
+
+class OpenFiles:
+    """Keeps the files that were read last open, and opens them anew in every process.
+
+    An HDF5 handle must not cross a fork or a pickle, so a copy that arrives in a worker of a `DataLoader` starts with
+    none.
+
+    Args:
+        limit: How many files may be open at a time.
+
+    Raises:
+        ArgumentError: If `limit` is below 1.
+    """
+
+    def __init__(self, limit: int = 8) -> None:
+        if limit < 1:
+            raise ArgumentError("limit", expected="at least 1 open file", got=limit)
+        self.limit = limit
+        self._process = os.getpid()
+        self._open: OrderedDict[str, h5py.File] = OrderedDict()
+
+    def get(self, path: str) -> h5py.File:
+        """The open file.
+
+        Raises:
+            DataError: If it cannot be opened.
+        """
+        if self._process != os.getpid():
+            self._open, self._process = OrderedDict(), os.getpid()
+        if path not in self._open:
+            self._open[path] = open_hdf5(path)
+            while len(self._open) > self.limit:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def close(self) -> None:
+        """Close every file that this process opened; the next `get` opens it again."""
+        if self._process == os.getpid():
+            for file in self._open.values():
+                file.close()
+        self._open.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["limit"])  # type: ignore[misc]
