@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -17,7 +18,6 @@ from haar.data.generators.generator import Generator, Metadata, periodic_axis
 from haar.data.solvers import calculus
 from haar.data.solvers.grid import PeriodicGrid
 from haar.data.solvers.navier_stokes import NavierStokes
-from haar.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,35 +28,21 @@ class FlowGenerator(Generator):
         lengths: Periods along x and y; by default the cells are square and the shorter side is 2 pi.
         viscosity: Kinematic viscosity.
         diffusivity: Diffusivity of the tracer.
-        time_step: Time step of the solver.
-        save_every: Time steps between stored frames.
-        burn_in: Time steps before the first stored frame.
         order: Order of the time stepping, 2 or 4.
         pressure: Store the pressure (unit density, zero mean).
         vorticity: Store the vorticity, a pseudo-scalar.
         strain_rate: Store the strain rate, a symmetric tensor.
-
-    Raises:
-        ArgumentError: If `save_every` is not positive or `burn_in` is negative.
     """
+
+    state_fields: ClassVar[tuple[str, ...]] = ("tracer", "velocity")
 
     lengths: tuple[float, float] | None = None
     viscosity: float = 2e-3
     diffusivity: float = 2e-3
-    time_step: float = 0.01
-    save_every: int = 20
-    burn_in: int = 0
     order: int = 2
     pressure: bool = True
     vorticity: bool = False
     strain_rate: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.save_every < 1:
-            raise ArgumentError("save_every", expected="at least 1 time step", got=self.save_every)
-        if self.burn_in < 0:
-            raise ArgumentError("burn_in", expected="a number of time steps", got=self.burn_in)
 
     @property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -70,11 +56,6 @@ class FlowGenerator(Generator):
         if self.strain_rate:
             stored.append(FieldSpec("strain_rate", order=2))
         return tuple(stored)
-
-    @property
-    def frame_interval(self) -> float:
-        """Time between two stored frames."""
-        return self.save_every * self.time_step
 
     @cached_property
     def grid(self) -> PeriodicGrid:
@@ -110,25 +91,23 @@ class FlowGenerator(Generator):
     def initial(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
         """Velocity and tracer as drawn, after the burn-in, with the fields that follow from them."""
         velocity, tracer = zip(*(self.draw(self.random(i)) for i in trajectories), strict=True)
-        return self._state(*self.solver.evolve(torch.stack(velocity), torch.stack(tracer), self.burn_in))
+        return self.advance(
+            {"velocity": torch.stack(velocity), "tracer": torch.stack(tracer)}, self.burn_in, trajectories
+        )
 
     @abstractmethod
     def draw(self, random: torch.Generator) -> tuple[Float[Tensor, "x y 2"], Float[Tensor, "x y"]]:
         """Draw the velocity and the tracer of one run at the start, both band-limited."""
 
-    def evolve(
-        self, state: dict[str, Tensor], steps: int = 1, *, trajectories: Sequence[int] | None = None
-    ) -> dict[str, Tensor]:
-        """The state `steps` frames later, from velocity and tracer; see `Generator.evolve`."""
+    def advance(self, state: dict[str, Tensor], time_steps: int, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        """Advance velocity and tracer; see `Generator.advance`."""
         del trajectories  # all runs share their parameters
-        return self._state(*self.solver.evolve(state["velocity"], state["tracer"], steps * self.save_every))
-
-    def _state(self, velocity: Float[Tensor, "run x y 2"], tracer: Float[Tensor, "run x y"]) -> dict[str, Tensor]:
-        state = {"tracer": tracer, "velocity": velocity}
+        velocity, tracer = self.solver.evolve(state["velocity"], state["tracer"], time_steps)
+        later = {"tracer": tracer, "velocity": velocity}
         if self.pressure:
-            state["pressure"] = calculus.pressure(self.grid, velocity)
+            later["pressure"] = calculus.pressure(self.grid, velocity)
         if self.vorticity:
-            state["vorticity"] = calculus.curl(self.grid, velocity)
+            later["vorticity"] = calculus.curl(self.grid, velocity)
         if self.strain_rate:
-            state["strain_rate"] = calculus.strain_rate(self.grid, velocity)
-        return state
+            later["strain_rate"] = calculus.strain_rate(self.grid, velocity)
+        return later

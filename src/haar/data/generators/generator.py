@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 
 Boundary = Literal["PERIODIC", "WALL", "OPEN"]
 
@@ -74,9 +74,12 @@ class Generator(ABC):
         seed: Seed of the data set.
         dtype: Precision of the computation and of what is returned.
         device: Where the solver runs. Initial data are drawn on the CPU, so that they do not depend on it.
+        time_step: Time step of the solver.
+        save_every: Time steps between stored frames.
+        burn_in: Time steps before the first stored frame.
 
     Raises:
-        ArgumentError: If a count is not positive or the dtype is not a real floating point type.
+        ArgumentError: If a count is out of range or the dtype is not float32 or float64.
     """
 
     resolution: tuple[int, int] = (64, 64)
@@ -85,13 +88,22 @@ class Generator(ABC):
     seed: int = 0
     dtype: torch.dtype = torch.float64
     device: str = "cpu"
+    time_step: float = 0.01
+    save_every: int = 20
+    burn_in: int = 0
 
     name: ClassVar[str]
+    state_fields: ClassVar[tuple[str, ...]]
+    """The fields of one frame that determine the next."""
 
     def __post_init__(self) -> None:
         for argument in ("n_trajectories", "n_steps"):
             if getattr(self, argument) < 1:
                 raise ArgumentError(argument, expected="at least 1", got=getattr(self, argument))
+        if self.save_every < 1:
+            raise ArgumentError("save_every", expected="at least 1 time step", got=self.save_every)
+        if self.burn_in < 0:
+            raise ArgumentError("burn_in", expected="a number of time steps", got=self.burn_in)
         if self.seed < 0:
             raise ArgumentError("seed", expected="a number that is not negative", got=self.seed)
         if self.dtype not in (torch.float32, torch.float64):
@@ -107,30 +119,51 @@ class Generator(ABC):
     def metadata(self) -> Metadata:
         """Grid, boundaries, times and parameters."""
 
-    @property
-    @abstractmethod
-    def frame_interval(self) -> float:
-        """Time between two stored frames."""
-
     @abstractmethod
     def initial(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
         """The complete state of the given runs at the first stored frame, each tensor (run, x, y[, component])."""
 
     @abstractmethod
+    def advance(self, state: dict[str, Tensor], time_steps: int, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        """The complete state a number of time steps later; `evolve` without its checks."""
+
     def evolve(
         self, state: dict[str, Tensor], steps: int = 1, *, trajectories: Sequence[int] | None = None
     ) -> dict[str, Tensor]:
         """The true dynamics: the state `steps` stored frames later.
 
         Args:
-            state: The fields of one frame, each (run, x, y[, component]), by name; fields that follow from others
-                may be missing.
+            state: One frame, each field (run, x, y[, component]), by name. Only `state_fields` are read; they are
+                brought to this data set's dtype and device.
             steps: How many frames to advance.
             trajectories: Which runs these are, where runs have parameters of their own; the first ones by default.
 
         Returns:
             The complete state later.
+
+        Raises:
+            ArgumentError: If a needed field is missing, or `steps` is negative.
+            ShapeError: If a field does not fit the grid, or there are not as many trajectories as runs.
         """
+        if steps < 0:
+            raise ArgumentError("steps", expected="a number of frames", got=steps)
+        for name in self.state_fields:
+            if name not in state:
+                raise ArgumentError("state", expected=f"the field {name!r}", got=", ".join(state) or "no field")
+            if tuple(state[name].shape[1:3]) != self.resolution:
+                grid = ", ".join(map(str, self.resolution))
+                raise ShapeError(f"state[{name!r}]", expected=f"(run, {grid}, ...)", got=tuple(state[name].shape))
+        runs = len(state[self.state_fields[0]])
+        which = range(runs) if trajectories is None else trajectories
+        if len(which) != runs:
+            raise ShapeError("trajectories", expected=f"one for each of {runs} runs", got=len(which))
+        here = {name: values.to(self.device, self.dtype) for name, values in state.items()}
+        return self.advance(here, steps * self.save_every, which)
+
+    @property
+    def frame_interval(self) -> float:
+        """Time between two stored frames."""
+        return self.save_every * self.time_step
 
     @property
     def time(self) -> Float[Tensor, " frame"]:
@@ -174,7 +207,7 @@ class Generator(ABC):
         state = self.initial(trajectories)
         frames = {field.name: [state[field.name]] for field in self.fields}
         for _ in range(self.n_steps - 1):
-            state = self.evolve(state, trajectories=trajectories)
+            state = self.advance(state, self.save_every, trajectories)
             for name in self._variables:
                 frames[name].append(state[name])
         return {

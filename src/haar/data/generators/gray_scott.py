@@ -41,9 +41,6 @@ class GrayScottGenerator(Generator):
         patterns: Regimes, names of `PATTERNS`.
         spacing: Distance between neighbouring nodes; The Well has 1/64 (128 nodes on a box of side 2).
         diffusion: Diffusivities of A and of B.
-        time_step: Time step of the solver.
-        save_every: Time steps between stored frames.
-        burn_in: Time steps before the first stored frame.
         spots: Least and greatest number of spots.
         width: Least and greatest standard deviation of a spot.
         height: Least and greatest height of a spot.
@@ -60,13 +57,14 @@ class GrayScottGenerator(Generator):
     """
 
     name: ClassVar[str] = "gray_scott"
+    state_fields: ClassVar[tuple[str, ...]] = ("A", "B")
 
-    patterns: tuple[str, ...] = tuple(PATTERNS)
-    spacing: float = 1 / 64
-    diffusion: tuple[float, float] = (2e-5, 1e-5)
     time_step: float = 1.0
     save_every: int = 25
     burn_in: int = 60
+    patterns: tuple[str, ...] = tuple(PATTERNS)
+    spacing: float = 1 / 64
+    diffusion: tuple[float, float] = (2e-5, 1e-5)
     spots: tuple[int, int] = (10, 40)
     width: tuple[float, float] = (0.02, 0.05)
     height: tuple[float, float] = (0.3, 0.7)
@@ -86,11 +84,6 @@ class GrayScottGenerator(Generator):
     def fields(self) -> tuple[FieldSpec, ...]:
         """Concentrations A and B, scalars."""
         return FieldSpec("A"), FieldSpec("B")
-
-    @property
-    def frame_interval(self) -> float:
-        """Time between two stored frames."""
-        return self.save_every * self.time_step
 
     @cached_property
     def grid(self) -> PeriodicGrid:
@@ -115,17 +108,12 @@ class GrayScottGenerator(Generator):
         """Random spots after the burn-in, band-limited."""
         spots = torch.stack([self._spots(self.random(i)) for i in trajectories]).to(self.device, self.dtype)
         spots = self.grid.band_limit(spots)
-        state = self._solver(trajectories).evolve(torch.stack((1 - spots, spots), dim=1), self.burn_in)
-        return {"A": state[:, 0], "B": state[:, 1]}
+        return self.advance({"A": 1 - spots, "B": spots}, self.burn_in, trajectories)
 
-    def evolve(
-        self, state: dict[str, Tensor], steps: int = 1, *, trajectories: Sequence[int] | None = None
-    ) -> dict[str, Tensor]:
-        """The state `steps` frames later; see `Generator.evolve`."""
-        if trajectories is None:
-            trajectories = range(len(state["A"]))
+    def advance(self, state: dict[str, Tensor], time_steps: int, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        """Advance A and B; see `Generator.advance`."""
         both = torch.stack((state["A"], state["B"]), dim=1)
-        both = self._solver(trajectories).evolve(both, steps * self.save_every)
+        both = self._solver(trajectories).evolve(both, time_steps)
         return {"A": both[:, 0], "B": both[:, 1]}
 
     def _rates(self, trajectories: Sequence[int]) -> tuple[Tensor, Tensor]:
