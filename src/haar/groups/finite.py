@@ -284,6 +284,7 @@ class Subgroup(FiniteGroup):
         self.parent = parent
         self.embedding = members.sort().values
         self.space_dim = parent.space_dim
+        self.grid_shape = parent.grid_shape
         self.defining_dim = parent.defining_dim
         self.name = name or ("1" if len(members) == 1 else _member_name(parent, self.embedding))
         self._generators = _few_generators(parent, self.embedding)

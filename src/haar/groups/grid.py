@@ -32,6 +32,7 @@ class GridGroup(FiniteGroup):
         self.step = tuple(int(s) for s in step)
         self.counts = tuple(n // s for n, s in zip(self.shape, self.step, strict=True))
         self.space_dim = len(self.shape)
+        self.grid_shape = self.shape
         self.n_shifts = math.prod(self.counts)
         shifts = "T" + "x".join(str(c) for c in self.counts)
         self.name = shifts if point.order == 1 else f"{point.name} x {shifts}"

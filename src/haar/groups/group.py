@@ -38,6 +38,7 @@ class Group(ABC):
         element_shape: Shape of one element.
         element_dtype: Dtype of elements.
         space_dim: Dimension of the grid whose points it moves, or None when it moves none.
+        grid_shape: Cells along every axis of the one grid that it moves, or None when it moves grids of any size.
         defining_dim: Dimension of its defining representation, or None when it has none.
     """
 
@@ -45,6 +46,7 @@ class Group(ABC):
     element_shape: tuple[int, ...] = ()
     element_dtype: torch.dtype = torch.int64
     space_dim: int | None = None
+    grid_shape: tuple[int, ...] | None = None
     defining_dim: int | None = None
     is_finite: bool = True
 

@@ -26,6 +26,7 @@ class FiniteProduct(FiniteGroup):
         self._mover = _mover(self.factors)
         if self._mover is not None:
             self.space_dim = self.factors[self._mover].space_dim
+            self.grid_shape = self.factors[self._mover].grid_shape
 
     @property
     def order(self) -> int:
@@ -90,6 +91,7 @@ class MixedProduct(Group):
         self._mover = _mover(self.factors)
         if self._mover is not None:
             self.space_dim = self.factors[self._mover].space_dim
+            self.grid_shape = self.factors[self._mover].grid_shape
 
     @property
     def order(self) -> int | None:
