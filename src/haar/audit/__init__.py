@@ -1,1 +1,25 @@
-"""TODO."""
+"""Audit: does a model respect a symmetry, where does it break, do the data have it, what is to be gained."""
+
+from haar.audit.audit import Audit, audit
+from haar.audit.closure import Closure, ElementClosure
+from haar.audit.findings import Findings
+from haar.audit.layers import LayerDefect, layer_defects
+from haar.audit.lie import LieDefect, lie_defects, lie_derivative
+from haar.audit.recommendation import Recommendation
+from haar.audit.sums import Estimate, OrbitSums
+
+__all__ = [
+    "Audit",
+    "Closure",
+    "ElementClosure",
+    "Estimate",
+    "Findings",
+    "LayerDefect",
+    "LieDefect",
+    "OrbitSums",
+    "Recommendation",
+    "audit",
+    "layer_defects",
+    "lie_defects",
+    "lie_derivative",
+]

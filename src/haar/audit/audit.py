@@ -1,0 +1,279 @@
+"""The verb: does a model respect a symmetry, where does it break, do the data have it, and what is to be gained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.audit.batches import Batch, batches
+from haar.audit.closure import Closure, closed_elements
+from haar.audit.findings import Findings, findings
+from haar.audit.layers import LayerDefect, layer_defects
+from haar.audit.lie import LieDefect, lie_defects
+from haar.audit.measure import OrbitMeter, audited_elements
+from haar.audit.recommendation import Recommendation, recommend
+from haar.audit.sections import audit_sections
+from haar.audit.sums import BINS, OrbitSums
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup, LieGroup
+from haar.report import Report, Section
+
+#: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
+WHOLE_LIMIT = 64
+
+
+class Audit(Report):
+    """The audit of one model: update / merge / compute over float64 sums, then tables, a figure and a page.
+
+    Args:
+        model: Any module or callable.
+        symmetry: How the group acts on its inputs and outputs.
+        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or elements.
+        scale: One positive number per output channel by which errors are divided, so that no unit outweighs another. It must be
+            invariant under the group: one number for all components of a vector.
+        data_symmetry: Whether to test the symmetry of the inputs' distribution.
+        bins: Bins of the sums; intervals come from resampling them.
+        micro_batch: Elements per forward pass, see `haar.average`.
+        significance: Level at which closure of the data is rejected (after Holm's correction).
+        seed: Seed of drawn elements, resampling and randomisation tests.
+
+    Example:
+        >>> import torch
+        >>> from haar.groups import dihedral
+        >>> model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+        >>> report = Audit(model, Symmetry.of_fields(dihedral(4), "density"))
+        >>> report.run(torch.randn(16, 1, 8, 8)).recommendation.verdict in {"average", "unclear", "do not"}
+        True
+    """
+
+    kind = "audit"
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        symmetry: Symmetry,
+        *,
+        elements: int | Tensor | None = None,
+        scale: Tensor | None = None,
+        data_symmetry: bool = True,
+        bins: int = BINS,
+        micro_batch: int | str = "auto",
+        significance: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < significance < 1:
+            raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
+        if scale is not None and bool((scale <= 0).any()):
+            raise ArgumentError("scale", expected="positive numbers", got=scale.tolist())
+        self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
+        self.elements, self.whole = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
+        self._meter = OrbitMeter(model, symmetry, self.elements, scale=scale, bins=bins, micro_batch=micro_batch)
+        listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
+        self.closure = None if listed is None else Closure(symmetry, listed)
+        self.layers: list[LayerDefect] = []
+        self.lie: list[LieDefect] = []
+
+    @property
+    def sums(self) -> OrbitSums:
+        """The sums so far."""
+        return self._meter.sums
+
+    def update(self, batch: Batch) -> None:
+        """Add one batch of data."""
+        self.__dict__.pop("findings", None)
+        self.__dict__.pop("recommendation", None)
+        self._meter.update(batch)
+        if self.closure is not None:
+            self.closure.update(batch)
+
+    def run(
+        self,
+        data: Any,
+        *,
+        batch_size: int = 8,
+        clusters: Tensor | None = None,
+        max_samples: int | None = None,
+        layers: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> Audit:
+        """Read data once, and look into the layers on the first batch.
+
+        Args:
+            data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches (see `haar.audit.batches`).
+            batch_size: Rows per batch, when data are tensors.
+            clusters: Which trajectory every row belongs to: rows of one trajectory are not independent.
+            max_samples: Stop after so many rows.
+            layers: Whether to look into the layers of the model.
+            progress: Called with the number of rows seen.
+        """
+        for number, batch in enumerate(
+            batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples)
+        ):
+            self.update(batch)
+            if number == 0:
+                self._look_inside(batch, layers=layers)
+            if progress is not None:
+                progress(self._meter.seen)
+        return self
+
+    def merge(self, other: Audit) -> Audit:
+        """Add the sums of an audit of the same model and symmetry over other samples; returns self.
+
+        Raises:
+            ArgumentError: If the audits looked at different elements.
+        """
+        if self.elements.shape != other.elements.shape or not bool((self.elements == other.elements).all()):
+            raise ArgumentError(
+                "other", expected="an audit over the same elements", got=repr(other), way_out="use the same seed"
+            )
+        self.__dict__.pop("findings", None)
+        self.__dict__.pop("recommendation", None)
+        self._meter.sums = self.sums.merge(other.sums)
+        self._meter.seen += other._meter.seen
+        self._meter.dtype = other._meter.dtype
+        if self.closure is not None and other.closure is not None:
+            self.closure = self.closure.merge(other.closure)
+        self.layers = self.layers or other.layers
+        self.lie = self.lie or other.lie
+        return self
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Everything computed from the sums.
+
+        Raises:
+            ArgumentError: If no data were given yet.
+        """
+        if not self._meter.seen:
+            raise ArgumentError("data", expected="at least one sample", got="none", way_out="call run or update first")
+        return findings(
+            self.sums,
+            self.symmetry,
+            self.elements,
+            whole=self.whole,
+            closure=[] if self.closure is None else self.closure.tests(seed=self.seed),
+            significance=self.significance,
+            trajectories=0 if self.closure is None else self.closure.trajectories,
+            dtype=self._meter.dtype,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def recommendation(self) -> Recommendation:
+        """What to do, in one sentence, with the evidence."""
+        return recommend(self.findings, self.symmetry.group.name)
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The page's heading."""
+        return f"Does the model respect {self.symmetry.group.name}?"
+
+    @property
+    def summary(self) -> str:
+        """The recommendation."""
+        return self.recommendation.sentence
+
+    def contents(self) -> dict[str, Any]:
+        """Everything that was found."""
+        return {
+            "group": self.symmetry.group.name,
+            "order": self.symmetry.group.order,
+            "whole_group": self.whole,
+            "samples": self._meter.seen,
+            "trajectories": None if self.closure is None else self.closure.trajectories,
+            "recommendation": self.recommendation.to_dict(),
+            **self.findings.to_dict(),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "lie": [dict(defect.__dict__) for defect in self.lie],
+        }
+
+    def sections(self) -> Sequence[Section]:
+        """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
+        return audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+
+    def _look_inside(self, batch: Batch, *, layers: bool) -> None:
+        group = self.symmetry.group
+        if isinstance(group, LieGroup):
+            self.lie = lie_defects(self.model, self.symmetry, (batch.inputs, None), batch_size=len(batch.clusters))
+        on_grid = isinstance(group, FiniteGroup) and group.space_dim is not None
+        if layers and on_grid and isinstance(self.model, nn.Module):
+            few = self.elements[1:17]
+            self.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=few)
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self.symmetry.group.name} over {self._meter.seen} samples>"
+
+
+def audit(
+    model: Callable[..., Any],
+    symmetry: Symmetry,
+    data: Any,
+    *,
+    elements: int | Tensor | None = None,
+    scale: Tensor | None = None,
+    batch_size: int = 8,
+    clusters: Tensor | None = None,
+    max_samples: int | None = None,
+    layers: bool = True,
+    data_symmetry: bool = True,
+    micro_batch: int | str = "auto",
+    significance: float = 0.05,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Audit:
+    """Audit a model against a symmetry on data.
+
+    Source: the orthogonal decomposition of the risk (Elesedy and Zaidi 2021; group averaging arXiv 2511.09573): on data that the
+    group leaves invariant, and for an equivariant truth, averaging lowers the MSE by exactly ||f - Qf||^2, which needs no labels.
+
+    Args:
+        model: Any module or callable; evaluated in eval mode, never changed.
+        symmetry: How the group acts on its inputs and outputs.
+        data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches ``inputs``, ``(inputs, labels)`` or
+            ``(inputs, labels, clusters)``.
+        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or elements.
+        scale: One positive number per output channel by which errors are divided; one for all components of a vector.
+        batch_size: Rows per batch, when data are tensors.
+        clusters: Which trajectory every row belongs to: rows of one trajectory are not independent.
+        max_samples: Stop after so many rows.
+        layers: Whether to look into the layers of the model.
+        data_symmetry: Whether to test the symmetry of the inputs' distribution.
+        micro_batch: Elements per forward pass, see `haar.average`.
+        significance: Level of the tests.
+        seed: Seed of everything random.
+        progress: Called with the number of rows seen.
+
+    Returns:
+        The audit: `.recommendation`, `.findings`, `.layers`, `.lie`, `.to_dict()`, `.table()`, `.figure()`, `.save_html(path)`.
+
+    Raises:
+        ShapeError: If the data do not fit the symmetry.
+        ArgumentError: If an option is out of range.
+        DataError: If data contain NaN.
+
+    Example:
+        >>> import torch
+        >>> from haar.groups import dihedral
+        >>> model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+        >>> x = torch.randn(16, 1, 8, 8)
+        >>> report = audit(model, Symmetry.of_fields(dihedral(4), "density"), (x, x))
+        >>> len(report.findings.elements)
+        7
+    """
+    report = Audit(
+        model,
+        symmetry,
+        elements=elements,
+        scale=scale,
+        data_symmetry=data_symmetry,
+        micro_batch=micro_batch,
+        significance=significance,
+        seed=seed,
+    )
+    return report.run(
+        data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, layers=layers, progress=progress
+    )

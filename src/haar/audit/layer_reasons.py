@@ -1,0 +1,69 @@
+"""Why a layer's geometry breaks a symmetry of the grid, in words with the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+
+
+def reason_for(module: nn.Module, x: Any) -> str:
+    """The first geometric reason that applies, or an honest "no known reason".
+
+    Args:
+        module: A layer on a grid.
+        x: Its input ``(batch, channel, *space)``.
+    """
+    if not isinstance(x, Tensor):
+        return ""
+    lengths = list(x.shape[2:])
+    if isinstance(module, (*_CONVOLUTIONS, *_POOLS)):
+        kernel, stride = _each(module.kernel_size, lengths), _each(module.stride, lengths)
+        padding, dilation = _padding(module, lengths), _each(getattr(module, "dilation", 1), lengths)
+        for n, k, s, p, d in zip(lengths, kernel, stride, padding, dilation, strict=True):
+            if p is None:
+                if (d * (k - 1)) % 2:
+                    return f"an even kernel of {k} with padding 'same' pads one side more; use an odd kernel"
+                continue
+            span = d * (k - 1) + 1
+            if s > 1 and (n + 2 * p - span) % s:
+                pads = f" + 2*{p}" if p else ""
+                return (
+                    f"stride {s} on {n} reaches one side only ({n}{pads} - {span} is not a multiple of {s}); "
+                    f"use {_good_length(n, span, p, s)} points or another kernel"
+                )
+        if any(p for p in padding if p is not None) and getattr(module, "padding_mode", "zeros") == "zeros":
+            return "zero padding on a periodic grid; use padding_mode='circular'"
+        if any(s > 1 for s in stride):
+            return f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept; average over shifts below it"
+    if isinstance(module, _TRANSPOSED):
+        kernel, stride = _each(module.kernel_size, lengths), _each(module.stride, lengths)
+        padding, extra = _each(module.padding, lengths), _each(module.output_padding, lengths)
+        if any(extra):
+            return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
+        if any(k != s or p for k, s, p in zip(kernel, stride, padding, strict=True)):
+            return "a transposed convolution whose kernel overlaps its stride cuts the border; use kernel = stride, or upsample and convolve"
+    if isinstance(module, nn.Upsample):
+        return f"upsampling mode {module.mode!r} treats the border specially; use 'nearest' with a whole factor, or pad circularly first"
+    return "no known geometric reason"
+
+
+def _each(value: Any, lengths: list[int]) -> list[int]:
+    return [int(value)] * len(lengths) if isinstance(value, int) else [int(v) for v in value]
+
+
+def _padding(module: nn.Module, lengths: list[int]) -> list[int | None]:
+    padding: Any = module.padding
+    if padding == "same":
+        return [None] * len(lengths)
+    if padding == "valid":
+        return [0] * len(lengths)
+    return list(_each(padding, lengths))
+
+
+def _good_length(n: int, span: int, padding: int, stride: int) -> int:
+    return next(m for m in range(n, n + stride) if (m + 2 * padding - span) % stride == 0)

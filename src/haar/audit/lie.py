@@ -1,0 +1,140 @@
+"""Lie derivatives: how fast a model leaves equivariance along each generator of a continuous group, by one forward-mode pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from haar.actions import Symmetry
+from haar.audit.batches import batches
+from haar.audit.measure import undisturbed
+from haar.errors import ArgumentError, HaarError
+from haar.groups import LieGroup, MixedProduct
+
+
+@dataclass(frozen=True)
+class LieDefect:
+    """The Lie derivative of a model along one generator X: L f(x) = Df(x)[X x] - X f(x).
+
+    Attributes:
+        generator: Number of the generator in the algebra's basis.
+        defect: Root mean square of L f over samples and output entries.
+        relative: The same over the root mean square of X f + Df[X x], the size of what is compared (at most 1).
+    """
+
+    generator: int
+    defect: float
+    relative: float
+
+
+def lie_derivative(model: Callable[..., Any], symmetry: Symmetry, inputs: Any, direction: Tensor) -> Any:
+    """L f(x) = Df(x)[X x] - X f(x) for one batch: zero exactly where f is equivariant along X.
+
+    The tangent of the inputs is analytic, and one forward-mode pass pushes it through the model.
+
+    Args:
+        model: The model.
+        symmetry: A symmetry of a Lie group.
+        inputs: A tensor, or a tuple of tensors.
+        direction: Coefficients of X in the algebra's basis.
+
+    Returns:
+        The derivative, with the structure of the outputs.
+
+    Raises:
+        HaarError: If an operation of the model has no forward-mode derivative.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions import Defining, Symmetry, Vector
+        >>> from haar.groups import SO
+        >>> G = SO(3)
+        >>> symmetry = Symmetry(G, Vector(Defining(G)), Vector(Defining(G)))
+        >>> x = torch.randn(5, 3, dtype=torch.float64)
+        >>> stretch = lambda v: v * v.square().sum(-1, keepdim=True)
+        >>> bool(lie_derivative(stretch, symmetry, x, torch.tensor([1.0, 0.0, 0.0])).abs().max() < 1e-12)
+        True
+    """
+    change, _ = _both_sides(model, symmetry, inputs if isinstance(inputs, tuple) else (inputs,), direction)
+    return change
+
+
+def lie_defects(
+    model: Callable[..., Any], symmetry: Symmetry, data: Any, *, batch_size: int = 8, max_samples: int | None = None
+) -> list[LieDefect]:
+    """Lie-derivative defects along every generator of the algebra.
+
+    Args:
+        model: The model; evaluated in eval mode and left as it was.
+        symmetry: A symmetry of a Lie group.
+        data: Inputs, as for `haar.audit`.
+        batch_size: Rows per batch, when data are tensors.
+        max_samples: Stop after so many rows.
+
+    Raises:
+        ArgumentError: If the group is finite.
+    """
+    basis = _algebra_size(symmetry)
+    wrong, size, entries = (torch.zeros(basis, dtype=torch.float64) for _ in range(3))
+    with undisturbed(model):
+        for batch in batches(data, batch_size=batch_size, max_samples=max_samples):
+            for k in range(basis):
+                direction = torch.zeros(basis, dtype=torch.float64)
+                direction[k] = 1
+                change, compared = _both_sides(model, symmetry, batch.inputs, direction)
+                wrong[k] += _square(change)
+                size[k] += compared
+                entries[k] += sum(x.numel() for x in pytree.tree_leaves(change))
+    return [
+        LieDefect(k, float((wrong[k] / entries[k]).sqrt()), float((wrong[k] / size[k].clamp(min=1e-300)).sqrt()))
+        for k in range(basis)
+    ]
+
+
+def _algebra_size(symmetry: Symmetry) -> int:
+    group = symmetry.group
+    if isinstance(group, LieGroup):
+        return len(group.algebra)
+    way_out = (
+        "make the symmetry of the Lie factor alone"
+        if isinstance(group, MixedProduct)
+        else "use haar.audit for finite groups"
+    )
+    raise ArgumentError("symmetry", expected="a Lie group for Lie derivatives", got=group.name, way_out=way_out)
+
+
+def _both_sides(
+    model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], direction: Tensor
+) -> tuple[Any, float]:
+    symmetry.check_inputs(inputs)
+    tangents = symmetry.map_inputs(lambda action, x: action.tangent(direction, x), inputs)
+    flat, spec = pytree.tree_flatten(inputs)
+    places = [k for k, x in enumerate(flat) if isinstance(x, Tensor) and x.is_floating_point()]
+    flat_tangents = pytree.tree_leaves(tangents)
+
+    def of_tensors(*tensors: Tensor) -> Any:
+        values = list(flat)
+        for place, tensor in zip(places, tensors, strict=True):
+            values[place] = tensor
+        return model(*pytree.tree_unflatten(values, spec))
+
+    primal = tuple(flat[k] for k in places)
+    try:
+        y, pushed = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
+    except NotImplementedError as error:
+        message = f"model: an operation has no forward-mode derivative ({str(error).splitlines()[0][:120]}); audit finite elements instead"
+        raise HaarError(message) from error
+    symmetry.check_outputs(y)
+    turned = symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
+    change = pytree.tree_map(torch.sub, pushed, turned)
+    return change, _square(pushed) + _square(turned)
+
+
+def _square(tree: Any) -> float:
+    leaves: Iterable[Tensor] = pytree.tree_leaves(tree)
+    return float(sum(x.detach().to(torch.float64).square().sum() for x in leaves))

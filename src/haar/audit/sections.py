@@ -1,0 +1,233 @@
+"""How an audit is told: tables and figures of its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from haar.audit.findings import Findings
+from haar.audit.layers import LayerDefect
+from haar.audit.lie import LieDefect
+from haar.audit.recommendation import Recommendation
+from haar.report import Section, Table
+from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
+
+#: More bars than this are not drawn one by one.
+_MOST_BARS = 24
+
+
+def audit_sections(
+    found: Findings, advice: Recommendation, group: str, layers: Sequence[LayerDefect], lie: Sequence[LieDefect]
+) -> list[Section]:
+    """All sections, the most important first."""
+    sections = [
+        Section(
+            "What to do",
+            text=f"**{advice.verdict}.** {advice.sentence}\n\n" + "\n\n".join(advice.evidence),
+            table=_summary(found, group),
+            figure=overview(found, group),
+            caption="Defect of every element against the floor; what averaging takes off the loss; where the defect lives; whether the data are symmetric.",
+        ),
+        Section("Defect, element by element", table=_elements(found)),
+    ]
+    if found.subgroups:
+        sections.append(
+            Section(
+                "Subgroups",
+                text="What averaging over each subgroup removes (predicted, without labels) and what it gained on labelled samples.",
+                table=_subgroups(found),
+            )
+        )
+    if found.components:
+        sections.append(Section("Irreducible components of the defect", table=_components(found)))
+    if found.closure:
+        sections.append(
+            Section(
+                "Symmetry of the data",
+                text="Randomisation tests over trajectories: is g x distributed as x? A rejected element is a warning: the model would be "
+                "asked about inputs it has never seen.",
+                table=_closure(found),
+            )
+        )
+    if lie:
+        rows = [(f"X{d.generator}", d.defect, d.relative) for d in lie]
+        sections.append(Section("Lie derivatives", table=Table("", ("generator", "defect", "relative"), rows)))
+    if layers:
+        sections.append(
+            Section(
+                "Layer by layer",
+                text="Geometry: the error of the layer's padding, stride and size, whatever its weights. Unexplained: the part of its "
+                "features' change that no linear map of channels accounts for.",
+                table=_layers(layers),
+            )
+        )
+    return sections
+
+
+def overview(found: Findings, group: str) -> Figure:
+    """Four panels: defects, the loss, components, data."""
+    figure = new_figure(11, 6.2)
+    axes = figure.subplots(2, 2)
+    _draw_defects(axes[0, 0], found)
+    _draw_loss(axes[0, 1], found, group)
+    _draw_components(axes[1, 0], found)
+    _draw_closure(axes[1, 1], found)
+    return figure
+
+
+def _draw_defects(axes: object, found: Findings) -> None:
+    shown = sorted(found.elements, key=lambda e: -e.relative.value)[:_MOST_BARS]
+    shown = [e for e in found.elements if e in shown]
+    ax = style_axes(axes, title="Relative defect of every element", y="defect / spread of predictions")  # type: ignore[arg-type]
+    values = [e.relative.value for e in shown]
+    errors = [
+        [max(e.relative.value - e.relative.low, 0) for e in shown],
+        [max(e.relative.high - e.relative.value, 0) for e in shown],
+    ]
+    colours = [WARNING if e.contradiction else AVERAGED for e in shown]
+    ax.bar(range(len(shown)), values, color=colours, yerr=errors, error_kw={"elinewidth": 1, "ecolor": "#555"})
+    ax.axhline(found.floor, color=BASE, linewidth=1, linestyle="--", label=f"floor {found.floor:.1e}")
+    ax.set_xticks(range(len(shown)), [e.element for e in shown], rotation=30 if len(shown) > 8 else 0, fontsize=8)
+    ax.legend(fontsize=8, frameon=False)
+
+
+def _draw_loss(axes: object, found: Findings, group: str) -> None:
+    if found.mse is None:
+        ax = style_axes(axes, title="Predicted fall of the MSE (no labels)", y="mean square")  # type: ignore[arg-type]
+        names = [h.name for h in found.subgroups][:_MOST_BARS] or [group]
+        values = [h.removed.value for h in found.subgroups][:_MOST_BARS] or [found.removed.value]
+        ax.bar(range(len(names)), values, color=AVERAGED)
+        ax.set_xticks(range(len(names)), names, rotation=30, fontsize=7, ha="right")
+        return
+    ax = style_axes(axes, title="The loss: what averaging removes and leaves", y="MSE")  # type: ignore[arg-type]
+    ax.bar(0, found.mse.value, color=BASE)
+    labels = ["model"]
+    for h in sorted(found.subgroups, key=lambda h: h.order)[:_MOST_BARS]:
+        if h.after is None:
+            continue
+        place = len(labels)
+        worse = h.after.value > found.mse.value
+        ax.bar(place, h.after.value, color=WARNING if worse else AVERAGED)
+        predicted = found.mse.value - h.removed.value
+        ax.plot([place - 0.4, place + 0.4], [predicted, predicted], color="#e08a1e", linewidth=2)
+        labels.append(h.name)
+    ax.plot([], [], color="#e08a1e", linewidth=2, label="predicted without labels")
+    ax.set_xticks(range(len(labels)), labels, rotation=30, fontsize=7, ha="right")
+    ax.legend(fontsize=8, frameon=False)
+
+
+def _draw_components(axes: object, found: Findings) -> None:
+    ax = style_axes(axes, title="Irreducible components of the defect", y="share")  # type: ignore[arg-type]
+    shares = [c.share for c in found.components]
+    errors = [[max(s.value - s.low, 0) for s in shares], [max(s.high - s.value, 0) for s in shares]]
+    ax.bar(
+        range(len(shares)),
+        [s.value for s in shares],
+        color=AVERAGED,
+        yerr=errors if shares else None,
+        error_kw={"ecolor": "#555"},
+    )
+    ax.set_xticks(range(len(shares)), [c.name for c in found.components], fontsize=8)
+    if not shares:
+        ax.text(0.5, 0.5, "a whole finite group is needed", transform=ax.transAxes, ha="center", color=BASE)
+
+
+def _draw_closure(axes: object, found: Findings) -> None:
+    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x}", y="relative distance")  # type: ignore[arg-type]
+    shown = found.closure[:_MOST_BARS]
+    ax.bar(range(len(shown)), [c.distance for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown])
+    for k, c in enumerate(shown):
+        ax.text(k, c.distance, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
+    ax.set_xticks(range(len(shown)), [c.element for c in shown], fontsize=8, rotation=30 if len(shown) > 8 else 0)
+    if not shown:
+        ax.text(0.5, 0.5, "not tested", transform=ax.transAxes, ha="center", color=BASE)
+
+
+def _summary(found: Findings, group: str) -> Table:
+    rows: list[tuple[str, float | None, str]] = [
+        ("relative defect, root mean square over the orbit", _orbit_relative(found), f"floor {found.floor:.1e}"),
+        (
+            "predicted fall of the MSE (no labels)",
+            found.removed.value,
+            f"[{found.removed.low:.3g}, {found.removed.high:.3g}]",
+        ),
+    ]
+    for label, estimate in (
+        ("MSE", found.mse),
+        (f"MSE averaged over {group}", found.mse_after),
+        ("measured fall", found.gain),
+    ):
+        if estimate is not None:
+            rows.append((label, estimate.value, f"[{estimate.low:.3g}, {estimate.high:.3g}]"))
+    if found.mse_soft is not None and found.alpha is not None:
+        rows.append(
+            (
+                f"MSE softly averaged, alpha = {min(max(found.alpha.value, 0), 1):.2f}",
+                found.mse_soft,
+                "fitted on the same samples",
+            )
+        )
+    return Table("", ("quantity", "value", "interval / note"), rows)
+
+
+def _orbit_relative(found: Findings) -> float:
+    squares = [e.relative.value**2 for e in found.elements]
+    return float((sum(squares) / max(len(squares), 1)) ** 0.5)
+
+
+def _elements(found: Findings) -> Table:
+    rows = [
+        (
+            e.element,
+            e.generator,
+            e.absolute.value,
+            e.relative.value,
+            f"[{e.relative.low:.3g}, {e.relative.high:.3g}]",
+            e.contradiction,
+        )
+        for e in found.elements[:128]
+    ]
+    note = "" if len(found.elements) <= 128 else f"the first 128 of {len(found.elements)} elements"
+    return Table("", ("element", "generator", "defect", "relative", "interval", "contradicts the MSE"), rows, note)
+
+
+def _subgroups(found: Findings) -> Table:
+    rows = [
+        (
+            h.name,
+            h.order,
+            h.removed.value,
+            None if h.gain is None else h.gain.value,
+            None if h.after is None else h.after.value,
+            h.closed,
+        )
+        for h in found.subgroups
+    ]
+    return Table("", ("subgroup", "order", "removed (predicted)", "gain (measured)", "MSE after", "data closed"), rows)
+
+
+def _components(found: Findings) -> Table:
+    rows = [(c.name, c.dim, c.share.value, f"[{c.share.low:.3g}, {c.share.high:.3g}]") for c in found.components]
+    return Table("", ("component", "dimension", "share of the orbit variance", "interval"), rows)
+
+
+def _closure(found: Findings) -> Table:
+    rows = [(c.element, c.distance, c.statistic, c.variance, c.p, c.p > 0.05) for c in found.closure]
+    return Table("", ("element", "relative distance", "statistic", "share of variance", "p", "closed"), rows)
+
+
+def _layers(layers: Sequence[LayerDefect]) -> Table:
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            "x".join(map(str, layer.shape)),
+            layer.geometry,
+            layer.element,
+            layer.unexplained,
+            layer.reason,
+        )
+        for layer in layers
+    ]
+    return Table("", ("layer", "kind", "output", "geometry", "worst element", "unexplained", "reason"), rows)
