@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from haar.actions.layout import FieldSpec
+from haar.data.naming import known
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import Boundary
-from haar.data.well.naming import known
 from haar.data.well.stored import WellField
 from haar.errors import ArgumentError, ShapeError
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from haar.actions.layout import FieldSpec, Layout
+from haar.data.naming import known
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import BoundaryType
-from haar.data.well.naming import known
 from haar.data.well.schema import FileSchema
 from haar.data.well.stored import WellField, WellScalar
 from haar.errors import ArgumentError, DataError

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.layout import FieldSpec, Layout
-from haar.data.well.naming import known
+from haar.data.naming import known
 from haar.data.well.statistics import Statistics, Table
 from haar.errors import ArgumentError, ShapeError
 
