@@ -82,6 +82,8 @@ class ConvNeXtUNet(nn.Module):
     Source: Liu et al., arXiv 2201.03545; sizes of the benchmark from Ohana et al., arXiv 2412.00568.
     """
 
+    prefers_channels_last = True
+
     def __init__(
         self,
         in_channels: int,

@@ -114,9 +114,11 @@ class SpectralConvolution(nn.Module):
             positive = spectrum.narrow(axis, 0, modes - modes // 2)
             negative = spectrum.narrow(axis, modes - modes // 2, modes // 2)
             if points > modes:
-                gap = [*spectrum.shape[:axis], points - modes, *spectrum.shape[axis + 1 :]]
-                spectrum = torch.cat([positive, spectrum.new_zeros(gap), negative], dim=axis)
+                spectrum = torch.cat([positive, _zeros(spectrum, axis, points - modes), negative], dim=axis)
             spectrum = torch.fft.ifft(spectrum, dim=axis, norm="forward")
+        points = space[-1] // 2 + 1
+        if points > self.retained[-1]:
+            spectrum = torch.cat([spectrum, _zeros(spectrum, -1, points - self.retained[-1])], dim=-1)
         field: Tensor = torch.fft.irfft(spectrum, n=space[-1], dim=-1, norm="forward")
         return field
 
@@ -228,3 +230,11 @@ def check_modes(modes: Sequence[int], dim: int) -> None:
     """
     if len(modes) != dim or not 1 <= dim <= 3 or any(count < 1 for count in modes):
         raise ArgumentError("modes", expected=f"{dim} numbers of at least 1 (1 to 3 axes)", got=tuple(modes))
+
+
+def _zeros(spectrum: Tensor, axis: int, count: int) -> Tensor:
+    """Complex zeros that fit beside `spectrum` along `axis`, made from real ones: ONNX has no complex constants."""
+    shape = list(spectrum.shape)
+    shape[axis] = count
+    zero = torch.zeros(shape, dtype=spectrum.real.dtype, device=spectrum.device)
+    return torch.complex(zero, zero)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, DataError
 from haar.systems.group_averaging.surrogates.spatial import check_fields, check_positive
-from haar.systems.group_averaging.surrogates.windows import Windows, as_batches
+from haar.systems.group_averaging.surrogates.windows import WindowSource, as_batches
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Normaliser:
                 )
 
     @classmethod
-    def fit(cls, windows: Windows, *, delta: bool = False, constants: int = 0) -> Normaliser:
+    def fit(cls, windows: WindowSource, *, delta: bool = False, constants: int = 0) -> Normaliser:
         """Measure a training set, in float64, one batch in memory at a time.
 
         A channel that never varies (a mask, a constant field) keeps the standard deviation 1, so that it enters as

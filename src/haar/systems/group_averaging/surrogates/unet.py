@@ -47,6 +47,8 @@ class UNet(nn.Module):
     Source: Ronneberger et al., arXiv 1505.04597; the variant of the benchmark of Ohana et al., arXiv 2412.00568.
     """
 
+    prefers_channels_last = True
+
     def __init__(
         self,
         in_channels: int,

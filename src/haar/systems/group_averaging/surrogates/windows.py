@@ -24,10 +24,10 @@ class WindowSequence(Protocol):
         ...
 
 
-Windows = tuple[Tensor, Tensor] | WindowSequence
+WindowSource = tuple[Tensor, Tensor] | WindowSequence
 
 
-def count(windows: Windows) -> int:
+def count(windows: WindowSource) -> int:
     """Number of windows.
 
     Raises:
@@ -61,7 +61,7 @@ def count(windows: Windows) -> int:
     return number
 
 
-def gather(windows: Windows, indices: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
+def gather(windows: WindowSource, indices: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
     """The windows at `indices`, stacked: (B, C_in, *space) and (B, C_out, *space).
 
     Example:
@@ -78,7 +78,7 @@ def gather(windows: Windows, indices: Tensor | Sequence[int]) -> tuple[Tensor, T
     return torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
 
 
-def as_batches(windows: Windows, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+def as_batches(windows: WindowSource, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """All windows in their order, at most `batch` at a time.
 
     Example:
