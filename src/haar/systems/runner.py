@@ -1,0 +1,135 @@
+"""Run a recipe: finished seeds are kept and skipped, everything is written whole, the result is judged at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from haar.errors import ArgumentError
+from haar.files import atomic_path
+from haar.report import plain, write_json
+from haar.report.page import png
+from haar.systems.recipe import Recipe, Result
+from haar.systems.watch import Unwatched, Watch
+
+
+def reproduce(
+    recipe: Recipe,
+    *,
+    out: Path,
+    preset: str = "quick",
+    seeds: int | None = None,
+    first_seed: int = 0,
+    watch: Watch | None = None,
+) -> Result:
+    """Run a recipe over seeds and write ``result.json``, ``report.html`` and ``figures/``.
+
+    Each seed has a folder ``runs/<hash>`` named after its configuration, the versions and the measuring code. A
+    finished one is skipped; an unfinished one is entered again, and the recipe goes on from the checkpoints it finds
+    there.
+
+    Args:
+        recipe: What to run.
+        out: Folder for all of it.
+        preset: Name of one of the recipe's presets.
+        seeds: Number of seeds; by default the preset's own.
+        first_seed: The first of them.
+        watch: Told of the progress.
+
+    Returns:
+        The result that was written.
+
+    Raises:
+        ArgumentError: If the preset is unknown or there is no seed.
+    """
+    if preset not in recipe.presets:
+        raise ArgumentError("preset", expected=f"one of {', '.join(recipe.presets)}", got=repr(preset))
+    count = recipe.default_seeds[preset] if seeds is None else seeds
+    if count < 1:
+        raise ArgumentError("seeds", expected="at least 1", got=count)
+    if first_seed < 0:
+        raise ArgumentError("first_seed", expected="a number that is not negative", got=first_seed)
+    chosen = tuple(range(first_seed, first_seed + count))
+    measures = [_measured(recipe, preset, seed, out, watch or Unwatched()) for seed in chosen]
+    result = Result(
+        system=recipe.name,
+        title=recipe.title,
+        paper=recipe.paper,
+        preset=preset,
+        seeds=chosen,
+        versions=versions(),
+        effects=tuple(recipe.effects(measures)),
+        details=tuple(recipe.sections(measures)),
+    )
+    write_result(result, out)
+    return result
+
+
+def write_result(result: Result, out: Path) -> None:
+    """Write ``figures/``, ``result.json`` and ``report.html``."""
+    for number, section in enumerate(result.sections()):
+        if section.figure is not None:
+            words = re.sub(r"[^a-z0-9]+", "-", (section.title or section.caption).lower()).strip("-")[:40]
+            with atomic_path(out / "figures" / f"{number:02d}-{words}.png") as part:
+                part.write_bytes(png(section.figure))
+    result.save_json(out / "result.json")
+    result.save_html(out / "report.html")
+
+
+def versions() -> dict[str, str]:
+    """What the numbers depend on besides the configuration."""
+    return {
+        "haar": version("haar"),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+    }
+
+
+def content_hash(configuration: Mapping[str, Any]) -> str:
+    """Twelve characters that change when anything in a configuration does.
+
+    Example:
+        >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps(plain(configuration), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def code_hash(system: str) -> str:
+    """A digest of the code that measures: the library without ``cli``, ``report``, recipes and other systems."""
+    root = Path(__file__).parent.parent
+    folder = system.replace("-", "_")
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).parts
+        if parts[0] in ("cli", "report") or path.name == "recipe.py" or (parts[0] == "systems" and parts[1] != folder):
+            continue
+        digest.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _measured(recipe: Recipe, preset: str, seed: int, out: Path, watch: Watch) -> Mapping[str, Any]:
+    configuration = {
+        "system": recipe.name,
+        "config": recipe.presets[preset],
+        "seed": seed,
+        "versions": versions(),
+        "code": code_hash(recipe.name),
+    }
+    folder = out / "runs" / content_hash(configuration)
+    finished = folder / "measures.json"
+    if finished.is_file():
+        kept: Mapping[str, Any] = json.loads(finished.read_text(encoding="utf-8"))["measures"]
+        return kept
+    write_json(folder / "configuration.json", configuration)
+    measures: Mapping[str, Any] = plain(recipe.measure(recipe.presets[preset], seed, folder, watch))
+    write_json(finished, {"configuration": configuration, "measures": measures})
+    return measures
