@@ -69,7 +69,7 @@ def test_velocity_of_a_vorticity(shape: tuple[int, int], lx: float, ly: float, s
 
 
 def test_solid_turning_has_positive_curl_and_strain_has_none() -> None:
-    """Near the centre of a Taylor-Green vortex that turns counter-clockwise; near its corner the flow is pure strain."""
+    """At the centre of a Taylor-Green vortex that turns counter-clockwise; at its corner the flow is pure strain."""
     x, y = torch.meshgrid(*SQUARE.coordinates, indexing="ij")
     u = torch.stack((torch.cos(x) * torch.sin(-y), torch.sin(x) * torch.cos(y)), dim=-1)  # near 0: (-y, x)
     torch.testing.assert_close(calculus.curl(SQUARE, u), 2 * torch.cos(x) * torch.cos(y), rtol=0, atol=1e-13)
@@ -80,7 +80,7 @@ def test_solid_turning_has_positive_curl_and_strain_has_none() -> None:
 
 
 def test_pressure_of_a_taylor_green_vortex() -> None:
-    """``p = -(cos 2x + cos 2y) / 4``, low in the eye, for ``u = (-cos x sin y, sin x cos y)``, wind or not."""
+    """``p = -(cos 2x + cos 2y) / 4``, low in the eye, for ``u = (-cos x sin y, sin x cos y)``, in any wind."""
     x, y = torch.meshgrid(*SQUARE.coordinates, indexing="ij")
     u = torch.stack((-torch.cos(x) * torch.sin(y), torch.sin(x) * torch.cos(y)), dim=-1)
     exact = -(torch.cos(2 * x) + torch.cos(2 * y)) / 4

@@ -1,5 +1,6 @@
 """Data sets made by our own solvers: real dynamics whose symmetries are known exactly."""
 
+from haar.data.generators.acoustic_inclusions import AcousticInclusionsGenerator
 from haar.data.generators.catalogue import catalogue
 from haar.data.generators.generator import Axis, Generator, Metadata
 from haar.data.generators.gray_scott import PATTERNS, GrayScottGenerator
@@ -8,6 +9,7 @@ from haar.data.generators.turbulence import TurbulenceGenerator
 
 __all__ = [
     "PATTERNS",
+    "AcousticInclusionsGenerator",
     "Axis",
     "Generator",
     "GrayScottGenerator",

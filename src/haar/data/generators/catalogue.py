@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from haar.data.generators.acoustic_inclusions import AcousticInclusionsGenerator
 from haar.data.generators.generator import Generator
 from haar.data.generators.gray_scott import GrayScottGenerator
 from haar.data.generators.shear_flow import ShearFlowGenerator
@@ -15,5 +16,10 @@ def catalogue() -> dict[str, type[Generator]]:
         >>> "gray_scott" in catalogue()
         True
     """
-    classes: tuple[type[Generator], ...] = (GrayScottGenerator, TurbulenceGenerator, ShearFlowGenerator)
+    classes: tuple[type[Generator], ...] = (
+        GrayScottGenerator,
+        TurbulenceGenerator,
+        ShearFlowGenerator,
+        AcousticInclusionsGenerator,
+    )
     return {generator.name: generator for generator in classes}

@@ -1,5 +1,6 @@
 """Batched solvers in plain torch that commute exactly with the symmetries of their equations."""
 
+from haar.data.solvers.acoustics import Acoustics
 from haar.data.solvers.calculus import curl, divergence, gradient, pressure, strain_rate, velocity_of
 from haar.data.solvers.exponential import ExponentialRungeKutta, phi_functions
 from haar.data.solvers.gray_scott import GrayScott
@@ -7,6 +8,7 @@ from haar.data.solvers.grid import PeriodicGrid
 from haar.data.solvers.navier_stokes import NavierStokes
 
 __all__ = [
+    "Acoustics",
     "ExponentialRungeKutta",
     "GrayScott",
     "NavierStokes",
