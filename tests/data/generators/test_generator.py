@@ -52,9 +52,9 @@ def test_metadata_describes_the_batches(data: Generator) -> None:
         assert axis.coordinates.shape == (n,)
         steps = axis.coordinates.diff()
         torch.testing.assert_close(steps, torch.full_like(steps, axis.length / n))
-        offset = 0.0 if axis.centring == "node" else axis.length / (2 * n)
+        offset = axis.origin + (0.0 if axis.centring == "node" else axis.length / (2 * n))
         assert axis.coordinates[0].item() == pytest.approx(offset)
-        assert (axis.boundaries == ("PERIODIC", "PERIODIC")) == (axis.centring == "node")
+        assert axis.centring == "cell" or axis.boundaries == ("PERIODIC", "PERIODIC")
     assert about.time.tolist() == pytest.approx([0.0, data.frame_interval, 2 * data.frame_interval])
     assert about.parameters
     assert all(len(values) == data.n_trajectories for values in about.run_parameters.values())

@@ -49,14 +49,10 @@ def test_the_flow_commutes_with_a_reflection_of_an_axis_and_its_medium(axis: int
 
 def test_exchanging_the_axes_is_not_a_symmetry() -> None:
     """Walls are no sponge: what `D2` has and `D4` would add."""
-    p, u = random_state(shape=(12, 12))
-    solver = Acoustics(*random_medium(shape=(12, 12)), spacing=(0.1, 0.1), time_step=0.01, sponge=4)
-    turned = Acoustics(
-        *(field.transpose(1, 2) for field in random_medium(shape=(12, 12))),
-        spacing=(0.1, 0.1),
-        time_step=0.01,
-        sponge=4,
-    )
+    (p, u), medium = random_state(shape=(12, 12)), random_medium(shape=(12, 12))
+    options = {"spacing": (0.1, 0.1), "time_step": 0.01, "sponge": 4}
+    solver = Acoustics(*medium, **options)
+    turned = Acoustics(*(field.transpose(1, 2) for field in medium), **options)
     later, _ = solver.evolve(p, u, 60)
     found, _ = turned.evolve(p.transpose(1, 2), u.transpose(1, 2).flip(-1), 60)
     assert (found - later.transpose(1, 2)).abs().max() > 0.1

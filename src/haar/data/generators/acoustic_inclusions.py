@@ -105,7 +105,9 @@ class AcousticInclusionsGenerator(Generator):
         axes = zip("xy", self.coordinates, self.lengths, ends, strict=True)
         return Metadata(
             dataset_name=self.name,
-            axes=tuple(Axis(name, at.to(self.dtype), length, "cell", end) for name, at, length, end in axes),
+            axes=tuple(
+                Axis(name, at.to(self.dtype), length, "cell", end, origin=-length / 2) for name, at, length, end in axes
+            ),
             time=self.time,
             parameters={"sponge": self.sponge},
             run_parameters={},

@@ -29,6 +29,7 @@ class Axis:
         length: Extent of the domain (the period of a periodic axis).
         centring: ``"node"``: points at ``i L / N``; ``"cell"``: at ``(i + 1/2) L / N``.
         boundaries: Type of the boundary at the low and at the high end.
+        origin: Where the domain begins.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Axis:
     length: float
     centring: Literal["node", "cell"]
     boundaries: tuple[Boundary, Boundary]
+    origin: float = 0.0
 
 
 @dataclass(frozen=True)
