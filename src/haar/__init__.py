@@ -1,1 +1,68 @@
-"""Symmetry in machine-learning models: audit, average, relax, enforce, align and follow it."""
+"""Symmetry in machine-learning models: audit, average, relax, enforce, align and follow it.
+
+The nouns are here (`Symmetry`, `Layout`, `Field`, ...), groups are in `haar.groups`, and a verb is a package that can
+be called, ``haar.audit(model, symmetry, data)``, ``haar.average(model, symmetry)``. Nothing is imported before its use.
+"""
+# ruff: noqa: TC004 (names are imported for type checkers here, and when they are used at run time)
+
+from typing import TYPE_CHECKING
+
+from haar.face import show
+
+if TYPE_CHECKING:
+    from haar import actions, data, groups, intertwiners, moments, report
+    from haar.actions import Action, Field, FieldSpec, Invariant, Layout, Points, Representation, Symmetry, Vector
+    from haar.audit import audit
+    from haar.average import average
+    from haar.errors import ArgumentError, DataError, HaarError, NotEquivariantError, ShapeError
+    from haar.groups import Group
+
+    __version__: str
+
+__all__ = [
+    "Action",
+    "ArgumentError",
+    "DataError",
+    "Field",
+    "FieldSpec",
+    "Group",
+    "HaarError",
+    "Invariant",
+    "Layout",
+    "NotEquivariantError",
+    "Points",
+    "Representation",
+    "ShapeError",
+    "Symmetry",
+    "Vector",
+    "__version__",
+    "actions",
+    "audit",
+    "average",
+    "data",
+    "groups",
+    "intertwiners",
+    "moments",
+    "report",
+]
+
+show(
+    __name__,
+    nouns={
+        "haar.actions": (
+            "Action",
+            "Field",
+            "FieldSpec",
+            "Invariant",
+            "Layout",
+            "Points",
+            "Representation",
+            "Symmetry",
+            "Vector",
+        ),
+        "haar.errors": ("ArgumentError", "DataError", "HaarError", "NotEquivariantError", "ShapeError"),
+        "haar.groups": ("Group",),
+    },
+    verbs=("audit", "average"),
+    packages=("actions", "data", "groups", "intertwiners", "moments", "report"),
+)
