@@ -6,26 +6,25 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from numpy.typing import ArrayLike
-
 from haar.actions.layout import FieldSpec
 from haar.data.well.axis import Axis
 from haar.data.well.folder import SPLITS
 from haar.data.well.stored import WellField
+from haar.data.well.values import Values
 from haar.data.well.writer import StoredDtype, WellWriter
 from haar.errors import ArgumentError
 
 
 def write_well(
     root: str | os.PathLike[str],
-    splits: Mapping[str, Iterable[Mapping[str, ArrayLike]]],
+    splits: Mapping[str, Iterable[Mapping[str, Values]]],
     *,
     name: str,
     axes: Sequence[Axis],
     fields: Iterable[FieldSpec | WellField],
-    times: ArrayLike,
+    times: Values,
     parameters: Mapping[str, float | int | str] | None = None,
-    shared: Mapping[str, ArrayLike] | None = None,
+    shared: Mapping[str, Values] | None = None,
     dtype: StoredDtype = "float32",
 ) -> Path:
     """Write ``<root>/data/<split>/<name>.hdf5`` for every split, and ``<root>/stats.yaml`` of the training split.

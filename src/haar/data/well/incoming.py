@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from haar.actions.layout import FieldSpec
 from haar.data.naming import known
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import Boundary
 from haar.data.well.stored import WellField
+from haar.data.well.values import Values, as_array
 from haar.errors import ArgumentError, ShapeError
 
 _ROOT = ("dataset_name", "grid_type", "n_spatial_dims", "n_trajectories", "simulation_parameters")
@@ -33,7 +32,7 @@ class Intake:
     dtype: np.dtype
     finite: bool
 
-    def block(self, field: WellField, values: ArrayLike, steps: int | None, where: str, first: int = 0) -> np.ndarray:
+    def block(self, field: WellField, values: Values, steps: int | None, where: str, first: int = 0) -> np.ndarray:
         """One field.
 
         Args:
@@ -69,13 +68,7 @@ class Intake:
         return block
 
 
-def as_array(values: Any) -> np.ndarray:
-    """An array from anything array-like, tensors on any device among it."""
-    detach = getattr(values, "detach", None)
-    return np.asarray(detach().cpu().numpy() if detach is not None else values)
-
-
-def complete(argument: str, expected: Sequence[str], given: Mapping[str, ArrayLike]) -> None:
+def complete(argument: str, expected: Sequence[str], given: Mapping[str, Values]) -> None:
     """Refuse a name that is not expected, and the lack of one that is.
 
     Raises:
@@ -88,7 +81,7 @@ def complete(argument: str, expected: Sequence[str], given: Mapping[str, ArrayLi
         raise ArgumentError(argument, expected=f"values of {', '.join(expected)}", got=f"none of {', '.join(missing)}")
 
 
-def checked_times(times: ArrayLike) -> np.ndarray:
+def checked_times(times: Values) -> np.ndarray:
     """Times as float64, (steps,) or (trajectories, steps).
 
     Raises:
@@ -134,7 +127,7 @@ def checked_fields(fields: Iterable[FieldSpec | WellField], dim: int) -> tuple[W
 
 
 def checked_scalars(
-    parameters: Mapping[str, float | int | str], scalars: Mapping[str, ArrayLike], steps: int
+    parameters: Mapping[str, float | int | str], scalars: Mapping[str, Values], steps: int
 ) -> dict[str, np.ndarray]:
     """The numbers that are the same for all trajectories, parameters first (text has no place among scalars).
 

@@ -233,7 +233,7 @@ class WellReader:
             with np.errstate(over="ignore"):  # what overflows is found below
                 values = np.asarray(stored, dtype=np.float64 if self.dtype == torch.float64 else np.float32)
         frames = values if field.time_varying else values[None]
-        frames = frames.reshape(len(at), *field.frame_shape(schema.resolution))  # tensors that lie flat
+        frames = frames.reshape(len(at), *field.frame_shape(schema.resolution))  # flat tensors, axes kept with size 1
         finite = np.isfinite(frames)
         if self.nan == "keep" or finite.all():
             return frames

@@ -7,12 +7,12 @@ from types import TracebackType
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
 
 from haar.data.well.collect import StatisticsCollector
 from haar.data.well.incoming import Intake, complete
 from haar.data.well.opening import guarded
 from haar.data.well.stored import WellField
+from haar.data.well.values import Values
 from haar.errors import ArgumentError, ShapeError
 
 
@@ -44,7 +44,7 @@ class Run:
         self._last: dict[str, np.ndarray] = {}
         self._open, self.whole = True, False
 
-    def append(self, fields: Mapping[str, ArrayLike]) -> None:
+    def append(self, fields: Mapping[str, Values]) -> None:
         """Write the next time steps.
 
         Args:
@@ -72,7 +72,7 @@ class Run:
             self._last[field.name] = block[-1].copy()
         self.steps += count
 
-    def _count(self, values: ArrayLike) -> int:
+    def _count(self, values: Values) -> int:
         shape, left = np.shape(values), self.total - self.steps
         if not shape or not 1 <= shape[0] <= left:
             expected = f"1 to {left} more time steps on the first axis" if left else "no more time steps"

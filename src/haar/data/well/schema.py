@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -34,7 +34,6 @@ class FileSchema:
         scalars: Every number that is no field.
         boundaries: Every boundary condition, reduced to the ends of the axes.
         parameters: The simulation parameters of this file.
-        flat_tensors: The tensors whose components are stored on one axis of length D^2 (an older form of the format).
         times_vary: The file holds a time axis for every trajectory.
     """
 
@@ -47,8 +46,7 @@ class FileSchema:
     fields: tuple[WellField, ...]
     scalars: tuple[WellScalar, ...]
     boundaries: tuple[EdgeMarks, ...]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    flat_tensors: frozenset[str] = frozenset()
+    parameters: Mapping[str, Any]
     times_vary: bool = False
 
     @property
@@ -100,7 +98,6 @@ class _Parser:
         at_ends = ends(marks, self.names, self.path)
         axes = tuple(self.axis(name, at_ends[name]) for name in self.names)
         resolution = tuple(axis.size for axis in axes)
-        fields, flat = self.fields(resolution)
         return FileSchema(
             path=self.path,
             name=self.root.text("dataset_name"),
@@ -108,11 +105,10 @@ class _Parser:
             axes=axes,
             trajectories=self.trajectories,
             steps=self.steps,
-            fields=fields,
+            fields=self.fields(resolution),
             scalars=self.scalars(),
             boundaries=marks,
             parameters={name: _plain(self.root.raw(name)) for name in self.root.texts("simulation_parameters")},
-            flat_tensors=flat,
             times_vary=self.times_vary,
         )
 
@@ -134,9 +130,8 @@ class _Parser:
         except ArgumentError as error:
             raise DataError(f"{self.path}: the coordinates {stored.name} are wrong: {error}") from error
 
-    def fields(self, resolution: tuple[int, ...]) -> tuple[tuple[WellField, ...], frozenset[str]]:
+    def fields(self, resolution: tuple[int, ...]) -> tuple[WellField, ...]:
         found: dict[str, WellField] = {}
-        flat = set()
         for order, title in enumerate(TENSOR_GROUPS):
             group = self.group(self.file, title)
             for name in Attributes(self.path, group).texts("field_names"):
@@ -144,13 +139,11 @@ class _Parser:
                 if name in found:
                     raise DataError(f"{self.path}: the name {name} is in {found[name].group} and again in {title}")
                 field = self.field(stored, name, order, len(resolution))
-                lies_flat = self.check_field(stored, field, resolution)
+                self.check_field(stored, field, resolution)
                 found[name] = field
-                if lies_flat:
-                    flat.add(name)
         if not found:
             raise DataError(f"{self.path}: the file names no field in {', '.join(TENSOR_GROUPS)}")
-        return tuple(found.values()), frozenset(flat)
+        return tuple(found.values())
 
     def field(self, stored: h5py.Dataset, name: str, order: int, dim: int) -> WellField:
         attributes = Attributes(self.path, stored)
@@ -167,18 +160,22 @@ class _Parser:
             units=attributes.text("units") if attributes.has("units") else "",
         )
 
-    def check_field(self, stored: h5py.Dataset, field: WellField, resolution: tuple[int, ...]) -> bool:
-        """Check shape and type; True if the components of a tensor lie on one axis."""
+    def check_field(self, stored: h5py.Dataset, field: WellField, resolution: tuple[int, ...]) -> None:
+        """Check type and shape.
+
+        Two older forms are accepted: axes along which the field does not vary kept with size 1 (the form that the
+        package of The Well's authors reads), and the components of a tensor on one axis of length D^2.
+        """
         if stored.dtype.kind not in "fiub":
             raise DataError(f"{self.path}: {stored.name} should hold real numbers, it holds {stored.dtype}")
         shape = field.stored_shape(trajectories=self.trajectories, steps=self.steps, resolution=resolution)
-        if stored.shape == shape:
-            return False
-        dim = len(resolution)
-        if field.spec.order == 2 and stored.shape == (*shape[:-2], dim * dim):
-            return True
-        self.shape_error(stored, shape)
-        return False
+        dim, order = len(resolution), field.spec.order
+        lead = shape[: field.sample_varying + field.time_varying]
+        kept = tuple(size if varies else 1 for size, varies in zip(resolution, field.along(dim), strict=True))
+        left_out = field.frame_shape(resolution)[: sum(field.along(dim))]
+        components = {(dim,) * order, (dim**order,) * (order > 0)}
+        if stored.shape not in {(*lead, *space, *last) for space in (kept, left_out) for last in components}:
+            self.shape_error(stored, shape)
 
     def scalars(self) -> tuple[WellScalar, ...]:
         group = self.group(self.file, "scalars")
@@ -249,7 +246,7 @@ class _Parser:
             raise DataError(f"{self.path}: the data set {found.name} is empty")
         return found
 
-    def shape_error(self, stored: h5py.Dataset, expected: tuple[object, ...]) -> None:
+    def shape_error(self, stored: h5py.Dataset, expected: tuple[object, ...]) -> NoReturn:
         wanted = ", ".join(str(size) for size in expected)
         raise DataError(f"{self.path}: {stored.name} should have the shape ({wanted}), it has {stored.shape}")
 

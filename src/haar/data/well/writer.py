@@ -11,7 +11,6 @@ from typing import Literal, get_args
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
 
 from haar.actions.layout import FieldSpec
 from haar.data.well import skeleton
@@ -20,7 +19,6 @@ from haar.data.well.boundary import Boundary, edge_boundaries
 from haar.data.well.collect import StatisticsCollector
 from haar.data.well.incoming import (
     Intake,
-    as_array,
     checked_axes,
     checked_boundaries,
     checked_fields,
@@ -31,6 +29,7 @@ from haar.data.well.incoming import (
 from haar.data.well.opening import guarded
 from haar.data.well.run import Run
 from haar.data.well.stored import WellField
+from haar.data.well.values import Values, as_array
 from haar.errors import ArgumentError, ShapeError
 from haar.files import atomic_path
 
@@ -81,10 +80,10 @@ class WellWriter:
         name: str,
         axes: Sequence[Axis],
         fields: Iterable[FieldSpec | WellField],
-        times: ArrayLike,
+        times: Values,
         parameters: Mapping[str, float | int | str] | None = None,
-        scalars: Mapping[str, ArrayLike] | None = None,
-        shared: Mapping[str, ArrayLike] | None = None,
+        scalars: Mapping[str, Values] | None = None,
+        shared: Mapping[str, Values] | None = None,
         boundaries: Iterable[Boundary] = (),
         grid_type: str = "cartesian",
         dtype: StoredDtype = "float32",
@@ -121,7 +120,7 @@ class WellWriter:
         """Number of points of every axis."""
         return tuple(axis.size for axis in self.axes)
 
-    def append(self, fields: Mapping[str, ArrayLike], *, scalars: Mapping[str, ArrayLike] | None = None) -> None:
+    def append(self, fields: Mapping[str, Values], *, scalars: Mapping[str, Values] | None = None) -> None:
         """Write one whole trajectory.
 
         Args:
@@ -140,7 +139,7 @@ class WellWriter:
             run.append({name: value for name, value in fields.items() if name not in constant})
 
     def trajectory(
-        self, constants: Mapping[str, ArrayLike] | None = None, *, scalars: Mapping[str, ArrayLike] | None = None
+        self, constants: Mapping[str, Values] | None = None, *, scalars: Mapping[str, Values] | None = None
     ) -> Run:
         """Begin a trajectory that is written a few steps at a time.
 
@@ -270,7 +269,7 @@ class WellWriter:
     def _variables(self) -> list[WellField]:
         return [field for field in self.fields if field.sample_varying and field.time_varying]
 
-    def _shared_values(self, shared: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    def _shared_values(self, shared: Mapping[str, Values]) -> dict[str, np.ndarray]:
         expected = [field for field in self.fields if not field.sample_varying]
         complete("shared", [field.name for field in expected], shared)
         return {
@@ -280,7 +279,7 @@ class WellWriter:
             for field in expected
         }
 
-    def _checked_numbers(self, scalars: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    def _checked_numbers(self, scalars: Mapping[str, Values]) -> dict[str, np.ndarray]:
         arrays = {name: np.asarray(as_array(value), dtype=np.float64) for name, value in scalars.items()}
         for name, array in arrays.items():
             if array.shape not in ((), (self.steps,)):
