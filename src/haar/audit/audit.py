@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
@@ -24,6 +27,19 @@ from haar.report import Report, Section
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
 WHOLE_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Share:
+    """The sums of one process's part of an audit."""
+
+    elements: Tensor
+    sums: OrbitSums
+    closure: Closure | None
+    seen: int
+    dtype: torch.dtype
+    layers: list[LayerDefect]
+    lie: list[LieDefect]
 
 
 class Audit(Report):
@@ -84,8 +100,7 @@ class Audit(Report):
 
     def update(self, batch: Batch) -> None:
         """Add one batch of data."""
-        self.__dict__.pop("findings", None)
-        self.__dict__.pop("recommendation", None)
+        self._forget()
         self._meter.update(batch)
         if self.closure is not None:
             self.closure.update(batch)
@@ -120,26 +135,57 @@ class Audit(Report):
                 progress(self._meter.seen)
         return self
 
-    def merge(self, other: Audit) -> Audit:
+    def merge(self, other: Audit | Share) -> Audit:
         """Add the sums of an audit of the same model and symmetry over other samples; returns self.
+
+        Args:
+            other: The other audit, or its `share`, as it crosses a process border.
 
         Raises:
             ArgumentError: If the audits looked at different elements.
         """
-        if self.elements.shape != other.elements.shape or not bool((self.elements == other.elements).all()):
-            raise ArgumentError(
-                "other", expected="an audit over the same elements", got=repr(other), way_out="use the same seed"
-            )
+        share = other.share() if isinstance(other, Audit) else other
+        if not torch.equal(self.elements, share.elements):
+            raise ArgumentError("other", expected="an audit over the same elements", got="others", way_out="use the same seed")
+        self._forget()
+        self._meter.sums = self.sums.merge(share.sums)
+        self._meter.seen += share.seen
+        self._meter.dtype = share.dtype if share.seen else self._meter.dtype
+        if self.closure is not None and share.closure is not None:
+            self.closure = self.closure.merge(share.closure)
+        self.layers, self.lie = self.layers or share.layers, self.lie or share.lie
+        return self
+
+    def share(self) -> Share:
+        """The sums alone, without the model: what another process needs."""
+        return Share(self.elements, self.sums, self.closure, self._meter.seen, self._meter.dtype, self.layers, self.lie)
+
+    def gather(self) -> Audit:
+        """Add up the sums of all processes of the default `torch.distributed` group; every process gets the whole audit.
+
+        Shares are merged in the order of ranks, so that all processes hold the same bits. Trajectory numbers that are unique over
+        processes give the bins, and so the intervals, of a single process.
+
+        Raises:
+            ArgumentError: If no process group is initialised.
+        """
+        if not (dist.is_available() and dist.is_initialized()):
+            way_out = "call torch.distributed.init_process_group first, or merge shares yourself"
+            raise ArgumentError("audit", expected="an initialised process group", got="none", way_out=way_out)
+        shares: list[Share] = [self.share()] * dist.get_world_size()
+        dist.all_gather_object(shares, self.share())
+        self._forget()
+        self._meter.sums, self._meter.seen, self.closure = OrbitSums.zeros(len(self.elements), len(self.sums.samples)), 0, None
+        for number, share in enumerate(shares):
+            if number == 0:
+                self.closure = share.closure
+                share = replace(share, closure=None)  # noqa: PLW2901
+            self.merge(share)
+        return self
+
+    def _forget(self) -> None:
         self.__dict__.pop("findings", None)
         self.__dict__.pop("recommendation", None)
-        self._meter.sums = self.sums.merge(other.sums)
-        self._meter.seen += other._meter.seen
-        self._meter.dtype = other._meter.dtype
-        if self.closure is not None and other.closure is not None:
-            self.closure = self.closure.merge(other.closure)
-        self.layers = self.layers or other.layers
-        self.lie = self.lie or other.lie
-        return self
 
     @cached_property
     def findings(self) -> Findings:

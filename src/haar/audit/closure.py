@@ -28,13 +28,16 @@ class ElementClosure:
 
     Attributes:
         element: Its name.
-        distance: Largest relative distance between the statistics of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
+        systematic: Part of the squared difference between x and g x that all trajectories share, without bias: near 0 for
+            symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
+        distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
         statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or ``"histogram"``.
         variance: Squared distance of the mean fields over the variance of the data: how large the asymmetry is.
         p: Exact randomisation p-value over trajectories (Bonferroni over the statistics).
     """
 
     element: str
+    systematic: float
     distance: float
     statistic: str
     variance: float
@@ -83,14 +86,14 @@ class Closure:
             parts: list[list[Tensor]] = [[] for _ in _KINDS]
             for k, (action, x) in enumerate(leaves):
                 features = _features(_channels_last(action, action.act(g, x)), self.edges[k])
-                for kind, values in zip(parts, features, strict=True):
-                    kind.append(values)
+                for part, feature in zip(parts, features, strict=True):
+                    part.append(feature)
             rows.append([torch.cat(kind, 1) for kind in parts])
         stacked = [
             torch.stack([row[kind] for row in rows], 1) for kind in range(len(_KINDS))
         ]  # (batch, elements, features)
-        for row, cluster in enumerate(batch.clusters.tolist()):
-            values = [kind[row].to(torch.float64).cpu() for kind in stacked]
+        for place, cluster in enumerate(batch.clusters.tolist()):
+            values = [kind[place].to(torch.float64).cpu() for kind in stacked]
             if cluster in self.sums:
                 self.sums[cluster] = [a + b for a, b in zip(self.sums[cluster], values, strict=True)]
                 self.counts[cluster] += 1
@@ -164,7 +167,7 @@ class Closure:
         name: str, table: Sequence[Tensor], powers: list[int], variance: float, draws: int, generator: torch.Generator
     ) -> ElementClosure:
         n = len(table[0])
-        smallest, distance, statistic, first_moment = 2.0, 0.0, _KINDS[0], 0.0
+        smallest, systematic, statistic, distance, variance_share = 1.0, 0.0, _KINDS[0], 0.0, 0.0
         picks = torch.randint(len(powers), (draws, n), generator=generator)
         onehot = torch.nn.functional.one_hot(picks, len(powers)).to(torch.float64).reshape(draws, -1)
         for kind, label in enumerate(_KINDS):
@@ -176,19 +179,19 @@ class Closure:
                 continue  # g changes nothing that this statistic sees
             shown = step[:, 0].mean(0)
             if kind == 0:
-                first_moment = float(shown.square().mean()) / max(variance, 1e-300)
-            scaled = (step[..., useful] / scale[useful]).reshape(n * len(powers), -1)
-            observed = float((shown[useful] / scale[useful]).square().sum())
-            drawn = (onehot @ scaled / n).square().sum(1)
+                here, there = values[:, 0].mean(0), values[:, 1 % len(powers)].mean(0)
+                distance = float(shown.norm()) / max(math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300)
+                variance_share = float(shown.square().mean()) / max(variance, 1e-300)
+            scaled = step[..., useful] / scale[useful]
+            observed = float(scaled[:, 0].mean(0).square().sum())
+            each = float(scaled[:, 0].square().sum(-1).mean())
+            common = max(0.0, (n * observed / max(each, 1e-300) - 1) / max(n - 1, 1))
+            drawn = (onehot @ scaled.reshape(n * len(powers), -1) / n).square().sum(1)
             # Equality counts against rejection; the slack covers sums taken in another order.
-            p = (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + draws)
-            here, there = values[:, 0].mean(0), values[:, 1 % len(powers)].mean(0)
-            relative = float(shown.norm()) / max(
-                math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300
-            )
-            if p < smallest or (p == smallest and relative > distance):
-                smallest, distance, statistic = p, relative, label
-        return ElementClosure(name, distance, statistic, first_moment, min(1.0, len(_KINDS) * smallest))
+            smallest = min(smallest, (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + draws))
+            if common > systematic:
+                systematic, statistic = common, label
+        return ElementClosure(name, systematic, distance, statistic, variance_share, min(1.0, len(_KINDS) * smallest))
 
 
 def _features(x: Float[Tensor, "batch *space channel"], edges: Float[Tensor, "channel edges"]) -> list[Tensor]:

@@ -125,10 +125,11 @@ def _both_sides(
 
     primal = tuple(flat[k] for k in places)
     try:
-        y, pushed = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
+        pair = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
     except NotImplementedError as error:
         message = f"model: an operation has no forward-mode derivative ({str(error).splitlines()[0][:120]}); audit finite elements instead"
         raise HaarError(message) from error
+    y, pushed = pair[0], pair[1]
     symmetry.check_outputs(y)
     turned = symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
     change = pytree.tree_map(torch.sub, pushed, turned)

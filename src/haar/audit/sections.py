@@ -134,11 +134,11 @@ def _draw_components(axes: object, found: Findings) -> None:
 
 
 def _draw_closure(axes: object, found: Findings) -> None:
-    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x}", y="relative distance")  # type: ignore[arg-type]
+    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x}", y="systematic share")  # type: ignore[arg-type]
     shown = found.closure[:_MOST_BARS]
-    ax.bar(range(len(shown)), [c.distance for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown])
+    ax.bar(range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown])
     for k, c in enumerate(shown):
-        ax.text(k, c.distance, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
+        ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
     ax.set_xticks(range(len(shown)), [c.element for c in shown], fontsize=8, rotation=30 if len(shown) > 8 else 0)
     if not shown:
         ax.text(0.5, 0.5, "not tested", transform=ax.transAxes, ha="center", color=BASE)
@@ -213,8 +213,8 @@ def _components(found: Findings) -> Table:
 
 
 def _closure(found: Findings) -> Table:
-    rows = [(c.element, c.distance, c.statistic, c.variance, c.p, c.p > 0.05) for c in found.closure]
-    return Table("", ("element", "relative distance", "statistic", "share of variance", "p", "closed"), rows)
+    rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p > 0.05) for c in found.closure]
+    return Table("", ("element", "systematic share", "statistic", "distance of mean fields", "p", "closed"), rows)
 
 
 def _layers(layers: Sequence[LayerDefect]) -> Table:
