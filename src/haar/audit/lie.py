@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,10 @@ def _both_sides(
 
     primal = tuple(flat[k] for k in places)
     try:
-        pair = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
+        with warnings.catch_warnings():
+            # torch compiles its forward-mode rules with torch.jit.script on first use, and warns of itself.
+            warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+            pair = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
     except NotImplementedError as error:
         message = f"model: an operation has no forward-mode derivative ({str(error).splitlines()[0][:120]}); audit finite elements instead"
         raise HaarError(message) from error
