@@ -32,7 +32,6 @@ class ElementClosure:
             symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
         distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
         statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or ``"histogram"``.
-        variance: Squared distance of the mean fields over the variance of the data: how large the asymmetry is.
         p: Exact randomisation p-value over trajectories (Bonferroni over the statistics).
     """
 
@@ -40,7 +39,6 @@ class ElementClosure:
     systematic: float
     distance: float
     statistic: str
-    variance: float
     p: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +63,6 @@ class Closure:
     edges: list[Tensor] = field(default_factory=list)
     sums: dict[int, list[Tensor]] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
-    _power: list[float] = field(default_factory=lambda: [0.0, 0.0])
 
     def update(self, batch: Batch) -> None:
         """Add one batch of inputs."""
@@ -76,11 +73,6 @@ class Closure:
         ]
         if not self.edges:
             self.edges = [_edges(_channels_last(a, x)) for a, x in leaves]
-        for action, x in leaves:
-            centred = _channels_last(action, x).to(torch.float64).flatten(1, -2)
-            centred = centred - centred.mean((0, 1), keepdim=True)
-            self._power[0] += float(centred.square().sum())
-            self._power[1] += centred.shape[0] * centred.shape[1]
         rows = []
         for g in self.elements:
             parts: list[list[Tensor]] = [[] for _ in _KINDS]
@@ -115,7 +107,6 @@ class Closure:
                 "other", expected="sums taken with the same histogram edges", got="others", way_out="share `edges`"
             )
         merged = Closure(self.symmetry, self.elements, self.edges or other.edges, dict(self.sums), dict(self.counts))
-        merged._power = [a + b for a, b in zip(self._power, other._power, strict=True)]
         for cluster, values in other.sums.items():
             if cluster in merged.sums:
                 merged.sums[cluster] = [a + b for a, b in zip(merged.sums[cluster], values, strict=True)]
@@ -141,12 +132,11 @@ class Closure:
         table = [torch.stack([self.sums[c][kind] / self.counts[c] for c in order]) for kind in range(len(_KINDS))]
         place = {_key(g): k for k, g in enumerate(self.elements)}
         generator = torch.Generator().manual_seed(seed)
-        variance = self._power[0] / max(self._power[1], 1.0)
         results = []
         for k, g in enumerate(self.elements):
             if k == 0:
                 continue
-            results.append(self._test(group.describe(g), table, self._powers(g, place), variance, draws, generator))
+            results.append(self._test(group.describe(g), table, self._powers(g, place), draws, generator))
         return results
 
     def _powers(self, g: Tensor, place: dict[tuple[Any, ...], int]) -> list[int]:
@@ -164,10 +154,10 @@ class Closure:
 
     @staticmethod
     def _test(
-        name: str, table: Sequence[Tensor], powers: list[int], variance: float, draws: int, generator: torch.Generator
+        name: str, table: Sequence[Tensor], powers: list[int], draws: int, generator: torch.Generator
     ) -> ElementClosure:
         n = len(table[0])
-        smallest, systematic, statistic, distance, variance_share = 1.0, 0.0, _KINDS[0], 0.0, 0.0
+        smallest, systematic, statistic, distance = 1.0, 0.0, _KINDS[0], 0.0
         picks = torch.randint(len(powers), (draws, n), generator=generator)
         onehot = torch.nn.functional.one_hot(picks, len(powers)).to(torch.float64).reshape(draws, -1)
         for kind, label in enumerate(_KINDS):
@@ -181,7 +171,6 @@ class Closure:
             if kind == 0:
                 here, there = values[:, 0].mean(0), values[:, 1 % len(powers)].mean(0)
                 distance = float(shown.norm()) / max(math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300)
-                variance_share = float(shown.square().mean()) / max(variance, 1e-300)
             scaled = step[..., useful] / scale[useful]
             observed = float(scaled[:, 0].mean(0).square().sum())
             each = float(scaled[:, 0].square().sum(-1).mean())
@@ -191,7 +180,7 @@ class Closure:
             smallest = min(smallest, (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + draws))
             if common > systematic:
                 systematic, statistic = common, label
-        return ElementClosure(name, systematic, distance, statistic, variance_share, min(1.0, len(_KINDS) * smallest))
+        return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
 
 
 def _features(x: Float[Tensor, "batch *space channel"], edges: Float[Tensor, "channel edges"]) -> list[Tensor]:
