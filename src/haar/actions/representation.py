@@ -16,8 +16,8 @@ from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduc
 class Representation(ABC):
     """A homomorphism from a group into the orthogonal matrices of one dimension, acting on the last axis of a tensor.
 
-    A signed-permutation representation answers `signed_permutation`; every one answers `matrix`. Sums, tensor products and
-    pull-backs are lazy: they hold their parts and never build a matrix unless asked.
+    A signed-permutation representation answers `signed_permutation`; every one answers `matrix`. Sums, tensor products
+    and pull-backs are lazy: they hold their parts and never build a matrix unless asked.
 
     Attributes:
         group: The group represented.
@@ -34,6 +34,11 @@ class Representation(ABC):
         """Whether every element acts by an index and a sign."""
         return False
 
+    @property
+    def degree(self) -> int | None:
+        """Degree of the matrix entries as polynomials of a Lie group's defining matrices; 0 for a finite group, None if unknown."""
+        return 0 if self.group.is_finite else None
+
     @abstractmethod
     def matrix(self, g: Tensor) -> Float[Tensor, "*batch n n"]:
         """Matrices of a batch of elements, float64."""
@@ -44,7 +49,9 @@ class Representation(ABC):
         Raises:
             ArgumentError: If the representation is not of that form.
         """
-        raise ArgumentError("rep", expected="a signed-permutation representation", got=f"{self.name} of {self.group.name}")
+        raise ArgumentError(
+            "rep", expected="a signed-permutation representation", got=f"{self.name} of {self.group.name}"
+        )
 
     def act(self, g: Tensor, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*out n"]:
         """Apply elements to vectors on the last axis; the batch of elements broadcasts against the leading axes of x.
@@ -57,7 +64,9 @@ class Representation(ABC):
             ShapeError: If the last axis is not `dim`.
         """
         if x.shape[-1] != self.dim:
-            raise ShapeError("x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape))
+            raise ShapeError(
+                "x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape)
+            )
         if self.is_signed_permutation:
             index, sign = self.signed_permutation(g)
             batch = torch.broadcast_shapes(index.shape[:-1], x.shape[:-1])
@@ -119,8 +128,12 @@ class Representation(ABC):
             a, b = group.sample(samples, generator), group.sample(samples, generator)
         left, right, both = self.matrix(a), self.matrix(b), self.matrix(group.compose(a, b))
         eye = torch.eye(self.dim, dtype=torch.float64)
-        _first_failure(self, group, a, b, (left @ left.transpose(-1, -2) - eye).abs().amax((-1, -2)), "orthogonal matrices")
-        _first_failure(self, group, a, b, (left @ right - both).abs().amax((-1, -2)), "a homomorphism, R(a) R(b) = R(ab)")
+        _first_failure(
+            self, group, a, b, (left @ left.transpose(-1, -2) - eye).abs().amax((-1, -2)), "orthogonal matrices"
+        )
+        _first_failure(
+            self, group, a, b, (left @ right - both).abs().amax((-1, -2)), "a homomorphism, R(a) R(b) = R(ab)"
+        )
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.group.name}, dimension {self.dim}>"
@@ -136,6 +149,11 @@ class Trivial(Representation):
     def is_signed_permutation(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def degree(self) -> int:
+        """Zero."""
+        return 0
 
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """The identity."""
@@ -161,7 +179,10 @@ class Defining(Representation):
     def __init__(self, group: Group) -> None:
         if group.defining_dim is None:
             raise ArgumentError(
-                "group", expected="a group with defining matrices", got=group.name, way_out="pull one back from a factor"
+                "group",
+                expected="a group with defining matrices",
+                got=group.name,
+                way_out="pull one back from a factor",
             )
         self.group, self.dim, self.name = group, group.defining_dim, "defining"
 
@@ -169,6 +190,11 @@ class Defining(Representation):
     def is_signed_permutation(self) -> bool:
         """Whether the group's matrices are."""
         return self.group.defining_signed_permutation(self.group.identity()) is not None
+
+    @property
+    def degree(self) -> int:
+        """One, for a Lie group."""
+        return 0 if self.group.is_finite else 1
 
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """As the group gives it."""
@@ -217,6 +243,11 @@ class Determinant(Representation):
     def is_signed_permutation(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def degree(self) -> int:
+        """Zero: a sign is constant on a component."""
+        return 0
 
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Index 0 and the sign of the determinant."""
@@ -306,6 +337,12 @@ class DirectSum(Representation):
         """Whether all parts are."""
         return all(part.is_signed_permutation for part in self.parts)
 
+    @property
+    def degree(self) -> int | None:
+        """The largest of the parts."""
+        degrees = [part.degree for part in self.parts]
+        return None if None in degrees else max(d for d in degrees if d is not None)
+
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """The parts' indices, offset."""
         indices, signs, start = [], [], 0
@@ -357,6 +394,12 @@ class TensorProduct(Representation):
         """Whether both are."""
         return self.left.is_signed_permutation and self.right.is_signed_permutation
 
+    @property
+    def degree(self) -> int | None:
+        """The sum of both."""
+        left, right = self.left.degree, self.right.degree
+        return None if left is None or right is None else left + right
+
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs of indices, products of signs."""
         left, left_sign = self.left.signed_permutation(g)
@@ -405,6 +448,11 @@ class _Through(Representation):
         """As the representation behind it."""
         return self.rep.is_signed_permutation
 
+    @property
+    def degree(self) -> int | None:
+        """As the representation behind it."""
+        return self.rep.degree
+
     def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """As the representation behind it."""
         return self.rep.signed_permutation(self._source(g))
@@ -423,7 +471,9 @@ class Restricted(_Through):
 
     def __init__(self, rep: Representation, subgroup: Subgroup) -> None:
         if subgroup.parent is not rep.group:
-            raise ArgumentError("subgroup", expected=f"a subgroup of {rep.group.name}", got=f"one of {subgroup.parent.name}")
+            raise ArgumentError(
+                "subgroup", expected=f"a subgroup of {rep.group.name}", got=f"one of {subgroup.parent.name}"
+            )
         self.rep, self.group, self.dim, self.name = rep, subgroup, rep.dim, rep.name
         self._include = subgroup.include
 

@@ -1,4 +1,4 @@
-"""Conventional (Mulliken) names of irreducible representations of point groups; dimension and letter for other groups."""
+"""Conventional names of irreducible representations: Mulliken's for point groups, dimension and letter for others."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LETTERS = {1: "A", 2: "E", 3: "T", 4: "G", 5: "H"}
 def conventional_names(group: FiniteGroup, characters: Sequence[Float[Tensor, " classes"]]) -> list[str]:
     """Names for real irreducible characters that are sorted, the trivial one first.
 
-    Plane groups: A or B by the sign of the smallest rotation, index 1 or 2 by a reflection of an axis, E_k by its angular order.
-    Cubic and icosahedral groups: A, E, T, G, H with indices by the character of the smallest rotation, g and u by the inversion.
-    Any other group: the dimension and a letter, as in the ATLAS of finite groups.
+    Plane groups: A or B by the sign of the smallest rotation, index 1 or 2 by a reflection of an axis, E_k by its
+    angular order. Cubic and icosahedral groups: A, E, T, G, H with indices by the character of the smallest rotation, g
+    and u by the inversion. Any other group: the dimension and a letter, as in the ATLAS of finite groups.
 
     Args:
         group: The group; its defining matrices decide which convention applies.

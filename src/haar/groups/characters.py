@@ -30,8 +30,8 @@ class RealIrreducible:
     Attributes:
         name: Conventional where there is a convention (A1, B2, E, T1u, ...), else dimension and letter (``3a``).
         dim: Real dimension.
-        type: What commutes with it: ``"real"`` numbers, ``"complex"`` numbers (a complex-conjugate pair taken together) or
-            ``"quaternionic"`` (a complex irreducible representation taken twice).
+        type: What commutes with it: ``"real"`` numbers, ``"complex"`` numbers (a complex-conjugate pair taken together)
+            or ``"quaternionic"`` (a complex irreducible representation taken twice).
         class_character: Its character on every conjugacy class, float64.
         class_of: Class of every element.
     """
@@ -56,9 +56,10 @@ class RealIrreducible:
 class CharacterTable:
     """The complex irreducible characters of an enumerated group.
 
-    A random class function f with f(g^-1) = conj f(g) acts on the class sums by multiplication; in the basis of normalised class
-    sums this is a Hermitian matrix, and its eigenvectors are the characters (Burnside; Dixon, Numer. Math. 10 (1967) 446, there
-    over a finite field). Eigenvectors of one draw are refined to rounding error against other draws.
+    A random class function f with f(g^-1) = conj f(g) acts on the class sums by multiplication; in the basis of
+    normalised class sums this is a Hermitian matrix, and its eigenvectors are the characters (Burnside; Dixon, Numer.
+    Math. 10 (1967) 446, there over a finite field). Eigenvectors of one draw are refined to rounding error against
+    other draws.
 
     Args:
         group: An enumerated group.
@@ -127,7 +128,7 @@ class CharacterTable:
 
 
 def real_irreducibles(group: FiniteGroup) -> list[RealIrreducible]:
-    """The characters of the representations that are irreducible over the real numbers, trivial first, then by dimension.
+    """Characters of the representations that are irreducible over the real numbers: trivial first, then by dimension.
 
     Args:
         group: An enumerated group of order up to a few thousand.
@@ -169,8 +170,8 @@ def real_irreducibles(group: FiniteGroup) -> list[RealIrreducible]:
 def isotypic_projector_coefficients(irreducible: RealIrreducible) -> Float[Tensor, " order"]:
     """The class function c with sum over h of c(h) R(h) = the projector onto the isotypic component, for every R.
 
-    c(h) = dim chi(h) / (end |G|) for a real irreducible character chi (Serre, Linear Representations of Finite Groups, 2.6, with
-    the conjugate pair or the two copies put together).
+    c(h) = dim chi(h) / (end |G|) for a real irreducible character chi (Serre, Linear Representations of Finite Groups,
+    2.6, with the conjugate pair or the two copies put together).
 
     Example:
         >>> from haar.actions.representation import Regular
@@ -220,17 +221,19 @@ def _class_algebra(
             column = torch.zeros(len(z), count, dtype=torch.complex128)
             out[m, :, start : start + step] = column.index_add_(1, label, draw[m][place]).T
     root = sizes.to(torch.float64).sqrt()
-    return out * (root[None, :] / root[:, None])
+    normalised: Tensor = out * (root[None, :] / root[:, None])
+    return normalised
 
 
 def _common_eigenvectors(matrices: Complex[Tensor, "m r r"]) -> Complex[Tensor, "r r"]:
     """Orthonormal common eigenvectors of commuting Hermitian matrices: eigh of the first, refined against all."""
-    vectors = torch.linalg.eigh(matrices[0]).eigenvectors
+    vectors: Tensor = torch.linalg.eigh(matrices[0]).eigenvectors
     for _ in range(4):
         rotated = vectors.conj().T @ matrices @ vectors
         value = rotated.diagonal(dim1=-2, dim2=-1).real
         gap = value[:, None, :] - value[:, :, None]
-        # To first order the error's component (i, j) is S_ij / (s_j - s_i), best read from the draw with the largest gap.
+        # To first order the error's component (i, j) is S_ij / (s_j - s_i), best read from the draw with the largest
+        # gap.
         best = gap.abs().argmax(0, keepdim=True)
         numerator, denominator = rotated.gather(0, best)[0], gap.gather(0, best)[0]
         step = torch.where(denominator.abs() > 0, numerator / denominator.where(denominator.abs() > 0, 1), 0)

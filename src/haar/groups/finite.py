@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.class_rules import ClassRule
 from haar.groups.group import Group, Motion
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class FiniteGroup(Group):
 
     @cached_property
     def class_of(self) -> Int[Tensor, " order"]:
-        """Number of the conjugacy class of every element; classes are numbered by their smallest element, the identity's is 0.
+        """Number of the conjugacy class of every element, in the order of smallest members; the identity's is 0.
 
         Classes are the connected components of the elements under conjugation by the generators.
         """
@@ -134,6 +135,16 @@ class FiniteGroup(Group):
         label = self.class_of
         sizes = torch.bincount(label).tolist()
         return [part.tolist() for part in label.argsort(stable=True).split(sizes)]
+
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """One element of every conjugacy class and its share of the group; None for groups too long to list."""
+        del degree
+        if self.order > LIST_LIMIT:
+            return None
+        label = self.class_of
+        sizes = torch.bincount(label)
+        representatives = label.argsort(stable=True)[sizes.cumsum(0) - sizes]
+        return representatives, sizes.to(torch.float64) / self.order
 
     @cached_property
     def character_table(self) -> CharacterTable:
@@ -256,7 +267,7 @@ class TableGroup(FiniteGroup):
         """The generators it was given with."""
         return self._generators
 
-    def describe(self, g: Tensor) -> str:
+    def describe(self, g: Tensor | int) -> str:
         """The element's name."""
         return self._names[int(g)] if self._names is not None else f"g{int(g)}"
 
@@ -321,9 +332,9 @@ class Subgroup(FiniteGroup):
         """A small set of generators."""
         return self._generators
 
-    def describe(self, g: Tensor) -> str:
+    def describe(self, g: Tensor | int) -> str:
         """The element's name in the parent."""
-        return self.parent.describe(self.include(g))
+        return self.parent.describe(self.include(torch.as_tensor(g)))
 
     def motion(self, g: Tensor) -> Motion:
         """As in the parent."""

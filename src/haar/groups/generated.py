@@ -28,8 +28,8 @@ def from_matrices(
     Args:
         generators: Invertible matrices, float64.
         name: The group's name.
-        orthogonalise: Whether matrices that are not orthogonal may be brought into an orthogonal basis, by the square root of the
-            group-averaged Gram matrix. The elements are then the changed matrices.
+        orthogonalise: Whether matrices that are not orthogonal may be brought into an orthogonal basis, by the square
+            root of the group-averaged Gram matrix. The elements are then the changed matrices.
         moves_grid: Whether the matrices are signed permutations of the axes of a grid that they move.
         limit: Largest order to enumerate.
 
@@ -37,7 +37,8 @@ def from_matrices(
         The enumerated group; element 0 is the identity.
 
     Raises:
-        ArgumentError: If a matrix is singular or not orthogonal (and `orthogonalise` is off), or more than `limit` elements come up.
+        ArgumentError: If a matrix is singular or not orthogonal (and `orthogonalise` is off), or more than `limit`
+            elements come up.
 
     Example:
         >>> import torch
@@ -124,7 +125,8 @@ def _orthogonal_basis(elements: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(gram)
     root = vectors @ torch.diag(values.sqrt()) @ vectors.T
     back = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    return root @ elements @ back
+    changed: Tensor = root @ elements @ back
+    return changed
 
 
 def _key(matrix: Tensor) -> bytes:

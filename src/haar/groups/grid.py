@@ -99,8 +99,9 @@ class GridGroup(FiniteGroup):
         move = self.point.motion(self.point_of(g))
         return Motion(move.index, move.sign, self.shift_of(g))
 
-    def describe(self, g: Tensor) -> str:
+    def describe(self, g: Tensor | int) -> str:
         """For example ``r90+(0,32)``."""
+        g = torch.as_tensor(g)
         shift = self.shift_of(g).tolist()
         name = self.point.describe(self.point_of(g))
         if not any(shift):

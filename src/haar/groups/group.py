@@ -10,6 +10,7 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.class_rules import ClassRule
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,24 @@ class Group(ABC):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n elements from the Haar measure: shape ``(n, *element_shape)``."""
 
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """Elements ``(m, *element_shape)`` and weights ``(m,)`` that average class functions exactly; None if unknown.
+
+        Args:
+            degree: For Lie groups, the largest degree of the class functions as polynomials of the defining matrices'
+                entries.
+        """
+        del degree
+        return None
+
     def equal(self, a: Tensor, b: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether elements are equal, batchwise (matrices: to 1e-9)."""
-        if self.element_dtype.is_floating_point:
-            close = (a - b).abs() <= 1e-9
-        else:
-            close = a == b
+        close = (a - b).abs() <= 1e-9 if self.element_dtype.is_floating_point else a == b
         return close.flatten(-len(self.element_shape)).all(-1) if self.element_shape else close
 
-    def describe(self, g: Tensor) -> str:
+    def describe(self, g: Tensor | int) -> str:
         """A short name for one element."""
-        return str(g.tolist())
+        return str(torch.as_tensor(g).tolist())
 
     def motion(self, g: Tensor) -> Motion:
         """How elements move a grid.

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from haar.groups.class_rules import ClassRule, cycle_types
 from haar.groups.group import Group
 
 
@@ -25,7 +26,7 @@ class SymmetricGroup(Group):
 
     @property
     def order(self) -> int:
-        """n factorial."""
+        """The factorial of n."""
         return math.factorial(self.n)
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
@@ -50,6 +51,11 @@ class SymmetricGroup(Group):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform permutations: argsort of uniform noise."""
         return torch.rand(n, self.n, generator=generator, dtype=torch.float64).argsort(-1)
+
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """Cycle types; None beyond n = 45, where they are too many."""
+        del degree
+        return cycle_types(self.n)
 
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """(g v)_i = v at the point that g sends to i."""

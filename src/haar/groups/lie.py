@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
 from haar.groups.group import Group
 
 
@@ -60,13 +61,16 @@ class LieGroup(Group):
 
     def exp(self, coefficients: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch d d"]:
         """The one-parameter subgroups: exp of a combination of the algebra's basis."""
-        return torch.linalg.matrix_exp(torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra))
+        turned: Tensor = torch.linalg.matrix_exp(
+            torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra)
+        )
+        return turned
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure, by QR of a Gaussian matrix with the signs of R's diagonal divided out."""
         gauss = torch.randn(n, self.n, self.n, generator=generator, dtype=torch.float64)
-        q, r = torch.linalg.qr(gauss)
-        q = q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
+        frame, r = torch.linalg.qr(gauss)
+        q: Tensor = frame * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
         if not len(self.components):
             # det -1 is moved to det +1 by reversing the first column: this keeps the Haar measure of SO(n).
             flip = torch.ones(n, self.n, dtype=torch.float64)
@@ -81,7 +85,8 @@ class LieGroup(Group):
 
         Args:
             degree: Band limit (for SO(2) the largest harmonic, for SO(3) the largest l).
-            generator: If given, the rule is turned by one Haar-random element: still exact, and unbiased beyond its degree.
+            generator: If given, the rule is turned by one Haar-random element: still exact, and unbiased beyond its
+                degree.
 
         Raises:
             ArgumentError: If no rule is known for this group.
@@ -93,6 +98,16 @@ class LieGroup(Group):
         if generator is not None:
             elements = self.sample(1, generator) @ elements
         return elements, weights
+
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """Weyl's integration formula on the maximal torus of SO(n), and of both components of O(n)."""
+        turning = rotations_rule(self.n, degree)
+        if turning is None or not len(self.components):
+            return turning
+        turned = reflections_rule(self.n, degree)
+        if turned is None:
+            return None
+        return torch.cat([turning[0], turned[0]]), torch.cat([turning[1], turned[1]]) / 2
 
     def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
         if self.n == 2:
@@ -119,8 +134,17 @@ class SU2(LieGroup):
         q = torch.randn(n, 4, generator=generator, dtype=torch.float64)
         return quaternion_matrix(q / q.norm(dim=-1, keepdim=True))
 
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """Weyl's formula: quaternions cos a + k sin a with density 2 sin^2 a = 1 - cos 2a."""
+        points = degree + 3
+        angle = 2 * math.pi * torch.arange(points, dtype=torch.float64) / points
+        zero = torch.zeros_like(angle)
+        elements = quaternion_matrix(torch.stack([angle.cos(), zero, zero, angle.sin()], -1))
+        return elements, (1 - (2 * angle).cos()) / points
+
     def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
-        # z-angles run over [0, 4 pi): `degree + 1` points; the middle angle needs Gauss-Legendre to degree / 2 in cos(beta).
+        # z-angles run over [0, 4 pi): `degree + 1` points; the middle angle needs Gauss-Legendre to degree / 2 in
+        # cos(beta).
         half = 2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)
         zero = torch.zeros_like(half)
         z = quaternion_matrix(torch.stack([half.cos(), zero, zero, half.sin()], -1))
@@ -209,10 +233,8 @@ def _even_signed_permutations() -> Tensor:
 def _rotation_algebra(n: int) -> Tensor:
     if n < 2:
         raise ArgumentError("n", expected="a dimension of at least 2", got=n)
-    if n == 3:  # the generators of rotations about x, y and z
-        pairs = [(2, 1), (0, 2), (1, 0)]
-    else:
-        pairs = [(j, i) for i in range(n) for j in range(i + 1, n)]
+    # in space: the generators of rotations about x, y and z
+    pairs = [(2, 1), (0, 2), (1, 0)] if n == 3 else [(j, i) for i in range(n) for j in range(i + 1, n)]
     basis = torch.zeros(len(pairs), n, n, dtype=torch.float64)
     for k, (i, j) in enumerate(pairs):
         basis[k, i, j], basis[k, j, i] = 1, -1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.class_rules import ClassRule, product_rule
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Group, Motion
 
@@ -60,9 +61,15 @@ class FiniteProduct(FiniteGroup):
         """The generators of every factor."""
         return _embedded_generators(self.factors, self.join)
 
-    def describe(self, g: Tensor) -> str:
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """The product of the factors' rules."""
+        found = product_rule([factor.class_rule(degree) for factor in self.factors])
+        return None if found is None else (self.join(found[0]), found[1])
+
+    def describe(self, g: Tensor | int) -> str:
         """The names of the parts that are not the identity."""
-        names = [f.describe(x) for f, x in zip(self.factors, self.split(g), strict=True) if int(x) != 0]
+        parts = zip(self.factors, self.split(torch.as_tensor(g)), strict=True)
+        names = [f.describe(x) for f, x in parts if int(x) != 0]
         return "*".join(names) or "e"
 
     def motion(self, g: Tensor) -> Motion:
@@ -136,6 +143,16 @@ class MixedProduct(Group):
         """Independent draws from the factors."""
         return self.join([factor.sample(n, generator) for factor in self.factors])
 
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """The product of the factors' rules."""
+        found = product_rule([factor.class_rule(degree) for factor in self.factors])
+        return None if found is None else (self.join(found[0]), found[1])
+
+    def describe(self, g: Tensor | int) -> str:
+        """The parts' names."""
+        parts = self.split(torch.as_tensor(g))
+        return "(" + ", ".join(f.describe(x) for f, x in zip(self.factors, parts, strict=True)) + ")"
+
     def motion(self, g: Tensor) -> Motion:
         """The motion of the one factor that moves a grid."""
         if self._mover is None:
@@ -176,13 +193,13 @@ def _mover(factors: Sequence[Group]) -> int | None:
     return movers[0] if movers else None
 
 
-def _embedded_generators(factors: Sequence[Group], join: object) -> Tensor:
+def _embedded_generators(factors: Sequence[Group], join: Callable[[list[Tensor]], Tensor]) -> Tensor:
     rows = []
     for k, factor in enumerate(factors):
         for generator in factor.generators():
             parts = [f.identity() for f in factors]
             parts[k] = generator
-            rows.append(join(parts))  # type: ignore[operator]
+            rows.append(join(parts))
     if not rows:
-        return join([f.identity() for f in factors]).unsqueeze(0)[:0]  # type: ignore[operator]
+        return join([f.identity() for f in factors]).unsqueeze(0)[:0]
     return torch.stack(rows)

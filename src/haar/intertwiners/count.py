@@ -1,0 +1,60 @@
+"""Dimensions by characters: multiplicities and dim Hom without a basis."""
+
+from __future__ import annotations
+
+from haar.actions.representation import Representation
+from haar.errors import ArgumentError
+
+
+def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
+    """The mean over the group of chi_out chi_in, which is dim Hom_G(V_in, V_out).
+
+    Args:
+        rep_in: A representation.
+        rep_out: Another of the same group object.
+
+    Raises:
+        ArgumentError: If the groups differ, or no exact rule for class functions of the group is known.
+
+    Example:
+        >>> from haar.actions.representation import Defining, tensor_power
+        >>> from haar.groups import SO
+        >>> tensors = tensor_power(Defining(SO(3)), 3)
+        >>> hom_dimension(tensors, tensors)
+        15
+    """
+    if rep_in.group is not rep_out.group:
+        raise ArgumentError(
+            "rep_out",
+            expected=f"a representation of the same group object, {rep_in.group.name}",
+            got=rep_out.group.name,
+        )
+    found = hom_dimension_or_none(rep_in, rep_out)
+    if found is None:
+        raise ArgumentError(
+            "rep_in",
+            expected="a group with an exact rule for class functions",
+            got=rep_in.group.name,
+            way_out="use intertwiners(rep_in, rep_out).dim",
+        )
+    return found
+
+
+def hom_dimension_or_none(rep_in: Representation, rep_out: Representation) -> int | None:
+    """As `hom_dimension`; None where no exact rule is known."""
+    degrees = rep_in.degree, rep_out.degree
+    if degrees[0] is None or degrees[1] is None:
+        return None
+    rule = rep_in.group.class_rule(degrees[0] + degrees[1])
+    if rule is None:
+        return None
+    elements, weights = rule
+    mean = float((weights * rep_in.character(elements) * rep_out.character(elements)).sum())
+    if abs(mean - round(mean)) > 1e-6:
+        raise ArgumentError(
+            "rep_in",
+            expected="characters of orthogonal representations",
+            got=f"a mean product of {mean:.6f}",
+            way_out="run check() on both representations",
+        )
+    return round(mean)

@@ -1,0 +1,54 @@
+"""Maps between signed-permutation representations: one free number for each orbit of index pairs."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.actions.representation import Representation
+from haar.intertwiners.orbits import PairOrbits, pair_orbits
+from haar.intertwiners.space import Intertwiners
+
+
+class OrbitIntertwiners(Intertwiners):
+    """Hom between signed permutations; basis element k is +-1/sqrt(size) on orbit k, so supports are disjoint.
+
+    Projecting is a signed mean over each orbit, making a matrix from parameters a signed gather.
+
+    Args:
+        rep_in: A signed-permutation representation.
+        rep_out: Another of the same group.
+    """
+
+    def __init__(self, rep_in: Representation, rep_out: Representation) -> None:
+        self.rep_in, self.rep_out = rep_in, rep_out
+        self._orbits = pair_orbits(rep_in, rep_out)
+        self.dim = self._orbits.count
+
+    @property
+    def structure(self) -> PairOrbits:
+        """The orbits of index pairs."""
+        return self._orbits
+
+    def from_parameters(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch out in"]:
+        """A signed gather."""
+        self._check_parameters(p)
+        orbits = self._orbits
+        heights = p * orbits.sizes.to(p).rsqrt()
+        padded = torch.cat(
+            [heights, heights.new_zeros(*heights.shape[:-1], 1)], -1
+        )  # label -1 reads the zero at the end
+        label = orbits.label.to(p.device)
+        flat = torch.where(label < 0, self.dim, label).reshape(-1)
+        return padded.index_select(-1, flat).reshape(*p.shape[:-1], *label.shape) * orbits.sign.to(p)
+
+    def parameters_of(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch dim"]:
+        """A signed sum over each orbit, divided by the root of its size."""
+        self._check_matrix(W)
+        orbits = self._orbits
+        label = orbits.label.to(W.device)
+        flat = torch.where(label < 0, self.dim, label).reshape(-1)
+        total = W.new_zeros(*W.shape[:-2], self.dim + 1)
+        total = total.index_add(-1, flat, (W * orbits.sign.to(W)).flatten(-2))
+        return total[..., : self.dim] * orbits.sizes.to(W).rsqrt()

@@ -1,0 +1,69 @@
+"""One call for what commutes: chooses the route."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.actions.representation import Representation, Trivial
+from haar.errors import ArgumentError
+from haar.intertwiners.isotypic_maps import IsotypicIntertwiners
+from haar.intertwiners.orbit_maps import OrbitIntertwiners
+from haar.intertwiners.orbits import applies
+from haar.intertwiners.space import Intertwiners
+
+
+def intertwiners(
+    rep_in: Representation, rep_out: Representation, *, route: Literal["auto", "orbits", "isotypic"] = "auto"
+) -> Intertwiners:
+    """The space of linear maps that commute with a symmetry, Hom_G(V_in, V_out).
+
+    Args:
+        rep_in: Representation on the input.
+        rep_out: Representation on the output, of the same group object.
+        route: ``"orbits"`` for signed permutations of finite groups (no linear algebra), ``"isotypic"`` for any
+            representation, ``"auto"`` for the first that applies.
+
+    Raises:
+        ArgumentError: If the groups differ, or orbits are asked for where they do not apply.
+
+    Example:
+        >>> from haar.actions.representation import Defining, tensor_power
+        >>> from haar.groups import symmetric
+        >>> matrices = tensor_power(Defining(symmetric(8)), 2)
+        >>> intertwiners(matrices, matrices)
+        <OrbitIntertwiners of S8, 64 -> 64, dimension 15>
+    """
+    if rep_in.group is not rep_out.group:
+        raise ArgumentError(
+            "rep_out",
+            expected=f"a representation of the same group object as rep_in, {rep_in.group.name}",
+            got=f"{rep_out.name} of {rep_out.group.name}",
+            way_out="make the group once, or restrict to a common subgroup",
+        )
+    if route not in ("auto", "orbits", "isotypic"):
+        raise ArgumentError("route", expected="'auto', 'orbits' or 'isotypic'", got=repr(route))
+    orbits = applies(rep_in, rep_out)
+    if route == "orbits" and not orbits:
+        raise ArgumentError(
+            "route",
+            expected="'isotypic' unless both are signed permutations of a finite group",
+            got=f"'orbits' for {rep_in.name} and {rep_out.name} of {rep_in.group.name}",
+        )
+    if route == "isotypic" or not orbits:
+        return IsotypicIntertwiners(rep_in, rep_out)
+    return OrbitIntertwiners(rep_in, rep_out)
+
+
+def invariants(rep: Representation) -> Float[Tensor, "n m"]:
+    """An orthonormal basis of the vectors that do not move, as columns, float64.
+
+    Example:
+        >>> from haar.actions.representation import Defining
+        >>> from haar.groups import symmetric
+        >>> invariants(Defining(symmetric(4))).shape
+        torch.Size([4, 1])
+    """
+    return intertwiners(Trivial(rep.group), rep).basis().squeeze(-1).T
