@@ -146,7 +146,9 @@ class Audit(Report):
         """
         share = other.share() if isinstance(other, Audit) else other
         if not torch.equal(self.elements, share.elements):
-            raise ArgumentError("other", expected="an audit over the same elements", got="others", way_out="use the same seed")
+            raise ArgumentError(
+                "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
+            )
         self._forget()
         self._meter.sums = self.sums.merge(share.sums)
         self._meter.seen += share.seen
@@ -175,7 +177,11 @@ class Audit(Report):
         shares: list[Share] = [self.share()] * dist.get_world_size()
         dist.all_gather_object(shares, self.share())
         self._forget()
-        self._meter.sums, self._meter.seen, self.closure = OrbitSums.zeros(len(self.elements), len(self.sums.samples)), 0, None
+        self._meter.sums, self._meter.seen, self.closure = (
+            OrbitSums.zeros(len(self.elements), len(self.sums.samples)),
+            0,
+            None,
+        )
         for number, share in enumerate(shares):
             if number == 0:
                 self.closure = share.closure
@@ -230,7 +236,6 @@ class Audit(Report):
             "order": self.symmetry.group.order,
             "whole_group": self.whole,
             "samples": self._meter.seen,
-            "trajectories": None if self.closure is None else self.closure.trajectories,
             "recommendation": self.recommendation.to_dict(),
             **self.findings.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],

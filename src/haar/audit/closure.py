@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -32,7 +32,8 @@ class ElementClosure:
             symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
         distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
         statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or ``"histogram"``.
-        p: Exact randomisation p-value over trajectories (Bonferroni over the statistics).
+        p: Exact randomisation p-value over trajectories, corrected for the number of statistics (Bonferroni) and of
+            elements (Holm).
     """
 
     element: str
@@ -137,7 +138,8 @@ class Closure:
             if k == 0:
                 continue
             results.append(self._test(group.describe(g), table, self._powers(g, place), draws, generator))
-        return results
+        adjusted = holm([result.p for result in results])
+        return [replace(result, p=p) for result, p in zip(results, adjusted, strict=True)]
 
     def _powers(self, g: Tensor, place: dict[tuple[Any, ...], int]) -> list[int]:
         """Places of 1, g, g^2, ... as far as they are among the elements."""
@@ -170,7 +172,9 @@ class Closure:
             shown = step[:, 0].mean(0)
             if kind == 0:
                 here, there = values[:, 0].mean(0), values[:, 1 % len(powers)].mean(0)
-                distance = float(shown.norm()) / max(math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300)
+                distance = float(shown.norm()) / max(
+                    math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300
+                )
             scaled = step[..., useful] / scale[useful]
             observed = float(scaled[:, 0].mean(0).square().sum())
             each = float(scaled[:, 0].square().sum(-1).mean())
@@ -181,6 +185,21 @@ class Closure:
             if common > systematic:
                 systematic, statistic = common, label
         return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: adjusted p-values in the given order.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, k in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
+        adjusted[k] = highest
+    return adjusted
 
 
 def _features(x: Float[Tensor, "batch *space channel"], edges: Float[Tensor, "channel edges"]) -> list[Tensor]:

@@ -90,6 +90,7 @@ class Findings:
         subgroups: One of every conjugacy class of subgroups, small to large.
         components: Split of the orbit variance over irreducible components.
         closure: Symmetry of the data, element by element.
+        trajectories: Independent trajectories that the closure tests rest on.
     """
 
     noise: float
@@ -106,6 +107,7 @@ class Findings:
     subgroups: list[SubgroupFinding]
     components: list[Component]
     closure: list[ElementClosure]
+    trajectories: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -161,17 +163,8 @@ def findings(
         subgroups=_subgroups(sums, group, resample, closure, significance, trajectories) if whole else [],
         components=_components(sums, group, resample) if whole else [],
         closure=closure,
+        trajectories=trajectories,
     )
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's step-down correction: adjusted p-values in the given order."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
-        adjusted[k] = highest
-    return adjusted
 
 
 def _noise(sums: OrbitSums, dtype: torch.dtype) -> tuple[float, float, bool]:
@@ -238,7 +231,7 @@ def _subgroups(
 ) -> list[SubgroupFinding]:
     if not isinstance(group, FiniteGroup) or not 1 < group.order <= _SUBGROUP_LIMIT:
         return []
-    rejected = dict(zip([c.element for c in closure], holm([c.p for c in closure]), strict=True))
+    rejected = {c.element: c.p for c in closure}
     labelled = bool(sums.labelled.sum() > 0)
     found = []
     for subgroup in group.subgroups():

@@ -7,6 +7,9 @@ from typing import Any
 
 from haar.audit.findings import Findings, SubgroupFinding
 
+#: Independent trajectories below which closure of the data is not relied on without labels.
+_LABEL_FREE = 20
+
 
 @dataclass(frozen=True)
 class Recommendation:
@@ -138,7 +141,8 @@ def _average_sentence(best: SubgroupFinding, mse: float, group: str) -> str:
 
 
 def _without_labels(found: Findings, group: str, evidence: list[str]) -> Recommendation:
-    closed = [h for h in found.subgroups if h.closed]
+    # Without labels nothing checks the prediction, so the tests must have had the power to reject.
+    closed = [h for h in found.subgroups if h.closed and found.trajectories >= _LABEL_FREE]
     size = found.spread**2
     if closed:
         best = max(closed, key=lambda h: (h.order, h.removed.value))
@@ -168,7 +172,8 @@ def _without_labels(found: Findings, group: str, evidence: list[str]) -> Recomme
         "unclear",
         group,
         f"Averaging over {group} would change predictions by {found.removed.value / size:.2%} of their variance; "
-        "without labels and with too few trajectories this cannot be called a gain.",
+        f"without labels, and with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed), this cannot be "
+        "called a gain.",
         evidence,
     )
 

@@ -136,7 +136,9 @@ def _draw_components(axes: object, found: Findings) -> None:
 def _draw_closure(axes: object, found: Findings) -> None:
     ax = style_axes(axes, title="Symmetry of the data: {g x} against {x}", y="systematic share")  # type: ignore[arg-type]
     shown = found.closure[:_MOST_BARS]
-    ax.bar(range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown])
+    ax.bar(
+        range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown]
+    )
     for k, c in enumerate(shown):
         ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
     ax.set_xticks(range(len(shown)), [c.element for c in shown], fontsize=8, rotation=30 if len(shown) > 8 else 0)
