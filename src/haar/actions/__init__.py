@@ -1,7 +1,11 @@
 """How groups act: representations on channels, actions on tensors with layout, symmetries of models."""
 
 from haar.actions.action import Action, Invariant, Move
-from haar.actions.field import Field, field_representation
+from haar.actions.axis_sign import AxisSign
+from haar.actions.continuous_shift import ContinuousShift
+from haar.actions.field import Field
+from haar.actions.field_representation import field_representation
+from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import FieldSpec, Layout
 from haar.actions.representation import (
     Defining,
@@ -17,16 +21,20 @@ from haar.actions.representation import (
     tensor_power,
 )
 from haar.actions.symmetry import Symmetry
+from haar.actions.torus import Torus
 from haar.actions.vector import Points, Vector
 
 __all__ = [
     "Action",
+    "AxisSign",
+    "ContinuousShift",
     "Defining",
     "Determinant",
     "DirectSum",
     "Field",
     "FieldSpec",
     "Given",
+    "InterpolatedField",
     "Invariant",
     "Layout",
     "Move",
@@ -36,6 +44,7 @@ __all__ = [
     "Space",
     "Symmetry",
     "TensorProduct",
+    "Torus",
     "Trivial",
     "Vector",
     "direct_sum",

@@ -1,4 +1,4 @@
-"""What an action is: how group elements move one tensor, all at once by `act` or one element at a time by a prepared `Move`."""
+"""What an action is: how group elements move one tensor, at once by `act` or one by one through a prepared `Move`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import Group, Subgroup
+from haar.groups import FiniteGroup, Group, Subgroup
 
 
 class Move(nn.Module):
@@ -46,24 +46,72 @@ class Action(ABC):
 
     @abstractmethod
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        """Apply one element to all of x, or a batch of elements ``(batch, *element_shape)`` to one sample each (axis 0)."""
+        """Apply one element to all of x, or one of ``(batch, *element_shape)`` elements to each sample (axis 0)."""
 
     def orbit(self, g: Tensor, x: Tensor) -> Tensor:
         """All of x moved by each of m elements ``(m, *element_shape)``: a new leading axis of length m."""
         return torch.stack([self.act(element, x) for element in g])
 
-    def is_batch(self, g: Tensor) -> bool:
+    def is_batch(self, g: Tensor, x: Tensor | None = None) -> bool:
         """Whether g is a batch of elements, rather than one.
 
+        Args:
+            g: One element, or a batch of elements.
+            x: If given, a batch of elements must have one for each sample of x.
+
         Raises:
-            ShapeError: If it is neither.
+            ShapeError: If g is neither, or has not one element for each sample.
+            ArgumentError: If g is no element: of another dtype, or outside ``0 .. order - 1``.
         """
         axes = g.ndim - len(self.group.element_shape)
         if axes not in (0, 1) or tuple(g.shape[axes:]) != tuple(self.group.element_shape):
             raise ShapeError(
-                "g", expected=f"one element {self.group.element_shape} of {self.group.name}, or one for each sample", got=tuple(g.shape)
+                "g",
+                expected=f"one element {self.group.element_shape} of {self.group.name}, or one for each sample",
+                got=tuple(g.shape),
+            )
+        if g.is_floating_point() != self.group.element_dtype.is_floating_point:
+            expected = str(self.group.element_dtype).removeprefix("torch.")
+            raise ArgumentError(
+                "g", expected=f"{expected} elements of {self.group.name}", got=str(g.dtype).removeprefix("torch.")
+            )
+        if isinstance(self.group, FiniteGroup) and g.numel():
+            least, most = (int(bound) for bound in g.aminmax())
+            if least < 0 or most >= self.group.order:
+                got = least if least < 0 else most
+                raise ArgumentError("g", expected=f"elements 0..{self.group.order - 1} of {self.group.name}", got=got)
+        if axes == 1 and x is not None and (x.ndim == 0 or len(g) != x.shape[0]):
+            raise ShapeError(
+                "g",
+                expected=f"one element, or one for each of {x.shape[0] if x.ndim else 0} samples",
+                got=f"{len(g)} elements",
+                way_out="orbit() moves all of x by each of several elements",
             )
         return axes == 1
+
+    def one(self, g: Tensor) -> Tensor:
+        """The element g itself.
+
+        Raises:
+            ShapeError: If g is a batch of elements.
+        """
+        if self.is_batch(g):
+            raise ShapeError(
+                "g", expected=f"one element {self.group.element_shape} of {self.group.name}", got=tuple(g.shape)
+            )
+        return g
+
+    def many(self, g: Tensor) -> Tensor:
+        """The batch of elements g itself.
+
+        Raises:
+            ShapeError: If g is one element.
+        """
+        if not self.is_batch(g):
+            raise ShapeError(
+                "g", expected=f"elements (m, *{self.group.element_shape}) of {self.group.name}", got=tuple(g.shape)
+            )
+        return g
 
     @abstractmethod
     def move(self, g: Tensor) -> Move:
@@ -85,7 +133,9 @@ class Action(ABC):
         """
         del direction, x
         raise ArgumentError(
-            "symmetry", expected="an action of a Lie group for a Lie derivative", got=f"{type(self).__name__} of {self.group.name}"
+            "symmetry",
+            expected="an action of a Lie group for a Lie derivative",
+            got=f"{type(self).__name__} of {self.group.name}",
         )
 
     def restrict(self, subgroup: Subgroup) -> Action:
@@ -98,7 +148,7 @@ class Action(ABC):
 
 
 class Invariant(Action):
-    """Nothing moves: a class label, an energy, a time, a parameter.
+    """Nothing moves: a class label, an energy, a time, a parameter, a name, None.
 
     Args:
         group: The group that leaves it alone.
@@ -119,25 +169,30 @@ class Invariant(Action):
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Return x."""
+        self.is_batch(g)
         return x
 
     def move(self, g: Tensor) -> Move:
         """The identity."""
+        self.one(g)
         return Still()
 
     def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
         """Zero."""
+        del direction
         return torch.zeros_like(x)
+
+    def restrict(self, subgroup: Subgroup) -> Invariant:
+        """Invariant under the subgroup too."""
+        _check_subgroup(self, subgroup)
+        return Invariant(subgroup, batched=self.batched)
 
 
 class RestrictedAction(Action):
-    """An action restricted to a subgroup."""
+    """An action restricted to a subgroup, for actions that know no better way."""
 
     def __init__(self, action: Action, subgroup: Subgroup) -> None:
-        if subgroup.parent is not action.group:
-            raise ArgumentError(
-                "subgroup", expected=f"a subgroup of {action.group.name}", got=f"a subgroup of {subgroup.parent.name}"
-            )
+        _check_subgroup(action, subgroup)
         self.action, self.group = action, subgroup
         self.batched, self.approximate = action.batched, action.approximate
         self._subgroup = subgroup
@@ -148,12 +203,27 @@ class RestrictedAction(Action):
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """As the same elements of the whole group."""
+        self.is_batch(g)
         return self.action.act(self._subgroup.include(g), x)
+
+    def orbit(self, g: Tensor, x: Tensor) -> Tensor:
+        """As the same elements of the whole group."""
+        return self.action.orbit(self._subgroup.include(self.many(g)), x)
 
     def move(self, g: Tensor) -> Move:
         """As the same element of the whole group."""
-        return self.action.move(self._subgroup.include(g))
+        return self.action.move(self._subgroup.include(self.one(g)))
 
     def linear(self) -> Action:
         """The linear part, restricted."""
         return RestrictedAction(self.action.linear(), self._subgroup)
+
+
+def _check_subgroup(action: Action, subgroup: Subgroup) -> None:
+    if subgroup.parent is not action.group:
+        raise ArgumentError(
+            "subgroup",
+            expected=f"a subgroup of {action.group.name}",
+            got=f"a subgroup of {subgroup.parent.name}",
+            way_out="make it with group.subgroup(...) of the same group object",
+        )

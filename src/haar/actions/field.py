@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+import copy
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.action import Action, Move
-from haar.actions.layout import FieldSpec, Layout
-from haar.actions.representation import Determinant, Representation, Space, Trivial, direct_sum, tensor_power
+from haar.actions.affine import check_cocycle, extend_cocycle
+from haar.actions.axes import Axes
+from haar.actions.field_move import FieldMove
+from haar.actions.field_representation import Internal, field_representation
+from haar.actions.grid import Grid
+from haar.actions.layout import Layout
+from haar.actions.representation import Representation
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import Group, Motion
+from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 
 
 class Field(Action):
-    """A field on a grid with 1, 2 or 3 space axes, which are the last ones; channels stand before them.
+    """A field on a grid with 1, 2 or 3 space axes, which are the last ones; channels stand before them (or last).
 
-    An array is indexed ``[x, y, z]``. An element exchanges the axes, reverses those with sign -1, shifts by whole cells and then
-    turns the channels by `rep`. Points move by views and rolls, channels by an index and a sign: no matrix, no interpolation.
+    An array is indexed ``[x, y, z]``. An element exchanges the axes, reverses those with sign -1, shifts by whole cells
+    and then turns the channels by `rep`. Points move by views and rolls, channels by an index and a sign: no matrix, no
+    interpolation. Any dtype will do where it can hold the result: masks and label maps stay what they are unless an
+    element changes signs.
 
     Args:
         rep: Representation on the channels.
-        centring: ``"cell"``: values in the middle of cells, or on a closed grid of nodes (both ends stored): reversal is a flip.
-            ``"node"``: a periodic grid of nodes (the end is not stored): reversal about node 0, a flip and a roll by one.
-        periodic: Along which axes a ``"node"`` grid is periodic; by default along all.
-        channels: ``"first"`` for ``(batch, channel, x, y)``, ``"last"`` for ``(batch, x, y, channel)``, ``None`` for one channel
-            without an axis, ``(batch, x, y)``, such as masks.
-        offset: Affine part ``(order, channel, *space)`` for an enumerated group: the element adds ``offset[g]`` after moving.
+        centring: ``"cell"``: values in the middle of cells, or on a closed grid of nodes (both ends stored): reversal
+            is a flip. ``"node"``: a periodic grid of nodes (the end is not stored): reversal about node 0, a flip and a
+            roll by one.
+        periodic: Along which axes the grid is periodic; by default along all. Shifts need it, and so does a reversal
+            about a node: on a ``"node"`` grid an axis that is not periodic stores both ends and is reversed by a flip.
+        channels: ``"first"`` for ``(batch, channel, x, y)``, ``"last"`` for ``(batch, x, y, channel)``, ``None`` for
+            one channel without an axis, ``(batch, x, y)``, such as masks.
+        offset: Affine part ``(order, channel, *space)``, float64, for an enumerated group: the element adds
+            ``offset[g]`` after moving. Space axes of length 1 broadcast. `Field.affine` makes it from the generators'
+            offsets.
         space_dim: Number of space axes, when the group moves none (a group of internal symmetries).
 
+    Attributes:
+        dim: Number of space axes.
+        grid: How the group moves the points.
+        layout: The fields behind the channels, where they are known (`Field.of_layout`).
+
     Raises:
-        ArgumentError: If the group moves no grid and `space_dim` is not given, or an option is unknown.
+        ArgumentError: If the group moves no grid and `space_dim` is not given, an option is unknown, the group shifts
+            along an axis that is not periodic or exchanges a periodic axis with another, or the offset is not
+            consistent with the group's products.
 
     Example:
         >>> import torch
@@ -48,213 +66,235 @@ class Field(Action):
         self,
         rep: Representation,
         *,
-        centring: Literal["cell", "node"] = "cell",
+        centring: str = "cell",
         periodic: bool | Sequence[bool] = True,
-        channels: Literal["first", "last"] | None = "first",
+        channels: str | None = "first",
         offset: Float[Tensor, "order channel *space"] | None = None,
         space_dim: int | None = None,
     ) -> None:
         self.rep, self.group = rep, rep.group
-        dim = rep.group.space_dim if rep.group.space_dim is not None else space_dim
-        if dim is None:
-            raise ArgumentError(
-                "rep", expected="a group that moves a grid", got=rep.group.name, way_out="give space_dim for an internal symmetry"
-            )
-        if centring not in ("cell", "node"):
-            raise ArgumentError("centring", expected="'cell' or 'node'", got=repr(centring))
-        if channels not in ("first", "last", None):
-            raise ArgumentError("channels", expected="'first', 'last' or None", got=repr(channels))
+        self.grid = Grid(rep.group, centring=centring, periodic=periodic, space_dim=space_dim)
+        self.dim, self.centring, self.periodic = self.grid.dim, self.grid.centring, self.grid.periodic
+        self.axes = Axes(self.dim, channels)
         if channels is None and rep.dim != 1:
-            raise ArgumentError("channels", expected="'first' or 'last' for more than one channel", got=f"None with {rep.dim}")
-        self.dim, self.centring, self.channels, self.offset = dim, centring, channels, offset
-        self.periodic = (periodic,) * dim if isinstance(periodic, bool) else tuple(periodic)
-        if len(self.periodic) != dim:
-            raise ArgumentError("periodic", expected=f"one value for each of {dim} axes", got=self.periodic)
-        self._exchanges: bool | None = None
+            raise ArgumentError(
+                "channels", expected="'first' or 'last' for more than one channel", got=f"None with {rep.dim}"
+            )
+        self.channels = channels
+        self._signs = not rep.is_signed_permutation or _changes_signs(rep)
+        self.layout: Layout | None = None
+        self.offset = offset
+        if offset is not None:
+            self._check_offset(offset)
+
+    @classmethod
+    def of_layout(
+        cls,
+        layout: Layout,
+        group: Group,
+        *,
+        internal: Internal | None = None,
+        centring: str = "cell",
+        periodic: bool | Sequence[bool] = True,
+        channels: str | None = "first",
+    ) -> Field:
+        """The field whose channels are those of a layout; errors then name the channels.
+
+        Args:
+            layout: The fields in channel order, with history.
+            group: A group that moves a grid, or one of internal symmetries.
+            internal: More factors for some fields, see `field_representation`.
+            centring: ``"cell"`` or ``"node"``.
+            periodic: Along which axes the grid is periodic.
+            channels: ``"first"``, ``"last"`` or None.
+
+        Example:
+            >>> from haar.groups import dihedral
+            >>> Field.of_layout(Layout.parse("p, u:vector"), dihedral(4)).rep.dim
+            3
+        """
+        rep = field_representation(layout, group, internal=internal)
+        made = cls(rep, centring=centring, periodic=periodic, channels=channels, space_dim=layout.dim)
+        made.layout = layout
+        return made
 
     def check(self, x: Tensor, argument: str = "x") -> None:
-        """Channels, number of axes and, for groups that exchange axes, equal lengths must fit."""
-        needed = self.dim + (self.channels is not None)
-        where = {"first": "(batch, channel, *space)", "last": "(batch, *space, channel)", None: "(batch, *space)"}[self.channels]
-        if x.ndim < needed:
-            raise ShapeError(argument, expected=f"{where} with {self.dim} space axes", got=tuple(x.shape))
-        if self.channels is not None and x.shape[self._channel_axis] != self.rep.dim:
-            raise ShapeError(
+        """Number of axes, channels, lengths of axes and dtype must fit.
+
+        Raises:
+            ShapeError: If an axis is missing or has another length than the channels, the group or the offset ask for.
+            ArgumentError: If the dtype cannot hold what an element does to it.
+        """
+        names = [self.rep.name] if self.layout is None else self.layout.channel_names()
+        space = self.axes.check(x, argument, self.rep.dim, names)
+        self.grid.check_shape(space, argument)
+        if self.offset is not None and any(n not in (1, m) for n, m in zip(self.offset.shape[2:], space, strict=True)):
+            fits, given = ("x".join(map(str, shape)) for shape in (self.offset.shape[2:], space))
+            raise ShapeError(argument, expected=f"a grid that the offset's {fits} fits", got=given)
+        if self._signs and not x.dtype.is_signed:
+            raise ArgumentError(
                 argument,
-                expected=f"{self.rep.dim} channels on axis {self._channel_axis} of {where} ({self.rep.name})",
-                got=f"{x.shape[self._channel_axis]} in {tuple(x.shape)}",
-                way_out="name all fields and the history that the model's tensor has",
+                expected=f"a signed dtype, as {self.group.name} changes signs of {self.rep.name}",
+                got=str(x.dtype).removeprefix("torch."),
             )
-        space = [int(x.shape[axis]) for axis in self._space_axes]
-        shape = getattr(self.group, "shape", None)
-        if shape is not None and tuple(shape) != tuple(space):
-            raise ShapeError(argument, expected=f"a grid {'x'.join(map(str, shape))} ({self.group.name})", got="x".join(map(str, space)))
-        if len(set(space)) > 1 and self._moves_axes_of(space):
-            raise ShapeError(
-                argument,
-                expected=f"axes of equal length for {self.group.name}, which exchanges them",
-                got="x".join(map(str, space)),
-                way_out=f"use haar.groups.reflections({self.dim})",
+        exact = self.rep.is_signed_permutation and self.offset is None
+        if not exact and not (x.is_floating_point() or x.is_complex()):
+            what = "an offset" if self.offset is not None else f"the matrices of {self.rep.name}"
+            raise ArgumentError(
+                argument, expected=f"a floating dtype for {what}", got=str(x.dtype).removeprefix("torch.")
             )
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Move points, then turn channels; for a batch of elements, one sample each."""
         self.check(x)
-        if not self.is_batch(g):
-            return self.move(g)(x)
-        flat = g.reshape(len(g), -1)
-        kinds, which = flat.unique(dim=0, return_inverse=True)
-        if len(kinds) == 1:
-            return self.move(g[0])(x)
-        out: Tensor | None = None
-        for k in range(len(kinds)):
-            rows = torch.nonzero(which == k).squeeze(1)
-            moved = self.move(g[rows[0]])(x[rows.to(x.device)])
-            out = x.new_zeros(x.shape) if out is None else out
-            out = out.index_copy(0, rows.to(x.device), moved)
-        return x if out is None else out
+        if not self.is_batch(g, x):
+            return self._moves(g.unsqueeze(0))[0].to(x.device).forward(x)
+        self.axes.check_batch(x)
+        g = g.cpu()
+        y = self._act_by_kind(g, x)
+        if not self.rep.is_signed_permutation:
+            matrix = self.rep.matrix(g).to(device=x.device, dtype=x.dtype)
+            first = self.axes.channels_first(y)
+            matrix = matrix.reshape(len(g), *([1] * (first.ndim - self.dim - 2)), *matrix.shape[1:])
+            y = self.axes.restored((matrix @ first.flatten(-self.dim)).reshape(first.shape))
+        if self.offset is not None:
+            offset = self.axes.restored(self.offset[g]).to(device=x.device, dtype=x.dtype)
+            y = y + offset.reshape(len(g), *([1] * (x.ndim - offset.ndim)), *offset.shape[1:])
+        return y
+
+    def orbit(self, g: Tensor, x: Tensor) -> Tensor:
+        """All of x moved by each of m elements: ``(m, *x.shape)``."""
+        self.check(x)
+        return torch.stack([move.to(x.device)(x) for move in self._moves(self.many(g))])
 
     def move(self, g: Tensor) -> Move:
         """Views, rolls, one gather of channels."""
-        offset = None
-        if self.offset is not None:
-            offset = self.offset[int(g)]
-            if self.channels == "last":
-                offset = offset.movedim(0, -1)
-        return _FieldMove(self, self._motion(g), g, offset)
+        return self._moves(self.one(g).unsqueeze(0))[0]
 
     def linear(self) -> Field:
         """The same without the affine offset."""
         if self.offset is None:
             return self
-        return Field(
-            self.rep, centring=self.centring, periodic=self.periodic, channels=self.channels, space_dim=self.dim  # type: ignore[arg-type]
+        linear = copy.copy(self)
+        linear.offset = None
+        return linear
+
+    def affine(self, offsets: Float[Tensor, "k channel *space"]) -> Field:
+        """The same field with an affine part x -> A_g x + b_g, extended from the generators by b_gh = b_g + A_g b_h.
+
+        Args:
+            offsets: b_h for each of ``field.group.generators()``, float64; space axes of length 1 broadcast.
+
+        Raises:
+            ArgumentError: If the group is not enumerated, or two words of one element disagree.
+            ShapeError: If there is not one offset ``(channel, *space)`` for each generator.
+
+        Example:
+            >>> import torch
+            >>> from haar.actions import AxisSign
+            >>> from haar.groups import reflections
+            >>> buoyancy = Field(AxisSign(reflections(1), 0))
+            >>> upside_down = buoyancy.affine(torch.ones(1, 1, 1, dtype=torch.float64))  # b -> 1 - b(mirrored)
+            >>> upside_down.act(torch.tensor(1), torch.tensor([[[1.0, 0.75, 0.0]]])).tolist()
+            [[[1.0, 0.25, 0.0]]]
+        """
+        group = self.group
+        if not isinstance(group, FiniteGroup):
+            raise ArgumentError("offsets", expected="an enumerated group for an affine action", got=group.name)
+        if offsets.ndim != 2 + self.dim or offsets.shape[1] != self.rep.dim:
+            raise ShapeError(
+                "offsets",
+                expected=f"(generator, {self.rep.dim} channels, *{self.dim} space axes)",
+                got=tuple(offsets.shape),
+            )
+        moved = copy.copy(self)
+        moved.offset = extend_cocycle(group, offsets, self._offset_orbit)
+        moved._check_offset(moved.offset)  # noqa: SLF001 (its own kind)
+        return moved
+
+    def restrict(self, subgroup: Subgroup) -> Field:
+        """The same field for the elements of a subgroup, which may move grids that the whole group cannot."""
+        offset = None if self.offset is None else self.offset[subgroup.embedding]
+        restricted = Field(
+            self.rep.restrict(subgroup),
+            centring=self.centring,
+            periodic=self.periodic,
+            channels=self.channels,
+            offset=offset,
+            space_dim=self.dim,
         )
+        restricted.layout = self.layout
+        return restricted
 
-    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+    def tangent(self, direction: Float[Tensor, " k"], x: Tensor) -> Tensor:
         """The Lie algebra's matrix on the channels (an internal symmetry moves no points)."""
+        if not isinstance(self.group, LieGroup):
+            return super().tangent(direction, x)
+        self.check(x)
         generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
-        return (x.movedim(self._channel_axis, -1) @ generator.T).movedim(-1, self._channel_axis)
+        first = self.axes.channels_first(x)
+        return self.axes.restored((generator @ first.flatten(-self.dim)).reshape(first.shape))
 
-    @property
-    def _channel_axis(self) -> int:
-        return -1 - self.dim if self.channels == "first" else -1
+    def _moves(self, g: Tensor, *, points_and_signs_only: bool = False) -> list[FieldMove]:
+        """Moves for a batch of elements; motions and representations are computed for all of them together."""
+        g = g.cpu()
+        motion = self.grid.motion(g)
+        rows = [motion.index.tolist(), motion.sign.tolist(), motion.shift.tolist()]
+        signed = self.rep.signed_permutation(g) if self.rep.is_signed_permutation else None
+        matrix = self.rep.matrix(g) if signed is None and not points_and_signs_only else None
+        if matrix is not None and self.channels is None:
+            signed, matrix = (torch.zeros(len(g), 1, dtype=torch.int64), matrix[..., 0]), None
+        offset = self.axes.restored(self.offset[g]) if self.offset is not None and not points_and_signs_only else None
+        return [
+            FieldMove(
+                self.axes.space,
+                index=index,
+                sign=sign,
+                roll=roll,
+                channel_axis=self.axes.channel,
+                channel_index=None if signed is None else signed[0][k],
+                channel_sign=None if signed is None else signed[1][k],
+                channel_matrix=None if matrix is None else matrix[k],
+                offset=None if offset is None else offset[k],
+            )
+            for k, (index, sign, roll) in enumerate(zip(*rows, strict=True))
+        ]
 
-    @property
-    def _space_axes(self) -> tuple[int, ...]:
-        last = 1 if self.channels == "last" else 0
-        return tuple(axis - self.dim - last for axis in range(self.dim))
+    def _act_by_kind(self, g: Tensor, x: Tensor) -> Tensor:
+        """Move the points (and turn the channels by index and sign): samples with the same effect go together."""
+        if not len(g):
+            return x
+        motion = self.grid.motion(g)
+        effect = [motion.index, motion.sign, motion.shift]
+        if self.rep.is_signed_permutation:
+            effect += list(self.rep.signed_permutation(g))
+        _, which = torch.cat(effect, -1).unique(dim=0, return_inverse=True)
+        order = which.argsort(stable=True)
+        groups = order.split(which.bincount().tolist())
+        moves = self._moves(g[torch.stack([rows[0] for rows in groups])], points_and_signs_only=True)
+        if len(groups) == 1:
+            return moves[0].to(x.device).forward(x)
+        pieces = [move.to(x.device)(x[rows.to(x.device)]) for move, rows in zip(moves, groups, strict=True)]
+        return torch.cat(pieces)[order.argsort().to(x.device)]
 
-    def _motion(self, g: Tensor) -> Motion:
-        if self.group.space_dim is not None:
-            return self.group.motion(g)
-        still = torch.arange(self.dim)
-        return Motion(still, torch.ones_like(still), torch.zeros_like(still))
+    def _check_offset(self, offset: Tensor) -> None:
+        if not isinstance(self.group, FiniteGroup):
+            raise ArgumentError("offset", expected="an enumerated group for an affine action", got=self.group.name)
+        if offset.shape[:2] != (self.group.order, self.rep.dim) or offset.ndim != 2 + self.dim:
+            raise ShapeError(
+                "offset",
+                expected=f"(order, channel, *space) = ({self.group.order}, {self.rep.dim}, *{self.dim} axes)",
+                got=tuple(offset.shape),
+            )
+        check_cocycle(self.group, offset, self._offset_orbit)
 
-    def _moves_axes_of(self, space: Sequence[int]) -> bool:
-        """Whether a generator exchanges axes of different length."""
-        lengths = torch.tensor(list(space))
-        for g in self.group.generators():
-            index = self._motion(g).index
-            if bool((lengths[index] != lengths).any()):
-                return True
-        return False
-
-
-class _FieldMove(Move):
-    """One element on one field layout."""
-
-    channel_index: Tensor | None
-    channel_sign: Tensor | None
-    channel_matrix: Tensor | None
-    offset: Tensor | None
-
-    def __init__(self, field: Field, motion: Motion, g: Tensor, offset: Tensor | None) -> None:
-        super().__init__()
-        axes = field._space_axes  # noqa: SLF001 (one idea in two classes)
-        index, sign, shift = motion.index.tolist(), motion.sign.tolist(), motion.shift.tolist()
-        if field.centring == "node":
-            # The reversal i -> -i mod N about node 0 is a flip followed by a roll by one.
-            shift = [t + (1 if s < 0 and p else 0) for t, s, p in zip(shift, sign, field.periodic, strict=True)]
-        self.axes = axes
-        self.source = [axes[i] for i in index] if index != list(range(field.dim)) else None
-        self.flips = [axis for axis, s in zip(axes, sign, strict=True) if s < 0]
-        self.rolls = [(t, axis) for axis, t in zip(axes, shift, strict=True) if t]
-        self.channel_axis = field._channel_axis if field.channels is not None else None  # noqa: SLF001
-        channel_index = channel_sign = channel_matrix = None
-        if field.rep.is_signed_permutation:
-            pair = field.rep.signed_permutation(g)
-            channel_index = None if bool((pair[0] == torch.arange(field.rep.dim)).all()) else pair[0]
-            channel_sign = None if bool((pair[1] == 1).all()) else pair[1].to(torch.float64)
-        else:
-            channel_matrix = field.rep.matrix(g)
-        self.register_buffer("channel_index", channel_index, persistent=False)
-        self.register_buffer("channel_sign", channel_sign, persistent=False)
-        self.register_buffer("channel_matrix", channel_matrix, persistent=False)
-        self.register_buffer("offset", offset, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Exchange, reverse, shift; then gather and sign the channels, then add the offset."""
-        if self.source is not None:
-            order = list(range(x.ndim))
-            for axis, source in zip(self.axes, self.source, strict=True):
-                order[axis] = x.ndim + source
-            x = x.permute(order)
-        if self.flips:
-            x = x.flip(self.flips)
-        if self.rolls:
-            x = x.roll([t for t, _ in self.rolls], [axis for _, axis in self.rolls])
-        if self.channel_matrix is not None and self.channel_axis is not None:
-            x = (x.movedim(self.channel_axis, -1) @ self.channel_matrix.to(x.dtype).T).movedim(-1, self.channel_axis)
-        if self.channel_index is not None and self.channel_axis is not None:
-            x = x.index_select(x.ndim + self.channel_axis, self.channel_index)
-        if self.channel_sign is not None:
-            trailing = 0 if self.channel_axis is None else -self.channel_axis - 1
-            x = x * self.channel_sign.to(x.dtype).reshape(-1, *([1] * trailing)).squeeze(0 if self.channel_axis is None else ())
-        if self.offset is not None:
-            x = x + self.offset.to(x.dtype)
-        return x
+    def _offset_orbit(self, g: Tensor, offset: Float[Tensor, "channel *space"]) -> Float[Tensor, "m channel *space"]:
+        """One offset moved by the linear part of each of m elements (space axes of length 1 stay)."""
+        linear = copy.copy(self.linear())
+        linear.axes = Axes(self.dim, "first")
+        return torch.stack([move(offset) for move in linear._moves(g)])  # noqa: SLF001 (its own kind)
 
 
-def field_representation(
-    layout: Layout, group: Group, *, internal: Mapping[str, Representation] | None = None
-) -> Representation:
-    """The representation on the channels of a layout: scalars, vectors and tensors of the grid's axes, with parities.
-
-    Args:
-        layout: The fields in channel order, with history.
-        group: A group that moves a grid of the layout's dimension (or an internal group, for scalars alone).
-        internal: For some fields one more one-dimensional factor, such as the sign of a tracer.
-
-    Raises:
-        ArgumentError: If the dimensions differ or `internal` names an unknown field or is not one-dimensional.
-
-    Example:
-        >>> from haar.groups import dihedral
-        >>> field_representation(Layout.parse("p, u:vector", history=4), dihedral(4)).dim
-        12
-    """
-    internal = dict(internal or {})
-    names = [field.name for field in layout.fields]
-    for name, rep in internal.items():
-        if name not in names:
-            raise ArgumentError("internal", expected=f"fields among {', '.join(names)}", got=name)
-        if rep.dim != 1 or rep.group is not group:
-            raise ArgumentError("internal", expected=f"one-dimensional representations of {group.name}", got=f"{name}: {rep}")
-    if group.space_dim is not None and group.space_dim != layout.dim:
-        raise ArgumentError("group", expected=f"a group of a {layout.dim}-dimensional grid", got=f"{group.name} ({group.space_dim})")
-    made: dict[FieldSpec, Representation] = {}
-    for field in layout.fields:
-        if group.space_dim is None:
-            if field.order or field.parity < 0:
-                raise ArgumentError("fields", expected=f"scalars, as {group.name} moves no grid", got=f"{field.name}: {field.kind}")
-            rep: Representation = Trivial(group)
-        else:
-            space = Space(group)
-            rep = tensor_power(space, field.order)
-            if field.parity < 0:
-                rep = Determinant(space) if field.order == 0 else rep @ Determinant(space)
-        if field.name in internal:
-            rep = internal[field.name] if rep.dim == 1 and isinstance(rep, Trivial) else rep @ internal[field.name]
-        made[field] = rep
-    return direct_sum([made[field] for field, _ in layout.blocks()])
+def _changes_signs(rep: Representation) -> bool:
+    generators = rep.group.generators()
+    return len(generators) > 0 and bool((rep.signed_permutation(generators)[1] < 0).any())

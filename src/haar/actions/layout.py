@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from haar.errors import ArgumentError
 
 _AXES = "xyz"
 _ORDERS = {"scalar": 0, "vector": 1, "tensor": 2}
 _PARITY_PREFIX = "pseudo"
+_ROLES = ("variable", "constant")
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ class FieldSpec:
     name: str
     order: int = 0
     parity: int = 1
-    role: Literal["variable", "constant"] = "variable"
+    role: str = "variable"
 
     def __post_init__(self) -> None:
         if self.order not in (0, 1, 2):
             raise ArgumentError("order", expected="0, 1 or 2", got=self.order, way_out="split the field")
         if self.parity not in (1, -1):
             raise ArgumentError("parity", expected="1 or -1", got=self.parity)
-        if self.role not in ("variable", "constant"):
+        if self.role not in _ROLES:
             raise ArgumentError("role", expected="'variable' or 'constant'", got=repr(self.role))
 
     @classmethod
@@ -54,17 +55,28 @@ class FieldSpec:
         Raises:
             ArgumentError: If the kind or the role is unknown.
         """
-        name, *rest = text.strip().split(":")
+        name, *rest = [part.strip() for part in text.split(":")]
         kind = rest[0] if rest else "scalar"
         role = rest[1] if len(rest) > 1 else "variable"
         bare = kind.removeprefix(_PARITY_PREFIX)
-        if not name or bare not in _ORDERS or len(rest) > 2 or role not in ("variable", "constant"):
+        if not name or len(rest) > 2:
+            raise ArgumentError("fields", expected="name[:kind[:constant]] for each field", got=repr(text))
+        if bare not in _ORDERS:
+            kinds = [prefix + word for prefix in ("", _PARITY_PREFIX) for word in _ORDERS]
             raise ArgumentError(
                 "fields",
-                expected="name:kind[:constant] with kind scalar, vector, tensor, pseudoscalar, pseudovector or pseudotensor",
-                got=repr(text),
+                expected=f"for {name} one of {', '.join(kinds)}",
+                got=repr(kind),
+                way_out=_did_you_mean(kind, kinds),
             )
-        return cls(name, _ORDERS[bare], 1 if bare == kind else -1, role)  # type: ignore[arg-type]
+        if role not in _ROLES:
+            raise ArgumentError(
+                "fields",
+                expected=f"for {name} 'variable' or 'constant' after its kind",
+                got=repr(role),
+                way_out=_did_you_mean(role, _ROLES),
+            )
+        return cls(name, _ORDERS[bare], 1 if bare == kind else -1, role)
 
     @property
     def kind(self) -> str:
@@ -89,8 +101,8 @@ class FieldSpec:
 class Layout:
     """The channel axis of a surrogate model: variable fields per time step (time slowest), then constant fields.
 
-    The Well's order (section 4.1 of arXiv 2412.00568): within one time step scalars, then vectors, then tensors; the history
-    is stacked as ``b t ... c -> b (t c) ...``; constants are appended once.
+    The Well's order (arXiv 2412.00568): within one time step scalars, then vectors, then tensors; the history is
+    stacked as ``b t ... c -> b (t c) ...``; constants are appended once.
 
     Args:
         fields: The fields, in the order of the channels.
@@ -122,7 +134,11 @@ class Layout:
 
     @classmethod
     def parse(cls, text: str | Iterable[FieldSpec], *, dim: int = 2, history: int = 1) -> Layout:
-        """Build from ``"name:kind, name:kind"`` or from field specifications."""
+        """Build from ``"name:kind, name:kind"`` or from field specifications.
+
+        Raises:
+            ArgumentError: If a kind or a role is unknown, or a name repeats.
+        """
         specs = [FieldSpec.parse(part) for part in text.split(",")] if isinstance(text, str) else list(text)
         return cls(tuple(specs), dim, history)
 
@@ -158,8 +174,28 @@ class Layout:
             for name in field.components(self.dim)
         ]
 
+    def field(self, name: str) -> FieldSpec:
+        """The field of a name.
+
+        Raises:
+            ArgumentError: If there is none; the message lists the fields.
+        """
+        for field in self.fields:
+            if field.name == name:
+                return field
+        names = [field.name for field in self.fields]
+        raise ArgumentError(
+            "field", expected=f"one of {', '.join(names)}", got=repr(name), way_out=_did_you_mean(name, names)
+        )
+
     def slices(self, step: int = 0) -> dict[str, slice]:
-        """Channel slice of every field at one time step (constants: wherever they stand)."""
+        """Channel slice of every field at one time step (constants: wherever they stand).
+
+        Raises:
+            ArgumentError: If the history has no such time step.
+        """
+        if not 0 <= step < self.history:
+            raise ArgumentError("step", expected=f"0 to {self.history - 1}", got=step)
         found: dict[str, slice] = {}
         start = 0
         for field, at in self.blocks():
@@ -174,5 +210,19 @@ class Layout:
         return replace(self, history=history)
 
     def output(self) -> Layout:
-        """The layout of a one-step prediction: the variable fields, once."""
+        """The layout of a one-step prediction: the variable fields, once.
+
+        Raises:
+            ArgumentError: If all fields are constant.
+        """
+        if not self.variables:
+            names = ", ".join(field.name for field in self.fields)
+            raise ArgumentError(
+                "fields", expected="a variable field to predict", got=f"constants only: {names}", way_out="give outputs"
+            )
         return Layout(self.variables, self.dim, 1)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else ""

@@ -1,18 +1,18 @@
-"""Symmetry: a group and how it acts on what goes into a model and on what comes out. The one argument every verb takes."""
+"""Symmetry: a group and how it acts on what goes into a model and on what comes out. What every verb takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
-from haar.actions.action import Action
-from haar.actions.field import Field, field_representation
+from haar.actions.action import Action, Invariant
+from haar.actions.field import Field
+from haar.actions.field_representation import Internal, field_representation
+from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import FieldSpec, Layout
-from haar.actions.representation import Representation, Trivial
+from haar.actions.representation import Defining
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group, Subgroup
 
@@ -23,11 +23,12 @@ class Symmetry:
     Args:
         group: The group.
         inputs: An action for a model of one input; a tuple or list of actions for ``model(*args)``; or any nesting of
-            tuples, lists and dicts of actions that mirrors the arguments.
+            tuples, lists, namedtuples and dicts of actions that mirrors the arguments.
         outputs: An action, or a nesting of actions that mirrors what the model returns.
 
     Raises:
-        ArgumentError: If a leaf is no action or acts through another group.
+        ArgumentError: If a leaf is no action, acts through another group, or fields on one grid differ in centring or
+            periodicity.
 
     Example:
         >>> from haar.actions import Field, Space
@@ -42,37 +43,30 @@ class Symmetry:
         self.inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.outputs = outputs
         for name, tree in (("inputs", self.inputs), ("outputs", outputs)):
-            for leaf in _leaves(tree):
-                if not isinstance(leaf, Action):
-                    raise ArgumentError(name, expected="actions (Vector, Field, Points, Invariant, ...)", got=repr(leaf))
-                if leaf.group is not group:
-                    raise ArgumentError(
-                        name,
-                        expected=f"actions of one group object, {group.name}",
-                        got=f"{type(leaf).__name__} of {leaf.group.name}",
-                        way_out="make the group once and pass the same object to every action",
-                    )
+            for path, leaf in _paths(tree, name):
+                _check_leaf(leaf, group, path)
+        self._check_grids()
 
     @property
     def approximate(self) -> bool:
         """Whether some action is only approximate (interpolated)."""
-        return any(leaf.approximate for leaf in _leaves((self.inputs, self.outputs)))
+        return any(leaf.approximate for leaf in self._leaves())
 
     def check_inputs(self, args: Sequence[Any]) -> None:
         """Raise a `ShapeError` naming the argument that does not fit."""
-        self._zip(self.inputs, tuple(args), "inputs", lambda action, x, name: action.check(x, name))
+        _zip(self.inputs, tuple(args), "inputs", _check)
 
     def check_outputs(self, y: Any) -> None:
         """Raise a `ShapeError` naming the output that does not fit."""
-        self._zip(self.outputs, y, "output", lambda action, x, name: action.check(x, name))
+        _zip(self.outputs, y, "output", _check)
 
     def map_inputs(self, function: Callable[[Action, Any], Any], args: Sequence[Any]) -> tuple[Any, ...]:
-        """Apply a function of (action, tensor) to every input."""
-        return tuple(self._zip(self.inputs, tuple(args), "inputs", lambda action, x, _: function(action, x)))
+        """Apply a function of (action, tensor) to every input; what is no tensor stays as it is."""
+        return tuple(_zip(self.inputs, tuple(args), "inputs", lambda action, x, _: _map(function, action, x)))
 
     def map_outputs(self, function: Callable[[Action, Any], Any], y: Any) -> Any:
-        """Apply a function of (action, tensor) to every output."""
-        return self._zip(self.outputs, y, "output", lambda action, x, _: function(action, x))
+        """Apply a function of (action, tensor) to every output; what is no tensor stays as it is."""
+        return _zip(self.outputs, y, "output", lambda action, x, _: _map(function, action, x))
 
     def act_inputs(self, g: Tensor, args: Sequence[Any]) -> tuple[Any, ...]:
         """Move all inputs by one element, or by one element a sample."""
@@ -84,11 +78,13 @@ class Symmetry:
 
     def linear(self) -> Symmetry:
         """The same with the linear part of every output action: for models that predict differences."""
-        outputs = pytree.tree_map(lambda a: a.linear(), self.outputs, is_leaf=_is_action)
-        return Symmetry(self.group, self.inputs, outputs)
+        return Symmetry(self.group, self.inputs, _map_actions(lambda action: action.linear(), self.outputs))
 
     def restrict(self, subgroup: Subgroup) -> Symmetry:
         """The same actions for a subgroup.
+
+        Raises:
+            ArgumentError: If it is no subgroup of this symmetry's group.
 
         Example:
             >>> from haar.groups import dihedral
@@ -96,8 +92,8 @@ class Symmetry:
             >>> symmetry.restrict(symmetry.group.subgroup([2], "C2")).group.order
             2
         """
-        restricted = pytree.tree_map(lambda a: a.restrict(subgroup), (self.inputs, self.outputs), is_leaf=_is_action)
-        return Symmetry(subgroup, *restricted)
+        sides = [_map_actions(lambda action: action.restrict(subgroup), side) for side in (self.inputs, self.outputs)]
+        return Symmetry(subgroup, *sides)
 
     @classmethod
     def of_fields(
@@ -108,23 +104,29 @@ class Symmetry:
         dim: int | None = None,
         history: int = 1,
         outputs: str | Iterable[FieldSpec] | None = None,
-        internal: Mapping[str, Representation] | None = None,
-        centring: Literal["cell", "node"] = "cell",
+        internal: Internal | None = None,
+        centring: str = "cell",
         periodic: bool | Sequence[bool] = True,
-        channels: Literal["first", "last"] = "first",
+        channels: str = "first",
+        interpolate: str | None = None,
     ) -> Symmetry:
         """The symmetry of a surrogate model: ``history`` states of some fields in, the next state out.
 
         Args:
-            group: A group that moves a grid.
+            group: A group that moves a grid, a group of internal symmetries, or (with `interpolate`) of rotations.
             fields: ``"density, velocity:vector, mask:scalar:constant"`` or specifications, in channel order.
             dim: Number of space axes; by default the group's.
             history: Time steps stacked on the input's channels (time slowest).
-            outputs: Fields of the output; by default the variable fields once.
-            internal: One more one-dimensional factor for some fields, see `field_representation`.
+            outputs: Fields of the output, once; by default the variable fields.
+            internal: More factors for some fields of input or output, see `field_representation`.
             centring: ``"cell"`` or ``"node"``, see `Field`.
-            periodic: Along which axes a node grid is periodic.
+            periodic: Along which axes the grid is periodic.
             channels: ``"first"`` or ``"last"``.
+            interpolate: ``"bilinear"``, ``"bicubic"`` or ``"nearest"`` to rotate by any angle (`InterpolatedField`).
+
+        Raises:
+            ArgumentError: If the group does not fit the grid, a kind is unknown, `internal` names a field of neither
+                side, or a field of the output differs in kind from the same field of the input.
 
         Example:
             >>> from haar.groups import dihedral
@@ -133,46 +135,145 @@ class Symmetry:
             (12, 3)
         """
         size = dim if dim is not None else group.space_dim
+        if interpolate is not None and size is None:
+            size = group.defining_dim
         if size is None:
-            raise ArgumentError("dim", expected="the number of space axes", got=f"none, and {group.name} moves no grid")
+            raise ArgumentError(
+                "dim",
+                expected="the number of space axes",
+                got=f"none, and {group.name} moves no grid",
+                way_out="give dim",
+            )
+        if channels not in ("first", "last"):
+            raise ArgumentError("channels", expected="'first' or 'last'", got=repr(channels))
         layout_in = Layout.parse(fields, dim=size, history=history)
         layout_out = layout_in.output() if outputs is None else Layout.parse(outputs, dim=size)
-        sides = []
-        for layout in (layout_in, layout_out):
-            names = {field.name for field in layout.fields}
-            factors = {name: rep for name, rep in (internal or {}).items() if name in names or layout is layout_in}
-            rep = field_representation(layout, group, internal=factors)
-            sides.append(Field(rep, centring=centring, periodic=periodic, channels=channels, space_dim=size))
+        _check_same_kinds(layout_in, layout_out)
+        factors = _internal_of_sides(internal or {}, layout_in, layout_out)
+        sides: list[Action] = []
+        for layout, own in zip((layout_in, layout_out), factors, strict=True):
+            if interpolate is None:
+                sides.append(
+                    Field.of_layout(
+                        layout, group, internal=own, centring=centring, periodic=periodic, channels=channels
+                    )
+                )
+            else:
+                rep = field_representation(layout, group, internal=own, space=Defining(group))
+                sides.append(InterpolatedField(rep, mode=interpolate, channels=channels, dim=size))
         return cls(group, *sides)
 
-    def _zip(self, actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str], Any]) -> Any:
-        """Walk the tree of actions beside the tree of values, so that a misfit is named by its path."""
-        if isinstance(actions, Action):
-            if not isinstance(values, Tensor):
-                if isinstance(values, (int, float)):  # a plain number can only be left alone
-                    return values
-                raise ShapeError(name, expected=f"a tensor for {type(actions).__name__}", got=type(values).__name__)
-            return visit(actions, values, name)
-        if isinstance(actions, Mapping):
-            if not isinstance(values, Mapping) or set(values) != set(actions):
-                got = sorted(values) if isinstance(values, Mapping) else type(values).__name__
-                raise ShapeError(name, expected=f"a dict with {sorted(actions)}", got=got)
-            return {key: self._zip(actions[key], values[key], f"{name}[{key!r}]", visit) for key in values}
-        if not isinstance(values, (tuple, list)) or len(values) != len(actions):
-            got = len(values) if isinstance(values, (tuple, list)) else type(values).__name__
-            raise ShapeError(name, expected=f"{len(actions)} values, one for each action", got=got)
-        walked = [self._zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in enumerate(zip(actions, values, strict=True))]
-        return type(values)(*walked) if hasattr(values, "_fields") else type(values)(walked)
+    def _leaves(self) -> list[Action]:
+        return [leaf for _, leaf in _paths((self.inputs, self.outputs), "")]
+
+    def _check_grids(self) -> None:
+        """Fields of one symmetry share one grid: a reversal must mean the same for all of them."""
+        seen: list[tuple[str, Field]] = []
+        for name, tree in (("inputs", self.inputs), ("outputs", self.outputs)):
+            seen += [(path, leaf) for path, leaf in _paths(tree, name) if isinstance(leaf, Field)]
+        if self.group.space_dim is None:
+            return
+        for path, field in seen[1:]:
+            first, other = seen[0]
+            if field.dim == other.dim and (field.centring, field.periodic) != (other.centring, other.periodic):
+                raise ArgumentError(
+                    path,
+                    expected=f"a {other.centring}-centred grid with periodic={other.periodic}, like {first}",
+                    got=f"{field.centring}-centred with periodic={field.periodic}",
+                    way_out="collocate the fields first",
+                )
 
     def __repr__(self) -> str:
-        sides = [", ".join(type(leaf).__name__ for leaf in _leaves(side)) for side in (self.inputs, self.outputs)]
+        sides = [", ".join(type(leaf).__name__ for _, leaf in _paths(side, "")) for side in (self.inputs, self.outputs)]
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
 
 
-def _is_action(node: Any) -> bool:
-    return isinstance(node, Action)
+def _check_leaf(leaf: Any, group: Group, path: str) -> None:
+    if not isinstance(leaf, Action):
+        raise ArgumentError(path, expected="an action (Field, Vector, Points, Invariant, ...)", got=repr(leaf))
+    if leaf.group is not group:
+        raise ArgumentError(
+            path,
+            expected=f"an action of the same group object, {group.name}",
+            got=f"{type(leaf).__name__} of {leaf.group.name}",
+            way_out="make the group once and pass the same object to every action",
+        )
 
 
-def _leaves(tree: Any) -> list[Any]:
-    leaves: list[Any] = pytree.tree_leaves(tree, is_leaf=_is_action)
-    return leaves
+def _check_same_kinds(layout_in: Layout, layout_out: Layout) -> None:
+    kinds = {field.name: field.kind for field in layout_in.fields}
+    for field in layout_out.fields:
+        if kinds.get(field.name, field.kind) != field.kind:
+            raise ArgumentError(
+                "outputs", expected=f"{field.name} as a {kinds[field.name]}, as in fields", got=f"a {field.kind}"
+            )
+
+
+def _internal_of_sides(internal: Internal, *layouts: Layout) -> list[dict[str | tuple[str, ...], Any]]:
+    """The internal factors of the fields that each layout has; a name that none has is refused."""
+    sides: list[dict[str | tuple[str, ...], Any]] = [{} for _ in layouts]
+    names = [{field.name for field in layout.fields} for layout in layouts]
+    for key, rep in internal.items():
+        mixed = {key} if isinstance(key, str) else set(key)
+        fitting = [side for side, known in zip(sides, names, strict=True) if mixed <= known]
+        if not fitting:
+            known = ", ".join(dict.fromkeys(field.name for layout in layouts for field in layout.fields))
+            raise ArgumentError("internal", expected=f"fields among {known}", got=repr(key))
+        for side in fitting:
+            side[key] = rep
+    return sides
+
+
+def _check(action: Action, x: Any, name: str) -> None:
+    if isinstance(x, Tensor):
+        action.check(x, name)
+    elif not isinstance(action, Invariant):
+        raise ShapeError(
+            name,
+            expected=f"a tensor for {type(action).__name__}",
+            got=type(x).__name__,
+            way_out="give it the action Invariant if nothing moves it",
+        )
+
+
+def _map(function: Callable[[Action, Any], Any], action: Action, x: Any) -> Any:
+    return function(action, x) if isinstance(x, Tensor) else x
+
+
+def _zip(actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str], Any]) -> Any:
+    """Walk the tree of actions beside the tree of values, so that a misfit is named by its path."""
+    if isinstance(actions, Action):
+        if not isinstance(values, Tensor):
+            _check(actions, values, name)
+        return visit(actions, values, name)
+    if isinstance(actions, Mapping):
+        if not isinstance(values, Mapping) or set(values) != set(actions):
+            got = sorted(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+            raise ShapeError(name, expected=f"a dict with {sorted(map(str, actions))}", got=got)
+        return {key: _zip(actions[key], values[key], f"{name}[{key!r}]", visit) for key in values}
+    if not isinstance(values, (tuple, list)):
+        raise ShapeError(
+            name, expected=f"a tuple of {len(actions)} values, one for each action", got=type(values).__name__
+        )
+    if len(values) != len(actions):
+        raise ShapeError(name, expected=f"{len(actions)} values, one for each action", got=len(values))
+    walked = [_zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in enumerate(zip(actions, values, strict=True))]
+    return type(values)(*walked) if hasattr(values, "_fields") else type(values)(walked)
+
+
+def _paths(tree: Any, name: str) -> list[tuple[str, Any]]:
+    """Leaves of a tree of actions with their paths, in the order of the tree."""
+    if isinstance(tree, Mapping):
+        return [leaf for key, part in tree.items() for leaf in _paths(part, f"{name}[{key!r}]")]
+    if isinstance(tree, (tuple, list)):
+        return [leaf for k, part in enumerate(tree) for leaf in _paths(part, f"{name}[{k}]")]
+    return [(name, tree)]
+
+
+def _map_actions(function: Callable[[Action], Action], tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _map_actions(function, part) for key, part in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        parts = [_map_actions(function, part) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return function(tree)

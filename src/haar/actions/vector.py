@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.action import Action, Move
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError, ShapeError
+from haar.groups import LieGroup, Subgroup
 
 
 class Vector(Action):
@@ -37,24 +39,47 @@ class Vector(Action):
         """The axis must exist and have the representation's dimension."""
         if x.ndim < -self.axis or x.shape[self.axis] != self.rep.dim:
             raise ShapeError(
-                argument, expected=f"{self.rep.dim} on axis {self.axis} ({self.rep.name} of {self.group.name})", got=tuple(x.shape)
+                argument,
+                expected=f"{self.rep.dim} on axis {self.axis} ({self.rep.name} of {self.group.name})",
+                got=tuple(x.shape),
             )
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Apply the representation on the axis."""
         self.check(x)
-        if self.is_batch(g):
-            g = g.reshape(len(g), *([1] * (x.ndim - 2)), *self.group.element_shape)
-        return self.rep.act(g, x.movedim(self.axis, -1)).movedim(-1, self.axis)
+        if self.is_batch(g, x):
+            if x.ndim == -self.axis:
+                raise ShapeError(
+                    "x", expected="a batch axis before the others, for one element a sample", got=tuple(x.shape)
+                )
+            g = self._spread(g, x.ndim - 2)
+        return self.rep.act(g.cpu(), x.movedim(self.axis, -1)).movedim(-1, self.axis)
+
+    def orbit(self, g: Tensor, x: Tensor) -> Tensor:
+        """All of x moved by each of m elements, in one call: ``(m, *x.shape)``."""
+        self.check(x)
+        return self.rep.act(self._spread(self.many(g), x.ndim - 1).cpu(), x.movedim(self.axis, -1)).movedim(
+            -1, self.axis
+        )
 
     def move(self, g: Tensor) -> Move:
         """A gather with signs, or a matrix product."""
-        return _AxisMove(self.rep, g, self.axis)
+        return _AxisMove(self.rep, self.one(g).cpu(), self.axis)
 
-    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+    def tangent(self, direction: Float[Tensor, " k"], x: Tensor) -> Tensor:
         """The Lie algebra's matrix on the axis."""
+        if not isinstance(self.group, LieGroup):
+            return super().tangent(direction, x)
         generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
         return (x.movedim(self.axis, -1) @ generator.T).movedim(-1, self.axis)
+
+    def restrict(self, subgroup: Subgroup) -> Vector:
+        """The same matrices for the elements of a subgroup."""
+        return Vector(self.rep.restrict(subgroup), axis=self.axis)
+
+    def _spread(self, g: Tensor, axes: int) -> Tensor:
+        """A batch of elements with axes of length 1 behind it, to broadcast over a tensor's other axes."""
+        return g.reshape(len(g), *([1] * axes), *self.group.element_shape)
 
 
 class Points(Action):
@@ -88,6 +113,7 @@ class Points(Action):
                 way_out="take the product of the groups and pull both back",
             )
         self.group = parts[0].group
+        self.rotation, self.relabelling = rotation, relabelling
         self._turn = None if rotation is None else Vector(rotation)
         self._relabel = None if relabelling is None else Vector(relabelling, axis=-2)
 
@@ -109,9 +135,14 @@ class Points(Action):
         """One prepared step after the other."""
         return _Both([step.move(g) for step in self._steps()])
 
-    def tangent(self, direction: Tensor, x: Tensor) -> Tensor:
+    def tangent(self, direction: Float[Tensor, " k"], x: Tensor) -> Tensor:
         """The sum of both tangents."""
         return torch.stack([step.tangent(direction, x) for step in self._steps()]).sum(0)
+
+    def restrict(self, subgroup: Subgroup) -> Points:
+        """The same for the elements of a subgroup."""
+        parts = [None if rep is None else rep.restrict(subgroup) for rep in (self.rotation, self.relabelling)]
+        return Points(rotation=parts[0], relabelling=parts[1])
 
 
 class _AxisMove(Move):
@@ -125,10 +156,8 @@ class _AxisMove(Move):
         index = sign = matrix = None
         if rep.is_signed_permutation:
             index, sign = rep.signed_permutation(g)
-            if bool((index == torch.arange(rep.dim)).all()):
-                index = None
-            if bool((sign == 1).all()):
-                sign = None
+            index = None if bool((index == torch.arange(rep.dim)).all()) else index
+            sign = None if bool((sign == 1).all()) else sign.to(torch.float64).reshape(-1, *([1] * (-axis - 1)))
         else:
             matrix = rep.matrix(g)
         self.register_buffer("index", index, persistent=False)
@@ -138,11 +167,11 @@ class _AxisMove(Move):
     def forward(self, x: Tensor) -> Tensor:
         """Gather, sign or multiply on the axis."""
         if self.matrix is not None:
-            return (x.movedim(self.axis, -1) @ self.matrix.to(x).T).movedim(-1, self.axis)
+            return (x.movedim(self.axis, -1) @ self.matrix.to(x.dtype).T).movedim(-1, self.axis)
         if self.index is not None:
             x = x.index_select(x.ndim + self.axis, self.index)
         if self.sign is not None:
-            x = x * self.sign.to(x.dtype).reshape(-1, *([1] * (-self.axis - 1)))
+            x = x * self.sign.to(x.dtype)
         return x
 
 
