@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +11,7 @@ from jaxtyping import Float
 from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
 
-Centring = Literal["cell", "node", "periodic-node", "chebyshev", "unknown"]
+CENTRINGS = ("cell", "node", "periodic-node", "chebyshev", "unknown")
 _OPEN = (BoundaryType.OPEN, BoundaryType.OPEN)
 _EPS32 = float(np.finfo(np.float32).eps)
 
@@ -45,7 +44,7 @@ class Axis:
     name: str
     coordinates: Float[np.ndarray, " n"] = field(compare=False, repr=False)
     boundary: tuple[BoundaryType, BoundaryType] = _OPEN
-    centring: Centring | None = None
+    centring: str | None = None
     sample_varying: bool = False
 
     def __post_init__(self) -> None:
@@ -57,8 +56,8 @@ class Axis:
         object.__setattr__(self, "coordinates", points)
         if self.centring is None:
             object.__setattr__(self, "centring", _infer(self))
-        elif self.centring not in get_args(Centring):
-            raise ArgumentError("centring", expected=" or ".join(get_args(Centring)), got=repr(self.centring))
+        elif self.centring not in CENTRINGS:
+            raise ArgumentError("centring", expected=" or ".join(CENTRINGS), got=repr(self.centring))
 
     @classmethod
     def cells(
@@ -142,7 +141,7 @@ def _ends(boundary: str | tuple[str, str]) -> tuple[BoundaryType, BoundaryType]:
     return kinds
 
 
-def _infer(axis: Axis) -> Centring:
+def _infer(axis: Axis) -> str:
     """Where the points lie, if the coordinates tell; the domain is taken to begin at 0 or to be centred on 0."""
     points, h, n, tolerance = axis.coordinates, axis.spacing, axis.size, axis._tolerance  # noqa: SLF001
     if n < 3 or points[-1] == points[0]:

@@ -57,7 +57,8 @@ class StatisticsCollector:
             if varying:
                 wide = np.asarray(part, dtype=np.float64)
                 lead = wide[:1] if before is None else np.asarray(before, dtype=np.float64)[None]
-                changes = np.diff(np.concatenate([lead, wide]), axis=0)[before is None :]
+                with np.errstate(invalid="ignore"):
+                    changes = np.diff(np.concatenate([lead, wide]), axis=0)[before is None :]
                 self._merge(self._changes, name, Moments.of(changes, components, repeat))
                 before = part[-1]
 

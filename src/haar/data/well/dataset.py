@@ -11,7 +11,7 @@ from haar.data.well.axis import Axis
 from haar.data.well.folder import SPLITS
 from haar.data.well.stored import WellField
 from haar.data.well.values import Values
-from haar.data.well.writer import StoredDtype, WellWriter
+from haar.data.well.writer import WellWriter
 from haar.errors import ArgumentError
 
 
@@ -25,7 +25,7 @@ def write_well(
     times: Values,
     parameters: Mapping[str, float | int | str] | None = None,
     shared: Mapping[str, Values] | None = None,
-    dtype: StoredDtype = "float32",
+    dtype: str = "float32",
 ) -> Path:
     """Write ``<root>/data/<split>/<name>.hdf5`` for every split, and ``<root>/stats.yaml`` of the training split.
 

@@ -42,9 +42,9 @@ class OpenFiles:
             self._open, self._process = OrderedDict(), os.getpid()
         if path not in self._open:
             self._open[path] = open_hdf5(path)
-            while len(self._open) > self.limit:
-                self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)
+        while len(self._open) > self.limit:
+            self._open.popitem(last=False)[1].close()
         return self._open[path]
 
     def close(self) -> None:

@@ -45,8 +45,9 @@ class Moments:
         count = int(np.prod(values.shape[: values.ndim - components], dtype=np.int64))
         if count == 0:
             return cls.empty(values.shape[values.ndim - components :])
-        mean = values.mean(axis=over)
-        squares = np.square(values - mean).sum(axis=over)
+        with np.errstate(invalid="ignore"):  # NaN and infinity in, NaN out
+            mean = values.mean(axis=over)
+            squares = np.square(values - mean).sum(axis=over)
         return cls(float(count * repeat), np.asarray(mean), np.asarray(squares * repeat))
 
     @classmethod
@@ -59,10 +60,11 @@ class Moments:
         count = self.count + other.count
         if count == 0.0:
             return self
-        shift = other.mean - self.mean
         share = other.count / count
-        mean = self.mean + shift * share
-        squares = self.squares + other.squares + shift * shift * (self.count * share)
+        with np.errstate(invalid="ignore"):
+            shift = other.mean - self.mean
+            mean = self.mean + shift * share
+            squares = self.squares + other.squares + shift * shift * (self.count * share)
         return Moments(count, np.asarray(mean), np.asarray(squares))
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +24,6 @@ from haar.data.well.schema import FileSchema, read_schema
 from haar.data.well.statistics import Statistics
 from haar.data.well.stored import WellField
 from haar.errors import ArgumentError, DataError
-
-NaNPolicy = Literal["refuse", "keep", "zero"]
 
 
 class WellReader:
@@ -58,11 +56,11 @@ class WellReader:
         split: str | None = None,
         parity: Mapping[str, int] | None = None,
         dtype: torch.dtype = torch.float32,
-        nan: NaNPolicy = "refuse",
+        nan: str = "refuse",
     ) -> None:
         if dtype not in (torch.float32, torch.float64):
             raise ArgumentError("dtype", expected="torch.float32 or torch.float64", got=dtype)
-        if nan not in get_args(NaNPolicy):
+        if nan not in ("refuse", "keep", "zero"):
             raise ArgumentError("nan", expected="'refuse', 'keep' or 'zero'", got=repr(nan))
         self.path, self.split, self.dtype, self.nan = Path(path), split, dtype, nan
         self.files = find_files(self.path, split)

@@ -12,7 +12,7 @@ import numpy as np
 
 from haar.actions.layout import FieldSpec
 from haar.data.well.attributes import Attributes
-from haar.data.well.axis import Axis, Centring
+from haar.data.well.axis import Axis
 from haar.data.well.boundary import BoundaryType, EdgeMarks, ends
 from haar.data.well.opening import guarded
 from haar.data.well.stored import TENSOR_GROUPS, WellField, WellScalar
@@ -93,7 +93,12 @@ class _Parser:
             )
         if self.trajectories < 1 or self.steps < 1:
             raise DataError(f"{self.path}: the file holds {self.trajectories} trajectories of {self.steps} steps")
-        sizes = {name: int(self.dataset(self.dimensions, name).shape[-1]) for name in self.names}
+        sizes = {}
+        for name in self.names:
+            stored = self.dataset(self.dimensions, name)
+            if not stored.ndim:
+                self.shape_error(stored, (f"number of points of {name}",))
+            sizes[name] = int(stored.shape[-1])
         marks = tuple(self.boundaries(sizes))
         at_ends = ends(marks, self.names, self.path)
         axes = tuple(self.axis(name, at_ends[name]) for name in self.names)
@@ -124,7 +129,7 @@ class _Parser:
             points = np.asarray(stored[0] if varies else stored[:], dtype=np.float64)
         if not np.isfinite(points).all():
             raise DataError(f"{self.path}: the coordinates {stored.name} are not all finite")
-        centring: Centring | None = attributes.text("centring") if attributes.has("centring") else None  # type: ignore[assignment]
+        centring = attributes.text("centring") if attributes.has("centring") else None
         try:
             return Axis(name, points, at_ends, centring, varies)
         except ArgumentError as error:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
 
 import h5py
 import numpy as np
@@ -32,8 +31,6 @@ from haar.data.well.stored import WellField
 from haar.data.well.values import Values, as_array
 from haar.errors import ArgumentError, ShapeError
 from haar.files import atomic_path
-
-StoredDtype = Literal["float32", "float64"]
 
 
 class WellWriter:
@@ -86,10 +83,10 @@ class WellWriter:
         shared: Mapping[str, Values] | None = None,
         boundaries: Iterable[Boundary] = (),
         grid_type: str = "cartesian",
-        dtype: StoredDtype = "float32",
-        nan: Literal["refuse", "keep"] = "refuse",
+        dtype: str = "float32",
+        nan: str = "refuse",
     ) -> None:
-        if dtype not in get_args(StoredDtype):
+        if dtype not in ("float32", "float64"):
             raise ArgumentError("dtype", expected="'float32' or 'float64'", got=repr(dtype))
         if nan not in ("refuse", "keep"):
             raise ArgumentError("nan", expected="'refuse' or 'keep'", got=repr(nan))

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haar.data.well import Axis
+from haar.data.well.boundary import BoundaryType
+from haar.errors import ArgumentError
+
+PERIODIC = (BoundaryType.PERIODIC, BoundaryType.PERIODIC)
+WALLS = (BoundaryType.WALL, BoundaryType.WALL)
+
+
+def stored(points, boundary):
+    """The axis as a file of single precision gives it back, without a word on centring."""
+    return Axis("x", np.asarray(points, dtype=np.float32).astype(np.float64), boundary)
+
+
+@given(st.integers(3, 1024), st.floats(0.01, 1e3), st.booleans(), st.sampled_from(["start", "middle"]))
+def test_centring_of_a_periodic_axis_is_inferred(size, length, cells, origin):
+    points = (np.arange(size) + 0.5 * cells) * (length / size) - (length / 2 if origin == "middle" else 0.0)
+    axis = stored(points, PERIODIC)
+    assert axis.centring == ("cell" if cells else "periodic-node")
+    assert axis.uniform
+    assert axis.symmetric
+    assert axis.spacing == pytest.approx(length / size, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("points", "boundary", "centring"),
+    [
+        (np.linspace(0, 1, 17), WALLS, "node"),
+        ((np.arange(16) + 0.5) / 16, WALLS, "cell"),
+        (np.linspace(-1, 1, 17), WALLS, "unknown"),  # or cells of a wider domain: the coordinates do not tell
+        (0.3 + np.arange(16) / 16, PERIODIC, "unknown"),
+        (-np.cos(np.pi * (np.arange(32) + 0.5) / 32), WALLS, "chebyshev"),
+        (1 - np.cos(np.pi * np.arange(33) / 32), WALLS, "chebyshev"),
+        (np.cos(np.pi * (np.arange(32) + 0.5) / 32), WALLS, "chebyshev"),  # from the top down
+        (np.linspace(0, 1, 16) ** 2, WALLS, "unknown"),
+        ([0.0, 0.0, 0.0], WALLS, "unknown"),
+        ([1.0], WALLS, "unknown"),
+    ],
+)
+def test_centring_of_other_axes(points, boundary, centring):
+    assert stored(points, boundary).centring == centring
+
+
+def test_what_is_known_is_not_inferred():
+    assert Axis("x", np.linspace(-1, 1, 5), WALLS, "node").centring == "node"
+
+
+def test_constructors_place_the_points():
+    assert Axis.periodic_nodes("x", 4, length=2.0, start=-1.0).coordinates.tolist() == [-1.0, -0.5, 0.0, 0.5]
+    assert Axis.nodes("x", 3, length=2.0).coordinates.tolist() == [0.0, 1.0, 2.0]
+    roots = Axis.chebyshev("y", 3, length=2.0, start=-1.0)
+    assert np.allclose(roots.coordinates, [-np.sqrt(3) / 2, 0.0, np.sqrt(3) / 2], atol=1e-15)
+    more = Axis.chebyshev("y", 16, length=2.0, start=-1.0)
+    assert Axis("y", more.coordinates, more.boundary).centring == more.centring == "chebyshev"
+    assert Axis.cells("y", 2, length=1.0, boundary=("WALL", "OPEN")).boundary == (BoundaryType.WALL, BoundaryType.OPEN)
+
+
+def test_uniform_and_symmetric_are_told_apart():
+    graded = stored(np.linspace(0, 1, 9) ** 2, WALLS)
+    assert not graded.uniform
+    assert not graded.symmetric
+    chebyshev = Axis.chebyshev("y", 9, length=1.0)
+    assert not chebyshev.uniform
+    assert chebyshev.symmetric
+    assert not stored([1.0, 1.0, 1.0], WALLS).uniform
+
+
+def test_axes_are_alike_up_to_an_offset():
+    x = Axis.periodic_nodes("x", 8, length=1.0)
+    assert x.like(Axis.periodic_nodes("y", 8, length=1.0, start=0.0))
+    assert not x.like(Axis.periodic_nodes("y", 9, length=1.0))
+    assert not x.like(Axis.periodic_nodes("y", 8, length=1.1))
+    assert not x.like(Axis.cells("y", 8, length=1.0))
+    assert not x.like(Axis.nodes("y", 8, length=1.0))
+    assert Axis.nodes("y", 8, length=1.0, start=3.0).like(Axis.nodes("x", 8, length=1.0))
+
+
+def test_wrong_axes_are_refused():
+    with pytest.raises(ArgumentError, match=r"axis x: expected a list of points, got shape \(0,\)"):
+        Axis("x", np.zeros(0))
+    with pytest.raises(ArgumentError, match="axis x: expected finite coordinates, got NaN or infinity"):
+        Axis("x", np.array([0.0, np.nan]))
+    with pytest.raises(ArgumentError, match="centring: expected cell or node or periodic-node"):
+        Axis("x", np.arange(3.0), WALLS, "centre")
+    with pytest.raises(ArgumentError, match="boundary: expected PERIODIC at both ends or at neither, got PERIODIC"):
+        Axis.cells("x", 3, length=1.0, boundary=("PERIODIC", "WALL"))
+    with pytest.raises(ArgumentError, match="boundary: expected 'WALL', 'OPEN' or 'PERIODIC', got 'NOSLIP'"):
+        Axis.cells("x", 3, length=1.0, boundary="NOSLIP")
