@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command line: it parses, calls a verb and prints."""

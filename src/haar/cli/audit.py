@@ -1,0 +1,81 @@
+"""``haar audit``: does a model respect a symmetry, on data in The Well's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haar.cli.options import Data, FactoryArg, Fields, Group, History, Model, Weights
+
+
+def audit(
+    model: Model,
+    data: Data,
+    *,
+    group: Group,
+    fields: Fields = None,
+    history: History = None,
+    weights: Weights = None,
+    factory_arg: FactoryArg = None,
+    split: Annotated[str | None, typer.Option(help="train, valid or test; by default the last there is.")] = None,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
+    ] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Windows to look at, spread evenly over the split.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of drawn elements, resampling and tests.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
+) -> None:
+    """Audit MODEL against a symmetry on DATA.
+
+    Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether the
+    data have the symmetry at all, and one sentence: average, average softly, or do not.
+    """
+    from haar.audit import audit as run
+    from haar.cli.model_file import load_model
+    from haar.cli.screen import ProgressBars, console
+    from haar.cli.surrogate_input import physical_model, try_model, window_data
+    from haar.cli.well_data import SpreadWindows, field_scale, open_well, well_symmetry
+    from haar.report.json_file import dumps
+
+    loaded = load_model(model, weights=weights, arguments=factory_arg or ())
+    reader, names = open_well(data, split=split, fields=fields)
+    windows = window_data(reader, names, history, loaded.channels)
+    symmetry = well_symmetry(reader.metadata, group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=normalised)
+    try_model(module, windows)
+    chosen = SpreadWindows(windows, samples=samples, batch=batch if loaded.batched else 1)
+    with ProgressBars(quiet=as_json) as bars, bars.stage(f"audit under {symmetry.group.name}", len(chosen)) as advance:
+        seen = 0
+
+        def progress(rows: int) -> None:
+            nonlocal seen
+            for _ in range(rows - seen):
+                advance()
+            seen = rows
+
+        report = run(
+            module,
+            symmetry,
+            chosen,
+            scale=field_scale(chosen, windows.outputs),
+            micro_batch="auto" if loaded.batched else 1,
+            seed=seed,
+            progress=progress,
+        )
+    if out is not None:
+        report.save_json(out / "audit.json")
+        report.save_html(out / "report.html")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    for section in report.sections():
+        if section.table is not None:
+            screen.print(section.table.rich())
+    screen.print(report.summary, style="bold")
+    if out is not None:
+        screen.print(f"report: {out / 'report.html'}")

@@ -1,0 +1,64 @@
+"""``haar data``: make and look at data sets in The Well's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haar.cli.options import Data
+
+app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
+well = typer.Typer(help="The Well's HDF5 format.", no_args_is_help=True)
+app.add_typer(well, name="well")
+
+
+@well.command("generate")
+def generate(
+    name: Annotated[str, typer.Argument(help="gray_scott, turbulence, shear_flow or acoustic_inclusions.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write: data/<split>/*.hdf5 and stats.yaml.")],
+    *,
+    resolution: Annotated[str, typer.Option(help="Points along x and y: 64 or 64x128.")] = "64",
+    train: Annotated[int, typer.Option(min=1, help="Trajectories for training.")] = 20,
+    valid: Annotated[int, typer.Option(min=0, help="Trajectories for validation.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="Trajectories for testing.")] = 8,
+    steps: Annotated[int, typer.Option(min=2, help="Stored frames of a trajectory.")] = 25,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the data set.")] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Of the generator: name=value, such as save_every=10; may be repeated.")
+    ] = None,
+) -> None:
+    """Run a solver and write its trajectories as a Well folder."""
+    from haar.cli.generate import write_generated
+    from haar.cli.screen import ProgressBars, console
+
+    splits = {"train": train, "valid": valid, "test": test}
+    with ProgressBars() as bars:
+        write_generated(
+            name, out, resolution=resolution, splits=splits, steps=steps, seed=seed, options=option or (), watch=bars
+        )
+    console().print(f"{out}: {name}, {train} + {valid} + {test} trajectories of {steps} frames")
+
+
+@well.command("inspect")
+def inspect(
+    data: Data,
+    *,
+    split: Annotated[str | None, typer.Option(help="train, valid or test.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a data set holds: fields, grid, boundaries, trajectories."""
+    from haar.cli.screen import console
+    from haar.cli.well_data import open_well
+    from haar.cli.well_description import Description
+
+    reader, _ = open_well(data, split=split)
+    description = Description(reader)
+    if as_json:
+        typer.echo(json.dumps(description.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for section in description.sections():
+        if section.table is not None:
+            console().print(section.table.rich())

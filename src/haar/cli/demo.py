@@ -1,0 +1,27 @@
+"""``haar demo``: the whole story on data from a solver, in about three minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for data, models and report.html.")] = Path("haar-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of data and training.")] = 0,
+) -> None:
+    """Generate data, train a small surrogate, audit it, average it, and write report.html."""
+    from haar.cli.screen import ProgressBars, console
+    from haar.systems.group_averaging.demo import run_demo
+
+    with ProgressBars() as bars:
+        report = run_demo(out, seed=seed, watch=bars)
+    screen = console()
+    for section in report.sections():
+        if section.table is not None:
+            screen.print(section.table.rich())
+    screen.print(report.summary.replace("**", ""), style="bold")
+    screen.print(f"report: {out / 'report.html'}")

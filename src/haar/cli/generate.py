@@ -1,0 +1,94 @@
+"""From the words of ``haar data well generate`` to a generator and its files."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from haar.data.generators import Generator, catalogue
+from haar.errors import ArgumentError
+from haar.systems.group_averaging.generation import write_runs
+from haar.systems.watch import Watch
+
+# The command has words of its own for these.
+_SPOKEN_FOR = ("resolution", "n_trajectories", "n_steps", "seed", "dtype")
+
+
+def write_generated(
+    name: str,
+    out: Path,
+    *,
+    resolution: str,
+    splits: Mapping[str, int],
+    steps: int,
+    seed: int,
+    options: Sequence[str],
+    watch: Watch,
+) -> None:
+    """Make a generator from words and write its runs.
+
+    Args:
+        name: Name of the generator.
+        out: Folder to write; it must not hold a data set.
+        resolution: ``"64"`` or ``"64x128"``.
+        splits: Trajectories of every split.
+        steps: Frames of a trajectory.
+        seed: Seed of the data set.
+        options: Of the generator, ``name=value``.
+        watch: Told of the progress.
+
+    Raises:
+        ArgumentError: If a word is unknown or the folder holds a data set.
+    """
+    if (out / "data").exists():
+        raise ArgumentError("OUT", expected="a folder without a data set", got=str(out), way_out="choose another one")
+    write_runs(make_generator(name, resolution, steps=steps, seed=seed, options=options), out, splits, watch=watch)
+
+
+def make_generator(name: str, resolution: str, *, steps: int, seed: int, options: Sequence[str] = ()) -> Generator:
+    """A generator from words.
+
+    Raises:
+        ArgumentError: If the generator or one of its options is unknown, or a value does not fit.
+
+    Example:
+        >>> make_generator("gray_scott", "32x64", steps=3, seed=0, options=["save_every=5"]).resolution
+        (32, 64)
+    """
+    known = catalogue()
+    if name not in known:
+        raise ArgumentError("NAME", expected=f"one of {', '.join(known)}", got=repr(name))
+    kind = known[name]
+    given = dict(_option(kind, text) for text in options)
+    try:
+        return kind(resolution=_resolution(resolution), n_steps=steps, seed=seed, **given)
+    except ArgumentError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ArgumentError("--option", expected=f"values that {name} understands", got=f"{given} ({error})") from error
+
+
+def _resolution(text: str) -> tuple[int, int]:
+    parts = text.split("x")
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() and int(part) > 1 for part in parts):
+        raise ArgumentError("--resolution", expected="points, such as 64 or 64x128", got=repr(text))
+    return int(parts[0]), int(parts[-1])
+
+
+def _option(kind: type[Generator], text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    known = [field.name for field in dataclasses.fields(kind) if field.name not in _SPOKEN_FOR]
+    if not equals or name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        way_out = f"did you mean {close[0]}?" if close else ""
+        raise ArgumentError(
+            "--option", expected=f"name=value with one of {', '.join(known)}", got=repr(text), way_out=way_out
+        )
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value

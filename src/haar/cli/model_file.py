@@ -1,0 +1,160 @@
+"""MODEL on the command line: an exported program, a saved surrogate, or a factory with weights; never a pickle."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.cli.program_file import load_program
+from haar.errors import ArgumentError, DataError
+
+_FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in eval mode, and what its file says about its input.
+
+    Args:
+        module: The model.
+        channels: Channels of its input, if known.
+        space: Space axes of its input, if the file fixes them.
+        batched: Whether the batch size is free (an exported program may fix it).
+    """
+
+    module: nn.Module
+    channels: int | None = None
+    space: tuple[int, ...] | None = None
+    batched: bool = True
+
+
+def load_model(model: str, *, weights: Path | None = None, arguments: Sequence[str] = ()) -> LoadedModel:
+    """Read a model.
+
+    Args:
+        model: A ``.pt2`` file, a ``.safetensors`` file of `haar`'s own surrogates, or ``module:factory``.
+        weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone.
+        arguments: For a factory: ``name=value``; a value is read as a Python literal, else as a string.
+
+    Raises:
+        ArgumentError: If `model` is none of these, a factory cannot be imported or called, or options do not fit.
+        DataError: If a file is missing, damaged, or would have to be unpickled.
+    """
+    is_factory = ":" in model and not model.endswith((".pt2", ".safetensors"))
+    if not is_factory and (weights is not None or arguments):
+        raise ArgumentError(
+            "--weights, --factory-arg", expected="none beside a file that holds a whole model", got=model
+        )
+    if model.endswith(".pt2"):
+        return _program(Path(model))
+    if model.endswith(".safetensors"):
+        from haar.systems.group_averaging.surrogates import load
+
+        surrogate = load(model).eval()
+        return LoadedModel(surrogate, surrogate.in_channels)
+    if not is_factory:
+        raise ArgumentError("MODEL", expected=_FORMS, got=repr(model))
+    module = build(model, arguments)
+    if weights is not None:
+        load_weights(module, weights)
+    channels = getattr(module, "in_channels", None)
+    return LoadedModel(module.eval(), channels if isinstance(channels, int) else None)
+
+
+def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
+    """Call a factory ``module:factory`` with ``name=value`` arguments; modules of the current folder are found.
+
+    Raises:
+        ArgumentError: If it cannot be imported or called, or does not return a module.
+    """
+    module_name, _, factory_name = model.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except Exception as error:
+        raise ArgumentError(
+            "MODEL", expected=f"{_FORMS} that can be imported", got=f"{model} ({_brief(error)})"
+        ) from error
+    try:
+        built = factory(**dict(_argument(text) for text in arguments))
+    except ArgumentError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            "MODEL",
+            expected="a factory that can be called",
+            got=f"{model} ({_brief(error)})",
+            way_out="give its arguments by --factory-arg name=value",
+        ) from error
+    if not isinstance(built, nn.Module):
+        raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=f"one of {type(built).__name__}")
+    return built
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load a state dict into a model, every key of it.
+
+    Raises:
+        DataError: If the file is missing, is no state dict of tensors, or does not fit.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise DataError(f"{path}: not a state dict of tensors alone ({_brief(error)}); nothing is unpickled") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(f"{path}: not a state dict, whose values are tensors")
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"{path}: does not fit {type(module).__name__}: {_brief(error)}") from error
+
+
+def _program(path: Path) -> LoadedModel:
+    program = load_program(path)
+    inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"]
+    users = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
+    if len(users) != 1:
+        raise DataError(f"{path}: expected a model of one input, got one of {len(users)}")
+    shape = inputs[-1].shape
+    sizes = [size if isinstance(size, int) else None for size in shape]
+    if len(shape) < 3:
+        raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
+    space = tuple(size for size in sizes[2:] if size is not None)
+    return LoadedModel(
+        program.module(),
+        channels=sizes[1],
+        space=space if len(space) == len(shape) - 2 else None,
+        batched=sizes[0] is None,
+    )
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ArgumentError("--factory-arg", expected="name=value", got=repr(text))
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

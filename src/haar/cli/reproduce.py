@@ -1,0 +1,45 @@
+"""``haar reproduce``: a paper's experiment, and whether its effects hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(help="A system's name; `haar systems` lists them.")],
+    *,
+    preset: Annotated[str, typer.Option(help="quick (minutes) or full (the spec's sizes).")] = "quick",
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; the preset has its own.")] = None,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for everything; out/NAME by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Run a system's experiment over seeds and judge what its paper claims.
+
+    Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says that an effect
+    does not hold.
+    """
+    from haar.systems.recipe import load_recipe
+    from haar.systems.runner import reproduce as run
+
+    recipe = load_recipe(name)
+    folder = out or Path("out") / name
+
+    from haar.cli.screen import ProgressBars, console
+    from haar.report.json_file import dumps
+
+    with ProgressBars() as bars:
+        result = run(recipe, out=folder, preset=preset, seeds=seeds, first_seed=first_seed, watch=bars)
+    if as_json:
+        typer.echo(dumps(result.to_dict()), nl=False)
+    else:
+        screen = console()
+        for section in result.sections():
+            if section.table is not None:
+                screen.print(section.table.rich())
+        screen.print(f"report: {folder / 'report.html'}")
+    if not result.holds:
+        raise typer.Exit(1)

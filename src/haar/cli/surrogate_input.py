@@ -1,0 +1,163 @@
+"""What fits a surrogate model to a data set: how many time steps it takes, its units, and a first try."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from haar.actions import Layout, Symmetry
+from haar.cli.group_name import parse_group
+from haar.cli.model_file import LoadedModel
+from haar.cli.well_data import open_well, well_symmetry
+from haar.data import WellReader, Windows, ZScore
+from haar.errors import ArgumentError, HaarError
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model in physical units with its symmetry.
+
+    Args:
+        module: The model.
+        symmetry: How the group acts on its input and output.
+        shape: Shape of one input, (channel, *space).
+        batched: Whether the batch size is free.
+    """
+
+    module: nn.Module
+    symmetry: Symmetry
+    shape: tuple[int, ...]
+    batched: bool
+
+
+def fit_model(
+    loaded: LoadedModel,
+    group: str,
+    *,
+    fields: str | None = None,
+    history: int | None = None,
+    data: Path | None = None,
+    shape: str | None = None,
+    normalised: bool = False,
+) -> FittedModel:
+    """Find a model's symmetry from a data set, or from words alone.
+
+    Args:
+        loaded: The model.
+        group: Name of the group.
+        fields: The fields in words; needed without `data`.
+        history: Time steps in the input; found from the number of channels if it is known.
+        data: A data set in The Well's format.
+        shape: Points of every axis, ``"64,64"``, without `data`; an exported program of a fixed grid knows them.
+        normalised: Whether the model works on z-scores of the data set.
+
+    Raises:
+        ArgumentError: If something is missing or does not fit.
+        DataError: If the data set cannot be read.
+    """
+    if data is not None:
+        if shape is not None:
+            raise ArgumentError("--shape", expected="none beside --data, which knows it", got=repr(shape))
+        reader, names = open_well(data, fields=fields)
+        windows = window_data(reader, names, history, loaded.channels)
+        symmetry = well_symmetry(reader.metadata, group, windows.inputs)
+        module = physical_model(loaded.module, reader, windows, normalised=normalised)
+        try_model(module, windows)
+        return FittedModel(module, symmetry, tuple(windows[0][0].shape), loaded.batched)
+    if normalised:
+        raise ArgumentError("--normalised", expected="--data, whose stats.yaml says how", got="none")
+    if fields is None:
+        raise ArgumentError("--fields", expected="the fields of the model (or --data)", got="none")
+    space = loaded.space if shape is None else _space(shape)
+    if space is None:
+        raise ArgumentError("--shape", expected="points of every axis, such as 64,64 (or --data)", got="none")
+    once = Layout.parse(fields, dim=len(space))
+    steps = _history(once, history, loaded.channels)
+    chosen = parse_group(group, space=space, periodic=[True] * len(space))
+    symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
+    return FittedModel(loaded.module, symmetry, (once.with_history(steps).channels, *space), loaded.batched)
+
+
+def window_data(reader: WellReader, fields: Sequence[str] | None, history: int | None, channels: int | None) -> Windows:
+    """Windows with as many time steps as the model takes.
+
+    Args:
+        reader: The data set.
+        fields: Names of the fields; None for all.
+        history: The number the user gives, if any.
+        channels: Channels of the model's input, if they are known.
+
+    Raises:
+        ArgumentError: If no whole number of steps gives so many channels, or neither number is known.
+    """
+    history = _history(reader.layout(1, fields), history, channels)
+    windows = Windows(reader, history=history, fields=fields)
+    if channels is not None and windows.inputs.channels != channels:
+        raise ArgumentError(
+            "--history",
+            expected=f"what gives the {channels} channels of the model's input",
+            got=f"{history} time steps",
+        )
+    return windows
+
+
+def physical_model(model: nn.Module, reader: WellReader, windows: Windows, *, normalised: bool) -> nn.Module:
+    """The model in physical units: wrapped in the z-scores of the data set if it works on them."""
+    if not normalised:
+        return model
+    statistics = reader.statistics()
+    return PhysicalUnits(model, ZScore(statistics, windows.inputs), ZScore(statistics, windows.outputs)).eval()
+
+
+class PhysicalUnits(nn.Module):
+    """A model of normalised fields between a z-score of its input and the inverse one of its output.
+
+    Args:
+        model: From normalised to normalised fields.
+        before: Statistics of the input.
+        after: Statistics of the output.
+    """
+
+    def __init__(self, model: nn.Module, before: ZScore, after: ZScore) -> None:
+        super().__init__()
+        self.model, self.before, self.after = model, before, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From physical to physical fields."""
+        return self.after.denormalise(self.model(self.before.normalise(x)))
+
+
+def try_model(model: nn.Module, windows: Windows) -> None:
+    """Run a model once, so that what does not fit is said in a line.
+
+    Raises:
+        ArgumentError: If it fails, or its output is not one step of the variable fields.
+    """
+    x, y = windows[0]
+    try:
+        with torch.no_grad():
+            got = model(x[None])
+    except HaarError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ArgumentError(
+            "MODEL",
+            expected=f"a model of inputs (batch, {', '.join(map(str, x.shape))}): {', '.join(_short(windows))}",
+            got=reason,
+            way_out="check --fields and --history",
+        ) from error
+    shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    if shape != (1, *y.shape):
+        raise ArgumentError(
+            "MODEL", expected=f"an output of shape {(1, *y.shape)}", got=shape, way_out="check --fields"
+        )
+
+
+def _short(windows: Windows) -> list[str]:
+    names = windows.inputs.channel_names()
+    return names if len(names) <= 8 else [*names[:4], "...", *names[-3:]]

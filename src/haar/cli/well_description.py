@@ -1,0 +1,60 @@
+"""``haar data well inspect``: what a data set holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from haar.data import WellReader
+from haar.report import Report, Section, Table
+
+
+class Description(Report):
+    """What a data set holds.
+
+    Args:
+        reader: The opened data set.
+    """
+
+    kind = "data set"
+
+    def __init__(self, reader: WellReader) -> None:
+        self.reader, self.title = reader, reader.metadata.name
+
+    def contents(self) -> dict[str, Any]:
+        """Name, files, trajectories, axes and fields."""
+        about = self.reader.metadata
+        return {
+            "name": about.name,
+            "files": [str(path) for path in self.reader.files],
+            "trajectories": len(self.reader),
+            "steps": list(about.steps),
+            "grid_type": about.grid_type,
+            "axes": [
+                {
+                    "name": axis.name,
+                    "points": axis.size,
+                    "spacing": axis.spacing,
+                    "boundary": [end.name for end in axis.boundary],
+                    "centring": axis.centring,
+                }
+                for axis in about.axes
+            ],
+            "fields": [
+                {"name": f.spec.name, "kind": f.spec.kind, "role": f.spec.role, "units": f.units} for f in about.stored
+            ],
+            "parameters": [dict(parameters) for parameters in about.parameters],
+        }
+
+    def sections(self) -> list[Section]:
+        """Tables of the axes and of the fields."""
+        found = self.contents()
+        steps = sorted(set(found["steps"]))
+        many = f"{found['trajectories']} trajectories of {' or '.join(map(str, steps))} frames"
+        axes = [(a["name"], a["points"], a["spacing"], " / ".join(a["boundary"]), a["centring"]) for a in found["axes"]]
+        fields = [(f["name"], f["kind"], f["role"], f["units"]) for f in found["fields"]]
+        return [
+            Section(
+                "Axes", table=Table(f"{self.title}: {many}", ("axis", "points", "spacing", "ends", "points at"), axes)
+            ),
+            Section("Fields", table=Table("", ("field", "kind", "role", "units"), fields)),
+        ]
