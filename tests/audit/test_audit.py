@@ -36,7 +36,9 @@ def net(c_in, c_out, seed=0, dim=2):
 
 def orbit_closed(symmetry, x, y):
     """Every sample with all its images: data that the group leaves exactly invariant."""
-    xs, ys = zip(*[(symmetry.act_inputs(g, [x])[0], symmetry.act_outputs(g, y)) for g in symmetry.group.elements()], strict=True)
+    xs, ys = zip(
+        *[(symmetry.act_inputs(g, [x])[0], symmetry.act_outputs(g, y)) for g in symmetry.group.elements()], strict=True
+    )
     return torch.cat(xs), torch.cat(ys)
 
 
@@ -51,7 +53,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("group", "fields", "shape"), CASES, ids=lambda v: getattr(v, "name", None) or str(v))
-def test_on_closed_data_with_an_equivariant_truth_the_label_free_prediction_is_the_gain(group, fields, shape, generator):
+def test_on_closed_data_with_an_equivariant_truth_the_label_free_prediction_is_the_gain(
+    group, fields, shape, generator
+):
     symmetry = Symmetry.of_fields(group, fields)
     channels = symmetry.outputs.rep.dim
     model, truth = net(channels, channels, 0, len(shape)), average(net(channels, channels, 7, len(shape)), symmetry)
@@ -128,7 +132,9 @@ def test_several_inputs_and_outputs_are_audited_together(generator):
         def forward(self, field, label):
             return {"field": field * label[:, None, None, None], "mean": field[:, 0].mean((1, 2)) + field[:, 0, 0, 0]}
 
-    symmetry = Symmetry(group, (Field(Space(group)), Invariant(group)), {"field": Field(Space(group)), "mean": Invariant(group)})
+    symmetry = Symmetry(
+        group, (Field(Space(group)), Invariant(group)), {"field": Field(Space(group)), "mean": Invariant(group)}
+    )
     x = torch.randn(3, 2, 4, 4, generator=generator, dtype=F64)
     label = torch.randn(3, generator=generator, dtype=F64)
     report = audit(Two(), symmetry, ((x, label), None), layers=False, data_symmetry=False)

@@ -1,0 +1,139 @@
+"""The randomisation test of the data's symmetry: calibrated where it holds, sharp where it does not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haar.actions import Defining, Invariant, Points, Symmetry
+from haar.audit.batches import Batch
+from haar.audit.closure import Closure, holm
+from haar.data.generators import ShearFlowGenerator
+from haar.errors import ArgumentError
+from haar.groups import cyclic, dihedral, product, reflections, sign, symmetric
+
+F64 = torch.float64
+
+
+def closure_of(symmetry, x, clusters=None, elements=None):
+    closure = Closure(symmetry, symmetry.group.elements() if elements is None else elements)
+    closure.update(Batch((x,), None, torch.arange(len(x)) if clusters is None else clusters))
+    return closure
+
+
+def test_p_values_are_uniform_on_symmetric_data():
+    """Level 5 % on exactly symmetric laws: rejections in 120 data sets stay within a binomial 99.9 % band."""
+    symmetry = Symmetry.of_fields(reflections(1), "p")
+    generator = torch.Generator().manual_seed(11)
+    rejected = sum(
+        closure_of(symmetry, torch.randn(12, 1, 8, generator=generator, dtype=F64)).tests(draws=199)[0].p <= 0.05
+        for _ in range(120)
+    )
+    assert rejected <= 15  # P(Binomial(120, 0.05) > 15) < 0.001; Bonferroni makes it smaller still
+
+
+@pytest.mark.parametrize("shift", [0.7, -0.7])
+def test_a_drift_is_rejected(shift, generator):
+    symmetry = Symmetry.of_fields(dihedral(4), "u:vector")
+    x = torch.randn(40, 2, 8, 8, generator=generator, dtype=F64)
+    x[:, 0] += shift
+    found = {t.element: t for t in closure_of(symmetry, x).tests()}
+    assert found["mx"].p < 0.05  # reverses u_x
+    assert found["mx"].statistic == "channel means"
+    assert found["my"].p > 0.05  # keeps it
+    assert found["r180"].p < 0.05
+
+
+def test_statistics_of_second_order_see_an_anisotropy_of_zero_mean(generator):
+    symmetry = Symmetry.of_fields(cyclic(4), "u:vector")
+    x = torch.randn(40, 2, 8, 8, generator=generator, dtype=F64)
+    x[:, 0] *= 2
+    found = {t.element: t for t in closure_of(symmetry, x).tests()}
+    assert found["r90"].p < 0.05
+    assert found["r180"].p > 0.05
+
+
+def test_the_shear_flow_is_not_closed_under_exact_symmetries_of_its_equations():
+    """Section 2.4: rotations and the plain x-reflection fail, the y-reflection and the corrected x-reflection hold."""
+    data = ShearFlowGenerator(resolution=(16, 16), n_trajectories=24, n_steps=3, seed=3)
+    fields = next(data.batches(24))
+    state = torch.cat([fields["tracer"][:, -1:], fields["velocity"][:, -1].movedim(-1, 1)], 1)
+    group = dihedral(4)
+    plain = {t.element: t for t in closure_of(Symmetry.of_fields(group, "tracer, velocity:vector"), state).tests()}
+    for element in ("r90", "r270", "mx", "r180", "d", "d'"):
+        assert plain[element].p < 0.05, element
+        assert plain[element].distance > 1.2, element
+    assert plain["my"].p > 0.05
+    assert plain["my"].distance < 0.5
+
+
+def test_the_corrected_reflection_of_the_shear_flow_is_closed():
+    from haar.groups import grid_group
+
+    data = ShearFlowGenerator(resolution=(16, 16), n_trajectories=24, n_steps=3, seed=3)
+    fields = next(data.batches(24))
+    state = torch.cat([fields["tracer"][:, -1:], fields["velocity"][:, -1].movedim(-1, 1)], 1)
+    grid = grid_group(reflections(2), (16, 16), step=8)
+    whole = product(grid, sign(1))
+    mirror = grid.element(grid.point.elements()[2], (0, 8))
+    assert grid.describe(mirror).startswith("mx")
+    group = whole.subgroup([int(whole.join([mirror, torch.tensor(1)]))])
+    tracer_sign = Defining(whole.factors[1]).pull_back(whole, 1)
+    symmetry = Symmetry.of_fields(whole, "tracer, velocity:vector", internal={"tracer": tracer_sign}).restrict(group)
+    (found,) = closure_of(symmetry, state).tests()
+    assert found.p > 0.05
+    assert found.distance < 0.5
+
+
+def test_rows_of_one_trajectory_count_once(generator):
+    symmetry = Symmetry.of_fields(reflections(1), "p")
+    x = torch.randn(3, 1, 8, generator=generator, dtype=F64).repeat_interleave(50, 0)
+    clusters = torch.arange(3).repeat_interleave(50)
+    closure = closure_of(symmetry, x, clusters)
+    assert closure.trajectories == 3
+    assert closure.tests()[0].p > 0.2  # three trajectories cannot reject
+
+
+@given(st.integers(0, 1000))
+def test_merging_is_adding(seed):
+    symmetry = Symmetry.of_fields(dihedral(4), "p")
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(10, 1, 4, 4, generator=generator, dtype=F64)
+    clusters = torch.arange(10) // 2
+    whole = closure_of(symmetry, x, clusters)
+    first, second = (Closure(symmetry, symmetry.group.elements(), whole.edges) for _ in range(2))
+    first.update(Batch((x[:3],), None, clusters[:3]))
+    second.update(Batch((x[3:],), None, clusters[3:]))
+    for a, b in zip(whole.tests(draws=99), first.merge(second).tests(draws=99), strict=True):
+        assert a.p == b.p
+        assert a.systematic == pytest.approx(b.systematic, rel=1e-9, abs=1e-12)
+
+
+def test_clouds_of_points(generator):
+    group = symmetric(3)
+    symmetry = Symmetry(group, Points(relabelling=Defining(group)), Invariant(group))
+    x = torch.randn(40, 3, 2, generator=generator, dtype=F64)
+    assert all(t.p > 0.05 for t in closure_of(symmetry, x).tests())
+    x[:, 0] += 1
+    assert any(t.p < 0.05 for t in closure_of(symmetry, x).tests())
+
+
+def test_other_edges_and_open_sets_are_refused(generator):
+    symmetry = Symmetry.of_fields(cyclic(4), "p")
+    x = torch.randn(4, 1, 4, 4, generator=generator, dtype=F64)
+    with pytest.raises(ArgumentError, match="other: expected sums taken with the same histogram edges"):
+        closure_of(symmetry, x).merge(closure_of(symmetry, 2 * x))
+    with pytest.raises(ArgumentError, match="elements: expected a set closed under powers, got r90"):
+        closure_of(symmetry, x, elements=torch.tensor([0, 1])).tests()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_between_the_raw_and_the_bonferroni_p(values):
+    adjusted = holm(values)
+    for p, q in zip(values, adjusted, strict=True):
+        assert p <= q <= min(1.0, len(values) * p + 1e-15) or q == max(adjusted)
+    assert [values[k] for k in sorted(range(len(values)), key=adjusted.__getitem__)] == sorted(values) or len(
+        set(adjusted)
+    ) < len(adjusted)

@@ -1,0 +1,125 @@
+"""Layer by layer: the geometry of each layer is judged apart from its weights, and reasons are right."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.actions import Defining, Invariant, Symmetry, Vector
+from haar.audit import layer_defects
+from haar.errors import ArgumentError
+from haar.groups import dihedral, octahedral, shifts
+
+D4 = dihedral(4)
+
+
+def look(module, x, symmetry=None):
+    channels = x.shape[1]
+    fields = ", ".join(f"f{k}" for k in range(channels))
+    return layer_defects(nn.Sequential(module), symmetry or Symmetry.of_fields(D4, fields), x)[0]
+
+
+def images(n=16, channels=2, batch=2):
+    return torch.randn(batch, channels, n, n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.Conv2d(2, 3, 5, padding=2, padding_mode="circular"),
+        nn.Conv2d(2, 4, 3, padding=1, groups=2),
+        nn.Conv2d(2, 3, 3, padding=2, dilation=2),
+        nn.Conv2d(2, 3, 2, stride=2),
+        nn.MaxPool2d(2),
+        nn.AvgPool2d(4),
+        nn.ConvTranspose2d(2, 3, 2, stride=2),
+        nn.Upsample(scale_factor=2, mode="nearest"),
+    ],
+    ids=str,
+)
+def test_layers_whose_geometry_keeps_the_square(module):
+    found = look(module.double(), images())
+    assert found.geometry < 1e-12
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (nn.Conv2d(2, 3, 3, stride=2, padding=1), "stride 2 on 16 reaches one side only"),
+        (nn.MaxPool2d(3, stride=2), "stride 2 on 16 reaches one side only .* use 17 points"),
+        (nn.Conv2d(2, 3, 4, padding="same"), "an even kernel of 4 with padding 'same'"),
+        (
+            nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1),
+            "output_padding 1 is added on one side only",
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+def test_layers_whose_geometry_breaks_it_and_why(module, reason):
+    found = look(module.double(), images())
+    assert found.geometry > 1e-3
+    import re
+
+    assert re.search(reason, found.reason), found.reason
+
+
+def test_the_way_out_named_by_the_reason_works():
+    found = look(nn.Conv2d(2, 3, 3, stride=2, padding=1).double(), images(16))
+    assert "use 17 points" in found.reason
+    assert look(nn.Conv2d(2, 3, 3, stride=2, padding=1).double(), images(17)).geometry < 1e-12
+
+
+def test_shifts_on_a_periodic_grid():
+    symmetry = Symmetry.of_fields(shifts((16, 16)), "a, b")
+    zero = look(nn.Conv2d(2, 3, 3, padding=1).double(), images(), symmetry)
+    assert zero.geometry > 1e-3
+    assert zero.reason == "zero padding on a periodic grid; use padding_mode='circular'"
+    assert look(nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular").double(), images(), symmetry).geometry < 1e-12
+    pooled = look(nn.MaxPool2d(2).double(), images(), symmetry)
+    assert pooled.geometry == 1
+    assert "average over shifts below it" in pooled.reason
+    even = Symmetry.of_fields(shifts((16, 16), step=2), "a, b")
+    assert look(nn.MaxPool2d(2).double(), images(), even).geometry < 1e-12
+
+
+def test_volumes():
+    x = torch.randn(1, 1, 6, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    symmetry = Symmetry.of_fields(octahedral(full=True), "rho")
+    assert look(nn.Conv3d(1, 2, 3, padding=1).double(), x, symmetry).geometry < 1e-12
+    assert look(nn.Conv3d(1, 2, 3, padding=1, stride=2).double(), x, symmetry).geometry > 1e-3
+
+
+def test_features_that_move_with_the_element_are_explained():
+    kernel = torch.tensor([[0.0, 1, 0], [1, 2, 1], [0, 1, 0]], dtype=torch.float64).expand(2, 2, 3, 3)
+    isotropic = nn.Conv2d(2, 2, 3, padding=1, bias=False).double()
+    isotropic.weight = nn.Parameter(kernel * torch.tensor([[1.0, 2], [3, -1]])[..., None, None])
+    assert look(isotropic, images()).unexplained < 1e-6
+    gradient = nn.Conv2d(2, 2, 3, padding=1, bias=False, padding_mode="circular").double()
+    with torch.no_grad():
+        gradient.weight.zero_()
+        gradient.weight[0, 0, 0, 1], gradient.weight[0, 0, 2, 1] = -1, 1  # the gradient turns as a vector:
+        gradient.weight[1, 0, 1, 0], gradient.weight[1, 0, 1, 2] = -1, 1  # channels mix, nothing is lost
+    assert look(gradient, images()).unexplained < 1e-6
+    with torch.no_grad():
+        gradient.weight[1].zero_()
+        gradient.weight[1, 1, 0, 0] = 1
+    assert look(gradient, images()).unexplained > 0.5
+
+
+def test_the_model_is_left_as_it_was():
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1), nn.Dropout()).train()
+    layer_defects(model, Symmetry.of_fields(D4, "p"), torch.randn(2, 1, 8, 8))
+    assert all(m.training for m in model.modules())
+    assert not any(m._forward_hooks for m in model.modules())
+    assert int(model[1].num_batches_tracked) == 0
+
+
+def test_what_cannot_be_looked_into_is_refused():
+    with pytest.raises(ArgumentError, match="model: expected a torch.nn.Module"):
+        layer_defects(lambda x: x, Symmetry.of_fields(D4, "p"), torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ArgumentError, match="symmetry: expected an input that is a Field"):
+        layer_defects(nn.Linear(2, 2), Symmetry(D4, Vector(Defining(D4)), Invariant(D4)), torch.zeros(1, 2))

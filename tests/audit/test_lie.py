@@ -1,0 +1,92 @@
+"""Lie derivatives against finite differences of the group action."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.actions import Defining, Field, Invariant, Points, Symmetry, Trivial, Vector, tensor_power
+from haar.audit import lie_defects, lie_derivative
+from haar.errors import ArgumentError, HaarError
+from haar.groups import SO, SU2, O, dihedral
+
+F64 = torch.float64
+
+
+def mlp(n_in, n_out):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(n_in, 16, dtype=F64), nn.Tanh(), nn.Linear(16, n_out, dtype=F64))
+
+
+@pytest.mark.parametrize("group", [SO(2), SO(3), O(3), SU2()], ids=lambda g: g.name)
+def test_it_is_the_derivative_of_the_equivariance_error(group, generator):
+    rep_in, rep_out = Defining(group) * 2, tensor_power(Defining(group), 2)
+    symmetry = Symmetry(group, Vector(rep_in), Vector(rep_out))
+    model = mlp(rep_in.dim, rep_out.dim)
+    x = torch.randn(5, rep_in.dim, generator=generator, dtype=F64)
+    direction = torch.randn(len(group.algebra), generator=generator, dtype=F64)
+    h = 1e-5
+
+    def moved(t):
+        g = group.exp(t * direction)
+        return symmetry.act_outputs(group.inverse(g), model(*symmetry.act_inputs(g, [x])))
+
+    with torch.no_grad():
+        expected = (moved(h) - moved(-h)) / (2 * h)
+        torch.testing.assert_close(lie_derivative(model, symmetry, x, direction), expected, atol=1e-8, rtol=1e-7)
+
+
+def test_equivariant_functions_have_none(generator):
+    group = SO(3)
+    symmetry = Symmetry(group, Points(rotation=Defining(group)), Invariant(group))
+    x = torch.randn(6, 4, 3, generator=generator, dtype=F64)
+    distances = lambda p: (p[:, :, None] - p[:, None]).square().sum((1, 2, 3))  # noqa: E731
+    assert all(d.relative < 1e-12 for d in lie_defects(distances, symmetry, x))
+    assert max(d.relative for d in lie_defects(lambda p: p[..., 0].square().sum(1), symmetry, x)) > 0.5
+
+
+def test_a_phase_that_turns_channels_of_a_field(generator):
+    group = SO(2)
+    phase = Field(Defining(group), space_dim=2)
+    symmetry = Symmetry(group, phase, phase)
+    z = torch.randn(2, 2, 4, 4, generator=generator, dtype=F64)
+    assert lie_defects(lambda u: u * u.square().sum(1, keepdim=True), symmetry, z)[0].relative < 1e-12
+    assert lie_defects(lambda u: u * u, symmetry, z)[0].relative > 0.1
+
+
+def test_several_inputs(generator):
+    group = SO(3)
+    vector = Vector(Defining(group))
+    symmetry = Symmetry(group, (vector, vector, Vector(Trivial(group))), vector)
+    a, b, c = (torch.randn(4, n, generator=generator, dtype=F64) for n in (3, 3, 1))
+    assert all(
+        d.relative < 1e-12
+        for d in lie_defects(lambda u, v, s: s * torch.linalg.cross(u, v), symmetry, ((a, b, c), None))
+    )
+
+
+def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_named(generator):
+    group = dihedral(4)
+    symmetry = Symmetry(group, Vector(Defining(group)), Vector(Defining(group)))
+    with pytest.raises(ArgumentError, match="symmetry: expected a Lie group for Lie derivatives, got D4"):
+        lie_defects(lambda x: x, symmetry, torch.zeros(2, 2))
+
+    class NoForward(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x + 0
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    so2 = SO(2)
+    plane = Symmetry(so2, Vector(Defining(so2)), Vector(Defining(so2)))
+    with pytest.raises(HaarError, match="no forward-mode derivative"):
+        lie_derivative(NoForward.apply, plane, torch.zeros(2, 2, dtype=F64), torch.ones(1))

@@ -1,0 +1,110 @@
+"""The one sentence: what it says for each kind of evidence."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.actions import Symmetry
+from haar.audit import audit
+from haar.average import average
+from haar.groups import dihedral, grid_group
+
+F64 = torch.float64
+SYMMETRY = Symmetry.of_fields(dihedral(4), "p")
+
+
+def model(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular", dtype=F64)
+
+
+def data(n, generator):
+    return torch.randn(n, 1, 6, 6, generator=generator, dtype=F64)
+
+
+@pytest.fixture
+def truth():
+    return average(model(5), SYMMETRY)
+
+
+def advise(f, x, y=None, **options):
+    with torch.no_grad():
+        return audit(f, SYMMETRY, x if y is None else (x, y), layers=False, **options).recommendation
+
+
+def test_average_where_data_and_labels_agree(generator, truth):
+    x = data(40, generator)
+    advice = advise(lambda u: truth(u) + 0.3 * model(1)(u), x, truth(x))
+    assert advice.verdict == "average"
+    assert advice.group == "D4"
+    assert "the MSE falls by" in advice.sentence
+
+
+def test_do_not_where_the_truth_is_not_symmetric(generator):
+    x = data(40, generator)
+    advice = advise(model(), x, model()(x) + 1e-3 * model(2)(x))
+    assert advice.verdict == "do not"
+    assert any("contradiction" in line for line in advice.evidence)
+
+
+def test_a_subgroup_where_only_that_is_true(generator):
+    x = data(60, generator)
+    half = SYMMETRY.restrict(SYMMETRY.group.subgroup([2], "C2"))
+    with torch.no_grad():
+        y = average(model(3), half)(x)
+    advice = advise(lambda u: average(model(3), half)(u) + 0.2 * model(4)(u), x, y)
+    assert advice.verdict in {"average", "soft"}
+    assert advice.group != "D4"
+
+
+def test_soft_where_a_part_of_the_asymmetry_is_real(generator, truth):
+    x = data(60, generator)
+    rough = model(1)
+    sym = average(rough, SYMMETRY)
+    with torch.no_grad():
+        y = sym(x) + 0.6 * (rough(x) - sym(x))
+    advice = advise(rough, x, y)
+    assert advice.verdict == "soft"
+    assert "alpha" in advice.sentence or "softly" in advice.sentence
+
+
+def test_without_labels_few_trajectories_settle_nothing(generator):
+    advice = advise(model(), data(8, generator))
+    assert advice.verdict == "unclear"
+    assert "8 independent trajectories" in advice.sentence
+
+
+def test_without_labels_closed_data_give_a_prediction(generator):
+    advice = advise(model(), data(60, generator))
+    assert advice.verdict == "average"
+    assert "no labels were used" in advice.sentence
+
+
+def test_without_labels_open_data_warn(generator):
+    x = data(60, generator)
+    x[:, :, 0] += 2
+    x[:, :, :, 1] += torch.linspace(0, 3, 6, dtype=F64)[:, None].T
+    x += torch.linspace(0, 5, 36, dtype=F64).reshape(6, 6)
+    advice = advise(model(), x)
+    assert advice.verdict == "do not"
+    assert "not closed" in advice.sentence
+
+
+def test_a_group_too_large_to_list_is_judged_by_its_sample(generator):
+    group = grid_group(dihedral(4), (6, 6))
+    symmetry = Symmetry.of_fields(group, "p")
+    x = data(30, generator)
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(36, 36, dtype=F64), nn.Unflatten(1, (1, 6, 6)))
+    with torch.no_grad():
+        wrong = audit(dense, symmetry, (x, dense(x)), elements=30, data_symmetry=False, layers=False).recommendation
+        assert wrong.verdict == "do not"
+        smooth = average(dense, symmetry, micro_batch=72)
+        y = smooth(x)
+        right = audit(
+            lambda u: smooth(u) + 0.1 * dense(u), symmetry, (x, y), elements=30, data_symmetry=False, layers=False
+        )
+    assert right.recommendation.verdict == "average"
+    assert right.recommendation.group == group.name
