@@ -1,0 +1,188 @@
+"""Covariances of f(x_i), f(x_j) for all pairs of jointly normal units: Mehler's series where it is short, closed forms elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.moments.activation import Activation
+
+_ORDERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_BINS = 1000
+_CLOSED_COST = 2000.0  # one closed form costs about as much as this many Mehler terms
+
+
+@dataclass(frozen=True)
+class PairCovariance:
+    """All pair covariances of one activation, with the error of the truncation.
+
+    Args:
+        covariance: Off-diagonal by Mehler or closed form, diagonal exact variances.
+        coefficients: Normalised Hermite coefficients that were used.
+        order: Where Mehler's series was cut.
+        closed_pairs: How many pairs took the closed form.
+        bound: Rigorous bound of the cut, the largest over the pairs, relative to the product of the two standard deviations.
+
+    Example:
+        >>> from haar.moments.closed_forms import Sine
+        >>> one = torch.ones(2, dtype=torch.float64)
+        >>> all_pairs(Sine(), 0 * one, one, torch.eye(2, dtype=torch.float64)).bound
+        0.0
+    """
+
+    covariance: Float[Tensor, "*batch units units"]
+    coefficients: Float[Tensor, "*batch units terms"]
+    order: int
+    closed_pairs: int
+    bound: float
+
+
+def mehler(
+    rho: Float[Tensor, "*batch units units"],
+    left: Float[Tensor, "*batch units terms"],
+    right: Float[Tensor, "*batch units terms"],
+) -> Float[Tensor, "*batch units units"]:
+    """sum_{k>=1} rho_ij^k left_ik right_jk: Cov(f(x_i), g(x_j)) from normalised Hermite coefficients.
+
+    Source: Mehler (1866); Price (1958).
+
+    Example:
+        >>> rho, a = torch.full((1, 1), 0.5), torch.tensor([[3.0, 1.0, 1.0]])
+        >>> mehler(rho, a, a).item()
+        0.75
+    """
+    graph = torch.is_grad_enabled() and (rho.requires_grad or left.requires_grad or right.requires_grad)
+    terms = left.shape[-1]
+    if terms < 2:
+        return torch.zeros_like(rho)
+    # The outer products in one go would take terms * units^2; Horner's rule needs one matrix at a time.
+    total = left[..., :, None, terms - 1] * right[..., None, :, terms - 1]
+    for k in range(terms - 2, 0, -1):
+        if graph:
+            total = total * rho + left[..., :, None, k] * right[..., None, :, k]
+        else:
+            total = total.mul_(rho).addcmul_(left[..., :, None, k], right[..., None, :, k])
+    return total * rho
+
+
+def mehler_tail(
+    variance: Float[Tensor, "*units"], coefficients: Float[Tensor, "*units terms"], order: int
+) -> Float[Tensor, "*units"]:
+    """tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
+
+    Example:
+        >>> mehler_tail(torch.tensor([1.0]), torch.tensor([[0.0, 0.5]]), 1).item()
+        0.75
+    """
+    return (variance - coefficients[..., 1 : order + 1].square().sum(-1)).clamp(min=0.0)
+
+
+def all_pairs(
+    activation: Activation,
+    mean: Float[Tensor, "*batch units"],
+    sd: Float[Tensor, "*batch units"],
+    rho: Float[Tensor, "*batch units units"],
+    *,
+    tolerance: float = 1e-12,
+) -> PairCovariance:
+    """Covariance matrix of f(x), x normal with the given means, standard deviations and correlations.
+
+    The order of Mehler's series is the one that makes the whole cheapest: pairs whose rigorous bound is still above `tolerance`
+    take the closed form where there is one; where there is none the series is continued to order 128 and the bound that remains is
+    returned.
+
+    Args:
+        activation: The function.
+        mean: Means, float64.
+        sd: Standard deviations.
+        rho: Correlations in [-1, 1].
+        tolerance: Accepted truncation error relative to the standard deviations of f.
+
+    Example:
+        >>> from haar.moments.closed_forms import PiecewiseLinear
+        >>> one, rho = torch.ones(2, dtype=torch.float64), torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
+        >>> found = all_pairs(PiecewiseLinear((0.0,), (1.0,), name="relu"), 0 * one, one, rho)
+        >>> round(float(found.covariance[0, 1]), 6)  # arc-cosine kernel: 0.2967...
+        0.296...
+    """
+    variance = activation.variance(mean, sd)
+    if activation.prefers_pairs:
+        exact = activation.covariance(*_spread(mean, sd), rho)
+        if exact is not None:
+            coefficients = activation.hermite(mean, sd, _ORDERS[0])
+            return PairCovariance(_with_diagonal(exact, variance), coefficients, 0, rho[..., 0].numel(), 0.0)
+    if activation.degree is not None:
+        coefficients = activation.hermite(mean, sd, activation.degree)
+        covariance = mehler(rho, coefficients, coefficients)
+        return PairCovariance(_with_diagonal(covariance, variance), coefficients, activation.degree, 0, 0.0)
+    return _series(activation, mean, sd, rho, variance, tolerance)
+
+
+def _series(
+    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, variance: Tensor, tolerance: float
+) -> PairCovariance:
+    closed_form = type(activation).covariance is not Activation.covariance
+    size = rho.detach().abs()
+    size = torch.diagonal_scatter(size, torch.zeros_like(variance.detach()), dim1=-2, dim2=-1)
+    largest = float(size.max()) if size.numel() else 0.0
+    counts = torch.histc(size, bins=_BINS, min=0.0, max=1.0)
+    at_least = counts.flip(0).cumsum(0).flip(0)  # pairs in this bin or a higher one
+    best: tuple[float, int, float] | None = None
+    coefficients = activation.hermite(mean, sd, 16)
+    for order in _ORDERS:
+        if order >= coefficients.shape[-1]:
+            coefficients = activation.hermite(mean, sd, min(2 * order, _ORDERS[-1]))
+        limit = _reach(variance, coefficients, order, tolerance)
+        left_over = float(at_least[min(int(limit * _BINS), _BINS - 1)]) if limit < largest else 0.0
+        cost = order * size.numel() + _CLOSED_COST * left_over
+        if not closed_form or best is None or cost < best[0]:
+            best = (cost, order, limit)
+        if left_over == 0.0:
+            break
+    _, order, limit = best or (0.0, _ORDERS[-1], 0.0)
+    kept = coefficients[..., : order + 1]
+    covariance = mehler(rho, kept, kept)
+    if closed_form and limit < largest:
+        covariance, closed = _replace(activation, mean, sd, rho, covariance, size > limit)
+        return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)
+    relative = _relative_tail(variance, kept, order).sqrt()
+    bound = float((size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]).max()) if largest else 0.0
+    return PairCovariance(_with_diagonal(covariance, variance), kept, order, 0, bound)
+
+
+def _relative_tail(variance: Tensor, coefficients: Tensor, order: int) -> Tensor:
+    tail, variance = mehler_tail(variance, coefficients, order).detach(), variance.detach()
+    return torch.where(variance > 0, tail / torch.where(variance > 0, variance, torch.ones_like(variance)), 0.0)
+
+
+def _reach(variance: Tensor, coefficients: Tensor, order: int, tolerance: float) -> float:
+    """The largest |rho| at which the truncation is within tolerance for every pair."""
+    share = float(_relative_tail(variance, coefficients, order).max()) if variance.numel() else 0.0
+    # Rounding leaves a tail of 1e-16 where the series has converged: it is no truncation error.
+    return 1.0 if share <= tolerance else (tolerance / share) ** (1.0 / (order + 1))
+
+
+def _replace(
+    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, covariance: Tensor, beyond: Tensor
+) -> tuple[Tensor, int]:
+    """Put closed forms where the mask says, computed once per unordered pair."""
+    *batch, row, column = torch.triu(beyond, 1).nonzero(as_tuple=True)
+    at_row, at_column = (*batch, row), (*batch, column)
+    exact = activation.covariance(mean[at_row], sd[at_row], mean[at_column], sd[at_column], rho[*batch, row, column])
+    if exact is None:
+        return covariance, 0
+    covariance = covariance.index_put((*batch, row, column), exact)
+    return covariance.index_put((*batch, column, row), exact), int(row.numel())
+
+
+def _spread(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    shape = (*mean.shape, mean.shape[-1])
+    rows = mean[..., :, None].expand(shape), sd[..., :, None].expand(shape)
+    return *rows, mean[..., None, :].expand(shape), sd[..., None, :].expand(shape)
+
+
+def _with_diagonal(covariance: Tensor, variance: Tensor) -> Tensor:
+    return torch.diagonal_scatter(covariance, variance, dim1=-2, dim2=-1)
