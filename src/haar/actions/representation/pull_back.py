@@ -1,0 +1,114 @@
+"""Representations seen through a homomorphism: restricted to a subgroup, extended to a product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from haar.actions.representation.representation import Representation
+from haar.errors import ArgumentError
+from haar.groups import FiniteProduct, Group, MixedProduct, Subgroup
+
+
+class _Through(Representation):
+    """A representation seen through a homomorphism of groups."""
+
+    rep: Representation
+
+    def _source(self, g: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    @property
+    def is_signed_permutation(self) -> bool:
+        """As the representation behind it."""
+        return self.rep.is_signed_permutation
+
+    @property
+    def degree(self) -> int | None:
+        """As the representation behind it."""
+        return self.rep.degree
+
+    def signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """As the representation behind it."""
+        return self.rep.signed_permutation(self._source(g))
+
+    def matrix(self, g: Tensor) -> Tensor:
+        """As the representation behind it."""
+        return self.rep.matrix(self._source(g))
+
+    def character(self, g: Tensor) -> Tensor:
+        """As the representation behind it."""
+        return self.rep.character(self._source(g))
+
+
+class Restricted(_Through):
+    """A representation restricted to a subgroup."""
+
+    def __init__(self, rep: Representation, subgroup: Subgroup) -> None:
+        if subgroup.parent is not rep.group:
+            raise ArgumentError(
+                "subgroup", expected=f"a subgroup of {rep.group.name}", got=f"one of {subgroup.parent.name}"
+            )
+        self.rep, self.group, self.dim, self.name = rep, subgroup, rep.dim, rep.name
+        self._include = subgroup.include
+
+    def _source(self, g: Tensor) -> Tensor:
+        return self._include(g)
+
+
+class FromFactor(_Through):
+    """A representation of one factor, as a representation of the product."""
+
+    def __init__(self, rep: Representation, product: FiniteProduct | MixedProduct, factor: int) -> None:
+        if not 0 <= factor < len(product.factors) or product.factors[factor] is not rep.group:
+            raise ArgumentError("factor", expected=f"the place of {rep.group.name} in {product.name}", got=factor)
+        self.rep, self.group, self.dim, self.name = rep, product, rep.dim, f"{rep.name}({rep.group.name})"
+        self._split, self._factor = product.split, factor
+
+    def _source(self, g: Tensor) -> Tensor:
+        return self._split(g)[self._factor]
+
+    def algebra(self) -> Tensor:
+        """As the representation behind it: the images of that factor's algebra."""
+        return self.rep.algebra()
+
+
+class PullBack(_Through):
+    """A representation of one group, as a representation of another that maps into it.
+
+    A finite group of matrices acts on everything that the Lie group of these matrices acts on.
+
+    Args:
+        rep: The representation.
+        group: The other group.
+        homomorphism: Sends elements of `group` to elements of ``rep.group``, batchwise. Give a method rather than a
+            lambda if the representation is to be pickled.
+        degree: Degree of the entries in the defining matrices of `group`, where it is a Lie group and the degree is
+            known.
+
+    Raises:
+        ArgumentError: If the map is no homomorphism.
+
+    Example:
+        >>> from haar.actions.representation import Defining, tensor_power
+        >>> from haar.groups import SO, octahedral
+        >>> cube = octahedral()
+        >>> PullBack(tensor_power(Defining(SO(3)), 2), cube, cube.defining_matrix)
+        <(defining x defining) of O, dimension 9>
+    """
+
+    def __init__(
+        self, rep: Representation, group: Group, homomorphism: Callable[[Tensor], Tensor], *, degree: int | None = None
+    ) -> None:
+        self.rep, self.group, self.dim, self.name = rep, group, rep.dim, rep.name
+        self._source_of, self._degree = homomorphism, degree
+        self.check()
+
+    @property
+    def degree(self) -> int | None:
+        """As it was given."""
+        return 0 if self.group.is_finite else self._degree
+
+    def _source(self, g: Tensor) -> Tensor:
+        return self._source_of(g)

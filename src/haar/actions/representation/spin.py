@@ -1,0 +1,107 @@
+"""Irreducible real representations of SU(2)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from haar.actions.representation.representation import Representation
+from haar.errors import ArgumentError
+from haar.groups import SU2
+
+
+class Spin(Representation):
+    """The irreducible representation of spin j of SU(2), over the real numbers.
+
+    For whole j of real type and dimension 2 j + 1; for half-odd j of quaternionic type and dimension 2 (2 j + 1): the
+    complex representation on homogeneous polynomials of degree 2 j with its real and imaginary parts side by side. Spin
+    1/2 is equivalent to the defining representation.
+
+    Args:
+        group: ``SU2()``.
+        j: 0, 0.5, 1, 1.5, ...
+
+    Raises:
+        ArgumentError: If the group is another, or 2 j is no whole number of at least 0.
+
+    Example:
+        >>> from haar.groups import SU2
+        >>> turns = SU2()
+        >>> [Spin(turns, j).dim for j in (0, 0.5, 1, 1.5)]
+        [1, 4, 3, 8]
+    """
+
+    group: SU2
+
+    def __init__(self, group: SU2, j: int | float) -> None:
+        if not isinstance(group, SU2):
+            raise ArgumentError(
+                "group", expected="SU(2)", got=group.name, way_out="use Harmonic for SO(2), O(2), SO(3), O(3)"
+            )
+        if j < 0 or 2 * j != round(2 * j):
+            raise ArgumentError("j", expected="0, 0.5, 1, 1.5, ...", got=j)
+        self.group, self.twice = group, round(2 * j)
+        self.dim = self.twice + 1 if self.twice % 2 == 0 else 2 * (self.twice + 1)
+        self.name = f"spin {self.twice // 2}" if self.twice % 2 == 0 else f"spin {self.twice}/2"
+
+    @property
+    def degree(self) -> int:
+        """2 j."""
+        return self.twice
+
+    def matrix(self, g: Tensor) -> Float[Tensor, "*batch n n"]:
+        """The complex matrix, made real."""
+        return self._real(_spin_matrix(g, self.twice))
+
+    def algebra(self) -> Float[Tensor, "k n n"]:
+        """Derivatives of the matrices along the algebra's basis."""
+        eye = torch.eye(4, dtype=torch.float64)
+
+        def values(g: Tensor) -> Tensor:
+            return self.matrix(g)
+
+        return torch.stack([torch.func.jvp(values, (eye,), (X,))[1] for X in self.group.algebra])
+
+    def _real(self, matrix: Complex[Tensor, "*batch c c"]) -> Float[Tensor, "*batch n n"]:
+        if self.twice % 2:
+            rows = [torch.cat([matrix.real, -matrix.imag], -1), torch.cat([matrix.imag, matrix.real], -1)]
+            return torch.cat(rows, -2)
+        basis = _real_basis(self.twice)
+        return (basis.conj().T @ matrix @ basis).real
+
+
+def _spin_matrix(g: Float[Tensor, "*batch 4 4"], k: int) -> Complex[Tensor, "*batch c c"]:
+    """Sym^k of [[a, b], [-b*, a*]] on normalised monomials u^(k-i) v^i: column i holds the coefficients of its image.
+
+    The quaternion w + x i + y j + z k in the first column of g is a = w - i z, b = y + i x: a homomorphism into SU(2).
+    """
+    w, x, y, z = g[..., 0].to(torch.float64).unbind(-1)
+    a, b = torch.complex(w, -z), torch.complex(y, x)
+    first, second = torch.stack([a, -b.conj()], -1), torch.stack([b, a.conj()], -1)
+    columns = []
+    for i in range(k + 1):
+        image = torch.ones_like(a).unsqueeze(-1)
+        for factor in [first] * (k - i) + [second] * i:
+            # (p_0, p_1, ...) times (f_0 u + f_1 v)
+            image = (
+                torch.nn.functional.pad(image, (0, 1)) * factor[..., :1]
+                + torch.nn.functional.pad(image, (1, 0)) * factor[..., 1:]
+            )
+        columns.append(image)
+    root = torch.tensor([math.comb(k, i) for i in range(k + 1)], dtype=torch.float64).sqrt()
+    return torch.stack(columns, -1) * (root[None, :] / root[:, None])
+
+
+def _real_basis(k: int) -> Complex[Tensor, "c c"]:
+    """For even k: a unitary basis fixed by the real structure u^(k-i) v^i -> (-1)^i u^i v^(k-i)."""
+    basis = torch.zeros(k + 1, k + 1, dtype=torch.complex128)
+    middle = k // 2
+    (basis.imag if middle % 2 else basis.real)[middle, middle] = 1
+    for i in range(middle):
+        sign = (-1) ** i
+        basis.real[i, i], basis.real[k - i, i] = 2**-0.5, sign * 2**-0.5
+        basis.imag[i, k - i], basis.imag[k - i, k - i] = 2**-0.5, -sign * 2**-0.5
+    return basis
