@@ -25,7 +25,7 @@ class LieDefect:
     Attributes:
         generator: Number of the generator in the algebra's basis.
         defect: Root mean square of L f over samples and output entries.
-        relative: The same over the root mean square of X f + Df[X x], the size of what is compared (at most 1).
+        relative: The same over the root mean square of the outputs: relative change per unit of the generator.
     """
 
     generator: int
@@ -87,9 +87,9 @@ def lie_defects(
             for k in range(basis):
                 direction = torch.zeros(basis, dtype=torch.float64)
                 direction[k] = 1
-                change, compared = _both_sides(model, symmetry, batch.inputs, direction)
+                change, magnitude = _both_sides(model, symmetry, batch.inputs, direction)
                 wrong[k] += _square(change)
-                size[k] += compared
+                size[k] += magnitude
                 entries[k] += sum(x.numel() for x in pytree.tree_leaves(change))
     return [
         LieDefect(k, float((wrong[k] / entries[k]).sqrt()), float((wrong[k] / size[k].clamp(min=1e-300)).sqrt()))
@@ -136,8 +136,7 @@ def _both_sides(
     y, pushed = pair[0], pair[1]
     symmetry.check_outputs(y)
     turned = symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
-    change = pytree.tree_map(torch.sub, pushed, turned)
-    return change, _square(pushed) + _square(turned)
+    return pytree.tree_map(torch.sub, pushed, turned), _square(y)
 
 
 def _square(tree: Any) -> float:

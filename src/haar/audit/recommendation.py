@@ -128,6 +128,15 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
     return Recommendation("do not", "", f"Do not average over {group}: {why}{after}.", evidence)
 
 
+def _largest_of_the_best(subgroups: list[SubgroupFinding]) -> SubgroupFinding | None:
+    """The largest subgroup among those whose gain is not clearly below the best one."""
+    gains = [(h.gain, h) for h in subgroups if h.gain is not None]
+    if not gains:
+        return None
+    best, _ = max(gains, key=lambda pair: pair[0].value)
+    return max((pair for pair in gains if pair[0].value >= best.low), key=lambda pair: (pair[1].order, pair[0].value))[1]
+
+
 def _average_sentence(best: SubgroupFinding, mse: float, group: str) -> str:
     gain = best.gain
     share = 0.0 if gain is None else gain.value / mse
