@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.weighted import How, named
+from haar.average.probing import mode_dependent_layers, refuse_train_mode
+from haar.average.quadrature import Quadrature, QuasiRandom
+from haar.average.sampled import Sampled
+from haar.average.weighted import How, Orbit
 from haar.errors import ArgumentError
 
-_MODE_DEPENDENT = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RReLU)  # noqa: SLF001
+_NAMED: dict[str, Callable[[], How]] = {
+    "orbit": Orbit,
+    "sampled": lambda: Sampled(8),
+    "quadrature": lambda: Quadrature(4),
+    "quasirandom": lambda: QuasiRandom(8),
+}
 
 
 def average(
@@ -22,31 +30,39 @@ def average(
     *,
     micro_batch: int | str = "auto",
     memory_limit: int | None = None,
-    window: Tensor | None = None,
+    window: Tensor | str | None = None,
+    share_stabilisers: bool = False,
+    check: bool = True,
 ) -> Averaged:
     """Average a model over a group: equivariant by construction, usable wherever the model was.
 
-    The average over a full orbit is exactly equivariant (float64: to rounding), and on data whose distribution the group
-    preserves its mean squared error is never larger than the model's. Where the data are not invariant it can hurt: run
-    `haar.audit` first.
+    The average over a full orbit is exactly equivariant (float64: to rounding), and on data whose distribution the
+    group preserves its mean squared error is never larger than the model's. Where the data are not invariant it can
+    hurt: run `haar.audit` first.
 
     Args:
-        model: Any `torch.nn.Module` or callable; it is wrapped, not copied and not changed. Actions are in the units of its
-            inputs and outputs: wrap normalisation inside the model, so that rotations act on physical units.
+        model: Any `torch.nn.Module` or callable; it is wrapped, not copied and not changed. Actions are in the units of
+            its inputs and outputs: wrap normalisation inside the model, so that rotations act on physical units.
         symmetry: The group and how it acts on inputs and outputs.
-        how: ``"orbit"`` (exact), ``"sampled"``, ``"quadrature"``, ``"quasirandom"``, or a strategy such as ``Sampled(m=4)``,
-            ``Cosets(subgroup)``, ``Design(3)``, ``Given(elements, weights)``, ``Frame(choose)``.
-        micro_batch: Elements per forward pass, or ``"auto"``: chosen by a one-off timing for each new shape. Fix a number for
-            results that are the same to the last bit on every run.
-        memory_limit: Bytes that one forward pass may use when the micro-batch is chosen.
-        window: Weight of every output point, ``(*space)``, in the frame of the moved input (`haar.average.windowed`).
+        how: ``"orbit"`` (exact), ``"sampled"``, ``"quadrature"``, ``"quasirandom"``, or a strategy such as
+            ``Sampled(m=4)``, ``Cosets(subgroup)``, ``Design(3)``, ``Given(elements, weights)``, ``Frame(choose)``.
+        micro_batch: Elements per forward pass, or ``"auto"``: chosen by a one-off timing for each new shape. Fix a
+            number for results that are the same to the last bit on every run. Compiled and exported models take all
+            elements in one pass under ``"auto"``.
+        memory_limit: Bytes that one forward pass may use when the micro-batch is chosen; by default a quarter of what
+            is free.
+        window: Weight of every output point in the frame of the moved input: ``"hann"``, ``"triangle"`` or a tensor
+            ``(*space)``, see `haar.average.hann_window`. For models that are worse near the border.
+        share_stabilisers: Run inputs that an element leaves as they are only once. The value is the same; it pays where
+            inputs are exactly symmetric.
+        check: Refuse a stochastic model at the first call (one more forward pass, once).
 
     Returns:
         A module with the model's own signature.
 
     Raises:
-        ArgumentError: If the model is in train mode with dropout or batch norm (copies would interact), if the group is too
-            large for a full orbit, or an option is unknown.
+        ArgumentError: If the model is in train mode with dropout or batch norm (copies would interact), if the group is
+            too large for a full orbit, or an option is unknown.
 
     Example:
         >>> import torch
@@ -58,22 +74,29 @@ def average(
         >>> bool((symmetric(x.rot90(1, (2, 3))) - symmetric(x).rot90(1, (2, 3))).abs().max() < 1e-12)
         True
     """
-    refuse_train_mode(model)
-    return Averaged(model, symmetry, named(how), micro_batch=micro_batch, memory_limit=memory_limit, window=window)
+    refuse_train_mode(mode_dependent_layers(model))
+    return Averaged(
+        model,
+        symmetry,
+        named(how),
+        micro_batch=micro_batch,
+        memory_limit=memory_limit,
+        window=window,
+        share_stabilisers=share_stabilisers,
+        check=check,
+    )
 
 
-def refuse_train_mode(model: Callable[..., Any]) -> None:
-    """Raise if a model in train mode has layers that make copies interact or differ.
+def named(how: str | How) -> How:
+    """A strategy from its name.
 
     Raises:
-        ArgumentError: Naming the first such layer.
+        ArgumentError: If the name is unknown.
     """
-    if isinstance(model, nn.Module):
-        for name, module in model.named_modules():
-            if module.training and isinstance(module, _MODE_DEPENDENT):
-                raise ArgumentError(
-                    "model",
-                    expected="eval mode",
-                    got=f"{type(module).__name__} {name!r} in train mode, where copies of one input interact or differ",
-                    way_out="call model.eval() first",
-                )
+    if isinstance(how, How):
+        return how
+    if how not in _NAMED:
+        raise ArgumentError(
+            "how", expected=f"one of {', '.join(_NAMED)}, or a strategy such as Sampled(m=4)", got=repr(how)
+        )
+    return _NAMED[how]()

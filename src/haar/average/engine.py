@@ -1,45 +1,62 @@
-"""The averaged model: move the inputs, run the model, move the outputs back, average. One engine for every weighted set."""
+"""The averaged model: move the inputs, run the model, move the outputs back, average. One engine for every set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-from haar.actions import Action, Invariant, Move, Symmetry
+from haar.actions import Symmetry
+from haar.average.frame import Frame, frame_average
+from haar.average.joining import batch_length, is_shared, join, separate
 from haar.average.micro_batch import Plan, choose_plan
-from haar.average.weighted import Frame, How, WeightedSet
-from haar.errors import ArgumentError, ShapeError
+from haar.average.mover import Mover
+from haar.average.probing import (
+    agree,
+    is_tracing,
+    mode_dependent_layers,
+    refuse_stochastic,
+    refuse_train_mode,
+    untouched_random_state,
+)
+from haar.average.stabiliser import distinct_rows
+from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
+from haar.average.weighted import How, WeightedSet
+from haar.average.windowed import OutputWindow, window_of
+from haar.errors import ArgumentError
 
 
-class Mover(nn.Module):
-    """One group element prepared for all inputs and, through its inverse, for all outputs of a model."""
+class Prediction(NamedTuple):
+    """What the model says of one moved input, moved back: y_k = psi(g_k)^-1 f(phi(g_k) x)."""
 
-    def __init__(self, symmetry: Symmetry, g: Tensor) -> None:
-        super().__init__()
-        back = symmetry.group.inverse(g)
-        self.inputs = nn.ModuleList([action.move(g) for action in _flat(symmetry.inputs)])
-        self.outputs = nn.ModuleList([action.move(back) for action in _flat(symmetry.outputs)])
+    place: int
+    like: Any
+    leaves: list[Any]
 
 
 class Averaged(nn.Module):
     """A model averaged over a group: x -> sum_k w_k psi(g_k)^-1 f(phi(g_k) x).
 
-    Source: Reynolds operator; group averaging at test time after arXiv 2511.09573, weighted frames arXiv 2402.16077.
+    Source: Reynolds operator; group averaging at test time after arXiv 2511.09573.
 
     Args:
         model: Any module or callable; it is wrapped, never changed.
         symmetry: How the group acts on its inputs and outputs.
         how: The weighted set of elements, or a `Frame`.
-        micro_batch: Elements per forward pass: a number, or ``"auto"`` for a one-off timing per shape, dtype and device.
-        memory_limit: Bytes that ``"auto"`` may use for the activations of one pass; by default a quarter of what is free.
-        window: Weight of every output point in the frame of the moved input, ``(*space)``; see `haar.average.windowed`.
+        micro_batch: Elements per forward pass: a number, or ``"auto"`` for a one-off timing per shape, dtype and
+            device.
+        memory_limit: Bytes that ``"auto"`` may use for the activations of one pass; by default a quarter of what is
+            free.
+        window: Weight of every output point in the frame of the moved input, ``(*space)``, or ``"hann"`` or
+            ``"triangle"``.
+        share_stabilisers: Run inputs that an element leaves as they are only once (bit for bit the same input).
+        check: Refuse a stochastic model at the first call.
 
     Attributes:
         elements: The fixed weighted set, or None for a frame.
+        error: What is known of the difference to the average over the whole group, in words.
     """
 
     def __init__(
@@ -50,27 +67,42 @@ class Averaged(nn.Module):
         *,
         micro_batch: int | str = "auto",
         memory_limit: int | None = None,
-        window: Tensor | None = None,
+        window: Tensor | str | None = None,
+        share_stabilisers: bool = False,
+        check: bool = True,
     ) -> None:
         super().__init__()
-        if not (micro_batch == "auto" or (isinstance(micro_batch, int) and micro_batch >= 1)):
-            raise ArgumentError("micro_batch", expected="'auto' or a positive number of elements", got=repr(micro_batch))
+        is_number = isinstance(micro_batch, int) and not isinstance(micro_batch, bool) and micro_batch >= 1
+        if not (micro_batch == "auto" or is_number):
+            raise ArgumentError(
+                "micro_batch", expected="'auto' or a positive number of elements", got=repr(micro_batch)
+            )
         self.model = model
-        self.symmetry = symmetry
-        self.how = how
-        self.micro_batch = micro_batch
-        self.memory_limit = memory_limit
+        self.symmetry, self.how = symmetry, how
+        self.micro_batch, self.memory_limit = micro_batch, memory_limit
+        self.share_stabilisers, self.check = share_stabilisers, check
         self.elements: WeightedSet | None = None
+        self.window: OutputWindow | None = None
+        self.movers = nn.ModuleList()
         if isinstance(how, Frame):
-            if window is not None:
-                raise ArgumentError("window", expected="a fixed weighted set", got="a frame")
-            self.movers = nn.ModuleList()
+            self.error = how.error
+            if window is not None or share_stabilisers:
+                raise ArgumentError(
+                    "how", expected="a fixed weighted set for a window or shared stabilisers", got="a frame"
+                )
         else:
             self.elements = how.weighted(symmetry.group)
-            self.movers = nn.ModuleList([Mover(symmetry, g) for g in self.elements.elements])
-        self.register_buffer("window", window, persistent=False)
-        self.register_buffer("window_sum", self._window_sum(), persistent=False)
+            self.error = self.elements.error
+            self.movers.extend(Mover(symmetry, g) for g in self.elements.elements)
+            if window is not None:
+                self.window = OutputWindow(symmetry, self.elements, window_of(window, symmetry.group))
+        if symmetry.approximate:
+            self.error += "; elements act by interpolation"
+        self._inputs, self._outputs = action_leaves(symmetry.inputs), action_leaves(symmetry.outputs)
+        self._mode_dependent = mode_dependent_layers(model)
         self._plans: dict[Any, Plan] = {}
+        self._checked = False
+        self.training = model.training if isinstance(model, nn.Module) else False
 
     def forward(self, *args: Any) -> Any:
         """The average over the weighted set.
@@ -83,122 +115,154 @@ class Averaged(nn.Module):
 
         Raises:
             ShapeError: If an input or output does not fit its action.
+            ArgumentError: If the model is stochastic, in train mode with dropout or batch norm, or returns integers.
         """
-        self.symmetry.check_inputs(args)
+        self._check_call(args)
         if self.elements is None:
-            return self._frame_average(args)
-        total: Any = None
-        for weight, y in self.terms(*args):
-            scaled = _map(lambda leaf, w=weight: leaf * w, y)
-            total = scaled if total is None else _map2(torch.add, total, scaled)
-        if self.window_sum is not None:
-            total = _map(lambda leaf: leaf / self.window_sum.to(leaf), total)
-        return total
+            if not isinstance(self.how, Frame):
+                raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
+            return frame_average(self.model, self.symmetry, self.how, args)
+        weights = self.elements.weights.tolist()
+        like, total = None, [None] * len(self._outputs)
+        for prediction in self._predictions(args):
+            like, leaves = prediction.like, prediction.leaves
+            if self.window is not None:
+                leaves = self.window.weigh(prediction.place, leaves)
+            weight = weights[prediction.place]
+            total = [_add(t, leaf, weight) for t, leaf in zip(total, leaves, strict=True)]
+        return map_values(lambda y, t: t.to(y.dtype).contiguous(), self.symmetry.outputs, like, self._wrap(like, total))
 
     def terms(self, *args: Any) -> Iterator[tuple[float, Any]]:
-        """Yield (weight, psi(g)^-1 f(phi(g) x)) for every element of the fixed weighted set, in order.
+        """Yield (weight, psi(g)^-1 f(phi(g) x)) for every element of the fixed weighted set, in order, without window.
 
         Raises:
             ArgumentError: If the average runs over a frame.
         """
         if self.elements is None:
             raise ArgumentError("how", expected="a fixed weighted set", got="a frame, which depends on the input")
-        plan = self._plan(args)
+        self._check_call(args)
         weights = self.elements.weights.tolist()
-        for start in range(0, len(self.movers), plan.elements):
-            movers = list(self.movers)[start : start + plan.elements]
-            for k, y in enumerate(self._run(movers, args, plan)):  # type: ignore[arg-type]
-                yield weights[start + k], y
+        for prediction in self._predictions(args):
+            yield weights[prediction.place], self._wrap(prediction.like, prediction.leaves)
 
     def stacked(self, *args: Any) -> Any:
-        """All terms with a new leading axis: the orbit of predictions in the frame of x, for spreads and uncertainties."""
+        """All terms with a new leading axis: the orbit of predictions in the frame of x, for spreads."""
         terms = [y for _, y in self.terms(*args)]
-        return pytree.tree_map(lambda *leaves: torch.stack(leaves), *terms)
+        return map_values(lambda *leaves: torch.stack(leaves), self.symmetry.outputs, *terms)
 
-    def _run(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> list[Any]:
+    def _wrap(self, like: Any, leaves: Sequence[Any]) -> Any:
+        """Leaves in the model's own containers."""
+        return rebuild(self.symmetry.outputs, like, leaves)
+
+    def extra_repr(self) -> str:
+        """The group, the number of elements, and what is known of the error."""
+        number = "a frame" if self.elements is None else f"{len(self.elements)} elements"
+        return f"{self.symmetry.group.name}, {number}: {self.error}"
+
+    def _check_call(self, args: Sequence[Any]) -> None:
+        refuse_train_mode(self._mode_dependent)
+        self.symmetry.check_inputs(args)
+
+    def _predictions(self, args: Sequence[Any]) -> Iterator[Prediction]:
+        """The model's prediction for every element, moved back, in order."""
+        plan = self._plan(args)
+        movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
+        if self.share_stabilisers and not is_tracing() and self._joins(args):
+            yield from self._shared(movers, args, plan)
+            return
+        for start in range(0, len(movers), plan.elements):
+            like, copies = self._pass(movers[start : start + plan.elements], args, plan)
+            for k, leaves in enumerate(copies):
+                yield Prediction(start + k, like, leaves)
+
+    def _pass(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> tuple[Any, list[list[Any]]]:
         """One forward pass for several elements, side by side on the batch axis."""
-        actions = _flat(self.symmetry.inputs)
-        leaves = _values(self.symmetry.inputs, tuple(args))
-        moved: list[Any] = []
-        for k, (action, x) in enumerate(zip(actions, leaves, strict=True)):
-            if not isinstance(x, Tensor) or not action.batched:
-                if isinstance(action, Invariant) or not isinstance(x, Tensor) or len(movers) == 1:
-                    moved.append(movers[0].inputs[k](x) if isinstance(x, Tensor) else x)
-                    continue
-                raise ArgumentError(
-                    "micro_batch", expected="1 for inputs without a batch axis that the group moves", got=len(movers)
-                )
-            copies = [mover.inputs[k](x) for mover in movers]
-            joined = torch.cat(copies) if len(copies) > 1 else copies[0]
-            if plan.channels_last and joined.ndim == 4:
-                joined = joined.contiguous(memory_format=torch.channels_last)
-            moved.append(joined)
-        y = self.model(*_rebuild(self.symmetry.inputs, tuple(args), moved))
-        self.symmetry.check_outputs(y)
-        if self.window is not None:
-            y = _map(lambda leaf: leaf * self.window.to(leaf), y)
-        out_leaves = _values(self.symmetry.outputs, y)
-        split = []
-        for leaf in out_leaves:
-            if isinstance(leaf, Tensor) and leaf.shape[0] % len(movers):
-                raise ShapeError("output", expected=f"a batch axis divisible by {len(movers)} copies", got=tuple(leaf.shape))
-            split.append(leaf.chunk(len(movers)) if isinstance(leaf, Tensor) else [leaf] * len(movers))
-        results = []
-        for k, mover in enumerate(movers):
-            back = [m(part[k]) if isinstance(part[k], Tensor) else part[k] for m, part in zip(mover.outputs, split, strict=True)]
-            results.append(_rebuild(self.symmetry.outputs, y, back))
-        return results
+        leaves = value_leaves(self.symmetry.inputs, tuple(args))
+        length = batch_length(self._inputs, leaves) if len(movers) > 1 else None
+        moved = []
+        for k, (action, x) in enumerate(zip(self._inputs, leaves, strict=True)):
+            if is_shared(action, x):
+                moved.append(x)
+            else:
+                copies = [mover.moved_input(k, x) for mover in movers]
+                moved.append(join(copies, length, channels_last=plan.channels_last))
+        y, parts = self._run(args, moved, len(movers))
+        return y, [mover.moved_back([part[k] for part in parts]) for k, mover in enumerate(movers)]
 
-    def _frame_average(self, args: Sequence[Any]) -> Any:
-        frame = self.how
-        if not isinstance(frame, Frame):
-            raise ArgumentError("how", expected="a frame", got=type(frame).__name__)
-        elements, weights = frame.at(args)
-        total: Any = None
-        for g, w in zip(elements, weights, strict=True):
-            y = self.model(*self.symmetry.act_inputs(self.symmetry.group.inverse(g), args))
-            self.symmetry.check_outputs(y)
-            back = self.symmetry.act_outputs(g, y)
-            scaled = _map(lambda leaf, w=w: leaf * w.to(leaf).reshape(-1, *([1] * (leaf.ndim - 1))), back)
-            total = scaled if total is None else _map2(torch.add, total, scaled)
-        return total
+    def _run(self, args: Sequence[Any], moved: Sequence[Any], copies: int) -> tuple[Any, list[list[Any]]]:
+        y = self.model(*rebuild(self.symmetry.inputs, tuple(args), moved))
+        self.symmetry.check_outputs(y)
+        return y, [separate(leaf, copies) for leaf in value_leaves(self.symmetry.outputs, y)]
+
+    def _shared(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> Iterator[Prediction]:
+        """Every different moved sample once; then all inverse moves of its one output."""
+        leaves = value_leaves(self.symmetry.inputs, tuple(args))
+        length = batch_length(self._inputs, leaves) or 0
+        moving = [k for k, (a, x) in enumerate(zip(self._inputs, leaves, strict=True)) if not is_shared(a, x)]
+        joined = {k: join([m.moved_input(k, leaves[k]) for m in movers], length, channels_last=False) for k in moving}
+        rows, place = distinct_rows([joined[k] for k in moving], len(movers))
+        like, outputs = None, []
+        for some in rows.split(max(1, plan.elements * length)):
+            moved = [joined[k][some] if k in joined else x for k, x in enumerate(leaves)]
+            like, parts = self._run(args, moved, 1)
+            outputs.append([part[0] for part in parts])
+        whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
+        for k, mover in enumerate(movers):
+            chosen = [y.index_select(0, place[k]) if isinstance(y, Tensor) else y for y in whole]
+            yield Prediction(k, like, mover.moved_back(chosen))
+
+    def _joins(self, args: Sequence[Any]) -> bool:
+        """Whether inputs and outputs have a batch axis on which copies can stand side by side."""
+        leaves = value_leaves(self.symmetry.inputs, tuple(args))
+        return batch_length(self._inputs, leaves) is not None and all(action.batched for action in self._outputs)
 
     def _plan(self, args: Sequence[Any]) -> Plan:
-        if isinstance(self.micro_batch, int):
-            return Plan(min(self.micro_batch, len(self.movers)), channels_last=False)
-        if torch.compiler.is_compiling():
-            return Plan(len(self.movers), channels_last=False)
-        leaves = [x for x in pytree.tree_leaves(tuple(args)) if isinstance(x, Tensor)]
-        key = tuple((tuple(x.shape), x.dtype, str(x.device)) for x in leaves) + (torch.is_grad_enabled(),)
+        """How to run these inputs: known for their shape, or found out now."""
+        fixed = None if self.micro_batch == "auto" else min(int(self.micro_batch), len(self.movers))
+        joins = self._joins(args)
+        if fixed is not None and fixed > 1 and not joins:
+            raise ArgumentError(
+                "micro_batch", expected="1 for inputs or outputs without a batch axis", got=fixed, way_out='use "auto"'
+            )
+        plan = Plan(fixed if fixed is not None else len(self.movers) if joins else 1)
+        leaves = [x for x in value_leaves(self.symmetry.inputs, tuple(args)) if isinstance(x, Tensor)]
+        if is_tracing() or any(x.numel() == 0 for x in leaves):
+            return plan
+        key = (
+            tuple((tuple(x.shape), x.dtype, str(x.device)) for x in leaves),
+            torch.is_grad_enabled(),
+            *(torch.is_autocast_enabled(x.device.type) for x in leaves),
+            self.micro_batch,
+        )
         if key not in self._plans:
-            unbatched = any(
-                not action.batched and not isinstance(action, Invariant) for action in _flat(self.symmetry.inputs)
-            )
-            movers = list(self.movers)
-            self._plans[key] = (
-                Plan(1, channels_last=False)
-                if unbatched
-                else choose_plan(
-                    self.model, lambda plan: self._run(movers[: plan.elements], args, plan), len(movers), leaves, self.memory_limit  # type: ignore[arg-type]
-                )
-            )
+            with torch.no_grad(), untouched_random_state(leaves):
+                self._plans[key] = self._find_plan(args, leaves, plan)
         return self._plans[key]
 
-    def _window_sum(self) -> Tensor | None:
-        if self.window is None or self.elements is None:
-            return None
-        from haar.actions import Field, Trivial
-        from haar.actions.action import RestrictedAction
+    def _find_plan(self, args: Sequence[Any], leaves: list[Tensor], plan: Plan) -> Plan:
+        movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
+        if self.check and not self._checked:
+            refuse_stochastic(lambda: _tensors(self._pass(movers[:1], args, Plan(1))[1][0]))
+            self._checked = True
+        if plan.elements > 1 and (self.check or self.micro_batch == "auto"):
+            single = [_tensors(self._pass([mover], args, Plan(1))[1][0]) for mover in movers[:2]]
+            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], args, Plan(2))[1]]
+            if not all(agree(a, b) for a, b in zip(single, joint, strict=True)):
+                if self.micro_batch == "auto":
+                    return Plan(1)
+                raise ArgumentError(
+                    "micro_batch",
+                    expected="1 for a model in which the samples of a batch influence each other",
+                    got=plan.elements,
+                    way_out='use micro_batch="auto"',
+                )
+        if self.micro_batch != "auto" or plan.elements == 1:
+            return plan
 
-        fields = [a.action if isinstance(a, RestrictedAction) else a for a in _flat(self.symmetry.outputs)]
-        field = next((a for a in fields if isinstance(a, Field)), None)
-        if field is None:
-            raise ArgumentError("window", expected="an output that is a field", got=repr(self.symmetry))
-        scalar = Field(Trivial(self.symmetry.group), channels=None, centring=field.centring, periodic=field.periodic)  # type: ignore[arg-type]
-        total = torch.zeros_like(self.window)
-        for g, w in zip(self.elements.elements, self.elements.weights.tolist(), strict=True):
-            total = total + w * scalar.act(self.symmetry.group.inverse(g), self.window[None])[0]
-        return total
+        def run(candidate: Plan) -> object:
+            return self._pass(movers[: candidate.elements], args, candidate)
+
+        return choose_plan(self.model, run, len(movers), leaves, self.memory_limit)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = self.__dict__.copy()
@@ -206,41 +270,14 @@ class Averaged(nn.Module):
         return state
 
 
-def _flat(tree: Any) -> list[Action]:
-    leaves: list[Action] = pytree.tree_leaves(tree, is_leaf=lambda node: isinstance(node, Action))
-    return leaves
+def _tensors(leaves: Sequence[Any]) -> list[Tensor]:
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
-def _values(actions: Any, values: Any) -> list[Any]:
-    """Values in the order of the actions' leaves."""
-    if isinstance(actions, Action):
-        return [values]
-    if isinstance(actions, dict):
-        return [leaf for key in actions for leaf in _values(actions[key], values[key])]
-    return [leaf for a, v in zip(actions, values, strict=True) for leaf in _values(a, v)]
-
-
-def _rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
-    """The structure of `like` with new leaves, in the order of the actions' leaves."""
-    queue = iter(leaves)
-
-    def walk(tree: Any, value: Any) -> Any:
-        if isinstance(tree, Action):
-            return next(queue)
-        if isinstance(tree, dict):
-            return {key: walk(tree[key], value[key]) for key in tree}
-        walked = [walk(t, v) for t, v in zip(tree, value, strict=True)]
-        return type(value)(*walked) if hasattr(value, "_fields") else type(value)(walked)
-
-    return walk(actions, like)
-
-
-def _map(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    return pytree.tree_map(lambda leaf: function(leaf) if isinstance(leaf, Tensor) else leaf, tree)
-
-
-def _map2(function: Callable[[Tensor, Tensor], Tensor], a: Any, b: Any) -> Any:
-    return pytree.tree_map(lambda x, y: function(x, y) if isinstance(x, Tensor) else x, a, b)
-
-
-__all__ = ["Averaged", "Move", "Mover"]
+def _add(total: Any, leaf: Any, weight: float) -> Any:
+    """Add weight * leaf, in float32 at least, so that many small terms are not lost."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    if leaf.dtype in (torch.float16, torch.bfloat16):
+        leaf = leaf.float()
+    return leaf * weight if total is None else torch.add(total, leaf, alpha=weight)

@@ -10,17 +10,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
-#: A larger micro-batch must win by this factor: ties go to the smaller memory.
+#: A plan must beat the plain loop by this factor to be preferred: ties go to the smaller memory.
 _GAIN = 0.97
+#: Passes longer than this are timed once, shorter ones several times.
+_LONG = 0.25
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run an orbit: elements per forward pass, and whether images are laid out channels last."""
+    """How to run an orbit: elements per forward pass, and whether grids are laid out channels last."""
 
     elements: int
-    channels_last: bool
+    channels_last: bool = False
 
 
 def choose_plan(
@@ -40,41 +44,72 @@ def choose_plan(
         memory_limit: Bytes for the activations of one pass; by default a quarter of the free memory.
 
     Returns:
-        The plan with the least time per element.
+        The plan with the least time per element; the plain loop unless another is clearly faster.
     """
+    loop = Plan(1)
     if n_elements == 1:
-        return Plan(1, channels_last=False)
-    layouts = [False]
-    if isinstance(model, nn.Module) and any(isinstance(m, nn.Conv2d) for m in model.modules()):
-        layouts = [False, True] if any(x.ndim == 4 for x in leaves) else [False]
-    with torch.no_grad():
-        most = _most_elements(model, run, n_elements, leaves, memory_limit)
-        sizes = sorted({min(2**k, most) for k in range(most.bit_length() + 1)})
-        best, best_time = Plan(1, channels_last=False), float("inf")
-        for channels_last in layouts:
-            worse = 0
-            for size in sizes:
-                plan = Plan(size, channels_last)
-                seconds = _time(run, plan) / size
-                if seconds < best_time * _GAIN:
-                    best, best_time, worse = plan, seconds, 0
-                else:
-                    worse += 1
-                if worse == 2:
-                    break
-    return best
+        return loop
+    most = _most_elements(run, n_elements, leaves, memory_limit)
+    start = time.perf_counter()
+    _timed(run, loop)
+    repeats = 1 if time.perf_counter() - start > _LONG else 3
+    best, best_seconds = loop, _seconds(run, loop, repeats)
+    for channels_last in layouts(model, leaves):
+        worse = 0
+        for size in _sizes(most):
+            plan = Plan(size, channels_last)
+            if plan == loop:
+                continue
+            seconds = _seconds(run, plan, repeats)
+            if seconds < best_seconds:
+                best, best_seconds, worse = plan, seconds, 0
+            else:
+                worse += 1
+            if worse == 2 or (worse and repeats == 1):
+                break
+    return best if best == loop or _wins(run, best, loop, rounds=2 * repeats + 1) else loop
 
 
-def _time(run: Callable[[Plan], object], plan: Plan) -> float:
+def layouts(model: Callable[..., Any], leaves: Sequence[Tensor]) -> list[bool]:
+    """Whether channels last is worth a try: for convolutions over two or three axes."""
+    axes = {m.weight.ndim for m in model.modules() if _is_convolution(m)} if isinstance(model, nn.Module) else set()
+    return [False, True] if any(x.ndim in axes for x in leaves if x.ndim in (4, 5)) else [False]
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Conv2d, nn.Conv3d))
+
+
+def _sizes(most: int) -> list[int]:
+    """Numbers of elements per pass that leave no small rest: the most, halved again and again."""
+    sizes = {most}
+    while min(sizes) > 1:
+        sizes.add(-(-min(sizes) // 2))
+    return sorted(sizes)
+
+
+def _seconds(run: Callable[[Plan], object], plan: Plan, repeats: int) -> float:
+    """Least seconds per element."""
+    if repeats > 1:
+        _timed(run, plan)
+    return min(_timed(run, plan) for _ in range(repeats)) / plan.elements
+
+
+def _wins(run: Callable[[Plan], object], plan: Plan, loop: Plan, rounds: int) -> bool:
+    """Whether a plan is clearly faster than the loop, in turns so that a busy machine slows both."""
+    ratios = []
+    for _ in range(rounds):
+        ours = _timed(run, plan) / plan.elements
+        ratios.append(ours / max(_timed(run, loop), 1e-9))
+    return sorted(ratios)[len(ratios) // 2] < _GAIN
+
+
+def _timed(run: Callable[[Plan], object], plan: Plan) -> float:
+    _wait()
+    start = time.perf_counter()
     run(plan)
-    spent = []
-    for _ in range(2):
-        _wait()
-        start = time.perf_counter()
-        run(plan)
-        _wait()
-        spent.append(time.perf_counter() - start)
-    return min(spent)
+    _wait()
+    return time.perf_counter() - start
 
 
 def _wait() -> None:
@@ -83,31 +118,34 @@ def _wait() -> None:
 
 
 def _most_elements(
-    model: Callable[..., Any],
-    run: Callable[[Plan], object],
-    n_elements: int,
-    leaves: Sequence[Tensor],
-    memory_limit: int | None,
+    run: Callable[[Plan], object], n_elements: int, leaves: Sequence[Tensor], memory_limit: int | None
 ) -> int:
-    """How many copies fit, from the bytes of all layer outputs of one copy (an upper bound without gradients)."""
+    """How many copies fit, from the bytes that one copy makes."""
     limit = memory_limit if memory_limit is not None else _free_bytes(leaves) // 4
-    total = sum(x.numel() * x.element_size() for x in leaves)
-    handles = []
+    with _Bytes() as made:
+        run(Plan(1))
+    return int(max(1, min(n_elements, limit // max(made.total, 1))))
 
-    def count(_module: nn.Module, _args: Any, output: Any) -> None:
-        nonlocal total
-        for x in output if isinstance(output, (tuple, list)) else [output]:
-            if isinstance(x, Tensor):
-                total += x.numel() * x.element_size()
 
-    if isinstance(model, nn.Module):
-        handles = [m.register_forward_hook(count) for m in model.modules() if not list(m.children())]
-    try:
-        run(Plan(1, channels_last=False))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return max(1, min(n_elements, limit // max(total, 1)))
+class _Bytes(TorchDispatchMode):
+    """Counts the bytes of every new tensor: what one pass needs at most, whatever is freed on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        known = {_address(x) for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        out = func(*args, **(kwargs or {}))
+        for x in pytree.tree_leaves(out):
+            if isinstance(x, Tensor) and _address(x) not in known:
+                self.total += x.numel() * x.element_size()
+        return out
+
+
+def _address(x: Tensor) -> int:
+    return x.untyped_storage().data_ptr()
 
 
 def _free_bytes(leaves: Sequence[Tensor]) -> int:

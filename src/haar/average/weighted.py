@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from haar.errors import ArgumentError
-from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
+from haar.errors import ArgumentError, ShapeError
+from haar.groups import FiniteGroup, Group, Subgroup
 
 #: A full orbit of more elements than this is refused: it is meant to be sampled.
 ORBIT_LIMIT = 1024
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How sampled elements were drawn: what the standard error of their average follows from.
+
+    The elements stand stratum after stratum, every stratum with equally many units of `unit` elements.
+
+    Attributes:
+        strata: Number of strata that were sampled evenly.
+        unit: Elements that were drawn together (2 for antithetic pairs).
+        population: Units that each stratum holds, when they were drawn without replacement; None with replacement.
+    """
+
+    strata: int = 1
+    unit: int = 1
+    population: int | None = None
 
 
 @dataclass(frozen=True)
@@ -24,13 +40,15 @@ class WeightedSet:
 
     Attributes:
         elements: ``(m, *element_shape)``.
-        weights: ``(m,)``, float64, positive, summing to 1.
+        weights: ``(m,)``, float64, not negative, summing to 1.
         error: What is known of the difference to the average over the whole group: ``"exact"`` or words for the reader.
+        draw: How the elements were drawn, if they were drawn at random.
     """
 
-    elements: Tensor
+    elements: Shaped[Tensor, "m *element"]
     weights: Float[Tensor, " m"]
     error: str
+    draw: Draw | None = None
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -42,6 +60,12 @@ class How(ABC):
     @abstractmethod
     def weighted(self, group: Group) -> WeightedSet:
         """The weighted set for a group."""
+
+
+def equal_weights(elements: Tensor, error: str, draw: Draw | None = None) -> WeightedSet:
+    """A weighted set in which all weights are the same."""
+    m = len(elements)
+    return WeightedSet(elements, torch.full((m,), 1 / m, dtype=torch.float64), error, draw)
 
 
 @dataclass(frozen=True)
@@ -73,7 +97,7 @@ class Orbit(How):
                 got=f"{group.name}: {size}",
                 way_out='use how="sampled", how=Quadrature(degree), or a subgroup',
             )
-        return _equal(group.elements(), "exact")
+        return equal_weights(group.elements(), "exact")
 
 
 @dataclass(frozen=True)
@@ -82,108 +106,46 @@ class Given(How):
 
     Args:
         elements: ``(m, *element_shape)``.
-        weights: ``(m,)``, positive; equal if not given. They are normalised.
+        weights: ``(m,)``, not negative; equal if not given. They are normalised.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> Given([0, 2]).weighted(dihedral(4)).error
+        'exact under a subgroup of 2 elements'
     """
 
-    elements: Tensor
+    elements: Tensor | Sequence[int]
     weights: Sequence[float] | Tensor | None = None
 
     def weighted(self, group: Group) -> WeightedSet:
-        """The elements as given."""
-        elements = torch.as_tensor(self.elements)
-        if tuple(elements.shape[1:]) != tuple(group.element_shape) or not len(elements):
-            raise ArgumentError("elements", expected=f"(m, {group.element_shape}) of {group.name}", got=tuple(elements.shape))
+        """The elements as given.
+
+        Raises:
+            ShapeError: If they are no elements of the group.
+            ArgumentError: If the weights do not fit.
+        """
+        elements = torch.as_tensor(self.elements).cpu()
+        if tuple(elements.shape[1:]) != tuple(group.element_shape) or elements.ndim == 0 or not len(elements):
+            wanted = ", ".join(["m", *map(str, group.element_shape)])
+            raise ShapeError("elements", expected=f"({wanted}) of {group.name}", got=tuple(elements.shape))
+        if isinstance(group, FiniteGroup) and not 0 <= int(elements.min()) <= int(elements.max()) < group.order:
+            raise ArgumentError(
+                "elements", expected=f"elements 0..{group.order - 1} of {group.name}", got=elements.tolist()
+            )
         if self.weights is None:
-            return _equal(elements, "a chosen set: no statement")
-        weights = torch.as_tensor(self.weights, dtype=torch.float64)
-        if weights.shape != (len(elements),) or bool((weights < 0).any()) or not bool(weights.sum() > 0):
-            raise ArgumentError("weights", expected=f"{len(elements)} weights, none negative", got=weights.tolist())
+            return equal_weights(elements, _statement(group, elements))
+        weights = torch.as_tensor(self.weights, dtype=torch.float64).cpu()
+        fits = weights.shape == (len(elements),) and bool((weights >= 0).all())
+        if not fits or not 0 < float(weights.sum()) < float("inf"):
+            raise ArgumentError(
+                "weights", expected=f"{len(elements)} finite weights, none negative, not all 0", got=weights.tolist()
+            )
         return WeightedSet(elements, weights / weights.sum(), "a chosen set: no statement")
 
 
 @dataclass(frozen=True)
-class Sampled(How):
-    """A few elements drawn once: the expected error falls as the orbit variance over m (spec 2.5).
-
-    Args:
-        m: How many elements.
-        draw: ``"iid"`` with replacement; ``"without"`` replacement; ``"stratified"`` over the cosets of a subgroup; ``"antithetic"`` pairs
-            g, g z with a central element z of order 2 (the half turn of D4, the inversion of O_h).
-        subgroup: For ``"stratified"``: its cosets are sampled evenly.
-        seed: Seed of the draw.
-
-    Example:
-        >>> from haar.groups import dihedral
-        >>> sorted(Sampled(8, draw="without").weighted(dihedral(4)).elements.tolist())
-        [0, 1, 2, 3, 4, 5, 6, 7]
-    """
-
-    m: int
-    draw: str = "without"
-    subgroup: Subgroup | None = None
-    seed: int = 0
-
-    def weighted(self, group: Group) -> WeightedSet:
-        """Draw the elements.
-
-        Raises:
-            ArgumentError: If m is not positive, the draw is unknown or does not fit the group.
-        """
-        draws: dict[str, Callable[[Group, torch.Generator], Tensor]] = {
-            "iid": self._iid,
-            "without": self._without,
-            "stratified": self._stratified,
-            "antithetic": self._antithetic,
-        }
-        if self.m < 1:
-            raise ArgumentError("m", expected="at least one element", got=self.m)
-        if self.draw not in draws:
-            raise ArgumentError("draw", expected=f"one of {', '.join(draws)}", got=repr(self.draw))
-        generator = torch.Generator().manual_seed(self.seed)
-        elements = draws[self.draw](group, generator)
-        exact = group.order is not None and len(elements) == group.order and self.draw == "without"
-        return _equal(elements, "exact" if exact else "sampled: standard error from the orbit variance")
-
-    def _iid(self, group: Group, generator: torch.Generator) -> Tensor:
-        return group.sample(self.m, generator)
-
-    def _without(self, group: Group, generator: torch.Generator) -> Tensor:
-        if group.order is not None and self.m > group.order:
-            raise ArgumentError("m", expected=f"at most {group.order}, the order of {group.name}", got=self.m, way_out="use the full orbit")
-        if isinstance(group, FiniteGroup) and group.order <= 1_000_000:
-            return torch.randperm(group.order, generator=generator)[: self.m]
-        if not group.is_finite:
-            return group.sample(self.m, generator)  # two equal draws have probability zero
-        seen: dict[bytes, Tensor] = {}
-        while len(seen) < self.m:
-            for g in group.sample(self.m, generator):
-                if len(seen) < self.m:
-                    seen.setdefault(g.numpy().tobytes(), g)
-        return torch.stack(list(seen.values()))
-
-    def _stratified(self, group: Group, generator: torch.Generator) -> Tensor:
-        if self.subgroup is None or not isinstance(group, FiniteGroup):
-            raise ArgumentError("subgroup", expected="a subgroup of an enumerated group for stratified draws", got=self.subgroup)
-        cosets = group.cosets(self.subgroup)
-        if self.m % len(cosets):
-            raise ArgumentError("m", expected=f"a multiple of the {len(cosets)} cosets", got=self.m)
-        each = self.m // len(cosets)
-        if each > cosets.shape[1]:
-            raise ArgumentError("m", expected=f"at most {group.order}", got=self.m, way_out="use the full orbit")
-        rows = [row[torch.randperm(len(row), generator=generator)[:each]] for row in cosets]
-        return torch.cat(rows)
-
-    def _antithetic(self, group: Group, generator: torch.Generator) -> Tensor:
-        if self.m % 2:
-            raise ArgumentError("m", expected="an even number for antithetic pairs", got=self.m)
-        centre = _central_involution(group)
-        half = group.sample(self.m // 2, generator)
-        return torch.cat([half, group.compose(half, centre)])
-
-
-@dataclass(frozen=True)
 class Cosets(How):
-    """One representative of every right coset Hg, for a model that is already H-equivariant: exact with |G|/|H| forwards.
+    """One representative of every right coset Hg, for an H-equivariant model: exact with |G|/|H| forwards.
 
     Args:
         subgroup: H, to which the model is already equivariant. This is not checked here; `haar.audit` does.
@@ -201,147 +163,17 @@ class Cosets(How):
         """The representatives."""
         if not isinstance(group, FiniteGroup) or self.subgroup.parent is not group:
             raise ArgumentError("subgroup", expected=f"a subgroup of {group.name}", got=self.subgroup.name)
-        return _equal(group.cosets(self.subgroup, "right")[:, 0], f"exact if the model is {self.subgroup.name}-equivariant")
-
-
-@dataclass(frozen=True)
-class Quadrature(How):
-    """Quadrature of a Lie group: exact for outputs whose dependence on the element has no harmonics above `degree`.
-
-    Args:
-        degree: Band limit.
-        seed: If given, the rule is turned by one random element (unbiased beyond its degree).
-    """
-
-    degree: int
-    seed: int | None = None
-
-    def weighted(self, group: Group) -> WeightedSet:
-        """The rule."""
-        if not isinstance(group, LieGroup):
-            raise ArgumentError("how", expected="a Lie group for a quadrature", got=group.name, way_out='use how="orbit"')
-        generator = None if self.seed is None else torch.Generator().manual_seed(self.seed)
-        elements, weights = group.quadrature(self.degree, generator)
-        return WeightedSet(elements, weights, f"exact up to degree {self.degree}; compare with degree {2 * self.degree}")
-
-
-@dataclass(frozen=True)
-class Design(How):
-    """The rotations of a Platonic solid as equal-weight nodes for SO(3): exact up to degree 2, 3 or 5 (12, 24, 60 elements).
-
-    Args:
-        strength: 1 to 5.
-        seed: If given, the design is turned by one random rotation (unbiased beyond its degree).
-    """
-
-    strength: int
-    seed: int | None = None
-
-    def weighted(self, group: Group) -> WeightedSet:
-        """The design's elements."""
-        from haar.groups import design
-
-        if not isinstance(group, LieGroup) or group.name != "SO(3)":
-            raise ArgumentError("how", expected="SO(3) for a rotation design", got=group.name, way_out="use Quadrature(degree)")
-        elements = design(self.strength)
-        if self.seed is not None:
-            elements = group.sample(1, torch.Generator().manual_seed(self.seed)) @ elements
-        return _equal(elements, f"exact up to degree {self.strength}")
-
-
-@dataclass(frozen=True)
-class QuasiRandom(How):
-    """Scrambled Sobol points mapped to the group: SO(2), SO(3), SU(2), or the numbers of an enumerated group.
-
-    Args:
-        m: How many elements; powers of two are best.
-        seed: Seed of the scrambling.
-    """
-
-    m: int
-    seed: int = 0
-
-    def weighted(self, group: Group) -> WeightedSet:
-        """Map the points."""
-        from haar.groups.lie import quaternion_matrix, rotation_of_quaternion
-
-        dims = {"SO(2)": 1, "SO(3)": 3, "SU(2)": 3}
-        dim = 1 if isinstance(group, FiniteGroup) else dims.get(group.name)
-        if dim is None or self.m < 1:
-            raise ArgumentError("how", expected="SO(2), SO(3), SU(2) or an enumerated group, and m >= 1", got=f"{group.name}, m = {self.m}")
-        u = torch.quasirandom.SobolEngine(dim, scramble=True, seed=self.seed).draw(self.m, dtype=torch.float64)
-        note = "quasi-random: compare two seeds"
-        if isinstance(group, FiniteGroup):
-            return _equal((u[:, 0] * group.order).floor().to(torch.int64).clamp(max=group.order - 1), note)
-        turn = 2 * torch.pi * u
-        if dim == 1:
-            angle = turn[:, 0]
-            return _equal(torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).reshape(-1, 2, 2), note)
-        # Shoemake's map from the cube to uniform unit quaternions.
-        inner, outer = (1 - u[:, 0]).sqrt(), u[:, 0].sqrt()
-        q = torch.stack(
-            [outer * turn[:, 2].cos(), inner * turn[:, 1].sin(), inner * turn[:, 1].cos(), outer * turn[:, 2].sin()], -1
+        return equal_weights(
+            group.cosets(self.subgroup, "right")[:, 0], f"exact if the model is {self.subgroup.name}-equivariant"
         )
-        return _equal(rotation_of_quaternion(q) if group.name == "SO(3)" else quaternion_matrix(q), note)
 
 
-class Frame(How):
-    """Elements and weights that depend on the input: frames, canonicalisation, probabilistic symmetrisation.
-
-    The averaged model is equivariant if ``frame(g x) = g frame(x)`` as a weighted set, and continuous if its weights are.
-
-    Args:
-        choose: From the model's inputs to ``(elements (m, batch, *element_shape), weights (m, batch))``; the inputs are moved
-            by the *inverse* of each element, and the outputs by the element.
-        error: What is known of its equivariance.
-    """
-
-    def __init__(self, choose: Callable[..., tuple[Tensor, Tensor]], error: str = "as the frame") -> None:
-        self.choose, self.error = choose, error
-
-    def weighted(self, group: Group) -> WeightedSet:
-        """A frame has no fixed set."""
-        raise ArgumentError("how", expected="a fixed weighted set", got="a frame, which depends on the input")
-
-    def at(self, args: Sequence[Any]) -> tuple[Tensor, Tensor]:
-        """Elements and weights for one batch of inputs."""
-        elements, weights = self.choose(*args)
-        if elements.shape[:2] != weights.shape:
-            raise ArgumentError("frame", expected="weights (m, batch) beside elements (m, batch, ...)", got=tuple(weights.shape))
-        return elements, weights
-
-
-def named(how: str | How) -> How:
-    """A strategy from its name.
-
-    Raises:
-        ArgumentError: If the name is unknown.
-    """
-    if isinstance(how, How):
-        return how
-    known: dict[str, Callable[[], How]] = {
-        "orbit": Orbit,
-        "sampled": lambda: Sampled(8),
-        "quadrature": lambda: Quadrature(4),
-        "quasirandom": lambda: QuasiRandom(8),
-    }
-    if how not in known:
-        raise ArgumentError("how", expected=f"one of {', '.join(known)}, or a strategy such as Sampled(m=4)", got=repr(how))
-    return known[how]()
-
-
-def _equal(elements: Tensor, error: str) -> WeightedSet:
-    m = len(elements)
-    return WeightedSet(elements, torch.full((m,), 1 / m, dtype=torch.float64), error)
-
-
-def _central_involution(group: Group) -> Tensor:
-    if isinstance(group, FiniteGroup) and group.order <= ORBIT_LIMIT:
-        elements = group.elements()
-        for g in elements[1:]:
-            central = bool((group.compose(g, elements) == group.compose(elements, g)).all())
-            if central and int(group.compose(g, g)) == 0:
-                return g
-    if isinstance(group, LieGroup) and group.n == 2:
-        return -torch.eye(2, dtype=torch.float64)
-    raise ArgumentError("draw", expected="a group with a central element of order 2 for antithetic pairs", got=group.name)
+def _statement(group: Group, elements: Tensor) -> str:
+    """What equal weights on some elements achieve: a subgroup's elements average exactly under that subgroup."""
+    if isinstance(group, FiniteGroup) and len(elements) <= ORBIT_LIMIT:
+        members = elements.unique()
+        closed = bool(torch.isin(group.compose(members[:, None], members[None, :]), members).all())
+        if closed and len(members) == len(elements):
+            whole = len(elements) == group.order
+            return "exact" if whole else f"exact under a subgroup of {len(elements)} elements"
+    return "a chosen set: no statement"

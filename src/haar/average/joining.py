@@ -1,0 +1,95 @@
+"""Copies side by side: which tensors of a call share the batch axis on which transformed copies are joined, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from haar.actions import Action, Invariant
+from haar.average.trees import own_axes, unrestricted
+from haar.errors import ArgumentError, ShapeError
+
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def is_shared(action: Action, x: Any) -> bool:
+    """Whether all samples, and so all copies, use one value: numbers, tensors without axes, unbatched invariants."""
+    if not isinstance(x, Tensor) or x.ndim == 0:
+        return True
+    return isinstance(unrestricted(action), Invariant) and not action.batched
+
+
+def has_batch_axis(action: Action, x: Tensor) -> bool:
+    """Whether axis 0 counts samples rather than being one that the action works on."""
+    axes = own_axes(action)
+    return action.batched and (axes is None or x.ndim > axes)
+
+
+def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | None:
+    """The length of the batch axis that all inputs share, or None if there is none on which copies could be joined.
+
+    An axis of length 1 broadcasts against the others.
+
+    Raises:
+        ShapeError: If two inputs have batch axes of different length, neither of them 1.
+    """
+    length: int | None = None
+    for k, (action, x) in enumerate(zip(actions, leaves, strict=True)):
+        if is_shared(action, x):
+            continue
+        if not has_batch_axis(action, x):
+            return None
+        own = x.shape[0]
+        if length is None or length == 1:
+            length = own
+        elif own not in (1, length):
+            raise ShapeError(
+                f"inputs[{k}]",
+                expected=f"{length} samples on axis 0, like the inputs before it",
+                got=tuple(x.shape),
+                way_out="declare a tensor that all samples share as Invariant(group, batched=False)",
+            )
+    return length
+
+
+def join(copies: Sequence[Tensor], length: int | None, *, channels_last: bool) -> Tensor:
+    """Transformed copies of one input as one batch, copy after copy."""
+    joined = copies[0]
+    if len(copies) > 1:
+        if length is not None and length != 1 and joined.shape[0] == 1:
+            copies = [copy.expand(length, *copy.shape[1:]) for copy in copies]
+        joined = torch.cat(list(copies))
+    if channels_last and joined.ndim in _CHANNELS_LAST:
+        joined = joined.contiguous(memory_format=_CHANNELS_LAST[joined.ndim])
+    return joined
+
+
+def separate(leaf: Any, copies: int, name: str = "output") -> list[Any]:
+    """The parts of one joined output that belong to each copy. None and names pass as they are.
+
+    Raises:
+        ArgumentError: If it is no floating-point or complex tensor.
+        ShapeError: If its batch axis does not hold that many copies.
+    """
+    if leaf is None or isinstance(leaf, str):
+        return [leaf] * copies
+    if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
+        raise ArgumentError(
+            name,
+            expected="a floating-point tensor, which can be averaged",
+            got=leaf.dtype if isinstance(leaf, Tensor) else type(leaf).__name__,
+            way_out="let the model return scores and decide after the average, or leave this output out",
+        )
+    if copies == 1:
+        return [leaf]
+    if leaf.ndim == 0 or leaf.shape[0] % copies:
+        raise ShapeError(
+            name,
+            expected=f"a batch axis divisible by {copies} copies",
+            got=tuple(leaf.shape),
+            way_out="declare an output without batch axis as Invariant(group, batched=False), or use micro_batch=1",
+        )
+    return list(leaf.unflatten(0, (copies, leaf.shape[0] // copies)).unbind(0))

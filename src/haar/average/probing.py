@@ -1,0 +1,100 @@
+"""A model's manners, found out by running it: is it stochastic, and do copies in one batch leave each other alone?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError
+
+
+def mode_dependent_layers(model: Callable[..., Any]) -> tuple[tuple[str, nn.Module], ...]:
+    """Layers that in train mode make copies of one input differ (dropout) or interact (batch norm), by name."""
+    if not isinstance(model, nn.Module):
+        return ()
+    return tuple((name, module) for name, module in model.named_modules() if _depends_on_mode(module))
+
+
+def refuse_train_mode(layers: Iterable[tuple[str, nn.Module]]) -> None:
+    """Raise if one of the layers is in train mode.
+
+    Raises:
+        ArgumentError: Naming the first such layer.
+    """
+    for name, module in layers:
+        if module.training:
+            raise ArgumentError(
+                "model",
+                expected="eval mode",
+                got=f"{type(module).__name__} {name!r} in train mode, where copies of one input interact or differ",
+                way_out="call model.eval() first",
+            )
+
+
+def refuse_stochastic(run: Callable[[], Sequence[Tensor]]) -> None:
+    """Run a model twice on one input and raise if the outputs differ.
+
+    A difference of a few units in the last place (sums in another order on a GPU) is forgiven to a model that draws no
+    random numbers of torch.
+
+    Raises:
+        ArgumentError: If it draws random numbers that change its output, or differs by more than rounding.
+    """
+    before = _random_states()
+    first = run()
+    drew = any(not torch.equal(a, b) for a, b in zip(before, _random_states(), strict=True))
+    second = run()
+    same = all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(first, second, strict=True))
+    if not same and (drew or not agree(first, second)):
+        raise ArgumentError(
+            "model",
+            expected="the same output for the same input",
+            got="a stochastic model: two runs differ",
+            way_out="fix its noise (a seed or a latent input), or pass check=False to average single draws",
+        )
+
+
+def agree(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    """Whether two lists of outputs are equal up to the rounding of their dtype, accumulated over a network."""
+    for a, b in zip(first, second, strict=True):
+        if a.shape != b.shape:
+            return False
+        tolerance = min(0.1, 10 * torch.finfo(a.dtype).eps ** 0.5)
+        scale = float(a.detach().abs().nan_to_num().amax()) if a.numel() else 0.0
+        if not torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True):
+            return False
+    return True
+
+
+@contextmanager
+def untouched_random_state(leaves: Iterable[Any]) -> Iterator[None]:
+    """Run something and put torch's random state back."""
+    devices = sorted({x.device.index or 0 for x in leaves if isinstance(x, Tensor) and x.is_cuda})
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+def is_tracing() -> bool:
+    """Whether the call is recorded or transformed (compile, export, vmap, jvp): nothing may be timed or compared."""
+    if torch.compiler.is_compiling():
+        return True
+    return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 (torch has no public question for it)
+
+
+def _depends_on_mode(module: nn.Module) -> bool:
+    if isinstance(module, nn.modules.dropout._DropoutNd):  # noqa: SLF001 (the base class of every dropout)
+        return bool(module.p > 0)
+    if isinstance(module, (nn.MultiheadAttention, nn.RNNBase)):
+        return bool(module.dropout > 0)
+    return isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.RReLU))  # noqa: SLF001 (the base class of every batch norm)
+
+
+def _random_states() -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        states += torch.cuda.get_rng_state_all()
+    return states
