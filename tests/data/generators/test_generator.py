@@ -14,6 +14,7 @@ SMALL = {
     "gray_scott": {"resolution": (16, 24), "save_every": 5, "burn_in": 10},
     "turbulence": {"resolution": (16, 24), "save_every": 5, "burn_in": 10, "vorticity": True, "strain_rate": True},
     "acoustic_inclusions": {"resolution": (16, 24), "save_every": 5, "burn_in": 10},
+    "rayleigh_benard": {"resolution": (16, 24), "save_every": 5, "burn_in": 10},
     "shear_flow": {"resolution": (16, 24), "save_every": 5, "width": (0.8, 1.0), "strain_rate": True},
 }
 

@@ -70,7 +70,7 @@ def test_the_flow_is_linear(a: float, b: float) -> None:
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_standing_waves_have_the_frequency_of_the_scheme(axis: int) -> None:
-    """``sin(w h / 2) = (c h / d) sin(k d / 2)`` between rigid ends, to rounding; velocity follows by a quarter period."""
+    """``sin(w h / 2) = (c h / d) sin(k d / 2)`` between rigid ends, to rounding; velocity lags a quarter period."""
     n, step, c, rho, h = 16, 0.1, 1.3, 2.0, 0.05
     medium = torch.ones(1, n, n, dtype=torch.float64)
     solver = Acoustics(rho * medium, c * medium, spacing=(step, step), time_step=h)

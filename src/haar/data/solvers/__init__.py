@@ -6,6 +6,7 @@ from haar.data.solvers.exponential import ExponentialRungeKutta, phi_functions
 from haar.data.solvers.gray_scott import GrayScott
 from haar.data.solvers.grid import PeriodicGrid
 from haar.data.solvers.navier_stokes import NavierStokes
+from haar.data.solvers.rayleigh_benard import RayleighBenard
 
 __all__ = [
     "Acoustics",
@@ -13,6 +14,7 @@ __all__ = [
     "GrayScott",
     "NavierStokes",
     "PeriodicGrid",
+    "RayleighBenard",
     "curl",
     "divergence",
     "gradient",

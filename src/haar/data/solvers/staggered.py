@@ -10,19 +10,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 
-def to_centres(faces: Float[Tensor, "*faces"], dim: int) -> Float[Tensor, "*cells"]:
-    """The mean over the two faces of every cell along an axis.
+def to_centres(faces: Inexact[Tensor, "*faces"], dim: int) -> Inexact[Tensor, "*cells"]:
+    """The mean over the two faces of every cell along an axis; of real values or of modes.
 
     Example:
         >>> to_centres(torch.tensor([0.0, 2.0, 0.0]), 0)
         tensor([1., 1.])
     """
     n = faces.shape[dim] - 1
-    return (faces.narrow(dim, 0, n) + faces.narrow(dim, 1, n)) / 2
+    return (faces.narrow(dim, 0, n) + faces.narrow(dim, 1, n)).mul_(0.5)
 
 
 def to_faces(centres: Float[Tensor, "*cells"], dim: int) -> Float[Tensor, "*faces"]:
