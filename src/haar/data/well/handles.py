@@ -31,6 +31,20 @@ class OpenFiles:
         self.limit = limit
         self._process = os.getpid()
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
+        self._datasets: dict[str, dict[str, h5py.Dataset]] = {}
+
+    def dataset(self, path: str, name: str) -> h5py.Dataset:
+        """A data set of a file, looked up once while the file is open.
+
+        Raises:
+            DataError: If the file cannot be opened.
+            KeyError: If there is no such data set.
+        """
+        file = self.get(path)
+        there = self._datasets[path]
+        if name not in there:
+            there[name] = file[name]
+        return there[name]
 
     def get(self, path: str) -> h5py.File:
         """The open file.
@@ -39,12 +53,14 @@ class OpenFiles:
             DataError: If it cannot be opened.
         """
         if self._process != os.getpid():
-            self._open, self._process = OrderedDict(), os.getpid()
+            self._open, self._datasets, self._process = OrderedDict(), {}, os.getpid()
         if path not in self._open:
-            self._open[path] = open_hdf5(path)
+            self._open[path], self._datasets[path] = open_hdf5(path), {}
         self._open.move_to_end(path)
         while len(self._open) > self.limit:
-            self._open.popitem(last=False)[1].close()
+            oldest, file = self._open.popitem(last=False)
+            del self._datasets[oldest]
+            file.close()
         return self._open[path]
 
     def close(self) -> None:
@@ -53,6 +69,7 @@ class OpenFiles:
             for file in self._open.values():
                 file.close()
         self._open.clear()
+        self._datasets.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"limit": self.limit}

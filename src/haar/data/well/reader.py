@@ -149,7 +149,7 @@ class WellReader:
         schema, local = self._locate(trajectory)
         at = _steps(steps, schema.steps)
         with guarded(schema.path, "reading the times"):
-            stored = self._handles.get(schema.path)["dimensions"]["time"]
+            stored = self._handles.dataset(schema.path, "dimensions/time")
             index = slice(at.start, at.stop, at.step)
             values = stored[local, index] if schema.times_vary else stored[index]
             return torch.from_numpy(np.asarray(values, dtype=np.float64))
@@ -160,11 +160,12 @@ class WellReader:
         at = _steps(steps, schema.steps)
         found = {}
         with guarded(schema.path, "reading the scalars"):
-            group = self._handles.get(schema.path)["scalars"]
             for scalar in schema.scalars:
                 index: tuple[Any, ...] = (local,) * scalar.sample_varying
                 index += (slice(at.start, at.stop, at.step),) * scalar.time_varying
-                values = np.asarray(group[scalar.name][index], dtype=np.float64)
+                values = np.asarray(
+                    self._handles.dataset(schema.path, f"scalars/{scalar.name}")[index], dtype=np.float64
+                )
                 found[scalar.name] = torch.from_numpy(values if scalar.time_varying else values.reshape(()))
         return found
 
@@ -227,7 +228,7 @@ class WellReader:
         index: tuple[Any, ...] = (local,) * field.sample_varying
         index += (slice(at.start, at.stop, at.step),) * field.time_varying
         with guarded(schema.path, f"reading the field {field.name} of trajectory {local}"):
-            stored = self._handles.get(schema.path)[field.group][field.name][index]
+            stored = self._handles.dataset(schema.path, f"{field.group}/{field.name}")[index]
             with np.errstate(over="ignore"):  # what overflows is found below
                 values = np.asarray(stored, dtype=np.float64 if self.dtype == torch.float64 else np.float32)
         frames = values if field.time_varying else values[None]
