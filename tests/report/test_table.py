@@ -13,6 +13,7 @@ TABLE = Table(
     ("model", "loss", "steps", "better"),
     [("base", 0.123456, 10, None), ("averaged & soft", float("nan"), 8, True), ("wrong", None, 8, False)],
     note="lower is better",
+    verdicts=("better",),
 )
 
 
@@ -41,3 +42,8 @@ def test_the_dictionary_keeps_values():
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ShapeError, match=r"rows\[1\]: expected 2 values, one a column, got 1"):
         Table("t", ("a", "b"), [(1, 2), (1,)])
+
+
+def test_only_verdicts_are_coloured():
+    table = Table("t", ("generator", "holds"), [(True, False)], verdicts=("holds",))
+    assert '<td>yes</td><td class="bad">no</td>' in table.html()

@@ -30,7 +30,7 @@ app.command("systems")(systems.systems)
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
+def _print_version(wanted: bool | None) -> None:  # noqa: FBT001 (typer calls it so)
     if wanted:
         from importlib.metadata import version
 
@@ -42,8 +42,8 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
 def _root(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
+        bool | None, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = None,
 ) -> None:
     del version  # its callback has answered
 

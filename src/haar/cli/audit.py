@@ -19,7 +19,7 @@ def audit(
     history: History = None,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
-    split: Annotated[str | None, typer.Option(help="train, valid or test; by default the last there is.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None,
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False,
@@ -31,8 +31,8 @@ def audit(
 ) -> None:
     """Audit MODEL against a symmetry on DATA.
 
-    Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether the
-    data have the symmetry at all, and one sentence: average, average softly, or do not.
+    Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether
+    the data have the symmetry at all, and one sentence: average, average softly, or do not.
     """
     from haar.audit import audit as run
     from haar.cli.model_file import load_model

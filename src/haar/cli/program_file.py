@@ -14,9 +14,11 @@ import torch
 
 from haar.errors import DataError
 
-# Symbolic sizes are evaluated when a program is read: sizes (s0, u3), sympy's functions (FloorDiv), infinity.
+# Symbolic sizes are evaluated when a program is read. Allowed are symbols (s0, u3, quoted or not) and their properties,
+# numbers, arithmetic and functions of sympy, whose names begin with a capital letter; no attribute, no other string.
+_QUOTED = re.compile(r"'([su]\d+|zuf\d+)'")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_SIZE = re.compile(r"[su]\d+|zuf\d+|(int_)?oo|[A-Z][A-Za-z]*")
+_SIZE = re.compile(r"[su]\d+|zuf\d+|(int_)?oo|positive|integer|nonnegative|[A-Z][A-Za-z]*")
 _SYMBOLS = re.compile(r"[\w\s+\-*/(),.<>=!%]*")
 
 
@@ -88,6 +90,9 @@ def _entries(tree: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_size(text: object) -> bool:
-    if not isinstance(text, str) or not _SYMBOLS.fullmatch(text) or re.search(r"[A-Za-z_)]\s*\.", text):
+    if not isinstance(text, str):
+        return False
+    text = _QUOTED.sub(r"\1", text)
+    if not _SYMBOLS.fullmatch(text) or re.search(r"[A-Za-z_)]\s*\.", text):
         return False
     return all(_SIZE.fullmatch(name) for name in _NAME.findall(text))

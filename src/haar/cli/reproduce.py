@@ -19,8 +19,8 @@ def reproduce(
 ) -> None:
     """Run a system's experiment over seeds and judge what its paper claims.
 
-    Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says that an effect
-    does not hold.
+    Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says that an
+    effect does not hold.
     """
     from haar.systems.recipe import load_recipe
     from haar.systems.runner import reproduce as run

@@ -38,15 +38,16 @@ class ProgressBars:
         )
 
     def __enter__(self) -> ProgressBars:  # noqa: PYI034 (the shape checks cannot resolve Self)
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Advance]:
         """A bar of `total` steps."""
+        self._progress.start()  # only now: an error before the first stage leaves no empty line
         task = self._progress.add_task(title, total=total)
         yield lambda: self._progress.advance(task)
         self._progress.update(task, completed=total)

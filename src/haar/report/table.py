@@ -17,20 +17,22 @@ from haar.errors import ShapeError
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
+_STYLES = {"good": "green", "bad": "bold red"}
 
 
 @dataclass(frozen=True)
 class Table:
     """Columns and rows of values.
 
-    Numbers stay numbers until they are shown: floats with four significant digits, True and False as *yes* and *no* in
-    green and red, None and NaN as a dash.
+    Numbers stay numbers until they are shown: floats with four significant digits, True and False as *yes* and *no*,
+    None and NaN as a dash.
 
     Args:
         title: What the table shows.
         columns: Headings.
         rows: One value for every column.
         note: A remark below the table.
+        verdicts: Columns in which *yes* is good and *no* is bad, shown in green and red.
 
     Raises:
         ShapeError: If a row has not one value for every column.
@@ -45,6 +47,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    verdicts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
@@ -68,7 +71,10 @@ class Table:
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="right" if self._is_numeric(number) else "left", overflow="fold")
         for row in self.rows:
-            table.add_row(*(Text(shown(cell), style=_style(cell)) for cell in row))
+            cells = zip(row, self.columns, strict=True)
+            table.add_row(
+                *(Text(shown(cell), style=_STYLES.get(self._verdict(cell, name), "")) for cell, name in cells)
+            )
         return table
 
     def html(self) -> str:
@@ -80,14 +86,23 @@ class Table:
         lines = []
         for row in self.rows:
             cells = (
-                f"<td{_verdict(cell) or kind}>{html.escape(shown(cell))}</td>"
-                for cell, kind in zip(row, numeric, strict=True)
+                f"<td{self._class(cell, name) or kind}>{html.escape(shown(cell))}</td>"
+                for cell, name, kind in zip(row, self.columns, numeric, strict=True)
             )
             lines.append(f"<tr>{''.join(cells)}</tr>")
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
         body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
         return f'<div class="table"><table>{caption}{body}</table></div>{note}'
+
+    def _verdict(self, cell: Cell, column: str) -> str:
+        if isinstance(cell, bool) and column in self.verdicts:
+            return "good" if cell else "bad"
+        return ""
+
+    def _class(self, cell: Cell, column: str) -> str:
+        verdict = self._verdict(cell, column)
+        return f' class="{verdict}"' if verdict else ""
 
     def _is_numeric(self, column: int) -> bool:
         kinds = {type(row[column]) for row in self.rows if row[column] is not None}
@@ -108,11 +123,3 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}"
     return str(cell)
-
-
-def _style(cell: Cell) -> str:
-    return {True: "green", False: "bold red"}[cell] if isinstance(cell, bool) else ""
-
-
-def _verdict(cell: Cell) -> str:
-    return f' class="{"good" if cell else "bad"}"' if isinstance(cell, bool) else ""

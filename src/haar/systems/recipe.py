@@ -135,7 +135,8 @@ class Result(Report):
             for effect in self.effects
         ]
         columns = ("claim", "source", "median", "spread", "bound", "holds")
-        return Table(self.title, columns, rows, note=f"median and spread over seeds {', '.join(map(str, self.seeds))}")
+        note = f"median and spread over seeds {', '.join(map(str, self.seeds))}"
+        return Table(self.title, columns, rows, note, verdicts=("holds",))
 
 
 def load_recipe(name: str) -> Recipe:

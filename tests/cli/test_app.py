@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from haar.cli.app import app, main
+from haar.errors import ArgumentError
+
+
+def _said(capsys) -> tuple[str, list[str]]:
+    captured = capsys.readouterr()
+    return captured.out, captured.err.splitlines()
+
+
+def test_the_command_is_installed_and_says_its_version():
+    done = subprocess.run([sys.executable, "-m", "haar", "--version"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("haar ")
+
+
+@pytest.mark.parametrize(
+    "verb", [[], ["audit"], ["average"], ["average", "export"], ["data", "well", "generate"], ["reproduce"]]
+)
+def test_every_verb_has_help(verb, capsys):
+    assert main([*verb, "--help"]) == 0
+    out, errors = _said(capsys)
+    assert "Usage: haar" in out
+    assert errors == []
+
+
+def test_help_does_not_import_torch():
+    code = "import sys; from haar.cli.app import main; main(['audit', '--help']); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["adit"], "No such command 'adit'"),
+        (["systems", "--jsn"], "No such option: --jsn"),
+        (["reproduce"], "Missing argument 'name'"),
+        (["reproduce", "kkan", "--seeds", "0"], "--seeds"),
+        (["reproduce", "kkan", "--seeds", "many"], "--seeds"),
+        (["reproduce", "group-average"], "did you mean group-averaging?"),
+        (["audit", "m.pt2", "data"], "--group"),
+        (["data", "well", "inspect", "/nowhere"], "/nowhere: no such file or folder"),
+        (["data", "well", "generate", "grayscott", "/tmp/never"], "NAME: expected one of gray_scott"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    out, errors = _said(capsys)
+    assert out == ""
+    assert len(errors) == 1
+    assert errors[0].startswith("haar: ")
+    assert message in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (ArgumentError("a", expected="b\nc", got="d"), "haar: a: expected b c, got d"),
+        (FileNotFoundError(2, "No such file or directory", "x.h5"), "haar: x.h5: No such file or directory"),
+        (OSError("disk full"), "haar: disk full"),
+    ],
+)
+def test_errors_inside_a_verb_are_one_line(raised, message, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.setattr("haar.systems.recipe.load_recipe", fail)
+    assert main(["reproduce", "kkan"]) == 2
+    assert _said(capsys)[1] == [message]
+
+
+def test_an_interruption_is_no_traceback(capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("haar.systems.recipe.load_recipe", interrupt)
+    assert main(["reproduce", "kkan"]) == 130
+    assert _said(capsys)[1] == []
+
+
+def test_a_defect_of_haar_itself_is_not_hidden(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("haar.systems.recipe.load_recipe", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["reproduce", "kkan"])
+
+
+def test_systems_are_listed(capsys):
+    assert main(["systems"]) == 0
+    out, _ = _said(capsys)
+    assert "group-averaging" in out
+    assert "structural-equations" in out
+    assert main(["systems", "--json"]) == 0
+    listed = json.loads(_said(capsys)[0])["systems"]
+    assert len(listed) == 15
+    assert listed[0]["name"] == "group-averaging"
+
+
+def test_the_verbs():
+    assert {command.name for command in app.registered_commands} == {"demo", "audit", "reproduce", "systems"}
+    assert {group.name for group in app.registered_groups} == {"average", "data"}
