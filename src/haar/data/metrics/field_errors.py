@@ -65,7 +65,7 @@ class FieldErrors:
         """How many predicted steps have been seen."""
         return int(self._sums["count"].shape[0])
 
-    def update(self, prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"]) -> None:
+    def update(self, prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"]) -> None:
         """Add a batch of predictions, in physical units.
 
         Args:

@@ -33,7 +33,7 @@ class SpaceMoments:
     predicted_variance: Float64[Tensor, "..."]
 
     @classmethod
-    def of(cls, prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], dim: int) -> SpaceMoments:
+    def of(cls, prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], dim: int) -> SpaceMoments:
         """Reduce over the last `dim` axes.
 
         Raises:
@@ -75,7 +75,7 @@ class SpaceMoments:
         return (self.squared_error / (self.mean_square + EPSILON)).sqrt()
 
 
-def vrmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, dim: int) -> Float64[Tensor, "..."]:
+def vrmse(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:
     """The Well's variance-scaled root mean squared error, for every sample, time and channel.
 
     sqrt(mean (u - v)^2 / (std(v)^2 + 1e-7)) over space, with the unbiased std of the truth v (arXiv 2412.00568, section
@@ -101,7 +101,7 @@ def vrmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, 
     return SpaceMoments.of(prediction, truth, dim).vrmse()
 
 
-def nrmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, dim: int) -> Float64[Tensor, "..."]:
+def nrmse(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:
     """The root mean squared error divided by the root mean square of the truth; arguments as `vrmse`.
 
     Example:
@@ -111,7 +111,7 @@ def nrmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, 
     return SpaceMoments.of(prediction, truth, dim).nrmse()
 
 
-def rmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, dim: int) -> Float64[Tensor, "..."]:
+def rmse(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:
     """The root mean squared error, in the units of the field; arguments as `vrmse`.
 
     Example:
@@ -121,7 +121,7 @@ def rmse(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, d
     return SpaceMoments.of(prediction, truth, dim).rmse()
 
 
-def mae(prediction: Real[Tensor, "*shape"], truth: Real[Tensor, "*shape"], *, dim: int) -> Float64[Tensor, "..."]:
+def mae(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:
     """The mean absolute error, in the units of the field; arguments as `vrmse`.
 
     Example:
