@@ -55,7 +55,7 @@ class LayerDefect:
 
 
 def layer_defects(
-    model: nn.Module, symmetry: Symmetry, *inputs: Any, elements: Tensor | None = None
+    model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor | None = None
 ) -> list[LayerDefect]:
     """Look at every leaf module on one batch.
 

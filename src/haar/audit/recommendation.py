@@ -69,7 +69,7 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
         return _without_labels(found, group, evidence)
     helping = [h for h in found.subgroups if h.gain is not None and h.gain.low > 0 and h.removed.low <= mse.high]
     sound = [h for h in helping if h.closed is not False]
-    best = max(sound, key=lambda h: h.gain.value if h.gain else 0.0, default=None)
+    best = _largest_of_the_best(sound)
     if best is not None:
         return Recommendation("average", best.name, _average_sentence(best, mse.value, group), evidence)
     if not found.subgroups and found.gain is not None and found.gain.low > 0:
@@ -92,7 +92,7 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
             f"Average over {group} (sampled): the MSE should fall by up to {share:.1%}; check it on labelled samples.",
             evidence,
         )
-    softly = max(helping, key=lambda h: h.gain.value if h.gain else 0.0, default=None)
+    softly = _largest_of_the_best(helping)
     if softly is not None:
         share = (softly.gain.value if softly.gain else 0.0) / mse.value
         return Recommendation(
