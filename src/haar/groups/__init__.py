@@ -1,11 +1,15 @@
 """Groups: finite ones with integer elements, implicit ones with rows, Lie groups with matrices."""
 
 from haar.groups.catalogue import (
+    alternating,
     axial,
     cyclic,
+    dicyclic,
     dihedral,
     hyperoctahedral,
+    icosahedral,
     octahedral,
+    quaternion,
     reflections,
     sign,
     symmetric,
@@ -18,7 +22,10 @@ from haar.groups.grid import GridGroup, grid_group, shifts
 from haar.groups.group import Group, Motion
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import SO, SU2, LieGroup, O, design
+from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
+from haar.groups.semidirect import SemidirectProduct, semidirect
+from haar.groups.wreath import FiniteWreath, RowWreath, wreath
 
 __all__ = [
     "SO",
@@ -26,32 +33,43 @@ __all__ = [
     "CharacterTable",
     "FiniteGroup",
     "FiniteProduct",
+    "FiniteWreath",
     "GridGroup",
     "Group",
     "LieGroup",
     "MixedProduct",
     "Motion",
     "O",
+    "PermutationGroup",
     "RealIrreducible",
+    "RowWreath",
+    "SemidirectProduct",
     "SignGroup",
     "Subgroup",
     "SymmetricGroup",
     "TableGroup",
+    "alternating",
     "axial",
     "cyclic",
     "design",
+    "dicyclic",
     "dihedral",
     "from_matrices",
     "from_permutations",
     "grid_group",
     "hyperoctahedral",
+    "icosahedral",
     "isotypic_projector_coefficients",
     "octahedral",
+    "permutation_group",
     "product",
+    "quaternion",
     "real_irreducibles",
     "reflections",
+    "semidirect",
     "shifts",
     "sign",
     "symmetric",
     "trivial",
+    "wreath",
 ]

@@ -9,10 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.closure import SAME, close
 from haar.groups.finite import TableGroup
-
-#: Two matrices closer than this are the same element.
-_SAME = 1e-6
 
 
 def from_matrices(
@@ -50,11 +48,17 @@ def from_matrices(
     _check_square(gens)
     if not orthogonalise:
         _check_orthogonal(gens)
-    elements, table = _enumerate(gens, limit, exact=False)
-    places = [_find(elements, g) for g in gens]
+    d = gens.shape[-1]
+
+    def multiply(a: Tensor, b: Tensor) -> Tensor:
+        product: Tensor = (a.unflatten(-1, (d, d)) @ b.unflatten(-1, (d, d))).flatten(-2)
+        return product
+
+    flat, table, places = close(gens.flatten(1), torch.eye(d, dtype=torch.float64).flatten(), multiply, limit)
+    elements = flat.unflatten(1, (d, d))
     if orthogonalise:
         elements = _orthogonal_basis(elements)
-    if bool((elements - elements.round()).abs().max() < _SAME):
+    if bool((elements - elements.round()).abs().max() < SAME):
         elements = elements.round()
     return TableGroup(
         name,
@@ -86,9 +90,8 @@ def from_permutations(
     n = rows.shape[-1]
     if rows.ndim != 2 or not bool((rows.sort(-1).values == torch.arange(n)).all()):
         raise ArgumentError("generators", expected="rows that are permutations of 0..n-1", got=rows.tolist())
-    matrices = permutation_matrix(rows)
-    elements, table = _enumerate(matrices, limit, exact=True)
-    return TableGroup(name, table, [_find(elements, g) for g in matrices], defining=elements)
+    flat, table, places = close(rows.to(torch.float64), torch.arange(n, dtype=torch.float64), _compose_rows, limit)
+    return TableGroup(name, table, places, defining=permutation_matrix(flat.to(torch.int64)))
 
 
 def permutation_matrix(rows: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n n"]:
@@ -129,53 +132,7 @@ def _orthogonal_basis(elements: Tensor) -> Tensor:
     return changed
 
 
-def _key(matrix: Tensor) -> bytes:
-    # + 0.0 turns -0.0 into 0.0, so that equal matrices have equal bytes.
-    rounded: bytes = ((matrix / _SAME / 10).round() + 0.0).numpy().tobytes()
-    return rounded
-
-
-def _find(elements: Tensor, g: Tensor) -> int:
-    return int((elements - g).abs().amax((-1, -2)).argmin())
-
-
-def _enumerate(gens: Tensor, limit: int, *, exact: bool) -> tuple[Tensor, Tensor]:
-    """Breadth-first closure: elements and their table of products."""
-    found = [torch.eye(gens.shape[-1], dtype=torch.float64)]
-    last_step: list[tuple[int, int]] = [(-1, 0)]  # element = gens[s] @ found[b]
-    places = {_key(found[0]): 0}
-
-    def place(matrix: Tensor) -> int | None:
-        hit = places.get(_key(matrix))
-        if hit is not None or exact:
-            return hit
-        # Rounding may split one element over two keys: look at the distances once before calling it new.
-        distance = (torch.stack(found) - matrix).abs().amax((-1, -2))
-        near = int(distance.argmin())
-        return near if float(distance[near]) < _SAME else None
-
-    done = 0
-    while done < len(found):
-        for s, gen in enumerate(gens):
-            product = gen @ found[done]
-            if place(product) is None:
-                places[_key(product)] = len(found)
-                found.append(product)
-                last_step.append((s, done))
-                if len(found) > limit:
-                    raise ArgumentError(
-                        "generators",
-                        expected=f"a finite group of at most {limit} elements",
-                        got="more (or an infinite group)",
-                        way_out="raise limit, or use a Lie group or symmetric(n)",
-                    )
-        done += 1
-    elements = torch.stack(found)
-    n = len(found)
-    right = torch.stack([torch.tensor([place(e @ gen) for e in elements]) for gen in gens]) if n > 1 else None
-    table = torch.zeros(n, n, dtype=torch.int64)
-    table[:, 0] = torch.arange(n)
-    for b in range(1, n):
-        s, before = last_step[b]
-        table[:, b] = table[right[s], before]  # type: ignore[index]
-    return elements, table
+def _compose_rows(a: Tensor, b: Tensor) -> Tensor:
+    """(ab)(i) = a(b(i)) for rows held as floating-point numbers."""
+    a, b = torch.broadcast_tensors(a, b)
+    return a.gather(-1, b.to(torch.int64))
