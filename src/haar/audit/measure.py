@@ -87,7 +87,8 @@ class OrbitMeter:
         bins: int,
         micro_batch: int | str,
     ) -> None:
-        self._averaged = Averaged(model, symmetry, Given(elements), micro_batch=micro_batch)
+        # A stochastic model is not refused here: finding it out is the audit's work.
+        self._averaged = Averaged(model, symmetry, Given(elements), micro_batch=micro_batch, check=False)
         self._model, self._symmetry, self._scale = model, symmetry, scale
         self.sums = OrbitSums.zeros(len(elements), bins)
         self.seen = 0
