@@ -53,6 +53,7 @@ def test_domain_is_centred_with_walls_in_x_and_open_ends_in_y() -> None:
     [
         ({"rings": (0, 2)}, r"rings: expected 0 < least <= greatest, got \(0, 2\)"),
         ({"speed_factor": (2.0, 1.0)}, r"speed_factor: expected 0 < least <= greatest, got \(2.0, 1.0\)"),
+        ({"lengths": (1.0, 0.0)}, r"lengths: expected two positive lengths, got \(1.0, 0.0\)"),
         ({"sponge": 0.6}, "sponge: expected a part of the domain, 0 to 0.5, got 0.6"),
     ],
 )

@@ -112,6 +112,8 @@ def test_configurations_are_frozen(data: Generator) -> None:
         ({"n_steps": 0}, "n_steps: expected at least 1, got 0"),
         ({"seed": -1}, "seed: expected a number that is not negative, got -1"),
         ({"dtype": torch.float16}, "dtype: expected torch.float32 or torch.float64, got torch.float16"),
+        ({"resolution": (3, 8)}, r"resolution: expected at least 4 points along x and y, got \(3, 8\)"),
+        ({"time_step": 0.0}, "time_step: expected a positive number, got 0.0"),
         ({"save_every": 0}, "save_every: expected at least 1 time step, got 0"),
         ({"burn_in": -1}, "burn_in: expected a number of time steps, got -1"),
     ],
@@ -139,3 +141,11 @@ def test_states_that_do_not_fit_are_refused(data: Generator) -> None:
         data.evolve({**state, name: state[name][:, :8]})
     with pytest.raises(ShapeError, match="trajectories: expected one for each of 2 runs, got 3"):
         data.evolve(state, trajectories=[0, 1, 2])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_an_accelerator_gives_the_same_runs(data: Generator) -> None:
+    found = everything(replace(data, device="cuda"))
+    for name, values in everything(data).items():
+        assert found[name].is_cuda
+        torch.testing.assert_close(found[name].cpu(), values, rtol=0, atol=1e-10)

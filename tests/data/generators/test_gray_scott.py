@@ -16,6 +16,10 @@ def test_runs_cycle_through_the_patterns() -> None:
     assert len(GrayScottGenerator().metadata.run_parameters["F"].unique()) == len(PATTERNS) == 6
 
 
+def test_a_single_pattern_stands_for_itself() -> None:
+    assert GrayScottGenerator(patterns="maze") == GrayScottGenerator(patterns=("maze",))
+
+
 def test_initial_spots_are_resolved_and_between_0_and_1() -> None:
     data = GrayScottGenerator(n_trajectories=4, burn_in=0)
     start = data.initial(range(4))

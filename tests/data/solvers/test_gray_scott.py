@@ -126,6 +126,11 @@ def test_a_run_that_blows_up_is_refused() -> None:
         solver.evolve(20 * blobs(), 200)
 
 
+def test_negative_diffusion_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="diffusion: expected two numbers that are not negative, got"):
+        GrayScott(GRID, feed=0.03, kill=0.06, diffusion=(2e-5, -1e-5))
+
+
 @pytest.mark.referee
 def test_agrees_with_exponax() -> None:
     """The same scheme with the linear reactions on the explicit side: the difference falls as the step squared."""

@@ -157,6 +157,12 @@ def test_a_run_that_blows_up_is_refused() -> None:
         solver_of(time_step=5.0, viscosity=0.0).evolve(10 * u, s, 60)
 
 
+@pytest.mark.parametrize("name", ["viscosity", "diffusivity"])
+def test_negative_diffusion_is_refused(name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{name}: expected a number that is not negative, got -0.1"):
+        solver_of(**{name: -0.1})
+
+
 def resolved_flow() -> tuple[torch.Tensor, torch.Tensor]:
     """A flow so smooth that two choices of de-aliasing mask agree, and its vorticity."""
     noise = torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Generator(ABC):
         burn_in: Time steps before the first stored frame.
 
     Raises:
-        ArgumentError: If a count is out of range or the dtype is not float32 or float64.
+        ArgumentError: If a count is out of range, the time step not positive, or the dtype not float32 or float64.
     """
 
     resolution: tuple[int, int] = (64, 64)
@@ -102,6 +103,10 @@ class Generator(ABC):
         for argument in ("n_trajectories", "n_steps"):
             if getattr(self, argument) < 1:
                 raise ArgumentError(argument, expected="at least 1", got=getattr(self, argument))
+        if len(self.resolution) != 2 or min(self.resolution) < 4:
+            raise ArgumentError("resolution", expected="at least 4 points along x and y", got=self.resolution)
+        if not 0 < self.time_step < math.inf:
+            raise ArgumentError("time_step", expected="a positive number", got=self.time_step)
         if self.save_every < 1:
             raise ArgumentError("save_every", expected="at least 1 time step", got=self.save_every)
         if self.burn_in < 0:

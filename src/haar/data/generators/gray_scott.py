@@ -38,7 +38,7 @@ class GrayScottGenerator(Generator):
     of a square grid (4 of a rectangular one) and under its shifts.
 
     Args:
-        patterns: Regimes, names of `PATTERNS`.
+        patterns: Regimes, names of `PATTERNS`; a single name stands for itself.
         spacing: Distance between neighbouring nodes; The Well has 1/64 (128 nodes on a box of side 2).
         diffusion: Diffusivities of A and of B.
         spots: Least and greatest number of spots.
@@ -62,7 +62,7 @@ class GrayScottGenerator(Generator):
     time_step: float = 1.0
     save_every: int = 25
     burn_in: int = 60
-    patterns: tuple[str, ...] = tuple(PATTERNS)
+    patterns: tuple[str, ...] | str = tuple(PATTERNS)
     spacing: float = 1 / 64
     diffusion: tuple[float, float] = (2e-5, 1e-5)
     spots: tuple[int, int] = (10, 40)
@@ -72,6 +72,8 @@ class GrayScottGenerator(Generator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.patterns, str):
+            object.__setattr__(self, "patterns", (self.patterns,))
         unknown = [pattern for pattern in self.patterns if pattern not in PATTERNS]
         if unknown or not self.patterns:
             raise ArgumentError("patterns", expected=f"names among {', '.join(PATTERNS)}", got=unknown or "none")

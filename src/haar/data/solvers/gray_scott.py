@@ -6,6 +6,8 @@ Science 261 (1993) 189; set-up of The Well (arXiv 2412.00568).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch import Tensor
 from haar.data.solvers.exponential import ExponentialRungeKutta
 from haar.data.solvers.finite import check_finite
 from haar.data.solvers.grid import PeriodicGrid
+from haar.errors import ArgumentError
 
 
 class GrayScott:
@@ -28,6 +31,9 @@ class GrayScott:
         diffusion: Diffusivities of A and of B, in squared lengths per time.
         time_step: Time step.
         order: 2 for ETDRK2, 4 for ETDRK4.
+
+    Raises:
+        ArgumentError: If a diffusivity is negative, or the time step or order is not possible.
 
     Example:
         >>> grid = PeriodicGrid((16, 16), (0.25, 0.25))
@@ -47,6 +53,8 @@ class GrayScott:
         time_step: float = 1.0,
         order: int = 2,
     ) -> None:
+        if not 0 <= min(diffusion) <= max(diffusion) < math.inf:
+            raise ArgumentError("diffusion", expected="two numbers that are not negative", got=diffusion)
         self.grid = grid
         rates = (torch.as_tensor(rate, dtype=grid.dtype, device=grid.device).reshape(-1, 1, 1) for rate in (feed, kill))
         feeds, kills = rates

@@ -7,6 +7,8 @@ Comput. Phys. 50 (1983) 209); without aliasing it conserves energy and enstrophy
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from haar.data.solvers.exponential import ExponentialRungeKutta
 from haar.data.solvers.finite import check_finite
 from haar.data.solvers.grid import PeriodicGrid
+from haar.errors import ArgumentError
 
 
 class NavierStokes:
@@ -29,6 +32,9 @@ class NavierStokes:
         time_step: Time step.
         order: 2 for ETDRK2, 4 for ETDRK4.
 
+    Raises:
+        ArgumentError: If viscosity or diffusivity is negative, or the time step or order is not possible.
+
     Example:
         >>> import math
         >>> grid = PeriodicGrid((16, 16), (2 * math.pi, 2 * math.pi))
@@ -43,6 +49,9 @@ class NavierStokes:
     def __init__(
         self, grid: PeriodicGrid, *, viscosity: float, diffusivity: float, time_step: float, order: int = 2
     ) -> None:
+        for name, value in (("viscosity", viscosity), ("diffusivity", diffusivity)):
+            if not 0 <= value < math.inf:
+                raise ArgumentError(name, expected="a number that is not negative", got=value)
         self.grid, self.viscosity, self.diffusivity = grid, viscosity, diffusivity
         symbol = torch.stack((viscosity * grid.laplacian, diffusivity * grid.laplacian))
         self._scheme = ExponentialRungeKutta(symbol, time_step, order=order)
