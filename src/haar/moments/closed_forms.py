@@ -70,7 +70,7 @@ class PiecewiseLinear(Activation):
     def _evaluate(self, z: Tensor) -> Tensor:
         value = self.offset + self.slope * z
         for knot, turn in zip(self.knots, self.turns, strict=True):
-            value = value + turn * (z - knot).clamp(min=0.0)
+            value = value + turn * torch.relu(z - knot)
         return value
 
     def hermite(

@@ -1,0 +1,193 @@
+"""Which modules and functions are affine in their tensor argument."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+AFFINE_MODULES: tuple[type[nn.Module], ...] = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.AvgPool1d,
+    nn.AvgPool2d,
+    nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Upsample,
+    nn.UpsamplingNearest2d,
+    nn.UpsamplingBilinear2d,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
+    nn.ChannelShuffle,
+    nn.Fold,
+    nn.Unfold,
+    nn.ZeroPad1d,
+    nn.ZeroPad2d,
+    nn.ZeroPad3d,
+    nn.ConstantPad1d,
+    nn.ConstantPad2d,
+    nn.ReplicationPad1d,
+    nn.ReplicationPad2d,
+    nn.ReflectionPad1d,
+    nn.ReflectionPad2d,
+    nn.CircularPad1d,
+    nn.CircularPad2d,
+)
+BATCH_NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+DROPOUTS: tuple[type[nn.Module], ...] = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+#: Linear in all their random arguments together.
+JOINTLY_LINEAR: frozenset[object] = frozenset(
+    {
+        operator.add,
+        operator.iadd,
+        operator.sub,
+        operator.isub,
+        operator.neg,
+        operator.pos,
+        operator.getitem,
+        torch.add,
+        torch.sub,
+        torch.neg,
+        torch.cat,
+        torch.concat,
+        torch.stack,
+        torch.flatten,
+        torch.reshape,
+        torch.transpose,
+        torch.permute,
+        torch.movedim,
+        torch.squeeze,
+        torch.unsqueeze,
+        torch.mean,
+        torch.sum,
+        torch.cumsum,
+        torch.flip,
+        torch.roll,
+        torch.narrow,
+        torch.index_select,
+        torch.chunk,
+        torch.split,
+        torch.unbind,
+        torch.diff,
+        torch.tril,
+        torch.triu,
+        F.pad,
+        F.avg_pool1d,
+        F.avg_pool2d,
+        F.avg_pool3d,
+        F.adaptive_avg_pool1d,
+        F.adaptive_avg_pool2d,
+        F.adaptive_avg_pool3d,
+        F.interpolate,
+        F.unfold,
+        F.fold,
+        F.pixel_shuffle,
+    }
+)
+#: Linear in one random argument if the others are constants; a product of two random values is not affine.
+LINEAR_IN_ONE: frozenset[object] = frozenset(
+    {
+        operator.mul,
+        operator.imul,
+        operator.matmul,
+        torch.mul,
+        torch.matmul,
+        torch.mm,
+        torch.bmm,
+        torch.einsum,
+        torch.tensordot,
+        torch.sparse.mm,
+        F.linear,
+        F.conv1d,
+        F.conv2d,
+        F.conv3d,
+        F.conv_transpose1d,
+        F.conv_transpose2d,
+        F.conv_transpose3d,
+    }
+)
+#: Linear in their first argument if the others are constants.
+LINEAR_IN_FIRST: frozenset[object] = frozenset({operator.truediv, operator.itruediv, torch.div, torch.true_divide})
+
+METHODS_JOINTLY: frozenset[str] = frozenset(
+    {
+        *("add", "add_", "sub", "sub_", "neg", "flatten", "reshape", "view", "transpose", "permute", "movedim", "squeeze"),
+        *("unsqueeze", "mean", "sum", "cumsum", "flip", "roll", "narrow", "index_select", "chunk", "split", "unbind", "t"),
+        *("contiguous", "clone", "expand", "repeat", "swapaxes", "swapdims", "diff", "unflatten", "expand_as", "view_as"),
+    }
+)
+METHODS_IN_ONE: frozenset[str] = frozenset({"mul", "mul_", "matmul", "mm", "bmm", "__matmul__"})
+METHODS_IN_FIRST: frozenset[str] = frozenset({"div", "div_", "true_divide"})
+METHODS_IDENTITY: frozenset[str] = frozenset({"contiguous", "clone", "double", "float", "to", "type"})
+
+SHAPE_METHODS: frozenset[str] = frozenset({"size", "dim", "ndimension"})
+
+
+def affine_kind(target: object, random_arguments: int, *, first_is_random: bool, others_random: bool) -> bool:
+    """Whether a call is affine in its random arguments.
+
+    Args:
+        target: The function, or a method's name.
+        random_arguments: How many of its tensor arguments are random.
+        first_is_random: Whether the first argument is.
+        others_random: Whether any other is.
+
+    Example:
+        >>> affine_kind(torch.matmul, 2, first_is_random=True, others_random=True)
+        False
+    """
+    if target in JOINTLY_LINEAR or target in METHODS_JOINTLY:
+        return True
+    if target in LINEAR_IN_ONE or target in METHODS_IN_ONE:
+        return random_arguments == 1
+    if target in LINEAR_IN_FIRST or target in METHODS_IN_FIRST:
+        return first_is_random and not others_random
+    return False
+
+
+def call(target: object, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Call a function, or a method by name on the first argument.
+
+    Example:
+        >>> call("sum", (torch.ones(3),), {}).item()
+        3.0
+    """
+    if isinstance(target, str):
+        return getattr(arguments[0], target)(*arguments[1:], **keywords)
+    if not callable(target):
+        raise TypeError(f"{target!r} is not callable")
+    return target(*arguments, **keywords)
+
+
+def module_function(module: nn.Module, *, with_bias: bool) -> Callable[..., Tensor]:
+    """A module as a function in float64, its parameters still differentiable, its bias kept or set to zero.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> module_function(layer, with_bias=False)(torch.zeros(1, 1, dtype=torch.float64)).item()
+        0.0
+    """
+    state: dict[str, Tensor] = {}
+    for name, value in [*module.named_parameters(), *module.named_buffers()]:
+        wide = value.to(torch.float64) if value.is_floating_point() else value
+        state[name] = torch.zeros_like(wide) if name == "bias" and not with_bias else wide
+
+    def function(*arguments: Any, **keywords: Any) -> Tensor:
+        made: Tensor = torch.func.functional_call(module, state, arguments, keywords)
+        return made
+
+    return function

@@ -1,0 +1,241 @@
+"""The dense back-end: all live values of a program as one random vector, its joint cumulants carried step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError
+from haar.moments.joint import InputLaw
+from haar.moments.layer import LayerReport
+from haar.moments.opaque import linearise, sample
+from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
+from haar.moments.second_order import gaussian, linearised
+from haar.moments.third_order import skewed
+from haar.moments.vector import VectorCumulants, clip_to_positive
+
+_LIMIT = 2.0e9  # bytes of one carried tensor
+
+
+@dataclass
+class DenseState:
+    """Where a propagation stands.
+
+    Args:
+        joint: Joint cumulants of the live values, stacked.
+        places: Where each live value lies in the stack.
+        normal: Whether the joint law is exactly normal.
+        exact: Whether mean and covariance are exact.
+        layers: What was done so far.
+    """
+
+    joint: VectorCumulants
+    places: dict[int, slice]
+    normal: bool
+    exact: bool
+    layers: list[LayerReport] = field(default_factory=list)
+
+
+class Dense:
+    """Runs a program on the joint cumulants of all live values.
+
+    Args:
+        program: The traced model.
+        order: 1 linearise, 2 Gaussian closure, 3 with third cumulants, 4 with fourth cumulants.
+        tolerance: Relative accuracy of Mehler's series.
+        samples: Draws for parts that are sampled.
+        generator: Source of these draws.
+    """
+
+    def __init__(
+        self, program: Program, *, order: int, tolerance: float, samples: int, generator: torch.Generator | None
+    ) -> None:
+        self.program, self.order, self.tolerance = program, order, tolerance
+        self.samples, self.generator = samples, generator
+        self.last = program.last_use()
+
+    def run(self, law: InputLaw) -> DenseState:
+        """Carry the cumulants of the input law to the output."""
+        first = self.program.steps[0] if self.program.steps else None
+        alone = isinstance(first, Affine) and first.inputs == (0,) and self.last.get(0) == 0
+        start = 0
+        if alone and isinstance(first, Affine):
+            # Independent inputs: the cumulants of the first affine layer in factored form, no dense input tensor.
+            joint = law.push(self.program.flat(first), first.matrix, self._order_carried(first.output))
+            joint = replace(joint, mean=joint.mean if first.shift is None else joint.mean + first.shift.reshape(-1))
+            state = DenseState(joint, {first.output: slice(0, joint.size)}, law.normal, exact=True)
+            state.layers.append(self._report(first, joint, exact=True))
+            start = 1
+        else:
+            joint = law.cumulants(self._order_carried(0))
+            state = DenseState(joint, {0: slice(0, joint.size)}, law.normal, exact=True)
+        for number in range(start, len(self.program.steps)):
+            self._step(number, state)
+        kept = state.places[self.program.output]
+        if state.joint.size != kept.stop - kept.start:
+            state.joint = state.joint.select(kept)
+        return state
+
+    def _order_carried(self, value: int) -> int:
+        order = max(self.order, 2)
+        size = self.program.size(value)
+        self._refuse_if_large(size, order)
+        return order
+
+    def _refuse_if_large(self, size: int, order: int) -> None:
+        if 8.0 * size**order > _LIMIT:
+            raise ArgumentError(
+                "order",
+                expected=f"an order whose tensors fit {_LIMIT / 1e9:.0f} GB at this width",
+                got=f"order {order} with {size} live components ({8.0 * size**order / 1e9:.1f} GB)",
+                way_out="use a lower order" + (", or backend='diagonal'" if order == 2 else ""),
+            )
+
+    def _step(self, number: int, state: DenseState) -> None:
+        step = self.program.steps[number]
+        live = {v: s for v, s in state.places.items() if self.last.get(v, -1) > number}
+        if isinstance(step, (Affine, Opaque)):
+            self._map(step, state, live)
+        else:
+            (source,) = step.inputs
+            if source in live:
+                self._duplicate(source, step.output, state)
+            else:
+                state.places[step.output] = state.places.pop(source)
+            if isinstance(step, Elementwise):
+                self._activate(step, state)
+            else:
+                self._noise(step, state)
+
+    def _map(self, step: Affine | Opaque, state: DenseState, live: dict[int, slice]) -> None:
+        function = self.program.flat(step)
+        if isinstance(step, Opaque):
+            self._opaque(step, state, live, function)
+            return
+        rows = _extended([state.places[v] for v in step.inputs], live, state.joint.size, function)
+        size_kept = sum(s.stop - s.start for s in live.values())
+        size_new = self.program.size(step.output)
+        self._refuse_if_large(size_kept + size_new, state.joint.order)
+        shift = None
+        if step.shift is not None:
+            shift = torch.cat([step.shift.new_zeros(size_kept), step.shift.reshape(-1)])
+        state.joint = state.joint.map(rows, shift)
+        self._settle(step.output, state, live)
+        state.layers.append(self._report(step, state.joint, exact=state.exact, closed_under=True))
+
+    def _settle(self, output: int, state: DenseState, live: dict[int, slice]) -> None:
+        at, places = 0, {}
+        for value, span in live.items():
+            places[value] = slice(at, at + span.stop - span.start)
+            at = places[value].stop
+        places[output] = slice(at, at + self.program.size(output))
+        state.places = places
+
+    def _duplicate(self, source: int, output: int, state: DenseState) -> None:
+        span, size = state.places[source], state.joint.size
+        extra = span.stop - span.start
+        self._refuse_if_large(size + extra, state.joint.order)
+        index = torch.cat([torch.arange(size), torch.arange(span.start, span.stop)]).to(state.joint.mean.device)
+        state.joint = state.joint.select(index)
+        state.places[output] = slice(size, size + extra)
+
+    def _activate(self, step: Elementwise, state: DenseState) -> None:
+        part = state.places[step.output]
+        if self.order == 1:
+            made = linearised(step.activation, state.joint, part)
+        elif self.order == 2:
+            made = gaussian(step.activation, state.joint, part, self.tolerance)
+        else:
+            made = skewed(step.activation, state.joint, part, self.tolerance)
+        linear = step.activation.degree is not None and step.activation.degree <= 1
+        state.exact = state.exact and self.order > 1 and (state.normal or linear)
+        state.normal = state.normal and linear
+        state.joint = made.cumulants
+        worst = 0.0
+        if self.order > 2 or made.bound > self.tolerance:
+            cov, worst = clip_to_positive(state.joint.cov)
+            state.joint = state.joint.with_cov(cov)
+        report = self._report(step, state.joint, exact=state.exact and made.bound <= self.tolerance)
+        state.layers.append(
+            replace(
+                report,
+                mehler_order=made.mehler_order,
+                closed_pairs=made.closed_pairs,
+                bound=made.bound,
+                clipped=worst,
+                coefficients="closed form" if step.activation.closed_form else "quadrature",
+            )
+        )
+
+    def _noise(self, step: Noise, state: DenseState) -> None:
+        """y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
+        part = state.places[step.output]
+        joint, q = state.joint, 1.0 / (1.0 - step.probability)
+        mean = joint.mean
+        mask = torch.zeros_like(mean)
+        mask[..., part] = 1.0
+        raw = joint.variance() + mean.square()
+        cov = joint.cov + torch.diag_embed((q - 1.0) * mask * raw)
+        third = joint.third
+        if third is not None:
+            # E b_i^2 - 1 times what x_i^2 shares with x_j; then E b_i^3 on the diagonal.
+            square_with = third.diagonal(dim1=-3, dim2=-2).mT + 2.0 * mean[..., :, None] * joint.cov  # Cov(x_i^2, x_j)
+            extra = (q - 1.0) * mask[..., :, None] * square_with
+            cube = third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1)
+            raw3 = cube + 3.0 * mean * joint.variance() + mean.pow(3)
+            raw3_new = torch.where(mask > 0, q * q * raw3, raw3)
+            variance = cov.diagonal(dim1=-2, dim2=-1)
+            own = raw3_new - 3.0 * mean * variance - mean.pow(3)
+            base = third.diagonal(dim1=-3, dim2=-2).mT
+            two_equal = torch.diagonal_scatter(base + extra, own, dim1=-2, dim2=-1)
+            for axes in ((-3, -2), (-3, -1), (-2, -1)):
+                third = torch.diagonal_scatter(third, two_equal.mT, dim1=axes[0], dim2=axes[1])
+        state.joint = VectorCumulants(mean, cov, third)
+        state.normal = False
+        state.layers.append(self._report(step, state.joint, exact=state.exact))
+
+    def _opaque(
+        self, step: Opaque, state: DenseState, live: dict[int, slice], function: Callable[[Tensor], Tensor]
+    ) -> None:
+        inputs, kept = [state.places[v] for v in step.inputs], list(live.values())
+        if step.how == "linearise":
+            state.joint = linearise(state.joint, inputs, kept, function)
+        else:
+            state.joint = sample(state.joint, inputs, kept, function, self.samples, self.generator)
+        cov, worst = clip_to_positive(state.joint.cov)
+        state.joint = state.joint.with_cov(cov)
+        state.exact = state.normal = False
+        self._settle(step.output, state, live)
+        state.layers.append(replace(self._report(step, state.joint, exact=False), clipped=worst))
+
+    def _report(
+        self, step: Affine | Elementwise | Noise | Opaque, joint: VectorCumulants, *, exact: bool, closed_under: bool = False
+    ) -> LayerReport:
+        how = "exact" if exact else "follows" if closed_under else "closure"
+        if isinstance(step, Opaque):
+            how = "linearised" if step.how == "linearise" else "sampled"
+        elif self.order == 1 and isinstance(step, Elementwise):
+            how = "linearised"
+        return LayerReport(
+            name=step.name,
+            kind=step.kind,
+            size=self.program.size(step.output),
+            live=joint.size,
+            how=how,
+        )
+
+
+def _extended(
+    inputs: list[slice], live: dict[int, slice], size: int, function: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """The map (live, function(inputs)) on rows of the whole stack."""
+    whole = len(inputs) == 1 and inputs[0] == slice(0, size)
+
+    def rows(stack: Tensor) -> Tensor:
+        made = function(stack if whole else torch.cat([stack[:, span] for span in inputs], -1))
+        return torch.cat([*(stack[:, span] for span in live.values()), made], -1) if live else made
+
+    return rows

@@ -1,0 +1,377 @@
+"""Laws of an input vector: what `propagate` starts from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.errors import ArgumentError, ShapeError
+from haar.moments.laws import Law
+from haar.moments.vector import VectorCumulants
+
+
+class InputLaw(ABC):
+    """The law of a random vector, possibly one for every entry of leading batch axes.
+
+    Attributes:
+        mean: Means, (*batch, units), float64.
+        normal: Whether the law is exactly normal.
+    """
+
+    mean: Float[Tensor, "*batch units"]
+    normal: bool
+
+    @property
+    def size(self) -> int:
+        """Number of components."""
+        return self.mean.shape[-1]
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """Leading batch shape."""
+        return tuple(self.mean.shape[:-1])
+
+    @abstractmethod
+    def cumulants(self, order: int) -> VectorCumulants:
+        """Joint cumulants up to an order, dense."""
+
+    @abstractmethod
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count *batch units"]:
+        """Independent draws."""
+
+    def variance(self) -> Float[Tensor, "*batch units"]:
+        """Variances of the components."""
+        return self.cumulants(2).variance()
+
+    def diagonal_cumulants(self, order: int) -> list[Float[Tensor, "*batch units"]] | None:
+        """k_2 .. k_order of independent components, or None if the components are dependent."""
+        del order
+        return None
+
+    def absolute_third(self) -> Float[Tensor, "units"] | None:
+        """E|x_j - mean_j|^3 of independent components, or None where it is unknown."""
+        return None
+
+    def push(
+        self, function: Callable[[Tensor], Tensor], matrix: Float[Tensor, "out units"] | None, order: int
+    ) -> VectorCumulants:
+        """Cumulants of a linear image; independent components in factored form, K_{ab..} = sum_j W_aj W_bj .. k_n(x_j).
+
+        Args:
+            function: The linear map on flat rows.
+            matrix: Its matrix if there is one at hand.
+            order: Highest order wanted.
+        """
+        own = self.diagonal_cumulants(order)
+        if own is None:
+            return self.cumulants(order).map(function)
+        if matrix is None:
+            eye = torch.eye(self.size, dtype=torch.float64, device=self.mean.device)
+            matrix = function(eye).mT
+        mean = self.mean @ matrix.mT
+        scaled = matrix * own[0][..., None, :]
+        cov = scaled @ matrix.mT
+        third = fourth = None
+        if order >= 3:
+            third = torch.einsum("ai,...i,bi,ci->...abc", matrix, own[1], matrix, matrix)
+        if order >= 4:
+            fourth = torch.einsum("ai,...i,bi,ci,di->...abcd", matrix, own[2], matrix, matrix, matrix)
+        return VectorCumulants(mean, 0.5 * (cov + cov.mT), third, fourth)
+
+
+class Gaussian(InputLaw):
+    """Normal with a mean and a covariance.
+
+    Args:
+        mean: (*batch, units).
+        cov: One number (the same variance for all, independent), or (units,) or (*batch, units, 1)-free matrices: a vector of
+            variances (units,), or a matrix (*batch, units, units).
+
+    Raises:
+        ShapeError: If the covariance does not fit the mean.
+        ArgumentError: If a variance is negative or the matrix is not symmetric.
+
+    Example:
+        >>> Gaussian([0.0, 1.0], 0.25).cumulants(2).cov.tolist()
+        [[0.25, 0.0], [0.0, 0.25]]
+    """
+
+    normal = True
+
+    def __init__(self, mean: Tensor | Sequence[float], cov: Tensor | Sequence[float] | float = 1.0) -> None:
+        self.mean = _vector(mean, "mean")
+        given = torch.as_tensor(cov, device=self.mean.device).to(torch.float64)
+        n = self.size
+        self.variances: Tensor | None = None
+        self.matrix: Tensor | None = None
+        if given.ndim == 0:
+            self.variances = given.expand(n)
+        elif given.ndim == 1 and given.shape[0] == n:
+            self.variances = given
+        elif given.ndim >= 2 and tuple(given.shape[-2:]) == (n, n) and given.ndim - 2 <= self.mean.ndim - 1:
+            self.matrix = given
+        else:
+            raise ShapeError(
+                "cov", expected=f"a number, ({n},) variances or a (..., {n}, {n}) matrix", got=tuple(given.shape)
+            )
+        diagonal = self.variances if self.variances is not None else given.diagonal(dim1=-2, dim2=-1)
+        if bool((diagonal.detach() < 0).any()) or not bool(torch.isfinite(given.detach()).all()):
+            raise ArgumentError("cov", expected="finite entries and variances >= 0", got=float(diagonal.detach().min()))
+        if self.matrix is not None:
+            gap = (self.matrix - self.matrix.mT).detach().abs().max()
+            if float(gap) > 1e-8 * float(diagonal.detach().max()):
+                raise ArgumentError("cov", expected="a symmetric matrix", got=f"asymmetry {float(gap):.3g}")
+
+    def cumulants(self, order: int) -> VectorCumulants:
+        """Mean and covariance; the rest is zero."""
+        cov = torch.diag_embed(self.variances) if self.variances is not None else self.matrix
+        cov = torch.as_tensor(cov).expand(*self.batch, self.size, self.size)
+        zeros = [torch.zeros(*self.batch, *([self.size] * k), dtype=torch.float64, device=self.mean.device) for k in (3, 4)]
+        return VectorCumulants(self.mean, cov, zeros[0] if order > 2 else None, zeros[1] if order > 3 else None)
+
+    def diagonal_cumulants(self, order: int) -> list[Float[Tensor, "*batch units"]] | None:
+        """The variances, if the components are independent."""
+        if self.variances is None:
+            return None
+        variances = self.variances.expand(*self.batch, self.size)
+        return [variances, *([torch.zeros_like(variances)] * (order - 2))]
+
+    def push(
+        self, function: Callable[[Tensor], Tensor], matrix: Float[Tensor, "out units"] | None, order: int
+    ) -> VectorCumulants:
+        """Only the covariance is mapped: there is nothing else."""
+        plain = super().push(function, matrix, 2)
+        shape = [plain.size] * order
+        zeros = [torch.zeros(*self.batch, *shape[:k], dtype=torch.float64, device=self.mean.device) for k in (3, 4)]
+        return VectorCumulants(plain.mean, plain.cov, zeros[0] if order > 2 else None, zeros[1] if order > 3 else None)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count *batch units"]:
+        """Draws; a singular covariance is allowed."""
+        shape = (count, *self.batch, self.size)
+        noise = torch.randn(shape, dtype=torch.float64, device=self.mean.device, generator=generator)
+        if self.variances is not None:
+            return self.mean + noise * self.variances.sqrt()
+        values, vectors = torch.linalg.eigh(self.matrix)
+        root = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
+        return self.mean + (root @ noise[..., None])[..., 0]
+
+    def absolute_third(self) -> Float[Tensor, "units"] | None:
+        """Not needed: the closure of a normal input is exact."""
+        return None
+
+
+class Independent(InputLaw):
+    """Independent components, each with a law of its own.
+
+    Args:
+        laws: One law per component.
+        shift: Added to the means, (*batch, units): one propagation for every batch entry.
+
+    Raises:
+        ShapeError: If shift does not end in one entry per component.
+
+    Example:
+        >>> from haar.moments.laws import Exponential
+        >>> Independent([Exponential()] * 2).cumulants(3).third.diagonal(dim1=0, dim2=1).diagonal().tolist()
+        [2.0, 2.0]
+    """
+
+    def __init__(self, laws: Sequence[Law], shift: Tensor | Sequence[float] | None = None) -> None:
+        self.laws = tuple(laws)
+        if not self.laws:
+            raise ArgumentError("laws", expected="at least one law", got="none")
+        own = torch.tensor([law.require(1) for law in self.laws], dtype=torch.float64)
+        self.mean = own
+        if shift is not None:
+            moved = _vector(shift, "shift")
+            if moved.shape[-1] != len(self.laws):
+                raise ShapeError("shift", expected=f"(..., {len(self.laws)})", got=tuple(moved.shape))
+            self.shift = moved
+            self.mean = own.to(moved.device) + moved
+        else:
+            self.shift = torch.zeros_like(own)
+        self.normal = all(law.normal for law in self.laws)
+
+    @classmethod
+    def same(cls, law: Law, size: int) -> Independent:
+        """`size` independent copies of one law.
+
+        Example:
+            >>> from haar.moments.laws import Rademacher
+            >>> Independent.same(Rademacher(), 3).size
+            3
+        """
+        return cls([law] * size)
+
+    def diagonal_cumulants(self, order: int) -> list[Float[Tensor, "*batch units"]]:
+        """k_2 .. k_order of every component.
+
+        Raises:
+            UndefinedCumulantError: If one of them does not exist.
+        """
+        found = {}
+        for law in self.laws:
+            if id(law) not in found:
+                found[id(law)] = [law.require(n) for n in range(2, order + 1)]
+        table = torch.tensor([found[id(law)] for law in self.laws], dtype=torch.float64, device=self.mean.device)
+        return [column.expand(*self.batch, self.size) for column in table.unbind(-1)]
+
+    def cumulants(self, order: int) -> VectorCumulants:
+        """Diagonal tensors, dense."""
+        own = self.diagonal_cumulants(order)
+        tensors = [_diagonal_tensor(k, at + 2) for at, k in enumerate(own)]
+        return VectorCumulants(self.mean, *tensors)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count *batch units"]:
+        """Draws, component by component."""
+        columns = [law.sample((count, *self.batch), generator) for law in self.laws]
+        return torch.stack(columns, -1).to(self.mean.device) + self.shift
+
+    def absolute_third(self) -> Float[Tensor, "units"] | None:
+        """E|x_j - mean_j|^3, or None if one does not exist."""
+        found: dict[int, float | None] = {id(law): None for law in self.laws}
+        for law in self.laws:
+            if found[id(law)] is None:
+                found[id(law)] = law.absolute_third()
+        values = [found[id(law)] for law in self.laws]
+        known = [value for value in values if value is not None]
+        return torch.tensor(known, dtype=torch.float64, device=self.mean.device) if len(known) == len(values) else None
+
+
+class Empirical(InputLaw):
+    """The cumulants of a data set (unbiased estimates up to order 3); sampling draws its rows.
+
+    Args:
+        data: (samples, units), at least four rows.
+
+    Raises:
+        ShapeError: If it is not a table with at least four rows.
+
+    Example:
+        >>> Empirical(torch.eye(4)).mean.tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+
+    normal = False
+
+    def __init__(self, data: Tensor | Sequence[Sequence[float]]) -> None:
+        self.data = torch.as_tensor(data).to(torch.float64)
+        if self.data.ndim != 2 or self.data.shape[0] < 4:
+            raise ShapeError("data", expected="(samples >= 4, units)", got=tuple(self.data.shape))
+        self.mean = self.data.mean(0)
+
+    def cumulants(self, order: int) -> VectorCumulants:
+        """Unbiased covariance and third cumulants.
+
+        Raises:
+            ArgumentError: If order 4 is asked for.
+        """
+        if order > 3:
+            raise ArgumentError("order", expected="at most 3 from data", got=order)
+        n = self.data.shape[0]
+        centred = self.data - self.mean
+        cov = centred.mT @ centred / (n - 1)
+        third = None
+        if order > 2:
+            third = torch.einsum("si,sj,sk->ijk", centred, centred, centred) * (n / ((n - 1) * (n - 2)))
+        return VectorCumulants(self.mean, cov, third)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count units"]:
+        """Rows drawn with replacement."""
+        at = torch.randint(self.data.shape[0], (count,), generator=generator, device=self.data.device)
+        return self.data[at]
+
+
+class Exchangeable(InputLaw):
+    """Normal features on exchangeable nodes: Cov((i, c), (j, d)) is `within` for i = j and `between` otherwise.
+
+    Args:
+        nodes: Number of nodes.
+        mean: Mean of a node's features, (features,).
+        within: Covariance of the features of one node, (features, features).
+        between: Covariance between two different nodes, zero by default.
+
+    Raises:
+        ShapeError: If the blocks are not (features, features).
+        ArgumentError: If no such law exists (the blocks are not those of a positive matrix).
+
+    Example:
+        >>> law = Exchangeable(3, [0.0], [[1.0]], [[0.5]])
+        >>> law.cumulants(2).cov[0].tolist()
+        [1.0, 0.5, 0.5]
+    """
+
+    normal = True
+
+    def __init__(
+        self,
+        nodes: int,
+        mean: Tensor | Sequence[float],
+        within: Tensor | Sequence[Sequence[float]],
+        between: Tensor | Sequence[Sequence[float]] | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.feature_mean = _vector(mean, "mean")
+        d = self.feature_mean.shape[-1]
+        self.within = torch.as_tensor(within).to(torch.float64)
+        self.between = torch.zeros_like(self.within) if between is None else torch.as_tensor(between).to(torch.float64)
+        for name, block in (("within", self.within), ("between", self.between)):
+            if tuple(block.shape) != (d, d):
+                raise ShapeError(name, expected=f"({d}, {d})", got=tuple(block.shape))
+        self.mean = self.feature_mean.repeat(nodes)
+        lowest = min(
+            float(torch.linalg.eigvalsh((block + block.mT) / 2)[0])
+            for block in (self.within - self.between, self.within + (nodes - 1) * self.between)
+        )
+        if nodes < 1 or lowest < -1e-10 * float(self.within.abs().max()):
+            raise ArgumentError(
+                "between",
+                expected="within - between and within + (nodes-1) between positive",
+                got=f"smallest eigenvalue {lowest:.3g}",
+            )
+
+    def cumulants(self, order: int) -> VectorCumulants:
+        """Dense: (nodes * features)^2 numbers."""
+        eye = torch.eye(self.nodes, dtype=torch.float64)
+        one = torch.ones(self.nodes, self.nodes, dtype=torch.float64)
+        own, cross = (self.within - self.between).contiguous(), self.between.contiguous()
+        return Gaussian(self.mean, torch.kron(eye, own) + torch.kron(one, cross)).cumulants(order)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count units"]:
+        """Draws: node noise plus what all nodes share, without the dense covariance."""
+        d = self.feature_mean.shape[-1]
+        noise = torch.randn(count, self.nodes, d, dtype=torch.float64, generator=generator)
+        level = noise.mean(1, keepdim=True)
+        own = _root(self.within - self.between)
+        shared = _root(self.within + (self.nodes - 1) * self.between)
+        # The mean over nodes and the deviations from it are independent: colour each with its own block.
+        found = (noise - level) @ own.mT + level @ shared.mT
+        return self.mean + found.reshape(count, -1)
+
+
+def _root(block: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh((block + block.mT) / 2)
+    return vectors * values.clamp(min=0.0).sqrt()
+
+
+def _vector(value: Tensor | Sequence[float], name: str) -> Tensor:
+    found = torch.as_tensor(value)
+    if found.ndim < 1:
+        raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units)", got=tuple(found.shape))
+    found = found.to(torch.float64)
+    if not bool(torch.isfinite(found.detach()).all()):
+        raise ArgumentError(name, expected="finite numbers", got="NaN or infinity")
+    return found
+
+
+def _diagonal_tensor(values: Tensor, rank: int) -> Tensor:
+    """values on the main diagonal of a tensor with `rank` equal axes."""
+    n = values.shape[-1]
+    flat = torch.zeros(*values.shape[:-1], n**rank, dtype=values.dtype, device=values.device)
+    stride = sum(n**k for k in range(rank))
+    flat[..., torch.arange(n, device=values.device) * stride] = values
+    return flat.reshape(*values.shape[:-1], *([n] * rank))

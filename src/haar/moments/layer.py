@@ -1,0 +1,44 @@
+"""What a propagation says about one layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One step of a propagation.
+
+    Args:
+        name: Where it is in the model.
+        kind: What it is.
+        size: Number of components of its output.
+        live: Number of components carried jointly after it (residual branches included).
+        how: ``"exact"``; ``"follows"`` (an exact map of cumulants that are already approximate); ``"closure"`` (the activation's
+            input was taken as normal up to the cumulants carried); ``"linearised"``; ``"sampled"``.
+        coefficients: ``"closed form"`` or ``"quadrature"`` for an activation.
+        mehler_order: Where Mehler's series was cut (0: not used).
+        closed_pairs: Pairs of units that took the closed form.
+        bound: Rigorous bound on the cut, relative to the product of the two standard deviations.
+        clipped: Most negative eigenvalue that was removed, relative to the largest; 0 if none was.
+
+    Example:
+        >>> LayerReport("0", "Linear", 8, 8, "exact").to_dict()["how"]
+        'exact'
+    """
+
+    name: str
+    kind: str
+    size: int
+    live: int
+    how: str
+    coefficients: str = ""
+    mehler_order: int = 0
+    closed_pairs: int = 0
+    bound: float = 0.0
+    clipped: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return dict(vars(self))

@@ -1,0 +1,116 @@
+"""A traced model as a short list of steps: affine maps, activations, noise, and what cannot be followed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.moments.activation import Activation
+
+EventFunction = Callable[[Sequence[Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """output = linear(inputs) + shift, exactly followed at every order.
+
+    Args:
+        name: Where it is in the model.
+        kind: What it is: the module's or function's name.
+        inputs: Numbers of the values it reads.
+        output: Number of the value it makes.
+        linear: The linear part on tensors (rows, *event), one per input.
+        shift: The constant part, shape of the output's event, or None for zero.
+        matrix: The weight matrix where the map is one on a flat vector.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    linear: EventFunction
+    shift: Tensor | None = None
+    matrix: Float[Tensor, "out units"] | None = None
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """output = activation(input), element by element."""
+
+    name: str
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Noise:
+    """output = input times independent Bernoulli(1-p)/(1-p): dropout of a model in training mode."""
+
+    name: str
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    probability: float
+    channelwise: bool = False
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A part that has no closed form, with the way the caller allowed: linearised at the mean, or sampled."""
+
+    name: str
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    function: EventFunction
+    how: Literal["linearise", "sample"]
+
+
+Step = Affine | Elementwise | Noise | Opaque
+
+
+@dataclass
+class Program:
+    """Steps in order, and the event shape of every value; value 0 is the input.
+
+    Args:
+        shapes: Event shape of every value.
+        steps: The steps.
+        output: Number of the output value.
+    """
+
+    shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    output: int = 0
+
+    def size(self, value: int) -> int:
+        """Number of components of a value."""
+        return int(torch.Size(self.shapes[value]).numel())
+
+    def last_use(self) -> dict[int, int]:
+        """For every value the number of the last step that reads it (the output is read at the end)."""
+        last = {self.output: len(self.steps)}
+        for number in reversed(range(len(self.steps))):
+            for value in self.steps[number].inputs:
+                last.setdefault(value, number)
+        return last
+
+    def flat(self, step: Affine | Opaque) -> Callable[[Tensor], Tensor]:
+        """The step's linear part on flat rows: inputs concatenated in, output flattened."""
+        sizes = [self.size(value) for value in step.inputs]
+        shapes = [self.shapes[value] for value in step.inputs]
+        function = step.linear if isinstance(step, Affine) else step.function
+
+        def mapped(rows: Tensor) -> Tensor:
+            parts = rows.split(sizes, -1)
+            events = [part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
+            return function(events).reshape(rows.shape[0], -1)
+
+        return mapped

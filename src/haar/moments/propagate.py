@@ -1,0 +1,117 @@
+"""propagate: mean, covariance and skewness of a trained model's output, without sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from haar.errors import ArgumentError, ShapeError
+from haar.moments.dense import Dense
+from haar.moments.joint import InputLaw
+from haar.moments.program import Program
+from haar.moments.propagation import Propagation
+from haar.moments.registry import Registered
+from haar.moments.trace import OnUnsupported, trace
+
+Backend = Literal["dense", "diagonal", "orbit"]
+
+
+def propagate(
+    model: nn.Module,
+    law: InputLaw,
+    *,
+    order: int = 2,
+    backend: Backend = "dense",
+    input_shape: Sequence[int] | None = None,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: OnUnsupported = "raise",
+    tolerance: float = 1e-12,
+    samples: int = 20_000,
+    generator: torch.Generator | None = None,
+) -> Propagation:
+    """Mean, covariance and, from order 3 on, third cumulants of model(x) for x from a law.
+
+    Affine layers act on every cumulant exactly; an activation mixes orders. Order 2 takes the input of every activation as normal
+    (exact for one hidden layer and normal input); order 3 carries the full third cumulant tensor. All arithmetic is float64 and
+    differentiable in the law and in the model's parameters; leading batch axes of the law's mean give one answer each.
+
+    Args:
+        model: A trained module; not changed. Training mode is respected: dropout counts as noise, batch normalisation is refused.
+        law: Law of the flattened input.
+        order: 1 (linearise), 2, 3 or 4.
+        backend: ``"dense"``; ``"diagonal"`` (variances alone, units taken as uncorrelated).
+        input_shape: Shape of one input without the batch axis; (units,) by default.
+        activations: Own activations: module class or function to `Activation`, or to a function of the module.
+        affine: Own module classes that are affine in their first argument.
+        constants: Values for further inputs of the model, by name.
+        on_unsupported: ``"raise"``, or go on with ``"linearise"`` or ``"sample"`` for parts without a closed form.
+        tolerance: Relative truncation error of Mehler's series.
+        samples: Draws for sampled parts.
+        generator: Source of these draws.
+
+    Raises:
+        ArgumentError: If order, backend or model do not fit; `UnsupportedModuleError` names the module.
+        ShapeError: If the law's size is not that of the input shape.
+
+    Source: Fischer et al., Phys. Rev. Research 4, 043143 (arXiv 2202.04925); Frey and Hinton (1999); Wright et al.,
+    arXiv 2403.16163; order 3 as described in `haar.moments.third_order`.
+
+    Example:
+        >>> from haar.moments.joint import Gaussian
+        >>> result = propagate(nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)), Gaussian([0.0, 0.0]))
+        >>> result.exact, tuple(result.cov.shape)
+        (True, (1, 1))
+    """
+    if order not in (1, 2, 3, 4):
+        raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
+    program = traced(
+        model,
+        law,
+        input_shape=input_shape,
+        activations=activations,
+        affine=affine,
+        constants=constants,
+        on_unsupported=on_unsupported,
+    )
+    if backend != "dense":
+        raise ArgumentError("backend", expected="'dense', 'diagonal' or 'orbit'", got=repr(backend))
+    engine = Dense(program, order=order, tolerance=tolerance, samples=samples, generator=generator)
+    state = engine.run(law)
+    indicator = None
+    if order > 2:
+        lower = Dense(program, order=2, tolerance=tolerance, samples=samples, generator=generator).run(law)
+        indicator = (state.joint.mean - lower.joint.mean).abs(), (state.joint.cov - lower.joint.cov).abs()
+    return Propagation.of(state, program, order=order, backend=backend, indicator=indicator)
+
+
+def traced(
+    model: nn.Module,
+    law: InputLaw,
+    *,
+    input_shape: Sequence[int] | None = None,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: OnUnsupported = "raise",
+) -> Program:
+    """The model as a program for inputs of this law; checks that the sizes fit.
+
+    Raises:
+        ShapeError: If they do not.
+
+    Example:
+        >>> from haar.moments.joint import Gaussian
+        >>> traced(nn.Linear(2, 1), Gaussian([0.0, 0.0])).output
+        1
+    """
+    shape = (law.size,) if input_shape is None else tuple(input_shape)
+    if torch.Size(shape).numel() != law.size:
+        raise ShapeError("input_shape", expected=f"{law.size} components, as the law has", got=shape)
+    return trace(
+        model, shape, activations=activations, affine=affine, constants=constants, on_unsupported=on_unsupported
+    )

@@ -1,0 +1,175 @@
+"""The result of a propagation: moments of the output, how they were made, and how far to trust them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.moments.dense import DenseState
+from haar.moments.layer import LayerReport
+from haar.moments.program import Program
+from haar.report import Report, Section, Table
+
+_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Propagation(Report):
+    """Moments of a model's output.
+
+    Args:
+        mean: (*batch, outputs), the output flattened.
+        cov: (*batch, outputs, outputs).
+        third: Third joint cumulants, from order 3 on.
+        output_shape: Shape of one output.
+        order: Order of the propagation.
+        backend: How cumulants were stored.
+        exact: Whether mean and covariance are exact (up to rounding and quadrature).
+        layers: What was done, step by step.
+        mean_indicator: |order >= 3 minus order 2| of the mean: an indicator of what order 2 missed, not a bound.
+        cov_indicator: The same for the covariance.
+        mean_bound: Rigorous bound on the error of the mean from a non-normal input, where one is known.
+        smallest_eigenvalue: Smallest eigenvalue of the covariance relative to the largest.
+
+    Example:
+        >>> from torch import nn
+        >>> from haar.moments import Gaussian, propagate
+        >>> propagate(nn.Identity(), Gaussian([1.0])).mean.tolist()
+        [1.0]
+    """
+
+    kind: ClassVar[str] = "moments"
+    title: ClassVar[str] = "Moments of the output"  # type: ignore[misc]
+
+    mean: Float[Tensor, "*batch outputs"]
+    cov: Float[Tensor, "*batch outputs outputs"]
+    third: Float[Tensor, "*batch outputs outputs outputs"] | None
+    output_shape: tuple[int, ...]
+    order: int
+    backend: str
+    exact: bool
+    layers: tuple[LayerReport, ...]
+    mean_indicator: Float[Tensor, "*batch outputs"] | None = None
+    cov_indicator: Float[Tensor, "*batch outputs outputs"] | None = None
+    mean_bound: Float[Tensor, "*batch outputs"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        state: DenseState,
+        program: Program,
+        *,
+        order: int,
+        backend: str,
+        indicator: tuple[Tensor, Tensor] | None = None,
+        mean_bound: Tensor | None = None,
+    ) -> Propagation:
+        """Read the result off a finished state."""
+        joint = state.joint
+        return cls(
+            mean=joint.mean,
+            cov=joint.cov,
+            third=joint.third if order > 2 else None,
+            output_shape=program.shapes[program.output],
+            order=order,
+            backend=backend,
+            exact=state.exact and all(layer.bound <= 1e-10 for layer in state.layers),
+            layers=tuple(state.layers),
+            mean_indicator=None if indicator is None else indicator[0],
+            cov_indicator=None if indicator is None else indicator[1],
+            mean_bound=mean_bound,
+        )
+
+    @property
+    def variance(self) -> Float[Tensor, "*batch outputs"]:
+        """Variances of the outputs."""
+        return self.cov.diagonal(dim1=-2, dim2=-1).clamp(min=0.0)
+
+    @property
+    def sd(self) -> Float[Tensor, "*batch outputs"]:
+        """Standard deviations of the outputs."""
+        return self.variance.sqrt()
+
+    @property
+    def skewness(self) -> Float[Tensor, "*batch outputs"] | None:
+        """Third cumulant over sd^3, from order 3 on; zero for an output that does not move."""
+        if self.third is None:
+            return None
+        own = self.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1)
+        moves = self.variance > 0
+        return torch.where(moves, own / torch.where(moves, self.variance, torch.ones_like(own)).pow(1.5), 0.0)
+
+    @property
+    def truncation(self) -> float:
+        """The largest rigorous bound on Mehler's series over the layers (relative, per layer)."""
+        return max((layer.bound for layer in self.layers), default=0.0)
+
+    @property
+    def summary(self) -> str:
+        """One sentence on how far to trust the numbers."""
+        if self.exact:
+            return f"Order {self.order}: mean and covariance are exact."
+        how = sorted({layer.how for layer in self.layers if layer.how in ("linearised", "sampled")})
+        extra = f", with parts {' and '.join(how)}" if how else ""
+        return f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
+
+    def contents(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "order": self.order,
+            "backend": self.backend,
+            "exact": self.exact,
+            "output_shape": self.output_shape,
+            "mean": self.mean.detach(),
+            "sd": self.sd.detach(),
+            "cov": self.cov.detach(),
+            "skewness": None if self.skewness is None else self.skewness.detach(),
+            "mean_indicator": None if self.mean_indicator is None else self.mean_indicator.detach(),
+            "mean_bound": None if self.mean_bound is None else self.mean_bound.detach(),
+            "truncation": self.truncation,
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+    def sections(self) -> list[Section]:
+        """Outputs, then layers."""
+        return [
+            Section("Output", self.summary, self._outputs(), self._figure(), "Mean and one standard deviation of outputs."),
+            Section("Layers", "What each step did to the cumulants.", self._layers()),
+        ]
+
+    def _outputs(self) -> Table:
+        mean, sd = self.mean.detach().reshape(-1), self.sd.detach().reshape(-1)
+        columns = ["output", "mean", "sd"]
+        data: list[list[float]] = [mean.tolist(), sd.tolist()]
+        for name, value in (
+            ("skewness", self.skewness),
+            ("|order 3 - order 2| of the mean (indicator)", self.mean_indicator),
+            ("bound on the mean's error", self.mean_bound),
+        ):
+            if value is not None:
+                columns.append(name)
+                data.append(value.detach().reshape(-1).tolist())
+        rows = [[str(k), *(column[k] for column in data)] for k in range(min(mean.numel(), _ROWS))]
+        note = f"first {_ROWS} of {mean.numel()}" if mean.numel() > _ROWS else ""
+        return Table("Moments of the output", columns, rows, note)
+
+    def _layers(self) -> Table:
+        rows = [
+            (x.name, x.kind, x.size, x.live, x.how, x.coefficients, x.mehler_order, x.closed_pairs, x.bound, x.clipped)
+            for x in self.layers
+        ]
+        columns = ("layer", "kind", "size", "live", "how", "coefficients", "Mehler order", "closed pairs", "bound", "clipped")
+        return Table("Layers", columns, rows)
+
+    def _figure(self) -> Any:
+        from haar.report.drawing import AVERAGED, new_figure, style_axes
+
+        figure = new_figure(6, 3)
+        axes = style_axes(figure.add_subplot(), title="Output", x="output", y="mean and one sd")
+        mean, sd = self.mean.detach().reshape(-1)[:200], self.sd.detach().reshape(-1)[:200]
+        axes.errorbar(range(mean.numel()), mean.tolist(), yerr=sd.tolist(), fmt="o", markersize=3, color=AVERAGED)
+        return figure

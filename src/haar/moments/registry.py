@@ -1,0 +1,245 @@
+"""Which activation a module, function or method name stands for."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+from haar.errors import ArgumentError
+from haar.moments.activation import Activation
+from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
+
+Factory = Callable[[nn.Module], Activation]
+Registered = Activation | Factory
+
+
+def relu() -> PiecewiseLinear:
+    """max(z, 0).
+
+    Example:
+        >>> relu()(torch.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+    return PiecewiseLinear((0.0,), (1.0,), name="relu")
+
+
+def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
+    """Slope 1 above zero, `slope` below.
+
+    Example:
+        >>> leaky_relu(0.5)(torch.tensor([-1.0, 2.0])).tolist()
+        [-0.5, 2.0]
+    """
+    return PiecewiseLinear((0.0,), (1.0 - slope,), slope=slope, name="leaky_relu")
+
+
+def hardtanh(low: float = -1.0, high: float = 1.0, name: str = "hardtanh") -> PiecewiseLinear:
+    """Clamp to [low, high].
+
+    Example:
+        >>> hardtanh()(torch.tensor([-3.0, 0.5, 3.0])).tolist()
+        [-1.0, 0.5, 1.0]
+    """
+    return PiecewiseLinear((low, high), (1.0, -1.0), offset=low, name=name)
+
+
+def normal_cdf() -> Erf:
+    """The normal distribution function as an activation.
+
+    Example:
+        >>> normal_cdf()(torch.zeros(())).item()
+        0.5
+    """
+    return Erf(math.sqrt(0.5), 0.5, 0.5, name="normal_cdf")
+
+
+def quadratic(alpha: float = 0.5) -> Polynomial:
+    """z + alpha z^2, the activation of perturbation theory.
+
+    Example:
+        >>> quadratic(1.0)(torch.tensor(2.0)).item()
+        6.0
+    """
+    return Polynomial((0.0, 1.0, alpha), name="quadratic")
+
+
+def _smooth(function: Callable[[Tensor], Tensor], name: str, lipschitz: float | None, scale: float = 1.0) -> Activation:
+    return Activation(function, name=name, smooth=True, scale=scale, lipschitz=lipschitz)
+
+
+def _kinked(function: Callable[[Tensor], Tensor], name: str, *breaks: float, lipschitz: float | None = None) -> Activation:
+    return Activation(function, name=name, breaks=breaks, lipschitz=lipschitz)
+
+
+def _gelu(approximate: str) -> Activation:
+    if approximate == "none":
+        return Gelu()
+    return _smooth(lambda z: F.gelu(z, approximate="tanh"), "gelu_tanh", 1.13)
+
+
+def _softplus(beta: float) -> Activation:
+    return _smooth(lambda z: F.softplus(z, beta=beta, threshold=50), "softplus", 1.0, 1.0 / max(abs(beta), 1e-300))
+
+
+def _hardswish(z: Tensor) -> Tensor:
+    return z * (z + 3).clamp(0, 6) / 6
+
+
+_HARDSIGMOID = ((-3.0, 3.0), (1 / 6, -1 / 6))
+
+_MODULES: dict[type[nn.Module], Callable[[Any], Activation]] = {
+    nn.ReLU: lambda m: relu(),
+    nn.ReLU6: lambda m: hardtanh(0.0, 6.0, "relu6"),
+    nn.LeakyReLU: lambda m: leaky_relu(m.negative_slope),
+    nn.Hardtanh: lambda m: hardtanh(m.min_val, m.max_val),
+    nn.Hardsigmoid: lambda m: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
+    nn.Softshrink: lambda m: _softshrink(m.lambd),
+    nn.Hardshrink: lambda m: _kinked(lambda z: F.hardshrink(z, m.lambd), "hardshrink", -m.lambd, m.lambd),
+    nn.Threshold: lambda m: _kinked(lambda z: F.threshold(z, m.threshold, m.value), "threshold", m.threshold),
+    nn.GELU: lambda m: _gelu(m.approximate),
+    nn.Tanh: lambda m: _smooth(torch.tanh, "tanh", 1.0),
+    nn.Sigmoid: lambda m: _smooth(torch.sigmoid, "sigmoid", 0.25),
+    nn.SiLU: lambda m: _smooth(F.silu, "silu", 1.1),
+    nn.Mish: lambda m: _smooth(F.mish, "mish", 1.1),
+    nn.Softplus: lambda m: _softplus(m.beta),
+    nn.LogSigmoid: lambda m: _smooth(F.logsigmoid, "logsigmoid", 1.0),
+    nn.Tanhshrink: lambda m: _smooth(F.tanhshrink, "tanhshrink", 1.0),
+    nn.Softsign: lambda m: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
+    nn.ELU: lambda m: _kinked(lambda z: F.elu(z, m.alpha), "elu", 0.0, lipschitz=max(1.0, abs(m.alpha))),
+    nn.CELU: lambda m: _kinked(lambda z: F.celu(z, m.alpha), "celu", 0.0, lipschitz=1.0),
+    nn.SELU: lambda m: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
+    nn.Hardswish: lambda m: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
+}
+
+
+def _softshrink(width: float) -> PiecewiseLinear:
+    return PiecewiseLinear((-width, width), (-1.0, 1.0), slope=1.0, offset=width, name="softshrink")
+
+
+def _power(exponent: object) -> Activation | None:
+    if isinstance(exponent, int) and exponent >= 1:
+        return Polynomial([0.0] * exponent + [1.0], name=f"power {exponent}")
+    return None
+
+
+_NAMES: dict[str, Callable[..., Activation | None]] = {
+    "relu": lambda inplace=False: relu(),
+    "relu_": lambda: relu(),
+    "relu6": lambda inplace=False: hardtanh(0.0, 6.0, "relu6"),
+    "leaky_relu": lambda negative_slope=0.01, inplace=False: leaky_relu(negative_slope),
+    "hardtanh": lambda min_val=-1.0, max_val=1.0, inplace=False: hardtanh(min_val, max_val),
+    "hardsigmoid": lambda inplace=False: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
+    "softshrink": lambda lambd=0.5: _softshrink(lambd),
+    "gelu": lambda approximate="none": _gelu(approximate),
+    "tanh": lambda: _smooth(torch.tanh, "tanh", 1.0),
+    "sigmoid": lambda: _smooth(torch.sigmoid, "sigmoid", 0.25),
+    "silu": lambda inplace=False: _smooth(F.silu, "silu", 1.1),
+    "mish": lambda inplace=False: _smooth(F.mish, "mish", 1.1),
+    "softplus": lambda beta=1.0, threshold=20.0: _softplus(beta),
+    "logsigmoid": lambda: _smooth(F.logsigmoid, "logsigmoid", 1.0),
+    "tanhshrink": lambda: _smooth(F.tanhshrink, "tanhshrink", 1.0),
+    "softsign": lambda: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
+    "elu": lambda alpha=1.0, inplace=False: _kinked(lambda z: F.elu(z, alpha), "elu", 0.0, lipschitz=max(1.0, abs(alpha))),
+    "celu": lambda alpha=1.0, inplace=False: _kinked(lambda z: F.celu(z, alpha), "celu", 0.0, lipschitz=1.0),
+    "selu": lambda inplace=False: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
+    "hardswish": lambda inplace=False: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
+    "erf": lambda: Erf(),
+    "sin": lambda: Sine(),
+    "cos": lambda: Sine(math.pi / 2, name="cos"),
+    "exp": lambda: Exponential(),
+    "abs": lambda: PiecewiseLinear((0.0,), (2.0,), slope=-1.0, name="abs"),
+    "square": lambda: Polynomial((0.0, 0.0, 1.0), name="power 2"),
+    "pow": _power,
+    "ndtr": normal_cdf,
+    "arctan": lambda: _smooth(torch.atan, "atan", 1.0),
+    "atan": lambda: _smooth(torch.atan, "atan", 1.0),
+    "clamp": lambda min=None, max=None: _clamp(min, max),  # noqa: A006 - torch's own names
+}
+_ALIASES = {"special_erf": "erf", "special_ndtr": "ndtr", "absolute": "abs", "tanh_": "tanh", "sigmoid_": "sigmoid"}
+
+
+def _clamp(low: object, high: object) -> Activation | None:
+    bounds = [None if b is None else float(b) if isinstance(b, (int, float)) else math.nan for b in (low, high)]
+    if any(b is not None and math.isnan(b) for b in bounds) or bounds == [None, None]:
+        return None
+    if bounds[1] is None:
+        return PiecewiseLinear((bounds[0] or 0.0,), (1.0,), offset=bounds[0] or 0.0, name="clamp")
+    if bounds[0] is None:
+        return PiecewiseLinear((bounds[1],), (-1.0,), slope=1.0, name="clamp")
+    return hardtanh(bounds[0], bounds[1], "clamp")
+
+
+def activation_of_module(module: nn.Module, extra: Mapping[object, Registered]) -> Activation | None:
+    """The activation that a module stands for, the caller's own first, or None.
+
+    Args:
+        module: Any module.
+        extra: The caller's additions: module class (or function) to an `Activation` or a factory that takes the module.
+
+    Raises:
+        ArgumentError: If a factory does not return an `Activation`.
+
+    Example:
+        >>> activation_of_module(nn.LeakyReLU(0.2), {})
+        PiecewiseLinear(leaky_relu)
+    """
+    for kind in type(module).__mro__:
+        if kind in extra:
+            return _made(extra[kind], module)
+    factory = _MODULES.get(type(module))
+    return None if factory is None else factory(module)
+
+
+def activation_of_call(
+    target: object, arguments: tuple[object, ...], keywords: dict[str, object], extra: Mapping[object, Registered]
+) -> Activation | None:
+    """The activation that a function call (or a method, by name) stands for, or None.
+
+    Args:
+        target: The function, or the method's name.
+        arguments: Positional arguments after the first (the tensor).
+        keywords: Keyword arguments.
+        extra: The caller's additions.
+
+    Example:
+        >>> activation_of_call("pow", (2,), {}, {})
+        Polynomial(power 2)
+    """
+    if target in extra:
+        found = extra[target]
+        return found if isinstance(found, Activation) else None
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if target is operator.pow:
+        name = "pow"
+    name = _ALIASES.get(name, name)
+    builder = _NAMES.get(name)
+    if builder is None or not _is_torch(target):
+        return None
+    try:
+        return builder(*arguments, **keywords)
+    except TypeError:
+        return None
+
+
+def _is_torch(target: object) -> bool:
+    if isinstance(target, str) or target in (operator.pow, operator.abs, abs):
+        return True
+    module = getattr(target, "__module__", None) or "torch"
+    return module.split(".")[0] in ("torch", "_operator")
+
+
+def _made(found: Registered, module: nn.Module) -> Activation:
+    made = found if isinstance(found, Activation) else found(module)
+    if not isinstance(made, Activation):
+        raise ArgumentError(
+            "activations",
+            expected="an Activation, or a function of the module that returns one",
+            got=f"{type(made).__name__} for {type(module).__name__}",
+        )
+    return made

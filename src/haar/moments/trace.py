@@ -1,0 +1,458 @@
+"""From a trained model to a program of steps, by torch.fx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, fx, nn
+
+from haar.errors import ArgumentError, HaarError
+from haar.moments.activation import Activation
+from haar.moments.affine_calls import (
+    AFFINE_MODULES,
+    BATCH_NORMS,
+    DROPOUTS,
+    METHODS_IDENTITY,
+    SHAPE_METHODS,
+    affine_kind,
+    call,
+    module_function,
+)
+from haar.moments.closed_forms import Polynomial
+from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
+from haar.moments.registry import Registered, activation_of_call, activation_of_module, relu
+
+OnUnsupported = Literal["raise", "linearise", "sample"]
+
+
+class UnsupportedModuleError(ArgumentError):
+    """A part of the model whose effect on cumulants has no closed form, and no opt-in was given."""
+
+
+class _Batch:
+    """Stands for the number of rows wherever the model asks for the batch size."""
+
+
+class _Value:
+    """A random value: its number in the program."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class _Many:
+    """Several random values made by one call (chunk, split, unbind): taken apart by indexing."""
+
+    def __init__(self, inputs: tuple[int, ...], function: Callable[[Sequence[Tensor]], Sequence[Tensor]], kind: str) -> None:
+        self.inputs, self.function, self.kind = inputs, function, kind
+
+
+class _Tracer(fx.Tracer):
+    def __init__(self, leaves: tuple[type[nn.Module], ...]) -> None:
+        super().__init__()
+        self.leaves = leaves
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, self.leaves) or super().is_leaf_module(m, module_qualified_name)
+
+
+def trace(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    *,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: OnUnsupported = "raise",
+) -> Program:
+    """Follow a model once and write it down as affine maps and activations.
+
+    The model is not changed; training mode is respected (dropout then counts as noise, batch normalisation is refused).
+    Parameters are read in float64 and stay differentiable.
+
+    Args:
+        model: Any module that torch.fx can trace: Sequential, residual sums, shared modules, own forward methods.
+        input_shape: Shape of one input, without the batch axis.
+        activations: Additional activations: module class or function to `Activation`, or to a function of the module.
+        affine: Additional module classes that are affine in their first argument.
+        constants: Values for further inputs of `forward`, by name (an adjacency, edge indices, a mask).
+        on_unsupported: What to do with a part that has no closed form: ``"raise"`` names it; ``"linearise"`` at the mean
+            and ``"sample"`` go on and mark the step.
+
+    Raises:
+        UnsupportedModuleError: If a part has no closed form and no opt-in was given.
+        ArgumentError: If the model cannot be traced, or its inputs do not fit.
+
+    Example:
+        >>> program = trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (2,))
+        >>> [step.kind for step in program.steps]
+        ['Linear', 'relu']
+    """
+    if on_unsupported not in ("raise", "linearise", "sample"):
+        raise ArgumentError("on_unsupported", expected="'raise', 'linearise' or 'sample'", got=repr(on_unsupported))
+    extra = dict(activations or {})
+    leaves = (*(k for k in extra if isinstance(k, type)), *affine, *AFFINE_MODULES, *BATCH_NORMS, *DROPOUTS)
+    tracer = _Tracer(leaves)
+    root = nn.Sequential(model) if tracer.is_leaf_module(model, "") else model
+    try:
+        graph = tracer.trace(root)
+    except Exception as error:  # torch.fx raises many kinds; each means the same here
+        raise ArgumentError(
+            "model",
+            expected="a module that torch.fx can trace",
+            got=f"{type(model).__name__} ({_first_line(error)})",
+            way_out="put the part with data-dependent control flow into a module of its own and register it, "
+            "or wrap the whole with propagate(..., on_unsupported='linearise') around a leaf class given in `affine`",
+        ) from error
+    builder = _Builder(root, tuple(input_shape), extra, tuple(affine), dict(constants or {}), on_unsupported)
+    return builder.run(graph, strip=root is not model)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class _Builder:
+    def __init__(
+        self,
+        root: nn.Module,
+        input_shape: tuple[int, ...],
+        extra: dict[object, Registered],
+        affine: tuple[type[nn.Module], ...],
+        constants: dict[str, Any],
+        on_unsupported: OnUnsupported,
+    ) -> None:
+        self.root, self.extra, self.affine, self.constants = root, extra, affine, constants
+        self.on_unsupported = on_unsupported
+        self.program = Program(shapes={0: input_shape})
+        self.env: dict[fx.Node, Any] = {}
+        self.seen_input = False
+        held = [*root.parameters(), *root.buffers()]
+        self.device = held[0].device if held else torch.device("cpu")
+
+    def run(self, graph: fx.Graph, *, strip: bool) -> Program:
+        modules = dict(self.root.named_modules())
+        for node in graph.nodes:
+            if node.op == "placeholder":
+                self.env[node] = self._placeholder(node)
+            elif node.op == "get_attr":
+                self.env[node] = _wide(_attribute(self.root, str(node.target)))
+            elif node.op == "output":
+                self._output(self._resolve(node.args[0]))
+            else:
+                arguments, keywords = self._resolve(node.args), self._resolve(node.kwargs)
+                if node.op == "call_module":
+                    name = str(node.target)
+                    shown = type(modules[name]).__name__ if strip else name
+                    self.env[node] = self._module(shown, modules[name], arguments, keywords)
+                else:
+                    self.env[node] = self._call(node.name, node.target, arguments, keywords)
+        return self.program
+
+    def _placeholder(self, node: fx.Node) -> Any:
+        name = str(node.target)
+        if name in self.constants:
+            return _wide(self.constants[name])
+        if not self.seen_input:
+            self.seen_input = True
+            return _Value(0)
+        if node.args:
+            return node.args[0]
+        raise ArgumentError(
+            "constants",
+            expected=f"a value for the model's input {name!r}",
+            got=f"{sorted(self.constants) or 'nothing'}",
+            way_out=f"pass constants={{{name!r}: ...}}; only the first input is random",
+        )
+
+    def _output(self, value: Any) -> None:
+        if not isinstance(value, _Value):
+            raise ArgumentError(
+                "model",
+                expected="one tensor that depends on the input as its output",
+                got=type(value).__name__,
+                way_out="wrap the model so that it returns the tensor of interest",
+            )
+        self.program.output = value.number
+
+    def _resolve(self, item: Any) -> Any:
+        if isinstance(item, fx.Node):
+            return self.env[item]
+        if isinstance(item, (tuple, list)):
+            return type(item)(self._resolve(part) for part in item) if type(item) in (tuple, list) else tuple(map(self._resolve, item))
+        if isinstance(item, dict):
+            return {key: self._resolve(part) for key, part in item.items()}
+        if isinstance(item, slice):
+            return slice(*(self._resolve(part) for part in (item.start, item.stop, item.step)))
+        return item
+
+    # -- modules ------------------------------------------------------------------------------------------------------
+
+    def _module(self, name: str, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        kind = type(module).__name__
+        inputs = _random(arguments, keywords)
+        if not inputs:
+            return module_function(module, with_bias=True)(*arguments, **keywords)
+        value = arguments[0] if arguments and isinstance(arguments[0], _Value) else None
+        if value is not None and len(inputs) == 1:
+            activation = activation_of_module(module, self.extra)
+            if activation is not None:
+                return self._elementwise(name, activation, value)
+            if isinstance(module, nn.PReLU):
+                return self._prelu(name, module, value)
+            if isinstance(module, DROPOUTS):
+                return self._dropout(name, kind, module.p, module.training, value, type(module) is not nn.Dropout)
+            if isinstance(module, nn.Identity):
+                return value
+            if isinstance(module, BATCH_NORMS) and not (module.training or module.running_mean is None):
+                return self._batch_norm(name, module, value)
+            if isinstance(module, (*AFFINE_MODULES, *self.affine)):
+                return self._affine_module(name, module, arguments, keywords, inputs)
+        why = "uses batch statistics; call model.eval()" if isinstance(module, BATCH_NORMS) else ""
+        whole = module_function(module, with_bias=True)
+        return self._unsupported(name, kind, inputs, _filled(whole, arguments, keywords, inputs), why)
+
+    def _affine_module(
+        self, name: str, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], inputs: tuple[int, ...]
+    ) -> _Value:
+        known = isinstance(module, AFFINE_MODULES)
+        matrix = None
+        if type(module) is nn.Linear and len(self.program.shapes[inputs[0]]) == 1:
+            matrix = module.weight.to(torch.float64)
+            bias = None if module.bias is None else module.bias.to(torch.float64)
+            return self._affine(name, "Linear", inputs, lambda events: events[0] @ matrix.mT, bias, matrix)
+        whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
+        if not known:
+            return self._affine_from_whole(name, type(module).__name__, inputs, whole)
+        linear = _filled(module_function(module, with_bias=False), arguments, keywords, inputs)
+        return self._affine(name, type(module).__name__, inputs, linear, self._at_zero(whole, inputs))
+
+    def _batch_norm(self, name: str, module: Any, value: _Value) -> _Value:
+        scale = (module.running_var.to(torch.float64) + module.eps).rsqrt()
+        if module.weight is not None:
+            scale = scale * module.weight.to(torch.float64)
+        shift = -module.running_mean.to(torch.float64) * scale
+        if module.bias is not None:
+            shift = shift + module.bias.to(torch.float64)
+        shape = self.program.shapes[value.number]
+        # The channel axis is the first of the event, except for (rows, channels) itself, where it is the only one.
+        spread = (-1, *([1] * (len(shape) - 1)))
+        scale, shift = scale.reshape(spread), shift.reshape(spread).expand(shape)
+        return self._affine(name, type(module).__name__, (value.number,), lambda events: events[0] * scale, shift)
+
+    def _prelu(self, name: str, module: nn.PReLU, value: _Value) -> _Value:
+        """a z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
+        shape = self.program.shapes[value.number]
+        weight = module.weight.to(torch.float64)
+        weight = weight.reshape(-1, *([1] * (len(shape) - 1))) if weight.numel() > 1 else weight.reshape(())
+        part = self._elementwise(name, relu(), value)
+        inputs = (value.number, part.number)
+        return self._affine(name, "PReLU", inputs, lambda e: weight * e[0] + (1.0 - weight) * e[1], None)
+
+    def _dropout(self, name: str, kind: str, p: float, training: object, value: _Value, channelwise: bool) -> _Value:  # noqa: FBT001
+        if not training or p == 0.0:
+            return value
+        if channelwise:
+            return self._unsupported(name, kind, (value.number,), lambda e: e[0], "drops whole channels; call model.eval()")
+        number = self._new(self.program.shapes[value.number])
+        self.program.steps.append(Noise(name, kind, (value.number,), number, float(p)))
+        return _Value(number)
+
+    # -- functions and methods ----------------------------------------------------------------------------------------
+
+    def _call(self, name: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        shape = self._shape_query(target, arguments)
+        if shape is not None:
+            return shape
+        inputs = _random(arguments, keywords)
+        many = arguments[0] if arguments and isinstance(arguments[0], _Many) else None
+        if many is not None and isinstance(arguments[1], int):
+            at = arguments[1]
+            return self._affine_from_whole(name, many.kind, many.inputs, lambda events: many.function(events)[at])
+        if not inputs:
+            return call(target, _without_batch(arguments), _without_batch(keywords))
+        first = arguments[0] if arguments and isinstance(arguments[0], _Value) else None
+        kind = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+        if first is not None and len(inputs) == 1:
+            if isinstance(target, str) and target in METHODS_IDENTITY:
+                return first
+            if kind == "dropout":
+                p = keywords.get("p", arguments[1] if len(arguments) > 1 else 0.5)
+                training = keywords.get("training", arguments[2] if len(arguments) > 2 else True)
+                return self._dropout(name, kind, float(p), training, first, channelwise=False)
+            twice = len(arguments) == 2 and isinstance(arguments[1], _Value)
+            if twice and kind in ("mul", "imul"):
+                return self._elementwise(name, Polynomial((0.0, 0.0, 1.0), name="power 2"), first)
+            if not twice:
+                activation = activation_of_call(target, arguments[1:], keywords, self.extra)
+                if activation is not None:
+                    return self._elementwise(name, activation, first)
+        whole = _filled(lambda *a, **k: call(target, a, k), arguments, keywords, inputs)
+        others = bool(_random(arguments[1:], keywords))
+        if affine_kind(target, _count(arguments, keywords), first_is_random=first is not None, others_random=others):
+            return self._affine_from_whole(name, kind, inputs, whole)
+        return self._unsupported(name, kind, inputs, whole, "")
+
+    def _shape_query(self, target: Any, arguments: tuple[Any, ...]) -> Any:
+        first = arguments[0] if arguments else None
+        if isinstance(first, _Value):
+            shape = (_Batch(), *self.program.shapes[first.number])
+            if target is getattr and arguments[1] in ("shape", "ndim", "device", "dtype"):
+                return {"shape": shape, "ndim": len(shape), "device": None, "dtype": torch.float64}[arguments[1]]
+            if isinstance(target, str) and target in SHAPE_METHODS:
+                if target == "size":
+                    return shape[arguments[1]] if len(arguments) > 1 else shape
+                return len(shape)
+        return None
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def _new(self, shape: Sequence[int]) -> int:
+        number = len(self.program.shapes)
+        self.program.shapes[number] = tuple(shape)
+        return number
+
+    def _elementwise(self, name: str, activation: Activation, value: _Value) -> _Value:
+        shape = self.program.shapes[value.number]
+        number = self._new(shape)
+        self.program.steps.append(Elementwise(name, activation.name, (value.number,), number, activation))
+        return _Value(number)
+
+    def _affine_from_whole(self, name: str, kind: str, inputs: tuple[int, ...], whole: EventFunction) -> Any:
+        level = self._attempt(name, whole, self._zeros(inputs))
+        if isinstance(level, (tuple, list)):
+            return _Many(inputs, whole, kind)  # type: ignore[arg-type]
+        moved = bool(level.detach().any())
+
+        def linear(events: Sequence[Tensor]) -> Tensor:
+            made = whole(events)
+            return made - level[:1] if moved else made
+
+        return self._affine(name, kind, inputs, linear, level[0] if moved else None)
+
+    def _at_zero(self, whole: EventFunction, inputs: tuple[int, ...]) -> Tensor:
+        found: Tensor = self._attempt("", whole, self._zeros(inputs))[0]
+        return found
+
+    def _zeros(self, inputs: tuple[int, ...]) -> list[Tensor]:
+        """Two rows of zeros for every input: two, so that a model that mixes the rows is found out."""
+        like = {"dtype": torch.float64, "device": self.device}
+        return [torch.zeros(2, *self.program.shapes[value], **like) for value in inputs]  # type: ignore[call-overload]
+
+    def _affine(
+        self,
+        name: str,
+        kind: str,
+        inputs: tuple[int, ...],
+        linear: EventFunction,
+        shift: Tensor | None,
+        matrix: Tensor | None = None,
+    ) -> _Value:
+        with torch.no_grad():
+            shape = self._attempt(name, linear, self._zeros(inputs)).shape[1:]
+        number = self._new(shape)
+        self.program.steps.append(Affine(name, kind, inputs, number, linear, shift, matrix))
+        return _Value(number)
+
+    def _unsupported(self, name: str, kind: str, inputs: tuple[int, ...], function: EventFunction, why: str) -> _Value:
+        if self.on_unsupported == "raise":
+            raise UnsupportedModuleError(
+                "model",
+                expected="affine layers and elementwise activations",
+                got=f"{kind} ({name!r})" + (f", which {why}" if why else ""),
+                way_out="pass on_unsupported='linearise' or on_unsupported='sample', or register it in `activations` "
+                "or `affine`",
+            )
+        with torch.no_grad():
+            made = self._attempt(name, function, self._zeros(inputs))
+        if not isinstance(made, Tensor):
+            raise UnsupportedModuleError("model", expected="one tensor from every part", got=f"{kind} ({name!r})")
+        number = self._new(made.shape[1:])
+        self.program.steps.append(Opaque(name, kind, inputs, number, function, self.on_unsupported))
+        return _Value(number)
+
+    @staticmethod
+    def _attempt(name: str, function: EventFunction, events: list[Tensor]) -> Any:
+        try:
+            made = function(events)
+        except HaarError:
+            raise
+        except Exception as error:
+            shapes = ", ".join(str(tuple(event.shape[1:])) for event in events)
+            raise ArgumentError(
+                "input_shape",
+                expected=f"an input that {name or 'the model'} accepts",
+                got=f"shapes {shapes} there ({_first_line(error)})",
+                way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
+            ) from error
+        parts = made if isinstance(made, (tuple, list)) else [made]
+        if any(isinstance(part, Tensor) and (part.ndim == 0 or part.shape[0] != events[0].shape[0]) for part in parts):
+            raise ArgumentError(
+                "model",
+                expected="every part to keep the batch axis first",
+                got=f"{name or 'a part'} that turns 2 rows into shape {tuple(parts[0].shape)}",
+                way_out="give the nodes or positions an axis of their own instead of folding them into the batch",
+            )
+        return made
+
+
+def _wide(value: Any) -> Any:
+    return value.to(torch.float64) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _attribute(root: nn.Module, path: str) -> Any:
+    found: Any = root
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _walk(item: Any) -> list[_Value]:
+    if isinstance(item, _Value):
+        return [item]
+    if isinstance(item, (tuple, list)):
+        return [value for part in item for value in _walk(part)]
+    if isinstance(item, dict):
+        return [value for part in item.values() for value in _walk(part)]
+    return []
+
+
+def _random(*items: Any) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(value.number for value in _walk(items)))
+
+
+def _count(*items: Any) -> int:
+    return len(_walk(items))
+
+
+def _without_batch(item: Any) -> Any:
+    return _replace(item, {}, -1)
+
+
+def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
+    if isinstance(item, _Value):
+        return tensors[item.number]
+    if isinstance(item, _Batch):
+        return rows
+    if isinstance(item, (tuple, list)):
+        return type(item)(_replace(part, tensors, rows) for part in item)
+    if isinstance(item, dict):
+        return {key: _replace(part, tensors, rows) for key, part in item.items()}
+    if isinstance(item, slice):
+        return slice(*(_replace(part, tensors, rows) for part in (item.start, item.stop, item.step)))
+    return item
+
+
+def _filled(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], inputs: tuple[int, ...]
+) -> EventFunction:
+    """The call as a function of its random arguments alone."""
+
+    def filled(events: Sequence[Tensor]) -> Any:
+        tensors = dict(zip(inputs, events, strict=True))
+        rows = events[0].shape[0]
+        return function(*_replace(arguments, tensors, rows), **_replace(keywords, tensors, rows))
+
+    return filled

@@ -1,0 +1,138 @@
+"""Cumulants of a random vector, and what affine maps do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+LinearFunction = Callable[[Float[Tensor, "rows units"]], Float[Tensor, "rows out"]]
+
+
+@dataclass(frozen=True)
+class VectorCumulants:
+    """The first two to four joint cumulants of a random vector, float64, with leading batch axes.
+
+    Args:
+        mean: Means.
+        cov: Covariance matrix.
+        third: Third joint cumulants, if carried.
+        fourth: Fourth joint cumulants, if carried.
+
+    Example:
+        >>> VectorCumulants(torch.zeros(3), torch.eye(3)).order
+        2
+    """
+
+    mean: Float[Tensor, "*batch units"]
+    cov: Float[Tensor, "*batch units units"]
+    third: Float[Tensor, "*batch units units units"] | None = None
+    fourth: Float[Tensor, "*batch units units units units"] | None = None
+
+    @property
+    def order(self) -> int:
+        """The highest order carried."""
+        return 2 if self.third is None else 3 if self.fourth is None else 4
+
+    @property
+    def size(self) -> int:
+        """Number of components."""
+        return self.mean.shape[-1]
+
+    def variance(self) -> Float[Tensor, "*batch units"]:
+        """Diagonal of the covariance, rounding below zero removed."""
+        return self.cov.diagonal(dim1=-2, dim2=-1).clamp(min=0.0)
+
+    def sd(self) -> Float[Tensor, "*batch units"]:
+        """Standard deviations; zero (with zero gradient) where a component does not move."""
+        variance = self.variance()
+        moves = variance > 0
+        return torch.where(moves, torch.where(moves, variance, torch.ones_like(variance)).sqrt(), 0.0)
+
+    def inverse_sd(self) -> Float[Tensor, "*batch units"]:
+        """1 / sd, and zero where a component does not move: its cumulants vanish."""
+        sd = self.sd()
+        return torch.where(sd > 0, 1.0 / torch.where(sd > 0, sd, torch.ones_like(sd)), 0.0)
+
+    def correlation(self) -> Float[Tensor, "*batch units units"]:
+        """Correlations, clamped to [-1, 1]."""
+        scale = self.inverse_sd()
+        return (self.cov * scale[..., :, None] * scale[..., None, :]).clamp(-1.0, 1.0)
+
+    def map(self, function: LinearFunction, shift: Float[Tensor, "out"] | None = None) -> VectorCumulants:
+        """The cumulants of function(x) + shift: the linear map acts on every index of every tensor.
+
+        Args:
+            function: Linear in each row; rows may be many.
+            shift: Added to the mean.
+
+        Example:
+            >>> x = VectorCumulants(torch.ones(2), torch.eye(2))
+            >>> x.map(lambda rows: rows.sum(-1, keepdim=True)).cov.tolist()
+            [[2.0]]
+        """
+        mean = function(self.mean.reshape(-1, self.size)).reshape(*self.mean.shape[:-1], -1)
+        mean = mean if shift is None else mean + shift
+        cov = _along(function, _along(function, self.cov, -1), -2)
+        cov = 0.5 * (cov + cov.mT)
+        third = fourth = None
+        if self.third is not None:
+            third = self.third
+            for axis in (-1, -2, -3):
+                third = _along(function, third, axis)
+        if self.fourth is not None:
+            fourth = self.fourth
+            for axis in (-1, -2, -3, -4):
+                fourth = _along(function, fourth, axis)
+        return VectorCumulants(mean, cov, third, fourth)
+
+    def select(self, index: Tensor | slice) -> VectorCumulants:
+        """The cumulants of some of the components.
+
+        Example:
+            >>> VectorCumulants(torch.arange(3.0), torch.eye(3)).select(slice(1, 3)).mean.tolist()
+            [1.0, 2.0]
+        """
+        return VectorCumulants(
+            self.mean[..., index],
+            self.cov[..., index, :][..., index],
+            None if self.third is None else self.third[..., index, :, :][..., index, :][..., index],
+            None if self.fourth is None else self.fourth[..., index, :, :, :][..., index, :, :][..., index, :][..., index],
+        )
+
+    def with_cov(self, cov: Float[Tensor, "*batch units units"]) -> VectorCumulants:
+        """The same with another covariance."""
+        return replace(self, cov=cov)
+
+
+def _along(function: LinearFunction, tensor: Tensor, axis: int) -> Tensor:
+    """Apply a linear function of rows along one axis of a tensor."""
+    moved = tensor.movedim(axis, -1)
+    mapped = function(moved.reshape(-1, moved.shape[-1]))
+    return mapped.reshape(*moved.shape[:-1], mapped.shape[-1]).movedim(-1, axis)
+
+
+def clip_to_positive(cov: Float[Tensor, "*batch units units"]) -> tuple[Float[Tensor, "*batch units units"], float]:
+    """The covariance with negative eigenvalues removed, and the most negative one relative to the largest.
+
+    A matrix that passes a Cholesky factorisation (up to 1e-10 of its trace) is returned as it is. The removed part counts as a constant
+    for differentiation.
+
+    Example:
+        >>> clipped, worst = clip_to_positive(torch.diag(torch.tensor([1.0, -0.5], dtype=torch.float64)))
+        >>> clipped.diagonal().tolist(), worst
+        ([1.0, 0.0], -0.5)
+    """
+    plain = cov.detach()
+    size = plain.diagonal(dim1=-2, dim2=-1).abs().sum(-1)
+    eye = torch.eye(plain.shape[-1], dtype=plain.dtype, device=plain.device)
+    ridge = (1e-10 * size + torch.finfo(plain.dtype).tiny)[..., None, None] * eye
+    if not bool(torch.linalg.cholesky_ex(plain + ridge).info.any()):
+        return cov, 0.0
+    values, vectors = torch.linalg.eigh(plain)
+    top = values[..., -1:].abs().clamp(min=torch.finfo(plain.dtype).tiny)
+    missing = (vectors * (-values).clamp(min=0.0)[..., None, :]) @ vectors.mT
+    return cov + missing, float((values / top).min().clamp(max=0.0))
