@@ -54,9 +54,7 @@ class LayerDefect:
         return dict(self.__dict__)
 
 
-def layer_defects(
-    model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor | None = None
-) -> list[LayerDefect]:
+def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor | None = None) -> list[LayerDefect]:
     """Look at every leaf module on one batch.
 
     Args:

@@ -134,7 +134,9 @@ def _largest_of_the_best(subgroups: list[SubgroupFinding]) -> SubgroupFinding | 
     if not gains:
         return None
     best, _ = max(gains, key=lambda pair: pair[0].value)
-    return max((pair for pair in gains if pair[0].value >= best.low), key=lambda pair: (pair[1].order, pair[0].value))[1]
+    return max((pair for pair in gains if pair[0].value >= best.low), key=lambda pair: (pair[1].order, pair[0].value))[
+        1
+    ]
 
 
 def _average_sentence(best: SubgroupFinding, mse: float, group: str) -> str:
