@@ -4,53 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 
 from haar.actions import FieldSpec, Layout, Symmetry
 from haar.audit.registry import known_data_set
+from haar.data.well.axis import Axis
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, grid_group, hyperoctahedral, trivial
-
-
-class DomainAxis(Protocol):
-    """What must be known of an axis; `haar.data` axes say it."""
-
-    @property
-    def name(self) -> str:
-        """Such as ``"x"``."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Number of points."""
-        ...
-
-    @property
-    def spacing(self) -> float:
-        """Mean distance of points."""
-        ...
-
-    @property
-    def uniform(self) -> bool:
-        """Whether points are equally far apart."""
-        ...
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether a reversal maps the points to themselves."""
-        ...
-
-    @property
-    def periodic(self) -> bool:
-        """Whether the ends are joined."""
-        ...
-
-    @property
-    def boundary(self) -> tuple[object, object]:
-        """What holds at the lower and the upper end."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +60,7 @@ class DomainSymmetry:
 
 
 def domain_symmetry(
-    axes: Sequence[DomainAxis],
+    axes: Sequence[Axis],
     *,
     name: str = "",
     grid_type: str = "cartesian",
@@ -160,7 +121,7 @@ def domain_symmetry(
     point: FiniteGroup = trivial(len(axes)) if len(keep) == 1 else whole
     if 1 < len(keep) < whole.order:
         point = whole.subgroup(torch.tensor(keep))
-    nodes = any(getattr(axis, "centring", "") == "periodic-node" for axis in axes)
+    nodes = any(axis.centring == "periodic-node" for axis in axes)
     return DomainSymmetry(
         point,
         shape,
@@ -172,7 +133,7 @@ def domain_symmetry(
     )
 
 
-def _reversible(axis: DomainAxis, special: Iterable[str], fixed: bool, excluded: list[str]) -> bool:
+def _reversible(axis: Axis, special: Iterable[str], fixed: bool, excluded: list[str]) -> bool:
     if axis.name in special:
         excluded.append(f"reversal of {axis.name}: it has a preferred direction")
     elif fixed:
@@ -186,7 +147,7 @@ def _reversible(axis: DomainAxis, special: Iterable[str], fixed: bool, excluded:
     return False
 
 
-def _exchangeable(a: DomainAxis, b: DomainAxis, special: Iterable[str], allowed: bool, excluded: list[str]) -> bool:
+def _exchangeable(a: Axis, b: Axis, special: Iterable[str], allowed: bool, excluded: list[str]) -> bool:
     pair = f"exchange of {a.name} and {b.name}"
     if a.size != b.size:
         excluded.append(f"{pair}: {a.size} and {b.size} points")
