@@ -15,6 +15,7 @@ from haar.groups.catalogue import (
     symmetric,
     trivial,
 )
+from haar.groups.chains import averaging_chain
 from haar.groups.characters import CharacterTable, RealIrreducible, isotypic_projector_coefficients, real_irreducibles
 from haar.groups.finite import FiniteGroup, Subgroup, TableGroup
 from haar.groups.generated import from_matrices, from_permutations
@@ -49,6 +50,7 @@ __all__ = [
     "SymmetricGroup",
     "TableGroup",
     "alternating",
+    "averaging_chain",
     "axial",
     "cyclic",
     "design",

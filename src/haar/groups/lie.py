@@ -109,17 +109,32 @@ class LieGroup(Group):
             return None
         return torch.cat([turning[0], turned[0]]), torch.cat([turning[1], turned[1]]) / 2
 
-    def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
+    def euler_steps(self, degree: int) -> list[tuple[Float[Tensor, "m d d"], Float[Tensor, " m"]]]:
+        """Averages over one angle each, whose composition averages the identity's component exactly up to `degree`.
+
+        For SO(3) and SU(2) rotations about z, y, z: equispaced angles for z, Gauss-Legendre nodes in cos(beta) for y,
+        where averages over z leave Legendre polynomials of degree at most `degree`.
+
+        Raises:
+            ArgumentError: If no rule is known for this group.
+        """
         if self.n == 2:
-            return _plane_rotations(degree + 1), torch.full((degree + 1,), 1 / (degree + 1), dtype=torch.float64)
+            return [(_plane_rotations(degree + 1), _equal_weights(degree + 1))]
         if self.n == 3:
-            return _space_rotations(degree)
+            return _space_steps(degree)
         raise ArgumentError(
             "group",
             expected="SO(2), O(2), SO(3), O(3) or SU(2) for a quadrature",
             got=self.name,
             way_out='use how="sampled"',
         )
+
+    def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
+        elements, weights = self.identity()[None], torch.ones(1, dtype=torch.float64)
+        for step, weight in self.euler_steps(degree):
+            elements = (elements[:, None] @ step).flatten(0, 1)
+            weights = (weights[:, None] * weight).flatten()
+        return elements, weights
 
 
 class SU2(LieGroup):
@@ -142,16 +157,15 @@ class SU2(LieGroup):
         elements = quaternion_matrix(torch.stack([angle.cos(), zero, zero, angle.sin()], -1))
         return elements, (1 - (2 * angle).cos()) / points
 
-    def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
-        # z-angles run over [0, 4 pi): `degree + 1` points; the middle angle needs Gauss-Legendre to degree / 2 in
-        # cos(beta).
+    def euler_steps(self, degree: int) -> list[tuple[Tensor, Tensor]]:
+        """Rotations about z, y, z on the double cover: z-angles over [0, 4 pi), and degree / 2 in cos(beta)."""
         half = 2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)
         zero = torch.zeros_like(half)
         z = quaternion_matrix(torch.stack([half.cos(), zero, zero, half.sin()], -1))
         cosine, weight = _gauss_legendre(degree // 2 + 1)
         beta = cosine.arccos() / 2
         y = quaternion_matrix(torch.stack([beta.cos(), 0 * beta, beta.sin(), 0 * beta], -1))
-        return _euler(z, y, weight)
+        return [(z, _equal_weights(degree + 1)), (y, weight), (z, _equal_weights(degree + 1))]
 
 
 def SO(n: int) -> LieGroup:  # noqa: N802
@@ -246,7 +260,7 @@ def _plane_rotations(n: int) -> Tensor:
     return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).reshape(n, 2, 2)
 
 
-def _space_rotations(degree: int) -> tuple[Tensor, Tensor]:
+def _space_steps(degree: int) -> list[tuple[Tensor, Tensor]]:
     z = torch.zeros(degree + 1, 3, 3, dtype=torch.float64)
     z[:, :2, :2] = _plane_rotations(degree + 1)
     z[:, 2, 2] = 1
@@ -254,13 +268,11 @@ def _space_rotations(degree: int) -> tuple[Tensor, Tensor]:
     sine = (1 - cosine**2).clamp(min=0).sqrt()
     zero, one = torch.zeros_like(sine), torch.ones_like(sine)
     y = torch.stack([cosine, zero, sine, zero, one, zero, -sine, zero, cosine], -1).reshape(-1, 3, 3)
-    return _euler(z, y, weight)
+    return [(z, _equal_weights(degree + 1)), (y, weight), (z, _equal_weights(degree + 1))]
 
 
-def _euler(z: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    elements = torch.einsum("aij,bjk,ckl->abcil", z, y, z).reshape(-1, z.shape[-1], z.shape[-1])
-    weights = (weight[None, :, None] / len(z) ** 2).expand(len(z), -1, len(z)).reshape(-1)
-    return elements, weights
+def _equal_weights(n: int) -> Tensor:
+    return torch.full((n,), 1 / n, dtype=torch.float64)
 
 
 def _gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
