@@ -2,7 +2,10 @@
 
 from haar.actions.action import Action, Invariant, Move
 from haar.actions.axis_sign import AxisSign
+from haar.actions.centring import centring_of, check_centring
 from haar.actions.continuous_shift import ContinuousShift
+from haar.actions.convection import rayleigh_benard
+from haar.actions.coordinates import Boxes, Keypoints
 from haar.actions.field import Field
 from haar.actions.field_representation import field_representation
 from haar.actions.interpolated import InterpolatedField
@@ -20,6 +23,7 @@ from haar.actions.representation import (
     direct_sum,
     tensor_power,
 )
+from haar.actions.statistics import invariant_statistics
 from haar.actions.symmetry import Symmetry
 from haar.actions.torus import Torus
 from haar.actions.vector import Points, Vector
@@ -27,6 +31,7 @@ from haar.actions.vector import Points, Vector
 __all__ = [
     "Action",
     "AxisSign",
+    "Boxes",
     "ContinuousShift",
     "Defining",
     "Determinant",
@@ -36,6 +41,7 @@ __all__ = [
     "Given",
     "InterpolatedField",
     "Invariant",
+    "Keypoints",
     "Layout",
     "Move",
     "Points",
@@ -47,7 +53,11 @@ __all__ = [
     "Torus",
     "Trivial",
     "Vector",
+    "centring_of",
+    "check_centring",
     "direct_sum",
     "field_representation",
+    "invariant_statistics",
+    "rayleigh_benard",
     "tensor_power",
 ]
