@@ -48,9 +48,10 @@ class Audit(Report):
     Args:
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
-        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or elements.
-        scale: One positive number per output channel by which errors are divided, so that no unit outweighs another. It must be
-            invariant under the group: one number for all components of a vector.
+        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
+            elements.
+        scale: One positive number per output channel by which errors are divided, so that no unit outweighs another. It
+            must be invariant under the group: one number for all components of a vector.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.
         bins: Bins of the sums; intervals come from resampling them.
         micro_batch: Elements per forward pass, see `haar.average`.
@@ -163,10 +164,10 @@ class Audit(Report):
         return Share(self.elements, self.sums, self.closure, self._meter.seen, self._meter.dtype, self.layers, self.lie)
 
     def gather(self) -> Audit:
-        """Add up the sums of all processes of the default `torch.distributed` group; every process gets the whole audit.
+        """Add up the sums of all processes of the `torch.distributed` group; every process gets the whole audit.
 
-        Shares are merged in the order of ranks, so that all processes hold the same bits. Trajectory numbers that are unique over
-        processes give the bins, and so the intervals, of a single process.
+        Shares are merged in the order of ranks, so that all processes hold the same bits. Trajectory numbers that are
+        unique over processes give the bins, and so the intervals, of a single process.
 
         Raises:
             ArgumentError: If no process group is initialised.
@@ -278,15 +279,18 @@ def audit(
 ) -> Audit:
     """Audit a model against a symmetry on data.
 
-    Source: the orthogonal decomposition of the risk (Elesedy and Zaidi 2021; group averaging arXiv 2511.09573): on data that the
-    group leaves invariant, and for an equivariant truth, averaging lowers the MSE by exactly ||f - Qf||^2, which needs no labels.
+    Source: the orthogonal decomposition of the risk (Elesedy and Zaidi 2021; group averaging arXiv 2511.09573): on data
+        that the
+    group leaves invariant, and for an equivariant truth, averaging lowers the MSE by exactly ||f - Qf||^2, which needs
+    no labels.
 
     Args:
         model: Any module or callable; evaluated in eval mode, never changed.
         symmetry: How the group acts on its inputs and outputs.
-        data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches ``inputs``, ``(inputs, labels)`` or
-            ``(inputs, labels, clusters)``.
-        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or elements.
+        data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches ``inputs``, ``(inputs,
+            labels)`` or ``(inputs, labels, clusters)``.
+        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
+            elements.
         scale: One positive number per output channel by which errors are divided; one for all components of a vector.
         batch_size: Rows per batch, when data are tensors.
         clusters: Which trajectory every row belongs to: rows of one trajectory are not independent.
@@ -299,7 +303,8 @@ def audit(
         progress: Called with the number of rows seen.
 
     Returns:
-        The audit: `.recommendation`, `.findings`, `.layers`, `.lie`, `.to_dict()`, `.table()`, `.figure()`, `.save_html(path)`.
+        The audit: `.recommendation`, `.findings`, `.layers`, `.lie`, `.to_dict()`, `.table()`, `.figure()`,
+        `.save_html(path)`.
 
     Raises:
         ShapeError: If the data do not fit the symmetry.

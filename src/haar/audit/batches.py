@@ -28,8 +28,8 @@ def batches(
     """Read data as batches.
 
     Args:
-        data: A tensor of inputs; a pair ``(inputs, labels)`` where inputs is a tensor or a tuple of tensors; or an iterable
-            (a `DataLoader`) of such, each a batch.
+        data: A tensor of inputs; a pair ``(inputs, labels)`` where inputs is a tensor or a tuple of tensors; or an
+            iterable (a `DataLoader`) of such, each a batch.
         batch_size: Rows per batch, when data are tensors.
         clusters: For tensors: which trajectory each row belongs to (rows of one trajectory are not independent). In an
             iterable a third entry ``(inputs, labels, clusters)`` says the same.
@@ -53,8 +53,10 @@ def batches(
         if keep <= 0:
             return
         if keep < rows:
-            inputs, labels = pytree.tree_map(lambda x, k=keep: x[:k] if isinstance(x, Tensor) else x, (inputs, labels))
-        yield Batch(inputs, labels, marks[:keep])
+            cut = pytree.tree_map(lambda x, k=keep: x[:k] if isinstance(x, Tensor) else x, (inputs, labels))
+            yield Batch(*cut, marks[:keep])
+        else:
+            yield Batch(inputs, labels, marks)
         seen += keep
     if not seen:
         raise DataError("data: no samples")

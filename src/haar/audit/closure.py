@@ -28,10 +28,11 @@ class ElementClosure:
 
     Attributes:
         element: Its name.
-        systematic: Part of the squared difference between x and g x that all trajectories share, without bias: near 0 for
-            symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
+        systematic: Part of the squared difference between x and g x that all trajectories share, without bias: near 0
+            for symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
         distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
-        statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or ``"histogram"``.
+        statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or
+            ``"histogram"``.
         p: Exact randomisation p-value over trajectories, corrected for the number of statistics (Bonferroni) and of
             elements (Holm).
     """
@@ -52,7 +53,8 @@ class Closure:
     """Sums per trajectory of features of every moved copy of the inputs; `tests` compares them.
 
     A feature is a mean over the trajectory's samples. Under the null hypothesis that g x is distributed as x, every
-    trajectory may be replaced by itself moved by any power of g, independently: the p-value is exact up to the number of draws.
+    trajectory may be replaced by itself moved by any power of g, independently: the p-value is exact up to the number
+    of draws.
 
     Args:
         symmetry: The symmetry; its input actions move the data.
@@ -203,7 +205,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _features(x: Float[Tensor, "batch *space channel"], edges: Float[Tensor, "channel edges"]) -> list[Tensor]:
-    """Channel means, coarse mean field, second moments (of channels, and on a coarse grid) and histogram of every channel.
+    """Coarse mean field, channel means, second moments (of channels, and on a coarse grid) and histograms.
 
     Channels are measured in their own spread, so that no unit outweighs another.
     """

@@ -68,8 +68,9 @@ def domain_symmetry(
 ) -> DomainSymmetry:
     """The symmetry that metadata allow.
 
-    An exchange of axes needs the same number of points, spacing and boundaries; a reversal the same boundary at both ends and
-    points that it maps to themselves; shifts a periodic, evenly spaced axis. What the registry knows of the data set is taken off.
+    An exchange of axes needs the same number of points, spacing and boundaries; a reversal the same boundary at both
+    ends and points that it maps to themselves; shifts a periodic, evenly spaced axis. What the registry knows of the
+    data set is taken off.
 
     Args:
         axes: The axes in the order of the arrays, as ``WellMetadata.axes``.
@@ -86,7 +87,7 @@ def domain_symmetry(
         >>> y = Axis.cells("y", 32, length=1.0, boundary=("WALL", "OPEN"))
         >>> found = domain_symmetry([x, y])
         >>> found.point.order, found.excluded
-        (2, ('exchange of x and y: their boundaries differ', 'reversal of y: its two ends differ'))
+        (2, ('reversal of y: its two ends differ', 'exchange of x and y: their boundaries differ'))
     """
     names = [axis.name for axis in axes]
     unknown = [axis for axis in special if axis not in names]
@@ -99,11 +100,13 @@ def domain_symmetry(
     if curved:
         excluded.append(f"all motions: the grid is {grid_type}, not cartesian")
     reversible = [
-        not curved and _reversible(axis, special, known is not None and axis.name in known.fixed, excluded)
+        not curved
+        and _reversible(axis, special, fixed=known is not None and axis.name in known.fixed, excluded=excluded)
         for axis in axes
     ]
     swaps = {
-        (i, j): not curved and _exchangeable(axes[i], axes[j], special, known is None or known.exchange, excluded)
+        (i, j): not curved
+        and _exchangeable(axes[i], axes[j], special, allowed=known is None or known.exchange, excluded=excluded)
         for i in range(len(axes))
         for j in range(i + 1, len(axes))
     }
@@ -133,7 +136,7 @@ def domain_symmetry(
     )
 
 
-def _reversible(axis: Axis, special: Iterable[str], fixed: bool, excluded: list[str]) -> bool:
+def _reversible(axis: Axis, special: Iterable[str], *, fixed: bool, excluded: list[str]) -> bool:
     if axis.name in special:
         excluded.append(f"reversal of {axis.name}: it has a preferred direction")
     elif fixed:
@@ -147,7 +150,7 @@ def _reversible(axis: Axis, special: Iterable[str], fixed: bool, excluded: list[
     return False
 
 
-def _exchangeable(a: Axis, b: Axis, special: Iterable[str], allowed: bool, excluded: list[str]) -> bool:
+def _exchangeable(a: Axis, b: Axis, special: Iterable[str], *, allowed: bool, excluded: list[str]) -> bool:
     pair = f"exchange of {a.name} and {b.name}"
     if a.size != b.size:
         excluded.append(f"{pair}: {a.size} and {b.size} points")

@@ -29,7 +29,8 @@ class ElementDefect:
         generator: Whether it is one of the group's generators.
         absolute: Root mean square of psi(g)^-1 f(phi(g) x) - f(x) over samples and output entries.
         relative: The same over the spread of the predictions (their root mean square about each channel's mean).
-        contradiction: Whether it is larger than 2 root MSE, which no symmetric truth with invariant data allows (spec 2.4 ii').
+        contradiction: Whether it is larger than 2 root MSE, which no symmetric truth with invariant data allows (spec
+            2.4 ii').
     """
 
     element: str
@@ -160,7 +161,11 @@ def findings(
         gain=resample.ratio(gains, sums.labelled) if gains is not None else None,
         alpha=alpha,
         mse_soft=mse_soft,
-        subgroups=_subgroups(sums, group, resample, closure, significance, trajectories) if whole else [],
+        subgroups=_subgroups(
+            sums, group, resample, closure=closure, significance=significance, trajectories=trajectories
+        )
+        if whole
+        else [],
         components=_components(sums, group, resample) if whole else [],
         closure=closure,
         trajectories=trajectories,
@@ -225,6 +230,7 @@ def _subgroups(
     sums: OrbitSums,
     group: object,
     resample: Resampler,
+    *,
     closure: list[ElementClosure],
     significance: float,
     trajectories: int,

@@ -39,16 +39,19 @@ def reason_for(module: nn.Module, x: Any) -> str:
         if any(p for p in padding if p is not None) and getattr(module, "padding_mode", "zeros") == "zeros":
             return "zero padding on a periodic grid; use padding_mode='circular'"
         if any(s > 1 for s in stride):
-            return f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept; average over shifts below it"
+            less = f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept"
+            return less + "; average over shifts below it"
     if isinstance(module, _TRANSPOSED):
         kernel, stride = _each(module.kernel_size, lengths), _each(module.stride, lengths)
         cut, extra = _each(module.padding, lengths), _each(module.output_padding, lengths)
         if any(extra):
             return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
         if any(k != s or p for k, s, p in zip(kernel, stride, cut, strict=True)):
-            return "a transposed convolution whose kernel overlaps its stride cuts the border; use kernel = stride, or upsample and convolve"
+            overlap = "a transposed convolution whose kernel overlaps its stride cuts the border"
+            return overlap + "; use kernel = stride, or upsample and convolve"
     if isinstance(module, nn.Upsample):
-        return f"upsampling mode {module.mode!r} treats the border specially; use 'nearest' with a whole factor, or pad circularly first"
+        border = f"upsampling mode {module.mode!r} treats the border specially"
+        return border + "; use 'nearest' with a whole factor, or pad circularly first"
     return "no known geometric reason"
 
 

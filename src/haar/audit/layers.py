@@ -33,11 +33,11 @@ class LayerDefect:
         name: Its name in the model.
         kind: Its class.
         shape: Shape of its output, without the batch.
-        geometry: Relative error of moving its output instead of its input, with the kernel moved along: what padding, stride or size
-            break whatever the weights are. None where it is not a layer on a grid.
+        geometry: Relative error of moving its output instead of its input, with the kernel moved along: what padding,
+            stride or size break whatever the weights are. None where it is not a layer on a grid.
         element: The element with the largest geometric error.
-        unexplained: Part of the change of its output under the worst element that no linear map of its channels accounts for (0: the
-            features still move with the element, possibly turning channels; 1: they do not).
+        unexplained: Part of the change of its output under the worst element that no linear map of its channels
+            accounts for (0: the features still move with the element, possibly turning channels; 1: they do not).
         reason: Why the geometry breaks, and the way out, where it is known.
     """
 
@@ -205,7 +205,7 @@ def _with_moved_kernel(module: nn.Module, field: Field, symmetry: Symmetry, g: T
 
 
 def _unexplained(field: Field, symmetry: Symmetry, elements: Tensor, y: Any, moved: Sequence[Any]) -> float | None:
-    """Worst share of h(g x) that no linear map of channels of the moved h(x) reproduces (fitted on half, judged on the rest)."""
+    """Worst share of h(g x) that no linear map of channels of the moved h(x) reproduces (fit on half, judge on half)."""
     if not isinstance(y, Tensor) or y.ndim != field.dim + 2 or not y.is_floating_point():
         return None
     worst = 0.0

@@ -1,4 +1,4 @@
-"""Lie derivatives: how fast a model leaves equivariance along each generator of a continuous group, by one forward-mode pass."""
+"""Lie derivatives: how fast a model leaves equivariance along each generator, by one forward-mode pass."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ def _both_sides(
             warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
             pair = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
     except NotImplementedError as error:
-        message = f"model: an operation has no forward-mode derivative ({str(error).splitlines()[0][:120]}); audit finite elements instead"
+        why = str(error).splitlines()[0][:120]
+        message = f"model: an operation has no forward-mode derivative ({why}); audit finite elements instead"
         raise HaarError(message) from error
     y, pushed = pair[0], pair[1]
     symmetry.check_outputs(y)

@@ -38,7 +38,8 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
 
     Args:
         group: The group.
-        elements: None: all if there are at most `limit`, else `limit` random ones; a number: so many random ones; or the elements.
+        elements: None: all if there are at most `limit`, else `limit` random ones; a number: so many random ones; or
+            the elements.
         limit: Largest group that is listed.
         seed: Seed of the draw.
 
@@ -134,8 +135,8 @@ class OrbitMeter:
     def _flat(self, tree: Any, *, centred: bool = False) -> Float[Tensor, "batch entries"]:
         """All outputs side by side in units of the scale; `centred`: minus every channel's mean over points."""
         parts = []
-        for action, x in self._leaves(tree):
-            x = x.detach().to(torch.float64)
+        for action, leaf in self._leaves(tree):
+            x = leaf.detach().to(torch.float64)
             bare = action.action if isinstance(action, RestrictedAction) else action
             if isinstance(bare, Field) and bare.channels is not None:
                 x = x.movedim(-1 - bare.dim, -1) if bare.channels == "first" else x

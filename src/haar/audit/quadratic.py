@@ -1,4 +1,4 @@
-"""Quadratic forms on the orbit sums: what averaging over a subgroup removes, and how it splits over irreducible components."""
+"""Quadratic forms on the orbit sums: what averaging over a subgroup removes, component by component."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def removed_by(deviations: Float[Tensor, "bins m m"], weights: Float[Tensor, " m
 
 
 def removed_by_unlisted(deviations: Float[Tensor, "bins m m"]) -> Float[Tensor, " bins"]:
-    """An unbiased estimate of ||f - Qf||^2 from m - 1 random elements beside the identity: the mean of <d_k, d_l>, k != l."""
+    """||f - Qf||^2 without bias from m - 1 random elements beside the identity: the mean of <d_k, d_l>, k != l."""
     d = deviations[:, 1:, 1:]
     m = d.shape[-1]
     trace = d.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -48,8 +48,8 @@ def irreducible_energies(
 ) -> Float[Tensor, " bins"]:
     """Energy of one nontrivial isotypic component of g -> f_g, averaged over the orbit.
 
-    With the central idempotent c of the component, mean_g ||(F * c)(g)||^2 = (1/|G|) sum_ab c(a^-1 b) <f_a, f_b>; as c sums
-    to zero, deviations may stand for predictions. The components add up to the orbit variance.
+    With the central idempotent c of the component, mean_g ||(F * c)(g)||^2 = (1/|G|) sum_ab c(a^-1 b) <f_a, f_b>; as c
+    sums to zero, deviations may stand for predictions. The components add up to the orbit variance.
     """
     elements = group.elements()
     kernel = coefficients[group.compose(group.inverse(elements)[:, None], elements[None, :])]

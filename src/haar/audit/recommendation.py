@@ -40,8 +40,8 @@ class Recommendation:
 def recommend(found: Findings, group: str) -> Recommendation:
     """Weigh the findings.
 
-    Labelled samples weigh most, then the closure of the data, then the contradiction test; the label-free prediction alone is
-    believed only where the data are closed under the group.
+    Labelled samples weigh most, then the closure of the data, then the contradiction test; the label-free prediction
+    alone is believed only where the data are closed under the group.
 
     Args:
         found: What the audit found.
@@ -82,7 +82,8 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
             return Recommendation(
                 "do not",
                 "",
-                f"Do not average over {group}: its defect {found.removed.value:.3g} is larger than the MSE {mse.value:.3g}, which no true symmetry allows.",
+                f"Do not average over {group}: its defect {found.removed.value:.3g} is larger than the MSE "
+                f"{mse.value:.3g}, which no true symmetry allows.",
                 evidence,
             )
         share = found.removed.value / mse.value
@@ -98,8 +99,8 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
         return Recommendation(
             "soft",
             softly.name,
-            f"Average softly over {softly.name}: the data are not closed under it, yet the labelled MSE falls by {share:.1%}; "
-            "fit alpha on held-out samples.",
+            f"Average softly over {softly.name}: the data are not closed under it, yet the labelled MSE falls by "
+            f"{share:.1%}; fit alpha on held-out samples.",
             evidence,
         )
     if (
@@ -111,8 +112,8 @@ def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommenda
         return Recommendation(
             "soft",
             group,
-            f"Average softly over {group} with alpha = {found.alpha.value:.2f}: full averaging does not lower the MSE, a part of it does "
-            f"(to {found.mse_soft / mse.value:.1%}).",
+            f"Average softly over {group} with alpha = {found.alpha.value:.2f}: full averaging does not lower the MSE, "
+            f"a part of it does (to {found.mse_soft / mse.value:.1%}).",
             evidence,
         )
     why = (
@@ -146,8 +147,8 @@ def _average_sentence(best: SubgroupFinding, mse: float, group: str) -> str:
     only = "" if best.name == group else f", a subgroup of {group} (the whole group is worse or not supported)"
     predicted = best.removed.value / mse
     return (
-        f"Average over {best.name}{only}: the MSE falls by {share:.1%} [{low:.1%}, {high:.1%}] on the labelled samples; "
-        f"{predicted:.1%} was predicted without labels."
+        f"Average over {best.name}{only}: the MSE falls by {share:.1%} [{low:.1%}, {high:.1%}] on the labelled "
+        f"samples; {predicted:.1%} was predicted without labels."
     )
 
 
@@ -176,15 +177,15 @@ def _without_labels(found: Findings, group: str, evidence: list[str]) -> Recomme
         return Recommendation(
             "do not",
             "",
-            f"Do not average over {group} unchecked: the data are not closed under it; give labelled samples to decide.",
+            f"Do not average over {group} unchecked: the data are not closed under it; labelled samples would decide.",
             evidence,
         )
     return Recommendation(
         "unclear",
         group,
         f"Averaging over {group} would change predictions by {found.removed.value / size:.2%} of their variance; "
-        f"without labels, and with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed), this cannot be "
-        "called a gain.",
+        f"without labels, and with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed), "
+        "this cannot be called a gain.",
         evidence,
     )
 

@@ -1,4 +1,4 @@
-"""Exact symmetries of known data sets: what their equations, boundaries and initial data allow beyond what a grid shows."""
+"""Exact symmetries of known data sets: what equations, boundaries and initial data allow beyond what a grid shows."""
 
 from __future__ import annotations
 
@@ -41,12 +41,13 @@ KNOWN: Mapping[str, KnownDataSet] = {
     "shear_flow": KnownDataSet(
         exchange=False,
         parities={"vorticity": -1},
-        remark="the tracer starts as the velocity along x: the reversal of x needs the tracer's sign (and half a period along y)",
+        remark="the tracer starts as the velocity along x: the reversal of x needs the tracer's sign, "
+        "and half a period along y",
     ),
     "rayleigh_benard": KnownDataSet(
         fixed="y",
         exchange=False,
-        remark="upside down is an affine symmetry: y -> L - y, u_y -> -u_y, b -> L - b (see haar.actions for affine fields)",
+        remark="upside down is an affine symmetry: y -> L - y, u_y -> -u_y, b -> L - b (an affine Field)",
     ),
     "rayleigh_taylor_instability": KnownDataSet(fixed="z", remark="gravity along z"),
     "turbulent_radiative_layer_2D": KnownDataSet(fixed="xy", exchange=False, remark="the mean shear singles out +x"),

@@ -27,7 +27,8 @@ def audit_sections(
             text=f"**{advice.verdict}.** {advice.sentence}\n\n" + "\n\n".join(advice.evidence),
             table=_summary(found, group),
             figure=overview(found, group),
-            caption="Defect of every element against the floor; what averaging takes off the loss; where the defect lives; whether the data are symmetric.",
+            caption="Defect of every element against the floor; what averaging takes off the loss; where the defect lives; "
+            "whether the data are symmetric.",
         ),
         Section("Defect, element by element", table=_elements(found)),
     ]
@@ -35,7 +36,7 @@ def audit_sections(
         sections.append(
             Section(
                 "Subgroups",
-                text="What averaging over each subgroup removes (predicted, without labels) and what it gained on labelled samples.",
+                text="What averaging over each subgroup removes (predicted, without labels), and its gain on labelled samples.",
                 table=_subgroups(found),
             )
         )
@@ -45,8 +46,8 @@ def audit_sections(
         sections.append(
             Section(
                 "Symmetry of the data",
-                text="Randomisation tests over trajectories: is g x distributed as x? A rejected element is a warning: the model would be "
-                "asked about inputs it has never seen.",
+                text="Randomisation tests over trajectories: is g x distributed as x? A rejected element is a warning: "
+                "the model would be asked about inputs it has never seen.",
                 table=_closure(found),
             )
         )
@@ -57,8 +58,8 @@ def audit_sections(
         sections.append(
             Section(
                 "Layer by layer",
-                text="Geometry: the error of the layer's padding, stride and size, whatever its weights. Unexplained: the part of its "
-                "features' change that no linear map of channels accounts for.",
+                text="Geometry: the error of the layer's padding, stride and size, whatever its weights. Unexplained: "
+                "the part of its features' change that no linear map of channels accounts for.",
                 table=_layers(layers),
             )
         )

@@ -1,9 +1,9 @@
-"""The sums an audit stands on: inner products of deviations over the orbit, in float64, in bins that merge over processes."""
+"""The sums an audit stands on: inner products of deviations over the orbit, float64, in bins that merge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float, Int
@@ -19,8 +19,9 @@ BINS = 128
 class OrbitSums:
     """Sums over samples of inner products of d_k = psi(g_k)^-1 f(phi(g_k) x) - f(x) and r = y - f(x).
 
-    Everything the audit says of the model follows from them: with weights w_k on the elements, ||f - sum w_k f_k||^2 = w D w.
-    Differences, not predictions, are multiplied, so that an exactly equivariant model shows rounding and nothing else.
+    Everything the audit says of the model follows from them: with weights w_k on the elements, ||f - sum w_k f_k||^2 =
+    w D w. Differences, not predictions, are multiplied, so that an exactly equivariant model shows rounding and nothing
+    else.
 
     Attributes:
         deviations: ``(bins, m, m)``, sums of <d_k, d_l> (means over output entries).
@@ -96,9 +97,7 @@ class OrbitSums:
 
     def tensors(self) -> list[Tensor]:
         """All sums, in a fixed order: what processes add up."""
-        return [
-            self.deviations, self.residuals, self.losses, self.noise, self.energy, self.magnitude, self.samples, self.labelled
-        ]  # fmt: skip
+        return [getattr(self, entry.name) for entry in fields(self)]
 
     def filled(self) -> int:
         """Number of bins with samples in them."""
