@@ -122,7 +122,9 @@ class Dense:
         shift = None
         if step.shift is not None:
             shift = torch.cat([step.shift.new_zeros(size_kept), step.shift.reshape(-1)])
-        state.joint = state.joint.map(rows, shift)
+        alone = isinstance(step, Affine) and not live and state.joint.size == self.program.size(step.inputs[0])
+        matrix = step.matrix if isinstance(step, Affine) and alone else None
+        state.joint = state.joint.map(rows, shift, matrix)
         self._settle(step.output, state, live)
         state.layers.append(self._report(step, state.joint, exact=state.exact, closed_under=True))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 from haar.moments.laws import Law
-from haar.moments.vector import VectorCumulants
+from haar.moments.vector import VectorCumulants, symmetric_product
 
 
 class InputLaw(ABC):
@@ -74,13 +74,13 @@ class InputLaw(ABC):
             matrix = function(eye).mT
         mean = self.mean @ matrix.mT
         scaled = matrix * own[0][..., None, :]
-        cov = scaled @ matrix.mT
+        cov = symmetric_product(scaled, matrix)
         third = fourth = None
         if order >= 3:
             third = torch.einsum("ai,...i,bi,ci->...abc", matrix, own[1], matrix, matrix)
         if order >= 4:
             fourth = torch.einsum("ai,...i,bi,ci,di->...abcd", matrix, own[2], matrix, matrix, matrix)
-        return VectorCumulants(mean, 0.5 * (cov + cov.mT), third, fourth)
+        return VectorCumulants(mean, cov, third, fourth)
 
 
 class Gaussian(InputLaw):

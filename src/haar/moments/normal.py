@@ -15,6 +15,7 @@ _NODES = 64
 _NODES_NEAR_ONE = 96
 _NEAR_ONE = 0.9995
 _GRADING = 3
+_CHUNK = 2048
 _FAR = 1e6  # thresholds beyond which the density underflows anyway
 
 
@@ -109,10 +110,16 @@ def price_integral(
         >>> round(float(price_integral(zero, zero, rho, 0)) * 12, 12)  # asin(1/2) / (2 pi)
         1.0
     """
-    h, k = h.clamp(-_FAR, _FAR), k.clamp(-_FAR, _FAR)
+    h, k, rho = torch.broadcast_tensors(h, k, rho)
+    shape = rho.shape
+    parts = zip(*(x.reshape(-1).split(_CHUNK) for x in (h.clamp(-_FAR, _FAR), k.clamp(-_FAR, _FAR), rho)), strict=True)
+    values = [_price_chunk(*part, weight) for part in parts]
+    return torch.cat(values).reshape(shape) if values else torch.zeros_like(rho)
+
+
+def _price_chunk(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
     near = rho.abs() > _NEAR_ONE
-    inner = torch.where(near, torch.zeros_like(rho), rho)
-    value = _from_zero(h, k, inner, weight)
+    value = _from_zero(h, k, torch.where(near, torch.zeros_like(rho), rho), weight)
     if bool(near.any()):
         outer = torch.where(near, rho, torch.ones_like(rho))
         value = torch.where(near, _from_one(h, k, outer, weight), value)
@@ -122,17 +129,16 @@ def price_integral(
 def _from_zero(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
     nodes, weights = legendre(_NODES, rho)
     angle = torch.asin(rho)
-    total = torch.zeros_like(rho)
+    sine = torch.sin(angle[:, None] * nodes)
     squares, product = h.square() + k.square(), 2.0 * h * k
-    for node, share in zip(nodes.tolist(), weights.tolist(), strict=True):
-        sine = torch.sin(angle * node)
-        term = torch.exp((product * sine - squares) / (2.0 * (1.0 - sine.square()))) * share
-        total = total + (term * (rho - sine) if weight else term)
-    return total * angle / (2.0 * math.pi)
+    terms = torch.exp((product[:, None] * sine - squares[:, None]) / (2.0 * (1.0 - sine.square())))
+    if weight:
+        terms = terms * (rho[:, None] - sine)
+    return (terms @ weights) * angle / (2.0 * math.pi)
 
 
 def _from_one(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
-    """From the limit at +-1; the sign of rho is moved to k: relu(y) = y + relu(-y), Phi2(h, k; r) = Phi(h) - Phi2(h, -k; -r)."""
+    """From the limit at +-1: the sign of rho moves to k, by relu(y) = y + relu(-y) and Phi2(h, k; r) = Phi(h) - Phi2(h, -k; -r)."""
     sign = torch.where(rho < 0, -torch.ones_like(rho), torch.ones_like(rho))
     positive = _from_plus_one(h, sign * k, rho.abs(), weight)
     return positive if weight else sign * positive
@@ -140,18 +146,16 @@ def _from_one(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
 
 def _from_plus_one(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
     nodes, weights = legendre(_NODES_NEAR_ONE, rho)
-    safe = torch.where(rho < 1.0, rho, torch.full_like(rho, 0.5))
-    largest = torch.where(rho < 1.0, torch.acos(safe), torch.zeros_like(rho))
-    gap, product = (h - k).square(), h * k
-    total = torch.zeros_like(rho)
-    for node, share in zip(nodes.tolist(), weights.tolist(), strict=True):
-        angle = largest * node**_GRADING
-        sine2 = torch.sin(angle).square()
-        floor = torch.where(sine2 > 0, sine2, torch.ones_like(sine2))
-        exponent = -gap / (2.0 * floor) - product / (1.0 + torch.cos(angle))
-        term = torch.exp(exponent.clamp(max=0.0)) * (share * _GRADING * node ** (_GRADING - 1))
-        total = total + (term * (torch.cos(angle) - rho) if weight else term)
-    tail = total * largest / (2.0 * math.pi)
+    moves = rho < 1.0
+    largest = torch.where(moves, torch.acos(torch.where(moves, rho, torch.full_like(rho, 0.5))), torch.zeros_like(rho))
+    angle = largest[:, None] * nodes**_GRADING
+    cosine, sine2 = torch.cos(angle), torch.sin(angle).square()
+    floor = torch.where(sine2 > 0, sine2, torch.ones_like(sine2))
+    exponent = -(h - k).square()[:, None] / (2.0 * floor) - (h * k)[:, None] / (1.0 + cosine)
+    terms = torch.exp(exponent.clamp(max=0.0))
+    if weight:
+        terms = terms * (cosine - rho[:, None])
+    tail = (terms @ (weights * _GRADING * nodes ** (_GRADING - 1))) * largest / (2.0 * math.pi)
     low = torch.minimum(h, k)
     if not weight:
         return ndtr(low) - ndtr(h) * ndtr(k) - tail

@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.moments.activation import Activation
 
 _ORDERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-_BINS = 1000
+_STRIP = 64
 _CLOSED_COST = 2000.0  # one closed form costs about as much as this many Mehler terms
 
 
@@ -41,10 +41,10 @@ class PairCovariance:
 
 
 def mehler(
-    rho: Float[Tensor, "*batch units units"],
-    left: Float[Tensor, "*batch units terms"],
-    right: Float[Tensor, "*batch units terms"],
-) -> Float[Tensor, "*batch units units"]:
+    rho: Float[Tensor, "*batch rows columns"],
+    left: Float[Tensor, "*batch rows terms"],
+    right: Float[Tensor, "*batch columns terms"],
+) -> Float[Tensor, "*batch rows columns"]:
     """sum_{k>=1} rho_ij^k left_ik right_jk: Cov(f(x_i), g(x_j)) from normalised Hermite coefficients.
 
     Source: Mehler (1866); Price (1958).
@@ -66,6 +66,21 @@ def mehler(
         else:
             total = total.mul_(rho).addcmul_(left[..., :, None, k], right[..., None, :, k])
     return total * rho
+
+
+def _symmetric_mehler(rho: Tensor, coefficients: Tensor) -> Tensor:
+    """Mehler's sum of one function with itself: the upper strips alone where that is worth it."""
+    graph = torch.is_grad_enabled() and (rho.requires_grad or coefficients.requires_grad)
+    if graph or rho.ndim > 2 or rho.shape[-1] < 2 * _STRIP:
+        return mehler(rho, coefficients, coefficients)
+    n = rho.shape[-1]
+    found = torch.empty_like(rho)
+    for start in range(0, n, _STRIP):
+        stop = min(start + _STRIP, n)
+        strip = mehler(rho[start:stop, start:].contiguous(), coefficients[start:stop], coefficients[start:])
+        found[start:stop, start:] = strip
+        found[stop:, start:stop] = strip[:, stop - start :].mT
+    return found
 
 
 def mehler_tail(
@@ -128,15 +143,13 @@ def _series(
     size = rho.detach().abs()
     size = torch.diagonal_scatter(size, torch.zeros_like(variance.detach()), dim1=-2, dim2=-1)
     largest = float(size.max()) if size.numel() else 0.0
-    counts = torch.histc(size, bins=_BINS, min=0.0, max=1.0)
-    at_least = counts.flip(0).cumsum(0).flip(0)  # pairs in this bin or a higher one
     best: tuple[float, int, float] | None = None
     coefficients = activation.hermite(mean, sd, 16)
     for order in _ORDERS:
         if order >= coefficients.shape[-1]:
             coefficients = activation.hermite(mean, sd, min(2 * order, _ORDERS[-1]))
         limit = _reach(variance, coefficients, order, tolerance)
-        left_over = float(at_least[min(int(limit * _BINS), _BINS - 1)]) if limit < largest else 0.0
+        left_over = float((size > limit).sum()) / 2 if limit < largest else 0.0
         cost = order * size.numel() + _CLOSED_COST * left_over
         if not closed_form or best is None or cost < best[0]:
             best = (cost, order, limit)
@@ -144,7 +157,7 @@ def _series(
             break
     _, order, limit = best or (0.0, _ORDERS[-1], 0.0)
     kept = coefficients[..., : order + 1]
-    covariance = mehler(rho, kept, kept)
+    covariance = _symmetric_mehler(rho, kept)
     if closed_form and limit < largest:
         covariance, closed = _replace(activation, mean, sd, rho, covariance, size > limit)
         return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+_STRIP = 64
 LinearFunction = Callable[[Float[Tensor, "rows units"]], Float[Tensor, "rows out"]]
 
 
@@ -62,12 +63,18 @@ class VectorCumulants:
         scale = self.inverse_sd()
         return (self.cov * scale[..., :, None] * scale[..., None, :]).clamp(-1.0, 1.0)
 
-    def map(self, function: LinearFunction, shift: Float[Tensor, "out"] | None = None) -> VectorCumulants:
+    def map(
+        self,
+        function: LinearFunction,
+        shift: Float[Tensor, "out"] | None = None,
+        matrix: Float[Tensor, "out units"] | None = None,
+    ) -> VectorCumulants:
         """The cumulants of function(x) + shift: the linear map acts on every index of every tensor.
 
         Args:
             function: Linear in each row; rows may be many.
             shift: Added to the mean.
+            matrix: The matrix of the map, if there is one at hand.
 
         Example:
             >>> x = VectorCumulants(torch.ones(2), torch.eye(2))
@@ -76,8 +83,10 @@ class VectorCumulants:
         """
         mean = function(self.mean.reshape(-1, self.size)).reshape(*self.mean.shape[:-1], -1)
         mean = mean if shift is None else mean + shift
-        cov = _along(function, _along(function, self.cov, -1), -2)
-        cov = 0.5 * (cov + cov.mT)
+        half = _along(function, self.cov, -1).mT
+        cov = symmetric_product(half, matrix) if matrix is not None else _along(function, half, -1)
+        if matrix is None:
+            cov = 0.5 * (cov + cov.mT)
         third = fourth = None
         if self.third is not None:
             third = self.third
@@ -106,6 +115,31 @@ class VectorCumulants:
     def with_cov(self, cov: Float[Tensor, "*batch units units"]) -> VectorCumulants:
         """The same with another covariance."""
         return replace(self, cov=cov)
+
+
+def symmetric_product(
+    left: Float[Tensor, "*batch out units"], right: Float[Tensor, "out units"]
+) -> Float[Tensor, "*batch out out"]:
+    """left @ right^T, known to be symmetric: only the upper strips are multiplied where that is worth it.
+
+    Example:
+        >>> symmetric_product(torch.ones(2, 1), torch.ones(2, 1)).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
+    n = right.shape[0]
+    graph = torch.is_grad_enabled() and (left.requires_grad or right.requires_grad)
+    if graph or left.ndim > 2 or n < 4 * _STRIP:
+        found = left @ right.mT
+        return 0.5 * (found + found.mT)
+    found = left.new_empty(n, n)
+    for start in range(0, n, _STRIP):
+        stop = min(start + _STRIP, n)
+        strip = left[start:stop] @ right[start:].mT
+        own = strip[:, : stop - start]
+        found[start:stop, start:] = strip
+        found[start:stop, start:stop] = 0.5 * (own + own.mT)
+        found[stop:, start:stop] = strip[:, stop - start :].mT
+    return found
 
 
 def _along(function: LinearFunction, tensor: Tensor, axis: int) -> Tensor:
