@@ -54,7 +54,7 @@ def batches(
             return
         if keep < rows:
             cut = pytree.tree_map(lambda x, k=keep: x[:k] if isinstance(x, Tensor) else x, (inputs, labels))
-            yield Batch(*cut, marks[:keep])
+            yield Batch(cut[0], cut[1], marks[:keep])
         else:
             yield Batch(inputs, labels, marks)
         seen += keep
