@@ -180,7 +180,6 @@ def test_damage_is_named(path, damage):
         ("the data set name", set_attribute("/", "dataset_name", "other")),
         ("the grid type", set_attribute("/", "grid_type", "spherical")),
         ("the fields", set_attribute("t0_fields/vorticity", "parity", 1)),
-        ("the scalars", set_attribute("scalars", "field_names", ["Reynolds"])),
         ("the boundary types", set_attribute("boundary_conditions/y_wall", "bc_type", "OPEN")),
         ("the points of y", lambda f: replace(f["dimensions"], "y", np.linspace(0, 9, 8))),
     ],
@@ -192,6 +191,16 @@ def test_files_that_contradict_each_other_are_refused(everything, tmp_path, what
         change(file)
     with pytest.raises(DataError, match=rf"b\.hdf5: {what} .*differ.* .*a\.hdf5.*read them separately"):
         WellReader(tmp_path)
+
+
+def test_files_may_have_scalars_of_their_own(everything, tmp_path):
+    for name in ("a.hdf5", "b.hdf5"):
+        shutil.copy(everything.root / "data" / "train" / "set_0.hdf5", tmp_path / name)
+    with h5py.File(tmp_path / "b.hdf5", "r+") as file:
+        file["scalars"].attrs["field_names"] = ["Reynolds"]
+    reader = WellReader(tmp_path)
+    assert "gravity" in reader.scalars(0)
+    assert list(reader.scalars(3)) == ["Reynolds"]
 
 
 def test_forms_that_other_writers_use_are_read(path):

@@ -24,7 +24,7 @@ class WellMetadata:
         grid_type: ``"cartesian"``, ``"spherical"``, ...
         axes: The space axes, in the order of the arrays ("ij": the first axis of an array is the first of these).
         stored: Every field with its storage, in The Well's channel order: scalars, vectors, tensors.
-        scalars: Every number that is no field.
+        scalars: Every number that is no field, in the first file (they may differ between files).
         parameters: The simulation parameters of every file.
         trajectories: Number of trajectories in every file.
         steps: Number of time steps in every file.
@@ -150,7 +150,6 @@ def _same(first: FileSchema, other: FileSchema) -> None:
         ("the axes", [axis.name for axis in first.axes], [axis.name for axis in other.axes]),
         ("the resolution", first.resolution, other.resolution),
         ("the fields", [field.spec for field in first.fields], [field.spec for field in other.fields]),
-        ("the scalars", [each.name for each in first.scalars], [each.name for each in other.scalars]),
         ("the boundary types", _boundary_words(first), _boundary_words(other)),
     ):
         if ours != theirs:
