@@ -126,6 +126,16 @@ def test_shear_profile_keeps_two_reflections_and_loses_the_others() -> None:
         assert (lost - profile).norm() > profile.norm()
 
 
+def test_shear_disturbance_keeps_the_same_reflections_in_law() -> None:
+    """The mean square of ``u_y`` over many runs: alike at both layers and on both sides of each."""
+    data = ShearFlowGenerator(resolution=(32, 32), n_trajectories=300)
+    power = torch.stack([data.draw(data.random(i))[0][..., 1].square().mean(0) for i in range(300)]).mean(0)
+    assert sorted(power.topk(2).indices.tolist()) == [8, 24]
+    for move in (power.flip(0).roll(1), power.roll(16)):
+        assert ((move - power).abs() < 0.15 * power.max()).all()
+    assert power[[0, 16]].max() < 0.7 * power.max()
+
+
 def test_shear_layers_roll_up() -> None:
     data = ShearFlowGenerator(resolution=(32, 32), n_trajectories=2, n_steps=25)
     cross = next(data.batches())["velocity"][..., 1].std((2, 3))

@@ -156,6 +156,19 @@ def test_the_sponge_swallows_a_normal_wave() -> None:
     assert rigid.abs().max() > 0.5
 
 
+def test_the_sponge_damps_by_what_it_says() -> None:
+    """A pulse goes through the sponge, is thrown back by the end behind it, and returns with that part of its height."""
+    n, step = 256, 1 / 64
+    medium = torch.ones(1, 4, n, dtype=torch.float64)
+    y = (torch.arange(n).double() + 0.5) * step
+    pulse = torch.exp(-(((y - 2) / 0.15) ** 2)).expand(1, 4, n)
+    velocity = torch.stack((0 * pulse, pulse), dim=-1)  # towards greater y
+    options = {"spacing": (step, step), "time_step": 0.5 * step, "sponge": 32, "absorption": 0.3}
+    later, _ = Acoustics(medium, medium, **options).evolve(pulse, velocity, 2 * n)  # a way of 4: two there, two back
+    assert later.max().item() == pytest.approx(0.3, rel=0.02)
+    assert abs(y[later[0, 0].argmax()].item() - 2) < 0.05
+
+
 def test_stepping_in_pieces_is_stepping_at_once() -> None:
     solver = solver_of(*random_medium())
     p, u = random_state()
