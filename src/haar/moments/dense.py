@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.moments.fourth_order import kurtotic
 from haar.moments.joint import InputLaw
 from haar.moments.layer import LayerReport
 from haar.moments.opaque import linearise, sample
@@ -150,6 +151,8 @@ class Dense:
             made = linearised(step.activation, state.joint, part)
         elif self.order == 2:
             made = gaussian(step.activation, state.joint, part, self.tolerance)
+        elif self.order == 4:
+            made = kurtotic(step.activation, state.joint, part, self.tolerance)
         else:
             made = skewed(step.activation, state.joint, part, self.tolerance)
         linear = step.activation.degree is not None and step.activation.degree <= 1
