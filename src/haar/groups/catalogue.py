@@ -89,10 +89,15 @@ def dihedral(n: int) -> TableGroup:
 def reflections(dim: int = 2) -> TableGroup:
     """All reversals of the axes of a grid of dimension 1, 2 or 3: order 2^dim. In the plane it is D2.
 
+    Raises:
+        ArgumentError: If `dim` is not 1, 2 or 3.
+
     Example:
         >>> reflections(2).describe(3)
         'mxmy'
     """
+    if dim not in (1, 2, 3):
+        raise ArgumentError("dim", expected="1, 2 or 3", got=dim, way_out="use sign(dim) for signs of coordinates")
     signs = torch.tensor(list(itertools.product((1, -1), repeat=dim)), dtype=torch.int64)
     return _signed_axes(f"reflections{dim}", torch.arange(dim).expand(len(signs), dim), signs)
 
@@ -101,8 +106,13 @@ def hyperoctahedral(dim: int) -> TableGroup:
     """All signed permutations of the axes of a grid: order 2^dim dim!. D4 in the plane, O_h in space.
 
     Args:
-        dim: 1, 2 or 3 (and up to 4 as an abstract group).
+        dim: 1, 2 or 3; 4 as a group of matrices that moves no grid.
+
+    Raises:
+        ArgumentError: If `dim` is not 1 to 4.
     """
+    if not 1 <= dim <= 4:
+        raise ArgumentError("dim", expected="1, 2, 3 or 4", got=dim, way_out="use wreath(sign(1), symmetric(dim))")
     pairs = list(itertools.product(itertools.permutations(range(dim)), itertools.product((1, -1), repeat=dim)))
     index = torch.tensor([p for p, _ in pairs])
     sign = torch.tensor([s for _, s in pairs])
@@ -190,9 +200,9 @@ def dicyclic(n: int) -> TableGroup:
     # a^k j^s a^l j^t = a^(k + (-1)^s l) j^(s + t), and j^2 = a^n
     turned = turn[:, None] + (1 - 2 * flipped)[:, None] * turn[None, :] + n * (flipped[:, None] & flipped[None, :])
     table = turned % (2 * n) + 2 * n * (flipped[:, None] ^ flipped[None, :])
-    angle = torch.pi * turn / n
+    angle = torch.pi * turn.to(torch.float64) / n
     zero = torch.zeros(4 * n, dtype=torch.float64)
-    cosine, sine = _tidy(angle.to(torch.float64).cos()), _tidy(angle.to(torch.float64).sin())
+    cosine, sine = _tidy(angle.cos()), _tidy(angle.sin())
     plain = torch.stack([cosine, sine, zero, zero], -1)
     times_j = torch.stack([zero, zero, cosine, sine], -1)  # (c + i s) j = c j + s k
     matrices = quaternion_matrix(torch.where(flipped[:, None] == 1, times_j, plain)) + 0.0
@@ -263,23 +273,27 @@ def _signed_axes(name: str, index: Tensor, sign: Tensor) -> TableGroup:
     matrices = torch.zeros(len(index), dim, dim, dtype=torch.float64)
     matrices.scatter_(-1, index[..., None], sign[..., None].to(torch.float64))
     names = [_axes_name(i, s) for i, s in zip(index.tolist(), sign.tolist(), strict=True)]
-    return TableGroup(name, table, _greedy_generators(table), element_names=names, defining=matrices, space_dim=dim)
+    moves = dim if dim <= 3 else None
+    return TableGroup(name, table, _greedy_generators(table), element_names=names, defining=matrices, space_dim=moves)
 
 
 def _greedy_generators(table: Tensor) -> list[int]:
-    found, gens = {0}, []
+    """Elements taken in order, each outside the subgroup that those before it generate."""
+    found = torch.zeros(len(table), dtype=torch.bool)
+    found[0] = True
+    gens: list[int] = []
     for g in range(len(table)):
-        if g not in found:
+        if not found[g]:
             gens.append(g)
-            frontier = set(found)
-            while frontier:
-                frontier = {int(table[a, b]) for a in gens for b in frontier} - found
-                found |= frontier
+            count = 0
+            while count < int(found.sum()):
+                count = int(found.sum())
+                found[table[torch.tensor(gens)][:, found].flatten()] = True
     return gens
 
 
 def _axes_name(index: list[int], sign: list[int]) -> str:
-    axes = "xyz"
+    axes = "xyzw"
     if index == list(range(len(index))):
         return "".join(f"m{axes[i]}" for i, s in enumerate(sign) if s < 0) or "e"
     return "(" + ",".join(("-" if s < 0 else "") + axes[i] for i, s in zip(index, sign, strict=True)) + ")"

@@ -19,8 +19,11 @@ from haar.groups.products import FiniteProduct, MixedProduct
 from haar.groups.semidirect import SemidirectProduct
 from haar.groups.wreath import FiniteWreath, RowWreath
 
+#: Elements by which a subgroup may grow that are compared at each step.
+_CANDIDATES = 24
+
 #: Elements ``(m, *element_shape)`` and weights ``(m,)`` that sum to one.
-Step = tuple[Shaped[Tensor, "m *element"], Float[Tensor, " m"]]
+Step = tuple[Shaped[Tensor, "..."], Float[Tensor, "_"]]
 
 
 @singledispatch
@@ -61,17 +64,12 @@ def _(group: FiniteGroup, degree: int = 0) -> list[Step]:
     """Cyclic subgroups of generators and of their powers, each joined to what is there."""
     del degree
     steps: list[Step] = []
+    powers = _small_powers(group)
     here = torch.zeros(1, dtype=torch.int64)
     while len(here) < group.order:
         inside = set(here.tolist())
-        powers: dict[int, None] = {}
-        for g in group.generators().tolist():
-            power = g
-            while power != 0:
-                if power not in inside:
-                    powers[power] = None
-                power = int(group.compose(torch.tensor(power), torch.tensor(g)))
-        larger = min((group.closure(torch.cat([here, torch.tensor([p])])) for p in list(powers)[:24]), key=len)
+        candidates = [p for p in powers if p not in inside][:_CANDIDATES]
+        larger = min((group.closure(torch.cat([here, torch.tensor([p])])) for p in candidates), key=len)
         place = torch.full((group.order,), -1, dtype=torch.int64)
         representatives = []
         for g in larger.tolist():
@@ -81,6 +79,23 @@ def _(group: FiniteGroup, degree: int = 0) -> list[Step]:
         steps.append(_even(torch.tensor(representatives)))
         here = larger
     return steps
+
+
+def _small_powers(group: FiniteGroup) -> list[int]:
+    """Powers g^(o/d) of generators of order o for every divisor d > 1: the elements of smallest order first."""
+    found: dict[int, int] = {}
+    for g in group.generators().tolist():
+        powers = [0]
+        while True:
+            power = int(group.compose(torch.tensor(powers[-1]), torch.tensor(g)))
+            if power == 0:
+                break
+            powers.append(power)
+        o = len(powers)
+        for d in range(2, o + 1):
+            if o % d == 0:
+                found.setdefault(powers[o // d], d)
+    return sorted(found, key=found.__getitem__)
 
 
 @averaging_chain.register(SymmetricGroup)

@@ -14,7 +14,7 @@ from torch import Tensor
 _LARGEST = 200_000
 
 #: Elements ``(m, *element_shape)`` and weights ``(m,)`` that sum to one.
-ClassRule = tuple[Shaped[Tensor, "m *element"], Float[Tensor, " m"]]
+ClassRule = tuple[Shaped[Tensor, "..."], Float[Tensor, "_"]]
 
 
 def partitions(n: int, largest: int | None = None) -> Iterator[list[int]]:

@@ -232,7 +232,7 @@ class TableGroup(FiniteGroup):
     def __init__(
         self,
         name: str,
-        table: Int[Tensor, "n n"],
+        table: Int[Tensor, "rows columns"],
         generators: Sequence[int],
         *,
         element_names: Sequence[str] | None = None,

@@ -14,7 +14,7 @@ from haar.groups.finite import TableGroup
 
 
 def from_matrices(
-    generators: Float[Tensor, "k d d"] | Sequence[Float[Tensor, "d d"]],
+    generators: Float[Tensor, "k rows columns"] | Sequence[Float[Tensor, "rows columns"]],
     name: str = "G",
     *,
     orthogonalise: bool = False,

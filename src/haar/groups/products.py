@@ -109,7 +109,7 @@ class MixedProduct(Group):
     def split(self, g: Tensor) -> list[Tensor]:
         """The element of every factor, in its own shape and dtype."""
         return [
-            part.reshape(*part.shape[:-1], *factor.element_shape).to(factor.element_dtype)
+            part.reshape((*part.shape[:-1], *factor.element_shape)).to(factor.element_dtype)
             for factor, part in zip(self.factors, g.split(self._sizes, -1), strict=True)
         ]
 

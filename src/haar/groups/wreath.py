@@ -146,7 +146,7 @@ class RowWreath(_Wreath):
 
     def split(self, g: Tensor) -> tuple[Int[Tensor, "*batch n"], Tensor]:
         """The row's two parts."""
-        return g[..., : self.n], g[..., self.n :].reshape(*g.shape[:-1], *self.top.element_shape)
+        return g[..., : self.n], g[..., self.n :].reshape((*g.shape[:-1], *self.top.element_shape))
 
     def join(self, bases: Int[Tensor, "*batch n"], top: Tensor) -> Tensor:
         """The row."""

@@ -1,0 +1,143 @@
+"""Subgroups, cosets, classes, chains; tables that are no groups are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup, TableGroup, cyclic, dihedral, icosahedral, octahedral, quaternion, shifts, sign
+from haar.groups import symmetric as symmetric_group
+
+
+def symmetric(n: int) -> FiniteGroup:
+    group = symmetric_group(n)
+    assert isinstance(group, FiniteGroup)
+    return group
+
+
+@pytest.mark.parametrize(
+    ("group", "sizes"),
+    [
+        (dihedral(4), [1, 1, 2, 2, 2]),
+        (dihedral(5), [1, 2, 2, 5]),
+        (quaternion(), [1, 1, 2, 2, 2]),
+        (symmetric(4), [1, 3, 6, 6, 8]),
+        (symmetric(5), [1, 10, 15, 20, 20, 24, 30]),
+        (icosahedral(), [1, 12, 12, 15, 20]),
+        (cyclic(6), [1] * 6),
+    ],
+    ids=lambda v: v.name if isinstance(v, FiniteGroup) else "",
+)
+def test_conjugacy_classes(group: FiniteGroup, sizes: list[int]) -> None:
+    classes = group.conjugacy_classes
+    assert classes[0] == [0]
+    assert sorted(len(c) for c in classes) == sizes
+    for members in classes:
+        conjugates = group.compose(
+            group.compose(group.elements(), torch.tensor(members[0])), group.inverse(group.elements())
+        )
+        assert sorted(set(conjugates.tolist())) == members
+
+
+@pytest.mark.parametrize(
+    ("group", "count"), [(dihedral(4), 10), (symmetric(4), 30), (quaternion(), 6), (cyclic(12), 6)]
+)
+def test_all_subgroups(group: FiniteGroup, count: int) -> None:
+    found = group.subgroups()
+    assert len(found) == count
+    assert found[0].order == 1
+    assert found[-1].order == group.order
+    assert all(group.order % h.order == 0 for h in found)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_cosets_partition_the_group(side: str) -> None:
+    group = octahedral()
+    subgroup = group.subgroup(group.generators()[:1])
+    rows = group.cosets(subgroup, side)
+    assert rows.shape == (group.order // subgroup.order, subgroup.order)
+    assert sorted(rows.flatten().tolist()) == list(range(group.order))
+    assert sorted(rows[0].tolist()) == subgroup.embedding.tolist()
+    g = rows[1, 0]
+    moved = group.compose(subgroup.embedding, g) if side == "right" else group.compose(g, subgroup.embedding)
+    assert sorted(moved.tolist()) == sorted(rows[1].tolist())
+
+
+def test_subgroup_knows_its_embedding() -> None:
+    group = dihedral(6)
+    subgroup = group.subgroup([2, 6], "D3")
+    assert subgroup.order == 6
+    assert subgroup.name == "D3"
+    members = subgroup.include(subgroup.elements())
+    assert torch.equal(subgroup.locate(members), subgroup.elements())
+    a, b = subgroup.elements()[:, None], subgroup.elements()[None, :]
+    assert torch.equal(subgroup.include(subgroup.compose(a, b)), group.compose(members[:, None], members[None, :]))
+    assert torch.equal(subgroup.include(subgroup.inverse(a)), group.inverse(subgroup.include(a)))
+    assert subgroup.describe(0) == "e"
+    with pytest.raises(ArgumentError, match="expected elements of the subgroup D3"):
+        subgroup.locate(torch.tensor(1))
+
+
+def test_chain_grows_by_small_steps() -> None:
+    orders = [h.order for h in symmetric(4).subgroup_chain()]
+    assert orders[0] == 1
+    assert orders[-1] == 24
+    assert all(b % a == 0 and b > a for a, b in zip(orders, orders[1:], strict=False))
+
+
+def test_class_rule_is_the_mean_over_classes() -> None:
+    group = symmetric(5)
+    representatives, weights = group.class_rule() or (torch.zeros(0), torch.zeros(0))
+    trace = group.defining_matrix(group.elements()).diagonal(dim1=-2, dim2=-1).sum(-1)
+    assert float((weights * trace[representatives] ** 3).sum()) == pytest.approx(float((trace**3).mean()), abs=1e-12)
+
+
+def test_abelian() -> None:
+    assert cyclic(5).is_abelian
+    assert sign(3).is_abelian  # type: ignore[attr-defined]
+    assert not quaternion().is_abelian
+
+
+def test_refusals() -> None:
+    big = shifts((128, 64))
+    with pytest.raises(ArgumentError, match="at most 100 elements to list"):
+        big.elements(100)
+    with pytest.raises(ArgumentError, match="at most 4096 elements to list"):
+        _ = big.table
+    with pytest.raises(ArgumentError, match="at most 400 elements to list all subgroups"):
+        big.subgroups()
+    with pytest.raises(ArgumentError, match=r"expected elements 0\.\.7 of D4"):
+        dihedral(4).subgroup([8])
+    with pytest.raises(ArgumentError, match="side: expected 'left' or 'right'"):
+        dihedral(4).cosets(dihedral(4).subgroup([1]), "up")
+
+
+@pytest.mark.parametrize(
+    ("table", "generators", "message"),
+    [
+        ([[0, 1], [1, 2]], [1], r"a square table of elements 0..n-1"),
+        ([[0, 1, 0]], [1], r"a square table of elements 0..n-1"),
+        ([[1, 0], [0, 1]], [1], "element 0 to be the identity"),
+        ([[0, 1], [1, 1]], [1], "an inverse for every element, got none for element 1"),
+        ([[0, 1], [1, 0]], [], "to generate all 2 elements, got 1"),
+        (
+            # a loop of five elements: identity, inverses, every row and column a permutation, not associative
+            [[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 3, 1, 2, 0]],
+            [1, 2, 3],
+            "an associative product",
+        ),
+    ],
+)
+def test_tables_that_are_no_groups(table: list[list[int]], generators: list[int], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        TableGroup("no", torch.tensor(table), generators)
+
+
+def test_catalogue_refuses_nothing_to_turn() -> None:
+    with pytest.raises(ArgumentError, match="n: expected an integer of at least 1, got 0"):
+        cyclic(0)
+    with pytest.raises(ArgumentError, match="expected a group with a defining representation"):
+        TableGroup("2", torch.tensor([[0, 1], [1, 0]]), [1]).defining_matrix(torch.tensor(0))
+    with pytest.raises(ArgumentError, match="expected a group that moves grids"):
+        cyclic(3).motion(torch.tensor(1))
