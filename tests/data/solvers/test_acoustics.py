@@ -157,7 +157,7 @@ def test_the_sponge_swallows_a_normal_wave() -> None:
 
 
 def test_the_sponge_damps_by_what_it_says() -> None:
-    """A pulse goes through the sponge, is thrown back by the end behind it, and returns with that part of its height."""
+    """A pulse goes through the sponge, is thrown back by the end behind it, and returns that much lower."""
     n, step = 256, 1 / 64
     medium = torch.ones(1, 4, n, dtype=torch.float64)
     y = (torch.arange(n).double() + 0.5) * step
