@@ -1,27 +1,44 @@
 """Average: any model made exactly symmetric, without training."""
 
+from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
+from haar.average.certificate import certificate, difference
 from haar.average.engine import Averaged
 from haar.average.frame import Frame
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
+from haar.average.rollout import Rollout
 from haar.average.sampled import Sampled
+from haar.average.soft import SoftAverage, SoftFit, soft
+from haar.average.standard_error import Estimate, expected_excess, standard_error
 from haar.average.weighted import Cosets, Draw, Given, How, Orbit, WeightedSet
 from haar.average.windowed import hann_window, triangle_window
 
 __all__ = [
+    "Anytime",
     "Averaged",
     "Cosets",
     "Design",
     "Draw",
+    "Estimate",
     "Frame",
     "Given",
     "How",
     "Orbit",
     "Quadrature",
     "QuasiRandom",
+    "Rollout",
     "Sampled",
+    "SoftAverage",
+    "SoftFit",
+    "Stage",
     "WeightedSet",
+    "anytime",
     "average",
+    "certificate",
+    "difference",
+    "expected_excess",
     "hann_window",
+    "soft",
+    "standard_error",
     "triangle_window",
 ]

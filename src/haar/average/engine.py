@@ -163,17 +163,30 @@ class Averaged(nn.Module):
         refuse_train_mode(self._mode_dependent)
         self.symmetry.check_inputs(args)
 
-    def _predictions(self, args: Sequence[Any]) -> Iterator[Prediction]:
+    def predictions(self, args: Sequence[Any], places: Sequence[int]) -> Iterator[Any]:
+        """Yield psi(g_k)^-1 f(phi(g_k) x) for the elements at some places of the fixed weighted set.
+
+        Args:
+            args: The model's inputs.
+            places: Which elements.
+        """
+        self._check_call(args)
+        for prediction in self._predictions(args, places):
+            yield self._wrap(prediction.like, prediction.leaves)
+
+    def _predictions(self, args: Sequence[Any], places: Sequence[int] | None = None) -> Iterator[Prediction]:
         """The model's prediction for every element, moved back, in order."""
-        plan = self._plan(args)
+        plan = self.plan(*args)
         movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
+        places = range(len(movers)) if places is None else places
+        movers = [movers[k] for k in places]
         if self.share_stabilisers and not is_tracing() and self._joins(args):
-            yield from self._shared(movers, args, plan)
+            yield from self._shared(movers, args, plan, places)
             return
         for start in range(0, len(movers), plan.elements):
             like, copies = self._pass(movers[start : start + plan.elements], args, plan)
             for k, leaves in enumerate(copies):
-                yield Prediction(start + k, like, leaves)
+                yield Prediction(places[start + k], like, leaves)
 
     def _pass(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> tuple[Any, list[list[Any]]]:
         """One forward pass for several elements, side by side on the batch axis."""
@@ -194,7 +207,9 @@ class Averaged(nn.Module):
         self.symmetry.check_outputs(y)
         return y, [separate(leaf, copies) for leaf in value_leaves(self.symmetry.outputs, y)]
 
-    def _shared(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> Iterator[Prediction]:
+    def _shared(
+        self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan, places: Sequence[int]
+    ) -> Iterator[Prediction]:
         """Every different moved sample once; then all inverse moves of its one output."""
         leaves = value_leaves(self.symmetry.inputs, tuple(args))
         length = batch_length(self._inputs, leaves) or 0
@@ -209,15 +224,23 @@ class Averaged(nn.Module):
         whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
         for k, mover in enumerate(movers):
             chosen = [y.index_select(0, place[k]) if isinstance(y, Tensor) else y for y in whole]
-            yield Prediction(k, like, mover.moved_back(chosen))
+            yield Prediction(places[k], like, mover.moved_back(chosen))
 
     def _joins(self, args: Sequence[Any]) -> bool:
         """Whether inputs and outputs have a batch axis on which copies can stand side by side."""
         leaves = value_leaves(self.symmetry.inputs, tuple(args))
         return batch_length(self._inputs, leaves) is not None and all(action.batched for action in self._outputs)
 
-    def _plan(self, args: Sequence[Any]) -> Plan:
-        """How to run these inputs: known for their shape, or found out now."""
+    def plan(self, *args: Any) -> Plan:
+        """How these inputs are run: known for their shape, or found out now by a one-off timing.
+
+        Args:
+            args: The model's inputs.
+
+        Raises:
+            ArgumentError: If the model is stochastic, or several elements a pass were asked for where copies cannot be
+                joined.
+        """
         fixed = None if self.micro_batch == "auto" else min(int(self.micro_batch), len(self.movers))
         joins = self._joins(args)
         if fixed is not None and fixed > 1 and not joins:
