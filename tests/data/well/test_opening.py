@@ -80,6 +80,8 @@ def test_a_folder_is_not_a_file(tmp_path):
 
     with pytest.raises(DataError, match="this is a folder, not an HDF5 file"):
         open_hdf5(tmp_path)
+    with pytest.raises(DataError, match=r"gone\.hdf5: no such file"):
+        open_hdf5(tmp_path / "gone.hdf5")
 
 
 def test_a_file_that_changes_while_it_is_open_is_a_data_error(everything, tmp_path):

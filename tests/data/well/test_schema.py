@@ -129,6 +129,10 @@ DAMAGES = {
         lambda f: replace(f["dimensions"], "x", 0.0),
         r"/dimensions/x should have the shape \(number of points of x\), it has \(\)",
     ),
+    "coordinates of a plane": (
+        lambda f: replace(f["dimensions"], "x", np.zeros((2, 6))),
+        r"/dimensions/x should have the shape \(number of points of x\), it has \(2, 6\)",
+    ),
     "scalar time": (lambda f: replace(f["dimensions"], "time", 0.0), "/dimensions/time should have the shape"),
     "one step short": (
         lambda f: replace(f["t1_fields"], "velocity", np.zeros((3, 4, 6, 8, 2))),
@@ -206,7 +210,9 @@ def test_files_may_have_scalars_of_their_own(everything, tmp_path):
 def test_forms_that_other_writers_use_are_read(path):
     with h5py.File(path, "r+") as file:
         file["boundary_conditions/x_periodic"].attrs["associated_dims"] = "x"
-        file["boundary_conditions/x_periodic"].attrs["bc_type"] = "periodic"
+        file["boundary_conditions/x_periodic"].attrs["bc_type"] = np.array(["periodic"], dtype=object)
+        file["boundary_conditions/x_periodic"].attrs["associated_fields"] = h5py.Empty("f4")
+        file.attrs["simulation_parameters"] = h5py.Empty("S1")
         file["t1_fields"].attrs["field_names"] = np.array([b"velocity", b"material"])
         del file["dimensions/time"].attrs["time_varying"]
         replace(file["scalars"], "gravity", np.array([9.81]))
@@ -220,6 +226,7 @@ def test_forms_that_other_writers_use_are_read(path):
     slices = reader.layout().slices()
     assert np.array_equal(reader.read(0)[:, slices["strain"].start + 2].numpy(), expected)
     assert np.array_equal(reader.read(2)[:, slices["pressure"]][:, 0].numpy(), pressure.astype(np.float32))
+    assert reader.metadata.parameters == ({},)
     assert reader.metadata.axes[0].periodic
     assert reader.metadata.axes[0].sample_varying
     assert float(reader.scalars(0)["gravity"]) == 9.81

@@ -158,6 +158,8 @@ def test_wrong_values_are_refused(tmp_path, change, message):
         ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
         ({"nan": "zero"}, "nan: expected 'refuse' or 'keep', got 'zero'"),
         ({"parameters": {"grid_type": 1}}, "parameters: expected names that the format does not use, got 'grid_type'"),
+        ({"parameters": {"nu": [1.0, 2.0]}}, r"parameter nu: expected one number or text, got \[1.0, 2.0\]"),
+        ({"parameters": {"nu": np.complex128(1j)}}, "parameter nu: expected one number or text, got "),
         ({"scalars": {"a": [1.0, 2.0]}}, r"scalar a: expected shape \(\) or \(3,\), got shape \(2,\)"),
         ({"scalars": {"a": 1.0}, "parameters": {"a": 1.0}}, "scalars: expected names that are no parameters, got 'a'"),
         ({"shared": {"p": 1.0}}, "shared: expected a field of this data set .it has none., got 'p'"),
@@ -225,6 +227,15 @@ def test_a_writer_is_used_within_its_block(tmp_path):
             again.append(run())
             again.trajectory({"k": run()["k"]})
     assert not (tmp_path / "v.hdf5").exists()
+
+
+def test_parameters_may_be_numbers_of_any_kind(tmp_path):
+    parameters = {"nu": np.float32(0.5), "n": 3, "mass": torch.tensor(2.0), "shape": "round"}
+    with writer(tmp_path / "w.hdf5", parameters=parameters) as opened:
+        opened.append(run())
+    reader = WellReader(tmp_path / "w.hdf5")
+    assert reader.parameters(0) == {"nu": 0.5, "n": 3, "mass": 2.0, "shape": "round"}
+    assert {name: float(value) for name, value in reader.scalars(0).items()} == {"nu": 0.5, "n": 3.0, "mass": 2.0}
 
 
 def test_constants_only(tmp_path):

@@ -23,7 +23,7 @@ def write_well(
     axes: Sequence[Axis],
     fields: Iterable[FieldSpec | WellField],
     times: Values,
-    parameters: Mapping[str, float | int | str] | None = None,
+    parameters: Mapping[str, Values | str] | None = None,
     shared: Mapping[str, Values] | None = None,
     dtype: str = "float32",
 ) -> Path:

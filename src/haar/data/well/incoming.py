@@ -134,7 +134,7 @@ def checked_fields(fields: Iterable[FieldSpec | WellField], dim: int) -> tuple[W
 
 
 def checked_scalars(
-    parameters: Mapping[str, float | int | str], scalars: Mapping[str, Values], steps: int
+    parameters: Mapping[str, Values | str], scalars: Mapping[str, Values], steps: int
 ) -> dict[str, np.ndarray]:
     """The numbers that are the same for all trajectories, parameters first (text has no place among scalars).
 
@@ -145,7 +145,10 @@ def checked_scalars(
     for name, value in parameters.items():
         if name in _ROOT:
             raise ArgumentError("parameters", expected="names that the format does not use", got=repr(name))
-        if not isinstance(value, str) and (np.ndim(value) or np.asarray(value).dtype.kind not in "fiub"):
+        if isinstance(value, str):
+            continue
+        array = as_array(value)
+        if array.ndim or array.dtype.kind not in "fiub":
             raise ArgumentError(f"parameter {name}", expected="one number or text", got=repr(value))
     for name, given in scalars.items():
         if name in parameters:

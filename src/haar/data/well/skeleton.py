@@ -10,21 +10,20 @@ import numpy as np
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import Boundary
 from haar.data.well.stored import TENSOR_GROUPS, WellField
+from haar.data.well.values import Values, as_array
 
 _CHUNK = 1 << 18  # bytes: several small frames share a chunk, a large frame is one
 _LARGEST = 1 << 28  # bytes: beyond this a frame is divided (HDF5 takes no chunk above 4 GiB)
 
 
-def write_root(
-    file: h5py.File, name: str, grid_type: str, dim: int, parameters: Mapping[str, float | int | str]
-) -> None:
+def write_root(file: h5py.File, name: str, grid_type: str, dim: int, parameters: Mapping[str, Values | str]) -> None:
     """The attributes of the file itself, all but the number of trajectories."""
     file.attrs["dataset_name"] = name
     file.attrs["grid_type"] = grid_type
     file.attrs["n_spatial_dims"] = dim
     file.attrs["simulation_parameters"] = texts(parameters)
     for each, value in parameters.items():
-        file.attrs[each] = value
+        file.attrs[each] = value if isinstance(value, str) else as_array(value)[()]
 
 
 def write_dimensions(group: h5py.Group, axes: Sequence[Axis], times: np.ndarray, dtype: np.dtype) -> None:

@@ -78,7 +78,7 @@ class WellWriter:
         axes: Sequence[Axis],
         fields: Iterable[FieldSpec | WellField],
         times: Values,
-        parameters: Mapping[str, float | int | str] | None = None,
+        parameters: Mapping[str, Values | str] | None = None,
         scalars: Mapping[str, Values] | None = None,
         shared: Mapping[str, Values] | None = None,
         boundaries: Iterable[Boundary] = (),
