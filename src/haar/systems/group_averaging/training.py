@@ -36,12 +36,12 @@ def train(
     seed: int,
     *,
     batch: int = 16,
-    lr: float = 3e-3,
-    weight_decay: float = 1e-4,
+    lr: float | int = 3e-3,
+    weight_decay: float | int = 1e-4,
     augment: Augmentation | None = None,
     normaliser: Normaliser | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: float = 30.0,
+    checkpoint_every: float | int = 30.0,
     progress: Progress | None = None,
 ) -> Surrogate:
     """Train a copy of `model` on pairs of past and next fields.
@@ -89,9 +89,11 @@ def train(
     number = count(windows)
     if batch > number:
         raise ArgumentError("batch", expected=f"at most the {number} windows", got=batch, way_out="use a smaller batch")
-    for name, value, low in (("lr", lr, lr > 0), ("weight_decay", weight_decay, weight_decay >= 0)):
-        if not (math.isfinite(value) and low):
-            raise ArgumentError(name, expected="a finite positive number", got=value)
+    if not (math.isfinite(lr) and lr > 0):
+        raise ArgumentError("lr", expected="a finite positive number", got=lr)
+    for name, value in (("weight_decay", weight_decay), ("checkpoint_every", checkpoint_every)):
+        if not (math.isfinite(value) and value >= 0):
+            raise ArgumentError(name, expected="a finite number of at least 0", got=value)
     surrogate = _prepare(model, windows, normaliser)
     settings = {"steps": steps, "seed": seed, "batch": batch, "lr": lr, "weight_decay": weight_decay, "windows": number}
     run = _Run.start(surrogate, settings)
@@ -111,7 +113,7 @@ def train(
     return surrogate.eval()
 
 
-def one_cycle(step: int, steps: int, lr: float) -> tuple[float, float]:
+def one_cycle(step: int, steps: int, lr: float | int) -> tuple[float, float]:
     """Learning rate and first momentum of AdamW at a step: cosine up for 30 % of the steps, then cosine down.
 
     The learning rate goes from lr / 25 to `lr` and down to lr / 250 000, the momentum from 0.95 to 0.85 and back.
@@ -138,7 +140,7 @@ def one_cycle(step: int, steps: int, lr: float) -> tuple[float, float]:
     return _cosine(lr, lr / 25 / 1e4, falling), _cosine(0.85, 0.95, falling)
 
 
-def _cosine(start: float, end: float, fraction: float) -> float:
+def _cosine(start: float | int, end: float | int, fraction: float) -> float:
     return end + (start - end) / 2 * (1 + math.cos(math.pi * fraction))
 
 
