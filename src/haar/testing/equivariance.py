@@ -1,0 +1,158 @@
+"""The assertion that every project in the field writes by hand: f(g x) = g f(x)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from haar.actions import Symmetry
+from haar.errors import ArgumentError, NotEquivariantError
+from haar.groups import FiniteGroup
+
+#: Groups of at most this order are tested on every element.
+_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Equivariance:
+    """The largest difference between f(g x) and g f(x).
+
+    Attributes:
+        element: The element at which it was found.
+        absolute: The largest absolute difference over all outputs.
+        relative: The same over the largest absolute value of the outputs.
+        elements: Number of elements looked at.
+    """
+
+    element: str
+    absolute: float
+    relative: float
+    elements: int
+
+
+def equivariance_error(
+    model: Callable[..., Any], symmetry: Symmetry, *inputs: Any, elements: Tensor | int | None = None, seed: int = 0
+) -> Equivariance:
+    """Measure f(g x) - g f(x): on every element of a small group, else on the generators and on random ones.
+
+    Args:
+        model: Any module or callable; a module is evaluated in eval mode and left as it was.
+        symmetry: How the group acts on its inputs and outputs.
+        inputs: One batch.
+        elements: Elements to look at, or a number of random ones; by default all up to order 64, else the generators
+            and 16 random ones.
+        seed: Seed of the random elements.
+
+    Raises:
+        ShapeError: If inputs or outputs do not fit the symmetry.
+        ArgumentError: If an output is not finite: a NaN would pass every comparison.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> blur = torch.nn.AvgPool2d(3, stride=1, padding=1)
+        >>> x = torch.randn(1, 1, 8, 8, dtype=torch.float64)
+        >>> equivariance_error(blur, Symmetry.of_fields(dihedral(4), "p"), x).relative < 1e-12
+        True
+    """
+    symmetry.check_inputs(inputs)
+    modes = [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
+    try:
+        for module, _ in modes:
+            module.training = False
+        with torch.no_grad():
+            return _worst(model, symmetry, inputs, _elements(symmetry, elements, seed))
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def assert_equivariant(
+    model: Callable[..., Any],
+    symmetry: Symmetry,
+    *inputs: Any,
+    tolerance: float | None = None,
+    elements: Tensor | int | None = None,
+    seed: int = 0,
+) -> None:
+    """Raise unless f(g x) = g f(x), relative to the largest output.
+
+    Args:
+        model: Any module or callable.
+        symmetry: How the group acts on its inputs and outputs.
+        inputs: One batch of real-looking inputs; random ones in float64 are best.
+        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision.
+        elements: See `equivariance_error`.
+        seed: Seed of the random elements.
+
+    Raises:
+        NotEquivariantError: Naming the worst element and the error.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> symmetry = Symmetry.of_fields(dihedral(4), "p")
+        >>> x = torch.randn(1, 1, 8, 8, dtype=torch.float64)
+        >>> assert_equivariant(torch.sin, symmetry, x)
+        >>> assert_equivariant(lambda u: u.cumsum(-1), symmetry, x)
+        Traceback (most recent call last):
+        ...
+        haar.errors.NotEquivariantError: f(g x) differs from g f(x) for g = ...
+    """
+    allowed = _default_tolerance(inputs) if tolerance is None else tolerance
+    found = equivariance_error(model, symmetry, *inputs, elements=elements, seed=seed)
+    if found.relative > allowed:
+        raise NotEquivariantError(
+            f"f(g x) differs from g f(x) for g = {found.element} of {symmetry.group.name} by {found.absolute:.3g}, relative "
+            f"{found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); haar.audit says where it breaks"
+        )
+
+
+def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> Tensor:
+    group = symmetry.group
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(elements, Tensor):
+        return elements
+    if elements is None and isinstance(group, FiniteGroup) and group.order <= _EVERY:
+        return group.elements()
+    count = 16 if elements is None else elements
+    if count < 1:
+        raise ArgumentError("elements", expected="at least one", got=count)
+    return torch.cat([group.generators(), group.sample(count, generator)])
+
+
+def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], elements: Tensor) -> Equivariance:
+    y = model(*inputs)
+    symmetry.check_outputs(y)
+    size = max((float(leaf.abs().max()) for leaf in _floats(y)), default=0.0)
+    worst, where = 0.0, symmetry.group.describe(elements[0])
+    for g in elements:
+        moved_first = _floats(model(*symmetry.act_inputs(g, inputs)))
+        moved_last = _floats(symmetry.act_outputs(g, y))
+        for a, b in zip(moved_first, moved_last, strict=True):
+            if a.shape != b.shape:
+                raise NotEquivariantError(
+                    f"f(g x) has shape {tuple(a.shape)} and g f(x) {tuple(b.shape)} for g = {symmetry.group.describe(g)}"
+                )
+            difference = float((a - b).abs().max()) if a.numel() else 0.0
+            if difference != difference:  # NaN compares with nothing
+                raise ArgumentError(
+                    "inputs", expected="finite outputs", got=f"NaN for g = {symmetry.group.describe(g)}"
+                )
+            if difference > worst:
+                worst, where = difference, symmetry.group.describe(g)
+    return Equivariance(where, worst, worst / size if size > 0 else worst, len(elements))
+
+
+def _floats(tree: Any) -> list[Tensor]:
+    leaves = [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
+    return [leaf if leaf.is_floating_point() else leaf.to(torch.float64) for leaf in leaves]
+
+
+def _default_tolerance(inputs: tuple[Any, ...]) -> float:
+    kinds = [leaf.dtype for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    worst = max((torch.finfo(kind).eps for kind in kinds), default=0.0)
+    return 1e-10 if worst < 1e-12 else 1e-4 if worst < 1e-4 else 1e-1

@@ -1,0 +1,108 @@
+"""The assertion passes what is equivariant, names what is not, and cannot be fooled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from haar.actions import Field, Invariant, Symmetry, Vector
+from haar.actions.representation import Trivial
+from haar.errors import ArgumentError, NotEquivariantError, ShapeError
+from haar.groups import dihedral
+from haar.nn import Linear
+from haar.testing import assert_equivariant, equivariance_error, strategies
+
+F64 = torch.float64
+D4 = dihedral(4)
+SCALAR = Symmetry.of_fields(D4, "p")
+
+
+@given(st.data())
+def test_linear_layers_of_random_groups_and_representations_pass(data):
+    group = data.draw(strategies.groups())
+    rep_in = data.draw(strategies.representations(group, max_dim=16))
+    rep_out = data.draw(strategies.representations(group, max_dim=16))
+    if not torch.any(torch.tensor([part.name == "trivial" for part in [rep_in, rep_out]])):
+        rep_in, rep_out = rep_in + Trivial(group), rep_out + Trivial(group)
+    layer = Linear(rep_in, rep_out, dtype=F64, generator=torch.Generator().manual_seed(0))
+    assert_equivariant(layer, layer.symmetry, strategies.normal((3, rep_in.dim)))
+
+
+@given(st.data(), st.integers(1, 3))
+def test_pointwise_functions_on_random_grids_pass_and_gradients_along_an_axis_do_not(data, dim):
+    group, shape = data.draw(strategies.grids(dim=dim, max_cells=5))
+    symmetry = Symmetry.of_fields(group, "p")
+    x = strategies.normal((2, 1, *shape))
+    assert_equivariant(torch.tanh, symmetry, x)
+    with pytest.raises(NotEquivariantError, match="f\\(g x\\) differs"):
+        assert_equivariant(lambda u: u.cumsum(-1), symmetry, x)
+
+
+def test_it_names_the_element_and_both_errors():
+    with pytest.raises(
+        NotEquivariantError, match=r"for g = \w+'? of D4 by [\d.]+, relative [\d.]+ \(allowed 1e-10, 8 elements\)"
+    ):
+        assert_equivariant(lambda u: u * torch.arange(4.0, dtype=F64), SCALAR, strategies.normal((1, 1, 4, 4)))
+
+
+def test_only_the_broken_elements_are_named():
+    found = equivariance_error(
+        lambda u: u * torch.tensor([1.0, 2, 2, 1], dtype=F64), SCALAR, strategies.normal((1, 1, 4, 4))
+    )
+    assert found.element in {"r90", "r270", "d", "d'"}
+    half = equivariance_error(
+        lambda u: u * torch.tensor([1.0, 2, 2, 1], dtype=F64),
+        SCALAR,
+        strategies.normal((1, 1, 4, 4)),
+        elements=torch.tensor([2]),
+    )
+    assert half.relative == 0
+
+
+def test_the_tolerance_follows_the_dtype():
+    nearly = lambda u: u + 1e-6 * torch.arange(4.0, dtype=u.dtype)  # noqa: E731
+    x = strategies.normal((1, 1, 4, 4))
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(nearly, SCALAR, x)
+    assert_equivariant(nearly, SCALAR, x.float())
+    assert_equivariant(nearly, SCALAR, x, tolerance=1e-4)
+
+
+def test_nan_does_not_pass():
+    with pytest.raises(ArgumentError, match="inputs: expected finite outputs, got NaN"):
+        assert_equivariant(lambda u: u / 0 * 0, SCALAR, strategies.normal((1, 1, 4, 4)))
+
+
+def test_a_function_that_does_not_turn_the_vectors_is_caught():
+    velocity = Symmetry.of_fields(D4, "u:vector")
+    wrong = Symmetry(D4, Field(Trivial(D4, 2)), velocity.outputs)
+    assert_equivariant(torch.nn.Identity(), velocity, strategies.normal((1, 2, 4, 4)))
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(torch.nn.Identity(), wrong, strategies.normal((1, 2, 4, 4)))
+
+
+def test_modes_come_back_and_dropout_is_off():
+    model = nn.Sequential(nn.Dropout(0.9)).train()
+    assert_equivariant(model, SCALAR, strategies.normal((1, 1, 4, 4)))
+    assert all(m.training for m in model.modules())
+
+
+def test_shapes_are_checked_first():
+    with pytest.raises(ShapeError, match="expected 1 channels"):
+        assert_equivariant(nn.Identity(), SCALAR, torch.zeros(1, 2, 4, 4))
+    with pytest.raises(ArgumentError, match="elements: expected at least one"):
+        assert_equivariant(nn.Identity(), SCALAR, torch.zeros(1, 1, 4, 4), elements=0)
+
+
+def test_integer_outputs_are_compared():
+    symmetry = Symmetry(D4, Field(Trivial(D4)), Invariant(D4))
+    assert_equivariant(lambda u: u.flatten(1).argmax(1) * 0, symmetry, strategies.normal((2, 1, 4, 4)))
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(lambda u: u.flatten(1).argmax(1), symmetry, strategies.normal((2, 1, 4, 4)))
+
+
+def test_the_fixture_is_the_assertion(assert_equivariant):
+    assert_equivariant(nn.Identity(), Symmetry(D4, Vector(Trivial(D4)), Vector(Trivial(D4))), strategies.normal((2, 1)))
