@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -138,7 +139,7 @@ def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...
                     f"f(g x) has shape {tuple(a.shape)} and g f(x) {tuple(b.shape)} for g = {symmetry.group.describe(g)}"
                 )
             difference = float((a - b).abs().max()) if a.numel() else 0.0
-            if difference != difference:  # NaN compares with nothing
+            if math.isnan(difference):  # NaN compares with nothing
                 raise ArgumentError(
                     "inputs", expected="finite outputs", got=f"NaN for g = {symmetry.group.describe(g)}"
                 )

@@ -36,7 +36,7 @@ from haar.groups import (
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-_FINITE: tuple[Callable[[], FiniteGroup], ...] = (
+_FINITE: tuple[Callable[[], Group], ...] = (
     lambda: cyclic(1),
     lambda: cyclic(2),
     lambda: cyclic(3),
@@ -48,10 +48,10 @@ _FINITE: tuple[Callable[[], FiniteGroup], ...] = (
     lambda: reflections(3),
     octahedral,
     lambda: octahedral(full=True),
-    lambda: symmetric(3),  # type: ignore[return-value,list-item]
-    lambda: symmetric(4),  # type: ignore[return-value,list-item]
-    lambda: sign(3),  # type: ignore[return-value,list-item]
-    lambda: product(cyclic(3), sign(1)),  # type: ignore[return-value,list-item]
+    lambda: symmetric(3),
+    lambda: symmetric(4),
+    lambda: sign(3),
+    lambda: product(cyclic(3), sign(1)),
 )
 _LIE: tuple[Callable[[], Group], ...] = (lambda: SO(2), lambda: O(2), lambda: SO(3), lambda: O(3), SU2)
 
