@@ -18,6 +18,17 @@ class Move(nn.Module):
         """Move the tensor."""
         raise NotImplementedError
 
+    def hold(self, **tensors: Tensor | None) -> None:
+        """Keep tensors as buffers that follow the module's device and are not saved; None stays a plain None.
+
+        (A buffer that is None, registered before one that is not, confuses `torch.export`.)
+        """
+        for name, tensor in tensors.items():
+            if tensor is None:
+                setattr(self, name, None)
+            else:
+                self.register_buffer(name, tensor, persistent=False)
+
 
 class Still(Move):
     """The identity: the tensor itself."""

@@ -82,7 +82,7 @@ class ContinuousShift(Action):
         self.check(x)
         if self.is_batch(g, x):
             self.axes.check_batch(x)
-        return _shifted(x, self._places(), self.group.angles(g.cpu()).to(x.device))
+        return _Shift(self._places(), self.group.angles(g.cpu())).to(x.device).forward(x)
 
     def move(self, g: Tensor) -> Move:
         """The angles of one element; an axis that it leaves alone costs nothing."""
@@ -112,14 +112,11 @@ class _Shift(Move):
     def __init__(self, places: list[int], angles: Tensor) -> None:
         super().__init__()
         self.places = places
-        self.register_buffer("angles", angles, persistent=False)
+        self.hold(angles=angles)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn the modes."""
-        return _shifted(x, self.places, self.angles)
-
-
-def _shifted(x: Tensor, places: Sequence[int], angles: Tensor) -> Tensor:
-    for circle, axis in enumerate(places):
-        x = multiply_modes(x, axis, lambda k, a=angles[..., circle : circle + 1]: torch.exp(-1j * a * k), 1.0)  # type: ignore[misc]
-    return x
+        """Turn the modes of every shifted axis."""
+        for circle, axis in enumerate(self.places):
+            angle = self.angles[..., circle : circle + 1]
+            x = multiply_modes(x, axis, lambda k, angle=angle: torch.exp(-1j * angle * k), 1.0)  # type: ignore[misc]
+        return x

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from haar.actions.action import Action, Move
@@ -95,10 +95,9 @@ class Keypoints(Action):
             return self.move(g).to(x.device).forward(x)
         if x.ndim == 1:
             raise ShapeError("x", expected="a batch axis, for one element a sample", got=tuple(x.shape))
-        index, sign, constant = (rule.to(x.device) for rule in self._rule(g.cpu()))
         spread = (len(g), *([1] * (x.ndim - 2)), self.columns)
-        y = x.gather(-1, index.reshape(spread).expand(x.shape)) * sign.reshape(spread).to(x.dtype)
-        return _wrapped(y + constant.reshape(spread).to(x.dtype), self._wraps())
+        index, sign, constant = (rule.reshape(spread) for rule in self._rule(g.cpu()))
+        return _CoordinateMove(index, sign, constant, self._wraps()).to(x.device).forward(x)
 
     def move(self, g: Tensor) -> Move:
         """A gather, signs, a constant, and the way back onto a periodic grid."""
@@ -225,7 +224,7 @@ class Boxes(Keypoints):
 
 
 class _CoordinateMove(Move):
-    """One element on one layout of coordinates."""
+    """One element, or one for each sample, on one layout of coordinates."""
 
     index: Tensor
     sign: Tensor
@@ -236,25 +235,18 @@ class _CoordinateMove(Move):
     ) -> None:
         super().__init__()
         self.wraps = wraps
-        self.register_buffer("index", index, persistent=False)
-        self.register_buffer("sign", sign, persistent=False)
-        self.register_buffer("constant", constant, persistent=False)
+        self.hold(index=index, sign=sign, constant=constant)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gather, sign, add; then come back onto a periodic grid."""
-        y = x.index_select(-1, self.index) * self.sign.to(x.dtype) + self.constant.to(x.dtype)
-        return _wrapped(y, self.wraps)
-
-
-def _wrapped(
-    y: Float[Tensor, "*batch k"] | Int[Tensor, "*batch k"], wraps: Sequence[tuple[int, list[int], int, float]]
-) -> Tensor:
-    if not wraps:
-        return y
-    columns = list(y.unbind(-1))
-    for column, together, period, start in wraps:
-        first = start if y.is_floating_point() else 0
-        behind = columns[column] - ((columns[column] - first).remainder(period) + first)
-        for other in together:
-            columns[other] = columns[other] - behind
-    return torch.stack(columns, -1)
+        y = x.index_select(-1, self.index) if self.index.ndim == 1 else x.gather(-1, self.index.expand(x.shape))
+        y = y * self.sign.to(x.dtype) + self.constant.to(x.dtype)
+        if not self.wraps:
+            return y
+        columns = list(y.unbind(-1))
+        for column, together, period, start in self.wraps:
+            first = start if y.is_floating_point() else 0
+            behind = columns[column] - ((columns[column] - first).remainder(period) + first)
+            for other in together:
+                columns[other] = columns[other] - behind
+        return torch.stack(columns, -1)

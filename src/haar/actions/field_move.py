@@ -58,10 +58,7 @@ class FieldMove(Move):
             trailing = -1 - self.channel_axis
             shape = (-1, *[1] * trailing) if channel_axis is not None else ()
             channel_sign = None if bool((channel_sign == 1).all()) else channel_sign.to(torch.float64).reshape(shape)
-        self.register_buffer("channel_index", channel_index, persistent=False)
-        self.register_buffer("channel_sign", channel_sign, persistent=False)
-        self.register_buffer("channel_matrix", channel_matrix, persistent=False)
-        self.register_buffer("offset", offset, persistent=False)
+        self.hold(channel_index=channel_index, channel_sign=channel_sign, channel_matrix=channel_matrix, offset=offset)
 
     def forward(self, x: Tensor) -> Tensor:
         """Move the points, turn the channels, add the offset."""

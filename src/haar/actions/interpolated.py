@@ -202,8 +202,7 @@ class _Rotation(Move):
         self.axes, self.mode, self.padding, self.many = field.axes, field.mode, field.padding, many
         still = bool((matrix == torch.eye(field.rep.dim, dtype=torch.float64)).all())
         spacing = torch.tensor(field.spacing, dtype=torch.float64)
-        self.register_buffer("inverse", inverse * spacing / spacing[:, None], persistent=False)
-        self.register_buffer("matrix", None if still else matrix, persistent=False)
+        self.hold(inverse=inverse * spacing / spacing[:, None], matrix=None if still else matrix)
 
     def forward(self, x: Tensor) -> Tensor:
         """Sample, then turn the channels."""

@@ -160,9 +160,7 @@ class _AxisMove(Move):
             sign = None if bool((sign == 1).all()) else sign.to(torch.float64).reshape(-1, *([1] * (-axis - 1)))
         else:
             matrix = rep.matrix(g)
-        self.register_buffer("index", index, persistent=False)
-        self.register_buffer("sign", sign, persistent=False)
-        self.register_buffer("matrix", matrix, persistent=False)
+        self.hold(index=index, sign=sign, matrix=matrix)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gather, sign or multiply on the axis."""
