@@ -107,8 +107,8 @@ def assert_equivariant(
     found = equivariance_error(model, symmetry, *inputs, elements=elements, seed=seed)
     if found.relative > allowed:
         raise NotEquivariantError(
-            f"f(g x) differs from g f(x) for g = {found.element} of {symmetry.group.name} by {found.absolute:.3g}, relative "
-            f"{found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); haar.audit says where it breaks"
+            f"f(g x) differs from g f(x) for g = {found.element} of {symmetry.group.name} by {found.absolute:.3g}, "
+            f"relative {found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); haar.audit says where it breaks"
         )
 
 
@@ -136,7 +136,7 @@ def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...
         for a, b in zip(moved_first, moved_last, strict=True):
             if a.shape != b.shape:
                 raise NotEquivariantError(
-                    f"f(g x) has shape {tuple(a.shape)} and g f(x) {tuple(b.shape)} for g = {symmetry.group.describe(g)}"
+                    f"f(g x) has shape {tuple(a.shape)}, g f(x) {tuple(b.shape)} for g = {symmetry.group.describe(g)}"
                 )
             difference = float((a - b).abs().max()) if a.numel() else 0.0
             if math.isnan(difference):  # NaN compares with nothing
