@@ -1,4 +1,4 @@
-"""An elementwise activation, and what following cumulants through it needs: Hermite coefficients and pair covariances."""
+"""An elementwise activation, and what following cumulants through it needs of it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from haar.moments.quadrature import GaussianRule, factorial_roots
 class Activation:
     r"""An elementwise function f, known by its values alone; subclasses add closed forms.
 
-    The Hermite coefficients of a unit with mean mu and standard deviation s are a_k = E[f(mu + s xi) He_k(xi)] = s^k E[f^(k)];
-    `hermite` returns them divided by sqrt(k!), so that Var f = sum_{k>=1} hermite_k^2 and, for two jointly normal units,
-    Cov(f, g) = sum_{k>=1} rho^k hermite_k(f) hermite_k(g) (Mehler).
+    The Hermite coefficients of a unit with mean mu and standard deviation s are a_k = E[f(mu + s xi) He_k(xi)] = s^k
+    E[f^(k)]; `hermite` returns them divided by sqrt(k!), so that Var f = sum_{k>=1} hermite_k^2 and, for two jointly
+    normal units, Cov(f, g) = sum_{k>=1} rho^k hermite_k(f) hermite_k(g) (Mehler).
 
     Args:
         function: The activation, elementwise on a tensor, smooth between its breaks.
         name: What reports call it.
         breaks: Kinks and jumps; 0 by default, where nearly every activation has its kink, if any.
         scale: Length on which the function varies near its breaks.
-        smooth: The breaks are no kinks, only the places near which the function varies most (tanh, sigmoid): a faster rule.
+        smooth: The breaks are no kinks, only the places near which the function varies most (tanh, sigmoid): a faster
+        rule.
         lipschitz: A Lipschitz constant if one is known (rigorous bounds for non-Gaussian inputs need it).
 
     Raises:
@@ -65,7 +66,7 @@ class Activation:
 
     def rule(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> GaussianRule:
         """The quadrature rule that this function needs at these units."""
-        return GaussianRule(mean, sd, self.breaks, self.scale, self.smooth)
+        return GaussianRule(mean, sd, self.breaks, scale=self.scale, smooth=self.smooth)
 
     def hermite(
         self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"], order: int
@@ -101,6 +102,7 @@ class Activation:
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"] | None:
         """Exact Cov(f(x), f(y)) of jointly normal x and y where a closed form is known, else None (Mehler is used)."""

@@ -125,9 +125,46 @@ LINEAR_IN_FIRST: frozenset[object] = frozenset({operator.truediv, operator.itrue
 
 METHODS_JOINTLY: frozenset[str] = frozenset(
     {
-        *("add", "add_", "sub", "sub_", "neg", "flatten", "reshape", "view", "transpose", "permute", "movedim", "squeeze"),
-        *("unsqueeze", "mean", "sum", "cumsum", "flip", "roll", "narrow", "index_select", "chunk", "split", "unbind", "t"),
-        *("contiguous", "clone", "expand", "repeat", "swapaxes", "swapdims", "diff", "unflatten", "expand_as", "view_as"),
+        *(
+            "add",
+            "add_",
+            "sub",
+            "sub_",
+            "neg",
+            "flatten",
+            "reshape",
+            "view",
+            "transpose",
+            "permute",
+            "movedim",
+            "squeeze",
+        ),
+        *(
+            "unsqueeze",
+            "mean",
+            "sum",
+            "cumsum",
+            "flip",
+            "roll",
+            "narrow",
+            "index_select",
+            "chunk",
+            "split",
+            "unbind",
+            "t",
+        ),
+        *(
+            "contiguous",
+            "clone",
+            "expand",
+            "repeat",
+            "swapaxes",
+            "swapdims",
+            "diff",
+            "unflatten",
+            "expand_as",
+            "view_as",
+        ),
     }
 )
 METHODS_IN_ONE: frozenset[str] = frozenset({"mul", "mul_", "matmul", "mm", "bmm", "__matmul__"})

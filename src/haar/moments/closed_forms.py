@@ -8,15 +8,14 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.special import ndtr
 
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
-from haar.moments.normal import bivariate_cdf, hermite_polynomials, pdf, price_integral, relu_limit
+from haar.moments.normal import bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral, relu_limit
 
 
 def _standardise(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
-    """mean / sd with the limit +-inf replaced by +-1e8 where sd is zero, and a mask of the units that move at all."""
+    """Mean / sd with the limit +-inf replaced by +-1e8 where sd is zero, and a mask of the units that move at all."""
     moves = sd > 0
     ratio = mean / torch.where(moves, sd, torch.ones_like(sd))
     still = torch.where(mean > 0, torch.full_like(mean, 1e8), torch.full_like(mean, -1e8))
@@ -25,7 +24,7 @@ def _standardise(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
 
 def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
     h, _ = _standardise(mean, sd)
-    upper, density = ndtr(h), pdf(h)
+    upper, density = cdf(h), pdf(h)
     found = [mean * upper + sd * density, sd * upper]
     weighted = hermite_polynomials(h, max(order - 2, 0), start=density)
     found += [(-1) ** k * sd * weighted[k - 2] / math.sqrt(k * (k - 1)) for k in range(2, order + 1)]
@@ -35,8 +34,9 @@ def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
 class PiecewiseLinear(Activation):
     r"""f(z) = offset + slope z + sum_i turn_i relu(z - knot_i): ReLU, LeakyReLU, Hardtanh, ReLU6, absolute value, ...
 
-    Everything is exact. For ReLU with h = mu/s: a_0 = mu Phi(h) + s phi(h), a_1 = s Phi(h), a_k = s (-1)^k He_{k-2}(h) phi(h); the
-    pair covariance is s_x s_y [rho Phi(h) Phi(k) + integral_0^rho (rho - u) phi2(h, k; u) du] (Price's theorem twice).
+    Everything is exact. For ReLU with h = mu/s: a_0 = mu Phi(h) + s phi(h), a_1 = s Phi(h), a_k = s (-1)^k
+    He_{k-2}(h) phi(h); the pair covariance is s_x s_y [rho Phi(h) Phi(k) + integral_0^rho (rho - u) phi2(h, k; u) du]
+    (Price's theorem twice).
 
     Args:
         knots: Where the slope changes.
@@ -88,7 +88,7 @@ class PiecewiseLinear(Activation):
         total = torch.full_like(mean, self.slope**2)
         heights = [_standardise(mean - knot, sd)[0] for knot in self.knots]
         for at, (h, turn) in enumerate(zip(heights, self.turns, strict=True)):
-            total = total + 2.0 * self.slope * turn * ndtr(h) + turn**2 * relu_limit(h, h)
+            total = total + 2.0 * self.slope * turn * cdf(h) + turn**2 * relu_limit(h, h)
             for k, other in zip(heights[:at], self.turns[:at], strict=True):
                 total = total + 2.0 * turn * other * relu_limit(h, k)
         return (total * sd.square()).clamp(min=0.0)
@@ -99,14 +99,15 @@ class PiecewiseLinear(Activation):
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"]:
         """Closed form up to one smooth integral per pair of knots."""
         left = [_standardise(mean_x - knot, sd_x)[0] for knot in self.knots]
         right = [_standardise(mean_y - knot, sd_y)[0] for knot in self.knots]
         pairs = list(zip(left, self.turns, strict=True)), list(zip(right, self.turns, strict=True))
-        gain_x = self.slope + sum((turn * ndtr(h) for h, turn in pairs[0]), torch.zeros_like(rho))
-        gain_y = self.slope + sum((turn * ndtr(k) for k, turn in pairs[1]), torch.zeros_like(rho))
+        gain_x = self.slope + sum((turn * cdf(h) for h, turn in pairs[0]), torch.zeros_like(rho))
+        gain_y = self.slope + sum((turn * cdf(k) for k, turn in pairs[1]), torch.zeros_like(rho))
         total = rho * gain_x * gain_y
         for h, turn in pairs[0]:
             for k, other in pairs[1]:
@@ -117,10 +118,10 @@ class PiecewiseLinear(Activation):
 class Gelu(Activation):
     r"""x Phi(x / sqrt(nu)): GELU for nu = 1; nu -> 0 is ReLU.
 
-    E f = m Phi(m/t) + (s^2/t) phi(m/t) with t^2 = nu + s^2. The pair formula is that of the papers' note, rearranged so that no
-    term is singular: with r = s12/(t1 t2), q^2 = 1 - r^2,
-    E f(x) f(y) = (m1 m2 + s12) Phi2 + (m2 s11 + nu m1 s12/t1^2) phi(h1) C12/t1 + (m1 s22 + nu m2 s12/t2^2) phi(h2) C21/t2
-    + d [q^2 (t1 t2 - nu (t1/t2 + t2/t1)) + nu^2/(t1 t2)], d the bivariate density at (h1, h2).
+    E f = m Phi(m/t) + (s^2/t) phi(m/t) with t^2 = nu + s^2. The pair formula is that of the papers' note, rearranged
+    so that no term is singular: with r = s12/(t1 t2), q^2 = 1 - r^2,
+    E f(x) f(y) = (m1 m2 + s12) Phi2 + (m2 s11 + nu m1 s12/t1^2) phi(h1) C12/t1 + (m1 s22 + nu m2 s12/t2^2) phi(h2)
+    C21/t2 + d [q^2 (t1 t2 - nu (t1/t2 + t2/t1)) + nu^2/(t1 t2)], d the bivariate density at (h1, h2).
 
     Args:
         nu: Variance of the smoothing, > 0.
@@ -140,8 +141,10 @@ class Gelu(Activation):
         self.nu = float(nu)
         root = math.sqrt(nu)
         # The largest slope is that of GELU, at sqrt(2 nu).
-        steepest = float(ndtr(torch.tensor(math.sqrt(2.0)))) + math.sqrt(2.0) * math.exp(-1.0) / math.sqrt(2 * math.pi)
-        super().__init__(lambda z: z * ndtr(z / root), name="gelu", scale=root, smooth=True, lipschitz=steepest * (1 + 1e-6))
+        steepest = float(cdf(torch.tensor(math.sqrt(2.0)))) + math.sqrt(2.0) * math.exp(-1.0) / math.sqrt(2 * math.pi)
+        super().__init__(
+            lambda z: z * cdf(z / root), name="gelu", scale=root, smooth=True, lipschitz=steepest * (1 + 1e-6)
+        )
 
     def hermite(
         self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"], order: int
@@ -151,7 +154,7 @@ class Gelu(Activation):
         h, gain = mean / t, sd / t
         weighted = hermite_polynomials(h.clamp(-1e8, 1e8), max(order, 1), start=pdf(h))
         # Step: b_0 = Phi(h), b_k = gain^k (-1)^(k-1) He_{k-1}(h) phi(h) / sqrt(k!) (normalised).
-        step = [ndtr(h)]
+        step = [cdf(h)]
         step += [gain**k * (-1) ** (k - 1) * weighted[k - 1] / math.sqrt(k) for k in range(1, order + 2)]
         # x xi-recurrence: x = mean + sd xi, xi H_k = sqrt(k+1) H_{k+1} + sqrt(k) H_{k-1}.
         found = []
@@ -166,6 +169,7 @@ class Gelu(Activation):
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"]:
         """Closed form."""
@@ -175,23 +179,23 @@ class Gelu(Activation):
         q2 = (t1 * t2 - s12) * (t1 * t2 + s12) / (t1 * t2).square()
         q = q2.sqrt()
         joint = bivariate_cdf(h1, h2, r)
-        slope_x = pdf(h1) * ndtr((h2 - r * h1) / q) / t1
-        slope_y = pdf(h2) * ndtr((h1 - r * h2) / q) / t2
+        slope_x = pdf(h1) * cdf((h2 - r * h1) / q) / t1
+        slope_y = pdf(h2) * cdf((h1 - r * h2) / q) / t2
         exponent = -(h1.square() - 2 * r * h1 * h2 + h2.square()) / (2 * q2)
         density = torch.exp(exponent.clamp(max=0.0)) / (2 * math.pi * q)
         product = (mean_x * mean_y + s12) * joint
         product = product + (mean_y * sd_x.square() + nu * mean_x * s12 / t1.square()) * slope_x
         product = product + (mean_x * sd_y.square() + nu * mean_y * s12 / t2.square()) * slope_y
         product = product + density * (q2 * (t1 * t2 - nu * (t1 / t2 + t2 / t1)) + nu**2 / (t1 * t2))
-        levels = [m * ndtr(m / t) + s.square() / t * pdf(m / t) for m, s, t in ((mean_x, sd_x, t1), (mean_y, sd_y, t2))]
+        levels = [m * cdf(m / t) + s.square() / t * pdf(m / t) for m, s, t in ((mean_x, sd_x, t1), (mean_y, sd_y, t2))]
         return product - levels[0] * levels[1]
 
 
 class Erf(Activation):
     r"""offset + scale * erf(gain z): erf, and the normal distribution function as 1/2 + erf(z / sqrt 2) / 2.
 
-    E erf(z) = erf(mu / sqrt(1 + 2 s^2)); Cov(erf x, erf y) = 4 [Phi2(p1, p2; R) - Phi(p1) Phi(p2)] with p_i = sqrt 2 m_i / u_i,
-    R = 2 s12/(u1 u2), u_i^2 = 1 + 2 s_ii.
+    E erf(z) = erf(mu / sqrt(1 + 2 s^2)); Cov(erf x, erf y) = 4 [Phi2(p1, p2; R) - Phi(p1) Phi(p2)] with p_i = sqrt 2
+    m_i / u_i, R = 2 s12/(u1 u2), u_i^2 = 1 + 2 s_ii.
 
     Args:
         gain: Factor of the argument.
@@ -201,7 +205,7 @@ class Erf(Activation):
 
     Example:
         >>> one = torch.ones(1, dtype=torch.float64)
-        >>> cov = Erf().covariance(0 * one, one, 0 * one, one, 0.5 * one)
+        >>> cov = Erf().covariance(0 * one, one, 0 * one, one, rho=0.5 * one)
         >>> round(float(cov), 12) == round(2 / math.pi * math.asin(1 / 3), 12)
         True
     """
@@ -228,8 +232,9 @@ class Erf(Activation):
         p, gain = self._reduced(mean, sd)
         weighted = hermite_polynomials(p.clamp(-1e8, 1e8), max(order - 1, 0), start=pdf(p))
         found = [self.offset + self.height * torch.erf(p / math.sqrt(2.0))]
-        for k in range(1, order + 1):
-            found.append(2.0 * self.height * gain**k * (-1) ** (k - 1) * weighted[k - 1] / math.sqrt(k))
+        found += [
+            2.0 * self.height * gain**k * (-1) ** (k - 1) * weighted[k - 1] / math.sqrt(k) for k in range(1, order + 1)
+        ]
         return torch.stack(found, -1)
 
     def covariance(
@@ -238,6 +243,7 @@ class Erf(Activation):
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"]:
         """Closed form by the bivariate normal distribution function."""
@@ -278,7 +284,7 @@ class Sine(Activation):
 
     def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
         """Closed form."""
-        return self.covariance(mean, sd, mean, sd, torch.ones_like(mean)).clamp(min=0.0)
+        return self.covariance(mean, sd, mean, sd, rho=torch.ones_like(mean)).clamp(min=0.0)
 
     def covariance(
         self,
@@ -286,6 +292,7 @@ class Sine(Activation):
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"]:
         """Closed form, with expm1 so that small correlations keep their digits."""
@@ -386,7 +393,7 @@ class Exponential(Activation):
 
     def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
         """Closed form."""
-        return self.covariance(mean, sd, mean, sd, torch.ones_like(mean))
+        return self.covariance(mean, sd, mean, sd, rho=torch.ones_like(mean))
 
     def covariance(
         self,
@@ -394,6 +401,7 @@ class Exponential(Activation):
         sd_x: Float[Tensor, "*pairs"],
         mean_y: Float[Tensor, "*pairs"],
         sd_y: Float[Tensor, "*pairs"],
+        *,
         rho: Float[Tensor, "*pairs"],
     ) -> Float[Tensor, "*pairs"]:
         """Closed form."""

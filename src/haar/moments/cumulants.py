@@ -1,4 +1,4 @@
-"""Cumulant algebra: moments to cumulants and back, in one variable and in many, for any numbers (rationals included)."""
+"""Cumulant algebra: moments to cumulants and back, in one variable and in many, for any numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from haar.errors import ArgumentError
 def to_cumulants(moments: Sequence[Any]) -> list[Any]:
     r"""Cumulants k_1..k_N from raw moments m_1..m_N of one variable.
 
-    k_n = m_n - sum_{j=1}^{n-1} C(n-1, j-1) k_j m_{n-j}. Works on any numbers with + and *: integers, fractions (exactly), floats, tensors.
+    k_n = m_n - sum_{j=1}^{n-1} C(n-1, j-1) k_j m_{n-j}. Works on any numbers with + and *: integers, fractions
+    (exactly), floats, tensors.
 
     Args:
         moments: The raw moments m_1, m_2, ... (m_0 = 1 is not passed).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.moments.fourth_order import kurtotic
 from haar.moments.joint import InputLaw
-from haar.moments.layer import LayerReport
+from haar.moments.layer import EXACT, LayerReport
 from haar.moments.opaque import linearise, sample
 from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
 from haar.moments.second_order import gaussian, linearised
@@ -29,7 +29,7 @@ class DenseState:
         joint: Joint cumulants of the live values, stacked.
         places: Where each live value lies in the stack.
         normal: Whether the joint law is exactly normal.
-        exact: Whether mean and covariance are exact.
+        exact: Whether mean and covariance are exact up to `truncation`.
         layers: What was done so far.
     """
 
@@ -49,14 +49,23 @@ class Dense:
         tolerance: Relative accuracy of Mehler's series.
         samples: Draws for parts that are sampled.
         generator: Source of these draws.
+        keep: Values to carry to the end besides the output.
     """
 
     def __init__(
-        self, program: Program, *, order: int, tolerance: float, samples: int, generator: torch.Generator | None
+        self,
+        program: Program,
+        *,
+        order: int,
+        tolerance: float = 1e-12,
+        samples: int = 20_000,
+        generator: torch.Generator | None = None,
+        keep: Sequence[int] = (),
     ) -> None:
         self.program, self.order, self.tolerance = program, order, tolerance
         self.samples, self.generator = samples, generator
-        self.last = program.last_use()
+        self.keep = tuple(keep)
+        self.last = {**program.last_use(), **dict.fromkeys((*keep, program.output), len(program.steps))}
 
     def run(self, law: InputLaw) -> DenseState:
         """Carry the cumulants of the input law to the output."""
@@ -76,7 +85,7 @@ class Dense:
         for number in range(start, len(self.program.steps)):
             self._step(number, state)
         kept = state.places[self.program.output]
-        if state.joint.size != kept.stop - kept.start:
+        if not self.keep and state.joint.size != kept.stop - kept.start:
             state.joint = state.joint.select(kept)
         return state
 
@@ -160,10 +169,10 @@ class Dense:
         state.normal = state.normal and linear
         state.joint = made.cumulants
         worst = 0.0
-        if self.order > 2 or made.bound > self.tolerance:
+        if self.order > 2 or made.bound > EXACT:
             cov, worst = clip_to_positive(state.joint.cov)
             state.joint = state.joint.with_cov(cov)
-        report = self._report(step, state.joint, exact=state.exact and made.bound <= self.tolerance)
+        report = self._report(step, state.joint, exact=state.exact, bound=made.bound)
         state.layers.append(
             replace(
                 report,
@@ -176,7 +185,7 @@ class Dense:
         )
 
     def _noise(self, step: Noise, state: DenseState) -> None:
-        """y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
+        """Y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
         part = state.places[step.output]
         joint, q = state.joint, 1.0 / (1.0 - step.probability)
         mean = joint.mean
@@ -209,7 +218,7 @@ class Dense:
         if step.how == "linearise":
             state.joint = linearise(state.joint, inputs, kept, function)
         else:
-            state.joint = sample(state.joint, inputs, kept, function, self.samples, self.generator)
+            state.joint = sample(state.joint, inputs, kept, function, count=self.samples, generator=self.generator)
         cov, worst = clip_to_positive(state.joint.cov)
         state.joint = state.joint.with_cov(cov)
         state.exact = state.normal = False
@@ -217,9 +226,16 @@ class Dense:
         state.layers.append(replace(self._report(step, state.joint, exact=False), clipped=worst))
 
     def _report(
-        self, step: Affine | Elementwise | Noise | Opaque, joint: VectorCumulants, *, exact: bool, closed_under: bool = False
+        self,
+        step: Affine | Elementwise | Noise | Opaque,
+        joint: VectorCumulants,
+        *,
+        exact: bool,
+        closed_under: bool = False,
+        bound: float = 0.0,
     ) -> LayerReport:
         how = "exact" if exact else "follows" if closed_under else "closure"
+        how = "bounded" if how == "exact" and bound > EXACT else how
         if isinstance(step, Opaque):
             how = "linearised" if step.how == "linearise" else "sampled"
         elif self.order == 1 and isinstance(step, Elementwise):

@@ -1,10 +1,11 @@
 r"""Order 4: third and fourth cumulants carried, the Edgeworth terms of order 1/N complete on every unit and pair.
 
-Notation of `haar.moments.third_order`; kappa4 the normalised fourth cumulants, u_k the Wick coefficients of F^4. On one unit
-E G = G_0 + kappa_iii G_3/6 + kappa_iiii G_4/24 + kappa_iii^2 G_6/72 for G = F, F^2, F^3, F^4 (the last two terms belong together:
-both are of order 1/N). On a pair all connected terms with one link between the units, to the same order. Three different units:
-trees, the loop, kappa_ijk, kappa_iijk/2 and what kappa_iii adds to them. Four different units: kappa_ijkl, the twelve ways of a triple with a
-leaf, the sixteen trees. Repeated indices go through the cumulants of powers (Leonov and Shiryaev):
+Notation of `haar.moments.third_order`; kappa4 the normalised fourth cumulants, u_k the Wick coefficients of F^4. On
+one unit E G = G_0 + kappa_iii G_3/6 + kappa_iiii G_4/24 + kappa_iii^2 G_6/72 for G = F, F^2, F^3, F^4 (the last two
+terms belong together: both are of order 1/N). On a pair all connected terms with one link between the units, to the
+same order. Three different units: trees, the loop, kappa_ijk, kappa_iijk/2 and what kappa_iii adds to them. Four
+different units: kappa_ijkl, the twelve ways of a triple with a leaf, the sixteen trees. Repeated indices go through
+the cumulants of powers (Leonov and Shiryaev):
 
 * kappa(i,i,j,k) = kappa(F_i^2, F_j, F_k) - 2 d_i kappa_ijk - 2 Cov_ij Cov_ik,
 * kappa(i,i,j,j) = Cov(F_i^2, F_j^2) - 2 d_j Cov(F_i^2, F_j) - 2 d_i Cov(F_i, F_j^2) + 4 d_i d_j Cov_ij - 2 Cov_ij^2,
@@ -56,8 +57,9 @@ def kurtotic(activation: Activation, before: VectorCumulants, part: slice, toler
     Example:
         >>> from haar.moments.closed_forms import Polynomial
         >>> one = torch.ones(1, 1, dtype=torch.float64)
-        >>> after = kurtotic(Polynomial((0.0, 0.0, 1.0)), VectorCumulants(0 * one[0], one), slice(0, 1), 1e-12).cumulants
-        >>> round(after.fourth.item(), 9)  # chi-square of one degree of freedom
+        >>> before = VectorCumulants(0 * one[0], one)
+        >>> step = kurtotic(Polynomial((0.0, 0.0, 1.0)), before, slice(0, 1), 1e-12)
+        >>> round(step.cumulants.fourth.item(), 9)  # chi-square of one degree of freedom
         48.0
     """
     scale, inverse = before.sd(), before.inverse_sd()

@@ -88,8 +88,8 @@ class Gaussian(InputLaw):
 
     Args:
         mean: (*batch, units).
-        cov: One number (the same variance for all, independent), or (units,) or (*batch, units, 1)-free matrices: a vector of
-            variances (units,), or a matrix (*batch, units, units).
+        cov: One number (the same variance for all, independent), or (units,) or (*batch, units, 1)-free matrices: a
+            vector of variances (units,), or a matrix (*batch, units, units).
 
     Raises:
         ShapeError: If the covariance does not fit the mean.
@@ -130,7 +130,9 @@ class Gaussian(InputLaw):
         """Mean and covariance; the rest is zero."""
         cov = torch.diag_embed(self.variances) if self.variances is not None else self.matrix
         cov = torch.as_tensor(cov).expand(*self.batch, self.size, self.size)
-        zeros = [torch.zeros(*self.batch, *([self.size] * k), dtype=torch.float64, device=self.mean.device) for k in (3, 4)]
+        zeros = [
+            torch.zeros(*self.batch, *([self.size] * k), dtype=torch.float64, device=self.mean.device) for k in (3, 4)
+        ]
         return VectorCumulants(self.mean, cov, zeros[0] if order > 2 else None, zeros[1] if order > 3 else None)
 
     def diagonal_cumulants(self, order: int) -> list[Float[Tensor, "*batch units"]] | None:
@@ -157,7 +159,8 @@ class Gaussian(InputLaw):
             return self.mean + noise * self.variances.sqrt()
         values, vectors = torch.linalg.eigh(self.matrix)
         root = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
-        return self.mean + (root @ noise[..., None])[..., 0]
+        found: Tensor = self.mean + (root @ noise[..., None])[..., 0]
+        return found
 
     def absolute_third(self) -> Float[Tensor, "units"] | None:
         """Not needed: the closure of a normal input is exact."""
@@ -355,7 +358,8 @@ class Exchangeable(InputLaw):
 
 def _root(block: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh((block + block.mT) / 2)
-    return vectors * values.clamp(min=0.0).sqrt()
+    root: Tensor = vectors * values.clamp(min=0.0).sqrt()
+    return root
 
 
 def _vector(value: Tensor | Sequence[float], name: str) -> Tensor:
@@ -369,7 +373,7 @@ def _vector(value: Tensor | Sequence[float], name: str) -> Tensor:
 
 
 def _diagonal_tensor(values: Tensor, rank: int) -> Tensor:
-    """values on the main diagonal of a tensor with `rank` equal axes."""
+    """Values on the main diagonal of a tensor with `rank` equal axes."""
     n = values.shape[-1]
     flat = torch.zeros(*values.shape[:-1], n**rank, dtype=values.dtype, device=values.device)
     stride = sum(n**k for k in range(rank))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+#: A truncation below this, relative to the standard deviations, counts as exact.
+EXACT = 1e-10
+
 
 @dataclass(frozen=True)
 class LayerReport:
@@ -15,8 +18,9 @@ class LayerReport:
         kind: What it is.
         size: Number of components of its output.
         live: Number of components carried jointly after it (residual branches included).
-        how: ``"exact"``; ``"follows"`` (an exact map of cumulants that are already approximate); ``"closure"`` (the activation's
-            input was taken as normal up to the cumulants carried); ``"linearised"``; ``"sampled"``.
+        how: ``"exact"``; ``"bounded"`` (exact but for a truncation with the rigorous `bound`); ``"follows"`` (an
+            exact map of cumulants that are already approximate); ``"closure"`` (the activation's input was taken as
+            normal up to the cumulants carried); ``"linearised"``; ``"sampled"``.
         coefficients: ``"closed form"`` or ``"quadrature"`` for an activation.
         mehler_order: Where Mehler's series was cut (0: not used).
         closed_pairs: Pairs of units that took the closed form.

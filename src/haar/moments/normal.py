@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.special import ndtr
 
 _NODES = 64
 _NODES_NEAR_ONE = 96
@@ -36,7 +35,8 @@ def cdf(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         >>> float(cdf(torch.zeros(())))
         0.5
     """
-    return ndtr(x)
+    found: Tensor = torch.special.ndtr(x)
+    return found
 
 
 def hermite_polynomials(
@@ -44,8 +44,8 @@ def hermite_polynomials(
 ) -> list[Float[Tensor, "*shape"]]:
     r"""Normalised Hermite polynomials He_k(x) / sqrt(k!), k = 0..order, times an optional weight.
 
-    The weight multiplies the first two terms of the recurrence, so that He_k(x) phi(x) neither overflows nor becomes 0 * inf for
-    x far out.
+    The weight multiplies the first two terms of the recurrence, so that He_k(x) phi(x) neither overflows nor becomes
+    0 * inf for x far out.
 
     Args:
         x: Where to evaluate.
@@ -94,8 +94,8 @@ def price_integral(
 
     By Price's theorem this is Phi2(h, k; rho) - Phi(h) Phi(k) for weight 0 and
     Cov(relu(h + x), relu(k + y)) - rho Phi(h) Phi(k) for weight 1, without the cancellation of the product form. Up to
-    ``|rho| = 0.9995`` the substitution u = sin(theta) makes the integrand smooth; beyond it the integral is taken from the known limit
-    at ``|rho| = 1`` backwards, with nodes graded towards the limit.
+    ``|rho| = 0.9995`` the substitution u = sin(theta) makes the integrand smooth; beyond it the integral is taken
+    from the known limit at ``|rho| = 1`` backwards, with nodes graded towards the limit.
 
     Args:
         h: First standardised threshold, float64.
@@ -112,8 +112,8 @@ def price_integral(
     """
     h, k, rho = torch.broadcast_tensors(h, k, rho)
     shape = rho.shape
-    parts = zip(*(x.reshape(-1).split(_CHUNK) for x in (h.clamp(-_FAR, _FAR), k.clamp(-_FAR, _FAR), rho)), strict=True)
-    values = [_price_chunk(*part, weight) for part in parts]
+    flat = [x.reshape(-1).split(_CHUNK) for x in (h.clamp(-_FAR, _FAR), k.clamp(-_FAR, _FAR), rho)]
+    values = [_price_chunk(a, b, r, weight) for a, b, r in zip(*flat, strict=True)]
     return torch.cat(values).reshape(shape) if values else torch.zeros_like(rho)
 
 
@@ -138,7 +138,7 @@ def _from_zero(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
 
 
 def _from_one(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
-    """From the limit at +-1: the sign of rho moves to k, by relu(y) = y + relu(-y) and Phi2(h, k; r) = Phi(h) - Phi2(h, -k; -r)."""
+    """From the limit at +-1; relu(y) = y + relu(-y) and Phi2(h, k; r) = Phi(h) - Phi2(h, -k; -r) move the sign to k."""
     sign = torch.where(rho < 0, -torch.ones_like(rho), torch.ones_like(rho))
     positive = _from_plus_one(h, sign * k, rho.abs(), weight)
     return positive if weight else sign * positive
@@ -158,8 +158,8 @@ def _from_plus_one(h: Tensor, k: Tensor, rho: Tensor, weight: int) -> Tensor:
     tail = (terms @ (weights * _GRADING * nodes ** (_GRADING - 1))) * largest / (2.0 * math.pi)
     low = torch.minimum(h, k)
     if not weight:
-        return ndtr(low) - ndtr(h) * ndtr(k) - tail
-    return relu_limit(h, k) - (1.0 - rho) * ndtr(low) - rho * ndtr(h) * ndtr(k) + tail
+        return cdf(low) - cdf(h) * cdf(k) - tail
+    return relu_limit(h, k) - (1.0 - rho) * cdf(low) - rho * cdf(h) * cdf(k) + tail
 
 
 def relu_limit(h: Float[Tensor, "*shape"], k: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -172,10 +172,11 @@ def relu_limit(h: Float[Tensor, "*shape"], k: Float[Tensor, "*shape"]) -> Float[
     """
     low, high = torch.minimum(h, k), torch.maximum(h, k)
     # E = h k P + (h + k) p + P - low p with P, p at low; minus the product of the means.
-    mean_low = low * ndtr(low) + pdf(low)
-    # relu(high + x) = (high + x) + relu(-high - x): its covariance with relu(low + x) is P plus a term that vanishes for high >> 0.
-    overlap = mean_low * (high * ndtr(-high) - pdf(high))
-    return ndtr(low) + overlap
+    mean_low = low * cdf(low) + pdf(low)
+    # relu(high + x) = (high + x) + relu(-high - x): its covariance with relu(low + x) is P plus a term that vanishes
+    # for high >> 0.
+    overlap = mean_low * (high * cdf(-high) - pdf(high))
+    return cdf(low) + overlap
 
 
 def bivariate_cdf(
@@ -193,5 +194,5 @@ def bivariate_cdf(
         >>> round(float(bivariate_cdf(zero, zero, torch.tensor(0.5, dtype=torch.float64))), 12)
         0.333333333333
     """
-    value = ndtr(h) * ndtr(k) + price_integral(h, k, rho, 0)
+    value = cdf(h) * cdf(k) + price_integral(h, k, rho, 0)
     return value.clamp(0.0, 1.0)

@@ -49,6 +49,7 @@ def sample(
     inputs: Sequence[slice],
     kept: Sequence[slice],
     function: Callable[[Tensor], Tensor],
+    *,
     count: int,
     generator: torch.Generator | None,
 ) -> VectorCumulants:
@@ -64,7 +65,7 @@ def sample(
 
     Example:
         >>> x = VectorCumulants(torch.zeros(1, dtype=torch.float64), torch.eye(1, dtype=torch.float64))
-        >>> bool((sample(x, [slice(0, 1)], [], torch.abs, 1000, None).mean - 0.798).abs() < 0.1)
+        >>> bool((sample(x, [slice(0, 1)], [], torch.abs, count=1000, generator=None).mean - 0.798).abs() < 0.1)
         True
     """
     generator = generator or torch.Generator(device=joint.mean.device).manual_seed(0)

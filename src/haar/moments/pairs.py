@@ -1,4 +1,4 @@
-"""Covariances of f(x_i), f(x_j) for all pairs of jointly normal units: Mehler's series where it is short, closed forms elsewhere."""
+"""Covariances of f(x_i), f(x_j) for all pairs of jointly normal units."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class PairCovariance:
         coefficients: Normalised Hermite coefficients that were used.
         order: Where Mehler's series was cut.
         closed_pairs: How many pairs took the closed form.
-        bound: Rigorous bound of the cut, the largest over the pairs, relative to the product of the two standard deviations.
+        bound: Rigorous bound of the cut, the largest over the pairs, relative to the product of the two standard
+            deviations.
 
     Example:
         >>> from haar.moments.closed_forms import Sine
@@ -86,7 +87,7 @@ def _symmetric_mehler(rho: Tensor, coefficients: Tensor) -> Tensor:
 def mehler_tail(
     variance: Float[Tensor, "*units"], coefficients: Float[Tensor, "*units terms"], order: int
 ) -> Float[Tensor, "*units"]:
-    """tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
+    """Tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
 
     Example:
         >>> mehler_tail(torch.tensor([1.0]), torch.tensor([[0.0, 0.5]]), 1).item()
@@ -105,9 +106,9 @@ def all_pairs(
 ) -> PairCovariance:
     """Covariance matrix of f(x), x normal with the given means, standard deviations and correlations.
 
-    The order of Mehler's series is the one that makes the whole cheapest: pairs whose rigorous bound is still above `tolerance`
-    take the closed form where there is one; where there is none the series is continued to order 128 and the bound that remains is
-    returned.
+    The order of Mehler's series is the one that makes the whole cheapest: pairs whose rigorous bound is still above
+    `tolerance` take the closed form where there is one; where there is none the series is continued to order 128 and
+    the bound that remains is returned.
 
     Args:
         activation: The function.
@@ -120,12 +121,12 @@ def all_pairs(
         >>> from haar.moments.closed_forms import PiecewiseLinear
         >>> one, rho = torch.ones(2, dtype=torch.float64), torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
         >>> found = all_pairs(PiecewiseLinear((0.0,), (1.0,), name="relu"), 0 * one, one, rho)
-        >>> round(float(found.covariance[0, 1]), 6)  # arc-cosine kernel: 0.2967...
-        0.296...
+        >>> round(float(found.covariance[0, 1]), 6)  # the arc-cosine kernel
+        0.295614
     """
     variance = activation.variance(mean, sd)
     if activation.prefers_pairs:
-        exact = activation.covariance(*_spread(mean, sd), rho)
+        exact = activation.covariance(*_spread(mean, sd), rho=rho)
         if exact is not None:
             coefficients = activation.hermite(mean, sd, _ORDERS[0])
             return PairCovariance(_with_diagonal(exact, variance), coefficients, 0, rho[..., 0].numel(), 0.0)
@@ -133,11 +134,11 @@ def all_pairs(
         coefficients = activation.hermite(mean, sd, activation.degree)
         covariance = mehler(rho, coefficients, coefficients)
         return PairCovariance(_with_diagonal(covariance, variance), coefficients, activation.degree, 0, 0.0)
-    return _series(activation, mean, sd, rho, variance, tolerance)
+    return _series(activation, mean, sd, rho, variance=variance, tolerance=tolerance)
 
 
 def _series(
-    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, variance: Tensor, tolerance: float
+    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, *, variance: Tensor, tolerance: float
 ) -> PairCovariance:
     closed_form = type(activation).covariance is not Activation.covariance
     size = rho.detach().abs()
@@ -159,7 +160,7 @@ def _series(
     kept = coefficients[..., : order + 1]
     covariance = _symmetric_mehler(rho, kept)
     if closed_form and limit < largest:
-        covariance, closed = _replace(activation, mean, sd, rho, covariance, size > limit)
+        covariance, closed = _replace(activation, mean, sd, rho=rho, covariance=covariance, beyond=size > limit)
         return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)
     relative = _relative_tail(variance, kept, order).sqrt()
     bound = float((size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]).max()) if largest else 0.0
@@ -179,12 +180,14 @@ def _reach(variance: Tensor, coefficients: Tensor, order: int, tolerance: float)
 
 
 def _replace(
-    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, covariance: Tensor, beyond: Tensor
+    activation: Activation, mean: Tensor, sd: Tensor, *, rho: Tensor, covariance: Tensor, beyond: Tensor
 ) -> tuple[Tensor, int]:
     """Put closed forms where the mask says, computed once per unordered pair."""
     *batch, row, column = torch.triu(beyond, 1).nonzero(as_tuple=True)
     at_row, at_column = (*batch, row), (*batch, column)
-    exact = activation.covariance(mean[at_row], sd[at_row], mean[at_column], sd[at_column], rho[*batch, row, column])
+    exact = activation.covariance(
+        mean[at_row], sd[at_row], mean[at_column], sd[at_column], rho=rho[*batch, row, column]
+    )
     if exact is None:
         return covariance, 0
     covariance = covariance.index_put((*batch, row, column), exact)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 
 EventFunction = Callable[[Sequence[Tensor]], Tensor]
@@ -58,7 +59,6 @@ class Noise:
     inputs: tuple[int, ...]
     output: int
     probability: float
-    channelwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,3 +114,33 @@ class Program:
             return function(events).reshape(rows.shape[0], -1)
 
         return mapped
+
+    def evaluate(self, x: Float[Tensor, "rows units"], value: int | None = None) -> Float[Tensor, "rows out"]:
+        """Run the program on inputs in float64: the model itself, or one of its inner values, flattened.
+
+        Raises:
+            ArgumentError: If the program contains noise (a model in training mode).
+
+        Example:
+            >>> from haar.moments.trace import trace
+            >>> trace(torch.nn.ReLU(), (2,)).evaluate(torch.tensor([[-1.0, 2.0]])).tolist()
+            [[0.0, 2.0]]
+        """
+        wanted = self.output if value is None else value
+        env = {0: x.to(torch.float64).reshape(-1, *self.shapes[0])}
+        for step in self.steps:
+            if wanted in env:
+                break
+            events = [env[v] for v in step.inputs]
+            if isinstance(step, Affine):
+                made = step.linear(events)
+                env[step.output] = made if step.shift is None else made + step.shift
+            elif isinstance(step, Elementwise):
+                env[step.output] = step.activation(events[0])
+            elif isinstance(step, Opaque):
+                env[step.output] = step.function(events)
+            else:
+                raise ArgumentError(
+                    "model", expected="a deterministic model", got=step.kind, way_out="call model.eval()"
+                )
+        return env[wanted].reshape(x.shape[0], -1)

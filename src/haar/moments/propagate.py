@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from haar.errors import ArgumentError, ShapeError
+from haar.moments.bounds import mean_bound
 from haar.moments.dense import Dense
+from haar.moments.diagonal import run_diagonal
 from haar.moments.joint import InputLaw
 from haar.moments.program import Program
 from haar.moments.propagation import Propagation
@@ -36,12 +38,14 @@ def propagate(
 ) -> Propagation:
     """Mean, covariance and, from order 3 on, third cumulants of model(x) for x from a law.
 
-    Affine layers act on every cumulant exactly; an activation mixes orders. Order 2 takes the input of every activation as normal
-    (exact for one hidden layer and normal input); order 3 carries the full third cumulant tensor. All arithmetic is float64 and
-    differentiable in the law and in the model's parameters; leading batch axes of the law's mean give one answer each.
+    Affine layers act on every cumulant exactly; an activation mixes orders. Order 2 takes the input of every
+    activation as normal (exact for one hidden layer and normal input); order 3 carries the full third cumulant
+    tensor. All arithmetic is float64 and differentiable in the law and in the model's parameters; leading batch axes
+    of the law's mean give one answer each.
 
     Args:
-        model: A trained module; not changed. Training mode is respected: dropout counts as noise, batch normalisation is refused.
+        model: A trained module; not changed. Training mode is respected: dropout counts as noise, batch normalisation
+        is refused.
         law: Law of the flattened input.
         order: 1 (linearise), 2, 3 or 4.
         backend: ``"dense"``; ``"diagonal"`` (variances alone, units taken as uncorrelated).
@@ -78,6 +82,11 @@ def propagate(
         constants=constants,
         on_unsupported=on_unsupported,
     )
+    bound = mean_bound(program, law) if order == 2 and not law.normal else None
+    if backend == "diagonal":
+        if order > 2:
+            raise ArgumentError("order", expected="at most 2 with backend='diagonal'", got=order)
+        return Propagation.of(run_diagonal(program, law), program, order=order, backend=backend)
     if backend != "dense":
         raise ArgumentError("backend", expected="'dense', 'diagonal' or 'orbit'", got=repr(backend))
     engine = Dense(program, order=order, tolerance=tolerance, samples=samples, generator=generator)
@@ -86,7 +95,7 @@ def propagate(
     if order > 2:
         lower = Dense(program, order=2, tolerance=tolerance, samples=samples, generator=generator).run(law)
         indicator = (state.joint.mean - lower.joint.mean).abs(), (state.joint.cov - lower.joint.cov).abs()
-    return Propagation.of(state, program, order=order, backend=backend, indicator=indicator)
+    return Propagation.of(state, program, order=order, backend=backend, indicator=indicator, mean_bound=bound)
 
 
 def traced(

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.moments.dense import DenseState
-from haar.moments.layer import LayerReport
+from haar.moments.layer import EXACT, LayerReport
 from haar.moments.program import Program
 from haar.report import Report, Section, Table
+from haar.report.table import Cell
 
 _ROWS = 20
 
@@ -25,6 +26,7 @@ class Propagation(Report):
         mean: (*batch, outputs), the output flattened.
         cov: (*batch, outputs, outputs).
         third: Third joint cumulants, from order 3 on.
+        fourth: Fourth joint cumulants, at order 4.
         output_shape: Shape of one output.
         order: Order of the propagation.
         backend: How cumulants were stored.
@@ -33,7 +35,6 @@ class Propagation(Report):
         mean_indicator: |order >= 3 minus order 2| of the mean: an indicator of what order 2 missed, not a bound.
         cov_indicator: The same for the covariance.
         mean_bound: Rigorous bound on the error of the mean from a non-normal input, where one is known.
-        smallest_eigenvalue: Smallest eigenvalue of the covariance relative to the largest.
 
     Example:
         >>> from torch import nn
@@ -48,6 +49,7 @@ class Propagation(Report):
     mean: Float[Tensor, "*batch outputs"]
     cov: Float[Tensor, "*batch outputs outputs"]
     third: Float[Tensor, "*batch outputs outputs outputs"] | None
+    fourth: Float[Tensor, "*batch outputs outputs outputs outputs"] | None
     output_shape: tuple[int, ...]
     order: int
     backend: str
@@ -74,10 +76,11 @@ class Propagation(Report):
             mean=joint.mean,
             cov=joint.cov,
             third=joint.third if order > 2 else None,
+            fourth=joint.fourth if order > 3 else None,
             output_shape=program.shapes[program.output],
             order=order,
             backend=backend,
-            exact=state.exact and all(layer.bound <= 1e-10 for layer in state.layers),
+            exact=state.exact and all(layer.bound <= EXACT for layer in state.layers),
             layers=tuple(state.layers),
             mean_indicator=None if indicator is None else indicator[0],
             cov_indicator=None if indicator is None else indicator[1],
@@ -99,9 +102,19 @@ class Propagation(Report):
         """Third cumulant over sd^3, from order 3 on; zero for an output that does not move."""
         if self.third is None:
             return None
-        own = self.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1)
+        return self._standardised(self.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1), 3)
+
+    @property
+    def kurtosis(self) -> Float[Tensor, "*batch outputs"] | None:
+        """Excess kurtosis: fourth cumulant over sd^4, at order 4."""
+        if self.fourth is None:
+            return None
+        two = self.fourth.diagonal(dim1=-4, dim2=-3).diagonal(dim1=-3, dim2=-2)
+        return self._standardised(two.diagonal(dim1=-2, dim2=-1), 4)
+
+    def _standardised(self, own: Tensor, order: int) -> Tensor:
         moves = self.variance > 0
-        return torch.where(moves, own / torch.where(moves, self.variance, torch.ones_like(own)).pow(1.5), 0.0)
+        return torch.where(moves, own / torch.where(moves, self.variance, torch.ones_like(own)).pow(order / 2), 0.0)
 
     @property
     def truncation(self) -> float:
@@ -128,6 +141,7 @@ class Propagation(Report):
             "sd": self.sd.detach(),
             "cov": self.cov.detach(),
             "skewness": None if self.skewness is None else self.skewness.detach(),
+            "kurtosis": None if self.kurtosis is None else self.kurtosis.detach(),
             "mean_indicator": None if self.mean_indicator is None else self.mean_indicator.detach(),
             "mean_bound": None if self.mean_bound is None else self.mean_bound.detach(),
             "truncation": self.truncation,
@@ -137,7 +151,9 @@ class Propagation(Report):
     def sections(self) -> list[Section]:
         """Outputs, then layers."""
         return [
-            Section("Output", self.summary, self._outputs(), self._figure(), "Mean and one standard deviation of outputs."),
+            Section(
+                "Output", self.summary, self._outputs(), self._figure(), "Mean and one standard deviation of outputs."
+            ),
             Section("Layers", "What each step did to the cumulants.", self._layers()),
         ]
 
@@ -147,13 +163,14 @@ class Propagation(Report):
         data: list[list[float]] = [mean.tolist(), sd.tolist()]
         for name, value in (
             ("skewness", self.skewness),
-            ("|order 3 - order 2| of the mean (indicator)", self.mean_indicator),
+            ("excess kurtosis", self.kurtosis),
+            (f"|order {self.order} - order 2| of the mean (indicator)", self.mean_indicator),
             ("bound on the mean's error", self.mean_bound),
         ):
             if value is not None:
                 columns.append(name)
                 data.append(value.detach().reshape(-1).tolist())
-        rows = [[str(k), *(column[k] for column in data)] for k in range(min(mean.numel(), _ROWS))]
+        rows: list[list[Cell]] = [[str(k), *(column[k] for column in data)] for k in range(min(mean.numel(), _ROWS))]
         note = f"first {_ROWS} of {mean.numel()}" if mean.numel() > _ROWS else ""
         return Table("Moments of the output", columns, rows, note)
 
@@ -162,7 +179,18 @@ class Propagation(Report):
             (x.name, x.kind, x.size, x.live, x.how, x.coefficients, x.mehler_order, x.closed_pairs, x.bound, x.clipped)
             for x in self.layers
         ]
-        columns = ("layer", "kind", "size", "live", "how", "coefficients", "Mehler order", "closed pairs", "bound", "clipped")
+        columns = (
+            "layer",
+            "kind",
+            "size",
+            "live",
+            "how",
+            "coefficients",
+            "Mehler order",
+            "closed pairs",
+            "bound",
+            "clipped",
+        )
         return Table("Layers", columns, rows)
 
     def _figure(self) -> Any:

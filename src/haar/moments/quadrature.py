@@ -20,9 +20,10 @@ _NODES = 16
 class GaussianRule:
     r"""Nodes and weights for E f(mean + sd xi), xi standard normal, one rule per unit.
 
-    The line is cut at fixed multiples of sd (where the density varies), at the kinks of f, and at geometrically growing distances from
-    them (where f varies if sd is large); each panel gets 16 Gauss-Legendre nodes. Functions that are smooth between their kinks
-    on their own scale are integrated to about 1e-14, for any mean and any sd, where 200 Gauss-Hermite nodes lose a kink at 1e-3.
+    The line is cut at fixed multiples of sd (where the density varies), at the kinks of f, and at geometrically
+    growing distances from them (where f varies if sd is large); each panel gets 16 Gauss-Legendre nodes. Functions
+    that are smooth between their kinks on their own scale are integrated to about 1e-14, for any mean and any sd,
+    where 200 Gauss-Hermite nodes lose a kink at 1e-3.
 
     Args:
         mean: Means of the units, float64.
@@ -33,7 +34,8 @@ class GaussianRule:
         nodes: Nodes per panel.
 
     Example:
-        >>> rule = GaussianRule(torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64), (0.0,), 0.0)
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> rule = GaussianRule(0 * one, one, (0.0,), scale=0.0)
         >>> round(float(rule.expect(rule.z.clamp(min=0))) * (2 * math.pi) ** 0.5, 12)
         1.0
     """
@@ -43,6 +45,7 @@ class GaussianRule:
         mean: Float[Tensor, "*units"],
         sd: Float[Tensor, "*units"],
         breaks: Sequence[float],
+        *,
         scale: float = 1.0,
         smooth: bool = False,
         nodes: int = _NODES,
@@ -95,7 +98,7 @@ def quadrature_error(
         >>> bool(quadrature_error(torch.tanh, unit, unit, (0.0,)) < 1e-14)
         True
     """
-    fine, coarse = (GaussianRule(mean, sd, breaks, scale, nodes=n) for n in (_NODES, 12))
+    fine, coarse = (GaussianRule(mean, sd, breaks, scale=scale, nodes=n) for n in (_NODES, 12))
     return (fine.expect(function(fine.z)) - coarse.expect(function(coarse.z))).abs()
 
 

@@ -60,7 +60,7 @@ def normal_cdf() -> Erf:
 
 
 def quadratic(alpha: float = 0.5) -> Polynomial:
-    """z + alpha z^2, the activation of perturbation theory.
+    """Z + alpha z^2, the activation of perturbation theory.
 
     Example:
         >>> quadratic(1.0)(torch.tensor(2.0)).item()
@@ -73,7 +73,9 @@ def _smooth(function: Callable[[Tensor], Tensor], name: str, lipschitz: float | 
     return Activation(function, name=name, smooth=True, scale=scale, lipschitz=lipschitz)
 
 
-def _kinked(function: Callable[[Tensor], Tensor], name: str, *breaks: float, lipschitz: float | None = None) -> Activation:
+def _kinked(
+    function: Callable[[Tensor], Tensor], name: str, *breaks: float, lipschitz: float | None = None
+) -> Activation:
     return Activation(function, name=name, breaks=breaks, lipschitz=lipschitz)
 
 
@@ -94,27 +96,27 @@ def _hardswish(z: Tensor) -> Tensor:
 _HARDSIGMOID = ((-3.0, 3.0), (1 / 6, -1 / 6))
 
 _MODULES: dict[type[nn.Module], Callable[[Any], Activation]] = {
-    nn.ReLU: lambda m: relu(),
-    nn.ReLU6: lambda m: hardtanh(0.0, 6.0, "relu6"),
+    nn.ReLU: lambda _m: relu(),
+    nn.ReLU6: lambda _m: hardtanh(0.0, 6.0, "relu6"),
     nn.LeakyReLU: lambda m: leaky_relu(m.negative_slope),
     nn.Hardtanh: lambda m: hardtanh(m.min_val, m.max_val),
-    nn.Hardsigmoid: lambda m: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
+    nn.Hardsigmoid: lambda _m: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
     nn.Softshrink: lambda m: _softshrink(m.lambd),
     nn.Hardshrink: lambda m: _kinked(lambda z: F.hardshrink(z, m.lambd), "hardshrink", -m.lambd, m.lambd),
     nn.Threshold: lambda m: _kinked(lambda z: F.threshold(z, m.threshold, m.value), "threshold", m.threshold),
     nn.GELU: lambda m: _gelu(m.approximate),
-    nn.Tanh: lambda m: _smooth(torch.tanh, "tanh", 1.0),
-    nn.Sigmoid: lambda m: _smooth(torch.sigmoid, "sigmoid", 0.25),
-    nn.SiLU: lambda m: _smooth(F.silu, "silu", 1.1),
-    nn.Mish: lambda m: _smooth(F.mish, "mish", 1.1),
+    nn.Tanh: lambda _m: _smooth(torch.tanh, "tanh", 1.0),
+    nn.Sigmoid: lambda _m: _smooth(torch.sigmoid, "sigmoid", 0.25),
+    nn.SiLU: lambda _m: _smooth(F.silu, "silu", 1.1),
+    nn.Mish: lambda _m: _smooth(F.mish, "mish", 1.1),
     nn.Softplus: lambda m: _softplus(m.beta),
-    nn.LogSigmoid: lambda m: _smooth(F.logsigmoid, "logsigmoid", 1.0),
-    nn.Tanhshrink: lambda m: _smooth(F.tanhshrink, "tanhshrink", 1.0),
-    nn.Softsign: lambda m: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
+    nn.LogSigmoid: lambda _m: _smooth(F.logsigmoid, "logsigmoid", 1.0),
+    nn.Tanhshrink: lambda _m: _smooth(F.tanhshrink, "tanhshrink", 1.0),
+    nn.Softsign: lambda _m: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
     nn.ELU: lambda m: _kinked(lambda z: F.elu(z, m.alpha), "elu", 0.0, lipschitz=max(1.0, abs(m.alpha))),
     nn.CELU: lambda m: _kinked(lambda z: F.celu(z, m.alpha), "celu", 0.0, lipschitz=1.0),
-    nn.SELU: lambda m: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
-    nn.Hardswish: lambda m: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
+    nn.SELU: lambda _m: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
+    nn.Hardswish: lambda _m: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
 }
 
 
@@ -129,30 +131,30 @@ def _power(exponent: object) -> Activation | None:
 
 
 _NAMES: dict[str, Callable[..., Activation | None]] = {
-    "relu": lambda inplace=False: relu(),
-    "relu_": lambda: relu(),
-    "relu6": lambda inplace=False: hardtanh(0.0, 6.0, "relu6"),
-    "leaky_relu": lambda negative_slope=0.01, inplace=False: leaky_relu(negative_slope),
-    "hardtanh": lambda min_val=-1.0, max_val=1.0, inplace=False: hardtanh(min_val, max_val),
-    "hardsigmoid": lambda inplace=False: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
+    "relu": relu,
+    "relu_": relu,
+    "relu6": lambda: hardtanh(0.0, 6.0, "relu6"),
+    "leaky_relu": lambda negative_slope=0.01: leaky_relu(negative_slope),
+    "hardtanh": lambda min_val=-1.0, max_val=1.0: hardtanh(min_val, max_val),
+    "hardsigmoid": lambda: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
     "softshrink": lambda lambd=0.5: _softshrink(lambd),
     "gelu": lambda approximate="none": _gelu(approximate),
     "tanh": lambda: _smooth(torch.tanh, "tanh", 1.0),
     "sigmoid": lambda: _smooth(torch.sigmoid, "sigmoid", 0.25),
-    "silu": lambda inplace=False: _smooth(F.silu, "silu", 1.1),
-    "mish": lambda inplace=False: _smooth(F.mish, "mish", 1.1),
-    "softplus": lambda beta=1.0, threshold=20.0: _softplus(beta),
+    "silu": lambda: _smooth(F.silu, "silu", 1.1),
+    "mish": lambda: _smooth(F.mish, "mish", 1.1),
+    "softplus": lambda beta=1.0: _softplus(beta),
     "logsigmoid": lambda: _smooth(F.logsigmoid, "logsigmoid", 1.0),
     "tanhshrink": lambda: _smooth(F.tanhshrink, "tanhshrink", 1.0),
     "softsign": lambda: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
-    "elu": lambda alpha=1.0, inplace=False: _kinked(lambda z: F.elu(z, alpha), "elu", 0.0, lipschitz=max(1.0, abs(alpha))),
-    "celu": lambda alpha=1.0, inplace=False: _kinked(lambda z: F.celu(z, alpha), "celu", 0.0, lipschitz=1.0),
-    "selu": lambda inplace=False: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
-    "hardswish": lambda inplace=False: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
-    "erf": lambda: Erf(),
-    "sin": lambda: Sine(),
+    "elu": lambda alpha=1.0: _kinked(lambda z: F.elu(z, alpha), "elu", 0.0, lipschitz=max(1.0, abs(alpha))),
+    "celu": lambda alpha=1.0: _kinked(lambda z: F.celu(z, alpha), "celu", 0.0, lipschitz=1.0),
+    "selu": lambda: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
+    "hardswish": lambda: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
+    "erf": Erf,
+    "sin": Sine,
     "cos": lambda: Sine(math.pi / 2, name="cos"),
-    "exp": lambda: Exponential(),
+    "exp": Exponential,
     "abs": lambda: PiecewiseLinear((0.0,), (2.0,), slope=-1.0, name="abs"),
     "square": lambda: Polynomial((0.0, 0.0, 1.0), name="power 2"),
     "pow": _power,
@@ -221,8 +223,10 @@ def activation_of_call(
     builder = _NAMES.get(name)
     if builder is None or not _is_torch(target):
         return None
+    # In-place writing and the threshold beyond which softplus rounds itself off do not change the function.
+    told = {key: value for key, value in keywords.items() if key not in ("inplace", "threshold") or name == "threshold"}
     try:
-        return builder(*arguments, **keywords)
+        return builder(*arguments, **told)
     except TypeError:
         return None
 

@@ -55,7 +55,9 @@ def linearised(activation: Activation, before: VectorCumulants, part: slice) -> 
 
 
 def gaussian(activation: Activation, before: VectorCumulants, part: slice, tolerance: float) -> Step:
-    """Order 2: exact mean and covariance of (x, f(z)) if the vector before is normal (Stein's lemma for the cross block).
+    """Order 2: exact mean and covariance of (x, f(z)) if the vector before is normal.
+
+    The cross block is Stein's lemma, Cov(x, f(z)) = Cov(x, z) E f'(z).
 
     Args:
         activation: The function.

@@ -1,13 +1,15 @@
 r"""Order 3: what an elementwise activation does to mean, covariance and third cumulants.
 
-Exact pairs, tree triples. With z_i standardised, rho and kappa the normalised second and third cumulants, c_k = E[f He_k] the Wick
-coefficients and F = f - c_0 the centred function with coefficients g_k of F^2 and t_k of F^3:
+Exact pairs, tree triples. With z_i standardised, rho and kappa the normalised second and third cumulants, c_k = E[f
+He_k] the Wick coefficients and F = f - c_0 the centred function with coefficients g_k of F^2 and t_k of F^3:
 
 * mean shift d_i = kappa_iii c_3/6; E F^2 = g_0 + kappa_iii g_3/6; E F^3 = t_0 + kappa_iii t_3/6;
 * Cov_ij = Mehler + (kappa_iij c2_i c1_j + kappa_ijj c1_i c2_j)/2
   + rho_ij [(kappa_iii c4_i c1_j + kappa_jjj c1_i c4_j)/6 + (kappa_iij c3_i c2_j + kappa_ijj c2_i c3_j)/2];
-* three different units: kappa_ijk c1 c1 c1 + the three trees c2_i c1_j c1_k rho_ij rho_ik + the loop c2 c2 c2 rho_ij rho_ik rho_jk;
-* two equal: Cov(F_i^2, F_j) - 2 d_i Cov_ij with Cov(F_i^2, F_j) = Mehler + (kappa_iij g2_i c1_j + kappa_ijj g1_i c2_j)/2;
+* three different units: kappa_ijk c1 c1 c1 + the three trees c2_i c1_j c1_k rho_ij rho_ik + the loop c2 c2 c2 rho_ij
+  rho_ik rho_jk;
+* two equal: Cov(F_i^2, F_j) - 2 d_i Cov_ij with Cov(F_i^2, F_j) = Mehler + (kappa_iij g2_i c1_j + kappa_ijj g1_i
+  c2_j)/2;
 * three equal: E F^3 - 3 d E F^2 + 2 d^3.
 
 With a normal vector before, everything but the three-different-units part is exact, and that part too for quadratic f.
@@ -82,7 +84,11 @@ def skewed(activation: Activation, before: VectorCumulants, part: slice, toleran
 
 
 def coefficients(
-    activation: Activation, mean: Float[Tensor, "*batch units"], sd: Float[Tensor, "*batch units"], part: slice, length: int
+    activation: Activation,
+    mean: Float[Tensor, "*batch units"],
+    sd: Float[Tensor, "*batch units"],
+    part: slice,
+    length: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalised Hermite coefficients of f, (f - E f)^2 and (f - E f)^3 for every component; f(z) = z outside `part`.
 

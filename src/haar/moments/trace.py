@@ -45,7 +45,9 @@ class _Value:
 class _Many:
     """Several random values made by one call (chunk, split, unbind): taken apart by indexing."""
 
-    def __init__(self, inputs: tuple[int, ...], function: Callable[[Sequence[Tensor]], Sequence[Tensor]], kind: str) -> None:
+    def __init__(
+        self, inputs: tuple[int, ...], function: Callable[[Sequence[Tensor]], Sequence[Tensor]], kind: str
+    ) -> None:
         self.inputs, self.function, self.kind = inputs, function, kind
 
 
@@ -78,8 +80,8 @@ def trace(
         activations: Additional activations: module class or function to `Activation`, or to a function of the module.
         affine: Additional module classes that are affine in their first argument.
         constants: Values for further inputs of `forward`, by name (an adjacency, edge indices, a mask).
-        on_unsupported: What to do with a part that has no closed form: ``"raise"`` names it; ``"linearise"`` at the mean
-            and ``"sample"`` go on and mark the step.
+        on_unsupported: What to do with a part that has no closed form: ``"raise"`` names it; ``"linearise"`` at the
+            mean and ``"sample"`` go on and mark the step.
 
     Raises:
         UnsupportedModuleError: If a part has no closed form and no opt-in was given.
@@ -106,7 +108,14 @@ def trace(
             way_out="put the part with data-dependent control flow into a module of its own and register it, "
             "or wrap the whole with propagate(..., on_unsupported='linearise') around a leaf class given in `affine`",
         ) from error
-    builder = _Builder(root, tuple(input_shape), extra, tuple(affine), dict(constants or {}), on_unsupported)
+    builder = _Builder(
+        root,
+        tuple(input_shape),
+        extra=extra,
+        affine=tuple(affine),
+        constants=dict(constants or {}),
+        on_unsupported=on_unsupported,
+    )
     return builder.run(graph, strip=root is not model)
 
 
@@ -119,6 +128,7 @@ class _Builder:
         self,
         root: nn.Module,
         input_shape: tuple[int, ...],
+        *,
         extra: dict[object, Registered],
         affine: tuple[type[nn.Module], ...],
         constants: dict[str, Any],
@@ -181,7 +191,11 @@ class _Builder:
         if isinstance(item, fx.Node):
             return self.env[item]
         if isinstance(item, (tuple, list)):
-            return type(item)(self._resolve(part) for part in item) if type(item) in (tuple, list) else tuple(map(self._resolve, item))
+            return (
+                type(item)(self._resolve(part) for part in item)
+                if type(item) in (tuple, list)
+                else tuple(map(self._resolve, item))
+            )
         if isinstance(item, dict):
             return {key: self._resolve(part) for key, part in item.items()}
         if isinstance(item, slice):
@@ -203,7 +217,7 @@ class _Builder:
             if isinstance(module, nn.PReLU):
                 return self._prelu(name, module, value)
             if isinstance(module, DROPOUTS):
-                return self._dropout(name, kind, module.p, module.training, value, type(module) is not nn.Dropout)
+                return self._dropout(name, module, value)
             if isinstance(module, nn.Identity):
                 return value
             if isinstance(module, BATCH_NORMS) and not (module.training or module.running_mean is None):
@@ -215,17 +229,23 @@ class _Builder:
         return self._unsupported(name, kind, inputs, _filled(whole, arguments, keywords, inputs), why)
 
     def _affine_module(
-        self, name: str, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], inputs: tuple[int, ...]
+        self,
+        name: str,
+        module: nn.Module,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        inputs: tuple[int, ...],
     ) -> _Value:
         known = isinstance(module, AFFINE_MODULES)
         matrix = None
         if type(module) is nn.Linear and len(self.program.shapes[inputs[0]]) == 1:
             matrix = module.weight.to(torch.float64)
-            bias = None if module.bias is None else module.bias.to(torch.float64)
-            return self._affine(name, "Linear", inputs, lambda events: events[0] @ matrix.mT, bias, matrix)
+            transposed, bias = matrix.mT, None if module.bias is None else module.bias.to(torch.float64)
+            return self._affine(name, "Linear", inputs, lambda events: events[0] @ transposed, bias, matrix=matrix)
         whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
         if not known:
-            return self._affine_from_whole(name, type(module).__name__, inputs, whole)
+            made: _Value = self._affine_from_whole(name, type(module).__name__, inputs, whole)
+            return made
         linear = _filled(module_function(module, with_bias=False), arguments, keywords, inputs)
         return self._affine(name, type(module).__name__, inputs, linear, self._at_zero(whole, inputs))
 
@@ -243,7 +263,7 @@ class _Builder:
         return self._affine(name, type(module).__name__, (value.number,), lambda events: events[0] * scale, shift)
 
     def _prelu(self, name: str, module: nn.PReLU, value: _Value) -> _Value:
-        """a z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
+        """A z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
         shape = self.program.shapes[value.number]
         weight = module.weight.to(torch.float64)
         weight = weight.reshape(-1, *([1] * (len(shape) - 1))) if weight.numel() > 1 else weight.reshape(())
@@ -251,13 +271,21 @@ class _Builder:
         inputs = (value.number, part.number)
         return self._affine(name, "PReLU", inputs, lambda e: weight * e[0] + (1.0 - weight) * e[1], None)
 
-    def _dropout(self, name: str, kind: str, p: float, training: object, value: _Value, channelwise: bool) -> _Value:  # noqa: FBT001
-        if not training or p == 0.0:
+    def _dropout(self, name: str, module: Any, value: _Value) -> _Value:
+        if not module.training or module.p == 0.0:
             return value
-        if channelwise:
-            return self._unsupported(name, kind, (value.number,), lambda e: e[0], "drops whole channels; call model.eval()")
+        if type(module) is not nn.Dropout:
+            raise UnsupportedModuleError(
+                "model",
+                expected="dropout of single components, or a model in evaluation mode",
+                got=f"{type(module).__name__} ({name!r}), which drops whole channels",
+                way_out="call model.eval()",
+            )
+        return self._noise(name, type(module).__name__, float(module.p), value)
+
+    def _noise(self, name: str, kind: str, probability: float, value: _Value) -> _Value:
         number = self._new(self.program.shapes[value.number])
-        self.program.steps.append(Noise(name, kind, (value.number,), number, float(p)))
+        self.program.steps.append(Noise(name, kind, (value.number,), number, probability))
         return _Value(number)
 
     # -- functions and methods ----------------------------------------------------------------------------------------
@@ -281,7 +309,7 @@ class _Builder:
             if kind == "dropout":
                 p = keywords.get("p", arguments[1] if len(arguments) > 1 else 0.5)
                 training = keywords.get("training", arguments[2] if len(arguments) > 2 else True)
-                return self._dropout(name, kind, float(p), training, first, channelwise=False)
+                return self._noise(name, kind, float(p), first) if training and p > 0 else first
             twice = len(arguments) == 2 and isinstance(arguments[1], _Value)
             if twice and kind in ("mul", "imul"):
                 return self._elementwise(name, Polynomial((0.0, 0.0, 1.0), name="power 2"), first)
@@ -348,6 +376,7 @@ class _Builder:
         inputs: tuple[int, ...],
         linear: EventFunction,
         shift: Tensor | None,
+        *,
         matrix: Tensor | None = None,
     ) -> _Value:
         with torch.no_grad():

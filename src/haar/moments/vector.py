@@ -109,7 +109,9 @@ class VectorCumulants:
             self.mean[..., index],
             self.cov[..., index, :][..., index],
             None if self.third is None else self.third[..., index, :, :][..., index, :][..., index],
-            None if self.fourth is None else self.fourth[..., index, :, :, :][..., index, :, :][..., index, :][..., index],
+            None
+            if self.fourth is None
+            else self.fourth[..., index, :, :, :][..., index, :, :][..., index, :][..., index],
         )
 
     def with_cov(self, cov: Float[Tensor, "*batch units units"]) -> VectorCumulants:
@@ -120,7 +122,7 @@ class VectorCumulants:
 def symmetric_product(
     left: Float[Tensor, "*batch out units"], right: Float[Tensor, "out units"]
 ) -> Float[Tensor, "*batch out out"]:
-    """left @ right^T, known to be symmetric: only the upper strips are multiplied where that is worth it.
+    """Left @ right^T, known to be symmetric: only the upper strips are multiplied where that is worth it.
 
     Example:
         >>> symmetric_product(torch.ones(2, 1), torch.ones(2, 1)).tolist()
@@ -152,8 +154,8 @@ def _along(function: LinearFunction, tensor: Tensor, axis: int) -> Tensor:
 def clip_to_positive(cov: Float[Tensor, "*batch units units"]) -> tuple[Float[Tensor, "*batch units units"], float]:
     """The covariance with negative eigenvalues removed, and the most negative one relative to the largest.
 
-    A matrix that passes a Cholesky factorisation (up to 1e-10 of its trace) is returned as it is. The removed part counts as a constant
-    for differentiation.
+    A matrix that passes a Cholesky factorisation (up to 1e-10 of its trace) is returned as it is. The removed part
+    counts as a constant for differentiation.
 
     Example:
         >>> clipped, worst = clip_to_positive(torch.diag(torch.tensor([1.0, -0.5], dtype=torch.float64)))

@@ -1,0 +1,133 @@
+"""Monte Carlo with control variates whose means are known exactly: unbiased, and much less noisy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError
+from haar.moments.dense import Dense
+from haar.moments.joint import InputLaw
+from haar.moments.program import Elementwise
+from haar.moments.propagate import traced
+from haar.moments.trace import OnUnsupported
+
+_CHUNK = 8192
+_RIDGE = 1e-9
+
+
+@dataclass(frozen=True)
+class ControlledMean:
+    """An unbiased estimate of the output's mean.
+
+    Args:
+        mean: The estimate.
+        standard_error: Its standard error.
+        plain_mean: The plain sample mean over the same draws.
+        plain_standard_error: Its standard error.
+        controls: What was used as control variates.
+        count: Number of draws.
+
+    Example:
+        >>> from haar.moments import Gaussian
+        >>> controlled_mean(nn.Linear(2, 1), Gaussian([0.0, 0.0]), 100).controls
+        ('input',)
+    """
+
+    mean: Float[Tensor, "outputs"]
+    standard_error: Float[Tensor, "outputs"]
+    plain_mean: Float[Tensor, "outputs"]
+    plain_standard_error: Float[Tensor, "outputs"]
+    controls: tuple[str, ...]
+    count: int
+
+    @property
+    def variance_reduction(self) -> Float[Tensor, "outputs"]:
+        """Measured variance of the plain estimate over that of the controlled one: the worth of the controls."""
+        floor = torch.finfo(self.mean.dtype).tiny
+        return (self.plain_standard_error.square() + floor) / (self.standard_error.square() + floor)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, with a schema number."""
+        names = ("mean", "standard_error", "plain_mean", "plain_standard_error", "variance_reduction")
+        values = {name: getattr(self, name).tolist() for name in names}
+        return {"schema": 1, "count": self.count, "controls": list(self.controls), **values}
+
+
+def controlled_mean(
+    model: nn.Module,
+    law: InputLaw,
+    n: int = 10_000,
+    *,
+    generator: torch.Generator | None = None,
+    input_shape: Sequence[int] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: OnUnsupported = "linearise",
+) -> ControlledMean:
+    """E model(x) by Monte Carlo with control variates.
+
+    The controls are the input itself and, where its mean is exact (normal input), the first hidden layer after its
+    activation. The regression coefficients B = Cov(y, h) Cov(h)^-1 come from an order-2 propagation and not from the
+    draws: the estimate mean(y) - B (mean(h) - E h) is therefore exactly unbiased whatever the closure got wrong; only
+        the variance reduction depends on it.
+
+    Args:
+        model: The module, deterministic (in evaluation mode if it has dropout).
+        law: Law of the flattened input, without batch axes.
+        n: Number of draws, at least 2.
+        generator: Source of the draws (seed 0 if None).
+        input_shape: Shape of one input.
+        constants: Values for further inputs of the model.
+        on_unsupported: As in `propagate`; the default is harmless here, since only the coefficients depend on it.
+
+    Raises:
+        ArgumentError: If there are too few draws or the law has batch axes.
+
+    Example:
+        >>> from haar.moments import Gaussian
+        >>> model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+        >>> found = controlled_mean(model, Gaussian([0.0, 0.0]), 200)
+        >>> bool(found.variance_reduction.min() > 1e6)  # one hidden layer: the controls explain everything
+        True
+    """
+    if n < 2:
+        raise ArgumentError("n", expected="at least 2 draws", got=n)
+    if law.batch:
+        raise ArgumentError(
+            "law", expected="a law without batch axes", got=f"batch {law.batch}", way_out="take one at a time"
+        )
+    generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
+    program = traced(model, law, input_shape=input_shape, constants=constants, on_unsupported=on_unsupported)
+    hidden = next((step.output for step in program.steps if isinstance(step, Elementwise)), None)
+    exact = law.normal and hidden is not None and hidden != program.output
+    keep = (0, hidden) if exact and hidden is not None else (0,)
+    with torch.no_grad():
+        state = Dense(program, order=2, keep=keep, generator=generator).run(law)
+        spans = [torch.arange(state.places[v].start, state.places[v].stop) for v in keep]
+        index, outputs = torch.cat(spans), state.places[program.output]
+        level = state.joint.mean[index]
+        inner = state.joint.cov[index][:, index]
+        cross = state.joint.cov[outputs][:, index]
+        ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()
+        gain = torch.linalg.lstsq(inner + ridge, cross.mT).solution.mT
+        plain, controlled = [], []
+        for start in range(0, n, _CHUNK):
+            x = law.sample(min(_CHUNK, n - start), generator)
+            y = program.evaluate(x)
+            h = torch.cat([program.evaluate(x, v) for v in keep], -1)
+            plain.append(y)
+            controlled.append(y - (h - level) @ gain.mT)
+    before, after = torch.cat(plain), torch.cat(controlled)
+    return ControlledMean(
+        mean=after.mean(0),
+        standard_error=after.std(0) / n**0.5,
+        plain_mean=before.mean(0),
+        plain_standard_error=before.std(0) / n**0.5,
+        controls=("input", "first hidden layer") if len(keep) > 1 else ("input",),
+        count=n,
+    )
