@@ -167,7 +167,7 @@ def test_types(group: FiniteGroup, types: dict[str, int]) -> None:
 def test_refusals() -> None:
     group = sign(3)
     half = torch.full((8,), 0.5, dtype=torch.float64)
-    with pytest.raises(ArgumentError, match="expected the character of a real representation, got multiplicity 0.5"):
+    with pytest.raises(ArgumentError, match=r"expected the character of a real representation, got multiplicity 0.5"):
         multiplicity(real_irreducibles(group)[0], half)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="order times number of conjugacy classes"):
         _ = grid_group(reflections(2), (128, 128)).character_table

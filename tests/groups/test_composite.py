@@ -124,7 +124,7 @@ def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="factors: expected at least two groups"):
         product(dihedral(4))
     with pytest.raises(
-        ArgumentError, match="at most one factor that moves a grid, got D4, T4x4; use haar.groups.grid_group"
+        ArgumentError, match=r"at most one factor that moves a grid, got D4, T4x4; use haar.groups.grid_group"
     ):
         product(dihedral(4), shifts((4, 4)))
     with pytest.raises(ShapeError, match=r"action: expected \(3, 7\)"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -83,7 +85,7 @@ def test_chain_grows_by_small_steps() -> None:
     orders = [h.order for h in symmetric(4).subgroup_chain()]
     assert orders[0] == 1
     assert orders[-1] == 24
-    assert all(b % a == 0 and b > a for a, b in zip(orders, orders[1:], strict=False))
+    assert all(b % a == 0 and b > a for a, b in itertools.pairwise(orders))
 
 
 def test_class_rule_is_the_mean_over_classes() -> None:

@@ -65,7 +65,7 @@ def test_refusals() -> None:
     singular = torch.tensor([[1.0, 0.0], [0.0, 0.0]], dtype=torch.float64)
     with pytest.raises(ArgumentError, match="matrix 1 is singular"):
         from_matrices([torch.eye(2, dtype=torch.float64), singular])
-    with pytest.raises(ArgumentError, match="matrix 0 with .* pass orthogonalise=True"):
+    with pytest.raises(ArgumentError, match=r"matrix 0 with .* pass orthogonalise=True"):
         from_matrices([torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=torch.float64)])
     with pytest.raises(ArgumentError, match="square matrices"):
         from_matrices([torch.ones(2, 3, dtype=torch.float64)])
@@ -76,7 +76,7 @@ def test_refusals() -> None:
         from_matrices([torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=torch.float64)], orthogonalise=True, limit=300)
     with pytest.raises(ArgumentError, match="rows that are permutations"):
         from_permutations([[0, 0, 1]])
-    with pytest.raises(ArgumentError, match="at most 100 elements.*permutation_group"):
+    with pytest.raises(ArgumentError, match=r"at most 100 elements.*permutation_group"):
         from_permutations([[1, 2, 3, 4, 5, 0], [1, 0, 2, 3, 4, 5]], limit=100)
     with pytest.raises(ArgumentError, match="elements that differ clearly or agree"):
         from_matrices([rotation(0.0), rotation(1.1e-6), rotation(2.1e-6)], limit=300)

@@ -71,7 +71,7 @@ def _(group: FiniteGroup, degree: int = 0) -> list[Step]:
         candidates = [p for p in powers if p not in inside][:_CANDIDATES]
         larger = min((group.closure(torch.cat([here, torch.tensor([p])])) for p in candidates), key=len)
         place = torch.full((group.order,), -1, dtype=torch.int64)
-        representatives = []
+        representatives: list[int] = []
         for g in larger.tolist():
             if place[g] < 0:
                 place[group.compose(torch.tensor(g), here)] = len(representatives)

@@ -13,6 +13,7 @@ from haar.actions.representation import DirectSum, Representation, Trivial
 from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.intertwiners.group_algebra import draw, images, probes
+from haar.intertwiners.homomorphism import require_homomorphism
 from haar.intertwiners.primitive import Block, primitive_blocks
 
 #: Draws of the group algebra tried before a representation is given up.
@@ -176,6 +177,7 @@ def _single(rep: Representation, drawn: int) -> Isotypic:
         only = IsotypicClass(1, 1, rep.dim, torch.ones(k, 1, 1, dtype=torch.float64))
         eye = torch.eye(rep.dim, dtype=torch.float64)
         return Isotypic(rep.group, rep.dim, (only,), (Run(0, 1, rep.dim, eye, ((0, rep.dim, 0),)),), drawn)
+    require_homomorphism(rep, "rep")
     reason = "no draw was tried"
     for number in range(drawn, DRAWS):
         blocks, reason = primitive_blocks(images(rep, draw(rep.group, number)))

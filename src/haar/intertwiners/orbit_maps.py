@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.intertwiners.homomorphism import require_homomorphism
 from haar.intertwiners.orbits import PairOrbits, pair_orbits
 from haar.intertwiners.space import Intertwiners
 
@@ -23,6 +24,8 @@ class OrbitIntertwiners(Intertwiners):
 
     def __init__(self, rep_in: Representation, rep_out: Representation) -> None:
         self.rep_in, self.rep_out = rep_in, rep_out
+        require_homomorphism(rep_in, "rep_in")
+        require_homomorphism(rep_out, "rep_out")
         self._orbits = pair_orbits(rep_in, rep_out)
         self.dim = self._orbits.count
 

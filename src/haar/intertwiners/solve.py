@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,9 +13,7 @@ from haar.intertwiners.orbits import applies
 from haar.intertwiners.space import Intertwiners
 
 
-def intertwiners(
-    rep_in: Representation, rep_out: Representation, *, route: Literal["auto", "orbits", "isotypic"] = "auto"
-) -> Intertwiners:
+def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str = "auto") -> Intertwiners:
     """The space of linear maps that commute with a symmetry, Hom_G(V_in, V_out).
 
     Args:
@@ -27,7 +23,8 @@ def intertwiners(
             representation, ``"auto"`` for the first that applies.
 
     Raises:
-        ArgumentError: If the groups differ, or orbits are asked for where they do not apply.
+        ArgumentError: If the groups differ, one of the two is no orthogonal homomorphism, or orbits are asked for where
+            they do not apply.
 
     Example:
         >>> from haar.actions.representation import Defining, tensor_power

@@ -1,0 +1,46 @@
+"""A quick test that a representation is one, on a random vector; made once for each representation object."""
+
+from __future__ import annotations
+
+import torch
+
+from haar.actions.representation import Representation
+from haar.errors import ArgumentError
+from haar.intertwiners.group_algebra import probes
+
+#: Largest relative difference between R(a) R(b) x and R(ab) x.
+_TOLERANCE = 1e-7
+
+
+def require_homomorphism(rep: Representation, argument: str) -> None:
+    """Refuse what is no orthogonal homomorphism on generators and random elements.
+
+    Matrices with the right traces need not be a representation; this costs a few products with one vector.
+
+    Args:
+        rep: The representation.
+        argument: Its name in the caller's signature.
+
+    Raises:
+        ArgumentError: Naming two elements for which R(a) R(b) = R(ab) fails, or one that changes lengths.
+    """
+    if rep.__dict__.get("_is_homomorphism"):
+        return
+    group = rep.group
+    a = probes(group)
+    b = a.flip(0)
+    generator = torch.Generator().manual_seed(7)
+    x = torch.randn(rep.dim, generator=generator, dtype=torch.float64)
+    one, other = rep.act(a, rep.act(b, x)), rep.act(group.compose(a, b), x)
+    error = (one - other).norm(dim=-1) / x.norm().clamp(min=1e-300)
+    length = (other.norm(dim=-1) / x.norm().clamp(min=1e-300) - 1).abs()
+    for wrong, expected in ((error, "a homomorphism, R(a) R(b) = R(ab)"), (length, "orthogonal matrices")):
+        if rep.dim and float(wrong.max()) > _TOLERANCE:
+            k = int(wrong.argmax())
+            raise ArgumentError(
+                argument,
+                expected=expected,
+                got=f"{rep.name}: off by {float(wrong[k]):.1e} at {group.describe(a[k])}, {group.describe(b[k])}",
+                way_out="give the matrices of the generators: representation_from_generators",
+            )
+    rep.__dict__["_is_homomorphism"] = True
