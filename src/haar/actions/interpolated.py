@@ -11,31 +11,32 @@ from torch.nn import functional
 
 from haar.actions.action import Action, Move
 from haar.actions.axes import Axes
+from haar.actions.cubic_convolution import cubic_convolution
 from haar.actions.gradient import gradient
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, Subgroup
 
-_MODES = ("bilinear", "bicubic", "nearest")
+_MODES = ("linear", "cubic", "nearest")
 _PADDINGS = ("border", "zeros", "reflection")
-_GRADIENTS = ("central", "spectral")
+_GRADIENTS = ("difference", "spectral")
 
 
 class InterpolatedField(Action):
     """A field on a grid under rotations by any angle about its middle: (g x)(p) = R(g) x(g^-1 p), interpolated.
 
-    Elements act only up to the interpolation error, which falls with the square of the spacing for bilinear and with
-    its cube for bicubic interpolation of smooth fields, except near the edge, where values come from outside the grid:
-    `round_trip_error` measures it. Quarter turns and mirrors of a square grid are exact to rounding. The tangent is
-    given by the formula R'(X) x - (X p) . grad x, so that Lie derivatives need no derivative of the interpolation.
+    Elements act only up to the interpolation error, which for smooth fields falls with the square of the spacing (linear)
+    or its cube (cubic), except near the edge, where values come from outside the grid: `round_trip_error` measures it.
+    Quarter turns and mirrors of a square grid are exact to rounding. The tangent is given by the formula
+    R'(X) x - (X p) . grad x, so that Lie derivatives need no derivative of the interpolation.
 
     Args:
         rep: Representation on the channels, such as ``Defining(SO(2))`` for vectors.
-        mode: ``"bilinear"`` (trilinear in space), ``"bicubic"`` (in the plane only) or ``"nearest"`` (masks, labels).
+        mode: ``"linear"``, ``"cubic"`` (see `cubic_convolution`; slower, more accurate) or ``"nearest"`` (masks, labels).
         padding: What stands outside the grid: ``"border"`` (the nearest value), ``"zeros"`` or ``"reflection"``.
         channels: ``"first"``, ``"last"`` or None, as for `Field`.
         spacing: Distance of neighbours along every axis; equal if not given.
-        gradient: How `tangent` differentiates: ``"central"`` differences (second order) or ``"spectral"`` (fields that
+        gradient: How `tangent` differentiates: by ``"difference"`` (fourth order) or ``"spectral"`` (fields that
             vanish towards the edges, or are periodic).
         dim: Number of space axes, 2 or 3; by default that of the group's matrices.
 
@@ -58,11 +59,11 @@ class InterpolatedField(Action):
         self,
         rep: Representation,
         *,
-        mode: str = "bilinear",
+        mode: str = "linear",
         padding: str = "border",
         channels: str | None = "first",
         spacing: Sequence[float] | None = None,
-        gradient: str = "central",
+        gradient: str = "difference",
         dim: int | None = None,
     ) -> None:
         self.rep, self.group = rep, rep.group
@@ -80,8 +81,6 @@ class InterpolatedField(Action):
                 raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
         if gradient not in _GRADIENTS:
             raise ArgumentError("gradient", expected=f"one of {', '.join(_GRADIENTS)}", got=repr(gradient))
-        if mode == "bicubic" and self.dim == 3:
-            raise ArgumentError("mode", expected="'bilinear' or 'nearest' in space", got="'bicubic'")
         self.axes = Axes(self.dim, channels)
         if channels is None and rep.dim != 1:
             raise ArgumentError("channels", expected="'first' or 'last' for more than one channel", got=None)
@@ -215,9 +214,16 @@ class _Rotation(Move):
         count = len(self.inverse)
         # All other axes ride along as channels of the sampler.
         flat = fields.reshape(count, -1, *fields.shape[-dim:])
-        sampled = functional.grid_sample(
-            flat, self._places(flat), mode=self.mode, padding_mode=self.padding, align_corners=False
-        ).reshape(fields.shape)
+        places = self._places(flat)
+        if self.mode == "cubic":
+            lengths = torch.tensor(flat.shape[2:], dtype=places.dtype, device=places.device)
+            sampled = cubic_convolution(flat, ((places.flip(-1) + 1) * lengths - 1) / 2, self.padding)
+        else:
+            mode = "bilinear" if self.mode == "linear" else "nearest"
+            sampled = functional.grid_sample(
+                flat, places.to(flat.dtype), mode=mode, padding_mode=self.padding, align_corners=False
+            )
+        sampled = sampled.reshape(fields.shape)
         if self.matrix is not None:
             turned = self.matrix.to(x.dtype)
             turned = (
@@ -233,4 +239,4 @@ class _Rotation(Move):
         lengths = torch.tensor(flat.shape[2:], dtype=torch.float64, device=flat.device)
         linear = (self.inverse.to(torch.float64) * lengths / lengths[:, None]).flip(-1, -2)
         affine = torch.cat([linear, torch.zeros_like(linear[..., :1])], -1)
-        return functional.affine_grid(affine, list(flat.shape), align_corners=False).to(flat.dtype)
+        return functional.affine_grid(affine, list(flat.shape), align_corners=False)

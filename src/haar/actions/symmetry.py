@@ -122,7 +122,7 @@ class Symmetry:
             centring: ``"cell"`` or ``"node"``, see `Field`.
             periodic: Along which axes the grid is periodic.
             channels: ``"first"`` or ``"last"``.
-            interpolate: ``"bilinear"``, ``"bicubic"`` or ``"nearest"`` to rotate by any angle (`InterpolatedField`).
+            interpolate: ``"linear"``, ``"cubic"`` or ``"nearest"`` to rotate by any angle (`InterpolatedField`).
 
         Raises:
             ArgumentError: If the group does not fit the grid, a kind is unknown, `internal` names a field of neither
