@@ -25,6 +25,8 @@ class LieGroup(Group):
 
     is_finite = False
     element_dtype = torch.float64
+    #: exp(t X) for a basis element X of the algebra returns to the identity after this t.
+    period: float = 2 * math.pi
 
     def __init__(self, name: str, algebra: Float[Tensor, "dim d d"], components: Float[Tensor, "k d d"]) -> None:
         self.name = name
@@ -139,6 +141,8 @@ class LieGroup(Group):
 
 class SU2(LieGroup):
     """SU(2) as unit quaternions acting from the left on R^4 = C^2: matrices ``(*batch, 4, 4)``, quaternionic type."""
+
+    period = 4 * math.pi
 
     def __init__(self) -> None:
         units = torch.eye(4, dtype=torch.float64)[1:]

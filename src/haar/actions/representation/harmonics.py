@@ -73,17 +73,6 @@ class Harmonic(Representation):
             matrix = matrix * torch.linalg.det(g).sign()[..., None, None]
         return matrix
 
-    def algebra(self) -> Float[Tensor, "k n n"]:
-        """Derivatives of Y(exp(t X) x) at t = 0, integrated in the same way."""
-        points, weights = _rule(self._space, self.l)
-        still = _harmonics(points, self._space, self.l) * weights[:, None]
-
-        def values(x: Tensor) -> Tensor:
-            return _harmonics(x, self._space, self.l)
-
-        images = [torch.func.jvp(values, (points,), (points @ X.T,))[1].T @ still for X in self.group.algebra]
-        return torch.stack(images)
-
 
 def _rule(space: bool, l: int) -> tuple[Float[Tensor, "q d"], Float[Tensor, " q"]]:  # noqa: FBT001
     """Points and weights that integrate products of two harmonics of degree l exactly; the weights sum to one."""

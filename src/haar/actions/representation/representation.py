@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import FiniteGroup, FiniteProduct, Group, MixedProduct, Subgroup
+from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,12 +89,27 @@ class Representation(ABC):
         return self.matrix(g).diagonal(dim1=-2, dim2=-1).sum(-1)
 
     def algebra(self) -> Float[Tensor, "k n n"]:
-        """Images of the Lie algebra's basis.
+        """Images of the Lie algebra's basis X: derivatives of R(exp(t X)) at t = 0.
+
+        R(exp(t X)) is a trigonometric polynomial of t of the representation's degree, so that its derivative is a finite sum
+        over equispaced t, without error but rounding.
 
         Raises:
-            ArgumentError: If the group is finite.
+            ArgumentError: If the group is no Lie group or the degree is unknown.
         """
-        raise ArgumentError("rep", expected="a representation of a Lie group", got=f"{self.name} of {self.group.name}")
+        group, degree = self.group, self.degree
+        if not isinstance(group, LieGroup) or degree is None:
+            raise ArgumentError(
+                "rep", expected="a representation of a Lie group, of known degree", got=f"{self.name} of {group.name}"
+            )
+        count = 2 * degree + 1
+        m = torch.arange(1, degree + 1, dtype=torch.float64)
+        k = torch.arange(count, dtype=torch.float64)
+        # f(t) = sum of a_m exp(2 pi i m t / T) over |m| <= degree, differentiated at 0, from values at t = T k / count
+        waves = (2 * math.pi * m / group.period)[:, None] * (2 * math.pi * m[:, None] * k / count).sin()
+        weights = 2 * waves.sum(0) / count
+        turns = group.exp(group.period * k[:, None, None] / count * torch.eye(len(group.algebra), dtype=torch.float64))
+        return torch.einsum("k,kaij->aij", weights, self.matrix(turns))
 
     def __add__(self, other: Representation) -> Representation:
         """The direct sum."""

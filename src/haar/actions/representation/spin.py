@@ -56,15 +56,6 @@ class Spin(Representation):
         """The complex matrix, made real."""
         return self._real(_spin_matrix(g, self.twice))
 
-    def algebra(self) -> Float[Tensor, "k n n"]:
-        """Derivatives of the matrices along the algebra's basis."""
-        eye = torch.eye(4, dtype=torch.float64)
-
-        def values(g: Tensor) -> Tensor:
-            return self.matrix(g)
-
-        return torch.stack([torch.func.jvp(values, (eye,), (X,))[1] for X in self.group.algebra])
-
     def _real(self, matrix: Complex[Tensor, "*batch c c"]) -> Float[Tensor, "*batch n n"]:
         if self.twice % 2:
             rows = [torch.cat([matrix.real, -matrix.imag], -1), torch.cat([matrix.imag, matrix.real], -1)]
