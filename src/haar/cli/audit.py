@@ -38,8 +38,9 @@ def audit(
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, console
     from haar.cli.surrogate_input import physical_model, try_model, window_data
-    from haar.cli.well_data import SpreadWindows, field_scale, open_well, well_symmetry
+    from haar.cli.well_data import open_well, well_symmetry
     from haar.report.json_file import dumps
+    from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     reader, names = open_well(data, split=split, fields=fields)

@@ -24,7 +24,7 @@ def export(
     group: Group,
     fields: Fields = None,
     history: History = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 file to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .onnx file to write.")],
     data: Annotated[
         Path | None, typer.Option(help="A data set in The Well's format, for fields, grid and boundaries.")
     ] = None,
@@ -35,10 +35,9 @@ def export(
     weights: Weights = None,
     factory_arg: FactoryArg = None,
 ) -> None:
-    """Average MODEL over a group and write the average as a torch.export program.
+    """Average MODEL over a group and write the average: a torch.export program, or an ONNX graph.
 
-    The program takes and gives what the model does. It is read again and checked: its answer for a moved input must be
-    the moved answer.
+    The file takes and gives what the model does. It is read again and compared with the average before it is kept.
     """
     from haar.cli.export import export_average
     from haar.cli.model_file import load_model
@@ -52,4 +51,4 @@ def export(
     screen.print(f"{output}: {model} averaged over {written.elements} elements of {written.group}")
     screen.print(f"broken symmetry, relative: {written.before:.3g} before, {written.after:.3g} after")
     if not written.batched:
-        screen.print("the batch size of the program is 1, as the model could not be exported with a free one")
+        screen.print("its batch size is 1, as the model cannot be traced with a free one")

@@ -20,8 +20,7 @@ def demo(
     with ProgressBars() as bars:
         report = run_demo(out, seed=seed, watch=bars)
     screen = console()
-    for section in report.sections():
-        if section.table is not None:
-            screen.print(section.table.rich())
+    for table in report.tables():
+        screen.print(table.rich())
     screen.print(report.summary.replace("**", ""), style="bold")
     screen.print(f"report: {out / 'report.html'}")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
 from haar.cli.group_name import parse_group
-from haar.data import WellMetadata, WellReader, Windows
+from haar.data import WellMetadata, WellReader
 from haar.errors import ArgumentError
 
 
@@ -67,58 +66,6 @@ def well_symmetry(metadata: WellMetadata, group: str, layout: Layout) -> Symmetr
         centring="node" if any(nodes) else "cell",
         periodic=nodes,
     )
-
-
-class SpreadWindows:
-    """So many windows, spread evenly over a split, in batches of (inputs, labels, trajectories).
-
-    Args:
-        windows: All windows.
-        samples: How many to take.
-        batch: Windows in a batch.
-
-    Raises:
-        ArgumentError: If a number is below 1.
-    """
-
-    def __init__(self, windows: Windows, *, samples: int, batch: int) -> None:
-        for name, value in (("--samples", samples), ("--batch", batch)):
-            if value < 1:
-                raise ArgumentError(name, expected="at least 1", got=value)
-        count = min(samples, len(windows))
-        self.windows, self.batch = windows, batch
-        self.chosen = torch.linspace(0, len(windows) - 1, count, dtype=torch.float64).round().long().tolist()
-
-    def __len__(self) -> int:
-        """Number of windows taken."""
-        return len(self.chosen)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(self.chosen), self.batch):
-            indices = self.chosen[start : start + self.batch]
-            pairs = [self.windows[index] for index in indices]
-            clusters = torch.tensor([self.windows.where(index)[0] for index in indices])
-            yield torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs]), clusters
-
-
-def field_scale(batches: SpreadWindows, layout: Layout) -> Tensor:
-    """Standard deviation of every output field, one number for all its components, so that a group leaves it alone.
-
-    Args:
-        batches: The data.
-        layout: The channels of the output.
-    """
-    count, first, second = 0, torch.zeros(layout.channels).double(), torch.zeros(layout.channels).double()
-    for _, y, _ in batches:
-        values = y.double().movedim(1, 0).flatten(1)
-        count += values.shape[1]
-        first, second = first + values.sum(1), second + values.square().sum(1)
-    variance = (second / count - (first / count).square()).clamp(min=0)
-    scale = torch.ones_like(variance)
-    for part in layout.slices().values():
-        spread = variance[part].mean().sqrt()
-        scale[part] = spread if spread > 0 else 1.0
-    return scale
 
 
 def _check_kinds(wanted: Sequence[FieldSpec], stored: Sequence[FieldSpec]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 BASE = "#9aa1ad"
 AVERAGED = "#2f6fdf"
@@ -51,7 +52,7 @@ def draw_bars(
 
 def draw_field(
     axes: Axes, values: np.ndarray, *, title: str = "", limits: tuple[float | int, float | int], map_name: str
-) -> object:
+) -> AxesImage:
     """One scalar field, first array axis to the right, second one up; returns the image for a colour bar."""
     axes.set_title(title, fontsize=9, color=INK)
     axes.set_xticks([])

@@ -20,8 +20,8 @@ class Recipe(Protocol):
     """An experiment from a paper: it measures one seed at a time, then judges all seeds together.
 
     A finished seed is kept in a folder named after its configuration and the code that measures; so everything that is
-    *measured* belongs in other modules than the system's ``recipe.py``, which holds presets and the telling, and may
-    change without measuring again.
+    *measured* belongs in other modules than those whose names begin with ``recipe``, which hold presets, claims and the
+    telling, and may change without measuring again.
 
     Attributes:
         name: The system's name, as in `haar.systems.SYSTEMS`.

@@ -104,13 +104,17 @@ def content_hash(configuration: Mapping[str, Any]) -> str:
 
 
 def code_hash(system: str) -> str:
-    """A digest of the code that measures: the library without ``cli``, ``report``, recipes and other systems."""
+    """A digest of the code that measures.
+
+    Left out are ``cli``, ``report``, other systems, and files whose names begin with ``recipe`` or ``demo``.
+    """
     root = Path(__file__).parent.parent
     folder = system.replace("-", "_")
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts
-        if parts[0] in ("cli", "report") or path.name == "recipe.py" or (parts[0] == "systems" and parts[1] != folder):
+        told = path.name.startswith(("recipe", "demo"))
+        if told or parts[0] in ("cli", "report") or (parts[0] == "systems" and parts[1] != folder):
             continue
         digest.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -1,0 +1,75 @@
+"""How a surrogate is judged: one step ahead on many windows, and rolled out over trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.actions import Layout, Symmetry
+from haar.data import ErrorReport, FieldErrors
+
+Step = Callable[[Tensor], Tensor]
+
+
+def one_step_errors(
+    model: Step,
+    x: Float[Tensor, "window inputs *space"],
+    y: Float[Tensor, "window outputs *space"],
+    layout: Layout,
+    *,
+    batch: int = 8,
+) -> ErrorReport:
+    """Errors of one-step predictions, in physical units.
+
+    Args:
+        model: From inputs to the next state.
+        x: Windows.
+        y: What follows them.
+        layout: The channels of `x` (or of `y`).
+        batch: Windows at a time.
+    """
+    errors = FieldErrors(layout)
+    with torch.no_grad():
+        for start in range(0, len(x), batch):
+            part = slice(start, start + batch)
+            errors.update(model(x[part]), y[part])
+    return errors.compute()
+
+
+def prediction_errors(
+    prediction: Float[Tensor, "run step outputs *space"],
+    truth: Float[Tensor, "run step outputs *space"],
+    layout: Layout,
+    windows: Sequence[str],
+) -> ErrorReport:
+    """Errors of rollouts over windows of predicted steps.
+
+    Args:
+        prediction: What a rollout gives.
+        truth: The states that follow the first history.
+        layout: The channels of the model's input.
+        windows: Such as ``"6:12"``.
+    """
+    errors = FieldErrors(layout)
+    errors.update(prediction, truth)
+    return errors.compute(windows)
+
+
+def relative_defect(model: Callable[[Tensor], Tensor], symmetry: Symmetry, x: Tensor) -> float:
+    """The largest difference between the answer for a moved input and the moved answer, over generators, relative.
+
+    Args:
+        model: Of one input and one output.
+        symmetry: How the group acts on them.
+        x: One input, with batch axis.
+    """
+    with torch.no_grad():
+        y = model(x)
+        size = float(y.norm()) or 1.0
+        defects = (
+            symmetry.act_outputs(g, y) - model(symmetry.act_inputs(g, (x,))[0]) for g in symmetry.group.generators()
+        )
+        return max((float(defect.norm()) / size for defect in defects), default=0.0)

@@ -1,0 +1,100 @@
+"""The recipe of group averaging: presets, claims, tables and figures (spec section 7; arXiv 2511.09573)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from haar.report import Section
+from haar.systems.effect import Effect
+from haar.systems.group_averaging.protocol import measure_seed
+from haar.systems.group_averaging.recipe_claims import judge
+from haar.systems.group_averaging.recipe_sections import tell_measures
+from haar.systems.watch import Watch
+
+_RUNS: tuple[dict[str, Any], ...] = (
+    {"name": "gray_scott-unet", "data": "gray_scott", "model": "unet", "options": {"padding": "zeros"}},
+    {"name": "gray_scott-unet_circular", "data": "gray_scott", "model": "unet", "options": {"padding": "circular"}},
+    {"name": "gray_scott-convnext", "data": "gray_scott", "model": "convnext_unet", "options": {"padding": "zeros"}},
+    {"name": "gray_scott-fno", "data": "gray_scott", "model": "fno", "options": {}},
+    {"name": "gray_scott-fno_augmented", "data": "gray_scott", "model": "fno", "options": {}, "augment": True},
+    {"name": "turbulence-unet", "data": "turbulence", "model": "unet", "options": {"padding": "zeros"}},
+    {"name": "turbulence-fno", "data": "turbulence", "model": "fno", "options": {}},
+)
+_LASTING = ["bubbles", "maze", "worms", "spirals", "spots"]  # gliders die out in so small a box
+
+
+def _quick(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The smaller networks that train in seconds on coarse grids."""
+    small = {"unet": {"width": 8, "levels": 2}, "convnext_unet": {"width": 8, "stages": 2}, "fno": {"modes": 12}}
+    chosen = [run for run in runs if run["name"] != "turbulence-unet"]
+    return [{**run, "options": {**run["options"], **small[run["model"]]}} for run in chosen]
+
+
+class GroupAveraging:
+    """Surrogates of solver data, averaged over groups, over seeds."""
+
+    name = "group-averaging"
+    title = "Group averaging at test time"
+    paper = (
+        "Foit, Hogg, Villar: Group Averaging for Physics Applications: Accuracy Improvements at Zero Training Cost, "
+        "arXiv 2511.09573"
+    )
+    presets: Mapping[str, Mapping[str, Any]] = {
+        "quick": {
+            "data": {
+                "gray_scott": {"resolution": [48, 48], "n_steps": 16, "patterns": ["bubbles", "maze", "spots"]},
+                "turbulence": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "peak": 4.0},
+                "shear_flow": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "width": [0.4, 0.8]},
+            },
+            "train": 12,
+            "test": 6,
+            "history": 2,
+            "steps": 120,
+            "batch": 16,
+            "windows": 24,
+            "rollout": ["6:12"],
+            "rollout_runs": 6,
+            "modes": ["plain", "step", "stochastic"],
+            "runs": _quick(_RUNS),
+            "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {"modes": 12}},
+        },
+        "full": {
+            "data": {
+                "gray_scott": {"resolution": [64, 64], "n_steps": 32, "patterns": _LASTING},
+                "turbulence": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
+                "shear_flow": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
+            },
+            "train": 20,
+            "test": 8,
+            "history": 2,
+            "steps": 600,
+            "batch": 16,
+            "windows": 64,
+            "rollout": ["6:12", "13:30"],
+            "rollout_runs": 8,
+            "modes": ["plain", "step", "trajectory", "stochastic", "cyclic"],
+            "runs": [
+                *_RUNS,
+                {"name": "gray_scott-fno_long", "data": "gray_scott", "model": "fno", "options": {}, "steps": 1800},
+            ],
+            "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {}},
+        },
+    }
+    default_seeds: Mapping[str, int] = {"quick": 1, "full": 3}
+
+    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
+        """One seed, see `haar.systems.group_averaging.protocol`."""
+        return measure_seed(config, seed, folder, watch)
+
+    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
+        """The claims, see `haar.systems.group_averaging.recipe_claims`."""
+        return judge(measures)
+
+    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
+        """Tables and figures, see `haar.systems.group_averaging.recipe_sections`."""
+        return tell_measures(measures)
+
+
+RECIPE = GroupAveraging()
