@@ -82,6 +82,10 @@ class Dense:
         else:
             joint = law.cumulants(self._order_carried(0))
             state = DenseState(joint, {0: slice(0, joint.size)}, law.normal, exact=True)
+        return self.resume(state, start)
+
+    def resume(self, state: DenseState, start: int) -> DenseState:
+        """Go on from a state before step `start`."""
         for number in range(start, len(self.program.steps)):
             self._step(number, state)
         kept = state.places[self.program.output]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.moments.activation import Activation
@@ -137,12 +137,19 @@ def all_pairs(
     return _series(activation, mean, sd, rho, variance=variance, tolerance=tolerance)
 
 
-def _series(
-    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, *, variance: Tensor, tolerance: float
-) -> PairCovariance:
+@dataclass(frozen=True)
+class _Plan:
+    """Where Mehler's series is cut, and which pairs take the closed form."""
+
+    coefficients: Tensor
+    order: int
+    limit: float
+    closed_form: bool
+
+
+def _plan(activation: Activation, mean: Tensor, sd: Tensor, *, variance: Tensor, size: Tensor, tolerance: float) -> _Plan:
+    """Choose the cheapest order; `size` holds the |rho| of all pairs that are asked for."""
     closed_form = type(activation).covariance is not Activation.covariance
-    size = rho.detach().abs()
-    size = torch.diagonal_scatter(size, torch.zeros_like(variance.detach()), dim1=-2, dim2=-1)
     largest = float(size.max()) if size.numel() else 0.0
     best: tuple[float, int, float] | None = None
     coefficients = activation.hermite(mean, sd, 16)
@@ -157,14 +164,76 @@ def _series(
         if left_over == 0.0:
             break
     _, order, limit = best or (0.0, _ORDERS[-1], 0.0)
-    kept = coefficients[..., : order + 1]
+    return _Plan(coefficients[..., : order + 1], order, limit, closed_form and limit < largest)
+
+
+def _series(
+    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, *, variance: Tensor, tolerance: float
+) -> PairCovariance:
+    size = rho.detach().abs()
+    size = torch.diagonal_scatter(size, torch.zeros_like(variance.detach()), dim1=-2, dim2=-1)
+    plan = _plan(activation, mean, sd, variance=variance, size=size, tolerance=tolerance)
+    kept, order = plan.coefficients, plan.order
     covariance = _symmetric_mehler(rho, kept)
-    if closed_form and limit < largest:
-        covariance, closed = _replace(activation, mean, sd, rho=rho, covariance=covariance, beyond=size > limit)
+    if plan.closed_form:
+        covariance, closed = _replace(
+            activation, mean, sd, rho=rho, covariance=covariance, beyond=size > plan.limit
+        )
         return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)
     relative = _relative_tail(variance, kept, order).sqrt()
-    bound = float((size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]).max()) if largest else 0.0
+    bound = float((size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]).max()) if size.numel() else 0.0
     return PairCovariance(_with_diagonal(covariance, variance), kept, order, 0, bound)
+
+
+def cross_pairs(
+    activation: Activation,
+    mean: Float[Tensor, "sites units"],
+    sd: Float[Tensor, "sites units"],
+    *,
+    left: Int[Tensor, "blocks"],
+    right: Int[Tensor, "blocks"],
+    rho: Float[Tensor, "blocks units units"],
+    tolerance: float = 1e-12,
+) -> tuple[Float[Tensor, "blocks units units"], float]:
+    """Covariance blocks of f between the units of two different sites, for many pairs of sites at once.
+
+    Args:
+        activation: The function.
+        mean: Means of the units of every site, float64.
+        sd: Standard deviations.
+        left: First site of every block.
+        right: Second site of every block.
+        rho: Correlations of the block.
+        tolerance: Accepted truncation error relative to the standard deviations of f.
+
+    Returns:
+        The blocks, and the rigorous relative bound on what was cut.
+
+    Example:
+        >>> from haar.moments.closed_forms import Polynomial
+        >>> one, site = torch.ones(1, 1, dtype=torch.float64), torch.tensor([0])
+        >>> blocks, bound = cross_pairs(
+        ...     Polynomial((0.0, 0.0, 1.0)), 0 * one, one, left=site, right=site, rho=0.5 * one[None]
+        ... )
+        >>> round(blocks.item(), 12)
+        0.5
+    """
+    variance = activation.variance(mean, sd)
+    size = rho.detach().abs()
+    if activation.degree is not None:
+        coefficients = activation.hermite(mean, sd, activation.degree)
+        return mehler(rho, coefficients[left], coefficients[right]), 0.0
+    plan = _plan(activation, mean, sd, variance=variance, size=size, tolerance=tolerance)
+    blocks = mehler(rho, plan.coefficients[left], plan.coefficients[right])
+    if plan.closed_form:
+        block, row, column = (size > plan.limit).nonzero(as_tuple=True)
+        first, second = (left[block], row), (right[block], column)
+        at = (block, row, column)
+        exact = activation.covariance(mean[first], sd[first], mean[second], sd[second], rho=rho[at])
+        return (blocks if exact is None else blocks.index_put(at, exact)), tolerance
+    tail = _relative_tail(variance, plan.coefficients, plan.order).sqrt()
+    worst = size.pow(plan.order + 1) * tail[left][..., :, None] * tail[right][..., None, :]
+    return blocks, float(worst.max()) if worst.numel() else 0.0
 
 
 def _relative_tail(variance: Tensor, coefficients: Tensor, order: int) -> Tensor:

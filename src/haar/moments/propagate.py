@@ -13,6 +13,8 @@ from haar.moments.bounds import mean_bound
 from haar.moments.dense import Dense
 from haar.moments.diagonal import run_diagonal
 from haar.moments.joint import InputLaw
+from haar.moments.orbit_backend import propagate_on_orbits
+from haar.moments.orbits import NodeOrbits
 from haar.moments.program import Program
 from haar.moments.propagation import Propagation
 from haar.moments.registry import Registered
@@ -35,6 +37,7 @@ def propagate(
     tolerance: float = 1e-12,
     samples: int = 20_000,
     generator: torch.Generator | None = None,
+    orbits: NodeOrbits | None = None,
 ) -> Propagation:
     """Mean, covariance and, from order 3 on, third cumulants of model(x) for x from a law.
 
@@ -48,7 +51,8 @@ def propagate(
         is refused.
         law: Law of the flattened input.
         order: 1 (linearise), 2, 3 or 4.
-        backend: ``"dense"``; ``"diagonal"`` (variances alone, units taken as uncorrelated).
+        backend: ``"dense"``; ``"diagonal"`` (variances alone, units taken as uncorrelated); ``"orbit"`` (one covariance
+            block per orbit of node pairs, for graph networks; order 2).
         input_shape: Shape of one input without the batch axis; (units,) by default.
         activations: Own activations: module class or function to `Activation`, or to a function of the module.
         affine: Own module classes that are affine in their first argument.
@@ -57,6 +61,7 @@ def propagate(
         tolerance: Relative truncation error of Mehler's series.
         samples: Draws for sampled parts.
         generator: Source of these draws.
+        orbits: The symmetry of the nodes, for the orbit back-end.
 
     Raises:
         ArgumentError: If order, backend or model do not fit; `UnsupportedModuleError` names the module.
@@ -73,6 +78,20 @@ def propagate(
     """
     if order not in (1, 2, 3, 4):
         raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
+    if backend == "orbit":
+        if order != 2 or orbits is None:
+            raise ArgumentError("backend", expected="order=2 and orbits=... with backend='orbit'", got=f"order {order}")
+        found = propagate_on_orbits(
+            model,
+            law,
+            orbits,
+            features=law.size // orbits.nodes,
+            activations=activations,
+            affine=affine,
+            constants=constants,
+            tolerance=tolerance,
+        )
+        return found if isinstance(found, Propagation) else found.to_dense()
     program = traced(
         model,
         law,
