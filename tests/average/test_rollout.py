@@ -203,7 +203,7 @@ def test_models_that_are_no_surrogates_are_refused():
         Rollout(torch.exp, Symmetry(group, vector, vector))
     with pytest.raises(ArgumentError, match="outputs: expected one field with channels, got Field, Invariant"):
         Rollout(torch.exp, Symmetry(group, field, (field, Invariant(group))))
-    with pytest.raises(ArgumentError, match="layout: expected the channels of the input, got none; give layout="):
+    with pytest.raises(ArgumentError, match="layout: expected the channels of the model's input, got none"):
         Rollout(torch.exp, Symmetry(group, field, field))
     with pytest.raises(ArgumentError, match="layout: expected 1 channels in, 1 out"):
         Rollout(torch.exp, Symmetry(group, field, field), layout=Layout.parse("a, b"))

@@ -159,5 +159,5 @@ def test_bad_input_is_refused():
         soft(model, SYMMETRY, [(x, x[:3])])
     with pytest.raises(ArgumentError, match="unit: expected 'sample' or 'batch', got 'run'"):
         soft(model, SYMMETRY, [(x, x)], unit="run")
-    with pytest.raises(ArgumentError, match="level: expected a number between 0 and 1, got 95.0"):
+    with pytest.raises(ArgumentError, match=r"level: expected a number between 0 and 1, got 95\.0"):
         soft(model, SYMMETRY, [(x, x)], level=95.0)

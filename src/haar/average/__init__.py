@@ -3,7 +3,10 @@
 from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
 from haar.average.certificate import certificate, difference
+from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
+from haar.average.export import save
+from haar.average.fold import fold
 from haar.average.frame import Frame
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
 from haar.average.rollout import Rollout
@@ -18,6 +21,8 @@ __all__ = [
     "Averaged",
     "Cosets",
     "Design",
+    "DistilReport",
+    "Distilled",
     "Draw",
     "Estimate",
     "Frame",
@@ -36,8 +41,11 @@ __all__ = [
     "average",
     "certificate",
     "difference",
+    "distil",
     "expected_excess",
+    "fold",
     "hann_window",
+    "save",
     "soft",
     "standard_error",
     "triangle_window",

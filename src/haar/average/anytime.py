@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
+from haar.average.probing import is_tracing
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import ORBIT_LIMIT, Given
 from haar.errors import ArgumentError
@@ -79,6 +80,11 @@ class Anytime(nn.Module):
         places = [new_elements(small, big) for small, big in zip([None, *self.chain], self.chain, strict=False)]
         self.averaged = Averaged(model, symmetry, Given(torch.cat(places)), micro_batch=micro_batch)
         self.training = self.averaged.training
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """How the group acts."""
+        return self.averaged.symmetry
 
     def stages(self, *args: Any) -> Iterator[Stage]:
         """Yield the average over every subgroup of the chain, smallest first; the model runs as far as you listen.
@@ -162,7 +168,9 @@ def new_elements(small: Subgroup | None, big: Subgroup) -> Tensor:
 
 
 def _mean_square(tree: Any, values: Any) -> float:
-    """Mean square over all numbers of all outputs, in float64."""
+    """Mean square over all numbers of all outputs, in float64; unknown while a graph is recorded."""
+    if is_tracing():
+        return float("nan")
     leaves = [leaf.detach() for leaf in value_leaves(tree, values) if isinstance(leaf, Tensor)]
     total = sum(float(leaf.abs().to(torch.float64).square().sum()) for leaf in leaves)
     return total / max(1, sum(leaf.numel() for leaf in leaves))

@@ -93,6 +93,7 @@ class Averaged(nn.Module):
         else:
             self.elements = how.weighted(symmetry.group)
             self.error = self.elements.error
+            self._weights: list[float] = self.elements.weights.tolist()
             self.movers.extend(Mover(symmetry, g) for g in self.elements.elements)
             if window is not None:
                 self.window = OutputWindow(symmetry, self.elements, window_of(window, symmetry.group))
@@ -122,13 +123,12 @@ class Averaged(nn.Module):
             if not isinstance(self.how, Frame):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
             return frame_average(self.model, self.symmetry, self.how, args)
-        weights = self.elements.weights.tolist()
         like, total = None, [None] * len(self._outputs)
         for prediction in self._predictions(args):
             like, leaves = prediction.like, prediction.leaves
             if self.window is not None:
                 leaves = self.window.weigh(prediction.place, leaves)
-            weight = weights[prediction.place]
+            weight = self._weights[prediction.place]
             total = [_add(t, leaf, weight) for t, leaf in zip(total, leaves, strict=True)]
         return map_values(lambda y, t: t.to(y.dtype).contiguous(), self.symmetry.outputs, like, self._wrap(like, total))
 
@@ -141,9 +141,8 @@ class Averaged(nn.Module):
         if self.elements is None:
             raise ArgumentError("how", expected="a fixed weighted set", got="a frame, which depends on the input")
         self._check_call(args)
-        weights = self.elements.weights.tolist()
         for prediction in self._predictions(args):
-            yield weights[prediction.place], self._wrap(prediction.like, prediction.leaves)
+            yield self._weights[prediction.place], self._wrap(prediction.like, prediction.leaves)
 
     def stacked(self, *args: Any) -> Any:
         """All terms with a new leading axis: the orbit of predictions in the frame of x, for spreads."""
@@ -161,7 +160,8 @@ class Averaged(nn.Module):
 
     def _check_call(self, args: Sequence[Any]) -> None:
         refuse_train_mode(self._mode_dependent)
-        self.symmetry.check_inputs(args)
+        if not torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+            self.symmetry.check_inputs(args)
 
     def predictions(self, args: Sequence[Any], places: Sequence[int]) -> Iterator[Any]:
         """Yield psi(g_k)^-1 f(phi(g_k) x) for the elements at some places of the fixed weighted set.
@@ -204,7 +204,8 @@ class Averaged(nn.Module):
 
     def _run(self, args: Sequence[Any], moved: Sequence[Any], copies: int) -> tuple[Any, list[list[Any]]]:
         y = self.model(*rebuild(self.symmetry.inputs, tuple(args), moved))
-        self.symmetry.check_outputs(y)
+        if not torch.compiler.is_compiling():
+            self.symmetry.check_outputs(y)
         return y, [separate(leaf, copies) for leaf in value_leaves(self.symmetry.outputs, y)]
 
     def _shared(

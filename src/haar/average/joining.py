@@ -28,7 +28,7 @@ def has_batch_axis(action: Action, x: Tensor) -> bool:
     return action.batched and (axes is None or x.ndim > axes)
 
 
-def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | None:
+def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | torch.SymInt | None:
     """The length of the batch axis that all inputs share, or None if there is none on which copies could be joined.
 
     An axis of length 1 broadcasts against the others.
@@ -36,7 +36,7 @@ def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | None
     Raises:
         ShapeError: If two inputs have batch axes of different length, neither of them 1.
     """
-    length: int | None = None
+    length: int | torch.SymInt | None = None
     for k, (action, x) in enumerate(zip(actions, leaves, strict=True)):
         if is_shared(action, x):
             continue
@@ -55,7 +55,7 @@ def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | None
     return length
 
 
-def join(copies: Sequence[Tensor], length: int | None, *, channels_last: bool) -> Tensor:
+def join(copies: Sequence[Tensor], length: int | torch.SymInt | None, *, channels_last: bool) -> Tensor:
     """Transformed copies of one input as one batch, copy after copy."""
     joined = copies[0]
     if len(copies) > 1:

@@ -69,7 +69,7 @@ class SoftAverage(nn.Module):
     @property
     def symmetry(self) -> Symmetry:
         """How the group acts."""
-        return self.stages.averaged.symmetry if isinstance(self.stages, Anytime) else self.stages.symmetry
+        return self.stages.symmetry
 
     def forward(self, *args: Any) -> Any:
         """The soft average.
@@ -193,7 +193,7 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
 
 def _sums(stages: Averaged | Anytime, data: Iterable[tuple[Any, Any]], scale: Tensor | None, unit: str) -> _Sums:
     grams, crosses, rest, numbers = [], [], torch.zeros((), dtype=torch.float64), 0
-    tree = (stages.averaged if isinstance(stages, Anytime) else stages).symmetry.outputs
+    tree = stages.symmetry.outputs
     for inputs, target in data:
         args = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         with torch.no_grad():

@@ -1,0 +1,292 @@
+"""Distillation: the averaged model's gain in one forward pass, learnt from unlabelled inputs and measured."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from haar.average.engine import Averaged
+from haar.average.joining import is_shared
+from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
+from haar.errors import ArgumentError, DataError
+from haar.files import atomic_path
+
+
+@dataclass(frozen=True)
+class DistilReport:
+    """What distillation achieved, on held-out inputs that it did not learn from.
+
+    Attributes:
+        steps: Steps of training.
+        error: Root mean square of student minus averaged model, over that of the averaged model.
+        defect_before: Root mean square of f - Qf over that of Qf, for the model f that was averaged.
+        defect_after: The same for the student.
+        gain_kept: 1 - ||student - Qf||^2 / ||f - Qf||^2: the part of averaging's gain that one forward of the student
+            keeps, where its remaining error is not correlated with that of Qf. Below 0 the student is worse than the
+            model was.
+        held_out: Number of held-out samples.
+    """
+
+    steps: int
+    error: float
+    defect_before: float
+    defect_after: float
+    gain_kept: float
+    held_out: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, with a schema number."""
+        return {"schema": 1, **asdict(self)}
+
+
+class Distilled(NamedTuple):
+    """The trained student, in eval mode, and what it achieved."""
+
+    student: nn.Module
+    report: DistilReport
+
+
+def distil(
+    averaged: Averaged,
+    inputs: Tensor | Sequence[Any],
+    *,
+    student: nn.Module | None = None,
+    steps: int = 1000,
+    batch_size: int = 16,
+    learning_rate: float = 1e-3,
+    held_out: float = 0.2,
+    seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int = 100,
+    progress: Callable[[int, float], None] | None = None,
+) -> Distilled:
+    """Teach one model to do in one forward pass what the averaged model does in many.
+
+    The teacher runs once on every input; each batch is then moved by a random element together with the teacher's
+    answer, which is free because the teacher is equivariant. Adam with a cosine schedule on the squared error, each
+    output divided by its variance.
+
+    Args:
+        averaged: The teacher.
+        inputs: Unlabelled inputs: one tensor, or a tuple of the model's arguments, samples on axis 0.
+        student: What to train; by default the model that was averaged. It is copied, never changed.
+        steps: Number of steps.
+        batch_size: Samples per step.
+        learning_rate: Of the first steps; it falls to zero along a cosine.
+        held_out: Share of the samples that the report is measured on.
+        seed: Seed of the split, the batches, the elements and any dropout of the student.
+        checkpoint: A file to resume from and to write to; the result is the same, bit for bit, as without interruption.
+        every: Steps between checkpoints.
+        progress: Called with the step and the loss.
+
+    Returns:
+        The student and its report.
+
+    Raises:
+        ArgumentError: If there are too few samples, an option is out of range, or the checkpoint belongs to another
+            run.
+        DataError: If the checkpoint cannot be read.
+
+    Example:
+        >>> from haar.actions import Symmetry
+        >>> from haar.average import average
+        >>> from haar.groups import dihedral
+        >>> teacher = average(nn.Conv2d(1, 1, 3, padding=1), Symmetry.of_fields(dihedral(4), "p"))
+        >>> made = distil(teacher, torch.randn(20, 1, 6, 6), steps=200, learning_rate=0.05)
+        >>> made.report.defect_after < 0.1 * made.report.defect_before
+        True
+    """
+    for name, value in (("steps", steps), ("batch_size", batch_size), ("every", every)):
+        if value < 1:
+            raise ArgumentError(name, expected="at least 1", got=value)
+    args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    learn, test = _split(averaged, args, held_out, seed)
+    pupil = copy.deepcopy(averaged.model if student is None else student)
+    if not isinstance(pupil, nn.Module):
+        raise ArgumentError("student", expected="a module", got=type(pupil).__name__, way_out="give student=")
+    run = _Run(
+        averaged,
+        args,
+        pupil,
+        learn=learn,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    first = _resume(run, checkpoint)
+    with torch.random.fork_rng(devices=_devices(args)):
+        for step in range(first, steps):
+            loss = run.step(step)
+            if progress is not None:
+                progress(step, loss)
+            if checkpoint is not None and ((step + 1) % every == 0 or step + 1 == steps):
+                _keep(run, checkpoint, step + 1)
+    pupil.eval()
+    return Distilled(pupil, _measure(averaged, pupil, _rows(averaged, args, test), steps, batch_size))
+
+
+class _Run:
+    """One training run: everything that a step needs, nothing that it remembers but weights and Adam's moments."""
+
+    def __init__(
+        self,
+        averaged: Averaged,
+        args: tuple[Any, ...],
+        pupil: nn.Module,
+        *,
+        learn: Tensor,
+        steps: int,
+        batch_size: int,
+        learning_rate: float,
+        seed: int,
+    ) -> None:
+        self.averaged, self.args, self.pupil, self.learn = averaged, args, pupil, learn
+        self.steps, self.batch_size, self.learning_rate, self.seed = steps, batch_size, learning_rate, seed
+        self.optimizer = torch.optim.Adam(pupil.parameters(), lr=learning_rate)
+        symmetry = averaged.symmetry
+        answers = [averaged(*part) for part in _batches(averaged, args, learn, batch_size)]
+        self.answers = map_values(lambda *ys: torch.cat(ys), symmetry.outputs, *answers)
+        self.variance = [
+            y.to(torch.float64).var().clamp(min=1e-30).item()
+            for y in value_leaves(symmetry.outputs, self.answers)
+            if isinstance(y, Tensor)
+        ]
+
+    def step(self, k: int) -> float:
+        """Step k, a function of the weights and of (seed, k) alone."""
+        symmetry = self.averaged.symmetry
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + k)
+        torch.manual_seed(self.seed * 1_000_003 + k)  # the student's own dropout
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.5 * self.learning_rate * (1 + math.cos(math.pi * k / self.steps))
+        chosen = torch.randint(len(self.learn), (min(self.batch_size, len(self.learn)),), generator=generator)
+        g = symmetry.group.sample(1, generator)[0]
+        x = symmetry.act_inputs(g, _rows(self.averaged, self.args, self.learn[chosen]))
+        answer = map_values(lambda y: y[chosen.to(y.device)], symmetry.outputs, self.answers)
+        goal = value_leaves(symmetry.outputs, symmetry.act_outputs(g, answer))
+        self.pupil.train()
+        found = value_leaves(symmetry.outputs, self.pupil(*x))
+        pairs = zip(found, goal, self.variance, strict=True)
+        loss = torch.stack([(y - t).abs().square().mean() / v for y, t, v in pairs]).sum()
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.item()
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with."""
+        shapes = [list(p.shape) for p in self.pupil.parameters()]
+        return {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            "samples": len(self.learn),
+            "shapes": shapes,
+        }
+
+
+def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows to learn from and rows to measure on."""
+    if not 0 < held_out < 1:
+        raise ArgumentError("held_out", expected="a share between 0 and 1", got=held_out)
+    pairs = zip(action_leaves(averaged.symmetry.inputs), value_leaves(averaged.symmetry.inputs, args), strict=True)
+    lengths = {len(x) for action, x in pairs if not is_shared(action, x)}
+    n = min(lengths) if lengths else 0
+    test = max(1, round(held_out * n))
+    if len(lengths) != 1 or n - test < 1:
+        raise ArgumentError("inputs", expected="at least two samples on axis 0 of every input", got=sorted(lengths))
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return order[test:], order[:test]
+
+
+def _rows(averaged: Averaged, args: tuple[Any, ...], rows: Tensor) -> tuple[Any, ...]:
+    """Some samples of all inputs."""
+    tree = averaged.symmetry.inputs
+    pairs = zip(action_leaves(tree), value_leaves(tree, args), strict=True)
+    made: tuple[Any, ...] = rebuild(tree, args, [x if is_shared(a, x) else x[rows.to(x.device)] for a, x in pairs])
+    return made
+
+
+def _batches(averaged: Averaged, args: tuple[Any, ...], rows: Tensor, size: int) -> Iterator[tuple[Any, ...]]:
+    with torch.no_grad():
+        for part in rows.split(size):
+            yield _rows(averaged, args, part)
+
+
+def _measure(averaged: Averaged, pupil: nn.Module, args: tuple[Any, ...], steps: int, batch_size: int) -> DistilReport:
+    """Compare model, student and their averages on held-out samples, in float64 sums."""
+    n = len(next(x for x in pytree.tree_leaves(args) if isinstance(x, Tensor) and x.ndim))
+    own = Averaged(pupil, averaged.symmetry, averaged.how, micro_batch=averaged.micro_batch)
+    sums = dict.fromkeys(("teacher", "error", "model", "student", "own"), 0.0)
+    tree = averaged.symmetry.outputs
+    for part in _batches(averaged, args, torch.arange(n), batch_size):
+        with torch.no_grad():
+            teacher, model, student, mean = averaged(*part), averaged.model(*part), pupil(*part), own(*part)
+        sums["teacher"] += _squares(tree, teacher)
+        sums["own"] += _squares(tree, mean)
+        sums["error"] += _squares(tree, map_values(torch.sub, tree, student, teacher))
+        sums["model"] += _squares(tree, map_values(torch.sub, tree, model, teacher))
+        sums["student"] += _squares(tree, map_values(torch.sub, tree, student, mean))
+    tiny = 1e-300
+    return DistilReport(
+        steps=steps,
+        error=math.sqrt(sums["error"] / max(sums["teacher"], tiny)),
+        defect_before=math.sqrt(sums["model"] / max(sums["teacher"], tiny)),
+        defect_after=math.sqrt(sums["student"] / max(sums["own"], tiny)),
+        gain_kept=1 - sums["error"] / max(sums["model"], tiny),
+        held_out=n,
+    )
+
+
+def _squares(tree: Any, values: Any) -> float:
+    leaves = [leaf for leaf in value_leaves(tree, values) if isinstance(leaf, Tensor)]
+    return sum(float(leaf.abs().to(torch.float64).square().sum()) for leaf in leaves)
+
+
+def _keep(run: _Run, checkpoint: str | os.PathLike[str], step: int) -> None:
+    state = {
+        "run": run.identity(),
+        "step": step,
+        "student": run.pupil.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+    }
+    with atomic_path(checkpoint) as part:
+        torch.save(state, part)
+
+
+def _resume(run: _Run, checkpoint: str | os.PathLike[str] | None) -> int:
+    """Load a checkpoint if there is one; the step to go on with."""
+    if checkpoint is None or not Path(checkpoint).exists():
+        return 0
+    try:
+        state = torch.load(checkpoint, weights_only=True)
+        found, step = state["run"], int(state["step"])
+    except Exception as error:
+        message = f"{checkpoint}: not a readable checkpoint ({type(error).__name__})"
+        raise DataError(message) from error
+    if found != run.identity():
+        different = sorted(key for key, value in run.identity().items() if found.get(key) != value)
+        raise ArgumentError(
+            "checkpoint",
+            expected="the run it belongs to",
+            got=f"another {', '.join(different)}",
+            way_out="give another file name",
+        )
+    run.pupil.load_state_dict(state["student"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    return step
+
+
+def _devices(args: tuple[Any, ...]) -> list[int]:
+    return sorted({x.device.index or 0 for x in pytree.tree_leaves(args) if isinstance(x, Tensor) and x.is_cuda})

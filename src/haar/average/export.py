@@ -1,0 +1,200 @@
+"""Averaged models as files: a torch.export program or an ONNX graph, checked against the model before they are kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from haar.actions import Symmetry
+from haar.average.joining import has_batch_axis, is_shared
+from haar.average.probing import agree
+from haar.average.trees import action_leaves, rebuild, value_leaves
+from haar.errors import ArgumentError, HaarError, require
+from haar.files import atomic_path
+
+#: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
+DESCRIPTION = "haar.json"
+
+
+def save(
+    module: nn.Module, example: Sequence[Any], path: str | os.PathLike[str], *, dynamic_batch: bool = True
+) -> Path:
+    """Write an averaged model as a file that runs without this library.
+
+    ``.pt2`` is read by ``torch.export.load(path).module()``, ``.onnx`` by any ONNX runtime (extra ``haar[onnx]``). The
+    file is read back and compared with the model on the example before it takes its place; nothing is left behind on
+    failure.
+
+    Args:
+        module: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
+        example: Inputs to trace with, as a tuple of arguments.
+        path: Where to write; the suffix decides the format.
+        dynamic_batch: Whether the file takes any number of samples.
+
+    Returns:
+        The path.
+
+    Raises:
+        ArgumentError: If the suffix is unknown or the module has no symmetry.
+        MissingExtraError: If the ONNX packages are not installed.
+        HaarError: If the model cannot be traced, or the file does not reproduce it.
+
+    Example:
+        >>> import tempfile
+        >>> from haar.average import average
+        >>> from haar.groups import dihedral
+        >>> symmetric = average(nn.Conv2d(1, 1, 3, padding=1), Symmetry.of_fields(dihedral(4), "p"))
+        >>> x = torch.randn(2, 1, 8, 8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save(symmetric, (x,), folder + "/symmetric.pt2")
+        ...     again = torch.export.load(path).module()
+        >>> bool(torch.allclose(again(x), symmetric(x), atol=1e-5))
+        True
+    """
+    target = Path(path)
+    writers = {".pt2": _write_program, ".onnx": _write_onnx}
+    if target.suffix not in writers:
+        raise ArgumentError("path", expected=f"a name that ends in {' or '.join(writers)}", got=target.name)
+    symmetry = getattr(module, "symmetry", None)
+    if not isinstance(symmetry, Symmetry):
+        raise ArgumentError("module", expected="an averaged model", got=type(module).__name__)
+    args = tuple(example)
+    symmetry.check_inputs(args)
+    batch = _batched(symmetry, args) if dynamic_batch else []
+    with torch.no_grad():
+        traced = _at_least_two(symmetry, args, batch)
+        expected = module(*traced)
+        with atomic_path(target) as part:
+            writers[target.suffix](module, traced, _dynamic_shapes(symmetry, traced, batch), part, _describe(module))
+            found = _READERS[target.suffix](part, traced)
+            ours = [y for y in pytree.tree_leaves(expected) if isinstance(y, Tensor)]
+            if len(ours) != len(found) or not agree(ours, found):
+                message = f"{target.name} does not give what the model gives on the example; nothing was written"
+                raise HaarError(message)
+    return target
+
+
+def _batched(symmetry: Symmetry, args: tuple[Any, ...]) -> list[int]:
+    """Which inputs have an axis that counts samples."""
+    pairs = zip(action_leaves(symmetry.inputs), value_leaves(symmetry.inputs, args), strict=True)
+    return [k for k, (action, x) in enumerate(pairs) if not is_shared(action, x) and has_batch_axis(action, x)]
+
+
+def _at_least_two(symmetry: Symmetry, args: tuple[Any, ...], batch: Sequence[int]) -> tuple[Any, ...]:
+    """The example with two samples or more: a trace with one would be for one sample for ever."""
+    leaves = value_leaves(symmetry.inputs, args)
+    wide = [torch.cat([x, x]) if k in batch and x.shape[0] == 1 else x for k, x in enumerate(leaves)]
+    made: tuple[Any, ...] = rebuild(symmetry.inputs, args, wide)
+    return made
+
+
+def _dynamic_shapes(symmetry: Symmetry, args: tuple[Any, ...], batch: Sequence[int]) -> Any:
+    if not batch:
+        return None
+    axis = torch.export.Dim("batch")
+    leaves = value_leaves(symmetry.inputs, args)
+    return (rebuild(symmetry.inputs, args, [{0: axis} if k in batch else None for k in range(len(leaves))]),)
+
+
+def _describe(module: nn.Module) -> dict[str, Any]:
+    symmetry: Any = module.symmetry
+    averaged: Any = getattr(module, "stages", getattr(module, "averaged", module))
+    return {
+        "schema": 1,
+        "group": symmetry.group.name,
+        "order": symmetry.group.order,
+        "error": getattr(averaged, "error", ""),
+    }
+
+
+class _Plain(nn.Module):
+    """The module under a signature of one tuple, which is what varying numbers of arguments trace to."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *args: Any) -> Any:
+        return self.module(*args)
+
+
+def _write_program(
+    module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Path, description: dict[str, Any]
+) -> None:
+    with _quiet():
+        program = _traced(module, args, shapes)
+        torch.export.save(program, part, extra_files={DESCRIPTION: json.dumps(description)})
+
+
+def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Path, description: dict[str, Any]) -> None:
+    onnx = require("onnx", "onnx")
+    for needed in ("onnxscript", "onnxruntime"):
+        require(needed, "onnx")
+    with _quiet():
+        program = _traced(module, args, shapes)
+        try:
+            made = torch.onnx.export(program, args, dynamo=True, verbose=False)
+        except Exception as error:
+            message = f"torch.onnx cannot write this model: {_first_line(error)}"
+            raise HaarError(message) from error
+        if made is None:
+            message = "torch.onnx returned nothing for this model"
+            raise HaarError(message)
+        made.save(part, external_data=False)
+    model = onnx.load(part)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = DESCRIPTION, json.dumps(description)
+    onnx.save(model, part)
+
+
+def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
+    try:
+        return torch.export.export(_Plain(module), args, dynamic_shapes=shapes)
+    except Exception as error:
+        message = f"torch.export cannot trace this model: {_first_line(error)}"
+        raise HaarError(message) from error
+
+
+def _read_program(part: Path, args: tuple[Any, ...]) -> list[Tensor]:
+    with _quiet():
+        outputs = torch.export.load(part).module()(*args)
+    return [y for y in pytree.tree_leaves(outputs) if isinstance(y, Tensor)]
+
+
+def _read_onnx(part: Path, args: tuple[Any, ...]) -> list[Tensor]:
+    onnxruntime = require("onnxruntime", "onnx")
+    session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+    values = [x for x in pytree.tree_leaves(args) if isinstance(x, Tensor)]
+    feed = {node.name: x.cpu().numpy() for node, x in zip(session.get_inputs(), values, strict=True)}
+    return [torch.from_numpy(y).to(values[0].device) for y in session.run(None, feed)]
+
+
+_READERS = {".pt2": _read_program, ".onnx": _read_onnx}
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporters say about their own insides."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)

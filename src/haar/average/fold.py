@@ -1,0 +1,150 @@
+"""Folding: the average of a linear model is a linear model of the same size, Q A = mean_g psi(g)^-1 A phi(g)."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.actions import Action, Field, Invariant, Vector
+from haar.average.engine import Averaged
+from haar.average.trees import action_leaves
+from haar.errors import ArgumentError
+
+_Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
+def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
+    """The average of a linear layer or a convolution as one layer: the cost of the model, the function of the average.
+
+    Args:
+        averaged: An average, over a fixed weighted set and without window, of an ``nn.Linear`` between vectors on the
+            last axis, or of a convolution of stride 1 between fields with channels first.
+
+    Returns:
+        A new layer; the model is not changed.
+
+    Raises:
+        ArgumentError: If the model is not such a layer, or its border treatment is not moved along by the group.
+
+    Example:
+        >>> from haar.actions import Symmetry
+        >>> from haar.average import average
+        >>> from haar.groups import dihedral
+        >>> symmetric = average(nn.Conv2d(1, 1, 3, padding=1), Symmetry.of_fields(dihedral(4), "p"))
+        >>> x = torch.randn(1, 1, 8, 8)
+        >>> bool(torch.allclose(fold(symmetric)(x), symmetric(x), atol=1e-6))
+        True
+
+    Source: group averaging of linear maps; section 2.1 (f) of the averaging method.
+    """
+    inputs, outputs = action_leaves(averaged.symmetry.inputs), action_leaves(averaged.symmetry.outputs)
+    if averaged.elements is None or averaged.window is not None or len(inputs) != 1 or len(outputs) != 1:
+        raise ArgumentError(
+            "averaged",
+            expected="one input, one output, fixed elements, no window",
+            got=repr(averaged.symmetry),
+        )
+    model = averaged.model
+    if isinstance(model, nn.Linear):
+        return _fold_linear(model, averaged, inputs[0], outputs[0])
+    if isinstance(model, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        return _fold_convolution(model, averaged, inputs[0], outputs[0])
+    raise ArgumentError(
+        "averaged",
+        expected="a model that is an nn.Linear or a convolution",
+        got=type(model).__name__,
+        way_out="distil it instead: haar.average.distil",
+    )
+
+
+def _fold_linear(model: nn.Linear, averaged: Averaged, source: Action, target: Action) -> nn.Linear:
+    for action, name in ((source, "inputs"), (target, "outputs")):
+        if not isinstance(action, Invariant) and not (isinstance(action, Vector) and action.axis == -1):
+            raise ArgumentError(name, expected="a Vector on the last axis", got=type(action).__name__)
+    made = copy.deepcopy(model)
+    weight = model.weight.detach().to(torch.float64).cpu()
+    into, back = _matrices(averaged, source, model.in_features), _back(averaged, target, model.out_features)
+    _set(made, averaged, back @ weight @ into, back)
+    return made
+
+
+def _fold_convolution(model: _Convolution, averaged: Averaged, source: Action, target: Action) -> _Convolution:
+    for action, name in ((source, "inputs"), (target, "outputs")):
+        if not isinstance(action, Field) or action.channels != "first" or action.offset is not None:
+            raise ArgumentError(name, expected="a linear Field with channels first", got=type(action).__name__)
+    dim = len(model.kernel_size)
+    elements = _elements(averaged)
+    motion = source.grid.motion(elements)  # type: ignore[attr-defined]
+    _check_convolution(model, motion.index.tolist(), bool((motion.shift != 0).any()))
+    made = copy.deepcopy(model)
+    made.groups = 1  # the average mixes the groups of channels
+    weight = _without_groups(model)
+    into, back = _matrices(averaged, source, model.in_channels), _back(averaged, target, model.out_channels)
+    inverse = averaged.symmetry.group.motion(averaged.symmetry.group.inverse(elements))
+    kernels = []
+    for index, sign in zip(inverse.index.tolist(), inverse.sign.tolist(), strict=True):
+        turned = weight.permute(0, 1, *(2 + i for i in index))
+        kernels.append(turned.flip([2 + axis for axis in range(dim) if sign[axis] < 0]))
+    _set(made, averaged, torch.einsum("gpo,goi...,giq->gpq...", back, torch.stack(kernels), into), back)
+    return made
+
+
+def _check_convolution(model: _Convolution, exchanges: list[list[int]], shifts: bool) -> None:  # noqa: FBT001
+    """Raise unless moving the input is the same as moving the kernel."""
+    circular = model.padding_mode == "circular"
+    padding = model.padding if isinstance(model.padding, tuple) else ("same",) * len(model.kernel_size)
+    axes: list[tuple[int, int, int | str]] = list(zip(model.kernel_size, model.dilation, padding, strict=True))
+    same_axes = all(axes[i] == axes[axis] for index in exchanges for axis, i in enumerate(index))
+    reasons = {
+        "stride 1": any(s != 1 for s in model.stride),
+        "odd kernels": any(k % 2 == 0 for k in model.kernel_size),
+        "the same kernel, dilation and padding along axes that the group exchanges": not same_axes,
+        "circular padding that keeps the grid, for a group with shifts": shifts
+        and not (circular and all(p == "same" or 2 * int(p) == d * (k - 1) for k, d, p in axes)),
+    }
+    for expected, missed in reasons.items():
+        if missed:
+            raise ArgumentError("averaged", expected=f"a convolution with {expected}", got=repr(model))
+
+
+def _elements(averaged: Averaged) -> Tensor:
+    if averaged.elements is None:
+        raise ArgumentError("averaged", expected="a fixed weighted set", got="a frame")
+    return averaged.elements.elements
+
+
+def _matrices(averaged: Averaged, action: Action, n: int) -> Float[Tensor, "m n n"]:
+    """phi(g) for every element."""
+    elements = _elements(averaged)
+    if isinstance(action, (Vector, Field)):
+        return action.rep.matrix(elements)
+    return torch.eye(n, dtype=torch.float64).expand(len(elements), n, n)
+
+
+def _back(averaged: Averaged, action: Action, n: int) -> Float[Tensor, "m n n"]:
+    """psi(g)^-1 for every element."""
+    return _matrices(averaged, action, n).transpose(-1, -2)
+
+
+def _without_groups(model: _Convolution) -> Float[Tensor, "out in *kernel"]:
+    """The kernel of a grouped convolution with the zeros that it leaves out."""
+    weight = model.weight.detach().to(torch.float64).cpu()
+    dense = weight.new_zeros(model.out_channels, model.in_channels, *model.kernel_size)
+    rows, columns = model.out_channels // model.groups, model.in_channels // model.groups
+    for g in range(model.groups):
+        dense[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] = weight[g * rows : (g + 1) * rows]
+    return dense
+
+
+def _set(made: nn.Linear | _Convolution, averaged: Averaged, terms: Tensor, back: Tensor) -> None:
+    """Put the weighted mean of all terms into a layer."""
+    if averaged.elements is None:
+        return
+    weights = averaged.elements.weights
+    made.weight = nn.Parameter(torch.tensordot(weights, terms, 1).to(made.weight))
+    if made.bias is not None:
+        bias = back @ made.bias.detach().to(torch.float64).cpu()
+        made.bias = nn.Parameter((weights @ bias).to(made.bias))
