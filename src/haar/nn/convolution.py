@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float
@@ -15,10 +15,12 @@ from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, intertwiners, invariants
 from haar.nn.folding import FoldCache
+from haar.nn.initial import draw_weights
 from haar.nn.kernel_points import KernelPoints
-from haar.nn.linear import weight_scale
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.parts import PartRun, part_runs
+from haar.nn.representations import check_same_group, restricted
+from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
 
 _PLAIN = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _RUN: dict[int, Callable[..., Tensor]] = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}
@@ -41,20 +43,21 @@ class _Pair:
 class Conv(EquivariantModule):
     """A convolution whose kernel commutes with a point group: K(R d) = R_out K(d) R_in^-1.
 
-    From trivial to regular channels it is the lifting convolution, from regular to regular the group convolution, between any
-    others a steerable one. Kernels are combinations of a basis of Hom_G(V_in x kernel points, V_out), solved once for each pair
-    of distinct parts.
+    From trivial to regular channels it is the lifting convolution, from regular to regular the group convolution,
+    between any others a steerable one. Kernels are combinations of a basis of Hom_G(V_in x kernel points, V_out),
+    solved once for each pair of distinct parts.
 
     Args:
         rep_in: Representation on the input's channels, of a group that moves grids.
         rep_out: Representation on the output's channels.
         kernel_size: Points along an axis.
-        stride: Step of the output grid. A stride above 1 is exact only on grids on which the last window ends at the border: other
-            sizes are refused at the call.
+        stride: Step of the output grid. A stride above 1 is exact only on grids on which the last window ends at the
+            border: other sizes are refused at the call.
         padding: Points added at both ends, or ``"same"`` (odd kernels).
         padding_mode: ``"zeros"`` or ``"circular"`` (periodic grids).
         dilation: Distance of kernel points.
         bias: Whether to add an invariant bias.
+        gain: Factor on the scale of initial weights, see `Linear.reset_parameters`.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters; by default torch's default.
 
@@ -84,39 +87,39 @@ class Conv(EquivariantModule):
         padding_mode: Literal["zeros", "circular"] = "zeros",
         dilation: int = 1,
         bias: bool = True,
+        gain: float = 1.0,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        dim = rep_in.group.space_dim
-        if dim is None or dim not in _RUN:
-            raise ArgumentError("rep_in", expected="a group that moves grids of 1, 2 or 3 axes", got=rep_in.group.name)
+        dim = space_dim(rep_in.group)
+        check_same_group(rep_in, rep_out)
         self.rep_in, self.rep_out, self.dim = rep_in, rep_out, dim
         self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
-        self.padding, self.padding_mode = _padding(kernel_size, stride, padding, dilation), padding_mode
+        self.padding, self.padding_mode = exact_padding(kernel_size, stride, padding, dilation), padding_mode
+        self.gain = gain
         if padding_mode not in ("zeros", "circular"):
             raise ArgumentError("padding_mode", expected="'zeros' or 'circular'", got=repr(padding_mode))
         self._pairs = _pairs(rep_in, rep_out, (kernel_size,) * dim)
         fixed = invariants(rep_out) if bias else torch.zeros(rep_out.dim, 0, dtype=torch.float64)
         self.weight = nn.Parameter(torch.empty(sum(pair.size for pair in self._pairs), dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(fixed.shape[1], dtype=dtype)) if bias else None
-        self.register_buffer("fixed", fixed.to(self.weight.dtype), persistent=False)
+        self.hold("fixed", fixed, self.weight.dtype)
         self.fixed: Tensor
-        moves = rep_in.group.motion(rep_in.group.generators())
-        self._reverses = bool((moves.sign < 0).any()) or bool((moves.index != torch.arange(dim)).any())
+        self._reversed = reversed_axes(rep_in.group)
         self._fold = FoldCache()
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw weights so that unit-variance inputs give unit-variance outputs; zero the bias."""
+        """Draw weights so that white inputs of unit variance give outputs of variance ``gain ** 2``; zero the bias."""
+        if self.weight.is_meta:
+            return
         with torch.no_grad():
-            shares = [sum(p.target is pair.target for p in self._pairs) for pair in self._pairs]
-            for pair, share in zip(self._pairs, shares, strict=True):
-                scale = weight_scale(pair.space).to(torch.float64) / (pair.source.copies * share) ** 0.5
-                noise = torch.randn(
-                    pair.target.copies, pair.source.copies, pair.space.dim, generator=generator, dtype=torch.float64
-                )
-                self.weight[pair.start : pair.start + pair.size] = (noise * scale).flatten().to(self.weight)
+            for pair in self._pairs:
+                reaching = sum(p.source.copies for p in self._pairs if p.target is pair.target and p.space.dim)
+                copies = pair.target.copies * pair.source.copies
+                drawn = draw_weights(pair.space, generator, gain=self.gain, sources=reaching, count=copies)
+                self.weight[pair.start : pair.start + pair.size] = drawn.flatten().to(self.weight)
             if self.bias is not None:
                 self.bias.zero_()
 
@@ -135,30 +138,41 @@ class Conv(EquivariantModule):
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:
         """The dense kernel; in eval without gradients made once and kept until the parameters change."""
-        return self._fold.get(self, (self.weight,), self._made)
+        return self._fold.get(self, self.weight, self._made)
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
         return None if self.bias is None else self.fixed @ self.bias
 
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
+        """As torch's; the kept kernel is forgotten."""
+        self._fold.clear()
+        return super().train(mode)
+
     def restrict(self, subgroup: Subgroup) -> Conv:
-        """The same layer with the freedom of a subgroup: its kernel starts as it was."""
+        """The same layer with the freedom of a subgroup: its kernel starts as it was.
+
+        Raises:
+            ArgumentError: If it is no subgroup of the layer's group object.
+        """
         looser = Conv(
-            self.rep_in.restrict(subgroup),
-            self.rep_out.restrict(subgroup),
+            restricted(self.rep_in, subgroup),
+            restricted(self.rep_out, subgroup),
             self.kernel_size,
             stride=self.stride,
             padding=self.padding,
             padding_mode=self.padding_mode,  # type: ignore[arg-type]
             dilation=self.dilation,
             bias=self.bias is not None,
+            gain=self.gain,
             dtype=self.weight.dtype,
         ).to(self.weight.device)
+        looser.requires_grad_(self.weight.requires_grad)
         with torch.no_grad():
-            looser.set_kernel(self._made())
+            looser.set_kernel(self._made().detach())
             offset = self.offset()
             if looser.bias is not None and offset is not None:
-                looser.bias.copy_(looser.fixed.T @ offset)
+                looser.bias.copy_(looser.fixed.double().T @ offset.double())
         return looser.train(self.training)
 
     def set_kernel(self, kernel: Float[Tensor, "n_out n_in *size"]) -> None:
@@ -167,7 +181,7 @@ class Conv(EquivariantModule):
         with torch.no_grad():
             for pair in self._pairs:
                 target, source = pair.target, pair.source
-                block = target.of(source.of(kernel.to(self.weight), 1), 0)
+                block = target.of(source.of(kernel.double(), 1), 0)
                 # (copies_out, n_out, copies_in, n_in, *size) -> (copies_out, copies_in, n_out, n_in * points)
                 matrix = block.transpose(1, 2).reshape(
                     target.copies, source.copies, target.rep.dim, source.rep.dim * points
@@ -219,56 +233,18 @@ class Conv(EquivariantModule):
                 expected=f"(batch, {self.rep_in.dim}, {self.dim} space axes) for {self.rep_in.name}",
                 got=tuple(x.shape),
             )
-        if self.stride > 1 and self._reverses:
-            check_stride(
-                x.shape[2:], kernel=self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation
+        if self.stride > 1:
+            check_window(
+                x.shape[2:],
+                self._reversed,
+                kernel=self.kernel_size,
+                stride=self.stride,
+                padding=self.padding,
+                dilation=self.dilation,
             )
-
-
-def check_stride(space: Sequence[int], *, kernel: int, stride: int, padding: int, dilation: int = 1) -> None:
-    """Raise if strided windows reach one side of a grid only, so that a reversal would pick other points.
-
-    Raises:
-        ShapeError: Naming the size and a size that works.
-    """
-    span = dilation * (kernel - 1) + 1
-    for n in space:
-        left = (n + 2 * padding - span) % stride
-        if left:
-            good = next(m for m in range(n, n + stride) if (m + 2 * padding - span) % stride == 0)
-            raise ShapeError(
-                "x",
-                expected=f"a grid on which stride {stride} with kernel {kernel} and padding {padding} is symmetric",
-                got=f"{n} points, of which {left} are left over on one side",
-                way_out=f"use {good} points, a kernel of another parity, or pool exactly",
-            )
-
-
-def _padding(kernel: int, stride: int, padding: int | str, dilation: int) -> int:
-    for name, value in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-        if value < 1:
-            raise ArgumentError(name, expected="at least 1", got=value)
-    if padding == "same":
-        if (dilation * (kernel - 1)) % 2:
-            raise ArgumentError(
-                "kernel_size",
-                expected="an odd kernel for padding 'same'",
-                got=kernel,
-                way_out="an even one pads one side more",
-            )
-        return dilation * (kernel - 1) // 2
-    if isinstance(padding, str) or padding < 0:
-        raise ArgumentError("padding", expected="'same' or a number of points", got=repr(padding))
-    return padding
 
 
 def _pairs(rep_in: Representation, rep_out: Representation, size: tuple[int, ...]) -> tuple[_Pair, ...]:
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object, {rep_in.group.name}",
-            got=rep_out.group.name,
-        )
     points = KernelPoints(rep_in.group, size)
     solved: dict[tuple[int, int], Intertwiners] = {}
     pairs: list[_Pair] = []

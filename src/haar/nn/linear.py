@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
 from haar.groups import Subgroup
-from haar.intertwiners import Intertwiners, IsotypicIntertwiners, OrbitIntertwiners, intertwiners, invariants
+from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
+from haar.nn.block_form import BlockForm
 from haar.nn.folding import FoldCache
+from haar.nn.initial import draw_weights
 from haar.nn.module import EquivariantModule
 from haar.nn.parts import part_runs
+from haar.nn.representations import check_same_group, restricted
 
-#: Leaves of a direct sum above this size are not decomposed: their orbits are used.
+#: Parts of a direct sum above this dimension are not decomposed: their orbits are used.
 _DECOMPOSED = 256
-#: Dense matrices with at least this many entries are run in blocks while training.
-_BLOCKS_FROM = 512 * 512
+#: Layers with at least this many dense entries run in blocks whenever the weights' gradients are wanted (measured, CPU).
+_WIDE = 384 * 384
+#: Smaller ones run in blocks for at most this many rows for every input channel; for more rows a dense matrix pays.
+_ROWS = 2
 
 
 class Linear(EquivariantModule):
     """x -> W x + b with W in Hom_G(V_in, V_out) and b invariant.
 
-    The parameters are coordinates in an orthonormal basis of Hom_G (`haar.intertwiners`). *Blocks*: change to the isotypic
-    basis, mix copies, change back: fewer multiplications for wide layers. *Folded*: one dense matrix, made once in eval and
-    again when parameters change. Both give the same function and have the same state_dict.
+    The parameters are coordinates in an orthonormal basis of Hom_G (`haar.intertwiners`). *Blocks*: change to the
+    isotypic basis, mix copies, change back: fewer multiplications for wide layers. *Folded*: one dense matrix, made
+    once in eval and again when parameters change. Both give the same function and have the same state_dict.
 
     Args:
         rep_in: Representation on the last axis of the input.
         rep_out: Representation on the last axis of the output, of the same group object.
         bias: Whether to add a bias in the invariant subspace.
-        form: ``"blocks"``, ``"folded"``, or ``"auto"``: blocks for wide layers in training, folded else.
+        form: ``"blocks"``, ``"folded"``, or ``"auto"``: folded while no gradient of the weights is wanted, else the
+            cheaper one.
+        gain: Factor on the scale of initial weights, see `reset_parameters`.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters; by default torch's default.
 
@@ -57,31 +64,42 @@ class Linear(EquivariantModule):
         *,
         bias: bool = True,
         form: Literal["auto", "blocks", "folded"] = "auto",
+        gain: float = 1.0,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if form not in ("auto", "blocks", "folded"):
             raise ArgumentError("form", expected="'auto', 'blocks' or 'folded'", got=repr(form))
-        self.rep_in, self.rep_out, self.form = rep_in, rep_out, form
+        check_same_group(rep_in, rep_out)
+        self.rep_in, self.rep_out, self.form, self.gain = rep_in, rep_out, form, gain
         self.space = _space(rep_in, rep_out)
         fixed = invariants(rep_out) if bias else torch.zeros(rep_out.dim, 0, dtype=torch.float64)
         if self.space.dim == 0 and fixed.shape[1] == 0:
             raise ArgumentError(
-                "rep_out", expected=f"a representation that shares a component with {rep_in.name}", got=rep_out.name
+                "rep_out",
+                expected=f"a representation that shares a component with {rep_in.name}",
+                got=rep_out.name,
+                way_out="every equivariant map between them is zero",
             )
         self.weight = nn.Parameter(torch.empty(self.space.dim, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(fixed.shape[1], dtype=dtype)) if bias else None
-        self.register_buffer("fixed", fixed.to(self.weight.dtype), persistent=False)
+        self.hold("fixed", fixed, self.weight.dtype)
         self.fixed: Tensor
+        self.blocks = BlockForm(self.space, self.weight.dtype) if isinstance(self.space, IsotypicIntertwiners) else None
         self._fold = FoldCache()
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw weights so that unit-variance inputs give unit-variance outputs in every isotypic class; zero the bias."""
+        """Draw weights so that unit-variance inputs give outputs of variance ``gain ** 2`` in every isotypic class.
+
+        A deep network keeps its scale if each layer's gain undoes what its nonlinearity takes
+        (`torch.nn.init.calculate_gain`: the root of 2 for ReLU). The bias starts at zero.
+        """
+        if self.weight.is_meta:
+            return
         with torch.no_grad():
-            noise = torch.randn(self.space.dim, generator=generator, dtype=torch.float64)
-            self.weight.copy_(noise * weight_scale(self.space).to(noise))
+            self.weight.copy_(draw_weights(self.space, generator, gain=self.gain))
             if self.bias is not None:
                 self.bias.zero_()
 
@@ -91,83 +109,89 @@ class Linear(EquivariantModule):
         Raises:
             ShapeError: If the last axis is not the input representation's.
         """
-        if x.shape[-1] != self.rep_in.dim:
-            raise ShapeError(
-                "x", expected=f"{self.rep_in.dim} on the last axis ({self.rep_in.name})", got=tuple(x.shape)
-            )
-        if self._in_blocks():
-            y = self.space.apply(self.weight, x)  # type: ignore[attr-defined]
+        self.check_input(x)
+        if self.blocks is not None and self._in_blocks(x):
+            y: Tensor = self.blocks(self.weight, x)
             return y if self.bias is None else y + self.fixed @ self.bias
         return nn.functional.linear(x, self.matrix(), self.offset())
 
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
-        """The dense matrix W; in eval without gradients made once and kept until the parameters change."""
-        return self._fold.get(self, (self.weight,), lambda: self.space.from_parameters(self.weight))
+        """The dense matrix W; made once and kept while no gradient of the weights is wanted and they do not change."""
+        return self._fold.get(self, self.weight, self._made)
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
         return None if self.bias is None else self.fixed @ self.bias
 
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
+        """As torch's; the folded matrix is forgotten."""
+        self._fold.clear()
+        return super().train(mode)
+
     def restrict(self, subgroup: Subgroup) -> Linear:
-        """The same layer with the freedom of a subgroup: its weights start at the same matrix."""
+        """The same layer with the freedom of a subgroup: its weights start at the same matrix.
+
+        Raises:
+            ArgumentError: If it is no subgroup of the layer's group object.
+        """
         looser = Linear(
-            self.rep_in.restrict(subgroup),
-            self.rep_out.restrict(subgroup),
+            restricted(self.rep_in, subgroup),
+            restricted(self.rep_out, subgroup),
             bias=self.bias is not None,
             form=self.form,
+            gain=self.gain,
             dtype=self.weight.dtype,
         ).to(self.weight.device)
-        with torch.no_grad():
-            looser.weight.copy_(looser.space.parameters_of(self.space.from_parameters(self.weight.double())))
-            offset = self.offset()
-            if looser.bias is not None and offset is not None:
-                looser.bias.copy_(looser.fixed.T @ offset)
+        looser.set_matrix(self._made().detach(), self.offset())
+        looser.requires_grad_(self.weight.requires_grad)
         return looser.train(self.training)
+
+    def set_matrix(self, matrix: Float[Tensor, "n_out n_in"], offset: Float[Tensor, " n_out"] | None = None) -> None:
+        """Take the nearest equivariant map to any dense one as the weights, and the invariant part of an offset."""
+        with torch.no_grad():
+            self.weight.copy_(self.space.parameters_of(matrix.double()))
+            if self.bias is not None and offset is not None:
+                self.bias.copy_(self.fixed.double().T @ offset.double())
 
     def export(self) -> nn.Linear:
         """A plain `torch.nn.Linear` with equal outputs."""
-        plain = nn.Linear(self.rep_in.dim, self.rep_out.dim, bias=self.bias is not None, dtype=self.weight.dtype)
+        plain = nn.Linear(
+            self.rep_in.dim,
+            self.rep_out.dim,
+            bias=self.bias is not None,
+            dtype=self.weight.dtype,
+            device=self.weight.device,
+        )
         with torch.no_grad():
-            plain.weight.copy_(self.space.from_parameters(self.weight))
+            plain.weight.copy_(self._made())
             offset = self.offset()
             if offset is not None:
                 plain.bias.copy_(offset)
-        return plain.to(self.weight.device).train(self.training)
+        return plain.train(self.training)
 
     def extra_repr(self) -> str:
-        """Representations and number of parameters."""
-        return f"{self.rep_in.name} -> {self.rep_out.name} of {self.rep_in.group.name}, form={self.form}"
+        """Representations, group and form."""
+        return f"{super().extra_repr()}, form={self.form}"
 
-    def _in_blocks(self) -> bool:
-        if not isinstance(self.space, IsotypicIntertwiners):
-            return False
+    def _made(self) -> Tensor:
+        """The dense matrix: differentiable through the blocks; where no gradient is wanted, made in float64."""
+        if not (torch.is_grad_enabled() and self.weight.requires_grad):
+            return self.space.from_parameters(self.weight.double()).to(self.weight.dtype)
+        if self.blocks is None:
+            return self.space.from_parameters(self.weight)
+        eye = torch.eye(self.rep_in.dim, dtype=self.weight.dtype, device=self.weight.device)
+        made: Tensor = self.blocks(self.weight, eye).t()
+        return made
+
+    def _in_blocks(self, x: Tensor) -> bool:
         if self.form != "auto":
             return self.form == "blocks"
-        wide = self.rep_in.dim * self.rep_out.dim >= _BLOCKS_FROM
-        return wide and (self.training or torch.is_grad_enabled())
-
-
-def weight_scale(space: Intertwiners) -> Float[Tensor, " dim"]:
-    """Standard deviations of parameters for which unit variance in gives unit variance out, class by class.
-
-    Isotypic: a component of an output copy is a sum over ``end m_in`` terms p / sqrt(d), hence d / (end m_in). Orbits: every orbit
-    that meets a row gives it an equal share.
-    """
-    scale = torch.zeros(space.dim, dtype=torch.float64)
-    if isinstance(space, IsotypicIntertwiners):
-        for block in space.structure:
-            scale[block.start : block.start + block.size] = (block.dim / (block.end * block.m_in)) ** 0.5
-        return scale
-    if isinstance(space, OrbitIntertwiners):
-        orbits = space.structure
-        label = orbits.label.to(torch.int64)
-        hit = torch.zeros(label.shape[0], space.dim + 1, dtype=torch.bool)
-        hit.scatter_(1, torch.where(label < 0, space.dim, label), value=True)
-        hit = hit[:, : space.dim]
-        shares = hit.sum(1, keepdim=True).clamp(min=1).to(torch.float64)
-        # An orbit's rows are one orbit of rows: size_k / rows entries in each, worth p^2 / size_k each.
-        return ((hit / shares).sum(0)).sqrt()
-    return scale + 1
+        if not (torch.is_grad_enabled() and self.weight.requires_grad):
+            return self.training and self.rep_in.dim * self.rep_out.dim >= _WIDE
+        if self.rep_in.dim * self.rep_out.dim >= _WIDE:
+            return True
+        # the number of rows must not become a constant of a compiled or exported program
+        return not torch.compiler.is_compiling() and x.numel() <= _ROWS * self.rep_in.dim**2
 
 
 def _space(rep_in: Representation, rep_out: Representation) -> Intertwiners:

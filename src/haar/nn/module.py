@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Literal
+import copy
+from typing import Any, Literal, Self
 
-from torch import nn
+from torch import Tensor
 
 from haar.actions import Action, Field, Symmetry, Vector
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError
-from haar.groups import Subgroup
+from haar.errors import ArgumentError, ShapeError
+from haar.groups import Group, Subgroup
+from haar.intertwiners import Intertwiners
+from haar.nn.constants import ConstantsModule
+from haar.nn.representations import restricted
 
 Channels = Literal["last", "first"]
+#: What copies of a module share: it never changes, and layers are compared by it.
+_SHARED = (Representation, Group, Intertwiners)
 
 
-class EquivariantModule(nn.Module, ABC):
+class EquivariantModule(ConstantsModule):
     """A module that commutes with a group by construction.
 
     Attributes:
@@ -29,24 +34,75 @@ class EquivariantModule(nn.Module, ABC):
     channels: Channels = "last"
 
     @property
+    def channels_out(self) -> Channels:
+        """Where the output's channels stand; as the input's, unless the module changes it."""
+        return self.channels
+
+    @property
     def symmetry(self) -> Symmetry:
         """The symmetry that the module has, as `haar.audit` verifies it."""
-        return Symmetry(self.rep_in.group, self._action(self.rep_in), self._action(self.rep_out))
+        return Symmetry(
+            self.rep_in.group, _action(self.rep_in, self.channels), _action(self.rep_out, self.channels_out)
+        )
 
-    @abstractmethod
     def restrict(self, subgroup: Subgroup) -> EquivariantModule:
-        """The same function with the freedom of a subgroup: a new module, the old one is not changed."""
+        """The same function with the freedom of a subgroup: a new module, the old one is not changed.
 
-    def export(self) -> nn.Module:
-        """A plain torch module with equal outputs; the module itself where it holds nothing but torch operations."""
-        return self
+        Raises:
+            ArgumentError: If it is no subgroup of the module's group object.
+        """
+        looser = copy.deepcopy(self)
+        looser.restrict_parts(subgroup)
+        return looser
 
-    def _action(self, rep: Representation) -> Action:
-        return Vector(rep) if self.channels == "last" else Field(rep)
+    def export(self) -> ConstantsModule | Any:
+        """A plain torch module with equal outputs; a copy of the module itself where it is plain torch already."""
+        return copy.deepcopy(self)
+
+    def restrict_parts(self, subgroup: Subgroup) -> None:
+        """Replace the representations that this module holds, and those of its children, by their restrictions."""
+        for module in self.modules():
+            for name, value in list(module.__dict__.items()):
+                if isinstance(value, Representation):
+                    module.__dict__[name] = restricted(value, subgroup)
+
+    def check_input(self, x: Tensor, rep: Representation | None = None, argument: str = "x") -> None:
+        """Raise unless the channel axis is that of a representation, by default `rep_in`.
+
+        Raises:
+            ShapeError: Naming the shape that was expected.
+        """
+        rep = self.rep_in if rep is None else rep
+        axis = -1 if self.channels == "last" else 1
+        if x.ndim < (1 if self.channels == "last" else 2) or x.shape[axis] != rep.dim:
+            where = "last axis" if self.channels == "last" else "axis 1 (channels first)"
+            raise ShapeError(
+                argument,
+                expected=f"{rep.dim} on the {where} ({rep.name} of {rep.group.name})",
+                got=tuple(x.shape),
+                way_out="" if self.channels == "first" else "channels='first' is for fields on grids",
+            )
+
+    def extra_repr(self) -> str:
+        """Representation and group."""
+        if self.rep_in is self.rep_out:
+            return f"{self.rep_in.name} of {self.rep_in.group.name}"
+        return f"{self.rep_in.name} -> {self.rep_out.name} of {self.rep_in.group.name}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = self.__class__.__new__(self.__class__)
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            new.__dict__[name] = value if isinstance(value, _SHARED) else copy.deepcopy(value, memo)
+        return new
 
     @property
     def _axis(self) -> int:
         return -1 if self.channels == "last" else 1
+
+
+def _action(rep: Representation, channels: Channels) -> Action:
+    return Vector(rep) if channels == "last" else Field(rep)
 
 
 def check_channels(channels: str) -> Channels:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from haar.actions.representation import DirectSum, Representation
+from haar.actions.representation import DirectSum, Representation, Trivial
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PartRun:
 
 
 def part_runs(rep: Representation) -> tuple[PartRun, ...]:
-    """The runs of equal parts of a direct sum; a representation that is none is one part.
+    """The runs of equal parts of a direct sum; a representation that is none is one part, a trivial one a part a channel.
 
     Example:
         >>> from haar.actions.representation import Regular, Trivial
@@ -40,6 +40,8 @@ def part_runs(rep: Representation) -> tuple[PartRun, ...]:
         >>> group = cyclic(4)
         >>> [(run.copies, run.start) for run in part_runs(3 * Regular(group) + 2 * Trivial(group))]
         [(3, 0), (2, 12)]
+        >>> [run.copies for run in part_runs(Trivial(group, 5))]
+        [5]
     """
     leaves = _leaves(rep)
     runs: list[PartRun] = []
@@ -60,6 +62,14 @@ def part_count(rep: Representation) -> int:
 
 
 def _leaves(rep: Representation) -> list[Representation]:
-    if not isinstance(rep, DirectSum):
-        return [rep]
-    return [leaf for part in rep.parts for leaf in _leaves(part)]
+    if isinstance(rep, DirectSum):
+        return [leaf for part in rep.parts for leaf in _leaves(part)]
+    if isinstance(rep, Trivial) and rep.dim > 1:
+        return [_one_trivial(rep)] * rep.dim
+    return [rep]
+
+
+def _one_trivial(rep: Trivial) -> Representation:
+    """The same object at every call, so that parts are seen to be equal."""
+    one: Representation = rep.__dict__.setdefault("_one", Trivial(rep.group))
+    return one
