@@ -1,6 +1,62 @@
 """Cumulants through networks: laws, cumulant algebra, and what a trained model makes of an uncertain input."""
 
-from haar.moments.joint import Empirical, Exchangeable, Gaussian, Independent
+from haar.moments import laws
+from haar.moments.activation import Activation
+from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
+from haar.moments.compare import Comparison, compare, sample_outputs
+from haar.moments.control import ControlledMean, controlled_mean
+from haar.moments.cumulants import joint_cumulant, joint_moment, set_partitions, to_cumulants, to_moments
+from haar.moments.edgeworth import cornish_fisher, density, edgeworth_expectation
+from haar.moments.joint import Empirical, Exchangeable, Gaussian, Independent, InputLaw
+from haar.moments.kstatistics import KStatistics, kstats
+from haar.moments.normal import bivariate_cdf
+from haar.moments.orbit_backend import OrbitPropagation, propagate_on_orbits
+from haar.moments.orbits import NodeOrbits
 from haar.moments.propagate import propagate
+from haar.moments.propagation import Propagation
+from haar.moments.symmetry import DistributionalDefect, distributional_defect
+from haar.moments.trace import UnsupportedModuleError
+from haar.moments.training import expected_squared_error, moment_loss, train_on_moments
 
-__all__ = ["Empirical", "Exchangeable", "Gaussian", "Independent", "propagate"]
+__all__ = [
+    "Activation",
+    "Comparison",
+    "ControlledMean",
+    "DistributionalDefect",
+    "Empirical",
+    "Erf",
+    "Exchangeable",
+    "Exponential",
+    "Gaussian",
+    "Gelu",
+    "Independent",
+    "InputLaw",
+    "KStatistics",
+    "NodeOrbits",
+    "OrbitPropagation",
+    "PiecewiseLinear",
+    "Polynomial",
+    "Propagation",
+    "Sine",
+    "UnsupportedModuleError",
+    "bivariate_cdf",
+    "compare",
+    "controlled_mean",
+    "cornish_fisher",
+    "density",
+    "distributional_defect",
+    "edgeworth_expectation",
+    "expected_squared_error",
+    "joint_cumulant",
+    "joint_moment",
+    "kstats",
+    "laws",
+    "moment_loss",
+    "propagate",
+    "propagate_on_orbits",
+    "sample_outputs",
+    "set_partitions",
+    "to_cumulants",
+    "to_moments",
+    "train_on_moments",
+]

@@ -1,4 +1,4 @@
-"""The orbit back-end: one covariance block per orbit of node pairs, for equivariant graph networks and invariant laws."""
+"""The orbit back-end: one covariance block per orbit of node pairs."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def propagate_on_orbits(
 ) -> OrbitPropagation | Propagation:
     """Order-2 moments of an equivariant graph network, one block per orbit of node pairs.
 
-    The model takes (batch, nodes, features). Every affine step is checked to be equivariant (or, for a readout, invariant) under
-    the generators; the law must be invariant. After an invariant readout the rest runs dense.
+    The model takes (batch, nodes, features). Every affine step is checked to be equivariant (or, for a readout,
+    invariant) under the generators; the law must be invariant. After an invariant readout the rest runs dense.
 
     Args:
         model: The network.
@@ -157,7 +157,8 @@ def propagate_on_orbits(
         UnsupportedModuleError: If a part has no closed form.
         ArgumentError: If sizes do not fit.
 
-    Source: one block per orbit is Schur's lemma for permutation representations (Higman, coherent configurations, 1975).
+    Source: one block per orbit is Schur's lemma for permutation representations (Higman, coherent configurations,
+        1975).
 
     Example:
         >>> law = Exchangeable(4, [0.0, 0.0], torch.eye(2), 0.3 * torch.eye(2))
@@ -169,9 +170,7 @@ def propagate_on_orbits(
         raise ArgumentError(
             "law", expected=f"{orbits.nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
         )
-    program = trace(
-        model, (orbits.nodes, features), activations=activations, affine=affine, constants=constants
-    )
+    program = trace(model, (orbits.nodes, features), activations=activations, affine=affine, constants=constants)
     return _Runner(program, orbits, tolerance).run(law, features)
 
 
@@ -240,9 +239,7 @@ class _Runner:
         shift = self._shift(step, size - made.shape[-1], made.shape[-1])
         mean = self._apply(kernel, state.mean)
         state.mean = mean if shift is None else mean + shift
-        state.blocks = self.orbits.product(
-            self.orbits.product(kernel, state.blocks), self.orbits.transpose(kernel)
-        )
+        state.blocks = self.orbits.product(self.orbits.product(kernel, state.blocks), self.orbits.transpose(kernel))
         at, places = 0, {}
         for value, span in live.items():
             places[value] = slice(at, at + span.stop - span.start)

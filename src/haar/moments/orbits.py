@@ -1,7 +1,7 @@
 """Orbits of nodes and of pairs of nodes under a permutation group, and the algebra of invariant block matrices.
 
-A block matrix that commutes with the group has one block per orbit of node pairs: its blocks form a coherent algebra, and a
-product needs only the numbers of two-step paths between orbits (the intersection numbers).
+A block matrix that commutes with the group has one block per orbit of node pairs: its blocks form a coherent algebra,
+and a product needs only the numbers of two-step paths between orbits (the intersection numbers).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class NodeOrbits:
 
     Args:
         permutations: Generators, (generators, nodes): generator k sends node i to permutations[k, i].
+        labels: Orbit of every pair where it is known already, (nodes, nodes).
 
     Raises:
         ShapeError: If it is not a table of permutations.
@@ -37,7 +38,12 @@ class NodeOrbits:
         (6, 4)
     """
 
-    def __init__(self, permutations: Int[Tensor, "generators nodes"] | Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        permutations: Int[Tensor, "generators nodes"] | Sequence[Sequence[int]],
+        *,
+        labels: np.ndarray | None = None,
+    ) -> None:
         table = torch.as_tensor(permutations)
         if table.ndim != 2 or table.is_floating_point() or not table.numel():
             raise ShapeError("permutations", expected="(generators, nodes) integers", got=tuple(table.shape))
@@ -45,7 +51,7 @@ class NodeOrbits:
         if not bool((table.sort(-1).values == torch.arange(n)).all()):
             raise ArgumentError("permutations", expected=f"rows that permute 0..{n - 1}", got="a row that does not")
         self.permutations = table.long().cpu()
-        self._label(self._pair_labels(self.permutations.numpy()))
+        self._label(self._pair_labels(self.permutations.numpy()) if labels is None else labels)
 
     @classmethod
     def complete(cls, nodes: int) -> NodeOrbits:
@@ -60,13 +66,10 @@ class NodeOrbits:
         """
         if nodes < 2:
             raise ArgumentError("nodes", expected="at least 2", got=nodes)
-        found = cls.__new__(cls)
         order = torch.arange(nodes)
         swap = order.clone()
         swap[:2] = torch.tensor([1, 0])
-        found.permutations = torch.stack([order.roll(-1), swap])
-        found._label(1 - np.eye(nodes, dtype=np.int64))
-        return found
+        return cls(torch.stack([order.roll(-1), swap]), labels=1 - np.eye(nodes, dtype=np.int64))
 
     @classmethod
     def ring(cls, nodes: int) -> NodeOrbits:

@@ -147,7 +147,9 @@ class _Plan:
     closed_form: bool
 
 
-def _plan(activation: Activation, mean: Tensor, sd: Tensor, *, variance: Tensor, size: Tensor, tolerance: float) -> _Plan:
+def _plan(
+    activation: Activation, mean: Tensor, sd: Tensor, *, variance: Tensor, size: Tensor, tolerance: float
+) -> _Plan:
     """Choose the cheapest order; `size` holds the |rho| of all pairs that are asked for."""
     closed_form = type(activation).covariance is not Activation.covariance
     largest = float(size.max()) if size.numel() else 0.0
@@ -176,12 +178,11 @@ def _series(
     kept, order = plan.coefficients, plan.order
     covariance = _symmetric_mehler(rho, kept)
     if plan.closed_form:
-        covariance, closed = _replace(
-            activation, mean, sd, rho=rho, covariance=covariance, beyond=size > plan.limit
-        )
+        covariance, closed = _replace(activation, mean, sd, rho=rho, covariance=covariance, beyond=size > plan.limit)
         return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)
     relative = _relative_tail(variance, kept, order).sqrt()
-    bound = float((size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]).max()) if size.numel() else 0.0
+    worst = size.pow(order + 1) * relative[..., :, None] * relative[..., None, :]
+    bound = float(worst.max()) if worst.numel() else 0.0
     return PairCovariance(_with_diagonal(covariance, variance), kept, order, 0, bound)
 
 
