@@ -80,7 +80,9 @@ def overview(found: Findings, group: str) -> Figure:
 def _draw_defects(axes: object, found: Findings) -> None:
     shown = sorted(found.elements, key=lambda e: -e.relative.value)[:_MOST_BARS]
     shown = [e for e in found.elements if e in shown]
-    ax = style_axes(axes, title="Relative defect of every element", y="defect / spread of predictions")  # type: ignore[arg-type]
+    ax = style_axes(
+        axes, title="Relative defect of every element (red: contradicts the MSE)", y="defect / spread of predictions"
+    )  # type: ignore[arg-type]
     values = [e.relative.value for e in shown]
     errors = [
         [max(e.relative.value - e.relative.low, 0) for e in shown],
@@ -90,7 +92,8 @@ def _draw_defects(axes: object, found: Findings) -> None:
     ax.bar(range(len(shown)), values, color=colours, yerr=errors, error_kw={"elinewidth": 1, "ecolor": "#555"})
     ax.axhline(found.floor, color=BASE, linewidth=1, linestyle="--", label=f"floor {found.floor:.1e}")
     ax.set_xticks(range(len(shown)), [e.element for e in shown], rotation=30 if len(shown) > 8 else 0, fontsize=8)
-    ax.legend(fontsize=8, frameon=False)
+    ax.margins(y=0.18)
+    ax.legend(fontsize=8, frameon=False, loc="upper right")
 
 
 def _draw_loss(axes: object, found: Findings, group: str) -> None:
@@ -101,7 +104,7 @@ def _draw_loss(axes: object, found: Findings, group: str) -> None:
         ax.bar(range(len(names)), values, color=AVERAGED)
         ax.set_xticks(range(len(names)), names, rotation=30, fontsize=7, ha="right")
         return
-    ax = style_axes(axes, title="The loss: what averaging removes and leaves", y="MSE")  # type: ignore[arg-type]
+    ax = style_axes(axes, title="The loss after averaging (red: worse than the model)", y="MSE")  # type: ignore[arg-type]
     ax.bar(0, found.mse.value, color=BASE)
     labels = ["model"]
     for h in sorted(found.subgroups, key=lambda h: h.order)[:_MOST_BARS]:
@@ -115,7 +118,9 @@ def _draw_loss(axes: object, found: Findings, group: str) -> None:
         labels.append(h.name)
     ax.plot([], [], color="#e08a1e", linewidth=2, label="predicted without labels")
     ax.set_xticks(range(len(labels)), labels, rotation=30, fontsize=7, ha="right")
-    ax.legend(fontsize=8, frameon=False)
+    ax.axhline(0, color=BASE, linewidth=0.8)
+    ax.margins(y=0.18)
+    ax.legend(fontsize=8, frameon=False, loc="upper right")
 
 
 def _draw_components(axes: object, found: Findings) -> None:
@@ -135,7 +140,7 @@ def _draw_components(axes: object, found: Findings) -> None:
 
 
 def _draw_closure(axes: object, found: Findings) -> None:
-    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x}", y="systematic share")  # type: ignore[arg-type]
+    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")  # type: ignore[arg-type]
     shown = found.closure[:_MOST_BARS]
     ax.bar(
         range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown]
