@@ -14,7 +14,9 @@ Model = Annotated[
     ),
 ]
 Data = Annotated[Path, typer.Argument(help="A data set in The Well's format: its folder, or one HDF5 file.")]
-Group = Annotated[str, typer.Option(help='C2, C4, D2, D4, reflections, O, Oh, shifts, or "D4 x shifts:16" (cells).')]
+Group = Annotated[
+    str, typer.Option(help='auto, C2, C4, D2, D4, reflections, O, Oh, shifts, or "D4 x shifts:16" (cells).')
+]
 Fields = Annotated[
     str | None, typer.Option(help='The fields of the model, such as "tracer, velocity:vector, w:pseudoscalar".')
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
+from haar.audit.domain import domain_symmetry
 from haar.cli.group_name import parse_group
 from haar.data import WellMetadata, WellReader
 from haar.errors import ArgumentError
@@ -48,13 +49,16 @@ def well_symmetry(metadata: WellMetadata, group: str, layout: Layout) -> Symmetr
 
     Args:
         metadata: What the files say of axes and boundaries.
-        group: Name of the group.
+        group: Name of the group; ``"auto"`` for what grid, boundaries and the registry of known data sets allow.
         layout: The channels of the model's input.
 
     Raises:
         ArgumentError: If the group does not fit the grid: it exchanges axes that differ, or reverses one whose two ends
             differ.
     """
+    if group.lower() == "auto":
+        domain = domain_symmetry(metadata.axes, name=metadata.name, grid_type=metadata.grid_type)
+        return domain.symmetry(layout.fields, history=layout.history)
     periodic = [axis.periodic for axis in metadata.axes]
     chosen = parse_group(group, space=metadata.resolution, periodic=periodic)
     _check_axes(metadata, chosen.motion(chosen.elements()).index, chosen.motion(chosen.elements()).sign, group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from haar.audit.domain import domain_symmetry
 from haar.data import WellReader
 from haar.report import Report, Section, Table
 
@@ -23,6 +24,7 @@ class Description(Report):
     def contents(self) -> dict[str, Any]:
         """Name, files, trajectories, axes and fields."""
         about = self.reader.metadata
+        domain = domain_symmetry(about.axes, name=about.name, grid_type=about.grid_type)
         return {
             "name": about.name,
             "files": [str(path) for path in self.reader.files],
@@ -42,6 +44,12 @@ class Description(Report):
             "fields": [
                 {"name": f.spec.name, "kind": f.spec.kind, "role": f.spec.role, "units": f.units} for f in about.stored
             ],
+            "symmetry": {
+                "point_group": [domain.point.describe(g) for g in domain.point.elements()],
+                "shifts_along": [a.name for a, moves in zip(about.axes, domain.periodic, strict=True) if moves],
+                "excluded": list(domain.excluded),
+                "remark": domain.remark,
+            },
             "parameters": [dict(parameters) for parameters in about.parameters],
         }
 
@@ -52,9 +60,17 @@ class Description(Report):
         many = f"{found['trajectories']} trajectories of {' or '.join(map(str, steps))} frames"
         axes = [(a["name"], a["points"], a["spacing"], " / ".join(a["boundary"]), a["centring"]) for a in found["axes"]]
         fields = [(f["name"], f["kind"], f["role"], f["units"]) for f in found["fields"]]
+        symmetry = found["symmetry"]
+        motions = [
+            ("of the points", " ".join(symmetry["point_group"])),
+            ("shifts along", " ".join(symmetry["shifts_along"])),
+            *(("not a symmetry", reason) for reason in symmetry["excluded"]),
+            *([("remark", symmetry["remark"])] if symmetry["remark"] else []),
+        ]
         return [
             Section(
                 "Axes", table=Table(f"{self.title}: {many}", ("axis", "points", "spacing", "ends", "points at"), axes)
             ),
             Section("Fields", table=Table("", ("field", "kind", "role", "units"), fields)),
+            Section("Motions", table=Table("", ("motions", "that grid, boundaries and registry allow"), motions)),
         ]

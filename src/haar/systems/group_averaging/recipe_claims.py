@@ -21,9 +21,15 @@ def judge(measures: Sequence[Measures]) -> list[Effect]:
     return [
         effect(
             "averaging helps",
-            lambda m: min(gain(run, group) for run in runs(m) for group in groups(run)),
-            Bound(low=-1e-4),
-            "every valid averaging lowers the mean one-step VRMSE, in every model (least relative gain)",
+            lambda m: min(
+                gain(run, group)
+                for name, run in m["runs"].items()
+                for group in groups(run)
+                if not ("fno" in name and group == "shifts")
+            ),
+            Bound(low=0.0),
+            "every valid averaging lowers the mean one-step VRMSE, in every model (least relative gain; an FNO has the "
+            "shifts already)",
             PAPER,
         ),
         effect(

@@ -29,8 +29,8 @@ def tell_measures(measures: Sequence[Measures]) -> list[Section]:
         Section(
             "Rollouts",
             "The modes: plain (the model), step (averaged every step), trajectory (separate runs, averaged), "
-            "stochastic (one random element every step, at the cost of the model) and cyclic. Averages of diverged runs "
-            "are smooth: a variance ratio far below 1 says so.",
+            "stochastic (one random element a step, at the cost of the model), cyclic. Averages of diverged runs are "
+            "smooth: a variance ratio far below 1 says so.",
             _rollouts(measures),
         ),
         Section(
