@@ -274,7 +274,7 @@ class TestRefusals:
     def test_nan_in_data_names_the_sample(self):
         x = torch.zeros(5, 1, 4, 4)
         x[3, 0, 1, 1] = float("nan")
-        with pytest.raises(DataError, match="not finite .* in sample 3"):
+        with pytest.raises(DataError, match=r"not finite .* in sample 3"):
             audit(nn.Identity(), self.symmetry, x, batch_size=2)
 
     def test_nan_from_the_model_names_the_element(self):

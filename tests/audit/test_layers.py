@@ -119,7 +119,7 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_what_cannot_be_looked_into_is_refused():
-    with pytest.raises(ArgumentError, match="model: expected a torch.nn.Module"):
+    with pytest.raises(ArgumentError, match=r"model: expected a torch.nn.Module"):
         layer_defects(lambda x: x, Symmetry.of_fields(D4, "p"), torch.zeros(1, 1, 4, 4))
     with pytest.raises(ArgumentError, match="symmetry: expected an input that is a Field"):
         layer_defects(nn.Linear(2, 2), Symmetry(D4, Vector(Defining(D4)), Invariant(D4)), torch.zeros(1, 2))

@@ -79,7 +79,7 @@ def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_name
             return x + 0
 
         @staticmethod
-        def setup_context(ctx, inputs, output):
+        def setup_context(ctx, inputs, output):  # noqa: ARG004
             pass
 
         @staticmethod

@@ -205,7 +205,7 @@ def _with_moved_kernel(module: nn.Module, field: Field, symmetry: Symmetry, g: T
 
 
 def _unexplained(field: Field, symmetry: Symmetry, elements: Tensor, y: Any, moved: Sequence[Any]) -> float | None:
-    """Worst share of h(g x) that no linear map of channels of the moved h(x) reproduces (fit on half, judge on half)."""
+    """Worst share of h(g x) that no linear map of the moved h(x)'s channels reproduces (fit on half, judge on half)."""
     if not isinstance(y, Tensor) or y.ndim != field.dim + 2 or not y.is_floating_point():
         return None
     worst = 0.0

@@ -27,8 +27,8 @@ def audit_sections(
             text=f"**{advice.verdict}.** {advice.sentence}\n\n" + "\n\n".join(advice.evidence),
             table=_summary(found, group),
             figure=overview(found, group),
-            caption="Defect of every element against the floor; what averaging takes off the loss; where the defect lives; "
-            "whether the data are symmetric.",
+            caption="Defect of every element against the floor; what averaging takes off the loss; where the defect "
+            "lives; whether the data are symmetric.",
         ),
         Section("Defect, element by element", table=_elements(found)),
     ]
@@ -36,7 +36,7 @@ def audit_sections(
         sections.append(
             Section(
                 "Subgroups",
-                text="What averaging over each subgroup removes (predicted, without labels), and its gain on labelled samples.",
+                text="What averaging over a subgroup removes (predicted, without labels), and its gain on labels.",
                 table=_subgroups(found),
             )
         )
