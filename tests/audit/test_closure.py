@@ -80,7 +80,7 @@ def test_the_shear_flow_is_not_closed_under_exact_symmetries_of_its_equations():
 
 
 def test_a_reflection_about_the_wrong_point_is_noticed():
-    """On the nodes of a periodic grid a plain flip is a reflection about half a cell: a shift too far for this data set."""
+    """On the nodes of a periodic grid a plain flip reflects about half a cell: a shift too far for these data."""
     data = ShearFlowGenerator(resolution=(16, 16), n_trajectories=24, n_steps=3, seed=3)
     state = next(data.batches(24))["velocity"][:, -1].movedim(-1, 1)
     found = {

@@ -79,11 +79,11 @@ def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_name
             return x + 0
 
         @staticmethod
-        def setup_context(ctx, inputs, output):  # noqa: ARG004
+        def setup_context(ctx, inputs, output):
             pass
 
         @staticmethod
-        def backward(ctx, grad):
+        def backward(ctx, grad):  # noqa: ARG004
             return grad
 
     so2 = SO(2)
