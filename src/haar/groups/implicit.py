@@ -44,6 +44,8 @@ class SymmetricGroup(Group):
 
     def generators(self) -> Tensor:
         """A swap and the full cycle."""
+        if self.n == 1:
+            return torch.zeros(0, 1, dtype=torch.int64)
         swap = torch.arange(self.n)
         swap[:2] = torch.tensor([1, 0])
         return torch.stack([swap, torch.arange(1, self.n + 1) % self.n])

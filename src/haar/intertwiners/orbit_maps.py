@@ -7,8 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.groups import SymmetricGroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.intertwiners.orbits import PairOrbits, pair_orbits
+from haar.intertwiners.set_partitions import equality_orbits, tensor_degree
 from haar.intertwiners.space import Intertwiners
 
 
@@ -26,7 +28,11 @@ class OrbitIntertwiners(Intertwiners):
         self.rep_in, self.rep_out = rep_in, rep_out
         require_homomorphism(rep_in, "rep_in")
         require_homomorphism(rep_out, "rep_out")
-        self._orbits = pair_orbits(rep_in, rep_out)
+        k, l = tensor_degree(rep_in), tensor_degree(rep_out)
+        if k is None or l is None or not isinstance(rep_in.group, SymmetricGroup):
+            self._orbits = pair_orbits(rep_in, rep_out)
+        else:
+            self._orbits = equality_orbits(rep_in.group.n, k, l)
         self.dim = self._orbits.count
 
     @property

@@ -54,47 +54,53 @@ def pair_orbits(rep_in: Representation, rep_out: Representation) -> PairOrbits:
         rep_in: Representation on the columns, a signed permutation.
         rep_out: Representation on the rows, a signed permutation.
     """
-    columns, column_signs = _generators(rep_in)
-    rows, row_signs = _generators(rep_out)
-    signed = bool((column_signs < 0).any() or (row_signs < 0).any())
-    label, sign, roots = _spread(columns, column_signs, rows, row_signs, signed=signed)
-    merged, flip = _merge(label, sign, roots * rep_out.dim, (columns, column_signs, rows, row_signs))
-    orbit = merged[label]
-    if sign is not None and flip is not None:
-        sign *= flip[label]
-    return _numbered(np.ascontiguousarray(orbit.T), None if sign is None else np.ascontiguousarray(sign.T))
+    moves = _Moves(*_generators(rep_in), *_generators(rep_out))
+    code, roots = _spread(moves)
+    # Merging a few rows first leaves few labels, so that the check of all rows mostly finds nothing left to merge.
+    few = np.linspace(0, rep_in.dim - 1, min(rep_in.dim, _SAMPLED_ROWS)).astype(np.int64)
+    for rows in (few, np.arange(rep_in.dim)):
+        edges = _broken_edges(code, moves, rows, roots * rep_out.dim)
+        if len(edges):
+            code = _components(edges, roots * rep_out.dim)[code]
+    return _numbered(code)
 
 
-def _generators(rep: Representation) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """For every generator s and point i: the point s i and the sign with R(s) e_i = sign e_(s i)."""
+@dataclass(frozen=True)
+class _Moves:
+    """For every generator s: where it sends the points i and o, and 1 where it changes the sign there."""
+
+    columns: NDArray[np.int64]
+    column_flips: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    row_flips: NDArray[np.int32]
+
+
+def _generators(rep: Representation) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """For every generator s and point i: the point s i, and 1 where R(s) e_i = -e_(s i)."""
     gens = rep.group.generators()
     index, sign = rep.signed_permutation(gens)
     # (R v)_j = sign_j v_index(j): e_index(j) goes to sign_j e_j
     image = index.argsort(-1)
-    return image.numpy(), sign.gather(-1, image).to(torch.int8).numpy()
+    return image.numpy(), (sign.gather(-1, image) < 0).to(torch.int32).numpy()
 
 
-def _spread(
-    columns: NDArray[np.int64],
-    column_signs: NDArray[np.int8],
-    rows: NDArray[np.int64],
-    row_signs: NDArray[np.int8],
-    *,
-    signed: bool,
-) -> tuple[NDArray[np.int32], NDArray[np.int8] | None, int]:
-    """Labels ``(n_in, n_out)`` carried along spanning trees of the points i; a label is (root, o at the root)."""
-    n_in, n_out = columns.shape[1], rows.shape[1]
-    back = np.argsort(rows, axis=1)
-    back_signs = np.take_along_axis(row_signs, back, 1)
-    label = np.empty((n_in, n_out), dtype=np.int32)
-    sign = np.ones((n_in, n_out), dtype=np.int8) if signed else None
-    steps = columns.T.tolist()
+def _spread(moves: _Moves) -> tuple[NDArray[np.int32], int]:
+    """Codes ``(n_in, n_out)`` carried along spanning trees of the points i, and the number of trees.
+
+    A code is twice a label plus the sign's bit; a label is (tree, o at the tree's root).
+    """
+    n_in, n_out = moves.columns.shape[1], moves.rows.shape[1]
+    back = np.argsort(moves.rows, axis=1)
+    back_flips = np.take_along_axis(moves.row_flips, back, 1)
+    turns = np.logical_or(back_flips.any(axis=1, keepdims=True), moves.column_flips != 0).tolist()
+    code = np.empty((n_in, n_out), dtype=np.int32)
+    steps = moves.columns.T.tolist()
     seen = [False] * n_in
     roots = 0
     for root in range(n_in):
         if seen[root]:
             continue
-        label[root] = np.arange(roots * n_out, (roots + 1) * n_out, dtype=np.int32)
+        code[root] = 2 * np.arange(roots * n_out, (roots + 1) * n_out, dtype=np.int32)
         roots += 1
         seen[root] = True
         front = [root]
@@ -106,89 +112,77 @@ def _spread(
                         continue
                     seen[j] = True
                     following.append(j)
-                    np.take(label[i], back[s], out=label[j])
-                    if sign is not None:
-                        np.multiply(sign[i][back[s]], back_signs[s] * column_signs[s, i], out=sign[j])
+                    np.take(code[i], back[s], out=code[j])
+                    if turns[s][i]:
+                        code[j] ^= back_flips[s] ^ moves.column_flips[s, i]
             front = following
-    return label, sign, roots
+    return code, roots
 
 
-def _merge(
-    label: NDArray[np.int32],
-    sign: NDArray[np.int8] | None,
-    count: int,
-    generators: tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64], NDArray[np.int8]],
-) -> tuple[NDArray[np.int32], NDArray[np.int8] | None]:
-    """Join labels over all generator edges: every label's orbit (-1 where signs contradict) and its sign there."""
-    columns, column_signs, rows, row_signs = generators
-    n_in, n_out = label.shape
-    orbit = np.arange(count, dtype=np.int32)
-    flip = None if sign is None else np.ones(count, dtype=np.int8)
-    edges: list[NDArray[np.int64]] = []
-    few = np.linspace(0, n_in - 1, min(n_in, _SAMPLED_ROWS)).astype(np.int64)
-    step = max(1, _CHUNK // n_out)
-    for chunk in [few, *np.array_split(np.arange(n_in), -(-n_in // step))]:
-        found: list[NDArray[np.int64]] = []
-        for s in range(len(columns)):
-            one, other = label[chunk], label[columns[s, chunk]][:, rows[s]]
-            if sign is None or flip is None:
-                bad = orbit[one] != orbit[other]
-                twist = np.zeros(1, dtype=np.int64)
-            else:
-                relative = (
-                    sign[chunk] * sign[columns[s, chunk]][:, rows[s]] * (row_signs[s] * column_signs[s, chunk][:, None])
-                )
-                twisted = (relative * flip[one] * flip[other] < 0) & (orbit[one] >= 0)
-                bad = (orbit[one] != orbit[other]) | twisted
-                twist = (relative[bad] < 0).astype(np.int64)
-            if bad.any():
-                pairs = (one[bad].astype(np.int64) * count + other[bad]) * 2 + twist
-                found.append(np.unique(pairs))
-        if found:
-            edges = [np.unique(np.concatenate([*edges, *found]))]
-            orbit, flip = _components(edges[0], count, signed=flip is not None)
-    return orbit, flip
+def _broken_edges(code: NDArray[np.int32], moves: _Moves, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Generator edges from pairs in some rows whose ends have different codes: two labels and the sign between."""
+    found: list[NDArray[np.int64]] = []
+    step = max(1, _CHUNK // code.shape[1])
+    for chunk in np.array_split(rows, -(-len(rows) // step)):
+        one = code[chunk]
+        for s in range(len(moves.columns)):
+            other = code[moves.columns[s, chunk]].take(moves.rows[s], axis=1)
+            flips = moves.column_flips[s, chunk][:, None]
+            if moves.row_flips[s].any():
+                flips = flips ^ moves.row_flips[s]
+            bad = (one ^ other) != flips
+            bad &= (one >= 0) | (other >= 0)
+            if not bad.any():
+                continue
+            a, b = one[bad].astype(np.int64), other[bad].astype(np.int64)
+            twist = (a ^ b ^ np.broadcast_to(flips, bad.shape)[bad]) & 1
+            # what touches a dropped orbit contradicts itself
+            twist[(a < 0) | (b < 0)] = 1
+            a, b = np.where(a < 0, b, a) >> 1, np.where(b < 0, a, b) >> 1
+            found.append(np.unique((a * count + b) * 2 + twist))
+    return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
 
-def _components(
-    edges: NDArray[np.int64], count: int, *, signed: bool
-) -> tuple[NDArray[np.int32], NDArray[np.int8] | None]:
-    """Components of the labels; with signs on doubled nodes, where a label joined to its own negative is dropped."""
+def _components(edges: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    """New codes for old: components of the doubled set of labels; one joined to its own negative is dropped (-2)."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     twist, pair = edges & 1, edges >> 1
     one, other = pair // count, pair % count
-    if not signed:
-        graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
-        return connected_components(graph, directed=False)[1].astype(np.int32), None
-    start, stop = (
-        np.concatenate([one, one + count]),
-        np.concatenate([other + twist * count, other + (1 - twist) * count]),
-    )
+    # nodes are codes: twice the label plus the sign's bit
+    start, stop = np.concatenate([2 * one, 2 * one + 1]), np.concatenate([2 * other + twist, 2 * other + 1 - twist])
     graph = coo_array((np.ones(len(start), dtype=np.int8), (start, stop)), shape=(2 * count, 2 * count))
     component = connected_components(graph, directed=False)[1].astype(np.int32)
-    plus, minus = component[:count], component[count:]
-    orbit = np.where(plus == minus, np.int32(-1), np.minimum(plus, minus)).astype(np.int32)
-    return orbit, np.where(plus <= minus, 1, -1).astype(np.int8)
+    plus, minus = component[0::2], component[1::2]
+    smaller = np.unique(np.minimum(plus, minus), return_inverse=True)[1].astype(np.int32)
+    table = np.empty(2 * count + 2, dtype=np.int32)
+    table[0:-2:2], table[1:-2:2] = 2 * smaller + (plus > minus), 2 * smaller + (minus > plus)
+    table[:-2][np.repeat(plus == minus, 2)] = -2
+    table[-2:] = -2  # codes of dropped orbits are negative and read the end
+    return table
 
 
-def _numbered(orbit: NDArray[np.int32], sign: NDArray[np.int8] | None) -> PairOrbits:
-    """Orbits renumbered by their first pair, signs relative to it."""
-    flat = orbit.reshape(-1)
-    size = np.bincount(flat + 1)[1:]  # the dropped orbits, -1, are counted first
-    first = _first_places(flat, len(size))
+def _numbered(code: NDArray[np.int32]) -> PairOrbits:
+    """Orbits renumbered by their first pair, row by row of the matrix, signs relative to it."""
+    flat = np.ascontiguousarray(code.T).reshape(-1)
+    old = flat >> 1  # -1 where dropped
+    size = np.bincount(old + 1)[1:]
+    first = _first_places(old, len(size))
     present = np.flatnonzero(size)
     order = present[np.argsort(first[present], kind="stable")]
     rank = np.full(len(size) + 1, -1, dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    label = rank[orbit]  # orbit -1 reads the last entry, which stays -1
-    if sign is None:
-        signs = np.ones(orbit.shape, dtype=np.int8)
-    else:
-        lead = np.append(sign.reshape(-1)[first[order]], np.int8(0))
-        signs = sign * lead[label]
-    return PairOrbits(torch.from_numpy(label), torch.from_numpy(signs), torch.from_numpy(size[order].astype(np.int64)))
+    label = rank[old]  # -1 reads the last entry, which stays -1
+    lead = np.append(flat[first[order]] & 1, np.int32(0)).astype(np.int32)
+    sign = (1 - 2 * ((flat & 1) ^ lead[label])).astype(np.int8)
+    sign[label < 0] = 0
+    shape = code.shape[::-1]
+    return PairOrbits(
+        torch.from_numpy(label.reshape(shape)),
+        torch.from_numpy(sign.reshape(shape)),
+        torch.from_numpy(size[order].astype(np.int64)),
+    )
 
 
 def _first_places(flat: NDArray[np.int32], count: int) -> NDArray[np.int64]:

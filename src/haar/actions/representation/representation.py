@@ -91,7 +91,7 @@ class Representation(ABC):
     def algebra(self) -> Float[Tensor, "k n n"]:
         """Images of the Lie algebra's basis X: derivatives of R(exp(t X)) at t = 0.
 
-        R(exp(t X)) is a trigonometric polynomial of t of the representation's degree, so that its derivative is a finite sum
+        # f(t) = sum over |m| <= degree of a_m exp(2 pi i m t / T): its derivative at 0 from values at t = T k / count
         over equispaced t, without error but rounding.
 
         Raises:
