@@ -29,7 +29,9 @@ def test_it_is_the_diagonal_entry_of_the_space(group, axis):
 
 
 def test_axes_that_are_exchanged_or_absent_are_refused():
-    with pytest.raises(ArgumentError, match="axis: expected an axis that D4 exchanges with no other, got x; use a subgroup"):
+    with pytest.raises(
+        ArgumentError, match="axis: expected an axis that D4 exchanges with no other, got x; use a subgroup"
+    ):
         AxisSign(dihedral(4), 0)
     with pytest.raises(ArgumentError, match="axis: expected 0 to 1, got 2"):
         AxisSign(reflections(2), 2)

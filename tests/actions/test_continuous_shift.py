@@ -104,7 +104,10 @@ def test_a_spectral_derivative_is_equivariant_and_lie_derivatives_see_it(generat
         (lambda: ContinuousShift(Torus(2), axes=[1, 1]), "axes: expected 2 different axes"),
         (lambda: ContinuousShift(Torus(1), axes=[2], space_dim=2), "axes: expected 1 different axes of 0..1"),
         (lambda: ContinuousShift(Torus(1), channels="middle"), "channels: expected 'first', 'last' or None"),
-        (lambda: ContinuousShift(Torus(1)).check(torch.zeros(3)), "x: expected .batch, channel, .space. with 1 space axes"),
+        (
+            lambda: ContinuousShift(Torus(1)).check(torch.zeros(3)),
+            "x: expected .batch, channel, .space. with 1 space axes",
+        ),
         (
             lambda: ContinuousShift(Torus(1)).check(torch.zeros(1, 1, 4, dtype=torch.int64)),
             "x: expected a floating or complex dtype, got int64; shift masks and labels by whole cells",

@@ -30,7 +30,11 @@ def moved_values(group, shape, g, x, centring, periodic):
 
 
 @given(
-    st.integers(0, len(GRIDS) - 1), ORDERS, st.sampled_from(("index", "edge")), st.sampled_from(("cell", "node")), st.integers(0, 999)
+    st.integers(0, len(GRIDS) - 1),
+    ORDERS,
+    st.sampled_from(("index", "edge")),
+    st.sampled_from(("cell", "node")),
+    st.integers(0, 999),
 )
 def test_a_keypoint_follows_the_one_hot_pixel(which, order, coordinates, centring, seed):
     group, shape, periodic = GRIDS[which]
@@ -54,7 +58,13 @@ def test_a_keypoint_follows_the_one_hot_pixel(which, order, coordinates, centrin
         assert torch.equal(whole.double(), goal)
 
 
-@given(st.integers(0, len(GRIDS) - 1), ORDERS, st.sampled_from(("index", "edge")), st.sampled_from(("xyxy", "cxcywh")), st.integers(0, 999))
+@given(
+    st.integers(0, len(GRIDS) - 1),
+    ORDERS,
+    st.sampled_from(("index", "edge")),
+    st.sampled_from(("xyxy", "cxcywh")),
+    st.integers(0, 999),
+)
 def test_a_box_follows_the_filled_box(which, order, coordinates, form, seed):
     group, shape, periodic = GRIDS[which]
     if hasattr(group, "n_shifts"):  # a box that a shift cuts in two is another test
@@ -77,7 +87,13 @@ def test_a_box_follows_the_filled_box(which, order, coordinates, form, seed):
     assert torch.equal(action.act(g, described(low, high)), described(cells.amin(0), cells.amax(0)))
 
 
-@given(st.integers(0, len(GRIDS) - 1), st.sampled_from(("cell", "node")), ORDERS, st.sampled_from((None, "xyxy", "cxcywh")), st.integers(0, 999))
+@given(
+    st.integers(0, len(GRIDS) - 1),
+    st.sampled_from(("cell", "node")),
+    ORDERS,
+    st.sampled_from((None, "xyxy", "cxcywh")),
+    st.integers(0, 999),
+)
 def test_the_group_law_and_its_linear_part(which, centring, order, form, seed):
     group, shape, periodic = GRIDS[which]
     generator = torch.Generator().manual_seed(seed)
@@ -92,7 +108,9 @@ def test_the_group_law_and_its_linear_part(which, centring, order, form, seed):
     inside = 0.1 + 0.3 * x  # away from the periodic ends, which are at whole or half numbers
     displaced = action.act(a, inside + step) - action.act(a, inside)
     assert torch.allclose(action.linear().act(a, step), displaced, atol=1e-12, rtol=0)
-    assert torch.allclose(action.linear().act(a, action.linear().act(b, step)), action.linear().act(group.compose(a, b), step))
+    assert torch.allclose(
+        action.linear().act(a, action.linear().act(b, step)), action.linear().act(group.compose(a, b), step)
+    )
     for copied in (copy.deepcopy(action), pickle.loads(pickle.dumps(action))):
         assert torch.equal(copied.act(a, x), action.act(a, x))
     some = group.subgroup(group.generators()[:1])
@@ -131,7 +149,9 @@ def test_detections_are_a_tree_of_actions():
     moved = symmetry.act_outputs(torch.tensor(3), found)
     assert torch.equal(moved["boxes"], Boxes(group, (8, 8)).act(torch.tensor(3), found["boxes"]))
     assert moved["labels"] is found["labels"]
-    with pytest.raises(ShapeError, match=r"output\['boxes'\]: expected 4 numbers on the last axis for Boxes, got \(2, 5, 2\)"):
+    with pytest.raises(
+        ShapeError, match=r"output\['boxes'\]: expected 4 numbers on the last axis for Boxes, got \(2, 5, 2\)"
+    ):
         symmetry.check_outputs({**found, "boxes": torch.zeros(2, 5, 2)})
 
 
@@ -139,7 +159,10 @@ def test_detections_are_a_tree_of_actions():
     ("make", "message"),
     [
         (lambda: Keypoints(dihedral(4), (4, 4), order="yx"), "order: expected 'ij' or 'xy', got 'yx'"),
-        (lambda: Keypoints(dihedral(4), (4, 4), coordinates="middle"), "coordinates: expected 'index' or 'edge', got 'middle'"),
+        (
+            lambda: Keypoints(dihedral(4), (4, 4), coordinates="middle"),
+            "coordinates: expected 'index' or 'edge', got 'middle'",
+        ),
         (lambda: Boxes(dihedral(4), (4, 4), form="xywh"), "form: expected 'xyxy' or 'cxcywh', got 'xywh'"),
         (lambda: Keypoints(dihedral(4), (4, 6)), "shape: expected axes of equal length for D4, .* got 4x6"),
         (lambda: Keypoints(dihedral(4), (4, 4, 4)), "space_dim: expected 2, as D4 moves such grids, got 3"),
@@ -147,7 +170,10 @@ def test_detections_are_a_tree_of_actions():
             lambda: Keypoints(dihedral(4), (4, 4), coordinates="edge", centring="node"),
             "coordinates: expected 'index' on a grid of nodes, got 'edge'",
         ),
-        (lambda: Keypoints(dihedral(4), (4, 4)).check(torch.zeros(3)), "x: expected 2 numbers on the last axis for Keypoints"),
+        (
+            lambda: Keypoints(dihedral(4), (4, 4)).check(torch.zeros(3)),
+            "x: expected 2 numbers on the last axis for Keypoints",
+        ),
         (
             lambda: Keypoints(dihedral(4), (4, 4)).check(torch.zeros(3, 2, dtype=torch.uint8)),
             "x: expected signed integers or floating numbers, got uint8",

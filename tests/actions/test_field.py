@@ -108,7 +108,9 @@ def cases(draw: Any) -> Case:
     else:
         lengths = [draw(st.integers(2, 4)) for _ in range(dim)]
         periodic = [draw(st.booleans()) for _ in range(dim)]
-    parts = st.tuples(st.integers(0, 2), st.sampled_from((1, -1)), st.sampled_from(("variable", "constant")), st.booleans())
+    parts = st.tuples(
+        st.integers(0, 2), st.sampled_from((1, -1)), st.sampled_from(("variable", "constant")), st.booleans()
+    )
     return Case(
         point,
         tuple(lengths),
@@ -198,7 +200,9 @@ def test_a_quarter_turn_is_rot90_with_the_components_turned():
     assert torch.equal(turned, torch.stack([-rotated[:, 1], rotated[:, 0]], 1))
 
 
-@given(cases(), st.sampled_from((torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.int64, torch.int8)))
+@given(
+    cases(), st.sampled_from((torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.int64, torch.int8))
+)
 def test_every_signed_dtype_moves_alike(case, dtype):
     field = case.field
     x = (case.tensor(2) * 10).round()
@@ -276,11 +280,13 @@ def test_a_subgroup_moves_grids_that_the_whole_group_cannot():
     field = Field.of_layout(Layout.parse("p, u:vector"), group)
     mirrors = group.subgroup([2, 4], "D2")
     wide = torch.randn(2, 3, 4, 6, dtype=torch.float64)
-    with pytest.raises(ShapeError, match="axes of equal length for D4.*got 4x6; use haar.groups.reflections"):
+    with pytest.raises(ShapeError, match=r"axes of equal length for D4.*got 4x6; use haar.groups.reflections"):
         field.act(torch.tensor(2), wide)
     smaller = field.restrict(mirrors)
     for k, g in enumerate(mirrors.embedding):
-        assert torch.equal(smaller.act(torch.tensor(k), wide), Field(field.rep.restrict(mirrors)).act(torch.tensor(k), wide))
+        assert torch.equal(
+            smaller.act(torch.tensor(k), wide), Field(field.rep.restrict(mirrors)).act(torch.tensor(k), wide)
+        )
         square = wide[..., :4]
         assert torch.equal(smaller.act(torch.tensor(k), square), field.act(g, square))
 
@@ -323,7 +329,7 @@ def test_tensors_that_do_not_fit_are_refused_by_name(shape, message):
 def test_groups_with_shifts_know_their_grid(group):
     field = Field(Trivial(group))
     field.check(torch.zeros(1, 1, 4, 6))
-    with pytest.raises(ShapeError, match="x: expected a grid 4x6 .*, got 6x4; make the group for the grid you have"):
+    with pytest.raises(ShapeError, match=r"x: expected a grid 4x6 .*, got 6x4; make the group for the grid you have"):
         field.check(torch.zeros(1, 1, 6, 4))
 
 
@@ -344,9 +350,19 @@ def test_dtypes_that_cannot_hold_the_result_are_refused():
         (torch.tensor(8), torch.zeros(2, 2, 4, 4), ArgumentError, "g: expected elements 0..7 of D4, got 8"),
         (torch.tensor([0, -1]), torch.zeros(2, 2, 4, 4), ArgumentError, "g: expected elements 0..7 of D4, got -1"),
         (torch.tensor(1.0), torch.zeros(2, 2, 4, 4), ArgumentError, "g: expected int64 elements of D4, got float32"),
-        (torch.zeros(3, dtype=torch.int64), torch.zeros(2, 2, 4, 4), ShapeError, "one for each of 2 samples, got 3 elements"),
+        (
+            torch.zeros(3, dtype=torch.int64),
+            torch.zeros(2, 2, 4, 4),
+            ShapeError,
+            "one for each of 2 samples, got 3 elements",
+        ),
         (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(2, 2, 4, 4), ShapeError, "g: expected one element .* of D4"),
-        (torch.zeros(2, dtype=torch.int64), torch.zeros(2, 4, 4), ShapeError, "x: expected a batch axis, for one element"),
+        (
+            torch.zeros(2, dtype=torch.int64),
+            torch.zeros(2, 4, 4),
+            ShapeError,
+            "x: expected a batch axis, for one element",
+        ),
     ],
 )
 def test_elements_that_are_none_are_refused(g, x, error, message):
@@ -367,9 +383,18 @@ def test_moves_are_of_one_element_and_orbits_of_several():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Field(Space(dihedral(4)), centring="face"), "centring: expected 'cell' or 'node', got 'face'; collocate"),
-        (lambda: Field(Space(dihedral(4)), channels="middle"), "channels: expected 'first', 'last' or None, got 'middle'"),
-        (lambda: Field(Space(dihedral(4)), channels=None), "channels: expected 'first' or 'last' for more than one channel"),
+        (
+            lambda: Field(Space(dihedral(4)), centring="face"),
+            "centring: expected 'cell' or 'node', got 'face'; collocate",
+        ),
+        (
+            lambda: Field(Space(dihedral(4)), channels="middle"),
+            "channels: expected 'first', 'last' or None, got 'middle'",
+        ),
+        (
+            lambda: Field(Space(dihedral(4)), channels=None),
+            "channels: expected 'first' or 'last' for more than one channel",
+        ),
         (lambda: Field(Defining(symmetric(4))), "rep: expected a group that moves a grid, got S4; give space_dim"),
         (lambda: Field(Defining(symmetric(4)), space_dim=4), "space_dim: expected 1, 2 or 3 space axes, got 4"),
         (lambda: Field(Space(dihedral(4)), space_dim=3), "space_dim: expected 2, as D4 moves such grids, got 3"),
@@ -402,7 +427,9 @@ def test_affine_fields_keep_the_group_law(seed, channels, shifted):
     generator = torch.Generator().manual_seed(seed)
     group = grid_group(reflections(2), (4, 3), periodic=(True, False)) if shifted else reflections(2)
     layout = Layout.parse("b, u:vector", history=2)
-    linear = Field.of_layout(layout, group, internal={"b": AxisSign(group, 1)}, periodic=(True, False), channels=channels)
+    linear = Field.of_layout(
+        layout, group, internal={"b": AxisSign(group, 1)}, periodic=(True, False), channels=channels
+    )
     upside_down = AxisSign(group, 1).matrix(group.generators()).flatten() < 0
     one = torch.tensor([1.0, 0, 0, 1, 0, 0], dtype=torch.float64).reshape(6, 1, 1)
     field = linear.affine(torch.stack([one if turned else 0 * one for turned in upside_down]))
@@ -423,17 +450,21 @@ def test_affine_fields_keep_the_group_law(seed, channels, shifted):
 
 def test_offsets_that_break_the_group_law_are_refused():
     group = reflections(1)
-    with pytest.raises(ArgumentError, match=r"offset: expected a cocycle, .* off by 2 at g = mx, h = mx; give the generators"):
+    with pytest.raises(
+        ArgumentError, match=r"offset: expected a cocycle, .* off by 2 at g = mx, h = mx; give the generators"
+    ):
         Field(Trivial(group), offset=torch.tensor([0.0, 1.0], dtype=torch.float64).reshape(2, 1, 1))
     with pytest.raises(ArgumentError, match="offset: expected zero for the identity, got 1"):
         Field(Trivial(group), offset=torch.tensor([1.0, 0.0], dtype=torch.float64).reshape(2, 1, 1))
-    with pytest.raises(ShapeError, match=r"offset: expected \(order, channel, \*space\) = \(2, 1, \*1 axes\), got \(2, 2, 1\)"):
+    with pytest.raises(
+        ShapeError, match=r"offset: expected \(order, channel, \*space\) = \(2, 1, \*1 axes\), got \(2, 2, 1\)"
+    ):
         Field(Trivial(group), offset=torch.zeros(2, 2, 1, dtype=torch.float64))
     with pytest.raises(ArgumentError, match="offset: expected an enumerated group for an affine action, got SO"):
         Field(Defining(SO(2)), space_dim=1, offset=torch.zeros(1, 2, 1))
     with pytest.raises(ArgumentError, match="offsets: expected an enumerated group for an affine action, got SO"):
         Field(Defining(SO(2)), space_dim=1).affine(torch.zeros(1, 2, 1))
-    with pytest.raises(ShapeError, match="offsets: expected .generator, 1 channels, .1 space axes."):
+    with pytest.raises(ShapeError, match=r"offsets: expected .generator, 1 channels, .1 space axes."):
         Field(Trivial(group)).affine(torch.zeros(1, 2, 1))
     with pytest.raises(ShapeError, match="offsets: expected one for each of the 1 generators"):
         Field(Trivial(group)).affine(torch.zeros(2, 1, 1))

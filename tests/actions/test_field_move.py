@@ -23,11 +23,22 @@ from haar.actions import (
 from haar.groups import SO, dihedral, grid_group, octahedral, reflections
 
 GENERATOR = torch.Generator().manual_seed(0)
-D4, O3, SHIFTS, MIRROR, SO2, SO3 = dihedral(4), octahedral(), grid_group(dihedral(4), (4, 4)), reflections(1), SO(2), SO(3)
+D4, O3, SHIFTS, MIRROR, SO2, SO3 = (
+    dihedral(4),
+    octahedral(),
+    grid_group(dihedral(4), (4, 4)),
+    reflections(1),
+    SO(2),
+    SO(3),
+)
 T2 = Torus(2)
 CASES = {
     "scalar": (Field(Trivial(D4)), torch.tensor(5), (2, 1, 4, 4)),
-    "tensor with history": (Field.of_layout(Layout.parse("p, D:tensor", history=2), D4), torch.tensor(3), (2, 10, 4, 4)),
+    "tensor with history": (
+        Field.of_layout(Layout.parse("p, D:tensor", history=2), D4),
+        torch.tensor(3),
+        (2, 10, 4, 4),
+    ),
     "shifted, on nodes": (Field(Space(SHIFTS), centring="node"), torch.tensor(5 * 16 + 6), (2, 2, 4, 4)),
     "volume, channels last": (Field(Space(O3), channels="last"), torch.tensor(7), (2, 3, 3, 3, 3)),
     "affine": (Field(AxisSign(MIRROR, 0)).affine(torch.ones(1, 1, 1).double()), torch.tensor(1), (2, 1, 5)),

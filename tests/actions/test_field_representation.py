@@ -89,10 +89,20 @@ SIGN = Given(D4, Determinant(Space(D4)).matrix(D4.elements()), "det")
     ("fields", "group", "internal", "message"),
     [
         ("p, u:vector", D4, {"w": SIGN}, "internal: expected fields among p, u, got 'w'"),
-        ("p", D4, {"p": Space(D4)}, "internal: expected for p a representation of D4 of dimension 1, got <vector of D4"),
+        (
+            "p",
+            D4,
+            {"p": Space(D4)},
+            "internal: expected for p a representation of D4 of dimension 1, got <vector of D4",
+        ),
         ("p", D4, {"p": Trivial(dihedral(4))}, "make the group once and pass the same object"),
         ("p, q", D4, {("p", "q"): Space(D4), "p": SIGN}, "internal: expected every field at most once, got 'p' twice"),
-        ("p, u:vector", D4, {("p", "u"): Space(D4)}, "expected fields of one kind and role to mix, got p: scalar, u: vector"),
+        (
+            "p, u:vector",
+            D4,
+            {("p", "u"): Space(D4)},
+            "expected fields of one kind and role to mix, got p: scalar, u: vector",
+        ),
         ("p, q, r", D4, {("p", "r"): Space(D4)}, "internal: expected neighbours in the order of p, q, r, got p, r"),
         ("p, q", D4, {("q", "p"): Space(D4)}, "internal: expected neighbours in the order of p, q, got q, p"),
         ("u:vector", S4, {}, "fields: expected scalars, as S4 moves no grid, got u, a vector; name it in internal"),
@@ -106,5 +116,7 @@ def test_what_does_not_fit_is_refused(fields, group, internal, message):
 
 
 def test_a_space_of_another_dimension_is_refused():
-    with pytest.raises(ArgumentError, match=r"space: expected a representation of SO\(3\) of dimension 2, got <defining"):
+    with pytest.raises(
+        ArgumentError, match=r"space: expected a representation of SO\(3\) of dimension 2, got <defining"
+    ):
         field_representation(Layout.parse("u:vector"), SO(3), space=Defining(SO(3)))

@@ -153,7 +153,9 @@ def test_finite_groups_of_matrices_rotate_too(generator):
     x = torch.randn(2, 3, 6, 6, generator=generator, dtype=torch.float64)
     for k, g in enumerate(half.embedding):
         assert torch.equal(action.restrict(half).act(torch.tensor(k), x), action.act(g, x))
-    with pytest.raises(ArgumentError, match="expected an action of a Lie group for a Lie derivative, got InterpolatedField"):
+    with pytest.raises(
+        ArgumentError, match="expected an action of a Lie group for a Lie derivative, got InterpolatedField"
+    ):
         action.tangent(torch.ones(1), x)
 
 
@@ -171,13 +173,31 @@ def test_surrogate_models_of_rotating_fields_in_one_line(generator):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: InterpolatedField(Defining(symmetric(5))), "rep: expected a group with matrices of the space's 2 or 3 dim"),
-        (lambda: InterpolatedField(Defining(SO(2)), dim=3), r"rep: expected .* space's 3 dimensions, got SO\(2\) with 2"),
-        (lambda: InterpolatedField(Defining(SO(2)), mode="bicubic"), "mode: expected one of linear, cubic, nearest, got 'bicubic'"),
-        (lambda: InterpolatedField(Defining(SO(2)), padding="wrap"), "padding: expected one of border, zeros, reflection"),
+        (
+            lambda: InterpolatedField(Defining(symmetric(5))),
+            "rep: expected a group with matrices of the space's 2 or 3 dim",
+        ),
+        (
+            lambda: InterpolatedField(Defining(SO(2)), dim=3),
+            r"rep: expected .* space's 3 dimensions, got SO\(2\) with 2",
+        ),
+        (
+            lambda: InterpolatedField(Defining(SO(2)), mode="bicubic"),
+            "mode: expected one of linear, cubic, nearest, got 'bicubic'",
+        ),
+        (
+            lambda: InterpolatedField(Defining(SO(2)), padding="wrap"),
+            "padding: expected one of border, zeros, reflection",
+        ),
         (lambda: InterpolatedField(Defining(SO(2)), gradient="best"), "gradient: expected one of difference, spectral"),
-        (lambda: InterpolatedField(Defining(SO(2)), channels=None), "channels: expected 'first' or 'last' for more than one"),
-        (lambda: InterpolatedField(Defining(SO(2)), spacing=[1.0, -1.0]), "spacing: expected 2 positive distances, got"),
+        (
+            lambda: InterpolatedField(Defining(SO(2)), channels=None),
+            "channels: expected 'first' or 'last' for more than one",
+        ),
+        (
+            lambda: InterpolatedField(Defining(SO(2)), spacing=[1.0, -1.0]),
+            "spacing: expected 2 positive distances, got",
+        ),
         (
             lambda: InterpolatedField(Defining(SO(2))).check(torch.zeros(1, 2, 4, 4, dtype=torch.int64)),
             'x: expected a floating dtype to interpolate, got int64; use mode="nearest"',

@@ -54,18 +54,30 @@ def test_histories_and_outputs():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FieldSpec.parse("u:vectr"), r"fields: expected for u one of scalar, .*, got 'vectr'; did you mean vector\?"),
+        (
+            lambda: FieldSpec.parse("u:vectr"),
+            r"fields: expected for u one of scalar, .*, got 'vectr'; did you mean vector\?",
+        ),
         (lambda: FieldSpec.parse("u:3"), "got '3'$"),
-        (lambda: FieldSpec.parse("u:vector:const"), r"expected for u 'variable' or 'constant' .* did you mean constant\?"),
+        (
+            lambda: FieldSpec.parse("u:vector:const"),
+            r"expected for u 'variable' or 'constant' .* did you mean constant\?",
+        ),
         (lambda: FieldSpec.parse("u:vector:constant:1"), r"fields: expected name\[:kind\[:constant\]\] for each field"),
         (lambda: Layout.parse("p,,u"), r"fields: expected name\[:kind\[:constant\]\] for each field, got ''"),
         (lambda: Layout.parse([]), "fields: expected at least one field, got none"),
         (lambda: Layout.parse("p, p"), "fields: expected distinct names, got p, p"),
         (lambda: Layout.parse("p", dim=4), "dim: expected 1, 2 or 3 space dimensions, got 4"),
         (lambda: Layout.parse("p", history=0), "history: expected at least one time step, got 0"),
-        (lambda: Layout.parse("p:scalar:constant").output(), "fields: expected a variable field to predict, got constants only: p"),
+        (
+            lambda: Layout.parse("p:scalar:constant").output(),
+            "fields: expected a variable field to predict, got constants only: p",
+        ),
         (lambda: Layout.parse("p").slices(1), "step: expected 0 to 0, got 1"),
-        (lambda: Layout.parse("pressure, u:vector").field("presure"), r"field: .* got 'presure'; did you mean pressure\?"),
+        (
+            lambda: Layout.parse("pressure, u:vector").field("presure"),
+            r"field: .* got 'presure'; did you mean pressure\?",
+        ),
         (lambda: FieldSpec("p", 3), "order: expected 0, 1 or 2, got 3; split the field"),
         (lambda: FieldSpec("p", 0, 0), "parity: expected 1 or -1, got 0"),
         (lambda: FieldSpec("p", 0, 1, "fixed"), "role: expected 'variable' or 'constant', got 'fixed'"),

@@ -89,7 +89,9 @@ def test_wrong_shapes_and_groups_are_refused():
         Vector(Defining(group)).act(torch.tensor([0, 1]), torch.zeros(2))
     with pytest.raises(ArgumentError, match="rotation: expected a rotation, a relabelling or both, got neither"):
         Points()
-    with pytest.raises(ArgumentError, match=r"relabelling: expected a representation of SO\(3\), like rotation, got S4"):
+    with pytest.raises(
+        ArgumentError, match=r"relabelling: expected a representation of SO\(3\), like rotation, got S4"
+    ):
         Points(rotation=Defining(SO(3)), relabelling=Defining(symmetric(4)))
     with pytest.raises(ArgumentError, match="expected an action of a Lie group for a Lie derivative, got Vector of D4"):
         Vector(Defining(group)).tangent(torch.zeros(1), torch.zeros(2))

@@ -14,8 +14,8 @@ def cubic_convolution(
 ) -> Float[Tensor, "count channel *goal"]:
     """Values between the points of a grid, from the 4^d points around each place.
 
-    The kernel is that of R. G. Keys, Cubic convolution interpolation for digital image processing (1981), with a = -1/2:
-    the one of its family that reproduces parabolas, so that the error is of third order in the spacing.
+    The kernel is that of R. G. Keys, Cubic convolution interpolation for digital image processing (1981), with a =
+    -1/2: the one of its family that reproduces parabolas, so that the error is of third order in the spacing.
 
     Args:
         x: Values on a grid of d axes.

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.actions.action import Action, Move
@@ -268,14 +268,12 @@ class Field(Action):
         effect = [motion.index, motion.sign, motion.shift]
         if self.rep.is_signed_permutation:
             effect += list(self.rep.signed_permutation(g))
-        _, which = torch.cat(effect, -1).unique(dim=0, return_inverse=True)
-        order = which.argsort(stable=True)
-        groups = order.split(which.bincount().tolist())
+        _, groups = _kinds(torch.cat(effect, -1))
         moves = self._moves(g[torch.stack([rows[0] for rows in groups])], points_and_signs_only=True)
         if len(groups) == 1:
             return moves[0].to(x.device).forward(x)
         pieces = [move.to(x.device)(x[rows.to(x.device)]) for move, rows in zip(moves, groups, strict=True)]
-        return torch.cat(pieces)[order.argsort().to(x.device)]
+        return torch.cat(pieces)[torch.cat(groups).argsort().to(x.device)]
 
     def _check_offset(self, offset: Tensor) -> None:
         if not isinstance(self.group, FiniteGroup):
@@ -290,9 +288,26 @@ class Field(Action):
 
     def _offset_orbit(self, g: Tensor, offset: Float[Tensor, "channel *space"]) -> Float[Tensor, "m channel *space"]:
         """One offset moved by the linear part of each of m elements (space axes of length 1 stay)."""
+        motion = self.grid.motion(g)
+        # A roll does nothing along an axis of length 1: elements that differ in nothing else are moved once.
+        rolls = motion.shift * (torch.tensor(offset.shape[1:])[motion.index] > 1)
+        effect = [motion.index, motion.sign, rolls]
+        if self.rep.is_signed_permutation:
+            effect += list(self.rep.signed_permutation(g))
+        else:
+            effect.append(torch.arange(len(g)).unsqueeze(-1))
+        which, groups = _kinds(torch.cat(effect, -1))
+        first = torch.stack([rows[0] for rows in groups])
         linear = copy.copy(self.linear())
         linear.axes = Axes(self.dim, "first")
-        return torch.stack([move(offset) for move in linear._moves(g)])  # noqa: SLF001 (its own kind)
+        moved = torch.stack([move(offset) for move in linear._moves(g[first])])  # noqa: SLF001 (its own kind)
+        return moved[which]
+
+
+def _kinds(effects: Int[Tensor, "m k"]) -> tuple[Int[Tensor, " m"], list[Tensor]]:
+    """The kind of every row (its number among the distinct rows), and the places of each kind."""
+    _, which = effects.unique(dim=0, return_inverse=True)
+    return which, list(which.argsort(stable=True).split(which.bincount().tolist()))
 
 
 def _changes_signs(rep: Representation) -> bool:

@@ -25,14 +25,14 @@ _GRADIENTS = ("difference", "spectral")
 class InterpolatedField(Action):
     """A field on a grid under rotations by any angle about its middle: (g x)(p) = R(g) x(g^-1 p), interpolated.
 
-    Elements act only up to the interpolation error, which for smooth fields falls with the square of the spacing (linear)
-    or its cube (cubic), except near the edge, where values come from outside the grid: `round_trip_error` measures it.
-    Quarter turns and mirrors of a square grid are exact to rounding. The tangent is given by the formula
+    Elements act only up to the interpolation error, which for smooth fields falls with the square of the spacing
+    (linear) or its cube (cubic), except near the edge, where values come from outside the grid: `round_trip_error`
+    measures it. Quarter turns and mirrors of a square grid are exact to rounding. The tangent is given by the formula
     R'(X) x - (X p) . grad x, so that Lie derivatives need no derivative of the interpolation.
 
     Args:
         rep: Representation on the channels, such as ``Defining(SO(2))`` for vectors.
-        mode: ``"linear"``, ``"cubic"`` (see `cubic_convolution`; slower, more accurate) or ``"nearest"`` (masks, labels).
+        mode: ``"linear"``, ``"cubic"`` (slower, more accurate) or ``"nearest"`` (masks, labels).
         padding: What stands outside the grid: ``"border"`` (the nearest value), ``"zeros"`` or ``"reflection"``.
         channels: ``"first"``, ``"last"`` or None, as for `Field`.
         spacing: Distance of neighbours along every axis; equal if not given.

@@ -17,8 +17,8 @@ _SAMPLES = 8
 
 
 def invariant_statistics(
-    rep: Representation, mean: Float[Tensor, " c"], std: Float[Tensor, " c"]
-) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    rep: Representation, mean: Float[Tensor, " means"], std: Float[Tensor, " stds"]
+) -> tuple[Float[Tensor, " means"], Float[Tensor, " stds"]]:
     """Mean and standard deviation of every channel, after the group has acted on the data.
 
     Normalising every component of a vector by its own mean and standard deviation does not commute with rotations.
