@@ -36,7 +36,9 @@ def test_names_mean_groups(text, grid, order):
 
 @pytest.mark.parametrize("text", ["D5", "", "D4 x D4", "shifts:0", "shifts:x", "shifts x shifts", "D4:2"])
 def test_other_names_are_refused_with_the_known_ones(text):
-    with pytest.raises(ArgumentError, match=r"--group: expected C2, C4, D1, D2, D4, reflections, shifts\[:cells\]"):
+    with pytest.raises(
+        ArgumentError, match=r"--group: expected auto, C2, C4, D1, D2, D4, reflections, shifts\[:cells\]"
+    ):
         parse_group(text, **SQUARE)
 
 

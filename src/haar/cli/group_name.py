@@ -58,7 +58,7 @@ def parse_group(text: str, *, space: Sequence[int], periodic: Sequence[bool]) ->
         else:
             raise ArgumentError(
                 "--group",
-                expected=f"{', '.join(known)}, shifts[:cells], or one of these x shifts[:cells], on {dim} axes",
+                expected=f"auto, {', '.join(known)}, shifts[:cells], or one of these x shifts[:cells], on {dim} axes",
                 got=repr(text),
             )
     if step is None:

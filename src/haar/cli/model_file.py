@@ -19,6 +19,29 @@ from haar.errors import ArgumentError, DataError
 _FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
 
 
+class Program(nn.Module):
+    """An exported program as a module like others: it was traced in eval mode and stays there.
+
+    Args:
+        program: What `torch.export` made.
+    """
+
+    def __init__(self, program: torch.export.ExportedProgram) -> None:
+        super().__init__()
+        self.graph = program.module()
+        self.training = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the program."""
+        y: Tensor = self.graph(x)
+        return y
+
+    def train(self, mode: bool = True) -> Program:  # noqa: FBT001, FBT002 (torch's own signature)
+        """Nothing to change: a program refuses to be told."""
+        del mode
+        return self
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A model in eval mode, and what its file says about its input.
@@ -139,7 +162,7 @@ def _program(path: Path) -> LoadedModel:
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
     space = tuple(size for size in sizes[2:] if size is not None)
     return LoadedModel(
-        program.module(),
+        Program(program),
         channels=sizes[1],
         space=space if len(space) == len(shape) - 2 else None,
         batched=sizes[0] is None,

@@ -95,14 +95,7 @@ def window_data(reader: WellReader, fields: Sequence[str] | None, history: int |
         ArgumentError: If no whole number of steps gives so many channels, or neither number is known.
     """
     history = _history(reader.layout(1, fields), history, channels)
-    windows = Windows(reader, history=history, fields=fields)
-    if channels is not None and windows.inputs.channels != channels:
-        raise ArgumentError(
-            "--history",
-            expected=f"what gives the {channels} channels of the model's input",
-            got=f"{history} time steps",
-        )
-    return windows
+    return Windows(reader, history=history, fields=fields)
 
 
 def physical_model(model: nn.Module, reader: WellReader, windows: Windows, *, normalised: bool) -> nn.Module:
@@ -161,3 +154,31 @@ def try_model(model: nn.Module, windows: Windows) -> None:
 def _short(windows: Windows) -> list[str]:
     names = windows.inputs.channel_names()
     return names if len(names) <= 8 else [*names[:4], "...", *names[-3:]]
+
+
+def _history(once: Layout, history: int | None, channels: int | None) -> int:
+    varying = once.output().channels
+    if history is None:
+        if channels is None:
+            raise ArgumentError("--history", expected="the number of time steps that the model takes", got="none")
+        history, rest = divmod(channels - (once.channels - varying), varying)
+        if rest or history < 1:
+            raise ArgumentError(
+                "--fields",
+                expected=f"fields whose channels add up to the {channels} of the model's input",
+                got=f"{once.channels} channels a time step ({', '.join(once.channel_names())})",
+            )
+    elif channels is not None and once.with_history(history).channels != channels:
+        raise ArgumentError(
+            "--history",
+            expected=f"what gives the {channels} channels of the model's input",
+            got=f"{history} time steps of {', '.join(once.channel_names())}",
+        )
+    return history
+
+
+def _space(shape: str) -> tuple[int, ...]:
+    parts = shape.replace("x", ",").split(",")
+    if not 1 <= len(parts) <= 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise ArgumentError("--shape", expected="points of 1 to 3 axes, such as 64,64", got=repr(shape))
+    return tuple(int(part) for part in parts)

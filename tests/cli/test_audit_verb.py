@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import html
+import json
+
+import h5py
+import pytest
+
+from haar.cli.app import main
+
+MODELS = ["my_models:make", "free.pt2", "fixed.pt2", "surrogate.safetensors"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_form_of_model_is_audited(here, well, model, capsys):
+    history = ["--history", "2"] if ":" in model else []
+    assert main(["audit", model, str(well), "--group", "D4", *history, "--samples", "6", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["group"], found["samples"]) == ("audit", "D4", 6)
+    assert len(found["elements"]) == 7
+    assert found["mse"]["value"] > 0
+
+
+def test_the_audit_is_printed_and_written(here, well, capsys):
+    arguments = [
+        "audit",
+        "free.pt2",
+        str(well),
+        "--group",
+        "C4",
+        "--fields",
+        "tracer, velocity:vector",
+        "--out",
+        "found",
+    ]
+    assert main([*arguments, "--samples", "5", "--batch", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "r90" in out
+    assert "report: found/report.html" in out
+    written = json.loads((here / "found" / "audit.json").read_text())
+    assert html.escape(written["recommendation"]["sentence"]) in (here / "found" / "report.html").read_text()
+
+
+def test_a_model_that_has_the_symmetry_is_seen(here, well, capsys):
+    arguments = ["audit", "my_models:make", str(well), "--history", "2", "--factory-arg", "padding_mode=circular"]
+    assert main([*arguments, "--group", "shifts:4", "--samples", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recommendation"]["verdict"] == "nothing to gain"
+
+
+def test_auto_takes_what_the_files_allow(here, well, capsys):
+    assert main(["audit", "free.pt2", str(well), "--group", "auto", "--samples", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["order"] == 8
+
+
+def test_a_model_of_normalised_fields_is_wrapped(here, well, capsys):
+    found = []
+    for option in ([], ["--normalised"]):
+        assert main(["audit", "free.pt2", str(well), "--group", "C2", "--samples", "3", "--json", *option]) == 0
+        found.append(json.loads(capsys.readouterr().out)["mse"]["value"])
+    assert found[0] != found[1]
+
+
+def _line(capsys) -> str:
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["free.pt2", "WELL", "--group", "D5"], "--group: expected auto"),
+        (["free.pt2", "WELL", "--group", "D4", "--fields", "tracer, vorticity"], "vorticity"),
+        (["free.pt2", "WELL", "--group", "D4", "--fields", "tracer:vector, velocity"], "tracer:scalar, as the files"),
+        (["free.pt2", "WELL", "--group", "D4", "--fields", "velocity:vector, tracer"], "the order of the files"),
+        (["free.pt2", "WELL", "--group", "D4", "--fields", "tracer:sclar"], "sclar"),
+        (["free.pt2", "WELL", "--group", "D4", "--fields", "velocity:vector", "--history", "2"], "--history: expected"),
+        (["free.pt2", "WELL", "--group", "D4", "--history", "3"], "--history: expected what gives the 6 channels"),
+        (["my_models:make", "WELL", "--group", "D4"], "--history: expected the number of time steps"),
+        (
+            ["my_models:make", "WELL", "--group", "D4", "--history", "3"],
+            "MODEL: expected a model of inputs (batch, 9, 8, 8)",
+        ),
+        (["my_models:three", "WELL", "--group", "D4", "--history", "2"], "expected an output of shape (1, 3, 8, 8)"),
+        (["free.pt2", "WELL", "--group", "D4", "--split", "exam"], "there is no folder data/exam"),
+        (["free.pt2", "/nowhere", "--group", "D4"], "/nowhere: no such file or folder"),
+        (["free.pt2", "WELL", "--group", "D4", "--samples", "0"], "--samples"),
+        (["free.pt2", "WELL", "--group", "D4", "--sample", "3"], "--sample"),
+    ],
+)
+def test_bad_input_is_one_line(here, well, arguments, message, capsys):
+    assert main(["audit", *(str(well) if word == "WELL" else word for word in arguments)]) == 2
+    assert message in _line(capsys)
+
+
+def test_damaged_and_nan_files_are_one_line(here, well, capsys):
+    source = next((well / "data" / "test").iterdir())
+    (here / "cut.hdf5").write_bytes(source.read_bytes()[:3000])
+    (here / "nan.hdf5").write_bytes(source.read_bytes())
+    with h5py.File(here / "nan.hdf5", "r+") as file:
+        file["t0_fields/tracer"][0, 1] = float("nan")
+    for name, message in (("cut.hdf5", "cut.hdf5"), ("nan.hdf5", "the field tracer is NaN or infinite")):
+        assert main(["audit", "free.pt2", name, "--group", "D4", "--samples", "30"]) == 2
+        assert message in _line(capsys)
+
+
+def test_a_stochastic_model_is_found_out(here, well, capsys):
+    arguments = ["audit", "my_models:noisy", str(well), "--history", "2", "--group", "C2", "--samples", "4", "--json"]
+    code = main(arguments)
+    captured = capsys.readouterr()
+    if code == 0:
+        assert json.loads(captured.out)["stochastic"] is True
+    else:
+        assert code == 2
+        assert "stochastic" in captured.err

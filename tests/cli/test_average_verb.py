@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from haar.actions import Symmetry
+from haar.cli.app import main
+from haar.cli.program_file import load_program
+from haar.groups import dihedral
+
+WORDS = ["--group", "D4", "--fields", "tracer, velocity:vector"]
+
+
+@torch.no_grad()
+def _defect(path, history=2):
+    module = load_program(path).module()
+    symmetry = Symmetry.of_fields(dihedral(4), "tracer, velocity:vector", history=history, centring="node")
+    x = torch.randn(1, 3 * history, 8, 8, generator=torch.Generator().manual_seed(1))
+    g = torch.tensor(5)
+    moved = symmetry.act_outputs(g, module(x)) - module(symmetry.act_inputs(g, (x,))[0])
+    return float(moved.norm() / module(x).norm())
+
+
+@pytest.mark.parametrize("model", ["free.pt2", "fixed.pt2", "surrogate.safetensors", "my_models:make"])
+def test_the_written_program_has_the_symmetry(here, well, model, capsys):
+    history = ["--history", "2"] if ":" in model else []
+    assert main(["average", model, "--data", str(well), *WORDS, *history, "-o", "averaged.pt2"]) == 0
+    out = capsys.readouterr().out
+    assert "8 elements of D4" in out
+    before, after = map(float, re.search(r"relative: (\S+) before, (\S+) after", out).groups())
+    assert before > 1e-3
+    assert after < 1e-5
+    assert ("batch size is 1" in out) == (model == "fixed.pt2")
+    assert _defect(here / "averaged.pt2") < 1e-5
+
+
+def test_words_alone_are_enough(here, capsys):
+    assert main(["average", "free.pt2", *WORDS, "-o", "one.pt2"]) == 0
+    assert main(["average", "export", "surrogate.safetensors", *WORDS, "--shape", "8,8", "-o", "two.pt2"]) == 0
+    assert (here / "one.pt2").exists()
+    assert (here / "two.pt2").exists()
+
+
+def test_an_averaged_program_can_be_audited_and_averaged_again(here, well, capsys):
+    assert main(["average", "free.pt2", "--data", str(well), *WORDS, "-o", "averaged.pt2"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "averaged.pt2", str(well), "--group", "D4", "--samples", "3"]) == 0
+    assert "already respects D4" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["free.pt2", "--group", "D4", "-o", "a.pt2"], "--fields: expected the fields of the model (or --data)"),
+        (["surrogate.safetensors", *WORDS, "-o", "a.pt2"], "--shape: expected points of every axis"),
+        (["surrogate.safetensors", *WORDS, "--shape", "8,b", "-o", "a.pt2"], "--shape: expected points of 1 to 3 axes"),
+        (["surrogate.safetensors", *WORDS, "--shape", "8,16", "-o", "a.pt2"], "D4"),
+        (["free.pt2", *WORDS, "--normalised", "-o", "a.pt2"], "--normalised: expected --data"),
+        (["free.pt2", *WORDS, "-o", "a.pth"], "expected a name that ends in .pt2 or .onnx"),
+        (["free.pt2", "--group", "D4", "--fields", "tracer, pressure", "--history", "2", "-o", "a.pt2"], "--history"),
+        (
+            ["free.pt2", "--group", "D4", "--fields", "a, b, c, d", "-o", "a.pt2"],
+            "--fields: expected fields whose channels",
+        ),
+        (["my_models:make", *WORDS, "--shape", "8,8", "-o", "a.pt2"], "--history: expected the number of time steps"),
+        (["free.pt2", *WORDS], "output"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(here, arguments, message, capsys):
+    assert main(["average", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert message in captured.err
+    assert not list(here.glob("a.*"))
+
+
+def test_data_and_shape_exclude_each_other(here, well, capsys):
+    assert main(["average", "free.pt2", *WORDS, "--data", str(well), "--shape", "8,8", "-o", "a.pt2"]) == 2
+    assert "--shape: expected none beside --data" in capsys.readouterr().err
