@@ -148,6 +148,7 @@ def _draw_closure(axes: object, found: Findings) -> None:
     for k, c in enumerate(shown):
         ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
     ax.set_xticks(range(len(shown)), [c.element for c in shown], fontsize=8, rotation=30 if len(shown) > 8 else 0)
+    ax.set_ylim(0, 1.05)
     if not shown:
         ax.text(0.5, 0.5, "not tested", transform=ax.transAxes, ha="center", color=BASE)
 
