@@ -1,9 +1,54 @@
 """Modules for a user's network, each equivariant by construction."""
 
+from haar.nn.attention import SelfAttention
+from haar.nn.bilinear import Bilinear, TensorSquare
+from haar.nn.by_norm import Gated, NormNonlinearity
 from haar.nn.convolution import Conv
+from haar.nn.dropout import Dropout
+from haar.nn.foreign import from_field_type, from_irreps
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.linear import Linear
 from haar.nn.module import EquivariantModule
+from haar.nn.networks import export, restrict
+from haar.nn.norms import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from haar.nn.orbit_pool import OrbitPool
 from haar.nn.parts import PartRun, part_count, part_runs
+from haar.nn.pointwise import Odd, Pointwise
+from haar.nn.pooling import GlobalPool, Pool, Upsample
+from haar.nn.readout import Invariants
+from haar.nn.representations import restricted, same_representation
+from haar.nn.sequential import Sequential
 
-__all__ = ["Conv", "EquivariantModule", "KernelPoints", "Linear", "PartRun", "part_count", "part_runs"]
+__all__ = [
+    "BatchNorm",
+    "Bilinear",
+    "Conv",
+    "Dropout",
+    "EquivariantModule",
+    "Gated",
+    "GlobalPool",
+    "GroupNorm",
+    "Invariants",
+    "KernelPoints",
+    "LayerNorm",
+    "Linear",
+    "NormNonlinearity",
+    "Odd",
+    "OrbitPool",
+    "PartRun",
+    "Pointwise",
+    "Pool",
+    "RMSNorm",
+    "SelfAttention",
+    "Sequential",
+    "TensorSquare",
+    "Upsample",
+    "export",
+    "from_field_type",
+    "from_irreps",
+    "part_count",
+    "part_runs",
+    "restrict",
+    "restricted",
+    "same_representation",
+]

@@ -1,8 +1,8 @@
 """The blocks form of an equivariant map: leave for the isotypic basis, mix copies, come back; a few large products.
 
-Layout: copies of one part share their orthogonal basis Q, so ``Q^T X^T`` with X of shape (batch x copies, n) gives rows that
-belong to classes and components, and columns (batch, copies). A class of dimension d over an algebra of dimension e is then a
-matrix product with d / e batch rows for every sample, and classes of equal shape go through one batched product.
+Layout: copies of one part share their orthogonal basis Q, so ``Q^T X^T`` with X of shape (batch x copies, n) gives rows
+that belong to classes and components, and columns (batch, copies). A class of dimension d over an algebra of dimension
+e is then a matrix product with d / e rows for every sample, and classes of equal shape go through one batched product.
 """
 
 from __future__ import annotations
@@ -148,7 +148,8 @@ class BlockForm(ConstantsModule):
             share = torch.cat([p[b.start : b.start + b.size] for b in stack.blocks])
         share = share * first.dim**-0.5
         if first.end == 1:
-            return share.reshape(-1, first.m_out, first.m_in).transpose(1, 2)
+            plain: Tensor = share.reshape(-1, first.m_out, first.m_in).transpose(1, 2)
+            return plain
         units = self.get_buffer(f"units_{first.end}")
         numbers = share.reshape(-1, first.end, first.m_out, first.m_in)
         return torch.einsum("ceoi,egf->cifog", numbers, units).reshape(

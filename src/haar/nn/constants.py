@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class ConstantsModule(nn.Module):
         self._masters[name] = value
         self.register_buffer(name, value.to(torch.get_default_dtype() if like is None else like), persistent=False)
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> ConstantsModule:  # noqa: FBT001, FBT002 (torch's signature)
         super()._apply(fn, recurse)
         for name, master in self._masters.items():
             buffer = self._buffers[name]

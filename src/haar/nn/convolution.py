@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,9 @@ class _Pair:
     target: PartRun
     space: Intertwiners
     start: int
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Pair:
+        return self  # nothing of it ever changes
 
     @property
     def size(self) -> int:
@@ -144,7 +147,7 @@ class Conv(EquivariantModule):
         """The dense bias, or None."""
         return None if self.bias is None else self.fixed @ self.bias
 
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
+    def train(self, mode: bool = True) -> Conv:  # noqa: FBT001, FBT002 (torch's signature)
         """As torch's; the kept kernel is forgotten."""
         self._fold.clear()
         return super().train(mode)

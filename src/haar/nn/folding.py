@@ -26,7 +26,7 @@ class FoldCache:
         wanted = torch.is_grad_enabled() and parameter.requires_grad
         if module.training or wanted or torch.compiler.is_compiling():
             return self._fresh(parameter, make)
-        key = (
+        key: tuple[Any, ...] = (
             id(parameter),
             parameter.data_ptr(),
             parameter.dtype,

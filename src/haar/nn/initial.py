@@ -1,7 +1,7 @@
 """Initial weights: unit variance in, unit variance out, in every isotypic class of the output.
 
-For independent parameters of unit variance M = E[W W^T] commutes with the group and is a number on every isotypic class of the
-output (Schur). W' = M^(-1/2) W is equivariant too, and E[W' W'^T] is the projector onto the classes that can be reached.
+For independent parameters of unit variance M = E[W W^T] commutes with the group and is a number on every isotypic class
+of the output (Schur). W' = M^(-1/2) W is equivariant too, and E[W' W'^T] projects onto the classes that can be reached.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def draw_weights(
     if not space.dim:
         return noise.T
     drawn = (initial_root(space) @ noise).T * (gain * sources**-0.5)
-    return drawn[0] if count == 1 else drawn
+    chosen: Tensor = drawn[0] if count == 1 else drawn
+    return chosen
 
 
 class _Root:
@@ -69,8 +70,9 @@ class _Root:
 def initial_root(space: Intertwiners) -> _Root:
     """The root of the covariance of initial parameters, in the coordinates of `space`.
 
-    Isotypic: the component of a copy is a sum over ``end m_in`` terms p / sqrt(d), hence variance d / (end m_in). Orbits:
-    p = L^(-1/2) noise with L_jk = <B_j, M B_k>, from the rows of M = sum_k B_k B_k^T at the first pair of every orbit.
+    Isotypic: the component of a copy is a sum over ``end m_in`` terms p / sqrt(d), hence variance d / (end m_in).
+    Orbits: p = L^(-1/2) noise with L_jk = <B_j, M B_k>, from the rows of M = sum_k B_k B_k^T at the first pair of every
+    orbit.
     """
     if isinstance(space, IsotypicIntertwiners):
         scale = torch.empty(space.dim, dtype=torch.float64)

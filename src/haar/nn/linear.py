@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from haar.nn.representations import check_same_group, restricted
 
 #: Parts of a direct sum above this dimension are not decomposed: their orbits are used.
 _DECOMPOSED = 256
-#: Layers with at least this many dense entries run in blocks whenever the weights' gradients are wanted (measured, CPU).
+#: Layers with at least this many dense entries run in blocks whenever gradients of the weights are wanted (measured).
 _WIDE = 384 * 384
 #: Smaller ones run in blocks for at most this many rows for every input channel; for more rows a dense matrix pays.
 _ROWS = 2
@@ -123,7 +123,7 @@ class Linear(EquivariantModule):
         """The dense bias, or None."""
         return None if self.bias is None else self.fixed @ self.bias
 
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
+    def train(self, mode: bool = True) -> Linear:  # noqa: FBT001, FBT002 (torch's signature)
         """As torch's; the folded matrix is forgotten."""
         self._fold.clear()
         return super().train(mode)

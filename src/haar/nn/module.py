@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -89,7 +89,7 @@ class EquivariantModule(ConstantsModule):
             return f"{self.rep_in.name} of {self.rep_in.group.name}"
         return f"{self.rep_in.name} -> {self.rep_out.name} of {self.rep_in.group.name}"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, Any]) -> EquivariantModule:
         new = self.__class__.__new__(self.__class__)
         memo[id(self)] = new
         for name, value in self.__dict__.items():

@@ -25,14 +25,22 @@ class PartRun:
     copies: int
     first: int
 
+    def __deepcopy__(self, memo: dict[int, object]) -> PartRun:
+        return self  # nothing of it ever changes
+
     def of(self, x: Tensor, axis: int) -> Tensor:
         """The run's channels with the channel axis split in two: copies, then components."""
         axis %= x.ndim
-        return x.narrow(axis, self.start, self.copies * self.rep.dim).unflatten(axis, (self.copies, self.rep.dim))
+        parts: Tensor = x.narrow(axis, self.start, self.copies * self.rep.dim).unflatten(
+            axis, (self.copies, self.rep.dim)
+        )
+        return parts
 
 
 def part_runs(rep: Representation) -> tuple[PartRun, ...]:
-    """The runs of equal parts of a direct sum; a representation that is none is one part, a trivial one a part a channel.
+    """The runs of equal parts of a direct sum; a representation that is none is one part.
+
+    Of a trivial representation every channel is a part.
 
     Example:
         >>> from haar.actions.representation import Regular, Trivial

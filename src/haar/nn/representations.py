@@ -83,3 +83,16 @@ def restricted(rep: Representation, subgroup: Subgroup) -> Representation:
         else:
             memory[rep] = rep.restrict(subgroup)
     return memory[rep]
+
+
+def stands_still(rep: Representation) -> bool:
+    """Whether no element moves anything.
+
+    Example:
+        >>> from haar.actions.representation import Regular, Trivial
+        >>> from haar.groups import cyclic
+        >>> group = cyclic(4)
+        >>> stands_still(Trivial(group, 3)), stands_still(Regular(group))
+        (True, False)
+    """
+    return same_representation(rep, Trivial(rep.group, rep.dim))

@@ -85,7 +85,8 @@ def check_window(
         Traceback (most recent call last):
         ...
         haar.errors.ShapeError: x: expected a grid on which stride 2 with kernel 3 and padding 1 is symmetric, got 32
-        points on axis 0, of which 1 are left over on one side; use 33 points, a kernel of another parity, or pool exactly
+        points on axis 0, of which 1 are left over on one side; use 33 points, a kernel of another parity, or pool
+        exactly
     """
     span = dilation * (kernel - 1) + 1
     for axis in axes:

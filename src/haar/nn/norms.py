@@ -1,0 +1,301 @@
+"""Normalisation of activations: statistics and parameters shared along parts, only invariant components centred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.actions.representation import Representation
+from haar.errors import ArgumentError
+from haar.intertwiners import invariants
+from haar.nn.module import EquivariantModule, check_channels
+from haar.nn.parts import part_count, part_runs
+
+
+class Normalisation(EquivariantModule):
+    """What the norms share: parts, the invariant direction of every part, and parameters, one a part.
+
+    The invariant direction of a part is the projection of (1, ..., 1) onto its invariants: all ones where channels are
+    permuted, nothing where the part has no invariants. Means are taken along it.
+
+    Args:
+        rep: Any representation; its parts are those of the direct sum.
+        affine: Whether to learn a factor for every part, and a shift along every invariant direction.
+        eps: Added to the variance.
+        channels: ``"last"`` or ``"first"``.
+        dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If an option is impossible.
+    """
+
+    centred = True
+
+    def __init__(
+        self,
+        rep: Representation,
+        *,
+        affine: bool = True,
+        eps: float = 1e-5,
+        channels: str = "last",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if eps < 0:
+            raise ArgumentError("eps", expected="0 or more", got=eps)
+        self.rep_in = self.rep_out = rep
+        self.channels, self.eps = check_channels(channels), eps
+        self.runs = part_runs(rep)
+        self.parts = part_count(rep)
+        self.weight = nn.Parameter(torch.ones(self.parts, dtype=dtype)) if affine else None
+        shifted = affine and self.centred
+        self.bias = nn.Parameter(torch.zeros(self.parts, dtype=dtype)) if shifted else None
+        kept = torch.get_default_dtype() if dtype is None else dtype
+        directions = {id(run.rep): invariant_direction(run.rep) for run in self.runs}
+        self.hold("direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept)
+        self.direction: Tensor
+        numbers = [torch.arange(run.first, run.first + run.copies).repeat_interleave(run.rep.dim) for run in self.runs]
+        self.register_buffer("part_of", torch.cat(numbers), persistent=False)
+        self.part_of: Tensor
+        self._length = [float(directions[id(run.rep)].square().sum()) for run in self.runs]
+
+    def extra_repr(self) -> str:
+        """Representation, and whether there are parameters."""
+        return f"{super().extra_repr()}, affine={self.weight is not None}, eps={self.eps}"
+
+    def _affine(self, x: Tensor) -> Tensor:
+        """Factors and shifts, one a part."""
+        if self.weight is None:
+            return x
+        x = x * self._on_channels(self.weight[self.part_of], x)
+        return x if self.bias is None else x + self._on_channels(self.bias[self.part_of] * self.direction, x)
+
+    def _on_channels(self, values: Float[Tensor, " n"], x: Tensor) -> Tensor:
+        return values if self.channels == "last" else values.reshape(-1, *[1] * (x.ndim - 2))
+
+
+class LayerNorm(Normalisation):
+    """Zero mean along the invariant direction, unit variance over all channels, of every vector or point by itself.
+
+    On permutation representations it is `torch.nn.LayerNorm` with parameters shared along parts; vectors are not
+    centred, only scaled.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions.representation import Regular
+        >>> from haar.groups import dihedral
+        >>> y = LayerNorm(4 * Regular(dihedral(4)))(torch.randn(2, 32) + 3)
+        >>> bool(y.mean(-1).abs().max() < 1e-6)
+        True
+    """
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Normalise.
+
+        Raises:
+            ShapeError: If the channel axis does not fit.
+        """
+        self.check_input(x)
+        axis = self._axis
+        direction = self._on_channels(self.direction, x)
+        total = sum(length * run.copies for length, run in zip(self._length, self.runs, strict=True))
+        if total > 0:
+            x = x - direction * ((x * direction).sum(axis, keepdim=True) / total)
+        x = x * (x.square().mean(axis, keepdim=True) + self.eps).rsqrt()
+        return self._affine(x)
+
+
+class RMSNorm(Normalisation):
+    """Unit mean square over all channels of every vector or point by itself; nothing is centred.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions.representation import Defining
+        >>> from haar.groups import SO
+        >>> y = RMSNorm(4 * Defining(SO(3)))(5 * torch.randn(2, 12))
+        >>> bool((y.square().mean(-1) - 1).abs().max() < 1e-4)
+        True
+    """
+
+    centred = False
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Normalise.
+
+        Raises:
+            ShapeError: If the channel axis does not fit.
+        """
+        self.check_input(x)
+        return self._affine(x * (x.square().mean(self._axis, keepdim=True) + self.eps).rsqrt())
+
+
+class GroupNorm(Normalisation):
+    """Zero mean and unit variance over groups of equal parts (and over space, for fields), of every sample by itself.
+
+    Args:
+        groups: Into how many groups the copies of every part are split.
+        rep: Any representation.
+        affine: Whether to learn factors and shifts.
+        eps: Added to the variance.
+        channels: ``"last"`` or ``"first"``.
+        dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If the copies of some part do not split into so many groups.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions.representation import Regular
+        >>> from haar.groups import dihedral
+        >>> GroupNorm(2, 4 * Regular(dihedral(4)), channels="first")(torch.randn(2, 32, 8, 8)).shape
+        torch.Size([2, 32, 8, 8])
+    """
+
+    def __init__(
+        self,
+        groups: int,
+        rep: Representation,
+        *,
+        affine: bool = True,
+        eps: float = 1e-5,
+        channels: str = "last",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(rep, affine=affine, eps=eps, channels=channels, dtype=dtype)
+        for run in self.runs:
+            if groups < 1 or run.copies % groups:
+                raise ArgumentError(
+                    "groups",
+                    expected=f"a divisor of the {run.copies} copies of {run.rep.name}",
+                    got=groups,
+                    way_out="use 1 or another number of copies",
+                )
+        self.groups = groups
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Normalise.
+
+        Raises:
+            ShapeError: If the channel axis does not fit.
+        """
+        self.check_input(x)
+        axis = self._axis % x.ndim
+        pieces = []
+        for run, length in zip(self.runs, self._length, strict=True):
+            split = (self.groups, run.copies // self.groups, run.rep.dim)
+            v = run.of(x, axis).unflatten(axis, split[:2])
+            over = tuple(range(axis + 1, v.ndim))  # parts of the group, components, and space for fields
+            if length > 0:
+                u = _shaped(self.direction[run.start : run.start + run.rep.dim], v, axis + 2)
+                mean = (v * u).sum(axis + 2, keepdim=True).mean(over, keepdim=True)
+                v = v - u * (mean / length)
+            v = v * (v.square().mean(over, keepdim=True) + self.eps).rsqrt()
+            pieces.append(v.flatten(axis, axis + 2))
+        return self._affine(torch.cat(pieces, axis))
+
+
+class BatchNorm(Normalisation):
+    """Zero mean along the invariant direction and unit variance for every part, over the batch and space.
+
+    Statistics are gathered in training and used in eval, as by `torch.nn.BatchNorm2d`: one mean and one variance for
+    each part.
+
+    Args:
+        rep: Any representation.
+        affine: Whether to learn factors and shifts.
+        eps: Added to the variance.
+        momentum: Weight of a new batch in the running statistics.
+        channels: ``"last"`` or ``"first"``.
+        dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If the momentum is not between 0 and 1.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions.representation import Regular
+        >>> from haar.groups import dihedral
+        >>> norm = BatchNorm(4 * Regular(dihedral(4)), channels="first")
+        >>> norm(torch.randn(2, 32, 8, 8)).shape, norm.running_var.shape
+        (torch.Size([2, 32, 8, 8]), torch.Size([4]))
+    """
+
+    def __init__(
+        self,
+        rep: Representation,
+        *,
+        affine: bool = True,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        channels: str = "last",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(rep, affine=affine, eps=eps, channels=channels, dtype=dtype)
+        if not 0 <= momentum <= 1:
+            raise ArgumentError("momentum", expected="a number from 0 to 1", got=momentum)
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros(self.parts, dtype=dtype))
+        self.register_buffer("running_var", torch.ones(self.parts, dtype=dtype))
+        self.running_mean: Tensor
+        self.running_var: Tensor
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Normalise, and gather statistics in training.
+
+        Raises:
+            ShapeError: If the channel axis does not fit, or a batch in training has one value a channel only.
+        """
+        self.check_input(x)
+        wide = x.to(self.running_mean.dtype)  # statistics in at least the buffers' precision, as torch's own
+        axis = self._axis % x.ndim
+        mean = self._means(wide, axis) if self.training else self.running_mean
+        wide = wide - self._on_channels(mean[self.part_of] * self.direction, wide)
+        var = self._variances(wide, axis) if self.training else self.running_var
+        if self.training:
+            self._remember(mean.detach(), var.detach(), x.numel() // self.rep_in.dim)
+        return self._affine((wide * self._on_channels((var + self.eps).rsqrt()[self.part_of], wide)).to(x.dtype))
+
+    def _means(self, x: Tensor, axis: int) -> Float[Tensor, " parts"]:
+        """Coordinates of the mean of every part along its invariant direction."""
+        along = x.mean([k for k in range(x.ndim) if k != axis]) * self.direction
+        means = []
+        for run, length in zip(self.runs, self._length, strict=True):
+            mean = run.of(along, 0).sum(1)
+            means.append(mean / length if length > 0 else torch.zeros_like(mean))
+        return torch.cat(means)
+
+    def _variances(self, centred: Tensor, axis: int) -> Float[Tensor, " parts"]:
+        """Mean square of every part, over its components too."""
+        square = centred.square().mean([k for k in range(centred.ndim) if k != axis])
+        return torch.cat([run.of(square, 0).mean(1) for run in self.runs])
+
+    def _remember(self, mean: Tensor, var: Tensor, samples: int) -> None:
+        """Move the running statistics; the variance without its bias, as torch's."""
+        counts = torch.cat([torch.full((run.copies,), samples * run.rep.dim) for run in self.runs]).to(var)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * counts / (counts - 1).clamp(min=1), self.momentum)
+
+
+def invariant_direction(rep: Representation) -> Float[Tensor, " n"]:
+    """The projection of (1, ..., 1) onto the invariants of a representation; zero if it has none.
+
+    Example:
+        >>> from haar.actions.representation import Defining
+        >>> from haar.groups import dihedral, symmetric
+        >>> [round(v, 6) for v in invariant_direction(Defining(symmetric(3))).tolist()]
+        [1.0, 1.0, 1.0]
+        >>> invariant_direction(Defining(dihedral(4))).tolist()
+        [0.0, 0.0]
+    """
+    basis = invariants(rep)
+    direction = basis @ basis.sum(0)
+    return direction if float(direction.square().sum()) > 1e-12 else torch.zeros_like(direction)
+
+
+def _shaped(values: Tensor, x: Tensor, axis: int) -> Tensor:
+    shape: Sequence[int] = [len(values) if k == axis else 1 for k in range(x.ndim)]
+    return values.reshape(shape)
