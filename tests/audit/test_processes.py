@@ -46,7 +46,7 @@ def share(rank, folder):
 def test_two_processes_say_what_one_says(tmp_path):
     import json
 
-    mp.spawn(share, args=(str(tmp_path),), nprocs=WORLD)
+    mp.start_processes(share, args=(str(tmp_path),), nprocs=WORLD, start_method="fork")
     x, y = data()
     symmetry = Symmetry.of_fields(dihedral(4), "p, u:vector")
     whole = audit(model(), symmetry, (x, y), data_symmetry=False, layers=False, micro_batch=8).to_dict()

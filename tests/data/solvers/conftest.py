@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -62,3 +68,18 @@ def element(request: pytest.FixtureRequest) -> Element:
 def rectangle_element(request: pytest.FixtureRequest) -> Element:
     """One symmetry of a rectangular periodic grid."""
     return request.param
+
+
+@pytest.fixture
+def exponax_run(tmp_path: Path) -> Callable[..., Tensor]:
+    """Evolve a state with a stepper of exponax, in a process of its own (see exponax_referee.py)."""
+
+    def run(stepper: str, *args: Any, state: Tensor, steps: int, **options: Any) -> Tensor:
+        spec, start, result = tmp_path / "spec.json", tmp_path / "state.npy", tmp_path / "result.npy"
+        spec.write_text(json.dumps({"stepper": stepper, "args": args, "options": options, "steps": steps}))
+        np.save(start, state.numpy())
+        script = str(Path(__file__).with_name("exponax_referee.py"))
+        subprocess.run([sys.executable, script, str(spec), str(start), str(result)], check=True, capture_output=True)
+        return torch.from_numpy(np.load(result))
+
+    return run
