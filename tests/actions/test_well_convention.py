@@ -1,4 +1,4 @@
-"""The convention of The Well's augmentations: its rotation k is our turn by -k quarters, its cube rotations are ours."""
+"""The convention of The Well's augmentations: its rotation k turns by -k quarters, its cube rotations are ours."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from haar.actions.action import Action, Invariant, Move
 from haar.actions.axis_sign import AxisSign
 from haar.actions.centring import centring_of, check_centring
+from haar.actions.concatenated import Concatenated
 from haar.actions.continuous_shift import ContinuousShift
 from haar.actions.convection import rayleigh_benard
 from haar.actions.coordinates import Boxes, Keypoints
@@ -32,6 +33,7 @@ __all__ = [
     "Action",
     "AxisSign",
     "Boxes",
+    "Concatenated",
     "ContinuousShift",
     "Defining",
     "Determinant",
