@@ -47,10 +47,10 @@ class Activation:
         function: Callable[[Tensor], Tensor],
         *,
         name: str,
-        breaks: Sequence[float] = (0.0,),
-        scale: float = 1.0,
+        breaks: Sequence[float | int] = (0.0,),
+        scale: float | int = 1.0,
         smooth: bool = False,
-        lipschitz: float | None = None,
+        lipschitz: float | int | None = None,
     ) -> None:
         if scale < 0:
             raise ArgumentError("scale", expected="a length >= 0", got=scale)

@@ -56,7 +56,13 @@ class PiecewiseLinear(Activation):
     """
 
     def __init__(
-        self, knots: Sequence[float], turns: Sequence[float], *, slope: float = 0.0, offset: float = 0.0, name: str
+        self,
+        knots: Sequence[float | int],
+        turns: Sequence[float | int],
+        *,
+        slope: float | int = 0.0,
+        offset: float | int = 0.0,
+        name: str,
     ) -> None:
         if len(knots) != len(turns):
             raise ArgumentError("turns", expected=f"{len(knots)} changes of slope, one per knot", got=len(turns))
@@ -135,7 +141,7 @@ class Gelu(Activation):
         1.0
     """
 
-    def __init__(self, nu: float = 1.0) -> None:
+    def __init__(self, nu: float | int = 1.0) -> None:
         if nu <= 0:
             raise ArgumentError("nu", expected="a variance > 0", got=nu, way_out="relu is the limit 0")
         self.nu = float(nu)
@@ -210,7 +216,9 @@ class Erf(Activation):
         True
     """
 
-    def __init__(self, gain: float = 1.0, height: float = 1.0, offset: float = 0.0, name: str = "erf") -> None:
+    def __init__(
+        self, gain: float | int = 1.0, height: float | int = 1.0, offset: float | int = 0.0, name: str = "erf"
+    ) -> None:
         self.gain, self.height, self.offset = float(gain), float(height), float(offset)
         super().__init__(
             lambda z: self.offset + self.height * torch.erf(self.gain * z),
@@ -267,7 +275,7 @@ class Sine(Activation):
 
     prefers_pairs = True
 
-    def __init__(self, phase: float = 0.0, name: str = "sin") -> None:
+    def __init__(self, phase: float | int = 0.0, name: str = "sin") -> None:
         self.phase = float(phase)
         super().__init__(lambda z: torch.sin(z + self.phase), name=name, breaks=(), lipschitz=1.0)
 
@@ -327,7 +335,7 @@ class Polynomial(Activation):
         0.5
     """
 
-    def __init__(self, coefficients: Sequence[float], name: str = "polynomial") -> None:
+    def __init__(self, coefficients: Sequence[float | int], name: str = "polynomial") -> None:
         if not coefficients:
             raise ArgumentError("coefficients", expected="at least one number", got="none")
         self.coefficients = tuple(map(float, coefficients))

@@ -15,7 +15,6 @@ from haar.moments.dense import Dense
 from haar.moments.joint import InputLaw
 from haar.moments.program import Elementwise
 from haar.moments.propagate import traced
-from haar.moments.trace import OnUnsupported
 
 _CHUNK = 8192
 _RIDGE = 1e-9
@@ -67,7 +66,7 @@ def controlled_mean(
     generator: torch.Generator | None = None,
     input_shape: Sequence[int] | None = None,
     constants: Mapping[str, Any] | None = None,
-    on_unsupported: OnUnsupported = "linearise",
+    on_unsupported: str = "linearise",
 ) -> ControlledMean:
     """E model(x) by Monte Carlo with control variates.
 

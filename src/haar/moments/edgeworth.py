@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -33,7 +32,13 @@ class SignedDensity:
 
 
 def edgeworth_expectation(
-    activation: Activation, mean: float, sd: float, skewness: float = 0.0, kurtosis: float = 0.0, *, order: int = 4
+    activation: Activation,
+    mean: float | int,
+    sd: float | int,
+    skewness: float | int = 0.0,
+    kurtosis: float | int = 0.0,
+    *,
+    order: int = 4,
 ) -> float:
     r"""E f(z) for a scalar z with the given cumulants: a_0 + g1 a_3/6 + g2 a_4/24 + g1^2 a_6/72.
 
@@ -70,12 +75,12 @@ def edgeworth_expectation(
 
 def density(
     x: Float[Tensor, "*shape"],
-    mean: float,
-    sd: float,
-    skewness: float = 0.0,
-    kurtosis: float = 0.0,
+    mean: float | int,
+    sd: float | int,
+    skewness: float | int = 0.0,
+    kurtosis: float | int = 0.0,
     *,
-    series: Literal["edgeworth", "gram-charlier"] = "edgeworth",
+    series: str = "edgeworth",
 ) -> SignedDensity:
     r"""phi(t)/sd [1 + g1 He3(t)/6 + g2 He4(t)/24 (+ g1^2 He6(t)/72 for Edgeworth)], t = (x - mean)/sd.
 
@@ -109,7 +114,11 @@ def density(
 
 
 def cornish_fisher(
-    probability: Float[Tensor, "*shape"], mean: float, sd: float, skewness: float = 0.0, kurtosis: float = 0.0
+    probability: Float[Tensor, "*shape"],
+    mean: float | int,
+    sd: float | int,
+    skewness: float | int = 0.0,
+    kurtosis: float | int = 0.0,
 ) -> Float[Tensor, "*shape"]:
     r"""Quantiles from cumulants, t the normal quantile.
 

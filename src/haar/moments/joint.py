@@ -102,7 +102,11 @@ class Gaussian(InputLaw):
 
     normal = True
 
-    def __init__(self, mean: Tensor | Sequence[float], cov: Tensor | Sequence[float] | float = 1.0) -> None:
+    def __init__(
+        self,
+        mean: Tensor | Sequence[float | int],
+        cov: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]] | float | int = 1.0,
+    ) -> None:
         self.mean = _vector(mean, "mean")
         given = torch.as_tensor(cov, device=self.mean.device).to(torch.float64)
         n = self.size
@@ -183,7 +187,7 @@ class Independent(InputLaw):
         [2.0, 2.0]
     """
 
-    def __init__(self, laws: Sequence[Law], shift: Tensor | Sequence[float] | None = None) -> None:
+    def __init__(self, laws: Sequence[Law], shift: Tensor | Sequence[float | int] | None = None) -> None:
         self.laws = tuple(laws)
         if not self.laws:
             raise ArgumentError("laws", expected="at least one law", got="none")
@@ -261,7 +265,7 @@ class Empirical(InputLaw):
 
     normal = False
 
-    def __init__(self, data: Tensor | Sequence[Sequence[float]]) -> None:
+    def __init__(self, data: Tensor | Sequence[Sequence[float | int]]) -> None:
         self.data = torch.as_tensor(data).to(torch.float64)
         if self.data.ndim != 2 or self.data.shape[0] < 4:
             raise ShapeError("data", expected="(samples >= 4, units)", got=tuple(self.data.shape))
@@ -313,9 +317,9 @@ class Exchangeable(InputLaw):
     def __init__(
         self,
         nodes: int,
-        mean: Tensor | Sequence[float],
-        within: Tensor | Sequence[Sequence[float]],
-        between: Tensor | Sequence[Sequence[float]] | None = None,
+        mean: Tensor | Sequence[float | int],
+        within: Tensor | Sequence[Sequence[float | int]],
+        between: Tensor | Sequence[Sequence[float | int]] | None = None,
     ) -> None:
         self.nodes = nodes
         self.feature_mean = _vector(mean, "mean")
@@ -362,7 +366,7 @@ def _root(block: Tensor) -> Tensor:
     return root
 
 
-def _vector(value: Tensor | Sequence[float], name: str) -> Tensor:
+def _vector(value: Tensor | Sequence[float | int], name: str) -> Tensor:
     found = torch.as_tensor(value)
     if found.ndim < 1:
         raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units)", got=tuple(found.shape))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -70,7 +69,7 @@ class Opaque:
     inputs: tuple[int, ...]
     output: int
     function: EventFunction
-    how: Literal["linearise", "sample"]
+    how: str
 
 
 Step = Affine | Elementwise | Noise | Opaque

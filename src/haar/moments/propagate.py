@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,9 +18,7 @@ from haar.moments.orbits import NodeOrbits
 from haar.moments.program import Program
 from haar.moments.propagation import Propagation
 from haar.moments.registry import Registered
-from haar.moments.trace import OnUnsupported, trace
-
-Backend = Literal["dense", "diagonal", "orbit"]
+from haar.moments.trace import trace
 
 
 def propagate(
@@ -28,12 +26,12 @@ def propagate(
     law: InputLaw,
     *,
     order: int = 2,
-    backend: Backend = "dense",
+    backend: str = "dense",
     input_shape: Sequence[int] | None = None,
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
     constants: Mapping[str, Any] | None = None,
-    on_unsupported: OnUnsupported = "raise",
+    on_unsupported: str = "raise",
     tolerance: float = 1e-12,
     samples: int = 20_000,
     generator: torch.Generator | None = None,
@@ -125,7 +123,7 @@ def traced(
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
     constants: Mapping[str, Any] | None = None,
-    on_unsupported: OnUnsupported = "raise",
+    on_unsupported: str = "raise",
 ) -> Program:
     """The model as a program for inputs of this law; checks that the sizes fit.
 

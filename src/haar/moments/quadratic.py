@@ -66,7 +66,7 @@ def quadratic_form_moments(
     c: Float[Tensor, ""],
     b: Float[Tensor, "units"],
     A: Float[Tensor, "units units"],
-    cumulants: tuple[float, float, float],
+    cumulants: tuple[float | int, float | int, float | int],
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     r"""Mean and variance of c + b.x + x'Ax for independent, equally distributed, zero-mean, non-normal x.
 
@@ -97,7 +97,7 @@ def quadratic_network(
     bias: Float[Tensor, "hidden"],
     out_weight: Float[Tensor, "hidden"],
     out_bias: Float[Tensor, ""],
-    alpha: float = 0.5,
+    alpha: float | int = 0.5,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "units"], Float[Tensor, "units units"]]:
     r"""The quadratic form (c, b, A) of a network with one hidden layer, activation z + alpha z^2 and one output.
 
@@ -123,7 +123,7 @@ def quadratic_network(
 
 
 def quadratic_map_cumulants(
-    coefficients: tuple[float, float, float], cumulants: tuple[float, ...]
+    coefficients: tuple[float | int, float | int, float | int], cumulants: tuple[float | int, ...]
 ) -> tuple[float, float, float]:
     r"""Cumulants k_1..k_3 of y = A0 + B s + C s^2 for a zero-mean scalar s with any cumulants.
 

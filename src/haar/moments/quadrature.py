@@ -44,9 +44,9 @@ class GaussianRule:
         self,
         mean: Float[Tensor, "*units"],
         sd: Float[Tensor, "*units"],
-        breaks: Sequence[float],
+        breaks: Sequence[float | int],
         *,
-        scale: float = 1.0,
+        scale: float | int = 1.0,
         smooth: bool = False,
         nodes: int = _NODES,
     ) -> None:
@@ -60,7 +60,7 @@ class GaussianRule:
         self.z = mean[..., None] + sd[..., None] * self.xi
 
     @staticmethod
-    def _cut(fixed: Tensor, mean: Tensor, sd: Tensor, breaks: Sequence[float], scale: float) -> Tensor:
+    def _cut(fixed: Tensor, mean: Tensor, sd: Tensor, breaks: Sequence[float | int], scale: float) -> Tensor:
         """Panel edges of every unit: the fixed ones and those at the breaks, sorted."""
         offsets = [0.0] if scale == 0 else [0.0, *(g * scale for g in _GRADES), *(-g * scale for g in _GRADES)]
         cuts = sorted({b + o for b in breaks for o in offsets})
@@ -88,8 +88,8 @@ def quadrature_error(
     function: Callable[[Tensor], Tensor],
     mean: Float[Tensor, "*units"],
     sd: Float[Tensor, "*units"],
-    breaks: Sequence[float],
-    scale: float = 1.0,
+    breaks: Sequence[float | int],
+    scale: float | int = 1.0,
 ) -> Float[Tensor, "*units"]:
     """How far E f moves if every panel gets 12 nodes in place of 16: an indicator of a missed kink, not a bound.
 

@@ -29,7 +29,7 @@ def relu() -> PiecewiseLinear:
     return PiecewiseLinear((0.0,), (1.0,), name="relu")
 
 
-def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
+def leaky_relu(slope: float | int = 0.01) -> PiecewiseLinear:
     """Slope 1 above zero, `slope` below.
 
     Example:
@@ -39,7 +39,7 @@ def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
     return PiecewiseLinear((0.0,), (1.0 - slope,), slope=slope, name="leaky_relu")
 
 
-def hardtanh(low: float = -1.0, high: float = 1.0, name: str = "hardtanh") -> PiecewiseLinear:
+def hardtanh(low: float | int = -1.0, high: float | int = 1.0, name: str = "hardtanh") -> PiecewiseLinear:
     """Clamp to [low, high].
 
     Example:
@@ -59,7 +59,7 @@ def normal_cdf() -> Erf:
     return Erf(math.sqrt(0.5), 0.5, 0.5, name="normal_cdf")
 
 
-def quadratic(alpha: float = 0.5) -> Polynomial:
+def quadratic(alpha: float | int = 0.5) -> Polynomial:
     """Z + alpha z^2, the activation of perturbation theory.
 
     Example:
@@ -85,7 +85,7 @@ def _gelu(approximate: str) -> Activation:
     return _smooth(lambda z: F.gelu(z, approximate="tanh"), "gelu_tanh", 1.13)
 
 
-def _softplus(beta: float) -> Activation:
+def _softplus(beta: float | int) -> Activation:
     return _smooth(lambda z: F.softplus(z, beta=beta, threshold=50), "softplus", 1.0, 1.0 / max(abs(beta), 1e-300))
 
 
@@ -120,7 +120,7 @@ _MODULES: dict[type[nn.Module], Callable[[Any], Activation]] = {
 }
 
 
-def _softshrink(width: float) -> PiecewiseLinear:
+def _softshrink(width: float | int) -> PiecewiseLinear:
     return PiecewiseLinear((-width, width), (-1.0, 1.0), slope=1.0, offset=width, name="softshrink")
 
 
@@ -144,7 +144,7 @@ _NAMES: dict[str, Callable[..., Activation | None]] = {
     "silu": lambda: _smooth(F.silu, "silu", 1.1),
     "mish": lambda: _smooth(F.mish, "mish", 1.1),
     "softplus": lambda beta=1.0: _softplus(beta),
-    "logsigmoid": lambda: _smooth(F.logsigmoid, "logsigmoid", 1.0),
+    "log_sigmoid": lambda: _smooth(F.logsigmoid, "logsigmoid", 1.0),
     "tanhshrink": lambda: _smooth(F.tanhshrink, "tanhshrink", 1.0),
     "softsign": lambda: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
     "elu": lambda alpha=1.0: _kinked(lambda z: F.elu(z, alpha), "elu", 0.0, lipschitz=max(1.0, abs(alpha))),
@@ -163,7 +163,14 @@ _NAMES: dict[str, Callable[..., Activation | None]] = {
     "atan": lambda: _smooth(torch.atan, "atan", 1.0),
     "clamp": lambda min=None, max=None: _clamp(min, max),  # noqa: A006 - torch's own names
 }
-_ALIASES = {"special_erf": "erf", "special_ndtr": "ndtr", "absolute": "abs", "tanh_": "tanh", "sigmoid_": "sigmoid"}
+_ALIASES = {
+    "logsigmoid": "log_sigmoid",
+    "special_erf": "erf",
+    "special_ndtr": "ndtr",
+    "absolute": "abs",
+    "tanh_": "tanh",
+    "sigmoid_": "sigmoid",
+}
 
 
 def _clamp(low: object, high: object) -> Activation | None:

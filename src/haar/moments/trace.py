@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -23,8 +23,6 @@ from haar.moments.affine_calls import (
 from haar.moments.closed_forms import Polynomial
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
 from haar.moments.registry import Registered, activation_of_call, activation_of_module, relu
-
-OnUnsupported = Literal["raise", "linearise", "sample"]
 
 
 class UnsupportedModuleError(ArgumentError):
@@ -67,7 +65,7 @@ def trace(
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
     constants: Mapping[str, Any] | None = None,
-    on_unsupported: OnUnsupported = "raise",
+    on_unsupported: str = "raise",
 ) -> Program:
     """Follow a model once and write it down as affine maps and activations.
 
@@ -132,7 +130,7 @@ class _Builder:
         extra: dict[object, Registered],
         affine: tuple[type[nn.Module], ...],
         constants: dict[str, Any],
-        on_unsupported: OnUnsupported,
+        on_unsupported: str,
     ) -> None:
         self.root, self.extra, self.affine, self.constants = root, extra, affine, constants
         self.on_unsupported = on_unsupported

@@ -16,7 +16,7 @@ from haar.moments.propagation import Propagation
 
 
 def expected_squared_error(
-    result: Propagation, target: Float[Tensor, "*batch outputs"] | float
+    result: Propagation, target: Float[Tensor, "*batch outputs"] | float | int
 ) -> Float[Tensor, "*batch"]:
     """E |y - target|^2 = |mean - target|^2 + tr Cov, from propagated moments.
 
@@ -46,9 +46,9 @@ def expected_squared_error(
 def moment_loss(
     model: nn.Module,
     laws: Sequence[InputLaw],
-    targets: Sequence[float] | Float[Tensor, "laws"],
+    targets: Sequence[float | int] | Float[Tensor, "laws"],
     *,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float | int] | None = None,
     **options: Any,
 ) -> Float[Tensor, ""]:
     """Expected squared error over a mixture of laws (one per class or mixture component), differentiable.
@@ -83,7 +83,7 @@ def moment_loss(
 def train_on_moments(
     model: nn.Module,
     laws: Sequence[InputLaw],
-    targets: Sequence[float],
+    targets: Sequence[float | int],
     *,
     steps: int = 300,
     learning_rate: float = 0.05,

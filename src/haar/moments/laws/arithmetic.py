@@ -28,7 +28,7 @@ def checked_order(n: int) -> int:
     return n
 
 
-def check_sum(b: int, index: float) -> None:
+def check_sum(b: int, index: float | int) -> None:
     """Refuse an impossible normalised sum.
 
     Raises:

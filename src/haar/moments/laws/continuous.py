@@ -61,7 +61,7 @@ class Normal(Law):
         """2 sqrt(2/pi) sd^3."""
         return 2.0 * math.sqrt(2.0 / math.pi) * float(self.sd) ** 3
 
-    def scaled_sum(self, b: int, index: float = 2.0) -> Normal:
+    def scaled_sum(self, b: int, index: float | int = 2.0) -> Normal:
         """Again normal; N(0, sd^2) is fixed for index 2."""
         check_sum(b, index)
         gain = exact_power(b, Fraction(1) - Fraction(1) / Fraction(index).limit_denominator())

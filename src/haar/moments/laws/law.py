@@ -92,7 +92,7 @@ class Law(ABC):
             sum(integrate.quad(integrand, *ends, limit=200)[0] for ends in ((-math.inf, mean), (mean, math.inf)))
         )
 
-    def scaled_sum(self, b: int, index: float = 2.0) -> Law:
+    def scaled_sum(self, b: int, index: float | int = 2.0) -> Law:
         """The law of b^(-1/index) (x_1 + ... + x_b): one step of the renormalisation map.
 
         Args:

@@ -62,7 +62,7 @@ class SymmetricStable(Law):
 
         return torch.tensor([at(abs(v)) for v in x.reshape(-1).tolist()], dtype=x.dtype).reshape(x.shape)
 
-    def scaled_sum(self, b: int, index: float = 2.0) -> Law:
+    def scaled_sum(self, b: int, index: float | int = 2.0) -> Law:
         """Itself if the index is alpha."""
         check_sum(b, index)
         return self if index == self.alpha else ScaledSum(self, b, index)

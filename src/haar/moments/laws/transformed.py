@@ -57,7 +57,7 @@ class ScaledSum(Law):
         (Fraction(1, 1), Fraction(3, 2))
     """
 
-    def __init__(self, law: Law, b: int, index: float = 2.0) -> None:
+    def __init__(self, law: Law, b: int, index: float | int = 2.0) -> None:
         check_sum(b, index)
         self.law, self.b, self.index = law, b, float(index)
         self.name = f"{law.name}^({b})" + ("" if index == 2.0 else f"/{index:g}")
@@ -74,7 +74,7 @@ class ScaledSum(Law):
         """As the inner law."""
         return self.law.normal
 
-    def scaled_sum(self, b: int, index: float = 2.0) -> Law:
+    def scaled_sum(self, b: int, index: float | int = 2.0) -> Law:
         """Steps of the same index compose: T_b T_c = T_bc."""
         return ScaledSum(self.law, self.b * b, index) if index == self.index else ScaledSum(self, b, index)
 

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import pytest
+import torch
+from scipy import integrate, stats
+
+from haar.errors import ArgumentError
+from haar.moments import kstats
+from haar.moments.cumulants import to_cumulants
+from haar.moments.laws import (
+    Discrete,
+    Exponential,
+    Gamma,
+    Laplace,
+    Normal,
+    Poisson,
+    Rademacher,
+    StudentT,
+    SymmetricStable,
+    TwoBump,
+    UndefinedCumulantError,
+    Uniform,
+)
+
+ZOO = [
+    Normal(),
+    Normal(1, 2),
+    Uniform(),
+    Laplace(),
+    Exponential(),
+    Gamma(3, 2),
+    Gamma(Fraction(1, 2), centred=False),
+    Rademacher(),
+    TwoBump(),
+    StudentT(9),
+    Poisson(2),
+    Discrete((0, 1, 5), (Fraction(1, 2), Fraction(1, 4), Fraction(1, 4))),
+]
+names = [law.name for law in ZOO]
+
+
+@pytest.mark.parametrize("law", ZOO, ids=names)
+@pytest.mark.parametrize("b", [2, 4, 9])
+def test_the_renormalisation_step_is_diagonal_on_cumulants(law, b):
+    image = law.scaled_sum(b)
+    for n in range(1, 9):
+        before, after = law.cumulant(n), image.cumulant(n)
+        if before is None:
+            assert after is None
+        else:
+            assert float(after) == pytest.approx(float(before) * b ** (1 - n / 2), rel=1e-13, abs=0)
+            if b in (4, 9) and not isinstance(before, float):
+                assert after == before * Fraction(math.isqrt(b)) ** (2 - n)
+
+
+def test_cumulants_of_sums_of_signs_in_rationals_by_enumeration():
+    sums = [sum(signs) for signs in itertools.product((-1, 1), repeat=4)]
+    moments = [Fraction(sum(Fraction(s, 2) ** n for s in sums), len(sums)) for n in range(1, 9)]
+    image = Rademacher().scaled_sum(4)
+    assert [image.cumulant(n) for n in range(1, 9)] == to_cumulants(moments)
+
+
+@pytest.mark.parametrize("law", ZOO, ids=names)
+def test_steps_compose(law):
+    twice, once = law.scaled_sum(2).scaled_sum(2), law.scaled_sum(4)
+    for n in range(1, 7):
+        if law.cumulant(n) is not None:
+            assert float(twice.cumulant(n)) == pytest.approx(float(once.cumulant(n)), rel=1e-13, abs=0)
+
+
+def test_the_standard_normal_and_the_stable_laws_are_fixed_points():
+    image = Normal().scaled_sum(7)
+    assert isinstance(image, Normal)
+    assert (image.mean, image.sd) == (0, 1)
+    assert SymmetricStable(1.5).scaled_sum(3, 1.5).name == "stable(1.5)"
+    assert Normal(1, 2).scaled_sum(4).cumulant(1) == 2
+
+
+@pytest.mark.parametrize("law", ZOO, ids=names)
+def test_samples_have_the_exact_cumulants(law, generator):
+    found = kstats(law.sample((60_000,), generator))
+    for n in range(1, 5):
+        exact = law.cumulant(n)
+        assert abs(float(found.values[n - 1]) - float(exact)) < 5 * float(found.errors[n - 1]) + 1e-12
+
+
+@pytest.mark.parametrize("law", [law for law in ZOO if not isinstance(law, (Discrete, Poisson))], ids=lambda x: x.name)
+def test_densities_have_the_exact_cumulants(law):
+    def at(x):
+        return float(law.density(torch.tensor(x, dtype=torch.float64)))
+
+    start = -float(law.shape * law.scale) if isinstance(law, Gamma) and law.centred else -60.0
+    start = 0.0 if isinstance(law, Gamma) and not law.centred else start
+    cuts = [-math.sqrt(3), 0.0, math.sqrt(3)] if start < -10 else None
+    moments = [integrate.quad(lambda x, n=n: x**n * at(x), start, 60.0, limit=400, points=cuts)[0] for n in range(4)]
+    assert moments[0] == pytest.approx(1.0, abs=1e-6)
+    for n, found in enumerate(to_cumulants(moments[1:]), start=1):
+        assert found == pytest.approx(float(law.cumulant(n)), abs=2e-4)
+
+
+@pytest.mark.parametrize("law", [law for law in ZOO if law.cumulant(3) is not None], ids=lambda x: x.name)
+def test_absolute_third_moments_agree_with_samples(law, generator):
+    x = law.sample((200_000,), generator)
+    cubes = (x - float(law.cumulant(1))).abs().pow(3)
+    assert abs(float(cubes.mean()) - law.absolute_third()) < 6 * float(cubes.std()) / len(x) ** 0.5 + 1e-9
+
+
+def test_what_does_not_exist_is_none_and_never_a_number():
+    law = StudentT(5)
+    assert [law.cumulant(n) for n in (3, 4)] == [0, 6]
+    assert [law.cumulant(n) for n in (5, 6, 8)] == [None, None, None]
+    assert law.moment(6) is None
+    assert law.scaled_sum(3).cumulant(6) is None
+    assert law.affine(2, 1).cumulant(6) is None
+    assert SymmetricStable(0.5).cumulant(1) is None
+    assert SymmetricStable(1.2).cumulant(2) is None
+    assert SymmetricStable(1.2).absolute_third() is None
+    assert StudentT(3).affine(2, 0).absolute_third() is None
+    with pytest.raises(UndefinedCumulantError, match="cumulant 6 of t5 is undefined"):
+        law.require(6)
+
+
+def test_stable_laws_are_the_known_ones(generator):
+    x = torch.tensor([-2.0, 0.0, 0.7, 3.0], dtype=torch.float64)
+    cauchy, normal = SymmetricStable(1).density(x), SymmetricStable(2).density(x)
+    torch.testing.assert_close(cauchy, torch.as_tensor(stats.cauchy.pdf(x.numpy())), rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(normal, torch.as_tensor(stats.norm.pdf(x.numpy(), scale=2**0.5)), rtol=1e-7, atol=1e-9)
+    # The characteristic function of the draws is exp(-|t|^alpha).
+    draws = SymmetricStable(1.3).sample((100_000,), generator)
+    for t in (0.3, 1.0, 2.0):
+        assert abs(float(torch.cos(t * draws).mean()) - math.exp(-(t**1.3))) < 5 / 100_000**0.5
+    assert SymmetricStable(2).normal
+    assert not SymmetricStable(1.3).normal
+
+
+@pytest.mark.parametrize(("law", "tolerance"), [(Laplace(), 1e-5), (Exponential(), 2e-3), (Uniform(), 2e-3)])
+def test_the_density_of_a_sum_is_the_convolution(law, tolerance):
+    x = torch.tensor([-1.1, -0.2, 0.4, 1.3], dtype=torch.float64)
+    image = law.scaled_sum(2).density(x)
+
+    def convolved(y):
+        inner = lambda u: (
+            float(law.density(torch.tensor(u, dtype=torch.float64)))
+            * float(  # noqa: E731
+                law.density(torch.tensor(2**0.5 * y - u, dtype=torch.float64))
+            )
+        )
+        cuts = sorted({-1.0, 0.0, 2**0.5 * y, 2**0.5 * y + 1, -(3**0.5), 3**0.5})
+        return 2**0.5 * integrate.quad(inner, -12, 12, points=cuts, limit=200)[0]
+
+    expected = torch.tensor([convolved(y) for y in x.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(image, expected, rtol=0, atol=tolerance)
+
+
+def test_shifted_laws():
+    law = Exponential().affine(-2, 5)
+    assert (law.cumulant(1), law.cumulant(2), law.cumulant(3)) == (5, 4, -16)
+    x = torch.tensor([5.5, 9.0], dtype=torch.float64)
+    torch.testing.assert_close(law.density(x), Exponential().density((x - 5) / -2) / 2)
+    assert law.absolute_third() == pytest.approx(8 * Exponential().absolute_third())
+    assert Normal().affine(2, 1).normal
+
+
+def test_draws_repeat_with_their_seed():
+    for law in ZOO:
+        first, second = (law.sample((5,), torch.Generator().manual_seed(3)) for _ in range(2))
+        assert torch.equal(first, second)
+        assert first.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Normal(0, -1), "sd: expected a number >= 0"),
+        (lambda: Uniform(0), "half_squared: expected a number > 0"),
+        (lambda: Gamma(0), "shape, scale: expected numbers > 0"),
+        (lambda: Discrete((1, 2), (0.5, 0.6)), "probabilities: expected one >= 0 per value, with sum 1"),
+        (lambda: TwoBump(1), "m: expected a number in"),
+        (lambda: StudentT(2), "nu: expected more than 2 degrees of freedom"),
+        (lambda: Poisson(0), "rate: expected a number > 0"),
+        (lambda: SymmetricStable(3), "alpha: expected an index"),
+        (lambda: Normal().affine(0, 1), "scale: expected a number other than 0"),
+        (lambda: Laplace().scaled_sum(0), "b: expected at least one copy"),
+        (lambda: Laplace().scaled_sum(2, 0.0), "index: expected a number > 0"),
+        (lambda: Laplace().cumulant(0), "n: expected an order >= 1"),
+        (lambda: Rademacher().density(torch.zeros(1)), "law: expected a law with a density, got rademacher"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from haar.errors import ArgumentError
+from haar.moments import Activation, Gaussian, Polynomial, UnsupportedModuleError, propagate
+from haar.moments.program import Affine, Elementwise
+from haar.moments.registry import activation_of_call, activation_of_module
+from haar.moments.trace import trace
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return x + F.gelu(self.inner(x))
+
+
+class Shared(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        for _ in range(3):
+            x = torch.tanh(self.layer(x))
+        return x
+
+
+class Pieces(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("gain", torch.tensor([2.0, -1.0, 0.5]))
+        self.weight = nn.Parameter(torch.arange(6.0).reshape(3, 2))
+
+    def forward(self, x):
+        a, b, c = x.chunk(3, dim=-1)
+        y = torch.cat([a.relu() - b, 2 * b + 1, -c / 4], dim=-1)
+        y = y * self.gain + x[:, [0, 2, 1]]
+        z = torch.stack([y, x], dim=1).sum(1).view(x.size(0), -1)
+        w = z @ self.weight
+        return w.pow(2) + w * w + torch.abs(z[:, :2]) ** 1
+
+
+class Convolutional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3, padding=1)
+        self.norm = nn.BatchNorm2d(2)
+        self.pool = nn.AvgPool2d(2)
+        self.head = nn.Linear(8, 2)
+        self.norm.running_mean.uniform_(-1, 1)
+        self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.norm(self.conv(x)), inplace=True))
+        x = F.dropout(x, 0.5, training=self.training)
+        return self.head(torch.flatten(x, 1))
+
+
+class Graph(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.own, self.near = nn.Linear(2, 3), nn.Linear(2, 3, bias=False)
+
+    def forward(self, x, adjacency):
+        h = torch.tanh(self.own(x) + adjacency @ self.near(x))
+        return h.mean(dim=1)
+
+
+MODELS = [
+    (Residual(), (3,), {}),
+    (Shared(), (3,), {}),
+    (Pieces(), (3,), {}),
+    (Convolutional().eval(), (1, 4, 4), {}),
+    (Graph(), (4, 2), {"adjacency": torch.ones(4, 4)}),
+    (nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 2), nn.Identity(), nn.Dropout(0.3)).eval(), (3,), {}),
+    (
+        nn.Sequential(
+            nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 2), nn.BatchNorm1d(2), nn.Flatten(), nn.Softplus()
+        ).eval(),
+        (4,),
+        {},
+    ),
+    (nn.Linear(3, 2), (3,), {}),
+    (nn.Tanh(), (3,), {}),
+    (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3, affine=False)).eval(), (3,), {}),
+]
+
+
+@pytest.mark.parametrize(("model", "shape", "constants"), MODELS, ids=lambda x: type(x).__name__)
+def test_the_program_is_the_model(model, shape, constants, generator):
+    model = copy.deepcopy(model).double()
+    x = torch.randn(7, *shape, dtype=torch.float64, generator=generator)
+    wide = {name: value.double() for name, value in constants.items()}
+    expected = model(x.clone(), **wide).reshape(7, -1)
+    program = trace(model, shape, constants=constants)
+    torch.testing.assert_close(program.evaluate(x.reshape(7, -1)), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("model", "shape", "constants"), MODELS, ids=lambda x: type(x).__name__)
+def test_models_are_left_as_they_were(model, shape, constants):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    mode = model.training
+    trace(model, shape, constants=constants)
+    assert model.training == mode
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert value.dtype == before[name].dtype
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(0.3), nn.Hardtanh(-2, 0.5), nn.Hardsigmoid(), nn.Softshrink(0.7),
+        nn.Hardshrink(0.7), nn.Threshold(0.3, -1.0), nn.GELU(), nn.GELU("tanh"), nn.Tanh(), nn.Sigmoid(), nn.SiLU(),
+        nn.Mish(), nn.Softplus(2.0), nn.LogSigmoid(), nn.Tanhshrink(), nn.Softsign(), nn.ELU(0.5), nn.CELU(2.0),
+        nn.SELU(), nn.Hardswish(),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_known_module_is_its_activation(module):
+    found = activation_of_module(module, {})
+    z = torch.linspace(-8, 8, 401, dtype=torch.float64)
+    torch.testing.assert_close(found(z), module(z), rtol=1e-12, atol=1e-12)
+    if found.lipschitz is not None:
+        steepest = (module(z).diff() / z.diff()).abs().max()
+        assert steepest <= found.lipschitz * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        (torch.relu, ()), (F.relu, ()), (F.relu6, ()), (F.leaky_relu, (0.2,)), (F.hardtanh, (-1.0, 2.0)), (F.elu, (0.5,)),
+        (F.gelu, ()), (torch.tanh, ()), (torch.sigmoid, ()), (F.silu, ()), (F.mish, ()), (F.softplus, ()), (F.celu, ()),
+        (F.selu, ()), (F.hardswish, ()), (F.hardsigmoid, ()), (F.softshrink, ()), (F.logsigmoid, ()), (F.softsign, ()),
+        (F.tanhshrink, ()), (torch.erf, ()), (torch.sin, ()), (torch.cos, ()), (torch.exp, ()), (torch.abs, ()),
+        (torch.square, ()), (torch.pow, (3,)), (torch.special.ndtr, ()), (torch.atan, ()), (torch.clamp, (-1.0, 0.5)),
+        (torch.special.erf, ()),
+    ],
+    ids=lambda x: getattr(x, "__name__", str(x)),
+)  # fmt: skip
+def test_every_known_function_is_its_activation(target, arguments):
+    found = activation_of_call(target, arguments, {}, {})
+    z = torch.linspace(-4, 4, 201, dtype=torch.float64)
+    torch.testing.assert_close(found(z), target(z, *arguments), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, 0.5), (-0.5, None), (-1.0, 1.0)])
+def test_clamps(low, high):
+    found = activation_of_call(torch.clamp, (), {"min": low, "max": high}, {})
+    z = torch.linspace(-2, 2, 41, dtype=torch.float64)
+    torch.testing.assert_close(found(z), z.clamp(low, high))
+    assert activation_of_call(torch.clamp, (), {}, {}) is None
+    assert activation_of_call(torch.pow, (0.5,), {}, {}) is None
+    assert activation_of_call(len, (), {}, {}) is None
+
+
+class Cube(nn.Module):
+    def __init__(self, gain):
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, x):
+        return self.gain * x**3 if x.sum() > -1e9 else x
+
+
+class Wavelet(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft(x, dim=-1).real
+
+
+def test_own_activations_and_own_affine_modules():
+    model = nn.Sequential(Wavelet(), Cube(2.0))
+    with pytest.raises(ArgumentError, match=r"model: expected a module that torch.fx can trace, got Sequential"):
+        trace(model, (3,))
+    extra = {Cube: lambda m: Polynomial((0.0, 0.0, 0.0, m.gain))}
+    with pytest.raises(UnsupportedModuleError, match="got fft_fft"):
+        trace(model, (3,), activations=extra)
+    program = trace(model, (3,), activations=extra, affine=[Wavelet])
+    assert [type(step) for step in program.steps] == [Affine, Elementwise]
+    x = torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(program.evaluate(x), model(x))
+    alone = trace(nn.Sequential(Cube(1.0)), (3,), activations={Cube: Activation(lambda z: z**3, name="cube")})
+    torch.testing.assert_close(alone.evaluate(x), x**3)
+
+
+def own_function(x):
+    return x * 2
+
+
+torch.fx.wrap("own_function")
+
+
+def test_own_functions_can_be_registered():
+    class Model(nn.Module):
+        def forward(self, x):
+            return own_function(x)
+
+    with pytest.raises(UnsupportedModuleError, match="own_function"):
+        trace(Model(), (2,))
+    program = trace(Model(), (2,), activations={own_function: Polynomial((0.0, 2.0))})
+    assert [step.kind for step in program.steps] == ["polynomial"]
+
+
+def test_an_unsupported_module_is_named_with_both_ways_out():
+    model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+    message = r"got LayerNorm \('1'\); pass on_unsupported='linearise' or on_unsupported='sample'"
+    with pytest.raises(UnsupportedModuleError, match=message):
+        trace(model, (3,))
+    for how in ("linearise", "sample"):
+        program = trace(model, (3,), on_unsupported=how)
+        assert program.steps[1].how == how
+        x = torch.randn(4, 3, dtype=torch.float64)
+        torch.testing.assert_close(program.evaluate(x), copy.deepcopy(model).double()(x))
+
+
+class Product(nn.Module):
+    def forward(self, x):
+        return x * torch.tanh(x)
+
+
+class Twice(nn.Module):
+    def forward(self, x):
+        return x.unsqueeze(1) @ x.unsqueeze(2)
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+class Folded(nn.Module):
+    def forward(self, x):
+        return x.view(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Product(), r"got mul \('mul'\)"),
+        (Twice(), r"got matmul"),
+        (nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1)), r"got Softmax \('1'\)"),
+        (nn.Sequential(nn.MaxPool1d(2)), "got MaxPool1d"),
+        (nn.Sequential(nn.BatchNorm1d(4)), r"got BatchNorm1d \('0'\), which uses batch statistics; call model.eval"),
+        (nn.Sequential(nn.Unflatten(1, (2, 2)), nn.Dropout1d(0.5)), "got Dropout1d .*which drops whole channels"),
+    ],
+)
+def test_what_is_not_affine_is_refused_by_name(model, message):
+    with pytest.raises(UnsupportedModuleError, match=message):
+        trace(model, (4,))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "options", "message"),
+    [
+        (Pair(), (4,), {}, "expected one tensor that depends on the input as its output, got tuple"),
+        (Folded(), (4,), {}, "expected every part to keep the batch axis first"),
+        (nn.Linear(3, 2), (4,), {}, "input_shape: expected an input that .* accepts, got shapes"),
+        (Graph(), (4, 2), {}, "constants: expected a value for the model's input 'adjacency', got nothing"),
+        (nn.ReLU(), (4,), {"on_unsupported": "ignore"}, "on_unsupported: expected 'raise', 'linearise' or 'sample'"),
+        (
+            nn.Sequential(Cube(1.0)),
+            (2,),
+            {"activations": {Cube: lambda m: "cube"}},
+            "activations: expected an Activation",
+        ),
+    ],
+)
+def test_refusals(model, shape, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        trace(model, shape, **options)
+
+
+def test_noise_cannot_be_evaluated():
+    program = trace(nn.Sequential(nn.Dropout(0.5)).train(), (2,))
+    with pytest.raises(ArgumentError, match="model: expected a deterministic model, got Dropout"):
+        program.evaluate(torch.zeros(1, 2))
+
+
+def test_parameters_keep_their_gradients():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.PReLU(3), nn.Linear(3, 1)).eval()
+    propagate(model, Gaussian([0.1, 0.2])).mean.sum().backward()
+    assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters())
