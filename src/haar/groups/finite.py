@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
+from haar.groups.connected import connected_roots
 from haar.groups.group import Group, Motion
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class FiniteGroup(Group):
         frontier = torch.zeros(1, dtype=torch.int64)
         gens = generators.reshape(-1)
         while len(frontier):
-            products = self.compose(gens[:, None], frontier[None, :]).reshape(-1).unique().tolist()
-            new = [g for g in products if g not in found]
+            products = self.compose(gens[:, None], frontier[None, :]).reshape(-1).tolist()
+            new = [g for g in dict.fromkeys(products) if g not in found]
             found.update(new)
             frontier = torch.tensor(new, dtype=torch.int64)
         return torch.tensor(sorted(found))
@@ -127,7 +127,9 @@ class FiniteGroup(Group):
         """
         elements, gens = self.elements(), self.generators()
         edges = self.compose(self.compose(gens[:, None], elements[None, :]), self.inverse(gens)[:, None])
-        return components(self.order, elements.expand(len(gens), -1).reshape(-1), edges.reshape(-1))
+        roots = connected_roots(self.order, elements.repeat(len(gens)).numpy(), edges.reshape(-1).numpy())
+        label: Tensor = torch.from_numpy(roots).unique(return_inverse=True)[1]
+        return label
 
     @cached_property
     def conjugacy_classes(self) -> list[list[int]]:
@@ -348,19 +350,6 @@ class Subgroup(FiniteGroup):
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor] | None:
         """As in the parent."""
         return self.parent.defining_signed_permutation(self.include(g))
-
-
-def components(n: int, start: Int[Tensor, " edges"], stop: Int[Tensor, " edges"]) -> Int[Tensor, " n"]:
-    """Connected components of a graph on ``0 .. n - 1``, numbered in the order of their smallest node."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start.numpy(), stop.numpy())), shape=(n, n))
-    _, label = connected_components(graph, directed=False)
-    _, first, place = np.unique(label, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    return torch.from_numpy(rank[place.reshape(-1)])
 
 
 def signed_permutation_of(matrices: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.connected import connected_roots
 from haar.groups.finite import LIST_LIMIT, FiniteGroup
 from haar.groups.group import Group
 
@@ -190,8 +192,5 @@ def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
 
 
 def _orbit_roots(index: Int[Tensor, "k n"], n: int) -> list[int]:
-    from haar.groups.finite import components
-
-    start = torch.arange(n).expand(len(index), n).reshape(-1)
-    label = components(n, start, index.reshape(-1))
-    return [int((label == k).nonzero()[0]) for k in range(int(label.max()) + 1)]
+    roots = connected_roots(n, np.tile(np.arange(n), len(index)), index.reshape(-1).numpy())
+    return [int(root) for root in np.unique(roots)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from haar.actions.representation import DirectSum, Representation, Trivial
@@ -20,6 +22,8 @@ from haar.intertwiners.primitive import Block, primitive_blocks
 DRAWS = 6
 #: Largest difference between the matrices of equivalent copies.
 _TOLERANCE = 1e-9
+#: Entries of matrices held at once.
+_CHUNK = 4_000_000
 #: Matrices closer than this belong to the same class.
 _SAME = 1e-6
 
@@ -197,30 +201,45 @@ def _single(rep: Representation, drawn: int) -> Isotypic:
 
 def _verified(rep: Representation, blocks: list[Block]) -> tuple[tuple[IsotypicClass, ...], Tensor, str]:
     """Classes in canonical order and the basis, after checking that every copy carries the same matrices."""
-    basis = torch.cat([block.basis.flatten(1) for block in blocks], 1)
-    matrices: list[list[Tensor]] = [[] for _ in blocks]
-    for g in probes(rep.group):
-        moved = _apply(rep, g, basis).split([block.copies * block.dim for block in blocks], 1)
-        for found, block, image in zip(matrices, blocks, moved, strict=True):
-            turned = image.unflatten(1, (block.copies, block.dim))
-            found.append(block.basis[:, 0].T @ turned[:, 0])
-            error = float((turned - block.basis @ found[-1]).abs().max())
+    n = rep.dim
+    basis = np.concatenate([block.basis.reshape(n, -1) for block in blocks], 1)
+    tests = probes(rep.group)
+    matrices: list[list[NDArray[np.float64]]] = [[] for _ in blocks]
+    step = max(1, _CHUNK // n**2)
+    for k in range(0, len(tests), step):
+        moved = _apply(rep, tests[k : k + step], basis)
+        start = 0
+        for found, block in zip(matrices, blocks, strict=True):
+            d, m = block.dim, block.copies
+            turned = moved[:, :, start : start + m * d].reshape(-1, n, m, d)
+            found.append(_product(block.basis[:, 0].T, turned[:, :, 0]))
+            error = np.abs(turned.reshape(-1, n * m, d) - _product(block.basis.reshape(n * m, d), found[-1])).max()
             if error > _TOLERANCE:
-                return (), basis, f"a block of dimension {block.dim} is not invariant (off by {error:.1e})"
+                return (), torch.from_numpy(basis), f"a block of dimension {d} is not invariant (off by {error:.1e})"
+            start += m * d
     made = [
-        (IsotypicClass(block.dim, block.end, block.copies, torch.stack(found)), block.basis.flatten(1))
-        for block, found in zip(blocks, matrices, strict=True)
+        (IsotypicClass(b.dim, b.end, b.copies, torch.from_numpy(np.concatenate(found))), b.basis.reshape(n, -1))
+        for b, found in zip(blocks, matrices, strict=True)
     ]
     made.sort(key=lambda pair: _class_key(pair[0]))
-    return tuple(c for c, _ in made), torch.cat([columns for _, columns in made], 1), ""
+    ordered = np.concatenate([columns for _, columns in made], 1)
+    return tuple(c for c, _ in made), torch.from_numpy(ordered), ""
 
 
-def _apply(rep: Representation, g: Tensor, columns: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-    """R(g) on columns."""
+def _apply(rep: Representation, g: Tensor, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """R(g) on columns, for a batch of elements."""
     if rep.is_signed_permutation:
         index, sign = rep.signed_permutation(g)
-        return columns[index] * sign.unsqueeze(-1)
-    return rep.matrix(g) @ columns
+        moved: NDArray[np.float64] = columns[index.numpy()] * sign.numpy()[..., None]
+        return moved
+    turned: NDArray[np.float64] = (rep.matrix(g) @ torch.from_numpy(columns)).numpy()
+    return turned
+
+
+def _product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix product that keeps to torch's number of threads."""
+    out: NDArray[np.float64] = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
+    return out
 
 
 def _class_key(c: IsotypicClass) -> tuple[int | float, ...]:

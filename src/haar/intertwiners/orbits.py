@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.actions.representation import Representation
 from haar.groups import LieGroup
+from haar.groups.connected import connected_roots
 
 #: Rows of the pair table whose edges are merged before the first full check.
 _SAMPLED_ROWS = 32
@@ -145,15 +146,11 @@ def _broken_edges(code: NDArray[np.int32], moves: _Moves, rows: NDArray[np.int64
 
 def _components(edges: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     """New codes for old: components of the doubled set of labels; one joined to its own negative is dropped (-2)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     twist, pair = edges & 1, edges >> 1
     one, other = pair // count, pair % count
     # nodes are codes: twice the label plus the sign's bit
     start, stop = np.concatenate([2 * one, 2 * one + 1]), np.concatenate([2 * other + twist, 2 * other + 1 - twist])
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, stop)), shape=(2 * count, 2 * count))
-    component = connected_components(graph, directed=False)[1].astype(np.int32)
+    component = connected_roots(2 * count, start, stop)
     plus, minus = component[0::2], component[1::2]
     smaller = np.unique(np.minimum(plus, minus), return_inverse=True)[1].astype(np.int32)
     table = np.empty(2 * count + 2, dtype=np.int32)
