@@ -1,0 +1,99 @@
+"""Train an equivariant network, a plain one, and the plain one on randomly moved samples, and compare them.
+
+The examples beside this file share it; it knows nothing of any group.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Errors on held-out samples, as shares of the targets' variance: 1 is predicting their mean.
+
+    Attributes:
+        equivariant: Error of the equivariant network.
+        plain: Error of the plain network.
+        moved: Error of the plain network that was trained on randomly moved samples.
+        parameters: Parameters of the equivariant and of the plain network.
+    """
+
+    equivariant: float
+    plain: float
+    moved: float
+    parameters: tuple[int, int]
+
+    def __str__(self) -> str:
+        own, other = self.parameters
+        return (
+            f"error: equivariant {self.equivariant:.4f} ({own} parameters), plain {self.plain:.4f} ({other} "
+            f"parameters), plain with augmentation {self.moved:.4f}"
+        )
+
+
+def compare(
+    network: nn.Module,
+    plain: nn.Module,
+    symmetry: Symmetry,
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    *,
+    steps: int,
+    batch: int = 32,
+    rate: float = 3e-3,
+) -> Comparison:
+    """Train all three for the same number of steps on the same samples.
+
+    Args:
+        network: The equivariant network; trained in place.
+        plain: A plain network of like size; copies of it are trained.
+        symmetry: How the group moves inputs and outputs, for the augmentation.
+        train: Inputs and targets.
+        test: Held-out inputs and targets.
+        steps: Steps of Adam with a cosine schedule.
+        batch: Samples a step.
+        rate: First learning rate.
+    """
+    moved = copy.deepcopy(plain)
+    fit(network, *train, steps=steps, batch=batch, rate=rate)
+    fit(plain, *train, steps=steps, batch=batch, rate=rate)
+    fit(moved, *train, steps=steps, batch=batch, rate=rate, augment=symmetry)
+    errors = [error(model, *test) for model in (network, plain, moved)]
+    return Comparison(*errors, parameters=(size(network), size(plain)))
+
+
+def fit(
+    model: nn.Module, x: Tensor, y: Tensor, *, steps: int, batch: int, rate: float, augment: Symmetry | None = None
+) -> None:
+    """Adam on the mean squared error; with `augment` every sample is moved by a random element first."""
+    generator = torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        rows = torch.randint(len(x), (batch,), generator=generator)
+        inputs, targets = x[rows], y[rows]
+        if augment is not None:
+            g = augment.group.sample(batch, generator)
+            (inputs,), targets = augment.act_inputs(g, (inputs,)), augment.act_outputs(g, targets)
+        optimiser.zero_grad()
+        nn.functional.mse_loss(model(inputs), targets).backward()
+        optimiser.step()
+        schedule.step()
+
+
+def error(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Mean squared error over the variance of the targets."""
+    with torch.no_grad():
+        return float((model(x) - y).square().mean() / (y - y.mean(0)).square().mean())
+
+
+def size(model: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(p.numel() for p in model.parameters())
