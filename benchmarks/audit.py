@@ -23,7 +23,7 @@ from peers import Worker, compare, machine, serve, served
 SIZES = [(32, 4), (64, 1), (64, 4)]
 QUICK = [(32, 4)]
 GOAL = 1.5  # two-forwards units
-BOUND = 64 * 2**20
+BOUND = 128 * 2**20
 
 
 def built(points: int, batch: int) -> tuple:
