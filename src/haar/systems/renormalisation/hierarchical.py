@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -59,7 +60,7 @@ class HierarchicalModel:
     """
 
     dimension: float = 3.0
-    terms: int = 40
+    terms: int = 24
 
     def __post_init__(self) -> None:
         if self.dimension <= 2:
@@ -96,24 +97,125 @@ class HierarchicalModel:
             beta: Inverse temperature.
         """
         n = self.terms
-        whole = torch.cat([series.new_ones(1), series])
-        scaled = whole * torch.tensor([(self.c / 4.0) ** l for l in range(n + 1)], dtype=torch.float64)
-        square = torch.nn.functional.conv1d(scaled[None, None], scaled.flip(0)[None, None], padding=n)[0, 0]
-        exponents = torch.tensor(
-            [[j - i if j >= i else 0 for j in range(2 * n + 1)] for i in range(n + 1)], dtype=torch.float64
-        )
-        raised = torch.as_tensor(-0.5 * beta, dtype=torch.float64).pow(exponents)
-        made = (raised * self._lowering()) @ square
+        whole = torch.cat([series.new_ones(1), series]) * self._shrink
+        square = torch.nn.functional.conv1d(whole[None, None], whole.flip(0)[None, None], padding=n)[0, 0]
+        made = (torch.as_tensor(-0.5 * beta, dtype=torch.float64).pow(self._degrees) * self._lowering) @ square
         return made[1:] / made[0]
 
+    @cached_property
+    def _shrink(self) -> Tensor:
+        """(c/4)^l: the dilation R(sqrt(c) k / 2)."""
+        return (self.c / 4.0) ** torch.arange(self.terms + 1, dtype=torch.float64)
+
+    @cached_property
+    def _degrees(self) -> Tensor:
+        """j - i: how often the second derivative must act to bring k^(2j) down to k^(2i)."""
+        n = self.terms
+        away = torch.arange(2 * n + 1, dtype=torch.float64) - torch.arange(n + 1, dtype=torch.float64)[:, None]
+        return away.clamp(min=0.0)
+
+    @cached_property
     def _lowering(self) -> Tensor:
         """(2j)! / ((2i)! (j-i)!): what d^(2(j-i)) / (j-i)! makes of k^(2j)."""
         n = self.terms
-        rows = [
-            [
-                math.exp(math.lgamma(2 * j + 1) - math.lgamma(2 * i + 1) - math.lgamma(j - i + 1)) if j >= i else 0.0
-                for j in range(2 * n + 1)
-            ]
-            for i in range(n + 1)
-        ]
-        return torch.tensor(rows, dtype=torch.float64)
+        j, i = torch.arange(2 * n + 1, dtype=torch.float64), torch.arange(n + 1, dtype=torch.float64)[:, None]
+        found = torch.exp(torch.lgamma(2 * j + 1) - torch.lgamma(2 * i + 1) - torch.lgamma(self._degrees + 1))
+        return torch.where(j >= i, found, 0.0)
+
+    def critical_beta(self, start: Float[Tensor, "terms"] | None = None) -> float:
+        """The critical inverse temperature, by bisection: the block spin's variance dies out below it, grows above it.
+
+        Args:
+            start: Law of a single spin; Ising spins by default.
+
+        Raises:
+            HaarError: If no transition lies in 0 < beta < 10.
+
+        Example:
+            >>> round(HierarchicalModel(3.0, 24).critical_beta(), 6)
+            1.17903
+        """
+        series = self.ising() if start is None else start
+        low, high = 0.0, 10.0
+        if self._grows(series, low) or not self._grows(series, high):
+            raise HaarError(f"no transition in 0 < beta < 10 for dimension {self.dimension:g}")
+        while high - low > 1e-15 * high:
+            middle = 0.5 * (low + high)
+            if middle in (low, high):
+                break
+            low, high = (low, middle) if self._grows(series, middle) else (middle, high)
+        return 0.5 * (low + high)
+
+    def _grows(self, series: Tensor, beta: float) -> bool:
+        first = float(self.step(series, beta)[0])
+        for _ in range(400):
+            series = self.step(series, beta)
+            share = float(series[0]) / first
+            if not math.isfinite(share) or share > 2.0 or share < 0.0:
+                return True
+            if share < 0.1:
+                return False
+        return False
+
+    def fixed_point(self) -> tuple[Float[Tensor, "terms"], float]:
+        """The non-Gaussian fixed point, at the critical temperature of Ising spins (beta only sets the unit of the field).
+
+        The critical flow approaches it; Newton's method does the rest.
+
+        Returns:
+            The series, and beta.
+
+        Raises:
+            HaarError: If Newton's method does not settle (from four dimensions on there is no such point).
+
+        Example:
+            >>> model = HierarchicalModel(3.0)
+            >>> round(susceptibility_exponent(model.eigenvalues(*model.fixed_point())[0].item(), model.c), 6)
+            1.299141
+        """
+        beta = self.critical_beta()
+        series = self.ising()
+        best, gap = series, math.inf
+        for _ in range(60):
+            after = self.step(series, beta)
+            moved = abs(float(after[0] - series[0]))
+            if moved < gap:
+                best, gap = after, moved
+            series = after
+        eye = torch.eye(self.terms, dtype=torch.float64)
+        for _ in range(30):
+            residual = self.step(best, beta) - best
+            gap = float(residual.abs().max())
+            if not 1e-16 < gap < 1e3:
+                break
+            best = best - torch.linalg.solve(self._jacobian(best, beta) - eye, residual)
+        far = float((best - self.gaussian_fixed_point(beta)).abs().max())
+        if not gap < 1e-9 or far < 1e-6:
+            raise HaarError(f"no non-Gaussian fixed point found for dimension {self.dimension:g} (residual {gap:.2g})")
+        return best, beta
+
+    def eigenvalues(self, series: Float[Tensor, "terms"], beta: float) -> Float[Tensor, "terms"]:
+        """Eigenvalues of the map at a fixed point, largest first (real parts; they are real up to truncation).
+
+        Example:
+            >>> model = HierarchicalModel(4.0, 12)
+            >>> found = model.eigenvalues(model.gaussian_fixed_point(), 1.0)
+            >>> found[:3].round(decimals=6).tolist()  # 2 c^(-n/2), n = 2, 4, 6
+            [1.414214, 1.0, 0.707107]
+        """
+        values = torch.linalg.eigvals(self._jacobian(series, beta)).real
+        return values.sort(descending=True).values
+
+    def _jacobian(self, series: Tensor, beta: float) -> Tensor:
+        found: Tensor = jacrev(lambda a: self.step(a, beta))(series)
+        return found
+
+
+def susceptibility_exponent(relevant: float | int, c: float | int) -> float:
+    """gamma = ln(2/c) / ln lambda_1: how the susceptibility diverges at the critical temperature.
+
+    Example:
+        >>> susceptibility_exponent(2 / 1.5, 1.5)  # the Gaussian fixed point: mean-field
+        1.0
+    """
+    return math.log(2.0 / c) / math.log(relevant)

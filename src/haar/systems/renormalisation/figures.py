@@ -1,0 +1,188 @@
+"""Figures of the reproduction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from haar.report.drawing import BASE, COLOURS, INK, new_figure, style_axes
+from haar.systems.renormalisation.claims import TESTABLE
+
+Measures = Sequence[Mapping[str, Any]]
+
+FAMILY_COLOURS = {"free": COLOURS[0], "sum": COLOURS[2], "odd": COLOURS[3], "tied": COLOURS[4], "full": COLOURS[1]}
+ORDER = ("free", "sum", "odd", "tied", "full")
+_ROUNDING = 1e-32
+_LAWS = {"gauss": "N(0,1), trained on", "exponential": "exponential", "gauss x3": "3 x N(0,1)", "gauss +2": "N(2,1)"}
+
+
+def draw_errors(measures: Measures) -> Figure:
+    """NMSE by family for every activation with one hidden layer that was measured in at least two families."""
+    zoo = measures[0]["zoo"]
+    shallow: dict[str, list[str]] = {}
+    for cell in zoo.values():
+        if cell["depth"] == 1:
+            shallow.setdefault(cell["activation"], []).append(cell["family"])
+    panels = {
+        name: [f for f in ORDER if f in families]
+        for name, families in shallow.items()
+        if len(families) > 1 and name != "linear"
+    }
+    figure = new_figure(3.3 * max(len(panels), 1), 3.6)
+    axes = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
+    for place, (activation, families) in zip(axes, panels.items(), strict=False):
+        style_axes(place, title=_title(activation), y="NMSE" if place is axes[0] else "")
+        for number, (law, words) in enumerate(_LAWS.items()):
+            low, middle, high = (np.zeros(len(families)) for _ in range(3))
+            for at, family in enumerate(families):
+                values = np.maximum(_errors(measures, f"{activation} {family} 1", law), _ROUNDING)
+                low[at], middle[at], high[at] = np.percentile(values, [25, 50, 75])
+            where = np.arange(len(families)) + 0.17 * (number - 1.5)
+            bars = np.stack([middle - low, high - middle])
+            place.errorbar(
+                where, middle, bars, fmt="o", markersize=5, color=COLOURS[number], label=words, elinewidth=1.4
+            )
+        place.set_yscale("log")
+        place.set_xticks(range(len(families)), families)
+        place.set_xlim(-0.6, len(families) - 0.4)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _title(activation: str) -> str:
+    return "z + z²/2" if activation == "quadratic" else activation
+
+
+def _errors(measures: Measures, cell: str, law: str) -> np.ndarray:
+    rows = [row[list(one["zoo"][cell]["laws"]).index(law)] for one in measures for row in one["zoo"][cell]["nmse"]]
+    return np.array(rows, dtype=float)
+
+
+def draw_spectrum(measures: Measures) -> Figure:
+    """Learned eigenvalues over those of the exact map on the same samples."""
+    figure = new_figure(8.2, 3.1)
+    axes = style_axes(figure.add_subplot(), y="learned / exact map")
+    cells = list(measures[0]["steps"])
+    axes.axhline(1.0, color=INK, linewidth=0.9)
+    for number, cell in enumerate(cells):
+        ratio = np.array(
+            [
+                [a / b for a, b in zip(row, one["steps"][cell]["spectrum"]["sampled"], strict=True)]
+                for one in measures
+                for row in one["steps"][cell]["spectrum"]["learned"]
+            ]
+        )
+        low, middle, high = np.percentile(ratio, [25, 50, 75], axis=0)
+        where = np.arange(4) + 0.11 * (number - (len(cells) - 1) / 2)
+        activation, family = cell.split()
+        axes.errorbar(
+            where,
+            middle,
+            np.stack([middle - low, high - middle]),
+            fmt="o" if activation == "quadratic" else "s",
+            markersize=5,
+            color=FAMILY_COLOURS[family],
+            markerfacecolor=FAMILY_COLOURS[family] if activation == "quadratic" else "white",
+            label=f"{_title(activation)} {family}",
+            elinewidth=1.3,
+        )
+    axes.set_xticks(range(4), [f"λ{n}" for n in range(1, 5)])
+    figure.legend(fontsize=8, frameon=False, loc="outside right center")
+    return figure
+
+
+def draw_flow(measures: Measures) -> Figure:
+    """Paths in the plane of the third and the fourth cumulant."""
+    steps = measures[0]["steps"]
+    laws = list(next(iter(steps.values()))["flow"])
+    columns = min(len(laws), 2)
+    rows = -(-len(laws) // columns)
+    figure = new_figure(4.6 * columns, 3.7 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for place, law in zip(axes.flat, laws, strict=False):
+        _draw_flow_from(place, measures, law)
+    for place in list(axes.flat)[len(laws) :]:
+        place.set_visible(False)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside right center")
+    return figure
+
+
+def _draw_flow_from(place: Axes, measures: Measures, law: str) -> None:
+    style_axes(place, title=f"from {law}", x="third cumulant", y="fourth cumulant")
+    steps = measures[0]["steps"]
+    exact = np.array(next(iter(steps.values()))["flow"][law]["exact"], dtype=float)
+    scale = np.linspace(0.0, 1.0, 200)  # b^(-l/2) as a continuous variable: a parabola
+    place.plot(exact[0, 2] * scale, exact[0, 3] * scale**2, color=INK, linewidth=1.0, zorder=1)
+    place.plot(exact[:, 2], exact[:, 3], "o", color=INK, markersize=9, markerfacecolor="none", label="exact", zorder=1)
+    place.plot(0, 0, "+", color=INK, markersize=13, zorder=1)
+    for cell in steps:
+        activation, family = cell.split()
+        paths = np.array([path for one in measures for path in one["steps"][cell]["flow"][law]["learned"]], dtype=float)
+        middle = np.median(paths, axis=0)
+        place.plot(
+            middle[:, 2],
+            middle[:, 3],
+            "-o" if activation == "quadratic" else "--s",
+            color=FAMILY_COLOURS[family],
+            markersize=3.5,
+            linewidth=1.0,
+            markerfacecolor=FAMILY_COLOURS[family] if activation == "quadratic" else "white",
+            label=f"{_title(activation)} {family}",
+        )
+    place.grid(axis="x", color="#e6e9ef", linewidth=0.8)
+
+
+def draw_prediction(measures: Measures) -> Figure:
+    """Predicted against sampled errors of the quadratic networks."""
+    figure = new_figure(4.6, 3.8)
+    axes = style_axes(figure.add_subplot(), x="predicted from cumulants", y="sampled")
+    seen: set[str] = set()
+    limits = [1e-33, 1e2]
+    axes.plot(limits, limits, color=BASE, linewidth=1.0, zorder=1)
+    for cell in measures[0]["zoo"].values():
+        if "predicted" not in cell or cell["activation"] != "quadratic":
+            continue
+        family = cell["family"]
+        key = f"quadratic {family} 1"
+        predicted = np.array([row for one in measures for row in one["zoo"][key]["predicted"]], dtype=float)
+        sampled = np.array([row for one in measures for row in one["zoo"][key]["nmse"]], dtype=float)
+        for at, law in enumerate(cell["laws"]):
+            axes.plot(
+                np.maximum(predicted[:, at], _ROUNDING),
+                np.maximum(sampled[:, at], _ROUNDING),
+                "o",
+                markersize=4,
+                color=FAMILY_COLOURS[family],
+                markerfacecolor=FAMILY_COLOURS[family] if law in TESTABLE else "white",
+                label=family if family not in seen else None,
+                alpha=0.8,
+            )
+            seen.add(family)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def draw_breaking(measures: Measures) -> Figure:
+    """Breaking distance and loss over the training."""
+    figure = new_figure(9, 3.4)
+    left, right = figure.subplots(1, 2)
+    style_axes(left, title="breaking distance Δ", x="step")
+    style_axes(right, title="mean squared error", x="step")
+    for number, (name, one) in enumerate(measures[0]["breaking"].items()):
+        for place, what, floor in ((left, "distance", 1e-9), (right, "losses", 1e-16)):
+            curves = np.concatenate([np.array(seed["breaking"][name][what], dtype=float) for seed in measures], axis=1)
+            low, middle, high = np.percentile(np.maximum(curves, floor), [25, 50, 75], axis=1)
+            place.plot(one["steps"], middle, color=COLOURS[number], linewidth=1.5, label=one["title"])
+            place.fill_between(one["steps"], low, high, color=COLOURS[number], alpha=0.15, linewidth=0)
+            place.set_yscale("log")
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=3)
+    return figure

@@ -1,0 +1,81 @@
+"""How large the experiment is: quick shows the signs, full is the whole zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_FAMILIES = ("free", "sum", "tied", "full", "odd")
+
+_STEPS_OF_TWO = [
+    *(["quadratic", family] for family in ("free", "sum", "odd", "tied")),
+    *(["relu", family] for family in ("free", "odd", "tied")),
+]
+
+QUICK: Mapping[str, Any] = {
+    "networks": 8,
+    "inputs": 4,
+    "width": 16,
+    "train_law": "gauss",
+    "samples": 512,
+    "steps": 1000,
+    "test": 20_000,
+    "perceptrons": [
+        ["linear", "free", 1],
+        *(["relu", family, 1] for family in _FAMILIES),
+        *(["quadratic", family, 1] for family in _FAMILIES),
+        ["quadratic", "free", 2],
+        ["quadratic", "sum", 2],
+        ["relu", "tied", 2],
+        ["tanh", "free", 1],
+        ["tanh", "tied", 1],
+    ],
+    "graphs": [
+        ["complete", "distinct", "relu", 1],
+        ["complete", "shared", "relu", 1],
+        ["ring", "distinct", "relu", 1],
+        ["path", "distinct", "relu", 1],
+    ],
+    "graph_samples": 256,
+    "graph_steps": 500,
+    "propagation_samples": 50_000,
+    "steps_of_two": _STEPS_OF_TWO,
+    "step_width": 8,
+    "spectrum_samples": 40_000,
+    "flow_laws": ["exponential", "mixture"],
+    "flow_steps": 5,
+    "flow_blocks": 4096,
+    "breaking_steps": 800,
+    "xor_steps": 300,
+    "digit_steps": 300,
+    "closure_repeats": 2,
+}
+"""About two minutes on two cores."""
+
+FULL: Mapping[str, Any] = {
+    **QUICK,
+    "steps": 1500,
+    "perceptrons": [
+        [activation, family, depth]
+        for activation in ("linear", "relu", "quadratic", "tanh", "gelu")
+        for family in _FAMILIES
+        for depth in (1, 2)
+    ],
+    "graphs": [
+        [graph, sharing, "relu", depth]
+        for graph in ("complete", "ring", "path")
+        for sharing in ("distinct", "shared")
+        for depth in (1, 2, 3)
+    ],
+    "graph_samples": 512,
+    "graph_steps": 1500,
+    "propagation_samples": 200_000,
+    "spectrum_samples": 100_000,
+    "flow_laws": ["exponential", "mixture", "laplace", "uniform"],
+    "flow_blocks": 16_384,
+    "breaking_steps": 2000,
+    "closure_repeats": 4,
+}
+"""The whole zoo, sixteen networks of every architecture."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {"quick": QUICK, "full": FULL}
