@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haar.actions import (
@@ -125,6 +125,7 @@ def cases(draw: Any) -> Case:
     )
 
 
+@settings(max_examples=100)
 @given(cases())
 def test_two_elements_act_like_their_product_to_the_last_bit(case):
     field, x = case.field, case.tensor(2)

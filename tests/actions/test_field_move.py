@@ -88,3 +88,19 @@ def test_what_an_element_does_not_do_is_not_in_the_graph():
     calls = [node.target for node in flip.graph.nodes if node.op == "call_function"]
     assert calls == [torch.ops.aten.flip.default]
     assert Field(Trivial(D4)).move(torch.tensor(0))(x) is x
+
+
+def test_tensors_stay_on_their_device(case):
+    """Elements and tables live on the CPU; the meta device stands for any other."""
+    action, g, x = case
+    there = x.to("meta")
+    batch = torch.stack([g, g])
+    results = (
+        action.act(g, there),
+        action.act(batch, there),
+        action.orbit(batch, there)[0],
+        action.move(g).to("meta")(there),
+    )
+    for moved in results:
+        assert moved.device.type == "meta"
+        assert moved.shape == action.act(g, x).shape

@@ -272,8 +272,10 @@ class Field(Action):
         moves = self._moves(g[torch.stack([rows[0] for rows in groups])], points_and_signs_only=True)
         if len(groups) == 1:
             return moves[0].to(x.device).forward(x)
-        pieces = [move.to(x.device)(x[rows.to(x.device)]) for move, rows in zip(moves, groups, strict=True)]
-        return torch.cat(pieces)[torch.cat(groups).argsort().to(x.device)]
+        order = torch.cat(groups)
+        sorted_by_kind = x.index_select(0, order.to(x.device)).split([len(rows) for rows in groups])
+        pieces = [move.to(x.device).forward(piece) for move, piece in zip(moves, sorted_by_kind, strict=True)]
+        return torch.cat(pieces).index_select(0, order.argsort().to(x.device))
 
     def _check_offset(self, offset: Tensor) -> None:
         if not isinstance(self.group, FiniteGroup):
