@@ -118,5 +118,5 @@ class SelfAttention(EquivariantModule):
     def _set_orbits(self, rep: Representation) -> None:
         found = pair_orbits(rep, rep)
         self.orbits = found.count
-        self.register_buffer("orbit_of", found.label.to(torch.int64), persistent=False)
+        self.hold("orbit_of", found.label.to(torch.int64), torch.int64)
         self.orbit_of: Tensor

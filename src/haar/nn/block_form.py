@@ -84,7 +84,7 @@ class BlockForm(ConstantsModule):
         for stack in self._stacks:
             mixed = torch.bmm(self._gathered(stack, inside), self._weight(stack, p))
             for piece in stack.targets:
-                found[piece.run].append(self._scattered(stack, piece, mixed, len(flat)))
+                found[piece.run].append(self._scattered(stack, piece, mixed))
         pieces = [self._leave(rows, k, flat) for k, rows in enumerate(found)]
         y = pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
         return y.reshape(*batch, self.n_out)
@@ -122,13 +122,14 @@ class BlockForm(ConstantsModule):
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
         return joined.flatten(1, 2)
 
-    def _scattered(self, stack: _Stack, piece: _Piece, mixed: Tensor, batch: int) -> Tensor:
+    def _scattered(self, stack: _Stack, piece: _Piece, mixed: Tensor) -> Tensor:
         """One run's share of a stack's output, as rows in the run's isotypic basis: ``(columns, batch, copies)``."""
-        copies = self._out_runs[piece.run][1]
-        y = mixed.reshape(len(stack.blocks), stack.rows, batch, -1, stack.end)
+        copies, batch = self._out_runs[piece.run][1], mixed.shape[1] // stack.rows
+        y = mixed.reshape(len(stack.blocks), stack.rows, batch, stack.blocks[0].m_out, stack.end)
         y = y[:, :, :, piece.first : piece.first + copies * piece.mu]
         y = y.reshape(len(stack.blocks), stack.rows, batch, copies, piece.mu, stack.end)
-        return y.permute(0, 1, 4, 5, 2, 3).reshape(-1, batch, copies)
+        columns = len(stack.blocks) * stack.rows * piece.mu * stack.end
+        return y.permute(0, 1, 4, 5, 2, 3).reshape(columns, batch, copies)
 
     def _leave(self, rows: list[Tensor], k: int, flat: Tensor) -> Tensor:
         """From a run's isotypic basis: ``(batch, copies * n)``."""

@@ -21,11 +21,11 @@ class ConstantsModule(nn.Module):
         self._masters: dict[str, Tensor] = {}
 
     def hold(self, name: str, value: Tensor, like: torch.dtype | None = None) -> None:
-        """Keep a float64 constant as the buffer `name`, which is not saved.
+        """Keep a constant, float64 or integers, as the buffer `name`, which is not saved.
 
         Args:
             name: Name of the buffer.
-            value: The constant, float64.
+            value: The constant.
             like: Dtype of the buffer; by default torch's default.
         """
         self._masters[name] = value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -86,8 +85,8 @@ class Conv(EquivariantModule):
         kernel_size: int,
         *,
         stride: int = 1,
-        padding: int | Literal["same"] = 0,
-        padding_mode: Literal["zeros", "circular"] = "zeros",
+        padding: int | str = 0,
+        padding_mode: str = "zeros",
         dilation: int = 1,
         bias: bool = True,
         gain: float = 1.0,
@@ -164,7 +163,7 @@ class Conv(EquivariantModule):
             self.kernel_size,
             stride=self.stride,
             padding=self.padding,
-            padding_mode=self.padding_mode,  # type: ignore[arg-type]
+            padding_mode=self.padding_mode,
             dilation=self.dilation,
             bias=self.bias is not None,
             gain=self.gain,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -63,7 +61,7 @@ class Linear(EquivariantModule):
         rep_out: Representation,
         *,
         bias: bool = True,
-        form: Literal["auto", "blocks", "folded"] = "auto",
+        form: str = "auto",
         gain: float = 1.0,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,

@@ -58,7 +58,7 @@ class Normalisation(EquivariantModule):
         self.hold("direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept)
         self.direction: Tensor
         numbers = [torch.arange(run.first, run.first + run.copies).repeat_interleave(run.rep.dim) for run in self.runs]
-        self.register_buffer("part_of", torch.cat(numbers), persistent=False)
+        self.hold("part_of", torch.cat(numbers), torch.int64)
         self.part_of: Tensor
         self._length = [float(directions[id(run.rep)].square().sum()) for run in self.runs]
 
@@ -256,7 +256,7 @@ class BatchNorm(Normalisation):
         var = self._variances(wide, axis) if self.training else self.running_var
         if self.training:
             self._remember(mean.detach(), var.detach(), x.numel() // self.rep_in.dim)
-        return self._affine((wide * self._on_channels((var + self.eps).rsqrt()[self.part_of], wide)).to(x.dtype))
+        return self._affine(wide * self._on_channels((var + self.eps).rsqrt()[self.part_of], wide)).to(x.dtype)
 
     def _means(self, x: Tensor, axis: int) -> Float[Tensor, " parts"]:
         """Coordinates of the mean of every part along its invariant direction."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,7 +32,7 @@ class OrbitPool(EquivariantModule):
         torch.Size([2, 4])
     """
 
-    def __init__(self, rep: Representation, *, how: Literal["max", "mean"] = "max", channels: str = "last") -> None:
+    def __init__(self, rep: Representation, *, how: str = "max", channels: str = "last") -> None:
         super().__init__()
         if how not in ("mean", "max"):
             raise ArgumentError("how", expected="'mean' or 'max'", got=repr(how))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -54,7 +53,7 @@ class Pool(EquivariantModule):
         rep: Representation,
         kernel_size: int,
         *,
-        how: Literal["mean", "max"] = "mean",
+        how: str = "mean",
         stride: int | None = None,
         padding: int = 0,
     ) -> None:
@@ -103,7 +102,7 @@ class GlobalPool(EquivariantModule):
 
     channels: Channels = "first"
 
-    def __init__(self, rep: Representation, *, how: Literal["mean", "max"] = "mean") -> None:
+    def __init__(self, rep: Representation, *, how: str = "mean") -> None:
         super().__init__()
         _check_how(how)
         space_dim(rep.group, "rep")

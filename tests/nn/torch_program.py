@@ -1,0 +1,103 @@
+"""Run by test_networks: modules compiled into one graph, and trained by two processes as by one."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from haar.actions.representation import Defining, Regular, Space, Trivial
+from haar.groups import SO, dihedral
+from haar.nn import (
+    BatchNorm,
+    Conv,
+    Gated,
+    GlobalPool,
+    Invariants,
+    LayerNorm,
+    Linear,
+    NormNonlinearity,
+    Pointwise,
+    Sequential,
+    TensorSquare,
+)
+
+torch.set_num_threads(1)
+
+
+def networks() -> list[tuple[Sequential, torch.Tensor]]:
+    torch.manual_seed(0)
+    group, space = dihedral(4), SO(3)
+    vector, hidden = Space(group), 2 * Regular(group)
+    image = Sequential(
+        Conv(vector, hidden, 3, padding="same"),
+        BatchNorm(hidden, channels="first"),
+        Pointwise(hidden, channels="first"),
+        GlobalPool(hidden),
+        Linear(hidden, Trivial(group, 2), form="folded"),
+    )
+    mixed = Trivial(space, 2) + 2 * Defining(space)
+    gated = Gated(mixed)
+    tensors = Sequential(
+        Linear(mixed, gated.rep_in, form="blocks"),
+        gated,
+        LayerNorm(mixed),
+        NormNonlinearity(mixed),
+        TensorSquare(mixed, mixed),
+        Linear(mixed, mixed),
+        Invariants(mixed),
+    )
+    return [(image, torch.randn(4, 2, 6, 6)), (tensors, torch.randn(4, 8))]
+
+
+def gradients(loss: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(network.parameters()))])
+
+
+def check_compile() -> None:
+    for network, x in networks():
+        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+        y, expected = compiled(x), network(x)
+        assert torch.allclose(y, expected, atol=1e-4), (y - expected).abs().max()
+        one, other = gradients(y.square().sum(), network), gradients(expected.square().sum(), network)
+        assert torch.allclose(one, other, atol=1e-3, rtol=1e-3), (one - other).abs().max()
+        network.eval()
+        with torch.no_grad():
+            assert torch.allclose(compiled(x), network(x), atol=1e-4)
+    print("agrees")
+
+
+def train(network: nn.Module, shares: list[torch.Tensor]) -> torch.Tensor:
+    step = torch.optim.SGD(network.parameters(), lr=0.01)
+    for x in shares:
+        step.zero_grad()
+        network(x).square().mean().backward()
+        step.step()
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def worker(rank: int, port: int) -> None:
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    network, _ = networks()[1]
+    torch.manual_seed(1)
+    data = [torch.randn(8, 8) for _ in range(3)]
+    both = train(nn.parallel.DistributedDataParallel(network), [x[4 * rank : 4 * rank + 4] for x in data])
+    alone = train(networks()[1][0], data)
+    assert torch.allclose(both, alone, atol=1e-5), (both - alone).abs().max()
+    dist.destroy_process_group()
+
+
+def check_processes() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(worker, args=(port,), nprocs=2)
+    print("agrees")
+
+
+if __name__ == "__main__":
+    check_compile() if sys.argv[1] == "compile" else check_processes()
