@@ -29,6 +29,7 @@ FLOORS = (
     {"testing"},
     {"systems"},
     {"cli"},
+    {"__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

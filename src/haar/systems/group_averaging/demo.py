@@ -40,7 +40,7 @@ def stories(seed: int, resolution: int = 64) -> tuple[Story, ...]:
             GrayScottGenerator(resolution=size, n_steps=25, seed=seed, patterns=LASTING),
             lambda inputs, outputs: unet(inputs, outputs, delta=True, seed=seed),
             "a U-Net (zero padding)",
-            400,
+            320,
             windowed=True,
         ),
         Story(

@@ -18,10 +18,17 @@ _MAPS = ("viridis", "cividis", "magma")
 _LABEL: dict[str, Any] = {"color": "white", "fontsize": 8, "fontweight": "bold"}
 
 
-def draw_fields(f: Finding, step: int = 8) -> Figure:
-    """Truth, predictions and errors before and after, one row a field, after so many steps of the rollout."""
+def shown_step(f: Finding) -> int:
+    """The last predicted step before the model's own VRMSE passes 0.7: late enough to see, early enough to compare."""
+    errors = f.rollouts["none"].curve("vrmse")
+    return next((k for k, error in enumerate(errors) if not error <= 0.7), len(errors)) or 1
+
+
+def draw_fields(f: Finding) -> Figure:
+    """Truth, predictions and errors before and after, one row a field, at `shown_step` of the rollout."""
+    step = shown_step(f)
     fields = f.layout.output().slices()
-    figure = new_figure(11.5, 2.35 * len(fields) + 0.1)
+    figure = new_figure(11.5, 2.1 * len(fields) + 0.25)
     grid = figure.subplots(len(fields), 5, squeeze=False)
     for row, (name, channels) in enumerate(fields.items()):
         truth, base, averaged = (part[step - 1, channels] for part in (f.truth, f.base, f.averaged))

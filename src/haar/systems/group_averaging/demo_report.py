@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from haar.data import ErrorReport
 from haar.report import Report, Section, Table
 from haar.report.table import Cell
-from haar.systems.group_averaging.demo_figures import draw_errors, draw_fields
+from haar.systems.group_averaging.demo_figures import draw_errors, draw_fields, shown_step
 from haar.systems.group_averaging.demo_story import Finding
 
 _WORDS = {
@@ -124,7 +124,8 @@ def _told(f: Finding) -> list[Section]:
         ),
         Section(
             "",
-            "A test run whose gain is the median one, after eight predicted steps. Error maps share their colours.",
+            f"The test run whose gain is the median one, at predicted step {shown_step(f)}, the last one before the "
+            "model's own VRMSE passes 0.7. The two error maps of a row share their colours.",
             figure=draw_fields(f),
             caption="Truth, the predictions of the model and of its average over D4, and the size of their errors.",
         ),
