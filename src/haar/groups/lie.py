@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
@@ -151,7 +152,7 @@ class SU2(LieGroup):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure: uniform unit quaternions."""
         q = torch.randn(n, 4, generator=generator, dtype=torch.float64)
-        return quaternion_matrix(q / q.norm(dim=-1, keepdim=True))
+        return quaternion_matrix(q / vector_norm(q, dim=-1, keepdim=True))
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:
         """Weyl's formula: quaternions cos a + k sin a with density 2 sin^2 a = 1 - cos 2a."""
@@ -232,7 +233,7 @@ def design(strength: int) -> Float[Tensor, "m 3 3"]:
         return torch.cat([tetrahedral, tetrahedral @ quarter])
     golden = (1 + math.sqrt(5)) / 2
     axis = torch.tensor([0, 1, golden], dtype=torch.float64)
-    axis = axis / axis.norm()
+    axis = axis / vector_norm(axis)
     angle = math.pi / 5
     fifth = torch.cat([torch.tensor([math.cos(angle)], dtype=torch.float64), math.sin(angle) * axis])
     turn = rotation_of_quaternion(fifth)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.broadcast import broadcast_shapes
 from haar.groups.class_rules import ClassRule, product_rule
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Group, Motion
@@ -116,7 +117,7 @@ class MixedProduct(Group):
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """The element from one element of every factor."""
         batches = [p.shape[: p.ndim - len(f.element_shape)] for f, p in zip(self.factors, parts, strict=True)]
-        batch = torch.broadcast_shapes(*batches)
+        batch = broadcast_shapes(*batches)
         rows = [
             p.to(self.element_dtype).reshape(*own, size).expand(*batch, size)
             for p, own, size in zip(parts, batches, self._sizes, strict=True)

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.broadcast import broadcast_shapes
 from haar.groups.connected import connected_roots
 from haar.groups.finite import LIST_LIMIT, FiniteGroup
 from haar.groups.group import Group
@@ -50,7 +51,7 @@ class _Wreath(Group):
         """(b; s)(c; t) = (b_i c_(s^-1 i); s t)."""
         (left, s), (right, t) = self.split(a), self.split(b)
         index = self._index(s)
-        shape = torch.broadcast_shapes(left.shape, right.shape)
+        shape = broadcast_shapes(left.shape, right.shape)
         carried = right.expand(shape).gather(-1, index.expand(shape))
         return self.join(self.base.compose(left, carried), self.top.compose(s, t))
 
@@ -153,7 +154,7 @@ class RowWreath(_Wreath):
     def join(self, bases: Int[Tensor, "*batch n"], top: Tensor) -> Tensor:
         """The row."""
         rows = top.reshape(*top.shape[: top.ndim - len(self.top.element_shape)], self._top_size)
-        batch = torch.broadcast_shapes(bases.shape[:-1], rows.shape[:-1])
+        batch = broadcast_shapes(bases.shape[:-1], rows.shape[:-1])
         return torch.cat([bases.expand(*batch, self.n), rows.expand(*batch, self._top_size)], -1)
 
     def identity(self) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.linalg import vector_norm
 
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
@@ -32,8 +33,10 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
     generator = torch.Generator().manual_seed(7)
     x = torch.randn(rep.dim, generator=generator, dtype=torch.float64)
     one, other = rep.act(a, rep.act(b, x)), rep.act(group.compose(a, b), x)
-    error = (one - other).norm(dim=-1) / x.norm().clamp(min=1e-300)
-    length = (other.norm(dim=-1) / x.norm().clamp(min=1e-300) - 1).abs()
+    # not Tensor.norm, whose first call imports a symbolic algebra package
+    size = vector_norm(x).clamp(min=1e-300)
+    error = vector_norm(one - other, dim=-1) / size
+    length = (vector_norm(other, dim=-1) / size - 1).abs()
     for wrong, expected in ((error, "a homomorphism, R(a) R(b) = R(ab)"), (length, "orthogonal matrices")):
         if rep.dim and float(wrong.max()) > _TOLERANCE:
             k = int(wrong.argmax())

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from haar.actions.representation import Representation
 from haar.errors import ShapeError
@@ -59,7 +60,7 @@ class Intertwiners(ABC):
 
     def contains(self, W: Float[Tensor, "out in"], *, tolerance: float = 1e-10) -> bool:
         """Whether W commutes with the symmetry, to `tolerance` times its norm."""
-        return bool((W - self.project(W)).norm() <= tolerance * W.norm().clamp(min=1e-300))
+        return bool(vector_norm(W - self.project(W)) <= tolerance * vector_norm(W))
 
     def _check_parameters(self, p: Tensor) -> None:
         if p.shape[-1:] != (self.dim,):

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from haar.actions.representation.composite import tensor_power
 from haar.actions.representation.elementary import Trivial
@@ -146,5 +147,5 @@ def _embedding(n: int, power: int, kind: str) -> Float[Tensor, "big m"]:
         inversions = sum(order[i] > order[j] for i, j in itertools.combinations(range(power), 2))
         sign = -1.0 if kind == "exterior" and inversions % 2 else 1.0
         out[_code(monomials[:, list(order)], n), torch.arange(len(monomials))] += sign
-    normalised: Tensor = out / out.norm(dim=0)
+    normalised: Tensor = out / vector_norm(out, dim=0)
     return normalised

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
+from haar.groups.broadcast import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ class Representation(ABC):
             )
         if self.is_signed_permutation:
             index, sign = self.signed_permutation(g)
-            batch = torch.broadcast_shapes(index.shape[:-1], x.shape[:-1])
+            batch = broadcast_shapes(index.shape[:-1], x.shape[:-1])
             moved = x.expand(*batch, self.dim).gather(-1, index.expand(*batch, self.dim).to(x.device))
             return moved * sign.to(device=x.device, dtype=x.dtype)
         matrix = self.matrix(g).to(device=x.device, dtype=x.dtype)
