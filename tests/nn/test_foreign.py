@@ -46,7 +46,7 @@ class Rep:
 def field_type():
     vector = Rep("irrep_1", rotation)
     regular = Rep("regular", lambda g: np.roll(np.eye(4), g.k, axis=0))
-    still = Rep("irrep_0", lambda g: np.eye(1))
+    still = Rep("irrep_0", lambda _: np.eye(1))
     group = SimpleNamespace(elements=[Element(k) for k in range(4)], generators=[Element(1)], name="C4")
     space = SimpleNamespace(fibergroup=group, basespace_action=rotation)
     return SimpleNamespace(gspace=space, representations=[still, still, vector, regular, regular])
@@ -99,11 +99,11 @@ class TestIrreps:
     def test_refusals(self):
         with pytest.raises(ArgumentError, match=r"group: expected SO\(3\) or O\(3\), got C4"):
             from_irreps("0e", cyclic(4))
-        with pytest.raises(ArgumentError, match="irreps: expected terms like 8x0e .* got '1'"):
+        with pytest.raises(ArgumentError, match=r"irreps: expected terms like 8x0e .* got '1'"):
             from_irreps("0e + 1", O(3))
-        with pytest.raises(ArgumentError, match="irreps: expected terms like"):
+        with pytest.raises(ArgumentError, match=r"irreps: expected terms like"):
             from_irreps("banana", SO(3))
-        with pytest.raises(ArgumentError, match="irreps: expected at least one copy"):
+        with pytest.raises(ArgumentError, match=r"irreps: expected at least one copy"):
             from_irreps("0x0e", O(3))
 
 
@@ -125,11 +125,11 @@ class TestFieldType:
         assert torch.allclose(rep.parts[2].matrix(torch.tensor(1)), quarter)
 
     def test_refusals(self):
-        with pytest.raises(ArgumentError, match="group: expected a group with the 4 matrices .* got D4, order 8"):
+        with pytest.raises(ArgumentError, match=r"group: expected a group with the 4 matrices .* got D4, order 8"):
             from_field_type(field_type(), dihedral(4))
-        with pytest.raises(ArgumentError, match="field_type: expected an escnn FieldType .* got int"):
+        with pytest.raises(ArgumentError, match=r"field_type: expected an escnn FieldType .* got int"):
             from_field_type(3)
         backwards = field_type()
         backwards.gspace.fibergroup.elements.reverse()
-        with pytest.raises(ArgumentError, match="a group whose first element is the identity"):
+        with pytest.raises(ArgumentError, match=r"a group whose first element is the identity"):
             from_field_type(backwards)

@@ -106,20 +106,18 @@ class TestSequential:
         regular, vector = Regular(group), Space(group)
         with pytest.raises(
             ArgumentError,
-            match=r"layers: expected Linear at place 1 on regular \(dimension 8\), as Linear at place 0 gives, got vector",
+            match=r"expected Linear at place 1 on regular \(dimension 8\), as Linear at place 0 gives, got vector",
         ):
             Sequential(Linear(vector, regular), Linear(vector, regular))
-        with pytest.raises(
-            ArgumentError, match="channels 'first' as Conv at place 0 gives, got channels 'last'.* GlobalPool"
-        ):
+        with pytest.raises(ArgumentError, match=r"as Conv at place 0 gives, got channels 'last'.* haar.nn.GlobalPool"):
             Sequential(Conv(vector, regular, 3), Pointwise(regular))
-        with pytest.raises(ArgumentError, match="of the same group object as Linear at place 0, D4"):
+        with pytest.raises(ArgumentError, match=r"of the same group object as Linear at place 0, D4"):
             Sequential(Linear(regular, regular), Pointwise(Regular(dihedral(4))))
-        with pytest.raises(ArgumentError, match="got ReLU at place 1; wrap functions .* Pointwise"):
+        with pytest.raises(ArgumentError, match=r"got ReLU at place 1; wrap functions .* Pointwise"):
             Sequential(Linear(regular, regular), nn.ReLU())
-        with pytest.raises(ArgumentError, match="modules with one input, got Bilinear at place 0"):
+        with pytest.raises(ArgumentError, match=r"modules with one input, got Bilinear at place 0"):
             Sequential(Bilinear(vector, vector, regular))
-        with pytest.raises(ArgumentError, match="at least one equivariant module, got none"):
+        with pytest.raises(ArgumentError, match=r"at least one equivariant module, got none"):
             Sequential()
 
     def test_equal_representations_fit_whatever_objects_they_are(self):
@@ -139,8 +137,8 @@ class TestRestrict:
         subgroup = group.subgroup(members)
         looser = restrict(network, subgroup)
         x = torch.randn(2, 2, 8, 8, dtype=F64)
-        before = network(x)
-        assert float((looser(x) - before).abs().max()) < 1e-12
+        before = network(x).detach()
+        assert float((looser(x).detach() - before).abs().max()) < 1e-12
         assert looser.symmetry.group is subgroup
         assert measure(looser, looser.symmetry, x) < 1e-10
         count = [sum(p.numel() for p in m.parameters()) for m in (network, looser)]
@@ -159,7 +157,7 @@ class TestRestrict:
         rotations = group.subgroup(octahedral_rotations(group), "O")
         down = restrict(network, rotations)
         further = restrict(down, rotations.subgroup([1], "small"))
-        assert float((further(x) - network(x)).abs().max()) < 1e-12
+        assert torch.allclose(further(x), network(x), atol=1e-12, rtol=0)
         assert further.symmetry.group.parent is rotations
 
     def test_quaternionic_layers(self):
@@ -168,7 +166,8 @@ class TestRestrict:
         looser = restrict(layer, group.subgroup([1], "C4"))
         x = torch.randn(5, 12, dtype=F64)
         assert torch.allclose(looser(x), layer(x), atol=1e-12)
-        assert looser.weight.numel() == 48  # 2 (1/4) sum over C4 of chi chi: complex type
+        assert layer.weight.numel() == 12  # three copies into one, end 4
+        assert looser.weight.numel() == 24  # six copies of the complex type into two, end 2
 
     def test_nested_plain_modules_shared_layers_and_attributes(self, measure):
         group = dihedral(4)
@@ -216,11 +215,11 @@ class TestRestrict:
 
     def test_refusals(self):
         group = dihedral(4)
-        with pytest.raises(ArgumentError, match="network: expected a network with equivariant modules"):
+        with pytest.raises(ArgumentError, match=r"network: expected a network with equivariant modules"):
             restrict(nn.Sequential(nn.Linear(2, 2)), group.subgroup([1]))
-        with pytest.raises(ArgumentError, match="subgroup: expected a subgroup of D4"):
+        with pytest.raises(ArgumentError, match=r"subgroup: expected a subgroup of D4"):
             restrict(image_network(group), dihedral(4).subgroup([1]))
-        with pytest.raises(ArgumentError, match="network: expected a network with equivariant modules"):
+        with pytest.raises(ArgumentError, match=r"network: expected a network with equivariant modules"):
             export(nn.ReLU())
 
 
@@ -263,18 +262,16 @@ class TestAudit:
             )
             data = torch.randn(8, 25, dtype=F64)
         report = audit(network, network.symmetry, data)
-        assert report.recommendation.verdict == "do not"
+        assert report.recommendation.verdict == "nothing to gain"
         assert report.findings.relative < 1e-10
 
 
 PROGRAM = Path(__file__).parent / "torch_program.py"
 
 
-@pytest.mark.parametrize("part", ["compile", "processes"])
-def test_compiled_and_distributed(part):
+@pytest.mark.slow
+def test_compiled_and_distributed():
     """In a fresh interpreter: the shape checks of the test suite cannot be traced by the compiler."""
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), part], capture_output=True, text=True, check=False, timeout=280
-    )
+    done = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "agrees" in done.stdout
+    assert done.stdout.split() == ["compiled", "distributed"]

@@ -198,7 +198,7 @@ class Conv(EquivariantModule):
             self.kernel_size,
             stride=self.stride,
             padding=self.padding,
-            padding_mode=self.padding_mode,
+            padding_mode=self.padding_mode,  # type: ignore[arg-type]
             dilation=self.dilation,
             bias=self.bias is not None,
             dtype=self.weight.dtype,

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from haar.actions.representation import Given, Harmonic, Representation, Trivial, direct_sum
 from haar.errors import ArgumentError
-from haar.groups import FiniteGroup, LieGroup, TableGroup
+from haar.groups import FiniteGroup, Group, LieGroup, TableGroup
 
 _TERM = re.compile(r"(?:(\d+)x)?(\d+)([eo])?")
 
 
-def from_irreps(irreps: object, group: LieGroup) -> Representation:
+def from_irreps(irreps: object, group: Group) -> Representation:
     """The representation that e3nn calls ``"8x0e + 2x1o"``, in e3nn's bases: degree 1 is (x, y, z).
 
     Args:

@@ -39,10 +39,11 @@ class Sequential(EquivariantModule):
         (torch.Size([3, 1]), <Symmetry D4: Vector -> Vector>)
     """
 
-    def __init__(self, *layers: EquivariantModule) -> None:
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
         if not layers:
             raise ArgumentError("layers", expected="at least one equivariant module", got="none")
+        checked: list[EquivariantModule] = []
         for k, layer in enumerate(layers):
             if not isinstance(layer, EquivariantModule):
                 raise ArgumentError(
@@ -55,10 +56,11 @@ class Sequential(EquivariantModule):
                 raise ArgumentError(
                     "layers", expected="modules with one input", got=f"{type(layer).__name__} at place {k}"
                 )
-        for k, (one, other) in enumerate(pairwise(layers)):
+            checked.append(layer)
+        for k, (one, other) in enumerate(pairwise(checked)):
             _check_fit(k, one, other)
-        self.rep_in, self.rep_out = layers[0].rep_in, layers[-1].rep_out
-        self.channels = layers[0].channels
+        self.rep_in, self.rep_out = checked[0].rep_in, checked[-1].rep_out
+        self.channels = checked[0].channels
         for k, layer in enumerate(layers):
             self.add_module(str(k), layer)
 
