@@ -21,7 +21,16 @@ def test_the_command_is_installed_and_says_its_version():
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["audit"], ["average"], ["average", "export"], ["data", "well", "generate"], ["reproduce"]]
+    "verb",
+    [
+        [],
+        ["audit"],
+        ["average"],
+        ["average", "export"],
+        ["average", "distill"],
+        ["data", "well", "generate"],
+        ["reproduce"],
+    ],
 )
 def test_every_verb_has_help(verb, capsys):
     assert main([*verb, "--help"]) == 0
@@ -106,4 +115,4 @@ def test_systems_are_listed(capsys):
 
 def test_the_verbs():
     assert {command.name for command in app.registered_commands} == {"demo", "audit", "reproduce", "systems"}
-    assert {group.name for group in app.registered_groups} == {"average", "data"}
+    assert {group.name for group in app.registered_groups} == {"average", "data", "rg"}

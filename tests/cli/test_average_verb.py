@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -78,3 +79,38 @@ def test_bad_input_is_one_line_and_writes_nothing(here, arguments, message, caps
 def test_data_and_shape_exclude_each_other(here, well, capsys):
     assert main(["average", "free.pt2", *WORDS, "--data", str(well), "--shape", "8,8", "-o", "a.pt2"]) == 2
     assert "--shape: expected none beside --data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "output"), [("surrogate.safetensors", "student.safetensors"), ("my_models:make", "student.pt2")]
+)
+def test_a_distilled_student_is_a_model_again(here, well, model, output, capsys):
+    history = ["--history", "2"] if ":" in model else []
+    words = ["--group", "D4", *history, "--steps", "20", "--samples", "10", "--learning-rate", "0.01", "-o", output]
+    assert main(["average", "distill", model, str(well), *words]) == 0
+    assert "of what averaging changes it keeps" in capsys.readouterr().out
+    assert main(["audit", output, str(well), "--group", "D4", "--samples", "3", "--json"]) == 0
+
+
+def test_another_student_and_json(here, well, capsys):
+    words = ["--group", "C2", "--steps", "2", "--samples", "6", "--student", "my_models:make", "-o", "s.safetensors"]
+    assert main(["average", "distill", "free.pt2", str(well), *words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"gain_kept", "defect_before", "defect_after", "held_out"} <= set(found)
+    assert (
+        main(["audit", "my_models:make", str(well), "--weights", "s.safetensors", "--history", "2", "--group", "C2"])
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "s.onnx"], "--output: expected a name that ends in .pt2 or .safetensors"),
+        (["-o", "s.pt2", "--learning-rate", "0"], "--learning-rate: expected a positive number"),
+        (["-o", "s.pt2", "--student", "my_models:three"], "MODEL: expected an output of shape"),
+    ],
+)
+def test_bad_distillation_is_one_line(here, well, words, message, capsys):
+    assert main(["average", "distill", "free.pt2", str(well), "--group", "C2", *words]) == 2
+    assert message in capsys.readouterr().err

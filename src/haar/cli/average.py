@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from haar.cli.default_command import DefaultCommandGroup
-from haar.cli.options import FactoryArg, Fields, Group, History, Model, Weights
+from haar.cli.options import Data, FactoryArg, Fields, Group, History, Model, Weights
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -52,3 +52,63 @@ def export(
     screen.print(f"broken symmetry, relative: {written.before:.3g} before, {written.after:.3g} after")
     if not written.batched:
         screen.print("its batch size is 1, as the model cannot be traced with a free one")
+
+
+@app.command("distill")
+def distill(
+    model: Model,
+    data: Data,
+    *,
+    group: Group,
+    fields: Fields = None,
+    history: History = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .safetensors file to write.")],
+    student: Annotated[
+        str | None, typer.Option(help="module:factory of the model to train; by default a copy of MODEL.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
+    batch: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Of the first steps.")] = 1e-3,
+    samples: Annotated[int, typer.Option(min=2, help="Windows to learn from, spread evenly over the split.")] = 512,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
+    seed: Annotated[int, typer.Option(min=0, help="Of batches and elements.")] = 0,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
+    ] = False,
+    weights: Weights = None,
+    factory_arg: FactoryArg = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was achieved as one JSON object.")] = False,
+) -> None:
+    """Teach one model to answer in one forward pass as the average of MODEL does; no labels are used.
+
+    Measured on windows that the student did not learn from: how much of what averaging changes it keeps.
+    """
+    from haar.cli.distill import Request, distilled
+    from haar.cli.model_file import build, load_model
+    from haar.cli.screen import ProgressBars, console
+    from haar.report.json_file import dumps
+
+    loaded = load_model(model, weights=weights, arguments=factory_arg or ())
+    request = Request(
+        group=group,
+        fields=fields,
+        history=history,
+        split=split,
+        normalised=normalised,
+        samples=samples,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    with ProgressBars(quiet=as_json) as bars:
+        report = distilled(
+            loaded, data, request, output, student=None if student is None else build(student), watch=bars
+        )
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    screen.print(f"{output}: one forward pass in place of the average of {model} over {group}")
+    screen.print(f"broken symmetry, relative: {report.defect_before:.3g} before, {report.defect_after:.3g} after")
+    screen.print(f"of what averaging changes it keeps {report.gain_kept:.1%}, on {report.held_out} windows held out")
