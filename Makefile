@@ -39,8 +39,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# make bench BENCH=averaging runs one of them; each says what it measures at its head.
+BENCH ?= $(filter-out peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 bench: install
-	$(ONE_THREAD) $(BIN)/python benchmarks/run.py
+	for name in $(BENCH); do $(ONE_THREAD) $(BIN)/python benchmarks/$$name.py; done
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
