@@ -8,7 +8,7 @@ from haar.errors import ShapeError
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that shapes broadcast to; at its first call torch's own imports a symbolic algebra package for a second.
+    """The shape that shapes broadcast to; torch's own function imports a symbolic algebra package at its first call.
 
     Raises:
         ShapeError: If they do not broadcast.

@@ -1,0 +1,220 @@
+"""Solving for what commutes with a symmetry: ours, the peer emlp, and what the machine could do at best.
+
+    python benchmarks/intertwiners.py                 # the small table
+    python benchmarks/intertwiners.py --all           # every case, with those that take the peer minutes
+    python benchmarks/intertwiners.py --only "S4 T2"  # some cases
+
+Each line is one space Hom(V, V). Every solution is cold: groups and representations are made anew, the peer's cache
+is cleared. "ours" makes the space with its orthonormal parametrisation, and for the sizes that the peer solves also the
+dense basis that the peer returns; "limit" is, for permutation types, one random read of the n x n index pairs for each
+generator, and for the others one symmetric eigendecomposition of size n. Repeated solutions leave out what a side
+compiles or imports once in a process; the first solution in a fresh process has it. Both sides project one fixed
+matrix, so that the spans are compared, not only the dimensions (the peer works in single precision).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+
+from peers import Peer, Worker, compare, machine, serve, served
+
+THREADS = 1
+EMLP = Peer(
+    "emlp",
+    ["jax", "objax", "plum-dispatch", "optax", "tqdm", "matplotlib", "scikit-learn", "h5py", "pytest", "six"],
+    without_dependencies=["emlp==1.0.3"],
+)
+
+#: Name -> (group, its parameter, tensor power of its defining representation, peer: 1 quick, 2 slow, 0 no).
+CASES = {
+    "S4 T2": ("S", 4, 2, 1),
+    "S6 T2": ("S", 6, 2, 2),
+    "S8 T2": ("S", 8, 2, 2),
+    "S16 T2": ("S", 16, 2, 0),
+    "S32 T2": ("S", 32, 2, 0),
+    "S40 T2": ("S", 40, 2, 0),
+    "S4 T3": ("S", 4, 3, 2),
+    "S10 T3": ("S", 10, 3, 0),
+    "Z8": ("Z", 8, 1, 1),
+    "Z32": ("Z", 32, 1, 2),
+    "Z128": ("Z", 128, 1, 0),
+    "Z512": ("Z", 512, 1, 0),
+    "Z1024": ("Z", 1024, 1, 0),
+    "SO(3) T1": ("SO", 3, 1, 1),
+    "SO(3) T2": ("SO", 3, 2, 1),
+    "SO(3) T3": ("SO", 3, 3, 2),
+    "SO(3) T4": ("SO", 3, 4, 0),
+    "O(3) T2": ("O", 3, 2, 1),
+    "O(3) T4": ("O", 3, 4, 0),
+    "SU(2) T2": ("SU", 2, 2, 0),
+    "D4 vectors 8x8": ("D4 grid", 8, 1, 0),
+    "D4 vectors 16x16": ("D4 grid", 16, 1, 0),
+    "D4 vectors 32x32": ("D4 grid", 32, 1, 0),
+    "O_h scalars 8x8x8": ("O_h grid", 8, 1, 0),
+    "I regular": ("I", 0, 1, 0),
+    "I_h T3": ("I_h", 0, 3, 0),
+}
+#: Entries of a dense basis that ours still makes.
+DENSE = 30_000_000
+
+
+def ours_case(name: str, *, dense: bool):
+    import torch
+
+    from haar.intertwiners import intertwiners
+
+    torch.set_num_threads(THREADS)
+
+    def call():
+        rep = representation(name)
+        space = intertwiners(rep, rep)
+        return space, space.basis() if dense else None
+
+    (space, _), first = timed(call)
+    n = space.rep_in.dim
+    value = {"dim": space.dim, "first": first}
+    if n * n <= DENSE:
+        P = space.project(fixed(n, 1.0, torch))
+        value |= {"norm": float(P.norm()), "mixed": float((P * fixed(n, 2.0, torch)).sum())}
+    return call, value
+
+
+def representation(name: str):
+    import torch
+
+    from haar.actions.representation import Defining, Quotient, Regular, Space, tensor_power
+    from haar.groups import SO, SU2, O, cyclic, dihedral, grid_group, icosahedral, octahedral, symmetric
+
+    kind, size, power, _ = CASES[name]
+    if kind == "Z":
+        return Regular(cyclic(size))
+    if kind == "I":
+        return Regular(icosahedral())
+    if kind in ("D4 grid", "O_h grid"):
+        point = dihedral(4) if kind == "D4 grid" else octahedral(full=True)
+        group = grid_group(point, (size,) * point.space_dim)
+        cells = Quotient(group.subgroup(torch.stack([group.element(int(p)) for p in point.generators()])))
+        return cells @ Space(group) if kind == "D4 grid" else cells
+    made = {
+        "S": lambda: symmetric(size),
+        "SO": lambda: SO(3),
+        "O": lambda: O(3),
+        "SU": SU2,
+        "I_h": lambda: icosahedral(full=True),
+    }
+    return tensor_power(Defining(made[kind]()), power)
+
+
+def limit_case(name: str, *, dense: bool):
+    """What cannot be avoided: reading every index pair once a generator, or one eigendecomposition."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    del dense
+    rep = representation(name)
+    n = rep.dim
+    generator = torch.Generator().manual_seed(0)
+    if rep.is_signed_permutation and rep.group.is_finite:
+        labels = torch.zeros(n * n, dtype=torch.int32)
+        places = [torch.randperm(n * n, generator=generator, dtype=torch.int32) for _ in rep.group.generators()]
+        return lambda: [labels.index_select(0, place) for place in places], n
+    symmetric = torch.randn(n, n, generator=generator, dtype=torch.float64)
+    symmetric = symmetric + symmetric.T
+    return lambda: torch.linalg.eigh(symmetric), n
+
+
+def emlp_case(name: str, *, dense: bool):
+    del dense
+    import numpy as np
+    from emlp.groups import SO, O, S, Z
+    from emlp.reps import T, V
+    from emlp.reps.representation import Rep
+
+    kind, size, power, _ = CASES[name]
+
+    def call():
+        Rep.solcache.clear()
+        group = {"S": S, "Z": Z, "SO": SO, "O": O}[kind](size)
+        rep = V(group) if power == 1 else T(power)(group)
+        return rep, (rep >> rep).equivariant_basis()
+
+    (rep, basis), first = timed(call)
+    n = rep.size()
+    Q = np.asarray(basis, dtype=np.float64)
+    W = fixed(n, 1.0, np).reshape(-1)
+    P = Q @ (Q.T @ W)
+    return call, {
+        "dim": Q.shape[1],
+        "first": first,
+        "norm": float(np.linalg.norm(P)),
+        "mixed": float(P @ fixed(n, 2.0, np).reshape(-1)),
+    }
+
+
+def timed(call):
+    """What a call gives, and its seconds: here the first in its process, with all that is compiled or imported then."""
+    start = time.perf_counter()
+    value = call()
+    return value, time.perf_counter() - start
+
+
+def fixed(n: int, frequency: float, library):
+    """A matrix that both sides can make: cosines of the index."""
+    index = library.arange(n * n)
+    index = index.double() if hasattr(index, "double") else index.astype(float)
+    return library.cos(frequency * (1 + index) ** 1.5).reshape(n, n)
+
+
+SIDES = {"ours": ours_case, "limit": limit_case, "emlp": emlp_case}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="also the cases that take the peer from seconds to minutes")
+    parser.add_argument("--only", nargs="*", help="names of cases")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no-peer", action="store_true", help="ours and the limit only")
+    options = parser.parse_args()
+    names = options.only or list(CASES)
+    print(machine(THREADS))
+    printed = False
+    for name in names:
+        quick = CASES[name][3]
+        solved = quick == 1 or (quick == 2 and (options.all or options.only))
+        settings = {"name": name, "dense": bool(quick)}
+        with Worker(__file__, "ours") as ours, Worker(__file__, "limit") as limit:
+            result = compare(ours, limit, settings, rounds=options.rounds)
+            value, n = result.values
+            times = " ".join(
+                f"{side} {1e3 * statistics.median(seconds):9.2f} ms  "
+                for side, seconds in (("ours", result.ours), ("limit", result.peer))
+            )
+            heading = f"{name:18s} {n:5d} -> {n:<5d} dim {value['dim']:6d}"
+            print(f"{heading}   {times} ours / limit {1 / result.ratio:7.1f}", flush=True)
+        if not solved or options.no_peer:
+            continue
+        with Worker(__file__, "ours") as ours, Worker(__file__, "emlp", EMLP) as peer:
+            result = compare(ours, peer, settings, rounds=options.rounds if quick == 1 else min(options.rounds, 3))
+            mine, theirs = result.values
+            agree = mine["dim"] == theirs["dim"] and all(
+                abs(mine[k] - theirs[k]) <= 1e-3 * max(1.0, abs(mine["norm"])) for k in ("norm", "mixed")
+            )
+            print(f"{'':18s} {result}   dim {theirs['dim']}, the spans {'agree' if agree else 'DIFFER'}", flush=True)
+            first = f"ours {1e3 * mine['first']:.1f} ms, peer {1e3 * theirs['first']:.0f} ms"
+            ratio = theirs["first"] / mine["first"]
+            print(f"{'':18s} first solution in a process: {first}, peer / ours {ratio:.0f}", flush=True)
+            if not printed:
+                print(f"{'':18s} versions: ours {result.versions[0]}, peer {result.versions[1]}", flush=True)
+                printed = True
+
+
+if __name__ == "__main__":
+    if (side := served(sys.argv)) is not None:
+        os.environ["TQDM_DISABLE"] = "1"
+        serve(SIDES[side], {"emlp": ("emlp", "jax", "numpy")}.get(side, ("torch", "numpy", "scipy")))
+    else:
+        main()
