@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.errors import ArgumentError
 from haar.moments import Activation, Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine

@@ -61,4 +61,4 @@ def test_bell_numbers():
 @pytest.mark.parametrize("function", [joint_cumulant, joint_moment])
 def test_no_index_is_refused(function):
     with pytest.raises(ArgumentError, match="indices: expected at least one variable index, got none"):
-        function(lambda block: 1, [])
+        function(lambda _block: 1, [])

@@ -143,12 +143,10 @@ def test_the_density_of_a_sum_is_the_convolution(law, tolerance):
     image = law.scaled_sum(2).density(x)
 
     def convolved(y):
-        inner = lambda u: (
-            float(law.density(torch.tensor(u, dtype=torch.float64)))
-            * float(  # noqa: E731
-                law.density(torch.tensor(2**0.5 * y - u, dtype=torch.float64))
-            )
-        )
+        def inner(u):
+            pair = torch.tensor([u, 2**0.5 * y - u], dtype=torch.float64)
+            return float(law.density(pair).prod())
+
         cuts = sorted({-1.0, 0.0, 2**0.5 * y, 2**0.5 * y + 1, -(3**0.5), 3**0.5})
         return 2**0.5 * integrate.quad(inner, -12, 12, points=cuts, limit=200)[0]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -66,7 +67,7 @@ def test_weighted_integral_is_the_relu_covariance(h, k, r):
     q = math.sqrt(max(1 - r * r, 0.0))
     edges = sorted({-h, 9.0, *(p for p in ([-k / r + c * q for c in (-6, -1, 0, 1, 6)] if r else []) if -h < p < 9.0)})
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         x = low + (high - low) * nodes
         level = b + rho * x
         inner = level * cdf(level / q) + q * pdf(level / q) if q > 0 else level.clamp(min=0)

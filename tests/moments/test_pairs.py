@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.moments import Activation, Erf, Exponential, Gelu, Polynomial, Sine
 from haar.moments.pairs import all_pairs, cross_pairs, mehler, mehler_tail
@@ -27,7 +27,7 @@ def by_two_dimensional_quadrature(f, mean, sd, rho):
     xi = outer.xi[0] if outer.xi.ndim > 1 else outer.xi
     inner = GaussianRule(mean[1] + sd[1] * rho * xi, (sd[1] * q).expand_as(xi), kinks, scale=f.scale)
     conditional = inner.expect(f(inner.z))
-    product = outer.expect((f(outer.z) * conditional)).item()
+    product = outer.expect(f(outer.z) * conditional).item()
     single = [GaussianRule(mean[i : i + 1], sd[i : i + 1], kinks, scale=f.scale) for i in (0, 1)]
     means = [rule.expect(f(rule.z)).item() for rule in single]
     return product - means[0] * means[1]

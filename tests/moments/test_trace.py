@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.errors import ArgumentError
 from haar.moments import Activation, Gaussian, Polynomial, UnsupportedModuleError, propagate
@@ -138,7 +138,8 @@ def test_every_known_module_is_its_activation(module):
 @pytest.mark.parametrize(
     ("target", "arguments"),
     [
-        (torch.relu, ()), (F.relu, ()), (F.relu6, ()), (F.leaky_relu, (0.2,)), (F.hardtanh, (-1.0, 2.0)), (F.elu, (0.5,)),
+        (torch.relu, ()), (F.relu, ()), (F.relu6, ()), (F.leaky_relu, (0.2,)), (F.hardtanh, (-1.0, 2.0)),
+        (F.elu, (0.5,)),
         (F.gelu, ()), (torch.tanh, ()), (torch.sigmoid, ()), (F.silu, ()), (F.mish, ()), (F.softplus, ()), (F.celu, ()),
         (F.selu, ()), (F.hardswish, ()), (F.hardsigmoid, ()), (F.softshrink, ()), (F.logsigmoid, ()), (F.softsign, ()),
         (F.tanhshrink, ()), (torch.erf, ()), (torch.sin, ()), (torch.cos, ()), (torch.exp, ()), (torch.abs, ()),
@@ -269,7 +270,7 @@ def test_what_is_not_affine_is_refused_by_name(model, message):
         (
             nn.Sequential(Cube(1.0)),
             (2,),
-            {"activations": {Cube: lambda m: "cube"}},
+            {"activations": {Cube: lambda _m: "cube"}},
             "activations: expected an Activation",
         ),
     ],

@@ -30,7 +30,7 @@ from haar.moments.second_order import Step, place
 from haar.moments.vector import VectorCumulants
 
 _TERMS = 8
-_SERIES = 48
+_SERIES = 128
 
 
 @dataclass(frozen=True)

@@ -134,10 +134,7 @@ class Gaussian(InputLaw):
         """Mean and covariance; the rest is zero."""
         cov = torch.diag_embed(self.variances) if self.variances is not None else self.matrix
         cov = torch.as_tensor(cov).expand(*self.batch, self.size, self.size)
-        zeros = [
-            torch.zeros(*self.batch, *([self.size] * k), dtype=torch.float64, device=self.mean.device) for k in (3, 4)
-        ]
-        return VectorCumulants(self.mean, cov, zeros[0] if order > 2 else None, zeros[1] if order > 3 else None)
+        return VectorCumulants(self.mean, cov, *_zeros(self.mean, self.size, order))
 
     def diagonal_cumulants(self, order: int) -> list[Float[Tensor, "*batch units"]] | None:
         """The variances, if the components are independent."""
@@ -151,9 +148,13 @@ class Gaussian(InputLaw):
     ) -> VectorCumulants:
         """Only the covariance is mapped: there is nothing else."""
         plain = super().push(function, matrix, 2)
-        shape = [plain.size] * order
-        zeros = [torch.zeros(*self.batch, *shape[:k], dtype=torch.float64, device=self.mean.device) for k in (3, 4)]
-        return VectorCumulants(plain.mean, plain.cov, zeros[0] if order > 2 else None, zeros[1] if order > 3 else None)
+        return VectorCumulants(plain.mean, plain.cov, *_zeros(plain.mean, plain.size, order))
+
+    def variance(self) -> Float[Tensor, "*batch units"]:
+        """Variances of the components."""
+        if self.matrix is not None:
+            return self.matrix.diagonal(dim1=-2, dim2=-1).expand(*self.batch, self.size)
+        return torch.as_tensor(self.variances).expand(*self.batch, self.size)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Float[Tensor, "count *batch units"]:
         """Draws; a singular covariance is allowed."""
@@ -226,6 +227,10 @@ class Independent(InputLaw):
                 found[id(law)] = [law.require(n) for n in range(2, order + 1)]
         table = torch.tensor([found[id(law)] for law in self.laws], dtype=torch.float64, device=self.mean.device)
         return [column.expand(*self.batch, self.size) for column in table.unbind(-1)]
+
+    def variance(self) -> Float[Tensor, "*batch units"]:
+        """Variances of the components."""
+        return self.diagonal_cumulants(2)[0]
 
     def cumulants(self, order: int) -> VectorCumulants:
         """Diagonal tensors, dense."""
@@ -358,6 +363,15 @@ class Exchangeable(InputLaw):
         # The mean over nodes and the deviations from it are independent: colour each with its own block.
         found = (noise - level) @ own.mT + level @ shared.mT
         return self.mean + found.reshape(count, -1)
+
+
+def _zeros(like: Tensor, size: int, order: int) -> tuple[Tensor | None, Tensor | None]:
+    """Third and fourth cumulants of a normal law, as far as they are asked for."""
+    batch = like.shape[:-1]
+    return (
+        like.new_zeros(*batch, size, size, size) if order > 2 else None,
+        like.new_zeros(*batch, size, size, size, size) if order > 3 else None,
+    )
 
 
 def _root(block: Tensor) -> Tensor:

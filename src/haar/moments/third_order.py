@@ -31,7 +31,7 @@ from haar.moments.second_order import Step, place
 from haar.moments.vector import VectorCumulants
 
 _TERMS = 6
-_SERIES = 48
+_SERIES = 128
 
 
 def skewed(activation: Activation, before: VectorCumulants, part: slice, tolerance: float) -> Step:
