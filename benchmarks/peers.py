@@ -1,7 +1,8 @@
 """Side-by-side timings: every peer in an environment of its own, turn by turn with ours, ratios of medians.
 
-A benchmark script has two faces. Run plainly it is the conductor: it makes the peers' environments on demand, starts one
-process for each side and lets them work in turns, A B A B. Run with ``--serve NAME`` inside an environment it is a worker.
+A benchmark script has two faces. Run plainly it is the conductor: it makes the peers' environments on demand, starts
+one process for each side and lets them work in turns, A B A B. Run with ``--serve NAME`` inside an environment it is a
+worker.
 
     from peers import Peer, Worker, compare, serve
 
@@ -170,6 +171,8 @@ def served(arguments: Sequence[str]) -> str | None:
 def serve(case: Callable[..., tuple[Callable[[], object], object]], packages: Sequence[str] = ("torch",)) -> None:
     """Prepare and time cases as the conductor asks, until it closes the line."""
     answers, sys.stdout = sys.stdout, sys.stderr
+    # On one thread the process's own CPU time does not see who else is busy; on several it would add them up.
+    clock = time.process_time if os.environ.get("OMP_NUM_THREADS") == "1" else time.perf_counter
     call: Callable[[], object] = object
     for line in sys.stdin:
         message = json.loads(line)
@@ -178,10 +181,10 @@ def serve(case: Callable[..., tuple[Callable[[], object], object]], packages: Se
                 call, value = case(**message["prepare"])
                 answer = {"value": value, "versions": {name: version(name) for name in packages}}
             else:
-                start = time.perf_counter()
+                start = clock()
                 for _ in range(message["calls"]):
                     call()
-                answer = {"seconds": (time.perf_counter() - start) / message["calls"]}
+                answer = {"seconds": (clock() - start) / message["calls"]}
         except Exception as error:  # noqa: BLE001 (told to the conductor, which raises it)
             answer = {"error": f"{type(error).__name__}: {error}"}
         print("@ " + json.dumps(answer), file=answers, flush=True)
@@ -199,7 +202,9 @@ def machine(threads: int) -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         model = names[0] if names else model
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{model}, {os.cpu_count()} cores, {threads} thread(s) a side{load}, Python {platform.python_version()}"

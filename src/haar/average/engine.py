@@ -283,8 +283,8 @@ class Averaged(nn.Module):
         if self.micro_batch != "auto" or plan.elements == 1:
             return plan
 
-        def run(candidate: Plan) -> object:
-            return self._pass(movers[: candidate.elements], args, candidate)
+        def run(candidate: Plan, first: int) -> object:
+            return self._pass(movers[first : first + candidate.elements], args, candidate)
 
         return choose_plan(self.model, run, len(movers), leaves, self.memory_limit)
 

@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 _GAIN = 0.97
 #: Passes longer than this are timed once, shorter ones several times.
 _LONG = 0.25
+#: Seconds that a plan is timed for, where that takes more than three passes.
+_ENOUGH = 0.03
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Plan:
 
 def choose_plan(
     model: Callable[..., Any],
-    run: Callable[[Plan], object],
+    run: Callable[[Plan, int], object],
     n_elements: int,
     leaves: Sequence[Tensor],
     memory_limit: int | None,
@@ -38,7 +40,7 @@ def choose_plan(
 
     Args:
         model: The model, looked at for its layers.
-        run: Runs one forward pass of a plan.
+        run: Runs one forward pass of a plan, from some element on.
         n_elements: Size of the weighted set.
         leaves: The input tensors.
         memory_limit: Bytes for the activations of one pass; by default a quarter of the free memory.
@@ -50,24 +52,22 @@ def choose_plan(
     if n_elements == 1:
         return loop
     most = _most_elements(run, n_elements, leaves, memory_limit)
-    start = time.perf_counter()
-    _timed(run, loop)
-    repeats = 1 if time.perf_counter() - start > _LONG else 3
+    first = _timed(run, loop)
+    repeats = 1 if first > _LONG else min(12, max(3, round(_ENOUGH / first)))
     best, best_seconds = loop, _seconds(run, loop, repeats)
     for channels_last in layouts(model, leaves):
-        worse = 0
+        worse, best_here = 0, best_seconds if not channels_last else float("inf")
         for size in _sizes(most):
             plan = Plan(size, channels_last)
             if plan == loop:
                 continue
             seconds = _seconds(run, plan, repeats)
-            if seconds < best_seconds:
-                best, best_seconds, worse = plan, seconds, 0
-            else:
-                worse += 1
+            worse, best_here = (0, seconds) if seconds < best_here else (worse + 1, best_here)
+            if seconds < _GAIN * best_seconds:
+                best, best_seconds = plan, seconds
             if worse == 2 or (worse and repeats == 1):
                 break
-    return best if best == loop or _wins(run, best, loop, rounds=2 * repeats + 1) else loop
+    return best if best == loop or _wins(run, best, loop, n_elements, rounds=1 if repeats == 1 else 5) else loop
 
 
 def layouts(model: Callable[..., Any], leaves: Sequence[Tensor]) -> list[bool]:
@@ -88,28 +88,35 @@ def _sizes(most: int) -> list[int]:
     return sorted(sizes)
 
 
-def _seconds(run: Callable[[Plan], object], plan: Plan, repeats: int) -> float:
+def _seconds(run: Callable[[Plan, int], object], plan: Plan, repeats: int) -> float:
     """Least seconds per element."""
-    if repeats > 1:
+    if repeats > 1:  # the first passes of a size also pay for memory that later ones find ready
+        _timed(run, plan)
         _timed(run, plan)
     return min(_timed(run, plan) for _ in range(repeats)) / plan.elements
 
 
-def _wins(run: Callable[[Plan], object], plan: Plan, loop: Plan, rounds: int) -> bool:
-    """Whether a plan is clearly faster than the loop, in turns so that a busy machine slows both."""
+def _wins(run: Callable[[Plan, int], object], plan: Plan, loop: Plan, n_elements: int, *, rounds: int) -> bool:
+    """Whether a plan is clearly faster than the loop for all elements, in turns so that a busy machine slows both."""
     ratios = []
     for _ in range(rounds):
-        ours = _timed(run, plan) / plan.elements
-        ratios.append(ours / max(_timed(run, loop), 1e-9))
+        ours = sum(_timed(run, plan, start) for start in range(0, n_elements, plan.elements))
+        ratios.append(ours / max(sum(_timed(run, loop, start) for start in range(n_elements)), 1e-9))
     return sorted(ratios)[len(ratios) // 2] < _GAIN
 
 
-def _timed(run: Callable[[Plan], object], plan: Plan) -> float:
+def _timed(run: Callable[[Plan, int], object], plan: Plan, first: int = 0) -> float:
     _wait()
-    start = time.perf_counter()
-    run(plan)
+    start = _clock()
+    run(plan, first)
     _wait()
-    return time.perf_counter() - start
+    return _clock() - start
+
+
+def _clock() -> float:
+    """Seconds; on one thread of a CPU those of this process alone, which other work on the machine does not disturb."""
+    alone = torch.get_num_threads() == 1 and not (torch.cuda.is_available() and torch.cuda.is_initialized())
+    return time.process_time() if alone else time.perf_counter()
 
 
 def _wait() -> None:
@@ -118,12 +125,12 @@ def _wait() -> None:
 
 
 def _most_elements(
-    run: Callable[[Plan], object], n_elements: int, leaves: Sequence[Tensor], memory_limit: int | None
+    run: Callable[[Plan, int], object], n_elements: int, leaves: Sequence[Tensor], memory_limit: int | None
 ) -> int:
     """How many copies fit, from the bytes that one copy makes."""
     limit = memory_limit if memory_limit is not None else _free_bytes(leaves) // 4
     with _Bytes() as made:
-        run(Plan(1))
+        run(Plan(1), 0)
     return int(max(1, min(n_elements, limit // max(made.total, 1))))
 
 
