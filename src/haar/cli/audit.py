@@ -63,7 +63,6 @@ def audit(
             symmetry,
             chosen,
             scale=field_scale(chosen, windows.outputs),
-            micro_batch="auto" if loaded.batched else 1,
             seed=seed,
             progress=progress,
         )
