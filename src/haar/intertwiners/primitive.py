@@ -21,6 +21,8 @@ _EQUAL = 1e-10
 _SHARP = 1e-8
 #: Blocks of rounding error are smaller than this, blocks that connect equivalent spaces larger.
 _ZERO = 1e-7
+#: Classes after which the connecting elements are brought into the eigenbasis as a whole.
+_MANY = 16
 #: Imaginary parts smaller than this are not used to define a unit.
 _SMALL = 1e-4
 
@@ -67,13 +69,16 @@ def primitive_blocks(algebra: Float[Tensor, "rows n n"]) -> tuple[list[Block], s
     edges = [0, *(np.flatnonzero(gaps > _EQUAL) + 1).tolist(), len(values)]
     spaces = [vectors[:, i:j] for i, j in itertools.pairwise(edges)]
     free = np.ones(len(spaces), dtype=bool)
-    blocks = []
+    blocks: list[Block] = []
+    turned: Array | None = None
     for top in range(len(spaces)):
         if not free[top]:
             continue
         # b sends the top eigenspace to the other eigenspaces of the same irreducible, and nowhere else.
         start, stop = edges[top], edges[top + 1]
-        parts = (frame.T @ (algebra[1:] @ frame[:, start:stop])).numpy()
+        if len(blocks) == _MANY:
+            turned = _turned(algebra[1:], frame, frame)
+        parts = _turned(algebra[1:], frame, frame[:, start:stop]) if turned is None else turned[:, :, start:stop]
         norms = np.sqrt(np.add.reduceat((parts**2).sum(-1), edges[:-1], axis=-1))
         members = np.flatnonzero((norms.max(0) > _ZERO * scale) & free).tolist()
         members = [top, *[k for k in members if k != top]]
@@ -83,6 +88,12 @@ def primitive_blocks(algebra: Float[Tensor, "rows n n"]) -> tuple[list[Block], s
         blocks.append(block)
         free[members] = False
     return blocks, ""
+
+
+def _turned(connectors: Tensor, frame: Tensor, columns: Tensor) -> Array:
+    """Connecting elements from some columns to the eigenbasis; one large product is quicker than many thin ones."""
+    out: Array = (frame.T @ (connectors @ columns)).numpy()
+    return out
 
 
 def _canonical(spaces: list[Array], parts: list[Array]) -> tuple[Block | None, str]:
