@@ -13,7 +13,7 @@ BASE = "#9aa1ad"
 AVERAGED = "#2f6fdf"
 WARNING = "#c0392b"
 INK = "#1c2230"
-COLOURS = (AVERAGED, "#e08a1e", "#1d7f4e", "#8e5bd0", WARNING, "#16889c", BASE)
+COLOURS = (AVERAGED, "#e08a1e", "#1d7f4e", "#8e5bd0", "#16889c", BASE, WARNING)
 
 
 def new_figure(width: float | int = 9, height: float | int = 3.2) -> Figure:
