@@ -12,7 +12,7 @@ from haar.moments.program import Affine, Elementwise, Program
 
 
 def normal_approximation_bound(
-    weights: Float[Tensor, "out units"], absolute_third: Float[Tensor, "units"], variance: Float[Tensor, "out"]
+    weights: Float[Tensor, "out units"], absolute_third: Float[Tensor, "components"], variance: Float[Tensor, "out"]
 ) -> Float[Tensor, "out"]:
     r"""Bound on |E f(z_i) - E f(normal)| / Lip(f) for z_i = sum_j W_ij x_j with independent x_j.
 

@@ -66,7 +66,7 @@ def controlled_mean(
     generator: torch.Generator | None = None,
     input_shape: Sequence[int] | None = None,
     constants: Mapping[str, Any] | None = None,
-    on_unsupported: str = "linearise",
+    on_unsupported: str = "sample",
 ) -> ControlledMean:
     """E model(x) by Monte Carlo with control variates.
 

@@ -171,7 +171,7 @@ def propagate_on_orbits(
             "law", expected=f"{orbits.nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
         )
     program = trace(model, (orbits.nodes, features), activations=activations, affine=affine, constants=constants)
-    return _Runner(program, orbits, tolerance).run(law, features)
+    return _Runner(program.fused(), orbits, tolerance).run(law, features)
 
 
 class _Runner:

@@ -40,7 +40,7 @@ class NodeOrbits:
 
     def __init__(
         self,
-        permutations: Int[Tensor, "generators nodes"] | Sequence[Sequence[int]],
+        permutations: Tensor | Sequence[Sequence[int | float]],
         *,
         labels: np.ndarray | None = None,
     ) -> None:

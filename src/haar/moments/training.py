@@ -70,7 +70,7 @@ def moment_loss(
         >>> model.weight.grad is not None
         True
     """
-    share = [1.0 / len(laws)] * len(laws) if weights is None else list(weights)
+    share = [1.0 / max(len(laws), 1)] * len(laws) if weights is None else list(weights)
     if not laws or len(targets) != len(laws) or len(share) != len(laws):
         raise ArgumentError("targets", expected=f"{len(laws)} targets and weights, one per law", got=len(targets))
     parts = [

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from haar.errors import ArgumentError, ShapeError
+from haar.moments import Empirical, Exchangeable, Gaussian, Independent
+from haar.moments.laws import Exponential, Laplace, Normal, Rademacher, StudentT
+
+LAWS = [
+    Gaussian([0.5, -1.0], 0.3),
+    Gaussian([0.5, -1.0], [0.3, 2.0]),
+    Gaussian([0.5, -1.0], [[1.0, 0.9], [0.9, 1.0]]),
+    Gaussian([0.5, -1.0], [[1.0, -1.0], [-1.0, 1.0]]),
+    Independent([Exponential(), Laplace()], shift=[1.0, 2.0]),
+    Empirical([[0.0, 1.0], [2.0, -1.0], [1.0, 1.0], [5.0, 0.0]]),
+    Exchangeable(3, [0.1, 0.2], [[1.0, 0.2], [0.2, 0.5]], [[0.3, 0.1], [0.1, -0.1]]),
+]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
+def test_samples_have_the_cumulants(law, generator):
+    x = law.sample(100_000, generator)
+    own = law.cumulants(2)
+    error = (own.variance() / len(x)).sqrt()
+    assert bool(((x.mean(0) - own.mean).abs() < 5 * error + 1e-12).all())
+    exact = own.cov * (3 / 4 if isinstance(law, Empirical) else 1)  # the data's own variance, not the unbiased estimate
+    torch.testing.assert_close(torch.cov(x.mT), exact, rtol=0.05, atol=0.03)
+    assert torch.equal(law.sample(3, torch.Generator().manual_seed(1)), law.sample(3, torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(law.variance(), own.variance())
+
+
+def test_batches_of_means(generator):
+    law = Gaussian(torch.arange(6.0).reshape(3, 2), [[1.0, 0.5], [0.5, 1.0]])
+    assert law.batch == (3,)
+    assert law.cumulants(3).third.shape == (3, 2, 2, 2)
+    assert law.sample(5, generator).shape == (5, 3, 2)
+    shifted = Independent([Exponential(), Normal()], shift=torch.zeros(4, 2))
+    assert shifted.cumulants(4).fourth.shape == (4, 2, 2, 2, 2)
+    assert shifted.sample(5, generator).shape == (5, 4, 2)
+
+
+def test_independent_cumulants_are_diagonal():
+    own = Independent([Exponential(), Rademacher()]).cumulants(4)
+    assert own.third.nonzero().tolist() == [[0, 0, 0]]
+    assert own.third[0, 0, 0] == 2
+    assert own.fourth[0, 0, 0, 0] == 6
+    assert own.fourth[1, 1, 1, 1] == -2
+    assert Independent.same(Normal(), 2).normal
+    assert not Independent([Normal(), Laplace()]).normal
+
+
+def test_empirical_cumulants_are_unbiased():
+    """Over all samples of five draws from a law on two points, with repetition."""
+    law = Rademacher().affine(2, 1)
+    third = [
+        Empirical(torch.tensor(rows)[:, None]).cumulants(3).third.item()
+        for rows in itertools.product((-1.0, 3.0), repeat=5)
+    ]
+    assert sum(third) / len(third) == pytest.approx(float(law.cumulant(3)), abs=1e-10)
+
+
+def test_third_absolute_moments():
+    found = Independent([Exponential(), Rademacher(), Exponential()]).absolute_third()
+    torch.testing.assert_close(found, torch.tensor([12 / math.e - 2, 1, 12 / math.e - 2], dtype=torch.float64))
+    assert Independent([Exponential(), StudentT(3)]).absolute_third() is None
+    assert Gaussian([0.0]).absolute_third() is None
+    assert Empirical(torch.eye(4)).absolute_third() is None
+
+
+def test_exchangeable_is_the_dense_law():
+    law = LAWS[-1]
+    own = law.cumulants(2).cov.reshape(3, 2, 3, 2)
+    torch.testing.assert_close(own[0, :, 0], law.within)
+    torch.testing.assert_close(own[0, :, 2], law.between)
+    torch.testing.assert_close(own[2, :, 1], law.between)
+    assert law.normal
+
+
+def test_gradients_reach_the_law():
+    mean = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    variance = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    found = Gaussian(mean, variance).push(lambda rows: rows * 2, None, 3)
+    (found.mean.sum() + found.cov.sum()).backward()
+    assert mean.grad.tolist() == [2.0, 2.0]
+    assert variance.grad.tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Gaussian(torch.tensor(0.0)), ShapeError, "mean: expected at least one axis"),
+        (lambda: Gaussian([math.nan]), ArgumentError, "mean: expected finite numbers"),
+        (lambda: Gaussian([0.0, 0.0], torch.ones(3)), ShapeError, r"cov: expected a number, \(2,\) variances"),
+        (lambda: Gaussian([0.0, 0.0], torch.ones(4, 2, 2)), ShapeError, "cov: expected a number"),
+        (lambda: Gaussian([0.0], -1.0), ArgumentError, "cov: expected finite entries and variances >= 0"),
+        (lambda: Gaussian([0.0], math.inf), ArgumentError, "cov: expected finite entries"),
+        (lambda: Gaussian([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]]), ArgumentError, "cov: expected a symmetric matrix"),
+        (lambda: Independent([]), ArgumentError, "laws: expected at least one law, got none"),
+        (lambda: Independent([Normal()], shift=[1.0, 2.0]), ShapeError, r"shift: expected \(..., 1\)"),
+        (lambda: Empirical(torch.zeros(3, 2)), ShapeError, r"data: expected \(samples >= 4, units\)"),
+        (lambda: Empirical(torch.zeros(5, 2)).cumulants(4), ArgumentError, "order: expected at most 3 from data"),
+        (lambda: Exchangeable(3, [0.0], torch.eye(2)), ShapeError, r"within: expected \(1, 1\)"),
+        (lambda: Exchangeable(3, [0.0], [[1.0]], [[2.0]]), ArgumentError, "between: expected within - between"),
+        (lambda: Exchangeable(0, [0.0], [[1.0]]), ArgumentError, "between: expected within"),
+    ],
+)
+def test_refusals(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
