@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +45,17 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a zoo of weight symmetries and print its errors on every law."""
-    order = _order(activation, symmetry, depth, train_law, seeds, steps, samples, width, inputs)
+    order = _order(
+        activation,
+        symmetry,
+        depth,
+        train_law=train_law,
+        seeds=seeds,
+        inputs=inputs,
+        width=width,
+        steps=steps,
+        samples=samples,
+    )
 
     from haar.cli.screen import ProgressBars
     from haar.systems.renormalisation import command
@@ -72,7 +82,17 @@ def spectrum(
     as_json: AsJson = False,
 ) -> None:
     """Train networks and print with which factor they multiply the cumulants: b^(1-n/2) for an exact map."""
-    order = _order(activation, symmetry, depth, train_law, seeds, steps, samples, width, inputs)
+    order = _order(
+        activation,
+        symmetry,
+        depth,
+        train_law=train_law,
+        seeds=seeds,
+        inputs=inputs,
+        width=width,
+        steps=steps,
+        samples=samples,
+    )
 
     from haar.cli.screen import ProgressBars
     from haar.systems.renormalisation import command
@@ -101,7 +121,17 @@ def flow(
     as_json: AsJson = False,
 ) -> None:
     """Train networks, apply them to their own output, and print the cumulants of every level."""
-    order = _order(activation, symmetry, depth, train_law, seeds, steps, samples, width, inputs)
+    order = _order(
+        activation,
+        symmetry,
+        depth,
+        train_law=train_law,
+        seeds=seeds,
+        inputs=inputs,
+        width=width,
+        steps=steps,
+        samples=samples,
+    )
 
     from haar.cli.screen import ProgressBars
     from haar.systems.renormalisation import command
@@ -113,17 +143,7 @@ def flow(
     _tell(report, out, as_json=as_json)
 
 
-def _order(
-    activation: str,
-    symmetry: str,
-    depth: str,
-    train_law: str,
-    seeds: int,
-    steps: int,
-    samples: int,
-    width: int,
-    inputs: int,
-) -> Order:
+def _order(activation: str, symmetry: str, depth: str, **numbers: Any) -> Order:
     from haar.errors import ArgumentError
     from haar.systems.renormalisation.command import Order
 
@@ -134,12 +154,7 @@ def _order(
         activations=tuple(part.strip() for part in activation.split(",") if part.strip()),
         families=tuple(part.strip() for part in symmetry.split(",") if part.strip()),
         depths=tuple(map(int, parts)),
-        train_law=train_law,
-        seeds=seeds,
-        inputs=inputs,
-        width=width,
-        steps=steps,
-        samples=samples,
+        **numbers,
     )
 
 

@@ -87,7 +87,15 @@ def test_an_odd_quadratic_network_of_one_layer_is_linear():
 
 @pytest.mark.parametrize(
     ("family", "depth", "count"),
-    [("free", 1, 97), ("sum", 1, 49), ("odd", 1, 48), ("tied", 1, 7), ("full", 1, 4), ("free", 2, 369), ("sum", 2, 321)],
+    [
+        ("free", 1, 97),
+        ("sum", 1, 49),
+        ("odd", 1, 48),
+        ("tied", 1, 7),
+        ("full", 1, 4),
+        ("free", 2, 369),
+        ("sum", 2, 321),
+    ],
 )
 def test_parameter_counts_of_the_protocol(family, depth, count):
     sizes = Sizes(4, 16, depth)

@@ -53,8 +53,8 @@ def breaking_distance(units: Float[Tensor, "*networks units features"]) -> Float
     """Delta = sum_j |u_j - mean|^2 / sum_j |u_j|^2: 0 for equal units, at most 1; 0 where all units vanish.
 
     Example:
-        >>> breaking_distance(torch.tensor([[1.0, 0.0], [-1.0, 0.0]])).item(), breaking_distance(torch.ones(3, 2)).item()
-        (1.0, 0.0)
+        >>> breaking_distance(torch.tensor([[1.0, 0.0], [-1.0, 0.0]])).item()
+        1.0
     """
     away = (units - units.mean(-2, keepdim=True)).square().sum((-2, -1))
     size = units.square().sum((-2, -1))
@@ -62,7 +62,7 @@ def breaking_distance(units: Float[Tensor, "*networks units features"]) -> Float
 
 
 def orbit_distance(
-    theta: Float[Tensor, "*batch size"], elements: Float[Tensor, "order size size"]
+    theta: Float[Tensor, "*batch size"], elements: Float[Tensor, "order rows columns"]
 ) -> Float[Tensor, "*batch"]:
     """Delta_G = |theta - P theta|^2 / |theta|^2 for any finite group that acts on theta by matrices.
 
@@ -117,7 +117,7 @@ def closest_pair(units: Float[Tensor, "*networks units features"]) -> Float[Tens
 
 
 def unit_clusters(
-    units: Float[Tensor, "*networks units features"], *, tolerance: float = 0.05
+    units: Float[Tensor, "*networks units features"], *, tolerance: float | int = 0.05
 ) -> Int[Tensor, "*networks"]:
     """The number of clusters of units, joined while a pair is nearer than `tolerance`: the effective width.
 

@@ -150,8 +150,8 @@ def _propagation(measures: Measures) -> Effect:
             ]
             values.append(None if None in gaps else max(gaps))
     claim = (
-        "(vi) propagated mean and standard deviation (orders 2 and 3) of trained depth-1 graph networks are within 10 % "
-        "of a standard deviation of Monte Carlo, on the training law and the exponential: worst over graphs, laws, orders"
+        "(vi) propagated mean and standard deviation (orders 2, 3) of trained depth-1 graph networks are within 10 % "
+        "of a standard deviation of Monte Carlo, training law and exponential: worst over graphs, laws, orders"
     )
     return _claim("cumulants through graph networks", values, Bound(high=0.1), claim)
 

@@ -136,8 +136,8 @@ def trained_classifier(
 def closure_losses(model: nn.Sequential, data: Classes) -> list[float]:
     """Mean squared errors when classes become Gaussians at the input, then after every hidden layer.
 
-    From mean and covariance of the outputs of a class, E|y - t|^2 = |mean - t|^2 + tr Cov. An affine layer does not care
-    about higher orders, so the last number is the true loss by construction; what counts is how early it is reached.
+    From mean and covariance of the outputs of a class, E|y - t|^2 = |mean - t|^2 + tr Cov. An affine layer does
+    not mix orders, so the last number is the true loss by construction; what counts is how early it is reached.
 
     Args:
         model: Linear layers with activations between.

@@ -136,6 +136,11 @@ def _draw_flow_from(place: Axes, measures: Measures, law: str) -> None:
             label=f"{_title(activation)} {family}",
         )
     place.grid(axis="x", color="#e6e9ef", linewidth=0.8)
+    # The neighbourhood of the exact flow: networks that explode leave the frame.
+    skew, bend = float(np.abs(exact[:, 2]).max()), float(np.abs(exact[:, 3]).max())
+    place.set_xlim(-max(0.5 * skew, 0.75), max(1.15 * skew, 0.75))
+    low, high = float(exact[:, 3].min()), float(exact[:, 3].max())
+    place.set_ylim(min(low, 0.0) - 0.25 * bend, max(high, 0.0) + (0.15 if high > 0 else 0.6) * bend)
 
 
 def draw_prediction(measures: Measures) -> Figure:

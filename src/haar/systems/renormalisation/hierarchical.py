@@ -109,18 +109,19 @@ class HierarchicalModel:
 
     @cached_property
     def _degrees(self) -> Tensor:
-        """j - i: how often the second derivative must act to bring k^(2j) down to k^(2i)."""
+        """How often, j - i, the second derivative must act to bring k^(2j) down to k^(2i)."""
         n = self.terms
         away = torch.arange(2 * n + 1, dtype=torch.float64) - torch.arange(n + 1, dtype=torch.float64)[:, None]
         return away.clamp(min=0.0)
 
     @cached_property
     def _lowering(self) -> Tensor:
-        """(2j)! / ((2i)! (j-i)!): what d^(2(j-i)) / (j-i)! makes of k^(2j)."""
+        """What d^(2(j-i)) / (j-i)! makes of k^(2j): (2j)! / ((2i)! (j-i)!)."""
         n = self.terms
         j, i = torch.arange(2 * n + 1, dtype=torch.float64), torch.arange(n + 1, dtype=torch.float64)[:, None]
         found = torch.exp(torch.lgamma(2 * j + 1) - torch.lgamma(2 * i + 1) - torch.lgamma(self._degrees + 1))
-        return torch.where(j >= i, found, 0.0)
+        kept: Tensor = torch.where(j >= i, found, 0.0)
+        return kept
 
     def critical_beta(self, start: Float[Tensor, "terms"] | None = None) -> float:
         """The critical inverse temperature, by bisection: the block spin's variance dies out below it, grows above it.
@@ -158,7 +159,7 @@ class HierarchicalModel:
         return False
 
     def fixed_point(self) -> tuple[Float[Tensor, "terms"], float]:
-        """The non-Gaussian fixed point, at the critical temperature of Ising spins (beta only sets the unit of the field).
+        """The non-Gaussian fixed point, at the critical temperature of Ising spins (which sets the unit of the field).
 
         The critical flow approaches it; Newton's method does the rest.
 
@@ -197,14 +198,16 @@ class HierarchicalModel:
     def eigenvalues(self, series: Float[Tensor, "terms"], beta: float) -> Float[Tensor, "terms"]:
         """Eigenvalues of the map at a fixed point, largest first (real parts; they are real up to truncation).
 
+        A term of degree n needs many more terms than n / 2 around a Gaussian: compare two truncations.
+
         Example:
-            >>> model = HierarchicalModel(4.0, 12)
+            >>> model = HierarchicalModel(4.0, 32)
             >>> found = model.eigenvalues(model.gaussian_fixed_point(), 1.0)
             >>> found[:3].round(decimals=6).tolist()  # 2 c^(-n/2), n = 2, 4, 6
             [1.414214, 1.0, 0.707107]
         """
-        values = torch.linalg.eigvals(self._jacobian(series, beta)).real
-        return values.sort(descending=True).values
+        values: Tensor = torch.linalg.eigvals(self._jacobian(series, beta)).real.sort(descending=True).values
+        return values
 
     def _jacobian(self, series: Tensor, beta: float) -> Tensor:
         found: Tensor = jacrev(lambda a: self.step(a, beta))(series)
@@ -212,7 +215,7 @@ class HierarchicalModel:
 
 
 def susceptibility_exponent(relevant: float | int, c: float | int) -> float:
-    """gamma = ln(2/c) / ln lambda_1: how the susceptibility diverges at the critical temperature.
+    """Exponent gamma = ln(2/c) / ln lambda_1: how the susceptibility diverges at the critical temperature.
 
     Example:
         >>> susceptibility_exponent(2 / 1.5, 1.5)  # the Gaussian fixed point: mean-field

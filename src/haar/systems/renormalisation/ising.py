@@ -78,7 +78,7 @@ def transfer_matrix(coupling: float | int, field: float | int = 0.0) -> Float[Te
 
 
 def free_energy(coupling: float | int, field: float | int = 0.0) -> float:
-    """ln of the larger eigenvalue of the transfer matrix: minus the free energy of a spin, in units of k_B T.
+    """Logarithm of the larger eigenvalue of the transfer matrix: minus the free energy of a spin, in units of k_B T.
 
     Example:
         >>> round(free_energy(0.0) - math.log(2.0), 12)
@@ -88,7 +88,7 @@ def free_energy(coupling: float | int, field: float | int = 0.0) -> float:
 
 
 def correlation_length(coupling: float | int) -> float:
-    """xi = -1 / ln |tanh K|, in lattice spacings: decimation divides it by b.
+    """Correlation length -1 / ln |tanh K|, in lattice spacings: decimation divides it by b.
 
     Example:
         >>> round(correlation_length(1.0), 4)

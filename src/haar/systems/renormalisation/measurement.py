@@ -36,7 +36,7 @@ from haar.systems.renormalisation.graph_ensemble import GraphEnsemble
 from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
-from haar.systems.renormalisation.spectrum import learned_spectrum
+from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
 from haar.systems.renormalisation.training import Plan, fit
 from haar.systems.watch import Watch
 
@@ -67,7 +67,7 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
         parts.append(("zoo", f"{activation} {family} {depth}", _perceptron(config, activation, family, depth, seeds)))
     for graph, sharing, activation, depth in config["graphs"]:
         name = f"gnn {graph} {sharing} {activation} {depth}"
-        parts.append(("graphs", name, _graph(config, graph, sharing, activation, depth, seeds)))
+        parts.append(("graphs", name, _graph(config, (graph, sharing, activation, depth), seeds)))
     for activation, family in config["steps_of_two"]:
         parts.append(("steps", f"{activation} {family}", _step_of_two(config, activation, family, seeds)))
     parts += [("breaking", name, _scenario(config, name, seeds)) for name in SCENARIOS]
@@ -139,9 +139,9 @@ def _perceptron(config: Config, activation: str, family: str, depth: int, seeds:
     return work
 
 
-def _graph(
-    config: Config, graph: str, sharing: str, activation: str, depth: int, seeds: Sequence[int]
-) -> Callable[[], Json]:
+def _graph(config: Config, cell: tuple[str, str, str, int], seeds: Sequence[int]) -> Callable[[], Json]:
+    graph, sharing, activation, depth = cell
+
     def work() -> Json:
         sizes = Sizes(config["inputs"], config["width"], depth)
         nets = GraphEnsemble(graph, sharing, activation, sizes, seeds=seeds)
@@ -197,6 +197,7 @@ def _step_of_two(config: Config, activation: str, family: str, seeds: Sequence[i
         nets = PerceptronEnsemble(family, activation, Sizes(2, config["step_width"], 1), seeds=seeds)
         _trained(nets, config, seeds, samples=config["samples"], steps=config["steps"])
         spectrum = learned_spectrum(nets, 2, samples=config["spectrum_samples"], seed=1)
+        mirrored = learned_spectrum(nets, 2, laws=MIRRORED_LAWS, samples=config["spectrum_samples"], seed=1)
         flows = {}
         for law in config["flow_laws"]:
             flow = learned_flow(nets, find_law(law), steps=config["flow_steps"], blocks=config["flow_blocks"], seed=1)
@@ -206,6 +207,7 @@ def _step_of_two(config: Config, activation: str, family: str, seeds: Sequence[i
             "family": family,
             "spectrum": {"learned": spectrum.learned, "sampled": spectrum.sampled, "exact": spectrum.exact},
             "relative_error": spectrum.relative_error,
+            "mirrored_error": mirrored.relative_error,
             "flow": flows,
         }
 
@@ -227,13 +229,13 @@ def _closure(config: Config, name: str, seed: int) -> Callable[[], Json]:
     def work() -> Json:
         if name == "xor":
             source = torch.Generator().manual_seed(_DATA + seed)
-            data, widths, steps = xor_classes(500, generator=source), ((16, 16),), config["xor_steps"]
-            return {"available": True, "rows": _closed(data, widths, steps, seed, config["closure_repeats"])}
+            data, steps = xor_classes(500, generator=source), config["xor_steps"]
+            return {"available": True, "rows": _closed(data, [(16, 16)], steps, seed, config["closure_repeats"])}
         try:
             data, _ = digit_classes()
         except MissingExtraError:
             return {"available": False, "rows": []}
-        widths = ((32, 32), (32, 32, 32))
+        widths: list[tuple[int, ...]] = [(32, 32), (32, 32, 32)]
         return {
             "available": True,
             "rows": _closed(data, widths, config["digit_steps"], seed, config["closure_repeats"]),
@@ -242,7 +244,7 @@ def _closure(config: Config, name: str, seed: int) -> Callable[[], Json]:
     return work
 
 
-def _closed(data: Classes, widths: Sequence[tuple[int, ...]], steps: int, seed: int, repeats: int) -> list[Json]:
+def _closed(data: Classes, widths: list[tuple[int, ...]], steps: int, seed: int, repeats: int) -> list[Json]:
     rows = []
     for hidden in widths:
         for he in (False, True):

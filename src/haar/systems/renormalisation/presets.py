@@ -18,7 +18,7 @@ QUICK: Mapping[str, Any] = {
     "width": 16,
     "train_law": "gauss",
     "samples": 512,
-    "steps": 1000,
+    "steps": 1500,
     "test": 20_000,
     "perceptrons": [
         ["linear", "free", 1],
@@ -36,8 +36,8 @@ QUICK: Mapping[str, Any] = {
         ["ring", "distinct", "relu", 1],
         ["path", "distinct", "relu", 1],
     ],
-    "graph_samples": 256,
-    "graph_steps": 500,
+    "graph_samples": 512,
+    "graph_steps": 700,
     "propagation_samples": 50_000,
     "steps_of_two": _STEPS_OF_TWO,
     "step_width": 8,
@@ -48,13 +48,12 @@ QUICK: Mapping[str, Any] = {
     "breaking_steps": 800,
     "xor_steps": 300,
     "digit_steps": 300,
-    "closure_repeats": 2,
+    "closure_repeats": 1,
 }
 """About two minutes on two cores."""
 
 FULL: Mapping[str, Any] = {
     **QUICK,
-    "steps": 1500,
     "perceptrons": [
         [activation, family, depth]
         for activation in ("linear", "relu", "quadratic", "tanh", "gelu")

@@ -106,12 +106,13 @@ def run_scenario(
                 value[row] += scenario.noise * torch.randn(value[row].shape, dtype=torch.float64, generator=source)
     log = BreakingLog(every=every)
     y = one_shot(x)
+    model: nn.Module = nets
     if scenario.bias > 0:
-        model: nn.Module = StaticBias(nets, scale=scenario.bias, seed=seeds[0], weighted=True)
-        fit(model, x, y, plan=Plan(steps=steps), penalty=lambda: model.decay(scenario.decay), observer=log)
+        biased = StaticBias(nets, scale=scenario.bias, seed=seeds[0], weighted=True)
+        fit(biased, x, y, plan=Plan(steps=steps), penalty=lambda: biased.decay(scenario.decay), observer=log)
+        model = biased
     else:
         fit(nets, x, y, plan=Plan(steps=steps, decay=scenario.decay), observer=log)
-        model = nets
     with torch.no_grad():
         log(steps if steps % every == 0 else every * (steps // every + 1), model, (model(x) - y).square().mean(-1))
     return log

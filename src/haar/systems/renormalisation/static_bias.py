@@ -14,7 +14,7 @@ from haar.errors import ArgumentError
 
 
 class StaticBias(nn.Module):
-    """A model that runs with theta + theta_0, where theta_0 is random and fixed, and theta alone is trained and decayed.
+    """A model that runs with theta + theta_0: theta_0 is random and fixed, theta alone is trained and decayed.
 
     A parameter symmetry of the model moves theta_0 too, so no symmetric point is favoured by weight decay any more.
 
@@ -37,7 +37,7 @@ class StaticBias(nn.Module):
         True
     """
 
-    def __init__(self, model: nn.Module, *, scale: float = 0.05, seed: int = 0, weighted: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, scale: float | int = 0.05, seed: int = 0, weighted: bool = False) -> None:
         super().__init__()
         if scale <= 0:
             raise ArgumentError("scale", expected="a number > 0", got=scale)

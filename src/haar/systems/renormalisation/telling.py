@@ -29,8 +29,8 @@ def told(measures: Measures) -> list[Section]:
     return [
         Section(
             "Normalised mean squared errors",
-            f"Every architecture was trained {count} times on N(0,1); cells are median [quartiles] over networks, E(y - "
-            "y*)^2 / Var y*. A dead network has a constant output; it is counted and stays in the medians. Values near "
+            f"Every architecture was trained {count} times on N(0,1); cells are median [quartiles] over networks of E(y "
+            "- y*)^2 / Var y*. A dead network has a constant output; it is counted and stays in the medians. Values near "
             "1e-30 are rounding: the network is the exact map. Note the first row: a linear network is exact with 97 "
             "parameters that need no symmetry; what is compared here is which constraints let a nonlinear one find it.",
             errors_table(measures),
@@ -45,8 +45,8 @@ def told(measures: Measures) -> list[Section]:
         Section("Flow", _FLOW, flow_table(measures), draw_flow(measures), _FLOW_CAPTION),
         Section(
             "Errors predicted from cumulants",
-            "No sample enters the prediction. The law t5 has a finite fourth but no eighth moment: its sampled error has "
-            "no standard error, so it is drawn (open) and not judged.",
+            "No sample enters the prediction. The law t5 has a finite fourth but no eighth moment: its sampled error "
+            "has no standard error, so it is drawn (open) and not judged.",
             figure=draw_prediction(measures),
             caption="Predicted against sampled NMSE of every quadratic network with one hidden layer on every law.",
         ),
@@ -64,20 +64,27 @@ def told(measures: Measures) -> list[Section]:
 
 
 _SPECTRUM = (
-    "Slope of the output's n-th cumulant over the input's, over thirteen laws. The exact map does not give b^(1-n/2) "
-    "on finite samples either; the row `exact map` is what it gives on the same ones."
+    "Slope of the output's n-th cumulant over the input's, over a family of laws. The exact map does not give "
+    "b^(1-n/2) on finite samples either; the row `exact map` is what it gives on the same ones. The last column adds the mirror "
+    "image of the skewed law: the networks' bend errs oppositely on the two, and part of the error averages out."
 )
 _SPECTRUM_CAPTION = "Learned eigenvalue over that of the exact map on the same samples; quartiles over networks."
 _FLOW = (
     "A network R^2 -> R applied to its own output, block by block. The exact flow moves on a parabola into the origin, "
     "the Gaussian fixed point; a network that has learnt the training law alone flows elsewhere."
 )
-_FLOW_CAPTION = "Flow in the plane of third and fourth cumulant: the exact one (line) and the networks' (median, dots)."
+_FLOW_CAPTION = (
+    "Flow in the plane of third and fourth cumulant: the exact one (line) and the networks' medians; a path that "
+    "leaves the frame has left the neighbourhood of the exact flow."
+)
 _BREAKING = (
     "Delta is the share of the units' squared length that is not common to all of them: 0 for equal units. Equal units "
     "stay equal exactly; whether a small perturbation grows or dies depends on the start, which the spread shows."
 )
-_BREAK = "Breaking distance and training error: median and quartiles over networks."
+_BREAK = (
+    "Breaking distance (drawn at 1e-9 where it is less) and training error (at 1e-16 where it is less): median and "
+    "quartiles over networks."
+)
 _CLOSURE = (
     "Mean squared error if every class is replaced by a Gaussian with its mean and covariance at the input or after a "
     "hidden layer; the last one is the true error by construction. Medians over repetitions and seeds. The outcome "
@@ -129,13 +136,15 @@ def all_laws_table(measures: Measures, names: Sequence[str]) -> Table:
 
 def spectrum_table(measures: Measures) -> Table:
     """Median slopes."""
-    columns = ("network", "lambda 1", "lambda 2", "lambda 3", "lambda 4", "error of lambda 3")
+    columns = ("network", "lambda 1", "lambda 2", "lambda 3", "lambda 4", "error of lambda 3", "with mirror image")
     first = next(iter(measures[0]["steps"].values()))["spectrum"]
-    rows: list[list[Cell]] = [["b^(1-n/2)", *first["exact"], None], ["exact map", *first["sampled"], None]]
+    rows: list[list[Cell]] = [["b^(1-n/2)", *first["exact"], None, None], ["exact map", *first["sampled"], None, None]]
     for cell in measures[0]["steps"]:
         learned = np.array([row for one in measures for row in one["steps"][cell]["spectrum"]["learned"]], dtype=float)
         wrong = pooled(measures, "steps", cell, "relative_error")[:, 2]
-        rows.append([cell, *map(float, np.median(learned, axis=0)), float(np.median(wrong))])
+        other = pooled(measures, "steps", cell, "mirrored_error")[:, 2]
+        middle = map(float, np.median(learned, axis=0))
+        rows.append([cell, *middle, float(np.median(wrong)), float(np.median(other))])
     return Table("Learned spectrum, b = 2", columns, rows)
 
 

@@ -36,8 +36,8 @@ class Plan:
     """
 
     steps: int = 1500
-    rate: float = 1e-2
-    decay: float = 0.0
+    rate: float | int = 1e-2
+    decay: float | int = 0.0
     batch: int | None = None
     momentum: bool = True
 
@@ -51,7 +51,7 @@ class Plan:
 def fit(
     model: nn.Module,
     x: Float[Tensor, "*networks samples inputs"],
-    y: Float[Tensor, "*networks samples"],
+    y: Float[Tensor, "*targets"],
     *,
     plan: Plan | None = None,
     penalty: Callable[[], Tensor] | None = None,
