@@ -58,7 +58,10 @@ def test_on_closed_data_with_an_equivariant_truth_the_label_free_prediction_is_t
 ):
     symmetry = Symmetry.of_fields(group, fields)
     channels = symmetry.outputs.rep.dim
-    model, truth = net(channels, channels, 0, len(shape)), average(net(channels, channels, 7, len(shape)), symmetry)
+    model, truth = (
+        net(channels, channels, 0, len(shape)),
+        average(net(channels, channels, 7, len(shape)), symmetry, micro_batch=8),
+    )
     x = torch.randn(3, channels, *shape, generator=generator, dtype=F64)
     with torch.no_grad():
         data = orbit_closed(symmetry, x, truth(x))
@@ -79,14 +82,16 @@ def test_the_measured_gain_is_that_of_the_averaged_model(generator):
     found = audit(model, symmetry, (x, y), layers=False).findings
     with torch.no_grad():
         before = (model(x) - y).square().mean()
-        after = (average(model, symmetry)(x) - y).square().mean()
-        removed = (average(model, symmetry)(x) - model(x)).square().mean()
+        after = (average(model, symmetry, micro_batch=8)(x) - y).square().mean()
+        removed = (average(model, symmetry, micro_batch=8)(x) - model(x)).square().mean()
     assert found.mse.value == pytest.approx(float(before), rel=1e-12)
     assert found.mse_after.value == pytest.approx(float(after), rel=1e-12)
     assert found.removed.value == pytest.approx(float(removed), rel=1e-12)
     alpha = found.alpha.value
     with torch.no_grad():
-        soft = average(model, symmetry)(x) + min(max(alpha, 0), 1) * (model(x) - average(model, symmetry)(x))
+        soft = average(model, symmetry, micro_batch=8)(x) + min(max(alpha, 0), 1) * (
+            model(x) - average(model, symmetry, micro_batch=8)(x)
+        )
     assert found.mse_soft == pytest.approx(float((soft - y).square().mean()), rel=1e-12)
 
 
@@ -115,7 +120,7 @@ def test_an_averaged_model_has_nothing_to_gain(group, seed):
 def test_a_subgroup_that_the_model_respects_is_found(generator):
     group = dihedral(4)
     symmetry = Symmetry.of_fields(group, "p")
-    model = average(net(1, 1), symmetry.restrict(group.subgroup([2], "C2")))
+    model = average(net(1, 1), symmetry.restrict(group.subgroup([2], "C2")), micro_batch=2)
     x = torch.randn(4, 1, 6, 6, generator=generator, dtype=F64)
     found = audit(model, symmetry, x, layers=False).findings
     defects = {e.element: e.relative.value for e in found.elements}
