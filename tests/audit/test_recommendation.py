@@ -37,7 +37,8 @@ def advise(f, x, y=None, **options):
 
 def test_average_where_data_and_labels_agree(generator, truth):
     x = data(40, generator)
-    advice = advise(lambda u, error=model(1): truth(u) + 0.3 * error(u), x, truth(x), significance=1e-3)
+    error = model(1)
+    advice = advise(lambda u: truth(u) + 0.3 * error(u), x, truth(x), significance=1e-3)
     assert advice.verdict == "average"
     assert advice.group == "D4"
     assert "the MSE falls by" in advice.sentence
