@@ -1,4 +1,4 @@
-"""Train an equivariant network, a plain one, and the plain one on randomly moved samples, and compare them.
+"""Train an equivariant network and plain ones on the same samples, and compare them.
 
 The examples beside this file share it; it knows nothing of any group.
 """
@@ -20,40 +20,44 @@ class Comparison:
 
     Attributes:
         equivariant: Error of the equivariant network.
-        plain: Error of the plain network.
-        moved: Error of the plain network that was trained on randomly moved samples.
-        parameters: Parameters of the equivariant and of the plain network.
+        plain: Error of a plain network of like parameter count.
+        augmented: The same, trained on samples that random elements have moved.
+        wide: Error of a plain network of many more parameters, trained on moved samples too.
+        parameters: Parameters of the equivariant, the plain and the wide network.
     """
 
     equivariant: float
     plain: float
-    moved: float
-    parameters: tuple[int, int]
+    augmented: float
+    wide: float
+    parameters: tuple[int, int, int]
 
     def __str__(self) -> str:
-        own, other = self.parameters
+        own, other, most = self.parameters
         return (
-            f"error: equivariant {self.equivariant:.4f} ({own} parameters), plain {self.plain:.4f} ({other} "
-            f"parameters), plain with augmentation {self.moved:.4f}"
+            f"error {self.equivariant:.4f} with {own} parameters; plain {self.plain:.4f} with {other}, "
+            f"{self.augmented:.4f} with augmentation; wide plain {self.wide:.4f} with {most} and augmentation"
         )
 
 
 def compare(
     network: nn.Module,
     plain: nn.Module,
+    wide: nn.Module,
     symmetry: Symmetry,
     train: tuple[Tensor, Tensor],
     test: tuple[Tensor, Tensor],
     *,
     steps: int,
     batch: int = 32,
-    rate: float = 3e-3,
+    rate: float = 1e-2,
 ) -> Comparison:
-    """Train all three for the same number of steps on the same samples.
+    """Train all for the same number of steps on the same samples.
 
     Args:
-        network: The equivariant network; trained in place.
-        plain: A plain network of like size; copies of it are trained.
+        network: The equivariant network; trained in place, like all.
+        plain: A plain network of like parameter count.
+        wide: A plain network of many more parameters; it learns at a third of the rate.
         symmetry: How the group moves inputs and outputs, for the augmentation.
         train: Inputs and targets.
         test: Held-out inputs and targets.
@@ -61,12 +65,13 @@ def compare(
         batch: Samples a step.
         rate: First learning rate.
     """
-    moved = copy.deepcopy(plain)
+    augmented = copy.deepcopy(plain)
     fit(network, *train, steps=steps, batch=batch, rate=rate)
     fit(plain, *train, steps=steps, batch=batch, rate=rate)
-    fit(moved, *train, steps=steps, batch=batch, rate=rate, augment=symmetry)
-    errors = [error(model, *test) for model in (network, plain, moved)]
-    return Comparison(*errors, parameters=(size(network), size(plain)))
+    fit(augmented, *train, steps=steps, batch=batch, rate=rate, augment=symmetry)
+    fit(wide, *train, steps=steps, batch=batch, rate=rate / 3, augment=symmetry)
+    errors = [error(model, *test) for model in (network, plain, augmented, wide)]
+    return Comparison(*errors, parameters=(size(network), size(plain), size(wide)))
 
 
 def fit(
@@ -97,3 +102,10 @@ def error(model: nn.Module, x: Tensor, y: Tensor) -> float:
 def size(model: nn.Module) -> int:
     """Number of parameters."""
     return sum(p.numel() for p in model.parameters())
+
+
+def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """A plain network with two hidden layers."""
+    return nn.Sequential(
+        nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, outputs)
+    )

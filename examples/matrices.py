@@ -1,15 +1,16 @@
 """Matrices whose rows and columns have no order: an S_n x S_m network learns Sinkhorn's scaling.
 
-A positive matrix becomes doubly stochastic (all rows have one sum, all columns another) by scaling rows and columns in turn. Exchanging rows or columns
-of the input exchanges those of the output. The product of two symmetric groups acts on the n m entries; what commutes
-with it are four maps: the entry itself, its row's mean, its column's mean, the mean of all (Hartford et al., ICML 2018).
+Scaling the rows and columns of a positive matrix in turn makes the sums of all rows equal, and those of all columns.
+Exchanging rows or columns of the input exchanges those of the output. The product of two symmetric groups acts on the
+n m entries; what commutes with it are four maps: the entry itself, the sum of its row, of its column, and of all
+(Hartford et al., ICML 2018).
 """
 
 from __future__ import annotations
 
 import torch
-from comparison import Comparison, compare
-from torch import Tensor, nn
+from comparison import Comparison, compare, perceptron
+from torch import Tensor
 
 import haar
 from haar.actions.representation import Defining
@@ -53,9 +54,8 @@ def main(steps: int = 300) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = scalings(100, generator), scalings(500, generator)
     network = equivariant_network(12)
-    entries = ROWS * COLUMNS
-    plain = nn.Sequential(nn.Linear(entries, 9), nn.ReLU(), nn.Linear(9, entries))
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, rate=1e-2)
+    plain, wide = (perceptron(ROWS * COLUMNS, width, ROWS * COLUMNS) for width in (8, 256))
+    found = compare(network, plain, wide, network.symmetry, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

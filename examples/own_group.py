@@ -1,14 +1,14 @@
 """A network for a group that no catalogue has: that of pyrite crystals, from three generator matrices.
 
-Pyrite's cubes are striped: a quarter turn does not map a crystal to itself, but mirrors and the exchange x -> y -> z -> x
-do. Its anisotropy energy has a term that tells x^4 y^2 from x^2 y^4, which the full symmetry of the cube forbids. The
-network learns the torque-free field, the energy's gradient.
+Pyrite's cubes are striped: a quarter turn does not map a crystal to itself, but mirrors and the exchange
+x -> y -> z -> x do. An energy of this symmetry may tell x^4 y^2 from x^2 y^4, which the full symmetry of the cube
+forbids. The network learns its gradient as a function of direction.
 """
 
 from __future__ import annotations
 
 import torch
-from comparison import Comparison, compare
+from comparison import Comparison, compare, perceptron
 from torch import Tensor, nn
 
 import haar
@@ -24,7 +24,7 @@ INVERSION = -torch.eye(3)
 
 
 def fields(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Directions (count, 3) and gradients of x^4 y^2 + y^4 z^2 + z^4 x^2 and of the cubic x^2 y^2 + y^2 z^2 + z^2 x^2."""
+    """Directions (count, 3) and gradients of 4 (x^4 y^2 + y^4 z^2 + z^4 x^2) + x^2 y^2 + y^2 z^2 + z^2 x^2."""
     v = nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=-1).requires_grad_()
     squares, following = v**2, v.roll(-1, 1) ** 2
     energy = 4 * (squares**2 * following).sum() + (squares * following).sum()
@@ -54,8 +54,7 @@ def main(steps: int = 400) -> Comparison:
     print(f"invariant polynomials of degree 0 to 6: {group.name}, order {group.order}, has", end=" ")
     print(f"{invariant_polynomials(Defining(group), 6)}, the cube {invariant_polynomials(Defining(cube), 6)}")
 
-    plain = nn.Sequential(nn.Linear(3, 17), nn.ReLU(), nn.Linear(17, 17), nn.ReLU(), nn.Linear(17, 3))
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, rate=1e-2)
+    found = compare(network, perceptron(3, 17, 3), perceptron(3, 256, 3), network.symmetry, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

@@ -68,8 +68,8 @@ def main(steps: int = 300) -> Comparison:
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     train, test = flows(16, generator), flows(64, generator)
-    network, plain = equivariant_network(4), plain_network(10)
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, batch=8, rate=1e-2)
+    network = equivariant_network(4)
+    found = compare(network, plain_network(10), plain_network(32), network.symmetry, train, test, steps=steps, batch=8)
     print(found)
 
     network, (x, y) = network.double(), test

@@ -8,7 +8,7 @@ features on pairs.
 from __future__ import annotations
 
 import torch
-from comparison import Comparison, compare
+from comparison import Comparison, compare, perceptron
 from torch import Tensor, nn
 
 import haar
@@ -48,8 +48,8 @@ def main(steps: int = 600) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = charges(500, generator), charges(500, generator)
     network = invariant_network(8)
-    plain = nn.Sequential(nn.Linear(3 * POINTS, 26), nn.SiLU(), nn.Linear(26, 26), nn.SiLU(), nn.Linear(26, 1))
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, rate=1e-2)
+    plain, wide = perceptron(3 * POINTS, 25, 1), perceptron(3 * POINTS, 256, 1)
+    found = compare(network, plain, wide, network.symmetry, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

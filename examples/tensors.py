@@ -1,6 +1,6 @@
 """Stress of a fibre-reinforced material: an SO(3) network from a tensor and a vector to a tensor.
 
-Strain (a symmetric tensor) and fibre direction (a vector) go in, stress comes out; turning the specimen turns all three.
+Strain (a symmetric tensor) and fibre direction (a vector) go in, stress comes out; turning the specimen turns all.
 Symmetric tensors have six components, the square root of 2 before those off the diagonal (Mandel's notation), in which
 rotations are orthogonal matrices. Products of features are the nonlinearity: every way in which SO(3) lets two features
 make a third, with a learned coefficient.
@@ -9,7 +9,7 @@ make a third, with a learned coefficient.
 from __future__ import annotations
 
 import torch
-from comparison import Comparison, compare
+from comparison import Comparison, compare, perceptron
 from torch import Tensor, nn
 
 import haar
@@ -62,8 +62,7 @@ def main(steps: int = 400) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = specimens(200, generator), specimens(500, generator)
     network = equivariant_network(3)
-    plain = nn.Sequential(nn.Linear(9, 39), nn.SiLU(), nn.Linear(39, 39), nn.SiLU(), nn.Linear(39, 6))
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, rate=1e-2)
+    found = compare(network, perceptron(9, 39, 6), perceptron(9, 256, 6), network.symmetry, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

@@ -1,8 +1,8 @@
 """The force on charges in a volume: an O_h network with scalar and vector features.
 
 From a charge density rho and a potential phi on a periodic cube the network predicts the mean force density
--rho grad phi, one vector for each volume. All 48 rotations and reflections of the cube turn that vector. The features are
-scalars and vectors; a vector may not pass a ReLU, and is multiplied by a gate, a function of an extra scalar.
+-rho grad phi, one vector for each volume. All 48 rotations and reflections of the cube turn that vector. The features
+are scalars and vectors; a vector may not pass a ReLU, and is multiplied by a gate, a function of an extra scalar.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def main(steps: int = 100) -> Comparison:
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     train, test = volumes(64, generator), volumes(128, generator)
-    network, plain = equivariant_network(4), plain_network(3)
-    found = compare(network, plain, network.symmetry, train, test, steps=steps, batch=8, rate=1e-2)
+    network = equivariant_network(4)
+    found = compare(network, plain_network(3), plain_network(20), network.symmetry, train, test, steps=steps, batch=8)
     print(found)
 
     network, (x, y) = network.double(), test

@@ -44,10 +44,18 @@ CALLS = {
 
 def table() -> str:
     """The catalogue as a Markdown table."""
-    head = ["call", "what it is", "order", "one element is", "defining dimension", "moves a grid", "irreducibles over ℝ"]
+    head = [
+        "call",
+        "what it is",
+        "order",
+        "one element is",
+        "defining dimension",
+        "moves a grid",
+        "irreducibles over ℝ",
+    ]
     rows = [head, ["---"] * len(head)]
     for call, meaning in CALLS.items():
-        group = eval(call, dict(vars(groups)))  # noqa: S307 (our own calls)
+        group = eval(call, dict(vars(groups)))
         rows.append([f"`{call}`", meaning, *_cells(group)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
