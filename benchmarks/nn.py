@@ -3,9 +3,9 @@
     python benchmarks/nn.py             # ours against dense torch
     python benchmarks/nn.py --peers     # and against escnn, in an environment of its own (needs a Fortran compiler)
 
-Each line is one layer with regular features of D4, in turns with the other side: a training step is forward and backward with
-gradients of input and weights; inference is a forward in eval without gradients, in which ours and escnn use a folded weight.
-"construct" makes the group, the representation and the layer anew.
+Each line is one layer with regular features of D4, in turns with the other side: a training step is forward and
+backward with gradients of input and weights; inference is a forward in eval without gradients, in which ours and
+escnn use a folded weight. "construct" makes the group, the representation and the layer anew.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main() -> None:
                 mine, theirs = result.values
                 taken = statistics.median(1 / ratio for ratio in result.ratios)
                 print(
-                    f"{settings['kind']:6s} {what:36s} {result}   ours / {name} {taken:.2f}   parameters {mine} and {theirs}",
+                    f"{settings['kind']:6s} {what:36s} {result} ours / {name} {taken:.2f}  {mine}, {theirs} parameters",
                     flush=True,
                 )
             print(f"versions: ours {result.versions[0]}, {name} {result.versions[1]}", flush=True)

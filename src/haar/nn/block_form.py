@@ -7,6 +7,7 @@ e is then a matrix product with d / e rows for every sample, and classes of equa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,12 +20,12 @@ from haar.nn.constants import ConstantsModule
 
 @dataclass(frozen=True)
 class _Piece:
-    """What one run of equal parts has of a stack: `mu` copies of each class in every part."""
+    """What one run of equal parts has of a stack: `mu` copies of each class in a part, the run's `place`-th rows."""
 
     run: int
     mu: int
     first: int
-    rows: slice
+    place: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class _Stack:
     @property
     def rows(self) -> int:
         return self.blocks[0].dim // self.blocks[0].end
+
+    @property
+    def size(self) -> int:
+        return sum(block.size for block in self.blocks)
 
 
 class BlockForm(ConstantsModule):
@@ -70,6 +75,9 @@ class BlockForm(ConstantsModule):
             targets = _pieces(outs, [b.out_class for b in blocks], out_columns)
             stacks.append(_Stack(tuple(blocks), sources, targets))
         self._stacks = tuple(stacks)
+        self._in_rows = tuple([part.shape[1] for part in parts] for parts in in_columns)
+        order = [block.start for stack in stacks for block in stack.blocks]
+        self._in_order = order == sorted(order)
         self._in_plain = self._hold_bases("in", in_columns, dtype)
         self._out_plain = self._hold_bases("out", out_columns, dtype)
         for end in {stack.end for stack in stacks} - {1}:
@@ -81,8 +89,9 @@ class BlockForm(ConstantsModule):
         flat = x.reshape(-1, self.n_in)
         inside = [self._enter(flat, k) for k in range(len(self._in_runs))]
         found: list[list[Tensor]] = [[] for _ in self._out_runs]
-        for stack in self._stacks:
-            mixed = torch.bmm(self._gathered(stack, inside), self._weight(stack, p))
+        shares = self._split(p)
+        for stack, share in zip(self._stacks, shares, strict=True):
+            mixed = torch.bmm(self._gathered(stack, inside), self._weight(stack, share))
             for piece in stack.targets:
                 found[piece.run].append(self._scattered(stack, piece, mixed))
         pieces = [self._leave(rows, k, flat) for k, rows in enumerate(found)]
@@ -99,24 +108,26 @@ class BlockForm(ConstantsModule):
             self.hold(f"{side}_{k}", basis, dtype)
         return tuple(plain)
 
-    def _enter(self, flat: Tensor, k: int) -> Tensor:
-        """A run in its isotypic basis: ``(columns, batch, copies)``, a view for a single copy."""
+    def _enter(self, flat: Tensor, k: int) -> Sequence[Tensor]:
+        """A run in its isotypic basis: for each stack ``(columns, batch, copies)``."""
         start, copies, dim = self._in_runs[k]
         x = flat[:, start : start + copies * dim]
         basis: Tensor = self.get_buffer(f"in_{k}")
         if not basis.numel():
-            return x
+            return []
         if copies == 1:
-            return (x if self._in_plain[k] else x @ basis).t().unsqueeze(-1)
-        columns = x.reshape(-1, dim).t()
-        turned = columns if self._in_plain[k] else basis.t() @ columns
-        return turned.reshape(turned.shape[0], flat.shape[0], copies)
+            turned = (x if self._in_plain[k] else x @ basis).t()
+        else:
+            columns = x.reshape(-1, dim).t()
+            turned = columns if self._in_plain[k] else basis.t() @ columns
+        rows: Sequence[Tensor] = turned.reshape(turned.shape[0], flat.shape[0], copies).split(self._in_rows[k])
+        return rows
 
-    def _gathered(self, stack: _Stack, inside: list[Tensor]) -> Tensor:
+    def _gathered(self, stack: _Stack, inside: list[Sequence[Tensor]]) -> Tensor:
         """The stack's input ``(classes, rows * batch, m_in * end)``."""
         parts = []
         for piece in stack.sources:
-            z = inside[piece.run][piece.rows]
+            z = inside[piece.run][piece.place]
             z = z.reshape(len(stack.blocks), stack.rows, piece.mu, stack.end, *z.shape[1:])
             parts.append(z.permute(0, 1, 4, 5, 2, 3).flatten(3))
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
@@ -140,14 +151,17 @@ class BlockForm(ConstantsModule):
         y = z if self._out_plain[k] else z @ self.get_buffer(f"out_{k}").t()
         return y.reshape(flat.shape[0], copies * dim)
 
-    def _weight(self, stack: _Stack, p: Tensor) -> Tensor:
+    def _split(self, p: Tensor) -> Sequence[Tensor]:
+        """Every stack's parameters; views where the stacks follow the order of the parameters."""
+        if self._in_order:
+            shares: Sequence[Tensor] = p.split([stack.size for stack in self._stacks])
+            return shares
+        return [torch.cat([p[b.start : b.start + b.size] for b in stack.blocks]) for stack in self._stacks]
+
+    def _weight(self, stack: _Stack, share: Tensor) -> Tensor:
         """Mixing matrices ``(classes, m_in * end, m_out * end)``."""
         first = stack.blocks[0]
-        if all(b.start == first.start + k * first.size for k, b in enumerate(stack.blocks)):
-            share = p[first.start : first.start + len(stack.blocks) * first.size]
-        else:
-            share = torch.cat([p[b.start : b.start + b.size] for b in stack.blocks])
-        share = share * first.dim**-0.5
+        share = share if first.dim == 1 else share * first.dim**-0.5
         if first.end == 1:
             plain: Tensor = share.reshape(-1, first.m_out, first.m_in).transpose(1, 2)
             return plain
@@ -169,10 +183,8 @@ def _pieces(side: Isotypic, classes: list[int], columns: list[list[Tensor]]) -> 
     """Add the columns of these classes to the runs' bases, ordered class, row, copy, unit; say where they went."""
     found = []
     for k, mu, first in _presence(side, classes[0]):
-        start = sum(part.shape[1] for part in columns[k])
-        for number in classes:
-            columns[k].append(_class_columns(side, k, number))
-        found.append(_Piece(k, mu, first, slice(start, sum(part.shape[1] for part in columns[k]))))
+        found.append(_Piece(k, mu, first, len(columns[k])))
+        columns[k].append(torch.cat([_class_columns(side, k, number) for number in classes], 1))
     return tuple(found)
 
 

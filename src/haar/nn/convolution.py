@@ -13,7 +13,7 @@ from haar.actions.representation import Representation, TensorProduct
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, intertwiners, invariants
-from haar.nn.folding import FoldCache
+from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.module import Channels, EquivariantModule
@@ -136,11 +136,11 @@ class Conv(EquivariantModule):
         if self.padding_mode == "circular" and padding:
             x = nn.functional.pad(x, (padding, padding) * self.dim, mode="circular")
             padding = 0
-        return _RUN[self.dim](x, self.kernel(), self.offset(), self.stride, padding, self.dilation)
+        return _RUN[self.dim](x, *self._fold.get(self, self._dense), self.stride, padding, self.dilation)
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:
         """The dense kernel; in eval without gradients made once and kept until the parameters change."""
-        return self._fold.get(self, self.weight, self._made)
+        return self._fold.get(self, self._dense)[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
@@ -216,6 +216,9 @@ class Conv(EquivariantModule):
             f"{self.rep_in.name} -> {self.rep_out.name} of {self.rep_in.group.name}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, padding_mode={self.padding_mode}"
         )
+
+    def _dense(self) -> Dense:
+        return self._made(), self.offset()
 
     def _made(self) -> Tensor:
         size = (self.kernel_size,) * self.dim

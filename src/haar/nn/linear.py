@@ -11,7 +11,7 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
 from haar.nn.block_form import BlockForm
-from haar.nn.folding import FoldCache
+from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.module import EquivariantModule
 from haar.nn.parts import part_runs
@@ -110,12 +110,13 @@ class Linear(EquivariantModule):
         self.check_input(x)
         if self.blocks is not None and self._in_blocks(x):
             y: Tensor = self.blocks(self.weight, x)
-            return y if self.bias is None else y + self.fixed @ self.bias
-        return nn.functional.linear(x, self.matrix(), self.offset())
+            offset = self.offset()
+            return y if offset is None else y.add_(offset)  # y is new: nobody else's, and saved for no gradient
+        return nn.functional.linear(x, *self._fold.get(self, self._dense))
 
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
         """The dense matrix W; made once and kept while no gradient of the weights is wanted and they do not change."""
-        return self._fold.get(self, self.weight, self._made)
+        return self._fold.get(self, self._dense)[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
@@ -170,6 +171,9 @@ class Linear(EquivariantModule):
     def extra_repr(self) -> str:
         """Representations, group and form."""
         return f"{super().extra_repr()}, form={self.form}"
+
+    def _dense(self) -> Dense:
+        return self._made(), self.offset()
 
     def _made(self) -> Tensor:
         """The dense matrix: differentiable through the blocks; where no gradient is wanted, made in float64."""
