@@ -38,6 +38,7 @@ def audit(
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, console
     from haar.cli.surrogate_input import physical_model, try_model, window_data
+    from haar.cli.tables import print_tables
     from haar.cli.well_data import open_well, well_symmetry
     from haar.report.json_file import dumps
     from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
@@ -73,9 +74,7 @@ def audit(
         typer.echo(dumps(report.to_dict()), nl=False)
         return
     screen = console()
-    for section in report.sections():
-        if section.table is not None:
-            screen.print(section.table.rich())
+    print_tables(screen, report.sections())
     screen.print(report.summary, style="bold")
     if out is not None:
         screen.print(f"report: {out / 'report.html'}")

@@ -51,6 +51,7 @@ def inspect(
 ) -> None:
     """Say what a data set holds: fields, grid, boundaries, trajectories."""
     from haar.cli.screen import console
+    from haar.cli.tables import print_tables
     from haar.cli.well_data import open_well
     from haar.cli.well_description import Description
 
@@ -59,6 +60,4 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(description.to_dict(), indent=2, ensure_ascii=False))
         return
-    for section in description.sections():
-        if section.table is not None:
-            console().print(section.table.rich())
+    print_tables(console(), description.sections())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from haar.average import average, save
 from haar.cli.surrogate_input import FittedModel
 from haar.errors import HaarError
@@ -44,7 +42,7 @@ def export_average(fitted: FittedModel, output: Path) -> Written:
         HaarError: If the model cannot be traced, or the file does not reproduce the average.
     """
     averaged = average(fitted.module, fitted.symmetry, micro_batch="auto" if fitted.batched else 1).eval()
-    x = torch.randn(1, *fitted.shape, generator=torch.Generator().manual_seed(0))
+    x = fitted.sample
     batched = fitted.batched
     if batched:
         try:

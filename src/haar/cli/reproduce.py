@@ -29,6 +29,7 @@ def reproduce(
     folder = out or Path("out") / name
 
     from haar.cli.screen import ProgressBars, console
+    from haar.cli.tables import print_tables
     from haar.report.json_file import dumps
 
     with ProgressBars() as bars:
@@ -37,9 +38,7 @@ def reproduce(
         typer.echo(dumps(result.to_dict()), nl=False)
     else:
         screen = console()
-        for section in result.sections():
-            if section.table is not None:
-                screen.print(section.table.rich())
+        print_tables(screen, result.sections())
         screen.print(f"report: {folder / 'report.html'}")
     if not result.holds:
         raise typer.Exit(1)

@@ -24,13 +24,13 @@ class FittedModel:
     Args:
         module: The model.
         symmetry: How the group acts on its input and output.
-        shape: Shape of one input, (channel, *space).
+        sample: One input, (1, channel, *space): from the data set, or random numbers.
         batched: Whether the batch size is free.
     """
 
     module: nn.Module
     symmetry: Symmetry
-    shape: tuple[int, ...]
+    sample: Tensor
     batched: bool
 
 
@@ -67,7 +67,7 @@ def fit_model(
         symmetry = well_symmetry(reader.metadata, group, windows.inputs)
         module = physical_model(loaded.module, reader, windows, normalised=normalised)
         try_model(module, windows)
-        return FittedModel(module, symmetry, tuple(windows[0][0].shape), loaded.batched)
+        return FittedModel(module, symmetry, windows[len(windows) // 2][0][None], loaded.batched)
     if normalised:
         raise ArgumentError("--normalised", expected="--data, whose stats.yaml says how", got="none")
     if fields is None:
@@ -79,7 +79,9 @@ def fit_model(
     steps = _history(once, history, loaded.channels)
     chosen = parse_group(group, space=space, periodic=[True] * len(space))
     symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
-    return FittedModel(loaded.module, symmetry, (once.with_history(steps).channels, *space), loaded.batched)
+    channels = once.with_history(steps).channels
+    sample = torch.randn(1, channels, *space, generator=torch.Generator().manual_seed(0))
+    return FittedModel(loaded.module, symmetry, sample, loaded.batched)
 
 
 def window_data(reader: WellReader, fields: Sequence[str] | None, history: int | None, channels: int | None) -> Windows:
