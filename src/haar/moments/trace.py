@@ -21,6 +21,7 @@ from haar.moments.affine_calls import (
     module_function,
 )
 from haar.moments.closed_forms import Polynomial
+from haar.moments.graph_layers import is_graph_layer, split_inner_network
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
 from haar.moments.registry import Registered, activation_of_call, activation_of_module, relu
 
@@ -55,7 +56,7 @@ class _Tracer(fx.Tracer):
         self.leaves = leaves
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, self.leaves) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, self.leaves) or is_graph_layer(m) or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(
@@ -113,8 +114,11 @@ def trace(
         affine=tuple(affine),
         constants=dict(constants or {}),
         on_unsupported=on_unsupported,
+        tracer=tracer,
     )
-    return builder.run(graph, strip=root is not model)
+    program = builder.run(graph, strip=root is not model)
+    program.output = builder.found
+    return program
 
 
 def _first_line(error: Exception) -> str:
@@ -131,12 +135,15 @@ class _Builder:
         affine: tuple[type[nn.Module], ...],
         constants: dict[str, Any],
         on_unsupported: str,
+        tracer: _Tracer,
     ) -> None:
+        self.tracer = tracer
         self.root, self.extra, self.affine, self.constants = root, extra, affine, constants
         self.on_unsupported = on_unsupported
         self.program = Program(shapes={0: input_shape})
         self.env: dict[fx.Node, Any] = {}
         self.seen_input = False
+        self.start, self.found, self.prefix = 0, 0, ""
         held = [*root.parameters(), *root.buffers()]
         self.device = held[0].device if held else torch.device("cpu")
 
@@ -153,7 +160,7 @@ class _Builder:
                 arguments, keywords = self._resolve(node.args), self._resolve(node.kwargs)
                 if node.op == "call_module":
                     name = str(node.target)
-                    shown = type(modules[name]).__name__ if strip else name
+                    shown = type(modules[name]).__name__ if strip else self.prefix + name
                     self.env[node] = self._module(shown, modules[name], arguments, keywords)
                 else:
                     self.env[node] = self._call(node.name, node.target, arguments, keywords)
@@ -165,7 +172,7 @@ class _Builder:
             return _wide(self.constants[name])
         if not self.seen_input:
             self.seen_input = True
-            return _Value(0)
+            return _Value(self.start)
         if node.args:
             return node.args[0]
         raise ArgumentError(
@@ -183,7 +190,7 @@ class _Builder:
                 got=type(value).__name__,
                 way_out="wrap the model so that it returns the tensor of interest",
             )
-        self.program.output = value.number
+        self.found = value.number
 
     def _resolve(self, item: Any) -> Any:
         if isinstance(item, fx.Node):
@@ -222,6 +229,8 @@ class _Builder:
                 return self._batch_norm(name, module, value)
             if isinstance(module, (*AFFINE_MODULES, *self.affine)):
                 return self._affine_module(name, module, arguments, keywords, inputs)
+            if is_graph_layer(module):
+                return self._graph_layer(name, module, arguments, keywords, inputs)
         why = "uses batch statistics; call model.eval()" if isinstance(module, BATCH_NORMS) else ""
         whole = module_function(module, with_bias=True)
         return self._unsupported(name, kind, inputs, _filled(whole, arguments, keywords, inputs), why)
@@ -242,10 +251,62 @@ class _Builder:
             return self._affine(name, "Linear", inputs, lambda events: events[0] @ transposed, bias, matrix=matrix)
         whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
         if not known:
+            if not self._is_affine(whole, inputs):
+                raise ArgumentError(
+                    "affine", expected="modules that are affine in their first argument", got=type(module).__name__
+                )
             made: _Value = self._affine_from_whole(name, type(module).__name__, inputs, whole)
             return made
         linear = _filled(module_function(module, with_bias=False), arguments, keywords, inputs)
         return self._affine(name, type(module).__name__, inputs, linear, self._at_zero(whole, inputs))
+
+    def _graph_layer(
+        self,
+        name: str,
+        module: nn.Module,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        inputs: tuple[int, ...],
+    ) -> Any:
+        """nn(affine(x)) in two parts, any other layer as a whole if it is affine."""
+        outer, inner = split_inner_network(module) or (module, None)
+        whole = _filled(module_function(outer, with_bias=True), arguments, keywords, inputs)
+        kind, reason = type(module).__name__, "is not affine"
+        try:
+            affine = self._is_affine(whole, inputs)
+        except ArgumentError as error:  # attention layers refuse a batch of features on one graph
+            affine, reason = False, f"cannot be called on a batch of features: {error.got}"
+        if not affine:
+            whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
+            return self._unsupported(name, kind, inputs, whole, reason)
+        made = self._affine_from_whole(name, kind, inputs, whole)
+        return made if inner is None else self._inline(name, inner, made)
+
+    def _inline(self, name: str, module: nn.Module, value: _Value) -> Any:
+        """Walk a module of its own, starting from a value of this program."""
+        root = nn.Sequential(module)
+        part = _Builder(
+            root,
+            self.program.shapes[value.number],
+            extra=self.extra,
+            affine=self.affine,
+            constants={},
+            on_unsupported=self.on_unsupported,
+            tracer=self.tracer,
+        )
+        part.program, part.start, part.prefix = self.program, value.number, f"{name}."
+        part.run(self.tracer.trace(root), strip=False)
+        return _Value(part.found)
+
+    def _is_affine(self, whole: EventFunction, inputs: tuple[int, ...]) -> bool:
+        """f(x + y) + f(0) = f(x) + f(y) at random points."""
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            zero = self._zeros(inputs)
+            x, y = ([torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z) for z in zero] for _ in range(2))
+            both = self._attempt("", whole, [a + b for a, b in zip(x, y, strict=True)])
+            gap = both + whole(zero) - whole(x) - whole(y)
+        return float(gap.abs().max()) <= 1e-9 * (1.0 + float(both.abs().max()))
 
     def _batch_norm(self, name: str, module: Any, value: _Value) -> _Value:
         scale = (module.running_var.to(torch.float64) + module.eps).rsqrt()
