@@ -108,16 +108,25 @@ class FiniteGroup(Group):
         """
         if side not in ("left", "right"):
             raise ArgumentError("side", expected="'left' or 'right'", got=repr(side))
-        members = subgroup.embedding
-        seen = torch.zeros(self.order, dtype=torch.bool)
-        rows = []
-        for g in range(self.order):
-            if not seen[g]:
-                element = torch.tensor(g)
-                row = self.compose(members, element) if side == "right" else self.compose(element, members)
-                seen[row] = True
-                rows.append(row)
-        return torch.stack(rows)
+        representatives = self.coset_labels(subgroup, side)[0][:, None]
+        members = subgroup.embedding[None, :]
+        return self.compose(members, representatives) if side == "right" else self.compose(representatives, members)
+
+    def coset_labels(
+        self, subgroup: Subgroup, side: str = "right"
+    ) -> tuple[Int[Tensor, " index"], Int[Tensor, " order"]]:
+        """The smallest member of every coset, in increasing order, and the number of the coset of every element.
+
+        Args:
+            subgroup: A subgroup of this group.
+            side: ``"right"`` for Hg, ``"left"`` for gH.
+        """
+        elements, gens = self.elements(), subgroup.include(subgroup.generators())
+        pairs = (gens[:, None], elements[None, :]) if side == "right" else (elements[None, :], gens[:, None])
+        ends = self.compose(*pairs).reshape(-1)
+        roots = connected_roots(self.order, elements.repeat(len(gens)).numpy(), ends.numpy())
+        representatives, label = torch.from_numpy(roots).unique(return_inverse=True)
+        return representatives, label
 
     @cached_property
     def class_of(self) -> Int[Tensor, " order"]:

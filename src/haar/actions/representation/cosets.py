@@ -8,7 +8,7 @@ from torch import Tensor
 
 from haar.actions.representation.representation import Representation, matrix_of
 from haar.errors import ArgumentError
-from haar.groups import FiniteGroup, Subgroup
+from haar.groups import Subgroup
 
 
 class Quotient(Representation):
@@ -25,7 +25,7 @@ class Quotient(Representation):
 
     def __init__(self, subgroup: Subgroup) -> None:
         self.subgroup, self.group = subgroup, subgroup.parent
-        self.representatives, self.coset_of = left_cosets(self.group, subgroup)
+        self.representatives, self.coset_of = self.group.coset_labels(subgroup, "left")
         self.dim = len(self.representatives)
         self.name = f"cosets of {subgroup.name}"
 
@@ -74,7 +74,7 @@ class Induced(Representation):
             )
         self.rep, self.subgroup = rep, rep.group
         self.group = self.subgroup.parent
-        self.representatives, self.coset_of = left_cosets(self.group, self.subgroup)
+        self.representatives, self.coset_of = self.group.coset_labels(self.subgroup, "left")
         self.dim = len(self.representatives) * rep.dim
         self.name = f"induced {rep.name}"
 
@@ -107,15 +107,3 @@ class Induced(Representation):
         place = torch.nn.functional.one_hot(source, len(self.representatives)).to(torch.float64)
         blocks = torch.einsum("...xy,...xij->...xiyj", place, self.rep.matrix(h))
         return blocks.reshape(*g.shape, self.dim, self.dim)
-
-
-def left_cosets(group: FiniteGroup, subgroup: Subgroup) -> tuple[Int[Tensor, " index"], Int[Tensor, " order"]]:
-    """The smallest member of every left coset xH, and the number of the coset of every element."""
-    elements = group.elements()
-    coset_of = torch.full((group.order,), -1, dtype=torch.int64)
-    representatives: list[int] = []
-    for g in elements.tolist():
-        if coset_of[g] < 0:
-            coset_of[group.compose(torch.tensor(g), subgroup.embedding)] = len(representatives)
-            representatives.append(g)
-    return torch.tensor(representatives), coset_of
