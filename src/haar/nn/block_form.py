@@ -147,9 +147,9 @@ class BlockForm(ConstantsModule):
         _, copies, dim = self._out_runs[k]
         if not rows:
             return flat.new_zeros(flat.shape[0], copies * dim)
-        z = (rows[0] if len(rows) == 1 else torch.cat(rows)).flatten(1).t()
-        y = z if self._out_plain[k] else z @ self.get_buffer(f"out_{k}").t()
-        return y.reshape(flat.shape[0], copies * dim)
+        z = (rows[0] if len(rows) == 1 else torch.cat(rows)).flatten(1)
+        y = z if self._out_plain[k] else self.get_buffer(f"out_{k}") @ z
+        return y.t().reshape(flat.shape[0], copies * dim)
 
     def _split(self, p: Tensor) -> Sequence[Tensor]:
         """Every stack's parameters; views where the stacks follow the order of the parameters."""
