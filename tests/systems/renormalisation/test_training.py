@@ -40,10 +40,10 @@ def test_a_graph_ensemble_trains_as_the_perceptrons_it_is():
     x = blocks(2)
     nets = GraphEnsemble("ring", "distinct", "gelu", Sizes(4, 3, 1), seeds=[1, 2])
     y = one_shot(x)
-    loss = (nets(x) - y).square().mean()
+    loss = (nets(x) - y).square().mean().item()
     member = (nets.member(0)(x[0])[:, 0] - y[0]).square().mean() + (nets.member(1)(x[1])[:, 0] - y[1]).square().mean()
-    assert float(loss) == pytest.approx(float(member) / 2, rel=1e-12)
-    assert float(fit(nets, x, y, plan=Plan(steps=60))[-1].max()) < float(loss)
+    assert loss == pytest.approx(member.item() / 2, rel=1e-12)
+    assert float(fit(nets, x, y, plan=Plan(steps=60))[-1].max()) < loss
 
 
 def test_a_network_that_explodes_harms_nobody():

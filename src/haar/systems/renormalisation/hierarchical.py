@@ -203,8 +203,8 @@ class HierarchicalModel:
         Example:
             >>> model = HierarchicalModel(4.0, 32)
             >>> found = model.eigenvalues(model.gaussian_fixed_point(), 1.0)
-            >>> found[:3].round(decimals=6).tolist()  # 2 c^(-n/2), n = 2, 4, 6
-            [1.414214, 1.0, 0.707107]
+            >>> found[:3].round(decimals=5).tolist()  # 2 c^(-n/2), n = 2, 4, 6
+            [1.41421, 1.0, 0.70711]
         """
         values: Tensor = torch.linalg.eigvals(self._jacobian(series, beta)).real.sort(descending=True).values
         return values

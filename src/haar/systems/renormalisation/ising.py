@@ -92,7 +92,7 @@ def correlation_length(coupling: float | int) -> float:
 
     Example:
         >>> round(correlation_length(1.0), 4)
-        3.6718
+        3.6719
     """
     t = abs(math.tanh(coupling))
     return math.inf if t == 1.0 else 0.0 if t == 0.0 else -1.0 / math.log(t)

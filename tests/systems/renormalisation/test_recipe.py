@@ -1,0 +1,125 @@
+"""The reproduction end to end at a small size: measured, resumed, judged, told."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+
+import pytest
+
+from haar.report.page import png
+from haar.systems.recipe import load_recipe
+from haar.systems.renormalisation.claims import TESTABLE, ratios
+from haar.systems.renormalisation.evaluation import LAWS
+from haar.systems.renormalisation.measurement import measure
+from haar.systems.renormalisation.presets import PRESETS
+from haar.systems.renormalisation.recipe import RenormalisationRecipe
+from haar.systems.runner import reproduce
+from haar.systems.watch import Unwatched
+
+TINY = {
+    **PRESETS["quick"],
+    "networks": 2,
+    "width": 4,
+    "step_width": 4,
+    "samples": 32,
+    "steps": 4,
+    "test": 200,
+    "graphs": [["complete", "shared", "relu", 1], ["path", "distinct", "relu", 2]],
+    "graph_samples": 16,
+    "graph_steps": 3,
+    "propagation_samples": 200,
+    "spectrum_samples": 200,
+    "flow_steps": 2,
+    "flow_blocks": 50,
+    "breaking_steps": 10,
+    "xor_steps": 1,
+    "digit_steps": 1,
+}
+
+
+class Tiny(RenormalisationRecipe):
+    presets = {"quick": TINY, "full": TINY}
+    default_seeds = {"quick": 2, "full": 2}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("renormalisation")
+    drawn = functools.cache(png)  # the page shows the figures that are written: they are drawn once here
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("haar.systems.runner.png", drawn)
+        patch.setattr("haar.report.page.png", drawn)
+        patch.setattr("haar.report.page.DOTS_PER_INCH", 50)
+        return out, reproduce(Tiny(), out=out)
+
+
+def test_every_claim_is_judged_over_all_networks(run):
+    _, result = run
+    effects = {effect.name: effect for effect in result.effects}
+    assert len(effects) >= 17
+    assert all(len(effect.values) in (2, 4) for effect in effects.values())
+    assert effects["equal units stay equal"].holds
+    assert effects["errors predicted from cumulants"].value < 6
+    assert (
+        sum(
+            effect.claim.startswith(f"({mark})")
+            for mark in ("i", "ii", "iii", "iv", "v", "vi")
+            for effect in result.effects
+        )
+        == 14
+    )
+
+
+def test_tables_figures_and_page(run):
+    out, result = run
+    written = json.loads((out / "result.json").read_text())
+    titles = [table["title"] for table in written["tables"]]
+    for title in ("Errors of perceptrons", "Errors of graph networks", "Learned spectrum, b = 2", "Median NMSE"):
+        assert title in titles
+    errors = written["tables"][titles.index("Errors of perceptrons")]
+    assert [row[0] for row in errors["rows"]][:2] == ["linear free, depth 1", "relu free, depth 1"]
+    assert all(" of 4" in row[2] for row in errors["rows"])
+    assert len(list((out / "figures").iterdir())) == 5
+    assert "Renormalisation as a test bed" in (out / "report.html").read_text()
+
+
+def test_parts_are_kept_and_taken_up_again(tmp_path, monkeypatch):
+    config = {**TINY, "perceptrons": TINY["perceptrons"][:2], "graphs": [], "steps_of_two": []}
+    first = json.loads(json.dumps(measure(config, 3, tmp_path, Unwatched()), default=str))
+    parts = sorted((tmp_path / "parts").iterdir())
+    assert "zoo-linear-free-1.json" in [part.name for part in parts]
+    parts[0].unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("haar.systems.renormalisation.measurement.fit", None)  # the zoo is not trained again
+        again = measure(config, 3, tmp_path, Unwatched())
+    assert again["seeds"] == [6, 7]
+    assert json.loads(json.dumps(again)) == first
+
+
+def test_the_same_seed_measures_the_same(tmp_path):
+    config = {**TINY, "perceptrons": TINY["perceptrons"][:2], "graphs": TINY["graphs"][:1], "steps_of_two": []}
+    one = measure(config, 0, tmp_path / "a", Unwatched())
+    two = measure(config, 0, tmp_path / "b", Unwatched())
+    assert json.dumps(one) == json.dumps(two)
+
+
+def test_presets_are_complete():
+    recipe = load_recipe("renormalisation")
+    assert recipe.default_seeds["full"] * recipe.presets["full"]["networks"] >= 8
+    assert recipe.default_seeds["quick"] * recipe.presets["quick"]["networks"] >= 8
+    full = recipe.presets["full"]
+    assert len(full["perceptrons"]) == 5 * 5 * 2
+    assert len(full["graphs"]) == 3 * 2 * 3
+    assert all(cell in full["perceptrons"] for cell in recipe.presets["quick"]["perceptrons"])
+    assert set(recipe.presets["quick"]) == set(full)
+
+
+def test_laws_without_eighth_moments_are_not_judged():
+    assert set(LAWS) - set(TESTABLE) == {"t5"}
+
+
+def test_ratios_of_exact_zeros_and_missing_numbers():
+    assert ratios([1.0, 2.0, None], [0.0, 4.0, 1.0]) == [pytest.approx(1e300), 0.5, None]
+    assert math.isfinite(ratios([0.0], [0.0])[0])
