@@ -96,5 +96,5 @@ def test_refusals():
         unit_clusters(torch.ones(2, 2), tolerance=0.0)
     with pytest.raises(ArgumentError, match="every: expected at least 1, got 0"):
         BreakingLog(every=0)
-    with pytest.raises(ArgumentError, match="scale: expected a number > 0, got 0.0"):
+    with pytest.raises(ArgumentError, match=r"scale: expected a number > 0, got 0\.0"):
         StaticBias(nn.Linear(1, 1), scale=0.0)

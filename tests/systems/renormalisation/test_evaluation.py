@@ -78,12 +78,12 @@ def test_a_scaled_map_scales_the_spectrum():
 def test_a_bend_errs_oppositely_on_mirror_images():
     def bent(x):
         s = one_shot(x)
-        return (s - 0.12 * (s.square() - 1.0))[None]
+        return (s - 0.03 * (s.square() - 1.0))[None]
 
     plain = learned_spectrum(bent, 2, samples=20_000)
     mirrored = learned_spectrum(bent, 2, laws=MIRRORED_LAWS, samples=20_000)
-    assert float(plain.relative_error[0, 2]) > 0.2
-    assert float(mirrored.relative_error[0, 2]) < 0.7 * float(plain.relative_error[0, 2])
+    assert float(plain.relative_error[0, 2]) > 0.1
+    assert float(mirrored.relative_error[0, 2]) < 0.5 * float(plain.relative_error[0, 2])
 
 
 def test_the_flow_of_an_exact_map():

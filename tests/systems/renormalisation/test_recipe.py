@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import math
+import sys
+from typing import ClassVar
 
 import pytest
 
@@ -40,8 +42,8 @@ TINY = {
 
 
 class Tiny(RenormalisationRecipe):
-    presets = {"quick": TINY, "full": TINY}
-    default_seeds = {"quick": 2, "full": 2}
+    presets: ClassVar = {"quick": TINY, "full": TINY}
+    default_seeds: ClassVar = {"quick": 2, "full": 2}
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +51,8 @@ def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("renormalisation")
     drawn = functools.cache(png)  # the page shows the figures that are written: they are drawn once here
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("haar.systems.runner.png", drawn)
-        patch.setattr("haar.report.page.png", drawn)
-        patch.setattr("haar.report.page.DOTS_PER_INCH", 50)
+        patch.setattr(sys.modules["haar.systems.runner"], "png", drawn)
+        patch.setattr(sys.modules["haar.report.page"], "png", drawn)
         return out, reproduce(Tiny(), out=out)
 
 
@@ -73,7 +74,7 @@ def test_every_claim_is_judged_over_all_networks(run):
 
 
 def test_tables_figures_and_page(run):
-    out, result = run
+    out, _ = run
     written = json.loads((out / "result.json").read_text())
     titles = [table["title"] for table in written["tables"]]
     for title in ("Errors of perceptrons", "Errors of graph networks", "Learned spectrum, b = 2", "Median NMSE"):

@@ -123,7 +123,7 @@ def test_refusals():
         fit(nets, x, torch.zeros(64, dtype=torch.float64))
     with pytest.raises(ArgumentError, match="steps, batch: expected at least 1, got 0, None"):
         Plan(steps=0)
-    with pytest.raises(ArgumentError, match="rate, decay: expected rate > 0 and decay >= 0, got 0, 0.0"):
+    with pytest.raises(ArgumentError, match=r"rate, decay: expected rate > 0 and decay >= 0, got 0, 0\.0"):
         Plan(rate=0)
     with pytest.raises(ArgumentError, match="ensemble: expected free networks with one hidden layer, got relu tied"):
         equalise_units(PerceptronEnsemble("tied", "relu", Sizes(), seeds=[0]))

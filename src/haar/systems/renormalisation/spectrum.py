@@ -29,8 +29,8 @@ SPECTRUM_LAWS: Mapping[str, Law] = {
 """Laws along which every one of the first four cumulants varies; all have moments of every order."""
 
 MIRRORED_LAWS: Mapping[str, Law] = {**SPECTRUM_LAWS, "-exponential": Exponential().affine(-1, 0)}
-"""The same with the mirror image of the skewed law: a network that bends to one side errs oppositely on the two, and
-the slope averages over that."""
+"""The same with the mirror image of the skewed law: to first order in its bend a network errs oppositely on the
+two, and the slope averages over that."""
 
 Step = Callable[[Tensor], Tensor]
 

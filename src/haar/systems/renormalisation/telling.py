@@ -29,9 +29,10 @@ def told(measures: Measures) -> list[Section]:
     return [
         Section(
             "Normalised mean squared errors",
-            f"Every architecture was trained {count} times on N(0,1); cells are median [quartiles] over networks of E(y "
-            "- y*)^2 / Var y*. A dead network has a constant output; it is counted and stays in the medians. Values near "
-            "1e-30 are rounding: the network is the exact map. Note the first row: a linear network is exact with 97 "
+            f"Every architecture was trained {count} times on N(0,1); cells are median [quartiles] over networks of "
+            "E(y "
+            "- y*)^2 / Var y*. A dead network has a constant output; it is counted and stays in. Values near 1e-30 "
+            "are rounding: the network is the exact map. Note the first row: a linear network is exact with 97 "
             "parameters that need no symmetry; what is compared here is which constraints let a nonlinear one find it.",
             errors_table(measures),
         ),
@@ -65,8 +66,8 @@ def told(measures: Measures) -> list[Section]:
 
 _SPECTRUM = (
     "Slope of the output's n-th cumulant over the input's, over a family of laws. The exact map does not give "
-    "b^(1-n/2) on finite samples either; the row `exact map` is what it gives on the same ones. The last column adds the mirror "
-    "image of the skewed law: the networks' bend errs oppositely on the two, and part of the error averages out."
+    "b^(1-n/2) on finite samples either; the row `exact map` is what it gives on the same ones. The last column "
+    "adds the mirror image of the skewed law: the networks' bend errs oppositely on the two, and part of the error averages out."
 )
 _SPECTRUM_CAPTION = "Learned eigenvalue over that of the exact map on the same samples; quartiles over networks."
 _FLOW = (
