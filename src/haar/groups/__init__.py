@@ -17,7 +17,7 @@ from haar.groups.catalogue import (
 )
 from haar.groups.chains import averaging_chain
 from haar.groups.characters import CharacterTable, RealIrreducible, isotypic_projector_coefficients, real_irreducibles
-from haar.groups.finite import FiniteGroup, Subgroup, TableGroup
+from haar.groups.finite import FiniteGroup, Subgroup
 from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.grid import GridGroup, grid_group, shifts
 from haar.groups.group import Group, Motion
@@ -26,6 +26,7 @@ from haar.groups.lie import SO, SU2, LieGroup, O, design
 from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
 from haar.groups.semidirect import SemidirectProduct, semidirect
+from haar.groups.table import TableGroup
 from haar.groups.wreath import FiniteWreath, RowWreath, wreath
 
 __all__ = [

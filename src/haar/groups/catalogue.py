@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.groups.finite import TableGroup
 from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.group import Group
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import design, quaternion_matrix
 from haar.groups.permutation import PermutationGroup
+from haar.groups.table import TableGroup
 
 #: Up to this n the symmetric group is enumerated; beyond, its elements are permutation rows.
 ENUMERATED_SYMMETRIC = 6

@@ -225,81 +225,6 @@ class FiniteGroup(Group):
         return chain
 
 
-class TableGroup(FiniteGroup):
-    """A finite group given by its table of products.
-
-    Args:
-        name: Its name.
-        table: Products ``(n, n)``; ``table[a, b]`` is ab and 0 is the identity.
-        generators: Elements that generate it.
-        element_names: A name for every element.
-        defining: Matrices ``(n, d, d)`` of its defining representation, float64.
-        space_dim: Dimension of the grid it moves, when the defining matrices are signed permutations of axes.
-
-    Raises:
-        ArgumentError: If the table is no group table.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        table: Int[Tensor, "rows columns"],
-        generators: Sequence[int],
-        *,
-        element_names: Sequence[str] | None = None,
-        defining: Tensor | None = None,
-        space_dim: int | None = None,
-    ) -> None:
-        _check_table(table)
-        self.name = name
-        self._table = table
-        self._generators = torch.tensor(list(generators), dtype=torch.int64)
-        self._names = list(element_names) if element_names is not None else None
-        self._inverse = (table == 0).to(torch.int64).argmax(1)
-        self.space_dim = space_dim
-        self._defining = defining
-        self.defining_dim = None if defining is None else int(defining.shape[-1])
-        self._signed = None if defining is None else signed_permutation_of(defining)
-        _check_associative(table, self._generators, len(self.closure(self._generators)))
-
-    @property
-    def order(self) -> int:
-        """Number of elements."""
-        return int(self._table.shape[0])
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """The product ab, by the table."""
-        return self._table[a, b]
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """The inverse, by the table."""
-        return self._inverse[a]
-
-    def generators(self) -> Tensor:
-        """The generators it was given with."""
-        return self._generators
-
-    def describe(self, g: Tensor | int) -> str:
-        """The element's name."""
-        return self._names[int(g)] if self._names is not None else f"g{int(g)}"
-
-    def defining_matrix(self, g: Tensor) -> Tensor:
-        """Matrices ``(*batch, d, d)`` of the defining representation."""
-        return super().defining_matrix(g) if self._defining is None else self._defining[g]
-
-    def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Index and sign of the defining representation, or None."""
-        return None if self._signed is None else (self._signed[0][g], self._signed[1][g])
-
-    def motion(self, g: Tensor) -> Motion:
-        """The defining signed permutation as a motion of axes, without shift."""
-        pair = self.defining_signed_permutation(g)
-        if self.space_dim is None or pair is None:
-            return super().motion(g)
-        index, sign = pair
-        return Motion(index, sign, torch.zeros_like(index))
-
-
 class Subgroup(FiniteGroup):
     """A subgroup of an enumerated group; element k is ``embedding[k]`` of the parent."""
 
@@ -359,39 +284,6 @@ class Subgroup(FiniteGroup):
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor] | None:
         """As in the parent."""
         return self.parent.defining_signed_permutation(self.include(g))
-
-
-def signed_permutation_of(matrices: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Index and sign of matrices that are signed permutations exactly; None if one is not."""
-    if not bool(((matrices == 0) | (matrices.abs() == 1)).all()):
-        return None
-    one = (matrices != 0).sum(-1)
-    if not bool((one == 1).all()) or not bool(((matrices != 0).sum(-2) == 1).all()):
-        return None
-    index = matrices.abs().argmax(-1)
-    sign = matrices.gather(-1, index.unsqueeze(-1)).squeeze(-1).to(torch.int64)
-    return index, sign
-
-
-def _check_table(table: Tensor) -> None:
-    n = table.shape[0]
-    if table.shape != (n, n) or not n or int(table.min()) < 0 or int(table.max()) >= n:
-        raise ArgumentError("table", expected="a square table of elements 0..n-1", got=f"shape {tuple(table.shape)}")
-    everything = torch.arange(n)
-    if not bool((table[0] == everything).all()) or not bool((table[:, 0] == everything).all()):
-        raise ArgumentError("table", expected="element 0 to be the identity", got="another row 0 or column 0")
-    missing = torch.nonzero(~(table == 0).any(1)).flatten()
-    if len(missing):
-        raise ArgumentError("table", expected="an inverse for every element", got=f"none for element {int(missing[0])}")
-
-
-def _check_associative(table: Tensor, generators: Tensor, generated: int) -> None:
-    """Light's test: (a g) b = a (g b) for generators g and all a, b is a proof for all triples."""
-    if generated != table.shape[0]:
-        raise ArgumentError("generators", expected=f"to generate all {table.shape[0]} elements", got=generated)
-    for g in generators.tolist():
-        if not torch.equal(table[table[:, g]], table[:, table[g]]):
-            raise ArgumentError("table", expected="an associative product", got=f"(a*{g})*b != a*({g}*b) for some a, b")
 
 
 def _few_generators(parent: FiniteGroup, members: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.closure import SAME, close
-from haar.groups.finite import TableGroup
+from haar.groups.table import TableGroup
 
 
 def from_matrices(

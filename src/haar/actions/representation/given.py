@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
-from haar.groups.finite import signed_permutation_of
+from haar.groups.table import signed_permutation_of
 
 
 class Given(Representation):
