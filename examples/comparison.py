@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.nn import EquivariantModule
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,9 @@ class Comparison:
 
 
 def compare(
-    network: nn.Module,
+    network: EquivariantModule,
     plain: nn.Module,
     wide: nn.Module,
-    symmetry: Symmetry,
     train: tuple[Tensor, Tensor],
     test: tuple[Tensor, Tensor],
     *,
@@ -55,17 +55,16 @@ def compare(
     """Train all for the same number of steps on the same samples.
 
     Args:
-        network: The equivariant network; trained in place, like all.
+        network: The equivariant network; trained in place, like all. Its symmetry moves samples for the others.
         plain: A plain network of like parameter count.
         wide: A plain network of many more parameters; it learns at a third of the rate.
-        symmetry: How the group moves inputs and outputs, for the augmentation.
         train: Inputs and targets.
         test: Held-out inputs and targets.
         steps: Steps of Adam with a cosine schedule.
         batch: Samples a step.
         rate: First learning rate.
     """
-    augmented = copy.deepcopy(plain)
+    symmetry, augmented = network.symmetry, copy.deepcopy(plain)
     fit(network, *train, steps=steps, batch=batch, rate=rate)
     fit(plain, *train, steps=steps, batch=batch, rate=rate)
     fit(augmented, *train, steps=steps, batch=batch, rate=rate, augment=symmetry)

@@ -55,7 +55,7 @@ def main(steps: int = 300) -> Comparison:
     train, test = scalings(100, generator), scalings(500, generator)
     network = equivariant_network(12)
     plain, wide = (perceptron(ROWS * COLUMNS, width, ROWS * COLUMNS) for width in (8, 256))
-    found = compare(network, plain, wide, network.symmetry, train, test, steps=steps)
+    found = compare(network, plain, wide, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

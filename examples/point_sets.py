@@ -49,7 +49,7 @@ def main(steps: int = 600) -> Comparison:
     train, test = charges(500, generator), charges(500, generator)
     network = invariant_network(8)
     plain, wide = perceptron(3 * POINTS, 25, 1), perceptron(3 * POINTS, 256, 1)
-    found = compare(network, plain, wide, network.symmetry, train, test, steps=steps)
+    found = compare(network, plain, wide, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

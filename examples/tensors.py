@@ -62,7 +62,7 @@ def main(steps: int = 400) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = specimens(200, generator), specimens(500, generator)
     network = equivariant_network(3)
-    found = compare(network, perceptron(9, 39, 6), perceptron(9, 256, 6), network.symmetry, train, test, steps=steps)
+    found = compare(network, perceptron(9, 39, 6), perceptron(9, 256, 6), train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

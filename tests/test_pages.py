@@ -1,0 +1,106 @@
+"""The code of the pages on groups, intertwiners, testing and examples runs as it stands there, and prints what the text says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+#: What each page must have printed; every line is a claim of its text.
+PRINTED = {
+    "groups": (
+        "['r90', 'my', 'd'] 2",
+        "torch.Size([3, 52]) tensor([True, True, True])",
+        "[1, 2, 2, 2, 2, 2, 4, 4, 4, 8]",
+        "<TableGroup Th, order 24> 3",
+        "800 tensor(True)",
+        "pass orthogonalise=True to change the basis",
+        "expected a finite group of at most 500 elements",
+        "rows that are permutations of 0..n-1",
+        "matrices that break s0 s0 s0 = 1",
+        "make the group once and pass the same object",
+        "<Ext^2 defining of SO(3), dimension 3>",
+    ),
+    "intertwiners": (
+        "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",
+        "dimension 27>: 15 maps in",
+        "<regular of C128, dimension 128>: 128 maps in",
+        "torch.Size([64, 64]) True True",
+        "True torch.Size([15, 64, 64])",
+        "dimension 3: 3 copies to 3, 9 numbers",
+        "True True\nTrue\n6 kernels from a scalar to a scalar\n6 from a scalar to a vector",
+        "1 x dimension 4, quaternionic type",
+        "\n15 15\n",
+        "[1, 0, 1, 0, 2, 0, 2]\n[1, 0, 1, 0, 1, 0, 1]\n[0, 1, 0, 2, 0, 3]\n[0, 1, 0, 1, 0, 1]",
+        "got 'orbits' for",
+        "rep: expected orthogonal matrices",
+    ),
+    "testing": ("f(g x) differs from g f(x) for g = ", "(allowed 1e-10, 8 elements)", "Equivariance(element="),
+    "examples": (
+        "<Symmetry Th: Vector -> Vector> 1600 parameters\nThe model already respects Th",
+        "wide plain:  1e-0",
+        "use haar.nn.Odd, haar.nn.NormNonlinearity or haar.nn.Gated",
+        "torch.Size([4])\ntorch.Size([2])\n",
+        "Sym^2 defining, Sym^2 defining to Sym^2 defining: 5",
+        "stride 2 with kernel 3 and padding 1",
+        "Linear(in_features=3, out_features=192, bias=True) True\nTrue\n[1600, 9600]",
+    ),
+}
+
+
+@pytest.mark.parametrize("page", PRINTED)
+def test_the_code_of_the_page_runs(page, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = ROOT / "docs" / f"{page}.md"
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
+    assert len(blocks) > 5
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        exec(compile("\n".join(blocks), str(path), "exec"), {"__name__": page})
+    printed = capsys.readouterr().out
+    for line in PRINTED[page]:
+        assert line in printed
+
+
+@pytest.mark.parametrize("page", PRINTED)
+def test_links_and_pictures_of_the_page_exist(page):
+    folder = ROOT / "docs"
+    text = (folder / f"{page}.md").read_text()
+    for target in re.findall(r"\]\(((?!http)[^)#]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        assert (folder / target).exists(), target
+
+
+def test_the_catalogue_of_the_page_is_the_groups_own():
+    figure = _figure("groups")
+    text = figure.PAGE.read_text()
+    assert text.split(figure.BEGIN)[1].split(figure.END)[0] == figure.table()
+
+
+def test_the_results_of_the_page_name_every_script():
+    figure = _figure("examples")
+    rows = figure.PAGE.read_text().split(figure.BEGIN)[1].split(figure.END)[0].splitlines()[2:]
+    scripts = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"comparison"}
+    assert {re.findall(r"examples/(\w+)\.py", row)[0] for row in rows} == scripts == set(figure.SCRIPTS)
+    assert all(len(re.findall(r"\d\.\d{3} \(\d+\)", row)) == 4 for row in rows)
+
+
+def test_the_pictures_of_the_page_on_intertwiners_show_whole_bases():
+    figure = _figure("intertwiners")
+    assert len(figure.matrix_maps().axes) == 15
+    assert len(figure.steerable_kernels().axes) == 2 * 6
+
+
+def _figure(name: str) -> ModuleType:
+    """A script of `docs/figures`, without running its main."""
+    spec = importlib.util.spec_from_file_location(f"figure_{name}", ROOT / "docs" / "figures" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
