@@ -5,9 +5,16 @@ import torch
 from torch import nn
 
 from haar.errors import ArgumentError, NotEquivariantError, ShapeError
-from haar.moments import Exchangeable, Gaussian, Independent, NodeOrbits, propagate, propagate_on_orbits
+from haar.moments import (
+    Exchangeable,
+    Gaussian,
+    Independent,
+    NodeOrbits,
+    UnsupportedModuleError,
+    propagate,
+    propagate_on_orbits,
+)
 from haar.moments.laws import Exponential
-from haar.moments.trace import UnsupportedModuleError
 
 
 class MessagePassing(nn.Module):

@@ -14,8 +14,8 @@ from haar.moments.orbit_backend import OrbitPropagation, propagate_on_orbits
 from haar.moments.orbits import NodeOrbits
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.moments.step_builder import UnsupportedModuleError
 from haar.moments.symmetry import DistributionalDefect, distributional_defect
-from haar.moments.trace import UnsupportedModuleError
 from haar.moments.training import expected_squared_error, moment_loss, train_on_moments
 
 __all__ = [

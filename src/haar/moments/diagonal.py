@@ -11,7 +11,7 @@ from haar.moments.joint import InputLaw
 from haar.moments.layer import LayerReport
 from haar.moments.program import Affine, Elementwise, Noise, Program
 from haar.moments.second_order import diagonal
-from haar.moments.trace import UnsupportedModuleError
+from haar.moments.step_builder import UnsupportedModuleError
 from haar.moments.vector import VectorCumulants
 
 

@@ -104,7 +104,7 @@ class Gaussian(InputLaw):
 
     def __init__(
         self,
-        mean: Tensor | Sequence[float | int],
+        mean: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]],
         cov: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]] | float | int = 1.0,
     ) -> None:
         self.mean = _vector(mean, "mean")
@@ -380,7 +380,7 @@ def _root(block: Tensor) -> Tensor:
     return root
 
 
-def _vector(value: Tensor | Sequence[float | int], name: str) -> Tensor:
+def _vector(value: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]], name: str) -> Tensor:
     found = torch.as_tensor(value)
     if found.ndim < 1:
         raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units)", got=tuple(found.shape))

@@ -19,7 +19,8 @@ from haar.moments.pairs import all_pairs, cross_pairs
 from haar.moments.program import Affine, Elementwise, Noise, Program, Step
 from haar.moments.propagation import Propagation
 from haar.moments.registry import Registered
-from haar.moments.trace import UnsupportedModuleError, trace
+from haar.moments.step_builder import UnsupportedModuleError
+from haar.moments.trace import trace
 from haar.moments.vector import VectorCumulants
 from haar.report import Report, Section, Table
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from haar.errors import ArgumentError, HaarError
-from haar.moments.activation import Activation
+from haar.errors import ArgumentError
 from haar.moments.affine_calls import (
     AFFINE_MODULES,
     BATCH_NORMS,
@@ -22,32 +21,10 @@ from haar.moments.affine_calls import (
 )
 from haar.moments.closed_forms import Polynomial
 from haar.moments.graph_layers import is_graph_layer, split_inner_network
-from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
+from haar.moments.program import Program
 from haar.moments.registry import Registered, activation_of_call, activation_of_module, relu
-
-
-class UnsupportedModuleError(ArgumentError):
-    """A part of the model whose effect on cumulants has no closed form, and no opt-in was given."""
-
-
-class _Batch:
-    """Stands for the number of rows wherever the model asks for the batch size."""
-
-
-class _Value:
-    """A random value: its number in the program."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class _Many:
-    """Several random values made by one call (chunk, split, unbind): taken apart by indexing."""
-
-    def __init__(
-        self, inputs: tuple[int, ...], function: Callable[[Sequence[Tensor]], Sequence[Tensor]], kind: str
-    ) -> None:
-        self.inputs, self.function, self.kind = inputs, function, kind
+from haar.moments.step_builder import StepBuilder, UnsupportedModuleError, first_line
+from haar.moments.values import BatchSize, Many, Value, count_values, filled, random_values, without_batch
 
 
 class _Tracer(fx.Tracer):
@@ -103,11 +80,11 @@ def trace(
         raise ArgumentError(
             "model",
             expected="a module that torch.fx can trace",
-            got=f"{type(model).__name__} ({_first_line(error)})",
+            got=f"{type(model).__name__} ({first_line(error)})",
             way_out="put the part with data-dependent control flow into a module of its own and register it, "
             "or wrap the whole with propagate(..., on_unsupported='linearise') around a leaf class given in `affine`",
         ) from error
-    builder = _Builder(
+    builder = _Walker(
         root,
         tuple(input_shape),
         extra=extra,
@@ -121,11 +98,7 @@ def trace(
     return program
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-class _Builder:
+class _Walker(StepBuilder):
     def __init__(
         self,
         root: nn.Module,
@@ -139,13 +112,12 @@ class _Builder:
     ) -> None:
         self.tracer = tracer
         self.root, self.extra, self.affine, self.constants = root, extra, affine, constants
-        self.on_unsupported = on_unsupported
-        self.program = Program(shapes={0: input_shape})
+        held = [*root.parameters(), *root.buffers()]
+        device = held[0].device if held else torch.device("cpu")
+        super().__init__(Program(shapes={0: input_shape}), device, on_unsupported)
         self.env: dict[fx.Node, Any] = {}
         self.seen_input = False
         self.start, self.found, self.prefix = 0, 0, ""
-        held = [*root.parameters(), *root.buffers()]
-        self.device = held[0].device if held else torch.device("cpu")
 
     def run(self, graph: fx.Graph, *, strip: bool) -> Program:
         modules = dict(self.root.named_modules())
@@ -172,7 +144,7 @@ class _Builder:
             return _wide(self.constants[name])
         if not self.seen_input:
             self.seen_input = True
-            return _Value(self.start)
+            return Value(self.start)
         if node.args:
             return node.args[0]
         raise ArgumentError(
@@ -183,7 +155,7 @@ class _Builder:
         )
 
     def _output(self, value: Any) -> None:
-        if not isinstance(value, _Value):
+        if not isinstance(value, Value):
             raise ArgumentError(
                 "model",
                 expected="one tensor that depends on the input as its output",
@@ -211,14 +183,14 @@ class _Builder:
 
     def _module(self, name: str, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         kind = type(module).__name__
-        inputs = _random(arguments, keywords)
+        inputs = random_values(arguments, keywords)
         if not inputs:
             return module_function(module, with_bias=True)(*arguments, **keywords)
-        value = arguments[0] if arguments and isinstance(arguments[0], _Value) else None
+        value = arguments[0] if arguments and isinstance(arguments[0], Value) else None
         if value is not None and len(inputs) == 1:
             activation = activation_of_module(module, self.extra)
             if activation is not None:
-                return self._elementwise(name, activation, value)
+                return self.elementwise(name, activation, value)
             if isinstance(module, nn.PReLU):
                 return self._prelu(name, module, value)
             if isinstance(module, DROPOUTS):
@@ -233,7 +205,7 @@ class _Builder:
                 return self._graph_layer(name, module, arguments, keywords, inputs)
         why = "uses batch statistics; call model.eval()" if isinstance(module, BATCH_NORMS) else ""
         whole = module_function(module, with_bias=True)
-        return self._unsupported(name, kind, inputs, _filled(whole, arguments, keywords, inputs), why)
+        return self.unsupported(name, kind, inputs, filled(whole, arguments, keywords, inputs), why)
 
     def _affine_module(
         self,
@@ -242,23 +214,23 @@ class _Builder:
         arguments: tuple[Any, ...],
         keywords: dict[str, Any],
         inputs: tuple[int, ...],
-    ) -> _Value:
+    ) -> Value:
         known = isinstance(module, AFFINE_MODULES)
         matrix = None
         if type(module) is nn.Linear and len(self.program.shapes[inputs[0]]) == 1:
             matrix = module.weight.to(torch.float64)
             transposed, bias = matrix.mT, None if module.bias is None else module.bias.to(torch.float64)
-            return self._affine(name, "Linear", inputs, lambda events: events[0] @ transposed, bias, matrix=matrix)
-        whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
+            return self.affine_step(name, "Linear", inputs, lambda events: events[0] @ transposed, bias, matrix=matrix)
+        whole = filled(module_function(module, with_bias=True), arguments, keywords, inputs)
         if not known:
-            if not self._is_affine(whole, inputs):
+            if not self.is_affine(whole, inputs):
                 raise ArgumentError(
                     "affine", expected="modules that are affine in their first argument", got=type(module).__name__
                 )
-            made: _Value = self._affine_from_whole(name, type(module).__name__, inputs, whole)
+            made: Value = self.affine_from_whole(name, type(module).__name__, inputs, whole)
             return made
-        linear = _filled(module_function(module, with_bias=False), arguments, keywords, inputs)
-        return self._affine(name, type(module).__name__, inputs, linear, self._at_zero(whole, inputs))
+        linear = filled(module_function(module, with_bias=False), arguments, keywords, inputs)
+        return self.affine_step(name, type(module).__name__, inputs, linear, self.at_zero(whole, inputs))
 
     def _graph_layer(
         self,
@@ -270,22 +242,22 @@ class _Builder:
     ) -> Any:
         """nn(affine(x)) in two parts, any other layer as a whole if it is affine."""
         outer, inner = split_inner_network(module) or (module, None)
-        whole = _filled(module_function(outer, with_bias=True), arguments, keywords, inputs)
+        whole = filled(module_function(outer, with_bias=True), arguments, keywords, inputs)
         kind, reason = type(module).__name__, "is not affine"
         try:
-            affine = self._is_affine(whole, inputs)
+            affine = self.is_affine(whole, inputs)
         except ArgumentError as error:  # attention layers refuse a batch of features on one graph
             affine, reason = False, f"cannot be called on a batch of features: {error.got}"
         if not affine:
-            whole = _filled(module_function(module, with_bias=True), arguments, keywords, inputs)
-            return self._unsupported(name, kind, inputs, whole, reason)
-        made = self._affine_from_whole(name, kind, inputs, whole)
+            whole = filled(module_function(module, with_bias=True), arguments, keywords, inputs)
+            return self.unsupported(name, kind, inputs, whole, reason)
+        made = self.affine_from_whole(name, kind, inputs, whole)
         return made if inner is None else self._inline(name, inner, made)
 
-    def _inline(self, name: str, module: nn.Module, value: _Value) -> Any:
+    def _inline(self, name: str, module: nn.Module, value: Value) -> Any:
         """Walk a module of its own, starting from a value of this program."""
         root = nn.Sequential(module)
-        part = _Builder(
+        part = _Walker(
             root,
             self.program.shapes[value.number],
             extra=self.extra,
@@ -296,19 +268,9 @@ class _Builder:
         )
         part.program, part.start, part.prefix = self.program, value.number, f"{name}."
         part.run(self.tracer.trace(root), strip=False)
-        return _Value(part.found)
+        return Value(part.found)
 
-    def _is_affine(self, whole: EventFunction, inputs: tuple[int, ...]) -> bool:
-        """f(x + y) + f(0) = f(x) + f(y) at random points."""
-        generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            zero = self._zeros(inputs)
-            x, y = ([torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z) for z in zero] for _ in range(2))
-            both = self._attempt("", whole, [a + b for a, b in zip(x, y, strict=True)])
-            gap = both + whole(zero) - whole(x) - whole(y)
-        return float(gap.abs().max()) <= 1e-9 * (1.0 + float(both.abs().max()))
-
-    def _batch_norm(self, name: str, module: Any, value: _Value) -> _Value:
+    def _batch_norm(self, name: str, module: Any, value: Value) -> Value:
         scale = (module.running_var.to(torch.float64) + module.eps).rsqrt()
         if module.weight is not None:
             scale = scale * module.weight.to(torch.float64)
@@ -319,18 +281,18 @@ class _Builder:
         # The channel axis is the first of the event, except for (rows, channels) itself, where it is the only one.
         spread = (-1, *([1] * (len(shape) - 1)))
         scale, shift = scale.reshape(spread), shift.reshape(spread).expand(shape)
-        return self._affine(name, type(module).__name__, (value.number,), lambda events: events[0] * scale, shift)
+        return self.affine_step(name, type(module).__name__, (value.number,), lambda events: events[0] * scale, shift)
 
-    def _prelu(self, name: str, module: nn.PReLU, value: _Value) -> _Value:
+    def _prelu(self, name: str, module: nn.PReLU, value: Value) -> Value:
         """A z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
         shape = self.program.shapes[value.number]
         weight = module.weight.to(torch.float64)
         weight = weight.reshape(-1, *([1] * (len(shape) - 1))) if weight.numel() > 1 else weight.reshape(())
-        part = self._elementwise(name, relu(), value)
+        part = self.elementwise(name, relu(), value)
         inputs = (value.number, part.number)
-        return self._affine(name, "PReLU", inputs, lambda e: weight * e[0] + (1.0 - weight) * e[1], None)
+        return self.affine_step(name, "PReLU", inputs, lambda e: weight * e[0] + (1.0 - weight) * e[1], None)
 
-    def _dropout(self, name: str, module: Any, value: _Value) -> _Value:
+    def _dropout(self, name: str, module: Any, value: Value) -> Value:
         if not module.training or module.p == 0.0:
             return value
         if type(module) is not nn.Dropout:
@@ -340,12 +302,7 @@ class _Builder:
                 got=f"{type(module).__name__} ({name!r}), which drops whole channels",
                 way_out="call model.eval()",
             )
-        return self._noise(name, type(module).__name__, float(module.p), value)
-
-    def _noise(self, name: str, kind: str, probability: float, value: _Value) -> _Value:
-        number = self._new(self.program.shapes[value.number])
-        self.program.steps.append(Noise(name, kind, (value.number,), number, probability))
-        return _Value(number)
+        return self.noise(name, type(module).__name__, float(module.p), value)
 
     # -- functions and methods ----------------------------------------------------------------------------------------
 
@@ -353,14 +310,14 @@ class _Builder:
         shape = self._shape_query(target, arguments)
         if shape is not None:
             return shape
-        inputs = _random(arguments, keywords)
-        many = arguments[0] if arguments and isinstance(arguments[0], _Many) else None
+        inputs = random_values(arguments, keywords)
+        many = arguments[0] if arguments and isinstance(arguments[0], Many) else None
         if many is not None and isinstance(arguments[1], int):
             at = arguments[1]
-            return self._affine_from_whole(name, many.kind, many.inputs, lambda events: many.function(events)[at])
+            return self.affine_from_whole(name, many.kind, many.inputs, lambda events: many.function(events)[at])
         if not inputs:
-            return call(target, _without_batch(arguments), _without_batch(keywords))
-        first = arguments[0] if arguments and isinstance(arguments[0], _Value) else None
+            return call(target, without_batch(arguments), without_batch(keywords))
+        first = arguments[0] if arguments and isinstance(arguments[0], Value) else None
         kind = target if isinstance(target, str) else getattr(target, "__name__", str(target))
         if first is not None and len(inputs) == 1:
             if isinstance(target, str) and target in METHODS_IDENTITY:
@@ -368,24 +325,26 @@ class _Builder:
             if kind == "dropout":
                 p = keywords.get("p", arguments[1] if len(arguments) > 1 else 0.5)
                 training = keywords.get("training", arguments[2] if len(arguments) > 2 else True)
-                return self._noise(name, kind, float(p), first) if training and p > 0 else first
-            twice = len(arguments) == 2 and isinstance(arguments[1], _Value)
+                return self.noise(name, kind, float(p), first) if training and p > 0 else first
+            twice = len(arguments) == 2 and isinstance(arguments[1], Value)
             if twice and kind in ("mul", "imul"):
-                return self._elementwise(name, Polynomial((0.0, 0.0, 1.0), name="power 2"), first)
+                return self.elementwise(name, Polynomial((0.0, 0.0, 1.0), name="power 2"), first)
             if not twice:
                 activation = activation_of_call(target, arguments[1:], keywords, self.extra)
                 if activation is not None:
-                    return self._elementwise(name, activation, first)
-        whole = _filled(lambda *a, **k: call(target, a, k), arguments, keywords, inputs)
-        others = bool(_random(arguments[1:], keywords))
-        if affine_kind(target, _count(arguments, keywords), first_is_random=first is not None, others_random=others):
-            return self._affine_from_whole(name, kind, inputs, whole)
-        return self._unsupported(name, kind, inputs, whole, "")
+                    return self.elementwise(name, activation, first)
+        whole = filled(lambda *a, **k: call(target, a, k), arguments, keywords, inputs)
+        others = bool(random_values(arguments[1:], keywords))
+        if affine_kind(
+            target, count_values(arguments, keywords), first_is_random=first is not None, others_random=others
+        ):
+            return self.affine_from_whole(name, kind, inputs, whole)
+        return self.unsupported(name, kind, inputs, whole, "")
 
     def _shape_query(self, target: Any, arguments: tuple[Any, ...]) -> Any:
         first = arguments[0] if arguments else None
-        if isinstance(first, _Value):
-            shape = (_Batch(), *self.program.shapes[first.number])
+        if isinstance(first, Value):
+            shape = (BatchSize(), *self.program.shapes[first.number])
             if target is getattr and arguments[1] in ("shape", "ndim", "device", "dtype"):
                 return {"shape": shape, "ndim": len(shape), "device": None, "dtype": torch.float64}[arguments[1]]
             if isinstance(target, str) and target in SHAPE_METHODS:
@@ -393,97 +352,6 @@ class _Builder:
                     return shape[arguments[1]] if len(arguments) > 1 else shape
                 return len(shape)
         return None
-
-    # -- steps --------------------------------------------------------------------------------------------------------
-
-    def _new(self, shape: Sequence[int]) -> int:
-        number = len(self.program.shapes)
-        self.program.shapes[number] = tuple(shape)
-        return number
-
-    def _elementwise(self, name: str, activation: Activation, value: _Value) -> _Value:
-        shape = self.program.shapes[value.number]
-        number = self._new(shape)
-        self.program.steps.append(Elementwise(name, activation.name, (value.number,), number, activation))
-        return _Value(number)
-
-    def _affine_from_whole(self, name: str, kind: str, inputs: tuple[int, ...], whole: EventFunction) -> Any:
-        level = self._attempt(name, whole, self._zeros(inputs))
-        if isinstance(level, (tuple, list)):
-            return _Many(inputs, whole, kind)  # type: ignore[arg-type]
-        moved = bool(level.detach().any())
-
-        def linear(events: Sequence[Tensor]) -> Tensor:
-            made = whole(events)
-            return made - level[:1] if moved else made
-
-        return self._affine(name, kind, inputs, linear, level[0] if moved else None)
-
-    def _at_zero(self, whole: EventFunction, inputs: tuple[int, ...]) -> Tensor:
-        found: Tensor = self._attempt("", whole, self._zeros(inputs))[0]
-        return found
-
-    def _zeros(self, inputs: tuple[int, ...]) -> list[Tensor]:
-        """Two rows of zeros for every input: two, so that a model that mixes the rows is found out."""
-        like = {"dtype": torch.float64, "device": self.device}
-        return [torch.zeros(2, *self.program.shapes[value], **like) for value in inputs]  # type: ignore[call-overload]
-
-    def _affine(
-        self,
-        name: str,
-        kind: str,
-        inputs: tuple[int, ...],
-        linear: EventFunction,
-        shift: Tensor | None,
-        *,
-        matrix: Tensor | None = None,
-    ) -> _Value:
-        with torch.no_grad():
-            shape = self._attempt(name, linear, self._zeros(inputs)).shape[1:]
-        number = self._new(shape)
-        self.program.steps.append(Affine(name, kind, inputs, number, linear, shift, matrix))
-        return _Value(number)
-
-    def _unsupported(self, name: str, kind: str, inputs: tuple[int, ...], function: EventFunction, why: str) -> _Value:
-        if self.on_unsupported == "raise":
-            raise UnsupportedModuleError(
-                "model",
-                expected="affine layers and elementwise activations",
-                got=f"{kind} ({name!r})" + (f", which {why}" if why else ""),
-                way_out="pass on_unsupported='linearise' or on_unsupported='sample', or register it in `activations` "
-                "or `affine`",
-            )
-        with torch.no_grad():
-            made = self._attempt(name, function, self._zeros(inputs))
-        if not isinstance(made, Tensor):
-            raise UnsupportedModuleError("model", expected="one tensor from every part", got=f"{kind} ({name!r})")
-        number = self._new(made.shape[1:])
-        self.program.steps.append(Opaque(name, kind, inputs, number, function, self.on_unsupported))
-        return _Value(number)
-
-    @staticmethod
-    def _attempt(name: str, function: EventFunction, events: list[Tensor]) -> Any:
-        try:
-            made = function(events)
-        except HaarError:
-            raise
-        except Exception as error:
-            shapes = ", ".join(str(tuple(event.shape[1:])) for event in events)
-            raise ArgumentError(
-                "input_shape",
-                expected=f"an input that {name or 'the model'} accepts",
-                got=f"shapes {shapes} there ({_first_line(error)})",
-                way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
-            ) from error
-        parts = made if isinstance(made, (tuple, list)) else [made]
-        if any(isinstance(part, Tensor) and (part.ndim == 0 or part.shape[0] != events[0].shape[0]) for part in parts):
-            raise ArgumentError(
-                "model",
-                expected="every part to keep the batch axis first",
-                got=f"{name or 'a part'} that turns 2 rows into shape {tuple(parts[0].shape)}",
-                way_out="give the nodes or positions an axis of their own instead of folding them into the batch",
-            )
-        return made
 
 
 def _wide(value: Any) -> Any:
@@ -495,52 +363,3 @@ def _attribute(root: nn.Module, path: str) -> Any:
     for part in path.split("."):
         found = getattr(found, part)
     return found
-
-
-def _walk(item: Any) -> list[_Value]:
-    if isinstance(item, _Value):
-        return [item]
-    if isinstance(item, (tuple, list)):
-        return [value for part in item for value in _walk(part)]
-    if isinstance(item, dict):
-        return [value for part in item.values() for value in _walk(part)]
-    return []
-
-
-def _random(*items: Any) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(value.number for value in _walk(items)))
-
-
-def _count(*items: Any) -> int:
-    return len(_walk(items))
-
-
-def _without_batch(item: Any) -> Any:
-    return _replace(item, {}, -1)
-
-
-def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
-    if isinstance(item, _Value):
-        return tensors[item.number]
-    if isinstance(item, _Batch):
-        return rows
-    if isinstance(item, (tuple, list)):
-        return type(item)(_replace(part, tensors, rows) for part in item)
-    if isinstance(item, dict):
-        return {key: _replace(part, tensors, rows) for key, part in item.items()}
-    if isinstance(item, slice):
-        return slice(*(_replace(part, tensors, rows) for part in (item.start, item.stop, item.step)))
-    return item
-
-
-def _filled(
-    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], inputs: tuple[int, ...]
-) -> EventFunction:
-    """The call as a function of its random arguments alone."""
-
-    def filled(events: Sequence[Tensor]) -> Any:
-        tensors = dict(zip(inputs, events, strict=True))
-        rows = events[0].shape[0]
-        return function(*_replace(arguments, tensors, rows), **_replace(keywords, tensors, rows))
-
-    return filled
