@@ -1,0 +1,134 @@
+"""The choice of a micro-batch, on a clock of our own: what is chosen, and how long it takes to choose."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.average import micro_batch
+from haar.average.micro_batch import Plan, choose_plan, layouts
+
+
+class Clock:
+    """A machine on which a pass takes what a formula says."""
+
+    def __init__(self, cost):
+        self.cost, self.now, self.passes = cost, 0.0, []
+
+    def run(self, plan, first):
+        self.passes.append((plan, first))
+        self.now += self.cost(plan)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    """Choose on a machine with a given cost of a pass."""
+
+    def chosen(cost, n=8, model=None, memory_limit=2**40, x=None):
+        clock = Clock(cost)
+        monkeypatch.setattr(micro_batch, "_clock", clock)
+        monkeypatch.setattr(micro_batch, "_LONG", 0.25)
+        leaves = [torch.zeros(1, 2, 4, 4) if x is None else x]
+        return choose_plan(model or nn.Identity(), clock.run, n, leaves, memory_limit), clock
+
+    return chosen
+
+
+def overhead(fixed, each):
+    return lambda plan: fixed + each * plan.elements
+
+
+def test_a_fixed_cost_of_every_pass_asks_for_one_pass(choose):
+    assert choose(overhead(5e-3, 1e-3))[0] == Plan(8)
+
+
+def test_costs_that_only_grow_ask_for_the_loop(choose):
+    assert choose(lambda plan: 1e-3 * plan.elements**1.5)[0] == Plan(1)
+
+
+def test_a_cache_that_overflows_asks_for_something_between(choose):
+    cost = {1: 1.0e-3, 2: 1.5e-3, 4: 2.4e-3, 8: 9e-3}
+    assert choose(lambda plan: cost[plan.elements])[0] == Plan(4)
+
+
+def test_ties_go_to_the_loop(choose):
+    assert choose(lambda plan: 1e-3 * plan.elements * (0.98 if plan.elements > 1 else 1))[0] == Plan(1)
+
+
+def test_channels_last_is_tried_for_convolutions_and_taken_if_it_is_faster(choose):
+    def cost(plan):
+        return (1e-3 if plan.channels_last and plan.elements == 8 else 1.5e-3) * plan.elements
+
+    assert choose(cost, model=nn.Conv2d(2, 2, 3))[0] == Plan(8, channels_last=True)
+    assert choose(cost)[0] == Plan(1)
+
+
+def test_a_plan_that_loses_over_the_whole_orbit_is_not_taken(choose):
+    """Fast on the first elements alone: the whole orbit tells."""
+    calls = []
+
+    def cost(plan):
+        calls.append(plan)
+        late = len(calls) > 60
+        return plan.elements * (2e-3 if late and plan.elements > 1 else 1e-3 if plan.elements == 1 else 0.5e-3)
+
+    assert choose(cost)[0] == Plan(1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 7, 12, 48, 60])
+def test_every_element_is_run_whatever_the_order(choose, n):
+    plan, clock = choose(overhead(10e-3, 1e-3), n=n)
+    assert plan == Plan(n)
+    assert max(p.elements for p, _ in clock.passes) == n
+    assert {first for p, first in clock.passes if p == Plan(1)} == set(range(n))
+
+
+def test_long_passes_are_timed_once(choose):
+    plan, clock = choose(overhead(0.5, 0.5))
+    assert plan == Plan(8)
+    assert len(clock.passes) < 20
+
+
+def test_one_element_needs_no_choice(choose):
+    plan, clock = choose(overhead(1e-3, 1e-3), n=1)
+    assert plan == Plan(1)
+    assert clock.passes == []
+
+
+def test_the_memory_bound_counts_what_a_pass_makes():
+    x = torch.zeros(2, 2, 4, 4)  # 256 bytes
+
+    def run(plan, _first):
+        y = torch.cat([x] * plan.elements)
+        return (y + 1) * 2
+
+    assert micro_batch._most_elements(run, 8, [x], 3 * 3 * 256 + 10) == 3
+    assert micro_batch._most_elements(run, 8, [x], 10**9) == 8
+    assert micro_batch._most_elements(run, 8, [x], 1) == 1
+    assert micro_batch._most_elements(run, 8, [x], None) == 8
+
+
+def test_views_take_no_memory():
+    x = torch.zeros(2, 2, 4, 4)
+    with micro_batch._Bytes() as made:
+        x.permute(1, 0, 2, 3).reshape(4, 16).t().unsqueeze(0)
+    assert made.total == 256  # the reshape of the permuted copy
+
+
+def test_layouts_follow_the_layers():
+    image, volume, rows = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4, 4), torch.zeros(1, 2)
+    assert layouts(nn.Conv2d(2, 2, 3), [image]) == [False, True]
+    assert layouts(nn.Conv3d(2, 2, 3), [volume]) == [False, True]
+    assert layouts(nn.Conv2d(2, 2, 3), [rows]) == [False]
+    assert layouts(nn.Linear(2, 2), [image]) == [False]
+    assert layouts(torch.exp, [image]) == [False]
+
+
+def test_the_real_clock_runs():
+    before = micro_batch._clock()
+    torch.randn(200, 200) @ torch.randn(200, 200)
+    assert micro_batch._clock() > before
