@@ -16,7 +16,7 @@ from haar.data.generators import GrayScottGenerator, TurbulenceGenerator
 from haar.groups import FiniteGroup, cyclic, dihedral, grid_group
 from haar.systems.group_averaging.demo_report import DemoReport
 from haar.systems.group_averaging.demo_story import Finding, Story
-from haar.systems.group_averaging.evaluation import one_step_errors, prediction_errors
+from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors, prediction_errors
 from haar.systems.group_averaging.generation import write_runs
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, fno, save, unet
@@ -89,7 +89,15 @@ def tell(story: Story, out: Path, *, seed: int, watch: Watch) -> Finding:
     scale = field_scale(chosen, test.outputs)
     symmetries = _symmetries(story, test)
     with watch.stage("auditing under D4", len(chosen)) as advance:
-        report = audit(model, symmetries["D4"], chosen, scale=scale, seed=seed, progress=_steps_of(advance))
+        report = audit(
+            model,
+            symmetries["D4"],
+            chosen,
+            scale=scale,
+            micro_batch=MICRO_BATCH,
+            seed=seed,
+            progress=_steps_of(advance),
+        )
     one_step, rollouts, pictures = _measured(model, symmetries, chosen, WellReader(root, split="test"), watch)
     return Finding(story, test.inputs, report, one_step, rollouts, *pictures)
 
@@ -120,7 +128,7 @@ def _measured(
     models: dict[str, Callable[[Tensor], Tensor]] = {"none": model}
     for name, symmetry in symmetries.items():
         window = "hann" if "shifts" in name else None
-        models[name] = average(model, symmetry, window=window)
+        models[name] = average(model, symmetry, window=window, micro_batch=MICRO_BATCH)
     x, y = chosen.stacked()
     layout = chosen.windows.inputs
     trajectories = Trajectories(reader)
@@ -137,7 +145,10 @@ def _measured(
             advance()
             if name in ("none", "C2", "C4", "D4"):
                 rolled = Rollout(
-                    model, symmetries.get(name, symmetries["D4"]), mode="plain" if name == "none" else "step"
+                    model,
+                    symmetries.get(name, symmetries["D4"]),
+                    mode="plain" if name == "none" else "step",
+                    micro_batch=MICRO_BATCH,
                 )
                 with torch.no_grad():
                     predicted[name] = rolled(start, STEPS)

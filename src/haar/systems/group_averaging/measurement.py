@@ -15,7 +15,12 @@ from haar.audit import audit
 from haar.average import Averaged, Given, Rollout, average
 from haar.data import Trajectories, Windows
 from haar.groups import FiniteGroup, GridGroup, cyclic, dihedral, grid_group, trivial
-from haar.systems.group_averaging.evaluation import one_step_errors, prediction_errors, relative_defect
+from haar.systems.group_averaging.evaluation import (
+    MICRO_BATCH,
+    one_step_errors,
+    prediction_errors,
+    relative_defect,
+)
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
 from haar.systems.watch import Watch
@@ -58,7 +63,7 @@ def measure_model(
             advance()
         symmetry = fields_symmetry(dihedral(4), test)
         for mode in config["modes"]:
-            predict_run = Rollout(model, symmetry, mode=mode, seed=seed)
+            predict_run = Rollout(model, symmetry, mode=mode, seed=seed, micro_batch=MICRO_BATCH)
             measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, config)
             advance()
         measures["audit"] = _audited(model, symmetry, chosen, seed)
@@ -82,18 +87,20 @@ def averages(model: Surrogate, windows: Windows, *, seed: int, windowed: bool) -
     half = [n // 2 for n in space]
     generator = torch.Generator().manual_seed(seed)
     points: dict[str, FiniteGroup] = {"C2": cyclic(2), "C4": cyclic(4), "D4": dihedral(4)}
-    made = {name: average(model, fields_symmetry(group, windows)) for name, group in points.items()}
+    made = {
+        name: average(model, fields_symmetry(group, windows), micro_batch=MICRO_BATCH) for name, group in points.items()
+    }
     every: GridGroup = grid_group(dihedral(4), space)
     symmetry = fields_symmetry(every, windows)
     identity = torch.zeros(SHIFTS, dtype=torch.int64)
     for name, point in (("shifts", identity), ("D4 shifts", torch.arange(SHIFTS))):
         elements = every.element(point, _random_cells(space, generator))
-        made[name] = average(model, symmetry, Given(elements))
+        made[name] = average(model, symmetry, Given(elements), micro_batch=MICRO_BATCH)
     if windowed:
         for name, point_group in (("half shifts", trivial(len(space))), ("D4 half shifts", dihedral(4))):
             group = fields_symmetry(grid_group(point_group, space, step=half), windows)
-            made[name] = average(model, group)
-            made[f"{name}, Hann"] = average(model, group, window="hann")
+            made[name] = average(model, group, micro_batch=MICRO_BATCH)
+            made[f"{name}, Hann"] = average(model, group, window="hann", micro_batch=MICRO_BATCH)
     return made
 
 
@@ -119,7 +126,7 @@ def _rolled(predict: Rollout, root: Path, config: Mapping[str, Any]) -> tuple[di
 
 def _audited(model: Surrogate, symmetry: Symmetry, chosen: SpreadWindows, seed: int) -> dict[str, Any]:
     scale = field_scale(chosen, chosen.windows.outputs)
-    report = audit(model, symmetry, chosen, scale=scale, layers=False, seed=seed)
+    report = audit(model, symmetry, chosen, scale=scale, layers=False, seed=seed, micro_batch=MICRO_BATCH)
     found = report.findings
     return {
         "predicted": found.removed.value,
@@ -134,7 +141,7 @@ def _audited(model: Surrogate, symmetry: Symmetry, chosen: SpreadWindows, seed: 
 def _defects(model: Surrogate, symmetry: Symmetry, x: Tensor) -> dict[str, float]:
     """Relative defect over the generators in float64, before and after averaging."""
     exact = copy.deepcopy(model).double()
-    averaged = average(exact, symmetry, micro_batch=1)
+    averaged = average(exact, symmetry, micro_batch=MICRO_BATCH)
     return {
         "before": relative_defect(exact, symmetry, x.double()),
         "after": relative_defect(averaged, symmetry, x.double()),

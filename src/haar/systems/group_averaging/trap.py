@@ -14,7 +14,7 @@ from haar.audit import Audit, audit
 from haar.average import average
 from haar.data import Windows
 from haar.groups import cyclic, dihedral, grid_group, reflections
-from haar.systems.group_averaging.evaluation import one_step_errors
+from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors
 from haar.systems.group_averaging.measurement import fields_symmetry
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate
@@ -41,9 +41,9 @@ def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: 
     x, y = chosen.stacked()
     models: dict[str, Callable[[Tensor], Tensor]] = {
         "none": model,
-        "C4": average(model, fields_symmetry(cyclic(4), test)),
-        "D4": average(model, fields_symmetry(dihedral(4), test)),
-        "closed": average(model, closed_symmetry(test)),
+        "C4": average(model, fields_symmetry(cyclic(4), test), micro_batch=MICRO_BATCH),
+        "D4": average(model, fields_symmetry(dihedral(4), test), micro_batch=MICRO_BATCH),
+        "closed": average(model, closed_symmetry(test), micro_batch=MICRO_BATCH),
     }
     with watch.stage("shear flow: averaging and auditing", len(models) + 2) as advance:
         vrmse = {}
@@ -55,9 +55,10 @@ def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: 
         # The data are tested on the training split: its runs are many, and no label of theirs is used.
         seen = SpreadWindows(train, samples=2 * config["windows"], batch=8)
         unlabelled = ((inputs, None, runs) for inputs, _, runs in seen)
-        before = audit(model, symmetry, unlabelled, scale=scale, layers=False, seed=seed)
+        options: dict[str, Any] = {"scale": scale, "layers": False, "seed": seed, "micro_batch": MICRO_BATCH}
+        before = audit(model, symmetry, unlabelled, **options)
         advance()
-        after = audit(model, symmetry, chosen, scale=scale, layers=False, seed=seed)
+        after = audit(model, symmetry, chosen, **options)
         advance()
     found = after.findings
     alpha = 0.0 if found.alpha is None else min(max(found.alpha.value, 0.0), 1.0)
