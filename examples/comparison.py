@@ -6,6 +6,7 @@ The examples beside this file share it; it knows nothing of any group.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -103,8 +104,7 @@ def size(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
+def perceptron(inputs: int, width: int, outputs: int, activation: Callable[[], nn.Module] = nn.SiLU) -> nn.Sequential:
     """A plain network with two hidden layers."""
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, outputs)
-    )
+    first, second, last = nn.Linear(inputs, width), nn.Linear(width, width), nn.Linear(width, outputs)
+    return nn.Sequential(first, activation(), second, activation(), last)

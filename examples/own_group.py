@@ -54,7 +54,8 @@ def main(steps: int = 400) -> Comparison:
     print(f"invariant polynomials of degree 0 to 6: {group.name}, order {group.order}, has", end=" ")
     print(f"{invariant_polynomials(Defining(group), 6)}, the cube {invariant_polynomials(Defining(cube), 6)}")
 
-    found = compare(network, perceptron(3, 17, 3), perceptron(3, 256, 3), train, test, steps=steps)
+    plain, wide = (perceptron(3, width, 3, nn.ReLU) for width in (17, 256))
+    found = compare(network, plain, wide, train, test, steps=steps)
     print(found)
 
     network, (x, y) = network.double(), test

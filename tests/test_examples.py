@@ -13,7 +13,7 @@ import torch
 
 FOLDER = Path(__file__).parents[1] / "examples"
 
-#: Script, group, steps (fewer than the script's own), and the largest error of the equivariant network over the plain one's.
+#: Script, group, steps (fewer than its own), and the largest ratio of the equivariant network's error to a plain one's.
 SCRIPTS = {
     "point_sets": ("SO(3) x S5", 200, 0.8),
     "planar_fields": ("D4", 80, 0.9),

@@ -1,4 +1,4 @@
-"""The code of the pages on groups, intertwiners, testing and examples runs as it stands there, and prints what the text says."""
+"""The code of four pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
