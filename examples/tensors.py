@@ -67,7 +67,7 @@ def main(steps: int = 400) -> Comparison:
 
     network, (x, y) = network.double(), test
     assert_equivariant(network, network.symmetry, x.double())
-    print(haar.audit(network, network.symmetry, (x[:64].double(), y[:64].double())).summary)
+    print(haar.audit(network, network.symmetry, (x[:32].double(), y[:32].double())).summary)
     return found
 
 

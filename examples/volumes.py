@@ -73,7 +73,7 @@ def main(steps: int = 100) -> Comparison:
 
     network, (x, y) = network.double(), test
     assert_equivariant(network, network.symmetry, x[:8].double())
-    print(haar.audit(network, network.symmetry, (x[:16].double(), y[:16].double())).summary)
+    print(haar.audit(network, network.symmetry, (x[:8].double(), y[:8].double())).summary)
     return found
 
 

@@ -45,7 +45,6 @@ PRINTED = {
     "testing": ("f(g x) differs from g f(x) for g = ", "(allowed 1e-10, 8 elements)", "Equivariance(element="),
     "examples": (
         "<Symmetry Th: Vector -> Vector> 1600 parameters\nThe model already respects Th",
-        "wide plain:  1e-0",
         "use haar.nn.Odd, haar.nn.NormNonlinearity or haar.nn.Gated",
         "torch.Size([4])\ntorch.Size([2])\n",
         "Sym^2 defining, Sym^2 defining to Sym^2 defining: 5",
@@ -68,6 +67,8 @@ def test_the_code_of_the_page_runs(page, capsys, monkeypatch):
     printed = capsys.readouterr().out
     for line in PRINTED[page]:
         assert line in printed
+    if page == "examples":  # one is exact, the other learned
+        assert re.search(r"equivariant: \de-1[3-6]\nwide plain:  \de-0[0-3]\n", printed)
 
 
 @pytest.mark.parametrize("page", PRINTED)
