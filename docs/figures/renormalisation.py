@@ -1,4 +1,7 @@
-"""Figures of `docs/renormalisation.md`. Run: ``python docs/figures/renormalisation.py [FOLDER]`` (finished seeds are kept)."""
+"""Figures of `docs/renormalisation.md`.
+
+Run: ``python docs/figures/renormalisation.py [FOLDER]``; finished seeds in the folder are kept.
+"""
 
 from __future__ import annotations
 

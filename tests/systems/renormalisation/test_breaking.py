@@ -63,7 +63,9 @@ def test_a_static_bias_shifts_the_parameters_and_nothing_else(generator):
     torch.testing.assert_close(wrapped(x), wrapped.shifted()(x), rtol=1e-14, atol=1e-14)
     assert not torch.allclose(wrapped(x), model(x))
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert wrapped.decay(2.0).item() == pytest.approx(sum(p.detach().square().sum().item() for p in model.parameters()))
+    assert wrapped.decay(2.0).detach().item() == pytest.approx(
+        sum(p.detach().square().sum().item() for p in model.parameters())
+    )
     assert len(list(wrapped.parameters())) == len(list(model.parameters()))
     twin = StaticBias(model, scale=0.1, seed=9, weighted=True)
     twin.load_state_dict(wrapped.state_dict())

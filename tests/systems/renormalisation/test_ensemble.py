@@ -84,7 +84,7 @@ def test_graph_networks_have_the_symmetry_of_their_graph(seed, activation, shari
 def test_a_path_is_not_a_ring(generator):
     x = torch.randn(5, 5, dtype=torch.float64, generator=generator)
     nets = GraphEnsemble("path", "distinct", "relu", Sizes(5, 3, 1), seeds=[0])
-    assert (nets(x.roll(1, -1)) - nets(x)).abs().max().item() > 1e-3
+    assert (nets(x.roll(1, -1)) - nets(x)).abs().max().detach().item() > 1e-3
 
 
 @pytest.mark.parametrize(("sharing", "count"), [("distinct", 65), ("shared", 49)])

@@ -40,9 +40,9 @@ def test_a_graph_ensemble_trains_as_the_perceptrons_it_is():
     x = blocks(2)
     nets = GraphEnsemble("ring", "distinct", "gelu", Sizes(4, 3, 1), seeds=[1, 2])
     y = one_shot(x)
-    loss = (nets(x) - y).square().mean().item()
+    loss = (nets(x) - y).square().mean().detach().item()
     member = (nets.member(0)(x[0])[:, 0] - y[0]).square().mean() + (nets.member(1)(x[1])[:, 0] - y[1]).square().mean()
-    assert loss == pytest.approx(member.item() / 2, rel=1e-12)
+    assert loss == pytest.approx(member.detach().item() / 2, rel=1e-12)
     assert float(fit(nets, x, y, plan=Plan(steps=60))[-1].max()) < loss
 
 

@@ -66,8 +66,9 @@ def told(measures: Measures) -> list[Section]:
 
 _SPECTRUM = (
     "Slope of the output's n-th cumulant over the input's, over a family of laws. The exact map does not give "
-    "b^(1-n/2) on finite samples either; the row `exact map` is what it gives on the same ones. The last column "
-    "adds the mirror image of the skewed law: the networks' bend errs oppositely on the two, and part of the error averages out."
+    "b^(1-n/2) on finite samples either; the row `exact map` is what it gives on the same ones. The last column adds "
+    "the mirror image of the skewed law: to first order a network's bend errs oppositely on the two, and part of the "
+    "error averages out."
 )
 _SPECTRUM_CAPTION = "Learned eigenvalue over that of the exact map on the same samples; quartiles over networks."
 _FLOW = (
