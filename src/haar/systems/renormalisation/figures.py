@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from haar.report.drawing import BASE, COLOURS, INK, new_figure, style_axes
+from haar.report.drawing import BASE, COLOURS, INK, WARNING, new_figure, style_axes
 from haar.systems.renormalisation.claims import TESTABLE
 
 Measures = Sequence[Mapping[str, Any]]
 
-FAMILY_COLOURS = {"free": COLOURS[0], "sum": COLOURS[2], "odd": COLOURS[3], "tied": COLOURS[4], "full": COLOURS[1]}
+FAMILY_COLOURS = {"free": "#2f6fdf", "sum": "#1d7f4e", "odd": "#8e5bd0", "tied": WARNING, "full": "#e08a1e"}
 ORDER = ("free", "sum", "odd", "tied", "full")
 _ROUNDING = 1e-32
 _LAWS = {"gauss": "N(0,1), trained on", "exponential": "exponential", "gauss x3": "3 x N(0,1)", "gauss +2": "N(2,1)"}

@@ -66,8 +66,8 @@ FULL: Mapping[str, Any] = {
         for sharing in ("distinct", "shared")
         for depth in (1, 2, 3)
     ],
-    "graph_samples": 512,
-    "graph_steps": 1500,
+    "graph_samples": 256,
+    "graph_steps": 1000,
     "propagation_samples": 200_000,
     "spectrum_samples": 100_000,
     "flow_laws": ["exponential", "mixture", "laplace", "uniform"],
