@@ -51,7 +51,7 @@ def test_a_gaussian_stays_gaussian_with_the_recursion_of_precisions():
 
 
 def test_the_critical_temperature_and_the_exponents_of_the_literature(critical):
-    # Godina, Meurice, Oktay and Niermann, hep-lat/9807025 and hep-lat/9805016, for Ising spins in three dimensions.
+    # Values published by Meurice and co-workers for Ising spins on the three-dimensional hierarchical lattice.
     model, series, beta, values = critical
     assert beta == pytest.approx(1.17903017044627, abs=1e-12)
     assert values[0].item() == pytest.approx(1.42717247817759, abs=1e-10)

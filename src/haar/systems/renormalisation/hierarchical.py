@@ -10,7 +10,7 @@ Around the Gaussian fixed point the eigenvalues on even perturbations of degree 
 the central limit theorem, 2^(1 - n/2).
 
 Source: Dyson, Commun. Math. Phys. 12 (1969) 91; Collet and Eckmann, Lecture Notes in Physics 74 (1978); the algebra of
-truncated series: Godina, Meurice, Oktay, Phys. Rev. D 57 (1998) R6581.
+truncated series: Godina, Meurice and Oktay (1998 and later).
 """
 
 from __future__ import annotations
