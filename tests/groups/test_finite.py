@@ -143,3 +143,14 @@ def test_catalogue_refuses_nothing_to_turn() -> None:
         TableGroup("2", torch.tensor([[0, 1], [1, 0]]), [1]).defining_matrix(torch.tensor(0))
     with pytest.raises(ArgumentError, match="expected a group that moves grids"):
         cyclic(3).motion(torch.tensor(1))
+
+
+def test_groups_that_are_not_listed_say_so():
+    from haar.actions.representation import Regular
+    from haar.groups import SO, symmetric
+
+    for group in (symmetric(40), SO(3)):
+        with pytest.raises(ArgumentError, match="group: expected an enumerated group"):
+            group.elements()
+        with pytest.raises(ArgumentError, match="an enumerated group for the regular representation"):
+            Regular(group)

@@ -78,7 +78,7 @@ def test_refusals() -> None:
         from_permutations([[0, 0, 1]])
     with pytest.raises(ArgumentError, match=r"at most 100 elements.*permutation_group"):
         from_permutations([[1, 2, 3, 4, 5, 0], [1, 0, 2, 3, 4, 5]], limit=100)
-    with pytest.raises(ArgumentError, match="elements that differ clearly or agree"):
+    with pytest.raises(ArgumentError, match="a finite group whose elements differ clearly"):
         from_matrices([rotation(0.0), rotation(1.1e-6), rotation(2.1e-6)], limit=300)
 
 

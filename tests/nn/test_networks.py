@@ -277,3 +277,19 @@ def test_compiled_and_distributed():
     done = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == ["compiled", "distributed"]
+
+
+def test_a_layer_used_twice_is_applied_twice_and_stays_one_layer():
+    group = dihedral(4)
+    regular = 2 * Regular(group)
+    layer, bend = Linear(regular, regular, dtype=torch.float64), Pointwise(regular, torch.tanh)
+    network = Sequential(layer, bend, layer, bend)
+    x = torch.randn(3, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = bend(layer(bend(layer(x))))
+    assert torch.equal(network(x), expected)
+    looser = network.restrict(group.subgroup([2], "C2"))
+    assert looser[0] is looser[2]
+    torch.testing.assert_close(looser(x), expected, atol=1e-12, rtol=1e-12)
+    plain = network.export()
+    assert len(plain) == 4
+    torch.testing.assert_close(plain(x), expected, atol=1e-12, rtol=1e-12)

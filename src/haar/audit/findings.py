@@ -175,8 +175,8 @@ def findings(
 def _noise(sums: OrbitSums, dtype: torch.dtype) -> tuple[float, float, bool]:
     energy = max(float(sums.energy.sum()), 1e-300)
     eps = torch.finfo(dtype).eps
-    # Sums over a few hundred products in another order differ by some tens of units in the last place.
-    rounding = 64 * eps * math.sqrt(float(sums.magnitude.sum()) / energy)
+    # Sums in another order, over the products of a few layers, differ by some hundred units in the last place.
+    rounding = 256 * eps * math.sqrt(float(sums.magnitude.sum()) / energy)
     noise = math.sqrt(float(sums.noise.sum()) / energy)
     return noise, max(noise, rounding), noise > rounding
 

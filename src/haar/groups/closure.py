@@ -93,9 +93,9 @@ def close(
             continue
     raise ArgumentError(
         "generators",
-        expected="elements that differ clearly or agree",
+        expected="a finite group whose elements differ clearly",
         got=f"two that differ by about {SAME:.0e}",
-        way_out="give the generators in double precision",
+        way_out="give the generators in double precision; if the group is infinite, use a Lie group",
     )
 
 

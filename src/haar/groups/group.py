@@ -86,6 +86,20 @@ class Group(ABC):
         del degree
         return None
 
+    def elements(self, limit: int = 0) -> Tensor:
+        """All elements, where they can be listed.
+
+        Raises:
+            ArgumentError: For an implicit group, whose elements are never listed, and for a Lie group.
+        """
+        del limit
+        raise ArgumentError(
+            "group",
+            expected="an enumerated group",
+            got=f"{self.name}, whose elements are not listed",
+            way_out="draw some with group.sample(n)",
+        )
+
     def equal(self, a: Tensor, b: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether elements are equal, batchwise (matrices: to 1e-9)."""
         close = (a - b).abs() <= 1e-9 if self.element_dtype.is_floating_point else a == b

@@ -81,7 +81,7 @@ class Sequential(EquivariantModule):
         Raises:
             ShapeError: If the input does not fit the first layer.
         """
-        for layer in self.children():
+        for layer in self:
             x = layer(x)
         return x
 
@@ -91,11 +91,13 @@ class Sequential(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the network's group object.
         """
-        return Sequential(*[layer.restrict(subgroup) for layer in self]).train(self.training)
+        once = {id(layer): layer.restrict(subgroup) for layer in self}  # a layer used twice stays one layer
+        return Sequential(*[once[id(layer)] for layer in self]).train(self.training)
 
     def export(self) -> nn.Sequential:
         """`torch.nn.Sequential` of the exported layers."""
-        return nn.Sequential(*[layer.export() for layer in self]).train(self.training)
+        once = {id(layer): layer.export() for layer in self}
+        return nn.Sequential(*[once[id(layer)] for layer in self]).train(self.training)
 
     def extra_repr(self) -> str:
         """Nothing: the layers speak."""
@@ -105,7 +107,8 @@ class Sequential(EquivariantModule):
         return list(self._modules.values())[place]  # type: ignore[return-value]
 
     def __iter__(self) -> Iterator[EquivariantModule]:
-        return iter(self.children())  # type: ignore[arg-type]
+        # Not children(): that leaves out a layer that is used a second time.
+        return iter(self._modules.values())  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -137,7 +137,14 @@ class Determinant(Representation):
 class Regular(Representation):
     """The group permuting itself: (R(g) v)_h = v_(g^-1 h)."""
 
-    def __init__(self, group: FiniteGroup) -> None:
+    def __init__(self, group: Group) -> None:
+        if not isinstance(group, FiniteGroup):
+            raise ArgumentError(
+                "group",
+                expected="an enumerated group for the regular representation",
+                got=f"{group.name}, whose elements are not listed",
+                way_out="use Defining and its tensor powers",
+            )
         self.group, self.dim, self.name = group, group.order, "regular"
 
     @property
