@@ -30,7 +30,9 @@ SIZES = [
 QUICK = [("unet", 32, 1), ("unet", 64, 1), ("fno", 32, 1)]
 #: What peer / ours should at least be at batch 1, and at any other batch against the loop.
 GOALS = {
-    **{("loop", "conv"): 1.5, ("loop", "unet"): 1.5, ("loop", "fno"): 2.0},
+    ("loop", "conv"): 1.5,
+    ("loop", "unet"): 1.5,
+    ("loop", "fno"): 2.0,
     **{(peer, model): 2.0 for peer in PEERS for model in ("conv", "unet")},
 }
 NEVER_SLOWER = 0.97

@@ -33,6 +33,7 @@ import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = Path(os.environ.get("HAAR_PEERS", ROOT / "benchmarks" / ".peers"))
@@ -112,7 +113,7 @@ class Worker:
         """Mean seconds of a call."""
         return self.ask(calls=calls)["seconds"]
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
