@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from haar.face import show
 
 if TYPE_CHECKING:
-    from haar import actions, data, groups, intertwiners, moments, report
+    from haar import actions, data, groups, intertwiners, moments, nn, report, testing
     from haar.actions import Action, Field, FieldSpec, Invariant, Layout, Points, Representation, Symmetry, Vector
     from haar.audit import audit
     from haar.average import average
@@ -43,7 +43,9 @@ __all__ = [
     "groups",
     "intertwiners",
     "moments",
+    "nn",
     "report",
+    "testing",
 ]
 
 show(
@@ -64,5 +66,5 @@ show(
         "haar.groups": ("Group",),
     },
     verbs=("audit", "average"),
-    packages=("actions", "data", "groups", "intertwiners", "moments", "report"),
+    packages=("actions", "data", "groups", "intertwiners", "moments", "nn", "report", "testing"),
 )
