@@ -111,3 +111,10 @@ def test_gradients_reach_the_law():
 def test_refusals(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_numbers_never_pass_through_float32():
+    assert Gaussian([0.2, 0.1], [0.3, 0.7]).mean.tolist() == [0.2, 0.1]
+    assert Gaussian([0.2], 0.1).variance().tolist() == [0.1]
+    assert Exchangeable(2, [0.2], [[0.1]]).within.tolist() == [[0.1]]
+    assert Independent([Normal()], shift=[0.1]).mean.tolist() == [0.1]

@@ -14,6 +14,7 @@ from torch import nn
 
 from haar.errors import ArgumentError, HaarWarning, ShapeError
 from haar.moments import (
+    Activation,
     Empirical,
     Gaussian,
     Independent,
@@ -575,3 +576,38 @@ def test_polynomials_given_by_the_caller():
     # E z^3 = mu^3 + 3 mu s^2; Var z^3 = 9 mu^4 s^2 + 36 mu^2 s^4 + 15 s^6.
     assert found.mean.item() == pytest.approx(0.125 + 3 * 0.5 * 0.25)
     assert found.cov.item() == pytest.approx(9 * 0.0625 * 0.25 + 36 * 0.25 * 0.0625 + 15 * 0.015625)
+
+
+def test_a_kink_that_was_not_listed_is_reported():
+    class Bent(nn.Module):
+        def forward(self, z):
+            return (z - 0.37).clamp(min=0)
+
+    model, law = nn.Sequential(Bent()), Gaussian([0.2], 0.8)
+
+    def bent(z):
+        return (z - 0.37).clamp(min=0)
+
+    blind = propagate(model, law, activations={Bent: Activation(bent, name="bent")})
+    told = propagate(model, law, activations={Bent: Activation(bent, name="bent", breaks=(0.37,))})
+    assert blind.layers[0].quadrature > 1e-6
+    assert blind.layers[0].how == "inaccurate"
+    assert not blind.exact
+    assert told.layers[0].quadrature < 1e-12
+    # The truth is the clamp that the registry knows in closed form, after a shift.
+    shifted = propagate(nn.ReLU(), Gaussian([0.2 - 0.37], 0.8))
+    torch.testing.assert_close(told.mean, shifted.mean, rtol=1e-12, atol=0)
+
+
+def test_a_readout_that_cancels_is_told():
+    law = Gaussian([0.0, 0.0], torch.tensor([[1.0, 0.99], [0.99, 1.0]]))
+    model = nn.Sequential(nn.ReLU(), nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False)).double()
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        model[3].weight.copy_(torch.tensor([[1.0, -1.0]]))
+    found = propagate(model, law)
+    expected = found.cov.item() / (2 * propagate(model[:3], law).variance[0].item())
+    assert found.layers[-1].cancellation == pytest.approx(expected, rel=1e-9)
+    assert "Layer '3' cancels" in found.summary
+    pooled = propagate(nn.Sequential(nn.ReLU(), nn.AvgPool1d(4)), Gaussian(torch.zeros(4)), input_shape=(1, 4))
+    assert pooled.layers[1].cancellation == pytest.approx(1.0)

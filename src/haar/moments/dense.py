@@ -9,16 +9,19 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.moments.activation import Activation
 from haar.moments.fourth_order import kurtotic
 from haar.moments.joint import InputLaw
-from haar.moments.layer import EXACT, LayerReport
+from haar.moments.layer import EXACT, QUADRATURE, LayerReport
 from haar.moments.opaque import linearise, sample
 from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
+from haar.moments.quadrature import quadrature_error
 from haar.moments.second_order import gaussian, linearised
 from haar.moments.third_order import skewed
 from haar.moments.vector import VectorCumulants, clip_to_positive
 
 _LIMIT = 2.0e9  # bytes of one carried tensor
+_MATERIALISED = 1024  # widest vector for which an affine step without a matrix is written as one
 
 
 @dataclass
@@ -136,11 +139,25 @@ class Dense:
         shift = None
         if step.shift is not None:
             shift = torch.cat([step.shift.new_zeros(size_kept), step.shift.reshape(-1)])
+        reach = None if live else self._uncorrelated(step, state.joint, function)
         alone = isinstance(step, Affine) and not live and state.joint.size == self.program.size(step.inputs[0])
         matrix = step.matrix if isinstance(step, Affine) and alone else None
         state.joint = state.joint.map(rows, shift, matrix)
         self._settle(step.output, state, live)
-        state.layers.append(self._report(step, state.joint, exact=state.exact, closed_under=True))
+        report = self._report(step, state.joint, exact=state.exact, closed_under=True)
+        state.layers.append(replace(report, cancellation=_ratio(state.joint.variance(), reach)))
+
+    def _uncorrelated(
+        self, step: Affine, joint: VectorCumulants, function: Callable[[Tensor], Tensor]
+    ) -> Tensor | None:
+        """Variances of the outputs if the inputs were uncorrelated, where the matrix is at hand or small."""
+        with torch.no_grad():
+            if step.matrix is not None and step.matrix.shape[1] == joint.size:
+                return joint.variance() @ step.matrix.square().mT
+            if self.program.size(step.output) < joint.size <= _MATERIALISED and len(step.inputs) == 1:
+                rows = function(torch.eye(joint.size, dtype=torch.float64, device=joint.mean.device))
+                return joint.variance() @ rows.square()
+        return None
 
     def _settle(self, output: int, state: DenseState, live: dict[int, slice]) -> None:
         at, places = 0, {}
@@ -160,6 +177,7 @@ class Dense:
 
     def _activate(self, step: Elementwise, state: DenseState) -> None:
         part = state.places[step.output]
+        before = state.joint.select(part)
         if self.order == 1:
             made = linearised(step.activation, state.joint, part)
         elif self.order == 2:
@@ -176,7 +194,10 @@ class Dense:
         if self.order > 2 or made.bound > EXACT:
             cov, worst = clip_to_positive(state.joint.cov)
             state.joint = state.joint.with_cov(cov)
+        rough = self._quadrature_gap(step.activation, before)
         report = self._report(step, state.joint, exact=state.exact, bound=made.bound)
+        if report.how == "exact" and rough > QUADRATURE:
+            report = replace(report, how="inaccurate")
         state.layers.append(
             replace(
                 report,
@@ -184,9 +205,19 @@ class Dense:
                 closed_pairs=made.closed_pairs,
                 bound=made.bound,
                 clipped=worst,
+                quadrature=rough,
                 coefficients="closed form" if step.activation.closed_form else "quadrature",
             )
         )
+
+    def _quadrature_gap(self, activation: Activation, before: VectorCumulants) -> float:
+        if activation.closed_form or self.order == 1 or not before.size:
+            return 0.0
+        with torch.no_grad():
+            mean, sd = before.mean, before.sd()
+            gap = quadrature_error(activation, mean, sd, activation.breaks, activation.scale)
+            spread = activation.variance(mean, sd).sqrt()
+            return float((gap / torch.where(spread > 0, spread, torch.ones_like(spread))).max())
 
     def _noise(self, step: Noise, state: DenseState) -> None:
         """Y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
@@ -251,6 +282,15 @@ class Dense:
             live=joint.size,
             how=how,
         )
+
+
+def _ratio(variance: Tensor, uncorrelated: Tensor | None) -> float | None:
+    """Smallest Var / Var_uncorrelated over the outputs that move."""
+    if uncorrelated is None or not variance.numel():
+        return None
+    variance, uncorrelated = variance.detach(), uncorrelated.detach()
+    moves = uncorrelated > 0
+    return float(torch.where(moves, variance / torch.where(moves, uncorrelated, 1.0), 1.0).min())
 
 
 def _extended(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -108,7 +109,7 @@ class Gaussian(InputLaw):
         cov: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]] | float | int = 1.0,
     ) -> None:
         self.mean = _vector(mean, "mean")
-        given = torch.as_tensor(cov, device=self.mean.device).to(torch.float64)
+        given = _wide(cov).to(self.mean.device)
         n = self.size
         self.variances: Tensor | None = None
         self.matrix: Tensor | None = None
@@ -271,7 +272,7 @@ class Empirical(InputLaw):
     normal = False
 
     def __init__(self, data: Tensor | Sequence[Sequence[float | int]]) -> None:
-        self.data = torch.as_tensor(data).to(torch.float64)
+        self.data = _wide(data)
         if self.data.ndim != 2 or self.data.shape[0] < 4:
             raise ShapeError("data", expected="(samples >= 4, units)", got=tuple(self.data.shape))
         self.mean = self.data.mean(0)
@@ -329,8 +330,8 @@ class Exchangeable(InputLaw):
         self.nodes = nodes
         self.feature_mean = _vector(mean, "mean")
         d = self.feature_mean.shape[-1]
-        self.within = torch.as_tensor(within).to(torch.float64)
-        self.between = torch.zeros_like(self.within) if between is None else torch.as_tensor(between).to(torch.float64)
+        self.within = _wide(within)
+        self.between = torch.zeros_like(self.within) if between is None else _wide(between)
         for name, block in (("within", self.within), ("between", self.between)):
             if tuple(block.shape) != (d, d):
                 raise ShapeError(name, expected=f"({d}, {d})", got=tuple(block.shape))
@@ -380,11 +381,15 @@ def _root(block: Tensor) -> Tensor:
     return root
 
 
+def _wide(value: Any) -> Tensor:
+    """A tensor in float64; numbers are read in float64 and never pass through float32."""
+    return value.to(torch.float64) if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
+
+
 def _vector(value: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]], name: str) -> Tensor:
-    found = torch.as_tensor(value)
+    found = _wide(value)
     if found.ndim < 1:
         raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units)", got=tuple(found.shape))
-    found = found.to(torch.float64)
     if not bool(torch.isfinite(found.detach()).all()):
         raise ArgumentError(name, expected="finite numbers", got="NaN or infinity")
     return found

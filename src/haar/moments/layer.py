@@ -7,6 +7,8 @@ from typing import Any
 
 #: A truncation below this, relative to the standard deviations, counts as exact.
 EXACT = 1e-10
+#: A quadrature that moves by less than this, relative to the standard deviation, counts as converged.
+QUADRATURE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,17 @@ class LayerReport:
         live: Number of components carried jointly after it (residual branches included).
         how: ``"exact"``; ``"bounded"`` (exact but for a truncation with the rigorous `bound`); ``"follows"`` (an
             exact map of cumulants that are already approximate); ``"closure"`` (the activation's input was taken as
-            normal up to the cumulants carried); ``"linearised"``; ``"sampled"``.
+            normal up to the cumulants carried); ``"inaccurate"`` (exact but for a quadrature
+            that has not converged); ``"linearised"``; ``"sampled"``.
         coefficients: ``"closed form"`` or ``"quadrature"`` for an activation.
         mehler_order: Where Mehler's series was cut (0: not used).
         closed_pairs: Pairs of units that took the closed form.
         bound: Rigorous bound on the cut, relative to the product of the two standard deviations.
+        quadrature: How far E f moves, in standard deviations of f, if the rule gets coarser: an indicator of a kink
+            that was not listed.
+        cancellation: For an affine step, the smallest ratio of an output's variance to what it would be if the inputs
+            were uncorrelated; far below 1 the output is a small difference of large terms, and relative errors are
+            largest.
         clipped: Most negative eigenvalue that was removed, relative to the largest; 0 if none was.
 
     Example:
@@ -41,6 +49,8 @@ class LayerReport:
     mehler_order: int = 0
     closed_pairs: int = 0
     bound: float = 0.0
+    quadrature: float = 0.0
+    cancellation: float | None = None
     clipped: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:

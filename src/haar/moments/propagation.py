@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.moments.dense import DenseState
-from haar.moments.layer import EXACT, LayerReport
+from haar.moments.layer import EXACT, QUADRATURE, LayerReport
 from haar.moments.program import Program
 from haar.report import Report, Section, Table
 from haar.report.table import Cell
 
 _ROWS = 20
+_CANCELS = 0.1
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Propagation(Report):
             output_shape=program.shapes[program.output],
             order=order,
             backend=backend,
-            exact=state.exact and all(layer.bound <= EXACT for layer in state.layers),
+            exact=state.exact and all(x.bound <= EXACT and x.quadrature <= QUADRATURE for x in state.layers),
             layers=tuple(state.layers),
             mean_indicator=None if indicator is None else indicator[0],
             cov_indicator=None if indicator is None else indicator[1],
@@ -124,11 +125,21 @@ class Propagation(Report):
     @property
     def summary(self) -> str:
         """One sentence on how far to trust the numbers."""
+        small = [x for x in self.layers if x.cancellation is not None and x.cancellation < _CANCELS]
+        warning = ""
+        if small and not self.exact:
+            warning = (
+                f" Layer {small[-1].name!r} cancels: its output keeps {small[-1].cancellation:.2g} of the variance "
+                "that uncorrelated inputs would give, and relative errors are largest there."
+            )
         if self.exact:
             return f"Order {self.order}: mean and covariance are exact."
         how = sorted({layer.how for layer in self.layers if layer.how in ("linearised", "sampled")})
         extra = f", with parts {' and '.join(how)}" if how else ""
-        return f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
+        return (
+            f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
+            + warning
+        )
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -176,7 +187,10 @@ class Propagation(Report):
 
     def _layers(self) -> Table:
         rows = [
-            (x.name, x.kind, x.size, x.live, x.how, x.coefficients, x.mehler_order, x.closed_pairs, x.bound, x.clipped)
+            (
+                *(x.name, x.kind, x.size, x.live, x.how, x.coefficients, x.mehler_order, x.closed_pairs, x.bound),
+                *(x.quadrature, x.cancellation, x.clipped),
+            )
             for x in self.layers
         ]
         columns = (
@@ -189,6 +203,8 @@ class Propagation(Report):
             "Mehler order",
             "closed pairs",
             "bound",
+            "quadrature",
+            "cancellation",
             "clipped",
         )
         return Table("Layers", columns, rows)

@@ -61,7 +61,10 @@ class VectorCumulants:
     def correlation(self) -> Float[Tensor, "*batch units units"]:
         """Correlations, clamped to [-1, 1]."""
         scale = self.inverse_sd()
-        return (self.cov * scale[..., :, None] * scale[..., None, :]).clamp(-1.0, 1.0)
+        half = self.cov * scale[..., :, None]
+        if half.requires_grad:
+            return (half * scale[..., None, :]).clamp(-1.0, 1.0)
+        return half.mul_(scale[..., None, :]).clamp_(-1.0, 1.0)
 
     def map(
         self,
@@ -83,9 +86,10 @@ class VectorCumulants:
         """
         mean = function(self.mean.reshape(-1, self.size)).reshape(*self.mean.shape[:-1], -1)
         mean = mean if shift is None else mean + shift
-        half = _along(function, self.cov, -1).mT
-        cov = symmetric_product(half, matrix) if matrix is not None else _along(function, half, -1)
-        if matrix is None:
+        if matrix is not None:
+            cov = symmetric_product(matrix @ self.cov, matrix)
+        else:
+            cov = _along(function, _along(function, self.cov, -1).mT, -1)
             cov = 0.5 * (cov + cov.mT)
         third = fourth = None
         if self.third is not None:
