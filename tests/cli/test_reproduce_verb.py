@@ -44,8 +44,9 @@ def test_effects_that_hold_give_0_and_a_table(tiny, tmp_path, capsys):
     tiny(1.0)
     assert main(["reproduce", "kkan", "--out", str(tmp_path), "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    for piece in ("it is positive", "1.5", "1 … 2", ">= 0", "yes", "more", "report.html"):
+    for piece in ("it is positive", "1.5", "1 … 2", ">= 0", "yes", "more"):
         assert piece in out
+    assert "report.html" in out.replace("\n", "")  # a long folder name wraps
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "result.json").exists()
 

@@ -333,3 +333,15 @@ class TestRefusals:
         rep = Regular(dihedral(4))
         with pytest.raises(ArgumentError, match=r"subgroup: expected a subgroup of D4"):
             Linear(rep, rep).restrict(dihedral(4).subgroup([1]))
+
+
+def test_a_layer_that_has_nothing_but_a_bias():
+    from haar.actions.representation import Defining, Trivial
+    from haar.groups import cyclic
+
+    group = cyclic(4)
+    layer = Linear(Defining(group), Trivial(group), dtype=torch.float64)
+    assert layer.weight.numel() == 0
+    with torch.no_grad():
+        layer.bias.fill_(2.0)
+    assert layer(torch.ones(3, 2, dtype=torch.float64)).tolist() == [[2.0]] * 3

@@ -46,8 +46,8 @@ def draw_weights(
         torch.Size([2])
     """
     noise = torch.randn(space.dim, count, generator=generator, dtype=torch.float64)
-    if not space.dim:
-        return noise.T
+    if not space.dim:  # nothing but a bias
+        return noise[:, 0] if count == 1 else noise.T
     drawn = (initial_root(space) @ noise).T * (gain * sources**-0.5)
     chosen: Tensor = drawn[0] if count == 1 else drawn
     return chosen
