@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["haar.testing.plugin"]
 
-settings.register_profile("haar", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(
+    "haar", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 settings.load_profile("haar")
 torch.set_num_threads(1)
 

@@ -108,7 +108,8 @@ def assert_equivariant(
     if found.relative > allowed:
         raise NotEquivariantError(
             f"f(g x) differs from g f(x) for g = {found.element} of {symmetry.group.name} by {found.absolute:.3g}, "
-            f"relative {found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); haar.audit says where it breaks"
+            f"relative {found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); "
+            "haar.audit says where it breaks"
         )
 
 
