@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from haar.audit.findings import Findings
@@ -77,12 +78,12 @@ def overview(found: Findings, group: str) -> Figure:
     return figure
 
 
-def _draw_defects(axes: object, found: Findings) -> None:
+def _draw_defects(axes: Axes, found: Findings) -> None:
     shown = sorted(found.elements, key=lambda e: -e.relative.value)[:_MOST_BARS]
     shown = [e for e in found.elements if e in shown]
     ax = style_axes(
         axes, title="Relative defect of every element (red: contradicts the MSE)", y="defect / spread of predictions"
-    )  # type: ignore[arg-type]
+    )
     values = [e.relative.value for e in shown]
     errors = [
         [max(e.relative.value - e.relative.low, 0) for e in shown],
@@ -96,15 +97,15 @@ def _draw_defects(axes: object, found: Findings) -> None:
     ax.legend(fontsize=8, frameon=False, loc="upper right")
 
 
-def _draw_loss(axes: object, found: Findings, group: str) -> None:
+def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
     if found.mse is None:
-        ax = style_axes(axes, title="Predicted fall of the MSE (no labels)", y="mean square")  # type: ignore[arg-type]
+        ax = style_axes(axes, title="Predicted fall of the MSE (no labels)", y="mean square")
         names = [h.name for h in found.subgroups][:_MOST_BARS] or [group]
         values = [h.removed.value for h in found.subgroups][:_MOST_BARS] or [found.removed.value]
         ax.bar(range(len(names)), values, color=AVERAGED)
         ax.set_xticks(range(len(names)), names, rotation=30, fontsize=7, ha="right")
         return
-    ax = style_axes(axes, title="The loss after averaging (red: worse than the model)", y="MSE")  # type: ignore[arg-type]
+    ax = style_axes(axes, title="The loss after averaging (red: worse than the model)", y="MSE")
     ax.bar(0, found.mse.value, color=BASE)
     labels = ["model"]
     for h in sorted(found.subgroups, key=lambda h: h.order)[:_MOST_BARS]:
@@ -123,8 +124,8 @@ def _draw_loss(axes: object, found: Findings, group: str) -> None:
     ax.legend(fontsize=8, frameon=False, loc="upper right")
 
 
-def _draw_components(axes: object, found: Findings) -> None:
-    ax = style_axes(axes, title="Irreducible components of the defect", y="share")  # type: ignore[arg-type]
+def _draw_components(axes: Axes, found: Findings) -> None:
+    ax = style_axes(axes, title="Irreducible components of the defect", y="share")
     shares = [c.share for c in found.components]
     errors = [[max(s.value - s.low, 0) for s in shares], [max(s.high - s.value, 0) for s in shares]]
     ax.bar(
@@ -139,8 +140,8 @@ def _draw_components(axes: object, found: Findings) -> None:
         ax.text(0.5, 0.5, "a whole finite group is needed", transform=ax.transAxes, ha="center", color=BASE)
 
 
-def _draw_closure(axes: object, found: Findings) -> None:
-    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")  # type: ignore[arg-type]
+def _draw_closure(axes: Axes, found: Findings) -> None:
+    ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")
     shown = found.closure[:_MOST_BARS]
     ax.bar(
         range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown]
