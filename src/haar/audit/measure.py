@@ -60,8 +60,8 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
         raise ArgumentError("elements", expected="at least one element beside the identity", got=count)
     generator = torch.Generator().manual_seed(seed)
     if isinstance(group, FiniteGroup):
-        # Without the identity, whose deviation is zero and would bias the estimate of the orbit mean.
-        drawn = 1 + torch.randint(group.order - 1, (count,), generator=generator) if group.order > 1 else identity
+        # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
+        drawn = torch.randint(group.order, (count,), generator=generator)
         return torch.cat([identity, drawn]), False
     return torch.cat([identity, group.sample(count, generator)]), False
 
