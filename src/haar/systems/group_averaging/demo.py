@@ -40,7 +40,7 @@ def stories(seed: int, resolution: int = 64) -> tuple[Story, ...]:
             GrayScottGenerator(resolution=size, n_steps=25, seed=seed, patterns=LASTING),
             lambda inputs, outputs: unet(inputs, outputs, delta=True, seed=seed),
             "a U-Net (zero padding)",
-            280,
+            380,
             windowed=True,
         ),
         Story(
@@ -85,7 +85,7 @@ def tell(story: Story, out: Path, *, seed: int, watch: Watch) -> Finding:
     model = _trained(story, windows, seed, watch)
     save(model, out / f"{story.name}.safetensors")
     test = Windows(root, history=HISTORY, split="test")
-    chosen = SpreadWindows(test, samples=32, batch=8)
+    chosen = SpreadWindows(test, samples=48, batch=8)
     scale = field_scale(chosen, test.outputs)
     symmetries = _symmetries(story, test)
     with watch.stage("auditing under D4", len(chosen)) as advance:
