@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.average.frame import Frame, frame_average
-from haar.average.joining import batch_length, is_shared, join, separate
+from haar.average.joining import Call, separate
 from haar.average.micro_batch import Plan, choose_plan
 from haar.average.mover import Mover
 from haar.average.probing import (
@@ -29,10 +29,16 @@ from haar.errors import ArgumentError
 
 
 class Prediction(NamedTuple):
-    """What the model says of one moved input, moved back: y_k = psi(g_k)^-1 f(phi(g_k) x)."""
+    """What the model says of one moved input, moved back: y_k = psi(g_k)^-1 f(phi(g_k) x).
+
+    Attributes:
+        place: k.
+        form: The model's containers, with dtypes where its tensors stand.
+        leaves: y_k, in the order of the actions.
+    """
 
     place: int
-    like: Any
+    form: Any
     leaves: list[Any]
 
 
@@ -118,19 +124,19 @@ class Averaged(nn.Module):
             ShapeError: If an input or output does not fit its action.
             ArgumentError: If the model is stochastic, in train mode with dropout or batch norm, or returns integers.
         """
-        self._check_call(args)
+        call = self._call(args)
         if self.elements is None:
             if not isinstance(self.how, Frame):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
             return frame_average(self.model, self.symmetry, self.how, args)
-        like, total = None, [None] * len(self._outputs)
-        for prediction in self._predictions(args):
-            like, leaves = prediction.like, prediction.leaves
-            if self.window is not None:
-                leaves = self.window.weigh(prediction.place, leaves)
-            weight = self._weights[prediction.place]
-            total = [_add(t, leaf, weight) for t, leaf in zip(total, leaves, strict=True)]
-        return map_values(lambda y, t: t.to(y.dtype).contiguous(), self.symmetry.outputs, like, self._wrap(like, total))
+        form: Any = None
+        total: list[Any] = [None] * len(self._outputs)
+        for place, form_, leaves in self._predictions(call):
+            form, weight = form_, self._weights[place]
+            weighed = leaves if self.window is None else self.window.weigh(place, leaves)
+            total = [_add(t, leaf, weight) for t, leaf in zip(total, weighed, strict=True)]
+        pairs = zip(total, value_leaves(self.symmetry.outputs, form), strict=True)
+        return self._wrap(form, [t.to(dtype).contiguous() if isinstance(t, Tensor) else t for t, dtype in pairs])
 
     def terms(self, *args: Any) -> Iterator[tuple[float, Any]]:
         """Yield (weight, psi(g)^-1 f(phi(g) x)) for every element of the fixed weighted set, in order, without window.
@@ -140,28 +146,13 @@ class Averaged(nn.Module):
         """
         if self.elements is None:
             raise ArgumentError("how", expected="a fixed weighted set", got="a frame, which depends on the input")
-        self._check_call(args)
-        for prediction in self._predictions(args):
-            yield self._weights[prediction.place], self._wrap(prediction.like, prediction.leaves)
+        for place, form, leaves in self._predictions(self._call(args)):
+            yield self._weights[place], self._wrap(form, leaves)
 
     def stacked(self, *args: Any) -> Any:
         """All terms with a new leading axis: the orbit of predictions in the frame of x, for spreads."""
         terms = [y for _, y in self.terms(*args)]
         return map_values(lambda *leaves: torch.stack(leaves), self.symmetry.outputs, *terms)
-
-    def _wrap(self, like: Any, leaves: Sequence[Any]) -> Any:
-        """Leaves in the model's own containers."""
-        return rebuild(self.symmetry.outputs, like, leaves)
-
-    def extra_repr(self) -> str:
-        """The group, the number of elements, and what is known of the error."""
-        number = "a frame" if self.elements is None else f"{len(self.elements)} elements"
-        return f"{self.symmetry.group.name}, {number}: {self.error}"
-
-    def _check_call(self, args: Sequence[Any]) -> None:
-        refuse_train_mode(self._mode_dependent)
-        if not torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
-            self.symmetry.check_inputs(args)
 
     def predictions(self, args: Sequence[Any], places: Sequence[int]) -> Iterator[Any]:
         """Yield psi(g_k)^-1 f(phi(g_k) x) for the elements at some places of the fixed weighted set.
@@ -170,67 +161,8 @@ class Averaged(nn.Module):
             args: The model's inputs.
             places: Which elements.
         """
-        self._check_call(args)
-        for prediction in self._predictions(args, places):
-            yield self._wrap(prediction.like, prediction.leaves)
-
-    def _predictions(self, args: Sequence[Any], places: Sequence[int] | None = None) -> Iterator[Prediction]:
-        """The model's prediction for every element, moved back, in order."""
-        plan = self.plan(*args)
-        movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
-        places = range(len(movers)) if places is None else places
-        movers = [movers[k] for k in places]
-        if self.share_stabilisers and not is_tracing() and self._joins(args):
-            yield from self._shared(movers, args, plan, places)
-            return
-        for start in range(0, len(movers), plan.elements):
-            like, copies = self._pass(movers[start : start + plan.elements], args, plan)
-            for k, leaves in enumerate(copies):
-                yield Prediction(places[start + k], like, leaves)
-
-    def _pass(self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan) -> tuple[Any, list[list[Any]]]:
-        """One forward pass for several elements, side by side on the batch axis."""
-        leaves = value_leaves(self.symmetry.inputs, tuple(args))
-        length = batch_length(self._inputs, leaves) if len(movers) > 1 else None
-        moved = []
-        for k, (action, x) in enumerate(zip(self._inputs, leaves, strict=True)):
-            if is_shared(action, x):
-                moved.append(x)
-            else:
-                copies = [mover.moved_input(k, x) for mover in movers]
-                moved.append(join(copies, length, channels_last=plan.channels_last))
-        y, parts = self._run(args, moved, len(movers))
-        return y, [mover.moved_back([part[k] for part in parts]) for k, mover in enumerate(movers)]
-
-    def _run(self, args: Sequence[Any], moved: Sequence[Any], copies: int) -> tuple[Any, list[list[Any]]]:
-        y = self.model(*rebuild(self.symmetry.inputs, tuple(args), moved))
-        if not torch.compiler.is_compiling():
-            self.symmetry.check_outputs(y)
-        return y, [separate(leaf, copies) for leaf in value_leaves(self.symmetry.outputs, y)]
-
-    def _shared(
-        self, movers: Sequence[Mover], args: Sequence[Any], plan: Plan, places: Sequence[int]
-    ) -> Iterator[Prediction]:
-        """Every different moved sample once; then all inverse moves of its one output."""
-        leaves = value_leaves(self.symmetry.inputs, tuple(args))
-        length = batch_length(self._inputs, leaves) or 0
-        moving = [k for k, (a, x) in enumerate(zip(self._inputs, leaves, strict=True)) if not is_shared(a, x)]
-        joined = {k: join([m.moved_input(k, leaves[k]) for m in movers], length, channels_last=False) for k in moving}
-        rows, place = distinct_rows([joined[k] for k in moving], len(movers))
-        like, outputs = None, []
-        for some in rows.split(max(1, plan.elements * length)):
-            moved = [joined[k][some] if k in joined else x for k, x in enumerate(leaves)]
-            like, parts = self._run(args, moved, 1)
-            outputs.append([part[0] for part in parts])
-        whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
-        for k, mover in enumerate(movers):
-            chosen = [y.index_select(0, place[k]) if isinstance(y, Tensor) else y for y in whole]
-            yield Prediction(places[k], like, mover.moved_back(chosen))
-
-    def _joins(self, args: Sequence[Any]) -> bool:
-        """Whether inputs and outputs have a batch axis on which copies can stand side by side."""
-        leaves = value_leaves(self.symmetry.inputs, tuple(args))
-        return batch_length(self._inputs, leaves) is not None and all(action.batched for action in self._outputs)
+        for _, form, leaves in self._predictions(self._call(args), places):
+            yield self._wrap(form, leaves)
 
     def plan(self, *args: Any) -> Plan:
         """How these inputs are run: known for their shape, or found out now by a one-off timing.
@@ -242,35 +174,101 @@ class Averaged(nn.Module):
             ArgumentError: If the model is stochastic, or several elements a pass were asked for where copies cannot be
                 joined.
         """
+        return self._plan(self._call(args))
+
+    def extra_repr(self) -> str:
+        """The group, the number of elements, and what is known of the error."""
+        number = "a frame" if self.elements is None else f"{len(self.elements)} elements"
+        return f"{self.symmetry.group.name}, {number}: {self.error}"
+
+    def _call(self, args: Sequence[Any]) -> Call:
+        """The inputs, checked and taken apart."""
+        refuse_train_mode(self._mode_dependent)
+        if not torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+            self.symmetry.check_inputs(args)
+        return Call(self.symmetry.inputs, args)
+
+    def _wrap(self, form: Any, leaves: Sequence[Any]) -> Any:
+        """Leaves in the model's own containers."""
+        return rebuild(self.symmetry.outputs, form, leaves)
+
+    def _predictions(self, call: Call, places: Sequence[int] | None = None) -> Iterator[Prediction]:
+        """The model's prediction for every element, moved back, in order."""
+        plan = self._plan(call)
+        every: list[Mover] = list(self.movers)  # type: ignore[arg-type]
+        places = range(len(every)) if places is None else places
+        movers = [every[k] for k in places]
+        if self.share_stabilisers and not is_tracing() and self._joins(call):
+            yield from self._shared(movers, call, plan, places)
+            return
+        for start in range(0, len(movers), plan.elements):
+            form, copies = self._pass(movers[start : start + plan.elements], call, plan, check=start == 0)
+            while copies:  # let go of each before the next pass needs the memory
+                yield Prediction(places[start], form, copies.pop(0))
+                start += 1  # noqa: PLW2901 (counts the copies of this pass)
+
+    def _pass(
+        self, movers: Sequence[Mover], call: Call, plan: Plan, *, check: bool = True
+    ) -> tuple[Any, list[list[Any]]]:
+        """One forward pass for several elements, side by side on the batch axis."""
+        form, parts = self._run(call, call.moved(movers, channels_last=plan.channels_last), len(movers), check=check)
+        return form, [mover.moved_back([part[k] for part in parts]) for k, mover in enumerate(movers)]
+
+    def _run(self, call: Call, moved: Sequence[Any], copies: int, *, check: bool = True) -> tuple[Any, list[list[Any]]]:
+        y = self.model(*call.with_leaves(moved))
+        if check and not torch.compiler.is_compiling():
+            self.symmetry.check_outputs(y)
+        leaves = value_leaves(self.symmetry.outputs, y)
+        form = self._wrap(y, [leaf.dtype if isinstance(leaf, Tensor) else leaf for leaf in leaves])
+        return form, [separate(leaf, copies) for leaf in leaves]
+
+    def _shared(self, movers: Sequence[Mover], call: Call, plan: Plan, places: Sequence[int]) -> Iterator[Prediction]:
+        """Every different moved sample once; then all inverse moves of its one output."""
+        joined = call.moved(movers)
+        rows, place = distinct_rows([x for x, same in zip(joined, call.shared, strict=True) if not same], len(movers))
+        form, outputs = None, []
+        for some in rows.split(max(1, plan.elements * int(call.length or 0))):
+            moved = [x if same else x[some] for x, same in zip(joined, call.shared, strict=True)]
+            form, parts = self._run(call, moved, 1)
+            outputs.append([part[0] for part in parts])
+        whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
+        for k, mover in enumerate(movers):
+            chosen = [y.index_select(0, place[k]) if isinstance(y, Tensor) else y for y in whole]
+            yield Prediction(places[k], form, mover.moved_back(chosen))
+
+    def _joins(self, call: Call) -> bool:
+        """Whether inputs and outputs have a batch axis on which copies can stand side by side."""
+        return call.length is not None and all(action.batched for action in self._outputs)
+
+    def _plan(self, call: Call) -> Plan:
         fixed = None if self.micro_batch == "auto" else min(int(self.micro_batch), len(self.movers))
-        joins = self._joins(args)
+        joins = self._joins(call)
         if fixed is not None and fixed > 1 and not joins:
             raise ArgumentError(
                 "micro_batch", expected="1 for inputs or outputs without a batch axis", got=fixed, way_out='use "auto"'
             )
         plan = Plan(fixed if fixed is not None else len(self.movers) if joins else 1)
-        leaves = [x for x in value_leaves(self.symmetry.inputs, tuple(args)) if isinstance(x, Tensor)]
+        leaves = call.tensors
         if is_tracing() or any(x.numel() == 0 for x in leaves):
             return plan
         key = (
-            tuple((tuple(x.shape), x.dtype, str(x.device)) for x in leaves),
+            tuple((x.shape, x.dtype, x.device, torch.is_autocast_enabled(x.device.type)) for x in leaves),
             torch.is_grad_enabled(),
-            *(torch.is_autocast_enabled(x.device.type) for x in leaves),
             self.micro_batch,
         )
         if key not in self._plans:
             with torch.no_grad(), untouched_random_state(leaves):
-                self._plans[key] = self._find_plan(args, leaves, plan)
+                self._plans[key] = self._find_plan(call, plan)
         return self._plans[key]
 
-    def _find_plan(self, args: Sequence[Any], leaves: list[Tensor], plan: Plan) -> Plan:
+    def _find_plan(self, call: Call, plan: Plan) -> Plan:
         movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
         if self.check and not self._checked:
-            refuse_stochastic(lambda: _tensors(self._pass(movers[:1], args, Plan(1))[1][0]))
+            refuse_stochastic(lambda: _tensors(self._pass(movers[:1], call, Plan(1))[1][0]))
             self._checked = True
         if plan.elements > 1 and (self.check or self.micro_batch == "auto"):
-            single = [_tensors(self._pass([mover], args, Plan(1))[1][0]) for mover in movers[:2]]
-            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], args, Plan(2))[1]]
+            single = [_tensors(self._pass([mover], call, Plan(1))[1][0]) for mover in movers[:2]]
+            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
             if not all(agree(a, b) for a, b in zip(single, joint, strict=True)):
                 if self.micro_batch == "auto":
                     return Plan(1)
@@ -284,9 +282,9 @@ class Averaged(nn.Module):
             return plan
 
         def run(candidate: Plan, first: int) -> object:
-            return self._pass(movers[first : first + candidate.elements], args, candidate)
+            return self._pass(movers[first : first + candidate.elements], call, candidate, check=False)
 
-        return choose_plan(self.model, run, len(movers), leaves, self.memory_limit)
+        return choose_plan(self.model, run, len(movers), call.tensors, self.memory_limit)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = self.__dict__.copy()

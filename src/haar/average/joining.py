@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.actions import Action, Invariant
-from haar.average.trees import own_axes, unrestricted
+from haar.average.mover import Mover
+from haar.average.trees import action_leaves, own_axes, rebuild, unrestricted, value_leaves
 from haar.errors import ArgumentError, ShapeError
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -55,16 +56,52 @@ def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | torc
     return length
 
 
-def join(copies: Sequence[Tensor], length: int | torch.SymInt | None, *, channels_last: bool) -> Tensor:
-    """Transformed copies of one input as one batch, copy after copy."""
-    joined = copies[0]
-    if len(copies) > 1:
-        if length is not None and length != 1 and joined.shape[0] == 1:
-            copies = [copy.expand(length, *copy.shape[1:]) for copy in copies]
-        joined = torch.cat(list(copies))
-    if channels_last and joined.ndim in _CHANNELS_LAST:
-        joined = joined.contiguous(memory_format=_CHANNELS_LAST[joined.ndim])
-    return joined
+class Call:
+    """One call's inputs, taken apart once: which are shared by all copies, and how many samples the others have.
+
+    Args:
+        tree: The actions on the inputs.
+        args: The inputs.
+
+    Attributes:
+        leaves: The inputs in the order of the actions.
+        shared: Which of them all copies use as they are.
+        length: Length of the batch axis, or None where copies cannot be joined.
+    """
+
+    def __init__(self, tree: Any, args: Sequence[Any]) -> None:
+        actions = action_leaves(tree)
+        self._tree, self.args = tree, tuple(args)
+        self.leaves = value_leaves(tree, self.args)
+        self.shared = [is_shared(action, x) for action, x in zip(actions, self.leaves, strict=True)]
+        self.length = batch_length(actions, self.leaves)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The inputs that are tensors."""
+        return [x for x in self.leaves if isinstance(x, Tensor)]
+
+    def with_leaves(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Other inputs in the same containers."""
+        made: tuple[Any, ...] = rebuild(self._tree, self.args, leaves)
+        return made
+
+    def moved(self, movers: Sequence[Mover], *, channels_last: bool = False) -> list[Any]:
+        """All inputs moved by each element, copy after copy on the batch axis."""
+        return [
+            x if shared else self._joined([mover.moved_input(k, x) for mover in movers], channels_last=channels_last)
+            for k, (x, shared) in enumerate(zip(self.leaves, self.shared, strict=True))
+        ]
+
+    def _joined(self, copies: list[Tensor], *, channels_last: bool) -> Tensor:
+        joined = copies[0]
+        if len(copies) > 1:
+            if self.length is not None and self.length != 1 and joined.shape[0] == 1:
+                copies = [copy.expand(self.length, *copy.shape[1:]) for copy in copies]
+            joined = torch.cat(copies)
+        if channels_last and joined.ndim in _CHANNELS_LAST:
+            joined = joined.contiguous(memory_format=_CHANNELS_LAST[joined.ndim])
+        return joined
 
 
 def separate(leaf: Any, copies: int, name: str = "output") -> list[Any]:
