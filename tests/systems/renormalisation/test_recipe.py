@@ -36,12 +36,13 @@ TINY = {
     "spectrum_samples": 200,
     "flow_steps": 2,
     "flow_blocks": 50,
+    "sweep": {"networks": [["relu", "free"], ["relu", "tied"]], "width": [2, 4], "samples": [32, 64]},
     "breaking_steps": 10,
     "xor_steps": 1,
     "digit_steps": 1,
 }
 
-SHORT = {**TINY, "graphs": [], "steps_of_two": [], "closure_repeats": 0}
+SHORT = {**TINY, "sweep": {}, "graphs": [], "steps_of_two": [], "closure_repeats": 0}
 
 
 class Tiny(RenormalisationRecipe):
@@ -96,7 +97,18 @@ def test_tables_figures_and_page(run):
     errors = written["tables"][titles.index("Errors of perceptrons")]
     assert [row[0] for row in errors["rows"]][:2] == ["linear free, depth 1", "relu free, depth 1"]
     assert all(" of 2" in row[2] for row in errors["rows"])
-    assert len(list((out / "figures").iterdir())) == 5
+    sizes = written["tables"][titles.index("Errors by size")]
+    assert [row[:2] for row in sizes["rows"]] == [
+        ["hidden units", 2],
+        ["hidden units", 4],
+        ["variables of a block", 4],
+        ["training vectors", 32],
+        ["training vectors", 64],
+    ]
+    centre = [row[2:] for row in sizes["rows"] if row[1] in (4, 32)]
+    assert centre[0] == centre[1] == centre[2]
+    assert all(math.isclose(row[4], row[3] / row[2]) for row in sizes["rows"])
+    assert len(list((out / "figures").iterdir())) == 6
     assert "Renormalisation as a test bed" in (out / "report.html").read_text()
 
 

@@ -36,6 +36,7 @@ from haar.systems.renormalisation.graph_ensemble import GraphEnsemble
 from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
+from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
 from haar.systems.renormalisation.training import Plan, fit
 from haar.systems.watch import Watch
@@ -59,7 +60,7 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
         watch: Told of the progress.
 
     Returns:
-        Plain JSON: ``zoo``, ``spectrum``, ``flow``, ``propagation``, ``breaking``, ``closure``.
+        Plain JSON: ``zoo``, ``graphs``, ``steps``, ``sweep``, ``breaking``, ``closure``.
     """
     seeds = [seed * config["networks"] + k for k in range(config["networks"])]
     parts: list[tuple[str, str, Callable[[], Json]]] = []
@@ -70,6 +71,8 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
         parts.append(("graphs", name, _graph(config, (graph, sharing, activation, depth), seeds)))
     for activation, family in config["steps_of_two"]:
         parts.append(("steps", f"{activation} {family}", _step_of_two(config, activation, family, seeds)))
+    for activation, family, sizes in sweep_cells(config):
+        parts.append(("sweep", cell_name(activation, family, sizes), _sized(config, activation, family, sizes, seeds)))
     parts += [("breaking", name, _scenario(config, name, seeds)) for name in SCENARIOS]
     parts += [("closure", name, _closure(config, name, seed)) for name in ("xor", "digits")]
     found: Json = {"seeds": seeds}
@@ -135,6 +138,20 @@ def _perceptron(config: Config, activation: str, family: str, depth: int, seeds:
             found["predicted"] = predicted
             found["z"] = torch.where(gap < ROUNDING, 0.0, gap / found["standard_error"])
         return found
+
+    return work
+
+
+def _sized(
+    config: Config, activation: str, family: str, sizes: Mapping[str, int], seeds: Sequence[int]
+) -> Callable[[], Json]:
+    """One cell of the size sweep: one hidden layer, trained as in the zoo."""
+
+    def work() -> Json:
+        nets = PerceptronEnsemble(family, activation, Sizes(sizes["inputs"], sizes["width"], 1), seeds=seeds)
+        losses = _trained(nets, config, seeds, samples=sizes["samples"], steps=config["steps"])
+        centre = {axis: config[axis] for axis in sizes}
+        return {"family": family, "sizes": dict(sizes), "centre": centre, **_described(nets, losses, config)}
 
     return work
 

@@ -45,6 +45,7 @@ QUICK: Mapping[str, Any] = {
     "flow_laws": ["exponential", "mixture"],
     "flow_steps": 5,
     "flow_blocks": 4096,
+    "sweep": {},
     "breaking_steps": 800,
     "xor_steps": 300,
     "digit_steps": 300,
@@ -72,6 +73,12 @@ FULL: Mapping[str, Any] = {
     "spectrum_samples": 100_000,
     "flow_laws": ["exponential", "mixture", "laplace", "uniform"],
     "flow_blocks": 16_384,
+    "sweep": {
+        "networks": [["relu", family] for family in ("free", "sum", "odd", "tied")],
+        "width": [4, 8, 16, 32, 64],
+        "inputs": [2, 4, 8, 16],
+        "samples": [64, 256, 512, 1024, 4096],
+    },
     "breaking_steps": 2000,
     "closure_repeats": 4,
 }

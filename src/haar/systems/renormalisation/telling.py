@@ -10,12 +10,14 @@ import numpy as np
 from haar.report import Section, Table
 from haar.report.table import Cell
 from haar.systems.renormalisation.figures import (
+    FAMILY_COLOURS,
     draw_breaking,
     draw_errors,
     draw_flow,
     draw_prediction,
     draw_spectrum,
 )
+from haar.systems.renormalisation.size_sweep import draw_sizes, size_table
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -42,6 +44,7 @@ def told(measures: Measures) -> list[Section]:
             caption="NMSE by weight symmetry, one hidden layer: median and quartiles over networks.",
         ),
         *([Section("Graph networks", table=graphs_table(measures))] if measures[0]["graphs"] else []),
+        *_sizes(measures),
         Section("Learned spectrum", _SPECTRUM, spectrum_table(measures), draw_spectrum(measures), _SPECTRUM_CAPTION),
         Section("Flow", _FLOW, flow_table(measures), draw_flow(measures), _FLOW_CAPTION),
         Section(
@@ -62,6 +65,14 @@ def told(measures: Measures) -> list[Section]:
         Section("Which order carries the information", _CLOSURE, closure_table(measures)),
         Section("All laws", "Medians over networks.", all_laws_table(measures, names)),
     ]
+
+
+def _sizes(measures: Measures) -> list[Section]:
+    if not measures[0].get("sweep"):
+        return []
+    text = "One size is varied at a time; the others stay at the values of the tables above."
+    caption = "Error far from the training law against size: median and quartiles over networks."
+    return [Section("Size", text, size_table(measures), draw_sizes(measures, FAMILY_COLOURS), caption)]
 
 
 _SPECTRUM = (
