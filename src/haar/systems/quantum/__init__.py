@@ -1,0 +1,1 @@
+"""Equivariant variational quantum circuits for molecules."""
