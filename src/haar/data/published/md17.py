@@ -1,0 +1,71 @@
+"""MD17: energies and forces along molecular dynamics, the old and the revised files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from haar.data.published.arrays import checked, first_of
+from haar.errors import DataError
+
+
+@dataclass(frozen=True)
+class MolecularDynamics:
+    """Frames of one molecule.
+
+    Attributes:
+        numbers: Atomic numbers.
+        positions: In angstrom.
+        energies: In kcal/mol, as published.
+        forces: In kcal/mol/angstrom: minus the gradient of the energy.
+    """
+
+    numbers: Int[Tensor, " atom"]
+    positions: Float[Tensor, "frame atom 3"]
+    energies: Float[Tensor, " frame"]
+    forces: Float[Tensor, "frame atom 3"]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def read_md17(
+    path: str | os.PathLike[str], *, limit: int | None = None, dtype: torch.dtype = torch.float64
+) -> MolecularDynamics:
+    """Read one molecule's ``.npz``: entries ``z R E F``, or ``nuclear_charges coords energies forces`` (revised).
+
+    Args:
+        path: The file.
+        limit: Only so many of the first frames.
+        dtype: Of the numbers. Total energies need float64.
+
+    Raises:
+        DataError: If it is missing or does not have that form.
+
+    Source:
+        Chmiela et al., Science Advances 3, e1603015 (2017); revised: Christensen and von Lilienfeld, arXiv 2007.09593.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as archive:
+            numbers = first_of(archive, ("z", "nuclear_charges"), what=str(path))
+            positions = first_of(archive, ("R", "coords"), what=str(path))[:limit]
+            energies = first_of(archive, ("E", "energies"), what=str(path))[:limit]
+            forces = first_of(archive, ("F", "forces"), what=str(path))[:limit]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not a .npz file of numbers: {error}") from error
+    atoms = checked(numbers, (None,), what=f"{path}: z", dtype=torch.int64)
+    frames = checked(positions, (None, len(atoms), 3), what=f"{path}: R", dtype=dtype)
+    return MolecularDynamics(
+        atoms,
+        frames,
+        checked(energies.reshape(-1), (len(frames),), what=f"{path}: E", dtype=dtype),
+        checked(forces, tuple(frames.shape), what=f"{path}: F", dtype=dtype),
+    )
