@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from haar.errors import ArgumentError
@@ -15,49 +17,53 @@ SAME = 1e-6
 #: Random projections tried before two elements are called too close.
 _DRAWS = 8
 
+# Most groups are small, and numpy's calls cost a fraction of torch's.
+Rows = NDArray[np.float64]
+Places = NDArray[np.int64]
+
 
 class _Known:
     """Elements found so far, looked up by one random projection and confirmed entry by entry."""
 
-    def __init__(self, first: Float[Tensor, "1 d"], seed: int) -> None:
+    def __init__(self, first: Rows, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.direction = torch.randn(first.shape[1], generator=generator, dtype=torch.float64)
+        self.direction = torch.randn(first.shape[1], generator=generator, dtype=torch.float64).numpy()
         self.flat = first
         self._sort()
 
     def _sort(self) -> None:
         keys = self.flat @ self.direction
-        self.keys, self.order = keys.sort()
+        self.order = np.argsort(keys)
+        self.keys = keys[self.order]
 
-    def find(self, flat: Float[Tensor, "c d"]) -> Int[Tensor, " c"]:
+    def find(self, flat: Rows) -> Places:
         """Number of each element, -1 for a new one.
 
         Raises:
             _TooClose: If a projection agrees and the element does not.
         """
         key = flat @ self.direction
-        right = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
-        left = (right - 1).clamp(min=0)
-        nearer = torch.where((self.keys[right] - key).abs() < (self.keys[left] - key).abs(), right, left)
-        close = (self.keys[nearer] - key).abs() < SAME * 10
+        right = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        left = np.maximum(right - 1, 0)
+        nearer = np.where(np.abs(self.keys[right] - key) < np.abs(self.keys[left] - key), right, left)
+        close = np.abs(self.keys[nearer] - key) < SAME * 10
         place = self.order[nearer]
-        same = (self.flat[place] - flat).abs().amax(1) < SAME
-        if bool((close & ~same).any()):
+        same = np.abs(self.flat[place] - flat).max(1) < SAME
+        if (close & ~same).any():
             raise _TooCloseError
-        return torch.where(same, place, -1)
+        return np.where(same, place, -1)
 
-    def add(self, flat: Float[Tensor, "c d"]) -> Int[Tensor, " new"]:
+    def add(self, flat: Rows) -> Places:
         """Append the distinct elements of a batch of new ones; returns where in the batch each was seen first."""
-        keys, order = (flat @ self.direction).sort(stable=True)
-        starts = torch.cat([torch.ones(1, dtype=torch.bool), keys[1:] - keys[:-1] > SAME * 10])
-        leader = order[starts][starts.cumsum(0) - 1]
-        if bool(((flat[order] - flat[leader]).abs().amax(1) > SAME).any()):
+        keys = flat @ self.direction
+        order = np.argsort(keys, kind="stable")
+        starts = np.append(True, np.diff(keys[order]) > SAME * 10)
+        places = np.flatnonzero(starts)
+        leader = order[places][np.cumsum(starts) - 1]
+        if (np.abs(flat[order] - flat[leader]).max(1) > SAME).any():
             raise _TooCloseError
-        group = torch.empty_like(order)
-        group[order] = starts.cumsum(0) - 1
-        first = torch.full((int(starts.sum()),), len(flat), dtype=torch.int64)
-        first = first.scatter_reduce(0, group, torch.arange(len(flat)), "amin").sort().values
-        self.flat = torch.cat([self.flat, flat[first]])
+        first = np.sort(np.minimum.reduceat(order, places))
+        self.flat = np.concatenate([self.flat, flat[first]])
         self._sort()
         return first
 
@@ -69,7 +75,7 @@ class _TooCloseError(Exception):
 def close(
     generators: Float[Tensor, "k d"],
     identity: Float[Tensor, " d"],
-    multiply: Callable[[Tensor, Tensor], Tensor],
+    multiply: Callable[[Rows, Rows], Rows],
     limit: int,
 ) -> tuple[Float[Tensor, "n d"], Int[Tensor, "n n"], list[int]]:
     """Breadth-first closure of generators under a product.
@@ -77,7 +83,7 @@ def close(
     Args:
         generators: Elements as flat rows, float64.
         identity: The identity as a flat row.
-        multiply: Product of two broadcast batches of flat rows.
+        multiply: Product of two broadcast batches of flat rows, as arrays.
         limit: Largest order.
 
     Returns:
@@ -86,11 +92,13 @@ def close(
     Raises:
         ArgumentError: If more than `limit` elements come up, or elements are too close to be told apart.
     """
+    gens, one = generators.numpy(), identity.numpy()
     for seed in range(_DRAWS):
         try:
-            return _close(generators, identity, multiply, limit, seed)
+            elements, table, places = _close(gens, one, multiply, limit, seed)
         except _TooCloseError:
             continue
+        return torch.from_numpy(elements), torch.from_numpy(table), places
     raise ArgumentError(
         "generators",
         expected="a finite group whose elements differ clearly",
@@ -100,20 +108,20 @@ def close(
 
 
 def _close(
-    generators: Tensor, identity: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], limit: int, seed: int
-) -> tuple[Tensor, Tensor, list[int]]:
+    generators: Rows, identity: Rows, multiply: Callable[[Rows, Rows], Rows], limit: int, seed: int
+) -> tuple[Rows, Places, list[int]]:
     known = _Known(identity[None], seed)
-    step, before = [torch.zeros(1, dtype=torch.int64)], [torch.zeros(1, dtype=torch.int64)]
+    step, before = [0], [0]
     done, k = 0, len(generators)
     while k and done < len(known.flat):
-        front = torch.arange(done, len(known.flat))
+        front = np.arange(done, len(known.flat))
         done = len(known.flat)
         products = multiply(generators[None, :], known.flat[front][:, None]).reshape(-1, generators.shape[1])
-        new = torch.nonzero(known.find(products) < 0).flatten()
+        new = np.flatnonzero(known.find(products) < 0)
         if len(new):
             first = new[known.add(products[new])]
-            before.append(front[torch.div(first, k, rounding_mode="floor")])
-            step.append(first % k)
+            before += front[first // k].tolist()
+            step += (first % k).tolist()
         if len(known.flat) > limit:
             raise ArgumentError(
                 "generators",
@@ -123,10 +131,9 @@ def _close(
             )
     elements, n = known.flat, len(known.flat)
     right = [known.find(multiply(elements, generator)) for generator in generators]
-    by_right = torch.empty(n, n, dtype=torch.int64)  # row b holds a b for all a
-    by_right[0] = torch.arange(n)
+    by_right = np.empty((n, n), dtype=np.int64)  # row b holds a b for all a
+    by_right[0] = np.arange(n)
     # b = s b' gives a b = (a s) b'
-    for b, (s, earlier) in enumerate(zip(torch.cat(step).tolist(), torch.cat(before).tolist(), strict=True)):
-        if b:
-            torch.index_select(by_right[earlier], 0, right[s], out=by_right[b])
-    return elements, by_right.T.contiguous(), known.find(generators).tolist() if k else []
+    for b in range(1, n):
+        np.take(by_right[before[b]], right[step[b]], out=by_right[b])
+    return elements, np.ascontiguousarray(by_right.T), known.find(generators).tolist() if k else []

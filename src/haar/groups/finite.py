@@ -70,9 +70,14 @@ class FiniteGroup(Group):
 
     def closure(self, generators: Tensor) -> Int[Tensor, " k"]:
         """Sorted elements of the subgroup that `generators` generate."""
+        gens = generators.reshape(-1)
+        if self.order <= TABLE_LIMIT:
+            everything = torch.arange(self.order)
+            ends = self.compose(gens[:, None], everything[None, :]).reshape(-1)
+            roots = connected_roots(self.order, everything.repeat(len(gens)).numpy(), ends.numpy())
+            return torch.from_numpy(roots == 0).nonzero().squeeze(1)
         found = {0}
         frontier = torch.zeros(1, dtype=torch.int64)
-        gens = generators.reshape(-1)
         while len(frontier):
             products = self.compose(gens[:, None], frontier[None, :]).reshape(-1).tolist()
             new = [g for g in dict.fromkeys(products) if g not in found]

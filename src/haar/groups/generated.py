@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.groups.closure import SAME, close
+from haar.groups.closure import SAME, Rows, close
 from haar.groups.table import TableGroup
 
 
@@ -50,9 +51,9 @@ def from_matrices(
         _check_orthogonal(gens)
     d = gens.shape[-1]
 
-    def multiply(a: Tensor, b: Tensor) -> Tensor:
-        product: Tensor = (a.unflatten(-1, (d, d)) @ b.unflatten(-1, (d, d))).flatten(-2)
-        return product
+    def multiply(a: Rows, b: Rows) -> Rows:
+        product = a.reshape(*a.shape[:-1], d, d) @ b.reshape(*b.shape[:-1], d, d)
+        return product.reshape(*product.shape[:-2], d * d)
 
     flat, table, places = close(gens.flatten(1), torch.eye(d, dtype=torch.float64).flatten(), multiply, limit)
     elements = flat.unflatten(1, (d, d))
@@ -132,7 +133,7 @@ def _orthogonal_basis(elements: Tensor) -> Tensor:
     return changed
 
 
-def _compose_rows(a: Tensor, b: Tensor) -> Tensor:
+def _compose_rows(a: Rows, b: Rows) -> Rows:
     """(ab)(i) = a(b(i)) for rows held as floating-point numbers."""
-    a, b = torch.broadcast_tensors(a, b)
-    return a.gather(-1, b.to(torch.int64))
+    a, b = np.broadcast_arrays(a, b)
+    return np.take_along_axis(a, b.astype(np.int64), -1)

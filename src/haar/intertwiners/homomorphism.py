@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch.linalg import vector_norm
 
-from haar.actions.representation import Representation
+from haar.actions.representation import Defining, DirectSum, Quotient, Regular, Representation, TensorProduct, Trivial
 from haar.errors import ArgumentError
+from haar.groups import LieGroup, PermutationGroup, SignGroup, SymmetricGroup
 from haar.intertwiners.group_algebra import probes
 
 #: Largest relative difference between R(a) R(b) x and R(ab) x.
@@ -16,7 +17,8 @@ _TOLERANCE = 1e-7
 def require_homomorphism(rep: Representation, argument: str) -> None:
     """Refuse what is no orthogonal homomorphism on generators and random elements.
 
-    Matrices with the right traces need not be a representation; this costs a few products with one vector.
+    Matrices with the right traces need not be a representation; this costs a few products with one vector. Sums and
+    products are tested part by part, and what a group's own law makes a representation is not tested.
 
     Args:
         rep: The representation.
@@ -27,6 +29,29 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
     """
     if rep.__dict__.get("_is_homomorphism"):
         return
+    for part in _untested(rep):
+        if part is rep:
+            _test(rep, argument)
+        else:
+            require_homomorphism(part, argument)
+    rep.__dict__["_is_homomorphism"] = True
+
+
+def _untested(rep: Representation) -> tuple[Representation, ...]:
+    """What has to be one for `rep` to be one; subclasses, which may do otherwise, are tested themselves."""
+    kind = type(rep)
+    if kind is DirectSum:
+        return tuple(dict.fromkeys(rep.parts))  # type: ignore[attr-defined]
+    if kind is TensorProduct:
+        return rep.left, rep.right  # type: ignore[attr-defined]
+    if kind in (Trivial, Regular, Quotient):
+        return ()
+    if kind is Defining and isinstance(rep.group, (LieGroup, PermutationGroup, SignGroup, SymmetricGroup)):
+        return ()  # elements are the matrices, or rows that act as they are composed
+    return (rep,)
+
+
+def _test(rep: Representation, argument: str) -> None:
     group = rep.group
     a = probes(group)
     b = a.flip(0)
@@ -46,4 +71,3 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
                 got=f"{rep.name}: off by {float(wrong[k]):.1e} at {group.describe(a[k])}, {group.describe(b[k])}",
                 way_out="give the matrices of the generators: representation_from_generators",
             )
-    rep.__dict__["_is_homomorphism"] = True

@@ -34,6 +34,10 @@ class OrbitIntertwiners(Intertwiners):
         else:
             self._orbits = equality_orbits(rep_in.group.n, k, l)
         self.dim = self._orbits.count
+        label = self._orbits.label.reshape(-1)
+        # what belongs to no orbit reads and writes one more place at the end
+        self._places = torch.where(label < 0, self.dim, label) if len(label) and int(label.min()) < 0 else label
+        self._signed = bool((self._orbits.sign == -1).any())
 
     @property
     def structure(self) -> PairOrbits:
@@ -43,21 +47,25 @@ class OrbitIntertwiners(Intertwiners):
     def from_parameters(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch out in"]:
         """A signed gather."""
         self._check_parameters(p)
-        orbits = self._orbits
-        heights = p * orbits.sizes.to(p).rsqrt()
-        padded = torch.cat(
-            [heights, heights.new_zeros(*heights.shape[:-1], 1)], -1
-        )  # label -1 reads the zero at the end
-        label = orbits.label.to(p.device)
-        flat = torch.where(label < 0, self.dim, label).reshape(-1)
-        return padded.index_select(-1, flat).reshape(*p.shape[:-1], *label.shape) * orbits.sign.to(p)
+        heights = p * self._orbits.sizes.to(p).rsqrt()
+        padded = torch.cat([heights, heights.new_zeros(*heights.shape[:-1], 1)], -1)
+        out = padded.index_select(-1, self._places.to(p.device)).reshape(*p.shape[:-1], *self._orbits.label.shape)
+        return out * self._orbits.sign.to(p) if self._signed else out
 
     def parameters_of(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch dim"]:
         """A signed sum over each orbit, divided by the root of its size."""
         self._check_matrix(W)
-        orbits = self._orbits
-        label = orbits.label.to(W.device)
-        flat = torch.where(label < 0, self.dim, label).reshape(-1)
+        signed = W * self._orbits.sign.to(W) if self._signed else W
         total = W.new_zeros(*W.shape[:-2], self.dim + 1)
-        total = total.index_add(-1, flat, (W * orbits.sign.to(W)).flatten(-2))
-        return total[..., : self.dim] * orbits.sizes.to(W).rsqrt()
+        total = total.index_add(-1, self._places.to(W.device), signed.flatten(-2))
+        return total[..., : self.dim] * self._orbits.sizes.to(W).rsqrt()
+
+    def basis(self) -> Float[Tensor, "dim out in"]:
+        """An orthonormal basis as dense matrices, float64; each entry that is not zero is written once."""
+        orbits = self._orbits
+        out = torch.zeros(self.dim, self._places.numel(), dtype=torch.float64)
+        if self.dim:
+            row = self._places.clamp(max=self.dim - 1)  # a pair in no orbit has sign 0
+            values = orbits.sizes.to(torch.float64).rsqrt()[row] * orbits.sign.reshape(-1)
+            out.scatter_(0, row.to(torch.int64)[None], values[None])
+        return out.reshape(self.dim, *orbits.label.shape)

@@ -140,8 +140,15 @@ def _broken_edges(code: NDArray[np.int32], moves: _Moves, rows: NDArray[np.int64
             # what touches a dropped orbit contradicts itself
             twist[(a < 0) | (b < 0)] = 1
             a, b = np.where(a < 0, b, a) >> 1, np.where(b < 0, a, b) >> 1
-            found.append(np.unique((a * count + b) * 2 + twist))
-    return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+            found.append(_distinct((a * count + b) * 2 + twist))
+    return _distinct(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+
+def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorted, without repetition; numpy's own function imports masked arrays at its first call."""
+    ordered = np.sort(values)
+    distinct: NDArray[np.int64] = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return distinct
 
 
 def _components(edges: NDArray[np.int64], count: int) -> NDArray[np.int32]:

@@ -111,18 +111,17 @@ def _canonical(spaces: list[Array], parts: list[Array]) -> tuple[Block | None, s
         return None, reason
     frame = _frame(units)  # (k, k): columns copy, unit
     end = len(units)
-    columns = [spaces[0] @ frame]
-    for space, part in zip(spaces[1:], parts[1:], strict=True):
-        best = part[int((part**2).sum((-1, -2)).argmax())] @ frame
-        isometry = best / np.sqrt((best**2).sum() / k)
-        square = isometry.T @ isometry
-        if np.abs(square - np.eye(k)).max() > 1e-5:
-            return None, "two inequivalent eigenspaces share an eigenvalue"
-        # one Newton step to the polar factor: the error is squared, below rounding
-        isometry = isometry @ (1.5 * np.eye(k) - 0.5 * square)
-        columns.append(space @ isometry)
-    stacked = np.stack([c.reshape(len(c), k // end, end) for c in columns], 2)  # n, copy, eigenspace, unit
-    return Block(stacked.reshape(len(stacked), k // end, -1), end), ""
+    turned = np.stack(parts[1:]) @ frame if parts[1:] else np.empty((0, len(parts[0]), k, k))
+    best = turned[np.arange(len(turned)), (turned**2).sum((-1, -2)).argmax(1)]  # (eigenspace, k, k)
+    isometry = best / np.sqrt((best**2).sum((-1, -2), keepdims=True) / k)
+    square = isometry.transpose(0, 2, 1) @ isometry
+    if np.abs(square - np.eye(k)).max(initial=0.0) > 1e-5:
+        return None, "two inequivalent eigenspaces share an eigenvalue"
+    # one Newton step to the polar factor: the error is squared, below rounding
+    isometry = isometry @ (1.5 * np.eye(k) - 0.5 * square)
+    columns = np.stack(spaces) @ np.concatenate([frame[None], isometry])
+    stacked = columns.reshape(len(columns), -1, k // end, end).transpose(1, 2, 0, 3)  # n, copy, eigenspace, unit
+    return Block(stacked.reshape(len(spaces[0]), k // end, -1), end), ""
 
 
 def _division_units(compressed: Array) -> tuple[Array | None, str]:

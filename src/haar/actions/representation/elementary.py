@@ -56,11 +56,12 @@ class Defining(Representation):
                 way_out="pull one back from a factor",
             )
         self.group, self.dim, self.name = group, group.defining_dim, "defining"
+        self._signed = group.defining_signed_permutation(group.identity()) is not None
 
     @property
     def is_signed_permutation(self) -> bool:
         """Whether the group's matrices are."""
-        return self.group.defining_signed_permutation(self.group.identity()) is not None
+        return self._signed
 
     @property
     def degree(self) -> int:
