@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from haar.average import average
     from haar.errors import ArgumentError, DataError, HaarError, NotEquivariantError, ShapeError
     from haar.groups import Group
+    from haar.relax import enforce, homotopise, relax
 
     __version__: str
 
@@ -40,10 +41,13 @@ __all__ = [
     "audit",
     "average",
     "data",
+    "enforce",
     "groups",
+    "homotopise",
     "intertwiners",
     "moments",
     "nn",
+    "relax",
     "report",
     "testing",
 ]
@@ -64,7 +68,8 @@ show(
         ),
         "haar.errors": ("ArgumentError", "DataError", "HaarError", "NotEquivariantError", "ShapeError"),
         "haar.groups": ("Group",),
+        "haar.relax": ("enforce", "homotopise"),
     },
-    verbs=("audit", "average"),
+    verbs=("audit", "average", "relax"),
     packages=("actions", "data", "groups", "intertwiners", "moments", "nn", "report", "testing"),
 )
