@@ -56,20 +56,20 @@ def test_axes_in_either_order(channels):
     canonical = torch.randn(5, 1 if channels is None else 3, 4, 6)
     x = axes.restored(canonical)
     assert torch.equal(axes.channels_first(x), canonical)
-    assert axes.check(x, "x", canonical.shape[1], ["a", "b", "c"]) == [4, 6]
+    assert axes.check(x, "x", canonical.shape[1], lambda: ["a", "b", "c"]) == [4, 6]
     assert [x.shape[axis] for axis in axes.space] == [4, 6]
     assert axes.count == x.ndim - 1
     axes.check_batch(x)
     with pytest.raises(ShapeError, match="x: expected a batch axis, for one element a sample"):
         axes.check_batch(x[0])
     with pytest.raises(ShapeError, match=r"field: expected .* with 2 space axes, got \(6,\)"):
-        axes.check(torch.zeros(6), "field", 1, ["a"])
+        axes.check(torch.zeros(6), "field", 1, lambda: ["a"])
 
 
 def test_wrong_channels_are_refused_by_name():
     with pytest.raises(
         ShapeError, match=r"u: expected 2 channels \(u_x, u_y\) on axis -1 of .*, got 3 in \(1, 4, 4, 3\)"
     ):
-        Axes(2, "last").check(torch.zeros(1, 4, 4, 3), "u", 2, ["u_x", "u_y"])
+        Axes(2, "last").check(torch.zeros(1, 4, 4, 3), "u", 2, lambda: ["u_x", "u_y"])
     with pytest.raises(ArgumentError, match="channels: expected 'first', 'last' or None, got 'middle'"):
         Axes(2, "middle")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -53,14 +53,14 @@ class Axes:
         """Number of axes of one sample."""
         return self.dim + (self.channels is not None)
 
-    def check(self, x: Tensor, argument: str, size: int, names: Sequence[str]) -> list[int]:
+    def check(self, x: Tensor, argument: str, size: int, names: Callable[[], Sequence[str]]) -> list[int]:
         """Raise unless x has all axes and `size` channels.
 
         Args:
             x: The tensor.
             argument: Its name, for the message.
             size: How many channels it should have.
-            names: Names of the channels, for the message.
+            names: Gives the names of the channels, for the message.
 
         Returns:
             The lengths of the space axes.
@@ -73,7 +73,7 @@ class Axes:
         if self.channel is not None and x.shape[self.channel] != size:
             raise ShapeError(
                 argument,
-                expected=f"{size} channels ({', '.join(names)}) on axis {self.channel} of {self.where}",
+                expected=f"{size} channels ({', '.join(names())}) on axis {self.channel} of {self.where}",
                 got=f"{x.shape[self.channel]} in {tuple(x.shape)}",
                 way_out="name all fields and the history that the model's tensor has",
             )

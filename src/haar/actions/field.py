@@ -125,8 +125,7 @@ class Field(Action):
             ShapeError: If an axis is missing or has another length than the channels, the group or the offset ask for.
             ArgumentError: If the dtype cannot hold what an element does to it.
         """
-        names = [self.rep.name] if self.layout is None else self.layout.channel_names()
-        space = self.axes.check(x, argument, self.rep.dim, names)
+        space = self.axes.check(x, argument, self.rep.dim, self._channel_names)
         self.grid.check_shape(space, argument)
         if self.offset is not None and any(n not in (1, m) for n, m in zip(self.offset.shape[2:], space, strict=True)):
             fits, given = ("x".join(map(str, shape)) for shape in (self.offset.shape[2:], space))
@@ -234,6 +233,9 @@ class Field(Action):
         generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
         first = self.axes.channels_first(x)
         return self.axes.restored((generator @ first.flatten(-self.dim)).reshape(first.shape))
+
+    def _channel_names(self) -> list[str]:
+        return [self.rep.name] if self.layout is None else self.layout.channel_names()
 
     def _moves(self, g: Tensor, *, points_and_signs_only: bool = False) -> list[FieldMove]:
         """Moves for a batch of elements; motions and representations are computed for all of them together."""

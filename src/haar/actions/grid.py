@@ -54,6 +54,7 @@ class Grid:
             raise ArgumentError("periodic", expected=f"one value for each of {self.dim} axes", got=self.periodic)
         moving = group.space_dim is not None and len(group.generators()) > 0
         self._generators = self._motion(group.generators()) if moving else None
+        self._exchanged = [] if self._generators is None else _exchanged(self._generators)
         self._check_periodic()
 
     def motion(self, g: Tensor) -> Motion:
@@ -80,7 +81,7 @@ class Grid:
                 got=given,
                 way_out="make the group for the grid you have",
             )
-        if any(space[axis] != space[source] for axis, source in self._exchanges()):
+        if any(space[axis] != space[source] for axis, source in self._exchanged):
             raise ShapeError(
                 argument,
                 expected=f"axes of equal length for {self.group.name}, which exchanges them",
@@ -96,7 +97,7 @@ class Grid:
         moved = (self._generators.shift != 0) | ((self._generators.sign < 0) & nodes)
         through = moved.any(0).tolist()
         for _ in range(self.dim):  # an exchange carries a shift to the other axis
-            for axis, source in self._exchanges():
+            for axis, source in self._exchanged:
                 through[axis] = through[source] = through[axis] or through[source]
         return through
 
@@ -106,13 +107,6 @@ class Grid:
         batch = g.shape[: g.ndim - len(self.group.element_shape)]
         still = torch.arange(self.dim).expand(*batch, self.dim)
         return Motion(still, torch.ones_like(still), torch.zeros_like(still))
-
-    def _exchanges(self) -> list[tuple[int, int]]:
-        """Pairs of axes that generators exchange."""
-        if self._generators is None:
-            return []
-        pairs = {(axis, i) for row in self._generators.index.tolist() for axis, i in enumerate(row) if axis != i}
-        return sorted(pairs)
 
     def _check_periodic(self) -> None:
         shifted = [] if self._generators is None else (self._generators.shift != 0).any(0).tolist()
@@ -124,7 +118,7 @@ class Grid:
                     got=self.periodic,
                     way_out="make the group with the same periodic",
                 )
-        for axis, source in self._exchanges():
+        for axis, source in self._exchanged:
             if self.periodic[axis] != self.periodic[source]:
                 raise ArgumentError(
                     "periodic",
@@ -132,6 +126,11 @@ class Grid:
                     got=self.periodic,
                     way_out=f"use haar.groups.reflections({self.dim})",
                 )
+
+
+def _exchanged(motion: Motion) -> list[tuple[int, int]]:
+    """Pairs of axes that some motion exchanges."""
+    return sorted({(axis, i) for row in motion.index.tolist() for axis, i in enumerate(row) if axis != i})
 
 
 def _space_dim(group: Group, given: int | None) -> int:

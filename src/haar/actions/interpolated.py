@@ -91,7 +91,7 @@ class InterpolatedField(Action):
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Axes and channels must be there; integers and booleans need ``mode="nearest"``."""
-        self.axes.check(x, argument, self.rep.dim, [self.rep.name])
+        self.axes.check(x, argument, self.rep.dim, lambda: [self.rep.name])
         if not x.is_floating_point() and self.mode != "nearest":
             raise ArgumentError(
                 argument,
@@ -172,7 +172,7 @@ class InterpolatedField(Action):
             True
         """
         back = self.act(self.group.inverse(self.one(g)), self.act(g, x))
-        inside = self.inside(self.axes.check(x, "x", self.rep.dim, [self.rep.name]))
+        inside = self.inside(self.axes.check(x, "x", self.rep.dim, lambda: [self.rep.name]))
         kept, first = (self.axes.channels_first(y)[..., inside.to(x.device)] for y in (back, x))
         return float((kept - first).norm() / first.norm().clamp(min=torch.finfo(first.dtype).tiny))
 
