@@ -33,7 +33,7 @@ class FoldCache:
         """
         parameters: list[Tensor] = [p for p in module._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
         wanted = torch.is_grad_enabled() and any(p.requires_grad for p in parameters)
-        if module.training or wanted or torch.compiler.is_compiling():
+        if module.training or wanted or torch.compiler.is_compiling() or any(map(_transformed, parameters)):
             return _fresh(parameters[0], make)
         key = tuple(_mark(p) for p in parameters)
         if self._value is None or key != self._key or not self._same_values(parameters):
@@ -63,6 +63,11 @@ def _mark(p: Tensor) -> tuple[Any, ...]:
     """What changes when a parameter does; tensors made in inference mode count no versions."""
     version = -1 if p.is_inference() else p._version  # noqa: SLF001 (torch's own counter of in-place changes)
     return id(p), p.data_ptr(), version, p.dtype, p.device, torch.is_inference_mode_enabled()
+
+
+def _transformed(p: Tensor) -> bool:
+    """Whether a function transform such as `torch.vmap` stands in for the values: those do not outlive it."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(p))  # noqa: SLF001 (torch tells it nowhere else)
 
 
 def _fresh(parameter: Tensor, make: Callable[[], Dense]) -> Dense:
