@@ -7,6 +7,7 @@ from haar.actions.concatenated import Concatenated
 from haar.actions.continuous_shift import ContinuousShift
 from haar.actions.convection import rayleigh_benard
 from haar.actions.coordinates import Boxes, Keypoints
+from haar.actions.eigenspaces import eigenspaces
 from haar.actions.field import Field
 from haar.actions.field_representation import field_representation
 from haar.actions.interpolated import InterpolatedField
@@ -24,6 +25,7 @@ from haar.actions.representation import (
     direct_sum,
     tensor_power,
 )
+from haar.actions.spectral import SignCharacter, Spectral
 from haar.actions.statistics import invariant_statistics
 from haar.actions.symmetry import Symmetry
 from haar.actions.torus import Torus
@@ -49,7 +51,9 @@ __all__ = [
     "Points",
     "Regular",
     "Representation",
+    "SignCharacter",
     "Space",
+    "Spectral",
     "Symmetry",
     "TensorProduct",
     "Torus",
@@ -58,6 +62,7 @@ __all__ = [
     "centring_of",
     "check_centring",
     "direct_sum",
+    "eigenspaces",
     "field_representation",
     "invariant_statistics",
     "rayleigh_benard",

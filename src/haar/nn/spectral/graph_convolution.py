@@ -1,0 +1,51 @@
+"""The plain graph convolution that baselines are made of."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from haar.nn.spectral.perceptron import linear
+
+
+class GraphConvolution(nn.Module):
+    """D^-1/2 (A + I) D^-1/2 X W + b, with D the degrees of A + I.
+
+    Source: Kipf and Welling arXiv 1609.02907, eq. 2.
+
+    Args:
+        before: Features of the input.
+        after: Features of the output.
+        generator: Of the initial weights; by default torch's.
+        dtype: Of the parameters.
+
+    Example:
+        >>> layer = GraphConvolution(1, 2)
+        >>> layer(torch.ones(3, 1), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(
+        self, before: int, after: int, *, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        self.map = linear(before, after, generator=generator, dtype=dtype)
+        with torch.no_grad():
+            self.map.bias.zero_()
+
+    def forward(
+        self, x: Float[Tensor, "*batch n before"], edges: Int[Tensor, "2 e"]
+    ) -> Float[Tensor, "*batch n after"]:
+        """Convolve; all batch entries live on the same graph."""
+        source, target = edges
+        degree = 1 + x.new_zeros(x.shape[-2]).index_add(0, target, x.new_ones(len(target)))
+        root = degree.rsqrt()
+        # Mix the narrower side: sums over edges cost as much as they have features.
+        narrow = self.map.in_features <= self.map.out_features
+        h = x if narrow else nn.functional.linear(x, self.map.weight)
+        weight = (root[source] * root[target]).unsqueeze(-1)
+        mixed = h / degree.unsqueeze(-1)
+        mixed = mixed.index_add(-2, target, h.index_select(-2, source) * weight)
+        y: Tensor = self.map(mixed) if narrow else mixed + self.map.bias
+        return y

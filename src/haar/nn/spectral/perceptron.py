@@ -1,0 +1,76 @@
+"""The plain network inside every gate: it sees invariants only, so that it may be anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError
+
+
+class Perceptron(nn.Sequential):
+    """Linear layers with an activation between them; torch's own initial law for linear layers.
+
+    Args:
+        sizes: Features before and after every linear layer.
+        activation: Makes the module between two linear layers.
+        generator: Of the initial weights; by default torch's.
+        dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If there are fewer than two sizes, or one is not positive.
+
+    Example:
+        >>> Perceptron((3, 16, 2))(torch.zeros(5, 3)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: Callable[[], nn.Module] = nn.SiLU,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ArgumentError("sizes", expected="two or more positive numbers of features", got=tuple(sizes))
+        layers: list[nn.Module] = []
+        for number, (before, after) in enumerate(pairwise(sizes)):
+            layers += [activation()] if number else []
+            layers.append(linear(before, after, generator=generator, dtype=dtype))
+        super().__init__(*layers)
+
+
+def linear(
+    before: int,
+    after: int,
+    *,
+    bias: bool = True,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Linear:
+    """A linear layer whose initial weights, uniform within 1 / sqrt(before), come from a generator.
+
+    Example:
+        >>> linear(4, 2, bias=False).weight.abs().max() <= 0.5
+        tensor(True)
+    """
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after, bias=bias, dtype=dtype)
+    bound = before**-0.5
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+def uniform(*shape: int, generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> nn.Parameter:
+    """A parameter uniform within 1 / sqrt of its last size."""
+    values: Tensor = torch.empty(shape, dtype=dtype)
+    bound = shape[-1] ** -0.5
+    with torch.no_grad():
+        values.uniform_(-bound, bound, generator=generator)
+    return nn.Parameter(values)

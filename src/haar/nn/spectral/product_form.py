@@ -1,0 +1,116 @@
+"""The product form: column-wise linear maps around a product with a sign-invariant network."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.errors import ShapeError
+from haar.nn.spectral.perceptron import Perceptron, uniform
+
+
+class ColumnLinear(nn.Module):
+    """Every sign-equivariant linear map: one matrix for each column, x_c -> W_c x_c, and no bias.
+
+    Nothing is mixed between columns, and a bias would not change sign. The space has dimension k n n'.
+
+    Source: Lim et al. arXiv 2312.02339.
+
+    Args:
+        k: Number of columns.
+        n: Rows of the input.
+        rows_out: Rows of the output.
+        generator: Of the initial weights; by default torch's.
+        dtype: Of the parameters.
+
+    Example:
+        >>> ColumnLinear(3, 5, 2)(torch.ones(5, 3)).shape
+        torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        k: int,
+        n: int,
+        rows_out: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.weight = uniform(k, rows_out, n, generator=generator, dtype=dtype)
+
+    def forward(self, x: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch rows k"]:
+        """Apply each column's matrix.
+
+        Raises:
+            ShapeError: If rows or columns do not fit.
+        """
+        k, _, n = self.weight.shape
+        if x.ndim < 2 or x.shape[-2:] != (n, k):
+            raise ShapeError("x", expected=f"(*batch, {n} rows, {k} columns)", got=tuple(x.shape))
+        moved: Tensor = (self.weight @ x.transpose(-1, -2).unsqueeze(-1)).squeeze(-1)
+        return moved.transpose(-1, -2)
+
+
+class SignProduct(nn.Module):
+    """W2((W1 V) q(V)): the form that all sign-equivariant polynomials of n rows have, with a network for q.
+
+    q is sign invariant: rho of all phi(v_c) + phi(-v_c) side by side. Universal for continuous sign-equivariant maps of
+    a *fixed* number of rows in a fixed order; equivariance under permutations of rows is not claimed, nor is the
+    form for repeated eigenvalues (its maps know the columns one by one).
+
+    Source: Lim et al. arXiv 2312.02339.
+
+    Args:
+        n: Rows of the input.
+        k: Number of columns.
+        rows_out: Rows of the output.
+        inner: Rows between the two linear maps; n * rows_out of them suffice.
+        hidden: Hidden features of phi and rho.
+        features: Features of each column after phi.
+        generator: Of the initial weights; by default torch's.
+        dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If a size is not positive.
+
+    Example:
+        >>> layer = SignProduct(5, 3, 2)
+        >>> v, s = torch.randn(7, 5, 3), torch.tensor([-1.0, 1, -1])
+        >>> bool((layer(v * s) == layer(v) * s).all())
+        True
+    """
+
+    def __init__(
+        self,
+        n: int,
+        k: int,
+        rows_out: int,
+        *,
+        inner: int | None = None,
+        hidden: int = 64,
+        features: int = 8,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        inner = n * rows_out if inner is None else inner
+        self.first = ColumnLinear(k, n, inner, generator=generator, dtype=dtype)
+        self.second = ColumnLinear(k, inner, rows_out, generator=generator, dtype=dtype)
+        self.phi = Perceptron((n, hidden, features), generator=generator, dtype=dtype)
+        self.rho = Perceptron((k * features, hidden, inner * k), generator=generator, dtype=dtype)
+
+    def forward(self, v: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch rows k"]:
+        """Apply the layer.
+
+        Raises:
+            ShapeError: If rows or columns do not fit.
+        """
+        moved = self.first(v)
+        columns = v.transpose(-1, -2)
+        even = self.phi(columns) + self.phi(-columns)
+        factors: Tensor = self.rho(even.flatten(-2)).unflatten(-1, moved.shape[-2:])
+        y: Tensor = self.second(moved * factors)
+        return y
