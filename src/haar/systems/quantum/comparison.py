@@ -1,0 +1,150 @@
+"""Every model on the same folds: table 7b of the protocol, for one surface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from haar.errors import ArgumentError
+from haar.systems.quantum.evaluation import errors, symmetry_errors
+from haar.systems.quantum.molecules import Molecules
+from haar.systems.quantum.potential import Potential
+from haar.systems.quantum.training import Plan, fit
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model in a comparison.
+
+    Args:
+        title: What tables call it.
+        model: A name of `haar.systems.quantum.potential.MODELS`.
+        options: Of its constructor.
+        plan: How it is trained, if not like the others: a baseline may need more steps or another rate.
+    """
+
+    title: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: More, cheaper steps for the classical baseline: it is given what it needs, and its wall time is reported.
+_CLASSICAL = {"steps": 1500, "force_steps": 375, "rate": 0.01}
+
+LIH = (
+    Contender("NonSym", "generic", {"layers": 6}),
+    Contender("MLP", "coordinates", {}, _CLASSICAL),
+    Contender("RotOnly = RotPerm", "exchange", {"layers": 6}),
+    Contender("Graph", "graph", {"layers": 6}),
+    Contender("Classical", "distances", {}, _CLASSICAL),
+)
+NH3 = (
+    Contender("NonSym", "generic", {"layers": 4}),
+    Contender("MLP", "coordinates", {}, _CLASSICAL),
+    Contender("RotOnly", "rotation", {"layers": 4}),
+    Contender("RotPerm", "exchange", {"layers": 4}),
+    Contender("Graph", "graph", {"layers": 6}),
+    Contender("Classical", "distances", {}, _CLASSICAL),
+)
+CONTENDERS = {"lih": LIH, "nh3": NH3, "h2o": NH3}
+"""Who competes on each surface. For one atom around the centre RotOnly and RotPerm are one circuit."""
+
+
+def split(data: Molecules, train: int, *, fold: int = 0, seed: int = 0) -> tuple[Molecules, Molecules]:
+    """Training and test set of a fold.
+
+    A stretch (one distance) is trained on equispaced indices that include both ends, moved inside by the fold, and
+    tested on all others. Other surfaces are shuffled by the seed; fold k starts its training set k times `train` later.
+
+    Args:
+        data: All geometries.
+        train: Size of the training set.
+        fold: Which fold.
+        seed: Of the shuffle.
+
+    Raises:
+        ArgumentError: If the training set leaves nothing to test on.
+
+    Example:
+        >>> one, other = split(Molecules.shipped("lih"), 16)
+        >>> len(one), len(other)
+        (16, 144)
+    """
+    if not 2 <= train < len(data):
+        raise ArgumentError("train", expected=f"2 to {len(data) - 1} of {len(data)} geometries", got=train)
+    if len(data.species) == 2:
+        chosen = torch.linspace(0, len(data) - 1, train, dtype=torch.float64).round().long()
+        chosen[1:-1] = (chosen[1:-1] + fold).clamp(max=len(data) - 2)
+        chosen = chosen.unique()
+    else:
+        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+        chosen = order.roll(-fold * train)[:train]
+    rest = torch.ones(len(data), dtype=torch.bool)
+    rest[chosen] = False
+    return data[chosen], data[rest.nonzero()[:, 0]]
+
+
+def contest(
+    contender: Contender, train: Molecules, test: Molecules, *, plan: Plan, seed: int = 0, held_out: float = 0.0
+) -> tuple[Potential, dict[str, Any]]:
+    """Train one model and measure it.
+
+    Args:
+        contender: Which.
+        train: Training set.
+        test: Test set; nothing is chosen by it.
+        plan: How models are trained that bring no plan of their own.
+        seed: Of parameters and batches.
+        held_out: Share of the training set that only chooses which weights are kept.
+
+    Returns:
+        The trained potential, and what was measured as plain JSON.
+
+    Raises:
+        ArgumentError: If the held-out share is not in [0, 1).
+    """
+    if not 0 <= held_out < 1:
+        raise ArgumentError("held_out", expected="a share in [0, 1)", got=held_out)
+    potential = Potential(contender.model, train.species, **contender.options, seed=seed)
+    own = Plan(**{**plan.__dict__, **contender.plan})
+    validation, kept = None, train
+    if held_out:
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+        cut = max(1, round(held_out * len(train)))
+        validation, kept = train[order[:cut]], train[order[cut:]]
+    begun = time.perf_counter()
+    fit(potential, kept, plan=own, validation=validation, seed=seed)
+    seconds = time.perf_counter() - begun
+    potential.eval()
+    before, after = errors(potential, kept), errors(potential, test)
+    return potential, {
+        "title": contender.title,
+        "parameters": sum(p.numel() for p in potential.parameters()),
+        "train": before.to_dict(),
+        "test": after.to_dict(),
+        "ratio": after.rmse / before.rmse,
+        "symmetry": {k: 1e3 * v for k, v in symmetry_errors(potential, test.active[:64], seed=seed).items()},
+        "seconds": seconds,
+    }
+
+
+def chosen_contenders(data: str, names: Sequence[str] | None = None) -> list[Contender]:
+    """Those that compete on a surface, or some of them by title.
+
+    Raises:
+        ArgumentError: If a title is unknown.
+
+    Example:
+        >>> [c.title for c in chosen_contenders("lih", ["Graph"])]
+        ['Graph']
+    """
+    known = {c.title: c for c in CONTENDERS[data]}
+    for name in names or ():
+        if name not in known:
+            raise ArgumentError("models", expected=f"some of {', '.join(known)}", got=repr(name))
+    return [known[name] for name in (names or known)]

@@ -1,0 +1,201 @@
+"""A trained model in physical units: energies and forces of a molecule, saved as one file without pickles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.errors import ArgumentError, DataError
+from haar.files import atomic_path
+from haar.systems.quantum.exchange import ExchangeCircuit
+from haar.systems.quantum.generic import GenericCircuit
+from haar.systems.quantum.graph import GraphCircuit
+from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets
+from haar.systems.quantum.rotational import RotationCircuit, WaterCircuit
+from haar.systems.quantum.symmetries import molecular_symmetry
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {
+    "generic": GenericCircuit,
+    "rotation": RotationCircuit,
+    "exchange": ExchangeCircuit,
+    "graph": GraphCircuit,
+    "water": WaterCircuit,
+    "distances": DistanceSets,
+    "coordinates": CoordinateNetwork,
+}
+"""What a potential may be made of."""
+
+
+def build(name: str, atoms: int, **options: Any) -> nn.Module:
+    """A model by name.
+
+    Args:
+        name: One of `MODELS`.
+        atoms: Number of atoms around the central one.
+        options: Of the model's constructor.
+
+    Raises:
+        ArgumentError: If the name or an option is unknown, or the model is for another number of atoms.
+
+    Example:
+        >>> build("graph", 3, layers=6).parameter_count
+        41
+    """
+    if name not in MODELS:
+        raise ArgumentError("model", expected=f"one of {', '.join(MODELS)}", got=repr(name))
+    if name == "water" and atoms != 2:
+        raise ArgumentError("model", expected="a molecule XH2 for 'water'", got=f"{atoms} atoms around the centre")
+    try:
+        return MODELS[name](**options) if name == "water" else MODELS[name](atoms, **options)
+    except TypeError as error:
+        raise ArgumentError("options", expected=f"options of {name}", got=f"{options} ({error})") from error
+
+
+def energy_and_forces(
+    model: Callable[..., Any], x: Float[Tensor, "batch atoms 3"], *, create_graph: bool = False
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch atoms 3"]]:
+    """Energies and F = -dE/dx by automatic differentiation.
+
+    Args:
+        model: From (batch, atoms, 3) to (batch,), each sample by itself.
+        x: Where.
+        create_graph: Whether the forces enter a loss (double backward).
+
+    Example:
+        >>> x = torch.ones(1, 1, 3, dtype=torch.float64)
+        >>> energy_and_forces(lambda y: y.square().sum((1, 2)), x)[1].tolist()
+        [[[-2.0, -2.0, -2.0]]]
+    """
+    with torch.enable_grad():
+        leaf = x if x.requires_grad else x.detach().requires_grad_()
+        energy = model(leaf)
+        (slope,) = torch.autograd.grad(energy.sum(), leaf, create_graph=create_graph)
+    return (energy, -slope) if create_graph else (energy.detach(), -slope.detach())
+
+
+class WithForces(nn.Module):
+    """Energies and forces as a module, so that verbs can audit and average both.
+
+    Args:
+        model: From (batch, atoms, 3) to (batch,).
+        atoms: Number of atoms around the central one.
+        parity: Whether its symmetry claims O(3).
+
+    Example:
+        >>> both = WithForces(GraphCircuit(2), atoms=2, parity=True)
+        >>> [tuple(y.shape) for y in both(torch.randn(5, 2, 3, dtype=torch.float64))]
+        [(5,), (5, 2, 3)]
+    """
+
+    def __init__(self, model: nn.Module, *, atoms: int, parity: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        self.symmetry = molecular_symmetry(atoms, parity=parity, forces=True)
+
+    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> tuple[Tensor, Tensor]:
+        """Energies and forces."""
+        return energy_and_forces(self.model, x, create_graph=self.training)
+
+
+class Potential(nn.Module):
+    """A model with the scale it was trained in: E = middle + scale * model(x) in Hartree.
+
+    Args:
+        name: Which of `MODELS`.
+        species: Chemical symbols, the central atom first.
+        options: Of the model's constructor.
+
+    Raises:
+        ArgumentError: If the atoms behind the central one are not alike.
+
+    Example:
+        >>> potential = Potential("graph", ("N", "H", "H", "H"))
+        >>> potential(torch.randn(2, 3, 3, dtype=torch.float64)).shape
+        torch.Size([2])
+    """
+
+    middle: Tensor
+    scale: Tensor
+
+    def __init__(self, name: str, species: Sequence[str], **options: Any) -> None:
+        super().__init__()
+        if len(species) < 2 or len(set(species[1:])) > 1 or species[0] in species[1:]:
+            raise ArgumentError(
+                "species",
+                expected="the central atom first, then equal atoms (N, H, H, H)",
+                got=", ".join(species),
+                way_out="reorder the atoms",
+            )
+        self.name, self.species, self.options = name, tuple(species), dict(options)
+        self.model = build(name, len(species) - 1, **options)
+        self.register_buffer("middle", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """What the model claims."""
+        claimed: Symmetry = self.model.symmetry  # type: ignore[assignment]
+        return claimed
+
+    @torch.no_grad()
+    def fit_scale(self, energy: Float[Tensor, " n"], x: Float[Tensor, "n atoms 3"]) -> None:
+        """Take the scale from training data alone: energies to [-1, 1], distances to unit variance.
+
+        Raises:
+            ArgumentError: If all energies are equal.
+        """
+        low, high = energy.min(), energy.max()
+        if not high > low:
+            raise ArgumentError("energy", expected="energies that differ", got="one value")
+        self.middle.copy_((high + low) / 2)
+        self.scale.copy_((high - low) / 2)
+        if isinstance(self.model, DistanceSets):
+            self.model.standardise(x)
+
+    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
+        """Energies in Hartree.
+
+        Args:
+            x: Vectors from the central atom, in Angstrom.
+        """
+        energy: Tensor = self.middle + self.scale * self.model(x)
+        return energy
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.safetensors`` file."""
+        tensors = {name: value.detach().contiguous() for name, value in self.state_dict().items()}
+        head = {"haar": "quantum potential 1", "model": self.name, "options": json.dumps(self.options)}
+        with atomic_path(path) as part:
+            save_file(tensors, part, metadata={**head, "species": json.dumps(self.species)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Potential:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: If the file is damaged or something else.
+        """
+        try:
+            with safe_open(path, framework="pt") as stored:
+                head = stored.metadata() or {}
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (its own keys)
+        except SafetensorError as error:
+            raise DataError(f"{path}: not a safetensors file ({error})") from error
+        if head.get("haar") != "quantum potential 1":
+            raise DataError(f"{path}: not a potential of this library")
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
+        potential = cls(head["model"], json.loads(head["species"]), **options)
+        try:
+            potential.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise DataError(f"{path}: weights do not fit {head['model']} ({error})") from error
+        return potential
