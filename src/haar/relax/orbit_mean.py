@@ -52,20 +52,21 @@ class OrbitMean:
         return out
 
     def of(self, value: Tensor) -> Tensor:
-        """The mean, not differentiable."""
+        """The mean of a value, or of each of several along leading axes; not differentiable."""
         gather, spread, *signs = self._on(value)
-        gathered = value.reshape(-1).index_select(0, gather)
+        many = value.reshape(-1, len(spread)) if value.numel() != len(spread) else value.reshape(-1)
+        gathered = many.index_select(-1, gather)
         if signs:
             gathered = gathered * signs[0]
         means, start = [], 0
         for size, columns in self._pieces:
             count = columns.numel()
-            means.append(gathered[start : start + count].view(size, -1).sum(0) / size)
+            means.append(gathered[..., start : start + count].unflatten(-1, (size, -1)).sum(-2) / size)
             start += count
-        if self._zeros:
-            means.append(value.new_zeros(1))
-        mean = means[0] if len(means) == 1 else torch.cat(means or [value.new_zeros(1)])
-        out = mean.index_select(0, spread)
+        if self._zeros or not means:
+            means.append(many.new_zeros((*many.shape[:-1], 1)))
+        mean = means[0] if len(means) == 1 else torch.cat(means, -1)
+        out = mean.index_select(-1, spread)
         return (out * signs[1] if signs else out).view(value.shape)
 
     def _on(self, value: Tensor) -> tuple[Tensor, ...]:
@@ -88,8 +89,6 @@ class OrbitMean:
 class _Symmetric(torch.autograd.Function):
     """A symmetric linear map: its derivatives, forward and backward, are itself."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(value: Tensor, mean: OrbitMean) -> Tensor:
         return mean.of(value)
@@ -101,6 +100,12 @@ class _Symmetric(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         return _Symmetric.apply(gradient, ctx.mean), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, None], value: Tensor, mean: OrbitMean) -> tuple[Tensor, int | None]:
+        del info  # one call for all: several values lie along a leading axis
+        along = in_dims[0]
+        return _Symmetric.apply(value if along is None else value.movedim(along, 0), mean), None if along is None else 0
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]

@@ -1,0 +1,140 @@
+"""Many models of one form, run and trained as one: every parameter has a leading axis of models."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError
+from haar.relax.homotopy import Homotopy
+
+
+class _Called(nn.Module):
+    """A model as a module whose forward is any function of it: what `torch.func.functional_call` asks for."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(self.model, *args)
+
+
+class Ensemble(nn.Module):
+    """Homotopy models of one form as one batched model: one seed, data set or hyperparameter each.
+
+    Runs of small networks are bound by the time it takes to launch their operations; a hundred of them in one batch cost
+    little more than one. The gammas of a layer are one parameter with an entry for each model, so `Duals` and everything
+    that works entry by entry drives all models at once, each on its own path. Give it the *sum* of the models' losses.
+
+    Args:
+        models: At least one model, all of the same form. They are copied.
+
+    Raises:
+        ArgumentError: If there is none, or their parameters differ in shape.
+
+    Example:
+        >>> from haar.actions import Defining, Symmetry, Vector
+        >>> from haar.groups import cyclic
+        >>> from haar.relax import homotopise
+        >>> turned = Defining(cyclic(4))
+        >>> symmetry = Symmetry(turned.group, inputs=Vector(turned), outputs=Vector(turned))
+        >>> models = [homotopise(nn.Linear(2, 2), symmetry) for _ in range(3)]
+        >>> ensemble = Ensemble(models)
+        >>> x = torch.ones(3, 5, 2)
+        >>> ensemble(x).shape, torch.equal(ensemble(x)[1], models[1](x[1]))
+        (torch.Size([3, 5, 2]), True)
+    """
+
+    def __init__(self, models: Sequence[Homotopy]) -> None:
+        super().__init__()
+        shapes = [{name: tuple(p.shape) for name, p in model.state_dict().items()} for model in models]
+        if not models or any(shape != shapes[0] for shape in shapes):
+            raise ArgumentError("models", expected="at least one model, all of one form", got=f"{len(models)} that differ")
+        self.size = len(models)
+        # The template lends its form only: it is no child, and its own parameters are never read.
+        template = _Called(copy.deepcopy(models[0]))
+        object.__setattr__(self, "_template", template)
+        held, buffers = torch.func.stack_module_state([_Called(model) for model in models])
+        self._names = {name: name.replace(".", "/") for name in (*held, *buffers)}
+        for name, value in held.items():
+            self.register_parameter(self._names[name], nn.Parameter(value.detach(), requires_grad=value.requires_grad))
+        for name, value in buffers.items():
+            self.register_buffer(self._names[name], value)
+        self._parameter_names, self._buffer_names = tuple(held), tuple(buffers)
+
+    def forward(self, *args: Any) -> Any:
+        """Run every model on its own batch: arguments and outputs have the leading axis of models."""
+        return self.each(_run, *args)
+
+    def each(self, function: Callable[..., Any], *args: Any) -> Any:
+        """A function of every model and its share of the arguments, in one batch; differentiable.
+
+        Args:
+            function: Called as ``function(model, *args)``; anything that `torch.vmap` can batch.
+            args: With the leading axis of models.
+
+        Returns:
+            What the function gives, with the leading axis of models.
+        """
+        held = {name: getattr(self, self._names[name]) for name in self._parameter_names}
+        buffers = {name: getattr(self, self._names[name]) for name in self._buffer_names}
+        template = self._called().train(self.training)
+
+        def one(held: Any, buffers: Any, *args: Any) -> Any:
+            return torch.func.functional_call(template, (held, buffers), (function, *args))
+
+        return torch.vmap(one, randomness="different")(held, buffers, *args)
+
+    def gammas(self) -> dict[str, nn.Parameter]:
+        """Every layer's gammas, one entry (or row) for each model, by the layer's name."""
+        places = {name: ".".join(filter(None, ["model.model", name, "gamma"])) for name in self.layers}
+        return {name: getattr(self, self._names[place]) for name, place in places.items()}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the homotopy layers."""
+        return tuple(self._form().layers)
+
+    @contextmanager
+    def at(self, gamma: float | int | None) -> Iterator[Ensemble]:
+        """Run all models at one gamma inside a ``with`` block."""
+        with self._form().at(None if gamma is None else float(gamma)):
+            yield self
+
+    def member(self, index: int) -> Homotopy:
+        """One of the models, with a copy of its parameters.
+
+        Raises:
+            ArgumentError: If there is no such model.
+        """
+        if not 0 <= index < self.size:
+            raise ArgumentError("index", expected=f"0 to {self.size - 1}", got=index)
+        made = copy.deepcopy(self._called())
+        made.load_state_dict({name: getattr(self, held)[index] for name, held in self._names.items()})
+        out: Homotopy = made.model.train(self.training)  # type: ignore[assignment]
+        return out
+
+    def effective_sizes(self) -> dict[str, Tensor]:
+        """e = |gamma| ||free|| / ||equivariant|| of every layer, one entry (or row) for each model."""
+        with torch.no_grad():
+            return {name: self.each(_effective_size(name)) for name in self.layers}
+
+    def _called(self) -> _Called:
+        return self._template  # type: ignore[no-any-return]
+
+    def _form(self) -> Homotopy:
+        return self._called().model  # type: ignore[return-value]
+
+
+def _run(model: nn.Module, *args: Any) -> Any:
+    return model(*args)
+
+
+def _effective_size(name: str) -> Callable[[Homotopy], Tensor]:
+    return lambda model: model.layers[name].effective_size()
