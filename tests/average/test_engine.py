@@ -28,7 +28,7 @@ def loop(model, symmetry, args):
     return torch.stack(outputs).mean(0)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10_000), batch=st.integers(1, 4), micro_batch=st.sampled_from([1, 2, 3, 8, "auto"]))
 def test_the_average_is_equivariant_and_equals_a_plain_loop(case, name, seed, batch, micro_batch):
     model, symmetry, args = case(name, batch=batch, seed=seed)
@@ -524,6 +524,7 @@ def test_known_equivariance_needs_fewer_elements():
     torch.testing.assert_close(few(x), average(conv, symmetry)(x), rtol=1e-12, atol=1e-12)
 
 
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000))
 def test_the_pointwise_identity_of_orbits_holds(seed):
     """mean_g |f(gx) - gy|^2 = |Qf(x) - y|^2 + mean_g |f_g(x) - Qf(x)|^2, on any pair (x, y)."""

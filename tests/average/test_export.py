@@ -14,9 +14,9 @@ from torch import nn
 from haar.actions import Defining, Invariant, Symmetry, Vector
 from haar.average import anytime, average, save, soft
 from haar.errors import ArgumentError, HaarError
-from haar.groups import cyclic, dihedral, grid_group
+from haar.groups import cyclic, grid_group
 
-SYMMETRY = Symmetry.of_fields(dihedral(4), "p, u:vector")
+SYMMETRY = Symmetry.of_fields(cyclic(4), "p, u:vector")
 
 
 def conv():
@@ -45,14 +45,14 @@ def test_a_program_takes_any_batch(tmp_path, batch):
 def test_a_graph_takes_any_batch_and_says_what_it_is(tmp_path):
     import onnx
 
-    group = grid_group(dihedral(4), (6, 6), step=3)
-    averaged = average(conv(), Symmetry.of_fields(group, "p, u:vector"), window="hann", micro_batch=16)
+    group = grid_group(cyclic(2), (6, 6), step=(3, 6))
+    averaged = average(conv(), Symmetry.of_fields(group, "p, u:vector"), window="hann", micro_batch=2)
     path = save(averaged, (torch.randn(1, 3, 6, 6),), tmp_path / "symmetric.onnx")
     for n in (1, 4):
         x = torch.randn(n, 3, 6, 6)
         torch.testing.assert_close(run_onnx(path, x)[0], averaged(x), rtol=0, atol=1e-5)
     entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    assert json.loads(entries["haar.json"])["group"] == "D4 x T2x2"
+    assert json.loads(entries["haar.json"])["group"] == group.name
     assert [p.name for p in tmp_path.iterdir()] == ["symmetric.onnx"]
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_written_for_a_model_that_cannot_be_traced(tmp_path):
 
 
 def test_nothing_is_written_if_the_file_does_not_reproduce_the_model(tmp_path):
-    averaged = average(Forgetful(), SYMMETRY, micro_batch=8, check=False)
+    averaged = average(Forgetful(), SYMMETRY, micro_batch=4, check=False)
     with pytest.raises(HaarError, match=r"forgetful\.pt2 does not give what the model gives on the example"):
         save(averaged, (torch.randn(2, 3, 6, 6),), tmp_path / "forgetful.pt2")
     assert list(tmp_path.iterdir()) == []
