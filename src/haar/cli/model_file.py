@@ -51,21 +51,26 @@ class LoadedModel:
         channels: Channels of its input, if known.
         space: Space axes of its input, if the file fixes them.
         batched: Whether the batch size is free (an exported program may fix it).
+        event: Shape of one input, if the file fixes it.
     """
 
     module: nn.Module
     channels: int | None = None
     space: tuple[int, ...] | None = None
     batched: bool = True
+    event: tuple[int, ...] | None = None
 
 
-def load_model(model: str, *, weights: Path | None = None, arguments: Sequence[str] = ()) -> LoadedModel:
+def load_model(
+    model: str, *, weights: Path | None = None, arguments: Sequence[str] = (), fields: bool = True
+) -> LoadedModel:
     """Read a model.
 
     Args:
         model: A ``.pt2`` file, a ``.safetensors`` file of `haar`'s own surrogates, or ``module:factory``.
         weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone.
         arguments: For a factory: ``name=value``; a value is read as a Python literal, else as a string.
+        fields: Whether its input must be fields on a grid, (batch, channel, *space).
 
     Raises:
         ArgumentError: If `model` is none of these, a factory cannot be imported or called, or options do not fit.
@@ -77,7 +82,7 @@ def load_model(model: str, *, weights: Path | None = None, arguments: Sequence[s
             "--weights, --factory-arg", expected="none beside a file that holds a whole model", got=model
         )
     if model.endswith(".pt2"):
-        return _program(Path(model))
+        return _program(Path(model), fields=fields)
     if model.endswith(".safetensors"):
         from haar.systems.group_averaging.surrogates import load
 
@@ -150,7 +155,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
         raise DataError(f"{path}: does not fit {type(module).__name__}: {_brief(error)}") from error
 
 
-def _program(path: Path) -> LoadedModel:
+def _program(path: Path, *, fields: bool) -> LoadedModel:
     program = load_program(path)
     inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"]
     users = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
@@ -158,14 +163,15 @@ def _program(path: Path) -> LoadedModel:
         raise DataError(f"{path}: expected a model of one input, got one of {len(users)}")
     shape = inputs[-1].shape
     sizes = [size if isinstance(size, int) else None for size in shape]
-    if len(shape) < 3:
+    if len(shape) < (3 if fields else 1):
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
     space = tuple(size for size in sizes[2:] if size is not None)
     return LoadedModel(
         Program(program),
-        channels=sizes[1],
+        channels=sizes[1] if len(shape) > 1 else None,
         space=space if len(space) == len(shape) - 2 else None,
         batched=sizes[0] is None,
+        event=None if None in sizes[1:] else tuple(size for size in sizes[1:] if size is not None),
     )
 
 

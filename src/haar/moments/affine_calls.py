@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from haar.moments.exported import ATEN_IN_FIRST, ATEN_IN_ONE, ATEN_JOINTLY, is_aten, operator_name
+
 AFFINE_MODULES: tuple[type[nn.Module], ...] = (
     nn.Linear,
     nn.Conv1d,
@@ -187,11 +189,12 @@ def affine_kind(target: object, random_arguments: int, *, first_is_random: bool,
         >>> affine_kind(torch.matmul, 2, first_is_random=True, others_random=True)
         False
     """
-    if target in JOINTLY_LINEAR or target in METHODS_JOINTLY:
+    aten = operator_name(target) if is_aten(target) else ""
+    if target in JOINTLY_LINEAR or target in METHODS_JOINTLY or aten in ATEN_JOINTLY:
         return True
-    if target in LINEAR_IN_ONE or target in METHODS_IN_ONE:
+    if target in LINEAR_IN_ONE or target in METHODS_IN_ONE or aten in ATEN_IN_ONE:
         return random_arguments == 1
-    if target in LINEAR_IN_FIRST or target in METHODS_IN_FIRST:
+    if target in LINEAR_IN_FIRST or target in METHODS_IN_FIRST or aten in ATEN_IN_FIRST:
         return first_is_random and not others_random
     return False
 

@@ -88,6 +88,11 @@ class Comparison(Report):
             f"{self.equal_time_samples:.0f} samples."
         )
 
+    @property
+    def trust(self) -> str:
+        """Whether the propagation is exact, and what sampling says to it."""
+        return f"{self.propagation.summary} {self.summary}"
+
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
@@ -106,7 +111,13 @@ class Comparison(Report):
     def sections(self) -> list[Section]:
         """Outputs side by side."""
         return [
-            Section("Side by side", self.summary, self._table(), self._figure(), "z-scores of means and variances."),
+            Section(
+                "Side by side",
+                self.propagation.summary,
+                self._table(),
+                self._figure(),
+                "z-scores of means and variances.",
+            ),
             *self.propagation.sections()[1:],
         ]
 
@@ -124,6 +135,8 @@ class Comparison(Report):
         return Table("Propagation and Monte Carlo", columns, rows, note)
 
     def _figure(self) -> Any:
+        from matplotlib.ticker import MaxNLocator
+
         from haar.report.drawing import AVERAGED, BASE, new_figure, style_axes
 
         figure = new_figure(6, 3)
@@ -132,6 +145,7 @@ class Comparison(Report):
         axes.plot(places, self.z_mean.tolist(), "o", markersize=3, color=AVERAGED, label="mean")
         axes.plot(places, self.z_variance.tolist(), "s", markersize=3, color=BASE, label="variance")
         axes.axhspan(-2, 2, alpha=0.15, color=BASE)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8)
         return figure
 

@@ -141,6 +141,11 @@ class Propagation(Report):
             + warning
         )
 
+    @property
+    def trust(self) -> str:
+        """How far to trust the numbers, in a sentence."""
+        return self.summary
+
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
@@ -210,10 +215,13 @@ class Propagation(Report):
         return Table("Layers", columns, rows)
 
     def _figure(self) -> Any:
+        from matplotlib.ticker import MaxNLocator
+
         from haar.report.drawing import AVERAGED, new_figure, style_axes
 
         figure = new_figure(6, 3)
         axes = style_axes(figure.add_subplot(), title="Output", x="output", y="mean and one sd")
         mean, sd = self.mean.detach().reshape(-1)[:200], self.sd.detach().reshape(-1)[:200]
         axes.errorbar(range(mean.numel()), mean.tolist(), yerr=sd.tolist(), fmt="o", markersize=3, color=AVERAGED)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         return figure

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
+from haar.moments.exported import is_aten, operator_name
 
 Factory = Callable[[nn.Module], Activation]
 Registered = Activation | Factory
@@ -163,6 +164,8 @@ _NAMES: dict[str, Callable[..., Activation | None]] = {
     "atan": lambda: _smooth(torch.atan, "atan", 1.0),
     "clamp": lambda min=None, max=None: _clamp(min, max),  # noqa: A006 - torch's own names
 }
+#: How many arguments of an ATen operator, after the tensor, say which function it is; more are roundings or defaults.
+_ATEN_ARGUMENTS = {"softplus": 1, "elu": 1}
 _ALIASES = {
     "logsigmoid": "log_sigmoid",
     "special_erf": "erf",
@@ -223,7 +226,9 @@ def activation_of_call(
     if target in extra:
         found = extra[target]
         return found if isinstance(found, Activation) else None
-    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    name = operator_name(target)
+    if is_aten(target):
+        arguments = arguments[: _ATEN_ARGUMENTS.get(name, len(arguments))]
     if target is operator.pow:
         name = "pow"
     name = _ALIASES.get(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from haar.moments.affine_calls import (
     module_function,
 )
 from haar.moments.closed_forms import Polynomial
+from haar.moments.exported import is_aten, is_guard, operator_name
 from haar.moments.graph_layers import is_graph_layer, split_inner_network
 from haar.moments.program import Program
 from haar.moments.registry import Registered, activation_of_call, activation_of_module, relu
@@ -33,7 +35,8 @@ class _Tracer(fx.Tracer):
         self.leaves = leaves
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, self.leaves) or is_graph_layer(m) or super().is_leaf_module(m, module_qualified_name)
+        own = isinstance(m, self.leaves) or is_graph_layer(m) or is_guard(m)
+        return own or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(
@@ -130,6 +133,8 @@ class _Walker(StepBuilder):
                 self._output(self._resolve(node.args[0]))
             else:
                 arguments, keywords = self._resolve(node.args), self._resolve(node.kwargs)
+                if node.op == "call_module" and is_guard(modules[str(node.target)]):
+                    continue
                 if node.op == "call_module":
                     name = str(node.target)
                     shown = type(modules[name]).__name__ if strip else self.prefix + name
@@ -315,13 +320,19 @@ class _Walker(StepBuilder):
         if many is not None and isinstance(arguments[1], int):
             at = arguments[1]
             return self.affine_from_whole(name, many.kind, many.inputs, lambda events: many.function(events)[at])
+        if not inputs and target is operator.getitem:
+            return arguments[0][arguments[1]]  # of a shape: the batch size stays open
         if not inputs:
             return call(target, without_batch(arguments), without_batch(keywords))
         first = arguments[0] if arguments and isinstance(arguments[0], Value) else None
-        kind = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+        kind = operator_name(target)
         if first is not None and len(inputs) == 1:
-            if isinstance(target, str) and target in METHODS_IDENTITY:
+            if (isinstance(target, str) or is_aten(target)) and kind in METHODS_IDENTITY:
                 return first
+            if is_aten(target) and kind == "batch_norm" and not arguments[5]:
+                return self.affine_from_whole(
+                    name, kind, inputs, filled(lambda *a, **k: call(target, a, k), arguments, keywords, inputs)
+                )
             if kind == "dropout":
                 p = keywords.get("p", arguments[1] if len(arguments) > 1 else 0.5)
                 training = keywords.get("training", arguments[2] if len(arguments) > 2 else True)
@@ -347,6 +358,8 @@ class _Walker(StepBuilder):
             shape = (BatchSize(), *self.program.shapes[first.number])
             if target is getattr and arguments[1] in ("shape", "ndim", "device", "dtype"):
                 return {"shape": shape, "ndim": len(shape), "device": None, "dtype": torch.float64}[arguments[1]]
+            if is_aten(target) and operator_name(target) == "sym_size":
+                return shape[arguments[1]]
             if isinstance(target, str) and target in SHAPE_METHODS:
                 if target == "size":
                     return shape[arguments[1]] if len(arguments) > 1 else shape

@@ -1,0 +1,121 @@
+"""``haar moments``: mean, covariance and skewness of a model's output for an uncertain input, without sampling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haar.cli.options import FactoryArg, Model, Weights
+
+if TYPE_CHECKING:
+    from haar.cli.model_file import LoadedModel
+
+
+def moments(
+    model: Model,
+    *,
+    law: Annotated[
+        str,
+        typer.Option(
+            help="Law of the input: gauss, uniform, laplace, exponential, gamma(2), rademacher, mixture, t(5), "
+            "poisson(3), moved as in '2 * laplace + 1'; one for all components or 'one; for; each'; or a file of "
+            "samples (.csv, .npy, .safetensors)."
+        ),
+    ] = "gauss",
+    mean: Annotated[str | None, typer.Option(help="Added to the means: numbers, '0.1, 2', or a file.")] = None,
+    scale: Annotated[str | None, typer.Option(help="Multiplies the spread: a number, one each, or a file.")] = None,
+    cov: Annotated[str | None, typer.Option(help="For --law gauss: a file of the covariance matrix.")] = None,
+    order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2,
+    check: Annotated[int, typer.Option(min=0, help="Compare with so many Monte Carlo samples.")] = 0,
+    shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None,
+    backend: Annotated[str, typer.Option(help="dense, or diagonal (variances alone).")] = "dense",
+    on_unsupported: Annotated[
+        str, typer.Option(help="Parts without a closed form: raise, linearise or sample.")
+    ] = "raise",
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
+    weights: Weights = None,
+    factory_arg: FactoryArg = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for moments.json and report.html.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Mean, standard deviation and skewness of MODEL's output when its input is a law, and how far to trust them.
+
+    With --check the same by Monte Carlo beside it: standard errors, z-scores, and what the propagation's time would
+    have paid for.
+    """
+    import torch
+
+    from haar.cli.law_name import parse_law
+    from haar.cli.model_file import Program, load_model
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.errors import ArgumentError
+    from haar.moments import compare, propagate
+    from haar.report.json_file import dumps
+
+    if 0 < check < 100:
+        raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
+    if check and backend != "dense":
+        raise ArgumentError("--check", expected="--backend dense", got=f"--backend {backend}")
+    loaded = load_model(model, weights=weights, arguments=factory_arg or (), fields=False)
+    if not loaded.batched:
+        raise ArgumentError("MODEL", expected="a program with a free batch size", got=f"{model}, which fixes it")
+    module = loaded.module.graph if isinstance(loaded.module, Program) else loaded.module
+    event = _event(loaded, shape)
+    size = torch.Size(event).numel()
+    given = parse_law(law, size, mean=mean, scale=scale, cov=cov)
+    source = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        report = (
+            compare(
+                module,
+                given,
+                check,
+                order=order,
+                input_shape=event,
+                on_unsupported=on_unsupported,
+                generator=source,
+            )
+            if check
+            else propagate(
+                module,
+                given,
+                order=order,
+                backend=backend,
+                input_shape=event,
+                on_unsupported=on_unsupported,
+                generator=source,
+            )
+        )
+    if out is not None:
+        report.save_json(out / "moments.json")
+        report.save_html(out / "report.html")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    print_tables(screen, report.sections())
+    screen.print(report.trust, style="bold")
+    if out is not None:
+        screen.print(f"report: {out / 'report.html'}")
+
+
+def _event(loaded: LoadedModel, shape: str | None) -> tuple[int, ...]:
+    """Shape of one input: what the user says, what the file fixes, or what a first linear layer takes."""
+    from torch import nn
+
+    from haar.errors import ArgumentError
+
+    if shape is not None:
+        parts = [part.strip() for part in shape.replace("x", ",").split(",")]
+        if not all(part.isdigit() and int(part) > 0 for part in parts):
+            raise ArgumentError("--shape", expected="whole numbers >= 1, such as 8 or 1,28,28", got=repr(shape))
+        return tuple(int(part) for part in parts)
+    if loaded.event is not None:
+        return loaded.event
+    first = next((part for part in loaded.module.modules() if not list(part.children())), None)
+    if isinstance(first, nn.Linear):
+        return (first.in_features,)
+    raise ArgumentError("--shape", expected="the shape of one input, such as 8 or 1,28,28", got="none")
