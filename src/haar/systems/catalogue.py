@@ -18,22 +18,29 @@ class System:
         title: What it is about.
         acts_on: The space that its group acts on.
         paper: Its main source.
+        package: Its folder here, if that has another name.
     """
 
     name: str
     title: str
     acts_on: str
     paper: str
+    package: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder here."""
+        return self.package or self.name.replace("-", "_")
 
     @property
     def module(self) -> str:
         """The module that holds its recipe."""
-        return f"haar.systems.{self.name.replace('-', '_')}.recipe"
+        return f"haar.systems.{self.folder}.recipe"
 
     @property
     def built(self) -> bool:
         """Whether its recipe exists."""
-        return (Path(__file__).parent / self.name.replace("-", "_") / "recipe.py").is_file()
+        return (Path(__file__).parent / self.folder / "recipe.py").is_file()
 
 
 SYSTEMS: tuple[System, ...] = (
@@ -45,7 +52,13 @@ SYSTEMS: tuple[System, ...] = (
         "arXiv 2505.13631",
     ),
     System("sign-equivariance", "Sign-equivariant networks and PCA frames", "eigenvectors", "arXiv 2312.02339"),
-    System("quantum-equivariance", "Equivariant quantum circuits for molecules", "quantum states", "arXiv 2512.05475"),
+    System(
+        "quantum-equivariance",
+        "Equivariant quantum circuits for molecules",
+        "quantum states",
+        "arXiv 2512.05475",
+        package="quantum",
+    ),
     System("renormalisation", "Renormalisation as a test bed for symmetry", "laws, hidden units", "arXiv 2510.16591"),
     System("lattice-boltzmann", "Lattice-equivariant collision operators", "velocity populations", "arXiv 2405.13850"),
     System("constitutive-models", "Material laws with exact symmetry", "strain, stress", "arXiv 2312.13511"),

@@ -15,6 +15,7 @@ from haar.errors import ArgumentError
 from haar.files import atomic_path
 from haar.report import plain, write_json
 from haar.report.page import png
+from haar.systems.catalogue import SYSTEMS
 from haar.systems.recipe import Recipe, Result
 from haar.systems.watch import Unwatched, Watch
 
@@ -109,7 +110,7 @@ def code_hash(system: str) -> str:
     Left out are ``cli``, ``report``, other systems, and files whose names begin with ``recipe`` or ``demo``.
     """
     root = Path(__file__).parent.parent
-    folder = system.replace("-", "_")
+    folder = next((known.folder for known in SYSTEMS if known.name == system), system.replace("-", "_"))
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts

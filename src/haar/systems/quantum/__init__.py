@@ -1,15 +1,22 @@
 """Equivariant variational quantum circuits for molecules."""
 
+from haar.systems.quantum.board import BoardCircuit
 from haar.systems.quantum.circuit import Circuit, Gate, Program
 from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.generic import GenericCircuit
 from haar.systems.quantum.graph import GraphCircuit
 from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets
 from haar.systems.quantum.molecules import Molecules
+from haar.systems.quantum.on_qubits import PermutedQubits, SpinOnQubits, molecule_on_qubits
+from haar.systems.quantum.pairs import PairCircuit
+from haar.systems.quantum.pennylane_bridge import QNodeModel, to_pennylane, twirl_qnode
+from haar.systems.quantum.potential import Potential, WithForces, energy_and_forces
 from haar.systems.quantum.rotational import RotationCircuit, WaterCircuit
 from haar.systems.quantum.symmetries import molecular_symmetry
+from haar.systems.quantum.twirl import commutant, equivariant_gate, twirl
 
 __all__ = [
+    "BoardCircuit",
     "Circuit",
     "CoordinateNetwork",
     "DistanceSets",
@@ -18,8 +25,21 @@ __all__ = [
     "GenericCircuit",
     "GraphCircuit",
     "Molecules",
+    "PairCircuit",
+    "PermutedQubits",
+    "Potential",
     "Program",
+    "QNodeModel",
     "RotationCircuit",
+    "SpinOnQubits",
     "WaterCircuit",
+    "WithForces",
+    "commutant",
+    "energy_and_forces",
+    "equivariant_gate",
     "molecular_symmetry",
+    "molecule_on_qubits",
+    "to_pennylane",
+    "twirl",
+    "twirl_qnode",
 ]

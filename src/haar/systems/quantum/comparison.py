@@ -51,7 +51,8 @@ NH3 = (
     Contender("Graph", "graph", {"layers": 6}),
     Contender("Classical", "distances", {}, _CLASSICAL),
 )
-CONTENDERS = {"lih": LIH, "nh3": NH3, "h2o": NH3}
+H2O = (*NH3[:-1], Contender("Le et al.", "water", {"layers": 6, "readout": "affine"}), NH3[-1])
+CONTENDERS = {"lih": LIH, "nh3": NH3, "h2o": H2O}
 """Who competes on each surface. For one atom around the centre RotOnly and RotPerm are one circuit."""
 
 

@@ -71,8 +71,11 @@ class ExchangeCircuit(VectorCircuit):
         self.angle = nn.Parameter(0.3 * normal(layers, len(self.groups), generator=source))
         swaps = [swap_index(n, *pair) for pair in itertools.chain(*self.groups)]
         self.register_buffer("pairs", torch.stack(swaps), persistent=False)
-        rows = [[1.0 / size] * len(pairs) for pairs, size in zip(self.groups, self.sizes, strict=True)]
-        self.register_buffer("weights", torch.block_diag(*[torch.tensor([row]) for row in rows]).double(), False)
+        rows = [
+            torch.full((1, len(pairs)), 1.0 / size, dtype=torch.float64)
+            for pairs, size in zip(self.groups, self.sizes, strict=True)
+        ]
+        self.register_buffer("weights", torch.block_diag(*rows), persistent=False)
         self.register_buffer("start", singlets(n, [(i, atoms + i) for i in range(atoms)]), persistent=False)
         self.readout = Readout(len(self.groups), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(atoms, parity=parity == "average" or atoms < 3)

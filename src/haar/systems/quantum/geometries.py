@@ -16,7 +16,7 @@ class Scan:
     """A surface to compute: a molecule, a method and a law of its geometries.
 
     Args:
-        name: ``lih``, ``nh3`` or ``h2o``.
+        name: ``lih``, ``nh3``, ``nh3-inversion`` or ``h2o``.
         species: Chemical symbols, the central atom first.
         method: ``hf``, ``mp2``, ``ccsd`` or ``fci``.
         basis: A basis set.
@@ -47,7 +47,8 @@ class Scan:
         if number < 2:
             raise ArgumentError("count", expected="at least 2 geometries", got=number)
         source = torch.Generator().manual_seed(seed)
-        active = {"lih": _stretch, "nh3": _umbrella, "h2o": _bend}[self.name](number, source)
+        laws = {"lih": _stretch, "nh3": _umbrella, "nh3-inversion": _inversion, "h2o": _bend}
+        active = laws[self.name](number, source)
         return torch.cat([torch.zeros(number, 1, 3, dtype=torch.float64), active], 1)
 
 
@@ -56,6 +57,7 @@ SCANS = {
     for scan in (
         Scan("lih", ("Li", "H"), "fci", "6-31g", 160),
         Scan("nh3", ("N", "H", "H", "H"), "mp2", "6-31g", 360),
+        Scan("nh3-inversion", ("N", "H", "H", "H"), "mp2", "6-31g", 31),
         Scan("h2o", ("O", "H", "H"), "mp2", "6-31g", 240),
     )
 }
@@ -109,6 +111,14 @@ def _umbrella(count: int, source: torch.Generator) -> Tensor:
     common = 46.0 + 62.0 * torch.rand(count, 1, dtype=torch.float64, generator=source)
     spread = 120.0 * torch.arange(3, dtype=torch.float64)
     return pyramid(1.0116 + 0.08 * normal(), common + 5.0 * normal(), spread + 6.0 * normal())
+
+
+def _inversion(count: int, source: torch.Generator) -> Tensor:
+    """Ammonia turned inside out along its umbrella mode, bonds at 1.0116 Angstrom: from 60 to 120 degrees."""
+    del source  # nothing is random here
+    angle = torch.linspace(60.0, 120.0, count, dtype=torch.float64)[:, None].expand(-1, 3)
+    spread = 120.0 * torch.arange(3, dtype=torch.float64).expand(count, -1)
+    return pyramid(torch.full_like(angle, 1.0116), angle, spread)
 
 
 def _bend(count: int, source: torch.Generator) -> Tensor:

@@ -1,0 +1,142 @@
+"""A board of nine qubits under the symmetry of the square: who has won at noughts and crosses (arXiv 2205.06217)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.actions import Invariant, Symmetry, Vector
+from haar.actions.representation import representation_from_generators
+from haar.errors import ShapeError
+from haar.groups import dihedral
+from haar.systems.quantum.circuit import Circuit, Gate, Program, normal
+from haar.systems.quantum.states import State, axis_gates, controlled_y, halves, local, probabilities, z_signs, zeros
+
+CORNERS, EDGES, CENTRE = (0, 2, 6, 8), (1, 3, 5, 7), (4,)
+RING = ((0, 1), (2, 1), (2, 5), (8, 5), (8, 7), (6, 7), (6, 3), (0, 3))
+_KINDS = (CENTRE, CORNERS, EDGES)
+_CONTROLLED = (RING, tuple((4, q) for q in CORNERS), tuple((q, 4) for q in EDGES))
+
+
+class BoardCircuit(Circuit):
+    """Model G: a D4-invariant circuit on a 3 x 3 board of entries -1, 0, 1; three scores.
+
+    Every field is encoded by RX(2 pi x / 3). A layer has RX and RY on the centre, the corners and the edges, and CRY
+    along the ring from corners to edges, from the centre to the corners and from the edges to the centre: nine
+    parameters, or 34 if every gate has its own (which breaks the symmetry).
+
+    Args:
+        layers: Number of layers; the board is encoded again before each.
+        seed: Of the first parameters.
+        free: One parameter a gate.
+
+    Example:
+        >>> BoardCircuit(layers=1).parameter_count, BoardCircuit(layers=1, free=True).parameter_count
+        (9, 34)
+    """
+
+    signs: Tensor
+
+    def __init__(self, *, layers: int = 4, seed: int = 0, free: bool = False) -> None:
+        super().__init__(9, 9, layers)
+        self.free = free
+        source = torch.Generator().manual_seed(seed)
+        self.turns = nn.Parameter(0.3 * normal(layers, 9 if free else 3, 2, generator=source))
+        self.controlled = nn.Parameter(0.3 * normal(layers, 16 if free else 3, generator=source))
+        z = z_signs(9)
+        self.register_buffer("signs", torch.stack([z[list(kind)].mean(0) for kind in _KINDS]), persistent=False)
+        self.register_buffer("start", zeros(9), persistent=False)
+        kind = [next(k for k, places in enumerate(_KINDS) if q in places) for q in range(9)]
+        self._kind = list(range(9)) if free else kind
+        group = dihedral(4)
+        board = torch.arange(9).reshape(3, 3)
+        eye = torch.eye(9, dtype=torch.float64)
+        turn, mirror = eye[board.rot90().flatten()], eye[board.flip(1).flatten()]
+        squares = representation_from_generators(group, [turn, mirror], "fields")
+        self.symmetry = Symmetry(group, Vector(squares), Invariant(group))
+
+    def forward(self, x: Float[Tensor, "batch fields"]) -> Float[Tensor, "batch scores"]:
+        """Scores of noughts, crosses and nobody: expectations in [-1, 1].
+
+        Raises:
+            ShapeError: If boards do not have nine fields.
+        """
+        if x.ndim != 2 or x.shape[1] != 9:
+            raise ShapeError("x", expected="(batch, 9)", got=tuple(x.shape))
+        return self.measured(x)
+
+    def measured(self, x: Float[Tensor, "batch fields"]) -> Float[Tensor, "batch k"]:
+        """<Z> of the centre, mean of the corners, mean of the edges."""
+        encoding = axis_gates(2.0 * math.pi / 3.0 * x, "x")
+        turns = self.turns[:, self._kind]
+        gates = axis_gates(turns[..., 1], "y") @ axis_gates(turns[..., 0], "x")
+        left, right = halves(gates[:, None] @ encoding)
+        psi: State = self.start.to(left.dtype).expand(len(x), -1)
+        for layer in range(self.layers):
+            psi = local(psi, left[layer], right[layer])
+            for control, target, angle in self._pairs(layer):
+                psi = controlled_y(psi, 9, control, target, angle)
+            psi = self._break(psi, layer)
+        return probabilities(psi) @ self.signs.mT.to(x)
+
+    def program(self, x: Float[Tensor, "batch fields"]) -> Program:
+        """Gate by gate."""
+        gates: list[Gate] = []
+        for layer in range(self.layers):
+            gates += [Gate("RX", (q,), 2.0 * math.pi / 3.0 * x[:, q]) for q in range(9)]
+            for k, name in enumerate(("RX", "RY")):
+                gates += [Gate(name, (q,), self.turns[layer, self._kind[q], k]) for q in range(9)]
+            gates += [Gate("CRY", (control, target), angle) for control, target, angle in self._pairs(layer)]
+            gates += self._breaking_gates(layer)
+        observables = [{f"Z{q}": 1.0 / len(kind) for q in kind} for kind in _KINDS]
+        return Program(9, self.start, gates, observables)
+
+    def _pairs(self, layer: int) -> list[tuple[int, int, Tensor]]:
+        found, place = [], 0
+        for k, pairs in enumerate(_CONTROLLED):
+            for control, target in pairs:
+                found.append((control, target, self.controlled[layer, place if self.free else k]))
+                place += 1
+        return found
+
+
+def random_games(count: int, *, seed: int = 0) -> tuple[Float[Tensor, "n fields"], Float[Tensor, "n scores"]]:
+    """Boards at the end of random games, equally many won by crosses, by noughts, and drawn.
+
+    Args:
+        count: Games of each of the three outcomes.
+        seed: Of the play.
+
+    Returns:
+        Boards (crosses 1, noughts -1, empty 0) and targets: +1 for the outcome (crosses, noughts, draw), else -1.
+
+    Example:
+        >>> boards, targets = random_games(2)
+        >>> boards.shape, targets.sum(1).tolist()
+        (torch.Size([6, 9]), [-1.0, -1.0, -1.0, -1.0, -1.0, -1.0])
+    """
+    source = torch.Generator().manual_seed(seed)
+    found: tuple[list[Tensor], ...] = ([], [], [])
+    while min(map(len, found)) < count:
+        board = torch.zeros(9, dtype=torch.float64)
+        outcome = 2
+        for turn, place in enumerate(torch.randperm(9, generator=source).tolist()):
+            board[place] = 1.0 if turn % 2 == 0 else -1.0
+            if _won(board):
+                outcome = turn % 2
+                break
+        if len(found[outcome]) < count:
+            found[outcome].append(board)
+    targets = -torch.ones(3 * count, 3, dtype=torch.float64)
+    for k in range(3):
+        targets[k * count : (k + 1) * count, k] = 1.0
+    return torch.stack([board for boards in found for board in boards]), targets
+
+
+def _won(board: Tensor) -> bool:
+    square = board.reshape(3, 3)
+    lines = torch.cat([square.sum(0), square.sum(1), square.diagonal().sum()[None], square.flip(1).diagonal().sum()[None]])
+    return bool((lines.abs() == 3).any())

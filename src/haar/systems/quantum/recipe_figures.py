@@ -1,0 +1,110 @@
+"""Figures of the reproduction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from haar.report.drawing import INK, new_figure, style_axes
+from haar.systems.quantum.recipe_claims import cells, models, tables
+
+Measures = Sequence[Mapping[str, Any]]
+
+COLOURS = {
+    "NonSym": "#c23b3b",
+    "MLP": "#e08a1e",
+    "RotOnly": "#8e5bd0",
+    "RotPerm": "#2f6fdf",
+    "RotOnly = RotPerm": "#2f6fdf",
+    "Graph": "#1d7f4e",
+    "Classical": "#5f6b7a",
+    "Le et al.": "#b3478f",
+}
+_NAMES = {"lih": "LiH", "nh3": "NH3", "h2o": "H2O"}
+
+
+def draw_errors(measures: Measures) -> Figure:
+    """Test error against parameters, a panel a table."""
+    names = tables(measures)
+    figure = new_figure(4.4 * len(names), 3.6)
+    for place, table in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        molecule, count = table.split()
+        style_axes(place, title=f"{_NAMES[molecule]}, {count} points", x="parameters", y="test RMSE (mHa)")
+        for model in models(measures, table):
+            found = cells(measures, table, model)
+            errors = [row["test"]["rmse"] for row in found]
+            at = found[0]["parameters"]
+            place.plot([at] * len(errors), errors, "o", color=COLOURS[model], markersize=7, alpha=0.8)
+            place.annotate(
+                model,
+                (at, float(median(errors))),
+                xytext=(8, 0),
+                textcoords="offset points",
+                fontsize=8,
+                va="center",
+                color=INK,
+            )
+        place.set_xscale("log")
+        place.set_yscale("log")
+        low, high = place.get_xlim()
+        place.set_xlim(low * 0.8, high * 3.5)
+    return figure
+
+
+def draw_surfaces(measures: Measures) -> Figure:
+    """Energies along the stretch and the inversion, relative to the lowest reference energy."""
+    names = [table for table in tables(measures) if table.split()[0] in ("lih", "nh3")]
+    first = {table.split()[0]: table for table in reversed(names)}
+    figure = new_figure(4.8 * len(first), 3.9)
+    labels = {"lih": "bond length (Angstrom)", "nh3": "umbrella angle (degrees)"}
+    handles: dict[str, Any] = {}
+    for place, name in zip(figure.subplots(1, len(first), squeeze=False)[0], sorted(first), strict=True):
+        reference = measures[0]["surfaces"][name]
+        energy = np.array(reference["energy"])
+        zero = energy.min()
+        style_axes(place, title=_NAMES[name], x=labels[name], y="energy (mHa)" if name == "lih" else "")
+        for model in models(measures, first[name]):
+            curves = [row["curve"] for row in cells(measures, first[name], model) if row.get("curve") is not None]
+            if curves:
+                middle = 1e3 * (np.median(np.array(curves, dtype=float), axis=0) - zero)
+                (line,) = place.plot(reference["at"], middle, color=COLOURS[model], linewidth=1.4)
+                handles.setdefault(model, line)
+        (line,) = place.plot(reference["at"], 1e3 * (energy - zero), "--", color=INK, linewidth=1.6)
+        handles.setdefault("reference", line)
+        span = 1e3 * (energy.max() - zero)
+        place.set_ylim(-0.5 * span, 1.6 * span)
+    figure.legend(handles.values(), handles.keys(), fontsize=8, frameon=False, loc="outside right center")
+    return figure
+
+
+def draw_frames(measures: Measures) -> Figure:
+    """Bars in the training frame and in random frames."""
+    names = list(measures[0]["frames"])
+    figure = new_figure(5.4, 3.2)
+    axes = style_axes(figure.add_subplot(), y="test RMSE (mHa)")
+    for number, (what, colour) in enumerate((("canonical", "#9db8e8"), ("moved", "#c23b3b"))):
+        heights = [median(one["frames"][name][what]["rmse"] for one in measures) for name in names]
+        where = np.arange(len(names)) + 0.36 * (number - 0.5)
+        axes.bar(where, heights, 0.34, color=colour, label=("same frame", "turned and relabelled")[number])
+    axes.set_xticks(range(len(names)), names)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def draw_trainability(measures: Measures) -> Figure:
+    """Variance of a derivative against the number of qubits."""
+    figure = new_figure(4.6, 3.2)
+    axes = style_axes(figure.add_subplot(), x="qubits", y="variance of a derivative")
+    qubits = measures[0]["trainability"]["all"]["qubits"]
+    for family, colour in (("symmetric", "#1d7f4e"), ("free", "#c23b3b")):
+        values = np.array([one["trainability"]["all"][family] for one in measures])
+        axes.plot(qubits, np.median(values, axis=0), "o-", color=colour, label=family)
+        axes.fill_between(qubits, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
+    axes.set_yscale("log")
+    axes.set_xticks(qubits)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
