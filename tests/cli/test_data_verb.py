@@ -5,7 +5,9 @@ import json
 import pytest
 
 from haar.cli.app import main
+from haar.cli.generate import make_generator
 from haar.data import WellReader, Windows
+from haar.data.generators import catalogue
 
 SMALL = ["--resolution", "16", "--train", "2", "--test", "1", "--steps", "3", "--option", "save_every=2"]
 
@@ -70,3 +72,12 @@ def test_a_data_set_is_not_overwritten(tmp_path, capsys):
     (tmp_path / "data").mkdir()
     assert main(["data", "well", "generate", "turbulence", str(tmp_path)]) == 2
     assert "OUT: expected a folder without a data set" in capsys.readouterr().err
+
+
+def test_help_names_every_generator_and_its_grid(capsys):
+    assert main(["data", "well", "generate", "--help"]) == 0
+    told = capsys.readouterr().out
+    for name, kind in catalogue().items():
+        assert name in told
+        assert make_generator(name, None, steps=2, seed=0).resolution == kind.resolution
+        assert "x".join(map(str, kind.resolution)) in told

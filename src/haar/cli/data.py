@@ -17,10 +17,15 @@ app.add_typer(well, name="well")
 
 @well.command("generate")
 def generate(
-    name: Annotated[str, typer.Argument(help="gray_scott, turbulence, shear_flow or acoustic_inclusions.")],
+    name: Annotated[
+        str, typer.Argument(help="gray_scott, turbulence, shear_flow, acoustic_inclusions or rayleigh_benard.")
+    ],
     out: Annotated[Path, typer.Argument(help="Folder to write: data/<split>/*.hdf5 and stats.yaml.")],
     *,
-    resolution: Annotated[str, typer.Option(help="Points along x and y: 64 or 64x128.")] = "64",
+    resolution: Annotated[
+        str | None,
+        typer.Option(help="Points along x and y, 64 or 64x128; by default 64x64 (rayleigh_benard: 128x32, a 4x1 box)."),
+    ] = None,
     train: Annotated[int, typer.Option(min=1, help="Trajectories for training.")] = 20,
     valid: Annotated[int, typer.Option(min=0, help="Trajectories for validation.")] = 0,
     test: Annotated[int, typer.Option(min=0, help="Trajectories for testing.")] = 8,

@@ -22,7 +22,7 @@ def write_generated(
     name: str,
     out: Path,
     *,
-    resolution: str,
+    resolution: str | None,
     splits: Mapping[str, int],
     steps: int,
     seed: int,
@@ -34,7 +34,7 @@ def write_generated(
     Args:
         name: Name of the generator.
         out: Folder to write; it must not hold a data set.
-        resolution: ``"64"`` or ``"64x128"``.
+        resolution: ``"64"`` or ``"64x128"``; None for the generator's own.
         splits: Trajectories of every split.
         steps: Frames of a trajectory.
         seed: Seed of the data set.
@@ -49,8 +49,10 @@ def write_generated(
     write_runs(make_generator(name, resolution, steps=steps, seed=seed, options=options), out, splits, watch=watch)
 
 
-def make_generator(name: str, resolution: str, *, steps: int, seed: int, options: Sequence[str] = ()) -> Generator:
-    """A generator from words.
+def make_generator(
+    name: str, resolution: str | None, *, steps: int, seed: int, options: Sequence[str] = ()
+) -> Generator:
+    """A generator from words; without a resolution it has its own.
 
     Raises:
         ArgumentError: If the generator or one of its options is unknown, or a value does not fit.
@@ -64,8 +66,10 @@ def make_generator(name: str, resolution: str, *, steps: int, seed: int, options
         raise ArgumentError("NAME", expected=f"one of {', '.join(known)}", got=repr(name))
     kind = known[name]
     given = dict(_option(kind, text) for text in options)
+    if resolution is not None:
+        given["resolution"] = _resolution(resolution)
     try:
-        return kind(resolution=_resolution(resolution), n_steps=steps, seed=seed, **given)
+        return kind(n_steps=steps, seed=seed, **given)
     except ArgumentError:
         raise
     except (TypeError, ValueError, AttributeError) as error:
