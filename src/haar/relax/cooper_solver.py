@@ -43,16 +43,19 @@ class Cooper(Damped):
             slack_rate=rates.slack_rate,
             order="simultaneous",
         )
-        made._problem = _problem(cooper, variables, float(self.augmentation))
-        groups = [
-            {"params": [made._problem.gamma], "lr": rates.gamma_rate},
-            {"params": [made._problem.slack], "lr": rates.slack_rate},
-        ]
-        duals = torch.optim.SGD(made._problem.dual_parameters(), lr=float(rates.dual_rate or 0), maximize=True)
-        made._optimizer = cooper.optim.SimultaneousOptimizer(
-            cmp=made._problem, primal_optimizers=torch.optim.SGD(groups), dual_optimizers=duals
-        )
+        made._prepare(cooper, variables)  # noqa: SLF001 (its own class)
         return made
+
+    def _prepare(self, cooper: Any, variables: Variables) -> None:
+        self._problem = problem = _problem(cooper, variables, float(self.augmentation))
+        groups = [
+            {"params": [problem.gamma], "lr": self.gamma_rate},
+            {"params": [problem.slack], "lr": self.slack_rate},
+        ]
+        duals = torch.optim.SGD(problem.dual_parameters(), lr=float(self.dual_rate or 0), maximize=True)
+        self._optimizer = cooper.optim.SimultaneousOptimizer(
+            cmp=problem, primal_optimizers=torch.optim.SGD(groups), dual_optimizers=duals
+        )
 
     def advance(self, variables: Variables, gradient: Tensor) -> None:
         """One roll."""
@@ -73,7 +76,7 @@ class Cooper(Damped):
 
 
 def _problem(cooper: Any, variables: Variables, augmentation: float) -> Any:
-    """cooper's form of the problem: its classes are known only once it is imported."""
+    """Cooper's form of the problem: its classes are known only once it is imported."""
     n, like = len(variables.gamma), {"dtype": variables.gamma.dtype, "device": variables.gamma.device}
     equality = variables.problem == "equality"
     rho = variables.rho

@@ -14,8 +14,8 @@ from haar.errors import ArgumentError, HaarWarning
 from haar.relax.cooper_solver import Cooper
 from haar.relax.damped import Damped
 from haar.relax.paper import Paper
-from haar.relax.relaxation import Relaxation, at, check_optimizer
 from haar.relax.ridge import Ridge
+from haar.relax.rule import Rule, at, check_optimizer
 from haar.relax.solver import PROBLEMS, Solver, Variables, check_rate, vector
 
 SOLVERS: dict[str, type[Solver]] = {solver.name: solver for solver in (Damped, Paper, Ridge, Cooper)}
@@ -27,7 +27,7 @@ _WATCHED = 50
 ARRIVED = 0.05
 
 
-class Duals(Relaxation):
+class Duals(Rule):
     """Gammas, slacks and multipliers, moved by a primal-dual method beside the user's own optimiser of the weights.
 
     ``"equality"`` drives every gamma to zero: train free, end symmetric, at the pace the data decide.
@@ -109,12 +109,12 @@ class Duals(Relaxation):
 
     @property
     def multipliers(self) -> dict[str, Tensor]:
-        """lambda of every gamma, by the layer's name."""
+        """Lambda of every gamma, by the layer's name."""
         return self._named(self._variables.multiplier)
 
     @property
     def slacks(self) -> dict[str, Tensor]:
-        """u of every gamma, by the layer's name (zeros for equality)."""
+        """U of every gamma, by the layer's name (zeros for equality)."""
         return self._named(self._variables.slack)
 
     def check(self, optimizer: torch.optim.Optimizer) -> None:
@@ -183,7 +183,7 @@ class Duals(Relaxation):
         return at(self.model, 0.0) if self.problem == "equality" else nullcontext(self.model)
 
     def asymmetry(self) -> dict[str, float]:
-        """Effective size of the free part of every layer, |gamma| ||W_free|| / ||W_eq||; |gamma| where none is known."""
+        """|gamma| ||W_free|| / ||W_eq|| of every layer; |gamma| where the layer is not known."""
         layers = getattr(self.model, "layers", {})
         found = {}
         for name, parameter in self.gammas.items():
@@ -312,6 +312,6 @@ class Duals(Relaxation):
         if sizes[name] > ARRIVED:
             message = (
                 f"training ended with an asymmetry of {sizes[name]:.3f} in {name!r} (above {ARRIVED}): evaluating at "
-                f"gamma = 0 is not what was trained; train longer, or with problem='resilient' if the symmetry is broken"
+                f"gamma = 0 is not what was trained; train longer, or use problem='resilient' if the symmetry is broken"
             )
             warnings.warn(message, HaarWarning, stacklevel=3)

@@ -55,8 +55,8 @@ class Paper(Solver):
         made = replace(self)
         if made.adam:
             primal = [variables.gamma.clone(), variables.slack.clone()]
-            made._primal = torch.optim.Adam(primal, lr=float(self.gamma_rate))
-            made._dual = torch.optim.Adam([variables.multiplier.clone()], lr=float(self.dual_rate))
+            made._primal = torch.optim.Adam(primal, lr=float(self.gamma_rate))  # noqa: SLF001 (its own class)
+            made._dual = torch.optim.Adam([variables.multiplier.clone()], lr=float(self.dual_rate))  # noqa: SLF001 (its own class)
         return made
 
     def advance(self, variables: Variables, gradient: Tensor) -> None:

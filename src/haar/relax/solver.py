@@ -68,6 +68,7 @@ class Solver(ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        del state
 
 
 def check_rate(name: str, value: float | int | None, *, least: float = 0.0) -> None:

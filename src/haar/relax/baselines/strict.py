@@ -1,0 +1,30 @@
+"""Strict: the equivariant model, from the first step to the last."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from haar.relax.rule import Rule
+
+
+class Strict(Rule):
+    """gamma = 0 throughout.
+
+    Args:
+        model: A wrapped model; its gammas are set and kept.
+
+    Raises:
+        ArgumentError: If it has no gammas.
+    """
+
+    name: ClassVar[str] = "strict"
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.fix(0.0)
+
+    def lagrangian(self, loss: Tensor) -> Tensor:
+        """The loss."""
+        return loss
