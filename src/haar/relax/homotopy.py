@@ -16,6 +16,10 @@ from haar.errors import ArgumentError
 from haar.relax.homotopy_layer import HomotopyLayer
 
 
+#: Name of a layer that is the whole model.
+ROOT = "model"
+
+
 class Homotopy(nn.Module):
     """A model with a number gamma in every layer: at 1 it is the user's model, at 0 it is equivariant.
 
@@ -28,7 +32,11 @@ class Homotopy(nn.Module):
     Attributes:
         model: The module that runs.
         symmetry: The symmetry.
+        error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
+            `approximate`.
     """
+
+    error: float = 0.0
 
     def __init__(self, model: nn.Module, symmetry: Symmetry) -> None:
         super().__init__()
@@ -36,9 +44,14 @@ class Homotopy(nn.Module):
 
     @property
     def layers(self) -> Mapping[str, HomotopyLayer]:
-        """The homotopy layers by the user's own names, in the order of the module."""
+        """The homotopy layers by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
         named = self.model.named_modules()
-        return MappingProxyType({name: layer for name, layer in named if isinstance(layer, HomotopyLayer)})
+        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, HomotopyLayer)})
+
+    @property
+    def approximate(self) -> bool:
+        """Whether gamma = 0 is equivariant only approximately, by `error`: averages over samples of a group."""
+        return any(getattr(layer, "approximate", False) for layer in self.layers.values())
 
     def gammas(self) -> dict[str, nn.Parameter]:
         """Every layer's gamma, by the layer's name."""

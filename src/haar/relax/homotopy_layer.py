@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -93,7 +95,7 @@ class HomotopyLayer(nn.Module):
         twin = cls.__new__(cls)
         nn.Module.__init__(twin)
         for name, value in plain.__dict__.items():
-            twin.__dict__[name] = dict(value) if isinstance(value, dict) else value
+            twin.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
         twin._symmetry, twin.mode = symmetry, mode
         twin._fold, twin._fixed = FoldCache(), None
         lead = twin._lead()
@@ -170,9 +172,10 @@ class HomotopyLayer(nn.Module):
         own = {"_symmetry", "_fold", "_fixed", "mode"}
         for name, value in self.__dict__.items():
             if name not in own:
-                plain.__dict__[name] = dict(value) if isinstance(value, dict) else value
+                plain.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
         for name in ("gamma", "free"):
             plain._parameters.pop(name, None)  # noqa: SLF001 (a copy made here)
+        plain._modules.pop("law", None)  # noqa: SLF001 (a copy made here)
         for name in ("kappa", "share"):
             plain._buffers.pop(name, None)  # noqa: SLF001 (a copy made here)
         with torch.no_grad():
@@ -242,14 +245,18 @@ class HomotopyLayer(nn.Module):
     def _increments(self, name: str, value: Tensor) -> list[Tensor]:
         """P_1 W - P_0 W, P_2 W - P_1 W, ..., W - P_(k-1) W."""
         nested = [space(value) for space in self._spaces(name)] + [value]
-        return [larger - smaller for smaller, larger in zip(nested, nested[1:], strict=False)]
+        return [larger - smaller for smaller, larger in pairwise(nested)]
 
     def _effective(self, name: str) -> Tensor:
-        """A parameter as the forward uses it."""
+        """A parameter as the forward uses it; a submodule `law` (see `haar.relax.weight_law`) has the first word."""
+        law = self._modules.get("law")
+        if law is not None:
+            made: Tensor = law(self, name)
+            return made
         return self.mix(name, getattr(self, name))
 
     def mix(self, name: str, value: Tensor) -> Tensor:
-        """kappa P_0 + sum of gamma_j (P_j - P_(j-1)), on a value that moves as the parameter `name` does."""
+        """The sum of kappa P_0 and gamma_j (P_j - P_(j-1)), on a value that moves as the parameter `name` does."""
         gamma = self._gamma()
         spaces = self._spaces(name)
         steps = gamma.reshape(-1).unbind()
@@ -273,8 +280,15 @@ class HomotopyLayer(nn.Module):
         """Effective weight and bias."""
         return self._effective("weight"), None if self.bias is None else self._effective("bias")
 
+    def _scale_and_shift(self) -> tuple[Tensor | None, Tensor | None]:
+        """Effective factors and shifts of a norm, where it has them."""
+        weight, bias = (None if getattr(self, name) is None else self._effective(name) for name in ("weight", "bias"))
+        return weight, bias
+
     def _folded(self) -> tuple[Tensor, Tensor | None]:
         """Effective weight and bias, kept while no gradient is wanted and nothing changes."""
+        if "law" in self._modules:
+            return self._made()  # it may depend on more than this layer's parameters
         return self._fold.get(self, self._made)
 
     def _start(self, name: str, *, kappa: bool, generator: torch.Generator | None) -> None:

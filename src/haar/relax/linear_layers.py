@@ -11,7 +11,7 @@ class HomotopyLinear(HomotopyLayer, nn.Linear):
     """`torch.nn.Linear` between equivariant and free."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x W^T + b with the effective weight and bias."""
+        """Apply x W^T + b with the effective weight and bias."""
         return nn.functional.linear(x, *self._folded())
 
 

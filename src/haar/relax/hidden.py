@@ -1,0 +1,52 @@
+"""Which representation a hidden layer carries when nobody says: as much of the regular one as fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from haar.actions.representation import Defining, Regular, Representation, Trivial, direct_sum
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup, Group
+from haar.nn.pointwise import is_permutation
+
+
+def hidden_representation(group: Group) -> Callable[[int], Representation]:
+    """Representations by width: floor(n / |G|) copies of the regular representation and n mod |G| trivial channels.
+
+    Where the regular representation is too wide, or its group is not listed, copies of the defining representation
+    take its place if that only permutes.
+
+    Args:
+        group: The group.
+
+    Example:
+        >>> from haar.groups import cyclic
+        >>> hidden_representation(cyclic(4))(10)
+        <2 regular + 2 trivial of C4, dimension 10>
+    """
+    parts: list[Representation] = [Regular(group)] if isinstance(group, FiniteGroup) else []
+    if group.is_finite and group.defining_dim is not None and is_permutation(Defining(group)):
+        parts.append(Defining(group))
+    memory: dict[int, Representation] = {}
+
+    def of_width(width: int) -> Representation:
+        if width not in memory:
+            memory[width] = _filled(group, parts, width)
+        return memory[width]
+
+    return of_width
+
+
+def _filled(group: Group, parts: list[Representation], width: int) -> Representation:
+    if not parts:
+        raise ArgumentError(
+            "hidden",
+            expected=f"representations of {group.name} for hidden layers: its pointwise nonlinearities know only trivial ones",
+            got=f"'auto' for a layer of width {width}",
+            way_out='give layers or hidden, with haar.nn.Gated or haar.nn.NormNonlinearity between them, or use mode="function"',
+        )
+    part = next((one for one in parts if one.dim <= width), None)
+    if part is None:
+        return Trivial(group, width)
+    copies, rest = divmod(width, part.dim)
+    return direct_sum([part] * copies + ([Trivial(group, rest)] if rest else []))
