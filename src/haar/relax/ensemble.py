@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,9 +29,9 @@ class _Called(nn.Module):
 class Ensemble(nn.Module):
     """Homotopy models of one form as one batched model: one seed, data set or hyperparameter each.
 
-    Runs of small networks are bound by the time it takes to launch their operations; a hundred of them in one batch cost
-    little more than one. The gammas of a layer are one parameter with an entry for each model, so `Duals` and everything
-    that works entry by entry drives all models at once, each on its own path. Give it the *sum* of the models' losses.
+    Runs of small networks are bound by the time it takes to launch their operations; a hundred of them in one batch
+    cost little more than one. The gammas of a layer are one parameter with an entry for each model, so `Duals` and all
+    else that works entry by entry drive all models at once, each on its own path. Give them the *sum* of the losses.
 
     Args:
         models: At least one model, all of the same form. They are copied.
@@ -55,7 +56,9 @@ class Ensemble(nn.Module):
         super().__init__()
         shapes = [{name: tuple(p.shape) for name, p in model.state_dict().items()} for model in models]
         if not models or any(shape != shapes[0] for shape in shapes):
-            raise ArgumentError("models", expected="at least one model, all of one form", got=f"{len(models)} that differ")
+            raise ArgumentError(
+                "models", expected="at least one model, all of one form", got=f"{len(models)} that differ"
+            )
         self.size = len(models)
         # The template lends its form only: it is no child, and its own parameters are never read.
         template = _Called(copy.deepcopy(models[0]))
@@ -82,24 +85,19 @@ class Ensemble(nn.Module):
         Returns:
             What the function gives, with the leading axis of models.
         """
-        held = {name: getattr(self, self._names[name]) for name in self._parameter_names}
-        buffers = {name: getattr(self, self._names[name]) for name in self._buffer_names}
-        template = self._called().train(self.training)
+        return run_together([self], function, *args)[0]
 
-        def one(held: Any, buffers: Any, *args: Any) -> Any:
-            return torch.func.functional_call(template, (held, buffers), (function, *args))
-
-        return torch.vmap(one, randomness="different")(held, buffers, *args)
+    def _values(self, names: Sequence[str]) -> list[Tensor]:
+        return [getattr(self, self._names[name]) for name in names]
 
     def gammas(self) -> dict[str, nn.Parameter]:
         """Every layer's gammas, one entry (or row) for each model, by the layer's name."""
-        places = {name: ".".join(filter(None, ["model.model", name, "gamma"])) for name in self.layers}
-        return {name: getattr(self, self._names[place]) for name, place in places.items()}
+        return {name: layer.gamma for name, layer in self.layers.items()}
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the homotopy layers."""
-        return tuple(self._form().layers)
+    def layers(self) -> Mapping[str, EnsembleLayer]:
+        """The homotopy layers, each in all models at once."""
+        return {name: EnsembleLayer(self, name) for name in self._form().layers}
 
     @contextmanager
     def at(self, gamma: float | int | None) -> Iterator[Ensemble]:
@@ -120,21 +118,72 @@ class Ensemble(nn.Module):
         out: Homotopy = made.model.train(self.training)  # type: ignore[assignment]
         return out
 
-    def effective_sizes(self) -> dict[str, Tensor]:
-        """e = |gamma| ||free|| / ||equivariant|| of every layer, one entry (or row) for each model."""
-        with torch.no_grad():
-            return {name: self.each(_effective_size(name)) for name in self.layers}
-
     def _called(self) -> _Called:
-        return self._template  # type: ignore[no-any-return]
+        return self._template  # type: ignore[return-value]
 
     def _form(self) -> Homotopy:
         return self._called().model  # type: ignore[return-value]
 
 
+@dataclass(frozen=True)
+class EnsembleLayer:
+    """One layer in all models of an ensemble.
+
+    Attributes:
+        ensemble: The ensemble.
+        name: The layer's name.
+    """
+
+    ensemble: Ensemble
+    name: str
+
+    @property
+    def gamma(self) -> nn.Parameter:
+        """Its gammas, one entry (or row) for each model."""
+        place = ".".join(filter(None, ["model.model", self.name, "gamma"]))
+        return getattr(self.ensemble, self.ensemble._names[place])  # type: ignore[no-any-return]  # noqa: SLF001 (of this file)
+
+    def effective_size(self) -> Tensor:
+        """|gamma| ||free|| / ||equivariant||, one entry (or row) for each model."""
+        out: Tensor = self.ensemble.each(lambda model: model.layers[self.name].effective_size())
+        return out
+
+
+def run_together(ensembles: Sequence[Ensemble], function: Callable[..., Any], *args: Any) -> list[Any]:
+    """A function of every model of several ensembles of one form, in one batch; differentiable.
+
+    Args:
+        ensembles: At least one; all of one form, each with its own parameters.
+        function: Called as ``function(model, *args)``.
+        args: With a leading axis over the models of all ensembles, one ensemble after the other.
+
+    Returns:
+        What the function gives for each ensemble: one tensor with the leading axis of its models each.
+
+    Raises:
+        ArgumentError: If there is no ensemble, or their parameters differ in name or shape.
+    """
+    forms = [[(name, tuple(value.shape[1:])) for name, value in e.state_dict().items()] for e in ensembles]
+    if not ensembles or any(form != forms[0] for form in forms):
+        raise ArgumentError("ensembles", expected="at least one, all of one form", got=f"{len(ensembles)} that differ")
+    first = ensembles[0]
+
+    def joined(names: Sequence[str]) -> dict[str, Tensor]:
+        columns = zip(*(e._values(names) for e in ensembles), strict=True)  # noqa: SLF001 (of this file)
+        return {
+            name: column[0] if len(column) == 1 else torch.cat(column)
+            for name, column in zip(names, columns, strict=True)
+        }
+
+    template = first._called().train(first.training)  # noqa: SLF001 (of this file)
+
+    def one(held: Any, buffers: Any, *args: Any) -> Any:
+        return torch.func.functional_call(template, (held, buffers), (function, *args))
+
+    parameters, buffers = joined(first._parameter_names), joined(first._buffer_names)  # noqa: SLF001 (of this file)
+    out = torch.vmap(one, randomness="different")(parameters, buffers, *args)
+    return list(out.split([e.size for e in ensembles]))
+
+
 def _run(model: nn.Module, *args: Any) -> Any:
     return model(*args)
-
-
-def _effective_size(name: str) -> Callable[[Homotopy], Tensor]:
-    return lambda model: model.layers[name].effective_size()

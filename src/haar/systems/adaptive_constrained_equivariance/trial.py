@@ -1,0 +1,223 @@
+"""Training many configurations under many rules as one batch, and what each trained model is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.files import atomic_path
+from haar.relax.ensemble import Ensemble, run_together
+from haar.relax.rule import Rule
+from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all models are trained.
+
+    Attributes:
+        steps: Optimiser steps, with a learning rate that falls to zero along a cosine.
+        batch: Samples in a step, drawn with replacement.
+        rate: Adam's rate at the start.
+        tests: Noise-free test samples.
+    """
+
+    steps: int = 1500
+    batch: int = 64
+    rate: float = 3e-3
+    tests: int = 2000
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One data set and one initialisation.
+
+    Attributes:
+        task: What is learned.
+        samples: Size of the training set.
+        seed: Of the data, the initialisation and the batches.
+    """
+
+    task: VectorTask
+    samples: int
+    seed: int
+
+    def generator(self, purpose: int) -> torch.Generator:
+        """A source of randomness of its own for each purpose."""
+        return torch.Generator().manual_seed(7_919 * self.seed + 104_729 * purpose + 1)
+
+
+@dataclass
+class Arm:
+    """One rule on models of all configurations.
+
+    Attributes:
+        name: What tables call it.
+        ensemble: The models, one for each configuration.
+        rule: What trains them.
+        strict: Whether the rule's promise is a symmetric model (evaluated at gamma = 0).
+    """
+
+    name: str
+    ensemble: Ensemble
+    rule: Rule
+    weights: list[nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weights = self.rule.weights()
+
+
+MakeArm = Callable[[Sequence[Configuration], Plan], Arm]
+
+
+def train_together(
+    arms: Sequence[Arm],
+    configurations: Sequence[Configuration],
+    plan: Plan,
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 250,
+    advance: Callable[[], None] = lambda: None,
+) -> None:
+    """Train all arms on the same batches, in place; arms of one form run as one.
+
+    Args:
+        arms: The rules, each with a model for every configuration.
+        configurations: The data sets.
+        plan: How to train.
+        checkpoint: File to save the run in and to go on from, bit for bit.
+        checkpoint_every: Steps between saves.
+        advance: Called after every step.
+    """
+    drawn = [c.task.sample(c.samples, c.generator(1)) for c in configurations]
+    batches = [c.generator(2) for c in configurations]
+    moves = [torch.Generator().manual_seed(31 + k) for k in range(len(arms))]
+    # One optimiser for all: Adam works entry by entry, so arms do not see each other.
+    optimizer = torch.optim.Adam([w for arm in arms for w in arm.weights], lr=plan.rate)
+    forms: dict[Any, list[Arm]] = {}
+    for arm in arms:
+        forms.setdefault(_form(arm.ensemble), []).append(arm)
+    done = _restore(checkpoint, arms, optimizer, [*batches, *moves])
+    for step in range(done, plan.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate * 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+        optimizer.zero_grad()
+        picks = [torch.randint(len(x), (plan.batch,), generator=g) for (x, _), g in zip(drawn, batches, strict=True)]
+        x = torch.stack([x[pick] for (x, _), pick in zip(drawn, picks, strict=True)])
+        y = torch.stack([y[pick] for (_, y), pick in zip(drawn, picks, strict=True)])
+        total = x.new_zeros(())
+        for alike in forms.values():
+            moved = [arm.rule.batch(x, y, moves[arms.index(arm)]) for arm in alike]
+            out = run_together([arm.ensemble for arm in alike], _call, torch.cat([x for x, _ in moved]))
+            for arm, given, (_, y_arm) in zip(alike, out, moved, strict=True):
+                losses = (given - y_arm).square().mean((1, 2))
+                total = total + arm.rule.lagrangian(losses.sum())
+        total.backward()
+        optimizer.step()
+        for arm in arms:
+            arm.rule.step()
+        if checkpoint is not None and (step + 1) % checkpoint_every == 0:
+            _save(checkpoint, step + 1, arms, optimizer, [*batches, *moves])
+        advance()
+
+
+@torch.no_grad()
+def evaluate(arm: Arm, configurations: Sequence[Configuration], plan: Plan) -> list[Json]:
+    """What every model of an arm is worth on noise-free test data.
+
+    Returns:
+        For each configuration: mean squared error as deployed, at gamma = 0 and at the trained gammas; the relative
+        equivariance error sqrt(mean over g of E|f(gx) - g f(x)|^2 / E|f|^2) as deployed and at the trained gammas;
+        gammas, effective sizes, multipliers and slacks by layer. A number that is not finite becomes None.
+    """
+    data = [c.task.sample(plan.tests, c.generator(3), noisy=False) for c in configurations]
+    x, y = (torch.stack(parts) for parts in zip(*data, strict=True))
+    ensemble = arm.ensemble
+    with arm.rule.deployed():
+        deployed, broken = _error(ensemble, x, y), _defect(ensemble, x, configurations)
+    free, kept = _error(ensemble, x, y), _defect(ensemble, x, configurations)
+    with ensemble.at(0.0):
+        strict = _error(ensemble, x, y)
+    by_layer = {
+        "gamma": {name: gamma.detach() for name, gamma in ensemble.gammas().items()},
+        "effective size": {name: layer.effective_size() for name, layer in ensemble.layers.items()},
+        "multiplier": getattr(arm.rule, "multipliers", {}),
+        "slack": getattr(arm.rule, "slacks", {}),
+    }
+    return [
+        {
+            "error": _number(deployed[m]),
+            "error at 0": _number(strict[m]),
+            "error at gamma": _number(free[m]),
+            "defect": _number(broken[m]),
+            "defect at gamma": _number(kept[m]),
+            **{what: {name: _number(v[m]) for name, v in named.items()} for what, named in by_layer.items()},
+        }
+        for m in range(len(configurations))
+    ]
+
+
+def _call(model: nn.Module, x: Tensor) -> Tensor:
+    out: Tensor = model(x)
+    return out
+
+
+def _form(ensemble: Ensemble) -> tuple[Any, ...]:
+    return tuple((name, tuple(value.shape[1:])) for name, value in ensemble.state_dict().items())
+
+
+def _error(ensemble: Ensemble, x: Tensor, y: Tensor) -> Float[Tensor, " model"]:
+    out: Tensor = ensemble(x)
+    return (out - y).square().mean((1, 2))
+
+
+def _defect(ensemble: Ensemble, x: Tensor, configurations: Sequence[Configuration]) -> Float[Tensor, " model"]:
+    symmetry = configurations[0].task.symmetry
+    out: Tensor = ensemble(x)
+    apart = torch.zeros(len(x), dtype=x.dtype)
+    elements = symmetry.group.elements()
+    for g in elements:
+        turned: Tensor = ensemble(symmetry.inputs[0].act(g, x))
+        apart += (turned - symmetry.outputs.act(g, out)).square().sum((1, 2))
+    return (apart / len(elements) / out.square().sum((1, 2))).sqrt()
+
+
+def _number(value: Tensor) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _save(path: Path, step: int, arms: Sequence[Arm], optimizer: torch.optim.Optimizer, random: Sequence[Any]) -> None:
+    state = {
+        "step": step,
+        "arms": {arm.name: [arm.ensemble.state_dict(), arm.rule.state_dict()] for arm in arms},
+        "optimizer": optimizer.state_dict(),
+        "random": [generator.get_state() for generator in random],
+    }
+    with atomic_path(path) as part:
+        torch.save(state, part)
+
+
+def _restore(
+    path: Path | None, arms: Sequence[Arm], optimizer: torch.optim.Optimizer, random: Sequence[torch.Generator]
+) -> int:
+    if path is None or not path.exists():
+        return 0
+    state: Mapping[str, Any] = torch.load(path, weights_only=True)
+    for arm in arms:
+        held, rule = state["arms"][arm.name]
+        arm.ensemble.load_state_dict(held)
+        arm.rule.load_state_dict(rule)
+    optimizer.load_state_dict(state["optimizer"])
+    for generator, kept in zip(random, state["random"], strict=True):
+        generator.set_state(kept)
+    return int(state["step"])
