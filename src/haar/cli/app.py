@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haar.cli import audit, average, data, demo, moments, reproduce, rg, systems
+from haar.cli import audit, average, data, demo, moments, quantum, reproduce, rg, systems
 from haar.errors import HaarError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(average.app, name="average")
 app.add_typer(data.app, name="data")
 app.command("moments")(moments.moments)
 app.add_typer(rg.app, name="rg")
+app.add_typer(quantum.app, name="quantum")
 app.command("reproduce")(reproduce.reproduce)
 app.command("systems")(systems.systems)
 

@@ -1,0 +1,191 @@
+"""``haar quantum``: circuits for molecules: data, training, the comparison, twirling, audits of what was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Equivariant quantum circuits for molecules.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Steps = Annotated[int, typer.Option(min=1, help="Steps on energies.")]
+ForceSteps = Annotated[int, typer.Option(min=0, help="Steps on energies and forces after that.")]
+Seed = Annotated[int, typer.Option(min=0, help="Everything random derives from it.")]
+HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training points that chooses the weights.")]
+
+
+@app.command("data")
+def data(
+    name: Annotated[str, typer.Argument(help="lih, nh3, nh3-inversion or h2o; or an .npz file to describe.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Compute the surface with PySCF and write it here (.npz).")] = None,
+    count: Annotated[int | None, typer.Option(min=2, help="Geometries; the shipped set's own by default.")] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a surface, or compute it: FCI/6-31G for LiH, MP2/6-31G for NH3 and H2O.
+
+    A killed computation goes on where it was.
+    """
+    from haar.cli.screen import ProgressBars, console
+    from haar.errors import ArgumentError
+    from haar.report.json_file import dumps
+    from haar.systems.quantum.command import described, open_molecules
+    from haar.systems.quantum.generation import generate
+
+    if out is None:
+        if count is not None:
+            raise ArgumentError("--count", expected="--out, to compute a surface", got="--count alone")
+        molecules = open_molecules(name)
+    else:
+        with ProgressBars(quiet=as_json) as bars:
+            molecules = generate(name, out, count=count, seed=seed, watch=bars)
+    table = described(molecules, name)
+    if as_json:
+        typer.echo(dumps(table.to_dict()), nl=False)
+    else:
+        console().print(table.rich())
+
+
+@app.command("train")
+def train(
+    *,
+    model: Annotated[
+        str, typer.Option(help="generic, rotation, exchange, graph, water, distances or coordinates.")
+    ] = "graph",
+    data: Annotated[str, typer.Option(help="lih, nh3, h2o, or an .npz file.")] = "nh3",
+    points: Annotated[int, typer.Option("--train", min=2, help="Training points.")] = 100,
+    layers: Annotated[int | None, typer.Option(min=1, help="Layers of a circuit.")] = None,
+    steps: Steps = 300,
+    force_steps: ForceSteps = 75,
+    rate: Annotated[float, typer.Option(help="Learning rate.")] = 0.03,
+    held_out: HeldOut = 0.1,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Where the potential goes (.safetensors).")] = Path("potential.safetensors"),
+    as_json: AsJson = False,
+) -> None:
+    """Train a potential on energies, then on energies and forces; print its errors and what symmetry it breaks."""
+    from haar.cli.screen import console
+    from haar.report.json_file import dumps
+    from haar.systems.quantum.command import train_one
+    from haar.systems.quantum.recipe_sections import errors_table
+    from haar.systems.quantum.training import Plan
+
+    plan = Plan(steps=steps, force_steps=force_steps, rate=rate)
+    potential, row = train_one(model, data, train=points, plan=plan, seed=seed, held_out=held_out, layers=layers)
+    potential.save(out)
+    if as_json:
+        typer.echo(dumps(row), nl=False)
+        return
+    name = f"{data if data in ('lih', 'nh3', 'h2o') else 'data'} {points}"
+    console().print(errors_table([{"tables": {f"{name}|{row['title']}|0": row}}], name).rich())
+    console().print(f"potential: {out}")
+
+
+@app.command("compare")
+def compare(
+    *,
+    data: Annotated[str, typer.Option(help="lih, nh3 or h2o.")] = "nh3",
+    points: Annotated[int | None, typer.Option("--train", min=2, help="Training points; 16 for lih, else 100.")] = None,
+    folds: Annotated[int, typer.Option(min=1, help="Folds.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of every fold.")] = 1,
+    models: Annotated[str | None, typer.Option(help="Some titles, comma-separated; all by default.")] = None,
+    steps: Steps = 300,
+    force_steps: ForceSteps = 75,
+    held_out: HeldOut = 0.0,
+    quick: Annotated[bool, typer.Option("--quick", help="One fold, one seed.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for result.json, table.md and report.html.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train every model on the same folds and print errors, generalisation ratios and symmetry errors."""
+    from haar.cli.screen import ProgressBars, console
+    from haar.files import atomic_path
+    from haar.report.json_file import dumps
+    from haar.systems.quantum.command import compare as run
+    from haar.systems.quantum.training import Plan
+
+    chosen = [name.strip() for name in models.split(",")] if models else None
+    with ProgressBars(quiet=as_json) as bars:
+        report = run(
+            data,
+            train=points or (16 if data == "lih" else 100),
+            folds=1 if quick else folds,
+            seeds=1 if quick else seeds,
+            names=chosen,
+            plan=Plan(steps=steps, force_steps=force_steps),
+            held_out=held_out,
+            watch=bars,
+        )
+    if out is not None:
+        report.save_json(out / "result.json")
+        report.save_html(out / "report.html")
+        with atomic_path(out / "table.md") as part:
+            part.write_text(report.markdown(), encoding="utf-8")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    console().print(report.table())
+    console().print(report.summary.replace("**", ""))
+    if out is not None:
+        console().print(f"report: {out / 'report.html'}")
+
+
+@app.command("twirl")
+def twirl(
+    generator: Annotated[str, typer.Argument(help="A sum of Pauli words such as 'Z0 Z1 + 0.5 X0'.")],
+    *,
+    group: Annotated[str, typer.Option(help="su2, permutations, or molecule (both, two qubits an atom).")] = "su2",
+    qubits: Annotated[int | None, typer.Option(min=1, help="Their number; as many as are named by default.")] = None,
+    how: Annotated[str, typer.Option(help="auto, elements, reynolds, permutations, clifford or nullspace.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Make a gate generator or an observable commute with a group: the nearest operator that does."""
+    import json
+
+    from haar.systems.quantum.command import twirled_words
+
+    words, broken = twirled_words(generator, group=group, qubits=qubits, how=how)
+    if as_json:
+        typer.echo(json.dumps({"twirled": words, "not_equivariant": broken}))
+    else:
+        typer.echo(words)
+        typer.echo(f"share of the norm that was not equivariant: {broken:.3g}")
+
+
+@app.command("audit")
+def audit(
+    potential: Annotated[Path, typer.Argument(help="A potential that `haar quantum train` wrote.")],
+    *,
+    data: Annotated[str, typer.Option(help="Where to look: lih, nh3, h2o, or an .npz file.")] = "nh3",
+    samples: Annotated[int, typer.Option(min=2, help="Geometries.")] = 32,
+    parity: Annotated[bool, typer.Option("--parity", help="Mirror images too: O(3).")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Audit a trained potential against rotations and exchanges of equal atoms."""
+    from haar.audit import audit as run
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.errors import ArgumentError
+    from haar.report.json_file import dumps
+    from haar.systems.quantum.command import open_molecules
+    from haar.systems.quantum.potential import Potential
+    from haar.systems.quantum.symmetries import molecular_symmetry
+
+    model, molecules = Potential.load(potential).eval(), open_molecules(data)
+    if molecules.species != model.species:
+        raise ArgumentError("data", expected=f"molecules {', '.join(model.species)}", got=", ".join(molecules.species))
+    x = molecules.in_frame("rotated").active
+    chosen = x[:: max(1, len(x) // samples)][:samples]
+    # In scaled units: energies in Hartree have a large constant, which no symmetry changes.
+    report = run(model.model, molecular_symmetry(x.shape[1], parity=parity), chosen)
+    if out is not None:
+        report.save_json(out / "audit.json")
+        report.save_html(out / "report.html")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    print_tables(console(), report.sections())
+    console().print(report.summary, style="bold")
