@@ -6,6 +6,7 @@ from haar.nn.by_norm import Gated, NormNonlinearity
 from haar.nn.convolution import Conv
 from haar.nn.dropout import Dropout
 from haar.nn.foreign import from_field_type, from_irreps
+from haar.nn.frames import GramMap, PCAFrame, WeightedFrame
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.linear import Linear
 from haar.nn.module import EquivariantModule
@@ -18,15 +19,28 @@ from haar.nn.pooling import GlobalPool, Pool, Upsample
 from haar.nn.readout import Invariants
 from haar.nn.representations import restricted, same_representation
 from haar.nn.sequential import Sequential
+from haar.nn.spectral import (
+    EigenvalueFilters,
+    SignAttention,
+    SignCharacters,
+    SignDeepSets,
+    SignGate,
+    SignMessagePassing,
+    SignMLP,
+    SignNet,
+    SignProduct,
+)
 
 __all__ = [
     "BatchNorm",
     "Bilinear",
     "Conv",
     "Dropout",
+    "EigenvalueFilters",
     "EquivariantModule",
     "Gated",
     "GlobalPool",
+    "GramMap",
     "GroupNorm",
     "Invariants",
     "KernelPoints",
@@ -35,14 +49,24 @@ __all__ = [
     "NormNonlinearity",
     "Odd",
     "OrbitPool",
+    "PCAFrame",
     "PartRun",
     "Pointwise",
     "Pool",
     "RMSNorm",
     "SelfAttention",
     "Sequential",
+    "SignAttention",
+    "SignCharacters",
+    "SignDeepSets",
+    "SignGate",
+    "SignMLP",
+    "SignMessagePassing",
+    "SignNet",
+    "SignProduct",
     "TensorSquare",
     "Upsample",
+    "WeightedFrame",
     "export",
     "from_field_type",
     "from_irreps",

@@ -137,6 +137,9 @@ class SignMLP(nn.Module):
 class SignRMSNorm(nn.Module):
     """x / sqrt(mean over columns of x^2 + eps): keeps signs, eigenspaces and the order of points.
 
+    With eps = 1 large rows are brought to length sqrt(k) and nothing is amplified. A small eps would amplify the
+    rounding of rows that should be 0, such as a point in the centre of its cloud, by 1 / sqrt(eps) in every layer.
+
     A norm that subtracts a mean or adds a bias mixes columns of different signs and is not equivariant.
 
     Args:
@@ -146,11 +149,11 @@ class SignRMSNorm(nn.Module):
         ArgumentError: If `eps` is not positive.
 
     Example:
-        >>> SignRMSNorm()(torch.tensor([[3.0, -3.0]])).tolist()
-        [[1.0, -1.0]]
+        >>> SignRMSNorm(eps=16.0)(torch.tensor([[3.0, -3.0]])).tolist()
+        [[0.6..., -0.6...]]
     """
 
-    def __init__(self, eps: float = 1e-8) -> None:
+    def __init__(self, eps: float = 1.0) -> None:
         super().__init__()
         if eps <= 0:
             raise ArgumentError("eps", expected="a positive number", got=eps)

@@ -1,0 +1,59 @@
+"""What a model says in a frame, said in the coordinates of space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.errors import ArgumentError, ShapeError
+
+KINDS = ("vector", "position", "scalar", "pseudovector")
+
+
+def check_kinds(outputs: Any) -> Any:
+    """Return it if it is a kind, or a tuple of kinds.
+
+    Raises:
+        ArgumentError: Else.
+    """
+    for kind in outputs if isinstance(outputs, tuple) else (outputs,):
+        if kind not in KINDS:
+            raise ArgumentError("outputs", expected=f"{', '.join(KINDS)}, or a tuple of these", got=repr(kind))
+    return outputs
+
+
+def map_kinds(function: Callable[..., Tensor], kinds: Any, *trees: Any) -> Any:
+    """Apply a function of (kind, *tensors) to every output.
+
+    Raises:
+        ShapeError: If there is not one output for every kind.
+    """
+    if not isinstance(kinds, tuple):
+        return function(kinds, *trees)
+    for tree in trees:
+        if not isinstance(tree, tuple) or len(tree) != len(kinds):
+            got = f"{len(tree)}" if isinstance(tree, tuple) else type(tree).__name__
+            raise ShapeError("output", expected=f"a tuple of {len(kinds)} tensors from the model", got=got)
+    return tuple(function(kind, *leaves) for kind, *leaves in zip(kinds, *trees, strict=True))
+
+
+def turned_back(kind: str, y: Tensor, frame: Float[Tensor, "batch d d"], centre: Float[Tensor, "batch 1 d"]) -> Tensor:
+    """One output of the model, ``(batch, ..., d)`` unless it is a scalar, in the coordinates of space.
+
+    Raises:
+        ShapeError: If its last axis is not the dimension of space.
+    """
+    if kind == "scalar":
+        return y
+    if y.shape[0] != len(frame) or y.shape[-1] != frame.shape[-1]:
+        raise ShapeError("output", expected=f"a {kind} ({len(frame)}, ..., {frame.shape[-1]})", got=tuple(y.shape))
+    back = (y.flatten(1, -2) if y.ndim > 2 else y.unsqueeze(1)) @ frame.transpose(-1, -2).to(y.dtype)
+    if kind == "position":
+        back = back + centre.to(y.dtype)
+    if kind == "pseudovector":
+        back = back * torch.linalg.det(frame).sign().to(y.dtype)[:, None, None]
+    return back.reshape(y.shape)

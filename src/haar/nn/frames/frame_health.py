@@ -1,0 +1,134 @@
+"""How far a principal-axes frame can be trusted: gaps, multiplicities, the error that they predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from haar.actions import eigenspaces
+from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes
+from haar.report import Table
+
+#: From this predicted relative error on, a frame is as good as drawn at random.
+UNDEFINED = 0.1
+
+
+@dataclass(frozen=True)
+class FrameHealth:
+    """The record of every cloud in a batch.
+
+    Where two eigenvalues differ by a relative gap, rounding turns the frame in their plane by an angle of about
+    2u / gap, u the unit round-off of the inputs. What turns is what lies in that plane: nothing, for positions along
+    axes on which all coordinates vanish, so that flat and straight clouds are harmless, unless velocities stick out.
+
+    Attributes:
+        eigenvalues: Falling, ``(batch, d)``.
+        gaps: Between neighbours, relative to the largest eigenvalue, ``(batch, d - 1)``.
+        reach: Largest share of any input's length along each axis, ``(batch, d)``.
+        rank: Number of axes with any reach.
+        spaces: Number of the eigenspace of each axis: gaps of at most `tol` are none.
+        predicted: Predicted relative error of the equivariance.
+        tol: Smallest gap that is trusted.
+        threshold: Largest predicted error that is trusted, 2u / tol.
+
+    Source: perturbation theory of symmetric matrices, applied to arXiv 2312.02339; impossibility of continuous frames
+        arXiv 2402.16077.
+    """
+
+    eigenvalues: Float[Tensor, "batch d"]
+    gaps: Float[Tensor, "batch d_less_1"]
+    reach: Float[Tensor, "batch d"]
+    rank: Int[Tensor, " batch"]
+    spaces: Int[Tensor, "batch d"]
+    predicted: Float[Tensor, " batch"]
+    tol: float
+    threshold: float
+
+    @property
+    def unhealthy(self) -> Bool[Tensor, " batch"]:
+        """Which frames are not trusted."""
+        return self.predicted > self.threshold
+
+    @property
+    def smallest_gap(self) -> Float[Tensor, " batch"]:
+        """Smallest relative gap next to an axis with reach; infinite where there is none."""
+        seen = self.reach > _NOTHING
+        beside = seen[:, 1:] | seen[:, :-1]
+        gaps = torch.where(beside, self.gaps, torch.inf)
+        return gaps.amin(-1) if gaps.shape[-1] else gaps.new_full((len(gaps),), torch.inf)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """EXACT (to rounding), ILL-CONDITIONED or UNDEFINED for every cloud."""
+        found = []
+        for error in self.predicted.tolist():
+            if error >= UNDEFINED:
+                found.append("UNDEFINED")
+            else:
+                found.append("ILL-CONDITIONED" if error > self.threshold else "EXACT")
+        return found
+
+    def multiplicities(self, cloud: int) -> tuple[int, ...]:
+        """How many axes each eigenvalue of one cloud has, from the largest eigenvalue down."""
+        counts = torch.unique_consecutive(self.spaces[cloud], return_counts=True)[1]
+        return tuple(counts.tolist())
+
+    def table(self, *, most: int = 20) -> Table:
+        """One row a cloud, the worst first."""
+        order = self.predicted.argsort(descending=True)[:most].tolist()
+        rows = []
+        for cloud in order:
+            gap = float(self.smallest_gap[cloud])
+            counts = " + ".join(map(str, self.multiplicities(cloud)))
+            row = (
+                cloud,
+                int(self.rank[cloud]),
+                counts,
+                gap if gap < torch.inf else None,
+                float(self.predicted[cloud]),
+                self.verdicts[cloud],
+            )
+            rows.append(row)
+        columns = ("cloud", "rank", "multiplicities", "smallest gap", "predicted error", "verdict")
+        return Table("Principal axes", columns, rows)
+
+
+def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None = None) -> FrameHealth:
+    """The record of some frames.
+
+    Args:
+        axes: The frames.
+        dtype: Of the inputs, before they were raised to float64.
+        tol: Smallest relative gap that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
+    """
+    gap = TRUSTED_GAP[dtype] if tol is None else tol
+    step = torch.finfo(dtype).eps  # 2u
+    with torch.no_grad():
+        values = axes.eigenvalues.detach()
+        largest = values[:, :1].clamp(min=torch.finfo(torch.float64).tiny)
+        reach = torch.zeros_like(values)
+        for x in axes.coordinates:
+            lengths = x.detach().square().sum(-2)
+            share = lengths / lengths.sum(-1, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
+            reach = torch.maximum(reach, share.sqrt())
+        relative = values / largest
+        apart = (relative.unsqueeze(-1) - relative.unsqueeze(-2)).abs()
+        angle = (step / apart.clamp(min=step)).triu(1)
+        seen = torch.maximum(reach.unsqueeze(-1), reach.unsqueeze(-2))
+        predicted = (angle * seen).flatten(1).amax(-1)
+        return FrameHealth(
+            eigenvalues=values,
+            gaps=-relative.diff(dim=-1),
+            reach=reach,
+            rank=(reach > _NOTHING).sum(-1),
+            spaces=eigenspaces(values, tol=gap),
+            predicted=predicted,
+            tol=gap,
+            threshold=step / gap,
+        )
+
+
+_NOTHING = 1e-12

@@ -1,0 +1,60 @@
+"""A vector-valued map without any frame: sums of the inputs weighted by functions of their inner products."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from haar.nn.spectral.columns import cloud_mean
+from haar.nn.spectral.perceptron import Perceptron
+
+
+class GramMap(nn.Module):
+    """y_i = sum_j g(all inner products of the vectors of i and j) x_j: exactly O(d) equivariant, for every cloud.
+
+    No frame, hence nothing that could be degenerate; it sees pairs of points only.
+
+    Args:
+        inputs: Number of vectors of every point, 1 for positions.
+        outputs: Number of vector outputs.
+        hidden: Hidden features of g.
+        generator: Of the initial weights; by default torch's.
+        dtype: Of the parameters.
+
+    Example:
+        >>> GramMap(2)(torch.randn(4, 5, 3), torch.randn(4, 5, 3)).shape
+        torch.Size([4, 5, 3])
+    """
+
+    def __init__(
+        self,
+        inputs: int = 1,
+        *,
+        outputs: int = 1,
+        hidden: int = 64,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        sizes = (3 * inputs * inputs, hidden, hidden, inputs * outputs)
+        self.weights = Perceptron(sizes, generator=generator, dtype=dtype)
+
+    def forward(
+        self, *vectors: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*batch n"] | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Apply the map; the first input is centred here."""
+        first = vectors[0] - cloud_mean(vectors[0], mask)
+        x = torch.stack([first, *vectors[1:]], -2)
+        if mask is not None:
+            x = torch.where(mask[..., None, None], x, 0)
+        between = torch.einsum("...iad,...jbd->...ijab", x, x).flatten(-2)
+        own = torch.einsum("...iad,...ibd->...iab", x, x).flatten(-2)
+        sides = [own.unsqueeze(-2).expand(between.shape), own.unsqueeze(-3).expand(between.shape)]
+        weights: Tensor = self.weights(torch.cat([between, *sides], -1)).unflatten(-1, (self.inputs, self.outputs))
+        count = x.new_full((), x.shape[-3]) if mask is None else mask.sum(-1)[..., None, None, None]
+        y = torch.einsum("...ijao,...jad->...iod", weights, x) / count.clamp(min=1)
+        if mask is not None:
+            y = torch.where(mask[..., None, None], y, 0)
+        return y.squeeze(-2) if self.outputs == 1 else y.unbind(-2)

@@ -1,0 +1,302 @@
+"""Any dimension's rotations and reflections in one forward pass: a model in the frame of the principal axes."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError, HaarWarning
+from haar.groups import O
+from haar.nn.frames.back_rotation import check_kinds, map_kinds
+from haar.nn.frames.clouds import Clouds
+from haar.nn.frames.frame_health import FrameHealth, frame_health
+from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes, principal_axes
+from haar.nn.frames.weighted_frame import WeightedFrame
+
+MODES = ("sign", "average", "sample", "naive")
+POLICIES = ("warn", "raise", "blocks", "average", "weighted", "fallback")
+
+#: 2^d frames are evaluated up to this dimension, unless it is asked for.
+MOST_AXES = 12
+
+
+class PCAFrame(nn.Module):
+    """f(X) = h(X R) R^T with R the principal axes of the cloud, which are defined up to signs.
+
+    ``"sign"``: h is sign equivariant (`haar.nn.spectral`), and one pass is exactly O(d) equivariant. ``"average"``: any
+    h, averaged over all 2^d signs. ``"sample"``: one random choice of signs for each cloud in training, the average in
+    evaluation. ``"naive"``: the solver's signs, which is not equivariant. Translations are divided out.
+
+    Where eigenvalues coincide, axes are defined up to O(m) and no choice of signs helps; where they nearly
+    coincide, rounding is amplified. Every call looks (`health`) and follows a policy for the frames that cannot be
+    trusted: ``"warn"``; ``"raise"``; ``"blocks"``: h is told the eigenspaces and is equivariant under O(m), exact;
+    ``"average"``: random rotations inside each eigenspace, approximate; ``"weighted"``: `WeightedFrame`, exact, for
+    d = 2, 3; ``"fallback"``: another module without frame, such as `GramMap`.
+
+    Source: Lim et al. arXiv 2312.02339; frame averaging arXiv 2110.03336; stochastic frames arXiv 2305.05577; the
+    record, the policies and the form for eigenspaces are ours.
+
+    Args:
+        model: ``h(x, *vectors, **invariants)`` on tensors ``(batch, n, d)``.
+        mode: See above.
+        outputs: ``"vector"``, ``"position"`` (the centroid is added), ``"scalar"``, ``"pseudovector"``, or a tuple of
+            these if the model returns a tuple. In mode sign, a pseudovector is what takes the signs of
+            `haar.nn.spectral.pseudovector_characters`.
+        weights: Of positions and of each further vector input in the covariance. Positions alone do not define a frame
+            for the velocities of few points in many dimensions: give both a weight.
+        unhealthy: The policy.
+        tol: Smallest relative gap of eigenvalues that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
+        fallback: The module of the policy ``"fallback"``, called like the model, in the coordinates of space, with the
+            positions relative to the centroid.
+        draws: Rotations of the policy ``"average"``.
+        differentiable: Whether derivatives go through the axes; by default they are constants.
+        most_axes: Largest dimension for an average over 2^d frames.
+        chunk: Clouds in one pass of an average.
+        generator: Of random signs and rotations; by default torch's.
+
+    Raises:
+        ArgumentError: If an option is unknown or does not fit another.
+
+    Example:
+        >>> from haar.nn.spectral import SignDeepSets
+        >>> frame = PCAFrame(SignDeepSets(3, dtype=torch.float64), outputs="vector")
+        >>> x, q = torch.randn(4, 9, 3, dtype=torch.float64), torch.linalg.qr(torch.randn(3, 3).double()).Q
+        >>> bool(((frame(x @ q + 1) - frame(x) @ q).abs() < 1e-10 * frame(x).abs().max()).all())
+        True
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        *,
+        mode: str = "sign",
+        outputs: str | tuple[str, ...] = "vector",
+        weights: Sequence[float | int] = (1.0,),
+        unhealthy: str = "warn",
+        tol: float | None = None,
+        fallback: Callable[..., Any] | None = None,
+        draws: int = 64,
+        differentiable: bool = False,
+        most_axes: int = MOST_AXES,
+        chunk: int = 1024,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if mode not in MODES:
+            raise ArgumentError("mode", expected=f"one of {', '.join(MODES)}", got=repr(mode))
+        if unhealthy not in POLICIES:
+            raise ArgumentError("unhealthy", expected=f"one of {', '.join(POLICIES)}", got=repr(unhealthy))
+        if tol is not None and not 0 < tol < 1:
+            raise ArgumentError("tol", expected="a relative gap between 0 and 1", got=tol)
+        if draws < 1 or chunk < 1:
+            raise ArgumentError("draws, chunk", expected="at least 1", got=(draws, chunk))
+        if (fallback is None) == (unhealthy == "fallback"):
+            raise ArgumentError(
+                "fallback",
+                expected="a module with unhealthy='fallback', and only then",
+                got="none" if fallback is None else type(fallback).__name__,
+                way_out="haar.nn.frames.GramMap needs no frame",
+            )
+        if unhealthy == "blocks":
+            _check_takes_spaces(model, mode)
+        self.model, self.mode, self.outputs = model, mode, check_kinds(outputs)
+        self.weights, self.unhealthy, self.tol, self.fallback = tuple(weights), unhealthy, tol, fallback
+        self.draws, self.differentiable = draws, differentiable
+        self.most_axes, self.chunk, self.generator = most_axes, chunk, generator
+
+    def forward(
+        self,
+        x: Float[Tensor, "*batch n d"],
+        *vectors: Float[Tensor, "*batch n d"],
+        mask: Bool[Tensor, "*batch n"] | None = None,
+        invariants: Mapping[str, Tensor] | None = None,
+    ) -> Any:
+        """Apply the model in the frame.
+
+        Args:
+            x: Positions, float32 or float64.
+            vectors: Further vectors of every point, such as velocities: turned, not shifted.
+            mask: Which rows hold a point; it is passed on to the model.
+            invariants: Passed on to the model by name; turned by nothing.
+
+        Returns:
+            What the model returns, in the coordinates of space.
+
+        Raises:
+            ArgumentError: If inputs are not finite or too coarse, a frame cannot be trusted and the policy is
+                ``"raise"``, or there are too many frames to average.
+            ShapeError: If shapes do not fit.
+        """
+        clouds = Clouds(x, vectors, mask, invariants)
+        axes, health = self._axes(clouds, x.dtype)
+        frames = axes.axes.to(x.dtype)
+        inputs = [c.to(x.dtype) for c in axes.coordinates]
+        bad = health.unhealthy
+        some = bool(bad.any())
+        if some and self.unhealthy in ("warn", "raise"):
+            self._speak(health)
+        if some and self.unhealthy == "blocks":
+            return clouds.restored(self.outputs, self._once(clouds, inputs, frames, axes, spaces=health.spaces))
+        y = self._in_mode(clouds, inputs, frames, axes)
+        if some and self.unhealthy in ("average", "weighted", "fallback"):
+            rows = torch.nonzero(bad).flatten()
+            instead = self._instead(clouds.rows(rows), [c[rows] for c in inputs], axes, health, rows)
+            y = map_kinds(lambda _, whole, part: whole.index_copy(0, rows, part), self.outputs, y, instead)
+        return clouds.restored(self.outputs, y)
+
+    def health(
+        self,
+        x: Float[Tensor, "*batch n d"],
+        *vectors: Float[Tensor, "*batch n d"],
+        mask: Bool[Tensor, "*batch n"] | None = None,
+    ) -> FrameHealth:
+        """The record of the frames of some clouds, with one batch axis.
+
+        Raises:
+            ArgumentError: If inputs are not finite or too coarse.
+        """
+        return self._axes(Clouds(x, vectors, mask, None), x.dtype)[1]
+
+    @property
+    def guarantee(self) -> str:
+        """What is known of the equivariance, before any cloud is seen."""
+        if self.mode == "naive":
+            return "none: the signs of the axes are the solver's"
+        simple = "exact where eigenvalues are simple"
+        if self.mode == "sample" and self.training:
+            return "in expectation over signs, where eigenvalues are simple"
+        return {
+            "warn": f"{simple}; a warning where they are not",
+            "raise": f"{simple}; refused where they are not",
+            "blocks": "exact; discontinuous where the multiplicities change",
+            "average": f"{simple}; approximate, by {self.draws} random rotations, where they are not",
+            "weighted": "exact; discontinuous where the policy sets in",
+            "fallback": f"{simple}; that of the fallback where they are not",
+        }[self.unhealthy]
+
+    def extra_repr(self) -> str:
+        """Mode, outputs and policy."""
+        return f"mode={self.mode}, outputs={self.outputs}, unhealthy={self.unhealthy}"
+
+    def _axes(self, clouds: Clouds, dtype: torch.dtype) -> tuple[PrincipalAxes, FrameHealth]:
+        tol = TRUSTED_GAP.get(dtype, 1e-3) if self.tol is None else self.tol
+        axes = principal_axes(
+            clouds.inputs, mask=clouds.mask, weights=self.weights, differentiable=self.differentiable, tol=tol
+        )
+        return axes, frame_health(axes, dtype, tol=tol)
+
+    def _in_mode(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes) -> Any:
+        if self.mode in ("sign", "naive"):
+            return self._once(clouds, inputs, frames, axes)
+        d = frames.shape[-1]
+        if self.mode == "sample" and self.training:
+            draw = torch.randint(2, (len(frames), 1, d), generator=self.generator)
+            signs = (1 - 2 * draw).to(frames)
+            return self._over(clouds, inputs, frames, axes, signs)
+        if d > self.most_axes:
+            raise ArgumentError(
+                "x",
+                expected=f"at most {self.most_axes} dimensions to average over 2^d frames",
+                got=f"{d}, which is {2**d} passes",
+                way_out="use mode='sign' with a sign-equivariant model, or set most_axes",
+            )
+        patterns = torch.cartesian_prod(*[torch.tensor([1, -1])] * d).reshape(-1, d).to(frames)
+        return self._over(clouds, inputs, frames, axes, patterns.expand(len(frames), *patterns.shape))
+
+    def _once(
+        self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes, *, spaces: Tensor | None = None
+    ) -> Any:
+        said = clouds.call(self.model, inputs, spaces=spaces)
+        return clouds.turned_back(self.outputs, said, frames, axes.centre)
+
+    def _over(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes, signs: Tensor) -> Any:
+        """The mean over signs ``(batch, m, d)`` of the model in the frames with those signs."""
+        return self._mean_over(clouds, inputs, torch.diag_embed(signs), frames, axes)
+
+    def _mean_over(
+        self, clouds: Clouds, inputs: list[Tensor], turns: Tensor, frames: Tensor, axes: PrincipalAxes
+    ) -> Any:
+        """The mean over orthogonal matrices ``(batch, m, d, d)`` of the model in the frames turned by them."""
+        total: Any = None
+        m = turns.shape[1]
+        step = max(1, self.chunk // max(1, len(frames)))
+        for start in range(0, m, step):
+            some = turns[:, start : start + step]
+            weights = some.new_full(some.shape[:2], 1 / m)
+            part = clouds.averaged(
+                self.model,
+                self.outputs,
+                inputs,
+                frames=some,
+                weights=weights,
+                centre=axes.centre,
+                back=frames.unsqueeze(1) @ some,
+            )
+            total = part if total is None else map_kinds(lambda _, a, b: a + b, self.outputs, total, part)
+        return total
+
+    def _instead(
+        self, clouds: Clouds, inputs: list[Tensor], axes: PrincipalAxes, health: FrameHealth, rows: Tensor
+    ) -> Any:
+        """The outputs for the clouds whose frames are not trusted."""
+        centre = axes.centre[rows]
+        if self.unhealthy == "average":
+            turns = torch.stack([_block_rotations(health.spaces[row], self.draws, self.generator) for row in rows])
+            chosen = PrincipalAxes(centre, axes.eigenvalues[rows], axes.axes[rows], ())
+            return self._mean_over(clouds, inputs, turns.to(inputs[0]), chosen.axes.to(inputs[0]), chosen)
+        if self.unhealthy == "weighted":
+            frame = WeightedFrame(self.model, outputs=self.outputs, chunk=self.chunk)
+            return frame(*clouds.inputs, mask=clouds.mask, invariants=clouds.invariants)
+        centred = clouds.inputs[0] - centre.to(clouds.inputs[0])
+        if clouds.mask is not None:
+            centred = torch.where(clouds.mask.unsqueeze(-1), centred, 0)
+        said = clouds.call(self.fallback, [centred, *clouds.inputs[1:]])  # type: ignore[arg-type]
+        still = torch.eye(centred.shape[-1], dtype=centred.dtype, device=centred.device).expand(len(rows), -1, -1)
+        return clouds.turned_back(self.outputs, said, still, centre)
+
+    def _speak(self, health: FrameHealth) -> None:
+        bad = int(health.unhealthy.sum())
+        worst = float(health.predicted.max())
+        got = f"{bad} of {len(health.predicted)} with close eigenvalues (predicted relative error up to {worst:.1e})"
+        if self.unhealthy == "raise":
+            raise ArgumentError(
+                "x",
+                expected=f"clouds whose principal axes are defined to a relative gap of {health.tol:.0e}",
+                got=got,
+                way_out="choose another policy: unhealthy='blocks', 'weighted', 'average' or 'fallback'",
+            )
+        warnings.warn(
+            f"PCAFrame: frames that cannot be trusted, {got}; choose a policy by unhealthy=", HaarWarning, stacklevel=4
+        )
+
+
+def _block_rotations(spaces: Tensor, draws: int, generator: torch.Generator | None) -> Float[Tensor, "draws d d"]:
+    """Random elements of O(m) for every eigenspace, signs included."""
+    turns = torch.zeros(draws, len(spaces), len(spaces), dtype=torch.float64)
+    for space in spaces.unique().tolist():
+        where = torch.nonzero(spaces == space).flatten().cpu()
+        if len(where) == 1:
+            block = (1 - 2 * torch.randint(2, (draws, 1, 1), generator=generator)).to(turns)
+        else:
+            block = O(len(where)).sample(draws, generator)
+        turns[:, where[:, None], where] = block
+    return turns
+
+
+def _check_takes_spaces(model: Callable[..., Any], mode: str) -> None:
+    call = model.forward if isinstance(model, nn.Module) else model
+    takes = inspect.signature(call).parameters
+    wanted = "spaces" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    if mode != "sign" or not wanted:
+        raise ArgumentError(
+            "unhealthy",
+            expected="'blocks' in mode sign, with a model whose forward takes spaces=",
+            got=f"mode {mode}, {type(model).__name__}",
+            way_out="haar.nn.spectral.SignDeepSets and SignMessagePassing take it",
+        )
