@@ -115,3 +115,18 @@ def test_a_stochastic_model_is_found_out(here, well, capsys):
     else:
         assert code == 2
         assert "stochastic" in captured.err
+
+
+def test_a_law_is_followed_through_the_model(here, well, capsys):
+    arguments = ["audit", "my_models:make", str(well), "--history", "2", "--group", "C4", "--samples", "4", "--json"]
+    assert main([*arguments, "--law", "gauss", "--law-points", "4"]) == 0
+    found = json.loads(capsys.readouterr().out)["distribution"]
+    assert found["law_is_invariant"]
+    assert len(found["names"]) == 4
+    assert found["worst"] > 1e-3
+
+
+def test_a_law_that_is_too_large_is_refused(here, well, capsys):
+    arguments = ["audit", "my_models:make", str(well), "--history", "2", "--group", "C4", "--samples", "4"]
+    assert main([*arguments, "--law", "gauss", "--law-points", "64"]) == 2
+    assert "--law: expected at most 4096 components of the input" in capsys.readouterr().err

@@ -17,12 +17,13 @@ from haar.audit.closure import Closure, closed_elements
 from haar.audit.findings import Findings, findings
 from haar.audit.layers import LayerDefect, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
-from haar.audit.measure import OrbitMeter, audited_elements
+from haar.audit.measure import OrbitMeter, audited_elements, undisturbed
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections
 from haar.audit.sums import BINS, OrbitSums
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, LieGroup
+from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
 from haar.report import Report, Section
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
@@ -94,6 +95,8 @@ class Audit(Report):
         self.closure = None if listed is None else Closure(symmetry, listed)
         self.layers: list[LayerDefect] = []
         self.lie: list[LieDefect] = []
+        self.distribution: DistributionalDefect | None = None
+        self.input_shape: tuple[int, ...] | None = None
 
     @property
     def sums(self) -> OrbitSums:
@@ -132,9 +135,56 @@ class Audit(Report):
         ):
             self.update(batch)
             if number == 0:
+                self.input_shape = tuple(batch.inputs[0].shape[1:]) if isinstance(batch.inputs[0], Tensor) else None
                 self._look_inside(batch, layers=layers)
             if progress is not None:
                 progress(self._meter.seen)
+        return self
+
+    def follow(
+        self,
+        law: InputLaw,
+        *,
+        input_shape: Sequence[int] | None = None,
+        order: int = 2,
+        on_unsupported: str = "raise",
+    ) -> Audit:
+        """Follow a law through the model and compare the output's cumulants with their moved copies; returns self.
+
+        Needs no data and no samples, and sees what no single input shows: a bias in the mean, a spread that depends on
+        the direction.
+
+        Args:
+            law: Law of the flattened input, one that the group leaves alone.
+            input_shape: Shape of one input without the batch axis; by default that of the data.
+            order: 2 or 3.
+            on_unsupported: What to do with parts that have no closed form, see `haar.moments.propagate`.
+
+        Raises:
+            ArgumentError: If the model is no module, or cannot be followed.
+
+        Example:
+            >>> import torch
+            >>> from haar.groups import dihedral
+            >>> from haar.moments import Gaussian
+            >>> model = torch.nn.AvgPool2d(3, stride=1, padding=1)
+            >>> report = Audit(model, Symmetry.of_fields(dihedral(4), "p", periodic=False))
+            >>> report.follow(Gaussian(torch.zeros(16)), input_shape=(1, 4, 4)).distribution.worst < 1e-14
+            True
+        """
+        if not isinstance(self.model, nn.Module):
+            raise ArgumentError("model", expected="a torch module to follow a law through", got=repr(self.model))
+        shape = self.input_shape if input_shape is None else input_shape
+        with undisturbed(self.model):
+            self.distribution = symmetry_in_distribution(
+                self.model,
+                self.symmetry,
+                law,
+                input_shape=shape,
+                elements=self.elements,
+                order=order,
+                on_unsupported=on_unsupported,
+            )
         return self
 
     def merge(self, other: Audit | Share) -> Audit:
@@ -242,11 +292,16 @@ class Audit(Report):
             **self.findings.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],
             "lie": [dict(defect.__dict__) for defect in self.lie],
+            "distribution": None if self.distribution is None else self.distribution.contents(),
         }
 
     def sections(self) -> Sequence[Section]:
         """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
-        return audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+        told = audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+        if self.distribution is None:
+            return told
+        (followed,) = self.distribution.sections()
+        return [*told, replace(followed, title="Symmetry in distribution")]
 
     def _look_inside(self, batch: Batch, *, layers: bool) -> None:
         group = self.symmetry.group
@@ -277,6 +332,7 @@ def audit(
     significance: float = 0.05,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    law: InputLaw | None = None,
 ) -> Audit:
     """Audit a model against a symmetry on data.
 
@@ -303,6 +359,8 @@ def audit(
         significance: Level of the tests.
         seed: Seed of everything random.
         progress: Called with the number of rows seen.
+        law: A law of the flattened input that the group leaves alone: it is followed through the model (`Audit.follow`,
+            order 2), and the output's cumulants are compared with their moved copies.
 
     Returns:
         The audit: `.recommendation`, `.findings`, `.layers`, `.lie`, `.to_dict()`, `.table()`, `.figure()`,
@@ -332,6 +390,7 @@ def audit(
         significance=significance,
         seed=seed,
     )
-    return report.run(
+    report.run(
         data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, layers=layers, progress=progress
     )
+    return report if law is None else report.follow(law)

@@ -25,6 +25,16 @@ def audit(
     ] = False,
     samples: Annotated[int, typer.Option(min=1, help="Windows to look at, spread evenly over the split.")] = 64,
     batch: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 8,
+    law: Annotated[
+        str | None,
+        typer.Option(
+            help="Follow a law through the model too, without samples: gauss, uniform, laplace, ..., every component "
+            "about the data's own mean and spread."
+        ),
+    ] = None,
+    law_points: Annotated[
+        int | None, typer.Option(min=1, help="Points of every axis for --law; those of the data by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of drawn elements, resampling and tests.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
@@ -35,6 +45,7 @@ def audit(
     the data have the symmetry at all, and one sentence: average, average softly, or do not.
     """
     from haar.audit import audit as run
+    from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, console
     from haar.cli.surrogate_input import physical_model, try_model, window_data
@@ -67,6 +78,10 @@ def audit(
             seed=seed,
             progress=progress,
         )
+        if law is not None:
+            given, shape = law_of_fields(law, chosen, symmetry, points=law_points)
+            with bars.stage(f"following {law}", 1):
+                report.follow(given, input_shape=shape, on_unsupported="linearise")
     if out is not None:
         report.save_json(out / "audit.json")
         report.save_html(out / "report.html")

@@ -15,7 +15,7 @@ from haar.moments.orbits import NodeOrbits
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
 from haar.moments.step_builder import UnsupportedModuleError
-from haar.moments.symmetry import DistributionalDefect, distributional_defect
+from haar.moments.symmetry import DistributionalDefect, distributional_defect, symmetry_in_distribution
 from haar.moments.training import expected_squared_error, moment_loss, train_on_moments
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "propagate_on_orbits",
     "sample_outputs",
     "set_partitions",
+    "symmetry_in_distribution",
     "to_cumulants",
     "to_moments",
     "train_on_moments",

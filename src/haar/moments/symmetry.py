@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from haar.actions import Action, Symmetry
 from haar.errors import ArgumentError, ShapeError
+from haar.groups import FiniteGroup
 from haar.moments.joint import InputLaw
+from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.moments.vector import LinearFunction, VectorCumulants
 from haar.report import Report, Section, Table
+
+_FLOOR = 1e-17  # drawn no lower
+_SHOWN = 24
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,27 @@ class DistributionalDefect(Report):
         orders = self.defects.shape[1]
         columns = ("element", *(f"order {n + 1}" for n in range(orders)))
         rows = [(name, *row) for name, row in zip(self.names, self.defects.tolist(), strict=True)]
-        return [Section("Cumulants moved by the group", self.summary, Table("Relative violation", columns, rows))]
+        table = Table("Relative violation", columns, rows)
+        caption = "Relative violation of every cumulant: the output's bars, and the input law's own (crosses)."
+        return [Section("Cumulants moved by the group", self.summary, table, self._figure(), caption)]
+
+    def _figure(self) -> Any:
+        from haar.report.drawing import COLOURS, INK, new_figure, style_axes
+
+        shown = min(len(self.names), _SHOWN)
+        figure = new_figure(7, 3)
+        axes = style_axes(figure.add_subplot(), y="relative violation")
+        orders = self.defects.shape[1]
+        for order in range(orders):
+            at = [k + 0.8 * (order - (orders - 1) / 2) / orders for k in range(shown)]
+            own, law = (side[:shown, order].clamp(min=_FLOOR).tolist() for side in (self.defects, self.law_defects))
+            axes.bar(at, own, width=0.7 / orders, bottom=0, color=COLOURS[order], label=f"order {order + 1}")
+            axes.plot(at, law, "x", color=INK, markersize=4)
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=_FLOOR / 2)
+        axes.set_xticks(range(shown), [str(name) for name in self.names[:shown]], rotation=45 if shown > 10 else 0)
+        axes.legend(fontsize=8)
+        return figure
 
 
 def distributional_defect(
@@ -112,19 +140,113 @@ def distributional_defect(
         if tuple(matrices.shape) != (count, size, size):
             raise ShapeError(name, expected=f"({count}, {size}, {size})", got=tuple(matrices.shape))
     names = tuple(f"g{k}" for k in range(count)) if names is None else names
+    return _compared(law, result, [_matrix_move(g) for g in inputs], [_matrix_move(g) for g in outputs], names)
+
+
+def symmetry_in_distribution(
+    model: nn.Module,
+    symmetry: Symmetry,
+    law: InputLaw,
+    *,
+    input_shape: Sequence[int] | None = None,
+    elements: Tensor | None = None,
+    order: int = 2,
+    on_unsupported: str = "raise",
+) -> DistributionalDefect:
+    """Audit a model by propagated cumulants: no data, no sampling.
+
+    Args:
+        model: A module of one input and one output that `propagate` can follow.
+        symmetry: How the group acts on both.
+        law: Law of the flattened input; it should be one that the group leaves alone.
+        input_shape: Shape of one input without the batch axis; (units,) by default.
+        elements: Which elements to look at; all of a finite group by default.
+        order: 2 or 3: cumulants up to this order are compared.
+        on_unsupported: As in `propagate`; linearised parts keep the statement for equivariant models, sampled ones add
+            the noise of their samples.
+
+    Raises:
+        ArgumentError: If the symmetry has several inputs or outputs, or the order does not fit.
+        ShapeError: If law, shape and symmetry do not fit together.
+
+    Example:
+        >>> import torch
+        >>> from haar.actions import Symmetry
+        >>> from haar.groups import dihedral
+        >>> from haar.moments import Gaussian
+        >>> model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+        >>> found = symmetry_in_distribution(
+        ...     model, Symmetry.of_fields(dihedral(4), "p"), Gaussian(torch.zeros(16)), input_shape=(1, 4, 4)
+        ... )
+        >>> found.names[1], found.worst > 1e-3  # random weights do not turn
+        ('r90', True)
+    """
+    if order not in (2, 3):
+        raise ArgumentError("order", expected="2 or 3", got=order)
+    if len(symmetry.inputs) != 1 or not isinstance(symmetry.inputs[0], Action):
+        raise ArgumentError("symmetry", expected="one input and one output", got=repr(symmetry))
+    if not isinstance(symmetry.outputs, Action):
+        raise ArgumentError("symmetry", expected="one input and one output", got=repr(symmetry))
+    shape = (law.size,) if input_shape is None else tuple(input_shape)
+    with torch.no_grad():
+        result = propagate(model, law, order=order, input_shape=shape, on_unsupported=on_unsupported)
+        symmetry.check_inputs((law.mean.reshape(1, *shape),))
+        symmetry.check_outputs(result.mean.reshape(1, *result.output_shape))
+        if elements is None:
+            if not isinstance(symmetry.group, FiniteGroup):
+                raise ArgumentError("elements", expected="some elements of a group that is not finite", got="none")
+            elements = torch.arange(symmetry.group.order)
+        inputs = [_action_move(symmetry.inputs[0], g, shape) for g in elements]
+        outputs = [_action_move(symmetry.outputs, g, result.output_shape) for g in elements]
+        names = tuple(symmetry.group.describe(g) for g in elements)
+        return _compared(law, result, inputs, outputs, names)
+
+
+class _Move(NamedTuple):
+    """How an element moves rows of flat vectors: means, and (the linear part) differences."""
+
+    mean: LinearFunction
+    difference: LinearFunction
+
+
+def _matrix_move(matrix: Tensor) -> _Move:
+    wide = matrix.to(torch.float64)
+
+    def rows(x: Tensor) -> Tensor:
+        return x @ wide.mT
+
+    return _Move(rows, rows)
+
+
+def _action_move(action: Action, g: Tensor, shape: Sequence[int]) -> _Move:
+    def along(part: Action) -> LinearFunction:
+        return lambda x: part.act(g, x.reshape(-1, *shape)).reshape(x.shape)
+
+    return _Move(along(action), along(action.linear()))
+
+
+def _compared(
+    law: InputLaw,
+    result: Propagation,
+    inputs: Sequence[_Move],
+    outputs: Sequence[_Move],
+    names: tuple[str, ...],
+) -> DistributionalDefect:
     own = law.cumulants(max(result.order, 2))
-    before = [own.mean, own.cov, own.third]
-    after = [result.mean, result.cov, result.third]
+    before = VectorCumulants(own.mean.detach(), own.cov.detach(), None if own.third is None else own.third.detach())
+    third = None if result.third is None else result.third.detach()
+    after = VectorCumulants(result.mean.detach(), result.cov.detach(), third)
     return DistributionalDefect(_defects(after, outputs), names, _defects(before, inputs))
 
 
-def _defects(cumulants: list[Tensor | None], matrices: Tensor) -> Tensor:
-    present = [k.detach() for k in cumulants if k is not None]
-    g = matrices.to(torch.float64)
-    scale = (present[0].square().sum() + present[1].diagonal().sum()).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
-    subscripts = ("gai,i->ga", "gai,gbj,ij->gab", "gai,gbj,gck,ijk->gabc")
+def _defects(own: VectorCumulants, moves: Sequence[_Move]) -> Tensor:
+    tiny = torch.finfo(torch.float64).tiny
+    scale = (own.mean.square().sum() + own.variance().sum()).sqrt().clamp(min=tiny)
     found = []
-    for order, (k, subscript) in enumerate(zip(present, subscripts, strict=False), start=1):
-        moved = torch.einsum(subscript, *([g] * order), k)
-        found.append((moved - k).reshape(g.shape[0], -1).norm(dim=-1) / scale**order)
-    return torch.stack(found, -1)
+    for move in moves:
+        moved = own.map(move.difference)
+        gaps = [move.mean(own.mean[None])[0] - own.mean, moved.cov - own.cov]
+        if own.third is not None and moved.third is not None:
+            gaps.append(moved.third - own.third)
+        found.append(torch.stack([gap.norm() / scale**order for order, gap in enumerate(gaps, start=1)]))
+    return torch.stack(found)
