@@ -34,6 +34,7 @@ class Channels:
     ) -> None:
         self.width, self.rep, self.parts, self.points, self.outer = width, rep, tuple(parts), points, outer
         self.sources: list[Channels] = []
+        self.moved = False  # by moving points, whatever the sources are
         self.link: Channels | None = None
 
     @classmethod
@@ -96,7 +97,8 @@ def join(one: Channels, other: Channels) -> bool:
         one, other = other, one
     if one.is_variable:
         if other is not one and one not in other.variables():
-            other.sources += one.sources
+            other.sources = other.sources + one.sources
+            other.moved = other.moved or one.moved
             one.link = other
         return True
     if len(one.parts) != len(other.parts) and one.parts:
@@ -128,7 +130,7 @@ def split(rep: Representation, widths: Sequence[int]) -> list[Representation] | 
 
 def choose(channels: Sequence[Channels], hidden: Callable[[int], Representation], group: Group) -> None:
     """Choose all variables: trivial where only unmoved channels lead to them, else as `hidden` says for the width."""
-    every = _closure(channels)
+    every = closure(channels)
     moved: set[int] = set()
     before = -1
     while before != len(moved):
@@ -139,7 +141,7 @@ def choose(channels: Sequence[Channels], hidden: Callable[[int], Representation]
             here.rep = hidden(here.width) if id(here) in moved else Trivial(group, here.width)
 
 
-def _closure(channels: Sequence[Channels]) -> list[Channels]:
+def closure(channels: Sequence[Channels]) -> list[Channels]:
     """All channels that these are made of or come from."""
     found: dict[int, Channels] = {}
     stack = list(channels)
@@ -154,6 +156,8 @@ def _closure(channels: Sequence[Channels]) -> list[Channels]:
 def _moves(here: Channels, moved: set[int]) -> bool:
     if here.rep is not None:
         return not stands_still(here.rep)
+    if here.moved:
+        return True
     still = here.points is None or stands_still(here.points)
     return not still or any(id(one.found()) in moved for one in (*here.parts, *here.sources))
 

@@ -16,7 +16,6 @@ from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
-from haar.nn.representations import stands_still
 from haar.relax.channels import Channels, choose
 from haar.relax.examples import fitting_inputs
 from haar.relax.function import function_homotopy
@@ -24,7 +23,7 @@ from haar.relax.hidden import hidden_representation
 from haar.relax.homotopy import Homotopy
 from haar.relax.module_rules import rule
 from haar.relax.propagation import Scene, propagate, traced
-from haar.relax.twins import has_twin, twin
+from haar.relax.twins import has_twin, nothing_moves, twin
 from haar.relax.verification import as_dtype, verify
 
 Layers = Mapping[str, tuple[Representation, Representation]]
@@ -117,9 +116,9 @@ def homotopise(
             for name, feature in scene.dropouts.items():
                 _share_dropout(model, name, feature.channels.representation(), feature.field is not None)
     for name, (rep_in, rep_out) in uses.items():
-        if stands_still(rep_in) and stands_still(rep_out):
-            continue  # nothing moves: every weight is equivariant
         layer = model.get_submodule(name)
+        if nothing_moves(layer, rep_in, rep_out):
+            continue
         where = f"{name!r} ({type(layer).__name__})"
         made_twin = twin(layer, rep_in, rep_out, steps, where=where, **options)
         model = made_twin if not name else _replaced(model, layer, made_twin)

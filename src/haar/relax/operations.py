@@ -136,11 +136,8 @@ def _binary(scene: Scene, call: Call, name: str) -> Feature:
     if not isinstance(one, Feature) or not isinstance(other, Feature):
         scene.refuse(call.where)
     shapes = [tuple(call.args[0].shape), tuple(call.args[1].shape)]
-    if (
-        (one.field is None) != (other.field is None)
-        or len(shapes[0]) != len(shapes[1])
-        or one.relabel is not other.relabel
-    ):
+    apart = one.relabel is not other.relabel and all(len(shape) > 1 and shape[-2] > 1 for shape in shapes)
+    if (one.field is None) != (other.field is None) or len(shapes[0]) != len(shapes[1]) or apart:
         scene.refuse(call.where, f"axes {shapes[0]} and {shapes[1]} move differently")
     larger = one if math.prod(shapes[0]) >= math.prod(shapes[1]) else other
     smaller = other if larger is one else one
@@ -261,6 +258,10 @@ def _picked(scene: Scene, call: Call, feature: Feature) -> Feature:
         index += [slice(None)] * (x.ndim - len(named))
     axis, whole = feature.axis(x.ndim), slice(None)
     moving = {*feature.space(x.ndim)} | ({x.ndim - 2} if feature.relabel is not None else set())
+    if None in index and feature.field is None and all(i is None or i == whole for i in index[-2:]) and index[-1] == whole:
+        before = index.index(None) <= x.ndim - (2 if feature.relabel is not None else 1)
+        if before and all(i is None or i == whole for i in index):
+            return feature
     if None in index:
         if [i for i in index if i is None] == index[x.ndim :] and all(i == whole for i in index[: x.ndim]):
             if scene.grid is not None and len(index) == x.ndim + scene.grid.dim:

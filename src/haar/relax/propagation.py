@@ -14,7 +14,7 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import check_odd, is_permutation
-from haar.relax.channels import Channels, agree, join
+from haar.relax.channels import Channels, agree, closure, join
 from haar.relax.feature import Feature, feature_of
 
 #: What a refusal offers.
@@ -131,19 +131,22 @@ class Scene:
             return True
         if feature.relabel is not None or feature.field is not None:
             return False
-        here = feature.channels.found()
-        if here.is_variable:
-            if any(not self.still(Feature(source)) for source in here.sources):
-                return False
-            here.rep = _trivial(self.symmetry, here.width)
-            return True
-        return all(self.still(Feature(part)) for part in here.parts) if here.rep is None else _stands(here.rep)
+        known = closure([feature.channels])
+        if any(one.moved or (one.rep is not None and not _stands(one.rep)) for one in known):
+            return False
+        if any(one.points is not None and not _stands(one.points) for one in known):
+            return False
+        for one in known:
+            if one.is_variable:
+                one.rep = _trivial(self.symmetry, one.width)
+        return True
 
     def layer(self, call: Call, feature: Feature | None, width_in: int, width_out: int) -> Channels:
         """Note a layer with parameters and return the channels it makes; used twice, both uses must agree."""
         into = Channels.known(_trivial(self.symmetry, width_in)) if feature is None else feature.channels
         out = Channels(width_out)
         out.sources = [into]
+        out.moved = feature is not None and feature.field is not None and feature.field.group.space_dim is not None
         if call.path in self.fixed:
             rep_in, rep_out = self.fixed[call.path]
             self.join(into, Channels.known(rep_in), call.where)

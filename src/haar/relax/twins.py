@@ -13,7 +13,7 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners.orbits import pair_orbits
 from haar.nn.kernel_points import KernelPoints
-from haar.nn.representations import restricted
+from haar.nn.representations import restricted, stands_still
 from haar.relax import linear_layers, norm_layers
 from haar.relax.homotopy_layer import HomotopyLayer, LayerSymmetry
 from haar.relax.orbit_mean import OrbitMean
@@ -32,6 +32,13 @@ _SHIFTS = ("bias", "running_mean")
 def has_twin(layer: nn.Module) -> bool:
     """Whether a plain layer can become a homotopy layer."""
     return type(layer) in _KINDS
+
+
+def nothing_moves(layer: nn.Module, rep_in: Representation, rep_out: Representation) -> bool:
+    """Whether the group moves neither channels nor kernel points of a layer: every weight is equivariant."""
+    size = getattr(layer, "kernel_size", None)
+    still = stands_still(rep_in) and stands_still(rep_out)
+    return still and (not isinstance(size, tuple) or stands_still(_points(rep_in, size)))
 
 
 def twin(
