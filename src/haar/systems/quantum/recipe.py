@@ -25,7 +25,7 @@ QUICK: Mapping[str, Any] = {
         "models": ["NonSym", "MLP", "RotPerm"],
         "train": 100,
         "test": 160,
-        "plan": {"steps": 80, "force_steps": 0},
+        "plan": {"steps": 250, "force_steps": 0},
     },
     "trainability": {"qubits": [2, 4, 6, 8], "samples": 100},
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from haar.report.drawing import INK, new_figure, style_axes
 from haar.systems.quantum.recipe_claims import cells, models, tables
@@ -50,6 +51,9 @@ def draw_errors(measures: Measures) -> Figure:
             )
         place.set_xscale("log")
         place.set_yscale("log")
+        for axis in (place.xaxis, place.yaxis):
+            axis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.set_minor_formatter(NullFormatter())
         low, high = place.get_xlim()
         place.set_xlim(low * 0.8, high * 3.5)
     return figure
@@ -76,7 +80,9 @@ def draw_surfaces(measures: Measures) -> Figure:
         (line,) = place.plot(reference["at"], 1e3 * (energy - zero), "--", color=INK, linewidth=1.6)
         handles.setdefault("reference", line)
         span = 1e3 * (energy.max() - zero)
-        place.set_ylim(-0.5 * span, 1.6 * span)
+        place.set_ylim(-0.4 * span, 1.6 * span)
+    last = handles.pop("reference")
+    handles["reference"] = last
     figure.legend(handles.values(), handles.keys(), fontsize=8, frameon=False, loc="outside right center")
     return figure
 

@@ -215,7 +215,9 @@ def halves(gates: Complex[Tensor, "*batch n 2 2"]) -> tuple[Complex[Tensor, "*ba
     return _kron(one[:middle], gates), _kron(one[middle:], gates)
 
 
-def local(psi: State, left: Complex[Tensor, "*b l l"], right: Complex[Tensor, "*b r r"]) -> State:
+def local(
+    psi: State, left: Complex[Tensor, "*b l l"], right: Complex[Tensor, "*b r r"]
+) -> Complex[Tensor, "out states"]:
     """Apply a layer of one-qubit gates, given as `halves`: one for all samples, or one a sample.
 
     Args:
