@@ -1,0 +1,445 @@
+"""Moments through networks: orders 1 to 3 against torch-adf, distprop and plain Monte Carlo, in accuracy and in time.
+
+    python benchmarks/moments.py [--quick] [--json FILE] [--docs]
+
+Every side gets the same weights, from a file, and the same normal input. Networks are He-initialised, or an
+MLPRegressor of scikit-learn trained on its diabetes data. The truth is a sample so large that its own error, which
+the table shows, is well below what is compared. Errors are the mean over outputs of |error of the mean| / sd, and the
+relative Frobenius error of the covariance, averaged over networks. Times are turns of CPU time on one thread.
+
+With --docs the tables are written into docs/moments.md, between their markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from peers import ROOT, Peer, Worker, machine, serve, served
+
+PEERS = {
+    "torch-adf": Peer("torch-adf", ["torch-adf==22.1.0", "numpy", "scipy", "jaxtyping"]),
+    "distprop": Peer("distprop", ["distprop==0.1.0", "numpy", "jaxtyping"]),
+}
+OURS = {"order 1": 1, "order 2": 2, "order 3": 3}
+#: (kind, width, hidden layers, sd of the input): He-initialised networks, width in and out; or the trained one.
+CASES = [
+    ("He", 16, 2, 1.0),
+    ("He", 16, 3, 1.0),
+    ("He", 64, 3, 1.0),
+    ("He", 64, 3, 0.5),
+    ("diabetes", 64, 2, 0.2),
+    ("diabetes", 64, 2, 0.5),
+    ("diabetes", 64, 2, 1.0),
+]
+QUICK = [("He", 16, 2, 1.0), ("diabetes", 64, 2, 0.5)]
+#: (width, sd) of three hidden layers: where does sampling win?
+SAMPLING = [(width, sd) for width in (32, 128, 512) for sd in (0.1, 0.3, 1.0, 3.0)]
+REFERENCE = 500_000
+_CHUNK = 8192
+
+
+# -- both sides: the same network from a file ------------------------------------------------------------------------
+
+
+def loaded(file: str) -> tuple:
+    """Layers [(weight, bias)], and mean and sd of the input."""
+    import torch
+
+    told = torch.load(file, weights_only=True)
+    return list(zip(told["weights"], told["biases"], strict=True)), told["mean"], float(told["sd"])
+
+
+def network(layers: list) -> object:
+    """A plain torch network of ReLU layers."""
+    import torch
+    from torch import nn
+
+    parts: list = []
+    for weight, bias in layers:
+        linear = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
+        parts += [linear, nn.ReLU()]
+    return nn.Sequential(*parts[:-1]).eval()
+
+
+def saved(file: str, side: str, mean: object, cov: object) -> str:
+    """Keep what a side found; the name of the file is its value."""
+    import torch
+
+    path = f"{file}.{side}.found"
+    torch.save({"mean": mean.detach().double().reshape(-1), "cov": cov.detach().double()}, path)
+    return path
+
+
+def ours(order: int):
+    def case(file: str, **_: object) -> tuple:
+        import torch
+
+        from haar.moments import Gaussian, propagate
+
+        layers, mean, sd = loaded(file)
+        model, law = network(layers), Gaussian(mean, sd**2)
+
+        def call() -> object:
+            with torch.no_grad():
+                return propagate(model, law, order=order)
+
+        found = call()
+        return call, saved(file, f"order{order}", found.mean, found.cov)
+
+    return case
+
+
+def adf(mode: str):
+    def case(file: str, **_: object) -> tuple:
+        import torch
+        from torchadf import nn as adf_nn
+
+        layers, mean, sd = loaded(file)
+        parts: list = []
+        for weight, bias in layers:
+            linear = adf_nn.Linear(weight.shape[1], weight.shape[0], mode=mode)
+            with torch.no_grad():
+                linear.weight.copy_(weight)
+                linear.bias.copy_(bias)
+            parts += [linear, adf_nn.ReLU(mode=mode)]
+        model = adf_nn.Sequential(*parts[:-1])
+        n = mean.numel()
+        spread = torch.full((1, n), sd**2) if mode == "diag" else (sd**2 * torch.eye(n))[None]
+
+        def call() -> tuple:
+            with torch.no_grad():
+                return model(mean.float()[None], spread)
+
+        found, cov = call()
+        return call, saved(file, f"adf-{mode}", found, torch.diag(cov[0]) if mode == "diag" else cov[0])
+
+    return case
+
+
+def distprop(file: str, **_: object) -> tuple:
+    from distprop import SDP
+
+    layers, mean, sd = loaded(file)
+    outputs = layers[-1][0].shape[0]
+    model = SDP(network(layers), std=sd, num_outputs=outputs, create_graph=False)
+
+    def call() -> tuple:
+        return model(mean.float()[None].clone())
+
+    found, cov = call()
+    return call, saved(file, "distprop", found, cov[0])
+
+
+def sampling(file: str, count: int, *, keep: bool = False, seed: int = 1, **_: object) -> tuple:
+    """Plain Monte Carlo in the network's own float32, moments added up in float64."""
+    import torch
+
+    layers, mean, sd = loaded(file)
+    model, level = network(layers), mean.float()
+    source = torch.Generator().manual_seed(seed)
+
+    def call() -> tuple:
+        total, square = 0.0, 0.0
+        with torch.no_grad():
+            for start in range(0, count, _CHUNK):
+                x = level + sd * torch.randn(min(_CHUNK, count - start), level.numel(), generator=source)
+                y = model(x).double() if keep else model(x)
+                total, square = total + y.sum(0), square + y.mT @ y
+        average = total / count
+        return average, (square - count * torch.outer(average, average)) / max(count - 1, 1)
+
+    return call, saved(file, f"mc{count}-{seed}", *call())
+
+
+SIDES = {
+    **{name: ours(order) for name, order in OURS.items()},
+    "torch-adf full": adf("full"),
+    "torch-adf diag": adf("diag"),
+    "distprop": distprop,
+    "sampling": sampling,
+}
+
+
+def exchangeable(**_: object) -> tuple:
+    """A thousand exchangeable nodes, 16 channels, two layers."""
+    import torch
+    from torch import nn
+
+    from haar.moments import Exchangeable, NodeOrbits, propagate_on_orbits
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own, self.near = nn.Linear(16, 16), nn.Linear(16, 16, bias=False)
+
+        def forward(self, x):
+            return torch.relu(self.own(x) + self.near(x.mean(1, keepdim=True)))
+
+    torch.manual_seed(0)
+    model = nn.Sequential(Layer(), Layer())
+    law = Exchangeable(1000, torch.zeros(16), torch.eye(16), 0.1 * torch.eye(16))
+
+    def call() -> object:
+        with torch.no_grad():
+            return propagate_on_orbits(model, law, NodeOrbits.complete(1000), features=16)
+
+    return call, float(call().node_mean.sum())
+
+
+SIDES["exchangeable"] = exchangeable
+
+
+# -- the conductor ---------------------------------------------------------------------------------------------------
+
+
+def written(folder: Path, kind: str, width: int, depth: int, sd: float, seed: int) -> str:
+    """A network and its input law in a file that all sides read."""
+    import torch
+
+    source = torch.Generator().manual_seed(seed)
+    if kind == "He":
+        sizes = [width] * (depth + 2)
+        weights = [math.sqrt(2 / a) * torch.randn(b, a, generator=source) for a, b in itertools.pairwise(sizes)]
+        biases, mean = [torch.zeros(weight.shape[0]) for weight in weights], torch.zeros(width)
+        if sd == 0.5:
+            mean = torch.randn(width, generator=source)
+    else:
+        weights, biases, mean = trained(width, depth, seed)
+    path = folder / f"{kind}-{width}-{depth}-{sd}-{seed}.pt"
+    torch.save({"weights": weights, "biases": biases, "mean": mean, "sd": torch.tensor(sd)}, path)
+    return str(path)
+
+
+def trained(width: int, depth: int, seed: int) -> tuple:
+    """Weights of an MLPRegressor on standardised diabetes data, and one patient as the mean of the input."""
+    import torch
+    from sklearn.datasets import load_diabetes
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = load_diabetes(return_X_y=True)
+    x, y = StandardScaler().fit_transform(x), (y - y.mean()) / y.std()
+    model = MLPRegressor(
+        hidden_layer_sizes=(width,) * depth, random_state=seed, max_iter=300, learning_rate_init=3e-3, tol=0.0
+    )
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x, y)
+    weights = [torch.tensor(part.T.copy(), dtype=torch.float32) for part in model.coefs_]
+    biases = [torch.tensor(part, dtype=torch.float32) for part in model.intercepts_]
+    return weights, biases, torch.tensor(x[seed], dtype=torch.float32)
+
+
+def errors(found: str, truth: str) -> tuple[float, float]:
+    """Mean |error of the mean| / sd, and the relative error of the covariance."""
+    import torch
+
+    mine, other = (torch.load(path, weights_only=True) for path in (found, truth))
+    sd = other["cov"].diagonal().sqrt()
+    gap = torch.linalg.matrix_norm(mine["cov"] - other["cov"]) / torch.linalg.matrix_norm(other["cov"])
+    return float(((mine["mean"] - other["mean"]).abs() / sd).mean()), float(gap)
+
+
+def timed(worker: Worker, rounds: int) -> float:
+    """Median seconds of a call."""
+    calls = max(1, round(0.15 / max(worker.seconds(1), 1e-6)))
+    return statistics.median(worker.seconds(calls) for _ in range(rounds))
+
+
+def accuracy(workers: dict, folder: Path, cases: list, nets: int, rounds: int) -> list[dict]:
+    """Every side on every case."""
+    rows = []
+    for kind, width, depth, sd in cases:
+        sums: dict[str, list] = {}
+        for seed in range(nets):
+            file = written(folder, kind, width, depth, sd, seed)
+            sampler = workers["sampling"]
+            truth = sampler.prepare({"file": file, "count": REFERENCE, "keep": True, "seed": 1})["value"]
+            again = sampler.prepare({"file": file, "count": REFERENCE, "keep": True, "seed": 2})["value"]
+            sums.setdefault("the truth's own error", []).append((*(e / 2**0.5 for e in errors(again, truth)), None))
+            for name in (*OURS, "torch-adf full", "torch-adf diag", "distprop"):
+                value = workers[name].prepare({"file": file})["value"]
+                sums.setdefault(name, []).append((*errors(value, truth), timed(workers[name], rounds)))
+            # Sampling at equal time: as many samples as order 2 and order 3 pay for.
+            sampler.prepare({"file": file, "count": _CHUNK})
+            each = timed(sampler, rounds) / _CHUNK
+            for name in ("order 2", "order 3"):
+                count = max(16, round(sums[name][-1][2] / each))
+                tries = [sampler.prepare({"file": file, "count": count, "seed": 10 + k})["value"] for k in range(5)]
+                gaps = [errors(value, truth) for value in tries]
+                mean, cov = (statistics.mean(gap[k] for gap in gaps) for k in (0, 1))
+                sums.setdefault(f"sampling, the time of {name}", []).append((mean, cov, each * count))
+                sums.setdefault(f"samples, {name}", []).append(
+                    (count, count * (mean / sums[name][-1][0]) ** 2, count * (cov / sums[name][-1][1]) ** 2)
+                )
+        middle = {
+            name: [None if part[0] is None else statistics.mean(part) for part in zip(*values, strict=True)]
+            for name, values in sums.items()
+        }
+        rows.append({"case": [kind, width, depth, sd], "found": middle})
+        print(f"{kind} width {width}, {depth} hidden layers, input sd {sd:g}", flush=True)
+        for name, (mean, cov, third) in middle.items():
+            if name.startswith("samples"):
+                text = f"costs {mean:.0f}; the same error takes {cov:.0f} (mean), {third:.0f} (covariance)"
+                print(f"  {name:34s} {text}", flush=True)
+            else:
+                print(
+                    f"  {name:34s} mean {mean:.4f}  cov {cov:.4f}  {'' if third is None else f'{1e3 * third:.2f} ms'}"
+                )
+    return rows
+
+
+def crossover(workers: dict, folder: Path, cases: list, rounds: int) -> list[dict]:
+    """Samples that order 2 costs, and samples that give the same error of the mean and of the covariance."""
+    rows = []
+    for width, sd in cases:
+        file = written(folder, "He", width, 3, sd, 100)
+        count = REFERENCE if width < 512 else REFERENCE // 5
+        sampler, mine = workers["sampling"], workers["order 2"]
+        truth = sampler.prepare({"file": file, "count": count, "keep": True, "seed": 1})["value"]
+        again = sampler.prepare({"file": file, "count": count, "keep": True, "seed": 2})["value"]
+        floor = [e / 2**0.5 for e in errors(again, truth)]
+        found = errors(mine.prepare({"file": file})["value"], truth)
+        sampler.prepare({"file": file, "count": _CHUNK})
+        # Turn by turn, so that both see the same machine.
+        ratio = statistics.median(mine.seconds(1) / sampler.seconds(1) for _ in range(max(rounds, 3)))
+        clean = [math.sqrt(max(e**2 - f**2, f**2 / 4)) for e, f in zip(found, floor, strict=True)]
+        equal = [count * (f / e) ** 2 for f, e in zip(floor, clean, strict=True)]
+        limit = [e <= 1.2 * f for e, f in zip(found, floor, strict=True)]
+        rows.append(
+            {"width": width, "sd": sd, "cost": ratio * _CHUNK, "equal": equal, "at_least": limit, "error": found}
+        )
+        print(f"width {width:4d} sd {sd:3g}: order 2 costs {ratio * _CHUNK:8.0f} samples; the same error takes "
+              f"{equal[0]:9.0f} (mean), {equal[1]:9.0f} (covariance)", flush=True)  # fmt: skip
+    return rows
+
+
+def goals(workers: dict, folder: Path, rounds: int) -> list[dict]:
+    """The times that are promised."""
+    sampler = workers["sampling"]
+    file = written(folder, "He", 512, 3, 1.0, 0)
+    workers["order 2"].prepare({"file": file})
+    sampler.prepare({"file": file, "count": _CHUNK})
+    cost = _CHUNK * statistics.median(workers["order 2"].seconds(1) / sampler.seconds(1) for _ in range(max(rounds, 7)))
+    workers["order 3"].prepare({"file": written(folder, "He", 64, 3, 1.0, 0)})
+    third = timed(workers["order 3"], rounds)
+    workers["exchangeable"].prepare({})
+    nodes = timed(workers["exchangeable"], rounds)
+    found = [
+        ("order 2, width 512, 3 hidden layers", cost, 3000, "samples"),
+        ("order 3, width 64, 3 hidden layers", third, 1.0, "s"),
+        ("1000 exchangeable nodes, 16 channels, 2 layers", nodes, 0.5, "s"),
+    ]
+    for name, value, goal, unit in found:
+        print(f"{name:48s} {value:8.3g} {unit}, goal {goal:g}: {'met' if value <= goal else 'MISSED'}", flush=True)
+    return [{"name": n, "value": v, "goal": g, "unit": u} for n, v, g, u in found]
+
+
+# -- tables for the documentation ------------------------------------------------------------------------------------
+
+
+def tables(told: dict) -> str:
+    """Markdown of all tables."""
+    sides = [name for name in told["accuracy"][0]["found"] if not name.startswith("samples")]
+    heads = []
+    for row in told["accuracy"]:
+        kind, width, depth, sd = row["case"]
+        heads.append(f"{kind} {width}, {depth} hidden, sd {sd:g}")
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name in sides:
+        cells = [row["found"][name] for row in told["accuracy"]]
+        lines.append(f"| {name} | " + " | ".join(f"{mean:.2g} / {cov:.2g}" for mean, cov, _ in cells) + " |")
+    lines += ["", "Error of the mean in standard deviations / relative error of the covariance.", ""]
+    lines += [f"| milliseconds | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name in sides[1:]:
+        cells = [row["found"][name][2] for row in told["accuracy"]]
+        lines.append(f"| {name} | " + " | ".join(f"{1e3 * seconds:.3g}" for seconds in cells) + " |")
+    for name in ("order 2", "order 3"):
+        cells = [row["found"][f"samples, {name}"] for row in told["accuracy"]]
+        shown = " | ".join(f"{_short(c)} / {_short(m)} / {_short(v)}" for c, m, v in cells)
+        lines.append(f"| samples for the time of {name} / its mean error / its covariance error | {shown} |")
+    if told["sampling"]:
+        lines += ["", "Where sampling wins: He-initialised, three hidden layers; samples that order 2 costs, and that",
+                  "reach its error. A `>` marks where the truth's own error is the limit.", ""]  # fmt: skip
+        lines += [
+            "| width | input sd | order 2 costs | same mean | same covariance | cheaper |",
+            "|---|---|---|---|---|---|",
+        ]
+        for row in told["sampling"]:
+            shown = [
+                ("> " if least else "") + _short(n) for n, least in zip(row["equal"], row["at_least"], strict=True)
+            ]
+            wins = ["order 2" if n > row["cost"] else "sampling" for n in row["equal"]]
+            cheaper = wins[0] if wins[0] == wins[1] else f"{wins[0]} for the mean, {wins[1]} for the covariance"
+            lines.append(
+                f"| {row['width']} | {row['sd']:g} | {_short(row['cost'])} | {' | '.join(shown)} | {cheaper} |"
+            )
+    lines += ["", "| goal | measured | at most | |", "|---|---|---|---|"]
+    for row in told["goals"]:
+        met = "met" if row["value"] <= row["goal"] else "missed"
+        lines.append(f"| {row['name']} | {row['value']:.3g} {row['unit']} | {row['goal']:g} {row['unit']} | {met} |")
+    return "\n".join([*lines, "", f"{told['machine']}; {told['versions']}."])
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):,.0f}"
+
+
+def write_docs(text: str) -> None:
+    """Put the tables between their markers."""
+    path = ROOT / "docs" / "moments.md"
+    start, end = "<!-- benchmarks/moments.py -->", "<!-- /benchmarks/moments.py -->"
+    before, rest = path.read_text().split(start)
+    path.write_text(f"{before}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/moments.md")
+    options = parser.parse_args()
+    place = machine(1)
+    print(place)
+    environments = {"torch-adf full": "torch-adf", "torch-adf diag": "torch-adf", "distprop": "distprop"}
+    workers = {
+        name: Worker(__file__, name, PEERS[environments[name]] if name in environments else None) for name in SIDES
+    }
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            where = Path(folder)
+            quick = options.quick
+            told: dict = {
+                "machine": place,
+                "versions": ", ".join(f"{n} {p.requirements[0].split('==')[1]}" for n, p in PEERS.items()),
+                "goals": goals(workers, where, options.rounds),
+                "accuracy": accuracy(workers, where, QUICK if quick else CASES, 1 if quick else 3, options.rounds),
+                "sampling": crossover(workers, where, SAMPLING[:2] if quick else SAMPLING, options.rounds),
+            }
+    finally:
+        for worker in workers.values():
+            worker.process.stdin.close()
+    if options.json:
+        options.json.write_text(json.dumps(told, indent=2))
+    if options.docs:
+        write_docs(tables(told))
+
+
+if __name__ == "__main__":
+    if (side := served(sys.argv)) is not None:
+        serve(SIDES[side])
+    else:
+        main()
