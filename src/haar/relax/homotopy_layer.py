@@ -16,6 +16,7 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.nn.folding import FoldCache
+from haar.relax.mixing import branched, mixed
 from haar.relax.projection import Projection
 
 
@@ -248,28 +249,28 @@ class HomotopyLayer(nn.Module):
         return [larger - smaller for smaller, larger in pairwise(nested)]
 
     def _effective(self, name: str) -> Tensor:
-        """A parameter as the forward uses it; a submodule `law` (see `haar.relax.weight_law`) has the first word."""
-        law = self._modules.get("law")
-        if law is not None:
-            made: Tensor = law(self, name)
-            return made
+        """A parameter as the forward uses it."""
         return self.mix(name, getattr(self, name))
 
     def mix(self, name: str, value: Tensor) -> Tensor:
         """The sum of kappa P_0 and gamma_j (P_j - P_(j-1)), on a value that moves as the parameter `name` does."""
         gamma = self._gamma()
         spaces = self._spaces(name)
+        scaled = name in self.scaled
+        orbits = spaces[0].orbits
+        if len(spaces) == 1 and orbits is not None:
+            if scaled and self.mode == "branches":
+                return branched(value, self.free, orbits, gamma, self.kappa)
+            return mixed((value,), (orbits,), gamma, (self.kappa if scaled else None,))[0]
         steps = gamma.reshape(-1).unbind()
-        factor: Tensor | float = self._factor(gamma) if self.mode == "weight" and name in self.scaled else 1.0
-        if self.mode == "branches" and name in self.scaled:
-            free = self._free(name)
-            return torch.stack(
-                [spaces[0](value), *(g * part for g, part in zip(steps, self._increments(name, free), strict=True))]
-            ).sum(0)
+        if self.mode == "branches" and scaled:
+            parts = self._increments(name, self._free(name))
+            return torch.stack([spaces[0](value), *(g * part for g, part in zip(steps, parts, strict=True))]).sum(0)
         # gamma first: at gamma = 1 everything else vanishes exactly
         out = steps[-1] * value
         for j in range(len(steps) - 1, 0, -1):
             out = out + (steps[j - 1] - steps[j]) * spaces[j](value)
+        factor: Tensor | float = self._factor(gamma) if scaled else 1.0
         return out + (factor - steps[0]) * spaces[0](value)
 
     def _plain_values(self) -> dict[str, Tensor]:
@@ -278,6 +279,12 @@ class HomotopyLayer(nn.Module):
 
     def _made(self) -> tuple[Tensor, Tensor | None]:
         """Effective weight and bias."""
+        spaces = [self._spaces(name) for name in ("weight", "bias") if getattr(self, name) is not None]
+        if self.mode == "weight" and len(spaces) == 2 and self.gamma.ndim == 0:
+            weight, bias = (space[0].orbits for space in spaces)
+            if weight is not None and bias is not None:  # both at once
+                made = mixed((self.weight, self.bias), (weight, bias), self._gamma(), (self.kappa, None))
+                return made[0], made[1]
         return self._effective("weight"), None if self.bias is None else self._effective("bias")
 
     def _scale_and_shift(self) -> tuple[Tensor | None, Tensor | None]:

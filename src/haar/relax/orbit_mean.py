@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,24 +22,29 @@ class OrbitMean:
     Args:
         label: Orbit of every entry, flat; -1 for entries that become zero.
         sign: Sign of every entry relative to the first of its orbit.
+        shape: Shape of what is averaged.
     """
 
-    def __init__(self, label: Int[Tensor, " n"], sign: Int[Tensor, " n"]) -> None:
+    def __init__(self, label: Int[Tensor, " n"], sign: Int[Tensor, " n"], shape: Sequence[int]) -> None:
+        self.shape = tuple(shape)
         label, sign = label.to(torch.int64), sign.to(torch.int64)
         count = int(label.max()) + 1 if len(label) else 0
         sizes = torch.bincount(label[label >= 0], minlength=count)
         order = label.argsort(stable=True)[int((label < 0).sum()) :]  # entry by entry, orbit by orbit
         first = sizes.cumsum(0) - sizes
-        self._pieces: list[tuple[int, Tensor]] = []
+        pieces: list[Tensor] = []
+        self._sizes: list[tuple[int, int]] = []  # entries of an orbit, entries of all such orbits
         place = torch.full((count + 1,), count, dtype=torch.int64)
         start = 0
         for size in sizes.unique().tolist():
             orbits = torch.nonzero(sizes == size).flatten()
             columns = order[first[orbits] + torch.arange(size)[:, None]]  # (size, orbits of this size)
-            self._pieces.append((size, columns))
+            pieces.append(columns.flatten())
+            self._sizes.append((size, columns.numel()))
             place[orbits] = start + torch.arange(len(orbits))
             start += len(orbits)
-        self._gather = torch.cat([columns.flatten() for _, columns in self._pieces] or [order])
+        self._counts = [count // size for size, count in self._sizes]
+        self._gather = torch.cat(pieces or [order])
         self._spread = place[label]  # label -1 reads the last place, which holds a zero
         self._zeros = bool((label < 0).any())
         mixed = bool((sign < 0).any())
@@ -48,26 +54,37 @@ class OrbitMean:
 
     def __call__(self, value: Tensor) -> Tensor:
         """The mean, in the value's shape; differentiable any number of times."""
-        out: Tensor = _Symmetric.apply(value, self)
-        return out
+        return self.spread(self.average(value))
 
-    def of(self, value: Tensor) -> Tensor:
-        """The mean of a value, or of each of several along leading axes; not differentiable."""
-        gather, spread, *signs = self._on(value)
-        many = value.reshape(-1, len(spread)) if value.numel() != len(spread) else value.reshape(-1)
-        gathered = many.index_select(-1, gather)
+    def average(self, value: Tensor) -> Tensor:
+        """One number for every orbit: its signed mean."""
+        gather, _, *signs = self._on(value)
+        gathered = value.reshape(-1).index_select(0, gather)
         if signs:
             gathered = gathered * signs[0]
+        if len(self._sizes) == 1:
+            size = self._sizes[0][0]
+            return gathered.view(size, -1).sum(0) / size
         means, start = [], 0
-        for size, columns in self._pieces:
-            count = columns.numel()
-            means.append(gathered[..., start : start + count].unflatten(-1, (size, -1)).sum(-2) / size)
+        for size, count in self._sizes:
+            means.append(gathered[start : start + count].view(size, -1).sum(0) / size)
             start += count
-        if self._zeros or not means:
-            means.append(many.new_zeros((*many.shape[:-1], 1)))
-        mean = means[0] if len(means) == 1 else torch.cat(means, -1)
-        out = mean.index_select(-1, spread)
-        return (out * signs[1] if signs else out).view(value.shape)
+        return torch.cat(means) if means else gathered
+
+    def spread(self, average: Tensor) -> Tensor:
+        """Every entry from its orbit's number, in the shape that was averaged."""
+        _, spread, *signs = self._on(average)
+        if self._zeros:
+            average = torch.cat([average, average.new_zeros(1)])
+        out = average.index_select(0, spread)
+        return (out * signs[1] if signs else out).view(self.shape)
+
+    def dot(self, one: Tensor, other: Tensor) -> Tensor:
+        """The inner product of two projections, from their orbits' numbers."""
+        if len(self._sizes) == 1:
+            return torch.dot(one, other) * self._sizes[0][0]
+        parts = zip(one.split(self._counts), other.split(self._counts), self._sizes, strict=True)
+        return sum((torch.dot(a, b) * size for a, b, (size, _) in parts), one.new_zeros(()))
 
     def _on(self, value: Tensor) -> tuple[Tensor, ...]:
         """The tables on a tensor's device, signs in its dtype."""
@@ -86,34 +103,7 @@ class OrbitMean:
         return self.__dict__ | {"_held": {}}
 
 
-class _Symmetric(torch.autograd.Function):
-    """A symmetric linear map: its derivatives, forward and backward, are itself."""
-
-    @staticmethod
-    def forward(value: Tensor, mean: OrbitMean) -> Tensor:
-        return mean.of(value)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, OrbitMean], output: Tensor) -> None:  # noqa: ARG004 (torch's signature)
-        ctx.mean = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        return _Symmetric.apply(gradient, ctx.mean), None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, None], value: Tensor, mean: OrbitMean) -> tuple[Tensor, int | None]:
-        del info  # one call for all: several values lie along a leading axis
-        along = in_dims[0]
-        return _Symmetric.apply(value if along is None else value.movedim(along, 0), mean), None if along is None else 0
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]
-        out: Tensor = _Symmetric.apply(tangent, ctx.mean)
-        return out
-
-
-def orbit_mean(rows: Representation, columns: Representation | None) -> OrbitMean:
+def orbit_mean(rows: Representation, columns: Representation | None, shape: Sequence[int]) -> OrbitMean:
     """The projection onto Hom_G(columns, rows) of signed permutations; without columns, onto the invariants of rows."""
     orbits: PairOrbits = pair_orbits(Trivial(rows.group) if columns is None else columns, rows)
-    return OrbitMean(orbits.label.flatten(), orbits.sign.flatten())
+    return OrbitMean(orbits.label.flatten(), orbits.sign.flatten(), shape)

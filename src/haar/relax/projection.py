@@ -24,6 +24,8 @@ class Projection(ABC):
     """
 
     shape: tuple[int, ...]
+    #: The projection as means over orbits of entries, where it is of that form.
+    orbits: OrbitMean | None = None
 
     @abstractmethod
     def __call__(self, value: Tensor) -> Tensor:
@@ -59,16 +61,16 @@ class TensorProjection(Projection):
         group = self.representations[0].group
         if all(rep.is_signed_permutation for rep in self.representations) and group.is_finite:
             rows, columns = self.representations[0], _product(self.representations[1:])
-            self._orbits: OrbitMean | None = orbit_mean(rows, columns)
+            self.orbits = orbit_mean(rows, columns, self.shape)
             self._blocks = None
         else:
-            self._orbits = None
+            self.orbits = None
             self._blocks = _Blocks(self.representations)
 
     def __call__(self, value: Tensor) -> Tensor:
         """The projection."""
-        if self._orbits is not None:
-            return self._orbits(value)
+        if self.orbits is not None:
+            return self.orbits(value)
         with torch.autocast(value.device.type, enabled=False):
             return self._blocks(value.reshape(self._sizes)).reshape(self.shape)  # type: ignore[misc]
 

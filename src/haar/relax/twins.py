@@ -155,11 +155,11 @@ class GroupedProjection(Projection):
         dropped = bool((present[:1] < 0).all())
         if bool((inside[dropped:] != orbits.sizes[present[dropped:]]).any()):
             raise _torn(where, rep_in, rep_out)
-        self._mean = OrbitMean(label - int(dropped), sign)
+        self.orbits = OrbitMean(label - int(dropped), sign, shape)
 
     def __call__(self, value: Tensor) -> Tensor:
         """The mean over orbits of entries."""
-        return self._mean(value)
+        return self.orbits(value)
 
     def move(self, elements: Tensor, values: Tensor) -> Tensor:
         """As the kernel of a dense convolution that is zero between groups."""
