@@ -67,17 +67,17 @@ class Cooper(Damped):
             (multiplier, variables.multiplier),
         ):
             place.data.copy_(value)
-        problem.gradient = gradient
+        problem.gradient = gradient.to(problem.gamma)
         with torch.enable_grad():
             self._optimizer.roll()
         variables.gamma, variables.slack, variables.multiplier = (
-            place.detach().clone() for place in (problem.gamma, problem.slack, multiplier)
+            place.detach().clone().to(gradient) for place in (problem.gamma, problem.slack, multiplier)
         )
 
 
 def _problem(cooper: Any, variables: Variables, augmentation: float) -> Any:
     """Cooper's form of the problem: its classes are known only once it is imported."""
-    n, like = len(variables.gamma), {"dtype": variables.gamma.dtype, "device": variables.gamma.device}
+    n, like = len(variables.gamma), variables.gamma.new_zeros(len(variables.gamma))
     equality = variables.problem == "equality"
     rho = variables.rho
 
@@ -86,13 +86,11 @@ def _problem(cooper: Any, variables: Variables, augmentation: float) -> Any:
             super().__init__()
             self.gamma = torch.nn.Parameter(variables.gamma.clone())
             self.slack = torch.nn.Parameter(variables.slack.clone())
-            self.gradient = torch.zeros(n, **like)
+            self.gradient = like.clone()
             kind = cooper.ConstraintType.EQUALITY if equality else cooper.ConstraintType.INEQUALITY
-            multiplier = cooper.multipliers.DenseMultiplier(num_constraints=n, **like)
+            multiplier = cooper.multipliers.DenseMultiplier(num_constraints=n, dtype=like.dtype, device=like.device)
             if equality and augmentation > 0:
-                penalty = cooper.penalty_coefficients.DensePenaltyCoefficient(
-                    init=torch.full((n,), augmentation, **like)
-                )
+                penalty = cooper.penalty_coefficients.DensePenaltyCoefficient(init=torch.full_like(like, augmentation))
                 self.constraint = cooper.Constraint(
                     constraint_type=kind,
                     formulation_type=cooper.formulations.AugmentedLagrangian,

@@ -232,7 +232,9 @@ class Duals(Rule):
         return {name: part.reshape(p.shape) for (name, p), part in zip(self.gammas.items(), parts, strict=True)}
 
     def _take_gradients_aside(self) -> None:
-        self._variables.gamma = vector(list(self.gammas.values()))
+        v = self._variables
+        v.gamma = vector(list(self.gammas.values()))
+        v.multiplier, v.slack = v.multiplier.to(v.gamma), v.slack.to(v.gamma)  # the model may have been moved
 
         def taker(name: str) -> Any:
             def take(gradient: Tensor) -> Tensor:

@@ -93,6 +93,6 @@ def _adam_step(optimizer: torch.optim.Optimizer, values: list[Tensor], gradients
     held = optimizer.param_groups[0]["params"]
     for place, value, gradient in zip(held, values, gradients, strict=True):
         place.data.copy_(value)
-        place.grad = gradient.clone()
+        place.grad = gradient.detach().clone().to(place)
     optimizer.step()
-    return [place.detach().clone() for place in held]
+    return [place.detach().clone().to(value) for place, value in zip(held, values, strict=True)]

@@ -31,6 +31,9 @@ class EquivariancePenalty(Free):
         asymmetry: GradNorm's exponent.
         rate: GradNorm's rate.
 
+    Attributes:
+        second_batch: Inputs, their moved copy, the moved targets and the elements: of the batch in work.
+
     Raises:
         ArgumentError: If an option is unknown or out of range, or `lagrangian` comes before `batch`.
 
@@ -64,24 +67,24 @@ class EquivariancePenalty(Free):
         self._total = float(alpha) + float(beta)
         self._first: list[float] | None = None
         self._found: tuple[list[float], list[float]] | None = None
-        self._moved: tuple[Any, Any, Any, Tensor] | None = None
+        self.second_batch: tuple[Any, Any, Any, Tensor] | None = None
 
     def batch(self, inputs: Any, target: Any, generator: torch.Generator | None = None) -> tuple[Any, Any]:
         """The batch as it is; its moved copy is kept for the second term."""
         moved, turned, g = moved_batch(self.model.symmetry, inputs, target, generator)
-        self._moved = (inputs, moved, turned, g)
+        self.second_batch = (inputs, moved, turned, g)
         return inputs, target
 
     def lagrangian(self, loss: Tensor) -> Tensor:
         """Both terms, each with its weight."""
-        if self._moved is None:
+        if self.second_batch is None:
             raise ArgumentError(
                 "lagrangian",
                 expected="a batch first",
                 got="none",
                 way_out="call x, y = rule.batch(x, y) before the model",
             )
-        inputs, moved, turned, g = self._moved
+        inputs, moved, turned, g = self.second_batch
         if self.against == "output":
             turned = self.model.symmetry.act_outputs(g, self._run(inputs))
         second = self.loss(self._run(moved), turned)
@@ -92,7 +95,7 @@ class EquivariancePenalty(Free):
     def step(self, scaler: Any = None) -> None:
         """GradNorm's step."""
         super().step(scaler)
-        self._moved = None
+        self.second_batch = None
         if self._found is None:
             return
         norms, losses = self._found
@@ -122,5 +125,6 @@ class EquivariancePenalty(Free):
 
     def _measure(self, first: Tensor, second: Tensor) -> None:
         *_, last = layers_of(self.model).values()
-        norms = [float(torch.autograd.grad(term, last.weight, retain_graph=True)[0].norm()) for term in (first, second)]
+        weight = last.get_parameter("weight")
+        norms = [float(torch.autograd.grad(term, weight, retain_graph=True)[0].norm()) for term in (first, second)]
         self._found = norms, [float(first.detach()), float(second.detach())]

@@ -64,7 +64,7 @@ class FilterBanks(WeightLaw):
 
     def __init__(self, layer: HomotopyLayer, place: Tensor, banks: int, generator: torch.Generator) -> None:
         super().__init__()
-        weight: Tensor = layer.weight
+        weight: Tensor = layer.get_parameter("weight")
         order = int(layer.group.order or 0)
         scale = banks**-0.5
         self.relaxed = nn.Parameter(torch.full((banks, order), scale).to(weight))
@@ -72,6 +72,7 @@ class FilterBanks(WeightLaw):
         drawn = torch.rand(banks - 1, *weight.shape, generator=generator, dtype=torch.float64) * 2 - 1
         self.more = nn.Parameter((drawn * bound).to(weight)) if banks > 1 else None
         self.register_buffer("place", place, persistent=False)
+        self.place: Tensor
 
     def forward(self, layer: HomotopyLayer, name: str) -> Tensor:
         """The banks, each column weighted by its element's own number."""

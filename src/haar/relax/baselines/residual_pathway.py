@@ -62,7 +62,8 @@ class Pathways(WeightLaw):
     def __init__(self, layer: HomotopyLayer, generator: torch.Generator) -> None:
         super().__init__()
         self.parts = [name for name in ("weight", "bias") if getattr(layer, name, None) is not None]
-        fan_in = layer.weight[0].numel() if "weight" in self.parts else 1
+        weight = getattr(layer, "weight", None)
+        fan_in = weight[0].numel() if weight is not None else 1
         for name in self.parts:
             like: Tensor = getattr(layer, name)
             drawn = torch.randn(like.shape, generator=generator, dtype=torch.float64)

@@ -1,0 +1,108 @@
+"""The part of the squared loss that is due to asymmetry, by an exact decomposition over orbits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from haar.actions import Symmetry
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup
+
+#: Groups of at most this order are averaged over whole; of larger ones so many elements are drawn.
+_WHOLE = 64
+
+
+@dataclass(frozen=True)
+class LossShare:
+    """E|f - t|^2 = E|Qf - t|^2 + E|f - Qf|^2 over orbits, means over samples, elements and output entries.
+
+    Attributes:
+        loss: The mean squared error on the orbits of the samples.
+        symmetric: What is left after averaging the model over the group.
+        asymmetric: What averaging takes off.
+        defect: E over pairs of elements of |rho(g) f(x) - f(rho(g) x)|^2, twice `asymmetric` on whole orbits.
+        whole: Whether the whole group was used.
+    """
+
+    loss: float
+    symmetric: float
+    asymmetric: float
+    defect: float
+    whole: bool
+
+    @property
+    def share(self) -> float:
+        """Asymmetric / loss."""
+        return self.asymmetric / self.loss if self.loss > 0 else 0.0
+
+
+def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Tensor, *, seed: int = 0) -> LossShare:
+    """Split the squared loss of a model into what averaging over the group removes and what it leaves.
+
+    Targets are moved with the inputs: samples stand for their orbits.
+
+    Args:
+        model: Any callable; run in the mode it is in.
+        symmetry: The symmetry.
+        inputs: A tensor, or a tuple of the model's arguments, samples on axis 0.
+        target: The truth, one tensor.
+        seed: Of the elements, where the group is not used whole.
+
+    Raises:
+        ArgumentError: If the target is no tensor.
+
+    Example:
+        >>> from haar.actions import Defining, Vector
+        >>> from haar.groups import cyclic
+        >>> C4 = cyclic(4)
+        >>> symmetry = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
+        >>> x = torch.randn(5, 2, dtype=torch.float64)
+        >>> split = loss_share(lambda v: v + torch.tensor([1.0, 0.0]), symmetry, x, x)
+        >>> round(split.loss, 12), round(split.symmetric, 12), round(split.share, 12)
+        (0.5, 0.0, 1.0)
+    """
+    if not isinstance(target, Tensor):
+        raise ArgumentError("target", expected="one tensor", got=type(target).__name__)
+    group = symmetry.group
+    whole = isinstance(group, FiniteGroup) and group.order <= _WHOLE
+    elements = group.elements() if whole else group.sample(_WHOLE, torch.Generator().manual_seed(seed))
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    back = []
+    with torch.no_grad():
+        for g in elements:
+            moved = model(*symmetry.act_inputs(g, arguments))
+            back.append(symmetry.act_outputs(group.inverse(g), moved).double())
+    turned = torch.stack(back)
+    mean = turned.mean(0)
+    asymmetric = float((turned - mean).square().mean())
+    symmetric = float((mean - target.double()).square().mean())
+    loss = float((turned - target.double()).square().mean())
+    return LossShare(loss, symmetric, asymmetric, 2 * asymmetric, whole)
+
+
+def relative_defect(model: Any, symmetry: Symmetry, inputs: Any, *, most: int = 16, seed: int = 0) -> float:
+    """Root of mean_g E|f(g x) - g f(x)|^2 / E|f(x)|^2.
+
+    Args:
+        model: Any callable.
+        symmetry: The symmetry.
+        inputs: A tensor, or a tuple of the model's arguments.
+        most: Elements used at most: the whole of a small group, else so many random ones.
+        seed: Of the elements.
+    """
+    group = symmetry.group
+    whole = isinstance(group, FiniteGroup) and group.order <= most
+    elements = group.elements() if whole else group.sample(most, torch.Generator().manual_seed(seed))
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    with torch.no_grad():
+        y = model(*arguments)
+        wrong = [
+            (model(*symmetry.act_inputs(g, arguments)) - symmetry.act_outputs(g, y)).double().square().mean()
+            for g in elements
+        ]
+        size = y.double().square().mean().clamp(min=1e-300)
+        return float((torch.stack(wrong).mean() / size).sqrt())
