@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from haar.actions import Symmetry
 from haar.cli.app import main
@@ -101,6 +102,12 @@ def test_another_student_and_json(here, well, capsys):
         main(["audit", "my_models:make", str(well), "--weights", "s.safetensors", "--history", "2", "--group", "C2"])
         == 0
     )
+
+
+def test_the_student_of_a_program_has_the_names_of_the_class_it_was_made_of(here, well):
+    words = ["--group", "C2", "--steps", "2", "--samples", "6", "-o", "s.safetensors"]
+    assert main(["average", "distill", "free.pt2", str(well), *words]) == 0
+    assert set(load_file("s.safetensors")) == {"conv.weight", "conv.bias"}
 
 
 @pytest.mark.parametrize(

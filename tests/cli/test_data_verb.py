@@ -23,11 +23,13 @@ def test_a_generated_folder_is_read_and_inspected(tmp_path, capsys):
     capsys.readouterr()
     assert main(["data", "well", "inspect", str(root), "--split", "train", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["trajectories"], found["axes"][0]["points"]) == (2, 16)
+    assert (found["split"], found["trajectories"], found["axes"][0]["points"]) == ("train", 2, 16)
     assert {"name": "velocity", "kind": "vector", "role": "variable", "units": ""} in found["fields"]
     assert len(found["symmetry"]["point_group"]) == 8
     assert main(["data", "well", "inspect", str(root)]) == 0
-    assert "velocity" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "test split: 1 trajectories" in told
+    assert "velocity" in told
 
 
 def test_splits_do_not_share_runs_and_runs_keep_their_parameters(tmp_path):

@@ -201,11 +201,13 @@ def _evidence(found: Findings) -> list[str]:
     if found.mse is not None:
         lines.append(f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else ""))
     if found.alpha is not None:
-        lines.append(f"least-squares alpha {found.alpha:.2f} (0: average fully, 1: leave the model)")
+        lines.append(f"least-squares alpha {found.alpha:z.2f} (0: average fully, 1: leave the model)")
     against = [e.element for e in found.elements if e.contradiction]
     if against:
         lines.append(f"contradiction: {', '.join(against)} change predictions by more than twice the root MSE")
     if found.closure:
         broken = [f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= 0.05]
-        lines.append("data: " + (f"not closed under {', '.join(broken)}" if broken else "no element is rejected"))
+        untold = bool(found.subgroups) and all(h.closed is None for h in found.subgroups)
+        kept = "too few independent trajectories to tell" if untold else "no element is rejected"
+        lines.append("data: " + (f"not closed under {', '.join(broken)}" if broken else kept))
     return lines

@@ -37,7 +37,8 @@ def audit_sections(
         sections.append(
             Section(
                 "Subgroups",
-                text="What averaging over a subgroup removes (predicted, without labels), and its gain on labels.",
+                text="What averaging over a subgroup removes (predicted, without labels), and its gain on labels. "
+                "Data closed: no element is rejected below; – where the trajectories are too few to reject any.",
                 table=_subgroups(found),
             )
         )
@@ -223,8 +224,8 @@ def _components(found: Findings) -> Table:
 
 
 def _closure(found: Findings) -> Table:
-    rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p > 0.05) for c in found.closure]
-    return Table("", ("element", "systematic share", "statistic", "distance of mean fields", "p", "closed"), rows)
+    rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p <= 0.05) for c in found.closure]
+    return Table("", ("element", "systematic share", "statistic", "distance of mean fields", "p", "rejected"), rows)
 
 
 def _layers(layers: Sequence[LayerDefect]) -> Table:

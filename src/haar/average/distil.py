@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,7 +111,8 @@ def distil(
             raise ArgumentError(name, expected="at least 1", got=value)
     args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     learn, test = _split(averaged, args, held_out, seed)
-    pupil = copy.deepcopy(averaged.model if student is None else student)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch's own, for an exported program
+        pupil = copy.deepcopy(averaged.model if student is None else student)
     if not isinstance(pupil, nn.Module):
         raise ArgumentError("student", expected="a module", got=type(pupil).__name__, way_out="give student=")
     run = _Run(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from haar.average import average
 from haar.average.distil import DistilReport, distil
-from haar.cli.model_file import LoadedModel
+from haar.cli.model_file import LoadedModel, Program
 from haar.cli.surrogate_input import physical_model, try_model, window_data
 from haar.cli.well_data import open_well, well_symmetry
 from haar.errors import ArgumentError, HaarError
@@ -90,8 +90,10 @@ def _write(student: nn.Module, x: Tensor, output: Path) -> None:
             return
         from safetensors.torch import save_file
 
+        # A program keeps the names of the model that it was made of: its state dict fits that model's class.
+        bare = student.graph if isinstance(student, Program) else student
         with atomic_path(output) as part:
-            save_file({name: value.contiguous() for name, value in student.state_dict().items()}, part)
+            save_file({name: value.contiguous() for name, value in bare.state_dict().items()}, part)
         return
     try:
         with warnings.catch_warnings(action="ignore"), torch.no_grad():

@@ -162,7 +162,12 @@ def _history(once: Layout, history: int | None, channels: int | None) -> int:
     varying = once.output().channels
     if history is None:
         if channels is None:
-            raise ArgumentError("--history", expected="the number of time steps that the model takes", got="none")
+            raise ArgumentError(
+                "--history",
+                expected="the number of time steps that the model takes",
+                got="none",
+                way_out="add --history 1, 2, ... (the model does not say how many channels it takes)",
+            )
         history, rest = divmod(channels - (once.channels - varying), varying)
         if rest or history < 1:
             raise ArgumentError(

@@ -27,6 +27,7 @@ class Description(Report):
         domain = domain_symmetry(about.axes, name=about.name, grid_type=about.grid_type)
         return {
             "name": about.name,
+            "split": self.reader.split,
             "files": [str(path) for path in self.reader.files],
             "trajectories": len(self.reader),
             "steps": list(about.steps),
@@ -57,7 +58,8 @@ class Description(Report):
         """Tables of the axes and of the fields."""
         found = self.contents()
         steps = sorted(set(found["steps"]))
-        many = f"{found['trajectories']} trajectories of {' or '.join(map(str, steps))} frames"
+        split = f"{self.reader.split} split: " if self.reader.split else ""
+        many = f"{split}{found['trajectories']} trajectories of {' or '.join(map(str, steps))} frames"
         axes = [(a["name"], a["points"], a["spacing"], " / ".join(a["boundary"]), a["centring"]) for a in found["axes"]]
         fields = [(f["name"], f["kind"], f["role"], f["units"]) for f in found["fields"]]
         symmetry = found["symmetry"]
@@ -69,7 +71,7 @@ class Description(Report):
         ]
         return [
             Section(
-                "Axes", table=Table(f"{self.title}: {many}", ("axis", "points", "spacing", "ends", "points at"), axes)
+                "Axes", table=Table(f"{self.title}, {many}", ("axis", "points", "spacing", "ends", "points at"), axes)
             ),
             Section("Fields", table=Table("", ("field", "kind", "role", "units"), fields)),
             Section("Motions", table=Table("", ("motions", "that grid, boundaries and registry allow"), motions)),
