@@ -1,0 +1,164 @@
+"""Eigenvectors of graph Laplacians with their eigenvalues, eigenspaces and a record of their health."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from haar.actions import Spectral, eigenspaces
+from haar.data.spectra.graph_input import adjacency, laplacian
+from haar.data.spectra.spectral_health import SpectralHealth, spectral_health
+from haar.errors import ArgumentError, HaarWarning
+
+DROPS = ("trivial", "null", "none")
+
+
+@dataclass(frozen=True)
+class LaplacianSpectrum:
+    """Columns of eigenvectors.
+
+    Attributes:
+        eigenvalues: Rising; 0 in padded columns.
+        vectors: Orthonormal columns, times sqrt(n) where they were scaled; 0 in padded columns.
+        columns: Which columns hold an eigenvector.
+        spaces: Number of the eigenspace of each column: what `spaces=` of the networks takes.
+        health: The record.
+    """
+
+    eigenvalues: Float[Tensor, " k"]
+    vectors: Float[Tensor, "n k"]
+    columns: Bool[Tensor, " k"]
+    spaces: Int[Tensor, " k"]
+    health: SpectralHealth
+
+    @property
+    def action(self) -> Spectral:
+        """What the eigensolver left open: signs, and O(m) of every eigenspace (padded columns: signs)."""
+        counts = torch.unique_consecutive(self.spaces, return_counts=True)[1]
+        return Spectral(tuple(counts.tolist()))
+
+
+def laplacian_eigs(
+    graph: Any,
+    k: int,
+    *,
+    nodes: int | None = None,
+    normalization: str = "symmetric",
+    drop: str = "trivial",
+    scale: str = "sqrt_n",
+    tol: float = 1e-8,
+    unhealthy: str = "warn",
+) -> LaplacianSpectrum:
+    """The lowest eigenvectors of a graph's Laplacian, always by a symmetric solver in float64.
+
+    Eigenspaces are found by gaps, among more columns than are returned, so that one that is cut off at column k is
+    seen. In a disconnected graph the first null vector is the trivial one, sqrt(degree) or constant, and the
+    others are orthogonal to it.
+
+    Args:
+        graph: A matrix of weights, edges ``(2, e)``, a SciPy sparse matrix, or PyTorch Geometric's ``Data``.
+        k: Number of columns; padded if the graph has fewer eigenvectors.
+        nodes: Number of nodes, for a list of edges.
+        normalization: ``"symmetric"`` or ``"none"``.
+        drop: ``"trivial"`` null vector, all of the ``"null"`` space (one mode for each component), or ``"none"``.
+        scale: ``"sqrt_n"``: columns have length sqrt(n) and entries of order 1, as networks want them; ``"unit"``.
+        tol: Largest relative gap inside an eigenspace.
+        unhealthy: ``"warn"``, ``"raise"`` or ``"quiet"`` when the record has warnings.
+
+    Raises:
+        ArgumentError: If an option is unknown, the graph is directed, or the record has warnings and `unhealthy` is
+            ``"raise"``.
+        ShapeError: If the graph's matrix is not square.
+
+    Example:
+        >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])
+        >>> spectrum = laplacian_eigs(path, 2)
+        >>> spectrum.eigenvalues.round(decimals=9).tolist(), spectrum.health.warnings
+        ([0.5, 1.5], {})
+    """
+    if k < 1:
+        raise ArgumentError("k", expected="at least 1", got=k)
+    for name, value, known in (
+        ("drop", drop, DROPS),
+        ("scale", scale, ("sqrt_n", "unit")),
+        ("unhealthy", unhealthy, ("warn", "raise", "quiet")),
+    ):
+        if value not in known:
+            raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
+    weights = adjacency(graph, nodes=nodes)
+    matrix = laplacian(weights, normalization)
+    values, vectors = torch.linalg.eigh(matrix)
+    size = max(float(values.abs().max()), torch.finfo(torch.float64).tiny)
+    components = _components(weights)
+    values = values.clone()
+    values[:components] = 0
+    vectors = _null_vectors_first(vectors, weights.sum(1), components, normalization)
+    all_spaces = eigenspaces(values, tol=tol, scale=values.new_tensor(size))
+    first = {"trivial": 1, "null": components, "none": 0}[drop]
+    last = min(first + k, len(values))
+    chosen, spaces = vectors[:, first:last], all_spaces[first:last]
+    residual = matrix @ chosen - chosen * values[first:last]
+    gram = chosen.T @ chosen - torch.eye(last - first, dtype=torch.float64)
+    off = max((float(part.abs().max()) if part.numel() else 0.0) for part in (residual, gram))
+    health = spectral_health(
+        values[first:last],
+        spaces,
+        beyond=values,
+        beyond_spaces=all_spaces,
+        asked=k,
+        components=components,
+        scale=size,
+        residual=off,
+    )
+    _speak(health, unhealthy)
+    found, missing = last - first, k - (last - first)
+    number = spaces - spaces[0] if found else spaces
+    ahead = int(number[-1]) + 1 if found else 0
+    padding = torch.arange(ahead, ahead + missing)
+    length = float(len(values)) ** 0.5 if scale == "sqrt_n" else 1.0
+    return LaplacianSpectrum(
+        eigenvalues=torch.cat([values[first:last], values.new_zeros(missing)]),
+        vectors=torch.cat([length * chosen, chosen.new_zeros(len(values), missing)], 1),
+        columns=torch.arange(k) < found,
+        spaces=torch.cat([number, padding]),
+        health=health,
+    )
+
+
+def _components(weights: Tensor) -> int:
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    count, _ = connected_components(csr_matrix(weights.numpy()), directed=False)
+    return int(count)
+
+
+def _null_vectors_first(vectors: Tensor, degree: Tensor, components: int, normalization: str) -> Tensor:
+    """The same null space in a basis that begins with the trivial vector."""
+    trivial = degree.sqrt() if normalization == "symmetric" else torch.ones_like(degree)
+    if float(trivial.norm()) == 0:
+        trivial = torch.ones_like(degree)
+    null = vectors[:, :components]
+    start = null @ (null.T @ trivial)
+    basis = torch.linalg.qr(torch.cat([start[:, None], null], 1)).Q[:, :components]
+    sign = torch.where((basis[:, 0] @ trivial) < 0, -1.0, 1.0).to(basis)
+    return torch.cat([basis[:, :1] * sign, basis[:, 1:], vectors[:, components:]], 1)
+
+
+def _speak(health: SpectralHealth, policy: str) -> None:
+    if not health.warnings or policy == "quiet":
+        return
+    text = "; ".join(f"{code} {words}" for code, words in health.warnings.items())
+    if policy == "raise":
+        raise ArgumentError(
+            "graph",
+            expected="a simple spectrum",
+            got=text,
+            way_out="networks of haar.nn.spectral take spaces=, EigenvalueFilters needs nothing",
+        )
+    warnings.warn(f"laplacian_eigs: {text}", HaarWarning, stacklevel=3)

@@ -1,0 +1,80 @@
+"""A transform for PyTorch Geometric that writes eigenvectors, eigenvalues, eigenspaces and their record to a graph."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+
+from haar.data.spectra.eigenvectors import laplacian_eigs
+from haar.errors import ArgumentError
+
+
+class LaplacianEncoding:
+    """Takes the place of ``AddLaplacianEigenvectorPE``, and goes into ``Compose`` and ``pre_transform`` as it does.
+
+    The solver is always the symmetric one, k may exceed the number of nodes, and nothing is lost: the graph gets
+    ``<name>`` ``(n, k)``, ``<name>_eigenvalues``, ``<name>_columns`` (which columns are no padding) and
+    ``<name>_spaces`` (eigenspaces), each ``(1, k)`` so that a batch holds one row for every graph, and
+    ``<name>_health``, the record as a dictionary. Networks of a batch take ``spaces=batch.<name>_spaces[batch.batch]``.
+
+    Args:
+        k: Number of columns.
+        name: Of the attribute.
+        normalization: See `laplacian_eigs`.
+        drop: See `laplacian_eigs`.
+        scale: See `laplacian_eigs`.
+        unhealthy: See `laplacian_eigs`.
+        dtype: Of the columns and eigenvalues.
+
+    Raises:
+        ArgumentError: If k is not positive.
+
+    Example:
+        >>> LaplacianEncoding(8)
+        LaplacianEncoding(k=8, name=laplacian_eigenvector_pe)
+    """
+
+    def __init__(
+        self,
+        k: int,
+        *,
+        name: str = "laplacian_eigenvector_pe",
+        normalization: str = "symmetric",
+        drop: str = "trivial",
+        scale: str = "sqrt_n",
+        unhealthy: str = "warn",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if k < 1:
+            raise ArgumentError("k", expected="at least 1", got=k)
+        self.k, self.name, self.dtype = k, name, dtype
+        self.normalization, self.drop, self.scale, self.unhealthy = normalization, drop, scale, unhealthy
+
+    def __call__(self, data: Any) -> Any:
+        """A copy of the graph with the encoding.
+
+        Raises:
+            ArgumentError: If it has no ``edge_index``, or is directed.
+        """
+        if getattr(data, "edge_index", None) is None or not hasattr(data, "num_nodes"):
+            raise ArgumentError("data", expected="a graph with edge_index and num_nodes", got=type(data).__name__)
+        spectrum = laplacian_eigs(
+            data,
+            self.k,
+            normalization=self.normalization,
+            drop=self.drop,
+            scale=self.scale,
+            unhealthy=self.unhealthy,
+        )
+        data = copy.copy(data)
+        data[self.name] = spectrum.vectors.to(self.dtype)
+        data[f"{self.name}_eigenvalues"] = spectrum.eigenvalues.to(self.dtype).unsqueeze(0)
+        data[f"{self.name}_columns"] = spectrum.columns.unsqueeze(0)
+        data[f"{self.name}_spaces"] = spectrum.spaces.unsqueeze(0)
+        data[f"{self.name}_health"] = spectrum.health.to_dict()
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(k={self.k}, name={self.name})"

@@ -1,0 +1,125 @@
+"""The graphs are what they claim to be, and the two tasks on two copies show what they should."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.data.graphs import cluster_graphs, pattern_graphs, random_graph, twin_task, two_copies
+from haar.data.spectra import laplacian_eigs
+from haar.errors import ArgumentError
+from haar.nn.spectral import SignDeepSets, SignNet, inner_score
+
+F64 = torch.float64
+
+
+def test_random_graphs_have_the_edges_that_were_asked_for():
+    generator = torch.Generator().manual_seed(0)
+    edges = random_graph(200, probability=0.1, generator=generator)
+    assert abs(edges.shape[1] - 1990) < 5 * (1990 * 0.9) ** 0.5
+    grown = random_graph(200, kind="barabasi_albert", attach=5, generator=generator)
+    assert grown.shape[1] == 195 * 5
+    assert len(grown.unique(dim=1).T) == 195 * 5
+    assert int(grown.flatten().bincount().max()) > 30  # hubs
+    assert int(grown[1].min()) == 5
+
+
+def test_two_copies_agree_but_for_the_added_edges():
+    graph = two_copies(100, probability=0.1, added=40, seed=3)
+    inside = graph.edges[:, (graph.edges < 100).all(0)]
+    shifted = graph.edges[:, (graph.edges >= 100).all(0)] - 100
+    first, second = (set(map(tuple, part.T.tolist())) for part in (inside, shifted))
+    assert len(first ^ second) <= 40
+    assert len(first & second) > 400
+    assert (graph.edges[0] < graph.edges[1]).all()
+    assert torch.equal(two_copies(100, probability=0.1, added=40, seed=3).edges, graph.edges)
+
+
+def test_the_closed_form_of_the_best_auc_is_that_of_the_oracle():
+    """Given the copies, edges are independent: AUC* = 1/2 + (p_s - n_s) / 2, with p_s, n_s the same-copy shares."""
+    graph = two_copies(300, probability=0.1, added=200, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    positive = graph.edges
+    negative = torch.randint(graph.nodes, positive.shape, generator=generator)
+    same = [(graph.copy[pair[0]] == graph.copy[pair[1]]).to(F64) for pair in (positive, negative)]
+    closed = 0.5 + (same[0].mean() - same[1].mean()) / 2
+    # The area under the curve by its definition, on a sample: ties count one half.
+    some = [torch.randint(len(part), (200_000,), generator=generator) for part in same]
+    a, b = same[0][some[0]], same[1][some[1]]
+    assert abs(float((a > b).to(F64).mean() + (a == b).to(F64).mean() / 2 - closed)) < 0.01
+    assert 0.7 < float(closed) < 0.8
+
+
+def test_the_exchange_of_twins_is_an_automorphism_and_ties_invariant_scores():
+    task = twin_task(60, seed=1)
+    swapped = (task.graph.edges + 60) % 120
+    assert torch.equal(swapped.sort(0).values.unique(dim=1), task.graph.edges)
+    assert {tuple(p) for p in task.positive.T.tolist()}.isdisjoint(map(tuple, task.graph.edges.T.tolist()))
+    spectrum = laplacian_eigs(task.graph.edges, 8, nodes=120)
+    source = {"generator": torch.Generator().manual_seed(0), "dtype": F64}
+    edges = task.graph.both_directions
+    with torch.no_grad():
+        tied = SignNet(8, 16, **source)(spectrum.vectors, edges=edges)
+        told = SignDeepSets(8, norm="rms", **source)(spectrum.vectors, edges=edges)
+    gaps = []
+    for z in (tied, told):
+        near, far = (inner_score(z[p[0]], z[p[1]]) for p in (task.positive, task.negative))
+        gaps.append(float((near - far).abs().max() / near.abs().max()))
+    assert gaps[0] <= 1e-12
+    assert gaps[1] > 1e-3
+
+
+def test_clusters_name_one_node_of_each_community():
+    graphs = cluster_graphs(6, seed=2)
+    assert torch.equal(cluster_graphs(2, seed=2)[1].edges, graphs[1].edges)
+    inside, across = [], []
+    for graph in graphs:
+        named = graph.features > 0
+        assert graph.features[named].sort().values.tolist() == [1, 2, 3, 4, 5, 6]
+        assert (graph.labels[named] == graph.features[named] - 1).all()
+        sizes = graph.labels.bincount()
+        assert 5 <= int(sizes.min()) <= int(sizes.max()) <= 34
+        same = graph.labels[graph.edges[0]] == graph.labels[graph.edges[1]]
+        inside.append(float(same.sum()) / float((sizes * (sizes - 1)).sum()))
+        across.append(float((~same).sum()) / float(sizes.sum() ** 2 - sizes.square().sum()))
+    assert abs(sum(inside) / 6 - 0.55) < 0.03
+    assert abs(sum(across) / 6 - 0.25) < 0.03
+
+
+def test_patterns_are_the_same_planted_graph_every_time():
+    graphs = pattern_graphs(4, patterns=2, seed=1)
+    found = []
+    for graph in graphs:
+        member = torch.nonzero(graph.labels == 1).flatten()
+        inside = (graph.labels[graph.edges] == 1).all(0)
+        degrees = graph.edges[0][inside].bincount(minlength=len(graph.labels))[member].sort().values
+        found.append((degrees.tolist(), graph.features[member].sort().values.tolist()))
+        assert set(graph.features.unique().tolist()) <= {0, 1, 2}
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+    assert found[0] != found[1]
+
+
+def test_a_graph_becomes_a_geometric_one():
+    pytest.importorskip("torch_geometric", reason="needs the extra haar[graphs]")
+    graph = cluster_graphs(1, least=3, most=5)[0]
+    data = graph.data()
+    assert data.num_nodes == len(graph.labels)
+    assert data.is_undirected()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda g: random_graph(1, generator=g), "nodes: expected at least 2"),
+        (lambda g: random_graph(9, probability=2.0, generator=g), "probability: expected"),
+        (lambda g: random_graph(9, kind="small world", generator=g), "kind: expected"),
+        (lambda g: random_graph(9, kind="barabasi_albert", attach=9, generator=g), "attach: expected 1 to 8"),
+        (lambda _: twin_task(9, held_out=1.0), "held_out: expected a share"),
+        (lambda _: cluster_graphs(0), "count, least, most: expected"),
+        (lambda _: pattern_graphs(1, inside=1.5), "inside, across: expected probabilities"),
+    ],
+)
+def test_bad_numbers_are_refused(call, words):
+    with pytest.raises(ArgumentError, match=words):
+        call(torch.Generator())

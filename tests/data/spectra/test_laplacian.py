@@ -1,0 +1,223 @@
+"""Eigenvectors are right, every warning fires on its graph and on no other, and bad graphs are refused."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from torch import Tensor
+
+from haar.data.graphs import random_graph
+from haar.data.spectra import LaplacianEncoding, adjacency, laplacian, laplacian_eigs
+from haar.errors import ArgumentError, HaarError, HaarWarning
+from haar.nn.spectral import PairScore, SignDeepSets, SignNet, inner_score
+
+F64 = torch.float64
+
+
+def ring(n: int, start: int = 0) -> Tensor:
+    nodes = torch.arange(n)
+    return torch.stack([nodes, (nodes + 1) % n]) + start
+
+
+def path(n: int) -> Tensor:
+    return torch.stack([torch.arange(n - 1), torch.arange(1, n)])
+
+
+def complete(n: int) -> Tensor:
+    return torch.triu_indices(n, n, 1)
+
+
+def clusters(count: int, size: int) -> Tensor:
+    """Complete graphs in a row, each joined to the next by one edge."""
+    parts = [complete(size) + size * c for c in range(count)]
+    bridges = torch.tensor([[size * c, size * c + size + 1] for c in range(count - 1)]).T
+    return torch.cat([*parts, bridges], 1)
+
+
+def nearly_square_ring() -> Tensor:
+    weights = torch.zeros(4, 4, dtype=F64)
+    for number, (i, j) in enumerate(ring(4).T.tolist()):
+        weights[i, j] = weights[j, i] = 1 + (3e-7 if number in (0, 2) else 0)
+    return weights
+
+
+def random_connected() -> Tensor:
+    return random_graph(40, probability=0.3, generator=torch.Generator().manual_seed(1))
+
+
+GRAPHS = {
+    "W1": (ring(12), 7),
+    "W2": (ring(12), 5),
+    "W3": (torch.cat([ring(6), ring(6, 6)], 1), 6),
+    "W4": (complete(5), 8),
+    "W5": (nearly_square_ring(), 3),
+    "W6": (clusters(3, 7), 2),
+}
+
+
+def codes(graph: Tensor, k: int, **given) -> set[str]:
+    return set(laplacian_eigs(graph, k, unhealthy="quiet", **given).health.warnings)
+
+
+@pytest.mark.parametrize("code", GRAPHS)
+def test_every_warning_fires_on_its_graph(code):
+    graph, k = GRAPHS[code]
+    assert code in codes(graph, k)
+    with pytest.warns(HaarWarning, match=code):
+        laplacian_eigs(graph, k)
+    with pytest.raises(ArgumentError, match=rf"graph: expected a simple spectrum.*{code}"):
+        laplacian_eigs(graph, k, unhealthy="raise")
+
+
+@pytest.mark.parametrize("normalization", ["symmetric", "none"])
+def test_no_warning_fires_on_a_random_graph(normalization):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spectrum = laplacian_eigs(random_connected(), 16, normalization=normalization)
+    assert spectrum.health.warnings == {}
+    assert spectrum.health.guarantee.startswith("exact")
+    assert codes(path(8), 7) == set()
+
+
+def test_warnings_say_what_was_found():
+    found = laplacian_eigs(ring(12), 5, unhealthy="quiet").health
+    assert found.multiplicities == (2, 2, 1)
+    assert "1 of 2 columns" in found.warnings["W2"]
+    assert codes(ring(12), 6) == {"W1"}
+    assert codes(ring(12), 11) == {"W1"}
+    assert laplacian_eigs(ring(12), 11, unhealthy="quiet").health.multiplicities == (2, 2, 2, 2, 2, 1)
+    assert "2 components" in laplacian_eigs(GRAPHS["W3"][0], 6, unhealthy="quiet").health.warnings["W3"]
+    assert "about 3 clusters" in laplacian_eigs(*GRAPHS["W6"], unhealthy="quiet").health.warnings["W6"]
+    assert "W6" not in codes(clusters(2, 7), 2)
+
+
+@pytest.mark.parametrize("normalization", ["symmetric", "none"])
+def test_the_columns_are_eigenvectors(normalization):
+    weights = adjacency(random_connected())
+    spectrum = laplacian_eigs(weights, 9, normalization=normalization, scale="unit")
+    matrix, v = laplacian(weights, normalization), spectrum.vectors
+    assert float((matrix @ v - v * spectrum.eigenvalues).abs().max()) < 1e-12
+    assert float((v.T @ v - torch.eye(9, dtype=F64)).abs().max()) < 1e-12
+    reference = np.linalg.eigvalsh(matrix.numpy())[1:10]
+    assert np.abs(spectrum.eigenvalues.numpy() - reference).max() < 1e-12
+    assert spectrum.health.residual < 1e-12
+    scaled = laplacian_eigs(weights, 9, normalization=normalization)
+    assert float((scaled.vectors - v * 40**0.5).abs().max()) < 1e-12
+
+
+def test_every_form_of_a_graph_is_the_same_graph():
+    edges = random_connected()
+    weights = adjacency(edges)
+    both = torch.cat([edges, edges.flip(0)], 1)
+    for other in (both, weights, weights.bool(), scipy.sparse.csr_matrix(weights.numpy())):
+        assert torch.equal(adjacency(other), weights)
+    assert len(adjacency(path(4), nodes=6)) == 6
+
+
+def test_the_null_space_begins_with_the_trivial_vector():
+    graph = torch.cat([complete(4), complete(5) + 4], 1)
+    degree = adjacency(graph).sum(1)
+    whole = laplacian_eigs(graph, 4, drop="none", scale="unit", unhealthy="quiet")
+    trivial = degree.sqrt() / degree.sum().sqrt()
+    assert float((whole.vectors[:, 0] - trivial).abs().max()) < 1e-12
+    kept = laplacian_eigs(graph, 3, scale="unit", unhealthy="quiet")
+    assert float((kept.vectors - whole.vectors[:, 1:]).abs().max()) < 1e-12
+    assert float((kept.vectors.T @ trivial).abs().max()) < 1e-12
+    assert float(laplacian_eigs(graph, 3, drop="null", unhealthy="quiet").eigenvalues.min()) > 0.1
+    lonely = laplacian_eigs(path(3), 3, nodes=4, drop="none", unhealthy="quiet")
+    assert lonely.health.components == 2
+
+
+def test_too_many_columns_are_padding():
+    spectrum = laplacian_eigs(complete(5), 8, unhealthy="quiet")
+    assert spectrum.columns.tolist() == [True] * 4 + [False] * 4
+    assert float(spectrum.vectors[:, 4:].abs().max()) == 0
+    assert spectrum.spaces.tolist() == [0, 0, 0, 0, 1, 2, 3, 4]
+    assert spectrum.action.spaces == (4, 1, 1, 1, 1)
+    alone = laplacian_eigs(torch.zeros(1, 1), 2, unhealthy="quiet")
+    assert alone.columns.tolist() == [False, False]
+
+
+def test_whole_eigenspaces_make_networks_exact_on_cycles():
+    """Any basis of a double eigenvalue gives the same scores when the network knows the eigenspaces."""
+    net = SignDeepSets(6, layers=2, dtype=F64, generator=torch.Generator().manual_seed(0))
+    spectrum = laplacian_eigs(ring(12), 6, unhealthy="quiet")
+    group = spectrum.action.group
+    other = spectrum.action.act(group.sample(1, torch.Generator().manual_seed(1))[0], spectrum.vectors)
+    edges = torch.cat([ring(12), ring(12).flip(0)], 1)
+    with torch.no_grad():
+        for spaces, exact in ((spectrum.spaces, True), (None, False)):
+            a, b = (net(v, edges=edges, spaces=spaces) for v in (spectrum.vectors, other))
+            difference = float((a @ a.T - b @ b.T).abs().max() / (a @ a.T).abs().max())
+            assert difference < 1e-12 if exact else difference > 1e-3
+            turned = net(spectrum.vectors.roll(1, 0), edges=edges, spaces=spaces)
+            assert float((turned @ turned.T - (a @ a.T).roll((1, 1), (0, 1))).abs().max()) < 1e-9
+
+
+def test_a_mirror_of_a_path_ties_invariant_features_and_not_equivariant_ones():
+    spectrum = laplacian_eigs(path(8), 7)
+    edges = torch.cat([path(8), path(8).flip(0)], 1)
+    source = {"generator": torch.Generator().manual_seed(0), "dtype": F64}
+    with torch.no_grad():
+        signnet = SignNet(7, 16, **source)(spectrum.vectors, edges=edges)
+        equal = SignDeepSets(7, **source)(spectrum.vectors, edges=edges)
+    assert float((signnet - signnet.flip(0)).abs().max()) <= 1e-13 * float(signnet.abs().max())
+    assert float((equal.abs() - equal.flip(0).abs()).abs().max()) <= 1e-12 * float(equal.abs().max())
+    assert float((inner_score(signnet[0], signnet[2]) - inner_score(signnet[7], signnet[2])).abs()) < 1e-12
+    near, far = inner_score(equal[0], equal[2]), inner_score(equal[7], equal[2])
+    assert float((near - far).abs()) > 1e-3 * float(near.abs())
+    assert PairScore(7, **source)(equal[0], equal[2]) != 0
+
+
+def test_the_transform_carries_everything_into_a_batch():
+    geometric = pytest.importorskip("torch_geometric", reason="needs the extra haar[graphs]")
+    from torch_geometric.data import Batch, Data
+    from torch_geometric.transforms import Compose
+
+    del geometric
+    transform = Compose([LaplacianEncoding(4, unhealthy="quiet", dtype=F64)])
+    graphs = []
+    for edges, n in ((ring(12), 12), (complete(3), 3)):
+        plain = Data(edge_index=torch.cat([edges, edges.flip(0)], 1), num_nodes=n)
+        graphs.append(transform(plain))
+        assert "laplacian_eigenvector_pe" not in plain
+    batch = Batch.from_data_list(graphs)
+    assert batch.laplacian_eigenvector_pe.shape == (15, 4)
+    assert batch.laplacian_eigenvector_pe_columns.tolist() == [[True] * 4, [True, True, False, False]]
+    assert batch.laplacian_eigenvector_pe_spaces.tolist() == [[0, 0, 1, 1], [0, 0, 1, 2]]
+    records = [graph.laplacian_eigenvector_pe_health for graph in graphs]
+    assert [sorted(record["warnings"]) for record in records] == [["W1"], ["W1", "W4"]]
+    net = SignDeepSets(4, dtype=F64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        spaces = batch.laplacian_eigenvector_pe_spaces
+        whole = net(batch.laplacian_eigenvector_pe, edges=batch.edge_index, spaces=spaces[batch.batch])
+        alone = net(graphs[1].laplacian_eigenvector_pe, edges=graphs[1].edge_index, spaces=spaces[1])
+    assert float((whole[12:] - alone).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: laplacian_eigs(ring(4), 0), "k: expected at least 1"),
+        (lambda: laplacian_eigs(ring(4), 2, drop="all"), "drop: expected one of trivial, null"),
+        (lambda: laplacian_eigs(ring(4), 2, scale="big"), "scale: expected one of sqrt_n"),
+        (lambda: laplacian_eigs(ring(4), 2, unhealthy="no"), "unhealthy: expected one of warn"),
+        (lambda: laplacian_eigs(ring(4), 2, normalization="rw"), "normalization: expected"),
+        (lambda: laplacian_eigs(torch.tensor([[0.0, 1.0], [0.0, 0.0]]), 1), "undirected.*directed one"),
+        (lambda: laplacian_eigs(torch.full((2, 2), torch.nan), 1), "graph: expected finite weights"),
+        (lambda: laplacian_eigs(-torch.ones(2, 2), 1), "graph: expected finite weights, none negative"),
+        (lambda: laplacian_eigs(torch.ones(2, 3), 1), "graph: expected a square matrix"),
+        (lambda: laplacian_eigs(ring(4), 1, nodes=2), "graph: expected edges between nodes 0 to 1"),
+        (lambda: laplacian_eigs("graph", 1), "graph: expected a matrix, edges"),
+        (lambda: LaplacianEncoding(0), "k: expected at least 1"),
+        (lambda: LaplacianEncoding(2)(ring(4)), "data: expected a graph with edge_index"),
+    ],
+)
+def test_bad_graphs_are_refused_in_one_line(call, words):
+    with pytest.raises(HaarError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
