@@ -29,7 +29,7 @@ class LossScale:
         return self.scale
 
 
-def duals_callback(duals: Duals) -> Callback:
+def duals_callback(duals: Any) -> Callback:
     """A Lightning callback that moves the gammas once after every step of the optimiser.
 
     The module's ``configure_optimizers`` gives its optimiser ``duals.weights()``; `training_step` returns the plain
@@ -43,8 +43,11 @@ def duals_callback(duals: Duals) -> Callback:
         A `lightning.pytorch.Callback`.
 
     Raises:
+        ArgumentError: If it is given something else.
         MissingExtraError: If Lightning is not installed.
     """
+    if not isinstance(duals, Duals):
+        raise ArgumentError("duals", expected="Duals", got=type(duals).__name__)
     lightning = require("lightning.pytorch", "lightning")
 
     class DualsCallback(lightning.Callback):  # type: ignore[misc, name-defined]
@@ -86,7 +89,5 @@ def duals_callback(duals: Duals) -> Callback:
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             duals.load_state_dict(state_dict)
 
-    if not isinstance(duals, Duals):
-        raise ArgumentError("duals", expected="Duals", got=type(duals).__name__)
     made: Callback = DualsCallback()
     return made

@@ -117,9 +117,7 @@ class SymmetryPath(Report):
         axes = style_axes(above, title="Effective asymmetry", y="|gamma| ||W_free|| / ||W_eq||")
         names = [layer.layer for layer in self.points[0].layers]
         for k, name in enumerate(names):
-            values = [
-                abs(p.layers[k].gamma if p.layers[k].effective is None else p.layers[k].effective) for p in self.points
-            ]  # type: ignore[arg-type]
+            values = [_size(p.layers[k]) for p in self.points]
             axes.plot(
                 weights, values, marker="o", markersize=3, color=COLOURS[k % len(COLOURS)], label=self._label(name)
             )
