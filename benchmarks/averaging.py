@@ -1,10 +1,14 @@
 """Averaging over D4: ours against a plain loop, ttach and deepinv, and against the limit of |G| forwards.
 
-    python benchmarks/averaging.py [--quick] [--threads N] [--json FILE] [--only NAME]
+    python benchmarks/averaging.py [--quick] [--threads N] [--json FILE] [--only NAME ...] [--docs]
 
 The fields are four scalars in and out, which is what the image packages can turn correctly: vectors they do not know,
 and deepinv mixes up samples when a model returns another number of channels than it got. Every side computes the same
 average of the same model (same seed) on the same input, and the results are compared before the timings.
+
+The limit is the model alone on eight copies of the input, in the fastest of all micro-batches and memory layouts:
+nothing is moved, nothing is added up. No average that runs the model on eight inputs can be faster. With --docs the
+table is written into docs/average.md, between its markers.
 """
 
 from __future__ import annotations
@@ -100,6 +104,33 @@ def forward_case(**settings: object) -> tuple:
     return timed(net, x)
 
 
+def limit_case(**settings: object) -> tuple:
+    """Eight forwards and nothing else, as fast as the model goes."""
+    import time
+
+    import torch
+
+    net, x = built(**settings)
+    copies = torch.cat([x] * 8)
+
+    def runner(size: int, layout: torch.memory_format) -> object:
+        parts = [part.contiguous(memory_format=layout) for part in copies.split(size * len(x))]
+        return lambda _: [net(part) for part in parts][-1]
+
+    def seconds(run: object) -> float:
+        with torch.inference_mode():
+            run(x)
+            times = []
+            for _ in range(5):
+                start = time.process_time()
+                run(x)
+                times.append(time.process_time() - start)
+        return min(times)
+
+    layouts = (torch.contiguous_format, torch.channels_last)
+    return timed(min((runner(size, layout) for size in (1, 2, 4, 8) for layout in layouts), key=seconds), x)
+
+
 def ttach_case(**settings: object) -> tuple:
     import ttach
 
@@ -124,7 +155,17 @@ def deepinv_case(**settings: object) -> tuple:
     return timed(transform.symmetrize(net, average=True), x)
 
 
-CASES = {"ours": ours_case, "loop": loop_case, "forward": forward_case, "ttach": ttach_case, "deepinv": deepinv_case}
+CASES = {
+    "ours": ours_case,
+    "loop": loop_case,
+    "limit": limit_case,
+    "forward": forward_case,
+    "ttach": ttach_case,
+    "deepinv": deepinv_case,
+}
+SAYS_NOTHING = ("forward", "limit")
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "average.md"
+MARKS = ("<!-- benchmarks/averaging.py -->", "<!-- /benchmarks/averaging.py -->")
 
 
 def main() -> None:
@@ -132,13 +173,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three sizes, three turns")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=0, help="turns; default 9, quick 3")
-    parser.add_argument("--only", choices=[name for name in CASES if name != "ours"])
+    parser.add_argument("--only", nargs="+", choices=[name for name in CASES if name != "ours"])
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/average.md")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rounds = options.rounds or (3 if options.quick else 9)
-    print(f"D4 (8 elements), {FIELDS} scalar fields, {rounds} turns; {machine(options.threads)}")
+    about = f"D4 (8 elements), {FIELDS} scalar fields, {rounds} turns; {machine(options.threads)}"
+    print(about)
     rows = []
-    names = [options.only] if options.only else ["loop", "forward", "ttach", "deepinv"]
+    names = options.only or ["loop", "limit", "forward", "ttach", "deepinv"]
     for name in names:
         with (
             Worker(__file__, "ours", threads=options.threads) as ours,
@@ -149,16 +192,53 @@ def main() -> None:
                 rows.append(told(name, model, points, batch, result))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+    if options.docs:
+        write_docs(rows, about)
+
+
+def write_docs(rows: list[dict], about: str) -> None:
+    """The rows as one table, a line for each case, between the markers of the page."""
+    found = {(r["peer"], r["model"], r["points"], r["batch"]): r for r in rows}
+    peers = [name for name in CASES if any(r["peer"] == name for r in rows)]
+    cases = list(dict.fromkeys((r["model"], r["points"], r["batch"]) for r in rows))
+    head = {"loop": "loop / ours", "limit": "limit / ours", "forward": "ours, in forwards"}
+    lines = [
+        f"{about}. Goals are in bold where they are missed.",
+        "",
+        "| model | grid | batch | " + " | ".join(head.get(p, f"{p} / ours") for p in peers) + " |",
+        "|---|---|---|" + "---|" * len(peers),
+    ]
+    for model, points, batch in cases:
+        cells = [_cell(found.get((peer, model, points, batch))) for peer in peers]
+        lines.append(f"| {model} | {points}² | {batch} | " + " | ".join(cells) + " |")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, mark, after = rest.partition(MARKS[1])
+    if not mark:
+        raise SystemExit(f"{PAGE} has no markers")
+    PAGE.write_text(f"{before}{MARKS[0]}\n" + "\n".join(lines) + f"\n{MARKS[1]}{after}", encoding="utf-8")
+
+
+def _cell(row: dict | None) -> str:
+    if row is None:
+        return ""
+    if row["peer"] == "forward":
+        return f"{1 / row['ratio']:.1f}"
+    if row["goal"] is None:
+        return f"{row['ratio']:.2f}"
+    told = f"{row['ratio']:.2f} (goal {row['goal']:.2f})"
+    return told if row["ratio"] >= row["goal"] else f"**{told}**"
 
 
 def told(name: str, model: str, points: int, batch: int, result: object) -> dict:
     """Print a row with its goal."""
     a, b = result.values
-    error = max(abs(p - q) / (1 + abs(q)) for p, q in zip(a, b, strict=True)) if name != "forward" else None
+    error = max(abs(p - q) / (1 + abs(q)) for p, q in zip(a, b, strict=True)) if name not in SAYS_NOTHING else None
     goal = GOALS.get((name, model)) if batch == 1 else NEVER_SLOWER if name == "loop" else None
     verdict = "" if goal is None else f"   goal {goal:.2f} {'met' if result.ratio >= goal else 'MISSED'}"
     if name == "forward":
         verdict = f"   ours = {1 / result.ratio:.2f} forwards"
+    elif name == "limit":
+        verdict = f"   ours = {1 / result.ratio:.2f} of the limit's time"
     elif error > 1e-5:
         verdict = f"   OTHER RESULT (off by {error:.1e})"
     print(f"{name:8s} {model:5s} {points:3d}^2 batch {batch}: {result}{verdict}", flush=True)

@@ -20,18 +20,28 @@ def tell_measures(measures: Sequence[Measures]) -> list[Section]:
     return [
         Section(
             "One step ahead",
-            "Median over seeds. An empty place: not measured for this model (windows and half-box shifts are for zero "
-            "padding).",
-            _one_step(measures),
+            "Median over seeds. Shifts: eight random ones; D4 shifts: the eight elements, each with a random shift.",
+            _one_step(measures, [name for name in _groups(measures) if "half" not in name]),
             _gains(measures),
             "Change of the one-step VRMSE by averaging, for every model.",
+        ),
+        Section(
+            "Windows",
+            "For models that pad with zeros: shifts by half the box, alone and with D4, all predictions weighed alike "
+            "or by a Hann window in the frame of the shifted input.",
+            _one_step(measures, ["none", *(name for name in _groups(measures) if "half" in name)]),
         ),
         Section(
             "Rollouts",
             "The modes: plain (the model), step (averaged every step), trajectory (separate runs, averaged), "
             "stochastic (one random element a step, at the cost of the model), cyclic. Averages of diverged runs are "
             "smooth: a variance ratio far below 1 says so.",
-            _rollouts(measures),
+            _rollouts(measures, "rollout", "VRMSE of rollouts"),
+        ),
+        Section(
+            "",
+            "The variance of the prediction over that of the truth.",
+            _rollouts(measures, "variance_ratio", "Variance ratio of rollouts"),
         ),
         Section(
             "The gain, predicted without labels",
@@ -64,25 +74,30 @@ def _middle(measures: Sequence[Measures], *path: str) -> float | None:
     return median(found)
 
 
-def _one_step(measures: Sequence[Measures]) -> Table:
-    names = list(measures[0]["runs"])
-    groups = list(dict.fromkeys(group for name in names for group in measures[0]["runs"][name]["vrmse"]))
+def _groups(measures: Sequence[Measures]) -> list[str]:
+    """What some model was averaged over."""
+    return list(dict.fromkeys(group for run in measures[0]["runs"].values() for group in run["vrmse"]))
+
+
+def _one_step(measures: Sequence[Measures], groups: Sequence[str]) -> Table:
+    """Models averaged over each of the groups; those that were averaged over none of them are left out."""
+    runs = measures[0]["runs"]
     rows: list[tuple[Cell, ...]] = [
-        (name, *(_middle(measures, "runs", name, "vrmse", group) for group in groups)) for name in names
+        (name, *(_middle(measures, "runs", name, "vrmse", group) for group in groups))
+        for name in runs
+        if any(group in runs[name]["vrmse"] for group in groups if group != "none")
     ]
     return Table("One-step VRMSE", ("model", *(group if group != "none" else "not averaged" for group in groups)), rows)
 
 
-def _rollouts(measures: Sequence[Measures]) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+def _rollouts(measures: Sequence[Measures], what: str, title: str) -> Table:
     modes = list(next(iter(measures[0]["runs"].values()))["rollout"])
-    for name, run in measures[0]["runs"].items():
-        for window in run["rollout"][modes[0]]:
-            errors = (_middle(measures, "runs", name, "rollout", mode, window) for mode in modes)
-            ratios = (_middle(measures, "runs", name, "variance_ratio", mode, window) for mode in modes)
-            rows.append((name, window, *errors, *ratios))
-    columns = ("model", "steps", *modes, *(f"variance ratio, {mode}" for mode in modes))
-    return Table("VRMSE of rollouts", columns, rows)
+    rows: list[tuple[Cell, ...]] = [
+        (name, window, *(_middle(measures, "runs", name, what, mode, window) for mode in modes))
+        for name, run in measures[0]["runs"].items()
+        for window in run["rollout"][modes[0]]
+    ]
+    return Table(title, ("model", "steps", *modes), rows)
 
 
 def _predictions(measures: Sequence[Measures]) -> Table:
