@@ -249,7 +249,11 @@ class HomotopyLayer(nn.Module):
         return [larger - smaller for smaller, larger in pairwise(nested)]
 
     def _effective(self, name: str) -> Tensor:
-        """A parameter as the forward uses it."""
+        """A parameter as the forward uses it; a submodule `law` (see `haar.relax.weight_law`) has the first word."""
+        law = self._modules.get("law")
+        if law is not None:
+            made: Tensor = law(self, name)
+            return made
         return self.mix(name, getattr(self, name))
 
     def mix(self, name: str, value: Tensor) -> Tensor:
@@ -280,7 +284,7 @@ class HomotopyLayer(nn.Module):
     def _made(self) -> tuple[Tensor, Tensor | None]:
         """Effective weight and bias."""
         spaces = [self._spaces(name) for name in ("weight", "bias") if getattr(self, name) is not None]
-        if self.mode == "weight" and len(spaces) == 2 and self.gamma.ndim == 0:
+        if self.mode == "weight" and len(spaces) == 2 and self.gamma.ndim == 0 and "law" not in self._modules:
             weight, bias = (space[0].orbits for space in spaces)
             if weight is not None and bias is not None:  # both at once
                 made = mixed((self.weight, self.bias), (weight, bias), self._gamma(), (self.kappa, None))
