@@ -13,9 +13,9 @@ from torch import nn
 
 from haar.errors import ArgumentError
 from haar.relax.batch_statistics import estimate_statistics
-from haar.relax.damped import Damped
-from haar.relax.duals import Duals
-from haar.relax.paper import Paper
+from haar.relax.duals.damped import Damped
+from haar.relax.duals.duals import Duals
+from haar.relax.duals.paper import Paper
 
 X, Y = data(32)
 

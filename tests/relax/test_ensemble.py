@@ -9,7 +9,7 @@ import torch
 
 from haar.errors import ArgumentError
 from haar.relax import homotopise
-from haar.relax.duals import Duals
+from haar.relax.duals.duals import Duals
 from haar.relax.ensemble import Ensemble, run_together
 from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask, perceptron
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from haar.errors import ArgumentError, HaarWarning
-from haar.relax.cooper_solver import Cooper
-from haar.relax.damped import Damped
-from haar.relax.duals import Duals
-from haar.relax.paper import Paper
-from haar.relax.ridge import Ridge
+from haar.relax.duals.cooper_solver import Cooper
+from haar.relax.duals.damped import Damped
+from haar.relax.duals.duals import Duals
+from haar.relax.duals.paper import Paper
+from haar.relax.duals.ridge import Ridge
 
 
 def gamma_of(value=1.0):

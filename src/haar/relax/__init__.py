@@ -13,28 +13,28 @@ from haar.relax.baselines import (
     Strict,
 )
 from haar.relax.batch_statistics import estimate_statistics
-from haar.relax.bounds import Bounds, bounds
-from haar.relax.cooper_solver import Cooper
-from haar.relax.damped import Damped
-from haar.relax.dashboard import Dashboard
-from haar.relax.diagnosis import Diagnosis, diagnose
-from haar.relax.duals import Duals
-from haar.relax.enforcement import enforce
+from haar.relax.diagnosis.bounds import Bounds, bounds
+from haar.relax.diagnosis.dashboard import Dashboard
+from haar.relax.diagnosis.diagnosis import Diagnosis, diagnose
+from haar.relax.diagnosis.lie_error import LieError, lie_errors
+from haar.relax.diagnosis.loss_share import LossShare, loss_share
+from haar.relax.diagnosis.score_test import ScoreTest, score_test
+from haar.relax.diagnosis.tension import tension
+from haar.relax.duals.cooper_solver import Cooper
+from haar.relax.duals.damped import Damped
+from haar.relax.duals.duals import Duals
+from haar.relax.duals.lightning_callback import duals_callback
+from haar.relax.duals.paper import Paper
+from haar.relax.duals.ridge import Ridge
 from haar.relax.fit import Fitted, fit
-from haar.relax.homotopise import homotopise
-from haar.relax.homotopy import Homotopy
-from haar.relax.homotopy_layer import HomotopyLayer, LayerSymmetry
-from haar.relax.lie_error import LieError, lie_errors
-from haar.relax.lightning_callback import duals_callback
-from haar.relax.loss_share import LossShare, loss_share
-from haar.relax.paper import Paper
 from haar.relax.path import SymmetryPath, path
-from haar.relax.projection import Projection, TensorProjection
 from haar.relax.relaxation import Relaxation, relax
-from haar.relax.ridge import Ridge
 from haar.relax.rule import Rule
-from haar.relax.score_test import ScoreTest, score_test
-from haar.relax.tension import tension
+from haar.relax.wrapping.enforcement import enforce
+from haar.relax.wrapping.homotopise import homotopise
+from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer, LayerSymmetry
+from haar.relax.wrapping.projection import Projection, TensorProjection
 
 __all__ = [
     "Augmentation",

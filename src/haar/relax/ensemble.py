@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.actions import Symmetry
 from haar.errors import ArgumentError
-from haar.relax.homotopy import Homotopy
+from haar.relax.wrapping.homotopy import Homotopy
 
 
 class _Called(nn.Module):
@@ -34,7 +35,9 @@ class Ensemble(nn.Module):
     else that works entry by entry drive all models at once, each on its own path. Give them the *sum* of the losses.
 
     Args:
-        models: At least one model, all of the same form. They are copied.
+        models: At least one model, all of the same form. Their parameters are copied.
+        template: The module that lends its form and is run; by default a copy of the first model. A rule that was made
+            for one model (`haar.relax.rule.Rule`) can be asked inside `each` about all of them if that one is given.
 
     Raises:
         ArgumentError: If there is none, or their parameters differ in shape.
@@ -52,7 +55,7 @@ class Ensemble(nn.Module):
         (torch.Size([3, 5, 2]), True)
     """
 
-    def __init__(self, models: Sequence[Homotopy]) -> None:
+    def __init__(self, models: Sequence[Homotopy], *, template: Homotopy | None = None) -> None:
         super().__init__()
         shapes = [{name: tuple(p.shape) for name, p in model.state_dict().items()} for model in models]
         if not models or any(shape != shapes[0] for shape in shapes):
@@ -61,8 +64,8 @@ class Ensemble(nn.Module):
             )
         self.size = len(models)
         # The template lends its form only: it is no child, and its own parameters are never read.
-        template = _Called(copy.deepcopy(models[0]))
-        object.__setattr__(self, "_template", template)
+        form = _Called(copy.deepcopy(models[0]) if template is None else template)
+        object.__setattr__(self, "_template", form)
         held, buffers = torch.func.stack_module_state([_Called(model) for model in models])
         self._names = {name: name.replace(".", "/") for name in (*held, *buffers)}
         for name, value in held.items():
@@ -93,6 +96,11 @@ class Ensemble(nn.Module):
     def gammas(self) -> dict[str, nn.Parameter]:
         """Every layer's gammas, one entry (or row) for each model, by the layer's name."""
         return {name: layer.gamma for name, layer in self.layers.items()}
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """The symmetry of all models."""
+        return self._form().symmetry
 
     @property
     def layers(self) -> Mapping[str, EnsembleLayer]:

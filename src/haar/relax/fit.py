@@ -15,8 +15,8 @@ from torch.utils import _pytree as pytree
 
 from haar.errors import ArgumentError, DataError
 from haar.files import atomic_path
-from haar.relax.dashboard import Dashboard, LayerReading, Reading
-from haar.relax.gradients import Loss
+from haar.relax.diagnosis.dashboard import Dashboard, LayerReading, Reading
+from haar.relax.diagnosis.gradients import Loss
 from haar.relax.rule import Rule, check_optimizer
 
 
@@ -86,7 +86,7 @@ def fit(
         >>> from haar.actions import Defining, Symmetry, Vector
         >>> from haar.groups import cyclic
         >>> from haar.relax import homotopise
-        >>> from haar.relax.duals import Duals
+        >>> from haar.relax.duals.duals import Duals
         >>> C4 = cyclic(4)
         >>> symmetry = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
         >>> model = homotopise(torch.nn.Linear(2, 2), symmetry)

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from haar.errors import ArgumentError
 from haar.relax.baselines.fixed_ridge import FixedRidge
-from haar.relax.dashboard import LayerReading, read_layers
+from haar.relax.diagnosis.dashboard import LayerReading, read_layers
+from haar.relax.diagnosis.gradients import Loss
 from haar.relax.fit import fit
-from haar.relax.gradients import Loss
-from haar.relax.homotopy import Homotopy
+from haar.relax.wrapping.homotopy import Homotopy
 from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, COLOURS, WARNING, new_figure, style_axes
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from haar.actions import Symmetry
-from haar.relax.homotopise import homotopise
-from haar.relax.homotopy import Homotopy
+from haar.relax.wrapping.homotopise import homotopise
+from haar.relax.wrapping.homotopy import Homotopy
 
 if TYPE_CHECKING:
-    from haar.relax.duals import Duals
+    from haar.relax.duals.duals import Duals
 
 
 @dataclass
@@ -49,7 +49,7 @@ def relax(
         mode: See `homotopise`.
         options: Further arguments of `homotopise`.
     """
-    from haar.relax.duals import Duals
+    from haar.relax.duals.duals import Duals
 
     homotopy = homotopise(model, symmetry, mode=mode, **options)
     return Relaxation(homotopy, Duals(homotopy, problem=problem, solver=solver, steps=steps))

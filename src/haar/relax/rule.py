@@ -104,7 +104,7 @@ def gammas_of(model: Any) -> dict[str, nn.Parameter]:
             "model",
             expected="a model with gammas",
             got=type(model).__name__,
-            way_out="wrap it with haar.relax.homotopise(model, symmetry)",
+            way_out="wrap it with haar.relax.wrapping.homotopise(model, symmetry)",
         )
     return dict(found)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.relax.homotopy_layer import HomotopyLayer
-from haar.relax.projection import Projection
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.projection import Projection
 
 
 class WeightLaw(nn.Module):
@@ -21,7 +22,7 @@ class WeightLaw(nn.Module):
         """The parameter `name` (``"weight"``, ``"bias"``, ...) as the layer's forward uses it."""
 
 
-def install(model: nn.Module, make: Callable[[HomotopyLayer], WeightLaw | None]) -> dict[str, WeightLaw]:
+def install(model: Any, make: Callable[[HomotopyLayer], WeightLaw | None]) -> dict[str, WeightLaw]:
     """Give every wrapped layer a law.
 
     Args:
@@ -44,7 +45,7 @@ def install(model: nn.Module, make: Callable[[HomotopyLayer], WeightLaw | None])
     return laws
 
 
-def layers_of(model: nn.Module) -> Mapping[str, HomotopyLayer]:
+def layers_of(model: Any) -> Mapping[str, HomotopyLayer]:
     """The wrapped layers.
 
     Raises:

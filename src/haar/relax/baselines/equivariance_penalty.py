@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.relax.baselines.augmentation import moved_batch
 from haar.relax.baselines.free import Free
-from haar.relax.solver import check_rate
+from haar.relax.duals.solver import check_rate
 from haar.relax.weight_law import layers_of
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from haar.relax.duals import Duals
-from haar.relax.ridge import Ridge
+from haar.relax.duals.duals import Duals
+from haar.relax.duals.ridge import Ridge
 
 
 class FixedRidge(Duals):
-    """J + weight/2 sum gamma^2, see `haar.relax.ridge.Ridge`.
+    """J + weight/2 sum gamma^2, see `haar.relax.duals.ridge.Ridge`.
 
     Args:
         model: A wrapped model.

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
-from haar.relax.solver import check_rate
 from haar.relax.weight_law import layers_of
 
 

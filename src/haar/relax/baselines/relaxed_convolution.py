@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from haar.actions.representation import Regular
 from haar.errors import ArgumentError
 from haar.nn.parts import part_runs
-from haar.relax.homotopy_layer import HomotopyLayer
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, space
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
 
 class RelaxedConvolution(Rule):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from haar.relax.homotopy_layer import HomotopyLayer
+from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
-from haar.relax.solver import check_rate
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected, squared_norm
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
 #: Scale of the free branch's initial weights, times that of LeCun.
 _START = 1e-3

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.groups import LieGroup
-from haar.relax.homotopy_layer import HomotopyLayer
+from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
-from haar.relax.solver import check_rate
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
 _START = 1e-4
 #: More generators than this are not all used.

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.relax.homotopy_layer import HomotopyLayer
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, space
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
 
 class Soft(Rule):

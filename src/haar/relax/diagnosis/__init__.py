@@ -1,0 +1,1 @@
+"""What gradients, multipliers and losses say about the symmetry of the data."""

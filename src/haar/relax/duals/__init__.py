@@ -1,0 +1,1 @@
+"""Multipliers for the constraint "no asymmetry", and the solvers that move them."""

@@ -1,0 +1,274 @@
+"""Mode "function": any module between itself and its group average, Q f + gamma (f - Q f)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from haar.actions import Action, Invariant, Symmetry
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup, Subgroup
+from haar.nn.folding import FoldCache
+from haar.relax.wrapping.examples import fitting_inputs
+from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.verification import as_dtype, measured_error, verify
+
+#: Groups above this order are sampled.
+_LISTED = 1024
+#: Elements that go through the module side by side.
+_AT_ONCE = 64
+
+
+class FunctionHomotopy(HomotopyLayer):
+    """A whole module as one homotopy layer: sum over elements of its moved copies, and the module itself.
+
+    Args:
+        module: Any module; it is kept, not copied.
+        symmetry: How the group acts on its inputs and outputs.
+        elements: The elements of the average; the identity first.
+        members: For the group and every subgroup of the chain, the places of its elements.
+
+    Attributes:
+        module: The user's module.
+        ratio: ||f - Q f|| / ||Q f|| of the latest batch in training, one for every step of the chain.
+        approximate: Whether the average is over samples, so that gamma = 0 is equivariant only approximately.
+    """
+
+    mode = "function"
+
+    def __init__(
+        self, module: nn.Module, symmetry: Symmetry, elements: Tensor, members: Sequence[Tensor], *, approximate: bool
+    ) -> None:
+        super().__init__()
+        self.module, self.approximate = module, approximate
+        self._action, self._elements, self._members = symmetry, elements, tuple(members)
+        self._fixed, self._fold = None, FoldCache()
+        like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+        steps = len(members)
+        self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
+        self.register_buffer("ratio", torch.zeros_like(self.gamma))
+        self.ratio: Tensor
+
+    @property
+    def group(self) -> Any:
+        """The group."""
+        return self._action.group
+
+    def forward(self, *args: Any) -> Any:
+        """Run the module on all moved copies, move back, and mix."""
+        if not torch.compiler.is_compiling():
+            self._action.check_inputs(args)
+        form, leaves = self._every(args)
+        gamma = self._gamma().reshape(-1).unbind()
+        norms: list[Tensor] = []
+        mixed = []
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
+                mixed.append(leaf[0] if isinstance(leaf, Tensor) else leaf)
+                continue
+            nested = [leaf.index_select(0, places.to(leaf.device)).mean(0) for places in self._members] + [leaf[0]]
+            # gamma first: at gamma = 1 everything else vanishes exactly
+            y = gamma[-1] * nested[-1]
+            for j in range(len(gamma) - 1, 0, -1):
+                y = y + (gamma[j - 1] - gamma[j]) * nested[j]
+            mixed.append(y + (1 - gamma[0]) * nested[0])
+            steps = [nested[0], *(larger - smaller for smaller, larger in pairwise(nested))]
+            norms.append(torch.stack([step.detach().square().sum() for step in steps]))
+        if self.training and norms and not torch.compiler.is_compiling():
+            with torch.no_grad():
+                size = torch.stack(norms).sum(0).sqrt()
+                self.ratio.copy_((size[1:] / size[0].clamp(min=1e-30)).reshape(self.ratio.shape))
+        return _rebuilt(form, iter(mixed))
+
+    def export(self) -> nn.Module:
+        """The user's module at gamma = 1; else this layer with its gamma fixed, which needs its moved copies."""
+        if bool((self._gamma() == 1).all()):
+            return copy.deepcopy(self.module)
+        fixed = copy.deepcopy(self)
+        with torch.no_grad():
+            fixed.gamma.copy_(self._gamma())
+        fixed.fix(None)
+        fixed.gamma.requires_grad_(False)
+        return fixed
+
+    def effective_size(self) -> Tensor:
+        """|gamma| ||f - Q f|| / ||Q f||, of gamma's shape, on the latest batch in training."""
+        return self._gamma().abs() * self.ratio
+
+    def effective_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def equivariant_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def free_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def project(self, weight: Tensor) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        del weight
+        self._none()
+
+    def move(self, elements: Tensor, gradients: Tensor) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        del elements, gradients
+        self._none()
+
+    def extra_repr(self) -> str:
+        """The group and the number of elements."""
+        kind = "random elements, approximate" if self.approximate else "elements"
+        return f"{self.group.name}, {len(self._elements)} {kind}, mode=function"
+
+    def _every(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The form of the output, and for every leaf of it all copies, moved back: ``(elements, *shape)``."""
+        symmetry = self._action
+        back = symmetry.group.inverse(self._elements)
+        form: Any = None
+        kept: list[list[Any]] = []
+        joins = all(
+            action.batched
+            for action in _actions((symmetry.inputs, symmetry.outputs))
+            if not isinstance(action, Invariant)
+        )
+        for places in torch.arange(len(back)).split(_AT_ONCE if joins else 1):
+            g, count = self._elements[places], len(places)
+            moved = symmetry.map_inputs(lambda action, x, g=g: _copies(action, g, x), args)
+            y = self.module(*moved)
+            if count == 1:
+                y = symmetry.act_outputs(back[places][0], y)
+            else:
+                y = symmetry.map_outputs(lambda action, x, h=back[places]: _moved_back(action, h, x), y)
+            form = y if form is None else form
+            kept.append(
+                [
+                    leaf.unflatten(0, (count, -1))
+                    if isinstance(leaf, Tensor) and count > 1
+                    else leaf.unsqueeze(0)
+                    if isinstance(leaf, Tensor)
+                    else leaf
+                    for leaf in _leaves(y)
+                ]
+            )
+        columns = zip(*kept, strict=True)
+        return form, [torch.cat(column) if isinstance(column[0], Tensor) else column[0] for column in columns]
+
+    def _none(self) -> NoReturn:
+        raise ArgumentError("mode", expected="'weight' or 'branches' for weights of layers", got="'function'")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FunctionHomotopy:
+        new = self.__class__.__new__(self.__class__)
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            new.__dict__[name] = value if isinstance(value, Symmetry) else copy.deepcopy(value, memo)
+        return new
+
+
+def function_homotopy(
+    module: nn.Module,
+    symmetry: Symmetry,
+    chain: Sequence[Subgroup],
+    *,
+    samples: int,
+    generator: torch.Generator,
+    example: Any = None,
+) -> Homotopy:
+    """Mode "function" for a copy of a module.
+
+    Args:
+        module: The user's module.
+        symmetry: The symmetry.
+        chain: Subgroups between the group and 1, the largest first.
+        samples: Random elements where the group cannot be listed.
+        generator: Draws them.
+        example: One batch of inputs, or None.
+
+    Raises:
+        ArgumentError: If a chain is asked for of a group that is not listed, or no inputs can be made.
+        NotEquivariantError: If the average is not equivariant though the group is listed.
+    """
+    group = symmetry.group
+    listed = isinstance(group, FiniteGroup) and group.order <= _LISTED
+    if listed:
+        elements = group.elements()  # type: ignore[attr-defined]
+        members = [torch.arange(len(elements)), *(subgroup.embedding for subgroup in chain)]
+    else:
+        if chain:
+            raise ArgumentError("chain", expected=f"no subgroups, as {group.name} is sampled", got=len(chain))
+        if samples < 1:
+            raise ArgumentError("samples", expected="at least one element", got=samples)
+        drawn = group.sample(samples, generator)
+        elements = torch.cat([group.identity()[None], drawn])
+        members = [torch.arange(1, samples + 1)]
+    approximate = not listed or symmetry.approximate
+    layer = FunctionHomotopy(copy.deepcopy(module), symmetry, elements, members, approximate=approximate)
+    homotopy = Homotopy(layer.train(module.training), symmetry)
+    tried = copy.deepcopy(module).double().eval()
+    inputs = (
+        as_dtype(torch.float64, example) if example is not None else next(fitting_inputs(symmetry, lambda x: tried(*x)))
+    )
+    homotopy.error = measured_error(homotopy, inputs) if approximate else verify(homotopy, module, inputs)
+    return homotopy
+
+
+def _copies(action: Action, g: Tensor, x: Tensor) -> Tensor:
+    """All copies of a tensor, one after the other on the batch axis; what all samples share stays one."""
+    if not action.batched:
+        return x if isinstance(action, Invariant) else action.act(g[0], x)
+    if isinstance(action, Invariant):
+        return x.repeat(len(g), *[1] * (x.ndim - 1))
+    return action.orbit(g, x).flatten(0, 1)
+
+
+def _moved_back(action: Action, g: Tensor, y: Tensor) -> Tensor:
+    return action.act(g.repeat_interleave(len(y) // len(g), 0), y)
+
+
+def _actions(tree: Any) -> list[Action]:
+    if isinstance(tree, Action):
+        return [tree]
+    return [one for part in (tree.values() if isinstance(tree, Mapping) else tree) for one in _actions(part)]
+
+
+def _leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, Mapping):
+        return [leaf for part in tree.values() for leaf in _leaves(part)]
+    return [leaf for part in tree for leaf in _leaves(part)] if isinstance(tree, (tuple, list)) else [tree]
+
+
+def _rebuilt(form: Any, leaves: Iterator[Any]) -> Any:
+    """Leaves in the containers of `form`."""
+    if isinstance(form, Mapping):
+        return {key: _rebuilt(part, leaves) for key, part in form.items()}
+    if isinstance(form, (tuple, list)):
+        parts = [_rebuilt(part, leaves) for part in form]
+        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
+    return next(leaves)

@@ -1,0 +1,257 @@
+"""Turn a user's module into a homotopy between itself and an equivariant model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from haar.actions import Action, Symmetry
+from haar.actions.representation import Representation
+from haar.errors import ArgumentError, ShapeError
+from haar.groups import FiniteGroup, Subgroup
+from haar.intertwiners.homomorphism import require_homomorphism
+from haar.nn.dropout import Dropout
+from haar.nn.module import EquivariantModule
+from haar.relax.wrapping.channels import Channels, choose
+from haar.relax.wrapping.examples import fitting_inputs
+from haar.relax.wrapping.function import function_homotopy
+from haar.relax.wrapping.hidden import hidden_representation
+from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.module_rules import rule
+from haar.relax.wrapping.propagation import Scene, propagate, traced
+from haar.relax.wrapping.twins import has_twin, nothing_moves, twin
+from haar.relax.wrapping.verification import as_dtype, verify
+
+Layers = Mapping[str, tuple[Representation, Representation]]
+
+
+def homotopise(
+    module: nn.Module,
+    symmetry: Symmetry,
+    *,
+    mode: str = "weight",
+    hidden: str | Callable[[int], Representation] = "auto",
+    layers: Layers | None = None,
+    chain: str | Sequence[Subgroup] = (),
+    example: Any = None,
+    kappa: bool = True,
+    shared_dropout: bool = False,
+    samples: int = 16,
+    generator: torch.Generator | None = None,
+) -> Homotopy:
+    """A model that is the user's own at gamma = 1 and equivariant at gamma = 0, with one gamma for every layer.
+
+    The module is traced with `torch.fx`, every tensor in it is given a representation, and every layer whose channels
+    move is replaced by its homotopy twin (`HomotopyLayer`). The result is measured before it is returned.
+
+    Args:
+        module: The user's module; it is copied, not changed.
+        symmetry: How the group acts on its inputs and outputs.
+        mode: ``"weight"``: kappa P(W) + gamma (W - P(W)), no new parameters. ``"branches"``: a free branch beside the
+            equivariant one, normalised and confined to the complement; at gamma = 1 it is another function than the
+            user's. ``"function"``: Q f + gamma (f - Q f) with the group average Q f, for any module.
+        hidden: Representation of a hidden layer by its width; ``"auto"``: as many copies of the regular representation
+            as fit, the rest trivial.
+        layers: (representation in, representation out) of some layers by name; where the module cannot be traced, of
+            all layers that have parameters.
+        chain: Subgroups between the group and 1, the largest first, each with a gamma of its own; ``"auto"`` takes
+            steps that are as small as possible.
+        example: One batch of inputs (a tensor, or a tuple of arguments); by default random ones are made.
+        kappa: Whether equivariant weights keep the norm of whole ones: without it deep strict models train badly.
+        shared_dropout: Whether dropout drops whole parts of representations, so that it keeps the symmetry too.
+        samples: For a Lie group in mode ``"function"``, the number of fixed random elements.
+        generator: Of free branches and of these elements; by default seed 0.
+
+    Returns:
+        The homotopy model, with all gammas at 1.
+
+    Raises:
+        ArgumentError: If an argument is impossible, or naming the step of the module whose symmetry is not known.
+        ShapeError: If a stride on this grid breaks the symmetry; the message says which sizes work.
+        NotEquivariantError: If the result is not equivariant at gamma = 0; the message names the first step.
+
+    Example:
+        >>> from haar.actions import Regular, Vector
+        >>> from haar.groups import cyclic
+        >>> C4 = cyclic(4)
+        >>> symmetry = Symmetry(C4, Vector(2 * Regular(C4)), Vector(Regular(C4)))
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+        >>> model = homotopise(net, symmetry)
+        >>> x = torch.randn(5, 8)
+        >>> torch.equal(model(x), net(x)), list(model.layers)
+        (True, ['0', '2'])
+
+    Source: Manolache, Chamon, Niepert, arXiv 2505.13631, section 3; weight mode and kappa are this library's.
+    """
+    _check(module, symmetry, mode, layers)
+    steps = _chain(symmetry, chain)
+    made = torch.Generator().manual_seed(0) if generator is None else generator
+    given = None if example is None else example if isinstance(example, (tuple, list)) else (example,)
+    if mode == "function":
+        return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
+    model = copy.deepcopy(module)
+    graph = traced(model)
+    options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
+    tried = copy.deepcopy(model).double().eval()
+    inputs: Any = None
+    if graph is None:
+        uses, types = _named(model, layers), None
+        inputs = (
+            next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
+        )
+    else:
+        chooser = hidden_representation(symmetry.group) if hidden == "auto" else hidden
+        if not callable(chooser):
+            raise ArgumentError("hidden", expected="'auto', or a function of the width", got=repr(hidden))
+        scene, inputs, types = _followed(tried, graph, symmetry, layers or {}, given)
+        choose(_all_channels(scene), chooser, symmetry.group)
+        scene.settle()
+        uses = {name: (use.into.representation(), use.out.representation()) for name, use in scene.uses.items()}
+        _check_used(layers or {}, uses)
+        if shared_dropout:
+            for name, feature in scene.dropouts.items():
+                _share_dropout(model, name, feature.channels.representation(), feature.field is not None)
+    for name, (rep_in, rep_out) in uses.items():
+        layer = model.get_submodule(name)
+        if nothing_moves(layer, rep_in, rep_out):
+            continue
+        where = f"{name!r} ({type(layer).__name__})"
+        made_twin = twin(layer, rep_in, rep_out, steps, where=where, **options)
+        model = made_twin if not name else _replaced(model, layer, made_twin)
+    homotopy = Homotopy(model, symmetry)
+    homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types)
+    return homotopy
+
+
+def _followed(
+    tried: nn.Module, graph: fx.Graph, symmetry: Symmetry, layers: Layers, given: Any
+) -> tuple[Scene, Any, dict[fx.Node, Any]]:
+    """Propagate on the first inputs whose sizes treat both ends of every axis alike."""
+    problem: ShapeError | None = None
+    for inputs in (
+        [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
+    ):
+        scene = Scene(symmetry, layers)
+        try:
+            return scene, inputs, propagate(tried, graph, scene, inputs, rule)
+        except ShapeError as error:
+            problem = problem or error
+    if problem is None:
+        raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
+    raise problem
+
+
+def _all_channels(scene: Scene) -> list[Channels]:
+    found = [channels for use in scene.uses.values() for channels in (use.into, use.out)]
+    found += [channels for one, other, _ in scene.joins for channels in (one, other)]
+    found += [feature.channels for feature in scene.dropouts.values()]
+    return found + [channels for channels, _, _ in scene.demands]
+
+
+def _named(model: nn.Module, layers: Layers | None) -> dict[str, tuple[Representation, Representation]]:
+    """The user's own map, which must name every layer with parameters."""
+    if not layers:
+        raise ArgumentError(
+            "module",
+            expected="a module that torch.fx can trace",
+            got=f"{type(model).__name__}, whose calls depend on its data",
+            way_out='give layers={name: (representation in, representation out)}, or use mode="function"',
+        )
+    for name, part in model.named_modules():
+        own = [p for p in part._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
+        if own and name not in layers and not isinstance(part, EquivariantModule):
+            raise ArgumentError(
+                "layers",
+                expected="every module that has parameters",
+                got=f"nothing for {name!r} ({type(part).__name__})",
+            )
+    _check_used(layers, dict(model.named_modules()))
+    for name in layers:
+        if not has_twin(model.get_submodule(name)):
+            kind = type(model.get_submodule(name)).__name__
+            raise ArgumentError(
+                "layers", expected="layers that have a twin", got=f"{name!r} ({kind})", way_out='use mode="function"'
+            )
+    return dict(layers)
+
+
+def _check_used(layers: Layers, uses: Mapping[str, Any]) -> None:
+    for name in layers:
+        if name not in uses:
+            raise ArgumentError("layers", expected=f"layers among {', '.join(uses)}", got=repr(name))
+
+
+def _check(module: nn.Module, symmetry: Symmetry, mode: str, layers: Layers | None) -> None:
+    if not isinstance(module, nn.Module):
+        raise ArgumentError("module", expected="a torch.nn.Module", got=type(module).__name__)
+    if not isinstance(symmetry, Symmetry):
+        raise ArgumentError("symmetry", expected="a haar.Symmetry", got=type(symmetry).__name__)
+    if mode not in ("weight", "branches", "function"):
+        raise ArgumentError("mode", expected="'weight', 'branches' or 'function'", got=repr(mode))
+    if symmetry.approximate and mode != "function":
+        raise ArgumentError(
+            "symmetry", expected="an exact action on tensors", got=repr(symmetry), way_out='use mode="function"'
+        )
+    for side in (symmetry.inputs, symmetry.outputs):
+        for rep in _representations(side):
+            require_homomorphism(rep, "symmetry")
+    for name, pair in (layers or {}).items():
+        for rep in pair:
+            if rep.group is not symmetry.group:
+                raise ArgumentError(
+                    "layers",
+                    expected=f"representations of the symmetry's own group object, {symmetry.group.name}",
+                    got=f"for {name!r} {rep.name} of {rep.group.name}",
+                )
+            require_homomorphism(rep, "layers")
+
+
+def _representations(tree: Any) -> list[Representation]:
+    if isinstance(tree, Action):
+        values = [getattr(tree, name, None) for name in ("rep", "rotation", "relabelling")]
+        return [value for value in values if isinstance(value, Representation)]
+    parts = tree.values() if isinstance(tree, Mapping) else tree
+    return [rep for part in parts for rep in _representations(part)]
+
+
+def _chain(symmetry: Symmetry, chain: str | Sequence[Subgroup]) -> tuple[Subgroup, ...]:
+    """Subgroups between the group and 1, the largest first, checked to be nested."""
+    group = symmetry.group
+    if isinstance(chain, str):
+        if chain != "auto" or not isinstance(group, FiniteGroup):
+            raise ArgumentError(
+                "chain", expected="'auto' for an enumerated group, or subgroups", got=f"{chain!r} for {group.name}"
+            )
+        return tuple(group.subgroup_chain()[-2:0:-1])
+    larger: Any = set(range(int(group.order))) if isinstance(group, FiniteGroup) else None
+    for subgroup in chain:
+        if not isinstance(subgroup, Subgroup) or subgroup.parent is not group:
+            raise ArgumentError("chain", expected=f"subgroups of the group object {group.name}", got=repr(subgroup))
+        members = set(subgroup.embedding.tolist())
+        if not 1 < len(members) < len(larger) or not members < larger:
+            raise ArgumentError(
+                "chain",
+                expected=f"{group.name} > ... > 1, each inside the one before (without both ends)",
+                got=", ".join(f"{one.name} of order {one.order}" for one in chain),
+            )
+        larger = members
+    return tuple(chain)
+
+
+def _replaced(model: nn.Module, old: nn.Module, new: nn.Module) -> nn.Module:
+    """The model with a module replaced wherever it stands."""
+    for owner in model.modules():
+        for name, child in owner._modules.items():  # noqa: SLF001 (a module may stand at several names)
+            if child is old:
+                owner._modules[name] = new  # noqa: SLF001
+    return model
+
+
+def _share_dropout(model: nn.Module, name: str, rep: Representation, on_grid: bool) -> None:  # noqa: FBT001
+    plain: Any = model.get_submodule(name)
+    shared = Dropout(rep, plain.p, channels="first" if on_grid else "last").train(plain.training)
+    _replaced(model, plain, shared)

@@ -1,0 +1,126 @@
+"""The model between equivariant and free: the user's own module with homotopy layers in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.errors import ArgumentError
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+
+#: Name of a layer that is the whole model.
+ROOT = "model"
+
+
+class Homotopy(nn.Module):
+    """A model with a number gamma in every layer: at 1 it is the user's model, at 0 it is equivariant.
+
+    Made by `homotopise`. It is called as the user's model is.
+
+    Args:
+        model: The user's module in which layers are homotopy layers.
+        symmetry: The symmetry that it has at gamma = 0.
+
+    Attributes:
+        model: The module that runs.
+        symmetry: The symmetry.
+        error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
+            `approximate`.
+    """
+
+    error: float = 0.0
+
+    def __init__(self, model: nn.Module, symmetry: Symmetry) -> None:
+        super().__init__()
+        self.model, self.symmetry = model, symmetry
+
+    @property
+    def layers(self) -> Mapping[str, HomotopyLayer]:
+        """The homotopy layers by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
+        named = self.model.named_modules()
+        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, HomotopyLayer)})
+
+    @property
+    def approximate(self) -> bool:
+        """Whether gamma = 0 is equivariant only approximately, by `error`: averages over samples of a group."""
+        return any(getattr(layer, "approximate", False) for layer in self.layers.values())
+
+    def gammas(self) -> dict[str, nn.Parameter]:
+        """Every layer's gamma, by the layer's name."""
+        return {name: layer.gamma for name, layer in self.layers.items()}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model at the gammas in force."""
+        return self.model(*args, **kwargs)
+
+    @contextmanager
+    def at(self, gamma: float | Tensor | Mapping[str, Any] | None) -> Iterator[Homotopy]:
+        """Run at fixed gammas inside a ``with`` block; what is trained stays untouched.
+
+        Args:
+            gamma: One number for all layers, one for each name (the others keep theirs), or None for the learned ones.
+
+        Raises:
+            ArgumentError: If a name is no layer, or a value does not fit the layer's gamma.
+        """
+        layers = self.layers
+        wanted = {name: _fitting(name, value, layers[name]) for name, value in _by_name(gamma, layers).items()}
+        before = {name: layers[name].fix(value) for name, value in wanted.items()}
+        try:
+            yield self
+        finally:
+            for name, value in before.items():
+                layers[name].fix(value)
+
+    def export(self, gamma: float | Tensor | Mapping[str, Any] | None = 0.0) -> nn.Module:
+        """The user's module with plain layers, at fixed gammas; outputs equal those of the homotopy to the last bit.
+
+        Args:
+            gamma: As for `at`; None exports the learned gammas.
+        """
+        with self.at(gamma):
+            if isinstance(self.model, HomotopyLayer):
+                return self.model.export()
+            plain = copy.deepcopy(self.model)
+        made: dict[HomotopyLayer, nn.Module] = {}
+        for owner in list(plain.modules()):
+            for name, child in owner.named_children():
+                if isinstance(child, HomotopyLayer):
+                    if child not in made:
+                        made[child] = child.export()
+                    setattr(owner, name, made[child])
+        return plain
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Homotopy:
+        new = self.__class__.__new__(self.__class__)
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            new.__dict__[name] = value if isinstance(value, Symmetry) else copy.deepcopy(value, memo)
+        return new
+
+
+def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, HomotopyLayer]) -> dict[str, Any]:
+    if not isinstance(gamma, Mapping):
+        return dict.fromkeys(layers, gamma)
+    for name in gamma:
+        if name not in layers:
+            raise ArgumentError("gamma", expected=f"layers among {', '.join(layers)}", got=repr(name))
+    return dict(gamma)
+
+
+def _fitting(name: str, value: Any, layer: HomotopyLayer) -> Tensor | None:
+    if value is None:
+        return None
+    given = torch.as_tensor(value, dtype=layer.gamma.dtype, device=layer.gamma.device)
+    if given.ndim and given.shape != layer.gamma.shape:
+        raise ArgumentError(
+            "gamma", expected=f"a number or shape {tuple(layer.gamma.shape)} for {name}", got=tuple(given.shape)
+        )
+    return given.detach()

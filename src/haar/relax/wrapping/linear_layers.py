@@ -1,0 +1,41 @@
+"""Homotopy twins of the layers that are linear: dense, convolutional, embeddings."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+
+
+class HomotopyLinear(HomotopyLayer, nn.Linear):
+    """`torch.nn.Linear` between equivariant and free."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply x W^T + b with the effective weight and bias."""
+        return nn.functional.linear(x, *self._folded())
+
+
+class _Convolution(HomotopyLayer):
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve with the effective kernel and bias."""
+        return self._conv_forward(x, *self._folded())  # type: ignore[no-any-return, operator]
+
+
+class HomotopyConv1d(_Convolution, nn.Conv1d):
+    """`torch.nn.Conv1d` between equivariant and free."""
+
+
+class HomotopyConv2d(_Convolution, nn.Conv2d):
+    """`torch.nn.Conv2d` between equivariant and free."""
+
+
+class HomotopyConv3d(_Convolution, nn.Conv3d):
+    """`torch.nn.Conv3d` between equivariant and free."""
+
+
+class HomotopyEmbedding(HomotopyLayer, nn.Embedding):
+    """`torch.nn.Embedding` between equivariant and free: a linear layer on one-hot vectors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows of the effective table."""
+        return nn.functional.embedding(x, self._effective("weight"), self.padding_idx)

@@ -1,0 +1,137 @@
+"""gamma W + kappa (1 - gamma) P(W) in few passes over memory, with the gradients written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from haar.relax.wrapping.orbit_mean import OrbitMean
+
+
+def transformed() -> bool:
+    """Whether a compiler, a function transform or forward differentiation is at work, which see only plain operations."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()  # noqa: SLF001 (there is no public question for it)
+        or forward_ad._current_level >= 0  # noqa: SLF001 (the same)
+    )
+
+
+def mixed(
+    values: Sequence[Tensor], means: Sequence[OrbitMean], gamma: Tensor, kappas: Sequence[Tensor | None]
+) -> tuple[Tensor, ...]:
+    """gamma V + kappa (1 - gamma) P(V) for several parameters; kappa None is 1.
+
+    With D the gradient of the result, that of V is gamma D + kappa (1 - gamma) P(D), and that of gamma is
+    <D, V - P(V)>: the factor on P is kappa(gamma) - gamma with kappa(gamma) = 1 + (kappa - 1) (1 - gamma), a constant.
+
+    Args:
+        values: Parameters.
+        means: Their projections.
+        gamma: Shape ``()``.
+        kappas: Their factors.
+    """
+    if not transformed():
+        out: tuple[Tensor, ...] = _Mixed.apply(gamma, tuple(means), tuple(kappas), *values)
+        return out
+    constant = gamma.detach()
+    return tuple(
+        gamma * value + (1 + (0 if kappa is None else (kappa - 1) * (1 - constant)) - gamma) * mean(value)
+        for value, mean, kappa in zip(values, means, kappas, strict=True)
+    )
+
+
+def branched(equivariant: Tensor, free: Tensor, mean: OrbitMean, gamma: Tensor, kappa: Tensor) -> Tensor:
+    """P(A) + gamma kappa |P(A)| R / |R| with R = B - P(B); the length |P(A)| is a constant for gradients.
+
+    Args:
+        equivariant: A.
+        free: B.
+        mean: P.
+        gamma: Shape ``()``.
+        kappa: Factor on the free branch.
+    """
+    if not transformed():
+        out: Tensor = _Branched.apply(equivariant, free, gamma, kappa, mean)
+        return out
+    own, beside = mean(equivariant), free - mean(free)
+    return own + (gamma * (kappa * own.detach().norm() / _length(beside))) * beside
+
+
+def _length(value: Tensor) -> Tensor:
+    return value.norm().clamp(min=torch.finfo(value.dtype).tiny)
+
+
+class _Mixed(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, gamma: Tensor, means: tuple[OrbitMean, ...], kappas: tuple[Tensor | None, ...], *values: Tensor
+    ) -> tuple[Tensor, ...]:
+        rest = 1 - gamma
+        factors = [rest if kappa is None else rest * kappa for kappa in kappas]
+        averages = [mean.average(value) for mean, value in zip(means, values, strict=True)]
+        ctx.means = means
+        ctx.save_for_backward(gamma, *factors, *averages, *values)
+        return tuple(
+            mean.spread(average * factor).addcmul_(value.detach(), gamma.detach())
+            for mean, average, factor, value in zip(means, averages, factors, values, strict=True)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        gamma, *saved = ctx.saved_tensors
+        count = len(ctx.means)
+        factors, averages, values = saved[:count], saved[count : 2 * count], saved[2 * count :]
+        for_gamma: Any = 0
+        for_values: list[Tensor | None] = []
+        again = torch.is_grad_enabled()  # a second derivative is wanted: plain operations
+        for k, (mean, D) in enumerate(zip(ctx.means, gradients, strict=True)):
+            if again:
+                own = mean(D)
+                for_gamma = for_gamma + ((D - own) * values[k]).sum()
+                for_values.append(gamma * D + (factors[k] + gamma.detach() - gamma) * own)
+                continue
+            average = mean.average(D)
+            if ctx.needs_input_grad[0]:
+                along = torch.dot(D.reshape(-1), values[k].reshape(-1))
+                for_gamma = for_gamma + (along - mean.dot(average, averages[k]))
+            for_values.append(
+                mean.spread(average * factors[k]).addcmul_(D, gamma) if ctx.needs_input_grad[3 + k] else None
+            )
+        return (for_gamma if ctx.needs_input_grad[0] else None, None, None, *for_values)
+
+
+class _Branched(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, equivariant: Tensor, free: Tensor, gamma: Tensor, kappa: Tensor, mean: OrbitMean
+    ) -> Tensor:
+        average = mean.average(equivariant)
+        beside = mean.spread(mean.average(free)).neg_().add_(free)
+        length = _length(beside)
+        scale = kappa * mean.dot(average, average).sqrt() / length
+        ctx.mean = mean
+        ctx.save_for_backward(gamma, scale, length, beside, free)
+        return mean.spread(average).addcmul_(beside, gamma * scale)
+
+    @staticmethod
+    def backward(ctx: Any, D: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        gamma, scale, length, beside, free = ctx.saved_tensors
+        mean = ctx.mean
+        if torch.is_grad_enabled():  # a second derivative is wanted: plain operations
+            beside = free - mean(free)
+            own = mean(D)
+            now = _length(beside)
+            factor = scale * length / now  # the equivariant branch's length is a constant
+            along = (beside * D).sum()
+            step = gamma * factor
+            return own, step * (D - own) - step * beside * (along / now.square()), factor * along, None, None
+        own = mean.spread(mean.average(D))
+        along = torch.dot(beside.reshape(-1), D.reshape(-1))
+        step = gamma * scale
+        for_free = torch.sub(D, own).mul_(step).addcmul_(beside, -step * along / length.square())
+        return own, for_free, scale * along, None, None

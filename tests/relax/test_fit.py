@@ -1,0 +1,179 @@
+"""The plain loop: it learns, resumes bit for bit after a kill, and the path chooses by validation."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from relax_worlds import data, mse, wrapped
+from torch import nn
+
+from haar.errors import ArgumentError, DataError
+from haar.relax.baselines import Augmentation, Strict
+from haar.relax.duals.duals import Duals
+from haar.relax.fit import fit
+from haar.relax.path import PathPoint, SymmetryPath, path
+
+TRAIN, VALIDATION = data(64), data(64, seed=1)
+
+SCRIPT = """
+import sys, time, torch
+sys.path.insert(0, sys.argv[1])
+torch.set_num_threads(1)
+from relax_worlds import data, mse, wrapped
+from haar.relax.duals.duals import Duals
+from haar.relax.fit import fit
+slow = sys.argv[3] == "slow"
+model = wrapped()
+done = fit(
+    Duals(model, solver="paper", steps=12), mse, data(64), steps=12, validation=data(64, seed=1), batch_size=16,
+    every=2, checkpoint=sys.argv[2], progress=lambda step, loss: time.sleep(0.2) if slow else None,
+)
+torch.save({"model": model.state_dict(), "duals": done.rule.state_dict(), "losses": done.losses}, sys.argv[2] + ".end")
+"""
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+@pytest.mark.filterwarnings("ignore:training ended with an asymmetry")
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
+    folder = str(Path(__file__).parent)
+    start = lambda name, pace: subprocess.Popen(  # noqa: E731
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, folder, str(tmp_path / name), pace]
+    )
+    assert start("whole", "fast").wait() == 0
+    killed = start("killed", "slow")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed.end").exists()
+    taken = len(torch.load(tmp_path / "killed", weights_only=True)["losses"])
+    assert 0 < taken < 12
+    assert start("killed", "fast").wait() == 0
+    whole, again = (torch.load(tmp_path / f"{name}.end", weights_only=True) for name in ("whole", "killed"))
+    assert same(whole, again)
+
+
+def test_fit_learns_reads_and_leaves_the_random_state_alone(tmp_path):
+    before = torch.random.get_rng_state()
+    done = fit(
+        Augmentation(wrapped()), mse, TRAIN, steps=40, validation=VALIDATION, every=20, log=tmp_path / "log.csv", seed=3
+    )
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert sum(done.losses[-5:]) < 0.9 * sum(done.losses[:5])
+    assert [r.step for r in done.dashboard.readings] == [20, 40]
+    assert (tmp_path / "log.csv").read_text().count("\n") == 7
+    assert not done.rule.model.training
+
+
+def test_the_deployed_loss_is_that_of_the_projected_model():
+    rule = Duals(wrapped(), steps=30)
+    with pytest.warns(UserWarning, match="training ended"):
+        done = fit(rule, mse, TRAIN, steps=30, validation=VALIDATION, learning_rate=1e-3)
+    with torch.no_grad():
+        plain = rule.model.export(0.0)
+        assert done.deployed_loss == pytest.approx(mse(plain(VALIDATION[0]), VALIDATION[1]).item(), rel=1e-12)
+
+
+def test_checkpoints_of_other_runs_and_broken_ones_are_refused(tmp_path):
+    place = tmp_path / "run.pt"
+    fit(Strict(wrapped()), mse, TRAIN, steps=2, every=1, checkpoint=place)
+    with pytest.raises(ArgumentError, match="checkpoint: expected the run it belongs to, got another seed; give another"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2, checkpoint=place, seed=1)
+    place.write_bytes(b"no checkpoint")
+    with pytest.raises(DataError, match="not a readable checkpoint"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2, checkpoint=place)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"schedule": "linear"}, "schedule: expected 'cosine' or 'constant', got 'linear'"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        fit(Strict(wrapped()), mse, TRAIN, **{"steps": 2, **options})
+
+
+def test_an_optimiser_with_gammas_is_refused():
+    model = wrapped()
+    with pytest.raises(ArgumentError, match="optimizer: expected an optimiser without the gammas"):
+        fit(
+            Duals(model, steps=40),
+            mse,
+            TRAIN,
+            steps=40,
+            optimizer=lambda _: torch.optim.SGD(model.parameters(), lr=1e-3),
+        )
+
+
+@pytest.fixture(scope="module")
+def symmetry_path():
+    model = wrapped()
+    before = [p.detach().clone() for p in model.parameters()]
+    made = path(model, mse, data(64, beta=1.0), data(64, beta=1.0, seed=1), weights=(0.1, 3.0, 100.0), steps=30)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    return made
+
+
+def test_the_path_gets_more_symmetric_and_chooses_by_validation(symmetry_path, tmp_path):
+    sizes = [max(layer.effective for layer in point.layers) for point in symmetry_path.points]
+    assert sizes[0] > 3 * sizes[-1]
+    assert symmetry_path.best.loss == min(point.loss for point in symmetry_path.points)
+    x, y = data(64, beta=1.0, seed=1)
+    with torch.no_grad():
+        assert mse(symmetry_path.model(x), y).item() == pytest.approx(symmetry_path.best.loss, rel=1e-12)
+    page = symmetry_path.save_html(tmp_path / "path.html").read_text()
+    assert "Validation chooses" in page
+    assert len(symmetry_path.figure().axes) == 2
+    assert symmetry_path.to_dict()["points"][1]["weight"] == 3.0
+
+
+def test_the_path_says_when_it_ends_too_early():
+    from haar.relax.diagnosis.dashboard import LayerReading
+
+    layer = LayerReading("0[0]", 0.5, 0.4, None, None, None, None, None)
+    points = [PathPoint(w, loss, 2.0, 1.0, [layer]) for w, loss in ((0.1, 2.0), (1.0, 1.0))]
+    made = SymmetryPath("D4", points, wrapped(), ["D4", "C4", "1"])
+    assert made.summary.endswith("asymmetry at most 0.4); give larger weights to see where it ends.")
+    (text,) = [t.get_text() for t in made.figure().axes[0].get_legend().get_texts()]
+    assert text == "0: D4 to C4"
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (0.0, 1.0), (2.0, 1.0)])
+def test_weights_of_a_path_increase(weights):
+    with pytest.raises(ArgumentError, match="weights: expected at least two positive numbers, increasing"):
+        path(wrapped(), mse, TRAIN, VALIDATION, weights=weights)
+
+
+def test_a_path_along_a_chain_has_one_curve_a_step():
+    from relax_worlds import C4, SYMMETRY
+
+    plain = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2)).double()
+    model = chained(plain, SYMMETRY, C4)
+    made = path(model, mse, TRAIN, VALIDATION, weights=(0.1, 10.0), steps=30, names=["C4", "<r180>", "1"])
+    assert len(made.points[0].layers) == 4
+    labels = [t.get_text() for t in made.figure().axes[0].get_legend().get_texts()]
+    assert labels[:2] == ["0: C4 to <r180>", "0: <r180> to 1"]
+
+
+def chained(plain, symmetry, group):
+    from haar.relax import homotopise
+
+    return homotopise(plain, symmetry, chain=[group.subgroup([2])])

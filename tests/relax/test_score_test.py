@@ -1,0 +1,151 @@
+"""The score test: exact under the null hypothesis, powerful against a break, right about subgroups."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from relax_worlds import C4, SYMMETRY, data, mse, orbits, wrapped
+from torch import nn
+
+from haar.actions import Defining, Symmetry, Vector
+from haar.errors import ArgumentError
+from haar.groups import SO, cyclic, dihedral
+from haar.relax import homotopise
+from haar.relax.diagnosis.gradients import sample_gradients
+from haar.relax.diagnosis.score_test import _p_value, _statistics, holm, score_test
+from haar.relax.diagnosis.tension import tension
+
+
+def test_p_values_are_those_of_chance_under_the_null():
+    """300 data sets of 32 samples of an invariant law: p <= 0.05 in about 5 of 100."""
+    replicates, n, draws = 300, 32, 99
+    model = wrapped()
+    x, y = data(replicates * n)
+    gradients = sample_gradients(model, mse, x, y, layers=["4"])["4"]
+    generator = torch.Generator().manual_seed(7)
+    moves = C4.sample(draws * n, generator).reshape(draws, n)
+    p = [_p_value(_statistics(model.layers["4"], C4, C4, part, moves)) for part in gradients.split(n)]
+    share = torch.tensor(p).le(0.05).float().mean().item()
+    assert 0.01 <= share <= 0.09
+    assert 0.4 <= torch.tensor(p).le(0.5).float().mean().item() <= 0.6
+
+
+def test_moved_samples_have_moved_gradients():
+    """What saves the backward passes: the gradient at (g x, g y) is the moved gradient."""
+    model = wrapped()
+    x, y = data(10)
+    g = C4.sample(10, torch.Generator().manual_seed(3))
+    before = sample_gradients(model, mse, x, y)
+    after = sample_gradients(model, mse, SYMMETRY.act_inputs(g, (x,))[0], SYMMETRY.act_outputs(g, y))
+    for name, layer in model.layers.items():
+        assert torch.allclose(layer.move(g, before[name]), after[name], rtol=0, atol=1e-12)
+
+
+def test_the_p_value_does_not_depend_on_which_sample_of_the_orbit_was_seen():
+    """Moving every sample by its own element permutes the null distribution: T stays among the same values."""
+    model = wrapped()
+    x, y = data(6)
+    every = torch.cartesian_prod(*[C4.elements()] * 6)  # all moves of six samples
+    g = torch.tensor([1, 3, 0, 2, 2, 1])
+    nulls = []
+    for inputs, target in ((x, y), (SYMMETRY.act_inputs(g, (x,))[0], SYMMETRY.act_outputs(g, y))):
+        gradients = sample_gradients(model, mse, inputs, target, layers=["4"])["4"]
+        nulls.append(_statistics(model.layers["4"], C4, C4, gradients, every)[1:].sort().values)
+    assert torch.allclose(*nulls, rtol=0, atol=1e-14)
+
+
+@pytest.fixture(scope="module")
+def broken():
+    """A strictly trained model on data whose law has C2 = <r180> but not C4."""
+    x, _ = data(256)
+    y = torch.stack([2 * x[:, 4], -1 * x[:, 5]], -1)  # a linear map that commutes with -1 only
+    model = wrapped()
+    return model, x, y
+
+
+def test_a_break_is_found_and_the_subgroup_that_is_left_is_named(broken):
+    model, x, y = broken
+    found = score_test(model, mse, x, y, draws=199)
+    assert [s.name for s in found.scores] == ["<r180>", "C4"]
+    assert [s.rejected for s in found.scores] == [False, True]
+    assert found.largest == ["<r180>"]
+    assert "The data break C4" in found.summary
+    assert "<r180>" in found.summary
+
+
+def test_every_layer_is_moved_by_the_same_draws(broken):
+    """A statistic joined over layers is exact only then: one layer twice must give the p-value of one."""
+    model, x, y = broken
+    one = score_test(model, mse, x[:40], y[:40], layers=["4"], draws=49, seed=5)
+    assert one.whole.p == one.whole.layers["4"]
+    both = score_test(model, mse, x[:40], y[:40], layers=["2", "4"], draws=49, seed=5)
+    assert both.whole.layers["4"] == one.whole.layers["4"]
+
+
+def test_rows_and_columns_give_the_same_statistics():
+    """The short way (inner products), the plain way and one move after the other agree."""
+    model = wrapped()
+    x, y = data(5)
+    gradients = sample_gradients(model, mse, x, y)
+    moves = C4.sample(20 * 5, torch.Generator().manual_seed(0)).reshape(20, 5)
+    for name, layer in model.layers.items():
+        found = _statistics(layer, C4, C4, gradients[name], moves)[1:]
+        residual = gradients[name] - torch.stack([layer.project(g) for g in gradients[name]])
+        one_by_one = torch.stack([layer.move(g, residual).mean(0).square().sum() for g in moves])
+        assert torch.allclose(found, one_by_one, rtol=1e-9, atol=1e-15)
+
+
+def test_the_lattice_of_d4_is_tested_and_restricted_projections_are_right():
+    D4 = dihedral(4)
+    symmetry = Symmetry(D4, Vector(3 * Defining(D4)), Vector(Defining(D4)))
+    model = homotopise(nn.Linear(6, 2).double(), symmetry)
+    x, _ = data(64)
+    y = torch.stack([2 * x[:, 4], -1 * x[:, 5]], -1)  # commutes with reversals of axes
+    found = score_test(model, mse, x, y, draws=199)
+    assert len(found.scores) == 9
+    reversals = next(h for h in D4.subgroups() if h.order == 4 and not any(_turns(D4, g) for g in h.embedding.tolist()))
+    assert found.largest == [reversals.name]
+    assert found.to_dict()["schema"] == 1
+
+
+def _turns(group, g):
+    matrix = group.defining_matrix(torch.tensor(g))
+    return bool(matrix[0, 1].abs() > 0.5)
+
+
+def test_lie_groups_are_tested_as_a_whole():
+    G = SO(2)
+    symmetry = Symmetry(G, Vector(3 * Defining(G)), Vector(Defining(G)))
+    model = homotopise(nn.Linear(6, 2).double(), symmetry)
+    x, _ = data(40)
+    bent = torch.stack([x[:, 4], 0 * x[:, 5]], -1)
+    assert score_test(model, mse, x, bent, draws=99).whole.rejected
+    assert not score_test(model, mse, x, x[:, 4:], draws=99).whole.rejected
+
+
+def test_tension_is_zero_on_orbits_and_not_after_a_break():
+    model = wrapped()
+    x, y = orbits(*data(20))
+    assert max(tension(model, mse, x, y).values()) < 1e-12
+    broken = y + torch.tensor([0.5, 0.0])
+    assert min(tension(model, mse, x, broken).values()) > 0.1
+
+
+def test_holm_against_its_definition():
+    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draws": 0}, "draws: expected at least 1, got 0"),
+        ({"level": 1.0}, "level: expected a level between 0 and 1"),
+        ({"layers": ["5"]}, "layers: expected names among 0, 2, 4, got '5'"),
+        ({"subgroups": [cyclic(4)]}, "subgroups: expected subgroups of C4, got C4"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        score_test(wrapped(), mse, *data(8), **options)
