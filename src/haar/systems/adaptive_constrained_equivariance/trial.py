@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.files import atomic_path
+from haar.relax.baselines import EquivariancePenalty
 from haar.relax.ensemble import Ensemble, run_together
 from haar.relax.rule import Rule
+from haar.relax.wrapping.homotopy import Homotopy
 from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask
 
 Json = dict[str, Any]
@@ -29,12 +31,14 @@ class Plan:
         batch: Samples in a step, drawn with replacement.
         rate: Adam's rate at the start.
         tests: Noise-free test samples.
+        validation: Noisy samples by which a setting is chosen.
     """
 
     steps: int = 1500
     batch: int = 64
     rate: float = 3e-3
     tests: int = 2000
+    validation: int = 500
 
 
 @dataclass(frozen=True)
@@ -63,20 +67,54 @@ class Arm:
     Attributes:
         name: What tables call it.
         ensemble: The models, one for each configuration.
-        rule: What trains them.
-        strict: Whether the rule's promise is a symmetric model (evaluated at gamma = 0).
+        rule: What trains them: on the ensemble, or on the ensemble's template.
+        inside: Whether the rule is one for a single model, asked about each (a price on its weights, another law).
     """
 
     name: str
     ensemble: Ensemble
     rule: Rule
-    weights: list[nn.Parameter] = field(init=False)
+    inside: bool = False
 
-    def __post_init__(self) -> None:
-        self.weights = self.rule.weights()
+    @classmethod
+    def over(cls, name: str, models: Sequence[Homotopy], make: Callable[[Ensemble], Rule]) -> Arm:
+        """A rule that works on all models at once, entry by entry."""
+        ensemble = Ensemble(models)
+        return cls(name, ensemble, make(ensemble))
 
+    @classmethod
+    def within(cls, name: str, models: Sequence[Homotopy], make: Callable[[Homotopy], Rule]) -> Arm:
+        """A rule made for every model, of which the first speaks for all."""
+        rules = [make(model) for model in models]
+        return cls(name, Ensemble(models, template=models[0]), rules[0], inside=True)
 
-MakeArm = Callable[[Sequence[Configuration], Plan], Arm]
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """What the optimiser moves."""
+        if not self.inside:
+            return self.rule.weights()
+        gammas = {id(gamma) for gamma in self.ensemble.gammas().values()}
+        return [p for p in self.ensemble.parameters() if id(p) not in gammas]
+
+    def batch(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The batches of all models, every sample moved by an element of its own if the rule moves any."""
+        moved = self.rule.batch(x.flatten(0, 1), y.flatten(0, 1), generator)
+        return moved[0].view(x.shape), moved[1].view(y.shape)
+
+    def objective(self, x: Tensor, y: Tensor) -> Tensor:
+        """The sum of what the models of a rule `inside` are trained on."""
+        rule = self.rule
+        second = rule.second_batch[1:] if isinstance(rule, EquivariancePenalty) and rule.second_batch else ()
+        shaped = tuple(part.unflatten(0, (len(x), -1)) for part in second)
+
+        def one(model: nn.Module, x: Tensor, y: Tensor, *second: Tensor) -> Tensor:
+            if isinstance(rule, EquivariancePenalty):
+                moved, turned, g = second
+                rule.second_batch = (x, moved, turned, g)
+            return rule.lagrangian((model(x) - y).square().mean())
+
+        total: Tensor = self.ensemble.each(one, x, y, *shaped)
+        return total.sum()
 
 
 def train_together(
@@ -105,7 +143,8 @@ def train_together(
     optimizer = torch.optim.Adam([w for arm in arms for w in arm.weights], lr=plan.rate)
     forms: dict[Any, list[Arm]] = {}
     for arm in arms:
-        forms.setdefault(_form(arm.ensemble), []).append(arm)
+        if not arm.inside:
+            forms.setdefault(_form(arm.ensemble), []).append(arm)
     done = _restore(checkpoint, arms, optimizer, [*batches, *moves])
     for step in range(done, plan.steps):
         for group in optimizer.param_groups:
@@ -115,12 +154,15 @@ def train_together(
         x = torch.stack([x[pick] for (x, _), pick in zip(drawn, picks, strict=True)])
         y = torch.stack([y[pick] for (_, y), pick in zip(drawn, picks, strict=True)])
         total = x.new_zeros(())
+        batch = {arm.name: arm.batch(x, y, g) for arm, g in zip(arms, moves, strict=True)}
         for alike in forms.values():
-            moved = [arm.rule.batch(x, y, moves[arms.index(arm)]) for arm in alike]
-            out = run_together([arm.ensemble for arm in alike], _call, torch.cat([x for x, _ in moved]))
-            for arm, given, (_, y_arm) in zip(alike, out, moved, strict=True):
-                losses = (given - y_arm).square().mean((1, 2))
+            out = run_together([arm.ensemble for arm in alike], _call, torch.cat([batch[arm.name][0] for arm in alike]))
+            for arm, given in zip(alike, out, strict=True):
+                losses = (given - batch[arm.name][1]).square().mean((1, 2))
                 total = total + arm.rule.lagrangian(losses.sum())
+        for arm in arms:
+            if arm.inside:
+                total = total + arm.objective(*batch[arm.name])
         total.backward()
         optimizer.step()
         for arm in arms:
@@ -135,27 +177,35 @@ def evaluate(arm: Arm, configurations: Sequence[Configuration], plan: Plan) -> l
     """What every model of an arm is worth on noise-free test data.
 
     Returns:
-        For each configuration: mean squared error as deployed, at gamma = 0 and at the trained gammas; the relative
-        equivariance error sqrt(mean over g of E|f(gx) - g f(x)|^2 / E|f|^2) as deployed and at the trained gammas;
-        gammas, effective sizes, multipliers and slacks by layer. A number that is not finite becomes None.
+        For each configuration: mean squared error as deployed, at gamma = 0 and at the trained gammas, and as deployed
+        on noisy validation data; the relative equivariance error sqrt(mean over g of E|f(gx) - g f(x)|^2 / E|f|^2) as
+        deployed and at the trained gammas; gammas, effective sizes, multipliers and slacks by layer. A number that is
+        not finite becomes None.
     """
+    held = [c.task.sample(plan.validation, c.generator(5)) for c in configurations]
     data = [c.task.sample(plan.tests, c.generator(3), noisy=False) for c in configurations]
     x, y = (torch.stack(parts) for parts in zip(*data, strict=True))
     ensemble = arm.ensemble
     with arm.rule.deployed():
         deployed, broken = _error(ensemble, x, y), _defect(ensemble, x, configurations)
+        validation = _error(ensemble, *(torch.stack(parts) for parts in zip(*held, strict=True)))
     free, kept = _error(ensemble, x, y), _defect(ensemble, x, configurations)
     with ensemble.at(0.0):
         strict = _error(ensemble, x, y)
-    by_layer = {
-        "gamma": {name: gamma.detach() for name, gamma in ensemble.gammas().items()},
-        "effective size": {name: layer.effective_size() for name, layer in ensemble.layers.items()},
-        "multiplier": getattr(arm.rule, "multipliers", {}),
-        "slack": getattr(arm.rule, "slacks", {}),
-    }
+    by_layer: dict[str, Mapping[str, Tensor]] = (
+        {}
+        if arm.inside
+        else {
+            "gamma": {name: gamma.detach() for name, gamma in ensemble.gammas().items()},
+            "effective size": {name: layer.effective_size() for name, layer in ensemble.layers.items()},
+            "multiplier": getattr(arm.rule, "multipliers", {}),
+            "slack": getattr(arm.rule, "slacks", {}),
+        }
+    )
     return [
         {
             "error": _number(deployed[m]),
+            "validation": _number(validation[m]),
             "error at 0": _number(strict[m]),
             "error at gamma": _number(free[m]),
             "defect": _number(broken[m]),

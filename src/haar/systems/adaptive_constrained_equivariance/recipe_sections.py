@@ -1,0 +1,202 @@
+"""The reproduction told: the table of all rules, the score tests, the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, median
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from haar.report import Section, Table
+from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.report.table import Cell
+
+Measures = Sequence[Mapping[str, Any]]
+
+_SHOWN = {"strict": BASE, "free": WARNING, "equality": "#1d7f4e", "resilient": AVERAGED, "ridge": "#8e5bd0"}
+_LEVEL = 0.05
+_OURS = ("equality", "resilient")
+
+
+def tell(measures: Measures) -> list[Section]:
+    """All sections, in order."""
+    sections = []
+    for part in measures[0]:
+        merged = merge(measures, part)
+        sections += [
+            Section(
+                f"All rules: {part}",
+                _TABLE,
+                errors_table(merged),
+            ),
+            Section("", text=plainly(merged), figure=draw_errors(merged), caption=_ERRORS),
+            Section("", figure=draw_asymmetry(merged), caption=_ASYMMETRY),
+        ]
+        scores = [score for one in measures for score in one[part].get("scores", [])]
+        if scores:
+            sections.append(
+                Section(
+                    "Do the data have the symmetry?", _SCORES, score_table(scores), draw_scores(scores), _SCORES_BELOW
+                )
+            )
+    return sections
+
+
+_TABLE = (
+    "Mean squared error on noise-free test data, as each rule deploys its model: median over networks and, in "
+    "brackets, the least and greatest. Dead networks (an error that is not finite) are counted and stay out of the "
+    "numbers. A rule with a setting shows, network by network, the value with the least error on validation data."
+)
+_ERRORS = "Error against the break of the symmetry: median over networks; bars from the least to the greatest."
+_ASYMMETRY = (
+    "What resilient models say about the data: largest |gamma| and relative equivariance error of each network."
+)
+_SCORES = (
+    "The score test asks a strictly equivariant model whether its training data pull at it in directions that the "
+    "symmetry forbids, more than the same data moved at random would. P-values are exact. Tension is the share of the "
+    "gradient that points there."
+)
+_SCORES_BELOW = "P-values of every strict model; below the dashed line the symmetry is rejected at 5 %."
+
+
+def merge(measures: Measures, part: str) -> dict[str, dict[str, Any]]:
+    """The cells of a part, with the networks of all seeds together."""
+    out: dict[str, dict[str, Any]] = {}
+    for measured in measures:
+        for name, cell in measured[part]["cells"].items():
+            held = out.setdefault(name, {"samples": cell["samples"], "beta": cell["beta"], "rules": {}})
+            for rule, values in cell["rules"].items():
+                held["rules"].setdefault(rule, []).extend(values)
+    return out
+
+
+def errors_table(cells: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row a rule, one column a cell."""
+    rules = list(next(iter(cells.values()))["rules"])
+    columns = ["rule", *(f"n = {cell['samples']}, beta = {cell['beta']:g}" for cell in cells.values()), "dead"]
+    rows: list[list[Cell]] = []
+    for rule in rules:
+        row: list[Cell] = [rule]
+        dead = 0
+        for cell in cells.values():
+            values = [one["error"] for one in cell["rules"][rule]]
+            known = [value for value in values if value is not None]
+            dead += len(values) - len(known)
+            row.append(f"{median(known):.3g} [{min(known):.3g}, {max(known):.3g}]" if known else None)
+        rows.append([*row, dead])
+    count = len(next(iter(next(iter(cells.values()))["rules"].values())))
+    return Table("", columns, rows, note=f"{count} networks in every cell.")
+
+
+def plainly(cells: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which rule wins where, and where the simpler method does, in words."""
+    lines = []
+    for cell in cells.values():
+        middle = {rule: _middle(values) for rule, values in cell["rules"].items()}
+        order = sorted(middle, key=middle.__getitem__)
+        ours = min(middle.get("equality", float("inf")), middle.get("resilient", float("inf")))
+        better = [rule for rule in order if middle[rule] < ours and not rule.startswith(_OURS)]
+        said = f"n = {cell['samples']}, beta = {cell['beta']:g}: least error by **{order[0]}**, then {order[1]}"
+        if better:
+            said += f"; better here than both equality and resilient: {', '.join(better)}"
+        lines.append(said + ".")
+    return "\n\n".join(lines)
+
+
+def _middle(values: Sequence[Mapping[str, Any]]) -> float:
+    known = [one["error"] for one in values if one["error"] is not None]
+    return median(known) if known else float("inf")
+
+
+def draw_errors(cells: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Error against beta, one panel a size of the training set."""
+    sizes = sorted({cell["samples"] for cell in cells.values()})
+    figure = new_figure(3.4 * len(sizes) + 1.2, 3.4)
+    panels = figure.subplots(1, len(sizes), squeeze=False)[0]
+    for axes, size in zip(panels, sizes, strict=True):
+        style_axes(
+            axes, title=f"{size} samples", x="break of the symmetry, beta", y="test error" if size == sizes[0] else ""
+        )
+        here = [cell for cell in cells.values() if cell["samples"] == size]
+        for number, (rule, colour) in enumerate(_SHOWN.items()):
+            at, low, middle, high = [], [], [], []
+            for cell in here:
+                known = [one["error"] for one in cell["rules"].get(rule, []) if one["error"] is not None]
+                if known:
+                    at.append(cell["beta"] + 0.012 * (number - 2))
+                    low.append(median(known) - min(known))
+                    middle.append(median(known))
+                    high.append(max(known) - median(known))
+            if at:
+                axes.errorbar(at, middle, [low, high], marker="o", markersize=4, color=colour, label=rule, elinewidth=1)
+        axes.set_yscale("log")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def draw_asymmetry(cells: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Largest gamma and equivariance error of the resilient models against beta."""
+    figure = new_figure(7.6, 3)
+    left, right = figure.subplots(1, 2)
+    style_axes(left, x="beta", y="largest |gamma|")
+    style_axes(right, x="beta", y="equivariance error")
+    sizes = sorted({cell["samples"] for cell in cells.values()})
+    for number, size in enumerate(sizes):
+        here = [cell for cell in cells.values() if cell["samples"] == size and "resilient" in cell["rules"]]
+        for axes, of in ((left, _largest_gamma), (right, _defect)):
+            points = [(cell["beta"], of(one)) for cell in here for one in cell["rules"]["resilient"]]
+            shift = 0.015 * (number - (len(sizes) - 1) / 2)
+            axes.plot(
+                [b + shift for b, _ in points], [v for _, v in points], "o", ms=3, alpha=0.5, color=COLOURS[number]
+            )
+            middle = [(cell["beta"], median(of(one) for one in cell["rules"]["resilient"])) for cell in here]
+            axes.plot(*zip(*middle, strict=True), color=COLOURS[number], label=f"{size} samples")
+    left.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _largest_gamma(one: Mapping[str, Any]) -> float:
+    return max(abs(float("nan" if gamma is None else gamma)) for gamma in one["gamma"].values())
+
+
+def _defect(one: Mapping[str, Any]) -> float:
+    return float("nan") if one["defect"] is None else float(one["defect"])
+
+
+def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
+    """Share of rejections and median tension, by cell."""
+    cells = sorted({(score["samples"], score["beta"]) for score in scores})
+    groups = list(scores[0]["p"])
+    rows: list[list[Cell]] = []
+    for samples, beta in cells:
+        here = [score for score in scores if (score["samples"], score["beta"]) == (samples, beta)]
+        shares = [mean(float(score["p"][group] <= _LEVEL) for score in here) for group in groups]
+        rows.append([samples, beta, *shares, median(score["tension"] for score in here), len(here)])
+    names = [f"rejected: {group}" for group in groups]
+    return Table("", ["samples", "beta", *names, "median tension", "models"], rows)
+
+
+def draw_scores(scores: Sequence[Mapping[str, Any]]) -> Figure:
+    """P-values of the largest group against beta."""
+    figure = new_figure(5.6, 3)
+    axes = style_axes(figure.subplots(), x="break of the symmetry, beta", y="p")
+    group = list(scores[0]["p"])[-1]
+    sizes = sorted({score["samples"] for score in scores})
+    for number, size in enumerate(sizes):
+        here = [score for score in scores if score["samples"] == size]
+        shift = 0.02 * (number - (len(sizes) - 1) / 2)
+        axes.plot(
+            [score["beta"] + shift for score in here],
+            [score["p"][group] for score in here],
+            "o",
+            ms=4,
+            alpha=0.6,
+            color=COLOURS[number],
+            label=f"{size} samples",
+        )
+    axes.axhline(_LEVEL, color=WARNING, linestyle="--", linewidth=1)
+    axes.set_yscale("log")
+    axes.legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,107 @@
+"""Training under many rules at once: each arm goes its own way, a killed run goes on bit for bit, effects hold."""
+
+from __future__ import annotations
+
+import warnings
+from statistics import mean
+
+import pytest
+import torch
+
+from haar.errors import HaarWarning
+from haar.systems.adaptive_constrained_equivariance.arms import ARMS, make_arms
+from haar.systems.adaptive_constrained_equivariance.measurement import _choose
+from haar.systems.adaptive_constrained_equivariance.trial import (
+    Configuration,
+    Plan,
+    evaluate,
+    train_together,
+)
+from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask
+
+SHORT = Plan(steps=30, batch=8, tests=50, validation=20)
+
+
+def _configurations(betas=(0.0, 1.0), networks=1, samples=64):
+    return [Configuration(VectorTask(beta=beta), samples, k) for beta in betas for k in range(networks)]
+
+
+def _trained(names, plan=SHORT, **kwargs):
+    configurations = _configurations()
+    arms = make_arms(names, configurations, plan, tried=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HaarWarning)  # so short a run does not arrive, and says so
+        train_together(arms, configurations, plan, **kwargs)
+    return arms, configurations
+
+
+def test_every_rule_trains_and_is_evaluated():
+    arms, configurations = _trained(list(ARMS))
+    for arm in arms:
+        for one in evaluate(arm, configurations, SHORT):
+            assert 0 < one["error"] < 5
+            assert 0 < one["validation"] < 5
+            if arm.name in ("strict", "equality", "strict without kappa", "scheduled"):
+                assert one["defect"] < 1e-5
+            else:
+                assert one["defect"] > 1e-4
+
+
+def test_an_arm_does_not_see_the_others():
+    (alone,), _ = _trained(["resilient"])
+    several, _ = _trained(["strict", "resilient", "residual pathway"])
+    for name, value in alone.ensemble.state_dict().items():
+        torch.testing.assert_close(several[1].ensemble.state_dict()[name], value, rtol=0, atol=1e-5)
+
+
+class _KilledError(Exception):
+    pass
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
+    names = ["strict", "augmentation", "equality", "resilient", "scheduled", "equivariance penalty"]
+    whole, _ = _trained(names)
+    left = 17
+
+    def kill():
+        nonlocal left
+        left -= 1
+        if not left:
+            raise _KilledError
+
+    with pytest.raises(_KilledError):
+        _trained(names, checkpoint=tmp_path / "run.pt", checkpoint_every=5, advance=kill)
+    again, _ = _trained(names, checkpoint=tmp_path / "run.pt", checkpoint_every=5)
+    for one, other in zip(whole, again, strict=True):
+        for name, value in one.ensemble.state_dict().items():
+            assert torch.equal(other.ensemble.state_dict()[name], value), (one.name, name)
+
+
+def test_a_setting_is_chosen_network_by_network_on_validation_data():
+    worth = {
+        "a 0.1": [{"validation": 2.0, "error": 9}, {"validation": 1.0, "error": 8}],
+        "a 1": [{"validation": 1.0, "error": 7}, {"validation": None, "error": None}],
+        "without a setting": [{"validation": 3.0, "error": 6}, {"validation": 3.0, "error": 5}],
+    }
+    chosen = _choose(worth)
+    assert [one["error"] for one in chosen["a"]] == [7, 8]
+    assert [one["setting"] for one in chosen["a"]] == ["1", "0.1"]
+    assert [one["error"] for one in chosen["without a setting"]] == [6, 5]
+
+
+@pytest.mark.slow
+def test_the_effects_show_in_a_short_training():
+    """Half the protocol's steps and three networks: margins are those of the protocol, on means."""
+    plan = Plan(steps=750)
+    configurations = _configurations(networks=3, samples=256)
+    arms = make_arms(["strict", "free", "equality", "resilient"], configurations, plan, tried=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HaarWarning)
+        train_together(arms, configurations, plan)
+    worth = {arm.name: evaluate(arm, configurations, plan) for arm in arms}
+    exact = {name: mean(one["error"] for one in values[:3]) for name, values in worth.items()}
+    broken = {name: mean(one["error"] for one in values[3:]) for name, values in worth.items()}
+    assert exact["equality"] <= 1.25 * exact["strict"]
+    assert exact["equality"] <= 0.4 * exact["free"]
+    assert broken["resilient"] <= 0.8 * min(broken["strict"], broken["free"])
+    assert max(abs(g) for one in worth["equality"][:3] for g in one["gamma"].values()) < 0.06
