@@ -160,6 +160,7 @@ def audit(
     *,
     data: Annotated[str, typer.Option(help="Where to look: lih, nh3, h2o, or an .npz file.")] = "nh3",
     samples: Annotated[int, typer.Option(min=2, help="Geometries.")] = 32,
+    elements: Annotated[int, typer.Option(min=1, help="Random elements of the group.")] = 32,
     parity: Annotated[bool, typer.Option("--parity", help="Mirror images too: O(3).")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
     as_json: AsJson = False,
@@ -180,7 +181,7 @@ def audit(
     x = molecules.in_frame("rotated").active
     chosen = x[:: max(1, len(x) // samples)][:samples]
     # In scaled units: energies in Hartree have a large constant, which no symmetry changes.
-    report = run(model.model, molecular_symmetry(x.shape[1], parity=parity), chosen)
+    report = run(model.model, molecular_symmetry(x.shape[1], parity=parity), chosen, elements=elements)
     if out is not None:
         report.save_json(out / "audit.json")
         report.save_html(out / "report.html")

@@ -96,14 +96,14 @@ class Circuit(nn.Module, ABC):
         self.eps: nn.Parameter | None = None
 
     @abstractmethod
-    def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:
+    def measured(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch k"]:
         """The expectations <O_k>."""
 
     @abstractmethod
-    def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
+    def program(self, x: Float[Tensor, "batch ..."]) -> Program:
         """The same circuit spelt out gate by gate."""
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Scaled energies.
 
         Args:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Invariant, Symmetry
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal, sigma_word
 from haar.systems.quantum.sectors import PermutationSum
 from haar.systems.quantum.states import (
@@ -72,6 +72,20 @@ class PairCircuit(Circuit):
         self.readout = nn.Sequential(_tanh_network([24, 24, 24], source), _linear(24, classes, source))
         symmetry = molecular_symmetry(points)
         self.symmetry = Symmetry(symmetry.group, symmetry.inputs[0], Invariant(symmetry.group))
+
+    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch classes"]:
+        """Logits.
+
+        Args:
+            x: Clouds of `points` points.
+
+        Raises:
+            ShapeError: If there are not so many.
+        """
+        if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
+            raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
+        logits: Tensor = self.readout(self.measured(x))
+        return logits
 
     def state(self, x: Float[Tensor, "batch atoms 3"]) -> State:
         """The state before the measurement."""

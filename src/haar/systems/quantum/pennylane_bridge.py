@@ -36,7 +36,7 @@ class PennyLaneCircuit(nn.Module):
         self.circuit = circuit
         self._qml = require("pennylane", "quantum")
 
-    def qnode(self, x: Float[Tensor, "batch atoms 3"]) -> Any:
+    def qnode(self, x: Float[Tensor, "batch ..."]) -> Any:
         """A QNode of no argument at these inputs: the list of <O_k>, differentiable through torch."""
         qml = self._qml
         program = self.circuit.program(x)

@@ -1,0 +1,60 @@
+"""``haar quantum`` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from haar.cli.app import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["quantum", *arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_data_describes_a_surface(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "data", "lih")
+    assert code == 0
+    assert "fci/6-31g" in out
+    assert run(capsys, "data", "ch4")[0] == 2
+    assert "expected --out" in run(capsys, "data", "lih", "--count", "5")[2]
+
+
+def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = str(tmp_path / "p.safetensors")
+    code, out, _ = run(
+        capsys, "train", "--model", "graph", "--data", "lih", "--train", "16", "--steps", "5", "--force-steps", "1",
+        "--layers", "1", "--out", path, "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(out)["symmetry"]["rotation"] < 1e-9
+    code, out, _ = run(capsys, "audit", path, "--data", "lih", "--samples", "2", "--elements", "2", "--json")
+    assert code == 0
+    assert json.loads(out)["kind"] == "audit"
+    code, _, err = run(capsys, "audit", path, "--data", "nh3")
+    assert (code, err) == (2, "haar: data: expected molecules Li, H, got N, H, H, H\n")
+
+
+def test_compare_writes_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(
+        capsys, "compare", "--data", "lih", "--models", "Graph,NonSym", "--steps", "3", "--force-steps", "0", "--quick",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert code == 0
+    assert "least test error" in out
+    assert (tmp_path / "table.md").read_text().startswith("| model |")
+    assert json.loads((tmp_path / "result.json").read_text())["train"] == 16
+    assert run(capsys, "compare", "--models", "Best")[0] == 2
+
+
+def test_twirl(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "twirl", "X0 X1", "--json")
+    assert code == 0
+    assert json.loads(out)["twirled"].count("0.3333333333") == 3
+    code, _, err = run(capsys, "twirl", "Z3", "--how", "clifford")
+    assert code == 2
+    assert "at most 3 qubits for 'clifford'" in err

@@ -1,0 +1,121 @@
+"""Training, comparison and what is kept: scales from training data, errors, effects with margins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from haar.errors import ArgumentError, DataError
+from haar.systems.quantum import Molecules, Potential, energy_and_forces
+from haar.systems.quantum.comparison import LIH, NH3, contest, split
+from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors
+from haar.systems.quantum.training import Plan, fit
+
+
+@pytest.fixture(scope="module")
+def lih() -> Molecules:
+    return Molecules.shipped("lih").in_frame("rotated", seed=1)
+
+
+@pytest.fixture(scope="module")
+def trained(lih: Molecules) -> dict[str, dict]:
+    train, test = split(lih, 16)
+    plan = Plan(steps=80, force_steps=5)
+    rows = {}
+    for contender in LIH:
+        own = {"steps": 300, "force_steps": 20, "rate": 0.01} if contender.title == "Classical" else {}
+        if contender.title == "MLP":
+            continue
+        rows[contender.title] = contest(type(contender)(contender.title, contender.model, contender.options, own), train, test, plan=plan)[1]
+    return rows
+
+
+def test_symmetry_helps_and_the_classical_baseline_wins(trained: dict[str, dict]) -> None:
+    test = {title: row["test"]["rmse"] for title, row in trained.items()}
+    assert test["Classical"] < test["Graph"]
+    assert test["Graph"] < 0.3 * test["NonSym"]
+    assert test["RotOnly = RotPerm"] < 0.3 * test["NonSym"]
+    assert trained["NonSym"]["ratio"] > 2 * trained["Graph"]["ratio"]
+    assert trained["Graph"]["symmetry"]["rotation"] < 1e-9
+    assert trained["NonSym"]["symmetry"]["rotation"] > 1
+
+
+def test_the_scale_comes_from_training_data_and_holds_for_forces(lih: Molecules) -> None:
+    """Trap: scaling by the whole set, or forces by another number than energies."""
+    potential = Potential("graph", lih.species, layers=2)
+    train = lih[40:80]
+    fit(potential, train, plan=Plan(steps=1, force_steps=0))
+    assert float(potential.scale) == pytest.approx(float(train.energy.max() - train.energy.min()) / 2)
+    x = lih.active[:4]
+    _, forces = energy_and_forces(potential, x)
+    _, scaled = energy_and_forces(potential.model, x)
+    assert (forces - potential.scale * scaled).abs().max() < 1e-13
+    with pytest.raises(ArgumentError, match="energy: expected energies that differ, got one value"):
+        fit(potential, lih[torch.tensor([3, 3])])
+
+
+def test_errors_are_in_the_units_they_say(lih: Molecules) -> None:
+    found = errors(lambda x: lih.energy + 1e-3 + 0.0 * x.sum((1, 2)), lih)
+    assert found.rmse == pytest.approx(1.0)
+    assert found.mae_kcal == pytest.approx(KCAL_PER_MILLIHARTREE)
+    assert found.force_rmse == pytest.approx(float(1e3 * lih.active_forces.square().mean().sqrt()))
+
+
+def test_splits_do_not_overlap(lih: Molecules) -> None:
+    for data, size in ((lih, 16), (Molecules.shipped("nh3"), 100)):
+        for fold in range(3):
+            train, test = split(data, size, fold=fold)
+            assert len(train) + len(test) == len(data)
+            both = torch.cat([train.energy, test.energy]).sort().values
+            assert torch.equal(both, data.energy.sort().values)
+    one, _ = split(lih, 16)
+    assert {float(one.energy[0]), float(one.energy[-1])} == {float(lih.energy[0]), float(lih.energy[-1])}
+    with pytest.raises(ArgumentError, match="train: expected 2 to 159 of 160 geometries, got 160"):
+        split(lih, 160)
+
+
+def test_the_best_validation_weights_are_kept(lih: Molecules) -> None:
+    train, rest = split(lih, 16)
+    potential = Potential("graph", lih.species, layers=2)
+    fit(potential, train, plan=Plan(steps=40, force_steps=10, every=5), validation=rest[:40])
+    best = errors(potential, rest[:40]).rmse
+    other = Potential("graph", lih.species, layers=2)
+    seen = []
+    for steps in (5, 10):
+        fit(other, train, plan=Plan(steps=40, force_steps=10))
+        seen.append(errors(other, rest[:40]).rmse)
+    assert best <= seen[0] + 1e-12
+
+
+def test_potentials_are_saved_and_read(tmp_path: Path) -> None:
+    for name, options in (("exchange", {"layers": 1, "radial": (1.0, 0.5, 1.0, 0.3)}), ("distances", {"hidden": 4})):
+        potential = Potential(name, ("N", "H", "H", "H"), **options)
+        nh3 = Molecules.shipped("nh3")
+        potential.fit_scale(nh3.energy, nh3.active)
+        potential.save(tmp_path / "p.safetensors")
+        again = Potential.load(tmp_path / "p.safetensors")
+        assert torch.equal(again(nh3.active[:4]), potential(nh3.active[:4]))
+    (tmp_path / "q.safetensors").write_bytes(b"12345678nothing")
+    with pytest.raises(DataError, match=r"q\.safetensors: not a safetensors file"):
+        Potential.load(tmp_path / "q.safetensors")
+
+
+def test_what_does_not_fit_is_refused(lih: Molecules) -> None:
+    with pytest.raises(ArgumentError, match="species: expected the central atom first.*got H, N, H, H"):
+        Potential("graph", ("H", "N", "H", "H"))
+    with pytest.raises(ArgumentError, match="model: expected one of generic, .*got 'mace'"):
+        Potential("mace", ("Li", "H"))
+    with pytest.raises(ArgumentError, match="options: expected options of graph"):
+        Potential("graph", ("Li", "H"), width=3)
+    with pytest.raises(ArgumentError, match="model: expected a molecule XH2 for 'water', got 1 atoms"):
+        Potential("water", ("Li", "H"))
+    with pytest.raises(ArgumentError, match="data: expected molecules N, H, H, H, got Li, H"):
+        fit(Potential("graph", ("N", "H", "H", "H")), lih)
+    with pytest.raises(ArgumentError, match="steps, batch, every: expected at least 1"):
+        Plan(steps=0)
+    with pytest.raises(ArgumentError, match="rate, force_weight: expected rate > 0"):
+        Plan(rate=0.0)
+    with pytest.raises(ArgumentError, match=r"held_out: expected a share in \[0, 1\), got 1"):
+        contest(NH3[0], lih, lih, plan=Plan(), held_out=1.0)
