@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haar.cli import audit, average, data, demo, moments, quantum, reproduce, rg, systems
+from haar.cli import audits, average, data, demo, moments, quantum, reproduce, rg, systems
 from haar.errors import HaarError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
-app.command("audit")(audit.audit)
+app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
 app.add_typer(data.app, name="data")
 app.command("moments")(moments.moments)

@@ -1,0 +1,191 @@
+"""Can the principal axes of these clouds be trusted? The predicted error beside the measured one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.errors import ArgumentError, HaarWarning
+from haar.groups import O
+from haar.nn.frames import FrameHealth, PCAFrame
+from haar.nn.spectral import SignMessagePassing
+from haar.report import Report, Section, Table
+from haar.report.drawing import AVERAGED, WARNING, new_figure, style_axes
+
+
+class FrameAudit(Report):
+    """What was found about the principal axes of some clouds.
+
+    Attributes:
+        names: Of the clouds.
+        health: The record of each.
+        measured: Largest relative difference of f(X Q) and f(X) Q over random rotations and reflections Q, for a
+            network that is equivariant under signs.
+        repaired: The same when the network is told the eigenspaces.
+    """
+
+    kind = "frame-audit"
+    title = "Are the principal axes defined?"
+
+    def __init__(
+        self, names: Sequence[str], health: Sequence[FrameHealth], measured: Sequence[float], repaired: Sequence[float]
+    ) -> None:
+        self.names, self.health = list(names), list(health)
+        self.measured, self.repaired = list(measured), list(repaired)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """EXACT, ILL-CONDITIONED or UNDEFINED for every cloud."""
+        return [record.verdicts[0] for record in self.health]
+
+    @property
+    def summary(self) -> str:
+        """How many clouds have axes."""
+        bad = sum(verdict != "EXACT" for verdict in self.verdicts)
+        if bad == 0:
+            return (
+                f"{_clouds(len(self.names))}: all axes are defined; a sign-equivariant network in this frame is exact."
+            )
+        return (
+            f"{bad} of {_clouds(len(self.names))} without trusted axes: signs alone are not enough there; "
+            "use PCAFrame with unhealthy='blocks', which is told the eigenspaces, or 'weighted'."
+        )
+
+    def contents(self) -> dict[str, Any]:
+        """One entry a cloud."""
+        entries = []
+        for name, record, verdict, measured, repaired in self._rows():
+            gap = float(record.smallest_gap[0])
+            entry = {
+                "name": name,
+                "verdict": verdict,
+                "rank": int(record.rank[0]),
+                "multiplicities": list(record.multiplicities(0)),
+                "eigenvalues": record.eigenvalues[0].tolist(),
+                "smallest_gap": gap if gap < float("inf") else None,
+                "predicted_error": float(record.predicted[0]),
+                "measured_error": measured,
+                "measured_error_with_eigenspaces": repaired,
+            }
+            entries.append(entry)
+        return {"clouds": entries, "summary": self.summary}
+
+    def sections(self) -> Sequence[Section]:
+        """The table of gaps, and predicted against measured errors."""
+        rows = []
+        for entry in self.contents()["clouds"]:
+            counts = " + ".join(map(str, entry["multiplicities"]))
+            gap, errors = entry["smallest_gap"], (entry["predicted_error"], entry["measured_error"])
+            last = (entry["measured_error_with_eigenspaces"], entry["verdict"])
+            rows.append((entry["name"], entry["rank"], counts, gap, *errors, *last))
+        columns = ("cloud", "rank", "multiplicities", "smallest gap", "predicted", "measured", "with spaces", "verdict")
+        note = "relative errors of the equivariance under random rotations and reflections"
+        table = Table("", columns, rows, note=note)
+        figure = new_figure(4.6, 3.6)
+        axes = style_axes(figure.subplots(), title="Error of the equivariance", x="predicted", y="measured")
+        floor = 1e-17
+        predicted = [max(float(record.predicted[0]), floor) for record in self.health]
+        axes.loglog(predicted, [max(error, floor) for error in self.measured], "o", color=WARNING, label="signs alone")
+        spaces = [max(error, floor) for error in self.repaired]
+        axes.loglog(predicted, spaces, "o", color=AVERAGED, mfc="none", label="with eigenspaces")
+        axes.legend(fontsize=8, frameon=False)
+        caption = "Predicted and measured errors; one point a cloud."
+        return [Section("Frames", table=table), Section(figure=figure, caption=caption)]
+
+    def _rows(self) -> list[tuple[str, FrameHealth, str, float, float]]:
+        return list(zip(self.names, self.health, self.verdicts, self.measured, self.repaired, strict=True))
+
+
+def audit_frames(
+    clouds: Sequence[Float[Tensor, "..."]],
+    *,
+    names: Sequence[str] | None = None,
+    marks: Sequence[Tensor] | None = None,
+    tol: float | None = None,
+    rotations: int = 4,
+    seed: int = 0,
+    progress: Callable[[], None] | None = None,
+) -> FrameAudit:
+    """Look at the principal axes of clouds, and measure what a random sign-equivariant network makes of them.
+
+    Args:
+        clouds: Positions ``(n, d)``, each with its own n.
+        names: Of the clouds; by default their numbers.
+        marks: An invariant of every point ``(n,)``, such as the atomic number, which the network is told.
+        tol: Smallest relative gap that is trusted, see `PCAFrame`.
+        rotations: Random orthogonal matrices for each cloud, half of them reflections.
+        seed: Of the network and the matrices.
+        progress: Called after every cloud.
+
+    Raises:
+        ArgumentError: If there is no cloud, or coordinates are not finite.
+
+    Example:
+        >>> square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=torch.float64)
+        >>> audit_frames([square]).verdicts
+        ['UNDEFINED']
+    """
+    if not clouds:
+        raise ArgumentError("clouds", expected="at least one cloud", got="none")
+    generator = torch.Generator().manual_seed(seed)
+    health, measured, repaired = [], [], []
+    for number, given in enumerate(clouds):
+        if given.ndim != 2 or 0 in given.shape:
+            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=tuple(given.shape))
+        mark = None if marks is None else marks[number].to(given.dtype)[:, None]
+        x, d = given, given.shape[-1]
+        net = SignMessagePassing(
+            d,
+            nodes=0 if mark is None else 1,
+            layers=1,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=x.dtype,
+        )
+        frames = [PCAFrame(net, unhealthy=policy, tol=tol) for policy in ("warn", "blocks")]
+        health.append(frames[0].health(x))
+        turns = _orthogonal(d, rotations, generator)
+        errors = [_error(frame, x, turns, mark) for frame in frames]
+        measured.append(errors[0])
+        repaired.append(errors[1])
+        if progress is not None:
+            progress()
+    labels = [str(number) for number in range(len(clouds))] if names is None else names
+    return FrameAudit(labels, health, measured, repaired)
+
+
+def _orthogonal(d: int, count: int, generator: torch.Generator) -> list[Tensor]:
+    """Random orthogonal matrices, of determinant +1 and -1 in turn."""
+    if d == 1:
+        return [torch.full((1, 1), 1.0 - 2 * (k % 2), dtype=torch.float64) for k in range(count)]
+    found = []
+    for k, q in enumerate(O(d).sample(count, generator)):
+        wanted = 1 - 2 * (k % 2)
+        turned = q.clone()
+        turned[0] *= wanted * torch.linalg.det(q).sign()
+        found.append(turned)
+    return found
+
+
+@torch.no_grad()
+def _error(frame: PCAFrame, x: Tensor, turns: Sequence[Tensor], mark: Tensor | None) -> float:
+    given = {} if mark is None else {"nodes": mark}
+    size = float((x - x.mean(0)).norm(dim=-1).max())
+    scaled = (x - x.mean(0)) / (size or 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HaarWarning)
+        y = frame(scaled, invariants=given)
+        largest = max(float(y.abs().max()), torch.finfo(x.dtype).tiny)
+        worst = 0.0
+        for turn in turns:
+            q = turn.to(x.dtype)
+            worst = max(worst, float((frame(scaled @ q, invariants=given) - y @ q).abs().max()))
+    return worst / largest
+
+
+def _clouds(count: int) -> str:
+    return "1 cloud" if count == 1 else f"{count} clouds"

@@ -1,0 +1,171 @@
+"""Does a model of eigenvectors depend on their signs, or on the basis of an eigenspace?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from haar.actions import Spectral
+from haar.errors import ArgumentError
+from haar.groups import SignGroup
+from haar.report import Report, Section, Table
+
+#: Up to so many columns all 2^k signs are tried, beyond it as many random ones as were asked for.
+ALL_SIGNS = 6
+
+
+class SignAudit(Report):
+    """What was found.
+
+    Attributes:
+        changes: For each kind of change (``"signs"``, ``"eigenspaces"``) the largest relative difference from an
+            invariant and from an equivariant output, and the largest share of rows whose largest entry moved.
+        untrained: The same for the model before training, if it was given.
+    """
+
+    kind = "sign-audit"
+    title = "Does the model depend on how eigenvectors were chosen?"
+
+    def __init__(
+        self,
+        changes: dict[str, dict[str, float | None]],
+        untrained: dict[str, dict[str, float | None]] | None,
+        noise: float,
+    ) -> None:
+        self.changes, self.untrained, self.noise = changes, untrained, noise
+
+    def exact(self, change: str, found: dict[str, dict[str, float | None]] | None = None) -> str | None:
+        """``"invariant"`` or ``"equivariant"`` where the model is so to rounding, else None."""
+        values = (self.changes if found is None else found)[change]
+        for kind in ("invariant", "equivariant"):
+            value = values[kind]
+            if value is not None and value <= self.noise:
+                return kind
+        return None
+
+    @property
+    def summary(self) -> str:
+        """Built in, trained away or absent."""
+        words = []
+        for change in self.changes:
+            kind = self.exact(change)
+            left = min(v for k, v in self.changes[change].items() if v is not None and k != "answers")
+            if kind is not None:
+                origin = self.untrained is None or self.exact(change, self.untrained) is not None
+                words.append(f"{kind} under {change}, {'built in' if origin else 'trained'}")
+            elif self.untrained is None:
+                words.append(f"depends on {change}: relative change {left:.2g}")
+            else:
+                before = min(v for k, v in self.untrained[change].items() if v is not None and k != "answers")
+                words.append(f"depends on {change}: relative change {left:.2g}, {before:.2g} before training")
+        return "; ".join(words) + "."
+
+    def contents(self) -> dict[str, Any]:
+        """All numbers."""
+        return {"changes": self.changes, "untrained": self.untrained, "noise": self.noise, "summary": self.summary}
+
+    def sections(self) -> Sequence[Section]:
+        """One table."""
+        rows = []
+        for label, found in (("model", self.changes), ("untrained", self.untrained or {})):
+            for change, values in found.items():
+                rows.append((label, change, values["invariant"], values["equivariant"], values["answers"]))
+        columns = ("", "change", "from invariance", "from equivariance", "answers changed")
+        note = "largest relative difference; answers: share of rows whose largest entry moved"
+        return [Section("Signs and bases", table=Table("", columns, rows, note=note))]
+
+
+def audit_signs(
+    model: Callable[..., Any],
+    vectors: Float[Tensor, "n k"],
+    *,
+    spaces: Int[Tensor, " k"] | None = None,
+    untrained: Callable[..., Any] | None = None,
+    samples: int = 64,
+    seed: int = 0,
+) -> SignAudit:
+    """Change the signs of eigenvectors, and the bases of repeated eigenvalues, and look at the output.
+
+    Args:
+        model: From eigenvectors ``(n, k)`` to a tensor; evaluated in eval mode.
+        vectors: Eigenvectors in columns.
+        spaces: Numbers of the eigenspaces; by default all columns are simple.
+        untrained: The same model with initial weights: tells what is built in from what was learned.
+        samples: Random elements; all signs are tried up to 6 columns.
+        seed: Of the elements.
+
+    Raises:
+        ArgumentError: If the model's output is not finite or no tensor.
+
+    Example:
+        >>> audit_signs(lambda v: v.abs(), torch.randn(8, 3)).summary
+        'invariant under signs, built in.'
+    """
+    k = vectors.shape[-1]
+    generator = torch.Generator().manual_seed(seed)
+    if k <= ALL_SIGNS:
+        signs = torch.cartesian_prod(*[torch.tensor([1, -1])] * k).reshape(-1, k)[1:]
+    else:
+        signs = SignGroup(k).sample(samples, generator)
+    moved = {"signs": [vectors * s.to(vectors) for s in signs]}
+    turned: list[Tensor] = []
+    if spaces is not None and len(spaces.unique()) < k:
+        counts = torch.unique_consecutive(spaces, return_counts=True)[1].tolist()
+        action = Spectral(tuple(counts))
+        elements = action.group.sample(min(samples, 16), generator)
+        turned = [action.act(g, vectors) for g in elements]
+        moved["eigenspaces"] = turned
+        matrices = action.rep.matrix(elements).to(vectors)
+    found = []
+    for candidate in (model, untrained):
+        if candidate is None:
+            continue
+        y = _said(candidate, vectors)
+        values: dict[str, dict[str, float | None]] = {}
+        for change, inputs in moved.items():
+            back = signs.to(y) if change == "signs" else matrices.to(y)
+            values[change] = _differences(candidate, inputs, back, y, columns=k)
+        found.append(values)
+    noise = 1e4 * torch.finfo(vectors.dtype).eps
+    return SignAudit(found[0], found[1] if len(found) > 1 else None, noise)
+
+
+def _differences(
+    model: Callable[..., Any], inputs: Sequence[Tensor], back: Tensor, y: Tensor, *, columns: int
+) -> dict[str, float | None]:
+    invariant, equivariant, answers = 0.0, 0.0, 0.0
+    size = max(float(y.abs().max()), torch.finfo(y.dtype).tiny)
+    in_columns = y.ndim > 0 and y.shape[-1] == columns
+    for x, g in zip(inputs, back, strict=True):
+        z = _said(model, x)
+        invariant = max(invariant, float((z - y).abs().max()) / size)
+        if in_columns:
+            expected = y * g if g.ndim == 1 else y @ g.T
+            equivariant = max(equivariant, float((z - expected).abs().max()) / size)
+        if y.ndim > 1 and y.shape[-1] > 1:
+            answers = max(answers, float((z.argmax(-1) != y.argmax(-1)).double().mean()))
+    some = y.ndim > 1 and y.shape[-1] > 1
+    return {
+        "invariant": invariant,
+        "equivariant": equivariant if in_columns else None,
+        "answers": answers if some else None,
+    }
+
+
+@torch.no_grad()
+def _said(model: Callable[..., Any], x: Tensor) -> Tensor:
+    training = isinstance(model, nn.Module) and model.training
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        y = model(x)
+    finally:
+        if isinstance(model, nn.Module):
+            model.train(training)
+    if not isinstance(y, Tensor) or not bool(torch.isfinite(y).all()):
+        raise ArgumentError("model", expected="a model with one finite tensor as output", got=type(y).__name__)
+    return y

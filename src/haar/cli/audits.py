@@ -1,0 +1,135 @@
+"""``haar audit``: of a model, of principal axes, of signs, of simulated data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haar.cli.audit import audit
+from haar.cli.default_command import DefaultCommandGroup
+from haar.cli.options import FactoryArg, Weights
+
+if TYPE_CHECKING:
+    from haar.report import Report
+
+app = typer.Typer(
+    cls=DefaultCommandGroup,
+    help="Does a model respect a symmetry? haar audit MODEL DATA --group D4",
+    no_args_is_help=True,
+)
+data = typer.Typer(help="Do simulated data have the symmetry that models assume?", no_args_is_help=True)
+app.command("model")(audit)
+app.add_typer(data, name="data")
+
+Out = Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")]
+
+
+@app.command("frame")
+def frame(
+    file: Annotated[Path, typer.Argument(help="Clouds: .npy (n, d) or (clouds, n, d), or molecules such as .xyz.")],
+    *,
+    tol: Annotated[float | None, typer.Option(help="Smallest relative gap of eigenvalues that is trusted.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Clouds to look at.")] = 200,
+    rotations: Annotated[int, typer.Option(min=2, help="Random rotations and reflections of each.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Of the network and the rotations.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Are the principal axes of these clouds defined? Gaps, multiplicities, predicted and measured errors."""
+    from haar.audit.frames import audit_frames
+    from haar.cli.cloud_file import read_clouds
+    from haar.cli.screen import ProgressBars
+
+    clouds, names, marks = read_clouds(file, most=most)
+    with ProgressBars(quiet=as_json) as bars, bars.stage("principal axes", len(clouds)) as advance:
+        report = audit_frames(
+            clouds, names=names, marks=marks, tol=tol, rotations=rotations, seed=seed, progress=advance
+        )
+    _show(report, out, as_json=as_json)
+
+
+@app.command("signs")
+def signs(
+    model: Annotated[str, typer.Argument(help="module:factory of a model of eigenvectors (n, k).")],
+    graph: Annotated[Path, typer.Argument(help="A .npy file: weights (n, n), or edges (2, e) of integers.")],
+    *,
+    k: Annotated[int, typer.Option("-k", min=1, help="Eigenvectors of the graph's Laplacian.")] = 8,
+    weights: Weights = None,
+    factory_arg: FactoryArg = None,
+    samples: Annotated[int, typer.Option(min=1, help="Random sign changes, beyond 6 columns.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sign changes.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Does MODEL depend on the signs of eigenvectors, or on bases of repeated eigenvalues?
+
+    With --weights the factory's initial weights are audited too: what is exact there is built in, the rest was learned.
+    """
+    from haar.cli.graph_model import graph_model, read_graph
+    from haar.data.spectra import laplacian_eigs
+
+    weights_matrix = read_graph(graph)
+    spectrum = laplacian_eigs(weights_matrix, k, unhealthy="quiet")
+    loaded = graph_model(model, weights_matrix, weights=weights, arguments=factory_arg or ())
+    before = None if weights is None else graph_model(model, weights_matrix, arguments=factory_arg or ())
+    from haar.audit.signs import audit_signs
+
+    report = audit_signs(
+        loaded,
+        spectrum.vectors.float(),
+        spaces=spectrum.spaces,
+        untrained=before,
+        samples=samples,
+        seed=seed,
+    )
+    _show(report, out, as_json=as_json)
+    if spectrum.health.warnings and not as_json:
+        typer.echo("graph: " + "; ".join(f"{code} {words}" for code, words in spectrum.health.warnings.items()))
+
+
+@data.command("nbody")
+def nbody(
+    folder: Annotated[Path | None, typer.Argument(help="Published .npy files; by default data are generated.")] = None,
+    *,
+    split: Annotated[str, typer.Option(help="Of the published files: train, valid or test.")] = "test",
+    clip: Annotated[str, typer.Option(help="Of generated data: component (widely used), norm or none.")] = "component",
+    dim: Annotated[int, typer.Option(min=2, help="Of generated data.")] = 3,
+    samples: Annotated[int, typer.Option(min=2, help="Trajectories.")] = 400,
+    rotations: Annotated[int, typer.Option(min=2, help="Random rotations and reflections of each.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Do charged particles turn as models assume? The floor that the data set for every equivariant predictor."""
+    from haar.audit.particle_data import audit_particles
+    from haar.cli.screen import ProgressBars
+    from haar.data.published.particles import read_particles
+
+    given = None if folder is None else read_particles(folder, split, limit=samples)
+    with ProgressBars(quiet=as_json) as bars, bars.stage("running again", rotations + 2) as advance:
+        report = audit_particles(
+            given, clip=clip, dim=dim, samples=samples, rotations=rotations, seed=seed, progress=advance
+        )
+    _show(report, out, as_json=as_json)
+
+
+def _show(report: Report, out: Path | None, *, as_json: bool) -> None:
+    """Print a report, and write it where that was asked for."""
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.report.json_file import dumps
+
+    if out is not None:
+        report.save_json(out / "audit.json")
+        report.save_html(out / "report.html")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    print_tables(screen, report.sections())
+    screen.print(report.summary, style="bold")
+    if out is not None:
+        screen.print(f"report: {out / 'report.html'}")

@@ -1,0 +1,56 @@
+"""Clouds of points from a file: an array of NumPy, or anything that ASE reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError, DataError, require
+
+
+def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], list[str], list[Tensor] | None]:
+    """Positions ``(n, d)`` of every cloud, their names, and atomic numbers where there are atoms.
+
+    Args:
+        path: ``.npy`` with ``(n, d)`` or ``(clouds, n, d)``; else a file of molecules, such as ``.xyz``.
+        most: Read so many clouds at most.
+
+    Raises:
+        DataError: If the file is missing, damaged, or holds no clouds.
+        ArgumentError: If the array has another shape.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if path.suffix == ".npy":
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{path}: not an array of NumPy ({error})") from error
+        if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or 0 in array.shape:
+            raise ArgumentError(
+                "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"
+            )
+        if array.dtype.kind in "iu" or array.dtype.itemsize < 4:
+            array = array.astype(np.float32 if array.dtype.kind == "f" else np.float64)
+        clouds = torch.from_numpy(np.ascontiguousarray(array)).reshape(-1, *array.shape[-2:])
+        kept = list(clouds[:most])
+        return kept, [str(number) for number in range(len(kept))], None
+    read = require("ase.io", "chemistry").iread
+    try:
+        molecules = []
+        for molecule in read(path, index=":"):
+            molecules.append(molecule)
+            if most is not None and len(molecules) == most:
+                break
+    except Exception as error:
+        brief = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: no molecules that ASE could read ({type(error).__name__}: {brief})") from error
+    if not molecules:
+        raise DataError(f"{path}: no molecules")
+    clouds_of = [torch.tensor(molecule.get_positions(), dtype=torch.float64) for molecule in molecules]
+    names = [f"{number} {molecule.get_chemical_formula()}" for number, molecule in enumerate(molecules)]
+    marks = [torch.tensor(molecule.get_atomic_numbers(), dtype=torch.float64) / 10 for molecule in molecules]
+    return clouds_of, names, marks

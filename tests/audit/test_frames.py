@@ -1,0 +1,51 @@
+"""The audit of principal axes: verdicts on molecules, predicted beside measured errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.audit.frames import audit_frames
+from haar.errors import ArgumentError
+
+F64 = torch.float64
+
+
+def test_a_cube_has_no_axes_and_a_brick_has():
+    cube = (
+        torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3)
+        @ torch.linalg.qr(torch.ones(3, 3).to(F64) + torch.eye(3, dtype=F64)).Q
+    )
+    brick = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3) * torch.tensor([1.0, 2.0, 3.0], dtype=F64)
+    brick = brick + 0.1 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=F64)
+    near = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3) * torch.tensor(
+        [1.0, 1.0 + 1e-9, 2], dtype=F64
+    )
+    near = near + 0.3 * near[:1].abs() * torch.tensor([[0.0]] * 8, dtype=F64)
+    report = audit_frames([cube, brick, near], names=["cube", "brick", "near"])
+    assert report.verdicts == ["UNDEFINED", "EXACT", "ILL-CONDITIONED"]
+    found = {entry["name"]: entry for entry in report.to_dict()["clouds"]}
+    assert found["cube"]["multiplicities"] == [3]
+    assert found["brick"]["measured_error"] < 1e-12
+    assert all(entry["measured_error_with_eigenspaces"] < 1e-10 for entry in found.values())
+    assert found["cube"]["predicted_error"] == pytest.approx(1, rel=0.5)
+    assert "2 of 3 clouds without trusted axes" in report.summary
+    assert report.table().row_count == 3
+    assert report.figure().axes
+    assert "all axes are defined" in audit_frames([brick]).summary
+
+
+def test_marked_points_are_told_apart():
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=F64)
+    report = audit_frames([x], marks=[torch.arange(5.0)])
+    assert report.verdicts == ["EXACT"]
+    assert audit_frames([x[:, :1]]).verdicts == ["EXACT"]
+
+
+def test_bad_clouds_are_refused():
+    with pytest.raises(ArgumentError, match="clouds: expected at least one cloud"):
+        audit_frames([])
+    with pytest.raises(ArgumentError, match=r"clouds: expected clouds \(n, d\)"):
+        audit_frames([torch.zeros(0, 3)])
+    with pytest.raises(ArgumentError, match="finite"):
+        audit_frames([torch.full((4, 3), torch.inf)])

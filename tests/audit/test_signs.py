@@ -1,0 +1,63 @@
+"""The audit of signs: what is built in, what was learned, what is absent."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.audit.signs import audit_signs
+from haar.errors import ArgumentError
+from haar.nn.spectral import SignDeepSets, SignNet
+
+
+def vectors(n: int = 9, k: int = 4) -> torch.Tensor:
+    return torch.linalg.qr(torch.randn(n, k, generator=torch.Generator().manual_seed(0))).Q * 3
+
+
+def source() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
+
+
+def test_exact_models_are_found_out():
+    assert audit_signs(SignDeepSets(4, generator=source()), vectors()).summary == "equivariant under signs, built in."
+    assert (
+        audit_signs(SignNet(4, 3, on="set", generator=source()), vectors()).summary
+        == "invariant under signs, built in."
+    )
+    many = audit_signs(SignDeepSets(8, generator=source()), vectors(9, 8), samples=5)
+    assert many.exact("signs") == "equivariant"
+
+
+def test_a_plain_model_depends_on_signs_before_and_after():
+    class Odd(torch.nn.Linear):
+        pass
+
+    before, after = Odd(4, 3), Odd(4, 3)
+    with torch.no_grad():
+        after.weight.mul_(1e-3)
+    report = audit_signs(after, vectors(), untrained=before)
+    values = report.changes["signs"]
+    assert values["invariant"] < report.untrained["signs"]["invariant"]
+    assert values["equivariant"] is None
+    assert "depends on signs" in report.summary
+    assert "before training" in report.summary
+    assert len(report.sections()[0].table.rows) == 2
+    plain = audit_signs(lambda v: v @ torch.eye(4).roll(1, 0), vectors())
+    assert "depends on signs: relative change" in plain.summary
+    assert plain.changes["signs"]["answers"] > 0
+
+
+def test_bases_of_repeated_eigenvalues_are_a_matter_of_their_own():
+    spaces = torch.tensor([0, 1, 1, 2])
+    net = SignDeepSets(4, generator=source())
+    report = audit_signs(net, vectors(), spaces=spaces)
+    assert report.exact("signs") == "equivariant"
+    assert report.exact("eigenspaces") is None
+    whole = audit_signs(lambda v: net(v, spaces=spaces), vectors(), spaces=spaces)
+    assert whole.exact("eigenspaces") == "equivariant"
+    assert report.to_dict()["kind"] == "sign-audit"
+
+
+def test_a_model_that_gives_no_numbers_is_refused():
+    with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor"):
+        audit_signs(lambda v: v / 0, vectors())

@@ -1,0 +1,117 @@
+"""haar audit frame, signs and data nbody, as they are typed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from haar.cli.app import main
+
+FACTORY = """
+import torch
+from haar.nn.spectral import SignDeepSets
+
+def equivariant(k=4):
+    return SignDeepSets(k)
+
+def plain(k=4):
+    return torch.nn.Linear(k, 3)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "spectral_models", raising=False)
+    (tmp_path / "spectral_models.py").write_text(FACTORY)
+    cube = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
+    np.save("clouds.npy", np.stack([cube, np.random.default_rng(0).normal(size=(8, 3))]))
+    ring = np.stack([np.arange(12), (np.arange(12) + 1) % 12])
+    np.save("ring.npy", ring)
+    return tmp_path
+
+
+def test_frames_of_an_array(folder, capsys):
+    assert main(["audit", "frame", "clouds.npy", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [cloud["verdict"] for cloud in found["clouds"]] == ["UNDEFINED", "EXACT"]
+    assert main(["audit", "frame", "clouds.npy", "--out", "found"]) == 0
+    printed = capsys.readouterr().out
+    assert "UNDEFINED" in printed
+    assert "1 of 2 clouds without trusted axes" in printed
+    assert (folder / "found" / "report.html").exists()
+
+
+def test_frames_of_molecules(folder, capsys):
+    ase = pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
+    from ase.build import molecule
+    from ase.io import write
+
+    del ase
+    names = ["CH4", "C6H6", "H2O", "CO2"]
+    write("some.xyz", [molecule(name) for name in names])
+    assert main(["audit", "frame", "some.xyz", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["clouds"]
+    assert [cloud["verdict"] for cloud in found] == ["UNDEFINED", "UNDEFINED", "EXACT", "EXACT"]
+    assert max(cloud["measured_error_with_eigenspaces"] for cloud in found) < 1e-6
+    (folder / "bad.xyz").write_text("three\nnot a molecule\n")
+    assert main(["audit", "frame", "bad.xyz"]) == 2
+    assert "no molecules that ASE could read" in capsys.readouterr().err
+
+
+def test_signs_of_models_on_a_ring(folder, capsys):
+    arguments = ["ring.npy", "-k", "4", "--json"]
+    assert main(["audit", "signs", "spectral_models:equivariant", *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["summary"].startswith("equivariant under signs, built in; depends on eigenspaces")
+    assert main(["audit", "signs", "spectral_models:plain", "ring.npy", "-k", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert "depends on signs" in printed
+    assert "W1 repeated eigenvalue" in printed
+
+
+def test_weights_are_compared_with_the_beginning(folder, capsys):
+    import torch
+
+    torch.save({"weight": torch.full((3, 4), 0.1), "bias": torch.ones(3)}, "trained.pt")
+    given = ["spectral_models:plain", "ring.npy", "-k", "4", "--weights", "trained.pt"]
+    assert main(["audit", "signs", *given]) == 0
+    assert "before training" in capsys.readouterr().out
+
+
+def test_the_data_of_charged_particles(folder, capsys):
+    arguments = ["audit", "data", "nbody", "--samples", "20", "--rotations", "2", "--json", "--clip", "norm"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["broken"] is False
+    assert found["floor"]["value"] < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["frame", "nothing.npy"], "nothing.npy: no such file"),
+        (["frame", "spectral_models.py"], "no molecules that ASE could read"),
+        (["frame", "broken.npy"], "not an array of NumPy"),
+        (["frame", "words.npy"], "FILE: expected numbers"),
+        (["signs", "spectral_models:plain", "nothing.npy"], "no such file"),
+        (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),
+        (["signs", "spectral_models:plain", "words.npy"], "expected numbers"),
+        (["data", "nbody", "--clip", "box"], "clip: expected one of norm"),
+        (["data", "nbody", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line(folder, capsys, arguments, words):
+    (folder / "broken.npy").write_text("no array")
+    np.save("words.npy", np.array(["a", "b"]))
+    if "spectral_models.py" in arguments:
+        pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
+    assert main(["audit", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
