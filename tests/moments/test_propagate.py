@@ -518,7 +518,7 @@ def test_widths_beyond_the_limit_are_refused():
         ({"order": 5}, "order: expected 1, 2, 3 or 4, got 5"),
         ({"backend": "sparse"}, "backend: expected 'dense', 'diagonal' or 'orbit', got 'sparse'"),
         ({"backend": "diagonal", "order": 3}, "order: expected at most 2 with backend='diagonal'"),
-        ({"backend": "orbit"}, "backend: expected order=2 and orbits="),
+        ({"backend": "orbit"}, "input_shape: expected \\(nodes, features\\), or orbits="),
         ({"input_shape": (2, 2)}, r"input_shape: expected 3 components, as the law has, got \(2, 2\)"),
     ],
 )

@@ -14,6 +14,7 @@ from haar.errors import ArgumentError, NotEquivariantError
 from haar.moments.dense import Dense, DenseState
 from haar.moments.joint import Exchangeable, InputLaw
 from haar.moments.layer import LayerReport
+from haar.moments.node_symmetry import NodeSymmetry, found_orbits, node_orbits
 from haar.moments.orbits import NodeOrbits
 from haar.moments.pairs import all_pairs, cross_pairs
 from haar.moments.program import Affine, Elementwise, Noise, Program, Step
@@ -26,6 +27,7 @@ from haar.report import Report, Section, Table
 
 _EQUAL = 1e-9
 _DENSE = 4096
+_SHOWN = 16
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,28 @@ class OrbitPropagation(Report):
         ]
         table = Table("By orbit of nodes", ("node", "nodes in the orbit", "feature", "mean", "sd"), rows[:40])
         text = f"{self.orbits.nodes} nodes, {self.orbits.pair_count} orbits of pairs."
-        return [Section("Node features", text, table)]
+        caption = "Correlation of the same feature at two nodes, one column for each orbit of pairs."
+        return [Section("Node features", text, table, self._figure(), caption)]
+
+    def _figure(self) -> Any:
+        from haar.report.drawing import AVERAGED, new_figure, style_axes
+
+        orbits, features = self.orbits, self.node_mean.shape[1]
+        blocks = self.blocks.detach().diagonal(dim1=-2, dim2=-1)
+        own = blocks[orbits.label.diagonal()[orbits.node_representatives]].clamp(min=0.0).sqrt()
+        left, right = own[orbits.node_label[orbits.rows]], own[orbits.node_label[orbits.columns]]
+        scale = left * right
+        rho = torch.where(scale > 0, blocks / torch.where(scale > 0, scale, torch.ones_like(scale)), 0.0)
+        shown = min(orbits.pair_count, _SHOWN)
+        figure = new_figure(7, 3)
+        axes = style_axes(figure.add_subplot(), x="orbit of pairs (nodes, how many pairs)", y="correlation")
+        for at in range(shown):
+            axes.plot([at] * features, rho[at].tolist(), "o", markersize=4, color=AVERAGED, alpha=0.6)
+        pairs = zip(orbits.rows.tolist(), orbits.columns.tolist(), orbits.sizes.tolist(), strict=True)
+        names = [f"({i}, {j})\n{size}" for i, j, size in pairs]
+        axes.set_xticks(range(shown), names[:shown], fontsize=7)
+        axes.set_ylim(min(-0.05, float(rho.min()) - 0.05), 1.05)
+        return figure
 
 
 @dataclass
@@ -127,7 +150,7 @@ class _State:
 def propagate_on_orbits(
     model: nn.Module,
     law: InputLaw,
-    orbits: NodeOrbits,
+    orbits: NodeSymmetry | None = None,
     *,
     features: int,
     activations: Mapping[object, Registered] | None = None,
@@ -143,7 +166,8 @@ def propagate_on_orbits(
     Args:
         model: The network.
         law: `Exchangeable`, or any law on nodes * features components that the group leaves alone.
-        orbits: The group.
+        orbits: The group: `NodeOrbits`, a haar group that permutes the nodes, a representation or a `Symmetry` of
+            points; None to find the whole symmetry of network and law (small graphs).
         features: Features of a node.
         activations: Own activations, as in `propagate`.
         affine: Own affine module classes.
@@ -167,12 +191,15 @@ def propagate_on_orbits(
         >>> found.block(0, 1).shape
         torch.Size([3, 3])
     """
-    if law.batch or law.size != orbits.nodes * features:
+    known = None if orbits is None else node_orbits(orbits)
+    nodes = law.size // features if known is None else known.nodes
+    if law.batch or law.size != nodes * features:
         raise ArgumentError(
-            "law", expected=f"{orbits.nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
+            "law", expected=f"{nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
         )
-    program = trace(model, (orbits.nodes, features), activations=activations, affine=affine, constants=constants)
-    return _Runner(program.fused(), orbits, tolerance).run(law, features)
+    program = trace(model, (nodes, features), activations=activations, affine=affine, constants=constants).fused()
+    known = found_orbits(program, law, nodes, features) if known is None else known
+    return _Runner(program, known, tolerance).run(law, features)
 
 
 class _Runner:

@@ -13,8 +13,8 @@ from haar.moments.bounds import mean_bound
 from haar.moments.dense import Dense
 from haar.moments.diagonal import run_diagonal
 from haar.moments.joint import InputLaw
+from haar.moments.node_symmetry import NodeSymmetry, node_orbits
 from haar.moments.orbit_backend import propagate_on_orbits
-from haar.moments.orbits import NodeOrbits
 from haar.moments.program import Program
 from haar.moments.propagation import Propagation
 from haar.moments.registry import Registered
@@ -35,7 +35,7 @@ def propagate(
     tolerance: float = 1e-12,
     samples: int = 20_000,
     generator: torch.Generator | None = None,
-    orbits: NodeOrbits | None = None,
+    orbits: NodeSymmetry | None = None,
 ) -> Propagation:
     """Mean, covariance and, from order 3 on, third cumulants of model(x) for x from a law.
 
@@ -59,7 +59,8 @@ def propagate(
         tolerance: Relative truncation error of Mehler's series.
         samples: Draws for sampled parts.
         generator: Source of these draws.
-        orbits: The symmetry of the nodes, for the orbit back-end.
+        orbits: For the orbit back-end, the symmetry of the nodes: `NodeOrbits`, a haar group that permutes them, or a
+            `Symmetry`; None to find it from model and law (small graphs; give input_shape=(nodes, features)).
 
     Raises:
         ArgumentError: If order, backend or model do not fit; `UnsupportedModuleError` names the module.
@@ -77,13 +78,19 @@ def propagate(
     if order not in (1, 2, 3, 4):
         raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
     if backend == "orbit":
-        if order != 2 or orbits is None:
-            raise ArgumentError("backend", expected="order=2 and orbits=... with backend='orbit'", got=f"order {order}")
+        shape = tuple(input_shape or ())
+        known = None if orbits is None else node_orbits(orbits)
+        if order != 2:
+            raise ArgumentError("order", expected="2 with backend='orbit'", got=order)
+        if known is None and len(shape) != 2:
+            raise ArgumentError(
+                "input_shape", expected="(nodes, features), or orbits=...", got=shape, way_out="give either"
+            )
         found = propagate_on_orbits(
             model,
             law,
-            orbits,
-            features=law.size // orbits.nodes,
+            known,
+            features=shape[1] if known is None else law.size // known.nodes,
             activations=activations,
             affine=affine,
             constants=constants,
