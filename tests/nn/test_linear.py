@@ -79,14 +79,21 @@ def test_large_parts_take_the_orbit_route_and_agree_with_the_isotypic_one(measur
     assert measure(layer, layer.symmetry, torch.randn(3, pairs.dim, dtype=F64)) < 1e-10
 
 
-def test_auto_form_folds_narrow_layers_with_many_rows_and_everything_in_eval():
-    group = dihedral(4)
-    wide, narrow = 64 * Regular(group), 2 * Regular(group)
-    assert Linear(wide, wide)._in_blocks(torch.zeros(4096, wide.dim))
-    assert Linear(narrow, narrow)._in_blocks(torch.zeros(8, narrow.dim))
-    assert not Linear(narrow, narrow)._in_blocks(torch.zeros(4096, narrow.dim))
+def test_auto_form_folds_narrow_layers_and_takes_blocks_where_they_multiply_less():
+    group, large = dihedral(4), dihedral(64)
+    wide, narrow = Linear(64 * Regular(group), 64 * Regular(group)), Linear(2 * Regular(group), 2 * Regular(group))
+    untiled = Linear(Regular(large), Regular(large))
+    assert wide._in_blocks(torch.zeros(4096, 512))
+    assert not narrow._in_blocks(torch.zeros(8, 16))
+    assert untiled.tiles is None
+    assert untiled._in_blocks(torch.zeros(8, 128))
+    assert not untiled._in_blocks(torch.zeros(4096, 128))
+    halves = 256 * Regular(cyclic(2))
+    assert not Linear(halves, halves)._in_blocks(torch.zeros(4096, 512))
     with torch.no_grad():
-        assert not Linear(wide, wide).eval()._in_blocks(torch.zeros(2, wide.dim))
+        assert not wide.eval()._in_blocks(torch.zeros(2, 512))
+        assert wide._in_blocks(torch.zeros(256, 512))
+        assert not narrow.eval()._in_blocks(torch.zeros(256, 16))
 
 
 class TestFoldedMatrixIsNeverStale:

@@ -83,6 +83,19 @@ class BlockForm(ConstantsModule):
         for end in {stack.end for stack in stacks} - {1}:
             self.hold(f"units_{end}", right_multiplication(end), dtype)
 
+    @property
+    def multiplications(self) -> int:
+        """How many one row takes, where a dense matrix takes n_in n_out."""
+        mixing = sum(b.dim * b.end * b.m_in * b.m_out for stack in self._stacks for b in stack.blocks)
+        sides = ((self._in_runs, self._in_plain), (self._out_runs, self._out_plain))
+        turning = sum(
+            copies * dim**2
+            for runs, plain in sides
+            for (_, copies, dim), still in zip(runs, plain, strict=True)
+            if not still
+        )
+        return mixing + turning
+
     def forward(self, p: Float[Tensor, " dim"], x: Float[Tensor, "*batch n_in"]) -> Float[Tensor, "*batch n_out"]:
         """Apply the map with parameters p to the last axis of x."""
         batch = x.shape[:-1]

@@ -11,6 +11,7 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
 from haar.nn.block_form import BlockForm
+from haar.nn.folded_form import FoldedForm, basis_entries
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.module import EquivariantModule
@@ -19,9 +20,15 @@ from haar.nn.representations import check_same_group, restricted
 
 #: Parts of a direct sum above this dimension are not decomposed: their orbits are used.
 _DECOMPOSED = 256
-#: Layers with at least this many dense entries run in blocks whenever gradients of the weights are wanted (measured).
+#: Layers with at least this many dense entries run in blocks in training, if that multiplies much less (measured).
 _WIDE = 384 * 384
-#: Smaller ones run in blocks for at most this many rows for every input channel; for more rows a dense matrix pays.
+#: The same without gradients of the weights, where the dense matrix is kept, and from this many rows on.
+_WIDE_STILL, _MANY = 448 * 448, 64
+#: Blocks multiply much less if they multiply this many times less than a dense matrix.
+_LESS = 3
+#: Above this many numbers in the bases of tiles no dense matrix is made from tiles.
+_TILED = 2**20
+#: Layers without tiles run in blocks for at most this many rows for every input channel.
 _ROWS = 2
 
 
@@ -30,14 +37,15 @@ class Linear(EquivariantModule):
 
     The parameters are coordinates in an orthonormal basis of Hom_G (`haar.intertwiners`). *Blocks*: change to the
     isotypic basis, mix copies, change back: fewer multiplications for wide layers. *Folded*: one dense matrix, made
-    once in eval and again when parameters change. Both give the same function and have the same state_dict.
+    from small tiles at every step of training, once in eval and again when parameters change. Both give the same
+    function and have the same state_dict.
 
     Args:
         rep_in: Representation on the last axis of the input.
         rep_out: Representation on the last axis of the output, of the same group object.
         bias: Whether to add a bias in the invariant subspace.
-        form: ``"blocks"``, ``"folded"``, or ``"auto"``: folded while no gradient of the weights is wanted, else the
-            cheaper one.
+        form: ``"blocks"``, ``"folded"``, or ``"auto"``: the cheaper one, after the layer's width, the number of rows
+            and whether gradients of the weights are wanted.
         gain: Factor on the scale of initial weights, see `reset_parameters`.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters; by default torch's default.
@@ -84,7 +92,15 @@ class Linear(EquivariantModule):
         self.bias = nn.Parameter(torch.zeros(fixed.shape[1], dtype=dtype)) if bias else None
         self.hold("fixed", fixed, self.weight.dtype)
         self.fixed: Tensor
-        self.blocks = BlockForm(self.space, self.weight.dtype) if isinstance(self.space, IsotypicIntertwiners) else None
+        self._wide = False
+        self.blocks: BlockForm | None = None
+        self.tiles: FoldedForm | None = None
+        if isinstance(self.space, IsotypicIntertwiners):
+            self.blocks = BlockForm(self.space, self.weight.dtype)
+            dense = rep_in.dim * rep_out.dim
+            self._wide = dense >= _WIDE and _LESS * self.blocks.multiplications <= dense
+            if (form == "folded" or (form == "auto" and not self._wide)) and basis_entries(self.space) <= _TILED:
+                self.tiles = FoldedForm(self.space, self.weight.dtype)
         self._fold = FoldCache()
         self.reset_parameters(generator)
 
@@ -176,9 +192,12 @@ class Linear(EquivariantModule):
         return self._made(), self.offset()
 
     def _made(self) -> Tensor:
-        """The dense matrix: differentiable through the blocks; where no gradient is wanted, made in float64."""
+        """The dense matrix: differentiable through tiles or blocks; where no gradient is wanted, made in float64."""
         if not (torch.is_grad_enabled() and self.weight.requires_grad):
             return self.space.from_parameters(self.weight.double()).to(self.weight.dtype)
+        if self.tiles is not None:
+            tiled: Tensor = self.tiles(self.weight)
+            return tiled
         if self.blocks is None:
             return self.space.from_parameters(self.weight)
         eye = torch.eye(self.rep_in.dim, dtype=self.weight.dtype, device=self.weight.device)
@@ -188,12 +207,13 @@ class Linear(EquivariantModule):
     def _in_blocks(self, x: Tensor) -> bool:
         if self.form != "auto":
             return self.form == "blocks"
-        if not (torch.is_grad_enabled() and self.weight.requires_grad):
-            return self.training and self.rep_in.dim * self.rep_out.dim >= _WIDE
-        if self.rep_in.dim * self.rep_out.dim >= _WIDE:
-            return True
         # the number of rows must not become a constant of a compiled or exported program
-        return not torch.compiler.is_compiling() and x.numel() <= _ROWS * self.rep_in.dim**2
+        compiling = torch.compiler.is_compiling()
+        if torch.is_grad_enabled() and self.weight.requires_grad:
+            few = not compiling and x.numel() <= _ROWS * self.rep_in.dim**2
+            return self._wide or (self.tiles is None and few)
+        many = compiling or x.numel() >= _MANY * self.rep_in.dim
+        return self._wide and (self.training or (many and self.rep_in.dim * self.rep_out.dim >= _WIDE_STILL))
 
 
 def _space(rep_in: Representation, rep_out: Representation) -> Intertwiners:
