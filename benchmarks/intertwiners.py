@@ -3,22 +3,26 @@
     python benchmarks/intertwiners.py                 # the small table
     python benchmarks/intertwiners.py --all           # every case, with those that take the peer minutes
     python benchmarks/intertwiners.py --only "S4 T2"  # some cases
+    python benchmarks/intertwiners.py --all --json docs/figures/intertwiners.json  # what the page shows
 
 Each line is one space Hom(V, V). Every solution is cold: groups and representations are made anew, the peer's cache
 is cleared. "ours" makes the space with its orthonormal parametrisation, and for the sizes that the peer solves also the
 dense basis that the peer returns; "limit" is, for permutation types, one random read of the n x n index pairs for each
 generator, and for the others one symmetric eigendecomposition of size n. Repeated solutions leave out what a side
-compiles or imports once in a process; the first solution in a fresh process has it. Both sides project one fixed
-matrix, so that the spans are compared, not only the dimensions (the peer works in single precision).
+compiles or loads once in a process; the first solution in a fresh process has it (of ours the median of three
+processes). Both sides project one fixed matrix, so that the spans are compared, not only the dimensions (the peer works
+in single precision). A peer that takes longer than the limit for one solution is stopped, and the line says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from peers import Peer, Worker, compare, machine, serve, served
 
@@ -41,7 +45,7 @@ CASES = {
     "S10 T3": ("S", 10, 3, 0),
     "Z8": ("Z", 8, 1, 1),
     "Z32": ("Z", 32, 1, 2),
-    "Z128": ("Z", 128, 1, 0),
+    "Z128": ("Z", 128, 1, 2),
     "Z512": ("Z", 512, 1, 0),
     "Z1024": ("Z", 1024, 1, 0),
     "SO(3) T1": ("SO", 3, 1, 1),
@@ -58,6 +62,10 @@ CASES = {
     "I regular": ("I", 0, 1, 0),
     "I_h T3": ("I_h", 0, 3, 0),
 }
+#: Seconds that the peer has for one solution.
+LIMIT = 300.0
+#: A peer slower than this per solution has fewer turns.
+SLOW = 5.0
 #: Entries of a dense basis that ours still makes.
 DENSE = 30_000_000
 
@@ -172,44 +180,85 @@ def fixed(n: int, frequency: float, library):
 SIDES = {"ours": ours_case, "limit": limit_case, "emlp": emlp_case}
 
 
+def against_limit(name: str, settings: dict, rounds: int) -> dict:
+    """Ours beside the physical limit."""
+    with Worker(__file__, "ours") as ours, Worker(__file__, "limit") as limit:
+        result = compare(ours, limit, settings, rounds=rounds)
+    value, n = result.values
+    row = {
+        "name": name, "n": n, "dim": value["dim"], "ours": statistics.median(result.ours),
+        "limit": statistics.median(result.peer), "over_limit": statistics.median(1 / r for r in result.ratios),
+        "versions": [result.versions[0]],
+    }  # fmt: skip
+    times = f"ours {1e3 * row['ours']:9.2f} ms   limit {1e3 * row['limit']:9.2f} ms"
+    print(
+        f"{name:18s} {n:5d} -> {n:<5d} dim {row['dim']:6d}   {times}   ours / limit {row['over_limit']:7.1f}",
+        flush=True,
+    )
+    return row
+
+
+def against_peer(name: str, settings: dict, rounds: int, limit: float) -> dict:
+    """Ours beside emlp: the first solution in a process, then repeated ones in turns."""
+    firsts = []
+    for _ in range(3):
+        with Worker(__file__, "ours") as fresh:
+            firsts.append(fresh.prepare(settings)["value"]["first"])
+    row = {"ours_first": statistics.median(firsts), "rounds": rounds}
+    with Worker(__file__, "ours") as ours, Worker(__file__, "emlp", EMLP) as peer:
+        mine = ours.prepare(settings)
+        try:
+            theirs = peer.prepare(settings, limit=limit)
+        except (TimeoutError, RuntimeError) as error:
+            row["gave_up"] = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else str(error)
+            print(f"{'':18s} emlp: {row['gave_up']}; ours' first {1e3 * row['ours_first']:.1f} ms", flush=True)
+            return row
+        row["peer_first"] = theirs["value"]["first"]
+        if row["peer_first"] > SLOW:
+            row["rounds"] = rounds = min(rounds, 3)
+        calls = max(1, round(0.15 / ours.seconds(1)))
+        turns = [(ours.seconds(calls), peer.seconds(1)) for _ in range(rounds)]
+    a, b = mine["value"], theirs["value"]
+    close = all(abs(a[k] - b[k]) <= 1e-3 * max(1.0, abs(a["norm"])) for k in ("norm", "mixed"))
+    ratios = [p / o for o, p in turns]
+    row |= {
+        "peer": statistics.median(p for _, p in turns), "ratio": statistics.median(ratios), "ratios": ratios,
+        "first_ratio": row["peer_first"] / row["ours_first"], "agree": a["dim"] == b["dim"] and close,
+        "versions": [mine["versions"], theirs["versions"]],
+    }  # fmt: skip
+    verdict = "the spans agree" if row["agree"] else f"DIFFER: dimension {b['dim']}"
+    print(
+        f"{'':18s} emlp {1e3 * row['peer']:.0f} ms, peer / ours {row['ratio']:.0f} ({min(ratios):.0f}..{max(ratios):.0f})"
+        f"; first in a process: ours {1e3 * row['ours_first']:.1f} ms, emlp {1e3 * row['peer_first']:.0f} ms, "
+        f"peer / ours {row['first_ratio']:.0f}; {verdict}",
+        flush=True,
+    )
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="also the cases that take the peer from seconds to minutes")
     parser.add_argument("--only", nargs="*", help="names of cases")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that the peer has for one solution")
     parser.add_argument("--no-peer", action="store_true", help="ours and the limit only")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    names = options.only or list(CASES)
-    print(machine(THREADS))
-    printed = False
-    for name in names:
+    where = machine(THREADS)
+    print(where)
+    rows = []
+    for name in options.only or CASES:
         quick = CASES[name][3]
-        solved = quick == 1 or (quick == 2 and (options.all or options.only))
         settings = {"name": name, "dense": bool(quick)}
-        with Worker(__file__, "ours") as ours, Worker(__file__, "limit") as limit:
-            result = compare(ours, limit, settings, rounds=options.rounds)
-            value, n = result.values
-            times = " ".join(
-                f"{side} {1e3 * statistics.median(seconds):9.2f} ms  "
-                for side, seconds in (("ours", result.ours), ("limit", result.peer))
+        row = against_limit(name, settings, options.rounds)
+        if not options.no_peer and (quick == 1 or (quick == 2 and (options.all or options.only))):
+            row |= against_peer(name, settings, options.rounds, options.limit)
+        rows.append(row)
+        if options.json:  # after every case: a long run that is stopped has given something
+            options.json.write_text(
+                json.dumps({"machine": where, "limit": options.limit, "rows": rows}, indent=1) + "\n"
             )
-            heading = f"{name:18s} {n:5d} -> {n:<5d} dim {value['dim']:6d}"
-            print(f"{heading}   {times} ours / limit {1 / result.ratio:7.1f}", flush=True)
-        if not solved or options.no_peer:
-            continue
-        with Worker(__file__, "ours") as ours, Worker(__file__, "emlp", EMLP) as peer:
-            result = compare(ours, peer, settings, rounds=options.rounds if quick == 1 else min(options.rounds, 3))
-            mine, theirs = result.values
-            agree = mine["dim"] == theirs["dim"] and all(
-                abs(mine[k] - theirs[k]) <= 1e-3 * max(1.0, abs(mine["norm"])) for k in ("norm", "mixed")
-            )
-            print(f"{'':18s} {result}   dim {theirs['dim']}, the spans {'agree' if agree else 'DIFFER'}", flush=True)
-            first = f"ours {1e3 * mine['first']:.1f} ms, peer {1e3 * theirs['first']:.0f} ms"
-            ratio = theirs["first"] / mine["first"]
-            print(f"{'':18s} first solution in a process: {first}, peer / ours {ratio:.0f}", flush=True)
-            if not printed:
-                print(f"{'':18s} versions: ours {result.versions[0]}, peer {result.versions[1]}", flush=True)
-                printed = True
 
 
 if __name__ == "__main__":

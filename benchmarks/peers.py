@@ -28,6 +28,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import venv
 from collections.abc import Callable, Sequence
@@ -94,20 +95,30 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
 
-    def ask(self, **message: object) -> dict:
-        self.process.stdin.write(json.dumps(message) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:  # a peer may print; answers are marked
-            if line.startswith("@ "):
-                answer = json.loads(line[2:])
-                if "error" in answer:
-                    raise RuntimeError(f"{self.name}: {answer['error']}")
-                return answer
+    def ask(self, *, limit: float | None = None, **message: object) -> dict:
+        """Send a message and wait for its answer; after `limit` seconds the worker is ended: TimeoutError."""
+        late = threading.Event()
+        timer = threading.Timer(limit or 0, lambda: (late.set(), self.process.kill()))
+        if limit is not None:
+            timer.start()
+        try:
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+            for line in self.process.stdout:  # a peer may print; answers are marked
+                if line.startswith("@ "):
+                    answer = json.loads(line[2:])
+                    if "error" in answer:
+                        raise RuntimeError(f"{self.name}: {answer['error']}")
+                    return answer
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise TimeoutError(f"{self.name} did not finish within {limit:g} s")
         raise RuntimeError(f"{self.name} ended without an answer (see its messages above)")
 
-    def prepare(self, settings: dict) -> dict:
-        """Build a case and run it once: its value, its versions."""
-        return self.ask(prepare=settings)
+    def prepare(self, settings: dict, *, limit: float | None = None) -> dict:
+        """Build a case and run it once: its value, its versions; at most `limit` seconds."""
+        return self.ask(prepare=settings, limit=limit)
 
     def seconds(self, calls: int) -> float:
         """Mean seconds of a call."""
