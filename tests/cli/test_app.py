@@ -25,6 +25,8 @@ def test_the_command_is_installed_and_says_its_version():
     [
         [],
         ["audit"],
+        ["audit", "model"],
+        ["audit", "data", "nbody"],
         ["average"],
         ["average", "export"],
         ["average", "distill"],
@@ -114,5 +116,7 @@ def test_systems_are_listed(capsys):
 
 
 def test_the_verbs():
-    assert {command.name for command in app.registered_commands} == {"demo", "audit", "reproduce", "systems"}
-    assert {group.name for group in app.registered_groups} == {"average", "data", "rg"}
+    assert {command.name for command in app.registered_commands} == {"demo", "moments", "reproduce", "systems"}
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    assert set(groups) == {"audit", "average", "data", "quantum", "rg"}
+    assert {command.name for command in groups["audit"].registered_commands} == {"model", "frame", "signs"}

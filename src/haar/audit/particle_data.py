@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ _REPRODUCED = 1e-6
 _RESAMPLES = 2000
 
 
+@runtime_checkable
 class Trajectories(Protocol):
     """Simulated or published trajectories."""
 

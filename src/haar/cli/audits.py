@@ -106,8 +106,10 @@ def nbody(
     """Do charged particles turn as models assume? The floor that the data set for every equivariant predictor."""
     from haar.audit.particle_data import audit_particles
     from haar.cli.screen import ProgressBars
+    from haar.data.particles import check_clip
     from haar.data.published.particles import read_particles
 
+    check_clip(clip)
     given = None if folder is None else read_particles(folder, split, limit=samples)
     with ProgressBars(quiet=as_json) as bars, bars.stage("running again", rotations + 2) as advance:
         report = audit_particles(

@@ -165,8 +165,7 @@ def simulate(
         >>> run.positions.flatten().round(decimals=9).tolist()
         [-0.01, 1.01]
     """
-    if clip not in CLIPS:
-        raise ArgumentError("clip", expected=f"one of {', '.join(CLIPS)}", got=repr(clip))
+    check_clip(clip)
     if min(frames, save_every) < 1 or min(dt, limit) <= 0:
         raise ArgumentError(
             "frames, save_every, dt, limit", expected="positive numbers", got=(frames, save_every, dt, limit)
@@ -202,3 +201,13 @@ def simulate(
             hit = torch.zeros_like(hit)
     places, speeds, hits = (torch.stack(parts, 1) for parts in zip(*stored, strict=True))
     return ChargedParticles(places, speeds, charges.to(torch.float64), hits)
+
+
+def check_clip(clip: str) -> None:
+    """Refuse a law that there is not.
+
+    Raises:
+        ArgumentError: If it is none of norm, component and none.
+    """
+    if clip not in CLIPS:
+        raise ArgumentError("clip", expected=f"one of {', '.join(CLIPS)}", got=repr(clip))
