@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from haar.actions.representation import Regular, Trivial
 from haar.groups import dihedral
 from haar.intertwiners import intertwiners

@@ -58,9 +58,13 @@ class FoldedForm(ConstantsModule):
             for i in range(len(ins.runs)):
                 places = [_places(space, block, o, i) for block in space.structure]
                 bases = [_basis(ins, outs, block, o, i) for block in space.structure]
-                order = torch.cat([p.flatten(2) for p in places], 2)  # (out_copies, in_copies, maps)
-                self.register_buffer(f"order_{o}_{i}", order.flatten(), persistent=False)
-                self.hold(f"basis_{o}_{i}", torch.cat([b.flatten(0, 2) for b in bases]).flatten(1), dtype)
+                order = [p.flatten(2) for p in places]  # (out_copies, in_copies, maps) each
+                basis = [b.flatten(0, 2).flatten(1) for b in bases]
+                entries = outs.runs[o].dim * ins.runs[i].dim
+                held = torch.cat(order, 2).flatten() if order else torch.zeros(0, dtype=torch.int64)
+                self.hold(f"order_{o}_{i}", held, torch.int64)
+                none = torch.zeros(0, entries, dtype=torch.float64)
+                self.hold(f"basis_{o}_{i}", torch.cat(basis) if basis else none, dtype)
 
     def forward(self, p: Float[Tensor, " dim"]) -> Float[Tensor, "n_out n_in"]:
         """The matrix with parameters p."""

@@ -35,6 +35,8 @@ class FoldCache:
             return _fresh(parameters[0], make)
         if torch.is_grad_enabled() and any(p.requires_grad for p in parameters):
             return _fresh(parameters[0], make)
+        if any(map(_transformed, parameters)):
+            return _fresh(parameters[0], make)
         if self._value is not None and self._unchanged(parameters):
             return self._value
         weight, bias = _fresh(parameters[0], make)
@@ -77,11 +79,18 @@ class _Seen:
         )
 
 
+def _transformed(p: Tensor) -> bool:
+    """Whether a function transform such as `torch.vmap` stands in for the values: those do not outlive it."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(p))  # noqa: SLF001 (torch tells it nowhere else)
+
+
 def _version(p: Tensor) -> int:
     """Torch's own counter of changes in place; tensors made in inference mode have none."""
     return -1 if p.is_inference() else p._version  # noqa: SLF001
 
 
 def _fresh(parameter: Tensor, make: Callable[[], Dense]) -> Dense:
+    if parameter.is_meta:  # autocast knows no such device
+        return make()
     with torch.autocast(parameter.device.type, enabled=False):
         return make()
