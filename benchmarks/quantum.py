@@ -131,7 +131,9 @@ def main() -> int:
                 if qubits == 6:
                     least = min(least, found.ratio)
                 what = "energies + forces" if forces else "energies         "
-                print(f"{qubits:3d} qubits, batch {batch:3d}, {what}  {found}   largest difference {gap:.1e}", flush=True)
+                print(
+                    f"{qubits:3d} qubits, batch {batch:3d}, {what}  {found}   largest difference {gap:.1e}", flush=True
+                )
     print(f"versions: {found.versions}")
     print(f"at 6 qubits at least {least:.2f} times as fast; energies agree to {worst:.1e}")
     return 0 if worst < 1e-10 and least >= 2 else 1

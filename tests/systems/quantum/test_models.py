@@ -56,9 +56,7 @@ def test_energies_and_forces_have_the_claimed_symmetry(model: nn.Module) -> None
     claimed = model.symmetry
     exchange = "S" in claimed.group.name.replace("SO", "")
     both = WithForces(model, atoms=model.atoms, parity=claimed.group.name.startswith("O"))
-    full = molecular_symmetry(
-        model.atoms, parity=claimed.group.name.startswith("O"), exchange=exchange, forces=True
-    )
+    full = molecular_symmetry(model.atoms, parity=claimed.group.name.startswith("O"), exchange=exchange, forces=True)
     assert_equivariant(both, full, x)
 
 
@@ -67,12 +65,19 @@ def test_the_audit_verifies_the_claim(model: nn.Module) -> None:
     report = haar.audit(model, model.symmetry, points(model.atoms, 8), elements=6, layers=False, data_symmetry=False)
     assert report.findings.worst.relative.value < 1e-10
     broken = haar.audit(
-        RotationCircuit(model.atoms), model.symmetry, points(model.atoms, 8), elements=6, layers=False, data_symmetry=False
+        RotationCircuit(model.atoms),
+        model.symmetry,
+        points(model.atoms, 8),
+        elements=6,
+        layers=False,
+        data_symmetry=False,
     )
     assert broken.findings.worst.relative.value > 1e-2
 
 
-@pytest.mark.parametrize("model", [ExchangeCircuit(2, layers=1), RotationCircuit(2, layers=1), GenericCircuit(1, layers=1)])
+@pytest.mark.parametrize(
+    "model", [ExchangeCircuit(2, layers=1), RotationCircuit(2, layers=1), GenericCircuit(1, layers=1)]
+)
 def test_derivatives_of_first_and_second_order(model: nn.Module) -> None:
     """Also at x = 0, where a norm has no derivative."""
     x = points(model.atoms, 2)
@@ -231,7 +236,9 @@ def test_parameter_counts_of_the_protocol() -> None:
         "E": (DistanceSets(3), 1185),
         "MLP": (CoordinateNetwork(3), 865),
     }
-    assert {name: model.parameter_count for name, (model, _) in counts.items()} == {n: c for n, (_, c) in counts.items()}
+    assert {name: model.parameter_count for name, (model, _) in counts.items()} == {
+        n: c for n, (_, c) in counts.items()
+    }
 
 
 def test_models_are_plain_modules() -> None:

@@ -71,13 +71,15 @@ def test_bad_molecules_are_refused() -> None:
     good = Molecules.shipped("h2o").positions[:2]
     near = good.clone()
     near[1, 2] = near[1, 1]
-    with pytest.raises(ArgumentError, match="positions: expected atoms at least 0.001 Angstrom apart, got atoms 1 and 2 of"):
+    with pytest.raises(
+        ArgumentError, match=r"positions: expected atoms at least 0\.001 Angstrom apart, got atoms 1 and 2 of"
+    ):
         made(near)
     with pytest.raises(ArgumentError, match="positions: expected finite numbers"):
         made(good * float("nan"))
     with pytest.raises(ShapeError, match=r"positions: expected \(2, 2, 3\)"):
         made(good, ("Li", "H"))
-    with pytest.raises(ArgumentError, match="species: expected the central atom first, then equal atoms.*got H, O, H"):
+    with pytest.raises(ArgumentError, match=r"species: expected the central atom first, then equal atoms.*got H, O, H"):
         made(good, ("H", "O", "H")).in_frame("augmented")
     with pytest.raises(ArgumentError, match="frame: expected one of canonical, rotated, augmented, got 'turned'"):
         made(good).in_frame("turned")
@@ -108,7 +110,9 @@ def test_public_sets_are_read_in_their_units(tmp_path: Path) -> None:
 def test_public_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     water = Molecules.shipped("h2o")[:6]
     write_set(tmp_path, water, length=0.1)  # nanometres
-    with pytest.raises(ArgumentError, match="length: expected bonds of 0.35 to 6 Angstrom, got a median of 0.0.* read as ang"):
+    with pytest.raises(
+        ArgumentError, match=r"length: expected bonds of 0.35 to 6 Angstrom, got a median of 0.0.* read as ang"
+    ):
         read_npy_set(tmp_path, ("O", "H", "H"))
     write_set(tmp_path, water)
     with pytest.raises(ArgumentError, match="species: expected the central atom first"):

@@ -13,7 +13,11 @@ from haar.systems.quantum.pauli_words import matrix_words, parse_words, spell, w
 
 
 @settings(max_examples=15)
-@given(st.dictionaries(st.sampled_from(["X0", "Z1", "X0 Y1", "Y0 Z2", "Z0 Z1 Z2", ""]), st.integers(-3, 3).filter(bool), min_size=1))
+@given(
+    st.dictionaries(
+        st.sampled_from(["X0", "Z1", "X0 Y1", "Y0 Z2", "Z0 Z1 Z2", ""]), st.integers(-3, 3).filter(bool), min_size=1
+    )
+)
 def test_there_and_back(words: dict[str, int]) -> None:
     weights = {word: float(value) for word, value in words.items()}
     matrix = words_matrix(weights, 3)

@@ -66,7 +66,7 @@ def test_energies_forces_and_gradients_agree(model) -> None:
 
 
 @pytest.mark.parametrize("free", [False, True])
-def test_the_board(free: bool) -> None:
+def test_the_board(*, free: bool) -> None:
     model = BoardCircuit(layers=1, free=free)
     x = torch.randint(-1, 2, (3, 9), generator=torch.Generator().manual_seed(0)).double()
     theirs = torch.stack(list(to_pennylane(model).qnode(x)()), -1)
@@ -82,7 +82,9 @@ def test_point_clouds() -> None:
 
 
 def test_a_classical_model_has_no_gates() -> None:
-    with pytest.raises(ArgumentError, match="circuit: expected a quantum circuit, got DistanceSets, which has no gates"):
+    with pytest.raises(
+        ArgumentError, match="circuit: expected a quantum circuit, got DistanceSets, which has no gates"
+    ):
         to_pennylane(DistanceSets(2))
 
 
@@ -124,7 +126,9 @@ def test_a_users_qnode_is_audited_averaged_and_twirled() -> None:
 def test_a_fixed_gate_that_does_not_commute_is_refused() -> None:
     weights = {"a": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.7, dtype=torch.float64)}
     model = QNodeModel(user_node(fixed=True), weights).twirled(SpinOnQubits(2))
-    with pytest.raises(ArgumentError, match=r"qnode: expected fixed gates that commute with SU\(2\), got Hadamard on \[0\]"):
+    with pytest.raises(
+        ArgumentError, match=r"qnode: expected fixed gates that commute with SU\(2\), got Hadamard on \[0\]"
+    ):
         model(points(1))
     narrow = QNodeModel(user_node(), weights).twirled(SpinOnQubits(1))
     with pytest.raises(ArgumentError, match=r"qnode: expected wires 0 to 0 .*, got wires \[1\]"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -24,8 +25,8 @@ TINY = {
 
 
 class TinyRecipe(QuantumRecipe):
-    presets = {"quick": TINY}
-    default_seeds = {"quick": 1}
+    presets: ClassVar = {"quick": TINY}
+    default_seeds: ClassVar = {"quick": 1}
 
 
 def test_it_runs_and_a_second_run_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

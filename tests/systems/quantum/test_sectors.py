@@ -18,7 +18,9 @@ from haar.systems.quantum.states import permutation_index, swap_index
     "made",
     [
         lambda: PermutationSum(6, [swap_index(6, *pair) for pair in exchange_pairs(3)[3]]),
-        lambda: PermutationSum(3, [swap_index(3, i, j) for i, j in itertools.combinations(range(3), 2)], [1.0, 2.0, -3.0]),
+        lambda: PermutationSum(
+            3, [swap_index(3, i, j) for i, j in itertools.combinations(range(3), 2)], [1.0, 2.0, -3.0]
+        ),
         lambda: cycle_sum(3, 3, -1),
     ],
 )

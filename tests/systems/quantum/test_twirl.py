@@ -62,7 +62,7 @@ def test_two_qubits_in_closed_form() -> None:
 def test_dimensions_of_commutants() -> None:
     catalan = [math.comb(2 * n, n) // (n + 1) for n in range(1, 6)]
     spins = [SpinOnQubits(n) for n in range(1, 6)]
-    # over the reals a quaternionic or complex representation counts four real dimensions for one complex
+    # Hom over R of a real form is End + Hom(V, conj V) over C, each counted twice: four times End if V is its own conjugate
     assert [hom_dimension(rep, rep) // 4 for rep in spins] == catalan
     assert [len(commutant(rep)) for rep in spins[:4]] == catalan[:4]
     permuted = [PermutedQubits([(q,) for q in range(n)]) for n in range(2, 6)]
@@ -100,7 +100,7 @@ def test_equivariant_gates() -> None:
 
 
 def test_ways_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="how: expected at most 3 qubits for 'clifford'.*3-design.*got 4"):
+    with pytest.raises(ArgumentError, match=r"how: expected at most 3 qubits for 'clifford'.*3-design.*got 4"):
         twirl(operator(4), SpinOnQubits(4), how="clifford")
     with pytest.raises(ArgumentError, match=r"how: expected an enumerated group for 'elements', got SU\(2\)"):
         twirl(operator(2), SpinOnQubits(2), how="elements")

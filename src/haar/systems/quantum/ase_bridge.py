@@ -115,7 +115,9 @@ def _order(symbols: Sequence[str], centre: str | None) -> list[int]:
     alone = [symbol for symbol in dict.fromkeys(symbols) if symbols.count(symbol) == 1]
     wanted = centre if centre is not None else (alone[0] if alone else None)
     if wanted is None or symbols.count(wanted) != 1:
-        raise ArgumentError("centre", expected="the symbol of one central atom", got=f"{wanted} in {', '.join(symbols)}")
+        raise ArgumentError(
+            "centre", expected="the symbol of one central atom", got=f"{wanted} in {', '.join(symbols)}"
+        )
     first = list(symbols).index(wanted)
     return [first, *(k for k in range(len(symbols)) if k != first)]
 

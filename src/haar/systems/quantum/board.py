@@ -115,8 +115,8 @@ def random_games(count: int, *, seed: int = 0) -> tuple[Float[Tensor, "n fields"
 
     Example:
         >>> boards, targets = random_games(2)
-        >>> boards.shape, targets.sum(1).tolist()
-        (torch.Size([6, 9]), [-1.0, -1.0, -1.0, -1.0, -1.0, -1.0])
+        >>> boards.shape, targets.sum(1).int().tolist()
+        (torch.Size([6, 9]), [-1, -1, -1, -1, -1, -1])
     """
     source = torch.Generator().manual_seed(seed)
     found: tuple[list[Tensor], ...] = ([], [], [])
@@ -138,5 +138,7 @@ def random_games(count: int, *, seed: int = 0) -> tuple[Float[Tensor, "n fields"
 
 def _won(board: Tensor) -> bool:
     square = board.reshape(3, 3)
-    lines = torch.cat([square.sum(0), square.sum(1), square.diagonal().sum()[None], square.flip(1).diagonal().sum()[None]])
+    lines = torch.cat(
+        [square.sum(0), square.sum(1), square.diagonal().sum()[None], square.flip(1).diagonal().sum()[None]]
+    )
     return bool((lines.abs() == 3).any())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -21,8 +21,8 @@ class Gate:
     """One operation, in words that any simulator understands.
 
     Args:
-        kind: ``RX``, ``RY``, ``RZ``, ``CRY``, ``ZZ`` (exp(-i a Z Z)), ``heisenberg`` (exp(i a sigma.sigma)), ``unitary``
-            (a 2 x 2 matrix, one a sample), ``permutations`` (exp(i a T), T given by `generator`).
+        kind: ``RX``, ``RY``, ``RZ``, ``CRY``, ``ZZ`` (exp(-i a Z Z)), ``heisenberg`` (exp(i a sigma.sigma)),
+            ``unitary`` (a 2 x 2 matrix, one a sample), ``permutations`` (exp(i a T), T given by `generator`).
         wires: Qubits.
         value: The angle, or the matrix.
         generator: For ``permutations``: the matrix T on all qubits.
@@ -48,7 +48,7 @@ class Program:
     qubits: int
     start: Tensor
     gates: list[Gate] = field(default_factory=list)
-    observables: list[Mapping[str, float]] = field(default_factory=list)
+    observables: Sequence[Mapping[str, float]] = ()
 
 
 class Readout(nn.Module):
@@ -86,6 +86,7 @@ class Circuit(nn.Module, ABC):
 
     symmetry: Symmetry
     start: Tensor
+    readout: Callable[[Tensor], Tensor]
 
     def __init__(self, qubits: int, atoms: int, layers: int) -> None:
         super().__init__()
@@ -114,8 +115,7 @@ class Circuit(nn.Module, ABC):
         """
         if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
             raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
-        energy: Tensor = self.readout(self.measured(x))
-        return energy
+        return self.readout(self.measured(x))
 
     @property
     def parameter_count(self) -> int:
@@ -181,7 +181,7 @@ def swap_word(i: int, j: int, scale: float = 1.0) -> dict[str, float]:
         >>> swap_word(0, 1)
         {'': 0.5, 'X0 X1': 0.5, 'Y0 Y1': 0.5, 'Z0 Z1': 0.5}
     """
-    return {word: 0.5 * scale for word in ("", f"X{i} X{j}", f"Y{i} Y{j}", f"Z{i} Z{j}")}
+    return dict.fromkeys(("", f"X{i} X{j}", f"Y{i} Y{j}", f"Z{i} Z{j}"), 0.5 * scale)
 
 
 def sigma_word(i: int, j: int) -> dict[str, float]:

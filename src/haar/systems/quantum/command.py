@@ -1,4 +1,4 @@
-"""What ``haar quantum`` does: data, one training, the comparison, a twirl, an audit; each ends in a report or a table."""
+"""What ``haar quantum`` does: data, one training, the comparison, a twirl; each ends in a report or a table."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
 from haar.errors import ArgumentError, DataError
 from haar.report import Report, Section, Table
+from haar.report.table import Cell
 from haar.systems.quantum.comparison import Contender, chosen_contenders, contest, split
 from haar.systems.quantum.geometries import SCANS
-from haar.systems.quantum.measurement import curve_inputs, reference_curves
+from haar.systems.quantum.measurement import predicted_curve, reference_curves
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.on_qubits import OnQubits, PermutedQubits, SpinOnQubits, molecule_on_qubits
 from haar.systems.quantum.options import one_of
 from haar.systems.quantum.pauli_words import matrix_words, parse_words, qubits_of, spell, words_matrix
 from haar.systems.quantum.potential import Potential
-from haar.systems.quantum.recipe_figures import draw_errors
-from haar.systems.quantum.recipe_sections import errors_table, winner
+from haar.systems.quantum.recipe_figures import draw_errors, draw_surfaces
+from haar.systems.quantum.recipe_sections import SURFACES_CAPTION, errors_table, winner
 from haar.systems.quantum.training import Plan
 from haar.systems.quantum.twirl import twirl
 from haar.systems.watch import Unwatched, Watch
@@ -39,7 +38,7 @@ class ComparisonReport(Report):
     """
 
     kind: ClassVar[str] = "quantum comparison"
-    title: ClassVar[str] = "Circuits and baselines on one surface"
+    title = "Circuits and baselines on one surface"
 
     data: str
     train: int
@@ -56,9 +55,13 @@ class ComparisonReport(Report):
         return {"data": self.data, "train": self.train, "tables": self.measured["tables"]}
 
     def sections(self) -> Sequence[Section]:
-        """One table and one figure."""
-        table = errors_table([self.measured], f"{self.data} {self.train}")
-        return [Section("", self.summary, table, draw_errors([self.measured]))]
+        """The table, errors against parameters, and curves where there is a reference to draw."""
+        measures = [self.measured]
+        table = errors_table(measures, f"{self.data} {self.train}")
+        found = [Section("", self.summary, table, draw_errors(measures))]
+        if self.data in self.measured["surfaces"]:
+            found.append(Section("Surface", figure=draw_surfaces(measures), caption=SURFACES_CAPTION))
+        return found
 
     def markdown(self) -> str:
         """The table as text."""
@@ -84,7 +87,7 @@ def open_molecules(data: str) -> Molecules:
 def described(molecules: Molecules, name: str) -> Table:
     """A set of molecules in one row."""
     lengths = molecules.active.norm(dim=-1)
-    row = [
+    row: list[Cell] = [
         name,
         ", ".join(molecules.species),
         len(molecules),
@@ -94,7 +97,16 @@ def described(molecules: Molecules, name: str) -> Table:
         float(1e3 * molecules.active_forces.square().mean().sqrt()),
         f"{float(lengths.min()):.3f} … {float(lengths.max()):.3f}",
     ]
-    columns = ("data", "atoms", "geometries", "least E (Ha)", "largest E (Ha)", "std (mHa)", "force (mHa/A)", "bonds (A)")
+    columns = (
+        "data",
+        "atoms",
+        "geometries",
+        "least E (Ha)",
+        "largest E (Ha)",
+        "std (mHa)",
+        "force (mHa/A)",
+        "bonds (A)",
+    )
     return Table("Molecules", columns, [row], molecules.origin)
 
 
@@ -136,21 +148,10 @@ def compare(
                 fitted, test = split(surface, train, fold=fold, seed=seed)
                 for contender in contenders:
                     run = seed * folds + fold
-                    row = _one(contender, fitted, test, plan or Plan(), run, held_out, data)
-                    rows[f"{data} {train}|{contender.title}|{run}"] = row
+                    potential, row = contest(contender, fitted, test, plan=plan or Plan(), seed=run, held_out=held_out)
+                    rows[f"{data} {train}|{contender.title}|{run}"] = row | predicted_curve(data, potential)
                     advance()
     return ComparisonReport(data, train, {"tables": rows, "surfaces": reference_curves()})
-
-
-def _one(
-    contender: Contender, train: Molecules, test: Molecules, plan: Plan, seed: int, held_out: float, data: str
-) -> dict[str, Any]:
-    potential, row = contest(contender, train, test, plan=plan, seed=seed, held_out=held_out)
-    where = curve_inputs(data)
-    if where is not None:
-        with torch.no_grad():
-            row["curve"] = potential(where).tolist()
-    return row
 
 
 def train_one(
@@ -183,8 +184,8 @@ def twirled_words(text: str, *, group: str, qubits: int | None = None, how: str 
 
     Args:
         text: For example ``"Z0 Z1 + X0"``.
-        group: ``su2`` (all qubits turn alike), ``permutations`` (of the qubits), ``molecule`` (both, two qubits an atom,
-            copy-major).
+        group: ``su2`` (all qubits turn alike), ``permutations`` (of the qubits), ``molecule`` (both, two qubits an
+            atom, copy-major).
         qubits: Their number; by default as many as are named.
         how: See `haar.systems.quantum.twirl`.
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.groups import SO, symmetric
 from haar.actions import Defining
+from haar.groups import SO, symmetric
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import energy_and_forces
 

@@ -42,6 +42,8 @@ class ExchangeCircuit(VectorCircuit):
 
     pairs: Tensor
     weights: Tensor
+    among_values: Tensor
+    among_vectors: Tensor
 
     def __init__(
         self,

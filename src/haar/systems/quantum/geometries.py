@@ -40,8 +40,8 @@ class Scan:
             ArgumentError: If `count` is smaller than 2.
 
         Example:
-            >>> SCANS["lih"].positions(3)[:, 1, 2].tolist()
-            [0.9, 2.45, 4.0]
+            >>> SCANS["lih"].positions(3)[:, 1, 2].mul(100).round().int().tolist()
+            [90, 245, 400]
         """
         number = self.count if count is None else count
         if number < 2:
@@ -90,8 +90,8 @@ def pyramid(
         azimuth: Angles about z in degrees.
 
     Example:
-        >>> pyramid(torch.ones(1), torch.zeros(1), torch.zeros(1)).tolist()
-        [[0.0, 0.0, -1.0]]
+        >>> pyramid(torch.ones(1), torch.zeros(1), torch.zeros(1)).round().int().tolist()
+        [[0, 0, -1]]
     """
     theta, phi = torch.deg2rad(polar), torch.deg2rad(azimuth)
     sides = (theta.sin() * phi.cos(), theta.sin() * phi.sin(), -theta.cos())

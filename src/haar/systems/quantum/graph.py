@@ -104,9 +104,8 @@ class GraphCircuit(Circuit):
         for layer in range(self.layers):
             for k, pair in enumerate(self.near + self.far):
                 gates.append(Gate("ZZ", pair, self.coupling[layer, int(k >= self.atoms)] * weights[:, k]))
-            for q in range(self.qubits):
-                gates.append(Gate("RZ", (q,), 2.0 * self.bias[layer, min(q, 1)]))
-            gates += [Gate("RX", (q,), 2.0 * self.angle[layer, min(q, 1)]) for q in range(self.qubits)]
+            for name, angles in (("RZ", self.bias), ("RX", self.angle)):
+                gates += [Gate(name, (q,), 2.0 * angles[layer, min(q, 1)]) for q in range(self.qubits)]
             gates += self._breaking_gates(layer)
         share = 1.0 / self.atoms
         observables = [

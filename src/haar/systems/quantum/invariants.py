@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -112,7 +114,7 @@ class CoordinateNetwork(nn.Module):
 def _network(sizes: list[int], source: torch.Generator) -> nn.Sequential:
     """Linear layers with SiLU between them, weights N(0, 1 / fan_in)."""
     parts: list[nn.Module] = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in itertools.pairwise(sizes):
         layer = nn.utils.skip_init(nn.Linear, before, after, dtype=torch.float64)
         layer.weight.data.copy_(normal(after, before, generator=source) / before**0.5)
         layer.bias.data.zero_()

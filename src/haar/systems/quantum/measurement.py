@@ -18,7 +18,6 @@ from haar.report import plain, write_json
 from haar.systems.quantum.comparison import CONTENDERS, Contender, chosen_contenders, contest, split
 from haar.systems.quantum.evaluation import errors, symmetry_errors
 from haar.systems.quantum.exchange import ExchangeCircuit
-from haar.systems.quantum.geometries import pyramid
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
@@ -69,15 +68,13 @@ def reference_curves() -> Json:
     }
 
 
-def curve_inputs(name: str) -> Tensor | None:
-    """Where curves are drawn: seen along an axis of no importance, for models that have a frame."""
-    if name == "lih":
-        return Molecules.shipped("lih").active
-    if name == "nh3":
-        angle = torch.linspace(60.0, 120.0, 31, dtype=torch.float64)[:, None].expand(-1, 3)
-        spread = 120.0 * torch.arange(3, dtype=torch.float64).expand(31, -1)
-        return pyramid(torch.full_like(angle, 1.0116), angle, spread)
-    return None
+def predicted_curve(name: str, potential: Potential) -> Json:
+    """What a potential says along the reference curve of its molecule, if there is one."""
+    along = {"lih": "lih", "nh3": "nh3-inversion"}
+    if name not in along:
+        return {}
+    with torch.no_grad():
+        return {"curve": potential(Molecules.shipped(along[name]).active).tolist()}
 
 
 def _kept(folder: Path, name: str, work: Callable[[], Json]) -> Json:
@@ -100,10 +97,8 @@ def _contest(cell: Config, contender: Contender, fold: int, seed: int) -> Callab
         plan = {**cell["plan"], **cell.get("own", {}).get(contender.title, {})}
         own = Contender(contender.title, contender.model, contender.options, {**contender.plan, **plan.pop("own", {})})
         potential, row = contest(own, train, test, plan=Plan(**plan), seed=run)
-        where = curve_inputs(cell["data"])
-        if where is not None and fold == 0:
-            with torch.no_grad():
-                row["curve"] = potential(where)
+        if fold == 0:
+            row |= predicted_curve(cell["data"], potential)
         if contender.title in ("NonSym", "MLP"):
             row["averaged"] = _averaged(potential, test)
         return row
@@ -117,9 +112,7 @@ def _averaged(potential: Potential, test: Molecules) -> Json:
     if test.active.shape[1] > 1:
         relabel = symmetric(test.active.shape[1])
         group: Any = product(turns, relabel)
-        points = Points(
-            rotation=Defining(turns).pull_back(group, 0), relabelling=Defining(relabel).pull_back(group, 1)
-        )
+        points = Points(rotation=Defining(turns).pull_back(group, 0), relabelling=Defining(relabel).pull_back(group, 1))
     else:
         group, points = turns, Points(rotation=Defining(turns))
     model = average(potential.eval(), Symmetry(group, points, Invariant(group)))

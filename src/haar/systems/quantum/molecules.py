@@ -66,9 +66,7 @@ class Molecules:
 
     def __getitem__(self, index: Int[Tensor, " k"] | slice) -> Molecules:
         """Some of the geometries."""
-        return replace(
-            self, positions=self.positions[index], energy=self.energy[index], forces=self.forces[index]
-        )
+        return replace(self, positions=self.positions[index], energy=self.energy[index], forces=self.forces[index])
 
     @property
     def active(self) -> Float[Tensor, "n m 3"]:
@@ -142,14 +140,14 @@ class Molecules:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 head = json.loads(str(stored["head"]))
-                tensors = [torch.from_numpy(stored[name]) for name in ("positions", "energy", "forces")]
+                positions, energy, forces = (torch.from_numpy(stored[n]) for n in ("positions", "energy", "forces"))
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise DataError(f"{path}: not a set of molecules ({error})") from error
         if head.get("schema") != _SCHEMA:
             raise DataError(f"{path}: schema {head.get('schema')}, this version reads {_SCHEMA}")
-        return cls(tuple(head["species"]), *tensors, head["origin"])
+        return cls(tuple(head["species"]), positions, energy, forces, head["origin"])
 
     @classmethod
     def shipped(cls, name: str) -> Molecules:

@@ -50,6 +50,9 @@ class OnQubits(Representation):
 class SpinOnQubits(OnQubits):
     """SU(2) as U x U x ... x U on n qubits.
 
+    It is isomorphic to its conjugate, so that its real form has four times as many intertwiners over the reals as it
+    has itself over the complex numbers (for n qubits: four times the n-th Catalan number).
+
     Args:
         qubits: Number n.
         group: ``SU2()``, if it is to be shared.
@@ -57,8 +60,8 @@ class SpinOnQubits(OnQubits):
     Example:
         >>> from haar.intertwiners import hom_dimension
         >>> spins = SpinOnQubits(2)
-        >>> hom_dimension(spins, spins)
-        4
+        >>> hom_dimension(spins, spins) // 4
+        2
     """
 
     def __init__(self, qubits: int, group: SU2 | None = None) -> None:
@@ -66,7 +69,7 @@ class SpinOnQubits(OnQubits):
 
     @property
     def degree(self) -> int:
-        """n."""
+        """The number n of qubits."""
         return self.qubits
 
     def unitary(self, g: Tensor) -> Complex[Tensor, "*batch states states"]:
@@ -194,19 +197,21 @@ def complex_form(matrix: Float[Tensor, "*batch m m"]) -> Complex[Tensor, "*batch
 
 
 def quaternion_unitary(q: Float[Tensor, "*batch 4"]) -> Complex[Tensor, "*batch 2 2"]:
-    """w - i (x X + y Y + z Z): rotations of space and of spins by one quaternion.
+    """The unitary w - i (x X + y Y + z Z): rotations of space and of spins by one quaternion.
 
     Example:
-        >>> quaternion_unitary(torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)).real.tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
+        >>> gate = quaternion_unitary(torch.tensor([1.0, 0, 0, 0], dtype=torch.float64))
+        >>> torch.allclose(gate, torch.eye(2, dtype=gate.dtype))
+        True
     """
     w, x, y, z = q.to(torch.float64).unbind(-1)
     rows = [torch.complex(w, -z), torch.complex(-y, -x), torch.complex(y, -x), torch.complex(w, z)]
-    return torch.stack(rows, -1).unflatten(-1, (2, 2))
+    gates: Tensor = torch.stack(rows, -1).unflatten(-1, (2, 2))
+    return gates
 
 
 def tensor_power_of(matrix: Complex[Tensor, "*batch 2 2"], n: int) -> Complex[Tensor, "*batch states states"]:
-    """matrix x matrix x ... x matrix."""
+    """The product matrix x matrix x ... x matrix of n factors."""
     power = matrix
     for _ in range(n - 1):
         power = torch.einsum("...ij,...kl->...ikjl", power, matrix).flatten(-4, -3).flatten(-2)

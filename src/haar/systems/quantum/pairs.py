@@ -112,7 +112,8 @@ class PairCircuit(Circuit):
         dots = torch.stack([2.0 * overlap(psi, psi.index_select(-1, index)) - 1.0 for index in self.pairs], -1)
         dots = dots.unflatten(-1, (len(self.couples), 4))
         signs = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, -1.0, -1.0, 1.0]]).to(dots)
-        return dots @ signs.T
+        found: Tensor = dots @ signs.T
+        return found
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
         """Gate by gate; the observables are the invariants, before the network."""
@@ -135,7 +136,9 @@ class PairCircuit(Circuit):
 
 
 def cycle_sum(points: int, p: int, sign: int) -> PermutationSum:
-    """G_p^+-: (1/p!) times the sum over ordered tuples of p distinct pairs and over copies c of s(c) Cycle(2 i_k + c_k).
+    """The generator G_p^+-: a sum over all cycles through p pairs.
+
+    It is 1/p! times the sum over ordered tuples of p distinct pairs and over copies c of s(c) Cycle(2 i_k + c_k).
 
     Args:
         points: Number of pairs of qubits.
@@ -160,7 +163,7 @@ def cycle_sum(points: int, p: int, sign: int) -> PermutationSum:
 
 
 def _linear(before: int, after: int, source: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, before, after, dtype=torch.float64)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after, dtype=torch.float64)
     layer.weight.data.copy_(normal(after, before, generator=source) / before**0.5)
     layer.bias.data.zero_()
     return layer

@@ -73,8 +73,8 @@ def words_matrix(words: Mapping[str, float], n: int) -> Complex[Tensor, "states 
         ArgumentError: If a word names a qubit that is not there, or there are too many.
 
     Example:
-        >>> words_matrix({"Z0": 2.0}, 1).real.tolist()
-        [[2.0, 0.0], [0.0, -2.0]]
+        >>> words_matrix({"Z0": 2.0}, 1).real.int().tolist()
+        [[2, 0], [0, -2]]
     """
     check_qubits(n, most=MOST_TWIRLED, why="operators as matrices")
     if qubits_of(words) > n:

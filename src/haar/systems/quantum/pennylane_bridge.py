@@ -42,14 +42,13 @@ class PennyLaneCircuit(nn.Module):
         program = self.circuit.program(x)
         device = qml.device("default.qubit", wires=program.qubits)
 
-        @qml.qnode(device, interface="torch", diff_method="backprop")
         def node() -> Any:
             qml.StatePrep(program.start, wires=range(program.qubits))
             for gate in program.gates:
                 _apply(qml, gate)
             return [qml.expval(_observable(qml, words)) for words in program.observables]
 
-        return node
+        return qml.QNode(node, device, interface="torch", diff_method="backprop")
 
     def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
         """Scaled energies, as `Circuit.forward`."""
@@ -163,7 +162,6 @@ def twirl_qnode(qnode: Callable[..., Any], rep: OnQubits) -> Callable[..., Any]:
         matrix = torch.as_tensor(qml.matrix(measurement.obs, wire_order=wires), dtype=torch.complex128)
         return qml.expval(qml.Hermitian(twirl(matrix, rep), wires=wires))
 
-    @qml.transform
     def twirling(tape: Any) -> Any:
         outside = [wire for wire in tape.wires if wire not in wires]
         if outside:
@@ -174,7 +172,7 @@ def twirl_qnode(qnode: Callable[..., Any], rep: OnQubits) -> Callable[..., Any]:
         new = tape.copy(operations=made, measurements=[measured(m) for m in tape.measurements])
         return [new], lambda results: results[0]
 
-    changed: Callable[..., Any] = twirling(qnode)
+    changed: Callable[..., Any] = qml.transform(twirling)(qnode)
     return changed
 
 

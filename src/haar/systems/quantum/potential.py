@@ -72,8 +72,8 @@ def energy_and_forces(
 
     Example:
         >>> x = torch.ones(1, 1, 3, dtype=torch.float64)
-        >>> energy_and_forces(lambda y: y.square().sum((1, 2)), x)[1].tolist()
-        [[[-2.0, -2.0, -2.0]]]
+        >>> energy_and_forces(lambda y: y.square().sum((1, 2)), x)[1].round().int().tolist()
+        [[[-2, -2, -2]]]
     """
     with torch.enable_grad():
         leaf = x if x.requires_grad else x.detach().requires_grad_()

@@ -28,7 +28,9 @@ def read_npy_set(
     length: str = "angstrom",
     centre: int = 0,
 ) -> Molecules:
-    """Read ``Energy.npy``, ``Forces.npy`` and ``Positions.npy``, as the water set of Le et al. (Zenodo 2634098) has them.
+    """Read ``Energy.npy``, ``Forces.npy`` and ``Positions.npy``, the form of the water set of Le et al.
+
+    That set is Zenodo 2634098: 850 geometries of H2O, energies in Hartree, positions in Angstrom.
 
     Args:
         folder: Where they lie; file names may begin with anything that ends in these words.

@@ -38,7 +38,12 @@ FULL: Mapping[str, Any] = {
         {"data": "nh3", "train": 100, "test": 160, "folds": 5, "plan": _NH3_PLAN},
         {"data": "h2o", "train": 100, "test": 140, "folds": 2, "plan": _NH3_PLAN},
     ],
-    "frames": {"models": ["NonSym", "MLP", "RotOnly", "RotPerm", "Graph"], "train": 100, "test": 160, "plan": _NH3_PLAN},
+    "frames": {
+        "models": ["NonSym", "MLP", "RotOnly", "RotPerm", "Graph"],
+        "train": 100,
+        "test": 160,
+        "plan": _NH3_PLAN,
+    },
     "trainability": {"qubits": [2, 4, 6, 8, 10], "samples": 400},
 }
 """All folds of the protocol."""
@@ -51,10 +56,10 @@ class QuantumRecipe:
     title = "Equivariant quantum circuits for molecules"
     paper = (
         "Biswas, Oswal: PERM EQ x GRAPH EQ: Equivariant Neural Networks for Quantum Molecular Learning, arXiv "
-        "2512.05475. Also: Le et al., arXiv 2311.11362; Skolik et al., arXiv 2205.06109; Nguyen et al., arXiv "
-        "2210.08566. Only the main paper's abstract was available: circuits beyond those of its predecessors, sizes and "
-        "training are our own, and no number of its tables is quoted. The circuits are simulated, and the classical "
-        "baseline is better than all of them."
+        "2512.05475. Also: Le et al., arXiv 2311.11362; Skolik et al., arXiv 2205.06109; Meyer et al., arXiv "
+        "2205.06217; Nguyen et al., arXiv 2210.08566. Only the main paper's abstract was available: circuits beyond "
+        "those of its predecessors, sizes and training are our own, and no number of its tables is quoted. The "
+        "circuits are simulated, and the classical baseline is better than all of them."
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": QUICK, "full": FULL}
     default_seeds: ClassVar[Mapping[str, int]] = {"quick": 1, "full": 1}

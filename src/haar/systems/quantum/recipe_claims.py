@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def _ordering(measures: Measures, table: str) -> list[Effect]:
         order = ["Classical", "Graph", "RotPerm", "RotOnly", "NonSym"]
     have = [model for model in order if model in models(measures, table)]
     found = []
-    for better, worse in zip(have[:-1], have[1:], strict=True):
+    for better, worse in itertools.pairwise(have):
         much = stretch and worse == "NonSym"
         claim = f"{table} training points: test energy error of {better} over that of {worse}"
         claim += " (much smaller)" if much else ""
@@ -97,12 +98,7 @@ def _generalisation(measures: Measures, table: str) -> list[Effect]:
 
 
 def _averaging(measures: Measures) -> list[Effect]:
-    rows = [
-        row["averaged"]
-        for one in measures
-        for row in one["tables"].values()
-        if row.get("averaged") is not None
-    ]
+    rows = [row["averaged"] for one in measures for row in one["tables"].values() if row.get("averaged") is not None]
     if not rows:
         return []
     return [
@@ -122,7 +118,9 @@ def _frames(measures: Measures) -> list[Effect]:
         for title in one["frames"]:
             values = [m["frames"][title]["moved"]["rmse"] / m["frames"][title]["canonical"]["rmse"] for m in measures]
             if title in ("NonSym", "MLP"):
-                claim = f"{title} trained in one frame: error on turned and relabelled molecules over error in the frame"
+                claim = (
+                    f"{title} trained in one frame: error on turned and relabelled molecules over error in the frame"
+                )
                 bound = Bound(low=2.5)
             elif title == "RotOnly":
                 continue  # turned is the same for it, relabelled is not

@@ -30,7 +30,7 @@ def told(measures: Measures) -> list[Section]:
     return [
         *sections,
         Section("", figure=draw_errors(measures), caption="Test error of every fold against number of parameters."),
-        Section("Surfaces", _SURFACES, figure=draw_surfaces(measures), caption=_SURFACES_CAPTION),
+        Section("Surfaces", _SURFACES, figure=draw_surfaces(measures), caption=SURFACES_CAPTION),
         Section("Another frame", _FRAMES, frames_table(measures), draw_frames(measures), _FRAMES_CAPTION),
         Section("Averaging after training", _AVERAGED, averaged_table(measures)),
         Section("Trainability", _TRAIN, trainability_table(measures), draw_trainability(measures), _TRAIN_CAPTION),
@@ -39,12 +39,14 @@ def told(measures: Measures) -> list[Section]:
 
 
 _SURFACES = "Reference: FCI/6-31G for LiH, MP2/6-31G for NH3. Models saw other geometries, in random orientations."
-_SURFACES_CAPTION = "Energy along the stretch of LiH and along the inversion of NH3 (umbrella angle)."
-_FRAMES = "Trained on molecules in one orientation and one order of atoms, tested on the same ones turned and relabelled."
+SURFACES_CAPTION = "Energy along the stretch of LiH and along the inversion of NH3 (umbrella angle)."
+_FRAMES = (
+    "Trained on molecules in one orientation and one order of atoms, tested on the same ones turned and relabelled."
+)
 _FRAMES_CAPTION = "Test error in the frame of the training set, and in random ones."
 _AVERAGED = (
-    "Averaging over octahedral rotations and all exchanges never increases the mean squared error over the orbit of the "
-    "test set; it does not come near to symmetry built in."
+    "Averaging over octahedral rotations and all exchanges never increases the mean squared error over the orbit of "
+    "the test set; it does not come near to symmetry built in."
 )
 _TRAIN = "Variance of the derivative with respect to one angle in the middle of a circuit of depth 6 n."
 _TRAIN_CAPTION = "Gradients vanish exponentially without symmetry, and do not with it."
@@ -116,8 +118,8 @@ def averaged_table(measures: Measures) -> Table:
         for model in models(measures, table):
             found = [row["averaged"] for row in cells(measures, table, model) if row.get("averaged")]
             if found:
-                columns = [median(one[what] for one in found) for what in ("before", "orbit", "after")]
-                rows.append([title(table), model, found[0]["elements"], *columns])
+                middles = [median(one[what] for one in found) for what in ("before", "orbit", "after")]
+                rows.append([title(table), model, found[0]["elements"], *middles])
     columns = ("data", "model", "elements", "test", "orbit of the test set", "averaged")
     return Table("Post-hoc averaging", columns, rows, "RMSE in mHa")
 

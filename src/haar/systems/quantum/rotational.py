@@ -68,7 +68,8 @@ class VectorCircuit(Circuit):
         if self.parity == "none":
             return super().forward(x)
         both: Tensor = super().forward(torch.cat([x, -x]))
-        return both.unflatten(0, (2, -1)).mean(0)
+        mean: Tensor = both.unflatten(0, (2, -1)).mean(0)
+        return mean
 
     def encoded(self, x: Float[Tensor, "batch atoms 3"]) -> Complex[Tensor, "encodings batch qubits 2 2"]:
         """All encoding gates."""
@@ -84,7 +85,8 @@ class VectorCircuit(Circuit):
             return x
         c, k, mu, s = self.radial
         length = x.norm(dim=-1, keepdim=True)
-        return x / length * (c + k * (length - mu) / s)
+        mapped: Tensor = x / length * (c + k * (length - mu) / s)
+        return mapped
 
 
 class RotationCircuit(VectorCircuit):

@@ -13,8 +13,14 @@ from torch import Tensor
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
 from haar.intertwiners import reynolds
-from haar.systems.quantum.on_qubits import OnQubits, SpinOnQubits, TogetherOnQubits, complex_form, real_form
-from haar.systems.quantum.on_qubits import tensor_power_of
+from haar.systems.quantum.on_qubits import (
+    OnQubits,
+    SpinOnQubits,
+    TogetherOnQubits,
+    complex_form,
+    real_form,
+    tensor_power_of,
+)
 from haar.systems.quantum.options import one_of
 from haar.systems.quantum.states import permutation_index
 
@@ -96,7 +102,8 @@ def commutant(rep: OnQubits) -> Complex[Tensor, "dim states states"]:
         gram += commutator.mH @ commutator
     values, vectors = torch.linalg.eigh(gram)
     found = vectors[:, values < 1e-9 * max(1.0, float(values[-1]))]
-    return found.T.reshape(-1, size, size)
+    basis: Tensor = found.T.reshape(-1, size, size)
+    return basis
 
 
 def equivariant_gate(operator: Operator, rep: OnQubits, angle: float | int, *, how: str = "auto") -> Operator:
