@@ -48,6 +48,10 @@ def here(folder, monkeypatch):
     sys.modules.pop("my_networks", None)
 
 
+def _words(capsys):
+    return " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("model", ["my_networks:make", "free.pt2"])
 def test_the_numbers_are_those_of_propagate(here, model, capsys):
     command = ["moments", model, "--law", "gauss", "--mean", "1, 0, -1", "--scale", "0.5", "--order", "3", "--json"]
@@ -63,7 +67,7 @@ def test_the_numbers_are_those_of_propagate(here, model, capsys):
 def test_the_check_prints_scores_and_writes_the_page(here, tmp_path, capsys):
     command = ["moments", "my_networks:make", "--law", "exponential; 2 * uniform; t(5)", "--order", "3"]
     assert main([*command, "--check", "4000", "--out", str(tmp_path / "found")]) == 0
-    out = capsys.readouterr().out
+    out = _words(capsys)
     for words in ("Propagation and Monte Carlo", "skewness", "z of the variance", "an approximation", "as long as"):
         assert words in out
     written = json.loads((tmp_path / "found" / "moments.json").read_text())
@@ -78,14 +82,23 @@ def test_the_check_prints_scores_and_writes_the_page(here, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["sampled"] != written["sampled"]
 
 
+def test_a_narrow_screen_breaks_no_word(here, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["moments", "my_networks:make", "--order", "3", "--check", "500"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 60
+    for word in ("output", "skewness", "cumulant", "coefficients", "quadrature", "cancellation", "clipped"):
+        assert word in out.split()
+
+
 def test_exactness_is_said(here, capsys):
     assert main(["moments", "my_networks:image", "--shape", "1,4,4"]) == 0
-    assert "Order 2: mean and covariance are exact." in capsys.readouterr().out
+    assert "Order 2: mean and covariance are exact." in _words(capsys)
 
 
 def test_the_opt_ins_go_on(here, capsys):
     assert main(["moments", "my_networks:normed", "--on-unsupported", "linearise"]) == 0
-    assert "with parts linearised" in capsys.readouterr().out
+    assert "with parts linearised" in _words(capsys)
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,9 @@ def test_groups_representations_and_symmetries_are_taken():
 def test_refusals():
     with pytest.raises(ArgumentError, match=r"orbits: expected a group that permutes the nodes, got SO\(3\)"):
         node_orbits(SO(3))
+    turns = SO(3)
     with pytest.raises(ArgumentError, match="orbits: expected a symmetry that relabels the nodes"):
-        node_orbits(Symmetry(SO(3), inputs=Invariant(SO(3)), outputs=Invariant(SO(3))))
+        node_orbits(Symmetry(turns, inputs=Invariant(turns), outputs=Invariant(turns)))
     with pytest.raises(ArgumentError, match="orbits: expected at most 400 nodes where the symmetry is to be found"):
         automorphisms(np.zeros((401, 401), dtype=np.int64))
     with pytest.raises(ArgumentError, match="orbits: expected at most 4096 node features"):

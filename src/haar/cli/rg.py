@@ -160,12 +160,13 @@ def _order(activation: str, symmetry: str, depth: str, **numbers: Any) -> Order:
 
 def _tell(report: ZooReport, out: Path | None, *, as_json: bool) -> None:
     from haar.cli.screen import console
+    from haar.cli.tables import print_tables
     from haar.report.json_file import dumps
 
     if as_json:
         typer.echo(dumps(report.to_dict()), nl=False)
     else:
-        console().print(report.table())
+        print_tables(console(), report.sections())
     if out is not None:
         report.save_json(out / "result.json")
         report.save_html(out / "report.html")

@@ -124,11 +124,12 @@ class Comparison(Report):
     def _table(self) -> Table:
         mean, sd = self.propagation.mean.detach(), self.propagation.sd.detach()
         sampled, error = self.sampled.values, self.sampled.errors
-        columns = ["output", "mean", "sampled", "standard error", "z", "sd", "sampled", "z of the variance"]
-        parts = [mean, sampled[0], error[0], self.z_mean, sd, sampled[1].clamp(min=0).sqrt(), self.z_variance]
+        columns = ["output", "mean", "sampled mean", "standard error", "z", "sd", "sampled sd", "z of the variance"]
+        spread = sampled[1].clamp(min=0).sqrt()
+        parts = [mean, sampled[0], error[0], self.z_mean, sd, spread, self.z_variance]
         if self.z_third is not None and self.propagation.skewness is not None:
-            columns += ["skewness", "z of the third cumulant"]
-            parts += [self.propagation.skewness.detach(), self.z_third]
+            columns += ["skewness", "sampled skewness", "z of the third cumulant"]
+            parts += [self.propagation.skewness.detach(), sampled[2] / spread**3, self.z_third]
         data = [part.tolist() for part in parts]
         rows = [[str(k), *(column[k] for column in data)] for k in range(min(mean.numel(), _ROWS))]
         note = f"first {_ROWS} of {mean.numel()}" if mean.numel() > _ROWS else ""
