@@ -28,7 +28,8 @@ X, Y = data(24)
 def biasless(gamma, seed=0):
     """Orthogonal representations, no biases, rectifiers on permutations."""
     torch.manual_seed(seed)
-    plain = nn.Sequential(nn.Linear(6, 8, bias=False), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.Tanh(), nn.Linear(8, 2, bias=False))
+    first, second, last = (nn.Linear(*size, bias=False) for size in ((6, 8), (8, 8), (8, 2)))
+    plain = nn.Sequential(first, nn.ReLU(), second, nn.Tanh(), last)
     model = homotopise(plain.double(), SYMMETRY)
     with torch.no_grad():
         for k, g in enumerate(model.gammas().values()):
@@ -187,8 +188,8 @@ def diagnosis(rejected, gap, kept=("<r180>",)):
 @pytest.mark.parametrize(
     ("rejected", "gap", "verdict", "sentence"),
     [
-        (False, 0.01, "exact", "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 costs 1.0 %"),
-        (True, 0.01, "broken", "The data break C4 (score test p = 0.001, and gamma = 0 costs 1.0 % of validation loss)"),
+        (False, 0.01, "exact", "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 costs"),
+        (True, 0.01, "broken", "The data break C4 (score test p = 0.001, and gamma = 0 costs 1.0 %"),
         (False, 0.04, "undecided", "Whether the data have C4 is undecided"),
         (False, 0.2, "undecided", "Whether the data have C4 is undecided"),
     ],
@@ -217,5 +218,3 @@ def test_a_diagnosis_holds_all_the_evidence(tmp_path, turning):
     with_lie = diagnose(turning, mse, X, Y, draws=9)
     assert len(with_lie.lie) == 1
     assert "exact only on samples that the model was not trained on" in with_lie.notes[0]
-
-

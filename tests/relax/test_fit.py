@@ -81,7 +81,7 @@ def test_fit_learns_reads_and_leaves_the_random_state_alone(tmp_path):
 
 
 def test_the_deployed_loss_is_that_of_the_projected_model():
-    rule = Duals(wrapped(), steps=30)
+    rule = Duals(wrapped(), solver="paper", steps=30)
     with pytest.warns(UserWarning, match="training ended"):
         done = fit(rule, mse, TRAIN, steps=30, validation=VALIDATION, learning_rate=1e-3)
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_the_deployed_loss_is_that_of_the_projected_model():
 def test_checkpoints_of_other_runs_and_broken_ones_are_refused(tmp_path):
     place = tmp_path / "run.pt"
     fit(Strict(wrapped()), mse, TRAIN, steps=2, every=1, checkpoint=place)
-    with pytest.raises(ArgumentError, match="checkpoint: expected the run it belongs to, got another seed; give another"):
+    with pytest.raises(ArgumentError, match="expected the run it belongs to, got another seed; give another"):
         fit(Strict(wrapped()), mse, TRAIN, steps=2, checkpoint=place, seed=1)
     place.write_bytes(b"no checkpoint")
     with pytest.raises(DataError, match="not a readable checkpoint"):

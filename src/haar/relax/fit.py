@@ -193,8 +193,9 @@ def _keep(run: _Run, board: Dashboard | None, losses: list[float], path: str | o
         "rule": run.rule.state_dict(),
         "readings": [] if board is None else board.to_dict()["readings"],
     }
-    with atomic_path(path) as part:
-        torch.save(state, part)
+    # through a file object: torch reads an archive's name off a path, and finds none in one without a suffix
+    with atomic_path(path) as part, part.open("wb") as file:
+        torch.save(state, file)
 
 
 def _resume(run: _Run, board: Dashboard | None, path: str | os.PathLike[str] | None) -> list[float]:

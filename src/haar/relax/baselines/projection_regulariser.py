@@ -9,13 +9,14 @@ from torch import Tensor
 
 from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
-from haar.relax.weight_law import layers_of
+from haar.relax.weight_law import layers_of, space
 
 
 class ProjectionRegulariser(Rule):
-    """J + w_G sum ||P(W)|| + w_free sum ||W - P(W)|| over layers, at gamma = 1.
+    """J + w_G sum ||P(W)|| + w_free sum ||W - P(W)|| over weights and biases, at gamma = 1.
 
-    Norms, not squares: the second one drives whole layers to exact symmetry, as a group lasso does.
+    Norms, not squares: the second one drives whole layers to exact symmetry, as a group lasso does. Biases are priced
+    too: free ones alone break the symmetry.
 
     Args:
         model: A wrapped model.
@@ -42,10 +43,13 @@ class ProjectionRegulariser(Rule):
         """The loss plus both prices."""
         inside, outside = [], []
         for layer in self.layers.values():
-            weight = layer.effective_weight()
-            own = layer.project(weight)
-            inside.append(_norm(own))
-            outside.append(_norm(weight - own))
+            for name in ("weight", "bias"):
+                value = getattr(layer, name, None)
+                if value is None:
+                    continue
+                own = space(layer, name)(value)
+                inside.append(_norm(own))
+                outside.append(_norm(value - own))
         price = self.equivariant_weight * torch.stack(inside).sum() + self.free_weight * torch.stack(outside).sum()
         return loss + price
 

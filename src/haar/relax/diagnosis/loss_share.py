@@ -40,7 +40,7 @@ class LossShare:
         return self.asymmetric / self.loss if self.loss > 0 else 0.0
 
 
-def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Tensor, *, seed: int = 0) -> LossShare:
+def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed: int = 0) -> LossShare:
     """Split the squared loss of a model into what averaging over the group removes and what it leaves.
 
     Targets are moved with the inputs: samples stand for their orbits.

@@ -84,7 +84,8 @@ def duals_callback(duals: Any) -> Callback:
                 duals.step(None if self._scale is None else LossScale(self._scale))
 
         def state_dict(self) -> dict[str, Any]:
-            return duals.state_dict()
+            state: dict[str, Any] = duals.state_dict()
+            return state
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             duals.load_state_dict(state_dict)

@@ -106,9 +106,11 @@ def join(one: Channels, other: Channels) -> bool:
     if one.rep is not None and other.parts and other.points is None and not other.rep:
         pieces = split(one.rep, [part.width for part in other.parts])
         if pieces is not None:
-            return all([join(Channels.known(rep), part) for rep, part in zip(pieces, other.parts, strict=True)])
+            joined = [join(Channels.known(rep), part) for rep, part in zip(pieces, other.parts, strict=True)]
+            return all(joined)  # every pair is joined, whatever becomes of the first
     if one.parts and [p.width for p in one.parts] == [p.width for p in other.parts] and one.points is other.points:
-        return all([join(a, b) for a, b in zip(one.parts, other.parts, strict=True)])
+        joined = [join(a, b) for a, b in zip(one.parts, other.parts, strict=True)]
+        return all(joined)
     return False
 
 

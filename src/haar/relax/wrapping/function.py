@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -161,12 +162,12 @@ class FunctionHomotopy(HomotopyLayer):
         )
         for places in torch.arange(len(back)).split(_AT_ONCE if joins else 1):
             g, count = self._elements[places], len(places)
-            moved = symmetry.map_inputs(lambda action, x, g=g: _copies(action, g, x), args)
+            moved = symmetry.map_inputs(partial(_copies, g), args)
             y = self.module(*moved)
             if count == 1:
                 y = symmetry.act_outputs(back[places][0], y)
             else:
-                y = symmetry.map_outputs(lambda action, x, h=back[places]: _moved_back(action, h, x), y)
+                y = symmetry.map_outputs(partial(_moved_back, back[places]), y)
             form = y if form is None else form
             kept.append(
                 [
@@ -239,7 +240,7 @@ def function_homotopy(
     return homotopy
 
 
-def _copies(action: Action, g: Tensor, x: Tensor) -> Tensor:
+def _copies(g: Tensor, action: Action, x: Tensor) -> Tensor:
     """All copies of a tensor, one after the other on the batch axis; what all samples share stays one."""
     if not action.batched:
         return x if isinstance(action, Invariant) else action.act(g[0], x)
@@ -248,7 +249,7 @@ def _copies(action: Action, g: Tensor, x: Tensor) -> Tensor:
     return action.orbit(g, x).flatten(0, 1)
 
 
-def _moved_back(action: Action, g: Tensor, y: Tensor) -> Tensor:
+def _moved_back(g: Tensor, action: Action, y: Tensor) -> Tensor:
     return action.act(g.repeat_interleave(len(y) // len(g), 0), y)
 
 

@@ -41,9 +41,10 @@ def _filled(group: Group, parts: list[Representation], width: int) -> Representa
     if not parts:
         raise ArgumentError(
             "hidden",
-            expected=f"representations of {group.name} for hidden layers: its pointwise nonlinearities know only trivial ones",
+            expected=f"representations for hidden layers: pointwise functions keep only trivial ones of {group.name}",
             got=f"'auto' for a layer of width {width}",
-            way_out='give layers or hidden, with haar.nn.Gated or haar.nn.NormNonlinearity between them, or use mode="function"',
+            way_out="give layers or hidden, with haar.nn.Gated or haar.nn.NormNonlinearity between them, "
+            'or use mode="function"',
         )
     part = next((one for one in parts if one.dim <= width), None)
     if part is None:

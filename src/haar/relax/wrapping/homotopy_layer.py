@@ -97,20 +97,20 @@ class HomotopyLayer(nn.Module):
         nn.Module.__init__(twin)
         for name, value in plain.__dict__.items():
             twin.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
-        twin._symmetry, twin.mode = symmetry, mode
-        twin._fold, twin._fixed = FoldCache(), None
-        lead = twin._lead()
-        groups = len(twin._spaces(lead))
+        twin._symmetry, twin.mode = symmetry, mode  # noqa: SLF001 (its own class)
+        twin._fold, twin._fixed = FoldCache(), None  # noqa: SLF001 (its own class)
+        lead = twin._lead()  # noqa: SLF001 (its own class)
+        groups = len(twin._spaces(lead))  # noqa: SLF001 (its own class)
         like = getattr(plain, lead)
         twin.gamma = nn.Parameter(like.new_ones((groups,) if groups > 1 else ()))
-        increments = torch.stack([part.detach().double().square().sum() for part in twin._increments(lead, like)])
+        increments = torch.stack([part.detach().double().square().sum() for part in twin._increments(lead, like)])  # noqa: SLF001 (its own class)
         share = (
             increments / increments.sum() if float(increments.sum()) > 0 else torch.full_like(increments, 1 / groups)
         )
         twin.register_buffer("share", share.to(like) if groups > 1 else None)
         twin.register_buffer("kappa", like.new_ones(()))
         if lead in cls.scaled:
-            twin._start(lead, kappa=kappa, generator=generator)
+            twin._start(lead, kappa=kappa, generator=generator)  # noqa: SLF001 (its own class)
         return twin
 
     @property
@@ -136,7 +136,7 @@ class HomotopyLayer(nn.Module):
         """The weight at gamma = 0, kappa_0 included."""
         name = self._lead()
         projected = self.project(getattr(self, name))
-        return projected * self.kappa if self.mode == "weight" and name in self.scaled else projected
+        return projected.mul(self.kappa) if self.mode == "weight" and name in self.scaled else projected
 
     def free_weight(self) -> Tensor:
         """What gamma multiplies: W - P(W), or the normalised free branch."""
@@ -163,11 +163,12 @@ class HomotopyLayer(nn.Module):
         increments = torch.stack([part.norm() for part in self._increments(name, self._free(name))])
         tiny = torch.finfo(increments.dtype).tiny
         size = increments / self.equivariant_weight().norm().clamp(min=tiny)
-        return self._gamma().abs() * size.reshape(self.gamma.shape)
+        whole: Tensor = self._gamma().abs() * size.reshape(self.gamma.shape)
+        return whole
 
     def export(self) -> nn.Module:
         """The plain layer with the effective parameters at the gamma in force; equal outputs."""
-        kind = type(self)._plain()
+        kind = type(self)._plain()  # noqa: SLF001 (its own class)
         plain: nn.Module = kind.__new__(kind)
         nn.Module.__init__(plain)
         own = {"_symmetry", "_fold", "_fixed", "mode"}
@@ -241,7 +242,8 @@ class HomotopyLayer(nn.Module):
         own = self._spaces(name)[0]
         beside = self.free - own(self.free)
         tiny = torch.finfo(beside.dtype).tiny
-        return beside * (self.kappa * own(value).detach().norm() / beside.norm().clamp(min=tiny))
+        scaled: Tensor = beside * (self.kappa * own(value).detach().norm() / beside.norm().clamp(min=tiny))
+        return scaled
 
     def _increments(self, name: str, value: Tensor) -> list[Tensor]:
         """P_1 W - P_0 W, P_2 W - P_1 W, ..., W - P_(k-1) W."""
@@ -287,7 +289,8 @@ class HomotopyLayer(nn.Module):
         if self.mode == "weight" and len(spaces) == 2 and self.gamma.ndim == 0 and "law" not in self._modules:
             weight, bias = (space[0].orbits for space in spaces)
             if weight is not None and bias is not None:  # both at once
-                made = mixed((self.weight, self.bias), (weight, bias), self._gamma(), (self.kappa, None))
+                own: Any = self
+                made = mixed((own.weight, own.bias), (weight, bias), self._gamma(), (self.kappa, None))
                 return made[0], made[1]
         return self._effective("weight"), None if self.bias is None else self._effective("bias")
 

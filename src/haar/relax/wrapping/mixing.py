@@ -13,7 +13,7 @@ from haar.relax.wrapping.orbit_mean import OrbitMean
 
 
 def transformed() -> bool:
-    """Whether a compiler, a function transform or forward differentiation is at work, which see only plain operations."""
+    """Whether a compiler, a transform or forward differentiation is at work, which see only plain operations."""
     return (
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()  # noqa: SLF001 (there is no public question for it)
@@ -24,7 +24,7 @@ def transformed() -> bool:
 def mixed(
     values: Sequence[Tensor], means: Sequence[OrbitMean], gamma: Tensor, kappas: Sequence[Tensor | None]
 ) -> tuple[Tensor, ...]:
-    """gamma V + kappa (1 - gamma) P(V) for several parameters; kappa None is 1.
+    """For several parameters V: gamma V + kappa (1 - gamma) P(V); kappa None is 1.
 
     With D the gradient of the result, that of V is gamma D + kappa (1 - gamma) P(D), and that of gamma is
     <D, V - P(V)>: the factor on P is kappa(gamma) - gamma with kappa(gamma) = 1 + (kappa - 1) (1 - gamma), a constant.
@@ -59,11 +59,13 @@ def branched(equivariant: Tensor, free: Tensor, mean: OrbitMean, gamma: Tensor, 
         out: Tensor = _Branched.apply(equivariant, free, gamma, kappa, mean)
         return out
     own, beside = mean(equivariant), free - mean(free)
-    return own + (gamma * (kappa * own.detach().norm() / _length(beside))) * beside
+    made: Tensor = own + (gamma * (kappa * own.detach().norm() / _length(beside))) * beside
+    return made
 
 
 def _length(value: Tensor) -> Tensor:
-    return value.norm().clamp(min=torch.finfo(value.dtype).tiny)
+    length: Tensor = value.norm().clamp(min=torch.finfo(value.dtype).tiny)
+    return length
 
 
 class _Mixed(torch.autograd.Function):
@@ -107,7 +109,7 @@ class _Mixed(torch.autograd.Function):
 
 class _Branched(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # noqa: PLR0917 (torch gives them by place)
         ctx: Any, equivariant: Tensor, free: Tensor, gamma: Tensor, kappa: Tensor, mean: OrbitMean
     ) -> Tensor:
         average = mean.average(equivariant)

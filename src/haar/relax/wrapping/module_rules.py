@@ -163,10 +163,8 @@ def _prelu(scene: Scene, call: Call, feature: Feature | None) -> Feature | None:
 def _noted(scene: Scene, call: Call, feature: Feature) -> Feature:
     """A norm keeps the representation; it is noted if something of it is per channel."""
     module: Any = call.module
-    if (
-        any(value is not None for value in module._parameters.values())
-        or getattr(module, "running_var", None) is not None
-    ):  # noqa: SLF001 (torch's own list)
+    own = module._parameters.values()  # noqa: SLF001 (torch's own list)
+    if any(value is not None for value in own) or getattr(module, "running_var", None) is not None:
         if call.path in scene.fixed:
             scene.join(feature.channels, Channels.known(scene.fixed[call.path][0]), call.where)
         scene.noted(call, feature, feature.channels, feature.channels)

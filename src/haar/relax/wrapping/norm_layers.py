@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -72,9 +74,9 @@ class _BatchNorm(_PerChannel):
     every channel, so that state and function at gamma = 1 are torch's.
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
     momentum: float | None
     eps: float
 

@@ -17,16 +17,19 @@ from haar.relax.wrapping.feature import Feature, GridPoints
 from haar.relax.wrapping.propagation import Call, Scene
 
 #: Functions of every number by itself, whatever their further arguments are.
-POINTWISE = frozenset(
-    "relu relu6 silu gelu elu selu celu leaky_relu rrelu tanh sigmoid softplus mish hardtanh hardswish hardsigmoid "
-    "softsign tanhshrink softshrink hardshrink logsigmoid threshold abs exp expm1 log log1p sqrt rsqrt sin cos square "
-    "pow clamp clamp_min clamp_max sign erf reciprocal sinh cosh atan nan_to_num".split()
-)
+POINTWISE = frozenset((
+    "relu", "relu6", "silu", "gelu", "elu", "selu", "celu", "leaky_relu", "rrelu", "tanh", "sigmoid",
+    "softplus", "mish", "hardtanh", "hardswish", "hardsigmoid", "softsign", "tanhshrink", "softshrink",
+    "hardshrink", "logsigmoid", "threshold", "abs", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin",
+    "cos", "square", "pow", "clamp", "clamp_min", "clamp_max", "sign", "erf", "reciprocal", "sinh", "cosh",
+    "atan", "nan_to_num",
+))  # fmt: skip
 #: What leaves a tensor in its place.
-SAME = frozenset(
-    "contiguous clone detach to float double half bfloat16 type_as cpu dropout dropout1d dropout2d dropout3d "
-    "alpha_dropout feature_alpha_dropout neg requires_grad identity".split()
-)
+SAME = frozenset((
+    "contiguous", "clone", "detach", "to", "float", "double", "half", "bfloat16", "type_as", "cpu", "dropout",
+    "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "neg", "requires_grad",
+    "identity",
+))  # fmt: skip
 #: Windows on grids; a maximum needs channels that are only permuted.
 WINDOWS = frozenset(
     f"{kind}{dim}d" for kind in ("avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool") for dim in (1, 2, 3)
@@ -66,7 +69,8 @@ def function_rule(scene: Scene, call: Call) -> Any:
 
 def unknown(scene: Scene, call: Call, moving: list[Feature]) -> None:
     """A step without a rule: fine where nothing moves, else refused."""
-    if not all([scene.still(kind) for kind in moving]):
+    still = [scene.still(kind) for kind in moving]  # all are asked: each may settle some channels
+    if not all(still):
         scene.refuse(call.where)
 
 
@@ -89,7 +93,7 @@ def window(scene: Scene, call: Call, feature: Feature, name: str) -> Feature:
     return scene.permuted(feature, "a maximum", call.where) if "max" in name else feature
 
 
-def regrouped(scene: Scene, call: Call, feature: Feature) -> Feature:
+def regrouped(scene: Scene, call: Call, feature: Feature) -> Feature:  # noqa: RET503 (a refusal raises)
     """Flatten and reshape, told by the shapes before and after."""
     old, new = tuple(call.args[0].shape), tuple(call.result.shape)
     if old == new:
@@ -132,7 +136,7 @@ def on_grid(scene: Scene, feature: Feature) -> Feature:
 def _binary(scene: Scene, call: Call, name: str) -> Feature:
     one, other = (*call.types[:2], None)[:2] if len(call.types) > 1 else (call.types[0], None)
     if one is None or other is None:
-        return _with_unmoved(scene, call, name, one is None)
+        return _with_unmoved(scene, call, name, first=one is None)
     if not isinstance(one, Feature) or not isinstance(other, Feature):
         scene.refuse(call.where)
     shapes = [tuple(call.args[0].shape), tuple(call.args[1].shape)]
@@ -150,7 +154,7 @@ def _binary(scene: Scene, call: Call, name: str) -> Feature:
     return larger if name in ("add", "sub") else scene.permuted(larger, "a product of channels", call.where)
 
 
-def _with_unmoved(scene: Scene, call: Call, name: str, first: bool) -> Feature:
+def _with_unmoved(scene: Scene, call: Call, name: str, *, first: bool) -> Feature:
     """A number, or an unmoved tensor that is the same on all channels and points."""
     kind, value, there = (
         (call.types[1], call.args[0], call.args[1]) if first else (call.types[0], call.option(1, "other"), call.args[0])
@@ -222,7 +226,7 @@ def _reduced(scene: Scene, call: Call, feature: Feature) -> Feature | None:
     return None
 
 
-def _permuted_axes(scene: Scene, call: Call, feature: Feature) -> Feature:
+def _permuted_axes(scene: Scene, call: Call, feature: Feature) -> Feature:  # noqa: RET503 (a refusal raises)
     """Channels of a field from first to last, or back."""
     x = call.args[0]
     numbers = torch.arange(x.ndim)
@@ -268,9 +272,9 @@ def _picked(scene: Scene, call: Call, feature: Feature) -> Feature:
         if before and all(i is None or i == whole for i in index):
             return feature
     if None in index:
-        if [i for i in index if i is None] == index[x.ndim :] and all(i == whole for i in index[: x.ndim]):
-            if scene.grid is not None and len(index) == x.ndim + scene.grid.dim:
-                return on_grid(scene, feature)
+        behind = [i for i in index if i is None] == index[x.ndim :] and all(i == whole for i in index[: x.ndim])
+        if behind and scene.grid is not None and len(index) == x.ndim + scene.grid.dim:
+            return on_grid(scene, feature)
         scene.refuse(call.where, "new axes")
     if any(index[k] != whole for k in moving):
         scene.refuse(call.where, "some of the points")

@@ -63,11 +63,11 @@ class MixedScales(Projection):
         one, other = torch.nonzero(joined, as_tuple=True)
         roots = torch.from_numpy(connected_roots(rep.dim, one.numpy(), other.numpy()))
         label = roots.unique(return_inverse=True)[1]
-        self.orbits = OrbitMean(label, torch.ones_like(label), shape)
+        self.orbits = self._mean = OrbitMean(label, torch.ones_like(label), shape)
 
     def __call__(self, value: Tensor) -> Tensor:
         """The mean over channels that are mixed."""
-        return self.orbits(value)
+        return self._mean(value)
 
     def move(self, elements: Tensor, values: Tensor) -> Tensor:
         """Impossible: what moves is the matrix of which these are the diagonal.

@@ -81,7 +81,8 @@ def twin(
                 "module",
                 expected=f"layers that some equivariant map can replace under {rep_in.group.name}",
                 got=f"{where}: every one from {rep_in.name} to {rep_out.name} is zero",
-                way_out=f"make hidden layers at least {rep_in.group.order or 'a few'} wide, or name their representations in layers",
+                way_out=f"make hidden layers at least {rep_in.group.order or 'a few'} wide, or name their "
+                "representations in layers",
             )
     return kind.of(layer, LayerSymmetry(rep_in, rep_out, spaces), mode=mode, kappa=kappa, generator=generator)
 
@@ -155,11 +156,11 @@ class GroupedProjection(Projection):
         dropped = bool((present[:1] < 0).all())
         if bool((inside[dropped:] != orbits.sizes[present[dropped:]]).any()):
             raise _torn(where, rep_in, rep_out)
-        self.orbits = OrbitMean(label - int(dropped), sign, shape)
+        self.orbits = self._mean = OrbitMean(label - int(dropped), sign, shape)
 
     def __call__(self, value: Tensor) -> Tensor:
         """The mean over orbits of entries."""
-        return self.orbits(value)
+        return self._mean(value)
 
     def move(self, elements: Tensor, values: Tensor) -> Tensor:
         """As the kernel of a dense convolution that is zero between groups."""

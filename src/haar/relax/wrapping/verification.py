@@ -108,10 +108,10 @@ def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
                     size = value.double().square().mean().sqrt() if value.numel() else 1.0
                     value.add_((0.3 * noise * (size if size > 0 else 0.3)).to(value))
             for name in ("running_mean", "running_var"):
-                value = getattr(layer, name, None)
-                if isinstance(layer, HomotopyLayer) and isinstance(value, Tensor):
-                    noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
-                    value.copy_(value * (0.3 * noise).exp() + (0.3 * noise if name == "running_mean" else 0))
+                held = getattr(layer, name, None)
+                if isinstance(layer, HomotopyLayer) and isinstance(held, Tensor):
+                    noise = torch.randn(held.shape, generator=generator, dtype=torch.float64).to(held)
+                    held.copy_(held * (0.3 * noise).exp() + (0.3 * noise if name == "running_mean" else 0))
     return other
 
 
@@ -121,7 +121,7 @@ def _moved_difference(model: nn.Module, symmetry: Symmetry, g: Tensor, inputs: S
     return _difference(there, here)
 
 
-def _first_break(
+def _first_break(  # noqa: PLR0917 (private, called once)
     model: Homotopy,
     symmetry: Symmetry,
     g: Tensor,
@@ -138,15 +138,13 @@ def _first_break(
                 continue
             expected = kind.action().act(g, value) if isinstance(kind, Feature) else value
             if _difference(there[node], expected) > 100 * EXACT:
-                called = node.op == "call_module" and node.target
-                return (
-                    f"{node.target!r} ({type(model.model.get_submodule(node.target)).__name__})"
-                    if called
-                    else repr(node.name)
-                )
+                target = str(node.target)
+                if node.op != "call_module" or not target:
+                    return repr(node.name)
+                return f"{target!r} ({type(model.model.get_submodule(target)).__name__})"
         return "the output"
-    here, there = _outputs(model, inputs), _outputs(model, moved)
-    for name, value in here.items():
+    outputs, after = _outputs(model, inputs), _outputs(model, moved)
+    for name, value in outputs.items():
         layer = model.layers[name]
         action: Action = (
             Field(layer.out_representation) if "Conv" in type(layer).__name__ else Vector(layer.out_representation)
@@ -155,7 +153,7 @@ def _first_break(
             expected = action.act(g, value)
         except ArgumentError:
             return f"{name!r}, whose output is not moved by {layer.out_representation.name}"
-        if _difference(there[name], expected) > 100 * EXACT:
+        if _difference(after[name], expected) > 100 * EXACT:
             return f"{name!r} ({type(layer).__name__}), or what stands before it"
     return "what follows the last layer"
 

@@ -1,0 +1,192 @@
+"""Branches that the user made: any module of theirs added to an equivariant model, times a gamma."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.errors import ArgumentError, NotEquivariantError
+from haar.nn.folding import FoldCache
+from haar.relax.wrapping.examples import fitting_inputs
+from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.verification import EXACT, as_dtype, disturbed, measured_error
+
+
+class SideBranch(HomotopyLayer):
+    """x + gamma f(...) for a module f that need not be equivariant: put where a model computes the equivariant x.
+
+    This is the form f_eq + gamma f_neq of the source, for networks whose symmetry does not come from single layers:
+    message passing, attention, vector neurons. `with_side_branches` makes a homotopy of the model.
+
+    Args:
+        free: The module; its output is added to x and must have x's shape, or one that broadcasts to it.
+
+    Attributes:
+        free: The module.
+        ratio: ||f|| / ||x|| in the latest forward in training.
+
+    Example:
+        >>> branch = SideBranch(nn.Linear(3, 3))
+        >>> x = torch.randn(5, 3)
+        >>> before = branch.fix(torch.tensor(0.0))
+        >>> torch.equal(branch(x, x), x)
+        True
+
+    Source: Manolache, Chamon, Niepert, arXiv 2505.13631, section 3.
+    """
+
+    mode = "branches"
+
+    def __init__(self, free: nn.Module) -> None:
+        super().__init__()
+        self.free = free
+        like = next((p for p in free.parameters() if p.is_floating_point()), torch.zeros(()))
+        self.gamma = nn.Parameter(torch.ones((), dtype=like.dtype, device=like.device))
+        self.register_buffer("ratio", torch.zeros((), dtype=like.dtype, device=like.device))
+        self.ratio: Tensor
+        self._fixed, self._fold = None, FoldCache()
+
+    def forward(self, x: Float[Tensor, "..."], *args: Any) -> Float[Tensor, "..."]:
+        """Add the branch.
+
+        Args:
+            x: The equivariant part.
+            args: What the free module is called with.
+        """
+        added = self.free(*args)
+        if self.training and not torch.compiler.is_compiling():
+            with torch.no_grad():
+                self.ratio.copy_(added.norm() / x.norm().clamp(min=torch.finfo(x.dtype).tiny))
+        out: Tensor = x + self._gamma() * added
+        return out
+
+    def export(self) -> nn.Module:
+        """At gamma = 0 a module that gives x back; else this branch with its gamma fixed."""
+        if not float(self._gamma()):
+            return _Given()
+        fixed = copy.deepcopy(self)
+        with torch.no_grad():
+            fixed.gamma.copy_(self._gamma())
+        fixed.fix(None)
+        fixed.gamma.requires_grad_(False)
+        return fixed
+
+    def effective_size(self) -> Tensor:
+        """|gamma| ||f|| / ||x||, in the latest forward in training."""
+        return self._gamma().abs() * self.ratio
+
+    @property
+    def group(self) -> Any:
+        """It knows none: the model does."""
+        self._none()
+
+    def effective_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def equivariant_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def free_weight(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        self._none()
+
+    def project(self, weight: Tensor) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        del weight
+        self._none()
+
+    def move(self, elements: Tensor, gradients: Tensor) -> Tensor:
+        """There is none.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        del elements, gradients
+        self._none()
+
+    def extra_repr(self) -> str:
+        """That it is one."""
+        return "mode=side branch"
+
+    def _none(self) -> NoReturn:
+        raise ArgumentError("layers", expected="layers wrapped by homotopise", got="a SideBranch, which is any module")
+
+
+class _Given(nn.Module):
+    """Its first argument."""
+
+    def forward(self, x: Tensor, *args: Any) -> Tensor:
+        del args
+        return x
+
+
+def with_side_branches(model: nn.Module, symmetry: Symmetry, *, example: Sequence[Any] | Tensor | None = None) -> Homotopy:
+    """A homotopy of a model whose maker put `SideBranch`es into it, checked: without them it has the symmetry.
+
+    Args:
+        model: The model; it is kept, not copied.
+        symmetry: What it has with all gammas at 0.
+        example: One batch of inputs (a tensor, or a tuple of arguments); by default random ones are made.
+
+    Raises:
+        ArgumentError: If the model has no side branch, or no inputs can be made.
+        NotEquivariantError: If the model with all gammas at 0 does not have the symmetry (float64, disturbed weights).
+
+    Example:
+        >>> from haar.actions import Defining, Vector
+        >>> from haar.groups import cyclic
+        >>> class Stretched(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.side = SideBranch(nn.Linear(2, 2))
+        ...
+        ...     def forward(self, x):
+        ...         return self.side(x * x.norm(dim=-1, keepdim=True), x)
+        >>> turned = Defining(cyclic(4))
+        >>> model = with_side_branches(Stretched(), Symmetry(turned.group, Vector(turned), Vector(turned)))
+        >>> list(model.layers), model.error < 1e-12
+        (['side'], True)
+    """
+    homotopy = Homotopy(model, symmetry)
+    if not homotopy.layers:
+        raise ArgumentError(
+            "model", expected="a model with SideBranch modules", got=type(model).__name__, way_out="or use homotopise"
+        )
+    tried = disturbed(homotopy).double().eval()
+    if example is not None:
+        inputs = as_dtype(torch.float64, tuple(example) if isinstance(example, (tuple, list)) else (example,))
+    else:
+        with tried.at(0.0):
+            inputs = next(fitting_inputs(symmetry, lambda x: tried(*x)))
+    homotopy.error = measured_error(tried, inputs)
+    if not homotopy.error <= EXACT and not symmetry.approximate:
+        raise NotEquivariantError(
+            f"at gamma = 0 the model is not equivariant under {symmetry.group.name}: relative error "
+            f"{homotopy.error:.1e}; something else than its SideBranch modules breaks the symmetry"
+        )
+    return homotopy
