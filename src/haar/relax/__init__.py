@@ -35,6 +35,7 @@ from haar.relax.wrapping.homotopise import homotopise
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer, LayerSymmetry
 from haar.relax.wrapping.projection import Projection, TensorProjection
+from haar.relax.wrapping.side_branch import SideBranch, with_side_branches
 
 __all__ = [
     "Augmentation",
@@ -63,6 +64,7 @@ __all__ = [
     "Rule",
     "Scheduled",
     "ScoreTest",
+    "SideBranch",
     "Soft",
     "Strict",
     "SymmetryPath",
@@ -80,4 +82,5 @@ __all__ = [
     "relax",
     "score_test",
     "tension",
+    "with_side_branches",
 ]

@@ -26,10 +26,10 @@ class SideBranch(HomotopyLayer):
     message passing, attention, vector neurons. `with_side_branches` makes a homotopy of the model.
 
     Args:
-        free: The module; its output is added to x and must have x's shape, or one that broadcasts to it.
+        branch: The module; its output is added to x and must have x's shape, or one that broadcasts to it.
 
     Attributes:
-        free: The module.
+        branch: The module.
         ratio: ||f|| / ||x|| in the latest forward in training.
 
     Example:
@@ -44,10 +44,10 @@ class SideBranch(HomotopyLayer):
 
     mode = "branches"
 
-    def __init__(self, free: nn.Module) -> None:
+    def __init__(self, branch: nn.Module) -> None:
         super().__init__()
-        self.free = free
-        like = next((p for p in free.parameters() if p.is_floating_point()), torch.zeros(()))
+        self.branch = branch
+        like = next((p for p in branch.parameters() if p.is_floating_point()), torch.zeros(()))
         self.gamma = nn.Parameter(torch.ones((), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros((), dtype=like.dtype, device=like.device))
         self.ratio: Tensor
@@ -58,9 +58,9 @@ class SideBranch(HomotopyLayer):
 
         Args:
             x: The equivariant part.
-            args: What the free module is called with.
+            args: What the branch is called with.
         """
-        added = self.free(*args)
+        added = self.branch(*args)
         if self.training and not torch.compiler.is_compiling():
             with torch.no_grad():
                 self.ratio.copy_(added.norm() / x.norm().clamp(min=torch.finfo(x.dtype).tiny))
@@ -69,7 +69,7 @@ class SideBranch(HomotopyLayer):
 
     def export(self) -> nn.Module:
         """At gamma = 0 a module that gives x back; else this branch with its gamma fixed."""
-        if not float(self._gamma()):
+        if not float(self._gamma().detach()):
             return _Given()
         fixed = copy.deepcopy(self)
         with torch.no_grad():
@@ -145,7 +145,9 @@ class _Given(nn.Module):
         return x
 
 
-def with_side_branches(model: nn.Module, symmetry: Symmetry, *, example: Sequence[Any] | Tensor | None = None) -> Homotopy:
+def with_side_branches(
+    model: nn.Module, symmetry: Symmetry, *, example: Sequence[Any] | Tensor | None = None
+) -> Homotopy:
     """A homotopy of a model whose maker put `SideBranch`es into it, checked: without them it has the symmetry.
 
     Args:
