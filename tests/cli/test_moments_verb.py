@@ -23,6 +23,17 @@ def normed():
     return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.ReLU())
 
 
+class Ring(nn.Module):
+    def __init__(self, nodes=5):
+        super().__init__()
+        torch.manual_seed(0)
+        self.own, self.near = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.register_buffer("following", torch.arange(nodes).roll(-1))
+
+    def forward(self, x):
+        return torch.relu(self.own(x) + self.near(x[:, self.following]))
+
+
 def image():
     return nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.Flatten())
 """
@@ -101,16 +112,43 @@ def test_the_opt_ins_go_on(here, capsys):
     assert "with parts linearised" in _words(capsys)
 
 
+def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
+    command = ["moments", "my_networks:Ring", "--shape", "5,2", "--json"]
+    assert main(command) == 0
+    dense = json.loads(capsys.readouterr().out)
+    turn = tmp_path / "turn.csv"
+    turn.write_text("1,2,3,4,0\n")
+    for name in ("auto", str(turn)):
+        assert main([*command, "--backend", "orbit", "--node-symmetry", name]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["backend"] == "orbit"
+        assert found["mean"] == pytest.approx(dense["mean"], rel=1e-10)
+        assert found["sd"] == pytest.approx(dense["sd"], rel=1e-10)
+    assert main([*command, "--backend", "orbit", "--check", "2000"]) == 0
+    assert max(map(abs, json.loads(capsys.readouterr().out)["z_mean"])) < 5
+    for name, message in (
+        ("ring", "neither equivariant nor invariant"),  # its steps go one way: no mirror
+        ("torus", "--node-symmetry: expected auto, complete, ring or a file, got 'torus'"),
+    ):
+        assert main([*command, "--backend", "orbit", "--node-symmetry", name]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+    turn.write_text("1,2,3\n")
+    assert main([*command, "--backend", "orbit", "--node-symmetry", str(turn)]) == 2
+    assert "--node-symmetry: expected rows of 5 whole numbers" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["my_networks:make", "--node-symmetry", "ring"], "--node-symmetry: expected --backend orbit beside it"),
+        (["my_networks:make", "--backend", "orbit"], "--shape: expected nodes,features for --backend orbit"),
         (["my_networks:normed"], "got LayerNorm ('1'); pass on_unsupported='linearise' or on_unsupported='sample'"),
         (["my_networks:image"], "--shape: expected the shape of one input"),
         (["my_networks:image", "--shape", "a"], "--shape: expected whole numbers"),
         (["my_networks:make", "--shape", "4"], "input_shape: expected an input that"),
         (["my_networks:make", "--law", "cauchy"], "--law: expected laws made of"),
         (["my_networks:make", "--check", "5"], "--check: expected at least 100"),
-        (["my_networks:make", "--check", "500", "--backend", "diagonal"], "--check: expected --backend dense"),
+        (["my_networks:make", "--check", "500", "--backend", "diagonal"], "--check: expected --backend dense or orbit"),
         (["my_networks:make", "--backend", "sparse"], "backend: expected 'dense', 'diagonal' or 'orbit'"),
         (["my_networks:make", "--order", "5"], "'--order': Input should be less than or equal to 4"),
         (["my_networks:make", "--law", "t(5)", "--order", "4", "--law", "t(3.5)"], "cumulant 4 of t3.5 is undefined"),

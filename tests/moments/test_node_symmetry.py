@@ -38,12 +38,23 @@ FRUCHT = _graph(
     + [(0, 7), (1, 7), (2, 8), (3, 9), (4, 9), (5, 10), (6, 10), (7, 11), (8, 11), (8, 9), (10, 11)],
 )
 
+SHRIKHANDE = _graph(
+    16,
+    [
+        (4 * i + j, 4 * ((i + a) % 4) + (j + b) % 4)
+        for i in range(4)
+        for j in range(4)
+        for a, b in ((1, 0), (0, 1), (1, 1))
+    ],
+)
+
 
 @pytest.mark.parametrize(
     ("labels", "order"),
     [
         (PETERSEN, 120),
         (CUBE, 48),
+        (SHRIKHANDE, 192),
         (FRUCHT, 1),
         (np.eye(7, dtype=np.int64), 5040),
         (np.roll(np.eye(6, dtype=np.int64), 1, 1), 6),  # a directed ring turns and has no mirror
@@ -79,7 +90,17 @@ class Passing(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("graph", "pairs", "nodes"), [(PETERSEN, 3, 1), (CUBE, 4, 1), (_graph(4, [(0, 1), (1, 2), (2, 3)]), 8, 2)]
+    ("graph", "pairs", "nodes"),
+    [
+        (PETERSEN, 3, 1),
+        (CUBE, 4, 1),
+        (SHRIKHANDE, 4, 1),  # strongly regular, and yet not distance-transitive: refinement alone would say 3
+        (FRUCHT, 144, 12),
+        (_graph(4, [(0, 1), (1, 2), (2, 3)]), 8, 2),
+        (_graph(5, [(i, j) for i in range(2) for j in range(2, 5)]), 6, 2),
+        (3 * _graph(5, [(0, 1), (1, 2), (2, 0)]) + _graph(5, [(3, 4)]), 6, 2),  # two weights
+        (np.roll(np.eye(5, dtype=np.int64), 1, 1), 5, 1),  # directed
+    ],
 )
 def test_the_symmetry_is_found_in_the_network(graph, pairs, nodes):
     model, n = nn.Sequential(Passing(graph), Passing(graph)), len(graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from haar.cli.options import FactoryArg, Model, Weights
 
 if TYPE_CHECKING:
     from haar.cli.model_file import LoadedModel
+    from haar.moments import NodeOrbits
 
 
 def moments(
@@ -30,7 +31,17 @@ def moments(
     order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2,
     check: Annotated[int, typer.Option(min=0, help="Compare with so many Monte Carlo samples.")] = 0,
     shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None,
-    backend: Annotated[str, typer.Option(help="dense, or diagonal (variances alone).")] = "dense",
+    backend: Annotated[
+        str,
+        typer.Option(help="dense; diagonal (variances alone); or orbit (graph networks, --shape nodes,features)."),
+    ] = "dense",
+    node_symmetry: Annotated[
+        str,
+        typer.Option(
+            help="For --backend orbit: which permutations of the nodes leave law and network alone: auto (found in "
+            "them), complete, ring, or a file with a permutation on every row."
+        ),
+    ] = "auto",
     on_unsupported: Annotated[
         str, typer.Option(help="Parts without a closed form: raise, linearise or sample.")
     ] = "raise",
@@ -57,8 +68,10 @@ def moments(
 
     if 0 < check < 100:
         raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
-    if check and backend != "dense":
-        raise ArgumentError("--check", expected="--backend dense", got=f"--backend {backend}")
+    if check and backend == "diagonal":
+        raise ArgumentError("--check", expected="--backend dense or orbit", got=f"--backend {backend}")
+    if node_symmetry != "auto" and backend != "orbit":
+        raise ArgumentError("--node-symmetry", expected="--backend orbit beside it", got=f"--backend {backend}")
     loaded = load_model(model, weights=weights, arguments=factory_arg or (), fields=False)
     if not loaded.batched:
         raise ArgumentError("MODEL", expected="a program with a free batch size", got=f"{model}, which fixes it")
@@ -66,29 +79,16 @@ def moments(
     event = _event(loaded, shape)
     size = torch.Size(event).numel()
     given = parse_law(law, size, mean=mean, scale=scale, cov=cov)
-    source = torch.Generator().manual_seed(seed)
+    options: dict[str, Any] = {
+        "order": order,
+        "backend": backend,
+        "input_shape": event,
+        "on_unsupported": on_unsupported,
+        "orbits": _orbits(node_symmetry, event) if backend == "orbit" else None,
+        "generator": torch.Generator().manual_seed(seed),
+    }
     with torch.no_grad():
-        report = (
-            compare(
-                module,
-                given,
-                check,
-                order=order,
-                input_shape=event,
-                on_unsupported=on_unsupported,
-                generator=source,
-            )
-            if check
-            else propagate(
-                module,
-                given,
-                order=order,
-                backend=backend,
-                input_shape=event,
-                on_unsupported=on_unsupported,
-                generator=source,
-            )
-        )
+        report = compare(module, given, check, **options) if check else propagate(module, given, **options)
     if out is not None:
         report.save_json(out / "moments.json")
         report.save_html(out / "report.html")
@@ -100,6 +100,28 @@ def moments(
     screen.print(report.trust, style="bold")
     if out is not None:
         screen.print(f"report: {out / 'report.html'}")
+
+
+def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:
+    """Orbits of the nodes under a named group or the permutations of a file; None where they are to be found."""
+    from haar.cli.number_file import read_numbers
+    from haar.errors import ArgumentError
+    from haar.moments import NodeOrbits
+
+    if len(event) != 2:
+        raise ArgumentError("--shape", expected="nodes,features for --backend orbit", got=event)
+    if name == "auto":
+        return None
+    named = {"complete": NodeOrbits.complete, "ring": NodeOrbits.ring}
+    if name in named:
+        return named[name](event[0])
+    if not Path(name).suffix:
+        raise ArgumentError("--node-symmetry", expected="auto, complete, ring or a file", got=repr(name))
+    table = read_numbers(Path(name))
+    if table.ndim != 2 or table.shape[1] != event[0] or bool((table != table.round()).any()):
+        expected = f"rows of {event[0]} whole numbers, one permutation of the nodes each"
+        raise ArgumentError("--node-symmetry", expected=expected, got=f"{tuple(table.shape)} numbers in {name}")
+    return NodeOrbits(table.long())
 
 
 def _event(loaded: LoadedModel, shape: str | None) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from haar.moments.program import Affine, Program
 
 NodeSymmetry = NodeOrbits | Group | Representation | Symmetry
 _DIGITS = 1e-9
+_PROJECTIONS = 3
 _MOST = 4096
 
 
@@ -136,16 +137,21 @@ def _step_labels(step: Affine, program: Program, nodes: int) -> list[np.ndarray]
 
 
 def _classes(rows: Tensor) -> np.ndarray:
-    """Number of the class of every row; rows that differ by rounding are in one class."""
-    scale = float(rows.abs().max()) or 1.0
-    values = rows.detach().cpu().numpy() / (scale * _DIGITS)
+    """Number of the class of every row; rows that differ by rounding are in one class.
+
+    Rows are told apart by a few random projections. Should two classes fall together, the network's steps are still
+    checked to be equivariant, so that a symmetry too large is refused and never used.
+    """
+    scale = float(rows.detach().abs().max()) or 1.0
+    directions = np.random.default_rng(0).standard_normal((rows.shape[1], _PROJECTIONS)) / rows.shape[1] ** 0.5
+    values = rows.detach().cpu().numpy() @ directions / (scale * _DIGITS)
     # Rounding alone would cut through a class that lies on the edge of two cells: sort and look for gaps.
-    keys = np.empty(values.shape, dtype=np.int64)
-    for column in range(values.shape[1]):
-        order = np.argsort(values[:, column], kind="stable")
-        steps = np.concatenate([[0], np.diff(values[order, column]) > 1.0])
-        keys[order, column] = np.cumsum(steps)
-    found: np.ndarray = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    found = np.zeros(len(values), dtype=np.int64)
+    for column in values.T:
+        order = np.argsort(column, kind="stable")
+        key = np.empty_like(found)
+        key[order] = np.cumsum(np.concatenate([[0], np.diff(column[order]) > 1.0]))
+        found = _joined(found, key)
     return found
 
 
@@ -156,6 +162,7 @@ def _on_nodes(own: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    pairs = np.stack([one.reshape(-1), other.reshape(-1)], 1)
-    found: np.ndarray = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(one.shape)
+    """Classes of pairs of classes."""
+    pairs = one.reshape(-1) * (int(other.max()) + 1) + other.reshape(-1)
+    found: np.ndarray = np.unique(pairs, return_inverse=True)[1].reshape(one.shape)
     return found
