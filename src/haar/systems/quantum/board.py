@@ -13,7 +13,7 @@ from haar.actions.representation import representation_from_generators
 from haar.errors import ShapeError
 from haar.groups import dihedral
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal
-from haar.systems.quantum.states import State, axis_gates, controlled_y, halves, local, probabilities, z_signs, zeros
+from haar.systems.quantum.states import State, axis_gates, controlled_y, layers_of, local, probabilities, z_signs, zeros
 
 CORNERS, EDGES, CENTRE = (0, 2, 6, 8), (1, 3, 5, 7), (4,)
 RING = ((0, 1), (2, 1), (2, 5), (8, 5), (8, 7), (6, 7), (6, 3), (0, 3))
@@ -73,10 +73,9 @@ class BoardCircuit(Circuit):
         encoding = axis_gates(2.0 * math.pi / 3.0 * x, "x")
         turns = self.turns[:, self._kind]
         gates = axis_gates(turns[..., 1], "y") @ axis_gates(turns[..., 0], "x")
-        left, right = halves(gates[:, None] @ encoding)
-        psi: State = self.start.to(left.dtype).expand(len(x), -1)
-        for layer in range(self.layers):
-            psi = local(psi, left[layer], right[layer])
+        psi: State = self.start.to(gates.dtype).expand(len(x), -1)
+        for layer, turned in enumerate(layers_of(gates[:, None] @ encoding)):
+            psi = local(psi, *turned)
             for control, target, angle in self._pairs(layer):
                 psi = controlled_y(psi, 9, control, target, angle)
             psi = self._break(psi, layer)

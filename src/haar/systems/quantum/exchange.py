@@ -12,7 +12,7 @@ from haar.systems.quantum.circuit import Gate, Program, Readout, normal, summed,
 from haar.systems.quantum.options import READOUTS, one_of
 from haar.systems.quantum.rotational import Radial, VectorCircuit
 from haar.systems.quantum.sectors import PermutationSum
-from haar.systems.quantum.states import State, exchange, halves, local, singlets, swap_index
+from haar.systems.quantum.states import State, exchange, layers_of, local, singlets, swap_index
 from haar.systems.quantum.symmetries import molecular_symmetry
 
 
@@ -88,15 +88,15 @@ class ExchangeCircuit(VectorCircuit):
 
     def state(self, x: Float[Tensor, "batch atoms 3"]) -> State:
         """The state before the measurement."""
-        left, right = halves(self.encoded(x))
-        among = self._among(left.dtype) if self.atoms > 1 else None
-        psi: State = local(self.start.to(left.dtype)[None], left[0], right[0])
-        for layer in range(self.layers):
+        first, *encodings = layers_of(self.encoded(x))
+        among = self._among(first[0].dtype) if self.atoms > 1 else None
+        psi: State = local(self.start.to(first[0].dtype)[None], *first)
+        for layer, encoding in enumerate(encodings):
             for index in self.pairs[: self.atoms]:
                 psi = exchange(psi, index, self.angle[layer, 0])
             if among is not None:
                 psi = self.cross(local(psi, among[layer, 0], among[layer, 1]), self.angle[layer, 3])
-            psi = local(self._break(psi, layer), left[layer + 1], right[layer + 1])
+            psi = local(self._break(psi, layer), *encoding)
         return psi
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:

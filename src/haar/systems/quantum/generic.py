@@ -12,7 +12,7 @@ from haar.systems.quantum.states import (
     State,
     axis_gates,
     check_qubits,
-    halves,
+    layers_of,
     local,
     probabilities,
     z_signs,
@@ -63,13 +63,12 @@ class GenericCircuit(Circuit):
         angles = self.encoding[:, None] * x.repeat(1, 2, 1)  # (layers + 1, batch, qubits, 3)
         gates = _rotations(angles)
         turned = _rotations(self.turns)[:, None] @ gates[:-1]
-        left, right = halves(torch.cat([turned, gates[-1:]]))
+        *layers, last = layers_of(torch.cat([turned, gates[-1:]]))
         phases = torch.polar(torch.ones_like(self.pairs[0]), -(self.coupling @ self.pairs))
-        psi: State = self.start.to(left.dtype)[None]
-        for layer in range(self.layers):
-            psi = local(psi, left[layer], right[layer]) * phases[layer]
-            psi = self._break(psi, layer)
-        return probabilities(local(psi, left[-1], right[-1])) @ self.signs.mT.to(x)
+        psi: State = self.start.to(phases.dtype)[None]
+        for layer, (turns, phase) in enumerate(zip(layers, phases, strict=True)):
+            psi = self._break(local(psi, *turns) * phase, layer)
+        return probabilities(local(psi, *last)) @ self.signs.mT.to(x)
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
         """Gate by gate."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from haar.systems.quantum.circuit import Circuit, Gate, Program, Readout, normal, summed
 from haar.systems.quantum.options import READOUTS, one_of
-from haar.systems.quantum.states import State, axis_gates, check_qubits, halves, local, plus, probabilities, z_signs
+from haar.systems.quantum.states import State, axis_gates, check_qubits, layers_of, local, plus, probabilities, z_signs
 from haar.systems.quantum.symmetries import molecular_symmetry
 
 EDGES = ("distance", "inverse", "exponential")
@@ -87,10 +87,10 @@ class GraphCircuit(Circuit):
         phase = phase + (self.bias @ self.fields.to(x))[:, None]
         diagonal = torch.polar(torch.ones_like(phase), -phase)
         turns = axis_gates(2.0 * self.angle, "x")
-        left, right = halves(torch.cat([turns[:, :1], turns[:, 1:].expand(-1, self.atoms, 2, 2)], 1))
+        mixers = layers_of(torch.cat([turns[:, :1], turns[:, 1:].expand(-1, self.atoms, 2, 2)], 1))
         psi: State = self.start.to(diagonal.dtype)[None]
-        for layer in range(self.layers):
-            psi = self._break(local(psi * diagonal[layer], left[layer], right[layer]), layer)
+        for layer, (phases, mixer) in enumerate(zip(diagonal, mixers, strict=True)):
+            psi = self._break(local(psi * phases, *mixer), layer)
         return psi
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:

@@ -11,16 +11,15 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.systems.quantum.circuit import Circuit, Gate, Program, Readout, normal, sigma_word
+from haar.systems.quantum.exchange_layers import ExchangeLayers
 from haar.systems.quantum.options import PARITIES, READOUTS, one_of
 from haar.systems.quantum.states import (
     State,
     check_qubits,
-    halves,
-    heisenberg,
+    layers_of,
     local,
     overlap,
     singlets,
-    swap_index,
     vector_gates,
 )
 from haar.systems.quantum.symmetries import molecular_symmetry
@@ -108,8 +107,6 @@ class RotationCircuit(VectorCircuit):
         (61, 22)
     """
 
-    swaps: Tensor
-
     def __init__(
         self,
         atoms: int,
@@ -128,7 +125,7 @@ class RotationCircuit(VectorCircuit):
         sign = torch.tensor([0.7, -0.7], dtype=torch.float64).repeat(atoms)
         self.alpha = nn.Parameter(sign + 0.1 * normal(layers + 1, n, generator=source))
         self.angle = nn.Parameter(0.3 * normal(layers, len(self.ring), generator=source))
-        self.register_buffer("swaps", torch.stack([swap_index(n, *pair) for pair in self.ring]), persistent=False)
+        self.bonds = ExchangeLayers(n, self.ring)
         self.register_buffer("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(atoms)]), persistent=False)
         self.readout = Readout(len(self.ring), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(atoms, exchange=False, parity=parity == "average" or atoms < 3)
@@ -139,18 +136,18 @@ class RotationCircuit(VectorCircuit):
 
     def state(self, x: Float[Tensor, "batch atoms 3"]) -> State:
         """The state before the measurement."""
-        left, right = halves(self.encoded(x))
-        psi: State = local(self.start.to(left.dtype)[None], left[0], right[0])
-        for layer in range(self.layers):
-            for index, angle in zip(self.swaps, self.angle[layer], strict=True):
-                psi = heisenberg(psi, index, angle)
-            psi = local(self._break(psi, layer), left[layer + 1], right[layer + 1])
+        first, *encodings = layers_of(self.encoded(x))
+        blocks = self.bonds.blocks(self.angle)
+        psi: State = local(self.start.to(first[0].dtype)[None], *first)
+        for layer, encoding in enumerate(encodings):
+            psi = self.bonds(psi, self.angle[layer], blocks[layer])
+            psi = local(self._break(psi, layer), *encoding)
         return psi
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:
         """<sigma_i . sigma_j> = 2 <SWAP_ij> - 1 on the ring."""
         psi = self.state(x)
-        values = [2.0 * overlap(psi, psi.index_select(-1, index)) - 1.0 for index in self.swaps]
+        values = [2.0 * overlap(psi, psi.index_select(-1, index)) - 1.0 for index in self.bonds.swaps]
         return torch.stack(values, -1)
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
@@ -191,7 +188,7 @@ class WaterCircuit(VectorCircuit):
         angle[:, 0] = math.pi * torch.rand(1, dtype=torch.float64, generator=source)
         self.alpha = nn.Parameter(torch.ones(layers + 1, 4 if free else 2, dtype=torch.float64))
         self.angle = nn.Parameter(angle)
-        self.register_buffer("swaps", torch.stack([swap_index(4, *pair) for pair in self.PAIRS]), persistent=False)
+        self.bonds = ExchangeLayers(4, self.PAIRS)
         self.register_buffer("start", singlets(4, [(0, 1), (2, 3)]), persistent=False)
         self.readout = Readout(1, source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(2, exchange=not free, parity=True)
@@ -206,14 +203,14 @@ class WaterCircuit(VectorCircuit):
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:
         """<sigma_0 . sigma_1>."""
-        left, right = halves(self.encoded(x))
+        first, *encodings = layers_of(self.encoded(x))
         angles = self.angles()
-        psi: State = local(self.start.to(left.dtype)[None], left[0], right[0])
-        for layer in range(self.layers):
-            for k, index in enumerate(self.swaps):
-                psi = heisenberg(psi, index, angles[layer, k])
-            psi = local(self._break(psi, layer), left[layer + 1], right[layer + 1])
-        return (2.0 * overlap(psi, psi.index_select(-1, self.swaps[0])) - 1.0)[:, None]
+        blocks = self.bonds.blocks(angles)
+        psi: State = local(self.start.to(first[0].dtype)[None], *first)
+        for layer, encoding in enumerate(encodings):
+            psi = self.bonds(psi, angles[layer], blocks[layer])
+            psi = local(self._break(psi, layer), *encoding)
+        return (2.0 * overlap(psi, psi.index_select(-1, self.bonds.swaps[0])) - 1.0)[:, None]
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
         """Gate by gate."""

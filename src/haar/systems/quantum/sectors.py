@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
@@ -18,6 +18,65 @@ from haar.systems.quantum.states import State, bits, check_qubits, overlap
 
 MOST_DENSE = 12
 """Largest register whose blocks are diagonalised: at 12 qubits the largest is 924 x 924."""
+
+
+class Sectors(nn.Module):
+    """The blocks of operators that keep the number of ones and commute with flipping all qubits.
+
+    There is one for every number k <= n/2 of ones; it serves n - k as well.
+
+    Args:
+        n: Number of qubits.
+
+    Raises:
+        ArgumentError: If the blocks would be too large.
+
+    Example:
+        >>> Sectors(4).sizes
+        [1, 4, 6]
+    """
+
+    order: Int[Tensor, " states"]
+    back: Int[Tensor, " states"]
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = check_qubits(n, most=MOST_DENSE, why="blocks of sums of permutations")
+        ones = bits(n).sum(0)
+        self.states = [(ones == k).nonzero()[:, 0] for k in range(n // 2 + 1)]
+        self.sizes = [len(states) for states in self.states]
+        flips = [1 if 2 * k == n else 2 for k in range(n // 2 + 1)]
+        order = torch.cat([s for one, f in zip(self.states, flips, strict=True) for s in (one, 2**n - 1 - one)[:f]])
+        self._widths = [size * f for size, f in zip(self.sizes, flips, strict=True)]
+        self.register_buffer("order", order, persistent=False)
+        self.register_buffer("back", order.argsort(), persistent=False)
+
+    def forward(self, psi: State, blocks: Sequence[Tensor]) -> State:
+        """The operator with these blocks, on states.
+
+        Args:
+            psi: States.
+            blocks: One for every k, d x d.
+        """
+        parts = psi.index_select(-1, self.order).split(self._widths, -1)
+        moved = [
+            (part.reshape(-1, block.shape[-1]) @ block.mT).reshape(part.shape)
+            for part, block in zip(parts, blocks, strict=True)
+        ]
+        return torch.cat(moved, -1).index_select(-1, self.back)
+
+    def places(self, index: Int[Tensor, " states"]) -> list[Int[Tensor, " _"]]:
+        """Where a qubit permutation takes the amplitudes of each sector from, within that sector.
+
+        Args:
+            index: Its `permutation_index`.
+        """
+        found = []
+        for states in self.states:
+            place = torch.full((2**self.n,), -1)
+            place[states] = torch.arange(len(states))
+            found.append(place[index[states]])
+        return found
 
 
 class PermutationSum(nn.Module):
@@ -34,47 +93,50 @@ class PermutationSum(nn.Module):
     Example:
         >>> from haar.systems.quantum.states import swap_index
         >>> total = PermutationSum(3, [swap_index(3, i, j) for i, j in ((0, 1), (0, 2), (1, 2))])
-        >>> [block.shape[0] for block in total.spectra()], round(total.size, 10)
+        >>> [len(values) for values in total.spectra()], round(total.size, 10)
         ([1, 3], 3.0)
     """
 
     indices: Int[Tensor, "k states"]
     coefficients: Float[Tensor, " k"]
-    order: Int[Tensor, " states"]
-    back: Int[Tensor, " states"]
 
     def __init__(
         self, n: int, indices: Sequence[Int[Tensor, " states"]], coefficients: Sequence[float | int] | None = None
     ) -> None:
         super().__init__()
-        self.n = check_qubits(n, most=MOST_DENSE, why="blocks of sums of permutations")
+        self.n, self.sectors = n, Sectors(n)
         if not len(indices):
             raise ArgumentError("indices", expected="at least one permutation", got="none")
         weights = [1.0] * len(indices) if coefficients is None else list(map(float, coefficients))
         self.register_buffer("indices", torch.stack(list(indices)), persistent=False)
         self.register_buffer("coefficients", torch.tensor(weights, dtype=torch.float64), persistent=False)
-        ones = bits(n).sum(0)
-        chosen, self._shapes = [], []
-        for k in range(n // 2 + 1):
-            states = (ones == k).nonzero()[:, 0]
-            flips = 1 if 2 * k == n else 2
-            chosen += [states, 2**n - 1 - states][:flips]
-            self._shapes.append((flips, len(states)))
-            values, vectors = torch.linalg.eigh(self._block(states))
+        for k, block in enumerate(self._blocks()):
+            values, vectors = torch.linalg.eigh(block)
             self.register_buffer(f"values{k}", values, persistent=False)
             self.register_buffer(f"vectors{k}", vectors, persistent=False)
-        order = torch.cat(chosen)
-        self.register_buffer("order", order, persistent=False)
-        self.register_buffer("back", order.argsort(), persistent=False)
 
     @property
     def size(self) -> float:
         """The largest absolute eigenvalue."""
-        return max(float(block.abs().max()) for block in self.spectra())
+        return max(float(values.abs().max()) for values in self.spectra())
 
-    def spectra(self) -> list[Float[Tensor, " d"]]:
+    def spectra(self) -> list[Float[Tensor, " _"]]:
         """Eigenvalues, block by block."""
-        return [getattr(self, f"values{k}") for k in range(self.n // 2 + 1)]
+        return [getattr(self, f"values{k}") for k in range(len(self.sectors.sizes))]
+
+    def exponential(self, angle: Float[Tensor, "*many"]) -> list[Complex[Tensor, "*many _ _"]]:
+        """The blocks of exp(i angle T).
+
+        Args:
+            angle: theta, one or several.
+        """
+        found = []
+        for k, values in enumerate(self.spectra()):
+            phase = angle[..., None] * values
+            turns = torch.polar(torch.ones_like(phase), phase)
+            vectors = getattr(self, f"vectors{k}").to(turns.dtype)
+            found.append((vectors * turns[..., None, :]) @ vectors.mT)
+        return found
 
     def forward(self, psi: State, angle: Float[Tensor, ""]) -> State:
         """exp(i angle T) psi.
@@ -83,13 +145,7 @@ class PermutationSum(nn.Module):
             psi: States.
             angle: theta.
         """
-        parts = psi.index_select(-1, self.order).split([f * d for f, d in self._shapes], -1)
-        turned = []
-        for k, (part, shape) in enumerate(zip(parts, self._shapes, strict=True)):
-            values, vectors = getattr(self, f"values{k}"), getattr(self, f"vectors{k}").to(psi.dtype)
-            phase = torch.polar(torch.ones_like(values), angle * values).to(psi.dtype)
-            turned.append((((part.reshape(-1, shape[1]) @ vectors) * phase) @ vectors.T).reshape(part.shape))
-        return torch.cat(turned, -1).index_select(-1, self.back)
+        return self.sectors(psi, self.exponential(angle))
 
     def expectation(self, psi: State) -> Float[Tensor, " batch"]:
         """<psi|T|psi>."""
@@ -104,20 +160,19 @@ class PermutationSum(nn.Module):
             dense[rows, index] += weight
         return dense
 
-    def _block(self, states: Int[Tensor, " d"]) -> Float[Tensor, "d d"]:
-        place = torch.full((2**self.n,), -1)
-        place[states] = torch.arange(len(states))
-        block = torch.zeros(len(states), len(states), dtype=torch.float64)
-        columns = place[self.indices[:, states]]
-        rows = torch.arange(len(states)).expand_as(columns)
-        block.index_put_((rows, columns), self.coefficients[:, None].expand(columns.shape), accumulate=True)
-        if not torch.allclose(block, block.T, atol=1e-12):
-            raise ArgumentError(
-                "indices",
-                expected="a symmetric sum (with every permutation its inverse)",
-                got=f"an asymmetry of {float((block - block.T).abs().max()):.2g}",
-            )
-        return block
+    def _blocks(self) -> list[Float[Tensor, "_ _"]]:
+        blocks = [torch.zeros(size, size, dtype=torch.float64) for size in self.sectors.sizes]
+        for index, weight in zip(self.indices, self.coefficients, strict=True):
+            for block, columns in zip(blocks, self.sectors.places(index), strict=True):
+                block[torch.arange(len(columns)), columns] += weight
+        for block in blocks:
+            if not torch.allclose(block, block.T, atol=1e-12):
+                raise ArgumentError(
+                    "indices",
+                    expected="a symmetric sum (with every permutation its inverse)",
+                    got=f"an asymmetry of {float((block - block.T).abs().max()):.2g}",
+                )
+        return blocks
 
 
 def largest_block(n: int) -> int:

@@ -221,6 +221,23 @@ def halves(
     return _kron(one[:middle], gates), _kron(one[middle:], gates)
 
 
+def layers_of(
+    gates: Complex[Tensor, "layers *batch n 2 2"],
+) -> list[tuple[Complex[Tensor, "*batch l l"], Complex[Tensor, "*batch r r"]]]:
+    """The `halves` of many layers, layer by layer.
+
+    Args:
+        gates: One for every layer and qubit.
+
+    Example:
+        >>> len(layers_of(torch.eye(2, dtype=torch.complex128).expand(3, 4, 2, 2)))
+        3
+    """
+    left, right = halves(gates)
+    # unbind, not an index a layer: its derivative is one stack
+    return list(zip(left.unbind(), right.unbind(), strict=True))
+
+
 def local(
     psi: State, left: Complex[Tensor, "*b l l"], right: Complex[Tensor, "*b r r"]
 ) -> Complex[Tensor, "out states"]:
@@ -271,6 +288,8 @@ def _kron(factors: Sequence[Tensor], like: Tensor) -> Tensor:
         return torch.ones(*like.shape[:-3], 1, 1, dtype=like.dtype, device=like.device)
     product = factors[0]
     for factor in factors[1:]:
-        grown = product[..., :, None, :, None] * factor[..., None, :, None, :]
-        product = grown.flatten(-4, -3).flatten(-2)
+        # an outer product, whose derivative is two small products of matrices
+        grown = product.flatten(-2)[..., None] @ factor.flatten(-2)[..., None, :]
+        d = product.shape[-1]
+        product = grown.unflatten(-1, (2, 2)).unflatten(-3, (d, d)).transpose(-3, -2).flatten(-4, -3).flatten(-2)
     return product
