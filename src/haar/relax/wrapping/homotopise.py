@@ -19,6 +19,7 @@ from haar.nn.module import EquivariantModule
 from haar.relax.wrapping.channels import Channels, choose
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
+from haar.relax.wrapping.grid_sizes import grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.module_rules import rule
@@ -30,7 +31,7 @@ Layers = Mapping[str, tuple[Representation, Representation]]
 
 
 def homotopise(
-    module: nn.Module,
+    module: Any,
     symmetry: Symmetry,
     *,
     mode: str = "weight",
@@ -124,6 +125,9 @@ def homotopise(
         model = made_twin if not name else _replaced(model, layer, made_twin)
     homotopy = Homotopy(model, symmetry)
     homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types)
+    sizes = grid_sizes(homotopy, inputs)
+    if sizes:
+        homotopy.known_sizes.add(sizes)
     return homotopy
 
 
@@ -185,7 +189,7 @@ def _check_used(layers: Layers, uses: Mapping[str, Any]) -> None:
             raise ArgumentError("layers", expected=f"layers among {', '.join(uses)}", got=repr(name))
 
 
-def _check(module: nn.Module, symmetry: Symmetry, mode: str, layers: Layers | None) -> None:
+def _check(module: Any, symmetry: Symmetry, mode: str, layers: Layers | None) -> None:
     if not isinstance(module, nn.Module):
         raise ArgumentError("module", expected="a torch.nn.Module", got=type(module).__name__)
     if not isinstance(symmetry, Symmetry):

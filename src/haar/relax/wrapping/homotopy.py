@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.mixing import transformed
 
 #: Name of a layer that is the whole model.
 ROOT = "model"
@@ -33,6 +34,7 @@ class Homotopy(nn.Module):
         symmetry: The symmetry.
         error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
             `approximate`.
+        known_sizes: Sizes of grids on which equivariance at gamma = 0 was measured.
     """
 
     error: float = 0.0
@@ -40,6 +42,7 @@ class Homotopy(nn.Module):
     def __init__(self, model: nn.Module, symmetry: Symmetry) -> None:
         super().__init__()
         self.model, self.symmetry = model, symmetry
+        self.known_sizes: set[tuple[tuple[int, ...], ...]] = set()
 
     @property
     def layers(self) -> Mapping[str, HomotopyLayer]:
@@ -57,7 +60,15 @@ class Homotopy(nn.Module):
         return {name: layer.gamma for name, layer in self.layers.items()}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the model at the gammas in force."""
+        """Run the model at the gammas in force.
+
+        Raises:
+            NotEquivariantError: On a grid of a new size, if a stride or a pool breaks the symmetry there.
+        """
+        if self.known_sizes and not transformed():
+            from haar.relax.wrapping.grid_sizes import check_grid  # which stands on this file
+
+            check_grid(self, args)
         return self.model(*args, **kwargs)
 
     @contextmanager
@@ -91,7 +102,7 @@ class Homotopy(nn.Module):
             plain = copy.deepcopy(self.model)
         made: dict[HomotopyLayer, nn.Module] = {}
         for owner in list(plain.modules()):
-            for name, child in owner.named_children():
+            for name, child in list(owner._modules.items()):  # noqa: SLF001 (named_children leaves second names out)
                 if isinstance(child, HomotopyLayer):
                     if child not in made:
                         made[child] = child.export()

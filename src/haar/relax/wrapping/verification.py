@@ -67,11 +67,11 @@ def verify(
     with torch.no_grad(), tried.at(0.0):
         worst, element = 0.0, None
         for g in some_elements(symmetry.group):
-            error = _moved_difference(tried, symmetry, g, as_dtype(torch.float64, inputs))
+            error = moved_difference(tried, symmetry, g, as_dtype(torch.float64, inputs))
             if not error <= worst:
                 worst, element = error, g
         if element is not None and not worst <= EXACT:
-            where = _first_break(tried, symmetry, element, as_dtype(torch.float64, inputs), graph, types)
+            where = first_break(tried, symmetry, element, as_dtype(torch.float64, inputs), graph, types)
             raise NotEquivariantError(
                 f"at gamma = 0 the model is not equivariant under {symmetry.group.describe(element)} of "
                 f"{symmetry.group.name}: relative error {worst:.1e}, first broken by {where}; "
@@ -115,13 +115,14 @@ def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
     return other
 
 
-def _moved_difference(model: nn.Module, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any]) -> float:
+def moved_difference(model: nn.Module, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any]) -> float:
+    """Largest difference between f(g x) and g f(x), relative to the largest entry."""
     there = model(*symmetry.act_inputs(g, as_dtype(torch.float64, inputs)))
     here = symmetry.act_outputs(g, model(*as_dtype(torch.float64, inputs)))
     return _difference(there, here)
 
 
-def _first_break(  # noqa: PLR0917 (private, called once)
+def first_break(  # noqa: PLR0917 (of one family)
     model: Homotopy,
     symmetry: Symmetry,
     g: Tensor,
@@ -129,6 +130,7 @@ def _first_break(  # noqa: PLR0917 (private, called once)
     graph: fx.Graph | None,
     types: dict[fx.Node, Any] | None,
 ) -> str:
+    """The first step whose output does not move as it should, in words."""
     moved = symmetry.act_inputs(g, as_dtype(torch.float64, inputs))
     if graph is not None and types is not None:
         here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(torch.float64, inputs), moved))
