@@ -62,7 +62,7 @@ def test_two_qubits_in_closed_form() -> None:
 def test_dimensions_of_commutants() -> None:
     catalan = [math.comb(2 * n, n) // (n + 1) for n in range(1, 6)]
     spins = [SpinOnQubits(n) for n in range(1, 6)]
-    # Hom over R of a real form is End + Hom(V, conj V) over C, each counted twice: four times End if V is its own conjugate
+    # over R: End(V) and Hom(V, conj V), each twice; here V is isomorphic to conj V
     assert [hom_dimension(rep, rep) // 4 for rep in spins] == catalan
     assert [len(commutant(rep)) for rep in spins[:4]] == catalan[:4]
     permuted = [PermutedQubits([(q,) for q in range(n)]) for n in range(2, 6)]

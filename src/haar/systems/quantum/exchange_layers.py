@@ -15,7 +15,7 @@ from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
 from haar.systems.quantum.sectors import Sectors
-from haar.systems.quantum.states import State, exchange, swap_index
+from haar.systems.quantum.states import State, heisenberg, swap_index
 
 MOST_BLOCKED = 8
 """Largest register on which a layer is made as blocks: there it has 8885 entries."""
@@ -80,7 +80,7 @@ class ExchangeLayers(nn.Module):
             moved: Tensor = self.sectors(psi, blocks)
             return moved
         for index, angle in zip(self.swaps, angles, strict=True):
-            psi = exchange(psi, index, 2.0 * angle)
+            psi = heisenberg(psi, index, angle)
         return psi
 
     def _move(self, swap: Int[Tensor, " states"]) -> Int[Tensor, " entries"]:

@@ -63,7 +63,8 @@ class Sectors(nn.Module):
             (part.reshape(-1, block.shape[-1]) @ block.mT).reshape(part.shape)
             for part, block in zip(parts, blocks, strict=True)
         ]
-        return torch.cat(moved, -1).index_select(-1, self.back)
+        out: Tensor = torch.cat(moved, -1).index_select(-1, self.back)
+        return out
 
     def places(self, index: Int[Tensor, " states"]) -> list[Int[Tensor, " _"]]:
         """Where a qubit permutation takes the amplitudes of each sector from, within that sector.
@@ -145,7 +146,8 @@ class PermutationSum(nn.Module):
             psi: States.
             angle: theta.
         """
-        return self.sectors(psi, self.exponential(angle))
+        out: Tensor = self.sectors(psi, self.exponential(angle))
+        return out
 
     def expectation(self, psi: State) -> Float[Tensor, " batch"]:
         """<psi|T|psi>."""

@@ -1,0 +1,56 @@
+"""Few games, many parameters: the board circuit with and without the symmetry of the square, trained alike."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError
+from haar.systems.quantum.board import BoardCircuit, random_games
+
+_VALIDATION = 1_000_003
+
+
+def board_contest(
+    *, free: bool, games: int = 20, test_games: int = 200, layers: int = 4, steps: int = 200, seed: int = 0
+) -> dict[str, float]:
+    """Train a `BoardCircuit` by Adam (rate 0.03, batches of 15, sum of squared errors) and play on other games.
+
+    Args:
+        free: One parameter a gate, which breaks the symmetry.
+        games: Training games of each of the three outcomes.
+        test_games: Other games of each outcome.
+        layers: Number of layers.
+        steps: Steps of training.
+        seed: Of games, parameters and batches.
+
+    Returns:
+        ``train`` and ``test``: the shares of games whose outcome has the largest score; ``parameters``.
+
+    Raises:
+        ArgumentError: If there are no games or no steps.
+
+    Example:
+        >>> found = board_contest(free=False, games=2, test_games=2, layers=1, steps=2)
+        >>> found["parameters"], 0 <= found["test"] <= 1
+        (9, True)
+    """
+    if min(games, test_games, steps) < 1:
+        raise ArgumentError("games, test_games, steps", expected="at least 1", got=f"{games}, {test_games}, {steps}")
+    boards, targets = random_games(games, seed=seed)
+    others = random_games(test_games, seed=_VALIDATION + seed)
+    model = BoardCircuit(layers=layers, seed=seed, free=free)
+    source = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
+    for _ in range(steps):
+        at = torch.randperm(len(boards), generator=source)[:15]
+        optimiser.zero_grad(set_to_none=True)
+        (model(boards[at]) - targets[at]).square().sum().backward()
+        optimiser.step()
+    shares = {name: _share(model, *one) for name, one in (("train", (boards, targets)), ("test", others))}
+    return {**shares, "parameters": model.parameter_count}
+
+
+@torch.no_grad()
+def _share(model: BoardCircuit, boards: Tensor, targets: Tensor) -> float:
+    return float((model(boards).argmax(1) == targets.argmax(1)).double().mean())
