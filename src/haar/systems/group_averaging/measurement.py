@@ -66,7 +66,9 @@ def measure_model(
             predict_run = Rollout(model, symmetry, mode=mode, seed=seed, micro_batch=MICRO_BATCH)
             measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, config)
             advance()
-        measures["audit"] = _audited(model, symmetry, chosen, seed)
+        # Many trajectories: what labels say about the gain varies much more than what is predicted without them.
+        many = SpreadWindows(test, samples=config["audit_windows"], batch=8)
+        measures["audit"] = _audited(model, symmetry, many, seed)
         measures["defect"] = _defects(model, symmetry, x[:1])
         advance()
     return measures

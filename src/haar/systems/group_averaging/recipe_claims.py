@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import mean
 from typing import Any
 
 from haar.systems.effect import Bound, Effect
@@ -70,14 +69,16 @@ def judge(measures: Sequence[Measures]) -> list[Effect]:
         ),
         effect(
             "windows",
-            lambda m: mean(
-                vrmse(run, f"{shifts}, Hann") / vrmse(run, shifts)
-                for run in runs(m)
-                for shifts in ("half shifts", "D4 half shifts")
-                if shifts in run["vrmse"]
-            ),
+            lambda m: max(vrmse(run, "half shifts, Hann") / vrmse(run, "half shifts") for run in _padded(m)),
             Bound(high=1.0),
-            "weighting shifted predictions by a window beats the flat average for zero padding (mean ratio)",
+            "weighting shifted predictions by a window beats the flat average for zero padding (largest ratio)",
+            SPEC,
+        ),
+        effect(
+            "windows on top of D4",
+            lambda m: max(vrmse(run, "D4 half shifts, Hann") / vrmse(run, "D4 half shifts") for run in _padded(m)),
+            Bound(high=1.0),
+            "... and so it does together with D4 (largest ratio)",
             SPEC,
         ),
         effect(
@@ -103,10 +104,9 @@ def judge(measures: Sequence[Measures]) -> list[Effect]:
         ),
         effect(
             "label-free prediction",
-            lambda m: sum(run["audit"]["predicted"] for run in runs(m)) / sum(run["audit"]["gain"] for run in runs(m)),
-            Bound(low=0.8, high=1.25),
-            "the fall of the MSE is predicted without labels by the mean square of f - Qf (predicted over measured, in "
-            "total; single models vary with their few test runs)",
+            lambda m: max(abs(run["audit"]["predicted"] / run["audit"]["gain"] - 1) for run in runs(m)),
+            Bound(high=0.35),
+            "the fall of the MSE is predicted without labels by the mean square of f - Qf (largest relative error)",
             THEOREM,
         ),
         effect(
@@ -161,6 +161,11 @@ CHAIN = (("none", "C2"), ("C2", "C4"), ("C4", "D4"))
 def runs(measures: Measures) -> list[Measures]:
     """The measures of every model."""
     return list(measures["runs"].values())
+
+
+def _padded(measures: Measures) -> list[Measures]:
+    """The models that were averaged over half-box shifts: those that pad with zeros."""
+    return [run for run in runs(measures) if "half shifts" in run["vrmse"]]
 
 
 def groups(run: Measures) -> list[str]:
