@@ -89,6 +89,20 @@ def test_the_orbit_backend_is_the_dense_one(graph, activation, readout):
     assert found.exact == dense.exact
 
 
+@pytest.mark.parametrize("level", [0.3, 40.0, -40.0])
+@pytest.mark.parametrize(("within", "between"), [(1.0, 1.0), (0.0, 0.0), (1e-30, 0.0)])
+def test_equal_deterministic_and_far_nodes_have_their_limits(within, between, level):
+    adjacency, orbits = GRAPHS["ring"]
+    law = Exchangeable(orbits.nodes, [level] * 3, within * torch.ones(3, 3), between * torch.ones(3, 3))
+    with torch.no_grad():
+        dense = propagate(network(adjacency / 3), law, input_shape=(orbits.nodes, 3))
+        found = propagate(network(adjacency / 3), law, backend="orbit", orbits=orbits)
+    torch.testing.assert_close(found.mean, dense.mean, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.cov, dense.cov, rtol=0, atol=1e-12)
+    assert bool(torch.isfinite(found.cov).all())
+    assert torch.linalg.eigvalsh(found.cov).min() > -1e-12
+
+
 @pytest.mark.parametrize("graph", ["complete", "ring", "torus"])
 def test_vertex_transitive_graphs_have_equal_nodes_and_blocks_by_orbit(graph):
     adjacency, orbits = GRAPHS[graph]

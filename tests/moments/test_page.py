@@ -32,3 +32,15 @@ def test_the_code_of_the_page_runs(capsys):
         "tensor(True)",
     ):
         assert line in printed
+
+
+def test_every_property_of_the_page_on_renormalisation_has_its_test():
+    tests = Path(__file__).parents[1]
+    table = (PAGE.parent / "renormalisation.md").read_text().split("## What is proved exactly")[1]
+    rows = [line for line in table.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 17))
+    for row in rows:
+        names = re.findall(r"`([\w/]+\.py)::(\w+)`", row)
+        assert names
+        for file, name in names:
+            assert f"\ndef {name}(" in (tests / file).read_text(), f"{file}::{name}"

@@ -164,7 +164,8 @@ def test_quadratic_forms_against_gauss_hermite_nodes():
     y = c + x @ b + torch.einsum("si,ij,sj->s", x, A, x)
     expected = to_cumulants([float((chance * y**k).sum()) for k in range(1, 6)])
     found = quadratic_form_cumulants(c, b, A, mean, root @ root.mT, order=5)
-    assert [float(k) for k in found] == pytest.approx(expected, rel=1e-9)
+    assert [float(k) for k in found[:4]] == pytest.approx(expected[:4], rel=1e-10)
+    assert float(found[4]) == pytest.approx(expected[4], rel=1e-9)  # ten powers of the nodes cancel
 
 
 @pytest.mark.parametrize("law", [Rademacher(), Exponential()])
