@@ -1,0 +1,168 @@
+"""CLUSTER: which community does a node belong to, when one node of each is named (spec 6.5)?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from haar.data.graphs import LabelledGraph, cluster_graphs
+from haar.data.spectra import laplacian_eigs
+from haar.nn.spectral import canonical_signs, flip_signs
+from haar.systems.sign_equivariance.community_networks import CommunityNetwork
+from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+
+COMMUNITIES = 6
+#: Recall of who has learned nothing, with what chance adds on a hundred graphs.
+CHANCE = 1 / COMMUNITIES + 0.03
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Graphs of like size, padded.
+
+    Attributes:
+        v: Eigenvectors in columns, times sqrt(n).
+        canonical: The same with signs by the rule of `canonical_signs`.
+        eigenvalues: Of the columns.
+        adjacency: Ones and zeros.
+        features: Numbers of named nodes, else 0.
+        labels: Numbers of the communities, from 0; -1 for padding.
+    """
+
+    v: Float[Tensor, "batch n k"]
+    canonical: Float[Tensor, "batch n k"]
+    eigenvalues: Float[Tensor, "batch k"]
+    adjacency: Float[Tensor, "batch n n"]
+    features: Int[Tensor, "batch n"]
+    labels: Int[Tensor, "batch n"]
+
+    @property
+    def mask(self) -> Bool[Tensor, "batch n"]:
+        """Which rows hold a node."""
+        return self.labels >= 0
+
+
+def batches(graphs: Sequence[LabelledGraph], k: int, size: int) -> list[Batch]:
+    """Graphs in batches of like size, so that little is padded."""
+    ordered = sorted(graphs, key=lambda graph: len(graph.labels))
+    return [_padded(ordered[start : start + size], k) for start in range(0, len(ordered), size)]
+
+
+def _padded(graphs: Sequence[LabelledGraph], k: int) -> Batch:
+    most = max(len(graph.labels) for graph in graphs)
+    v, canonical = torch.zeros(2, len(graphs), most, k)
+    values, adjacency = torch.zeros(len(graphs), k), torch.zeros(len(graphs), most, most)
+    features = torch.zeros(len(graphs), most, dtype=torch.int64)
+    labels = torch.full((len(graphs), most), -1)
+    for row, graph in enumerate(graphs):
+        n = len(graph.labels)
+        spectrum = laplacian_eigs(graph.edges, k, nodes=n, unhealthy="quiet")
+        v[row, :n] = spectrum.vectors.float()
+        canonical[row, :n] = canonical_signs(spectrum.vectors)[0].float()
+        values[row] = spectrum.eigenvalues.float()
+        adjacency[row, graph.edges[0], graph.edges[1]] = 1
+        features[row, :n], labels[row, :n] = graph.features, graph.labels
+    return Batch(v, canonical, values, adjacency, features, labels)
+
+
+def measure_communities(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+    """Class-weighted accuracies.
+
+    Args:
+        config: ``train``, ``validation``, ``test`` graphs, ``k``, ``batch``, ``epochs``, ``rates``, ``networks``.
+        seed: Of everything.
+        kept: Keeps what was measured.
+
+    Returns:
+        ``networks`` by name; ``untrained`` accuracies.
+    """
+    sizes = [config[part] for part in ("train", "validation", "test")]
+    parts = [
+        batches(cluster_graphs(size, seed=3 * seed + n), config["k"], config["batch"]) for n, size in enumerate(sizes)
+    ]
+    networks = {
+        kind: kept(f"communities-{kind}", partial(_train, kind, parts, config, seed)) for kind in config["networks"]
+    }
+    return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named)}}
+
+
+def nearest_named(batch: Batch) -> Float[Tensor, "batch n communities"]:
+    """No training: the cosine with each named node in the first five eigenvectors, weighted by (1 - lambda)^2."""
+    w = batch.v[..., :5] * (1 - batch.eigenvalues[:, None, :5]).square()
+    w = w / w.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    named = functional.one_hot(batch.features, COMMUNITIES + 1)[..., 1:].to(w.dtype).transpose(-1, -2)
+    cosines: Tensor = w @ (named @ w).transpose(-1, -2)
+    return cosines
+
+
+def recall(parts: Sequence[Batch], scores: Any) -> float:
+    """The mean over communities of the share of their nodes that are told right."""
+    right, count = torch.zeros(2, COMMUNITIES)
+    for batch in parts:
+        told = scores(batch).argmax(-1)
+        for community in range(COMMUNITIES):
+            members = batch.labels == community
+            right[community] += (told[members] == community).sum()
+            count[community] += members.sum()
+    return float((right / count.clamp(min=1)).mean())
+
+
+def _train(kind: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    return best_rate(config["rates"], lambda rate: fit_communities(kind, parts, config, rate, seed), chance=CHANCE)
+
+
+def fit_communities(
+    kind: str, parts: list[list[Batch]], config: Mapping[str, Any], rate: float, seed: int
+) -> tuple[Training, dict[str, Any]]:
+    """Train one network; its accuracy on the test graphs, and the share of answers that a change of signs changes."""
+    train, validation, test = parts
+    network = CommunityNetwork(kind, config["k"], seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.arange(0)
+
+    def says(batch: Batch, v: Tensor) -> Tensor:
+        given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
+        y: Tensor = network(v, batch.features, **given)
+        return y
+
+    def loss(step: int) -> Tensor:
+        nonlocal order
+        if step % len(train) == 0:
+            order = torch.randperm(len(train), generator=generator)
+        batch = train[order[step % len(train)]]
+        v = flip_signs(batch.v, generator=generator) if kind == "flips" else _columns(kind, batch)
+        return functional.cross_entropy(says(batch, v).flatten(0, 1), batch.labels.flatten(), ignore_index=-1)
+
+    run = descend(network, loss, steps=config["epochs"] * len(train), rate=rate, cosine=True, clip=1.0)
+    with torch.no_grad():
+        validated, tested = (recall(part, lambda b: says(b, _columns(kind, b))) for part in (validation, test))
+        changed = nodes = 0
+        for batch in test:
+            flipped = replace(batch, v=flip_signs(batch.v, generator=generator))
+            if kind == "canonical":
+                flipped = replace(flipped, canonical=_by_rule(flipped))
+            before, after = (says(b, _columns(kind, b)).argmax(-1) for b in (batch, flipped))
+            changed += int((before != after)[batch.mask].sum())
+            nodes += int(batch.mask.sum())
+    measures = {"validation": validated, "accuracy": tested, "changed": changed / nodes}
+    return run, {**measures, "parameters": parameters(network)}
+
+
+def _by_rule(batch: Batch) -> Tensor:
+    """Every graph's eigenvectors with the signs of the rule, which is in float64."""
+    chosen = torch.zeros_like(batch.v)
+    for row, n in enumerate(batch.mask.sum(-1).tolist()):
+        chosen[row, :n] = canonical_signs(batch.v[row, :n].double())[0].float()
+    return chosen
+
+
+def _columns(kind: str, batch: Batch) -> Tensor:
+    return batch.canonical if kind == "canonical" else batch.v

@@ -1,0 +1,169 @@
+"""Charged particles in d dimensions: error, equivariance and cost of every way to turn with the cloud (spec 6.4)."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.audit.particle_data import audit_particles
+from haar.data.particles import charged_particles
+from haar.errors import HaarWarning
+from haar.groups import O
+from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.sign_equivariance.particle_networks import Mover
+from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+
+#: Frames of 100 steps from the start to what is predicted: one unit of time.
+HORIZON = 10
+
+
+@dataclass(frozen=True)
+class States:
+    """States at the start and positions one unit of time later, float32."""
+
+    x: Float[Tensor, "sample n d"]
+    v: Float[Tensor, "sample n d"]
+    q: Float[Tensor, "sample n"]
+    target: Float[Tensor, "sample n d"]
+
+    def rows(self, rows: Tensor | slice) -> States:
+        """Some of them."""
+        return States(self.x[rows], self.v[rows], self.q[rows], self.target[rows])
+
+    def turned(self, q: Float[Tensor, "*sample d d"]) -> States:
+        """All of them turned."""
+        return States(self.x @ q, self.v @ q, self.q, self.target @ q)
+
+
+def states(count: int, d: int, *, clip: str, seed: int) -> States:
+    """Simulated pairs."""
+    run = charged_particles(count, dim=d, frames=HORIZON, clip=clip, start=True, seed=seed)
+    return States(*(part.float() for part in run.pairs(0, HORIZON)))
+
+
+def measure_particles(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+    """Errors of all networks in all dimensions, what needs no training, the data's own floor, and costs.
+
+    Args:
+        config: ``networks`` by dimension, ``train``, ``validation`` and ``test`` samples, ``epochs``, ``long_epochs``
+            of the one that trains for longer, ``batch``, ``rates``, ``clip``, ``floor`` (samples of the audit),
+            ``costs`` (dimensions, batch, repeats).
+        seed: Of the data, the initial weights and the order of batches.
+        kept: Keeps what was measured.
+
+    Returns:
+        ``<d>``: ``networks``, ``untrained``; ``floor`` by law; ``costs`` by dimension.
+    """
+    found: dict[str, Any] = {"dimensions": {}, "floor": {}}
+    for dimension, kinds in config["networks"].items():
+        d = int(dimension)
+        sizes = [config[part] for part in ("train", "validation", "test")]
+        parts = [states(size, d, clip=config["clip"], seed=10 * seed + n) for n, size in enumerate(sizes)]
+        test = parts[2]
+        untrained = {
+            "static": _error(test.x, test.target),
+            "linear": _error(test.x + test.v * 1.0, test.target),
+        }
+        networks = {
+            kind: kept(f"particles-{d}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
+            for kind in kinds
+        }
+        found["dimensions"][dimension] = {"networks": networks, "untrained": untrained}
+    for clip in ("component", "norm"):
+        found["floor"][clip] = kept(f"particles-floor-{clip}", partial(_floor, clip, config["floor"], seed))
+    found["costs"] = {
+        str(d): kept(f"particles-cost-{d}", partial(frame_costs, d, config["costs"])) for d in config["costs"]["dims"]
+    }
+    return found
+
+
+def _error(prediction: Tensor, target: Tensor) -> float:
+    return float((prediction - target).square().mean())
+
+
+def _floor(clip: str, samples: int, seed: int) -> dict[str, Any]:
+    """The orbit variance of the dynamics from the start over the horizon."""
+    data = charged_particles(samples, frames=HORIZON, clip=clip, start=True, seed=seed)
+    report = audit_particles(data, samples=samples, rotations=4, start=0, stop=HORIZON, seed=seed)
+    floor = report.floor
+    return {"value": floor.value, "low": floor.low, "high": floor.high, "broken": report.broken, "found": report.clip}
+
+
+def _train(kind: str, parts: list[States], config: Mapping[str, Any], seed: int, linear: float) -> dict[str, Any]:
+    """No better than straight lines: nothing was learned."""
+    return best_rate(config["rates"], lambda rate: fit_mover(kind, parts, config, rate, seed), chance=-linear)
+
+
+def fit_mover(
+    kind: str, parts: list[States], config: Mapping[str, Any], rate: float, seed: int
+) -> tuple[Training, dict[str, Any]]:
+    """Train one network; mean squared errors per coordinate."""
+    train, validation, test = parts
+    mover = Mover(kind, train.x.shape[-1], seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    batch = config["batch"]
+    each = max(1, len(train.x) // batch)
+    order = torch.arange(0)
+
+    def loss(step: int) -> Tensor:
+        nonlocal order
+        if step % each == 0:
+            order = torch.randperm(len(train.x), generator=generator)
+        part = train.rows(order[(step % each) * batch : (step % each + 1) * batch])
+        if kind == "augmented":
+            part = part.turned(O(mover.d).sample(len(part.x), generator).float())
+        value: Tensor = (mover(part.x, part.v, part.q) - part.target).square().mean()
+        return value
+
+    with warnings.catch_warnings():  # a few clouds of any random set have close eigenvalues; `unhealthy` counts them
+        warnings.simplefilter("ignore", HaarWarning)
+        epochs = config["long_epochs" if kind == "sign_long" else "epochs"]
+        run = descend(mover, loss, steps=epochs * each, rate=rate, cosine=True, clip=1.0)
+        mover.eval()
+        turn = O(mover.d).sample(1, generator).float()[0]
+        with torch.no_grad():
+            y, moved = (mover(part.x, part.v, part.q) for part in (test, test.turned(turn)))
+            held = _error(mover(validation.x, validation.v, validation.q), validation.target)
+        apart = (moved - y @ turn).norm(dim=(-1, -2)) / (y - test.x).norm(dim=(-1, -2)).mean()
+        bad = 0.0
+        if mover.frame is not None:
+            bad = float(mover.frame.health(test.x, test.v).unhealthy.double().mean())
+    return run, {
+        "validation": -held,
+        "mse": _error(y, test.target),
+        "equivariance_error": float(apart.median()),
+        "equivariance_error_99": float(apart.quantile(0.99)),
+        "unhealthy": bad,
+        "parameters": parameters(mover),
+    }
+
+
+def frame_costs(d: int, config: Mapping[str, Any]) -> dict[str, float]:
+    """Processor seconds of one step of training in mode sign and with an average over 2^d frames, in turn."""
+    batch = config["batch"]
+    data = _random_states(batch, d)
+    movers = {kind: Mover(kind, d) for kind in ("none", "sign", "average")}
+    times: dict[str, list[float]] = {kind: [] for kind in movers}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HaarWarning)
+        for _ in range(config["repeats"] + 1):
+            for kind, mover in movers.items():
+                start = time.process_time()
+                (mover(data.x, data.v, data.q) - data.target).square().mean().backward()
+                times[kind].append(time.process_time() - start)
+    return {kind: median(values[1:]) for kind, values in times.items()}
+
+
+def _random_states(count: int, d: int) -> States:
+    generator = torch.Generator().manual_seed(0)
+    x, v = (torch.randn(count, 5, d, generator=generator) for _ in range(2))
+    return States(x, v, torch.ones(count, 5), x)

@@ -1,0 +1,169 @@
+"""The recipe of sign equivariance: presets, claims, tables and figures (spec section 6; arXiv 2312.02339)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from haar.report import Section
+from haar.systems.effect import Effect
+from haar.systems.sign_equivariance.protocol import measure_seed
+from haar.systems.sign_equivariance.recipe_claims import judge
+from haar.systems.sign_equivariance.recipe_sections import tell_measures
+from haar.systems.watch import Watch
+
+_LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
+_BOTH = {"unit": _LINKS, "sqrt_n": ["signnet", "mlp", "sign_eq"]}
+_NEW = ["gcn", "raw", "flips", "canonical", "spe", "signnet", "mlp", "sign_eq"]
+_NODES = ["none", "flips", "canonical", "spe", "signnet", "sign_eq"]
+_MOVERS = ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"]
+
+
+class SignEquivariance:
+    """Sign-equivariant networks beside sign-invariant ones, oracles, and what needs no training, over seeds."""
+
+    name = "sign-equivariance"
+    title = "Sign-equivariant networks and PCA frames"
+    paper = (
+        "Lim, Robinson, Jegelka, Maron: Expressive Sign Equivariant Networks for Spectral Geometric Learning, "
+        "NeurIPS 2023, arXiv 2312.02339"
+    )
+    presets: Mapping[str, Mapping[str, Any]] = {
+        "quick": {
+            "twins": {
+                "nodes": 100,
+                "probability": 0.12,
+                "crossings": 30,
+                "k": 16,
+                "epochs": 100,
+                "rates": [5e-3],
+                "networks": _LINKS,
+            },
+            "links": {
+                "nodes": 150,
+                "probability": 0.1,
+                "attach": 8,
+                "added": 60,
+                "k": 16,
+                "epochs": 60,
+                "rates": [1e-2],
+                "networks": {"ER": _BOTH, "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]}},
+            },
+            "inductive": {
+                "train": 8,
+                "validation": 4,
+                "test": 8,
+                "nodes": 40,
+                "probability": 0.25,
+                "added": 14,
+                "k": 8,
+                "epochs": 50,
+                "rates": [1e-2],
+                "networks": ["gcn", "flips", "signnet", "mlp", "sign_eq"],
+            },
+            "particles": {
+                "networks": {
+                    "3": ["none", "naive", "sample", "average", "vectors", "sign", "sign_long"],
+                    "5": ["none", "sign"],
+                },
+                "train": 500,
+                "validation": 100,
+                "test": 500,
+                "epochs": 12,
+                "long_epochs": 40,
+                "batch": 50,
+                "rates": [5e-3],
+                "clip": "component",
+                "floor": 60,
+                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 4, "repeats": 2},
+            },
+            "communities": {
+                "train": 120,
+                "validation": 20,
+                "test": 50,
+                "k": 8,
+                "batch": 10,
+                "epochs": 6,
+                "rates": [6e-3],
+                "networks": ["none", "flips", "signnet", "sign_eq"],
+            },
+        },
+        "full": {
+            "twins": {
+                "nodes": 100,
+                "probability": 0.12,
+                "crossings": 30,
+                "k": 16,
+                "epochs": 100,
+                "rates": [2e-3, 5e-3, 1e-2],
+                "networks": _LINKS,
+            },
+            "links": {
+                "nodes": 1000,
+                "probability": 0.05,
+                "attach": 20,
+                "added": 1000,
+                "k": 16,
+                "epochs": 100,
+                "rates": [3e-3, 1e-2, 3e-2],
+                "networks": {"ER": _BOTH, "BA": _BOTH},
+            },
+            "inductive": {
+                "train": 20,
+                "validation": 5,
+                "test": 10,
+                "nodes": 60,
+                "probability": 0.2,
+                "added": 20,
+                "k": 8,
+                "epochs": 100,
+                "rates": [3e-3, 1e-2, 3e-2],
+                "networks": _NEW,
+            },
+            "particles": {
+                "networks": {
+                    "3": _MOVERS,
+                    "4": ["none", "average", "vectors", "sign"],
+                    "5": [kind for kind in _MOVERS if kind not in ("average", "sign_long")],
+                    **{str(d): ["none", "vectors", "sign"] for d in (6, 7, 8)},
+                },
+                "train": 1000,
+                "validation": 200,
+                "test": 500,
+                "epochs": 40,
+                "long_epochs": 120,
+                "batch": 100,
+                "rates": [2e-3, 5e-3],
+                "clip": "component",
+                "floor": 1000,
+                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 20, "repeats": 5},
+            },
+            "communities": {
+                "train": 300,
+                "validation": 50,
+                "test": 100,
+                "k": 8,
+                "batch": 10,
+                "epochs": 16,
+                "rates": [2e-3, 6e-3],
+                "networks": _NODES,
+            },
+        },
+    }
+    default_seeds: Mapping[str, int] = {"quick": 3, "full": 5}
+
+    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
+        """One seed, see `haar.systems.sign_equivariance.protocol`."""
+        return measure_seed(config, seed, folder, watch)
+
+    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
+        """The claims, see `haar.systems.sign_equivariance.recipe_claims`."""
+        return judge(measures)
+
+    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
+        """Tables and figures, see `haar.systems.sign_equivariance.recipe_sections`."""
+        return tell_measures(measures)
+
+
+RECIPE = SignEquivariance()

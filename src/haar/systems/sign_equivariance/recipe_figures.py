@@ -1,0 +1,120 @@
+"""Figures of the experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, WARNING, new_figure, style_axes
+
+Measures = Sequence[Mapping[str, Any]]
+
+
+def _colour(kind: str) -> str:
+    return AVERAGED if kind in ("sign_eq", "sign") else "#e08a1e" if kind in ("signnet", "average") else BASE
+
+
+def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str, str]) -> None:
+    """Medians as bars, seeds as dots."""
+    for place, (kind, found) in enumerate(values.items()):
+        axes.bar(place, median(found), color=_colour(kind), width=0.66, alpha=0.85)
+        axes.plot([place] * len(found), found, "o", color=INK, markersize=3, alpha=0.7)
+    names = [
+        labels[kind].replace(", ", ",\n").replace(" of ", "\nof ").replace("sign eq", "sign\neq") for kind in values
+    ]
+    axes.set_xticks(range(len(values)), names, fontsize=7.5)
+
+
+def _lines(axes: Axes, values: Mapping[str, float], right: float) -> None:
+    """Dashed lines with their names at the right."""
+    for number, (name, value) in enumerate(sorted(values.items(), key=lambda item: item[1])):
+        axes.axhline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), alpha=0.6)
+        above = number % 2 == 1
+        axes.text(
+            right, value, f" {name} {value:.2f}", fontsize=7, va="bottom" if above else "top", ha="left", color=INK
+        )
+
+
+def draw_bars_of(measures: Measures, labels: Mapping[str, str], what: str, *, y: str, chance: float) -> Figure:
+    """One bar a network, above what chance gives, and lines for what needs no training."""
+    networks = {kind: [float(m["networks"][kind][what]) for m in measures] for kind in measures[0]["networks"]}
+    untrained = {name: median(m["untrained"][name] for m in measures) for name in measures[0]["untrained"]}
+    figure = new_figure(max(5.2, 1.15 * len(networks) + 2.0), 3.2)
+    axes = style_axes(figure.add_subplot(), y=y)
+    _bars(axes, networks, labels)
+    _lines(axes, untrained, len(networks) - 0.6)
+    axes.axhline(chance, color=WARNING, linewidth=0.9)
+    axes.set_ylim(max(0.0, chance - 0.06))
+    axes.set_xlim(-0.5, len(networks) + 0.9)
+    return figure
+
+
+def draw_links(measures: Measures, labels: Mapping[str, str]) -> Figure:
+    """A panel for every graph and scaling."""
+    words = {"unit": "unit eigenvectors", "sqrt_n": "times sqrt(n)"}
+    graphs = list(measures[0])
+    panels = [(graph, scale) for graph in graphs for scale in words if scale in measures[0][graph]]
+    sizes = [max(2, len(measures[0][graph][scale])) + 1.4 for graph, scale in panels]
+    figure = new_figure(min(13.5, 0.85 * sum(sizes) + 1), 3.3)
+    places = figure.subplots(1, len(panels), squeeze=False, sharey=True, width_ratios=sizes)[0]
+    for place, (graph, scale) in zip(places, panels, strict=True):
+        style_axes(place, title=f"{graph}, {words[scale]}", y="AUC" if place is places[0] else "")
+        kinds = measures[0][graph][scale]
+        _bars(place, {kind: [float(m[graph][scale][kind]["auc"]) for m in measures] for kind in kinds}, labels)
+        names = {"same copy (oracle)": "oracle", "Fiedler product": "Fiedler"}
+        found = {short: median(m[graph]["untrained"]["auc"][name] for m in measures) for name, short in names.items()}
+        _lines(place, found, len(kinds) - 0.6)
+        place.axhline(0.5, color=WARNING, linewidth=0.9)
+        place.set_ylim(0.44)
+        place.set_xlim(-0.5, len(kinds) + 0.6)
+    return figure
+
+
+def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
+    """Error and cost against dimension."""
+    figure = new_figure(10.5, 3.8)
+    left, right = figure.subplots(1, 2)
+    style_axes(left, title="error", x="dimension", y="MSE")
+    dims = measures[0]["dimensions"]
+    kinds = list(dict.fromkeys(kind for found in dims.values() for kind in found["networks"]))
+    colours = dict(
+        zip(labels, ("#5f6b7a", "#b3478f", *COLOURS[2:4], "#e08a1e", "#16889c", AVERAGED, "#12357a"), strict=True)
+    )
+    for kind in kinds:
+        at = [d for d, found in dims.items() if kind in found["networks"]]
+        errors = {d: [float(m["dimensions"][d]["networks"][kind]["mse"]) for m in measures] for d in at}
+        _curve(left, errors, colours[kind], labels[kind])
+    for name, dashes in (("linear", (0, (4, 3))), ("static", (0, (1, 2)))):
+        values = [median(m["dimensions"][d]["untrained"][name] for m in measures) for d in dims]
+        left.plot([int(d) for d in dims], values, color=BASE, linestyle=dashes, linewidth=1, label=name)
+    floor = measures[0]["floor"]["component"]
+    if "3" in dims:
+        left.fill_between(
+            [2.85, 3.15], floor["low"], floor["high"], color=WARNING, alpha=0.35, linewidth=0, label="floor, d = 3"
+        )
+    left.set_xticks([int(d) for d in dims])
+    left.set_yscale("log")
+    left.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    style_axes(right, title="one training step", x="dimension", y="processor seconds")
+    for kind in ("none", "sign", "average"):
+        seconds = {d: [float(m["costs"][d][kind]) for m in measures] for d in measures[0]["costs"]}
+        _curve(right, seconds, colours[kind], labels[kind])
+    right.set_yscale("log")
+    right.legend(fontsize=7, frameon=False)
+    for axis in (left.yaxis, right.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+    left.yaxis.set_major_formatter(ScalarFormatter())
+    return figure
+
+
+def _curve(axes: Axes, found: Mapping[str, Sequence[float]], colour: str, label: str) -> None:
+    """The median over seeds at every dimension, and every seed as a dot."""
+    middle = [median(values) for values in found.values()]
+    axes.plot([int(d) for d in found], middle, "-o", color=colour, markersize=4, linewidth=1.3, label=label)
+    for d, values in found.items():
+        axes.plot([int(d)] * len(values), values, ".", color=colour, markersize=3, alpha=0.5)

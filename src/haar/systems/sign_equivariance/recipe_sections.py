@@ -1,0 +1,214 @@
+"""Tables of the experiments, oracles and what needs no training beside the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from statistics import median
+from typing import Any
+
+from haar.report import Section, Table
+from haar.report.table import Cell
+from haar.systems.sign_equivariance.community_networks import LABELS as NODES
+from haar.systems.sign_equivariance.link_networks import LABELS as LINKS
+from haar.systems.sign_equivariance.particle_networks import LABELS as MOVERS
+from haar.systems.sign_equivariance.recipe_figures import draw_bars_of, draw_links, draw_particles
+
+Measures = Sequence[Mapping[str, Any]]
+COLUMNS = ("", "parameters", "rate", "median", "least", "most", "dead runs", "CPU s")
+
+
+def tell_measures(measures: Measures) -> list[Section]:
+    """One section an experiment."""
+    found: list[Section] = []
+    for name, tell in (
+        ("twins", _twins),
+        ("links", _links),
+        ("inductive", _inductive),
+        ("particles", _particles),
+        ("communities", _communities),
+    ):
+        if name in measures[0]:
+            found += tell([each[name] for each in measures])
+    return found
+
+
+def network_rows(
+    measures: Measures, networks: Callable[[Mapping[str, Any]], Mapping[str, Any]], labels: Mapping[str, str], what: str
+) -> list[tuple[Cell, ...]]:
+    """One row a network: median, least and greatest value over seeds, and dead runs of all."""
+    rows: list[tuple[Cell, ...]] = []
+    for kind in networks(measures[0]):
+        runs = [networks(each)[kind] for each in measures]
+        rates = " ".join(f"{rate:g}" for rate in sorted({run["rate"] for run in runs}))
+        dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
+        seconds = median(run["seconds"] for run in runs)
+        rows.append((labels[kind], runs[0]["parameters"], rates, *_spread([run[what] for run in runs]), dead, seconds))
+    return rows
+
+
+def untrained_rows(
+    measures: Measures, values: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> list[tuple[Cell, ...]]:
+    """One row for everything that needs no training."""
+    return [
+        (name, 0, "", *_spread([values(each)[name] for each in measures]), "", None) for name in values(measures[0])
+    ]
+
+
+def _spread(values: Sequence[float | None]) -> tuple[float | None, float | None, float | None]:
+    kept = [float(value) for value in values if value is not None]
+    return (median(kept), min(kept), max(kept)) if len(kept) == len(values) else (None, None, None)
+
+
+def _at(measures: Mapping[str, Any], *, path: Sequence[str]) -> Mapping[str, Any]:
+    for key in path:
+        measures = measures[key]
+    return measures
+
+
+def _twins(measures: Measures) -> list[Section]:
+    rows = untrained_rows(measures, lambda m: m["untrained"])
+    rows += network_rows(measures, lambda m: m["networks"], LINKS, "accuracy")
+    note = (
+        "Share of held-out edges (u, w) that score above their twin (u, w'); ties count one half. Diffusion: products "
+        "of eigenvectors weighted by (1 - lambda)^2. A run at chance is dead; invariant networks have to be."
+    )
+    return [
+        Section(
+            "Twins: the theorem made exact",
+            "Exchanging the two copies is an exact automorphism of the training graph; its spectrum is simple. "
+            "Features that do not see signs are then equal for u and u', and nothing can tell an edge from its twin.",
+            Table("", COLUMNS, rows, note),
+            draw_bars_of(measures, LINKS, "accuracy", y="edge scored above its twin", chance=0.5),
+            "Share of pairs told apart; bars are medians, dots seeds, dashed lines need no training.",
+        )
+    ]
+
+
+def _links(measures: Measures) -> list[Section]:
+    found = []
+    words = {"unit": "unit eigenvectors", "sqrt_n": "eigenvectors times sqrt(n)"}
+    for graph in measures[0]:
+        rows: list[tuple[Cell, ...]] = untrained_rows(measures, partial(_at, path=(graph, "untrained", "auc")))
+        rows.append(
+            (
+                "closed form: told the copies",
+                0,
+                "",
+                *_spread([m[graph]["untrained"]["ceiling"] for m in measures]),
+                "",
+                None,
+            )
+        )
+        for scale, label in words.items():
+            if scale in measures[0][graph]:
+                named = {kind: f"{text}, {label}" for kind, text in LINKS.items()}
+                rows += network_rows(measures, partial(_at, path=(graph, scale)), named, "auc")
+        found.append(Table({"ER": "Erdos-Renyi", "BA": "Barabasi-Albert"}[graph], COLUMNS, rows))
+    note = (
+        "Two copies of a random graph and a few random edges: all that can be known of an ER edge is whether both ends "
+        "are in one copy. The first non-trivial eigenvector says so without training; on BA it also carries degrees. "
+        "The signs play no part, since training and test share one decomposition; and with entries of order one "
+        "instead of 1/sqrt(n), networks that are said to fail do not."
+    )
+    first = Section("Links in nearly symmetric graphs", note, found[0], draw_links(measures, LINKS), _LINK_CAPTION)
+    return [first, *(Section(table=table) for table in found[1:])]
+
+
+_LINK_CAPTION = "Area under the curve on held-out edges, in both scalings; bars are medians, dots seeds."
+
+
+def _inductive(measures: Measures) -> list[Section]:
+    rows = untrained_rows(measures, lambda m: m["untrained"])
+    rows += network_rows(measures, lambda m: m["networks"], LINKS, "auc")
+    text = "Networks are trained on some graphs and tested on others, every graph with signs drawn at random."
+    return [
+        Section(
+            "Links in new graphs",
+            text,
+            Table("", COLUMNS, rows, "Mean over test graphs of the area under the curve."),
+            draw_bars_of(measures, LINKS, "auc", y="AUC on new graphs", chance=0.5),
+            "Bars are medians, dots seeds, dashed lines need no training or are told the copies.",
+        )
+    ]
+
+
+def _particles(measures: Measures) -> list[Section]:
+    rows: list[tuple[Cell, ...]] = []
+    for d, found in measures[0]["dimensions"].items():
+        rows += [
+            (d, name, 0, None, *_spread([m["dimensions"][d]["untrained"][name] for m in measures]), None, "", None)
+            for name in found["untrained"]
+        ]
+        for kind in found["networks"]:
+            runs = [m["dimensions"][d]["networks"][kind] for m in measures]
+            dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
+            error = median(run["equivariance_error_99"] for run in runs)
+            seconds = median(run["seconds"] for run in runs)
+            spread = _spread([run["mse"] for run in runs])
+            rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *spread, runs[0]["rate"], dead, seconds))
+    columns = (
+        "d", "", "parameters", "equivariance error", "median MSE", "least", "most", "rate", "dead runs", "CPU s",
+    )  # fmt: skip
+    costs = [
+        (
+            d,
+            2 ** int(d),
+            *(median(m["costs"][d][kind] for m in measures) for kind in ("none", "sign", "average")),
+            median(m["costs"][d]["sign"] / m["costs"][d]["none"] for m in measures),
+            median(m["costs"][d]["average"] / m["costs"][d]["sign"] for m in measures),
+        )
+        for d in measures[0]["costs"]
+    ]
+    floors = [
+        (
+            {"component": "components cut off (widely used)", "norm": "forces shortened"}[clip],
+            *(median(m["floor"][clip][part] for m in measures) for part in ("value", "low", "high")),
+        )
+        for clip in measures[0]["floor"]
+    ]
+    return [
+        Section(
+            "Charged particles in d dimensions",
+            "Positions one unit of time later, from the start, by the widely used generator. Static: nothing moves; "
+            "linear: straight lines. All networks take the same number of steps, but for one.",
+            Table("", columns, rows, "Equivariance error: 99th percentile of the relative error under a random turn."),
+            draw_particles(measures, MOVERS),
+            "Left: error against dimension; the floor at d = 3 is what no equivariant predictor can pass on these "
+            "data. Right: processor time of one training step; an average over 2^d frames is soon out of reach.",
+        ),
+        Section(
+            "",
+            "",
+            Table(
+                "Seconds of a training step",
+                ("d", "2^d", "no symmetry", "sign", "average", "sign / none", "average / sign"),
+                costs,
+            ),
+        ),
+        Section(
+            "The floor in the data",
+            "Initial states turned, run, and turned back: the variance over turns is an error that no equivariant "
+            "predictor can avoid, if the generator does not turn with the particles.",
+            Table("", ("forces", "orbit variance (MSE)", "95% low", "high"), floors),
+        ),
+    ]
+
+
+def _communities(measures: Measures) -> list[Section]:
+    rows = [(*row, None) for row in untrained_rows(measures, lambda m: m["untrained"])]
+    for row, kind in zip(
+        network_rows(measures, lambda m: m["networks"], NODES, "accuracy"), measures[0]["networks"], strict=True
+    ):
+        rows.append((*row, median(m["networks"][kind]["changed"] for m in measures)))
+    return [
+        Section(
+            "Communities with one named node each",
+            "CLUSTER, made by its public parameters. All networks have the same graph layers and compare every node "
+            "with the named ones; the training-free line compares eigenvectors only.",
+            Table("", (*COLUMNS, "changed by signs"), rows, "Mean over communities of the recall on the test graphs."),
+            draw_bars_of(measures, NODES, "accuracy", y="accuracy", chance=1 / 6),
+            "Bars are medians, dots seeds, the dashed line needs no training.",
+        )
+    ]

@@ -1,0 +1,110 @@
+"""The parts of the experiments that can be checked against something independent."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from haar.data.graphs import cluster_graphs, two_copies
+from haar.errors import ArgumentError
+from haar.systems.sign_equivariance.communities import batches, nearest_named, recall
+from haar.systems.sign_equivariance.community_networks import CommunityNetwork
+from haar.systems.sign_equivariance.link_networks import LinkNetwork
+from haar.systems.sign_equivariance.link_prediction import same_copy_ceiling
+from haar.systems.sign_equivariance.pair_sampling import non_edges, random_pairs, split_edges
+from haar.systems.sign_equivariance.particle_networks import LABELS, Mover
+from haar.systems.sign_equivariance.ranking import area_under_curve, paired_accuracy
+from haar.systems.sign_equivariance.training import Training, best_rate, descend
+
+
+def test_the_area_under_the_curve_is_that_of_all_pairs():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randint(6, (50,), generator=generator).double() for _ in range(2))
+    wins = (a[:, None] > b).double() + 0.5 * (a[:, None] == b).double()
+    assert area_under_curve(a, b) == pytest.approx(float(wins.mean()), abs=1e-12)
+    assert paired_accuracy(a, a) == (0.5, 0.0)
+
+
+def test_splits_share_no_edge_and_negatives_are_none():
+    graph = two_copies(30, probability=0.3, added=10, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    split = split_edges(graph.edges, graph.nodes, generator)
+    parts = [split.train, split.validation[0], split.test[0]]
+    as_sets = [set(map(tuple, part.T.tolist())) for part in parts]
+    assert sum(map(len, as_sets)) == len(set.union(*as_sets)) == graph.edges.shape[1]
+    every = set.union(*as_sets)
+    for pairs in (split.validation[1], split.test[1], non_edges(graph.edges, 60, 500, generator)):
+        assert not {tuple(sorted(pair)) for pair in pairs.T.tolist()} & every
+        assert bool((pairs[0] != pairs[1]).all())
+    pairs = random_pairs(60, 200, generator, graphs=3)
+    assert bool((pairs[0] // 20 == pairs[1] // 20).all())
+
+
+def test_the_closed_form_is_the_area_of_the_oracle_over_all_pairs():
+    graph = two_copies(40, probability=0.2, added=30, seed=1)
+    joined = torch.zeros(80, 80, dtype=torch.bool)
+    joined[graph.edges[0], graph.edges[1]] = True
+    rows, columns = torch.triu_indices(80, 80, 1)
+    same = (graph.copy[rows] == graph.copy[columns]).double()
+    edge = joined[rows, columns]
+    assert same_copy_ceiling(graph) == pytest.approx(area_under_curve(same[edge], same[~edge]), abs=1e-12)
+
+
+def test_networks_of_links_have_like_sizes():
+    sizes = {
+        kind: sum(p.numel() for p in LinkNetwork(kind, 16).parameters())
+        for kind in ("gcn", "signnet", "mlp", "sign_eq")
+    }
+    assert sizes == {"gcn": 25_024, "signnet": 26_056, "mlp": 24_717, "sign_eq": 24_544}
+    with pytest.raises(ArgumentError, match="kind: expected one of gcn"):
+        LinkNetwork("cnn", 4)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LABELS if kind not in ("none", "augmented", "naive")])
+def test_movers_turn_with_the_cloud_and_shift_with_it(kind):
+    mover = Mover(kind, 3).double().eval()
+    generator = torch.Generator().manual_seed(3)
+    x, v = (torch.randn(4, 5, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    q = torch.ones(4, 5, dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64)).Q
+    with torch.no_grad():
+        y, moved = mover(x, v, q), mover(x @ turn + 1, v @ turn, q)
+    assert float((moved - y @ turn - 1).abs().max()) <= 1e-10
+    with pytest.raises(ArgumentError, match="kind"):
+        Mover("other", 3)
+
+
+def test_recall_weighs_communities_alike_and_does_not_see_padding():
+    parts = batches(cluster_graphs(3, least=3, most=6, seed=0), 4, 2)
+    assert recall(parts, lambda batch: nn.functional.one_hot(batch.labels.clamp(min=0), 6)) == 1.0
+    always = torch.tensor([1.0, 0, 0, 0, 0, 0])
+    assert recall(parts, lambda batch: always.expand(*batch.labels.shape, 6)) == pytest.approx(1 / 6)
+    assert recall(parts, nearest_named) > 1 / 6
+
+
+@pytest.mark.parametrize("kind", ["signnet", "spe", "sign_eq"])
+def test_scores_of_communities_do_not_see_signs(kind):
+    (batch,) = batches(cluster_graphs(2, least=3, most=6, seed=0), 4, 2)
+    network = CommunityNetwork(kind, 4, width=8, layers=1)
+    given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
+    signs = torch.tensor([1.0, -1, -1, 1])
+    with torch.no_grad():
+        y, flipped = (network(v, batch.features, **given) for v in (batch.v, batch.v * signs))
+    assert float((y - flipped).abs().max()) <= 1e-5
+
+
+def test_the_rate_is_chosen_on_validation_data_and_dead_runs_are_counted():
+    scores = {0.1: 0.4, 0.2: None, 0.3: 0.9}
+
+    def train(rate: float) -> tuple[Training, dict]:
+        return Training(1.0, dead=rate == 0.2, seconds=0.0), {"validation": scores[rate], "auc": rate}
+
+    found = best_rate([0.1, 0.2, 0.3], train, chance=0.5)
+    assert (found["rate"], found["auc"], found["dead"], found["dead_runs"], found["runs"]) == (0.3, 0.3, False, 2, 3)
+    weight = nn.Linear(1, 1)
+    run = descend(weight, lambda step: weight.weight.sum() * (math.nan if step == 2 else 1), steps=5, rate=0.1)
+    assert run.dead
+    assert run.loss == math.inf

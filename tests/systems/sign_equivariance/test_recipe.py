@@ -1,0 +1,97 @@
+"""The reproduction in miniature: runs, resumes behind a kill, judges, tells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from haar.systems.recipe import load_recipe
+from haar.systems.runner import reproduce
+from haar.systems.sign_equivariance import twins
+from haar.systems.sign_equivariance.recipe import SignEquivariance
+
+_LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
+TINY: dict[str, Any] = {
+    "twins": {
+        "nodes": 30, "probability": 0.25, "crossings": 8, "k": 6, "epochs": 3, "rates": [5e-3], "networks": _LINKS,
+    },
+    "links": {
+        "nodes": 30, "probability": 0.25, "attach": 4, "added": 12, "k": 6, "epochs": 2, "rates": [1e-3, 1e-2],
+        "networks": {
+            "ER": {"unit": _LINKS, "sqrt_n": ["signnet", "mlp", "sign_eq"]},
+            "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]},
+        },
+    },
+    "inductive": {
+        "train": 2, "validation": 1, "test": 1, "nodes": 15, "probability": 0.4, "added": 5, "k": 4, "epochs": 2,
+        "rates": [1e-2], "networks": ["gcn", "raw", "flips", "canonical", "spe", "signnet", "mlp", "sign_eq"],
+    },
+    "particles": {
+        "networks": {
+            "3": ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"],
+            "4": ["none", "sign"],
+        },
+        "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch": 4, "rates": [1e-3],
+        "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch": 1, "repeats": 1},
+    },
+    "communities": {
+        "train": 4, "validation": 2, "test": 3, "k": 5, "batch": 2, "epochs": 1, "rates": [6e-3],
+        "networks": ["none", "flips", "canonical", "spe", "signnet", "sign_eq"],
+    },
+}  # fmt: skip
+
+
+class TinyRecipe(SignEquivariance):
+    presets: ClassVar = {"quick": TINY}
+    default_seeds: ClassVar = {"quick": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reproduction")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> Any:
+    return reproduce(TinyRecipe(), out=folder)
+
+
+def test_what_is_exact_holds_without_training(result: Any) -> None:
+    found = {effect.name: effect for effect in result.effects}
+    for name in ("twins tie", "particles: exact", "particles: no floor", "communities: signs do not matter"):
+        assert found[name].holds, name
+    assert len(found) == len(result.effects) > 15
+
+
+def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> None:
+    told = json.dumps([section.table.to_dict() for section in result.details if section.table is not None])
+    for words in ("same copy (oracle)", "Fiedler product", "closed form", "nearest named node", "linear", "static",
+                  "diffusion", "SignNet, unit eigenvectors", "one random frame", "canonical signs"):  # fmt: skip
+        assert words in told, words
+    assert (folder / "report.html").stat().st_size > 10_000
+    assert len(list((folder / "figures").glob("*.png"))) == 5
+
+
+def test_a_killed_run_goes_on_behind_the_last_network(
+    result: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for finished in folder.glob("runs/*/measures.json"):
+        finished.unlink()
+    for lost in folder.glob("runs/*/twins-sign_eq.json"):
+        lost.unlink()
+    trained = []
+    fit = twins.fit_twins
+    monkeypatch.setattr(twins, "fit_twins", lambda kind, *a, **k: trained.append(kind) or fit(kind, *a, **k))
+    again = reproduce(TinyRecipe(), out=folder)
+    assert trained == ["sign_eq"]
+    for before, after in zip(result.effects, again.effects, strict=True):
+        assert before.values == after.values, before.name
+
+
+def test_it_is_found_by_name() -> None:
+    recipe = load_recipe("sign-equivariance")
+    assert set(recipe.presets) == {"quick", "full"}
+    assert recipe.default_seeds["quick"] >= 3
