@@ -70,7 +70,7 @@ def train(
     from haar.cli.screen import console
     from haar.report.json_file import dumps
     from haar.systems.quantum.command import train_one
-    from haar.systems.quantum.recipe_sections import errors_table
+    from haar.systems.quantum.recipe_sections import errors_table, symmetry_table
     from haar.systems.quantum.training import Plan
 
     plan = Plan(steps=steps, force_steps=force_steps, rate=rate)
@@ -80,7 +80,9 @@ def train(
         typer.echo(dumps(row), nl=False)
         return
     name = f"{data if data in ('lih', 'nh3', 'h2o') else 'data'} {points}"
-    console().print(errors_table([{"tables": {f"{name}|{row['title']}|0": row}}], name).rich())
+    measures = [{"tables": {f"{name}|{row['title']}|0": row}}]
+    for table in (errors_table(measures, name), symmetry_table(measures, name)):
+        console().print(table.rich())
     console().print(f"potential: {out}")
 
 

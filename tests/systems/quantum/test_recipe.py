@@ -21,6 +21,7 @@ TINY = {
     ],
     "frames": {"models": ["Graph"], "train": 10, "test": 10, "plan": {"steps": 2, "force_steps": 0}},
     "trainability": {"qubits": [2, 8], "samples": 2},
+    "board": {"games": 1, "test_games": 1, "layers": 1, "steps": 1, "repeats": 2},
 }  # fmt: skip
 
 

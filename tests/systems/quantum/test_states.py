@@ -106,21 +106,6 @@ def test_local_layers_are_kronecker_products(n: int) -> None:
         assert (states.local(psi, *states.halves(gates))[b] - dense @ psi[b]).abs().max() < 1e-13
 
 
-@pytest.mark.parametrize(("control", "target"), [(0, 2), (2, 0), (1, 2), (3, 1)])
-def test_controlled_turn(control: int, target: int) -> None:
-    angle = torch.tensor(0.7, dtype=torch.float64)
-    ry = states.axis_gates(angle, "y")
-    off, on = torch.diag(torch.tensor([1.0, 0.0])), torch.diag(torch.tensor([0.0, 1.0]))
-    dense = torch.zeros(16, 16, dtype=torch.complex128)
-    for parts in ({control: off}, {control: on, target: ry}):
-        term = torch.ones(1, 1, dtype=torch.complex128)
-        for q in range(4):
-            term = torch.kron(term, parts.get(q, EYE).to(torch.complex128))
-        dense += term
-    psi = random_state(4)
-    assert (states.controlled_y(psi, 4, control, target, angle) - psi @ dense.T).abs().max() < 1e-14
-
-
 @pytest.mark.parametrize("axis", ["x", "y", "z"])
 def test_axis_gates(axis: str) -> None:
     angle = torch.tensor([0.3, -2.0], dtype=torch.float64)

@@ -13,12 +13,15 @@ from haar.actions.representation import representation_from_generators
 from haar.errors import ShapeError
 from haar.groups import dihedral
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal
-from haar.systems.quantum.states import State, axis_gates, controlled_y, layers_of, local, probabilities, z_signs, zeros
+from haar.systems.quantum.states import State, axis_gates, bits, layers_of, local, probabilities, z_signs, zeros
 
 CORNERS, EDGES, CENTRE = (0, 2, 6, 8), (1, 3, 5, 7), (4,)
 RING = ((0, 1), (2, 1), (2, 5), (8, 5), (8, 7), (6, 7), (6, 3), (0, 3))
 _KINDS = (CENTRE, CORNERS, EDGES)
 _CONTROLLED = (RING, tuple((4, q) for q in CORNERS), tuple((q, 4) for q in EDGES))
+_GATES = tuple(pair for pairs in _CONTROLLED for pair in pairs)
+#: In this order: no target of one group is a control within it, so that gates on one target add their angles.
+_TARGETS = (*EDGES, *CORNERS, *CENTRE)
 
 
 class BoardCircuit(Circuit):
@@ -39,6 +42,9 @@ class BoardCircuit(Circuit):
     """
 
     signs: Tensor
+    angle_of: Tensor
+    flips: Tensor
+    sides: Tensor
 
     def __init__(self, *, layers: int = 4, seed: int = 0, free: bool = False) -> None:
         super().__init__(9, 9, layers)
@@ -49,8 +55,17 @@ class BoardCircuit(Circuit):
         z = z_signs(9)
         self.register_buffer("signs", torch.stack([z[list(kind)].mean(0) for kind in _KINDS]), persistent=False)
         self.register_buffer("start", zeros(9), persistent=False)
+        bit = bits(9).to(torch.float64)
+        angle_of = torch.zeros(len(_GATES), len(_TARGETS), 512, dtype=torch.float64)
+        for k, (control, target) in enumerate(_GATES):
+            angle_of[k, _TARGETS.index(target)] = 0.5 * bit[control]
+        self.register_buffer("angle_of", angle_of, persistent=False)
+        flips = torch.stack([torch.arange(512) ^ 2 ** (8 - target) for target in _TARGETS])
+        self.register_buffer("flips", flips, persistent=False)
+        self.register_buffer("sides", 2.0 * bit[list(_TARGETS)] - 1.0, persistent=False)
         kind = [next(k for k, places in enumerate(_KINDS) if q in places) for q in range(9)]
         self._kind = list(range(9)) if free else kind
+        self._group = list(range(16)) if free else [k for k, pairs in enumerate(_CONTROLLED) for _ in pairs]
         group = dihedral(4)
         board = torch.arange(9).reshape(3, 3)
         eye = torch.eye(9, dtype=torch.float64)
@@ -73,11 +88,14 @@ class BoardCircuit(Circuit):
         encoding = axis_gates(2.0 * math.pi / 3.0 * x, "x")
         turns = self.turns[:, self._kind]
         gates = axis_gates(turns[..., 1], "y") @ axis_gates(turns[..., 0], "x")
+        # RY by an angle that depends on the bits of its controls
+        half = torch.einsum("lk,kts->lts", self.controlled[:, self._group], self.angle_of)
+        cosines, sines = half.cos(), half.sin() * self.sides
         psi: State = self.start.to(gates.dtype).expand(len(x), -1)
         for layer, turned in enumerate(layers_of(gates[:, None] @ encoding)):
             psi = local(psi, *turned)
-            for control, target, angle in self._pairs(layer):
-                psi = controlled_y(psi, 9, control, target, angle)
+            for flip, c, s in zip(self.flips, cosines[layer], sines[layer], strict=True):
+                psi = psi * c + psi.index_select(-1, flip) * s
             psi = self._break(psi, layer)
         return probabilities(psi) @ self.signs.mT.to(x)
 
@@ -88,18 +106,11 @@ class BoardCircuit(Circuit):
             gates += [Gate("RX", (q,), 2.0 * math.pi / 3.0 * x[:, q]) for q in range(9)]
             for k, name in enumerate(("RX", "RY")):
                 gates += [Gate(name, (q,), self.turns[layer, self._kind[q], k]) for q in range(9)]
-            gates += [Gate("CRY", (control, target), angle) for control, target, angle in self._pairs(layer)]
+            angles = self.controlled[layer, self._group]
+            gates += [Gate("CRY", pair, angle) for pair, angle in zip(_GATES, angles, strict=True)]
             gates += self._breaking_gates(layer)
         observables = [{f"Z{q}": 1.0 / len(kind) for q in kind} for kind in _KINDS]
         return Program(9, self.start, gates, observables)
-
-    def _pairs(self, layer: int) -> list[tuple[int, int, Tensor]]:
-        found, place = [], 0
-        for k, pairs in enumerate(_CONTROLLED):
-            for control, target in pairs:
-                found.append((control, target, self.controlled[layer, place if self.free else k]))
-                place += 1
-        return found
 
 
 def random_games(count: int, *, seed: int = 0) -> tuple[Float[Tensor, "n fields"], Float[Tensor, "n scores"]]:

@@ -19,7 +19,7 @@ from haar.systems.quantum.options import one_of
 from haar.systems.quantum.pauli_words import matrix_words, parse_words, qubits_of, spell, words_matrix
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.recipe_figures import draw_errors, draw_surfaces
-from haar.systems.quantum.recipe_sections import SURFACES_CAPTION, errors_table, winner
+from haar.systems.quantum.recipe_sections import SURFACES_CAPTION, errors_table, symmetry_table, winner
 from haar.systems.quantum.training import Plan
 from haar.systems.quantum.twirl import twirl
 from haar.systems.watch import Unwatched, Watch
@@ -58,14 +58,16 @@ class ComparisonReport(Report):
         """The table, errors against parameters, and curves where there is a reference to draw."""
         measures = [self.measured]
         table = errors_table(measures, f"{self.data} {self.train}")
-        found = [Section("", self.summary, table, draw_errors(measures))]
+        details = symmetry_table(measures, f"{self.data} {self.train}")
+        found = [Section("", self.summary, table, draw_errors(measures)), Section("", table=details)]
         if self.data in self.measured["surfaces"]:
             found.append(Section("Surface", figure=draw_surfaces(measures), caption=SURFACES_CAPTION))
         return found
 
     def markdown(self) -> str:
-        """The table as text."""
-        return markdown(errors_table([self.measured], f"{self.data} {self.train}"))
+        """The tables as text."""
+        measures, name = [self.measured], f"{self.data} {self.train}"
+        return markdown(errors_table(measures, name)) + "\n" + markdown(symmetry_table(measures, name))
 
 
 def open_molecules(data: str) -> Molecules:

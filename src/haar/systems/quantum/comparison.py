@@ -51,6 +51,12 @@ NH3 = (
     Contender("Graph", "graph", {"layers": 6}),
     Contender("Classical", "distances", {}, _CLASSICAL),
 )
+#: Not in a comparison unless asked for by title: what parity, a map of the radius and depth do for RotPerm.
+VARIANTS = (
+    Contender("RotPerm, parity", "exchange", {"layers": 4, "parity": "average"}),
+    Contender("RotPerm, radial", "exchange", {"layers": 4, "radial": (1.5, 0.5, 1.0116, 0.08)}),
+    Contender("RotPerm, deep", "exchange", {"layers": 8}, {"steps": 500, "rate": 0.02}),
+)
 H2O = (*NH3[:-1], Contender("Le et al.", "water", {"layers": 6, "readout": "affine"}), NH3[-1])
 CONTENDERS = {"lih": LIH, "nh3": NH3, "h2o": H2O}
 """Who competes on each surface. For one atom around the centre RotOnly and RotPerm are one circuit."""
@@ -144,8 +150,9 @@ def chosen_contenders(data: str, names: Sequence[str] | None = None) -> list[Con
         >>> [c.title for c in chosen_contenders("lih", ["Graph"])]
         ['Graph']
     """
-    known = {c.title: c for c in CONTENDERS[data]}
+    usual = [c.title for c in CONTENDERS[data]]
+    known = {c.title: c for c in (*CONTENDERS[data], *(VARIANTS if data == "nh3" else ()))}
     for name in names or ():
         if name not in known:
             raise ArgumentError("models", expected=f"some of {', '.join(known)}", got=repr(name))
-    return [known[name] for name in (names or known)]
+    return [known[name] for name in (names or usual)]

@@ -15,6 +15,7 @@ from haar.actions import Defining, Invariant, Points, Symmetry
 from haar.average import average
 from haar.groups import octahedral, product, symmetric
 from haar.report import plain, write_json
+from haar.systems.quantum.board_contest import board_contest
 from haar.systems.quantum.comparison import CONTENDERS, Contender, chosen_contenders, contest, split
 from haar.systems.quantum.evaluation import errors, symmetry_errors
 from haar.systems.quantum.exchange import ExchangeCircuit
@@ -40,7 +41,7 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
         watch: Told of the progress.
 
     Returns:
-        Plain JSON: ``tables``, ``curves``, ``frames``, ``trainability``, ``breaking``.
+        Plain JSON: ``tables``, ``frames``, ``trainability``, ``breaking``, ``board``.
     """
     parts: list[tuple[str, str, Callable[[], Json]]] = []
     for cell in config["tables"]:
@@ -51,6 +52,7 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
     parts += [("frames", c.title, _frames(config["frames"], c, seed)) for c in _framed(config["frames"])]
     parts.append(("trainability", "all", _trainability(config["trainability"], seed)))
     parts.append(("breaking", "all", _breaking(seed)))
+    parts += [("board", name, _board(config["board"], name, seed)) for name in ("symmetric", "free")]
     found: Json = {"seed": seed, "surfaces": reference_curves()}
     with watch.stage(f"quantum circuits, seed {seed}", len(parts)) as advance:
         for group, name, work in parts:
@@ -165,6 +167,18 @@ def _trainability(config: Config, seed: int) -> Callable[[], Json]:
                 for family in FAMILIES
             },
         }
+
+    return work
+
+
+def _board(config: Config, name: str, seed: int) -> Callable[[], Json]:
+    """The board circuit with or without its symmetry, on few games."""
+
+    def work() -> Json:
+        own = {k: v for k, v in config.items() if k != "repeats"}
+        first = seed * config["repeats"]
+        runs = [board_contest(free=name == "free", seed=first + k, **own) for k in range(config["repeats"])]
+        return {what: [run[what] for run in runs] for what in ("train", "test", "parameters")}
 
     return work
 

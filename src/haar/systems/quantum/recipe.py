@@ -28,6 +28,7 @@ QUICK: Mapping[str, Any] = {
         "plan": {"steps": 250, "force_steps": 0},
     },
     "trainability": {"qubits": [2, 4, 6, 8], "samples": 100},
+    "board": {"games": 20, "test_games": 200, "layers": 4, "steps": 200, "repeats": 1},
 }
 """Under three minutes on two cores."""
 
@@ -36,6 +37,14 @@ FULL: Mapping[str, Any] = {
         {"data": "lih", "train": 16, "test": 144, "folds": 5, "plan": _LIH_PLAN},
         {"data": "lih", "train": 48, "test": 112, "folds": 5, "plan": _LIH_PLAN},
         {"data": "nh3", "train": 100, "test": 160, "folds": 5, "plan": _NH3_PLAN},
+        {
+            "data": "nh3",
+            "train": 100,
+            "test": 160,
+            "folds": 2,
+            "models": ["RotPerm, parity", "RotPerm, radial", "RotPerm, deep"],
+            "plan": _NH3_PLAN,
+        },
         {"data": "h2o", "train": 100, "test": 140, "folds": 2, "plan": _NH3_PLAN},
     ],
     "frames": {
@@ -44,7 +53,8 @@ FULL: Mapping[str, Any] = {
         "test": 160,
         "plan": _NH3_PLAN,
     },
-    "trainability": {"qubits": [2, 4, 6, 8, 10], "samples": 400},
+    "trainability": {"qubits": [2, 4, 6, 8, 10], "samples": 200},
+    "board": {"games": 20, "test_games": 200, "layers": 4, "steps": 200, "repeats": 4},
 }
 """All folds of the protocol."""
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from haar.report.drawing import INK, new_figure, style_axes
-from haar.systems.quantum.recipe_claims import cells, models, tables
+from haar.systems.quantum.recipe_claims import NAMES, cells, models, tables
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -24,8 +24,10 @@ COLOURS = {
     "Graph": "#1d7f4e",
     "Classical": "#5f6b7a",
     "Le et al.": "#b3478f",
+    "RotPerm, parity": "#7aa5ee",
+    "RotPerm, radial": "#17408f",
+    "RotPerm, deep": "#0f9fb5",
 }
-_NAMES = {"lih": "LiH", "nh3": "NH3", "h2o": "H2O"}
 
 
 def draw_errors(measures: Measures) -> Figure:
@@ -34,7 +36,7 @@ def draw_errors(measures: Measures) -> Figure:
     figure = new_figure(4.4 * len(names), 3.6)
     for place, table in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         molecule, count = table.split()
-        style_axes(place, title=f"{_NAMES[molecule]}, {count} points", x="parameters", y="test RMSE (mHa)")
+        style_axes(place, title=f"{NAMES[molecule]}, {count} points", x="parameters", y="test RMSE (mHa)")
         for model in models(measures, table):
             found = cells(measures, table, model)
             errors = [row["test"]["rmse"] for row in found]
@@ -70,7 +72,7 @@ def draw_surfaces(measures: Measures) -> Figure:
         reference = measures[0]["surfaces"][name]
         energy = np.array(reference["energy"])
         zero = energy.min()
-        style_axes(place, title=_NAMES[name], x=labels[name], y="energy (mHa)" if name == "lih" else "")
+        style_axes(place, title=NAMES[name], x=labels[name], y="energy (mHa)" if name == "lih" else "")
         for model in models(measures, first[name]):
             curves = [row["curve"] for row in cells(measures, first[name], model) if row.get("curve") is not None]
             if curves:
@@ -97,6 +99,8 @@ def draw_frames(measures: Measures) -> Figure:
         where = np.arange(len(names)) + 0.36 * (number - 0.5)
         axes.bar(where, heights, 0.34, color=colour, label=("same frame", "turned and relabelled")[number])
     axes.set_xticks(range(len(names)), names)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.legend(fontsize=8, frameon=False)
     return figure
 

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from haar.report import Section, Table
 from haar.report.table import Cell
-from haar.systems.quantum.recipe_claims import cells, models, tables
+from haar.systems.quantum.recipe_claims import cells, models, tables, title
 from haar.systems.quantum.recipe_figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
 
 Measures = Sequence[Mapping[str, Any]]
-
-_NAMES = {"lih": "LiH", "nh3": "NH3", "h2o": "H2O"}
 
 
 def told(measures: Measures) -> list[Section]:
     """All sections, in order."""
     sections = [
-        Section(
-            title(table),
-            f"The best is **{winner(measures, table)}**. Medians over folds and seeds; energies in mHa, forces in "
-            "mHa/Angstrom.",
-            errors_table(measures, table),
+        (
+            Section(
+                title(table),
+                f"The best is **{winner(measures, table)}**. Medians over folds and seeds.",
+                errors_table(measures, table),
+            ),
+            Section("", table=symmetry_table(measures, table)),
         )
         for table in tables(measures)
     ]
     return [
-        *sections,
+        *itertools.chain(*sections),
         Section("", figure=draw_errors(measures), caption="Test error of every fold against number of parameters."),
         Section("Surfaces", _SURFACES, figure=draw_surfaces(measures), caption=SURFACES_CAPTION),
         Section("Another frame", _FRAMES, frames_table(measures), draw_frames(measures), _FRAMES_CAPTION),
         Section("Averaging after training", _AVERAGED, averaged_table(measures)),
         Section("Trainability", _TRAIN, trainability_table(measures), draw_trainability(measures), _TRAIN_CAPTION),
         Section("Symmetry broken on purpose", _BREAKING, breaking_table(measures)),
+        Section("Noughts and crosses", _BOARD, board_table(measures)),
     ]
 
 
@@ -50,13 +52,11 @@ _AVERAGED = (
 )
 _TRAIN = "Variance of the derivative with respect to one angle in the middle of a circuit of depth 6 n."
 _TRAIN_CAPTION = "Gradients vanish exponentially without symmetry, and do not with it."
+_BOARD = (
+    "The circuit of nine qubits with the symmetry of the square, and the same circuit with one parameter a gate: few "
+    "training games, the same training."
+)
 _BREAKING = "RZ(eps) after every layer, eps ~ N(0, scale^2): rms change of the scaled energy under a rotation."
-
-
-def title(table: str) -> str:
-    """For example ``NH3, 100 training points``."""
-    name, count = table.split()
-    return f"{_NAMES[name]}, {count} training points"
 
 
 def winner(measures: Measures, table: str) -> str:
@@ -66,39 +66,52 @@ def winner(measures: Measures, table: str) -> str:
 
 
 def errors_table(measures: Measures, table: str) -> Table:
-    """One row a model."""
-    columns = (
-        "model", "parameters", "train E", "test E", "range", "MAE E", "kcal/mol", "test F", "R2", "test/train",
-        "rotation", "permutation", "parity", "seconds",
-    )  # fmt: skip
+    """One row a model: energies, forces, how it generalises."""
+    columns = ("model", "parameters", "train E", "test E", "range", "test F", "R2", "test/train", "seconds")
     rows: list[list[Cell]] = []
     for model in models(measures, table):
         found = cells(measures, table, model)
-
-        def middle(of: Any, found: list[Mapping[str, Any]] = found) -> float:
-            return float(median(of(row) for row in found))
-
         tests = [row["test"]["rmse"] for row in found]
         rows.append(
             [
                 model,
                 found[0]["parameters"],
-                middle(lambda r: r["train"]["rmse"]),
-                middle(lambda r: r["test"]["rmse"]),
+                _middle(found, "train", "rmse"),
+                _middle(found, "test", "rmse"),
                 f"{min(tests):.3g} … {max(tests):.3g}",
-                middle(lambda r: r["test"]["mae"]),
-                middle(lambda r: r["test"]["mae_kcal"]),
-                middle(lambda r: r["test"]["force_rmse"]),
-                middle(lambda r: r["test"]["r2"]),
-                middle(lambda r: r["ratio"]),
-                middle(lambda r: r["symmetry"]["rotation"]),
-                middle(lambda r: r["symmetry"]["permutation"]),
-                middle(lambda r: r["symmetry"]["parity"]),
-                middle(lambda r: r["seconds"]),
+                _middle(found, "test", "force_rmse"),
+                _middle(found, "test", "r2"),
+                _middle(found, "ratio"),
+                _middle(found, "seconds"),
             ]
         )
     runs = len(cells(measures, table, models(measures, table)[0]))
-    return Table(title(table), columns, rows, f"{runs} fold(s) and seed(s); symmetry errors in mHa")
+    return Table(title(table), columns, rows, f"{runs} fold(s) and seed(s); RMSE of E in mHa, of F in mHa/Angstrom")
+
+
+def symmetry_table(measures: Measures, table: str) -> Table:
+    """One row a model: mean absolute errors, and how much of each symmetry it breaks."""
+    columns = ("model", "MAE E", "kcal/mol", "train F", "MAE F", "rotation", "permutation", "parity", "torque")
+    places = (
+        ("test", "mae"),
+        ("test", "mae_kcal"),
+        ("train", "force_rmse"),
+        ("test", "force_mae"),
+        *(("symmetry", what) for what in ("rotation", "permutation", "parity", "torque")),
+    )
+    rows: list[list[Cell]] = []
+    for model in models(measures, table):
+        found = cells(measures, table, model)
+        rows.append([model, *(_middle(found, *place) for place in places)])
+    return Table("", columns, rows, "symmetry errors in mHa: rms change of the energy; rms torque")
+
+
+def _middle(found: Sequence[Mapping[str, Any]], *place: str) -> float:
+    """The median over folds and seeds of what lies at a place."""
+    values: list[Any] = list(found)
+    for name in place:
+        values = [value[name] for value in values]
+    return float(median(values))
 
 
 def frames_table(measures: Measures) -> Table:
@@ -142,3 +155,15 @@ def breaking_table(measures: Measures) -> Table:
         for k, scale in enumerate(first["scales"])
     ]
     return Table("Rotation error", ("eps", "rms change"), rows)
+
+
+def board_table(measures: Measures) -> Table:
+    """One row a circuit."""
+    rows: list[list[Cell]] = []
+    for name in ("symmetric", "free"):
+        found = {what: [v for one in measures for v in one["board"][name][what]] for what in ("train", "test")}
+        shares = f"{min(found['test']):.3g} … {max(found['test']):.3g}"
+        first = int(measures[0]["board"][name]["parameters"][0])
+        rows.append([name, first, float(median(found["train"])), float(median(found["test"])), shares])
+    columns = ("circuit", "parameters", "train", "test", "range")
+    return Table("Share of games judged right", columns, rows, f"{len(found['test'])} run(s)")

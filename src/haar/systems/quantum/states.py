@@ -252,27 +252,6 @@ def local(
     return (left @ square @ right.mT).flatten(-2)
 
 
-def controlled_y(psi: State, n: int, control: int, target: int, angle: Float[Tensor, ""]) -> State:
-    """Controlled RY.
-
-    Args:
-        psi: States.
-        n: Number of qubits.
-        control: The qubit that must be 1.
-        target: The qubit that turns.
-        angle: Of the rotation.
-    """
-    low, high = sorted((control, target))
-    parts = psi.unflatten(-1, (2**low, 2, 2 ** (high - low - 1), 2, 2 ** (n - high - 1)))
-    at, turned = (-4, -2) if control < target else (-2, -4)
-    off, on = parts.unbind(at)
-    turned = turned + 1 if turned < at else turned
-    zero, one = on.unbind(turned)
-    c, s = (angle / 2).cos(), (angle / 2).sin()
-    on = torch.stack([c * zero - s * one, s * zero + c * one], turned)
-    return torch.stack([off, on], at).flatten(-5)
-
-
 def probabilities(psi: State) -> Float[Tensor, "batch states"]:
     """Squared sizes of the amplitudes."""
     return psi.real.square() + psi.imag.square()
