@@ -31,10 +31,10 @@ def run_onnx(path, *args):
     return [torch.from_numpy(y) for y in session.run(None, feed)]
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_program_takes_any_batch(tmp_path, batch):
+def test_a_program_takes_any_batch(tmp_path):
     averaged = average(conv(), SYMMETRY)
-    path = save(averaged, (torch.randn(batch, 3, 6, 6),), tmp_path / "deep" / "symmetric.pt2")
+    # An example of one sample is the hard one: a size of 1 would be fixed.
+    path = save(averaged, (torch.randn(1, 3, 6, 6),), tmp_path / "deep" / "symmetric.pt2")
     program = torch.export.load(path).module()
     for n in (1, 2, 5):
         x = torch.randn(n, 3, 6, 6)
