@@ -11,9 +11,12 @@ import typer
 def reproduce(
     name: Annotated[str, typer.Argument(help="A system's name; `haar systems` lists them.")],
     *,
-    preset: Annotated[str, typer.Option(help="quick (minutes) or full (the spec's sizes).")] = "quick",
+    preset: Annotated[
+        str, typer.Option(help="quick (minutes), full (the paper's sizes or ours), or one that reads published data.")
+    ] = "quick",
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; the preset has its own.")] = None,
     first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Published files, for presets that read them.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything; out/NAME by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
@@ -33,7 +36,7 @@ def reproduce(
     from haar.report.json_file import dumps
 
     with ProgressBars() as bars:
-        result = run(recipe, out=folder, preset=preset, seeds=seeds, first_seed=first_seed, watch=bars)
+        result = run(recipe, out=folder, preset=preset, seeds=seeds, first_seed=first_seed, data=data, watch=bars)
     if as_json:
         typer.echo(dumps(result.to_dict()), nl=False)
     else:

@@ -27,6 +27,7 @@ def reproduce(
     preset: str = "quick",
     seeds: int | None = None,
     first_seed: int = 0,
+    data: Path | None = None,
     watch: Watch | None = None,
 ) -> Result:
     """Run a recipe over seeds and write ``result.json``, ``report.html`` and ``figures/``.
@@ -41,13 +42,14 @@ def reproduce(
         preset: Name of one of the recipe's presets.
         seeds: Number of seeds; by default the preset's own.
         first_seed: The first of them.
+        data: Published files, for presets that read them (those with ``needs_data``).
         watch: Told of the progress.
 
     Returns:
         The result that was written.
 
     Raises:
-        ArgumentError: If the preset is unknown or there is no seed.
+        ArgumentError: If the preset is unknown, there is no seed, or data are missing or not asked for.
     """
     if preset not in recipe.presets:
         raise ArgumentError("preset", expected=f"one of {', '.join(recipe.presets)}", got=repr(preset))
@@ -56,8 +58,9 @@ def reproduce(
         raise ArgumentError("seeds", expected="at least 1", got=count)
     if first_seed < 0:
         raise ArgumentError("first_seed", expected="a number that is not negative", got=first_seed)
+    config = _with_data(recipe.presets[preset], preset, data)
     chosen = tuple(range(first_seed, first_seed + count))
-    measures = [_measured(recipe, preset, seed, out, watch or Unwatched()) for seed in chosen]
+    measures = [_measured(recipe, config, seed, out, watch or Unwatched()) for seed in chosen]
     result = Result(
         system=recipe.name,
         title=recipe.title,
@@ -121,10 +124,22 @@ def code_hash(system: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def _measured(recipe: Recipe, preset: str, seed: int, out: Path, watch: Watch) -> Mapping[str, Any]:
+def _with_data(config: Mapping[str, Any], preset: str, data: Path | None) -> Mapping[str, Any]:
+    if not config.get("needs_data"):
+        if data is not None:
+            raise ArgumentError("data", expected=f"nothing: preset {preset!r} makes its own data", got=str(data))
+        return config
+    if data is None:
+        raise ArgumentError("data", expected=f"the published files that preset {preset!r} reads", got="nothing")
+    if not data.exists():
+        raise ArgumentError("data", expected="a file or folder that exists", got=str(data))
+    return {**config, "data": str(data.resolve())}
+
+
+def _measured(recipe: Recipe, config: Mapping[str, Any], seed: int, out: Path, watch: Watch) -> Mapping[str, Any]:
     configuration = {
         "system": recipe.name,
-        "config": recipe.presets[preset],
+        "config": config,
         "seed": seed,
         "versions": versions(),
         "code": code_hash(recipe.name),
@@ -135,6 +150,6 @@ def _measured(recipe: Recipe, preset: str, seed: int, out: Path, watch: Watch) -
         kept: Mapping[str, Any] = json.loads(finished.read_text(encoding="utf-8"))["measures"]
         return kept
     write_json(folder / "configuration.json", configuration)
-    measures: Mapping[str, Any] = plain(recipe.measure(recipe.presets[preset], seed, folder, watch))
+    measures: Mapping[str, Any] = plain(recipe.measure(config, seed, folder, watch))
     write_json(finished, {"configuration": configuration, "measures": measures})
     return measures

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from torch import nn
-
-from haar.relax import Homotopy, homotopise
+from haar.relax import Homotopy
 from haar.relax.baselines import (
     Augmentation,
     EquivariancePenalty,
@@ -20,8 +18,8 @@ from haar.relax.baselines import (
 )
 from haar.relax.duals.damped import Damped
 from haar.relax.duals.duals import Duals
+from haar.relax.duals.paper import Paper
 from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, Plan
-from haar.systems.adaptive_constrained_equivariance.vectors import perceptron
 
 #: Rates of the undamped equality run: those that the damped one has in 1500 steps.
 _UNDAMPED = Damped(augmentation=0.0, gamma_rate=0.02, dual_rate=0.005)
@@ -33,6 +31,15 @@ Make = Callable[[Models, Plan, float], Arm]
 def _duals(name: str, problem: str) -> Make:
     return lambda models, plan, value: Arm.over(
         name, models(), lambda e: Duals(e, problem, steps=plan.steps, rho=value if problem == "resilient" else 1.0)
+    )
+
+
+def _as_published(name: str, problem: str) -> Make:
+    """The source's own solver, at the rates of the plan: no damping, Adam on both sides."""
+    return lambda models, plan, _: Arm.over(
+        name,
+        models(),
+        lambda e: Duals(e, problem, Paper(gamma_rate=plan.rate, dual_rate=plan.dual_rate), steps=plan.steps, rho=1.0),
     )
 
 
@@ -59,6 +66,8 @@ ARMS: Mapping[str, tuple[Make, tuple[float, ...]]] = {
         ),
         (0.0,),
     ),
+    "equality as published": (_as_published("equality as published", "equality"), (0.0,)),
+    "resilient as published": (_as_published("resilient as published", "resilient"), (0.0,)),
     "residual pathway": (
         lambda models, _, value: Arm.within(
             "residual pathway", models(), lambda m: ResidualPathway(m, equivariant_weight=1e-5, free_weight=value)
@@ -114,7 +123,8 @@ def make_arms(
     """
 
     def models(*, kappa: bool = True) -> list[Homotopy]:
-        return [_wrapped(c, kappa=kappa, mode=mode) for c in configurations]
+        made = [c.task.model(c.generator(0), c.generator(4), mode=mode, kappa=kappa) for c in configurations]
+        return [model.to(plan.device) for model in made]
 
     arms = []
     for name in names:
@@ -124,8 +134,3 @@ def make_arms(
             arm.name = f"{name} {value:g}" if tried and len(values) > 1 else name
             arms.append(arm)
     return arms
-
-
-def _wrapped(configuration: Configuration, *, kappa: bool, mode: str) -> Homotopy:
-    model: nn.Module = perceptron(configuration.generator(0))
-    return homotopise(model, configuration.task.symmetry, mode=mode, kappa=kappa, generator=configuration.generator(4))

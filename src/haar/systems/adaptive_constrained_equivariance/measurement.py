@@ -17,6 +17,7 @@ from haar.relax.diagnosis.score_test import score_test
 from haar.relax.diagnosis.tension import tension
 from haar.report import plain, write_json
 from haar.systems.adaptive_constrained_equivariance.arms import make_arms
+from haar.systems.adaptive_constrained_equivariance.tasks import make_task
 from haar.systems.adaptive_constrained_equivariance.trial import (
     Arm,
     Configuration,
@@ -25,7 +26,6 @@ from haar.systems.adaptive_constrained_equivariance.trial import (
     evaluate,
     train_together,
 )
-from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask
 from haar.systems.watch import Watch
 
 Config = Mapping[str, Any]
@@ -51,11 +51,12 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
     if kept.is_file():
         done: Json = json.loads(kept.read_text(encoding="utf-8"))
         return done
-    plan = Plan(**config["plan"])
-    networks = config["networks"]
+    plan = Plan(**part["plan"])
+    networks = part.get("networks", config["networks"])
+    options = {**part["options"], **({part["files"]: config["data"]} if "files" in part else {})}
     cells = [(n, beta) for n in part["samples"] for beta in part["betas"]]
     configurations = [
-        Configuration(VectorTask(beta=beta, order=part["order"]), n, seed * networks + k)
+        Configuration(make_task(part["task"], options, beta), n, seed * networks + k)
         for n, beta in cells
         for k in range(networks)
     ]
@@ -113,7 +114,7 @@ def _scores(arm: Arm, configurations: Sequence[Configuration], draws: int, watch
     found = []
     with watch.stage("score tests", len(configurations)) as advance:
         for k, c in enumerate(configurations):
-            x, y = c.task.sample(c.samples, c.generator(1))
+            x, y = c.task.sample("train", c.samples, c.generator(1))
             model = arm.ensemble.member(k)
             test = score_test(model, _squared, x, y, layers=[last], draws=draws, seed=c.seed)
             found.append(

@@ -9,19 +9,41 @@ from typing import Any, ClassVar
 from haar.report import Section
 from haar.systems.adaptive_constrained_equivariance.measurement import measure
 from haar.systems.adaptive_constrained_equivariance.recipe_claims import judge
+from haar.systems.adaptive_constrained_equivariance.recipe_published import PUBLISHED
 from haar.systems.adaptive_constrained_equivariance.recipe_sections import tell
 from haar.systems.effect import Effect
 from haar.systems.watch import Watch
 
 _OURS = ["strict", "free", "equality", "resilient", "ridge"]
 _CONTROLS = ["resilient, price chosen", "augmentation", "strict without kappa", "equality undamped"]
-_BASELINES = [
-    "residual pathway",
-    "projection regulariser",
-    "equivariance penalty",
-    "scheduled",
-    "relaxed convolution",
-]
+_PRIORS = ["residual pathway"]
+_BASELINES = ["projection regulariser", "equivariance penalty", "scheduled", "relaxed convolution"]
+
+
+def _vectors(
+    name: str,
+    samples: list[int],
+    betas: list[float],
+    arms: list[str],
+    *,
+    mode: str = "weight",
+    order: int = 4,
+    tried: bool = False,
+    draws: int = 199,
+) -> dict[str, Any]:
+    """A part of the experiment on the table of vectors."""
+    return {
+        "name": name,
+        "task": "vectors",
+        "options": {"order": order},
+        "mode": mode,
+        "samples": samples,
+        "betas": betas,
+        "arms": arms,
+        "tried": tried,
+        "draws": draws if name == "weight" else 0,
+        "plan": {"steps": 1500},
+    }
 
 
 class AdaptiveConstrainedEquivariance:
@@ -35,70 +57,62 @@ class AdaptiveConstrainedEquivariance:
         "claimed here: its data sets are not shipped, see `haar.data.published` for their readers."
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {
-            "networks": 5,
-            "plan": {"steps": 1500},
-            "parts": [
-                {
-                    "name": "weight",
-                    "mode": "weight",
-                    "order": 4,
-                    "samples": [256],
-                    "betas": [0.0, 0.5, 1.0],
-                    "arms": [*_OURS, *_CONTROLS, "residual pathway"],
-                    "tried": False,
-                    "draws": 199,
-                },
-            ],
-        },
+        "quick": {"networks": 5, "parts": [_vectors("weight", [256], [0.0, 0.5, 1.0], [*_OURS, *_CONTROLS, *_PRIORS])]},
         "full": {
             "networks": 5,
-            "plan": {"steps": 1500},
             "parts": [
+                _vectors(
+                    "weight",
+                    [128, 256, 512],
+                    [0.0, 0.25, 0.5, 1.0],
+                    [*_OURS, *_CONTROLS, *_PRIORS, *_BASELINES],
+                    tried=True,
+                    draws=999,
+                ),
+                _vectors("branches", [128, 512], [0.0, 0.5, 1.0], _OURS, mode="branches"),
+                _vectors("order 3", [256], [0.0, 1.0], _OURS, order=3),
+                _vectors("order 6", [256], [0.0, 1.0], _OURS, order=6),
                 {
-                    "name": "weight",
+                    "name": "inertia",
+                    "task": "inertia",
+                    "options": {},
                     "mode": "weight",
-                    "order": 4,
-                    "samples": [128, 256, 512],
-                    "betas": [0.0, 0.25, 0.5, 1.0],
-                    "arms": [*_OURS, *_CONTROLS, *_BASELINES],
-                    "tried": True,
-                    "draws": 999,
-                },
-                {
-                    "name": "branches",
-                    "mode": "branches",
-                    "order": 4,
-                    "samples": [128, 512],
-                    "betas": [0.0, 0.5, 1.0],
-                    "arms": _OURS,
+                    "samples": [1000],
+                    "betas": [0.0, 0.3],
+                    "arms": [*_OURS, "augmentation", *_PRIORS],
                     "tried": True,
                     "draws": 0,
+                    "plan": {"steps": 1000, "batch": 100, "tests": 1000, "validation": 1000},
                 },
                 {
-                    "name": "order 3",
+                    "name": "charged particles",
+                    "task": "charged",
+                    "options": {},
                     "mode": "weight",
-                    "order": 3,
-                    "samples": [256],
+                    "samples": [200, 800],
+                    "betas": [0.0],
+                    "arms": [*_OURS, "augmentation"],
+                    "tried": True,
+                    "draws": 0,
+                    "plan": {"steps": 1500, "batch": 50, "rate": 2e-3, "tests": 1000},
+                },
+                {
+                    "name": "walking",
+                    "task": "walking",
+                    "options": {},
+                    "mode": "weight",
+                    "samples": [200],
                     "betas": [0.0, 1.0],
                     "arms": _OURS,
                     "tried": True,
                     "draws": 0,
-                },
-                {
-                    "name": "order 6",
-                    "mode": "weight",
-                    "order": 6,
-                    "samples": [256],
-                    "betas": [0.0, 1.0],
-                    "arms": _OURS,
-                    "tried": True,
-                    "draws": 0,
+                    "plan": {"steps": 1000, "batch": 12, "rate": 2e-3, "tests": 400, "validation": 400},
                 },
             ],
         },
+        **PUBLISHED,
     }
-    default_seeds: ClassVar[Mapping[str, int]] = {"quick": 1, "full": 2}
+    default_seeds: ClassVar[Mapping[str, int]] = {"quick": 1, "full": 2, **dict.fromkeys(PUBLISHED, 1)}
 
     def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
         """One batch of networks under every rule."""

@@ -12,12 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.errors import ArgumentError
 from haar.files import atomic_path
 from haar.relax.baselines import EquivariancePenalty
 from haar.relax.ensemble import Ensemble, run_together
 from haar.relax.rule import Rule
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask
+from haar.systems.adaptive_constrained_equivariance.task import Task
 
 Json = dict[str, Any]
 
@@ -27,11 +28,16 @@ class Plan:
     """How all models are trained.
 
     Attributes:
-        steps: Optimiser steps, with a learning rate that falls to zero along a cosine.
+        steps: Optimiser steps.
         batch: Samples in a step, drawn with replacement.
-        rate: Adam's rate at the start.
-        tests: Noise-free test samples.
-        validation: Noisy samples by which a setting is chosen.
+        rate: The optimiser's rate at the start.
+        tests: Test samples.
+        validation: Samples by which a setting is chosen.
+        schedule: How the rate falls: ``"cosine"``, ``"steps"`` (a tenth at 80 %, again at 90 %) or ``"constant"``.
+        optimizer: ``"adam"`` or ``"sgd"`` (plain).
+        clip: Largest norm of each model's gradients; 0 for any.
+        dual_rate: Rate of the multipliers of the rules "as published".
+        device: Where models run; draws are made on the CPU.
     """
 
     steps: int = 1500
@@ -39,6 +45,29 @@ class Plan:
     rate: float = 3e-3
     tests: int = 2000
     validation: int = 500
+    schedule: str = "cosine"
+    optimizer: str = "adam"
+    clip: float = 0.0
+    dual_rate: float = 8e-4
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, known in {"schedule": tuple(_SCHEDULES), "optimizer": ("adam", "sgd")}.items():
+            if getattr(self, name) not in known:
+                raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(getattr(self, name)))
+        if self.device == "auto":
+            object.__setattr__(self, "device", "cuda" if torch.cuda.is_available() else "cpu")
+
+    def rate_at(self, step: int) -> float:
+        """The rate of one step."""
+        return self.rate * _SCHEDULES[self.schedule](step / self.steps)
+
+
+_SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "steps": lambda done: 0.1 ** ((done >= 0.8) + (done >= 0.9)),
+    "constant": lambda _: 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +80,7 @@ class Configuration:
         seed: Of the data, the initialisation and the batches.
     """
 
-    task: VectorTask
+    task: Task
     samples: int
     seed: int
 
@@ -101,7 +130,7 @@ class Arm:
         moved = self.rule.batch(x.flatten(0, 1), y.flatten(0, 1), generator)
         return moved[0].view(x.shape), moved[1].view(y.shape)
 
-    def objective(self, x: Tensor, y: Tensor) -> Tensor:
+    def objective(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
         """The sum of what the models of a rule `inside` are trained on."""
         rule = self.rule
         second = rule.second_batch[1:] if isinstance(rule, EquivariancePenalty) and rule.second_batch else ()
@@ -111,7 +140,7 @@ class Arm:
             if isinstance(rule, EquivariancePenalty):
                 moved, turned, g = second
                 rule.second_batch = (x, moved, turned, g)
-            return rule.lagrangian((model(x) - y).square().mean())
+            return rule.lagrangian(task.losses(model(x)[None], y[None])[0])
 
         total: Tensor = self.ensemble.each(one, x, y, *shaped)
         return total.sum()
@@ -136,11 +165,13 @@ def train_together(
         checkpoint_every: Steps between saves.
         advance: Called after every step.
     """
-    drawn = [c.task.sample(c.samples, c.generator(1)) for c in configurations]
+    task = configurations[0].task
+    drawn = [_moved(c.task.sample("train", c.samples, c.generator(1)), plan.device) for c in configurations]
     batches = [c.generator(2) for c in configurations]
     moves = [torch.Generator().manual_seed(31 + k) for k in range(len(arms))]
     # One optimiser for all: Adam works entry by entry, so arms do not see each other.
-    optimizer = torch.optim.Adam([w for arm in arms for w in arm.weights], lr=plan.rate)
+    kind = torch.optim.Adam if plan.optimizer == "adam" else torch.optim.SGD
+    optimizer = kind([w for arm in arms for w in arm.weights], lr=plan.rate)
     forms: dict[Any, list[Arm]] = {}
     for arm in arms:
         if not arm.inside:
@@ -148,7 +179,7 @@ def train_together(
     done = _restore(checkpoint, arms, optimizer, [*batches, *moves])
     for step in range(done, plan.steps):
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate * 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+            group["lr"] = plan.rate_at(step)
         optimizer.zero_grad()
         picks = [torch.randint(len(x), (plan.batch,), generator=g) for (x, _), g in zip(drawn, batches, strict=True)]
         x = torch.stack([x[pick] for (x, _), pick in zip(drawn, picks, strict=True)])
@@ -158,12 +189,14 @@ def train_together(
         for alike in forms.values():
             out = run_together([arm.ensemble for arm in alike], _call, torch.cat([batch[arm.name][0] for arm in alike]))
             for arm, given in zip(alike, out, strict=True):
-                losses = (given - batch[arm.name][1]).square().mean((1, 2))
-                total = total + arm.rule.lagrangian(losses.sum())
+                total = total + arm.rule.lagrangian(task.losses(given, batch[arm.name][1]).sum())
         for arm in arms:
             if arm.inside:
-                total = total + arm.objective(*batch[arm.name])
+                total = total + arm.objective(task, *batch[arm.name])
         total.backward()
+        if plan.clip:
+            for arm in arms:
+                _clip(arm, plan.clip)
         optimizer.step()
         for arm in arms:
             arm.rule.step()
@@ -174,24 +207,26 @@ def train_together(
 
 @torch.no_grad()
 def evaluate(arm: Arm, configurations: Sequence[Configuration], plan: Plan) -> list[Json]:
-    """What every model of an arm is worth on noise-free test data.
+    """What every model of an arm is worth on test data.
 
     Returns:
-        For each configuration: mean squared error as deployed, at gamma = 0 and at the trained gammas, and as deployed
-        on noisy validation data; the relative equivariance error sqrt(mean over g of E|f(gx) - g f(x)|^2 / E|f|^2) as
+        For each configuration: the loss as deployed, at gamma = 0 and at the trained gammas, and as deployed on
+        validation data; the relative equivariance error sqrt(mean over g of E|f(gx) - g f(x)|^2 / E|f|^2) as
         deployed and at the trained gammas; gammas, effective sizes, multipliers and slacks by layer. A number that is
         not finite becomes None.
     """
-    held = [c.task.sample(plan.validation, c.generator(5)) for c in configurations]
-    data = [c.task.sample(plan.tests, c.generator(3), noisy=False) for c in configurations]
+    task = configurations[0].task
+    held = [_moved(c.task.sample("validation", plan.validation, c.generator(5)), plan.device) for c in configurations]
+    data = [_moved(c.task.sample("test", plan.tests, c.generator(3)), plan.device) for c in configurations]
     x, y = (torch.stack(parts) for parts in zip(*data, strict=True))
     ensemble = arm.ensemble
     with arm.rule.deployed():
-        deployed, broken = _error(ensemble, x, y), _defect(ensemble, x, configurations)
-        validation = _error(ensemble, *(torch.stack(parts) for parts in zip(*held, strict=True)))
-    free, kept = _error(ensemble, x, y), _defect(ensemble, x, configurations)
+        deployed, broken = task.losses(ensemble(x), y), _defect(ensemble, x, task)
+        held_x, held_y = (torch.stack(parts) for parts in zip(*held, strict=True))
+        validation = task.losses(ensemble(held_x), held_y)
+    free, kept = task.losses(ensemble(x), y), _defect(ensemble, x, task)
     with ensemble.at(0.0):
-        strict = _error(ensemble, x, y)
+        strict = task.losses(ensemble(x), y)
     by_layer: dict[str, Mapping[str, Tensor]] = (
         {}
         if arm.inside
@@ -225,20 +260,28 @@ def _form(ensemble: Ensemble) -> tuple[Any, ...]:
     return tuple((name, tuple(value.shape[1:])) for name, value in ensemble.state_dict().items())
 
 
-def _error(ensemble: Ensemble, x: Tensor, y: Tensor) -> Float[Tensor, " model"]:
+def _defect(ensemble: Ensemble, x: Tensor, task: Task) -> Float[Tensor, " model"]:
+    symmetry = task.symmetry
     out: Tensor = ensemble(x)
-    return (out - y).square().mean((1, 2))
-
-
-def _defect(ensemble: Ensemble, x: Tensor, configurations: Sequence[Configuration]) -> Float[Tensor, " model"]:
-    symmetry = configurations[0].task.symmetry
-    out: Tensor = ensemble(x)
-    apart = torch.zeros(len(x), dtype=x.dtype)
-    elements = symmetry.group.elements()
+    apart = x.new_zeros(len(x))
+    elements = task.elements()
     for g in elements:
         turned: Tensor = ensemble(symmetry.inputs[0].act(g, x))
-        apart += (turned - symmetry.outputs.act(g, out)).square().sum((1, 2))
-    return (apart / len(elements) / out.square().sum((1, 2))).sqrt()
+        apart += (turned - symmetry.outputs.act(g, out)).square().flatten(1).sum(1)
+    return (apart / len(elements) / out.square().flatten(1).sum(1)).sqrt()
+
+
+def _moved(pair: tuple[Tensor, Tensor], device: str) -> tuple[Tensor, Tensor]:
+    return pair[0].to(device), pair[1].to(device)
+
+
+def _clip(arm: Arm, most: float) -> None:
+    """Shorten the gradient of every model of an arm to `most`, each by itself."""
+    gradients = [w.grad for w in arm.weights if w.grad is not None]
+    norms = torch.stack([g.flatten(1).square().sum(1) if g.ndim > 1 else g.square() for g in gradients]).sum(0).sqrt()
+    factor = (most / norms.clamp(min=most)).detach()
+    for g in gradients:
+        g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
 
 
 def _number(value: Tensor) -> float | None:

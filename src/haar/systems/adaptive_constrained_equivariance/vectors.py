@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from haar.actions import Defining, Symmetry, Vector, direct_sum
 from haar.errors import ArgumentError
 from haar.groups import cyclic
+from haar.relax.wrapping.homotopise import homotopise
+from haar.relax.wrapping.homotopy import Homotopy
+from haar.systems.adaptive_constrained_equivariance.task import Task
 
 #: Standard deviation that the targets are divided by, so that losses are of order 1.
 _SCALE = 1.6
 
 
 @dataclass(frozen=True)
-class VectorTask:
+class VectorTask(Task):
     """y = sum_j 0.7 (|x_j| - 1) x_j + 0.5 (x_1 . x_2) x_3 + beta (cos 1.5 x_3y - 0.3, sin x_3x), over 1.6.
 
     The first two terms turn with the x_j under all rotations; the third is fixed in space and depends on x_3 alone.
@@ -32,7 +35,7 @@ class VectorTask:
 
     Example:
         >>> task = VectorTask(beta=0.0)
-        >>> x, y = task.sample(5, torch.Generator().manual_seed(0))
+        >>> x, y = task.sample("train", 5, torch.Generator().manual_seed(0))
         >>> x.shape, y.shape, task.symmetry.group.order
         (torch.Size([5, 6]), torch.Size([5, 2]), 4)
     """
@@ -61,18 +64,18 @@ class VectorTask:
         return out
 
     def sample(
-        self, count: int, generator: torch.Generator, *, noisy: bool = True
+        self, part: str, count: int, generator: torch.Generator
     ) -> tuple[Float[Tensor, "count 6"], Float[Tensor, "count 2"]]:
-        """Independent samples; x is standard normal.
-
-        Args:
-            count: How many.
-            generator: The source of randomness.
-            noisy: Whether the targets carry noise.
-        """
+        """Independent samples; x is standard normal. Test targets carry no noise."""
         x = torch.randn(count, 6, generator=generator)
         y = self.target(x)
-        return x, y + self.noise * torch.randn(y.shape, generator=generator) if noisy else y
+        return x, y if part == "test" else y + self.noise * torch.randn(y.shape, generator=generator)
+
+    def model(
+        self, generator: torch.Generator, branches: torch.Generator, *, mode: str = "weight", kappa: bool = True
+    ) -> Homotopy:
+        """A perceptron, wrapped."""
+        return homotopise(perceptron(generator), self.symmetry, mode=mode, kappa=kappa, generator=branches)
 
 
 def perceptron(generator: torch.Generator, *, width: int = 32) -> nn.Sequential:

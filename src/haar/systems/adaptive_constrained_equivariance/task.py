@@ -1,0 +1,78 @@
+"""What a task of the experiments offers: its symmetry, its data, its network, its loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.groups import FiniteGroup
+from haar.relax.wrapping.homotopy import Homotopy
+
+#: The parts of a data set.
+PARTS = ("train", "validation", "test")
+_DRAWN = 12
+
+
+class Task(ABC):
+    """A supervised task with a symmetry that holds, or nearly does.
+
+    Attributes:
+        beta: How much the symmetry is broken; 0 keeps it.
+    """
+
+    beta: float
+
+    @property
+    @abstractmethod
+    def symmetry(self) -> Symmetry:
+        """What is claimed of it."""
+
+    @abstractmethod
+    def sample(self, part: str, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of one part of the data, the first axis over samples.
+
+        Args:
+            part: ``"train"``, ``"validation"`` or ``"test"``.
+            count: How many.
+            generator: The source of randomness.
+        """
+
+    @abstractmethod
+    def model(
+        self, generator: torch.Generator, branches: torch.Generator, *, mode: str = "weight", kappa: bool = True
+    ) -> Homotopy:
+        """The network with a gamma in every layer.
+
+        Args:
+            generator: Of its weights.
+            branches: Of free branches.
+            mode: Of `haar.relax.homotopise`, where the task's network is wrapped by it.
+            kappa: Likewise.
+        """
+
+    def losses(self, out: Float[Tensor, "model batch ..."], y: Float[Tensor, "model batch ..."]) -> Tensor:
+        """The loss of every model of an ensemble; by default the mean square."""
+        return (out - y).square().flatten(1).mean(1)
+
+    def elements(self) -> Tensor:
+        """The group's elements, or some of a group without a list of them."""
+        group = self.symmetry.group
+        if isinstance(group, FiniteGroup):
+            return group.elements()
+        return group.sample(_DRAWN, torch.Generator().manual_seed(11))
+
+
+def started(module: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Draw the weights and biases of plain linear layers from +-1/sqrt(fan-in), as torch does, from a given source."""
+    with torch.no_grad():
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                bound = layer.in_features**-0.5
+                for value in (layer.weight, layer.bias):
+                    drawn = torch.rand(value.shape, generator=generator, dtype=torch.float64)
+                    value.copy_((2 * drawn - 1) * bound)
+    return module
