@@ -72,7 +72,8 @@ class Run:
         dim: Dimension of one copy.
         basis: Orthogonal Q ``(dim, dim)`` of one copy: columns ordered by class, copy within the class, component.
         places: For each class of the run's representation, in the order of Q's columns: the number of the class in the
-            whole, the multiplicity in one copy, and the first multiplicity index in the whole.
+            whole, the multiplicity m in one copy, and the first multiplicity index in the whole, from which on the run
+            has m times `copies` of them: for each of the m all copies.
     """
 
     start: int
@@ -126,7 +127,8 @@ class Isotypic:
             for number, m, _ in run.places:
                 d = self.classes[number].dim
                 block = turned[..., column : column + m * d]
-                out[number].append(block.reshape(*batch, run.copies * m, d))
+                apart = block.reshape(*batch, run.copies, m, d).transpose(-3, -2)
+                out[number].append(apart.reshape(*batch, m * run.copies, d))
                 column += m * d
         return [parts[0] if len(parts) == 1 else torch.cat(parts, -2) for parts in out]
 
@@ -137,8 +139,8 @@ class Isotypic:
         for run in self.runs:
             columns = []
             for number, m, first in run.places:
-                block = blocks[number][..., first : first + run.copies * m, :]
-                columns.append(block.reshape(*batch, run.copies, m * self.classes[number].dim))
+                block = blocks[number][..., first : first + run.copies * m, :].unflatten(-2, (m, run.copies))
+                columns.append(block.transpose(-3, -2).reshape(*batch, run.copies, m * self.classes[number].dim))
             turned = columns[0] if len(columns) == 1 else torch.cat(columns, -1)
             pieces.append((turned @ run.basis.to(turned).T).reshape(*batch, run.copies * run.dim))
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)

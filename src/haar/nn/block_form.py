@@ -1,8 +1,10 @@
 """The blocks form of an equivariant map: leave for the isotypic basis, mix copies, come back; a few large products.
 
-Layout: copies of one part share their orthogonal basis Q, so ``Q^T X^T`` with X of shape (batch x copies, n) gives rows
-that belong to classes and components, and columns (batch, copies). A class of dimension d over an algebra of dimension
-e is then a matrix product with d / e rows for every sample, and classes of equal shape go through one batched product.
+Layout: copies of one part share their orthogonal basis Q. A sample's copies of it, X of shape (copies, n), become
+``Q^T X^T``, whose rows belong to classes and components and whose columns are the copies. Ordered class, row, copy
+within a part, unit, the rows of a class lie next to one another, so that all samples' shares of one row of a class are
+a matrix (batch, copies) inside the whole: every class is a matrix product for each of its rows, and nothing is copied
+before it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from torch import Tensor
 
 from haar.intertwiners import Isotypic, IsotypicIntertwiners, MapBlock, right_multiplication
 from haar.nn.constants import ConstantsModule
+
+#: With fewer equal parts than this their basis is changed for all samples at once, not for each (measured).
+_FEW = 12
+_NOTHING = torch.zeros(0, 0, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,12 @@ class BlockForm(ConstantsModule):
         self._in_rows = tuple([part.shape[1] for part in parts] for parts in in_columns)
         order = [block.start for stack in stacks for block in stack.blocks]
         self._in_order = order == sorted(order)
-        self._in_plain = self._hold_bases("in", in_columns, dtype)
-        self._out_plain = self._hold_bases("out", out_columns, dtype)
-        for end in {stack.end for stack in stacks} - {1}:
-            self.hold(f"units_{end}", right_multiplication(end), dtype)
+        self._in_plain = tuple(map(_is_identity, in_columns))
+        self._out_plain = tuple(map(_is_identity, out_columns))
+        self._straight = tuple(self._hold_order(number, in_columns, dtype) for number in range(len(stacks)))
+        for side, bases in (("in", in_columns), ("out", out_columns)):
+            for k, parts in enumerate(bases):
+                self.hold(f"{side}_{k}", torch.cat(parts, 1) if parts else _NOTHING, dtype)
 
     @property
     def multiplications(self) -> int:
@@ -96,73 +104,101 @@ class BlockForm(ConstantsModule):
         )
         return mixing + turning
 
-    def forward(self, p: Float[Tensor, " dim"], x: Float[Tensor, "*batch n_in"]) -> Float[Tensor, "*batch n_out"]:
-        """Apply the map with parameters p to the last axis of x."""
-        batch = x.shape[:-1]
-        flat = x.reshape(-1, self.n_in)
+    def forward(
+        self, p: Float[Tensor, " dim"], x: Float[Tensor, "*batch n_in"], offset: Float[Tensor, " n_out"] | None = None
+    ) -> Float[Tensor, "*batch n_out"]:
+        """Apply the map with parameters p to the last axis of x, and add an offset if there is one."""
+        flat = x if x.ndim == 2 else x.reshape(x.shape[:-1].numel(), self.n_in)
         inside = [self._enter(flat, k) for k in range(len(self._in_runs))]
         found: list[list[Tensor]] = [[] for _ in self._out_runs]
         shares = self._split(p)
-        for stack, share in zip(self._stacks, shares, strict=True):
-            mixed = torch.bmm(self._gathered(stack, inside), self._weight(stack, share))
-            for piece in stack.targets:
-                found[piece.run].append(self._scattered(stack, piece, mixed))
+        for number, (stack, share) in enumerate(zip(self._stacks, shares, strict=True)):
+            mixed = torch.bmm(self._gathered(stack, inside), self._weight(number, share))
+            for piece, y in zip(stack.targets, self._scattered(stack, mixed), strict=True):
+                found[piece.run].append(y)
         pieces = [self._leave(rows, k, flat) for k, rows in enumerate(found)]
         y = pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
-        return y.reshape(*batch, self.n_out)
+        if offset is not None:
+            y = y.add_(offset) if y._base is None else y + offset  # noqa: SLF001 (what is no view is nobody else's)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.n_out)
 
-    def _hold_bases(self, side: str, columns: list[list[Tensor]], dtype: torch.dtype | None) -> tuple[bool, ...]:
-        """Keep the bases of every run; a run whose basis is the identity needs none."""
-        plain = []
-        for k, parts in enumerate(columns):
-            basis = torch.cat(parts, 1) if parts else torch.zeros(0, 0, dtype=torch.float64)
-            square = basis.shape[0] == basis.shape[1]
-            plain.append(square and torch.equal(basis, torch.eye(len(basis), dtype=basis.dtype)))
-            self.hold(f"{side}_{k}", basis, dtype)
-        return tuple(plain)
+    def _hold_order(self, number: int, in_columns: list[list[Tensor]], dtype: torch.dtype | None) -> bool:
+        """Scale a stack, and keep where its mixing matrices have their entries from; True if these are the parameters.
+
+        A basis of maps has norm 1 if every class is scaled by d^(-1/2): bases of inputs are, where there are any.
+        """
+        stack = self._stacks[number]
+        first = stack.blocks[0]
+        scale = first.dim**-0.5
+        if scale != 1 and not any(self._in_plain[piece.run] for piece in stack.sources):
+            for piece in stack.sources:
+                in_columns[piece.run][piece.place] *= scale
+            scale = 1.0
+        i, f = _order(stack.sources, [copies for _, copies, _ in self._in_runs], stack.end)
+        o, g = _order(stack.targets, [copies for _, copies, _ in self._out_runs], stack.end)
+        if stack.end == 1 and scale == 1 and bool((i.diff() == 1).all()) and bool((o.diff() == 1).all()):
+            return True
+        units = right_multiplication(stack.end)  # (unit of the parameter, out, in): one of them, with its sign
+        which, sign = units.abs().argmax(0), units.sum(0)
+        order = (which[g][:, f] * first.m_out + o[:, None]) * first.m_in + i
+        ahead = torch.arange(len(stack.blocks))[:, None] * first.size
+        self.hold(f"order_{number}", (ahead + order.t().flatten()).flatten(), torch.int64)
+        height = (sign[g][:, f] * scale).t().flatten().repeat(len(stack.blocks))
+        self.hold(f"height_{number}", _NOTHING if bool((height == 1).all()) else height, dtype)
+        return False
 
     def _enter(self, flat: Tensor, k: int) -> Sequence[Tensor]:
-        """A run in its isotypic basis: for each stack ``(columns, batch, copies)``."""
+        """A run in its isotypic basis: for each stack ``(batch, columns, copies)``."""
         start, copies, dim = self._in_runs[k]
-        x = flat[:, start : start + copies * dim]
-        basis: Tensor = self.get_buffer(f"in_{k}")
-        if not basis.numel():
+        if not self._in_rows[k]:
             return []
-        if copies == 1:
-            turned = (x if self._in_plain[k] else x @ basis).t()
+        batch = flat.shape[0]
+        whole = copies * dim == self.n_in
+        x = (flat if whole else flat.narrow(1, start, copies * dim)).reshape(batch, copies, dim)
+        basis = self._buffers[f"in_{k}"]
+        if self._in_plain[k]:
+            turned = x.transpose(1, 2).contiguous()
+        elif copies < _FEW:
+            turned = (x.reshape(batch * copies, dim) @ basis).view(batch, copies, basis.shape[1])
+            turned = turned.transpose(1, 2).contiguous()
         else:
-            columns = x.reshape(-1, dim).t()
-            turned = columns if self._in_plain[k] else basis.t() @ columns
-        rows: Sequence[Tensor] = turned.reshape(turned.shape[0], flat.shape[0], copies).split(self._in_rows[k])
-        return rows
+            turned = torch.bmm(basis.t().expand(batch, -1, -1), x.transpose(1, 2))
+        return (turned,) if len(self._in_rows[k]) == 1 else turned.split(self._in_rows[k], 1)
 
     def _gathered(self, stack: _Stack, inside: list[Sequence[Tensor]]) -> Tensor:
-        """The stack's input ``(classes, rows * batch, m_in * end)``."""
-        parts = []
-        for piece in stack.sources:
-            z = inside[piece.run][piece.place]
-            z = z.reshape(len(stack.blocks), stack.rows, piece.mu, stack.end, *z.shape[1:])
-            parts.append(z.permute(0, 1, 4, 5, 2, 3).flatten(3))
+        """The stack's input ``(classes * rows, batch, m_in * end)``."""
+        count = len(stack.blocks) * stack.rows
+        parts = [inside[piece.run][piece.place] for piece in stack.sources]
+        parts = [z.reshape(z.shape[0], count, z.shape[1] // count * z.shape[2]) for z in parts]
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-        return joined.flatten(1, 2)
+        return joined.transpose(0, 1)
 
-    def _scattered(self, stack: _Stack, piece: _Piece, mixed: Tensor) -> Tensor:
-        """One run's share of a stack's output, as rows in the run's isotypic basis: ``(columns, batch, copies)``."""
-        copies, batch = self._out_runs[piece.run][1], mixed.shape[1] // stack.rows
-        y = mixed.reshape(len(stack.blocks), stack.rows, batch, stack.blocks[0].m_out, stack.end)
-        y = y[:, :, :, piece.first : piece.first + copies * piece.mu]
-        y = y.reshape(len(stack.blocks), stack.rows, batch, copies, piece.mu, stack.end)
-        columns = len(stack.blocks) * stack.rows * piece.mu * stack.end
-        return y.permute(0, 1, 4, 5, 2, 3).reshape(columns, batch, copies)
+    def _scattered(self, stack: _Stack, mixed: Tensor) -> list[Tensor]:
+        """For each target its run's share of a stack's output: ``(batch, columns, copies)``."""
+        count, batch = mixed.shape[:2]
+        copies = [self._out_runs[piece.run][1] for piece in stack.targets]
+        widths = [piece.mu * stack.end for piece in stack.targets]
+        apart = mixed.transpose(0, 1)
+        shares: Sequence[Tensor] = [apart]
+        if len(copies) > 1:
+            shares = apart.split([c * width for c, width in zip(copies, widths, strict=True)], -1)
+        return [y.reshape(batch, count * w, c) for y, w, c in zip(shares, widths, copies, strict=True)]
 
     def _leave(self, rows: list[Tensor], k: int, flat: Tensor) -> Tensor:
         """From a run's isotypic basis: ``(batch, copies * n)``."""
         _, copies, dim = self._out_runs[k]
+        batch = flat.shape[0]
         if not rows:
-            return flat.new_zeros(flat.shape[0], copies * dim)
-        z = (rows[0] if len(rows) == 1 else torch.cat(rows)).flatten(1)
-        y = z if self._out_plain[k] else self.get_buffer(f"out_{k}") @ z
-        return y.t().reshape(flat.shape[0], copies * dim)
+            return flat.new_zeros(batch, copies * dim)
+        z = rows[0] if len(rows) == 1 else torch.cat(rows, 1)
+        basis = self._buffers[f"out_{k}"]
+        if self._out_plain[k]:
+            y = z.transpose(1, 2)
+        elif copies < _FEW:
+            y = z.transpose(1, 2).reshape(batch * copies, z.shape[1]) @ basis.t()
+        else:
+            y = torch.bmm(basis.expand(batch, -1, -1), z).transpose(1, 2)
+        return y.reshape(batch, copies * dim)
 
     def _split(self, p: Tensor) -> Sequence[Tensor]:
         """Every stack's parameters; views where the stacks follow the order of the parameters."""
@@ -171,18 +207,27 @@ class BlockForm(ConstantsModule):
             return shares
         return [torch.cat([p[b.start : b.start + b.size] for b in stack.blocks]) for stack in self._stacks]
 
-    def _weight(self, stack: _Stack, share: Tensor) -> Tensor:
-        """Mixing matrices ``(classes, m_in * end, m_out * end)``."""
-        first = stack.blocks[0]
-        share = share if first.dim == 1 else share * first.dim**-0.5
-        if first.end == 1:
-            plain: Tensor = share.reshape(-1, first.m_out, first.m_in).transpose(1, 2)
-            return plain
-        units = self.get_buffer(f"units_{first.end}")
-        numbers = share.reshape(-1, first.end, first.m_out, first.m_in)
-        return torch.einsum("ceoi,egf->cifog", numbers, units).reshape(
-            len(stack.blocks), first.m_in * first.end, first.m_out * first.end
-        )
+    def _weight(self, number: int, share: Tensor) -> Tensor:
+        """A stack's mixing matrices ``(classes * rows, m_in * end, m_out * end)``."""
+        stack = self._stacks[number]
+        first, classes = stack.blocks[0], len(stack.blocks)
+        if self._straight[number]:
+            W = share.view(classes, first.m_out, first.m_in).transpose(1, 2)
+        else:
+            W = share.index_select(0, self._buffers[f"order_{number}"])
+            height = self._buffers[f"height_{number}"]
+            W = (W * height if height.numel() else W).view(classes, first.m_in * first.end, first.m_out * first.end)
+        if stack.rows == 1:
+            return W
+        if classes == 1:
+            return W.expand(stack.rows, -1, -1)
+        return W.unsqueeze(1).expand(-1, stack.rows, -1, -1).flatten(0, 1)
+
+
+def _is_identity(columns: list[Tensor]) -> bool:
+    """Whether a run's basis changes nothing."""
+    basis = torch.cat(columns, 1) if columns else _NOTHING
+    return basis.shape[0] == basis.shape[1] and torch.equal(basis, torch.eye(len(basis), dtype=basis.dtype))
 
 
 def _presence(side: Isotypic, number: int) -> tuple[tuple[int, int, int], ...]:
@@ -190,6 +235,19 @@ def _presence(side: Isotypic, number: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(
         (k, mu, first) for k, run in enumerate(side.runs) for place, mu, first in run.places if place == number
     )
+
+
+def _order(pieces: tuple[_Piece, ...], copies: list[int], end: int) -> tuple[Tensor, Tensor]:
+    """The columns of a stack's input or output: which copy of the class each is of, and which unit."""
+    columns = [
+        (piece.first + place * copies[piece.run] + part, unit)
+        for piece in pieces
+        for place in range(piece.mu)
+        for unit in range(end)
+        for part in range(copies[piece.run])
+    ]
+    copy, unit = torch.tensor(columns).unbind(1)
+    return copy, unit
 
 
 def _pieces(side: Isotypic, classes: list[int], columns: list[list[Tensor]]) -> tuple[_Piece, ...]:

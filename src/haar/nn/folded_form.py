@@ -100,8 +100,8 @@ def _places(space: IsotypicIntertwiners, block: MapBlock, o: int, i: int) -> Ten
     out_copies, in_copies = space.isotypic_out.runs[o].copies, space.isotypic_in.runs[i].copies
     place = block.start + torch.arange(block.size).reshape(block.end, block.m_out, block.m_in)
     place = place[:, first_out : first_out + out_copies * mu_out, first_in : first_in + in_copies * mu_in]
-    place = place.reshape(block.end, out_copies, mu_out, in_copies, mu_in)
-    return place.permute(1, 3, 0, 2, 4)
+    place = place.reshape(block.end, mu_out, out_copies, mu_in, in_copies)
+    return place.permute(2, 4, 0, 1, 3)
 
 
 def _basis(ins: Isotypic, outs: Isotypic, block: MapBlock, o: int, i: int) -> Float[Tensor, "end mu_out mu_in out in"]:

@@ -31,7 +31,7 @@ class FoldCache:
             make: Makes the dense weight and bias.
         """
         parameters: list[Tensor] = [p for p in module._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
-        if module.training or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
             return _fresh(parameters[0], make)
         if torch.is_grad_enabled() and any(p.requires_grad for p in parameters):
             return _fresh(parameters[0], make)

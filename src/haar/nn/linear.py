@@ -21,7 +21,7 @@ from haar.nn.representations import check_same_group, restricted
 #: Parts of a direct sum above this dimension are not decomposed: their orbits are used.
 _DECOMPOSED = 256
 #: Layers with at least this many dense entries run in blocks in training, if that multiplies much less (measured).
-_WIDE = 384 * 384
+_WIDE = 224 * 224
 #: The same without gradients of the weights, where the dense matrix is kept, and from this many rows on.
 _WIDE_STILL, _MANY = 448 * 448, 64
 #: Blocks multiply much less if they multiply this many times less than a dense matrix.
@@ -125,9 +125,8 @@ class Linear(EquivariantModule):
         """
         self.check_input(x)
         if self.blocks is not None and self._in_blocks(x):
-            y: Tensor = self.blocks(self.weight, x)
-            offset = self.offset()
-            return y if offset is None else y.add_(offset)  # y is new: nobody else's, and saved for no gradient
+            y: Tensor = self.blocks(self.weight, x, self.offset())
+            return y
         return nn.functional.linear(x, *self._fold.get(self, self._dense))
 
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
