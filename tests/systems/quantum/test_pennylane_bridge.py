@@ -19,6 +19,7 @@ from haar.systems.quantum import (
     RotationCircuit,
     SpinOnQubits,
     WaterCircuit,
+    WeightedGraphCircuit,
     energy_and_forces,
     molecular_symmetry,
     to_pennylane,
@@ -71,6 +72,12 @@ def test_the_board(*, free: bool) -> None:
     x = torch.randint(-1, 2, (3, 9), generator=torch.Generator().manual_seed(0)).double()
     theirs = torch.stack(list(to_pennylane(model).qnode(x)()), -1)
     assert (theirs - model(x)).abs().max() < 1e-10
+
+
+def test_weighted_graphs() -> None:
+    model, x = WeightedGraphCircuit(3, layers=2), points(3)
+    theirs = torch.stack(list(to_pennylane(model).qnode(x)()), -1)
+    assert (theirs - model.measured(x)).abs().max() < 1e-10
 
 
 def test_point_clouds() -> None:

@@ -1,5 +1,6 @@
 """Equivariant variational quantum circuits for molecules."""
 
+from haar.systems.quantum.atom_vectors import AtomVectors
 from haar.systems.quantum.board import BoardCircuit
 from haar.systems.quantum.circuit import Circuit, Gate, Program
 from haar.systems.quantum.exchange import ExchangeCircuit
@@ -14,8 +15,10 @@ from haar.systems.quantum.potential import Potential, WithForces, energy_and_for
 from haar.systems.quantum.rotational import RotationCircuit, WaterCircuit
 from haar.systems.quantum.symmetries import molecular_symmetry
 from haar.systems.quantum.twirl import commutant, equivariant_gate, twirl
+from haar.systems.quantum.weighted_graph import WeightedGraphCircuit
 
 __all__ = [
+    "AtomVectors",
     "BoardCircuit",
     "Circuit",
     "CoordinateNetwork",
@@ -33,6 +36,7 @@ __all__ = [
     "RotationCircuit",
     "SpinOnQubits",
     "WaterCircuit",
+    "WeightedGraphCircuit",
     "WithForces",
     "commutant",
     "energy_and_forces",

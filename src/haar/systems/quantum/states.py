@@ -252,6 +252,26 @@ def local(
     return (left @ square @ right.mT).flatten(-2)
 
 
+def bloch_vectors(psi: State, n: int) -> Float[Tensor, "batch n 3"]:
+    """<X>, <Y> and <Z> of every qubit.
+
+    Args:
+        psi: States.
+        n: Number of qubits.
+
+    Example:
+        >>> bloch_vectors(plus(2)[None], 2)[0].round().int().abs().tolist()
+        [[1, 0, 0], [1, 0, 0]]
+    """
+    found = []
+    for q in range(n):
+        zero, one = psi.unflatten(-1, (2**q, 2, -1)).unbind(-2)
+        mixed = 2.0 * (zero.conj() * one).sum((-2, -1))
+        z = (zero.conj() * zero - one.conj() * one).sum((-2, -1)).real
+        found.append(torch.stack([mixed.real, mixed.imag, z], -1))
+    return torch.stack(found, -2)
+
+
 def probabilities(psi: State) -> Float[Tensor, "batch states"]:
     """Squared sizes of the amplitudes."""
     return psi.real.square() + psi.imag.square()
