@@ -191,6 +191,12 @@ def diagnosis(rejected, gap, kept=("<r180>",)):
         (False, 0.01, "exact", "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 costs"),
         (True, 0.01, "broken", "The data break C4 (score test p = 0.001, and gamma = 0 costs 1.0 %"),
         (False, 0.04, "undecided", "Whether the data have C4 is undecided"),
+        (
+            False,
+            -0.016,
+            "exact",
+            "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 gains 1.6",
+        ),
         (False, 0.2, "undecided", "Whether the data have C4 is undecided"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haar.cli import audits, average, data, demo, moments, quantum, reproduce, rg, systems
+from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
 from haar.errors import HaarError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
 app.add_typer(data.app, name="data")
 app.command("moments")(moments.moments)
+app.add_typer(relax.app, name="relax")
 app.add_typer(rg.app, name="rg")
 app.add_typer(quantum.app, name="quantum")
 app.command("reproduce")(reproduce.reproduce)

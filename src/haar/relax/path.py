@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +23,9 @@ from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, COLOURS, WARNING, new_figure, style_axes
 
 #: Ridge weights from nearly free to nearly strict.
-_WEIGHTS = tuple(float(10.0**e) for e in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3))
+WEIGHTS = tuple(float(10.0**e) for e in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3))
+#: Steps between checkpoints.
+_EVERY = 500
 #: Effective asymmetry below which a fit counts as symmetric.
 _SMALL = 0.01
 
@@ -154,13 +158,14 @@ def path(
     train: tuple[Any, Any],
     validation: tuple[Any, Any],
     *,
-    weights: Sequence[float | int] = _WEIGHTS,
+    weights: Sequence[float | int] = WEIGHTS,
     steps: int = 500,
     batch_size: int = 64,
     learning_rate: float | int = 3e-3,
     gamma_rate: float | int = 0.02,
     names: Sequence[str] = (),
     seed: int = 0,
+    checkpoints: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SymmetryPath:
     """Fit a wrapped model for one ridge weight after the other, each from where the last one ended.
@@ -180,6 +185,7 @@ def path(
         gamma_rate: Of the gammas: slow beside the weights, which have to learn what a gamma is worth.
         names: Names of the groups along the chain, the largest first, for the figure.
         seed: Of the batches.
+        checkpoints: A folder of one file for each fit, from which a killed path goes on.
         progress: Called with the number of finished fits and of all.
 
     Returns:
@@ -191,6 +197,9 @@ def path(
     values = [float(weight) for weight in weights]
     if len(values) < 2 or values[0] <= 0 or any(a >= b for a, b in pairwise(values)):
         raise ArgumentError("weights", expected="at least two positive numbers, increasing", got=values)
+    folder = None if checkpoints is None else Path(checkpoints)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     current = copy.deepcopy(model)
     points: list[PathPoint] = []
     kept: list[dict[str, Any]] = []
@@ -205,7 +214,8 @@ def path(
             validation=validation,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            every=duration,
+            every=min(duration, _EVERY),
+            checkpoint=None if folder is None else folder / f"fit_{k}.pt",
             seed=seed + k,
         )
         last = done.dashboard.last  # type: ignore[union-attr]

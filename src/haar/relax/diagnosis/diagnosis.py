@@ -72,7 +72,10 @@ class Diagnosis(Report):
     @property
     def summary(self) -> str:
         """The verdict in one sentence."""
-        gap = "" if self.gap is None else f"gamma = 0 costs {100 * self.gap:.1f} % of validation loss"
+        gap = ""
+        if self.gap is not None:
+            change = "gains" if self.gap < 0 else "costs"
+            gap = f"gamma = 0 {change} {100 * abs(self.gap):.1f} % of validation loss"
         if self.verdict == "broken" and self.score is not None:
             kept = " or ".join(self.score.largest) if self.score.largest else "no subgroup tested"
             worst = min(self.score.scores, key=lambda s: s.holm)

@@ -130,7 +130,7 @@ class ScoreTest(Report):
         figure = new_figure(max(4.5, 0.55 * len(self.scores) + 2), 3)
         axes = style_axes(figure.subplots(), title="Score / chance", y="ratio")
         colours = [WARNING if score.rejected else AVERAGED for score in self.scores]
-        axes.bar(range(len(self.scores)), [score.excess for score in self.scores], color=colours)
+        axes.bar(range(len(self.scores)), [score.excess for score in self.scores], width=0.6, color=colours)
         axes.axhline(1, color=BASE, linestyle="--", linewidth=1)
         axes.set_xticks(range(len(self.scores)), [s.name for s in self.scores], rotation=30, ha="right", fontsize=8)
         return figure

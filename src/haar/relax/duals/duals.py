@@ -192,6 +192,17 @@ class Duals(Rule):
             found[name] = float(torch.as_tensor(size).max())
         return found
 
+    def arrival(self) -> str:
+        """What is to be said of an equality problem whose gammas are not small; empty if they are."""
+        sizes = self.asymmetry() if self.problem == "equality" else {"": 0.0}
+        name = max(sizes, key=sizes.__getitem__)
+        if sizes[name] <= ARRIVED:
+            return ""
+        return (
+            f"training ended with an asymmetry of {sizes[name]:.3f} in {name!r} (above {ARRIVED}): evaluating at "
+            f"gamma = 0 is not what was trained; train longer, or use problem='resilient' if the symmetry is broken"
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Multipliers, slacks, gammas, the solver's memory and the count of steps: tensors and numbers only."""
         v = self._variables
@@ -306,14 +317,7 @@ class Duals(Rule):
         self._variables.gamma = vector(list(self.gammas.values()))
 
     def _judge(self) -> None:
-        """At the end of an equality run: has every layer arrived?"""
-        if self.problem != "equality":
-            return
-        sizes = self.asymmetry()
-        name = max(sizes, key=sizes.__getitem__)
-        if sizes[name] > ARRIVED:
-            message = (
-                f"training ended with an asymmetry of {sizes[name]:.3f} in {name!r} (above {ARRIVED}): evaluating at "
-                f"gamma = 0 is not what was trained; train longer, or use problem='resilient' if the symmetry is broken"
-            )
+        """At the end of a run."""
+        message = self.arrival()
+        if message:
             warnings.warn(message, HaarWarning, stacklevel=3)

@@ -1,0 +1,268 @@
+"""A plan of ``haar relax`` carried out: model, data, symmetry and loss are made, networks wrapped and trained."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from haar.actions import Symmetry
+from haar.cli.relax_plan import RelaxPlan
+from haar.cli.symmetry_name import parse_symmetry
+from haar.errors import ArgumentError, DataError
+from haar.relax import (
+    Augmentation,
+    Duals,
+    EquivariancePenalty,
+    Fitted,
+    FixedRidge,
+    Free,
+    Homotopy,
+    ProjectionRegulariser,
+    RelaxedConvolution,
+    ResidualPathway,
+    Rule,
+    Scheduled,
+    Strict,
+    fit,
+    homotopise,
+)
+from haar.relax.diagnosis.gradients import Loss
+from haar.report.json_file import dumps, write_json
+from haar.systems.watch import Watch
+
+_LOSSES: dict[str, Loss] = {
+    "mse": nn.functional.mse_loss,
+    "mae": nn.functional.l1_loss,
+    "cross_entropy": nn.functional.cross_entropy,
+}
+_RULES: dict[str, Callable[[Any, RelaxPlan, Loss], Rule]] = {
+    "duals": lambda model, plan, _: Duals(
+        model, plan.problem, plan.solver, steps=plan.steps, rho=plan.rho, scale_loss=plan.scale_loss
+    ),
+    "strict": lambda model, *_: Strict(model),
+    "free": lambda model, *_: Free(model),
+    "augmentation": lambda model, *_: Augmentation(model),
+    "ridge": lambda model, plan, _: FixedRidge(model, plan.rho, steps=plan.steps),
+    "residual": lambda model, *_: ResidualPathway(model),
+    "scheduled": lambda model, plan, _: Scheduled(model, steps=plan.steps),
+    "penalty": lambda model, _, loss: EquivariancePenalty(model, loss),
+    "projection": lambda model, *_: ProjectionRegulariser(model),
+    "relaxed": lambda model, *_: RelaxedConvolution(model),
+}
+
+
+@dataclass
+class RelaxTask:
+    """Everything that a plan names, made.
+
+    Attributes:
+        plan: The plan.
+        symmetry: The symmetry.
+        loss: The loss.
+        train: Inputs and targets.
+        validation: Inputs and targets that were held out.
+    """
+
+    plan: RelaxPlan
+    symmetry: Symmetry
+    loss: Loss
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any]
+
+    def wrapped(self) -> Homotopy:
+        """The user's model between free and equivariant, the same one at every call."""
+        plan = self.plan
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.seed)
+            model = entry(plan.model, plan.model_args, "model")
+        if not isinstance(model, nn.Module):
+            raise ArgumentError("model", expected="a function that returns a torch.nn.Module", got=type(model).__name__)
+        inputs = self.train[0] if isinstance(self.train[0], tuple) else (self.train[0],)
+        example = tuple(x[:3] if isinstance(x, Tensor) else x for x in inputs)
+        chain = "auto" if plan.chain == "auto" else ()
+        return homotopise(model, self.symmetry, mode=plan.mode, chain=chain, kappa=plan.kappa, example=example)
+
+    def claim(self, out: Path) -> None:
+        """Make a folder this plan's own, so that checkpoints of another one are not taken for its.
+
+        Raises:
+            ArgumentError: If it belongs to another plan, or to the same with other data.
+        """
+        out.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        for leaf in pytree.tree_leaves((self.train, self.validation)):
+            digest.update(leaf.detach().contiguous().numpy().tobytes())
+        own = json.loads(dumps({**asdict(self.plan), "contents": digest.hexdigest()}))
+        place = out / "plan.json"
+        if place.exists():
+            held = json.loads(place.read_text(encoding="utf-8"))
+            different = sorted(key for key in own if held.get(key) != own[key])
+            if different:
+                raise ArgumentError(
+                    "--out",
+                    expected=f"a folder of this plan, or a new one, in place of {out}",
+                    got=f"one with another {', '.join(different).replace('contents', 'content of the data')}",
+                )
+            return
+        write_json(place, own)
+
+    def fitted(
+        self, out: Path, name: str, watch: Watch, *, rule: str | None = None, problem: str | None = None
+    ) -> Fitted:
+        """One fit, with a checkpoint of its own from which it goes on."""
+        plan = self.plan if problem is None else replace(self.plan, problem=problem)
+        made = _RULES[rule or plan.rule](self.wrapped(), plan, self.loss)
+        with watch.stage(name, plan.steps) as advance:
+            return fit(
+                made,
+                self.loss,
+                self.train,
+                steps=plan.steps,
+                validation=self.validation,
+                batch_size=plan.batch_size,
+                learning_rate=plan.learning_rate,
+                schedule=plan.schedule,
+                every=plan.every,
+                checkpoint=out / f"{name}.pt",
+                log=out / f"{name}.csv",
+                seed=plan.seed,
+                progress=lambda *_: advance(),
+            )
+
+
+def make_task(plan: RelaxPlan) -> RelaxTask:
+    """Import and read everything that a plan names.
+
+    Raises:
+        ArgumentError: If an entry cannot be imported or called, or gives something else.
+        DataError: If a file is not readable.
+    """
+    if plan.rule not in _RULES:
+        raise ArgumentError("rule", expected=f"one of {', '.join(_RULES)}", got=repr(plan.rule))
+    if plan.chain not in ("auto", "none"):
+        raise ArgumentError("chain", expected="auto or none", got=repr(plan.chain))
+    if plan.symmetry is not None:
+        symmetry = entry(plan.symmetry, {}, "symmetry")
+        if not isinstance(symmetry, Symmetry):
+            raise ArgumentError("symmetry", expected="a function that returns a Symmetry", got=type(symmetry).__name__)
+    else:
+        symmetry = parse_symmetry(plan.group or "", plan.input or "", plan.output or "")
+    loss = _LOSSES.get(plan.loss) or entry(plan.loss, None, "loss")
+    train, validation = _data(plan)
+    return RelaxTask(plan, symmetry, loss, train, validation)
+
+
+def entry(text: str, arguments: Mapping[str, Any] | None, name: str) -> Any:
+    """What ``module:function`` returns; with arguments None the function itself.
+
+    Raises:
+        ArgumentError: If it cannot be imported or called.
+    """
+    module_name, _, attribute = text.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        function = getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:
+        raise ArgumentError(
+            name, expected="module:function that can be imported from here", got=f"{text!r} ({_brief(error)})"
+        ) from error
+    if arguments is None:
+        return function
+    try:
+        return function(**arguments)
+    except ArgumentError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            name, expected="a function that can be called", got=f"{text} ({_brief(error)})", way_out=f"give {name}_args"
+        ) from error
+
+
+def _data(plan: RelaxPlan) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Training and validation pairs, in torch's default precision."""
+    found = _file(Path(plan.data)) if plan.data.endswith((".npz", ".safetensors")) else None
+    if found is None:
+        found = entry(plan.data, plan.data_args, "data")
+    if isinstance(found, Mapping):
+        keys = {"train", "validation"}
+        if not set(found) <= keys or "train" not in found:
+            raise ArgumentError("data", expected="the keys train and validation", got=", ".join(map(str, found)))
+        pairs = [found["train"], found.get("validation")]
+    else:
+        pairs = [found, None]
+    for pair in pairs:
+        if pair is not None and not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+            raise ArgumentError(
+                "data",
+                expected="inputs and targets, or {'train': (inputs, targets), 'validation': ...}",
+                got=type(pair).__name__,
+            )
+    train = _tensors(pairs[0])
+    if pairs[1] is not None:
+        return train, _tensors(pairs[1])
+    if not 0 < plan.held_out < 1:
+        raise ArgumentError("held_out", expected="a share between 0 and 1", got=plan.held_out)
+    count = len(pytree.tree_leaves(train[1])[0])
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(plan.seed))
+    cut = max(1, min(count - 1, round(plan.held_out * count)))
+    rest, held = (
+        pytree.tree_map(lambda x, rows=rows: x[rows] if isinstance(x, Tensor) else x, train)
+        for rows in (order[cut:], order[:cut])
+    )
+    return rest, held
+
+
+def _file(path: Path) -> dict[str, tuple[Any, Any]]:
+    """``inputs`` and ``targets``, and perhaps ``validation_inputs`` and ``validation_targets``."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".npz":
+            import numpy as np
+
+            with np.load(path, allow_pickle=False) as held:
+                arrays = {key: torch.from_numpy(held[key]) for key in held.files}
+        else:
+            from safetensors.torch import load_file
+
+            arrays = load_file(path)
+    except Exception as error:
+        raise DataError(f"{path}: not a readable file of arrays ({_brief(error)})") from error
+    pairs = {}
+    for part, prefix in (("train", ""), ("validation", "validation_")):
+        names = [f"{prefix}inputs", f"{prefix}targets"]
+        if all(name in arrays for name in names):
+            pairs[part] = (arrays[names[0]], arrays[names[1]])
+    if "train" not in pairs:
+        raise DataError(f"{path}: expected the arrays inputs and targets, got {', '.join(arrays) or 'none'}")
+    return pairs
+
+
+def _tensors(pair: Any) -> tuple[Any, Any]:
+    def default(x: Any) -> Any:
+        made = x if isinstance(x, Tensor) else torch.as_tensor(x)
+        return made.to(torch.get_default_dtype()) if made.is_floating_point() else made
+
+    inputs, target = pair
+    inputs = tuple(map(default, inputs)) if isinstance(inputs, (tuple, list)) else default(inputs)
+    leaves = pytree.tree_leaves((inputs, default(target)))
+    if len({len(x) for x in leaves}) != 1:
+        raise ArgumentError(
+            "data", expected="as many inputs as targets", got=", ".join(str(tuple(x.shape)) for x in leaves)
+        )
+    return inputs, default(target)
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,110 @@
+"""A symmetry in words: ``--group C4 --input "3 * vector" --output vector``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from haar.actions import Action, Field, Invariant, Points, Symmetry, Vector
+from haar.actions.representation import (
+    Defining,
+    Determinant,
+    Regular,
+    Representation,
+    Space,
+    TensorProduct,
+    Trivial,
+    direct_sum,
+)
+from haar.errors import ArgumentError
+from haar.groups import SO, Group, O, cyclic, dihedral, octahedral, reflections, symmetric
+
+_GROUPS: tuple[tuple[str, Callable[[int], Group]], ...] = (
+    (r"C(\d+)", cyclic),
+    (r"D(\d+)", dihedral),
+    (r"S(\d+)", symmetric),
+    (r"SO\(?(\d+)\)?", SO),
+    (r"O\(?(\d+)\)?", O),
+    (r"reflections:(\d)", reflections),
+    (r"Oh", lambda _: octahedral(full=True)),
+    (r"O", lambda _: octahedral()),
+)
+_NAMES = ("scalar", "pseudoscalar", "vector", "tensor", "regular")
+_LAYOUTS = ("vector", "field", "points", "invariant")
+
+
+def parse_symmetry(group: str, inputs: str, outputs: str) -> Symmetry:
+    """The symmetry that three words mean.
+
+    Args:
+        group: C4, D6, S3, O, Oh, SO3, O3, or reflections:2 (of so many axes).
+        inputs: What the model's argument is made of, ``"2 * scalar + vector"`` on its last axis; several arguments are
+            separated by semicolons. ``field: ...`` are channels first on a grid, ``points: ...`` features of points,
+            ``invariant`` does not move. The parts are scalar, pseudoscalar, vector, tensor (a vector times a vector)
+            and regular.
+        outputs: The same for its output.
+
+    Raises:
+        ArgumentError: If a name is unknown, or the group does not have it.
+
+    Example:
+        >>> parse_symmetry("C4", "3 * vector", "vector + 2 * scalar").outputs.rep.dim
+        4
+    """
+    made = _group(group)
+    sides = []
+    for option, text in (("--input", inputs), ("--output", outputs)):
+        parts = tuple(_action(made, part, option) for part in text.split(";"))
+        sides.append(parts if option == "--input" or len(parts) > 1 else parts[0])
+    return Symmetry(made, *sides)
+
+
+def _group(text: str) -> Group:
+    for pattern, make in _GROUPS:
+        found = re.fullmatch(pattern, text.strip(), re.IGNORECASE if pattern.startswith("ref") else 0)
+        if found is not None:
+            number = int(found[1]) if found.groups() else 0
+            if number or not found.groups():
+                return make(number)
+    raise ArgumentError("--group", expected="C4, D4, S3, O, Oh, SO3, O3 or reflections:2", got=repr(text))
+
+
+def _action(group: Group, text: str, option: str) -> Action:
+    layout, colon, sum_of = text.strip().partition(":")
+    layout = layout.strip().lower()
+    if not colon:
+        layout, sum_of = ("invariant", "") if layout == "invariant" else ("vector", text)
+    if layout not in _LAYOUTS or (layout == "invariant" and sum_of):
+        raise ArgumentError(
+            option, expected=f"a sum of representations, after one of {', '.join(_LAYOUTS)} and a colon", got=repr(text)
+        )
+    if layout == "invariant":
+        return Invariant(group)
+    rep = direct_sum(
+        [part for term in sum_of.split("+") for part in _term(group, term, option, on_grid=layout == "field")]
+    )
+    if layout == "points":
+        return Points(rotation=rep)
+    return Field(rep) if layout == "field" else Vector(rep)
+
+
+def _term(group: Group, text: str, option: str, *, on_grid: bool) -> list[Representation]:
+    found = re.fullmatch(r"\s*(?:(\d+)\s*\*?\s*)?([a-z]+)\s*", text)
+    if found is None or found[2] not in _NAMES:
+        raise ArgumentError(option, expected=f"a number times one of {', '.join(_NAMES)}, joined by +", got=repr(text))
+    vector = Space if on_grid else Defining
+    makers: dict[str, Callable[[], Representation]] = {
+        "scalar": lambda: Trivial(group),
+        "pseudoscalar": lambda: Determinant(vector(group)),
+        "vector": lambda: vector(group),
+        "tensor": lambda: TensorProduct(vector(group), vector(group)),
+        "regular": lambda: Regular(group),  # type: ignore[arg-type]
+    }
+    try:
+        one = makers[found[2]]()
+    except ArgumentError:
+        raise
+    except Exception as error:
+        message = f"representations that {group.name} has"
+        raise ArgumentError(option, expected=message, got=f"{found[2]} ({error})") from error
+    return [one] * int(found[1] or 1)

@@ -1,0 +1,242 @@
+"""``haar relax``: from files and entries to checkpoints, reports and a model to deploy."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from haar.actions import Field, Invariant, Points, Vector
+from haar.cli.app import main
+from haar.cli.relax_plan import RelaxPlan, make_plan
+from haar.cli.relax_task import make_task
+from haar.cli.symmetry_name import parse_symmetry
+from haar.errors import ArgumentError
+
+ENTRIES = """
+import torch
+from torch import nn
+
+from haar.actions import Defining, Symmetry, Vector
+from haar.groups import cyclic
+
+
+def make(width=8):
+    return nn.Sequential(nn.Linear(6, width), nn.SiLU(), nn.Linear(width, 2))
+
+
+def data(broken=0.0, count=48):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(count, 3, 2, generator=generator)
+    y = ((x.norm(dim=-1, keepdim=True) - 1) * x).sum(1)
+    return x.flatten(1), y + broken * torch.tensor([1.0, 0.5]) * x[:, 2, :1].sin()
+
+
+def parts():
+    x, y = data()
+    return {"train": (x[:32], y[:32]), "validation": (x[32:], y[32:])}
+
+
+def symmetry():
+    vector = Defining(cyclic(4))
+    return Symmetry(vector.group, Vector(3 * vector), Vector(vector))
+
+
+def loss(predicted, target):
+    return (predicted - target).abs().mean()
+
+
+def three():
+    return 3
+
+
+def wrong():
+    raise KeyError("inside")
+"""
+WORDS = ["--group", "C4", "--input", "3 * vector", "--output", "vector"]
+OPTIONS = {"group": "C4", "input": "3 * vector", "output": "vector"}
+BRIEF = ["--steps", "30", "--batch-size", "8"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_task.py").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("my_task", None)
+
+
+def found(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_fit_writes_the_model_under_the_users_own_names(here, capsys):
+    assert main(["relax", "fit", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--out", "out"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "After 30 steps" in printed
+    assert "validation loss of the model to deploy" in printed
+    import my_task
+
+    plain = my_task.make()
+    plain.load_state_dict(load_file("out/model.safetensors"))
+    program = torch.export.load("out/model.pt2").module()
+    x = my_task.data()[0]
+    symmetry = my_task.symmetry()
+    g = torch.tensor(1)
+    with torch.no_grad():
+        assert torch.allclose(program(x), plain(x), atol=1e-6)
+        moved = plain(symmetry.act_inputs(g, (x,))[0])
+        assert torch.allclose(moved, symmetry.act_outputs(g, plain(x)), atol=1e-5)  # deployed at gamma = 0
+    page = (here / "out" / "report.html").read_text()
+    assert page.count("<img") + page.count("<svg") >= 1
+    held = json.loads((here / "out" / "fit.json").read_text())
+    assert held["plan"]["steps"] == 30
+    assert held["deployed_loss"] == pytest.approx(held["readings"][-1]["loss_off"])
+
+
+def test_a_finished_fit_is_not_trained_again_and_another_plan_is_refused(here, capsys):
+    command = ["relax", "fit", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--json"]
+    assert main([*command, "--out", "out"]) == 0
+    first = found(capsys)
+    checkpoint = Path("out/fit.pt").read_bytes()
+    assert main([*command, "--out", "out"]) == 0
+    assert found(capsys) == first
+    assert Path("out/fit.pt").read_bytes() == checkpoint
+    assert main([*command, "--out", "out", "--rho", "2"]) == 2
+    assert "--out: expected a folder of this plan, or a new one, in place of out, got one with another rho" in (
+        capsys.readouterr().err
+    )
+    Path("my_task.py").write_text(ENTRIES.replace("manual_seed(1)", "manual_seed(2)"))
+    sys.modules.pop("my_task")
+    assert main([*command, "--out", "out"]) == 2
+    assert "another content of the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rule", ["augmentation", "scheduled"])
+def test_every_rule_has_a_name(here, rule, capsys):
+    entries = ["my_task:make", "my_task:parts", "--symmetry", "my_task:symmetry", "--loss", "my_task:loss"]
+    assert main(["relax", "fit", *entries, *BRIEF, "--rule", rule, "--json"]) == 0
+    result = found(capsys)
+    assert result["readings"][-1]["step"] == 30
+    assert result["model"][0] == "model.safetensors"
+
+
+def test_a_file_of_keys_and_a_file_of_arrays(here, capsys):
+    import my_task
+
+    x, y = my_task.data()
+    arrays = {"inputs": x[:32], "targets": y[:32], "validation_inputs": x[32:], "validation_targets": y[32:]}
+    np.savez("arrays.npz", **{key: value.double().numpy() for key, value in arrays.items()})
+    save_file({key: value.contiguous() for key, value in arrays.items()}, "arrays.safetensors")
+    from_file = [make_task(make_plan("my_task:make", f"arrays.{kind}", OPTIONS)) for kind in ("npz", "safetensors")]
+    assert torch.equal(from_file[0].train[0], from_file[1].train[0])
+    assert torch.equal(from_file[0].validation[1], y[32:])
+    keys = {"model": "my_task:make", "model_args": {"width": 12}, "data": "arrays.npz", "steps": 30}
+    keys |= {"group": "C4", "input": "3 * vector", "output": "vector", "problem": "resilient", "kappa": False}
+    text = yaml.safe_dump(keys) + "learning_rate: 1e-3\n"  # which YAML reads as text
+    Path("task.yaml").write_text(text)
+    assert main(["relax", "fit", "task.yaml", "--batch-size", "8", "--json"]) == 0
+    found(capsys)
+    plan = json.loads(Path("relaxed/plan.json").read_text())
+    assert (plan["learning_rate"], plan["batch_size"], plan["kappa"]) == (1e-3, 8, False)
+    assert load_file("relaxed/model.safetensors")["0.weight"].shape == (12, 6)
+
+
+def test_diagnose_says_the_verdict(here, capsys):
+    Path("task.yaml").write_text("model: my_task:make\ndata: my_task:data\ndata_args: {broken: 6.0, count: 96}\n")
+    command = ["relax", "diagnose", "task.yaml", *WORDS, *BRIEF, "--draws", "99", "--out", "out"]
+    assert main(command) == 0
+    assert "The data break C4 (score test p = 0.0" in " ".join(capsys.readouterr().out.split())
+    held = json.loads(Path("out/diagnosis.json").read_text())
+    assert held["verdict"] == "broken"
+    assert len(held["dashboard"]["readings"][-1]["layers"]) == 2
+    assert "Tension" in Path("out/report.html").read_text()
+
+
+def test_path_goes_along_the_weights_and_resumes(here, capsys):
+    command = ["relax", "path", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--chain", "auto", "--json"]
+    assert main([*command, "--weights", "0.1,100"]) == 0
+    first = found(capsys)
+    assert [point["weight"] for point in first["points"]] == [0.1, 100]
+    assert first["chain"] == ["C4", "<r180>", "1"]
+    assert len(first["points"][0]["layers"]) == 4
+    Path("path/fit_1.pt").unlink()  # as if it had been killed in its last fit
+    assert main([*command, "--weights", "0.1,100"]) == 0
+    assert found(capsys) == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["my_task:make"], "data: expected module:function, or a .npz or .safetensors file, got None"),
+        (["my_task:none", "my_task:data", *WORDS], "model: expected module:function that can be imported from here"),
+        (
+            ["my_task:three", "my_task:data", *WORDS],
+            "model: expected a function that returns a torch.nn.Module, got int",
+        ),
+        (["my_task:wrong", "my_task:data", *WORDS], "model: expected a function that can be called, got my_task:wrong"),
+        (["my_task:make", "my_task:three", *WORDS], "data: expected inputs and targets, or"),
+        (["my_task:make", "none.npz", *WORDS], "none.npz: no such file"),
+        (["my_task:make", "my_task.npz", *WORDS], "my_task.npz: not a readable file of arrays"),
+        (["my_task:make", "my_task:data", *WORDS[:4]], "symmetry: expected --symmetry module:function, or"),
+        (
+            ["my_task:make", "my_task:data", "--symmetry", "my_task:three"],
+            "expected a function that returns a Symmetry",
+        ),
+        (["my_task:make", "my_task:data", *WORDS, "--rule", "best"], "rule: expected one of duals, strict"),
+        (["my_task:make", "my_task:data", *WORDS, "--chain", "C2"], "chain: expected auto or none, got 'C2'"),
+        (["my_task:make", "my_task:data", *WORDS, "--mode", "soft"], "mode: expected 'weight', 'branches' or"),
+        (["my_task:make", "my_task:data", *WORDS, "--steps", "10"], "steps: expected at least 30 to tune the solver"),
+        (["none.yaml"], "none.yaml: no such file"),
+        (["list.yaml"], "list.yaml: expected keys and values, got list"),
+        (["torn.yaml"], "torn.yaml: not readable as YAML"),
+        (["extra.yaml"], "extra.yaml: expected keys among model, data"),
+        (["typed.yaml", *WORDS], "steps: expected a whole number, got 'many'"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(here, arguments, message, capsys):
+    Path("my_task.npz").write_bytes(b"no archive")
+    Path("list.yaml").write_text("- 1\n")
+    Path("torn.yaml").write_text("a: [1\n")
+    Path("extra.yaml").write_text("model: my_task:make\ndata: my_task:data\nstesp: 3\n")
+    Path("typed.yaml").write_text("model: my_task:make\ndata: my_task:data\nsteps: many\n")
+    assert main(["relax", "fit", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_symmetries_in_words():
+    made = parse_symmetry("D4", "field: 2 * scalar + vector; vector: regular", "invariant")
+    assert [type(action) for action in made.inputs] == [Field, Vector]
+    assert isinstance(made.outputs, Invariant)
+    assert (made.inputs[0].rep.dim, made.inputs[1].rep.dim) == (4, 8)
+    turned = parse_symmetry("SO3", "points: vector", "tensor + pseudoscalar")
+    assert isinstance(turned.inputs[0], Points)
+    assert turned.outputs.rep.dim == 10
+    assert parse_symmetry("reflections:2", "vector", "scalar").group.order == 4
+    assert parse_symmetry("Oh", "vector", "vector; scalar").group.order == 48
+    for words, message in (
+        (("X4", "vector", "vector"), "--group: expected C4, D4"),
+        (("C4", "graph: vector", "vector"), "--input: expected a sum of representations, after one of"),
+        (("C4", "vector", "2 vectors"), r"--output: expected a number times one of scalar"),
+        (("SO3", "regular", "vector"), "group: expected an enumerated group for the regular representation"),
+    ):
+        with pytest.raises(ArgumentError, match=re.escape(message) if "(" in message else message):
+            parse_symmetry(*words)
+
+
+def test_the_page_documents_every_key():
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    (block,) = [one for one in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL) if "held_out" in one]
+    keys = yaml.safe_load(block)
+    assert set(keys) == {one.name for one in fields(RelaxPlan)}
