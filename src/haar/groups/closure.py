@@ -68,6 +68,42 @@ class _Known:
         return first
 
 
+class Products:
+    """The products of a closed set of elements: a few by multiplying, all of them as a table."""
+
+    def __init__(
+        self,
+        known: _Known,
+        generators: Rows,
+        multiply: Callable[[Rows, Rows], Rows],
+        before: list[int],
+        step: list[int],
+    ) -> None:
+        self._known, self._generators, self._multiply = known, generators, multiply
+        self._before, self._step = before, step
+
+    @property
+    def order(self) -> int:
+        """How many elements there are."""
+        return len(self._known.flat)
+
+    def of(self, a: Int[Tensor, " k"], b: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
+        """Products of a few pairs."""
+        flat = self._known.flat
+        return torch.from_numpy(self._known.find(self._multiply(flat[a.numpy()], flat[b.numpy()])))
+
+    def table(self) -> Int[Tensor, "n n"]:
+        """All products: row a, column b holds ab."""
+        n = self.order
+        right = [self._known.find(self._multiply(self._known.flat, generator)) for generator in self._generators]
+        by_right = np.empty((n, n), dtype=np.int64)  # row b holds a b for all a
+        by_right[0] = np.arange(n)
+        # b = s b' gives a b = (a s) b'
+        for b in range(1, n):
+            np.take(by_right[self._before[b]], right[self._step[b]], out=by_right[b])
+        return torch.from_numpy(np.ascontiguousarray(by_right.T))
+
+
 class _TooCloseError(Exception):
     pass
 
@@ -77,7 +113,7 @@ def close(
     identity: Float[Tensor, " d"],
     multiply: Callable[[Rows, Rows], Rows],
     limit: int,
-) -> tuple[Float[Tensor, "n d"], Int[Tensor, "n n"], list[int]]:
+) -> tuple[Float[Tensor, "n d"], Products, list[int]]:
     """Breadth-first closure of generators under a product.
 
     Args:
@@ -87,7 +123,7 @@ def close(
         limit: Largest order.
 
     Returns:
-        Elements (the identity first, then breadth first), the table of products, and the places of the generators.
+        Elements (the identity first, then breadth first), their products, and the places of the generators.
 
     Raises:
         ArgumentError: If more than `limit` elements come up, or elements are too close to be told apart.
@@ -95,10 +131,10 @@ def close(
     gens, one = generators.numpy(), identity.numpy()
     for seed in range(_DRAWS):
         try:
-            elements, table, places = _close(gens, one, multiply, limit, seed)
+            elements, products, places = _close(gens, one, multiply, limit, seed)
         except _TooCloseError:
             continue
-        return torch.from_numpy(elements), torch.from_numpy(table), places
+        return torch.from_numpy(elements), products, places
     raise ArgumentError(
         "generators",
         expected="a finite group whose elements differ clearly",
@@ -109,17 +145,17 @@ def close(
 
 def _close(
     generators: Rows, identity: Rows, multiply: Callable[[Rows, Rows], Rows], limit: int, seed: int
-) -> tuple[Rows, Places, list[int]]:
+) -> tuple[Rows, Products, list[int]]:
     known = _Known(identity[None], seed)
     step, before = [0], [0]
     done, k = 0, len(generators)
     while k and done < len(known.flat):
         front = np.arange(done, len(known.flat))
         done = len(known.flat)
-        products = multiply(generators[None, :], known.flat[front][:, None]).reshape(-1, generators.shape[1])
-        new = np.flatnonzero(known.find(products) < 0)
+        found = multiply(generators[None, :], known.flat[front][:, None]).reshape(-1, generators.shape[1])
+        new = np.flatnonzero(known.find(found) < 0)
         if len(new):
-            first = new[known.add(products[new])]
+            first = new[known.add(found[new])]
             before += front[first // k].tolist()
             step += (first % k).tolist()
         if len(known.flat) > limit:
@@ -129,11 +165,5 @@ def _close(
                 got="more (or an infinite group)",
                 way_out="raise limit, use permutation_group(generators), symmetric(n) or a Lie group",
             )
-    elements, n = known.flat, len(known.flat)
-    right = [known.find(multiply(elements, generator)) for generator in generators]
-    by_right = np.empty((n, n), dtype=np.int64)  # row b holds a b for all a
-    by_right[0] = np.arange(n)
-    # b = s b' gives a b = (a s) b'
-    for b in range(1, n):
-        np.take(by_right[before[b]], right[step[b]], out=by_right[b])
-    return elements, np.ascontiguousarray(by_right.T), known.find(generators).tolist() if k else []
+    products = Products(known, generators, multiply, before, step)
+    return known.flat, products, known.find(generators).tolist() if k else []

@@ -55,7 +55,7 @@ def from_matrices(
         product = a.reshape(*a.shape[:-1], d, d) @ b.reshape(*b.shape[:-1], d, d)
         return product.reshape(*product.shape[:-2], d * d)
 
-    flat, table, places = close(gens.flatten(1), torch.eye(d, dtype=torch.float64).flatten(), multiply, limit)
+    flat, products, places = close(gens.flatten(1), torch.eye(d, dtype=torch.float64).flatten(), multiply, limit)
     elements = flat.unflatten(1, (d, d))
     if orthogonalise:
         elements = _orthogonal_basis(elements)
@@ -63,7 +63,7 @@ def from_matrices(
         elements = elements.round()
     return TableGroup(
         name,
-        table,
+        products,
         places,
         defining=elements,
         space_dim=int(elements.shape[-1]) if moves_grid else None,
@@ -91,8 +91,8 @@ def from_permutations(
     n = rows.shape[-1]
     if rows.ndim != 2 or not bool((rows.sort(-1).values == torch.arange(n)).all()):
         raise ArgumentError("generators", expected="rows that are permutations of 0..n-1", got=rows.tolist())
-    flat, table, places = close(rows.to(torch.float64), torch.arange(n, dtype=torch.float64), _compose_rows, limit)
-    return TableGroup(name, table, places, defining=permutation_matrix(flat.to(torch.int64)))
+    flat, products, places = close(rows.to(torch.float64), torch.arange(n, dtype=torch.float64), _compose_rows, limit)
+    return TableGroup(name, products, places, defining=permutation_matrix(flat.to(torch.int64)))
 
 
 def permutation_matrix(rows: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n n"]:

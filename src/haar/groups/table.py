@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.closure import Products
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Motion
+
+#: For at most this many products no table is made.
+_FEW = 256
 
 
 class TableGroup(FiniteGroup):
@@ -18,7 +24,8 @@ class TableGroup(FiniteGroup):
 
     Args:
         name: Its name.
-        table: Products ``(n, n)``; ``table[a, b]`` is ab and 0 is the identity.
+        table: Products ``(n, n)``; ``table[a, b]`` is ab and 0 is the identity. Or the products of elements that were
+            found by closure, of which a table is made when it is first needed.
         generators: Elements that generate it.
         element_names: A name for every element.
         defining: Matrices ``(n, d, d)`` of its defining representation, float64.
@@ -31,32 +38,51 @@ class TableGroup(FiniteGroup):
     def __init__(
         self,
         name: str,
-        table: Int[Tensor, "rows columns"],
+        table: Int[Tensor, "rows columns"] | Products,
         generators: Sequence[int],
         *,
         element_names: Sequence[str] | None = None,
         defining: Tensor | None = None,
         space_dim: int | None = None,
     ) -> None:
-        _check_table(table)
         self.name = name
-        self._table = table
+        self._products = table if isinstance(table, Products) else None
+        if isinstance(table, Tensor):
+            _check_table(table)
+            self._table = table
         self._generators = torch.tensor(list(generators), dtype=torch.int64)
         self._names = list(element_names) if element_names is not None else None
-        self._inverse = (table == 0).to(torch.int64).argmax(1)
         self.space_dim = space_dim
         self._defining = defining
         self.defining_dim = None if defining is None else int(defining.shape[-1])
         self._signed = None if defining is None else signed_permutation_of(defining)
-        _check_associative(table, self._generators, len(self.closure(self._generators)))
+        if isinstance(table, Tensor):
+            _check_associative(table, self._generators, len(self.closure(self._generators)))
 
     @property
     def order(self) -> int:
         """Number of elements."""
-        return int(self._table.shape[0])
+        return len(self._table) if self._products is None else self._products.order
+
+    @cached_property
+    def _table(self) -> Tensor:
+        if self._products is None:
+            raise AttributeError("_table")
+        return self._products.table()
+
+    @cached_property
+    def _inverse(self) -> Tensor:
+        return (self._table == 0).to(torch.int64).argmax(1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_table": self._table, "_products": None}  # a table is all that a copy needs
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """The product ab, by the table."""
+        if self._products is not None and "_table" not in self.__dict__:
+            a, b = torch.broadcast_tensors(a, b)
+            if a.numel() <= _FEW:
+                return self._products.of(a.reshape(-1), b.reshape(-1)).reshape(a.shape)
         return self._table[a, b]
 
     def inverse(self, a: Tensor) -> Tensor:
