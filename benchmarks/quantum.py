@@ -5,13 +5,17 @@ ring; PennyLane gets each of these as one two-qubit unitary, which is faster the
 is one training step: the energies of a batch and the gradient of their mean square with respect to all parameters; with
 forces, the mean square of the forces is added, so that it is a double backward. Both sides print the same energies.
 
-    python benchmarks/quantum.py [--quick]
+    python benchmarks/quantum.py [--quick] [--docs]
+
+With --docs the table is written into docs/quantum.md, between its markers.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
+from pathlib import Path
 
 from peers import Peer, Worker, compare, machine, serve, served
 
@@ -113,30 +117,62 @@ def pennylane(*, qubits: int, batch: int, forces: bool):
 CASES = {"ours": ours, "pennylane": pennylane}
 
 
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "quantum.md"
+MARKS = ("<!-- benchmarks/quantum.py -->", "<!-- /benchmarks/quantum.py -->")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="six qubits only")
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/quantum.md")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(machine(1))
-    sizes = [(6, 64)] if options.quick else [(2, 64), (4, 64), (6, 64), (8, 64), (10, 32), (12, 16)]
-    worst, least = 0.0, float("inf")
+    sizes = [(6, 64)] if options.quick else [(2, 64), (4, 64), (6, 64), (8, 64), (10, 64), (12, 16)]
+    found = {}
     with Worker(__file__, "ours") as us, Worker(__file__, "pennylane", PEERS["pennylane"]) as peer:
         for qubits, batch in sizes:
             for forces in (False, True):
                 rounds = options.rounds if qubits <= 8 else 3
-                found = compare(us, peer, {"qubits": qubits, "batch": batch, "forces": forces}, rounds=rounds)
-                gap = max(abs(a - b) for a, b in zip(*found.values, strict=True))
-                worst = max(worst, gap)
-                if qubits == 6:
-                    least = min(least, found.ratio)
+                one = compare(us, peer, {"qubits": qubits, "batch": batch, "forces": forces}, rounds=rounds)
+                found[qubits, batch, forces] = one
                 what = "energies + forces" if forces else "energies         "
-                print(
-                    f"{qubits:3d} qubits, batch {batch:3d}, {what}  {found}   largest difference {gap:.1e}", flush=True
-                )
-    print(f"versions: {found.versions}")
+                gap = f"largest difference {difference(one):.1e}"
+                print(f"{qubits:3d} qubits, batch {batch:3d}, {what}  {one}   {gap}", flush=True)
+    worst = max(map(difference, found.values()))
+    least = min(one.ratio for (qubits, _, _), one in found.items() if qubits == 6)
+    print(f"versions: {one.versions}")
     print(f"at 6 qubits at least {least:.2f} times as fast; energies agree to {worst:.1e}")
+    if options.docs:
+        write_docs(found, worst, one.versions[1])
     return 0 if worst < 1e-10 and least >= 2 else 1
+
+
+def difference(one) -> float:
+    """Of the energies on both sides."""
+    return max(abs(a - b) for a, b in zip(*one.values, strict=True))
+
+
+def write_docs(found: dict, worst: float, versions: dict) -> None:
+    """One line a size, between the markers of the page."""
+    lines = [
+        f"{LAYERS} layers, {machine(1)}, PennyLane {versions['pennylane']}, torch {versions['torch']}; medians of turns in "
+        f"milliseconds of a training step, and how many times as fast ours is. Energies agree to {worst:.0e}.",
+        "",
+        "| qubits | batch | energies: ours | PennyLane | ratio | energies and forces: ours | PennyLane | ratio |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for qubits, batch in dict.fromkeys((q, b) for q, b, _ in found):
+        cells = []
+        for forces in (False, True):
+            one = found[qubits, batch, forces]
+            cells += [f"{1e3 * statistics.median(side):.3g}" for side in (one.ours, one.peer)] + [f"{one.ratio:.2f}"]
+        lines.append(f"| {qubits} | {batch} | " + " | ".join(cells) + " |")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, mark, after = rest.partition(MARKS[1])
+    if not mark:
+        raise SystemExit(f"{PAGE} has no markers")
+    PAGE.write_text(f"{before}{MARKS[0]}\n" + "\n".join(lines) + f"\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

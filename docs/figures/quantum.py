@@ -1,0 +1,76 @@
+"""Figures and results of `docs/quantum.md`.
+
+Run: ``python docs/figures/quantum.py [FOLDER]``; finished seeds in the folder are kept. Three seeds, quick preset.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import median
+
+from haar.cli.screen import ProgressBars
+from haar.report.page import png
+from haar.systems.quantum.recipe_claims import models, tables, title
+from haar.systems.quantum.recipe_figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
+from haar.systems.quantum.recipe_sections import board_table, errors_table
+from haar.systems.recipe import load_recipe
+from haar.systems.runner import reproduce
+
+PAGE = Path(__file__).parent.parent / "quantum.md"
+IMAGES = Path(__file__).parent.parent / "images"
+BEGIN, END = "<!-- results: written by docs/figures/quantum.py -->\n", "<!-- end of results -->"
+SEEDS = 3
+
+
+def main(out: Path) -> None:
+    """Run the reproduction, or take up a finished one; draw, and write the tables into the page."""
+    with ProgressBars() as bars:
+        result = reproduce(load_recipe("quantum-equivariance"), seeds=SEEDS, out=out, watch=bars)
+    measures = [json.loads(path.read_text())["measures"] for path in sorted(out.glob("runs/*/measures.json"))]
+    IMAGES.mkdir(exist_ok=True)
+    for name, draw in {
+        "errors": draw_errors,
+        "surfaces": draw_surfaces,
+        "frames": draw_frames,
+        "trainability": draw_trainability,
+    }.items():
+        (IMAGES / f"quantum-{name}.png").write_bytes(png(draw(measures)))
+    holds = [effect.holds for effect in result.effects]
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    found = told(measures) + f"\n{sum(map(bool, holds))} of {len(holds)} claims hold.\n"
+    PAGE.write_text(before + BEGIN + found + END + rest.split(END, 1)[1], encoding="utf-8")
+
+
+def told(measures: list[dict]) -> str:
+    """The errors of all models and of the board circuits, as markdown."""
+    lines = ["| data | model | parameters | train E | test E | test F | test/train |", "|---|---|---|---|---|---|---|"]
+    for table in tables(measures):
+        shown = errors_table(measures, table)
+        at = [shown.columns.index(name) for name in ("parameters", "train E", "test E", "test F", "test/train")]
+        for model, row in zip(models(measures, table), shown.rows, strict=True):
+            cells = [f"{row[k]:.3g}" if isinstance(row[k], float) else str(row[k]) for k in at]
+            lines.append(f"| {title(table)} | {model} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        f"Medians over {len(measures)} seeds of the quick preset; root mean squared errors: E in mHa, F in mHa/A.",
+        "",
+    ]
+    board = {str(row[0]): row for row in board_table(measures).rows}
+    shares = " and ".join(f"{row[3]:.2f} ({name}, {row[1]} parameters)" for name, row in board.items())
+    lines.append(f"Noughts and crosses from 20 games of each outcome, share of other games judged right: {shares}.")
+    moved = {
+        name: median(
+            one["frames"][name]["moved"]["rmse"] / one["frames"][name]["canonical"]["rmse"] for one in measures
+        )
+        for name in measures[0]["frames"]
+    }
+    ratios = ", ".join(f"{name} {ratio:.3g}" for name, ratio in moved.items())
+    lines.append(f"Error on turned and relabelled molecules over the error in the frame of the training set: {ratios}.")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("out/quantum-equivariance"))
