@@ -3,15 +3,17 @@
     python benchmarks/intertwiners.py                 # the small table
     python benchmarks/intertwiners.py --all           # every case, with those that take the peer minutes
     python benchmarks/intertwiners.py --only "S4 T2"  # some cases
-    python benchmarks/intertwiners.py --all --json docs/figures/intertwiners.json  # what the page shows
+    python benchmarks/intertwiners.py --all --json FILE --docs  # the tables of docs/intertwiners.md
+    python benchmarks/intertwiners.py --from FILE --docs        # the same from an earlier run
 
 Each line is one space Hom(V, V). Every solution is cold: groups and representations are made anew, the peer's cache
 is cleared. "ours" makes the space with its orthonormal parametrisation, and for the sizes that the peer solves also the
 dense basis that the peer returns; "limit" is, for permutation types, one random read of the n x n index pairs for each
 generator, and for the others one symmetric eigendecomposition of size n. Repeated solutions leave out what a side
 compiles or loads once in a process; the first solution in a fresh process has it (of ours the median of three
-processes). Both sides project one fixed matrix, so that the spans are compared, not only the dimensions (the peer works
-in single precision). A peer that takes longer than the limit for one solution is stopped, and the line says so.
+processes; imports are left out on both sides). All times are CPU time. Both sides project one fixed matrix, so that the
+spans are compared, not only the dimensions (the peer works in single precision). A peer that takes longer than the
+limit for one solution is stopped, and the line says so.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import sys
 import time
 from pathlib import Path
 
-from peers import Peer, Worker, compare, machine, serve, served
+from peers import Peer, Worker, compare, machine, serve, served, write_docs
 
 THREADS = 1
 EMLP = Peer(
@@ -164,10 +166,10 @@ def emlp_case(name: str, *, dense: bool):
 
 
 def timed(call):
-    """What a call gives, and its seconds: here the first in its process, with all that is compiled or imported then."""
-    start = time.perf_counter()
+    """What a call gives, and its CPU-seconds: the first in its process, with all that is compiled or loaded then."""
+    start = time.process_time()
     value = call()
-    return value, time.perf_counter() - start
+    return value, time.process_time() - start
 
 
 def fixed(n: int, frequency: float, library):
@@ -198,7 +200,7 @@ def against_limit(name: str, settings: dict, rounds: int) -> dict:
     return row
 
 
-def against_peer(name: str, settings: dict, rounds: int, limit: float) -> dict:
+def against_peer(settings: dict, rounds: int, limit: float) -> dict:
     """Ours beside emlp: the first solution in a process, then repeated ones in turns."""
     firsts = []
     for _ in range(3):
@@ -228,8 +230,9 @@ def against_peer(name: str, settings: dict, rounds: int, limit: float) -> dict:
     }  # fmt: skip
     verdict = "the spans agree" if row["agree"] else f"DIFFER: dimension {b['dim']}"
     print(
-        f"{'':18s} emlp {1e3 * row['peer']:.0f} ms, peer / ours {row['ratio']:.0f} ({min(ratios):.0f}..{max(ratios):.0f})"
-        f"; first in a process: ours {1e3 * row['ours_first']:.1f} ms, emlp {1e3 * row['peer_first']:.0f} ms, "
+        f"{'':18s} emlp {1e3 * row['peer']:.0f} ms, "
+        f"peer / ours {row['ratio']:.0f} ({min(ratios):.0f}..{max(ratios):.0f}); "
+        f"first in a process: ours {1e3 * row['ours_first']:.1f} ms, emlp {1e3 * row['peer_first']:.0f} ms, "
         f"peer / ours {row['first_ratio']:.0f}; {verdict}",
         flush=True,
     )
@@ -244,21 +247,68 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that the peer has for one solution")
     parser.add_argument("--no-peer", action="store_true", help="ours and the limit only")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--from", type=Path, dest="earlier", help="measure nothing, take this file")
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/intertwiners.md")
     options = parser.parse_args()
+    found = json.loads(options.earlier.read_text()) if options.earlier else measured(options)
+    if options.docs:
+        write_docs("intertwiners", "intertwiners", table(found))
+
+
+def measured(options: argparse.Namespace) -> dict:
+    """All cases, printed and kept as they come."""
     where = machine(THREADS)
     print(where)
     rows = []
+    found = {"machine": where, "limit": options.limit, "rows": rows}
     for name in options.only or CASES:
         quick = CASES[name][3]
         settings = {"name": name, "dense": bool(quick)}
         row = against_limit(name, settings, options.rounds)
         if not options.no_peer and (quick == 1 or (quick == 2 and (options.all or options.only))):
-            row |= against_peer(name, settings, options.rounds, options.limit)
+            row |= against_peer(settings, options.rounds, options.limit)
         rows.append(row)
         if options.json:  # after every case: a long run that is stopped has given something
-            options.json.write_text(
-                json.dumps({"machine": where, "limit": options.limit, "rows": rows}, indent=1) + "\n"
-            )
+            options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def table(found: dict) -> str:
+    """The rows as one table, and below what the goals come to."""
+    lines = [
+        f"{found['machine']}.",
+        "",
+        "| V | n | maps | ours, ms | limit, ms | emlp, ms | emlp / ours | first: ours, ms | first: emlp, ms | ratio |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found["rows"]:
+        cells = [row["name"], row["n"], row["dim"], _told(1e3 * row["ours"]), _told(1e3 * row["limit"])]
+        if "gave_up" in row:
+            cells += [row["gave_up"], "", _told(1e3 * row["ours_first"]), "", ""]
+        elif "peer" in row:
+            cells += [_told(1e3 * row["peer"]), _told(row["ratio"]), _told(1e3 * row["ours_first"])]
+            cells += [_told(1e3 * row["peer_first"]), _told(row["first_ratio"])]
+        else:
+            cells += [""] * 5
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    both = [row for row in found["rows"] if "ratio" in row]
+    slow = [row["first_ratio"] for row in both if row["peer_first"] > SLOW]
+    warm = [row["ratio"] for row in both if row["peer"] > SLOW]
+    said = [f"{len(both)} cases that both solve; the spans agree in {sum(row['agree'] for row in both)} of them."]
+    if slow:
+        told = f"{min(slow):.0f} to {max(slow):.0f}, median {statistics.median(slow):.0f}"
+        said.append(f"Where emlp's first solution takes more than {SLOW:g} CPU-seconds the ratio is {told}.")
+    if warm:
+        said.append(f"Where even its repeated solution does, the ratio is {min(warm):.0f} to {max(warm):.0f}.")
+    unsolved = [row["name"] for row in found["rows"] if "gave_up" in row]
+    if unsolved:
+        said.append(f"emlp was stopped after {found['limit']:g} s on {', '.join(unsolved)}.")
+    return "\n".join([*lines, "", " ".join(said)])
+
+
+def _told(x: float) -> str:
+    """Two or three digits."""
+    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 1 else f"{x:.2f}"
 
 
 if __name__ == "__main__":

@@ -209,6 +209,17 @@ def version(package: str) -> str:
         return "working tree"
 
 
+def write_docs(page: str, script: str, text: str) -> None:
+    """Put a table into docs/PAGE.md between the comments ``benchmarks/SCRIPT.py`` and ``/benchmarks/SCRIPT.py``."""
+    path = ROOT / "docs" / f"{page}.md"
+    start, end = f"<!-- benchmarks/{script}.py -->", f"<!-- /benchmarks/{script}.py -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(start)
+    _, mark, after = rest.partition(end)
+    if not mark:
+        raise SystemExit(f"{path} has no markers")
+    path.write_text(f"{before}{start}\n{text.strip()}\n{end}{after}", encoding="utf-8")
+
+
 def machine(threads: int) -> str:
     """One line about where this ran."""
     model = platform.processor() or platform.machine()
