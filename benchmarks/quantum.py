@@ -155,9 +155,12 @@ def difference(one) -> float:
 
 def write_docs(found: dict, worst: float, versions: dict) -> None:
     """One line a size, between the markers of the page."""
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    about = (
+        f"{LAYERS} layers, {machine(1)}, {packages}; medians of turns in milliseconds of a training step, and how many "
+    )
     lines = [
-        f"{LAYERS} layers, {machine(1)}, PennyLane {versions['pennylane']}, torch {versions['torch']}; medians of turns in "
-        f"milliseconds of a training step, and how many times as fast ours is. Energies agree to {worst:.0e}.",
+        f"{about}times as fast ours is. Energies agree to {worst:.0e}.",
         "",
         "| qubits | batch | energies: ours | PennyLane | ratio | energies and forces: ours | PennyLane | ratio |",
         "|---|---|---|---|---|---|---|---|",

@@ -18,24 +18,37 @@ HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the train
 
 @app.command("data")
 def data(
-    name: Annotated[str, typer.Argument(help="lih, nh3, nh3-inversion or h2o; or an .npz file to describe.")],
+    name: Annotated[
+        str, typer.Argument(help="lih, nh3, nh3-inversion or h2o; an .npz file; or a folder of .npy files.")
+    ],
     *,
-    out: Annotated[Path | None, typer.Option(help="Compute the surface with PySCF and write it here (.npz).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the set here (.npz); a named surface is computed.")] = None,
+    species: Annotated[str | None, typer.Option(help="Of a folder: atoms in its order, such as O,H,H.")] = None,
+    energy: Annotated[str, typer.Option(help="Of a folder: hartree, ev or kcal/mol.")] = "hartree",
+    length: Annotated[str, typer.Option(help="Of a folder: angstrom or bohr.")] = "angstrom",
+    centre: Annotated[int, typer.Option(min=0, help="Of a folder: which atom is the central one.")] = 0,
     count: Annotated[int | None, typer.Option(min=2, help="Geometries; the shipped set's own by default.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a surface, or compute it: FCI/6-31G for LiH, MP2/6-31G for NH3 and H2O.
+    """Describe a surface, compute one, or read a folder with Energy.npy, Forces.npy and Positions.npy.
 
-    A killed computation goes on where it was.
+    Computed with PySCF: FCI/6-31G for LiH, MP2/6-31G for NH3 and H2O. A killed computation goes on where it was.
     """
     from haar.cli.screen import ProgressBars, console
     from haar.errors import ArgumentError
     from haar.report.json_file import dumps
     from haar.systems.quantum.command import described, open_molecules
     from haar.systems.quantum.generation import generate
+    from haar.systems.quantum.public_sets import read_npy_set
 
-    if out is None:
+    if species is not None:
+        molecules = read_npy_set(name, species.split(","), energy=energy, length=length, centre=centre)
+        if out is not None:
+            molecules.save(out)
+    elif Path(name).is_dir():
+        raise ArgumentError("--species", expected="the atoms of this folder, such as O,H,H", got="none")
+    elif out is None:
         if count is not None:
             raise ArgumentError("--count", expected="--out, to compute a surface", got="--count alone")
         molecules = open_molecules(name)

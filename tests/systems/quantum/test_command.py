@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from haar.cli.app import main
+from haar.systems.quantum import Molecules
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -22,6 +25,26 @@ def test_data_describes_a_surface(capsys: pytest.CaptureFixture[str]) -> None:
     assert "fci/6-31g" in out
     assert run(capsys, "data", "ch4")[0] == 2
     assert "expected --out" in run(capsys, "data", "lih", "--count", "5")[2]
+
+
+def test_a_public_set_becomes_a_surface(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lih = Molecules.shipped("lih")[::16]
+    for name, value in (("Energy", lih.energy), ("Forces", lih.forces), ("Positions", lih.positions)):
+        np.save(tmp_path / f"{name}.npy", value.numpy())
+    out = tmp_path / "mine.npz"
+    assert run(capsys, "data", str(tmp_path), "--species", "Li,H", "--out", str(out))[0] == 0
+    assert torch.equal(Molecules.load(out).energy, lih.energy)
+    code, _, err = run(capsys, "data", str(tmp_path))
+    assert (code, err) == (2, "haar: --species: expected the atoms of this folder, such as O,H,H, got none\n")
+    code, _, err = run(capsys, "data", str(tmp_path), "--species", "Li,H", "--length", "bohr", "--energy", "mev")
+    assert code == 2
+    assert "energy: expected one of hartree, ev, kcal/mol" in err
+    code, shown, _ = run(
+        capsys, "train", "--model", "graph", "--data", str(out), "--train", "6", "--steps", "2", "--force-steps", "1",
+        "--layers", "1", "--out", str(tmp_path / "p.safetensors"),
+    )  # fmt: skip
+    assert code == 0
+    assert "test/train" in shown
 
 
 def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, require
+from haar.systems.quantum.ab_initio import check_apart
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential, energy_and_forces
 
@@ -101,6 +102,7 @@ def calculator(potential: Potential) -> Any:
                 raise ArgumentError("atoms", expected="a molecule in free space", got="periodic boundaries")
             order = _order(symbols, potential.species[0])
             points = torch.from_numpy(self.atoms.get_positions()[order])
+            check_apart(points[None], "atoms")
             x = (points[1:] - points[:1])[None]
             energy, push = energy_and_forces(potential, x)
             forces = torch.empty(len(order), 3, dtype=torch.float64)
