@@ -134,18 +134,20 @@ class PCAFrame(nn.Module):
             ShapeError: If shapes do not fit.
         """
         clouds = Clouds(x, vectors, mask, invariants)
-        axes, health = self._axes(clouds, x.dtype)
+        axes, tol = self._axes(clouds, x.dtype)
         frames = axes.axes.to(x.dtype)
         inputs = [c.to(x.dtype) for c in axes.coordinates]
-        bad = health.unhealthy
-        some = bool(bad.any())
-        if some and self.unhealthy in ("warn", "raise"):
+        # The full record costs more than the axes: it is made where two neighbouring eigenvalues are close at all.
+        health = frame_health(axes, x.dtype, tol=tol) if _any_close(axes.eigenvalues, tol) else None
+        if health is not None and not bool(health.unhealthy.any()):
+            health = None
+        if health is not None and self.unhealthy in ("warn", "raise"):
             self._speak(health)
-        if some and self.unhealthy == "blocks":
+        if health is not None and self.unhealthy == "blocks":
             return clouds.restored(self.outputs, self._once(clouds, inputs, frames, axes, spaces=health.spaces))
         y = self._in_mode(clouds, inputs, frames, axes)
-        if some and self.unhealthy in ("average", "weighted", "fallback"):
-            rows = torch.nonzero(bad).flatten()
+        if health is not None and self.unhealthy in ("average", "weighted", "fallback"):
+            rows = torch.nonzero(health.unhealthy).flatten()
             instead = self._instead(clouds.rows(rows), [c[rows] for c in inputs], axes, health, rows)
             y = map_kinds(lambda _, whole, part: whole.index_copy(0, rows, part), self.outputs, y, instead)
         return clouds.restored(self.outputs, y)
@@ -161,7 +163,8 @@ class PCAFrame(nn.Module):
         Raises:
             ArgumentError: If inputs are not finite or too coarse.
         """
-        return self._axes(Clouds(x, vectors, mask, None), x.dtype)[1]
+        axes, tol = self._axes(Clouds(x, vectors, mask, None), x.dtype)
+        return frame_health(axes, x.dtype, tol=tol)
 
     @property
     def guarantee(self) -> str:
@@ -184,12 +187,12 @@ class PCAFrame(nn.Module):
         """Mode, outputs and policy."""
         return f"mode={self.mode}, outputs={self.outputs}, unhealthy={self.unhealthy}"
 
-    def _axes(self, clouds: Clouds, dtype: torch.dtype) -> tuple[PrincipalAxes, FrameHealth]:
+    def _axes(self, clouds: Clouds, dtype: torch.dtype) -> tuple[PrincipalAxes, float]:
         tol = TRUSTED_GAP.get(dtype, 1e-3) if self.tol is None else self.tol
         axes = principal_axes(
             clouds.inputs, mask=clouds.mask, weights=self.weights, differentiable=self.differentiable, tol=tol
         )
-        return axes, frame_health(axes, dtype, tol=tol)
+        return axes, tol
 
     def _in_mode(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes) -> Any:
         if self.mode in ("sign", "naive"):
@@ -274,6 +277,12 @@ class PCAFrame(nn.Module):
         warnings.warn(
             f"PCAFrame: frames that cannot be trusted, {got}; choose a policy by unhealthy=", HaarWarning, stacklevel=4
         )
+
+
+def _any_close(eigenvalues: Tensor, tol: float) -> bool:
+    """Whether any cloud has neighbouring eigenvalues closer than what is trusted."""
+    eigenvalues = eigenvalues.detach()
+    return bool((eigenvalues[:, :-1] - eigenvalues[:, 1:] <= tol * eigenvalues[:, :1]).any())
 
 
 def _block_rotations(spaces: Tensor, draws: int, generator: torch.Generator | None) -> Float[Tensor, "draws d d"]:

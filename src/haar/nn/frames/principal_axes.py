@@ -64,25 +64,20 @@ def principal_axes(
         raise ArgumentError(
             "weights", expected=f"1 to {len(inputs)} numbers, none negative, one positive", got=tuple(weights)
         )
-    count = checked[0].new_full((), checked[0].shape[-2]) if mask is None else mask.sum(-1)[:, None, None]
-    count = count.clamp(min=1)
-    with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
-        # A frame that is held fixed still moves with the cloud: only its axes are constants for the derivative.
-        held = checked if differentiable else [x.detach() for x in checked]
-        parts = [held[0] - held[0].sum(-2, keepdim=True) / count, *held[1:]]
-        if mask is not None:
-            parts[0] = torch.where(mask.unsqueeze(-1), parts[0], 0)
-        covariance = torch.stack(
-            [w * x.transpose(-1, -2) @ x for w, x in zip(weights, parts, strict=False) if w > 0]
-        ).sum(0)
-        eigenvalues, axes = (
-            _Eigenvectors.apply(covariance / count, tol) if differentiable else _eigh(covariance / count)
-        )
+    n = checked[0].shape[-2]
+    count: Tensor | int = n if mask is None else mask.sum(-1)[:, None, None].clamp(min=1)
     centre = checked[0].sum(-2, keepdim=True) / count
     centred = checked[0] - centre
     if mask is not None:
         centred = torch.where(mask.unsqueeze(-1), centred, 0)
-    return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in (centred, *checked[1:])))
+    parts = [centred, *checked[1:]]
+    with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
+        # A frame that is held fixed still moves with the cloud: only its axes are constants for the derivative.
+        held = parts if differentiable else [x.detach() for x in parts]
+        terms = [w * (x.transpose(-1, -2) @ x) for w, x in zip(weights, held, strict=False) if w > 0]
+        covariance = sum(terms[1:], terms[0]) / count
+        eigenvalues, axes = _Eigenvectors.apply(covariance, tol) if differentiable else _eigh(covariance)
+    return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts))
 
 
 def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
