@@ -148,4 +148,4 @@ def test_refusals():
     with pytest.raises(HaarError, match="no transition in 0 < beta < 10"):
         HierarchicalModel(3.0, 8).critical_beta(HierarchicalModel(3.0, 8).gaussian(1e-3))
     with pytest.raises(HaarError, match="no non-Gaussian fixed point found for dimension 5"):
-        HierarchicalModel(5.0, 24).fixed_point()
+        HierarchicalModel(5.0, 20).fixed_point()

@@ -40,6 +40,7 @@ TINY = {
     "breaking_steps": 10,
     "xor_steps": 1,
     "digit_steps": 1,
+    "digit_widths": [[4]],
 }
 
 SHORT = {**TINY, "sweep": {}, "graphs": [], "steps_of_two": [], "closure_repeats": 0}

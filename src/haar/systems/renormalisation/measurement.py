@@ -252,11 +252,9 @@ def _closure(config: Config, name: str, seed: int) -> Callable[[], Json]:
             data, _ = digit_classes()
         except MissingExtraError:
             return {"available": False, "rows": []}
-        widths: list[tuple[int, ...]] = [(32, 32), (32, 32, 32)]
-        return {
-            "available": True,
-            "rows": _closed(data, widths, config["digit_steps"], seed, config["closure_repeats"]),
-        }
+        widths: list[tuple[int, ...]] = [tuple(hidden) for hidden in config["digit_widths"]]
+        rows = _closed(data, widths, config["digit_steps"], seed, config["closure_repeats"])
+        return {"available": True, "rows": rows}
 
     return work
 

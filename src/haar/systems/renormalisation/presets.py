@@ -49,6 +49,7 @@ QUICK: Mapping[str, Any] = {
     "breaking_steps": 800,
     "xor_steps": 300,
     "digit_steps": 300,
+    "digit_widths": [[32, 32], [32, 32, 32]],
     "closure_repeats": 1,
 }
 """About two minutes on two cores."""
