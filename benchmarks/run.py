@@ -16,6 +16,7 @@ SCRIPTS = {
     "intertwiners.py": ["--no-peer", "--rounds", "3"],
     "nn.py": ["--rounds", "3"],
     "audit.py": ["--quick"],
+    "spectral.py": ["--quick"],
     "moments.py": ["--quick", "--rounds", "3"],
 }
 
