@@ -1,0 +1,99 @@
+"""Training on few samples: an equivariant network and plain ones, each at the best of the same learning rates."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.systems.intertwiners.tasks import EQUAL_WIDTH, TASKS
+
+EQUIVARIANT, AUGMENTED = "equivariant", "plain, equal width, augmented"
+
+
+def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: int, test: int) -> dict[str, Any]:
+    """Train all networks on the same samples.
+
+    Every network is trained at every rate, and the one with the least error on validation samples, as many as there
+    are training samples, is the one that counts.
+
+    Args:
+        task: One of `TASKS`.
+        samples: Training samples.
+        seed: Of samples and weights.
+        rates: Learning rates that every network may try.
+        steps: Steps of Adam with a cosine schedule.
+        test: Held-out samples.
+
+    Returns:
+        For each network its ``error`` (mean square over the targets' variance), its ``rate``, its ``parameters``, and
+        the relative ``defect`` under random elements.
+    """
+    chosen = TASKS[task]
+    generator = torch.Generator().manual_seed(1000 + seed)
+    held_out = chosen.samples(test, generator)
+    x, y = chosen.samples(2 * samples, generator)
+    training, validation = (x[:samples], y[:samples]), (x[samples:], y[samples:])
+    equivariant = chosen.equivariant(torch.Generator().manual_seed(seed))
+    symmetry = equivariant.symmetry
+    networks: dict[str, nn.Module] = {EQUIVARIANT: equivariant}
+    with torch.random.fork_rng(devices=[]):
+        for number, (name, make) in enumerate(chosen.plain.items()):
+            torch.manual_seed(10 * seed + number)
+            networks[name] = make()
+    networks[AUGMENTED] = copy.deepcopy(networks[EQUAL_WIDTH])
+    found = {}
+    for name, start in networks.items():
+        tried = []
+        for rate in rates:
+            model = copy.deepcopy(start)
+            _fit(model, training, (steps, chosen.batch, rate), symmetry if name == AUGMENTED else None)
+            tried.append((error(model, *validation), rate, model))
+        _, rate, best = min(tried, key=lambda one: one[0])
+        found[name] = {
+            "error": error(best, *held_out),
+            "rate": rate,
+            "parameters": sum(p.numel() for p in best.parameters()),
+            "defect": defect(best, symmetry, held_out[0][:32], torch.Generator().manual_seed(seed)),
+        }
+    return found
+
+
+def _fit(
+    model: nn.Module, data: tuple[Tensor, Tensor], schedule: tuple[int, int, float], augment: Symmetry | None
+) -> None:
+    """Adam on the mean squared error for some steps, at a batch and a first rate."""
+    steps, batch, rate = schedule
+    generator = torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        rows = torch.randint(len(data[0]), (batch,), generator=generator)
+        x, y = data[0][rows], data[1][rows]
+        if augment is not None:
+            g = augment.group.sample(batch, generator)
+            (x,), y = augment.act_inputs(g, (x,)), augment.act_outputs(g, y)
+        optimiser.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimiser.step()
+        falling.step()
+
+
+def error(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Mean squared error over the variance of the targets; 1 is predicting their mean."""
+    with torch.no_grad():
+        return float((model(x) - y).square().mean() / (y - y.mean(0)).square().mean())
+
+
+def defect(model: nn.Module, symmetry: Symmetry, x: Tensor, generator: torch.Generator) -> float:
+    """Relative difference of moving before and after a model, in float64."""
+    exact, x = copy.deepcopy(model).double(), x.double()
+    g = symmetry.group.sample(len(x), generator)
+    with torch.no_grad():
+        y = exact(x)
+        (moved,) = symmetry.act_inputs(g, (x,))
+        return float((exact(moved) - symmetry.act_outputs(g, y)).norm() / y.norm())

@@ -1,0 +1,46 @@
+"""What one seed measures: every pair, every timing, every learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from haar.systems.intertwiners.exactness import check_pair
+from haar.systems.intertwiners.learning import learn
+from haar.systems.intertwiners.pairs import PAIRS
+from haar.systems.intertwiners.timings import timed
+from haar.systems.watch import Watch
+
+
+def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:
+    """One seed.
+
+    Args:
+        config: A preset.
+        seed: Of everything random.
+        folder: Not used: a seed is short.
+        watch: Told of the progress.
+    """
+    del folder
+    generator = torch.Generator().manual_seed(seed)
+    pairs, timings, curves = {}, [], []
+    names = config["pairs"] or list(PAIRS)
+    with watch.stage("counting maps", len(names)) as advance:
+        for name in names:
+            pairs[name] = check_pair(PAIRS[name], generator)
+            advance()
+    sizes = [(family, size) for family, many in config["timings"].items() for size in many]
+    with watch.stage("timing", len(sizes)) as advance:
+        for family, size in sizes:
+            timings.append(timed(family, size, config["repeats"]))
+            advance()
+    cells = [(task, samples) for task, many in config["samples"].items() for samples in many]
+    with watch.stage("learning", len(cells)) as advance:
+        for task, samples in cells:
+            found = learn(task, samples, seed, rates=config["rates"], steps=config["steps"], test=config["test"])
+            curves.append({"task": task, "samples": samples, "networks": found})
+            advance()
+    return {"pairs": pairs, "timings": timings, "curves": curves}

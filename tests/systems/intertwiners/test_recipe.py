@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+import torch
+
+from haar.actions.representation import Defining, Regular, tensor_power
+from haar.groups import cyclic, symmetric
+from haar.intertwiners import OrbitIntertwiners, intertwiners
+from haar.systems.intertwiners import exactness
+from haar.systems.intertwiners.exactness import check_pair
+from haar.systems.intertwiners.learning import AUGMENTED, EQUIVARIANT, learn
+from haar.systems.intertwiners.pairs import PAIRS, Pair
+from haar.systems.intertwiners.protocol import measure_seed
+from haar.systems.intertwiners.recipe import RECIPE
+from haar.systems.intertwiners.recipe_claims import judge
+from haar.systems.intertwiners.recipe_sections import tell_measures
+from haar.systems.intertwiners.tasks import EQUAL_SIZE, EQUAL_WIDTH, TASKS
+from haar.systems.intertwiners.timings import FAMILIES, timed
+from haar.systems.recipe import Recipe
+from haar.systems.watch import Unwatched
+
+TINY = {
+    "pairs": ["S8: vectors to matrices", "Q8: regular to itself", "SO(3): matrices to matrices", "elasticity, cubic"],
+    "timings": {"S_n on matrices": [3, 4], "SO(3) on tensors of order n": [1]},
+    "repeats": 1,
+    "samples": {"matrices, S6 x S4": [8], "flows, D4": [4]},
+    "rates": [0.01],
+    "steps": 3,
+    "test": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def measures(tmp_path_factory):
+    return measure_seed(TINY, 0, tmp_path_factory.mktemp("seed"), Unwatched())
+
+
+def test_the_recipe_is_one_and_its_presets_are_plain_and_have_what_is_needed():
+    assert isinstance(RECIPE, Recipe)
+    assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
+    for preset in RECIPE.presets.values():
+        assert set(preset["samples"]) == set(TASKS)
+        assert set(preset["timings"]) == set(FAMILIES)
+        assert set(preset) == set(TINY)
+
+
+def test_every_count_of_the_catalogue_agrees_with_characters_and_closed_forms():
+    generator = torch.Generator().manual_seed(0)
+    cheap = [name for name in PAIRS if name not in ("S6: third order to itself", "SO(3): fourth order to itself")]
+    for name in cheap:
+        found = check_pair(PAIRS[name], generator)
+        assert found["characters"] in (None, found["dim"]), name
+        assert found["molien"] in (None, found["dim"]), name
+        assert found["known"] is None or found["known"][0] == found["dim"], name
+        for key in ("idempotent", "self_adjoint", "reynolds", "equivariance", "routes", "orthonormal"):
+            assert found[key] is None or found[key] < 1e-12, (name, key)
+
+
+def test_a_space_that_is_wrong_is_found_out(monkeypatch):
+    def broken(left, right, route="auto"):
+        space = intertwiners(left, right, route=route)
+        if isinstance(space, OrbitIntertwiners):
+            space.project = lambda W: W  # everything is said to commute
+        return space
+
+    monkeypatch.setattr(exactness, "intertwiners", broken)
+    found = check_pair(Pair(lambda: 2 * (Regular(cyclic(5)),)), torch.Generator().manual_seed(0))
+    assert found["reynolds"] > 0.1
+    assert found["routes"] > 0.1
+
+
+def test_a_seed_measures_pairs_times_and_every_network(measures):
+    assert list(measures["pairs"]) == TINY["pairs"]
+    assert [one["dim"] for one in measures["timings"]] == [14, 15, 1]
+    assert all(one["seconds"] >= 0 and one["first"] >= 0 for one in measures["timings"])
+    for cell in measures["curves"]:
+        assert set(cell["networks"]) == {EQUIVARIANT, EQUAL_WIDTH, EQUAL_SIZE, AUGMENTED}
+        sizes = {name: one["parameters"] for name, one in cell["networks"].items()}
+        assert 0.8 < sizes[EQUAL_SIZE] / sizes[EQUIVARIANT] < 1.25
+        assert sizes[EQUAL_WIDTH] == sizes[AUGMENTED] > 5 * sizes[EQUIVARIANT]
+        assert cell["networks"][EQUIVARIANT]["defect"] < 1e-12 < 0.1 < cell["networks"][EQUAL_WIDTH]["defect"]
+
+
+def test_learning_has_the_same_answer_twice_and_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    first, second = (learn("flows, D4", 2, 3, rates=[0.003, 0.01], steps=2, test=4) for _ in range(2))
+    assert first == second
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_timed_family_is_what_it_says():
+    found = timed("S_n on matrices", 4, 1)
+    points = Defining(symmetric(4))
+    assert (found["n"], found["dim"]) == (tensor_power(points, 2).dim, 15)
+
+
+def _ideal(measures) -> dict:
+    """Measures that show every effect."""
+    good = copy.deepcopy(dict(measures))
+    errors = {EQUIVARIANT: 0.1, EQUAL_WIDTH: 0.5, EQUAL_SIZE: 0.9, AUGMENTED: 0.2}
+    for cell in good["curves"]:
+        for name, one in cell["networks"].items():
+            one["error"] = errors[name]
+    return good
+
+
+def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
+    good = _ideal(measures)
+    assert all(effect.holds for effect in judge([good])), [e.name for e in judge([good]) if not e.holds]
+    spoilt = {
+        "characters": lambda m: m["pairs"]["Q8: regular to itself"].update(characters=9),
+        "Molien": lambda m: m["pairs"]["Q8: regular to itself"].update(molien=7),
+        "closed forms": lambda m: m["pairs"]["Q8: regular to itself"].update(known=[9, "wrong"]),
+        "equivariance": lambda m: m["pairs"]["Q8: regular to itself"].update(equivariance=1e-6),
+        "idempotent": lambda m: m["pairs"]["Q8: regular to itself"].update(idempotent=1e-6),
+        "self-adjoint": lambda m: m["pairs"]["Q8: regular to itself"].update(self_adjoint=1e-6),
+        "orthonormal": lambda m: m["pairs"]["Q8: regular to itself"].update(orthonormal=1e-6),
+        "average": lambda m: m["pairs"]["Q8: regular to itself"].update(reynolds=1e-6),
+        "routes": lambda m: m["pairs"]["Q8: regular to itself"].update(routes=1e-6),
+        "networks are exact": lambda m: m["curves"][0]["networks"][EQUIVARIANT].update(defect=1e-3),
+        "plain networks are not": lambda m: m["curves"][0]["networks"][EQUAL_WIDTH].update(defect=1e-5),
+        "few samples: equal width": lambda m: m["curves"][1]["networks"][EQUAL_WIDTH].update(error=0.01),
+        "few samples: equal parameters": lambda m: m["curves"][1]["networks"][EQUAL_SIZE].update(error=0.01),
+        "augmentation": lambda m: m["curves"][0]["networks"][AUGMENTED].update(error=0.01),
+        "augmentation is not exact": lambda m: m["curves"][1]["networks"][AUGMENTED].update(defect=1e-5),
+    }
+    assert set(spoilt) == {effect.name for effect in judge([good])}
+    for name, spoil in spoilt.items():
+        bad = copy.deepcopy(good)
+        spoil(bad)
+        assert [effect.name for effect in judge([bad]) if not effect.holds] == [name]
+
+
+def test_sections_have_their_tables_and_figures(measures):
+    sections = tell_measures([measures, measures])
+    assert [section.title for section in sections] == ["Counts", "A basis", "Times", "Learning from few samples"]
+    assert len(sections[0].table.rows) == len(TINY["pairs"])
+    assert len(sections[1].figure.axes) == 15
+    assert len(sections[2].table.rows) == 3
+    assert len(sections[3].table.rows) == 8
+    assert len(sections[3].figure.axes) == 2
