@@ -30,7 +30,7 @@ def test_the_break_comes_through_the_third_vector_alone():
 def test_samples_follow_their_generator_and_noise_is_on_the_targets():
     task = VectorTask(beta=0.5)
     x, noisy = task.sample("train", 4000, torch.Generator().manual_seed(3))
-    same, clean = task.sample("train", 4000, torch.Generator().manual_seed(3), noisy=False)
+    same, clean = task.sample("test", 4000, torch.Generator().manual_seed(3))
     assert torch.equal(x, same)
     assert abs((noisy - clean).std().item() - 0.05) < 0.002
     assert 0.5 < clean.std().item() < 1.5  # losses are of order 1, as the damped solver asks
