@@ -68,7 +68,9 @@ def test_other_molecules_are_refused(potential: Potential) -> None:
         atoms.get_potential_energy()
     together = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0, 0]])
     together.calc = calculator(potential)
-    with pytest.raises(ArgumentError, match=r"atoms: expected atoms at least .* apart, got atoms 0 and 1 of geometry 0"):
+    with pytest.raises(
+        ArgumentError, match=r"atoms: expected atoms at least .* apart, got atoms 0 and 1 of geometry 0"
+    ):
         together.get_forces()
     boxed = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0, 1.8]], cell=[5, 5, 5], pbc=True)
     boxed.calc = calculator(potential)

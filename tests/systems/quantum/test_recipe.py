@@ -8,9 +8,12 @@ from typing import ClassVar
 
 import pytest
 
+from haar.report import write_json
+from haar.systems.quantum import measurement
 from haar.systems.quantum.recipe import QuantumRecipe
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import code_hash, reproduce
+from haar.systems.watch import Unwatched
 
 TINY = {
     "tables": [
@@ -30,9 +33,7 @@ class TinyRecipe(QuantumRecipe):
     default_seeds: ClassVar = {"quick": 1}
 
 
-def test_it_runs_and_a_second_run_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from haar.systems.quantum import trainability
-
+def test_it_runs_judges_and_tells(tmp_path: Path) -> None:
     result = reproduce(TinyRecipe(), out=tmp_path)
     names = [effect.name for effect in result.effects]
     assert "lih 16: Graph < RotOnly = RotPerm" in names
@@ -44,9 +45,16 @@ def test_it_runs_and_a_second_run_measures_nothing(tmp_path: Path, monkeypatch: 
     assert next(e for e in result.effects if e.name == "Graph in another frame").holds
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert json.loads((tmp_path / "result.json").read_text())["system"] == "quantum-equivariance"
-    monkeypatch.setattr(trainability, "derivative_variance", None)
-    again = reproduce(TinyRecipe(), out=tmp_path)
-    assert [e.value for e in again.effects] == [e.value for e in result.effects]
+
+
+def test_finished_parts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "parts" / "trainability-all.json"
+    write_json(kept, {"qubits": [2, 8], "symmetric": [1.0, 1.0], "free": [1.0, 0.1]})
+    monkeypatch.setattr(measurement, "derivative_variance", None)
+    alone = TINY | {"tables": [], "frames": TINY["frames"] | {"models": []}}
+    found = measurement.measure(alone, 0, tmp_path, Unwatched())
+    assert found["trainability"]["all"]["free"] == [1.0, 0.1]
+    assert (tmp_path / "parts" / "board-free.json").is_file()
 
 
 def test_it_is_found_by_name_and_its_code_is_watched() -> None:
