@@ -111,9 +111,9 @@ def plainly(cells: Mapping[str, Mapping[str, Any]]) -> str:
         order = sorted(middle, key=middle.__getitem__)
         ours = min(middle.get("equality", float("inf")), middle.get("resilient", float("inf")))
         better = [rule for rule in order if middle[rule] < ours and not rule.startswith(_OURS)]
-        said = f"n = {cell['samples']}, beta = {cell['beta']:g}: least error by *{order[0]}*, then *{order[1]}*"
+        said = f"n = {cell['samples']}, beta = {cell['beta']:g}: least error by **{order[0]}**, then **{order[1]}**"
         if better:
-            said += f"; better here than both equality and resilient: {', '.join(f'*{rule}*' for rule in better)}"
+            said += f"; better here than both equality and resilient: {', '.join(f'**{rule}**' for rule in better)}"
         lines.append(said + ".")
     return "\n\n".join(lines)
 
