@@ -1,4 +1,4 @@
-"""The code of four pages runs as it stands there, and prints what their text says."""
+"""The code of five pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ PRINTED = {
         "[1, 0, 1, 0, 2, 0, 2]\n[1, 0, 1, 0, 1, 0, 1]\n[0, 1, 0, 2, 0, 3]\n[0, 1, 0, 1, 0, 1]",
         "got 'orbits' for",
         "rep: expected orthogonal matrices",
+    ),
+    "relax": (
+        "['first', 'second', 'norm', 'last']\nTrue\nTrue\n",
+        "torch.Size([2]) 2\nTrue False\n",
+        "stride 2 with kernel 3 and padding 1",
+        "got '' (TransformerEncoderLayer); use mode=",
+        "loss at gamma = 0: ",
+        "The data break C4 (",
+        "\nbroken\n",
+        "Validation chooses ridge weight",
     ),
     "testing": ("f(g x) differs from g f(x) for g = ", "(allowed 1e-10, 8 elements)", "Equivariance(element="),
     "examples": (

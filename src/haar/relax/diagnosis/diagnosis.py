@@ -77,10 +77,11 @@ class Diagnosis(Report):
             change = "gains" if self.gap < 0 else "costs"
             gap = f"gamma = 0 {change} {100 * abs(self.gap):.1f} % of validation loss"
         if self.verdict == "broken" and self.score is not None:
-            kept = " or ".join(self.score.largest) if self.score.largest else "no subgroup tested"
+            kept = " or ".join(self.score.largest)
+            rest = f"{kept} is not rejected" if kept else "every subgroup tested is rejected"
             worst = min(self.score.scores, key=lambda s: s.holm)
             also = f", and {gap}" if gap else ""
-            return f"The data break {self.group} (score test p = {worst.holm:.3g}{also}); {kept} is not rejected."
+            return f"The data break {self.group} (score test p = {worst.holm:.3g}{also}); {rest}."
         if self.verdict == "broken":
             return f"The data break {self.group}: {gap}."
         tested = "" if self.score is None else f"the score test does not reject it (p = {self.score.whole.p:.3g})"

@@ -82,11 +82,12 @@ class ScoreTest(Report):
         """The answer in a sentence."""
         if not any(score.rejected for score in self.scores):
             return f"{self.group} is not rejected (p = {self.whole.p:.3g}, {self.samples} samples)."
-        kept = " or ".join(self.largest) if self.largest else "no subgroup"
+        kept = " or ".join(self.largest)
+        rest = f"the largest symmetry not rejected is {kept}" if kept else "every subgroup tested is rejected"
         rejected = min((s for s in self.scores if s.rejected), key=lambda s: s.holm)
         return (
             f"The data break {self.group} ({rejected.name}: corrected p = {rejected.holm:.3g}); "
-            f"the largest symmetry not rejected is {kept}."
+            f"{rest}."
         )
 
     def contents(self) -> dict[str, Any]:
