@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from haar.report import write_json
 from haar.systems.quantum import measurement
-from haar.systems.quantum.recipe import QuantumRecipe
 from haar.systems.recipe import load_recipe
-from haar.systems.runner import code_hash, reproduce
+from haar.systems.runner import code_hash
 from haar.systems.watch import Unwatched
 
 TINY = {
@@ -28,23 +25,26 @@ TINY = {
 }  # fmt: skip
 
 
-class TinyRecipe(QuantumRecipe):
-    presets: ClassVar = {"quick": TINY}
-    default_seeds: ClassVar = {"quick": 1}
-
-
-def test_it_runs_judges_and_tells(tmp_path: Path) -> None:
-    result = reproduce(TinyRecipe(), out=tmp_path)
-    names = [effect.name for effect in result.effects]
-    assert "lih 16: Graph < RotOnly = RotPerm" in names
-    assert "nh3 10: Graph < RotOnly" in names
-    exact = next(effect for effect in result.effects if effect.name == "claimed symmetries are exact")
-    assert exact.holds
-    assert next(e for e in result.effects if e.name == "averaging never hurts").holds
-    assert next(e for e in result.effects if e.name == "symmetry breaks linearly").holds
-    assert next(e for e in result.effects if e.name == "Graph in another frame").holds
-    assert (tmp_path / "report.html").stat().st_size > 10_000
-    assert json.loads((tmp_path / "result.json").read_text())["system"] == "quantum-equivariance"
+def test_it_measures_judges_and_tells(tmp_path: Path) -> None:
+    recipe = load_recipe("quantum-equivariance")
+    measures = [recipe.measure(TINY, 0, tmp_path, Unwatched())]
+    effects = {effect.name: effect for effect in recipe.effects(measures)}
+    assert {"lih 16: Graph < RotOnly = RotPerm", "nh3 10: Graph < RotOnly"} < set(effects)
+    exact = (
+        "claimed symmetries are exact",
+        "averaging never hurts",
+        "symmetry breaks linearly",
+        "Graph in another frame",
+    )
+    assert all(effects[name].holds for name in exact)
+    assert not effects["lih 16: the circuit without symmetry does not"].holds  # three steps: nothing is learnt
+    sections = recipe.sections(measures)
+    told = [section.title for section in sections if section.title]
+    assert told[0] == "LiH, 16 training points"
+    assert {"Surfaces", "Another frame", "Averaging after training", "Trainability", "Noughts and crosses"} < set(told)
+    surfaces = next(section for section in sections if section.title == "Surfaces").figure
+    assert [axes.get_title("left") or axes.get_title() for axes in surfaces.axes] == ["LiH", "NH3"]
+    assert len(surfaces.axes[0].lines) == 4  # three models and the reference
 
 
 def test_finished_parts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
