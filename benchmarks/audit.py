@@ -31,7 +31,8 @@ def built(points: int, batch: int) -> tuple:
     import torch
     from torch import nn
 
-    from haar.actions import ContinuousShift, Symmetry, Torus
+    from haar.actions import ContinuousShift, Symmetry
+    from haar.groups import Torus
 
     torch.manual_seed(0)
     layers = [nn.Conv2d(2, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, 32, 3, padding=1), nn.GELU()]

@@ -200,7 +200,7 @@ def against_limit(name: str, settings: dict, rounds: int) -> dict:
     return row
 
 
-def against_peer(settings: dict, rounds: int, limit: float) -> dict:
+def against_peer(settings: dict, rounds: int, slow_rounds: int, limit: float) -> dict:
     """Ours beside emlp: the first solution in a process, then repeated ones in turns."""
     firsts = []
     for _ in range(3):
@@ -217,7 +217,7 @@ def against_peer(settings: dict, rounds: int, limit: float) -> dict:
             return row
         row["peer_first"] = theirs["value"]["first"]
         if row["peer_first"] > SLOW:
-            row["rounds"] = rounds = min(rounds, 3)
+            row["rounds"] = rounds = min(rounds, slow_rounds)
         calls = max(1, round(0.15 / ours.seconds(1)))
         turns = [(ours.seconds(calls), peer.seconds(1)) for _ in range(rounds)]
     a, b = mine["value"], theirs["value"]
@@ -244,7 +244,10 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="also the cases that take the peer from seconds to minutes")
     parser.add_argument("--only", nargs="*", help="names of cases")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that the peer has for one solution")
+    parser.add_argument("--slow-rounds", type=int, default=3, help=f"turns with a peer that takes over {SLOW:g} s")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT, help="wall-clock seconds that the peer has for one solution"
+    )
     parser.add_argument("--no-peer", action="store_true", help="ours and the limit only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--from", type=Path, dest="earlier", help="measure nothing, take this file")
@@ -259,14 +262,17 @@ def measured(options: argparse.Namespace) -> dict:
     """All cases, printed and kept as they come."""
     where = machine(THREADS)
     print(where)
-    rows = []
-    found = {"machine": where, "limit": options.limit, "rows": rows}
-    for name in options.only or CASES:
+    found = {"machine": where, "limit": options.limit, "rows": []}
+    if options.json and options.json.exists():  # a run that was stopped goes on
+        found |= {"rows": json.loads(options.json.read_text())["rows"]}
+    rows = found["rows"]
+    done = {row["name"] for row in rows}
+    for name in (name for name in options.only or CASES if name not in done):
         quick = CASES[name][3]
         settings = {"name": name, "dense": bool(quick)}
         row = against_limit(name, settings, options.rounds)
         if not options.no_peer and (quick == 1 or (quick == 2 and (options.all or options.only))):
-            row |= against_peer(settings, options.rounds, options.limit)
+            row |= against_peer(settings, options.rounds, options.slow_rounds, options.limit)
         rows.append(row)
         if options.json:  # after every case: a long run that is stopped has given something
             options.json.write_text(json.dumps(found, indent=1) + "\n")
@@ -281,7 +287,8 @@ def table(found: dict) -> str:
         "| V | n | maps | ours, ms | limit, ms | emlp, ms | emlp / ours | first: ours, ms | first: emlp, ms | ratio |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in found["rows"]:
+    order = list(CASES)
+    for row in sorted(found["rows"], key=lambda row: order.index(row["name"])):
         cells = [row["name"], row["n"], row["dim"], _told(1e3 * row["ours"]), _told(1e3 * row["limit"])]
         if "gave_up" in row:
             cells += [row["gave_up"], "", _told(1e3 * row["ours_first"]), "", ""]
@@ -302,7 +309,7 @@ def table(found: dict) -> str:
         said.append(f"Where even its repeated solution does, the ratio is {min(warm):.0f} to {max(warm):.0f}.")
     unsolved = [row["name"] for row in found["rows"] if "gave_up" in row]
     if unsolved:
-        said.append(f"emlp was stopped after {found['limit']:g} s on {', '.join(unsolved)}.")
+        said.append(f"emlp was stopped after {found['limit']:g} s of wall clock on {', '.join(unsolved)}.")
     return "\n".join([*lines, "", " ".join(said)])
 
 

@@ -235,9 +235,14 @@ def measured(options: argparse.Namespace) -> dict:
     print(where)
     rows, versions = [], {}
     found = {"machine": where, "rounds": options.rounds, "versions": versions, "rows": rows}
+    if options.json and options.json.exists():  # a run that was stopped goes on
+        earlier = json.loads(options.json.read_text())
+        rows += earlier["rows"]
+        versions |= earlier["versions"]
+    done = {(row["side"], told(row)) for row in rows}
     for name in [options.only] if options.only else list(PEERS) if options.peers else ["dense"]:
         cases = [s for s in CASES if s["kind"] in KINDS[name] and not (name == "dense" and s["mode"] in OWN)]
-        for settings in cases:
+        for settings in (s for s in cases if (name, told(s)) not in done):
             # a process of its own for each case: what is made once in a process is seen every time
             with Worker(__file__, "ours") as ours, Worker(__file__, name, PEERS[name]) as other:
                 if settings["mode"] in OWN:

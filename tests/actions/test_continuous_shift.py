@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.actions import ContinuousShift, Symmetry, Torus
+from haar.actions import ContinuousShift, Symmetry
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import SO
+from haar.groups import SO, Torus
 
 LENGTHS = st.lists(st.integers(2, 7), min_size=1, max_size=3)
 

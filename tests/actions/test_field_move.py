@@ -16,11 +16,10 @@ from haar.actions import (
     Layout,
     Points,
     Space,
-    Torus,
     Trivial,
     Vector,
 )
-from haar.groups import SO, dihedral, grid_group, octahedral, reflections
+from haar.groups import SO, Torus, dihedral, grid_group, octahedral, reflections
 
 GENERATOR = torch.Generator().manual_seed(0)
 D4, O3, SHIFTS, MIRROR, SO2, SO3 = (

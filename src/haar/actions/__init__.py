@@ -28,7 +28,6 @@ from haar.actions.representation import (
 from haar.actions.spectral import SignCharacter, Spectral
 from haar.actions.statistics import invariant_statistics
 from haar.actions.symmetry import Symmetry
-from haar.actions.torus import Torus
 from haar.actions.vector import Points, Vector
 
 __all__ = [
@@ -56,7 +55,6 @@ __all__ = [
     "Spectral",
     "Symmetry",
     "TensorProduct",
-    "Torus",
     "Trivial",
     "Vector",
     "centring_of",

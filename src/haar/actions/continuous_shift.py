@@ -11,8 +11,8 @@ from torch import Tensor
 from haar.actions.action import Action, Move
 from haar.actions.axes import Axes
 from haar.actions.fourier import multiply_modes
-from haar.actions.torus import Torus
 from haar.errors import ArgumentError, ShapeError
+from haar.groups import Torus
 
 
 class ContinuousShift(Action):

@@ -27,6 +27,7 @@ from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
 from haar.groups.semidirect import SemidirectProduct, semidirect
 from haar.groups.table import TableGroup
+from haar.groups.torus import Torus
 from haar.groups.wreath import FiniteWreath, RowWreath, wreath
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Subgroup",
     "SymmetricGroup",
     "TableGroup",
+    "Torus",
     "alternating",
     "averaging_chain",
     "axial",

@@ -67,22 +67,7 @@ def restricted(rep: Representation, subgroup: Subgroup) -> Representation:
         >>> restricted(2 * regular, C4).parts[0] is restricted(regular, C4)
         True
     """
-    if subgroup.parent is not rep.group:
-        raise ArgumentError(
-            "subgroup",
-            expected=f"a subgroup of {rep.group.name}, of which {rep.name} is a representation",
-            got=f"one of {subgroup.parent.name}",
-            way_out="make it with group.subgroup(...) of the same group object",
-        )
-    memory: dict[Representation, Representation] = subgroup.__dict__.setdefault("_restricted", {})
-    if rep not in memory:
-        if isinstance(rep, DirectSum):
-            memory[rep] = DirectSum([restricted(part, subgroup) for part in rep.parts])
-        elif isinstance(rep, Trivial):
-            memory[rep] = Trivial(subgroup, rep.dim)
-        else:
-            memory[rep] = rep.restrict(subgroup)
-    return memory[rep]
+    return rep.restrict(subgroup)
 
 
 def stands_still(rep: Representation) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 from haar.actions.representation.elementary import Trivial
 from haar.actions.representation.representation import Representation, same_group
 from haar.errors import ArgumentError
+from haar.groups import Subgroup
 
 
 class DirectSum(Representation):
@@ -23,6 +24,9 @@ class DirectSum(Representation):
         self.dim = sum(part.dim for part in parts)
         runs = [(name, len(list(run))) for name, run in itertools.groupby(part.name for part in parts)]
         self.name = " + ".join(name if count == 1 else f"{count} {name}" for name, count in runs)
+
+    def _restricted(self, subgroup: Subgroup) -> Representation:
+        return DirectSum([part.restrict(subgroup) for part in self.parts])
 
     @property
     def is_signed_permutation(self) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from haar.actions.representation.representation import Representation, matrix_of
 from haar.errors import ArgumentError
-from haar.groups import FiniteGroup, Group, LieGroup
+from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 
 
 class Trivial(Representation):
@@ -15,6 +15,9 @@ class Trivial(Representation):
 
     def __init__(self, group: Group, dim: int = 1) -> None:
         self.group, self.dim, self.name = group, dim, "trivial" if dim == 1 else f"{dim} trivial"
+
+    def _restricted(self, subgroup: Subgroup) -> Representation:
+        return Trivial(subgroup, self.dim)
 
     @property
     def is_signed_permutation(self) -> bool:
@@ -53,7 +56,12 @@ class Defining(Representation):
                 "group",
                 expected="a group with defining matrices",
                 got=group.name,
-                way_out="pull one back from a factor",
+                way_out=(
+                    "a product has none of its own: take Defining(group.factors[0]).pull_back(group, 0), and sums or "
+                    "tensor products of such"
+                    if hasattr(group, "factors")
+                    else "take Regular(group), or Given(group, matrices)"
+                ),
             )
         self.group, self.dim, self.name = group, group.defining_dim, "defining"
         self._signed = group.defining_signed_permutation(group.identity()) is not None

@@ -46,10 +46,6 @@ class Restricted(_Through):
     """A representation restricted to a subgroup."""
 
     def __init__(self, rep: Representation, subgroup: Subgroup) -> None:
-        if subgroup.parent is not rep.group:
-            raise ArgumentError(
-                "subgroup", expected=f"a subgroup of {rep.group.name}", got=f"one of {subgroup.parent.name}"
-            )
         self.rep, self.group, self.dim, self.name = rep, subgroup, rep.dim, rep.name
         self._include = subgroup.include
 

@@ -135,7 +135,26 @@ class Representation(ABC):
         return TensorProduct(self, other)
 
     def restrict(self, subgroup: Subgroup) -> Representation:
-        """The same matrices for the elements of a subgroup."""
+        """The same matrices for the elements of a subgroup; the same object for every call with one subgroup object.
+
+        A direct sum is restricted part by part, so that equal parts stay one object.
+
+        Raises:
+            ArgumentError: If it is no subgroup of the representation's group object.
+        """
+        if subgroup.parent is not self.group:
+            raise ArgumentError(
+                "subgroup",
+                expected=f"a subgroup of {self.group.name}, of which {self.name} is a representation",
+                got=f"one of {subgroup.parent.name}",
+                way_out="make it with group.subgroup(...) of the same group object",
+            )
+        memory: dict[Representation, Representation] = subgroup.__dict__.setdefault("_restricted", {})
+        if self not in memory:
+            memory[self] = self._restricted(subgroup)
+        return memory[self]
+
+    def _restricted(self, subgroup: Subgroup) -> Representation:
         from haar.actions.representation.pull_back import Restricted
 
         return Restricted(self, subgroup)

@@ -126,8 +126,8 @@ def draw_curves(measures: Measures) -> Figure:
 _COUNTS = (
     "Every space is solved, then counted again in ways that share nothing with the solution: by characters, by "
     "Molien's series, and by closed forms. The largest error is over: projecting twice, symmetry of the projector, the "
-    "average over the group made without a basis, random maps on random elements, both algorithms where both apply, and "
-    "the scalar products of the basis."
+    "average over the group made without a basis, random maps on random elements, both algorithms where both apply, "
+    "and the scalar products of the basis."
 )
 _BASIS = "Where a group only permutes entries, a basis of all equivariant maps is a partition of the pairs of entries."
 _BASIS_CAPTION = (

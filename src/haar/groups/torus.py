@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.groups import LieGroup
+from haar.groups.lie import LieGroup
 
 
 class Torus(LieGroup):

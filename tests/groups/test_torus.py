@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from haar.actions import Torus
 from haar.errors import ArgumentError
+from haar.groups import Torus
 
 
 @pytest.mark.parametrize("circles", [1, 2, 3])
