@@ -1,4 +1,4 @@
-"""The code of five pages runs as it stands there, and prints what their text says."""
+"""The code of six pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ PRINTED = {
         "The data break C4 (",
         "\nbroken\n",
         "Validation chooses ridge weight",
+    ),
+    "spectral": (
+        "bitwise: True",
+        "[0, 0, 1, 1, 2, 2] ['W1'] not exact under signs alone",
+        "signs alone wrong\neigenspaces exact\n",
+        "one pass, exact: True\nexact where eigenvalues are simple; a warning where they are not",
+        "['UNDEFINED'] (3,)\nwarn wrong 2 warnings\nblocks exact 0 warnings\nweighted exact 0 warnings\n",
+        "a pseudovector: True\n['UNDEFINED', 'EXACT']\n",
+        "equivariant under signs, built in; depends on eigenspaces",
+        "component a floor\nnorm no floor",
     ),
     "testing": ("f(g x) differs from g f(x) for g = ", "(allowed 1e-10, 8 elements)", "Equivariance(element="),
     "examples": (

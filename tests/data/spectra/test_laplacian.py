@@ -190,7 +190,13 @@ def test_the_transform_carries_everything_into_a_batch():
     assert batch.laplacian_eigenvector_pe_columns.tolist() == [[True] * 4, [True, True, False, False]]
     assert batch.laplacian_eigenvector_pe_spaces.tolist() == [[0, 0, 1, 1], [0, 0, 1, 2]]
     records = [graph.laplacian_eigenvector_pe_health for graph in graphs]
-    assert [sorted(record["warnings"]) for record in records] == [["W1"], ["W1", "W4"]]
+    assert [record["warnings"] for record in records] == [["W1"], ["W1", "W4"]]
+    for order in (graphs, graphs[::-1]):  # graphs with different warnings, in any order
+        mixed = Batch.from_data_list(order)
+        health = mixed.laplacian_eigenvector_pe_health
+        assert health["warnings"] == [graph.laplacian_eigenvector_pe_health["warnings"] for graph in order]
+        assert all("not exact" in words for words in health["guarantee"])
+        assert mixed.get_example(1).laplacian_eigenvector_pe_health["warnings"] == health["warnings"][1]
     net = SignDeepSets(4, dtype=F64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         spaces = batch.laplacian_eigenvector_pe_spaces

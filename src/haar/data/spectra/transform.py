@@ -17,7 +17,8 @@ class LaplacianEncoding:
     The solver is always the symmetric one, k may exceed the number of nodes, and nothing is lost: the graph gets
     ``<name>`` ``(n, k)``, ``<name>_eigenvalues``, ``<name>_columns`` (which columns are no padding) and
     ``<name>_spaces`` (eigenspaces), each ``(1, k)`` so that a batch holds one row for every graph, and
-    ``<name>_health``, the record as a dictionary. Networks of a batch take ``spaces=batch.<name>_spaces[batch.batch]``.
+    ``<name>_health``, the record as a dictionary with ``warnings`` (codes) and ``messages``; a batch has one dictionary
+    with one entry for every graph in each value. Networks of a batch take ``spaces=batch.<name>_spaces[batch.batch]``.
 
     Args:
         k: Number of columns.
@@ -73,7 +74,14 @@ class LaplacianEncoding:
         data[f"{self.name}_eigenvalues"] = spectrum.eigenvalues.to(self.dtype).unsqueeze(0)
         data[f"{self.name}_columns"] = spectrum.columns.unsqueeze(0)
         data[f"{self.name}_spaces"] = spectrum.spaces.unsqueeze(0)
-        data[f"{self.name}_health"] = spectrum.health.to_dict()
+        found = spectrum.health.warnings
+        # Batches merge dictionaries key by key, so that every graph's must have the same keys.
+        record = {
+            **spectrum.health.to_dict(),
+            "warnings": sorted(found),
+            "messages": [found[code] for code in sorted(found)],
+        }
+        data[f"{self.name}_health"] = record
         return data
 
     def __repr__(self) -> str:

@@ -121,7 +121,7 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
         predicted = (angle * seen).flatten(1).amax(-1)
         return FrameHealth(
             eigenvalues=values,
-            gaps=-relative.diff(dim=-1),
+            gaps=relative[:, :-1] - relative[:, 1:],
             reach=reach,
             rank=(reach > _NOTHING).sum(-1),
             spaces=eigenspaces(values, tol=gap),
