@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -85,3 +87,19 @@ def test_refusals() -> None:
 def test_same_group_as_the_catalogue() -> None:
     group = from_permutations([[1, 0, 2, 3], [1, 2, 3, 0]])
     assert torch.equal(group.table, symmetric(4).table)  # type: ignore[attr-defined]
+
+
+def test_a_few_products_need_no_table_and_agree_with_it() -> None:
+    group = symmetric(5)
+    generator = torch.Generator().manual_seed(0)
+    a, b = group.sample(20, generator), group.sample(20, generator)
+    few = group.compose(a[:, None], b[None, :10])
+    assert "_table" not in group.__dict__
+    assert torch.equal(few, group.table[a][:, b[:10]])
+    assert torch.equal(group.compose(a, group.inverse(a)), torch.zeros_like(a))
+
+
+def test_a_group_without_a_table_is_copied_and_pickled() -> None:
+    for twin in (copy.deepcopy(symmetric(4)), pickle.loads(pickle.dumps(symmetric(4)))):
+        assert torch.equal(twin.table, symmetric(4).table)
+        assert twin.order == 24

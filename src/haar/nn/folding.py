@@ -31,14 +31,13 @@ class FoldCache:
             make: Makes the dense weight and bias.
         """
         parameters: list[Tensor] = [p for p in module._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
-        if torch.compiler.is_compiling():
-            return _fresh(parameters[0], make)
-        if torch.is_grad_enabled() and any(p.requires_grad for p in parameters):
-            return _fresh(parameters[0], make)
-        if any(map(_transformed, parameters)):
+        wanted = torch.is_grad_enabled() and any(p.requires_grad for p in parameters)
+        if wanted or torch.compiler.is_compiling():
             return _fresh(parameters[0], make)
         if self._value is not None and self._unchanged(parameters):
             return self._value
+        if any(map(_transformed, parameters)):
+            return _fresh(parameters[0], make)
         weight, bias = _fresh(parameters[0], make)
         self._value = weight.detach().contiguous(), None if bias is None else bias.detach()
         self._seen = [_Seen(p) for p in parameters]
