@@ -74,6 +74,7 @@ PRINTED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # on importing torch_geometric
 @pytest.mark.parametrize("page", PRINTED)
 def test_the_code_of_the_page_runs(page, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -20,6 +20,7 @@ LABELS = {
     "canonical": "GCN, canonical signs",
     "spe": "eigenvalue filters (SPE)",
     "signnet": "SignNet",
+    "signnet_paper": "SignNet, the paper's rate",
     "mlp": "MLP of products",
     "sign_eq": "sign equivariant",
 }
@@ -96,7 +97,7 @@ class LinkNetwork(nn.Module):
         if kind in ("gcn", "raw", "flips", "canonical"):
             first = 1 if kind == "gcn" else k
             encoder = GraphStack((first, 128, 128, 64), generator=generator, dtype=dtype)
-        elif kind == "signnet":
+        elif kind in ("signnet", "signnet_paper"):
             encoder = SignNet(k, 64, generator=generator, dtype=dtype)
         elif kind == "spe":
             encoder = EigenvalueFilters(64, filters=8, hidden=64, generator=generator, dtype=dtype)
