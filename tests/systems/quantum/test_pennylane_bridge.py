@@ -8,6 +8,7 @@ from torch import Tensor
 
 import haar
 from haar.errors import ArgumentError
+from haar.groups import SO
 from haar.systems.quantum import (
     BoardCircuit,
     DistanceSets,
@@ -121,8 +122,12 @@ def test_a_users_qnode_is_audited_averaged_and_twirled() -> None:
     model = QNodeModel(user_node(), weights, symmetry=symmetry)
     report = haar.audit(model, symmetry, x, elements=4, layers=False, data_symmetry=False)
     assert report.findings.worst.relative.value > 0.1
-    averaged = haar.average(model, symmetry, haar.average.Quadrature(8), micro_batch=64)
-    assert averaged(x).shape == (6,)
+    # four encodings in the ket and four in the bra, each of degree 1 in R: quadrature of degree 8 is exact
+    averaged = haar.average(model, symmetry, haar.average.Quadrature(8), micro_batch=512)
+    turn = SO(3).sample(1, torch.Generator().manual_seed(3))[0]
+    gaps = [float((one(x[:1] @ turn.T) - one(x[:1])).detach().abs().max()) for one in (model, averaged)]
+    assert gaps[0] > 1e-2
+    assert gaps[1] < 1e-10
     twirled = model.twirled(SpinOnQubits(2))
     assert equivariance_error(twirled, symmetry, x).absolute < 1e-12
     assert twirled(x).std() > 1e-3
