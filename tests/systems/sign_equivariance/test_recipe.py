@@ -21,7 +21,7 @@ TINY: dict[str, Any] = {
     "links": {
         "nodes": 30, "probability": 0.25, "attach": 4, "added": 12, "k": 6, "epochs": 2, "rates": [1e-3, 1e-2],
         "networks": {
-            "ER": {"unit": _LINKS, "sqrt_n": ["signnet", "mlp", "sign_eq"]},
+            "ER": {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]},
             "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]},
         },
     },

@@ -23,6 +23,8 @@ from haar.systems.sign_equivariance.training import Training, best_rate, descend
 KINDS = {"ER": "erdos_renyi", "BA": "barabasi_albert"}
 #: An area under the curve, or a share of pairs, from which nothing was learned.
 CHANCE = 0.51
+#: Adam's learning rate in the paper's code, for all networks.
+PAPER_RATE = 1e-2
 
 
 def measure_links(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _measure_graph(name: str, config: Mapping[str, Any], seed: int, kept: Kept) 
 
 def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     return best_rate(
-        config["rates"],
+        [PAPER_RATE] if kind == "signnet_paper" else config["rates"],
         lambda rate: fit_links(kind, given, split, epochs=config["epochs"], rate=rate, seed=seed),
         chance=CHANCE,
     )

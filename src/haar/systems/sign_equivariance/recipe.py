@@ -14,7 +14,7 @@ from haar.systems.sign_equivariance.recipe_sections import tell_measures
 from haar.systems.watch import Watch
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
-_BOTH = {"unit": _LINKS, "sqrt_n": ["signnet", "mlp", "sign_eq"]}
+_BOTH = {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]}
 _NEW = ["gcn", "raw", "flips", "canonical", "spe", "signnet", "mlp", "sign_eq"]
 _NODES = ["none", "flips", "canonical", "spe", "signnet", "sign_eq"]
 _MOVERS = ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"]

@@ -16,17 +16,17 @@ Measures = Sequence[Mapping[str, Any]]
 
 
 def _colour(kind: str) -> str:
-    return AVERAGED if kind in ("sign_eq", "sign") else "#e08a1e" if kind in ("signnet", "average") else BASE
+    return AVERAGED if kind == "sign_eq" else "#e08a1e" if kind.startswith("signnet") else BASE
 
 
-def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str, str]) -> None:
-    """Medians as bars, seeds as dots."""
+def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str, str], *, chance: float) -> None:
+    """Medians as bars that begin at chance, seeds as dots."""
     for place, (kind, found) in enumerate(values.items()):
-        axes.bar(place, median(found), color=_colour(kind), width=0.66, alpha=0.85)
+        axes.bar(place, median(found) - chance, bottom=chance, color=_colour(kind), width=0.66, alpha=0.85)
         axes.plot([place] * len(found), found, "o", color=INK, markersize=3, alpha=0.7)
-    names = [
-        labels[kind].replace(", ", ",\n").replace(" of ", "\nof ").replace("sign eq", "sign\neq") for kind in values
-    ]
+    names = [labels[kind] for kind in values]
+    for long, broken in ((", ", ",\n"), (" of ", "\nof "), ("sign eq", "sign\neq"), ("paper's ", "paper's\n")):
+        names = [name.replace(long, broken) for name in names]
     axes.set_xticks(range(len(values)), names, fontsize=7.5)
 
 
@@ -46,7 +46,7 @@ def draw_bars_of(measures: Measures, labels: Mapping[str, str], what: str, *, y:
     untrained = {name: median(m["untrained"][name] for m in measures) for name in measures[0]["untrained"]}
     figure = new_figure(max(5.2, 1.15 * len(networks) + 2.0), 3.2)
     axes = style_axes(figure.add_subplot(), y=y)
-    _bars(axes, networks, labels)
+    _bars(axes, networks, labels, chance=chance)
     _lines(axes, untrained, len(networks) - 0.6)
     axes.axhline(chance, color=WARNING, linewidth=0.9)
     axes.set_ylim(max(0.0, chance - 0.06))
@@ -65,7 +65,8 @@ def draw_links(measures: Measures, labels: Mapping[str, str]) -> Figure:
     for place, (graph, scale) in zip(places, panels, strict=True):
         style_axes(place, title=f"{graph}, {words[scale]}", y="AUC" if place is places[0] else "")
         kinds = measures[0][graph][scale]
-        _bars(place, {kind: [float(m[graph][scale][kind]["auc"]) for m in measures] for kind in kinds}, labels)
+        areas = {kind: [float(m[graph][scale][kind]["auc"]) for m in measures] for kind in kinds}
+        _bars(place, areas, labels, chance=0.5)
         names = {"same copy (oracle)": "oracle", "Fiedler product": "Fiedler"}
         found = {short: median(m[graph]["untrained"]["auc"][name] for m in measures) for name, short in names.items()}
         _lines(place, found, len(kinds) - 0.6)
