@@ -216,11 +216,11 @@ def test_without_a_score_test_the_gap_decides():
 
 
 def test_a_diagnosis_holds_all_the_evidence(tmp_path, turning):
-    found = diagnose(wrapped(), mse, X, Y, strict=wrapped(), squared=True, draws=19)
+    found = diagnose(wrapped(), mse, X, Y, strict=wrapped(), squared=True, draws=39)
     page = found.save_html(tmp_path / "page.html").read_text()
     for heading in ("Verdict", "Subgroups", "Tension", "Layers", "Bounds"):
         assert f">{heading}<" in page
     assert 0 < found.to_dict()["loss_share"]["share"] < 1
-    with_lie = diagnose(turning, mse, X, Y, draws=9)
+    with_lie = diagnose(turning, mse, X, Y, draws=19)
     assert len(with_lie.lie) == 1
     assert "exact only on samples that the model was not trained on" in with_lie.notes[0]

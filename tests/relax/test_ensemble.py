@@ -6,24 +6,20 @@ import copy
 
 import pytest
 import torch
+from relax_worlds import data, wrapped
 
 from haar.errors import ArgumentError
-from haar.relax import homotopise
 from haar.relax.duals.duals import Duals
 from haar.relax.ensemble import Ensemble, run_together
-from haar.systems.adaptive_constrained_equivariance.vectors import VectorTask, perceptron
-
-TASK = VectorTask(beta=0.5)
 
 
 def _models(count, *, width=8, mode="weight"):
-    made = [perceptron(torch.Generator().manual_seed(seed), width=width).double() for seed in range(count)]
-    return [homotopise(m, TASK.symmetry, mode=mode, generator=torch.Generator().manual_seed(5)) for m in made]
+    return [wrapped(seed, width=width, mode=mode, generator=torch.Generator().manual_seed(5)) for seed in range(count)]
 
 
 def _data(count):
-    x, y = TASK.sample(count * 16, torch.Generator().manual_seed(0))
-    return x.double().reshape(count, 16, 6), y.double().reshape(count, 16, 2)
+    x, y = data(count * 16, beta=0.5)
+    return x.reshape(count, 16, 6), y.reshape(count, 16, 2)
 
 
 @pytest.mark.parametrize("mode", ["weight", "branches"])

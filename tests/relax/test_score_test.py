@@ -141,6 +141,7 @@ def test_holm_against_its_definition():
     ("options", "message"),
     [
         ({"draws": 0}, "draws: expected at least 1, got 0"),
+        ({"draws": 38}, "draws: expected at least 39 to reject any of 2 subgroups at 0.05, got 38"),
         ({"level": 1.0}, "level: expected a level between 0 and 1"),
         ({"layers": ["5"]}, "layers: expected names among 0, 2, 4, got '5'"),
         ({"subgroups": [cyclic(4)]}, "subgroups: expected subgroups of C4, got C4"),

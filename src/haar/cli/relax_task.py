@@ -61,6 +61,10 @@ _RULES: dict[str, Callable[[Any, RelaxPlan, Loss], Rule]] = {
 }
 
 
+#: Keys that no fit depends on.
+_AFTERWARDS = frozenset({"every", "draws", "level"})
+
+
 @dataclass
 class RelaxTask:
     """Everything that a plan names, made.
@@ -106,7 +110,7 @@ class RelaxTask:
         place = out / "plan.json"
         if place.exists():
             held = json.loads(place.read_text(encoding="utf-8"))
-            different = sorted(key for key in own if held.get(key) != own[key])
+            different = sorted(key for key in own if key not in _AFTERWARDS and held.get(key) != own[key])
             if different:
                 raise ArgumentError(
                     "--out",

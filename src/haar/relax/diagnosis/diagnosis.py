@@ -84,7 +84,7 @@ class Diagnosis(Report):
             return f"The data break {self.group} (score test p = {worst.holm:.3g}{also}); {rest}."
         if self.verdict == "broken":
             return f"The data break {self.group}: {gap}."
-        tested = "" if self.score is None else f"the score test does not reject it (p = {self.score.whole.p:.3g})"
+        tested = "" if self.score is None else f"the score test does not reject it (p = {self.score.whole.holm:.3g})"
         evidence = " and ".join(part for part in (tested, gap) if part)
         if self.verdict == "exact":
             return f"Use {self.group} as exact: {evidence}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -85,10 +86,7 @@ class ScoreTest(Report):
         kept = " or ".join(self.largest)
         rest = f"the largest symmetry not rejected is {kept}" if kept else "every subgroup tested is rejected"
         rejected = min((s for s in self.scores if s.rejected), key=lambda s: s.holm)
-        return (
-            f"The data break {self.group} ({rejected.name}: corrected p = {rejected.holm:.3g}); "
-            f"{rest}."
-        )
+        return f"The data break {self.group} ({rejected.name}: corrected p = {rejected.holm:.3g}); {rest}."
 
     def contents(self) -> dict[str, Any]:
         """Everything that was found."""
@@ -167,7 +165,7 @@ def score_test(
         subgroups: Which subgroups to test, made from the model's own group; by default all but the trivial one where
             these are at most 24, else a chain, always with the group itself.
         layers: Names of layers; by default all with a weight.
-        draws: Random moves of all samples.
+        draws: Random moves of all samples; enough of them that the corrected p-value can fall below the level.
         level: Significance level after correction.
         seed: Of the draws.
 
@@ -182,6 +180,11 @@ def score_test(
         raise ArgumentError("level", expected="a level between 0 and 1", got=level)
     group: Group = model.symmetry.group
     tested = _tested(group, subgroups)
+    least = math.ceil(len(tested) / level - 1e-9) - 1  # with fewer the smallest corrected p-value is above the level
+    if draws < least:
+        raise ArgumentError(
+            "draws", expected=f"at least {least} to reject any of {len(tested)} subgroups at {level:g}", got=draws
+        )
     gradients = sample_gradients(model, loss, inputs, target, layers=layers)
     wrapped = layers_of(model)
     generator = torch.Generator().manual_seed(seed)
