@@ -118,13 +118,14 @@ def defect(module: nn.Module, symmetry: Symmetry, *args: Tensor, samples: int = 
     """Largest |f(g x) - g f(x)| over random elements and generators, relative to the largest |f(x)|."""
     group = symmetry.group
     some = torch.cat([group.sample(samples, torch.Generator().manual_seed(1)), group.generators()])
+    count, batch = len(some), len(args[0])
+    g = some.repeat_interleave(batch, 0)  # every element moves every sample
     with torch.no_grad():
         still = module(*args)
-        worst = 0.0
-        for g in some:
-            moved = module(*symmetry.act_inputs(g, args))
-            worst = max(worst, float((moved - symmetry.act_outputs(g, still)).abs().max()))
-    return worst / max(float(still.abs().max()), 1e-30)
+        copies = [x.repeat(count, *[1] * (x.ndim - 1)) for x in args]
+        moved = module(*symmetry.act_inputs(g, copies))
+        wanted = symmetry.act_outputs(g, still.repeat(count, *[1] * (still.ndim - 1)))
+    return float((moved - wanted).abs().max()) / max(float(still.abs().max()), 1e-30)
 
 
 @pytest.fixture(params=sorted(CATALOGUE))
