@@ -47,6 +47,15 @@ def test_frames_of_an_array(folder, capsys):
     assert (folder / "found" / "report.html").exists()
 
 
+@pytest.mark.parametrize("points", [np.zeros((1, 3)), np.ones((5, 3)), np.array([[0.0, 1, 2, 3], [3, 1, 0, 0]])])
+def test_one_point_equal_points_and_few_points_are_harmless(folder, capsys, points):
+    np.save("few.npy", points)
+    assert main(["audit", "frame", "few.npy", "--json", "--rotations", "2"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["clouds"]
+    assert found["verdict"] == "EXACT"
+    assert found["measured_error"] < 1e-10
+
+
 def test_frames_of_molecules(folder, capsys):
     ase = pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
     from ase.build import molecule
@@ -101,6 +110,8 @@ def test_the_data_of_charged_particles(folder, capsys):
         (["frame", "spectral_models.py"], "no molecules that ASE could read"),
         (["frame", "broken.npy"], "not an array of NumPy"),
         (["frame", "words.npy"], "FILE: expected numbers"),
+        (["frame", "half.npy"], "FILE: expected float32 or float64, got float16"),
+        (["frame", "nan.npy"], "FILE: expected finite coordinates"),
         (["signs", "spectral_models:plain", "nothing.npy"], "no such file"),
         (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),
         (["signs", "spectral_models:plain", "words.npy"], "expected numbers"),
@@ -111,6 +122,8 @@ def test_the_data_of_charged_particles(folder, capsys):
 def test_bad_input_is_one_line(folder, capsys, arguments, words):
     (folder / "broken.npy").write_text("no array")
     np.save("words.npy", np.array(["a", "b"]))
+    np.save("half.npy", np.eye(3, dtype=np.float16))
+    np.save("nan.npy", np.full((4, 3), np.nan))
     if "spectral_models.py" in arguments:
         pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
     assert main(["audit", *arguments]) == 2

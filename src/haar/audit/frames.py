@@ -49,7 +49,8 @@ class FrameAudit(Report):
         bad = sum(verdict != "EXACT" for verdict in self.verdicts)
         if bad == 0:
             return (
-                f"{_clouds(len(self.names))}: all axes are defined; a sign-equivariant network in this frame is exact."
+                f"{_clouds(len(self.names))}: every axis along which points lie is defined; a sign-equivariant network "
+                "in this frame is exact."
             )
         return (
             f"{bad} of {_clouds(len(self.names))} without trusted axes: signs alone are not enough there; "

@@ -20,7 +20,7 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
 
     Raises:
         DataError: If the file is missing, damaged, or holds no clouds.
-        ArgumentError: If the array has another shape.
+        ArgumentError: If the array has another shape, is too coarse, or is not finite.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -33,8 +33,17 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
             raise ArgumentError(
                 "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"
             )
-        if array.dtype.kind in "iu" or array.dtype.itemsize < 4:
-            array = array.astype(np.float32 if array.dtype.kind == "f" else np.float64)
+        if array.dtype == np.float16:
+            raise ArgumentError(
+                "FILE",
+                expected="float32 or float64",
+                got="float16",
+                way_out="principal axes of rounded points are not those of the points: write them with more digits",
+            )
+        if not np.isfinite(array).all():
+            raise ArgumentError("FILE", expected="finite coordinates", got="NaN or infinity")
+        if array.dtype.kind in "iu":
+            array = array.astype(np.float64)
         clouds = torch.from_numpy(np.ascontiguousarray(array)).reshape(-1, *array.shape[-2:])
         kept = list(clouds[:most])
         return kept, [str(number) for number in range(len(kept))], None
