@@ -114,7 +114,10 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for result.json, table.md and report.html.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train every model on the same folds and print errors, generalisation ratios and symmetry errors."""
+    """Train every model on the same folds and print errors, generalisation ratios and symmetry errors.
+
+    MLP and Classical have steps of their own: more of them, each cheaper.
+    """
     from haar.cli.screen import ProgressBars, console
     from haar.files import atomic_path
     from haar.report.json_file import dumps

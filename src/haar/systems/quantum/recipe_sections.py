@@ -86,7 +86,10 @@ def errors_table(measures: Measures, table: str) -> Table:
             ]
         )
     runs = len(cells(measures, table, models(measures, table)[0]))
-    return Table(title(table), columns, rows, f"{runs} fold(s) and seed(s); RMSE of E in mHa, of F in mHa/Angstrom")
+    note = f"{runs} fold(s) and seed(s); RMSE of E in mHa, of F in mHa/Angstrom"
+    if {"MLP", "Classical"} & set(models(measures, table)):
+        note += "; the classical models take more steps than the circuits, which are cheaper (seconds)"
+    return Table(title(table), columns, rows, note)
 
 
 def symmetry_table(measures: Measures, table: str) -> Table:
