@@ -74,10 +74,12 @@ def draw_surfaces(measures: Measures) -> Figure:
         zero = energy.min()
         style_axes(place, title=NAMES[name], x=labels[name], y="energy (mHa)" if name == "lih" else "")
         for model in models(measures, first[name]):
-            curves = [row["curve"] for row in cells(measures, first[name], model) if row.get("curve") is not None]
-            if curves:
-                middle = 1e3 * (np.median(np.array(curves, dtype=float), axis=0) - zero)
-                (line,) = place.plot(reference["at"], middle, color=COLOURS[model], linewidth=1.4)
+            drawn = [row for row in cells(measures, first[name], model) if row.get("curve") is not None]
+            if drawn:
+                # one model's curve, the one of median error: a median of curves is no model's
+                typical = sorted(drawn, key=lambda row: float(row["test"]["rmse"]))[(len(drawn) - 1) // 2]
+                energies = 1e3 * (np.array(typical["curve"], dtype=float) - zero)
+                (line,) = place.plot(reference["at"], energies, color=COLOURS[model], linewidth=1.4)
                 handles.setdefault(model, line)
         (line,) = place.plot(reference["at"], 1e3 * (energy - zero), "--", color=INK, linewidth=1.6)
         handles.setdefault("reference", line)

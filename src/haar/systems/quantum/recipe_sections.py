@@ -41,7 +41,9 @@ def told(measures: Measures) -> list[Section]:
 
 
 _SURFACES = "Reference: FCI/6-31G for LiH, MP2/6-31G for NH3. Models saw other geometries, in random orientations."
-SURFACES_CAPTION = "Energy along the stretch of LiH and along the inversion of NH3 (umbrella angle)."
+SURFACES_CAPTION = (
+    "Energy along the stretch of LiH and along the inversion of NH3 (umbrella angle); the run of median test error."
+)
 _FRAMES = (
     "Trained on molecules in one orientation and one order of atoms, tested on the same ones turned and relabelled."
 )
