@@ -76,7 +76,7 @@ class SignEquivariance:
                 "rates": [5e-3],
                 "clip": "component",
                 "floor": 30,
-                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 4, "repeats": 2},
+                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 12, "repeats": 2},
             },
             "communities": {
                 "train": 120,

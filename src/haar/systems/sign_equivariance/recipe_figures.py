@@ -62,6 +62,7 @@ def draw_links(measures: Measures, labels: Mapping[str, str]) -> Figure:
     sizes = [max(2, len(measures[0][graph][scale])) + 1.4 for graph, scale in panels]
     figure = new_figure(min(13.5, 0.85 * sum(sizes) + 1), 3.3)
     places = figure.subplots(1, len(panels), squeeze=False, sharey=True, width_ratios=sizes)[0]
+    highest = 0.5
     for place, (graph, scale) in zip(places, panels, strict=True):
         style_axes(place, title=f"{graph}, {words[scale]}", y="AUC" if place is places[0] else "")
         kinds = measures[0][graph][scale]
@@ -71,8 +72,9 @@ def draw_links(measures: Measures, labels: Mapping[str, str]) -> Figure:
         found = {short: median(m[graph]["untrained"]["auc"][name] for m in measures) for name, short in names.items()}
         _lines(place, found, len(kinds) - 0.6)
         place.axhline(0.5, color=WARNING, linewidth=0.9)
-        place.set_ylim(0.44)
+        highest = max(highest, *found.values(), *(max(values) for values in areas.values()))
         place.set_xlim(-0.5, len(kinds) + 0.6)
+    places[0].set_ylim(0.44, highest + 0.02)  # shared by all panels
     return figure
 
 
