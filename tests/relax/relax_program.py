@@ -51,3 +51,6 @@ if __name__ == "__main__":
             program = torch.export.export(module, (X,), dynamic_shapes=shapes).module()
             close(program(X[:5]), module(X[:5]))
         sys.stdout.write(f"{mode}:exported\n")
+    model = made("function").eval()
+    close(torch.compile(model, fullgraph=True, backend="eager")(X), model(X))
+    close(torch.export.export(model, (X,), dynamic_shapes=((batch,),)).module()(X[:5]), model(X[:5]))

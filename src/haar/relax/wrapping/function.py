@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from haar.nn.folding import FoldCache
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.prepared_moves import PreparedMoves
 from haar.relax.wrapping.verification import as_dtype, measured_error, verify
 
 #: Groups above this order are sampled.
@@ -55,6 +56,9 @@ class FunctionHomotopy(HomotopyLayer):
         self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros_like(self.gamma))
         self.ratio: Tensor
+        sides = [_actions(side) for side in (symmetry.inputs, symmetry.outputs)]
+        few = elements if len(elements) <= _AT_ONCE else elements[:0]
+        self.moves = nn.ModuleList([PreparedMoves(symmetry, g, *sides) for g in few])
 
     @property
     def group(self) -> Any:
@@ -65,7 +69,7 @@ class FunctionHomotopy(HomotopyLayer):
         """Run the module on all moved copies, move back, and mix."""
         if not torch.compiler.is_compiling():
             self._action.check_inputs(args)
-        form, leaves = self._every(args)
+        form, leaves = self._one_by_one(args) if torch.compiler.is_compiling() else self._every(args)
         gamma = self._gamma().reshape(-1).unbind()
         norms: list[Tensor] = []
         mixed = []
@@ -181,6 +185,22 @@ class FunctionHomotopy(HomotopyLayer):
             )
         columns = zip(*kept, strict=True)
         return form, [torch.cat(column) if isinstance(column[0], Tensor) else column[0] for column in columns]
+
+    def _one_by_one(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """As `_every`, by prepared moves: the same numbers in operations that compilers know."""
+        if not len(self.moves):
+            raise ArgumentError(
+                "module", expected=f"a group of at most {_AT_ONCE} elements to compile", got=self.group.name
+            )
+        form: Any = None
+        kept: list[list[Any]] = []
+        for prepared in cast("Sequence[PreparedMoves]", self.moves):
+            y = self.module(*self._action.map_inputs(prepared.moved, args))
+            y = self._action.map_outputs(prepared.moved_back, y)
+            form = y if form is None else form
+            kept.append(_leaves(y))
+        columns = zip(*kept, strict=True)
+        return form, [torch.stack(column) if isinstance(column[0], Tensor) else column[0] for column in columns]
 
     def _none(self) -> NoReturn:
         raise ArgumentError("mode", expected="'weight' or 'branches' for weights of layers", got="'function'")

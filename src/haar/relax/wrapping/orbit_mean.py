@@ -64,10 +64,10 @@ class OrbitMean:
             gathered = gathered * signs[0]
         if len(self._sizes) == 1:
             size = self._sizes[0][0]
-            return gathered.view(size, -1).sum(0) / size
+            return gathered.view(size, -1).mean(0)
         means, start = [], 0
         for size, count in self._sizes:
-            means.append(gathered[start : start + count].view(size, -1).sum(0) / size)
+            means.append(gathered[start : start + count].view(size, -1).mean(0))
             start += count
         return torch.cat(means) if means else gathered
 
