@@ -17,6 +17,7 @@ SCRIPTS = {
     "nn.py": ["--rounds", "3"],
     "audit.py": ["--quick"],
     "spectral.py": ["--quick"],
+    "relax.py": ["--rounds", "3"],
     "moments.py": ["--quick", "--rounds", "3"],
 }
 
