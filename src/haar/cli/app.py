@@ -13,7 +13,7 @@ from haar.errors import HaarError
 
 app = typer.Typer(
     name="haar",
-    help="Symmetry in machine-learning models: audit it, average it.",
+    help="Symmetry in machine-learning models: audit it, average it, relax it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -91,8 +91,8 @@ def fit(
         >>> symmetry = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
         >>> model = homotopise(torch.nn.Linear(2, 2), symmetry)
         >>> x = torch.randn(64, 2)
-        >>> run = fit(Duals(model, steps=200), torch.nn.functional.mse_loss, (x, x), steps=200, learning_rate=0.05)
-        >>> run.losses[-1] < 0.01 * run.losses[0]
+        >>> run = fit(Duals(model, steps=60), torch.nn.functional.mse_loss, (x, x), steps=60, learning_rate=0.1)
+        >>> run.losses[-1] < 0.1 * run.losses[0]
         True
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("every", every)):

@@ -52,8 +52,8 @@ class Duals(Rule):
 
     Example:
         >>> gamma = torch.nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
-        >>> duals = Duals({"layer": gamma}, steps=600)
-        >>> for _ in range(600):
+        >>> duals = Duals({"layer": gamma}, steps=150)
+        >>> for _ in range(150):
         ...     duals.lagrangian((0.1 * gamma - 0.7) ** 2).backward()
         ...     duals.step()
         >>> abs(gamma.item()) < 1e-4, round(duals.multipliers["layer"].item(), 3)  # the multiplier is -dJ/dgamma at 0
