@@ -404,7 +404,7 @@ def test_restriction_goes_through_sums_and_gives_one_object_for_one_subgroup():
     group = dihedral(4)
     rotations = group.subgroup([1], "C4")
     regular = Regular(group)
-    loose = (2 * regular + Trivial(group, 3)).restrict(rotations)
+    loose = direct_sum([regular, regular, Trivial(group, 3)]).restrict(rotations)
     assert isinstance(loose, DirectSum)
     assert loose.parts[0] is loose.parts[1] is regular.restrict(rotations)
     assert isinstance(loose.parts[2], Trivial)
