@@ -303,10 +303,9 @@ def table(found: dict) -> str:
     warm = [row["ratio"] for row in both if row["peer"] > SLOW]
     said = [f"{len(both)} cases that both solve; the spans agree in {sum(row['agree'] for row in both)} of them."]
     if slow:
-        told = f"{min(slow):.0f} to {max(slow):.0f}, median {statistics.median(slow):.0f}"
-        said.append(f"Where emlp's first solution takes more than {SLOW:g} CPU-seconds the ratio is {told}.")
+        said.append(f"Where emlp's first solution takes more than {SLOW:g} CPU-seconds the ratio is {_range(slow)}.")
     if warm:
-        said.append(f"Where even its repeated solution does, the ratio is {min(warm):.0f} to {max(warm):.0f}.")
+        said.append(f"Where even its repeated solution does, the ratio is {_range(warm)}.")
     unsolved = [row["name"] for row in found["rows"] if "gave_up" in row]
     if unsolved:
         said.append(f"emlp was stopped after {found['limit']:g} s of wall clock on {', '.join(unsolved)}.")
@@ -315,7 +314,12 @@ def table(found: dict) -> str:
 
 def _told(x: float) -> str:
     """Two or three digits."""
-    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 1 else f"{x:.2f}"
+    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 1 else f"{x:.2f}" if x >= 0.01 else f"{x:.3f}"
+
+
+def _range(ratios: list[float]) -> str:
+    low, high = f"{min(ratios):.0f}", f"{max(ratios):.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 if __name__ == "__main__":

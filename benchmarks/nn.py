@@ -238,6 +238,7 @@ def measured(options: argparse.Namespace) -> dict:
     if options.json and options.json.exists():  # a run that was stopped goes on
         earlier = json.loads(options.json.read_text())
         rows += earlier["rows"]
+        found["rounds"] = min(found["rounds"], earlier["rounds"])
         versions |= earlier["versions"]
     done = {(row["side"], told(row)) for row in rows}
     for name in [options.only] if options.only else list(PEERS) if options.peers else ["dense"]:
@@ -287,7 +288,7 @@ def tables(found: dict) -> str:
     peers = [side for side in sides if side != "dense"]
     by = {(told(row), row["side"]): row for row in rows}
     lines = [
-        f"{found['machine']}; {found['rounds']} turns. Ratios in bold miss a goal: " + _goals() + ".",
+        f"{found['machine']}; at least {found['rounds']} turns. Ratios in bold miss a goal: " + _goals() + ".",
         "",
         "| layer | ours, ms | dense, ms | ours / dense | " + " | ".join(f"{p} / ours" for p in peers) + " |",
         "|---|---|---|---|" + "---|" * len(peers),
