@@ -95,7 +95,8 @@ def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
                 way_out="principal axes of rounded points are not those of the points: convert with .float()",
             )
         kept = x if mask is None else torch.where(mask.unsqueeze(-1), x, 0)
-        if not bool(torch.isfinite(kept).all()):
+        # NaN and infinity show in the extremes, which are found in one pass.
+        if kept.numel() and not bool(torch.isfinite(torch.stack(torch.aminmax(kept.detach()))).all()):
             raise ArgumentError(name, expected="finite coordinates", got="NaN or infinity")
         found.append(kept.to(torch.float64))
     return found
