@@ -45,6 +45,11 @@ def parts():
     return {"train": (x[:32], y[:32]), "validation": (x[32:], y[32:])}
 
 
+def rows():
+    x, y = data()
+    return x, y[:, 0]
+
+
 def symmetry():
     vector = Defining(cyclic(4))
     return Symmetry(vector.group, Vector(3 * vector), Vector(vector))
@@ -196,6 +201,11 @@ def test_path_goes_along_the_weights_and_resumes(here, capsys):
         (["my_task:make", "my_task:data", *WORDS, "--chain", "C2"], "chain: expected auto or none, got 'C2'"),
         (["my_task:make", "my_task:data", *WORDS, "--mode", "soft"], "mode: expected 'weight', 'branches' or"),
         (["my_task:make", "my_task:data", *WORDS, "--steps", "10"], "steps: expected at least 30 to tune the solver"),
+        (["my_task:make", "my_task:rows", *WORDS], "data: expected targets of the prediction's shape (3, 2), got (3,)"),
+        (
+            ["my_task:make", "my_task:data", *WORDS, "--loss", "my_task:three"],
+            "loss: expected one that takes the model's",
+        ),
         (["none.yaml"], "none.yaml: no such file"),
         (["list.yaml"], "list.yaml: expected keys and values, got list"),
         (["torn.yaml"], "torn.yaml: not readable as YAML"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import json
@@ -40,9 +41,26 @@ from haar.relax.diagnosis.gradients import Loss
 from haar.report.json_file import dumps, write_json
 from haar.systems.watch import Watch
 
+
+def _of_equals(loss: Loss) -> Loss:
+    """A loss of two tensors of one shape: torch would stretch one to the other with a mere warning."""
+
+    def checked(predicted: Tensor, target: Tensor) -> Tensor:
+        if predicted.shape != target.shape:
+            raise ArgumentError(
+                "data",
+                expected=f"targets of the prediction's shape {tuple(predicted.shape)}",
+                got=tuple(target.shape),
+                way_out="for classes give --loss cross_entropy",
+            )
+        return loss(predicted, target)
+
+    return checked
+
+
 _LOSSES: dict[str, Loss] = {
-    "mse": nn.functional.mse_loss,
-    "mae": nn.functional.l1_loss,
+    "mse": _of_equals(nn.functional.mse_loss),
+    "mae": _of_equals(nn.functional.l1_loss),
     "cross_entropy": nn.functional.cross_entropy,
 }
 _RULES: dict[str, Callable[[Any, RelaxPlan, Loss], Rule]] = {
@@ -94,7 +112,23 @@ class RelaxTask:
         inputs = self.train[0] if isinstance(self.train[0], tuple) else (self.train[0],)
         example = tuple(x[:3] if isinstance(x, Tensor) else x for x in inputs)
         chain = "auto" if plan.chain == "auto" else ()
-        return homotopise(model, self.symmetry, mode=plan.mode, chain=chain, kappa=plan.kappa, example=example)
+        made = homotopise(model, self.symmetry, mode=plan.mode, chain=chain, kappa=plan.kappa, example=example)
+        if not made.layers:
+            raise ArgumentError(
+                "symmetry", expected="one that moves some layer of the model", got="one that moves none"
+            )
+        try:
+            with torch.no_grad():
+                self.loss(copy.deepcopy(made).eval()(*example), pytree.tree_map(lambda y: y[:3], self.train[1]))
+        except ArgumentError:
+            raise
+        except Exception as error:
+            raise ArgumentError(
+                "loss",
+                expected="one that takes the model's output and the targets",
+                got=f"{plan.loss} ({_brief(error)})",
+            ) from error
+        return made
 
     def claim(self, out: Path) -> None:
         """Make a folder this plan's own, so that checkpoints of another one are not taken for its.
