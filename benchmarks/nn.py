@@ -273,7 +273,11 @@ def measured(options: argparse.Namespace) -> dict:
 
 def told(settings: dict) -> str:
     """A case in words."""
-    kind = {"linear": "Linear, D4", "irreps": "Linear, O(3)", "conv": "Conv, " + settings.get("group", "")}
+    kind = {
+        "linear": "Linear, D4",
+        "irreps": "Linear, O(3)",
+        "conv": f"Conv, {settings['group']}" if "group" in settings else "Conv",
+    }
     words = [kind.get(settings["kind"], "Linear, icosahedral"), f"{settings['channels']} channels"]
     words += [f"kernel {settings['kernel']}"] if "kernel" in settings else []
     words += [f"batch {settings['batch']}"] if "batch" in settings else []
