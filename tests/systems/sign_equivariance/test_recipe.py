@@ -34,7 +34,7 @@ TINY: dict[str, Any] = {
     "particles": {
         "networks": {
             "3": ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"],
-            "4": ["none", "sign"],
+            "4": ["none_long", "sign_long"],
         },
         "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch": 4, "rates": [1e-3],
         "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch": 1, "repeats": 1},

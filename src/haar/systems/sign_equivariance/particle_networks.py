@@ -13,6 +13,7 @@ from haar.nn.spectral import Perceptron, SignMessagePassing
 #: How each network is told of in tables.
 LABELS = {
     "none": "no symmetry",
+    "none_long": "no symmetry, longer",
     "augmented": "no symmetry, turned data",
     "naive": "principal axes, no signs",
     "sample": "one random frame in training",
@@ -100,7 +101,7 @@ class Mover(nn.Module):
         else:
             self.net = PlainMessagePassing(d, width=8 * d, hidden=64, layers=3, generator=generator)
         self.frame: PCAFrame | None = None
-        if kind not in ("none", "augmented", "vectors"):
+        if kind not in ("none", "none_long", "augmented", "vectors"):
             mode = kind if kind in MODES else "sign"
             # A frame of positions alone is not defined for few particles in many dimensions: velocities stick out.
             self.frame = PCAFrame(self.net, mode=mode, weights=(1.0, 1.0), generator=generator)

@@ -55,7 +55,7 @@ def measure_particles(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[
 
     Args:
         config: ``networks`` by dimension, ``train``, ``validation`` and ``test`` samples, ``epochs``, ``long_epochs``
-            of the one that trains for longer, ``batch``, ``rates``, ``clip``, ``floor`` (samples of the audit),
+            of those that train for longer, ``batch``, ``rates``, ``clip``, ``floor`` (samples of the audit),
             ``costs`` (dimensions, batch, repeats).
         seed: Of the data, the initial weights and the order of batches.
         kept: Keeps what was measured.
@@ -126,7 +126,7 @@ def fit_mover(
 
     with warnings.catch_warnings():  # a few clouds of any random set have close eigenvalues; `unhealthy` counts them
         warnings.simplefilter("ignore", HaarWarning)
-        epochs = config["long_epochs" if kind == "sign_long" else "epochs"]
+        epochs = config["long_epochs" if kind.endswith("_long") else "epochs"]
         run = descend(mover, loss, steps=epochs * each, rate=rate, cosine=True, clip=1.0)
         mover.eval()
         turn = O(mover.d).sample(1, generator).float()[0]

@@ -17,7 +17,7 @@ _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
 _BOTH = {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]}
 _NEW = ["gcn", "raw", "flips", "canonical", "spe", "signnet", "mlp", "sign_eq"]
 _NODES = ["none", "flips", "canonical", "spe", "signnet", "sign_eq"]
-_MOVERS = ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"]
+_MOVERS = ["none", "none_long", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"]
 
 
 class SignEquivariance:
@@ -65,7 +65,7 @@ class SignEquivariance:
             "particles": {
                 "networks": {
                     "3": ["none", "naive", "sample", "average", "vectors", "sign", "sign_long"],
-                    "5": ["none", "sign"],
+                    "5": ["none_long", "sign_long"],
                 },
                 "train": 500,
                 "validation": 100,
@@ -75,7 +75,7 @@ class SignEquivariance:
                 "batch": 50,
                 "rates": [5e-3],
                 "clip": "component",
-                "floor": 30,
+                "floor": 20,
                 "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 12, "repeats": 2},
             },
             "communities": {
@@ -125,7 +125,7 @@ class SignEquivariance:
                 "networks": {
                     "3": _MOVERS,
                     "4": ["none", "average", "vectors", "sign"],
-                    "5": [kind for kind in _MOVERS if kind not in ("average", "sign_long")],
+                    "5": [kind for kind in _MOVERS if kind not in ("average", "none_long", "sign_long")],
                     **{str(d): ["none", "vectors", "sign"] for d in (6, 7, 8)},
                 },
                 "train": 1000,

@@ -86,7 +86,11 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
     dims = measures[0]["dimensions"]
     kinds = list(dict.fromkeys(kind for found in dims.values() for kind in found["networks"]))
     colours = dict(
-        zip(labels, ("#5f6b7a", "#b3478f", *COLOURS[2:4], "#e08a1e", "#16889c", AVERAGED, "#12357a"), strict=True)
+        zip(
+            labels,
+            ("#5f6b7a", "#2b323b", "#b3478f", *COLOURS[2:4], "#e08a1e", "#16889c", AVERAGED, "#12357a"),
+            strict=True,
+        )
     )
     for kind in kinds:
         at = [d for d, found in dims.items() if kind in found["networks"]]
