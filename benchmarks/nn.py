@@ -9,8 +9,8 @@ Each line is one layer, in turns with the other side: regular features of C4 or 
 second-degree harmonics of O(3) in equal numbers ("irreps"). A training step is forward and backward with gradients of
 input and weights; inference is a forward in eval without gradients, for which ours and escnn keep a dense weight.
 "construct" makes the group, the representation and the layer anew; "first" is the first time in a fresh process,
-with the package's own imports; "error" is the relative error in float64 of turning before and after the layer. All times are CPU
-time.
+with the package's own imports; "error" is the relative error in float64 of turning before and after the layer. All
+times are CPU time.
 """
 
 from __future__ import annotations
