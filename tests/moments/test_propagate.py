@@ -478,7 +478,10 @@ def test_exactness_is_told_apart():
     assert not propagate(mlp(4, 2, inputs=3), law).exact
     assert not propagate(mlp(4, 1, inputs=3), law, order=1).exact
     assert not propagate(mlp(4, 1, inputs=3), Independent.same(Exponential(), 3)).exact
-    elu = propagate(nn.Sequential(nn.Linear(1, 2), nn.ELU()).double(), Gaussian([0.0]))
+    bend = nn.Linear(1, 2).double()
+    nn.init.constant_(bend.weight, 1.0)  # the law must reach across the kink, or the truncation is nothing
+    nn.init.zeros_(bend.bias)
+    elu = propagate(nn.Sequential(bend, nn.ELU()), Gaussian([0.0]))
     assert not elu.exact
     assert elu.layers[1].how == "bounded"
     assert 0 < elu.truncation < 1e-3

@@ -15,12 +15,13 @@ def demo(
 ) -> None:
     """Generate data, train a small surrogate, audit it, average it, and write report.html."""
     from haar.cli.screen import ProgressBars, console
+    from haar.cli.tables import print_table
     from haar.systems.group_averaging.demo import run_demo
 
     with ProgressBars() as bars:
         report = run_demo(out, seed=seed, watch=bars)
     screen = console()
     for table in report.tables():
-        screen.print(table.rich())
+        print_table(screen, table)
     screen.print(report.summary.replace("**", ""), style="bold")
     screen.print(f"report: {out / 'report.html'}")

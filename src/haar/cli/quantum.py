@@ -36,6 +36,7 @@ def data(
     Computed with PySCF: FCI/6-31G for LiH, MP2/6-31G for NH3 and H2O. A killed computation goes on where it was.
     """
     from haar.cli.screen import ProgressBars, console
+    from haar.cli.tables import print_table
     from haar.errors import ArgumentError
     from haar.report.json_file import dumps
     from haar.systems.quantum.command import described, open_molecules
@@ -59,7 +60,7 @@ def data(
     if as_json:
         typer.echo(dumps(table.to_dict()), nl=False)
     else:
-        console().print(table.rich())
+        print_table(console(), table)
 
 
 @app.command("train")
@@ -81,6 +82,7 @@ def train(
 ) -> None:
     """Train a potential on energies, then on energies and forces; print its errors and what symmetry it breaks."""
     from haar.cli.screen import console
+    from haar.cli.tables import print_table
     from haar.report.json_file import dumps
     from haar.systems.quantum.command import train_one
     from haar.systems.quantum.recipe_sections import errors_table, symmetry_table
@@ -95,7 +97,7 @@ def train(
     name = f"{data if data in ('lih', 'nh3', 'h2o') else 'data'} {points}"
     measures = [{"tables": {f"{name}|{row['title']}|0": row}}]
     for table in (errors_table(measures, name), symmetry_table(measures, name)):
-        console().print(table.rich())
+        print_table(console(), table)
     console().print(f"potential: {out}")
 
 

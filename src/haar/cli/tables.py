@@ -17,8 +17,13 @@ def print_tables(screen: Console, sections: Sequence[Section]) -> None:
         if section.table is not None:
             if section.title and not section.table.title:
                 screen.print(section.title, style="bold")
-            for part in fitted(section.table, screen.width):
-                screen.print(part.rich())
+            print_table(screen, section.table)
+
+
+def print_table(screen: Console, table: Table) -> None:
+    """One table, in several parts if the screen is too narrow."""
+    for part in fitted(table, screen.width):
+        screen.print(part.rich())
 
 
 def fitted(table: Table, width: int) -> list[Table]:

@@ -25,7 +25,7 @@ _FEW = {"start": 0, "stop": 1, "hidden": 8, "layers": 2, "pool": 20}
 
 
 def _small(part, **changes):
-    return {**part, "plan": {**part["plan"], **_PLAN}, "samples": [16], "draws": min(part["draws"], 19), **changes}
+    return {**part, "plan": {**part["plan"], **_PLAN}, "samples": [16], "draws": min(part["draws"], 39), **changes}
 
 
 def _tiny():
