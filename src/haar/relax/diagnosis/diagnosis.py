@@ -18,7 +18,7 @@ from haar.relax.diagnosis.tension import tension
 from haar.report import Report, Section, Table
 
 #: Relative gaps of the validation loss, gamma = 0 against gamma as learned, below which a symmetry counts as exact and
-#: above which as broken (measured on the source's own task: 0 % without a break, 3-4 %, 15 % and 70-80 % with it).
+#: above which as broken; our choice, between what the table of vectors shows without a break and with a small one.
 EXACT, BROKEN = 0.02, 0.05
 
 

@@ -17,9 +17,9 @@ from haar.groups import FiniteGroup, Subgroup
 from haar.nn.folding import FoldCache
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.prepared_moves import PreparedMoves
 from haar.relax.wrapping.verification import as_dtype, measured_error, verify
+from haar.relax.wrapping.whole_module import WholeModule
 
 #: Groups above this order are sampled.
 _LISTED = 1024
@@ -27,7 +27,7 @@ _LISTED = 1024
 _AT_ONCE = 64
 
 
-class FunctionHomotopy(HomotopyLayer):
+class FunctionHomotopy(WholeModule):
     """A whole module as one homotopy layer: sum over elements of its moved copies, and the module itself.
 
     Args:
@@ -55,7 +55,6 @@ class FunctionHomotopy(HomotopyLayer):
         steps = len(members)
         self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros_like(self.gamma))
-        self.ratio: Tensor
         sides = [_actions(side) for side in (symmetry.inputs, symmetry.outputs)]
         few = elements if len(elements) <= _AT_ONCE else elements[:0]
         self.moves = nn.ModuleList([PreparedMoves(symmetry, g, *sides) for g in few])
@@ -95,58 +94,7 @@ class FunctionHomotopy(HomotopyLayer):
         """The user's module at gamma = 1; else this layer with its gamma fixed, which needs its moved copies."""
         if bool((self._gamma() == 1).all()):
             return copy.deepcopy(self.module)
-        fixed = copy.deepcopy(self)
-        with torch.no_grad():
-            fixed.gamma.copy_(self._gamma())
-        fixed.fix(None)
-        fixed.gamma.requires_grad_(False)
-        return fixed
-
-    def effective_size(self) -> Tensor:
-        """|gamma| ||f - Q f|| / ||Q f||, of gamma's shape, on the latest batch in training."""
-        return self._gamma().abs() * self.ratio
-
-    def effective_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def equivariant_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def free_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def project(self, weight: Tensor) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        del weight
-        self._none()
-
-    def move(self, elements: Tensor, gradients: Tensor) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        del elements, gradients
-        self._none()
+        return self._fixed_copy()
 
     def extra_repr(self) -> str:
         """The group and the number of elements."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,11 +14,11 @@ from haar.errors import ArgumentError, NotEquivariantError
 from haar.nn.folding import FoldCache
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.verification import EXACT, as_dtype, disturbed, measured_error
+from haar.relax.wrapping.whole_module import WholeModule
 
 
-class SideBranch(HomotopyLayer):
+class SideBranch(WholeModule):
     """x + gamma f(...) for a module f that need not be equivariant: put where a model computes the equivariant x.
 
     This is the form f_eq + gamma f_neq of the source, for networks whose symmetry does not come from single layers:
@@ -50,7 +49,6 @@ class SideBranch(HomotopyLayer):
         like = next((p for p in branch.parameters() if p.is_floating_point()), torch.zeros(()))
         self.gamma = nn.Parameter(torch.ones((), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros((), dtype=like.dtype, device=like.device))
-        self.ratio: Tensor
         self._fixed, self._fold = None, FoldCache()
 
     def forward(self, x: Float[Tensor, "..."], *args: Any) -> Float[Tensor, "..."]:
@@ -71,70 +69,16 @@ class SideBranch(HomotopyLayer):
         """At gamma = 0 a module that gives x back; else this branch with its gamma fixed."""
         if not float(self._gamma().detach()):
             return _Given()
-        fixed = copy.deepcopy(self)
-        with torch.no_grad():
-            fixed.gamma.copy_(self._gamma())
-        fixed.fix(None)
-        fixed.gamma.requires_grad_(False)
-        return fixed
-
-    def effective_size(self) -> Tensor:
-        """|gamma| ||f|| / ||x||, in the latest forward in training."""
-        return self._gamma().abs() * self.ratio
+        return self._fixed_copy()
 
     @property
     def group(self) -> Any:
         """It knows none: the model does."""
         self._none()
 
-    def effective_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def equivariant_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def free_weight(self) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        self._none()
-
-    def project(self, weight: Tensor) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        del weight
-        self._none()
-
-    def move(self, elements: Tensor, gradients: Tensor) -> Tensor:
-        """There is none.
-
-        Raises:
-            ArgumentError: Always.
-        """
-        del elements, gradients
-        self._none()
-
     def extra_repr(self) -> str:
         """That it is one."""
         return "mode=side branch"
-
-    def _none(self) -> NoReturn:
-        raise ArgumentError("layers", expected="layers wrapped by homotopise", got="a SideBranch, which is any module")
 
 
 class _Given(nn.Module):

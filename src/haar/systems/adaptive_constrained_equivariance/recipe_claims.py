@@ -10,6 +10,7 @@ from haar.systems.effect import Bound, Effect
 
 Measures = Sequence[Mapping[str, Any]]
 Number = float | None
+_OURS = "our experiment"
 _SOURCE = "protocol of section 9, derived from arXiv 2505.13631"
 #: Names of parts that claims are made of.
 WEIGHT, CHARGED, INERTIA = "weight", "charged particles", "inertia"
@@ -31,6 +32,7 @@ def _elsewhere(measures: Measures) -> list[Effect]:
                 "SEGNN's goes from 5.6e-3 to 3.8e-3)",
                 _ratios(measures, 0.0, "equality", "strict", part=CHARGED),
                 Bound(high=1.0),
+                "arXiv 2505.13631, N-body (second-hand)",
             )
         )
     if INERTIA in measures[0]:
@@ -40,12 +42,14 @@ def _elsewhere(measures: Measures) -> list[Effect]:
                 "inertia under O(3), exact symmetry: equality has at most 1.25 times the error of strict",
                 _ratios(measures, 0.0, "equality", "strict", part=INERTIA),
                 Bound(high=1.25),
+                _OURS,
             ),
             _effect(
                 "resilient wins on modified inertia",
                 "inertia with a vertical, beta = 0.3: resilient has a smaller error than the better of strict and free",
                 _ratios(measures, 0.3, "resilient", "strict", "free", part=INERTIA),
                 Bound(high=1.0),
+                _OURS,
             ),
         ]
     return found
@@ -132,8 +136,8 @@ def error_mean(values: Sequence[Mapping[str, Any]], key: str = "error") -> Numbe
     return None if any(number is None for number in numbers) else mean(numbers)
 
 
-def _effect(name: str, claim: str, values: Sequence[Number], bound: Bound) -> Effect:
-    return Effect.measured(name, values, bound, claim=claim, source=_SOURCE)
+def _effect(name: str, claim: str, values: Sequence[Number], bound: Bound, source: str = _SOURCE) -> Effect:
+    return Effect.measured(name, values, bound, claim=claim, source=source)
 
 
 def _cells(measures: Measures, beta: float, part: str = WEIGHT) -> Iterator[Mapping[str, Any]]:
