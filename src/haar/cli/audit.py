@@ -45,13 +45,12 @@ def audit(
     the data have the symmetry at all, and one sentence: average, average softly, or do not.
     """
     from haar.audit import audit as run
+    from haar.cli.delivery import deliver
     from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
-    from haar.cli.screen import ProgressBars, console
+    from haar.cli.screen import ProgressBars
     from haar.cli.surrogate_input import physical_model, try_model, window_data
-    from haar.cli.tables import print_tables
     from haar.cli.well_data import open_well, well_symmetry
-    from haar.report.json_file import dumps
     from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
@@ -82,14 +81,4 @@ def audit(
             given, shape = law_of_fields(law, chosen, symmetry, points=law_points)
             with bars.stage(f"following {law}", 1):
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
-    if out is not None:
-        report.save_json(out / "audit.json")
-        report.save_html(out / "report.html")
-    if as_json:
-        typer.echo(dumps(report.to_dict()), nl=False)
-        return
-    screen = console()
-    print_tables(screen, report.sections())
-    screen.print(report.summary, style="bold")
-    if out is not None:
-        screen.print(f"report: {out / 'report.html'}")
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)

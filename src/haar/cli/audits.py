@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from haar.cli.audit import audit
 from haar.cli.default_command import DefaultCommandGroup
+from haar.cli.delivery import deliver
 from haar.cli.options import FactoryArg, Weights
-
-if TYPE_CHECKING:
-    from haar.report import Report
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -48,7 +46,7 @@ def frame(
         report = audit_frames(
             clouds, names=names, marks=marks, tol=tol, rotations=rotations, seed=seed, progress=advance
         )
-    _show(report, out, as_json=as_json)
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)
 
 
 @app.command("signs")
@@ -85,7 +83,7 @@ def signs(
         samples=samples,
         seed=seed,
     )
-    _show(report, out, as_json=as_json)
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)
     if spectrum.health.warnings and not as_json:
         typer.echo("graph: " + "; ".join(f"{code} {words}" for code, words in spectrum.health.warnings.items()))
 
@@ -115,23 +113,4 @@ def nbody(
         report = audit_particles(
             given, clip=clip, dim=dim, samples=samples, rotations=rotations, seed=seed, progress=advance
         )
-    _show(report, out, as_json=as_json)
-
-
-def _show(report: Report, out: Path | None, *, as_json: bool) -> None:
-    """Print a report, and write it where that was asked for."""
-    from haar.cli.screen import console
-    from haar.cli.tables import print_tables
-    from haar.report.json_file import dumps
-
-    if out is not None:
-        report.save_json(out / "audit.json")
-        report.save_html(out / "report.html")
-    if as_json:
-        typer.echo(dumps(report.to_dict()), nl=False)
-        return
-    screen = console()
-    print_tables(screen, report.sections())
-    screen.print(report.summary, style="bold")
-    if out is not None:
-        screen.print(f"report: {out / 'report.html'}")
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)

@@ -58,13 +58,11 @@ def moments(
     """
     import torch
 
+    from haar.cli.delivery import deliver
     from haar.cli.law_name import parse_law
     from haar.cli.model_file import Program, load_model
-    from haar.cli.screen import console
-    from haar.cli.tables import print_tables
     from haar.errors import ArgumentError
     from haar.moments import compare, propagate
-    from haar.report.json_file import dumps
 
     if 0 < check < 100:
         raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
@@ -89,17 +87,7 @@ def moments(
     }
     with torch.no_grad():
         report = compare(module, given, check, **options) if check else propagate(module, given, **options)
-    if out is not None:
-        report.save_json(out / "moments.json")
-        report.save_html(out / "report.html")
-    if as_json:
-        typer.echo(dumps(report.to_dict()), nl=False)
-        return
-    screen = console()
-    print_tables(screen, report.sections())
-    screen.print(report.trust, style="bold")
-    if out is not None:
-        screen.print(f"report: {out / 'report.html'}")
+    deliver(report, out, "moments.json", report.trust, as_json=as_json)
 
 
 def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:

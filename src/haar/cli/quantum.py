@@ -187,10 +187,8 @@ def audit(
 ) -> None:
     """Audit a trained potential against rotations and exchanges of equal atoms."""
     from haar.audit import audit as run
-    from haar.cli.screen import console
-    from haar.cli.tables import print_tables
+    from haar.cli.delivery import deliver
     from haar.errors import ArgumentError
-    from haar.report.json_file import dumps
     from haar.systems.quantum.command import open_molecules
     from haar.systems.quantum.potential import Potential
     from haar.systems.quantum.symmetries import molecular_symmetry
@@ -202,11 +200,4 @@ def audit(
     chosen = x[:: max(1, len(x) // samples)][:samples]
     # In scaled units: energies in Hartree have a large constant, which no symmetry changes.
     report = run(model.model, molecular_symmetry(x.shape[1], parity=parity), chosen, elements=elements)
-    if out is not None:
-        report.save_json(out / "audit.json")
-        report.save_html(out / "report.html")
-    if as_json:
-        typer.echo(dumps(report.to_dict()), nl=False)
-        return
-    print_tables(console(), report.sections())
-    console().print(report.summary, style="bold")
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)

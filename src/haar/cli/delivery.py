@@ -1,0 +1,38 @@
+"""How a verb hands over its report: files where they were asked for, then JSON or tables and a last word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:  # it would import more than `haar --help` needs
+    from haar.report import Report
+
+
+def deliver(report: Report, out: Path | None, file: str, word: str, *, as_json: bool) -> None:
+    """Write and print a report.
+
+    Args:
+        report: The report.
+        out: Folder for ``report.html`` and `file`, if it was asked for.
+        file: Name of the JSON file.
+        word: What is said last.
+        as_json: Whether to print one JSON object instead of tables.
+    """
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.report.json_file import dumps
+
+    if out is not None:
+        report.save_json(out / file)
+        report.save_html(out / "report.html")
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    print_tables(screen, report.sections())
+    screen.print(word, style="bold")
+    if out is not None:
+        screen.print(f"report: {out / 'report.html'}")
