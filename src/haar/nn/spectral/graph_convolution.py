@@ -44,8 +44,15 @@ class GraphConvolution(nn.Module):
         # Mix the narrower side: sums over edges cost as much as they have features.
         narrow = self.map.in_features <= self.map.out_features
         h = x if narrow else nn.functional.linear(x, self.map.weight)
-        weight = (root[source] * root[target]).unsqueeze(-1)
-        mixed = h / degree.unsqueeze(-1)
-        mixed = mixed.index_add(-2, target, h.index_select(-2, source) * weight)
+        mixed = h / degree.unsqueeze(-1) + _summed(h, edges, root[source] * root[target])
         y: Tensor = self.map(mixed) if narrow else mixed + self.map.bias
         return y
+
+
+def _summed(h: Float[Tensor, "*batch n f"], edges: Tensor, weights: Tensor) -> Float[Tensor, "*batch n f"]:
+    """Sums over the edges into every node, as one sparse product: no copy of the features for every edge."""
+    n = h.shape[-2]
+    matrix = torch.sparse_coo_tensor(edges.flip(0), weights, (n, n), check_invariants=True)
+    side_by_side = h.movedim(-2, 0)
+    mixed: Tensor = torch.sparse.mm(matrix, side_by_side.reshape(n, -1))
+    return mixed.reshape(side_by_side.shape).movedim(0, -2)
