@@ -8,9 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from haar.data.graphs import cluster_graphs, two_copies
+from haar.data.graphs import cluster_graphs, pattern_graphs, two_copies
 from haar.errors import ArgumentError
-from haar.systems.sign_equivariance.communities import batches, nearest_named, recall
+from haar.systems.sign_equivariance.communities import (
+    batches,
+    degree_threshold,
+    many_neighbours,
+    nearest_named,
+    recall,
+)
 from haar.systems.sign_equivariance.community_networks import CommunityNetwork
 from haar.systems.sign_equivariance.link_networks import LinkNetwork
 from haar.systems.sign_equivariance.link_prediction import same_copy_ceiling
@@ -79,16 +85,26 @@ def test_movers_turn_with_the_cloud_and_shift_with_it(kind):
 
 def test_recall_weighs_communities_alike_and_does_not_see_padding():
     parts = batches(cluster_graphs(3, least=3, most=6, seed=0), 4, 2)
-    assert recall(parts, lambda batch: nn.functional.one_hot(batch.labels.clamp(min=0), 6)) == 1.0
+    assert recall(parts, lambda batch: nn.functional.one_hot(batch.labels.clamp(min=0), 6), 6) == 1.0
     always = torch.tensor([1.0, 0, 0, 0, 0, 0])
-    assert recall(parts, lambda batch: always.expand(*batch.labels.shape, 6)) == pytest.approx(1 / 6)
-    assert recall(parts, nearest_named) > 1 / 6
+    assert recall(parts, lambda batch: always.expand(*batch.labels.shape, 6), 6) == pytest.approx(1 / 6)
+    assert recall(parts, nearest_named, 6) > 1 / 6
 
 
+def test_planted_nodes_have_more_neighbours_and_all_parts_hide_the_same_graphs():
+    graphs = pattern_graphs(8, patterns=4, seed=2)
+    assert [int(a.labels.sum()) for a in graphs[:4]] == [int(b.labels.sum()) for b in graphs[4:]]
+    parts = batches(graphs, 4, 2)
+    threshold = degree_threshold(parts)
+    assert recall(parts, lambda batch: many_neighbours(threshold, batch), 2) > 0.8
+    assert recall(parts, lambda batch: many_neighbours(1.0, batch), 2) == 0.5
+
+
+@pytest.mark.parametrize("values", [None, 7])
 @pytest.mark.parametrize("kind", ["signnet", "spe", "sign_eq"])
-def test_scores_of_communities_do_not_see_signs(kind):
+def test_scores_of_nodes_do_not_see_signs(kind, values):
     (batch,) = batches(cluster_graphs(2, least=3, most=6, seed=0), 4, 2)
-    network = CommunityNetwork(kind, 4, width=8, layers=1)
+    network = CommunityNetwork(kind, 4, values=values, width=8, layers=1)
     given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
     signs = torch.tensor([1.0, -1, -1, 1])
     with torch.no_grad():

@@ -38,10 +38,18 @@ TINY: dict[str, Any] = {
         },
         "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch": 4, "rates": [1e-3],
         "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch": 1, "repeats": 1},
+        "usual": {
+            "networks": ["none", "sign"], "train": 4, "validation": 2, "test": 4, "epochs": 1, "batch": 2,
+            "rates": [1e-3], "clip": "component", "floor": 8,
+        },
     },
     "communities": {
         "train": 4, "validation": 2, "test": 3, "k": 5, "batch": 2, "epochs": 1, "rates": [6e-3],
         "networks": ["none", "flips", "canonical", "spe", "signnet", "sign_eq"],
+    },
+    "patterns": {
+        "patterns": 2, "train": 4, "validation": 2, "test": 3, "k": 5, "batch": 2, "epochs": 1, "rates": [6e-3],
+        "networks": ["none", "flips", "signnet", "sign_eq"],
     },
 }  # fmt: skip
 
@@ -63,7 +71,8 @@ def result(folder: Path) -> Any:
 
 def test_what_is_exact_holds_without_training(result: Any) -> None:
     found = {effect.name: effect for effect in result.effects}
-    for name in ("twins tie", "particles: exact", "particles: no floor", "communities: signs do not matter"):
+    for name in ("twins tie", "particles: exact", "particles: no floor", "communities: signs do not matter",
+                 "patterns: signs do not matter"):  # fmt: skip
         assert found[name].holds, name
     assert len(found) == len(result.effects) > 15
 
@@ -71,10 +80,10 @@ def test_what_is_exact_holds_without_training(result: Any) -> None:
 def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> None:
     told = json.dumps([section.table.to_dict() for section in result.details if section.table is not None])
     for words in ("same copy (oracle)", "Fiedler product", "closed form", "nearest named node", "linear", "static",
-                  "diffusion", "SignNet, unit eigenvectors", "one random frame", "canonical signs"):  # fmt: skip
+                  "degree above", "diffusion", "SignNet, unit eigenvectors", "one random frame", "canonical signs"):  # fmt: skip
         assert words in told, words
     assert (folder / "report.html").stat().st_size > 10_000
-    assert len(list((folder / "figures").glob("*.png"))) == 5
+    assert len(list((folder / "figures").glob("*.png"))) == 6
 
 
 def test_a_killed_run_goes_on_behind_the_last_network(

@@ -1,10 +1,11 @@
-"""CLUSTER: which community does a node belong to, when one node of each is named (spec 6.5)?"""
+"""CLUSTER: which community does a node belong to, one node of each being named; PATTERN: is it planted (spec 6.5)?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from haar.data.graphs import LabelledGraph, cluster_graphs
+from haar.data.graphs import LabelledGraph, cluster_graphs, pattern_graphs
 from haar.data.spectra import laplacian_eigs
 from haar.nn.spectral import canonical_signs, flip_signs
 from haar.systems.sign_equivariance.community_networks import CommunityNetwork
@@ -20,8 +21,10 @@ from haar.systems.sign_equivariance.keeping import Kept
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 
 COMMUNITIES = 6
-#: Recall of who has learned nothing, with what chance adds on a hundred graphs.
-CHANCE = 1 / COMMUNITIES + 0.03
+#: What chance adds to the recall of who has learned nothing, on a hundred graphs.
+LUCK = 0.03
+#: Values of the node feature of PATTERN.
+VALUES = 3
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,54 @@ def measure_communities(config: Mapping[str, Any], seed: int, kept: Kept) -> dic
     parts = [
         batches(cluster_graphs(size, seed=3 * seed + n), config["k"], config["batch"]) for n, size in enumerate(sizes)
     ]
-    networks = {
-        kind: kept(f"communities-{kind}", partial(_train, kind, parts, config, seed)) for kind in config["networks"]
+    networks = _networks("communities", parts, config, seed, kept, classes=COMMUNITIES)
+    return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named, COMMUNITIES)}}
+
+
+def measure_patterns(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+    """Class-weighted accuracies; parts hide the same planted graphs.
+
+    Args:
+        config: As for `measure_communities`, and ``patterns``, the number of planted graphs.
+        seed: Of everything.
+        kept: Keeps what was measured.
+
+    Returns:
+        ``networks`` by name; ``untrained`` accuracies, of which one has a threshold from the training graphs.
+    """
+    sizes = [config[part] for part in ("train", "validation", "test")]
+    graphs = pattern_graphs(sum(sizes), patterns=config["patterns"], seed=seed)
+    ends = [0, sizes[0], sizes[0] + sizes[1], sum(sizes)]
+    parts = [batches(graphs[a:b], config["k"], config["batch"]) for a, b in pairwise(ends)]
+    networks = _networks("patterns", parts, config, seed, kept, classes=2, values=VALUES)
+    threshold = degree_threshold(parts[0])
+    return {
+        "networks": networks,
+        "untrained": {"degree above one threshold": recall(parts[2], partial(many_neighbours, threshold), 2)},
     }
-    return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named)}}
+
+
+def relative_degree(batch: Batch) -> Float[Tensor, "batch n"]:
+    """Neighbours of every node, by the number of nodes of its graph."""
+    return batch.adjacency.sum(-1) / batch.mask.sum(-1, keepdim=True)
+
+
+def many_neighbours(threshold: float, batch: Batch) -> Float[Tensor, "batch n 2"]:
+    """Planted is who has more neighbours than a share of all nodes."""
+    return functional.one_hot((relative_degree(batch) > threshold).long(), 2).float()
+
+
+def degree_threshold(parts: Sequence[Batch]) -> float:
+    """The share of neighbours that tells planted nodes best in some graphs."""
+    return max((n / 200 for n in range(200)), key=lambda t: recall(parts, partial(many_neighbours, t), 2))
+
+
+def _networks(
+    name: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int, kept: Kept, **task: int
+) -> dict[str, Any]:
+    return {
+        kind: kept(f"{name}-{kind}", partial(_train, kind, parts, config, seed, task)) for kind in config["networks"]
+    }
 
 
 def nearest_named(batch: Batch) -> Float[Tensor, "batch n communities"]:
@@ -103,28 +150,43 @@ def nearest_named(batch: Batch) -> Float[Tensor, "batch n communities"]:
     return cosines
 
 
-def recall(parts: Sequence[Batch], scores: Any) -> float:
-    """The mean over communities of the share of their nodes that are told right."""
-    right, count = torch.zeros(2, COMMUNITIES)
+def recall(parts: Sequence[Batch], scores: Any, classes: int) -> float:
+    """The mean over classes of the share of their nodes that are told right."""
+    right, count = torch.zeros(2, classes)
     for batch in parts:
         told = scores(batch).argmax(-1)
-        for community in range(COMMUNITIES):
-            members = batch.labels == community
-            right[community] += (told[members] == community).sum()
-            count[community] += members.sum()
+        for number in range(classes):
+            members = batch.labels == number
+            right[number] += (told[members] == number).sum()
+            count[number] += members.sum()
     return float((right / count.clamp(min=1)).mean())
 
 
-def _train(kind: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    return best_rate(config["rates"], lambda rate: fit_communities(kind, parts, config, rate, seed), chance=CHANCE)
+def _train(
+    kind: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int, task: Mapping[str, int]
+) -> dict[str, Any]:
+    chance = 1 / task["classes"] + LUCK
+    return best_rate(config["rates"], lambda rate: fit_nodes(kind, parts, config, rate, seed, **task), chance=chance)
 
 
-def fit_communities(
-    kind: str, parts: list[list[Batch]], config: Mapping[str, Any], rate: float, seed: int
+def fit_nodes(
+    kind: str,
+    parts: list[list[Batch]],
+    config: Mapping[str, Any],
+    rate: float,
+    seed: int,
+    *,
+    classes: int,
+    values: int | None = None,
 ) -> tuple[Training, dict[str, Any]]:
-    """Train one network; its accuracy on the test graphs, and the share of answers that a change of signs changes."""
+    """Train one network; its accuracy on the test graphs, and the share of answers that a change of signs changes.
+
+    All classes weigh alike in the loss, as they do in the accuracy.
+    """
     train, validation, test = parts
-    network = CommunityNetwork(kind, config["k"], seed=seed)
+    network = CommunityNetwork(kind, config["k"], communities=classes, values=values, seed=seed)
+    counts = torch.stack([torch.bincount(b.labels[b.mask], minlength=classes) for b in train]).sum(0)
+    weights = counts.sum() / (classes * counts.clamp(min=1))
     generator = torch.Generator().manual_seed(seed)
     order = torch.arange(0)
 
@@ -139,11 +201,13 @@ def fit_communities(
             order = torch.randperm(len(train), generator=generator)
         batch = train[order[step % len(train)]]
         v = flip_signs(batch.v, generator=generator) if kind == "flips" else _columns(kind, batch)
-        return functional.cross_entropy(says(batch, v).flatten(0, 1), batch.labels.flatten(), ignore_index=-1)
+        return functional.cross_entropy(
+            says(batch, v).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
+        )
 
     run = descend(network, loss, steps=config["epochs"] * len(train), rate=rate, cosine=True, clip=1.0)
     with torch.no_grad():
-        validated, tested = (recall(part, lambda b: says(b, _columns(kind, b))) for part in (validation, test))
+        validated, tested = (recall(part, lambda b: says(b, _columns(kind, b)), classes) for part in (validation, test))
         changed = nodes = 0
         for batch in test:
             flipped = replace(batch, v=flip_signs(batch.v, generator=generator))

@@ -1,4 +1,4 @@
-"""Networks that tell communities from one named node of each, with eigenvectors as positions or without."""
+"""Networks that tell nodes of a graph apart, with eigenvectors as positions or without."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ INVARIANT = {"signnet", "spe"}
 
 
 class CommunityNetwork(nn.Module):
-    """Graph layers on node features, and scores by comparison with the named nodes.
+    """Graph layers on node features, and scores of every node for every class.
 
-    All kinds have the same graph layers, the same scores of a node's state and the same comparison of it with the state
-    of each named node; the sign-equivariant one also compares columns, entry by entry.
+    All kinds have the same graph layers and the same scores of a node's state. Where one node of each class is named,
+    all compare it with the state of each named node, and the sign-equivariant one also compares columns, entry by
+    entry; where none is, all see degrees, and the sign-equivariant one compares columns with those around.
 
     Args:
         kind: A key of `LABELS`.
         k: Number of eigenvectors.
-        communities: Their number.
+        communities: Number of classes.
+        values: Number of values of the node feature, from 0; by default the feature is the number of the class that a
+            node names, from 1, and 0 for all others.
         width: Features of the graph layers.
         layers: Their number.
         seed: Of the initial weights.
@@ -47,14 +50,23 @@ class CommunityNetwork(nn.Module):
     """
 
     def __init__(
-        self, kind: str, k: int, *, communities: int = 6, width: int = 48, layers: int = 4, seed: int = 0
+        self,
+        kind: str,
+        k: int,
+        *,
+        communities: int = 6,
+        values: int | None = None,
+        width: int = 48,
+        layers: int = 4,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         if kind not in LABELS:
             raise ArgumentError("kind", expected=f"one of {', '.join(LABELS)}", got=repr(kind))
-        self.kind, self.communities = kind, communities
+        self.kind, self.named = kind, values is None
+        self.values = communities + 1 if values is None else values
         generator = torch.Generator().manual_seed(seed)
-        self.enter = Perceptron((communities + 1, width), generator=generator)
+        self.enter = Perceptron((self.values + (not self.named), width), generator=generator)
         self.position: nn.Module | None = None
         if kind == "signnet":
             self.position = SignNet(k, width, hidden=width, on="set", generator=generator)
@@ -65,11 +77,11 @@ class CommunityNetwork(nn.Module):
         self.layers = nn.ModuleList(Perceptron((2 * width, width), generator=generator) for _ in range(layers))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
         self.direct = Perceptron((width, width, communities), generator=generator)
-        self.compare = Perceptron((width, width, 1), generator=generator)
+        self.compare = Perceptron((width, width, 1), generator=generator) if self.named else None
         self.columns: SignDeepSets | None = None
         if kind == "sign_eq":
             self.columns = SignDeepSets(k, layers=2, hidden=width, norm="rms", extra=width, generator=generator)
-            self.compare_columns = Perceptron((k + 1, width, 1), generator=generator)
+            self.compare_columns = Perceptron((k + 1, width, 1 if self.named else communities), generator=generator)
 
     def forward(
         self,
@@ -81,8 +93,12 @@ class CommunityNetwork(nn.Module):
         mask: Bool[Tensor, "batch n"],
     ) -> Float[Tensor, "batch n communities"]:
         """Scores of every node for every community."""
-        one_hot = nn.functional.one_hot(features, self.communities + 1).to(v.dtype)
-        h = self.enter(one_hot)
+        one_hot = nn.functional.one_hot(features, self.values).to(v.dtype)
+        seen = one_hot
+        if not self.named:  # means over neighbours do not see how many there are
+            nodes = mask.sum(-1).clamp(min=1)[..., None, None]
+            seen = torch.cat([one_hot, adjacency.sum(-1, keepdim=True) / nodes], -1)
+        h = self.enter(seen)
         if self.kind == "spe" and self.position is not None:
             h = h + self.position(v, eigenvalues, mask=mask)
         elif self.kind == "signnet" and self.position is not None:
@@ -92,12 +108,16 @@ class CommunityNetwork(nn.Module):
         for layer, norm in zip(self.layers, self.norms, strict=True):
             around = neighbour_mean(h, adjacency=adjacency)
             h = h + norm(layer(torch.cat([h, around], -1))).relu()
+        scores: Tensor = self.direct(h)
         named = one_hot[..., 1:].transpose(-1, -2)  # (batch, communities, n): which node names which community
-        compared = self.compare(h.unsqueeze(-2) * (named @ h).unsqueeze(-3)).squeeze(-1)
-        scores: Tensor = self.direct(h) + compared
-        if self.columns is not None:
-            z = self.columns(v, adjacency=adjacency, mask=mask, extra=h)
+        if self.compare is not None:
+            scores = scores + self.compare(h.unsqueeze(-2) * (named @ h).unsqueeze(-3)).squeeze(-1)
+        if self.columns is None:
+            return scores
+        z = self.columns(v, adjacency=adjacency, mask=mask, extra=h)
+        if self.named:
             products = z.unsqueeze(-2) * (named @ z).unsqueeze(-3)
-            seen = torch.cat([products, products.sum(-1, keepdim=True)], -1)
-            scores = scores + self.compare_columns(seen).squeeze(-1)
-        return scores
+        else:
+            products = z * neighbour_mean(z, adjacency=adjacency)
+        compared = self.compare_columns(torch.cat([products, products.sum(-1, keepdim=True)], -1))
+        return scores + (compared.squeeze(-1) if self.named else compared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -22,13 +22,15 @@ from haar.systems.sign_equivariance.keeping import Kept
 from haar.systems.sign_equivariance.particle_networks import Mover
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 
-#: Frames of 100 steps from the start to what is predicted: one unit of time.
+#: Frames of 100 steps from what is seen to what is predicted: one unit of time.
 HORIZON = 10
+#: The frame that networks see in the usual task.
+USUAL_FRAME = 30
 
 
 @dataclass(frozen=True)
 class States:
-    """States at the start and positions one unit of time later, float32."""
+    """States and positions one unit of time later, float32."""
 
     x: Float[Tensor, "sample n d"]
     v: Float[Tensor, "sample n d"]
@@ -44,8 +46,11 @@ class States:
         return States(self.x @ q, self.v @ q, self.q, self.target @ q)
 
 
-def states(count: int, d: int, *, clip: str, seed: int) -> States:
-    """Simulated pairs."""
+def states(count: int, d: int, *, clip: str, seed: int, usual: bool = False) -> States:
+    """Simulated pairs: from the start, or from frame 30 to frame 40 as in the usual task."""
+    if usual:
+        run = charged_particles(count, dim=d, frames=USUAL_FRAME + HORIZON + 1, clip=clip, seed=seed)
+        return States(*(part.float() for part in run.pairs(USUAL_FRAME, USUAL_FRAME + HORIZON)))
     run = charged_particles(count, dim=d, frames=HORIZON, clip=clip, start=True, seed=seed)
     return States(*(part.float() for part in run.pairs(0, HORIZON)))
 
@@ -56,44 +61,59 @@ def measure_particles(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[
     Args:
         config: ``networks`` by dimension, ``train``, ``validation`` and ``test`` samples, ``epochs``, ``long_epochs``
             of those that train for longer, ``batch``, ``rates``, ``clip``, ``floor`` (samples of the audit),
-            ``costs`` (dimensions, batch, repeats).
+            ``costs`` (dimensions, batch, repeats); ``usual``, if there, the same for the usual task in three
+            dimensions, with a list of ``networks``.
         seed: Of the data, the initial weights and the order of batches.
         kept: Keeps what was measured.
 
     Returns:
-        ``<d>``: ``networks``, ``untrained``; ``floor`` by law; ``costs`` by dimension.
+        ``<d>``: ``networks``, ``untrained``; ``floor`` by law; ``costs`` by dimension; ``usual``: ``networks``,
+        ``untrained``, ``floor``.
     """
     found: dict[str, Any] = {"dimensions": {}, "floor": {}}
     for dimension, kinds in config["networks"].items():
-        d = int(dimension)
-        sizes = [config[part] for part in ("train", "validation", "test")]
-        parts = [states(size, d, clip=config["clip"], seed=10 * seed + n) for n, size in enumerate(sizes)]
-        test = parts[2]
-        untrained = {
-            "static": _error(test.x, test.target),
-            "linear": _error(test.x + test.v * 1.0, test.target),
-        }
-        networks = {
-            kind: kept(f"particles-{d}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
-            for kind in kinds
-        }
-        found["dimensions"][dimension] = {"networks": networks, "untrained": untrained}
+        found["dimensions"][dimension] = _compare(config, kinds, int(dimension), seed, kept)
     for clip in ("component", "norm"):
         found["floor"][clip] = kept(f"particles-floor-{clip}", partial(_floor, clip, config["floor"], seed))
     found["costs"] = {
         str(d): kept(f"particles-cost-{d}", partial(frame_costs, d, config["costs"])) for d in config["costs"]["dims"]
     }
+    if "usual" in config:
+        usual = config["usual"]
+        found["usual"] = _compare(usual, usual["networks"], 3, seed, kept, usual=True)
+        found["usual"]["floor"] = kept(
+            "particles-usual-floor", partial(_floor, usual["clip"], usual["floor"], seed, first=USUAL_FRAME)
+        )
     return found
+
+
+def _compare(
+    config: Mapping[str, Any], kinds: Sequence[str], d: int, seed: int, kept: Kept, *, usual: bool = False
+) -> dict[str, Any]:
+    """All networks on the same trajectories, and what needs no training."""
+    sizes = [config[part] for part in ("train", "validation", "test")]
+    parts = [states(n, d, clip=config["clip"], seed=10 * seed + part, usual=usual) for part, n in enumerate(sizes)]
+    test = parts[2]
+    untrained = {
+        "static": _error(test.x, test.target),
+        "linear": _error(test.x + test.v * 1.0, test.target),
+    }
+    name = "usual" if usual else str(d)
+    networks = {
+        kind: kept(f"particles-{name}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
+        for kind in kinds
+    }
+    return {"networks": networks, "untrained": untrained}
 
 
 def _error(prediction: Tensor, target: Tensor) -> float:
     return float((prediction - target).square().mean())
 
 
-def _floor(clip: str, samples: int, seed: int) -> dict[str, Any]:
-    """The orbit variance of the dynamics from the start over the horizon."""
-    data = charged_particles(samples, frames=HORIZON, clip=clip, start=True, seed=seed)
-    report = audit_particles(data, samples=samples, rotations=4, start=0, stop=HORIZON, seed=seed)
+def _floor(clip: str, samples: int, seed: int, *, first: int = 0) -> dict[str, Any]:
+    """The orbit variance of the dynamics over the horizon."""
+    data = charged_particles(samples, frames=first + HORIZON, clip=clip, start=True, seed=seed)
+    report = audit_particles(data, samples=samples, rotations=4, start=first, stop=first + HORIZON, seed=seed)
     floor = report.floor
     return {"value": floor.value, "low": floor.low, "high": floor.high, "broken": report.broken, "found": report.clip}
 

@@ -1,4 +1,4 @@
-"""One seed of the experiments: links, twins, new graphs, particles, communities."""
+"""One seed of the experiments: twins, links, new graphs, particles, communities, planted patterns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from haar.systems.sign_equivariance.communities import measure_communities
+from haar.systems.sign_equivariance.communities import measure_communities, measure_patterns
 from haar.systems.sign_equivariance.inductive import measure_inductive
 from haar.systems.sign_equivariance.keeping import Kept
 from haar.systems.sign_equivariance.link_prediction import measure_links
@@ -20,6 +20,7 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[Mapping[str, Any], int, Kept], dict[
     "inductive": ("links in new graphs", measure_inductive),
     "particles": ("charged particles", measure_particles),
     "communities": ("communities with one named node", measure_communities),
+    "patterns": ("planted patterns", measure_patterns),
 }
 
 
@@ -52,5 +53,6 @@ def _files(name: str, config: Mapping[str, Any]) -> int:
     if name == "links":
         return sum(1 + sum(map(len, scales.values())) for scales in networks.values())
     if name == "particles":
-        return sum(map(len, networks.values())) + 2 + len(config["costs"]["dims"])
+        usual = len(config["usual"]["networks"]) + 1 if "usual" in config else 0
+        return sum(map(len, networks.values())) + 2 + len(config["costs"]["dims"]) + usual
     return len(networks)

@@ -88,7 +88,19 @@ class SignEquivariance:
                 "rates": [6e-3],
                 "networks": ["none", "flips", "signnet", "sign_eq"],
             },
+            "patterns": {
+                "patterns": 20,
+                "train": 120,
+                "validation": 20,
+                "test": 60,
+                "k": 8,
+                "batch": 4,
+                "epochs": 6,
+                "rates": [3e-3],
+                "networks": ["none", "flips", "signnet", "sign_eq"],
+            },
         },
+        # The sizes of the paper's code and of the usual particle data, with learning rates fixed instead of searched.
         "full": {
             "twins": {
                 "nodes": 100,
@@ -106,7 +118,7 @@ class SignEquivariance:
                 "added": 1000,
                 "k": 16,
                 "epochs": 100,
-                "rates": [2e-3, 5e-3, 1e-2],
+                "rates": [5e-3],
                 "networks": {"ER": _BOTH, "BA": _BOTH},
             },
             "inductive": {
@@ -118,15 +130,15 @@ class SignEquivariance:
                 "added": 20,
                 "k": 8,
                 "epochs": 100,
-                "rates": [2e-3, 5e-3, 1e-2],
+                "rates": [5e-3],
                 "networks": _NEW,
             },
             "particles": {
                 "networks": {
                     "3": _MOVERS,
-                    "4": ["none", "average", "vectors", "sign"],
-                    "5": [kind for kind in _MOVERS if kind not in ("average", "none_long", "sign_long")],
-                    **{str(d): ["none", "vectors", "sign"] for d in (6, 7, 8)},
+                    "4": ["none", "vectors", "sign"],
+                    "5": ["none", "augmented", "naive", "sample", "vectors", "sign"],
+                    **{str(d): ["none", "sign"] for d in (6, 7, 8)},
                 },
                 "train": 1000,
                 "validation": 200,
@@ -134,10 +146,21 @@ class SignEquivariance:
                 "epochs": 40,
                 "long_epochs": 120,
                 "batch": 100,
-                "rates": [2e-3, 5e-3],
+                "rates": [2e-3],
                 "clip": "component",
                 "floor": 1000,
                 "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 20, "repeats": 5},
+                "usual": {
+                    "networks": ["none", "naive", "vectors", "sign"],
+                    "train": 3000,
+                    "validation": 2000,
+                    "test": 2000,
+                    "epochs": 50,
+                    "batch": 100,
+                    "rates": [2e-3],
+                    "clip": "component",
+                    "floor": 1000,
+                },
             },
             "communities": {
                 "train": 300,
@@ -149,9 +172,20 @@ class SignEquivariance:
                 "rates": [2e-3, 6e-3],
                 "networks": _NODES,
             },
+            "patterns": {
+                "patterns": 50,
+                "train": 300,
+                "validation": 50,
+                "test": 100,
+                "k": 8,
+                "batch": 10,
+                "epochs": 16,
+                "rates": [2e-3, 6e-3],
+                "networks": _NODES,
+            },
         },
     }
-    default_seeds: Mapping[str, int] = {"quick": 3, "full": 5}
+    default_seeds: Mapping[str, int] = {"quick": 3, "full": 3}
 
     def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
         """One seed, see `haar.systems.sign_equivariance.protocol`."""

@@ -16,6 +16,10 @@ from haar.systems.sign_equivariance.recipe_figures import draw_bars_of, draw_lin
 
 Measures = Sequence[Mapping[str, Any]]
 COLUMNS = ("", "parameters", "rate", "median", "least", "most", "dead runs", "CPU s")
+MOVER_COLUMNS = (
+    "d", "", "parameters", "equivariance error", "median MSE", "least", "most", "rate", "dead runs", "CPU s",
+)  # fmt: skip
+NODE_COLUMNS = (*COLUMNS, "changed by signs")
 
 
 def tell_measures(measures: Measures) -> list[Section]:
@@ -27,6 +31,7 @@ def tell_measures(measures: Measures) -> list[Section]:
         ("inductive", _inductive),
         ("particles", _particles),
         ("communities", _communities),
+        ("patterns", _patterns),
     ):
         if name in measures[0]:
             found += tell([each[name] for each in measures])
@@ -135,22 +140,7 @@ def _inductive(measures: Measures) -> list[Section]:
 
 
 def _particles(measures: Measures) -> list[Section]:
-    rows: list[tuple[Cell, ...]] = []
-    for d, found in measures[0]["dimensions"].items():
-        rows += [
-            (d, name, 0, None, *_spread([m["dimensions"][d]["untrained"][name] for m in measures]), None, "", None)
-            for name in found["untrained"]
-        ]
-        for kind in found["networks"]:
-            runs = [m["dimensions"][d]["networks"][kind] for m in measures]
-            dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
-            error = median(run["equivariance_error_99"] for run in runs)
-            seconds = median(run["seconds"] for run in runs)
-            spread = _spread([run["mse"] for run in runs])
-            rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *spread, runs[0]["rate"], dead, seconds))
-    columns = (
-        "d", "", "parameters", "equivariance error", "median MSE", "least", "most", "rate", "dead runs", "CPU s",
-    )  # fmt: skip
+    rows = [row for d in measures[0]["dimensions"] for row in _mover_rows(d, [m["dimensions"][d] for m in measures])]
     costs = [
         (
             d,
@@ -173,7 +163,12 @@ def _particles(measures: Measures) -> list[Section]:
             "Charged particles in d dimensions",
             "Positions one unit of time later, from the start, by the widely used generator. Static: nothing moves; "
             "linear: straight lines. All networks take the same number of steps, but for one.",
-            Table("", columns, rows, "Equivariance error: 99th percentile of the relative error under a random turn."),
+            Table(
+                "",
+                MOVER_COLUMNS,
+                rows,
+                "Equivariance error: 99th percentile of the relative error under a random turn.",
+            ),
             draw_particles(measures, MOVERS),
             "Left: error against dimension; the floor at d = 3 is what no equivariant predictor can pass on these "
             "data. Right: processor time of one training step; an average over 2^d frames is soon out of reach.",
@@ -193,22 +188,68 @@ def _particles(measures: Measures) -> list[Section]:
             "predictor can avoid, if the generator does not turn with the particles.",
             Table("", ("forces", "orbit variance (MSE)", "95% low", "high"), floors),
         ),
+        *([_usual([m["usual"] for m in measures])] if "usual" in measures[0] else []),
     ]
 
 
+def _usual(measures: Measures) -> Section:
+    value, low, high = (median(m["floor"][part] for m in measures) for part in ("value", "low", "high"))
+    return Section(
+        "The usual particle task",
+        "Three dimensions, frame 30 to frame 40, with as many trajectories as are usually trained and tested on. What "
+        "no equivariant predictor can avoid on these data: "
+        f"{value:.2g} ({low:.2g} to {high:.2g}), from the orbits of the dynamics in this window.",
+        Table("", MOVER_COLUMNS, _mover_rows("3", measures)),
+    )
+
+
+def _mover_rows(d: str, measures: Measures) -> list[tuple[Cell, ...]]:
+    """What needs no training, then one row a network."""
+    rows: list[tuple[Cell, ...]] = [
+        (d, name, 0, None, *_spread([m["untrained"][name] for m in measures]), None, "", None)
+        for name in measures[0]["untrained"]
+    ]
+    for kind in measures[0]["networks"]:
+        runs = [m["networks"][kind] for m in measures]
+        dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
+        error = median(run["equivariance_error_99"] for run in runs)
+        seconds = median(run["seconds"] for run in runs)
+        spread = _spread([run["mse"] for run in runs])
+        rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *spread, runs[0]["rate"], dead, seconds))
+    return rows
+
+
 def _communities(measures: Measures) -> list[Section]:
-    rows = [(*row, None) for row in untrained_rows(measures, lambda m: m["untrained"])]
-    for row, kind in zip(
-        network_rows(measures, lambda m: m["networks"], NODES, "accuracy"), measures[0]["networks"], strict=True
-    ):
-        rows.append((*row, median(m["networks"][kind]["changed"] for m in measures)))
     return [
         Section(
             "Communities with one named node each",
             "CLUSTER, made by its public parameters. All networks have the same graph layers and compare every node "
             "with the named ones; the training-free line compares eigenvectors only.",
-            Table("", (*COLUMNS, "changed by signs"), rows, "Mean over communities of the recall on the test graphs."),
+            Table("", NODE_COLUMNS, _node_rows(measures), "Mean over communities of the recall on the test graphs."),
             draw_bars_of(measures, NODES, "accuracy", y="accuracy", chance=1 / 6),
             "Bars are medians, dots seeds, the dashed line needs no training.",
         )
     ]
+
+
+def _patterns(measures: Measures) -> list[Section]:
+    return [
+        Section(
+            "Planted patterns",
+            "PATTERN, made by its public parameters: which nodes belong to a planted graph? It is joined more densely "
+            "to the rest than the rest is to itself, so that the number of neighbours says nearly all: one threshold, "
+            "chosen on the training graphs, stands beside the networks, which all see the number.",
+            Table("", NODE_COLUMNS, _node_rows(measures), "Mean over both classes of the recall on the test graphs."),
+            draw_bars_of(measures, NODES, "accuracy", y="accuracy", chance=0.5),
+            "Bars are medians, dots seeds, the dashed line is one threshold.",
+        )
+    ]
+
+
+def _node_rows(measures: Measures) -> list[tuple[Cell, ...]]:
+    """One row a network, with the share of answers that signs change."""
+    rows = [(*row, None) for row in untrained_rows(measures, lambda m: m["untrained"])]
+    networks = network_rows(measures, lambda m: m["networks"], NODES, "accuracy")
+    for row, kind in zip(networks, measures[0]["networks"], strict=True):
+        rows.append((*row, median(m["networks"][kind]["changed"] for m in measures)))
+    return rows
