@@ -80,7 +80,8 @@ def test_what_is_exact_holds_without_training(result: Any) -> None:
 def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> None:
     told = json.dumps([section.table.to_dict() for section in result.details if section.table is not None])
     for words in ("same copy (oracle)", "Fiedler product", "closed form", "nearest named node", "linear", "static",
-                  "degree above", "diffusion", "SignNet, unit eigenvectors", "one random frame", "canonical signs"):  # fmt: skip
+                  "degree above", "diffusion", "SignNet, unit eigenvectors", "one random frame",
+                  "canonical signs"):  # fmt: skip
         assert words in told, words
     assert (folder / "report.html").stat().st_size > 10_000
     assert len(list((folder / "figures").glob("*.png"))) == 6

@@ -119,5 +119,5 @@ class CommunityNetwork(nn.Module):
             products = z.unsqueeze(-2) * (named @ z).unsqueeze(-3)
         else:
             products = z * neighbour_mean(z, adjacency=adjacency)
-        compared = self.compare_columns(torch.cat([products, products.sum(-1, keepdim=True)], -1))
+        compared: Tensor = self.compare_columns(torch.cat([products, products.sum(-1, keepdim=True)], -1))
         return scores + (compared.squeeze(-1) if self.named else compared)
