@@ -11,6 +11,7 @@ from haar.average.frame import Frame
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
 from haar.average.rollout import Rollout
 from haar.average.sampled import Sampled
+from haar.average.selected import Selected, select
 from haar.average.soft import SoftAverage, SoftFit, soft
 from haar.average.standard_error import Estimate, expected_excess, standard_error
 from haar.average.weighted import Cosets, Draw, Given, How, Orbit, WeightedSet
@@ -33,6 +34,7 @@ __all__ = [
     "QuasiRandom",
     "Rollout",
     "Sampled",
+    "Selected",
     "SoftAverage",
     "SoftFit",
     "Stage",
@@ -46,6 +48,7 @@ __all__ = [
     "fold",
     "hann_window",
     "save",
+    "select",
     "soft",
     "standard_error",
     "triangle_window",

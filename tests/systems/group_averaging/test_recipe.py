@@ -82,6 +82,8 @@ def test_a_seed_measures_every_model_and_the_trap(tiny):
     assert fno["vrmse"]["shifts"] == pytest.approx(fno["vrmse"]["none"], rel=1e-4)
     assert unet["defect"]["after"] < 1e-10 < unet["defect"]["before"]
     assert set(unet["rollout"]) == {"plain", "step"}
+    assert len(unet["half"]["elements"]) == 4
+    assert unet["half"]["random"] == pytest.approx(6 / 7)
     assert set(measures["trap"]["vrmse"]) == {"none", "C4", "D4", "closed", "soft D4"}
 
 
@@ -118,8 +120,10 @@ def _ideal(tiny) -> dict:
     }
     run["rollout"] = {"plain": {"6:12": 1.0}, "step": {"6:12": 0.9}}
     run["audit"] |= {"predicted": 0.1, "gain": 0.1}
-    fno = {**copy.deepcopy(run), "vrmse": {**values, "shifts": 1.0}}
+    run["half"] |= {"selected": 0.95}
+    fno = {**copy.deepcopy(run), "vrmse": {**values, "shifts": 1.0}, "half": run["half"] | {"selected": 0.9}}
     augmented = {**copy.deepcopy(fno), "vrmse": {**fno["vrmse"], "C2": 0.99, "C4": 0.98, "D4": 0.97}}
+    augmented["half"] = run["half"] | {"selected": 0.85}
     trap = copy.deepcopy(tiny[0]["trap"])
     trap["vrmse"] = {"none": 0.5, "C4": 3.0, "D4": 3.5, "closed": 0.4, "soft D4": 0.5}
     trap["without_labels"] = {"verdict": "do not", "group": "", "elements": [], "sentence": "Do not."}
@@ -145,7 +149,9 @@ def test_claims_hold_where_they_should(tiny):
         (("runs", "gray_scott-unet", "vrmse", "shifts"), 0.95, "zero padding and shifts"),
         (("runs", "gray_scott-unet", "vrmse", "half shifts, Hann"), 0.95, "windows"),
         (("runs", "gray_scott-unet", "vrmse", "D4 half shifts, Hann"), 0.71, "windows on top of D4"),
-        (("runs", "gray_scott-fno", "rollout", "step", "6:12"), 1.01, "rollouts"),
+        (("runs", "gray_scott-fno", "rollout", "step", "6:12"), 1.3, "rollouts"),
+        (("runs", "gray_scott-fno", "rollout", "step", "6:12"), 1.15, "rollouts, every model"),
+        (("runs", "gray_scott-fno", "half", "selected"), 0.2, "half the forwards"),
         (("runs", "gray_scott-fno", "audit", "predicted"), 0.3, "label-free prediction"),
         (("runs", "gray_scott-fno", "defect", "after"), 1e-9, "exactness"),
         (("trap", "vrmse", "D4"), 0.6, "trap"),
@@ -171,7 +177,7 @@ def test_tables_and_figures_are_told(tiny, tmp_path, monkeypatch):
     result = reproduce(RECIPE, out=tmp_path, seeds=2)
     assert result.holds
     page = (tmp_path / "report.html").read_text()
-    for piece in ("One-step VRMSE", "VRMSE of rollouts", "Shear flow", "Over &lt;my&gt;."):
+    for piece in ("One-step VRMSE", "VRMSE of rollouts", "Shear flow", "quarter turns", "Over &lt;my&gt;."):
         assert piece in page
     assert len(list((tmp_path / "figures").iterdir())) == 2
 

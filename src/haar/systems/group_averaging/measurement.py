@@ -21,6 +21,7 @@ from haar.systems.group_averaging.evaluation import (
     prediction_errors,
     relative_defect,
 )
+from haar.systems.group_averaging.half_orbit import measure_half
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
 from haar.systems.watch import Watch
@@ -45,7 +46,8 @@ def measure_model(
 
     Returns:
         ``vrmse`` by group, ``rollout`` by mode and window, ``variance_ratio`` of the rollouts (below 1: smoothed),
-        ``audit``, ``defect`` (relative, float64) before and after, ``parameters``, ``near_constant`` share.
+        ``audit``, ``half`` (what half of D4 brings), ``defect`` (relative, float64) before and after, ``parameters``,
+        ``near_constant`` share.
     """
     test = Windows(root, history=config["history"], split="test")
     chosen = SpreadWindows(test, samples=config["windows"], batch=8)
@@ -69,6 +71,8 @@ def measure_model(
         # Many trajectories: what labels say about the gain varies much more than what is predicted without them.
         many = SpreadWindows(test, samples=config["audit_windows"], batch=8)
         measures["audit"] = _audited(model, symmetry, many, seed)
+        learned = SpreadWindows(Windows(root, history=config["history"]), samples=config["windows"], batch=8)
+        measures["half"] = measure_half(model, symmetry, learned, chosen)
         measures["defect"] = _defects(model, symmetry, x[:1])
         advance()
     return measures

@@ -56,7 +56,7 @@ class GroupAveraging:
             "windows": 24,
             "audit_windows": 72,
             "rollout": ["6:12"],
-            "rollout_runs": 6,
+            "rollout_runs": 18,
             "modes": ["plain", "step", "stochastic"],
             "runs": _quick(_RUNS),
             "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {"modes": 12}},
@@ -75,7 +75,7 @@ class GroupAveraging:
             "windows": 64,
             "audit_windows": 96,
             "rollout": ["6:12", "13:30"],
-            "rollout_runs": 8,
+            "rollout_runs": 24,
             "modes": ["plain", "step", "trajectory", "stochastic", "cyclic"],
             "runs": [
                 *_RUNS,
