@@ -38,6 +38,15 @@ def test_the_written_program_has_the_symmetry(here, well, model, capsys):
     assert _defect(here / "averaged.pt2") < 1e-5
 
 
+def test_a_share_of_the_gain_takes_fewer_elements(here, well, capsys):
+    assert main(["average", "free.pt2", "--data", str(well), *WORDS, "--share", "0.6", "-o", "few.pt2"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    taken = int(re.search(r"averaged over (\d) elements of D4", out)[1])
+    assert taken < 8
+    assert float(re.search(r"([\d.]+)% of the gain of all 8 expected", out)[1]) >= 60
+    assert _defect(here / "few.pt2") > 1e-5
+
+
 def test_words_alone_are_enough(here, capsys):
     assert main(["average", "export", "surrogate.safetensors", *WORDS, "--shape", "8,8", "-o", "two.pt2"]) == 0
     assert (here / "two.pt2").exists()
@@ -66,6 +75,7 @@ def test_an_averaged_program_can_be_audited_and_averaged_again(here, well, capsy
         ),
         (["my_models:make", *WORDS, "--shape", "8,8", "-o", "a.pt2"], "--history: expected the number of time steps"),
         (["free.pt2", *WORDS], "output"),
+        (["free.pt2", *WORDS, "--share", "0.9", "-o", "a.pt2"], "--share: expected --data"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(here, arguments, message, capsys):

@@ -32,6 +32,12 @@ def export(
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="Take the fewest elements expected to bring this part of the gain; with --data."
+        ),
+    ] = None,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
 ) -> None:
@@ -46,9 +52,11 @@ def export(
 
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
-    written = export_average(fitted, output)
+    written = export_average(fitted, output, share=share)
     screen = console()
     screen.print(f"{output}: {model} averaged over {written.elements} elements of {written.group}")
+    if written.share is not None:
+        screen.print(f"{written.share:.1%} of the gain of all {written.order} expected, from inputs without labels")
     screen.print(f"broken symmetry, relative: {written.before:.3g} before, {written.after:.3g} after")
     if not written.batched:
         screen.print("its batch size is 1, as the model cannot be traced with a free one")

@@ -26,12 +26,14 @@ class FittedModel:
         symmetry: How the group acts on its input and output.
         sample: One input, (1, channel, *space): from the data set, or random numbers.
         batched: Whether the batch size is free.
+        windows: The windows of the data set, if there is one.
     """
 
     module: nn.Module
     symmetry: Symmetry
     sample: Tensor
     batched: bool
+    windows: Windows | None = None
 
 
 def fit_model(
@@ -67,7 +69,7 @@ def fit_model(
         symmetry = well_symmetry(reader.metadata, group, windows.inputs)
         module = physical_model(loaded.module, reader, windows, normalised=normalised)
         try_model(module, windows)
-        return FittedModel(module, symmetry, windows[len(windows) // 2][0][None], loaded.batched)
+        return FittedModel(module, symmetry, windows[len(windows) // 2][0][None], loaded.batched, windows)
     if normalised:
         raise ArgumentError("--normalised", expected="--data, whose stats.yaml says how", got="none")
     if fields is None:
