@@ -65,8 +65,10 @@ def principal_axes(
             "weights", expected=f"1 to {len(inputs)} numbers, none negative, one positive", got=tuple(weights)
         )
     n = checked[0].shape[-2]
-    count: Tensor | int = n if mask is None else mask.sum(-1)[:, None, None].clamp(min=1)
-    centre = checked[0].sum(-2, keepdim=True) / count
+    count: Tensor | int = max(n, 1) if mask is None else mask.sum(-1)[:, None, None].clamp(min=1)
+    sums = [x.sum(-2, keepdim=True) for x in checked]
+    _check_finite(sums)
+    centre = sums[0] / count
     centred = checked[0] - centre
     if mask is not None:
         centred = torch.where(mask.unsqueeze(-1), centred, 0)
@@ -74,9 +76,10 @@ def principal_axes(
     with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
         # A frame that is held fixed still moves with the cloud: only its axes are constants for the derivative.
         held = parts if differentiable else [x.detach() for x in parts]
-        terms = [w * (x.transpose(-1, -2) @ x) for w, x in zip(weights, held, strict=False) if w > 0]
-        covariance = sum(terms[1:], terms[0]) / count
-        eigenvalues, axes = _Eigenvectors.apply(covariance, tol) if differentiable else _eigh(covariance)
+        # Solvers return rising eigenvalues: those of -C are the falling ones of C, and nothing has to be turned round.
+        terms = [(x.transpose(-1, -2) @ x) * (-w / count) for w, x in zip(weights, held, strict=False) if w > 0]
+        negative = sum(terms[1:], terms[0])
+        eigenvalues, axes = _Eigenvectors.apply(negative, tol) if differentiable else _eigh(negative)
     return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts))
 
 
@@ -95,17 +98,22 @@ def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
                 way_out="principal axes of rounded points are not those of the points: convert with .float()",
             )
         kept = x if mask is None else torch.where(mask.unsqueeze(-1), x, 0)
-        # NaN and infinity show in the extremes, which are found in one pass.
-        if kept.numel() and not bool(torch.isfinite(torch.stack(torch.aminmax(kept.detach()))).all()):
-            raise ArgumentError(name, expected="finite coordinates", got="NaN or infinity")
         found.append(kept.to(torch.float64))
     return found
 
 
-def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Falling eigenvalues; rounding does not make them negative."""
-    eigenvalues, axes = torch.linalg.eigh(matrix)
-    return eigenvalues.flip(-1).clamp(min=0), axes.flip(-1)
+def _check_finite(sums: Sequence[Tensor]) -> None:
+    """NaN and infinity show in the sums over points, which are wanted anyway."""
+    for number, total in enumerate(sums):
+        if not bool(torch.isfinite(total.detach()).all()):
+            name = "x" if number == 0 else f"vectors[{number - 1}]"
+            raise ArgumentError(name, expected="finite coordinates", got="NaN or infinity")
+
+
+def _eigh(negative: Tensor) -> tuple[Tensor, Tensor]:
+    """Falling eigenvalues of C, from -C; rounding does not make them negative."""
+    eigenvalues, axes = torch.linalg.eigh(negative)
+    return (0 - eigenvalues).clamp(min=0), axes
 
 
 class _Eigenvectors(torch.autograd.Function):
@@ -128,4 +136,4 @@ class _Eigenvectors(torch.autograd.Function):
         turned = axes.transpose(-1, -2) @ axes_grad
         inner = torch.where(trusted, turned / torch.where(trusted, gaps, 1), 0) + torch.diag_embed(values_grad)
         back = axes @ inner @ axes.transpose(-1, -2)
-        return (back + back.transpose(-1, -2)) / 2, None
+        return (back + back.transpose(-1, -2)) / -2, None  # by -C
