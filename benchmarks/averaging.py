@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=0, help="turns; default 9, quick 3")
     parser.add_argument("--only", nargs="+", choices=[name for name in CASES if name != "ours"])
     parser.add_argument("--docs", action="store_true", help="write the table into docs/average.md")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="rows as JSON; those of other sides that the file holds are kept")
     options = parser.parse_args()
     rounds = options.rounds or (3 if options.quick else 9)
     about = f"D4 (8 elements), {FIELDS} scalar fields, {rounds} turns; {machine(options.threads)}"
@@ -191,7 +191,10 @@ def main() -> None:
                 result = compare(ours, peer, {"model": model, "points": points, "batch": batch}, rounds=rounds)
                 rows.append(told(name, model, points, batch, result))
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+        if options.json.is_file():
+            held = json.loads(options.json.read_text(encoding="utf-8"))
+            rows = [row for row in held if row["peer"] not in names] + rows
+        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     if options.docs:
         write_docs(rows, about)
 

@@ -15,6 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 #: A plan must beat the plain loop by this factor to be preferred: ties go to the smaller memory.
 _GAIN = 0.97
+#: So many of the fastest plans are compared with the loop over all elements.
+_FINALISTS = 3
 #: Passes longer than this are timed once, shorter ones several times.
 _LONG = 0.25
 #: Seconds that a plan is timed for, where that takes more than three passes.
@@ -54,20 +56,19 @@ def choose_plan(
     most = _most_elements(run, n_elements, leaves, memory_limit)
     first = _timed(run, loop)
     repeats = 1 if first > _LONG else min(12, max(3, round(_ENOUGH / first)))
-    best, best_seconds = loop, _seconds(run, loop, repeats)
+    found = {loop: _seconds(run, loop, repeats)}
     for channels_last in layouts(model, leaves):
-        worse, best_here = 0, best_seconds if not channels_last else float("inf")
+        worse, best_here = 0, found[loop] if not channels_last else float("inf")
         for size in _sizes(most):
             plan = Plan(size, channels_last)
             if plan == loop:
                 continue
-            seconds = _seconds(run, plan, repeats)
+            seconds = found[plan] = _seconds(run, plan, repeats)
             worse, best_here = (0, seconds) if seconds < best_here else (worse + 1, best_here)
-            if seconds < _GAIN * best_seconds:
-                best, best_seconds = plan, seconds
             if worse == 2 or (worse and repeats == 1):
                 break
-    return best if best == loop or _wins(run, best, loop, n_elements, rounds=1 if repeats == 1 else 5) else loop
+    faster = sorted((plan for plan in found if found[plan] < _GAIN * found[loop]), key=found.__getitem__)
+    return _winner(run, faster[: 1 if repeats == 1 else _FINALISTS], loop, n_elements, rounds=1 if repeats == 1 else 5)
 
 
 def layouts(model: Callable[..., Any], leaves: Sequence[Tensor]) -> list[bool]:
@@ -96,13 +97,18 @@ def _seconds(run: Callable[[Plan, int], object], plan: Plan, repeats: int) -> fl
     return min(_timed(run, plan) for _ in range(repeats)) / plan.elements
 
 
-def _wins(run: Callable[[Plan, int], object], plan: Plan, loop: Plan, n_elements: int, *, rounds: int) -> bool:
-    """Whether a plan is clearly faster than the loop for all elements, in turns so that a busy machine slows both."""
-    ratios = []
-    for _ in range(rounds):
-        ours = sum(_timed(run, plan, start) for start in range(0, n_elements, plan.elements))
-        ratios.append(ours / max(sum(_timed(run, loop, start) for start in range(n_elements)), 1e-9))
-    return sorted(ratios)[len(ratios) // 2] < _GAIN
+def _winner(
+    run: Callable[[Plan, int], object], plans: Sequence[Plan], loop: Plan, n_elements: int, *, rounds: int
+) -> Plan:
+    """The plan with the least time for all elements, in turns so that a busy machine slows all; or the loop."""
+    ratios: dict[Plan, list[float]] = {plan: [] for plan in plans}
+    for _ in range(rounds if plans else 0):
+        slow = max(sum(_timed(run, loop, start) for start in range(n_elements)), 1e-9)
+        for plan, seen in ratios.items():
+            seen.append(sum(_timed(run, plan, start) for start in range(0, n_elements, plan.elements)) / slow)
+    middle = {plan: sorted(seen)[len(seen) // 2] for plan, seen in ratios.items()}
+    best = min(middle, key=middle.__getitem__, default=loop)
+    return best if best != loop and middle[best] < _GAIN else loop
 
 
 def _timed(run: Callable[[Plan, int], object], plan: Plan, first: int = 0) -> float:
