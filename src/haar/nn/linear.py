@@ -125,7 +125,7 @@ class Linear(EquivariantModule):
         """
         self.check_input(x)
         if self.blocks is not None and self._in_blocks(x):
-            y: Tensor = self.blocks(self.weight, x, self.offset())
+            y: Tensor = self.blocks(self.weight, x, self.fixed, self.bias)
             return y
         return nn.functional.linear(x, *self._fold.get(self, self._dense))
 

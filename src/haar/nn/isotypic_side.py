@@ -1,0 +1,195 @@
+"""One side of an equivariant map in its isotypic basis: samples go in and come back, a few large products each way.
+
+Layout: copies of one part share their orthogonal basis Q. All copies of all samples, X of shape (batch * copies, n),
+become ``Q^T X^T``: one product whose rows belong to classes and components and whose columns are samples and copies.
+Ordered class, row, copy within a part, unit, the rows of a class lie next to one another, and so do all samples' shares
+of it: a matrix (rows * batch, copies) for every class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.intertwiners import Isotypic
+from haar.nn.constants import ConstantsModule
+
+_NOTHING = torch.zeros(0, 0, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Classes of equal shape that stand in the same runs: `rows` components each, `end` units."""
+
+    classes: tuple[int, ...]
+    rows: int
+    end: int
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one run of equal parts has of a kind: `mu` copies of each class in a part, in `width` rows from `at` on."""
+
+    run: int
+    mu: int
+    first: int
+    at: int
+    width: int
+
+
+class IsotypicSide(ConstantsModule):
+    """A representation on the last axis, and its classes, kind by kind.
+
+    Args:
+        rep: The representation as copies of irreducibles.
+        kinds: Classes to take part; a kind's scale is a factor on its columns, where they are not left as they are.
+        dtype: Of the bases; by default torch's default.
+
+    Attributes:
+        shares: For each kind what the runs have of it.
+        scaled: For each kind whether its columns have its scale.
+        turning: Multiplications that a change of basis takes for one row.
+    """
+
+    def __init__(self, rep: Isotypic, kinds: Sequence[Kind], dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.dim, self.kinds = rep.dim, tuple(kinds)
+        self.runs = tuple((run.start, run.copies, run.dim) for run in rep.runs)
+        columns: list[list[Tensor]] = [[] for _ in rep.runs]
+        self.shares = tuple(_shares(rep, kind, columns) for kind in kinds)
+        self._widths = tuple([part.shape[1] for part in parts] for parts in columns)
+        self._places = self._numbered()
+        bases = [torch.cat(parts, 1) if parts else _NOTHING for parts in columns]
+        self.plain = tuple(map(_is_identity, bases))
+        self.scaled = tuple(not any(self.plain[share.run] for share in shares) for shares in self.shares)
+        for kind, shares, scaled in zip(kinds, self.shares, self.scaled, strict=True):
+            for share in shares if scaled else ():
+                bases[share.run][:, share.at : share.at + share.width] *= kind.scale
+        for k, basis in enumerate(bases):
+            self.hold(f"basis_{k}", basis.T.contiguous(), dtype)
+        self.turning = sum(
+            copies * dim**2 for (_, copies, dim), plain in zip(self.runs, self.plain, strict=True) if not plain
+        )
+
+    def _numbered(self) -> tuple[tuple[int, ...], ...]:
+        """For each kind's shares their numbers among all runs' shares, run by run."""
+        order = sorted((share.run, share.at) for shares in self.shares for share in shares)
+        return tuple(tuple(order.index((share.run, share.at)) for share in shares) for shares in self.shares)
+
+    def enter(self, x: Float[Tensor, "batch n"]) -> list[Tensor]:
+        """For each kind ``(classes, rows * batch, copies * end)``."""
+        batch = x.shape[0]
+        turned: list[Tensor] = []
+        for k, (start, copies, dim) in enumerate(self.runs):
+            if not self._widths[k]:
+                continue
+            own = x if copies * dim == self.dim else x.narrow(1, start, copies * dim)
+            if self.plain[k]:
+                z = own.reshape(batch, copies, dim).permute(2, 0, 1).reshape(dim, batch * copies)
+            else:
+                z = torch.mm(self._kept(k), own.reshape(batch * copies, dim).t())
+            turned += (z,) if len(self._widths[k]) == 1 else z.split(self._widths[k])
+        return [self._gathered(number, turned, batch) for number in range(len(self.kinds))]
+
+    def leave(
+        self, mixed: Sequence[Tensor], x: Float[Tensor, "batch _"], *, in_place: bool
+    ) -> Float[Tensor, "batch n"]:
+        """Back from the kinds' classes.
+
+        Args:
+            mixed: For each kind what `enter` gives.
+            x: What entered on the other side.
+            in_place: Whether the runs may be written into one new tensor, which leaves no trace for gradients.
+        """
+        batch = x.shape[0]
+        rows: list[list[Tensor]] = [[] for _ in self.runs]
+        for number, z in enumerate(mixed):
+            self._scatter(number, z, batch, rows)
+        like = mixed[0] if mixed else x
+        if in_place:
+            y = like.new_empty(batch, self.dim)
+            for k, (start, copies, dim) in enumerate(self.runs):
+                own = y if copies * dim == self.dim else y.narrow(1, start, copies * dim)
+                own.view(batch, copies, dim).copy_(self._returned(rows[k], k, batch, like))
+            return y
+        pieces = [
+            self._returned(rows[k], k, batch, like).reshape(batch, copies * dim)
+            for k, (_, copies, dim) in enumerate(self.runs)
+        ]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
+
+    def _gathered(self, number: int, turned: list[Tensor], batch: Any) -> Tensor:
+        kind = self.kinds[number]
+        classes, rows, end = len(kind.classes), kind.rows, kind.end
+        parts = []
+        for share, at in zip(self.shares[number], self._places[number], strict=True):
+            copies, units = self.runs[share.run][1], share.mu * end
+            if units == 1:
+                parts.append(turned[at].view(classes, rows * batch, copies))
+            else:  # a sample's units next to one another
+                apart = turned[at].view(classes * rows, units, batch, copies).transpose(1, 2)
+                parts.append(apart.reshape(classes, rows * batch, units * copies))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    def _scatter(self, number: int, mixed: Tensor, batch: Any, rows: list[list[Tensor]]) -> None:
+        """Add a kind's share of every run to its rows ``(rows, batch * copies)``."""
+        kind, shares = self.kinds[number], self.shares[number]
+        sizes = [share.mu * kind.end * self.runs[share.run][1] for share in shares]
+        for share, own in zip(shares, (mixed,) if len(sizes) == 1 else mixed.split(sizes, 2), strict=True):
+            copies, units = self.runs[share.run][1], share.mu * kind.end
+            z = own
+            if units > 1:
+                z = own.reshape(len(kind.classes) * kind.rows, batch, units, copies).transpose(1, 2)
+            rows[share.run].append(z.reshape(share.width, batch * copies))
+
+    def _returned(self, rows: list[Tensor], k: int, batch: Any, like: Tensor) -> Tensor:
+        """A run from its isotypic basis: a view ``(batch, copies, n)``."""
+        _, copies, dim = self.runs[k]
+        if not rows:
+            return like.new_zeros(batch, copies, dim)
+        z = rows[0] if len(rows) == 1 else torch.cat(rows)
+        if not self.plain[k]:
+            z = torch.mm(self._kept(k).t(), z)
+        return z.view(dim, batch, copies).permute(1, 2, 0)
+
+    def _kept(self, k: int) -> Tensor:
+        """A run's basis, its columns as rows, in the least time."""
+        return self._buffers[f"basis_{k}"]  # type: ignore[return-value]
+
+
+def presence(rep: Isotypic, number: int) -> tuple[tuple[int, int, int], ...]:
+    """In which runs a class occurs, with what multiplicity, and from which copy on."""
+    return tuple((k, mu, first) for k, run in enumerate(rep.runs) for place, mu, first in run.places if place == number)
+
+
+def _shares(rep: Isotypic, kind: Kind, columns: list[list[Tensor]]) -> tuple[Share, ...]:
+    """Add the kind's columns to the runs' bases; say where they went."""
+    found = []
+    for k, mu, first in presence(rep, kind.classes[0]):
+        at = sum(part.shape[1] for part in columns[k])
+        columns[k].append(torch.cat([_class_columns(rep, k, number) for number in kind.classes], 1))
+        found.append(Share(k, mu, first, at, columns[k][-1].shape[1]))
+    return tuple(found)
+
+
+def _class_columns(rep: Isotypic, k: int, number: int) -> Float[Tensor, "n m"]:
+    """Columns of a run's basis that span one class, from order (copy, row, unit) to (row, copy, unit)."""
+    start = 0
+    for place, mu, _ in rep.runs[k].places:
+        d, end = rep.classes[place].dim, rep.classes[place].end
+        if place == number:
+            block = rep.runs[k].basis[:, start : start + mu * d].reshape(-1, mu, d // end, end)
+            return block.transpose(1, 2).flatten(1)
+        start += mu * d
+    return rep.runs[k].basis[:, :0]
+
+
+def _is_identity(basis: Tensor) -> bool:
+    """Whether a run's basis changes nothing."""
+    return basis.shape[0] == basis.shape[1] and torch.equal(basis, torch.eye(len(basis), dtype=basis.dtype))
