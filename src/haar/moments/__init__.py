@@ -10,7 +10,8 @@ from haar.moments.edgeworth import cornish_fisher, density, edgeworth_expectatio
 from haar.moments.joint import Empirical, Exchangeable, Gaussian, Independent, InputLaw
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.normal import bivariate_cdf
-from haar.moments.orbit_backend import OrbitPropagation, propagate_on_orbits
+from haar.moments.orbit_backend import propagate_on_orbits
+from haar.moments.orbit_propagation import OrbitPropagation
 from haar.moments.orbits import NodeOrbits
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
