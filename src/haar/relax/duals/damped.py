@@ -93,8 +93,8 @@ class Damped(Solver):
         before = v.violation()
         pull = v.pull()
         if v.problem == "equality":
-            pull = pull + float(self.augmentation) * v.gamma
-        new = v.gamma - float(self.gamma_rate or 0) * (gradient + pull)
+            pull = torch.add(pull, v.gamma, alpha=float(self.augmentation))
+        new = torch.sub(v.gamma, gradient + pull, alpha=float(self.gamma_rate or 0))
         if v.problem == "resilient":
             v.slack = v.slack - float(self.slack_rate or 0) * (v.rho * v.slack - v.multiplier)
         v.gamma = new
@@ -104,5 +104,5 @@ class Damped(Solver):
         """With the quadratic term."""
         added = super().value(variables)
         if variables.problem == "equality":
-            added = added + float(self.augmentation) / 2 * torch.sum(variables.gamma**2)
+            added = torch.add(added, variables.gamma.dot(variables.gamma), alpha=float(self.augmentation) / 2)
         return added

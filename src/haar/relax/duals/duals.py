@@ -98,7 +98,8 @@ class Duals(Rule):
         self.solver = solver.tuned(steps, self._variables)
         self.skipped = 0
         self._gradients: dict[str, Tensor] = {}
-        self._hooks: list[Any] = []
+        self._hooks: dict[str, Any] = {}
+        self._taking = False  # between `lagrangian` and `step`
         self._loss: Tensor | None = None
         self._scale, self._weight = 0.0, 0.0
 
@@ -139,11 +140,11 @@ class Duals(Rule):
         """
         if loss.numel() != 1:
             raise ArgumentError("loss", expected="one number", got=f"shape {tuple(loss.shape)}")
-        if not self._hooks:
+        if not self._taking:
             self._take_gradients_aside()
         seen = loss.detach().reshape(())
         self._loss = seen if self._loss is None else self._loss + seen
-        return loss + self.solver.value(self._variables).to(loss).detach()
+        return loss + self.solver.value(self._variables).to(loss)
 
     def step(self, scaler: Any = None) -> None:
         """Move gammas, slacks and multipliers; once after every step of the optimiser.
@@ -155,7 +156,7 @@ class Duals(Rule):
         Raises:
             ArgumentError: If no gradient has arrived since the last step, or something else has moved a gamma.
         """
-        self._stop_taking()
+        self._taking = False
         if not self._gradients:
             raise ArgumentError(
                 "duals.step",
@@ -245,22 +246,26 @@ class Duals(Rule):
     def _take_gradients_aside(self) -> None:
         v = self._variables
         v.gamma = vector(list(self.gammas.values()))
-        v.multiplier, v.slack = v.multiplier.to(v.gamma), v.slack.to(v.gamma)  # the model may have been moved
+        if v.multiplier.device != v.gamma.device or v.multiplier.dtype != v.gamma.dtype:  # the model was moved
+            v.multiplier, v.slack = v.multiplier.to(v.gamma), v.slack.to(v.gamma)
 
         def taker(name: str) -> Any:
-            def take(gradient: Tensor) -> Tensor:
+            def take(gradient: Tensor) -> Tensor | None:
+                if not self._taking:
+                    return None
                 held = self._gradients.get(name)
-                self._gradients[name] = gradient.detach().clone() if held is None else held + gradient.detach()
+                self._gradients[name] = gradient.detach() if held is None else held + gradient.detach()
                 return torch.zeros_like(gradient)
 
             return take
 
-        self._hooks = [p.register_hook(taker(name)) for name, p in self.gammas.items() if p.requires_grad]
+        for name, parameter in self.gammas.items():
+            if name not in self._hooks and parameter.requires_grad:
+                self._hooks[name] = parameter.register_hook(taker(name))
+        self._taking = True
 
-    def _stop_taking(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_hooks": {}, "_taking": False}  # a copy's gammas have none
 
     def _check_untouched(self) -> None:
         if self.taken >= _WATCHED and self.taken % _WATCHED:
@@ -277,7 +282,8 @@ class Duals(Rule):
                 )
 
     def _gradient(self) -> Tensor:
-        parts = [self._gradients.get(name, torch.zeros_like(p)) for name, p in self.gammas.items()]
+        held = self._gradients
+        parts = [held[name] if name in held else torch.zeros_like(p) for name, p in self.gammas.items()]
         return vector(parts).to(self._variables.gamma)
 
     def _everywhere(self, gradient: Tensor, scaler: Any) -> tuple[Tensor, float, bool]:
@@ -311,10 +317,8 @@ class Duals(Rule):
 
     def _write(self) -> None:
         with torch.no_grad():
-            for parameter, value in zip(self.gammas.values(), self._named(self._variables.gamma).values(), strict=True):
-                parameter.copy_(value)
-        # What the gammas hold is the truth: their dtype may be narrower than the solver's.
-        self._variables.gamma = vector(list(self.gammas.values()))
+            parameters, values = list(self.gammas.values()), list(self._named(self._variables.gamma).values())
+            torch._foreach_copy_(parameters, values)  # noqa: SLF001 (as torch's own optimisers do)
 
     def _judge(self) -> None:
         """At the end of a run."""

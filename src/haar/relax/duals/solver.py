@@ -38,8 +38,8 @@ class Variables:
         return self.multiplier if self.problem == "equality" else self.multiplier * self.gamma.sign()
 
     def violation(self) -> Tensor:
-        """gamma, or |gamma| - u."""
-        return self.gamma.clone() if self.problem == "equality" else self.gamma.abs() - self.slack
+        """gamma, or |gamma| - u (solvers put new tensors in place of old ones, and never write into them)."""
+        return self.gamma if self.problem == "equality" else self.gamma.abs() - self.slack
 
 
 @dataclass
@@ -59,8 +59,10 @@ class Solver(ABC):
 
     def value(self, variables: Variables) -> Tensor:
         """What the constraints add to the value of the Lagrangian."""
-        added = (variables.multiplier * variables.violation()).sum()
-        return added + variables.rho / 2 * variables.slack.square().sum()
+        added = variables.multiplier.dot(variables.violation())
+        if variables.problem == "resilient":
+            added = torch.add(added, variables.slack.dot(variables.slack), alpha=variables.rho / 2)
+        return added
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that it remembers from step to step."""
@@ -84,7 +86,7 @@ def follow(variables: Variables, before: Tensor, order: str, dual_rate: float) -
     the multiplier takes either sign and is never clamped.
     """
     violation = before if order == "simultaneous" else variables.violation()
-    moved = variables.multiplier + dual_rate * violation
+    moved = torch.add(variables.multiplier, violation, alpha=dual_rate)
     variables.multiplier = moved if variables.problem == "equality" else moved.clamp(min=0)
 
 

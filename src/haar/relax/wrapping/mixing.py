@@ -69,42 +69,44 @@ def _length(value: Tensor) -> Tensor:
 
 
 class _Mixed(torch.autograd.Function):
+    # Layers of a few hundred channels are bound by the number of operations: there are as few as can be.
     @staticmethod
     def forward(  # type: ignore[override]
         ctx: Any, gamma: Tensor, means: tuple[OrbitMean, ...], kappas: tuple[Tensor | None, ...], *values: Tensor
     ) -> tuple[Tensor, ...]:
-        rest = 1 - gamma
-        factors = [rest if kappa is None else rest * kappa for kappa in kappas]
-        averages = [mean.average(value) for mean, value in zip(means, values, strict=True)]
-        ctx.means = means
-        ctx.save_for_backward(gamma, *factors, *averages, *values)
-        return tuple(
-            mean.spread(average * factor).addcmul_(value.detach(), gamma.detach())
-            for mean, average, factor, value in zip(means, averages, factors, values, strict=True)
-        )
+        ctx.means, ctx.kappas = means, kappas
+        averages, out = [], []
+        for mean, kappa, value in zip(means, kappas, values, strict=True):
+            average = mean.average(value)
+            averages.append(average)
+            out.append(mean.between(average if kappa is None else average * kappa, value, gamma))
+        ctx.save_for_backward(gamma, *averages, *values)
+        return tuple(out)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         gamma, *saved = ctx.saved_tensors
-        count = len(ctx.means)
-        factors, averages, values = saved[:count], saved[count : 2 * count], saved[2 * count :]
-        for_gamma: Any = 0
+        averages, values = saved[: len(gradients)], saved[len(gradients) :]
+        for_gamma: Any = None
         for_values: list[Tensor | None] = []
         again = torch.is_grad_enabled()  # a second derivative is wanted: plain operations
-        for k, (mean, D) in enumerate(zip(ctx.means, gradients, strict=True)):
+        wanted = ctx.needs_input_grad
+        for k, (mean, kappa, D) in enumerate(zip(ctx.means, ctx.kappas, gradients, strict=True)):
             if again:
                 own = mean(D)
-                for_gamma = for_gamma + ((D - own) * values[k]).sum()
-                for_values.append(gamma * D + (factors[k] + gamma.detach() - gamma) * own)
-                continue
-            average = mean.average(D)
-            if ctx.needs_input_grad[0]:
-                along = torch.dot(D.reshape(-1), values[k].reshape(-1))
-                for_gamma = for_gamma + (along - mean.dot(average, averages[k]))
-            for_values.append(
-                mean.spread(average * factors[k]).addcmul_(D, gamma) if ctx.needs_input_grad[3 + k] else None
-            )
-        return (for_gamma if ctx.needs_input_grad[0] else None, None, None, *for_values)
+                along = ((D - own) * values[k]).sum()
+                constant = gamma.detach()
+                factor = (1 - constant) * (1 if kappa is None else kappa) + constant - gamma
+                for_values.append(gamma * D + factor * own)
+            else:
+                average = mean.average(D)
+                if wanted[0]:
+                    along = torch.dot(D.reshape(-1), values[k].view(-1)).sub_(mean.dot(average, averages[k]))
+                scaled = average if kappa is None else average.mul_(kappa)
+                for_values.append(mean.between(scaled, D, gamma) if wanted[3 + k] else None)
+            if wanted[0]:
+                for_gamma = along if for_gamma is None else for_gamma + along
+        return (for_gamma, None, None, *for_values)
 
 
 class _Branched(torch.autograd.Function):
@@ -113,7 +115,7 @@ class _Branched(torch.autograd.Function):
         ctx: Any, equivariant: Tensor, free: Tensor, gamma: Tensor, kappa: Tensor, mean: OrbitMean
     ) -> Tensor:
         average = mean.average(equivariant)
-        beside = mean.spread(mean.average(free)).neg_().add_(free)
+        beside = torch.sub(free, mean.spread(mean.average(free)))
         length = _length(beside)
         scale = kappa * mean.dot(average, average).sqrt() / length
         ctx.mean = mean

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from jaxtyping import Int
@@ -12,12 +14,15 @@ from torch import Tensor
 from haar.actions.representation import Representation, Trivial
 from haar.intertwiners.orbits import PairOrbits, pair_orbits
 
+#: Layers with equal orbits share one, so that its tables stay in the processor's cache from layer to layer.
+_ALIVE: WeakValueDictionary[tuple[bytes, bytes, tuple[int, ...]], OrbitMean] = WeakValueDictionary()
+
 
 class OrbitMean:
     """Every entry becomes the signed mean of its orbit; entries of orbits that contradict themselves become zero.
 
     Entries are gathered orbit by orbit, one column an orbit, added along the columns and spread again. The map is
-    symmetric, so that its derivative is itself.
+    symmetric, so that its derivative is itself. Where orbits are runs of neighbours there is nothing to gather.
 
     Args:
         label: Orbit of every entry, flat; -1 for entries that become zero.
@@ -51,6 +56,9 @@ class OrbitMean:
         self._sign = sign if mixed else None
         self._gathered_sign = sign[self._gather] if mixed else None
         self._held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, ...]] = {}
+        uniform = len(self._sizes) == 1 and not mixed and not self._zeros
+        run = self._sizes[0][0] if uniform else 0
+        self._run = run if uniform and torch.equal(label, torch.arange(len(label)) // run) else None
 
     def __call__(self, value: Tensor) -> Tensor:
         """The mean, in the value's shape; differentiable any number of times."""
@@ -58,31 +66,41 @@ class OrbitMean:
 
     def average(self, value: Tensor) -> Tensor:
         """One number for every orbit: its signed mean."""
+        if self._run is not None:
+            return value.reshape(-1, self._run).mean(1)
         gather, _, *signs = self._on(value)
         gathered = value.reshape(-1).index_select(0, gather)
         if signs:
             gathered = gathered * signs[0]
         if len(self._sizes) == 1:
             size = self._sizes[0][0]
-            return gathered.view(size, -1).mean(0)
+            return gathered.view(size, -1).sum(0).div_(size)  # half the time of `mean`
         means, start = [], 0
         for size, count in self._sizes:
-            means.append(gathered[start : start + count].view(size, -1).mean(0))
+            means.append(gathered[start : start + count].view(size, -1).sum(0).div_(size))
             start += count
         return torch.cat(means) if means else gathered
 
     def spread(self, average: Tensor) -> Tensor:
         """Every entry from its orbit's number, in the shape that was averaged."""
+        if self._run is not None:
+            return average.unsqueeze(1).expand(-1, self._run).reshape(self.shape)
         _, spread, *signs = self._on(average)
         if self._zeros:
             average = torch.cat([average, average.new_zeros(1)])
         out = average.index_select(0, spread)
         return (out * signs[1] if signs else out).view(self.shape)
 
+    def between(self, average: Tensor, value: Tensor, gamma: Tensor) -> Tensor:
+        """From the spread of orbits' numbers at gamma = 0 to a value at gamma = 1; not to be differentiated."""
+        if self._run is not None:
+            return torch.lerp(average.unsqueeze(1), value.reshape(-1, self._run), gamma).view(self.shape)
+        return self.spread(average).lerp_(value, gamma)
+
     def dot(self, one: Tensor, other: Tensor) -> Tensor:
         """The inner product of two projections, from their orbits' numbers."""
         if len(self._sizes) == 1:
-            return torch.dot(one, other) * self._sizes[0][0]
+            return torch.dot(one, other).mul_(self._sizes[0][0])
         parts = zip(one.split(self._counts), other.split(self._counts), self._sizes, strict=True)
         return sum((torch.dot(a, b) * size for a, b, (size, _) in parts), one.new_zeros(()))
 
@@ -106,4 +124,8 @@ class OrbitMean:
 def orbit_mean(rows: Representation, columns: Representation | None, shape: Sequence[int]) -> OrbitMean:
     """The projection onto Hom_G(columns, rows) of signed permutations; without columns, onto the invariants of rows."""
     orbits: PairOrbits = pair_orbits(Trivial(rows.group) if columns is None else columns, rows)
-    return OrbitMean(orbits.label.flatten(), orbits.sign.flatten(), shape)
+    key = (blake2b(orbits.label.numpy()).digest(), blake2b(orbits.sign.numpy()).digest(), tuple(shape))
+    found = _ALIVE.get(key)
+    if found is None:
+        found = _ALIVE[key] = OrbitMean(orbits.label.flatten(), orbits.sign.flatten(), shape)
+    return found
