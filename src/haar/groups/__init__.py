@@ -23,6 +23,7 @@ from haar.groups.grid import GridGroup, grid_group, shifts
 from haar.groups.group import Group, Motion
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import SO, SU2, LieGroup, O, design
+from haar.groups.listed_symmetric import ListedSymmetric
 from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
 from haar.groups.semidirect import SemidirectProduct, semidirect
@@ -40,6 +41,7 @@ __all__ = [
     "GridGroup",
     "Group",
     "LieGroup",
+    "ListedSymmetric",
     "MixedProduct",
     "Motion",
     "O",

@@ -13,6 +13,7 @@ from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.group import Group
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import design, quaternion_matrix
+from haar.groups.listed_symmetric import ListedSymmetric
 from haar.groups.permutation import PermutationGroup
 from haar.groups.table import TableGroup
 
@@ -159,9 +160,7 @@ def symmetric(n: int) -> Group:
         return SymmetricGroup(n)
     if n == 1:
         return trivial()
-    swap = [1, 0, *range(2, n)]
-    cycle = [*range(1, n), 0]
-    return from_permutations([swap, cycle] if n > 2 else [swap], f"S{n}", limit=math.factorial(n))
+    return ListedSymmetric(n)
 
 
 def alternating(n: int) -> Group:

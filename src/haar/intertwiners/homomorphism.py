@@ -7,11 +7,13 @@ from torch.linalg import vector_norm
 
 from haar.actions.representation import Defining, DirectSum, Quotient, Regular, Representation, TensorProduct, Trivial
 from haar.errors import ArgumentError
-from haar.groups import LieGroup, PermutationGroup, SignGroup, SymmetricGroup
+from haar.groups import LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
 from haar.intertwiners.group_algebra import probes
 
 #: Largest relative difference between R(a) R(b) x and R(ab) x.
 _TOLERANCE = 1e-7
+#: Groups whose elements are the matrices, or rows that act as they are composed.
+_LAWFUL = (LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup)
 
 
 def require_homomorphism(rep: Representation, argument: str) -> None:
@@ -46,8 +48,8 @@ def _untested(rep: Representation) -> tuple[Representation, ...]:
         return rep.left, rep.right  # type: ignore[attr-defined]
     if kind in (Trivial, Regular, Quotient):
         return ()
-    if kind is Defining and isinstance(rep.group, (LieGroup, PermutationGroup, SignGroup, SymmetricGroup)):
-        return ()  # elements are the matrices, or rows that act as they are composed
+    if kind is Defining and isinstance(rep.group, _LAWFUL):
+        return ()
     return (rep,)
 
 

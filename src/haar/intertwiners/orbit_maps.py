@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation
-from haar.groups import SymmetricGroup
+from haar.groups import ListedSymmetric, SymmetricGroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.intertwiners.orbits import PairOrbits, pair_orbits
 from haar.intertwiners.set_partitions import equality_orbits, tensor_degree
@@ -29,7 +29,7 @@ class OrbitIntertwiners(Intertwiners):
         require_homomorphism(rep_in, "rep_in")
         require_homomorphism(rep_out, "rep_out")
         k, l = tensor_degree(rep_in), tensor_degree(rep_out)
-        if k is None or l is None or not isinstance(rep_in.group, SymmetricGroup):
+        if k is None or l is None or not isinstance(rep_in.group, (SymmetricGroup, ListedSymmetric)):
             self._orbits = pair_orbits(rep_in, rep_out)
         else:
             self._orbits = equality_orbits(rep_in.group.n, k, l)

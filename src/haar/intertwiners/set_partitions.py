@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from haar.actions.representation import Defining, Representation, TensorProduct, Trivial
-from haar.groups import SymmetricGroup
+from haar.groups import ListedSymmetric, SymmetricGroup
 from haar.intertwiners.orbits import PairOrbits
 
 
 def tensor_degree(rep: Representation) -> int | None:
     """The k for which a representation of S_n is the k-th tensor power of its defining one; None if it is not."""
-    if not isinstance(rep.group, SymmetricGroup):
+    if not isinstance(rep.group, (SymmetricGroup, ListedSymmetric)):
         return None
     if isinstance(rep, Defining):
         return 1
