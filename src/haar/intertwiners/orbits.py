@@ -55,15 +55,18 @@ def pair_orbits(rep_in: Representation, rep_out: Representation) -> PairOrbits:
         rep_in: Representation on the columns, a signed permutation.
         rep_out: Representation on the rows, a signed permutation.
     """
-    moves = _Moves(*_generators(rep_in), *_generators(rep_out))
+    columns, rows = _generators(rep_in), _generators(rep_out)
+    turned = rep_out.dim < rep_in.dim  # the tree is walked point by point, so it is that of the fewer points
+    moves = _Moves(*rows, *columns) if turned else _Moves(*columns, *rows)
     code, roots = _spread(moves)
+    points, labels = len(code), roots * code.shape[1]
     # Merging a few rows first leaves few labels, so that the check of all rows mostly finds nothing left to merge.
-    few = np.linspace(0, rep_in.dim - 1, min(rep_in.dim, _SAMPLED_ROWS)).astype(np.int64)
-    for rows in (few, np.arange(rep_in.dim)):
-        edges = _broken_edges(code, moves, rows, roots * rep_out.dim)
+    few = np.linspace(0, points - 1, min(points, _SAMPLED_ROWS)).astype(np.int64)
+    for some in (few, np.arange(points)):
+        edges = _broken_edges(code, moves, some, labels)
         if len(edges):
-            code = _components(edges, roots * rep_out.dim)[code]
-    return _numbered(code)
+            code = _components(edges, labels)[code]
+    return _numbered(code.T if turned else code)
 
 
 @dataclass(frozen=True)

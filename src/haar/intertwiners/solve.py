@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions.representation import Representation, Trivial
+from haar.actions.representation import DirectSum, Representation, Trivial
 from haar.errors import ArgumentError
 from haar.intertwiners.isotypic_maps import IsotypicIntertwiners
 from haar.intertwiners.orbit_maps import OrbitIntertwiners
@@ -63,4 +64,8 @@ def invariants(rep: Representation) -> Float[Tensor, "n m"]:
         >>> invariants(Defining(symmetric(4))).shape
         torch.Size([4, 1])
     """
+    if type(rep) is DirectSum and applies(rep, rep):  # orbits do not leave a part
+        once = {part: intertwiners(Trivial(rep.group), part).basis().squeeze(-1).T for part in dict.fromkeys(rep.parts)}
+        whole: Tensor = torch.block_diag(*[once[part] for part in rep.parts])
+        return whole
     return intertwiners(Trivial(rep.group), rep).basis().squeeze(-1).T
