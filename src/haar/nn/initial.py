@@ -17,6 +17,8 @@ from haar.intertwiners import Intertwiners, IsotypicIntertwiners, OrbitIntertwin
 
 #: Parameters of orbit spaces above this are scaled orbit by orbit: equal shares of variance for the orbits in a row.
 _WHITENED = 1024
+#: Output dimensions up to this are scaled by the root of their own matrix, if it is smaller than that of parameters.
+_SMALL_OUTPUT = 256
 
 
 def draw_weights(
@@ -67,12 +69,28 @@ class _Root:
         return torch.diag(self.values) if self.values.ndim == 1 else self.values
 
 
-def initial_root(space: Intertwiners) -> _Root:
+class _OutputRoot:
+    """The same as an equivariant matrix M^(-1/2) on the output's side."""
+
+    def __init__(self, space: Intertwiners, values: Float[Tensor, "out out"]) -> None:
+        self.space, self.values = space, values
+
+    def __matmul__(self, noise: Tensor) -> Tensor:
+        if noise.shape[1] > self.space.dim:
+            return self.dense() @ noise
+        return self.space.parameters_of(self.values @ self.space.from_parameters(noise.T)).T
+
+    def dense(self) -> Float[Tensor, "dim dim"]:
+        """As a full matrix."""
+        return self @ torch.eye(self.space.dim, dtype=torch.float64)
+
+
+def initial_root(space: Intertwiners) -> _Root | _OutputRoot:
     """The root of the covariance of initial parameters, in the coordinates of `space`.
 
     Isotypic: the component of a copy is a sum over ``end m_in`` terms p / sqrt(d), hence variance d / (end m_in).
-    Orbits: p = L^(-1/2) noise with L_jk = <B_j, M B_k>, from the rows of M = sum_k B_k B_k^T at the first pair of every
-    orbit.
+    Orbits: M^(-1/2) with M = sum_k B_k B_k^T on the output; or, where there are fewer orbits than outputs, p = L^(-1/2)
+    noise with L_jk = <B_j, M B_k>, from the rows of M at the first pair of every orbit.
     """
     if isinstance(space, IsotypicIntertwiners):
         scale = torch.empty(space.dim, dtype=torch.float64)
@@ -84,9 +102,19 @@ def initial_root(space: Intertwiners) -> _Root:
     label = space.structure.label.to(torch.int64).numpy()
     height = np.append(space.structure.sizes.to(torch.float64).numpy(), np.inf) ** -0.5
     signed = space.structure.sign.to(torch.float64).numpy() * height[label]  # label -1 reads the zero at the end
+    if len(label) <= min(space.dim, _SMALL_OUTPUT):
+        return _OutputRoot(space, _output_root(label, signed))
     if space.dim > _WHITENED:
         return _Root(_row_shares(label, signed, space.dim))
     return _Root(_whitening(label, signed, space.dim))
+
+
+def _output_root(label: np.ndarray, signed: np.ndarray) -> Float[Tensor, "out out"]:
+    """M^(-1/2), zero on what no map reaches."""
+    M = np.stack([((label == row) * signed) @ own for row, own in zip(label, signed, strict=True)])
+    values, vectors = np.linalg.eigh((M + M.T) / 2)
+    reached = values > 1e-10 * values[-1]
+    return torch.from_numpy((vectors[:, reached] * values[reached] ** -0.5) @ vectors[:, reached].T)
 
 
 def _whitening(label: np.ndarray, signed: np.ndarray, dim: int) -> Float[Tensor, "dim dim"]:

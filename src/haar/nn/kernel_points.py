@@ -46,6 +46,7 @@ class KernelPoints(Representation):
             torch.arange(n) * 2 - (n - 1) for n in size
         ]  # twice the distance from the middle: integers for even sizes too
         self._points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(size))
+        self._is_homomorphism = True  # motions act on points as they are composed
 
     @property
     def is_signed_permutation(self) -> bool:

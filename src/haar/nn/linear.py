@@ -22,8 +22,10 @@ from haar.nn.representations import check_same_group, restricted
 _DECOMPOSED = 256
 #: Layers with at least this many dense entries run in blocks in training, if that multiplies much less (measured).
 _WIDE = 224 * 224
+#: The same whatever their size, if a dense matrix has this many different tiles.
+_MANY_TILES = 4
 #: The same without gradients of the weights, where the dense matrix is kept, and from this many rows on.
-_WIDE_STILL, _MANY = 448 * 448, 64
+_WIDE_STILL, _MANY = 448 * 448, 128
 #: Blocks multiply much less if they multiply this many times less than a dense matrix.
 _LESS = 3
 #: Above this many numbers in the bases of tiles no dense matrix is made from tiles.
@@ -98,9 +100,12 @@ class Linear(EquivariantModule):
         if isinstance(self.space, IsotypicIntertwiners):
             self.blocks = BlockForm(self.space, self.weight.dtype)
             dense = rep_in.dim * rep_out.dim
-            self._wide = dense >= _WIDE and _LESS * self.blocks.multiplications <= dense
+            tiles = len(self.space.isotypic_in.runs) * len(self.space.isotypic_out.runs)
+            wide = dense >= _WIDE or tiles >= _MANY_TILES
+            self._wide = wide and _LESS * self.blocks.multiplications <= dense
             if (form == "folded" or (form == "auto" and not self._wide)) and basis_entries(self.space) <= _TILED:
                 self.tiles = FoldedForm(self.space, self.weight.dtype)
+        self._still = not self._wide or rep_in.dim * rep_out.dim < _WIDE_STILL
         self._fold = FoldCache()
         self.reset_parameters(generator)
 
@@ -123,6 +128,14 @@ class Linear(EquivariantModule):
         Raises:
             ShapeError: If the last axis is not the input representation's.
         """
+        if self._still and self.form != "blocks":
+            kept = self._fold.kept(self)
+            if kept is not None:  # nothing to choose or to make
+                try:
+                    return nn.functional.linear(x, *kept)
+                except RuntimeError:
+                    self.check_input(x)
+                    raise
         self.check_input(x)
         if self.blocks is not None and self._in_blocks(x):
             y: Tensor = self.blocks(self.weight, x, self.fixed, self.bias)
@@ -188,7 +201,10 @@ class Linear(EquivariantModule):
         return f"{super().extra_repr()}, form={self.form}"
 
     def _dense(self) -> Dense:
-        return self._made(), self.offset()
+        made = self._made()
+        if not (made.requires_grad or torch.compiler.is_compiling()):
+            made = made.t().contiguous().t()  # kept for long: products with this layout are quicker (measured)
+        return made, self.offset()
 
     def _made(self) -> Tensor:
         """The dense matrix: differentiable through tiles or blocks; where no gradient is wanted, made in float64."""
