@@ -40,7 +40,7 @@ CASES = {
     "S4 T2": ("S", 4, 2, 1),
     "S6 T2": ("S", 6, 2, 2),
     "S8 T2": ("S", 8, 2, 2),
-    "S16 T2": ("S", 16, 2, 0),
+    "S20 T2": ("S", 20, 2, 2),
     "S32 T2": ("S", 32, 2, 0),
     "S40 T2": ("S", 40, 2, 0),
     "S4 T3": ("S", 4, 3, 2),
@@ -248,6 +248,7 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=float, default=LIMIT, help="wall-clock seconds that the peer has for one solution"
     )
+    parser.add_argument("--again", action="store_true", help="replace what the file given by --json has of them")
     parser.add_argument("--no-peer", action="store_true", help="ours and the limit only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--from", type=Path, dest="earlier", help="measure nothing, take this file")
@@ -266,13 +267,15 @@ def measured(options: argparse.Namespace) -> dict:
     if options.json and options.json.exists():  # a run that was stopped goes on
         found |= {"rows": json.loads(options.json.read_text())["rows"]}
     rows = found["rows"]
-    done = {row["name"] for row in rows}
+    rows[:] = [row for row in rows if row["name"] in CASES]
+    done = set() if options.again else {row["name"] for row in rows}
     for name in (name for name in options.only or CASES if name not in done):
         quick = CASES[name][3]
         settings = {"name": name, "dense": bool(quick)}
         row = against_limit(name, settings, options.rounds)
         if not options.no_peer and (quick == 1 or (quick == 2 and (options.all or options.only))):
             row |= against_peer(settings, options.rounds, options.slow_rounds, options.limit)
+        rows[:] = [r for r in rows if r["name"] != name]
         rows.append(row)
         if options.json:  # after every case: a long run that is stopped has given something
             options.json.write_text(json.dumps(found, indent=1) + "\n")

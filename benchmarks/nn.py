@@ -219,6 +219,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", action="store_true", help="also against escnn, symm-learning and e3nn")
     parser.add_argument("--only", choices=list(PEERS))
+    parser.add_argument("--cases", nargs="*", default=[""], help="cases whose words contain one of these")
+    parser.add_argument("--again", action="store_true", help="replace what the file given by --json has of them")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--from", type=Path, dest="earlier", help="measure nothing, take this file")
@@ -240,9 +242,10 @@ def measured(options: argparse.Namespace) -> dict:
         rows += earlier["rows"]
         found["rounds"] = min(found["rounds"], earlier["rounds"])
         versions |= earlier["versions"]
-    done = {(row["side"], told(row)) for row in rows}
+    done = set() if options.again else {(row["side"], told(row)) for row in rows}
     for name in [options.only] if options.only else list(PEERS) if options.peers else ["dense"]:
         cases = [s for s in CASES if s["kind"] in KINDS[name] and not (name == "dense" and s["mode"] in OWN)]
+        cases = [s for s in cases if any(words in told(s) for words in options.cases)]
         for settings in (s for s in cases if (name, told(s)) not in done):
             # a process of its own for each case: what is made once in a process is seen every time
             with Worker(__file__, "ours") as ours, Worker(__file__, name, PEERS[name]) as other:
@@ -263,6 +266,7 @@ def measured(options: argparse.Namespace) -> dict:
                     }  # fmt: skip
                     print(f"{told(settings):44s} {result} ours / {name} {taken:.2f}", flush=True)
                     used = result.versions
+            rows[:] = [r for r in rows if (r["side"], told(r)) != (name, told(settings))]
             rows.append(settings | {"side": name} | row)
             versions |= {"ours": used[0], name: used[1]}
             if options.json:
@@ -287,8 +291,9 @@ def told(settings: dict) -> str:
 def tables(found: dict) -> str:
     """Times of a step beside the dense layer's and the peers'; then constructions and errors."""
     rows = found["rows"]
-    cases = list(dict.fromkeys(told(row) for row in rows))
-    sides = list(dict.fromkeys(row["side"] for row in rows))
+    cases = [told(settings) for settings in CASES]
+    rows = sorted((row for row in rows if told(row) in cases), key=lambda row: cases.index(told(row)))
+    sides = [side for side in PEERS if any(row["side"] == side for row in rows)]
     peers = [side for side in sides if side != "dense"]
     by = {(told(row), row["side"]): row for row in rows}
     lines = [
