@@ -79,7 +79,16 @@ def test_signs_pass_through_to_the_last_bit_and_points_may_be_permuted(k):
             s = torch.tensor(signs, dtype=F64)
             assert torch.equal(layer(x * s), y * s), (name, signs)
         assert float((layer(x[order]) - y[order]).abs().max()) <= 1e-12, name
-        assert torch.equal(layer(torch.zeros_like(x)), torch.zeros_like(x)), name
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_zero_column_comes_out_as_zero(k):
+    x = rand(N, k)
+    x[:, 0] = 0
+    for name, layer in layers(k).items():
+        y = layer(x)
+        assert torch.equal(y[:, 0], x[:, 0]), name
+        assert k == 1 or bool((y[:, 1:] != 0).any()), name
 
 
 def test_the_product_form_commutes_with_signs_to_the_last_bit():
