@@ -205,15 +205,18 @@ def write_docs(rows: list[dict], about: str) -> None:
     peers = [name for name in CASES if any(r["peer"] == name for r in rows)]
     cases = list(dict.fromkeys((r["model"], r["points"], r["batch"]) for r in rows))
     head = {"loop": "loop / ours", "limit": "limit / ours", "forward": "ours, in forwards"}
+    titles = [head.get(p, f"{p} / ours") for p in peers]
     lines = [
         f"{about}. Goals are in bold where they are missed.",
         "",
-        "| model | grid | batch | " + " | ".join(head.get(p, f"{p} / ours") for p in peers) + " |",
-        "|---|---|---|" + "---|" * len(peers),
+        "| model | grid | batch | " + " | ".join([*titles, "loop / limit"]) + " |",
+        "|---|---|---|" + "---|" * (len(peers) + 1),
     ]
     for model, points, batch in cases:
-        cells = [_cell(found.get((peer, model, points, batch))) for peer in peers]
-        lines.append(f"| {model} | {points}² | {batch} | " + " | ".join(cells) + " |")
+        rows_here = {peer: found.get((peer, model, points, batch)) for peer in peers}
+        loop, limit = rows_here.get("loop"), rows_here.get("limit")
+        most = f"{loop['ratio'] / limit['ratio']:.2f}" if loop and limit else ""
+        lines.append(f"| {model} | {points}² | {batch} | " + " | ".join([*map(_cell, rows_here.values()), most]) + " |")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
     _, mark, after = rest.partition(MARKS[1])
     if not mark:
