@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from haar.cli.relax_options import command
 
 if TYPE_CHECKING:
     from haar.cli.relax_task import RelaxTask
@@ -16,59 +18,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Source = Annotated[
-    str, typer.Argument(metavar="MODEL|FILE", help="module:function of a torch module, or a .yaml file of all keys.")
-]
-Data = Annotated[
-    str | None, typer.Argument(help="module:function of (inputs, targets), or a .npz or .safetensors file.")
-]
-SymmetryEntry = Annotated[str | None, typer.Option("--symmetry", help="module:function of a Symmetry.")]
-Group = Annotated[str | None, typer.Option(help="C4, D4, S3, O, Oh, SO3, O3 or reflections:2.")]
-Input = Annotated[
-    str | None, typer.Option("--input", help='"3 * vector + scalar", "field: 2 * scalar", "points: vector", invariant.')
-]
-Output = Annotated[str | None, typer.Option("--output", help="The same for the model's output.")]
-Mode = Annotated[str | None, typer.Option(help="weight (default), branches or function.")]
-Chain = Annotated[str | None, typer.Option(help="auto: a gamma for every subgroup along a chain; none (default).")]
-Loss = Annotated[str | None, typer.Option(help="mse (default), mae, cross_entropy or module:function.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each fit; 1000 by default.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples a step; 64 by default.")]
-Rate = Annotated[float | None, typer.Option("--learning-rate", help="Of Adam; 3e-3 by default.")]
-Rho = Annotated[float | None, typer.Option(help="Price of slack, or weight of the ridge; 1 by default.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of weights, batches and everything else.")]
-Out = Annotated[Path, typer.Option(help="Folder for checkpoints, the result and report.html.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
-
-@app.command("fit")
-def fit(
-    source: Source,
-    data: Data = None,
-    *,
-    symmetry: SymmetryEntry = None,
-    group: Group = None,
-    input_: Input = None,
-    output: Output = None,
-    mode: Mode = None,
-    chain: Chain = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            help="duals (default), or strict, free, augmentation, ridge, residual, scheduled, penalty, projection, "
-            "relaxed."
-        ),
-    ] = None,
-    problem: Annotated[str | None, typer.Option(help="equality (default) or resilient.")] = None,
-    solver: Annotated[str | None, typer.Option(help="damped (default), paper, ridge or cooper.")] = None,
-    rho: Rho = None,
-    loss: Loss = None,
-    steps: Steps = None,
-    batch_size: BatchSize = None,
-    learning_rate: Rate = None,
-    seed: Seed = None,
-    out: Out = Path("relaxed"),
-    as_json: Json = False,
-) -> None:
+@command(app, "fit", "mode", "chain", "rule", "problem", "solver", "rho", out="relaxed")
+def fit(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (called by `command`)
     """Train MODEL between free and equivariant, and write the model to deploy.
 
     model.safetensors holds its state dict under the names of MODEL's own class; model.pt2 is the same as a program,
@@ -83,16 +35,6 @@ def fit(
     from haar.relax import Duals
     from haar.report.json_file import write_json
 
-    options: dict[str, Any] = {
-        "symmetry": symmetry,
-        "group": group,
-        "input": input_,
-        "output": output,
-        "mode": mode,
-        "chain": chain,
-    }
-    options |= {"rule": rule, "problem": problem, "solver": solver, "rho": rho, "loss": loss, "steps": steps}
-    task = _task(source, data, out, {**options, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed})
     with ProgressBars(quiet=as_json) as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)  # what it says is asked for below
         done = task.fitted(out, "fit", bars)
@@ -108,26 +50,8 @@ def fit(
             typer.echo(f"warning: {told}", err=True)
 
 
-@app.command("path")
-def path(
-    source: Source,
-    data: Data = None,
-    *,
-    symmetry: SymmetryEntry = None,
-    group: Group = None,
-    input_: Input = None,
-    output: Output = None,
-    mode: Mode = None,
-    chain: Chain = None,
-    weights: Annotated[str | None, typer.Option(help="Ridge weights, increasing: 0.01,0.1,1,10,100.")] = None,
-    loss: Loss = None,
-    steps: Steps = None,
-    batch_size: BatchSize = None,
-    learning_rate: Rate = None,
-    seed: Seed = None,
-    out: Out = Path("path"),
-    as_json: Json = False,
-) -> None:
+@command(app, "path", "mode", "chain", "weights", out="path")
+def path(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (called by `command`)
     """Fit MODEL along the weight of a ridge on gamma, from free to strict, and choose by validation.
 
     The curves are drawn as those of a lasso path. Every finished fit is kept; a killed path goes on where it was.
@@ -136,16 +60,6 @@ def path(
     from haar.relax import path as run
     from haar.relax.path import WEIGHTS
 
-    options: dict[str, Any] = {
-        "symmetry": symmetry,
-        "group": group,
-        "input": input_,
-        "output": output,
-        "mode": mode,
-        "chain": chain,
-    }
-    options |= {"weights": weights, "loss": loss, "steps": steps, "batch_size": batch_size}
-    task = _task(source, data, out, {**options, "learning_rate": learning_rate, "seed": seed})
     plan = task.plan
     chosen = plan.weights or WEIGHTS
     model = task.wrapped()
@@ -168,26 +82,8 @@ def path(
     _show(report, out, report.to_dict(), as_json=as_json)
 
 
-@app.command("diagnose")
-def diagnose(
-    source: Source,
-    data: Data = None,
-    *,
-    symmetry: SymmetryEntry = None,
-    group: Group = None,
-    input_: Input = None,
-    output: Output = None,
-    rho: Rho = None,
-    loss: Loss = None,
-    steps: Steps = None,
-    batch_size: BatchSize = None,
-    learning_rate: Rate = None,
-    draws: Annotated[int | None, typer.Option(min=1, help="Random moves of the score test; 999 by default.")] = None,
-    level: Annotated[float | None, typer.Option(help="Its level; 0.05 by default.")] = None,
-    seed: Seed = None,
-    out: Out = Path("diagnosis"),
-    as_json: Json = False,
-) -> None:
+@command(app, "diagnose", "rho", "draws", "level", out="diagnosis")
+def diagnose(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (called by `command`)
     """Which symmetry do the data break? Trains MODEL strictly and relaxed, and tests every subgroup.
 
     Prints the verdict in one sentence. Killed fits go on where they were.
@@ -195,16 +91,6 @@ def diagnose(
     from haar.cli.screen import ProgressBars
     from haar.relax import diagnose as run
 
-    options: dict[str, Any] = {
-        "symmetry": symmetry,
-        "group": group,
-        "input": input_,
-        "output": output,
-        "rho": rho,
-        "loss": loss,
-    }
-    options |= {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "draws": draws}
-    task = _task(source, data, out, {**options, "level": level, "seed": seed})
     plan = task.plan
     with ProgressBars(quiet=as_json) as bars:
         strict = task.fitted(out, "strict", bars, rule="strict")
@@ -223,15 +109,6 @@ def diagnose(
             )
     report.save_json(out / "diagnosis.json")
     _show(report, out, report.to_dict(), as_json=as_json)
-
-
-def _task(source: str, data: str | None, out: Path, options: dict[str, Any]) -> RelaxTask:
-    from haar.cli.relax_plan import make_plan
-    from haar.cli.relax_task import make_task
-
-    task = make_task(make_plan(source, data, options))
-    task.claim(out)
-    return task
 
 
 def _names(task: RelaxTask) -> list[str]:

@@ -84,15 +84,24 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
 
 
 def test_a_setting_is_chosen_network_by_network_on_validation_data():
-    worth = {
-        "a 0.1": [{"validation": 2.0, "error": 9}, {"validation": 1.0, "error": 8}],
-        "a 1": [{"validation": 1.0, "error": 7}, {"validation": None, "error": None}],
-        "without a setting": [{"validation": 3.0, "error": 6}, {"validation": 3.0, "error": 5}],
-    }
-    chosen = _choose(worth)
-    assert [one["error"] for one in chosen["a"]] == [7, 8]
-    assert [one["setting"] for one in chosen["a"]] == ["1", "0.1"]
-    assert [one["error"] for one in chosen["without a setting"]] == [6, 5]
+    low, middle, high, strict = make_arms(["scheduled", "strict"], _configurations(networks=1), LONG)
+    assert [arm.label for arm in (low, middle, high, strict)] == [
+        "scheduled 0.001", "scheduled 0.01", "scheduled 0.1", "strict",
+    ]  # fmt: skip
+    tried = [
+        (low, [{"validation": 2.0, "error": 9}, {"validation": 1.0, "error": 8}]),
+        (middle, [{"validation": 1.0, "error": 7}, {"validation": None, "error": None}]),
+        (high, [{"validation": None, "error": None}, {"validation": 2.0, "error": 4}]),
+        (strict, [{"validation": 3.0, "error": 6}, {"validation": 3.0, "error": 5}]),
+    ]
+    chosen = _choose(tried)
+    told = {rule: [(v["error"], v["setting"], v["tries"]) for v in values] for rule, values in chosen.items()}
+    assert told == {"scheduled": [(7, 0.01, 3), (8, 0.001, 3)], "strict": [(6, None, 1), (5, None, 1)]}
+
+
+def test_no_baseline_has_fewer_tries_than_ours():
+    ours = len(ARMS["resilient, price chosen"][1])
+    assert {len(values) for _, values in ARMS.values() if len(values) > 1} == {ours}
 
 
 @pytest.mark.slow

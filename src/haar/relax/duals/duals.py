@@ -318,7 +318,7 @@ class Duals(Rule):
     def _write(self) -> None:
         with torch.no_grad():
             parameters, values = list(self.gammas.values()), list(self._named(self._variables.gamma).values())
-            torch._foreach_copy_(parameters, values)  # noqa: SLF001 (as torch's own optimisers do)
+            torch._foreach_copy_(parameters, values)
 
     def _judge(self) -> None:
         """At the end of a run."""

@@ -92,16 +92,16 @@ ARMS: Mapping[str, tuple[Make, tuple[float, ...]]] = {
         lambda models, plan, value: Arm.within(
             "scheduled", models(), lambda m: Scheduled(m, steps=plan.steps, weight=value)
         ),
-        (1e-3, 1e-2),
+        (1e-3, 1e-2, 1e-1),
     ),
     "relaxed convolution": (
         lambda models, _, value: Arm.within(
             "relaxed convolution", models(), lambda m: RelaxedConvolution(m, banks=int(value))
         ),
-        (1.0, 3.0),
+        (1.0, 2.0, 3.0),
     ),
 }
-"""What makes each arm, and the values tried for its one setting; the first is the default of its source or ours."""
+"""What makes each arm, and the values tried for its one setting: as many for every baseline as for our own price."""
 
 
 def make_arms(
@@ -131,6 +131,6 @@ def make_arms(
         make, values = ARMS[name]
         for value in values if tried else (values[len(values) // 2],):
             arm = make(models, plan, value)
-            arm.name = f"{name} {value:g}" if tried and len(values) > 1 else name
+            arm.setting = value if tried and len(values) > 1 else None
             arms.append(arm)
     return arms

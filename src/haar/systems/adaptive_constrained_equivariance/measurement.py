@@ -63,8 +63,7 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
     arms = make_arms(part["arms"], configurations, plan, tried=part["tried"], mode=part["mode"])
     with watch.stage(f"{part['name']}, {len(arms)} x {len(configurations)} networks", plan.steps) as advance:
         train_together(arms, configurations, plan, checkpoint=folder / f"{part['name']}.pt", advance=advance)
-    worth = {arm.name: evaluate(arm, configurations, plan) for arm in arms}
-    chosen = _choose(worth)
+    chosen = _choose([(arm, evaluate(arm, configurations, plan)) for arm in arms])
     found: Json = {"cells": {}}
     for place, (n, beta) in enumerate(cells):
         rows = slice(place * networks, (place + 1) * networks)
@@ -82,29 +81,21 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
     return made
 
 
-def _choose(worth: Mapping[str, Sequence[Json]]) -> dict[str, list[Json]]:
-    """For every rule and network the value of its setting with the least validation error.
+def _choose(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]]:
+    """For every rule and network the value of its setting with the least validation error, and how many were tried."""
+    families: dict[str, list[tuple[float | None, Sequence[Json]]]] = {}
+    for arm, values in tried:
+        families.setdefault(arm.name, []).append((arm.setting, values))
 
-    Example:
-        >>> _choose({"a 1": [{"validation": 2.0}], "a 3": [{"validation": 1.0}], "b": [{"validation": None}]})
-        {'a': [{'validation': 1.0, 'setting': '3'}], 'b': [{'validation': None, 'setting': ''}]}
-    """
-    families: dict[str, list[tuple[str, Sequence[Json]]]] = {}
-    for name, values in worth.items():
-        stem, _, setting = name.rpartition(" ")
-        number = setting.replace(".", "").replace("e-", "").isdigit()
-        families.setdefault(stem if number else name, []).append((setting if number else "", values))
-
-    def error(setting: str, value: Json) -> float:
-        del setting
+    def error(value: Json) -> float:
         return float("inf") if value["validation"] is None else float(value["validation"])
 
     out: dict[str, list[Json]] = {}
-    for name, tried in families.items():
+    for name, settings in families.items():
         out[name] = []
-        for k in range(len(tried[0][1])):
-            setting, value = min(((s, values[k]) for s, values in tried), key=lambda pair: error(*pair))
-            out[name].append({**value, "setting": setting})
+        for k in range(len(settings[0][1])):
+            setting, value = min(((s, values[k]) for s, values in settings), key=lambda pair: error(pair[1]))
+            out[name].append({**value, "setting": setting, "tries": len(settings)})
     return out
 
 

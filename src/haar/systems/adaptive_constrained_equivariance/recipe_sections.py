@@ -60,7 +60,8 @@ _TASKS = {
 _TABLE = (
     "Loss on test data (without noise where data are generated), as each rule deploys its model: median over networks "
     "and, in brackets, the least and greatest. Dead networks (a loss that is not finite) are counted and stay out of "
-    "the numbers. A rule with a setting shows, network by network, the value with the least loss on validation data."
+    "the numbers. A rule with a setting shows, network by network, the value with the least loss on validation data; "
+    "the column of tries says of how many."
 )
 _ERRORS = "Error as deployed: median over networks; bars from the least to the greatest."
 _ASYMMETRY = (
@@ -88,10 +89,10 @@ def merge(measures: Measures, part: str) -> dict[str, dict[str, Any]]:
 def errors_table(cells: Mapping[str, Mapping[str, Any]]) -> Table:
     """One row a rule, one column a cell."""
     rules = list(next(iter(cells.values()))["rules"])
-    columns = ["rule", *(f"n = {cell['samples']}, beta = {cell['beta']:g}" for cell in cells.values()), "dead"]
+    columns = ["rule", "tries", *(f"n = {cell['samples']}, beta = {cell['beta']:g}" for cell in cells.values()), "dead"]
     rows: list[list[Cell]] = []
     for rule in rules:
-        row: list[Cell] = [rule]
+        row: list[Cell] = [rule, next(iter(cells.values()))["rules"][rule][0]["tries"]]
         dead = 0
         for cell in cells.values():
             values = [one["error"] for one in cell["rules"][rule]]

@@ -94,16 +94,23 @@ class Arm:
     """One rule on models of all configurations.
 
     Attributes:
-        name: What tables call it.
+        name: What tables call the rule.
         ensemble: The models, one for each configuration.
         rule: What trains them: on the ensemble, or on the ensemble's template.
         inside: Whether the rule is one for a single model, asked about each (a price on its weights, another law).
+        setting: The value of the rule's own setting, where several are tried.
     """
 
     name: str
     ensemble: Ensemble
     rule: Rule
     inside: bool = False
+    setting: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The rule and its setting: what no two arms share."""
+        return self.name if self.setting is None else f"{self.name} {self.setting:g}"
 
     @classmethod
     def over(cls, name: str, models: Sequence[Homotopy], make: Callable[[Ensemble], Rule]) -> Arm:
@@ -185,14 +192,16 @@ def train_together(
         x = torch.stack([x[pick] for (x, _), pick in zip(drawn, picks, strict=True)])
         y = torch.stack([y[pick] for (_, y), pick in zip(drawn, picks, strict=True)])
         total = x.new_zeros(())
-        batch = {arm.name: arm.batch(x, y, g) for arm, g in zip(arms, moves, strict=True)}
+        batch = {arm.label: arm.batch(x, y, g) for arm, g in zip(arms, moves, strict=True)}
         for alike in forms.values():
-            out = run_together([arm.ensemble for arm in alike], _call, torch.cat([batch[arm.name][0] for arm in alike]))
+            out = run_together(
+                [arm.ensemble for arm in alike], _call, torch.cat([batch[arm.label][0] for arm in alike])
+            )
             for arm, given in zip(alike, out, strict=True):
-                total = total + arm.rule.lagrangian(task.losses(given, batch[arm.name][1]).sum())
+                total = total + arm.rule.lagrangian(task.losses(given, batch[arm.label][1]).sum())
         for arm in arms:
             if arm.inside:
-                total = total + arm.objective(task, *batch[arm.name])
+                total = total + arm.objective(task, *batch[arm.label])
         total.backward()
         if plan.clip:
             for arm in arms:
@@ -292,7 +301,7 @@ def _number(value: Tensor) -> float | None:
 def _save(path: Path, step: int, arms: Sequence[Arm], optimizer: torch.optim.Optimizer, random: Sequence[Any]) -> None:
     state = {
         "step": step,
-        "arms": {arm.name: [arm.ensemble.state_dict(), arm.rule.state_dict()] for arm in arms},
+        "arms": {arm.label: [arm.ensemble.state_dict(), arm.rule.state_dict()] for arm in arms},
         "optimizer": optimizer.state_dict(),
         "random": [generator.get_state() for generator in random],
     }
@@ -307,7 +316,7 @@ def _restore(
         return 0
     state: Mapping[str, Any] = torch.load(path, weights_only=True)
     for arm in arms:
-        held, rule = state["arms"][arm.name]
+        held, rule = state["arms"][arm.label]
         arm.ensemble.load_state_dict(held)
         arm.rule.load_state_dict(rule)
     optimizer.load_state_dict(state["optimizer"])

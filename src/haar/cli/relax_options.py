@@ -1,0 +1,93 @@
+"""What the commands of ``haar relax`` share: their options, each written once, and the task that these make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from haar.cli.relax_task import RelaxTask
+
+_SOURCE = Annotated[
+    str, typer.Argument(metavar="MODEL|FILE", help="module:function of a torch module, or a .yaml file of all keys.")
+]
+_DATA = Annotated[
+    str | None, typer.Argument(help="module:function of (inputs, targets), or a .npz or .safetensors file.")
+]
+_OUT = Annotated[Path, typer.Option(help="Folder for checkpoints, the result and report.html.")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+#: Keys of the plan as options, in the order of the help.
+_OPTIONS: dict[str, Any] = {
+    "symmetry": Annotated[str | None, typer.Option(help="module:function of a Symmetry.")],
+    "group": Annotated[str | None, typer.Option(help="C4, D4, S3, O, Oh, SO3, O3 or reflections:2.")],
+    "input": Annotated[
+        str | None, typer.Option(help='"3 * vector + scalar", "field: 2 * scalar", "points: vector", invariant.')
+    ],
+    "output": Annotated[str | None, typer.Option(help="The same for the model's output.")],
+    "mode": Annotated[str | None, typer.Option(help="weight (default), branches or function.")],
+    "chain": Annotated[
+        str | None, typer.Option(help="auto: a gamma for every subgroup along a chain; none (default).")
+    ],
+    "rule": Annotated[
+        str | None,
+        typer.Option(
+            help="duals (default), or strict, free, augmentation, ridge, residual, scheduled, penalty, projection, "
+            "relaxed."
+        ),
+    ],
+    "problem": Annotated[str | None, typer.Option(help="equality (default) or resilient.")],
+    "solver": Annotated[str | None, typer.Option(help="damped (default), paper, ridge or cooper.")],
+    "weights": Annotated[str | None, typer.Option(help="Ridge weights, increasing: 0.01,0.1,1,10,100.")],
+    "rho": Annotated[float | None, typer.Option(help="Price of slack, or weight of the ridge; 1 by default.")],
+    "loss": Annotated[str | None, typer.Option(help="mse (default), mae, cross_entropy or module:function.")],
+    "steps": Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each fit; 1000 by default.")],
+    "batch_size": Annotated[int | None, typer.Option(min=1, help="Samples a step; 64 by default.")],
+    "learning_rate": Annotated[float | None, typer.Option(help="Of Adam; 3e-3 by default.")],
+    "draws": Annotated[int | None, typer.Option(min=1, help="Random moves of the score test; 999 by default.")],
+    "level": Annotated[float | None, typer.Option(help="Its level; 0.05 by default.")],
+    "seed": Annotated[int | None, typer.Option(min=0, help="Of weights, batches and everything else.")],
+}
+_EVERYWHERE = ("symmetry", "group", "input", "output", "loss", "steps", "batch_size", "learning_rate", "seed")
+
+Body = Callable[["RelaxTask", Path, bool], None]
+
+
+def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[Body], Body]:
+    """Register a command: the body is called with the task, the folder, and whether JSON is wanted.
+
+    Args:
+        app: Where.
+        name: The command's name.
+        further: Keys of the plan that are options of this command, beside those of all commands.
+        out: The folder unless another is given.
+    """
+
+    def decorate(body: Body) -> Body:
+        def run(source: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001 (called by name)
+            from haar.cli.relax_plan import make_plan
+            from haar.cli.relax_task import make_task
+
+            task = make_task(make_plan(source, data, options))
+            task.claim(out)
+            body(task, out, as_json)
+
+        wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
+        run.__signature__ = Signature(  # type: ignore[attr-defined]
+            [
+                Parameter("source", Parameter.POSITIONAL_OR_KEYWORD, annotation=_SOURCE),
+                Parameter("data", Parameter.POSITIONAL_OR_KEYWORD, annotation=_DATA, default=None),
+                *(Parameter(key, Parameter.KEYWORD_ONLY, annotation=_OPTIONS[key], default=None) for key in wanted),
+                Parameter("out", Parameter.KEYWORD_ONLY, annotation=_OUT, default=Path(out)),
+                Parameter("as_json", Parameter.KEYWORD_ONLY, annotation=_JSON, default=False),
+            ]
+        )
+        run.__annotations__, run.__doc__ = {}, body.__doc__
+        app.command(name)(run)
+        return body
+
+    return decorate
