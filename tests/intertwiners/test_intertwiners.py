@@ -20,6 +20,7 @@ from haar.actions.representation import (
     Quotient,
     Regular,
     Representation,
+    Space,
     Spin,
     Trivial,
     direct_sum,
@@ -461,6 +462,10 @@ def test_invariants(generator: torch.Generator) -> None:
     assert invariants(Defining(group)).shape == (3, 0)
     points = symmetric(8)
     assert invariants(Defining(points) * 3).shape == (24, 3)
+    square = dihedral(4)
+    mixed = Regular(square) + Space(square) + 2 * Defining(square) + Regular(square)
+    part_by_part, at_once = invariants(mixed), intertwiners(Trivial(square), mixed).basis().squeeze(-1).T
+    assert torch.equal(part_by_part, at_once)
 
 
 def test_an_empty_space() -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haar.actions.representation import Defining, Regular, Representation, tensor_power
+from haar.actions.representation import Defining, Regular, Representation, Space, tensor_power
 from haar.groups import SO, cyclic, dihedral, from_matrices, grid_group, permutation_group, symmetric
 from haar.intertwiners import pair_orbits
 from haar.intertwiners.orbits import applies
@@ -113,3 +113,17 @@ def test_where_orbits_apply() -> None:
     assert not applies(Defining(dihedral(5)), Defining(dihedral(5)))
     assert not applies(Defining(SO(3)), Defining(SO(3)))
     assert applies(Regular(cyclic(3)), Regular(cyclic(3)))
+
+
+def test_more_columns_than_rows_are_the_transposed_orbits():
+    group = dihedral(4)
+    few, many = Regular(group), Regular(group) @ Space(group)
+    wide, tall = pair_orbits(many, few), pair_orbits(few, many)
+    assert wide.count == tall.count
+    for orbit in range(wide.count):
+        places = wide.label == orbit
+        other = tall.label.T[places].unique()
+        assert len(other) == 1
+        assert torch.equal(other == tall.label.T, places)
+        signs = wide.sign[places] * tall.sign.T[places]
+        assert bool((signs == signs[0]).all())
