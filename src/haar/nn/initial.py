@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from haar.errors import ArgumentError
@@ -118,6 +117,8 @@ def _output_root(label: np.ndarray, signed: np.ndarray) -> Float[Tensor, "out ou
 
 
 def _whitening(label: np.ndarray, signed: np.ndarray, dim: int) -> Float[Tensor, "dim dim"]:
+    from scipy.sparse import csr_array  # takes longer to load than all layers do
+
     n_out, n_in = label.shape
     names, place = np.unique(label, return_index=True)
     firsts = place[names >= 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from haar.actions import eigenspaces
 from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes
-from haar.report import Table
+
+if TYPE_CHECKING:
+    from haar.report import Table
 
 #: From this predicted relative error on, a frame is as good as drawn at random.
 UNDEFINED = 0.1
@@ -78,6 +81,8 @@ class FrameHealth:
 
     def table(self, *, most: int = 20) -> Table:
         """One row a cloud, the worst first."""
+        from haar.report import Table  # brings the plotting library in
+
         order = self.predicted.argsort(descending=True)[:most].tolist()
         rows = []
         for cloud in order:
