@@ -63,6 +63,8 @@ GOALS = {
     **{("linear", n, "eval"): 1.0 for n in (64, 256, 1024)},
     **{("conv", 64, mode): 1.05 for mode in ("train", "eval")},
 }
+#: Seconds that the making of a convolution may take.
+CONSTRUCTED = 0.01
 #: Modes that a dense layer has no part in.
 OWN = ("construct", "error", "first")
 
@@ -297,17 +299,17 @@ def tables(found: dict) -> str:
     peers = [side for side in sides if side != "dense"]
     by = {(told(row), row["side"]): row for row in rows}
     lines = [
-        f"{found['machine']}; at least {found['rounds']} turns. Ratios in bold miss a goal: " + _goals() + ".",
+        f"{found['machine']}; at least {found['rounds']} turns. Ratios in bold miss a goal.",
         "",
         "| layer | ours, ms | dense, ms | ours / dense | " + " | ".join(f"{p} / ours" for p in peers) + " |",
         "|---|---|---|---|" + "---|" * len(peers),
     ]
     for case in (case for case in cases if (case, "dense") in by):
         row = by[case, "dense"]
-        goal = GOALS.get((row["kind"], row["channels"], row["mode"])) if row.get("batch", 256) == 256 else None
+        goal = _goal(row)
         ratio = f"{row['taken']:.2f}"
         cells = [f"{1e3 * row['ours']:.2f}", f"{1e3 * row['theirs']:.2f}"]
-        cells += [f"**{ratio}**" if goal is not None and row["taken"] > goal else ratio]
+        cells += [f"**{ratio}**" if goal is not None and round(row["taken"], 2) > goal else ratio]
         cells += [f"{1 / by[case, p]['taken']:.2f}" if (case, p) in by else "" for p in peers]
         lines.append("| " + " | ".join([case, *cells]) + " |")
     own = [row for row in rows if row["mode"] in OWN]
@@ -316,14 +318,27 @@ def tables(found: dict) -> str:
     for row in own:
         a, b = (f"{row[k]:.0e}" if row["mode"] == "error" else f"{1e3 * row[k]:.1f} ms" for k in ("ours", "theirs"))
         lines.append(f"| {told(row)} | {a} | {b} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _verdict([by[case, "dense"] for case in cases if (case, "dense") in by], own)])
 
 
-def _goals() -> str:
-    found = dict.fromkeys(
-        f"{told({'kind': k, 'channels': n, 'mode': m})} at most {g:g}" for (k, n, m), g in GOALS.items()
-    )
-    return "; ".join(found)
+def _goal(row: dict) -> float | None:
+    """What a row's ratio to the dense layer may be at most."""
+    return GOALS.get((row["kind"], row["channels"], row["mode"])) if row.get("batch", 256) == 256 else None
+
+
+def _verdict(beside: list[dict], own: list[dict]) -> str:
+    """How many goals are met, and by how much the others are missed."""
+    asked = [(told(row), row["taken"], goal) for row in beside if (goal := _goal(row)) is not None]
+    missed = [
+        f"{name} takes {taken:.2f} of the dense layer's time, not {goal:g}"
+        for name, taken, goal in asked
+        if round(taken, 2) > goal
+    ]
+    late = [row for row in own if row["mode"] == "construct" and row["ours"] > CONSTRUCTED]
+    missed += [f"{told(row)} takes {1e3 * row['ours']:.1f} ms, not {1e3 * CONSTRUCTED:g}" for row in late]
+    count = len(asked) + sum(row["mode"] == "construct" for row in own)
+    said = [f"Goals: {count - len(missed)} of {count} are met"] + [f"missed: {'; '.join(missed)}"] * bool(missed)
+    return "; ".join(said) + "."
 
 
 if __name__ == "__main__":
