@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     },
     "links": {
         "nodes": 30, "probability": 0.25, "attach": 4, "added": 12, "k": 6, "epochs": 2, "rates": [1e-3, 1e-2],
+        "signnet_rates": [2e-3],
         "networks": {
             "ER": {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]},
             "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]},
@@ -100,6 +101,14 @@ def test_a_killed_run_goes_on_behind_the_last_network(
     assert trained == ["sign_eq"]
     for kind, measured in before["networks"].items():
         assert {**measured, "seconds": 0} == {**again["networks"][kind], "seconds": 0}
+
+
+def test_learning_rates_are_those_of_the_preset(result: Any, folder: Path) -> None:
+    (run,) = folder.glob("runs/*")
+    rates = {kind: json.loads((run / f"links-ER-unit-{kind}.json").read_text())["rate"]
+             for kind in ("signnet", "signnet_paper", "mlp")}  # fmt: skip
+    assert (rates["signnet"], rates["signnet_paper"]) == (2e-3, 1e-2)
+    assert rates["mlp"] in (1e-3, 1e-2)
 
 
 def test_it_is_found_by_name() -> None:

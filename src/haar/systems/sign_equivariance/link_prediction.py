@@ -31,8 +31,8 @@ def measure_links(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str,
     """Areas under the curve of all networks, in both scalings of the eigenvectors, beside what needs no training.
 
     Args:
-        config: ``nodes`` of each copy, ``probability``, ``attach``, ``added``, ``k``, ``epochs``, ``rates``, and
-            ``networks`` by graph and scaling.
+        config: ``nodes`` of each copy, ``probability``, ``attach``, ``added``, ``k``, ``epochs``, ``rates``,
+            ``networks`` by graph and scaling, and ``signnet_rates`` if SignNet has others.
         seed: Of the graph, the split, the initial weights and the negatives.
         kept: Keeps what was measured.
 
@@ -70,8 +70,9 @@ def _measure_graph(name: str, config: Mapping[str, Any], seed: int, kept: Kept) 
 
 
 def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    rates = [PAPER_RATE] if kind == "signnet_paper" else config["rates"]
     return best_rate(
-        [PAPER_RATE] if kind == "signnet_paper" else config["rates"],
+        config.get("signnet_rates", rates) if kind == "signnet" else rates,
         lambda rate: fit_links(kind, given, split, epochs=config["epochs"], rate=rate, seed=seed),
         chance=CHANCE,
     )

@@ -120,6 +120,7 @@ class SignEquivariance:
                 "k": 16,
                 "epochs": 100,
                 "rates": [5e-3],
+                "signnet_rates": [1e-3, 5e-3],  # of all networks the one whose rate decides, at this size
                 "networks": {"ER": _BOTH, "BA": _BOTH},
             },
             "inductive": {
