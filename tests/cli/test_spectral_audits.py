@@ -20,6 +20,9 @@ def equivariant(k=4):
 
 def plain(k=4):
     return torch.nn.Linear(k, 3)
+
+def exact(k=4):
+    return SignDeepSets(k, norm="rms", dtype=torch.float64)
 """
 
 
@@ -86,6 +89,13 @@ def test_signs_of_models_on_a_ring(folder, capsys):
     assert "W1 repeated eigenvalue" in printed
 
 
+def test_a_model_is_run_in_its_own_precision(folder, capsys):
+    assert main(["audit", "signs", "spectral_models:exact", "ring.npy", "-k", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["changes"]["signs"]["equivariant"] == 0
+    assert found["noise"] < 1e-10
+
+
 def test_weights_are_compared_with_the_beginning(folder, capsys):
     import torch
 
@@ -113,6 +123,7 @@ def test_the_data_of_charged_particles(folder, capsys):
         (["frame", "half.npy"], "FILE: expected float32 or float64, got float16"),
         (["frame", "nan.npy"], "FILE: expected finite coordinates"),
         (["signs", "spectral_models:plain", "nothing.npy"], "no such file"),
+        (["signs", "spectral_models:plain", "ring.npy", "-k", "5"], "model: expected a model of eigenvectors (12, 5)"),
         (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),
         (["signs", "spectral_models:plain", "words.npy"], "expected numbers"),
         (["data", "nbody", "--clip", "box"], "clip: expected one of norm"),

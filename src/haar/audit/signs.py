@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from haar.actions import Spectral
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 from haar.groups import SignGroup
 from haar.report import Report, Section, Table
 
@@ -99,7 +99,7 @@ def audit_signs(
         seed: Of the elements.
 
     Raises:
-        ArgumentError: If the model's output is not finite or no tensor.
+        ArgumentError: If the model does not run, or its output is not finite or no tensor.
 
     Example:
         >>> audit_signs(lambda v: v.abs(), torch.randn(8, 3)).summary
@@ -163,6 +163,11 @@ def _said(model: Callable[..., Any], x: Tensor) -> Tensor:
         model.eval()
     try:
         y = model(x)
+    except HaarError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        got = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ArgumentError("model", expected=f"a model of eigenvectors {tuple(x.shape)}", got=got) from error
     finally:
         if isinstance(model, nn.Module):
             model.train(training)

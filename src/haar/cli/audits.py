@@ -66,6 +66,8 @@ def signs(
 
     With --weights the factory's initial weights are audited too: what is exact there is built in, the rest was learned.
     """
+    import torch
+
     from haar.cli.graph_model import graph_model, read_graph
     from haar.data.spectra import laplacian_eigs
 
@@ -75,9 +77,10 @@ def signs(
     before = None if weights is None else graph_model(model, weights_matrix, arguments=factory_arg or ())
     from haar.audit.signs import audit_signs
 
+    kinds = {p.dtype for p in loaded.parameters() if p.is_floating_point()}
     report = audit_signs(
         loaded,
-        spectrum.vectors.float(),
+        spectrum.vectors.to(kinds.pop() if len(kinds) == 1 else torch.float32),
         spaces=spectrum.spaces,
         untrained=before,
         samples=samples,
