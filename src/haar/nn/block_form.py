@@ -96,8 +96,8 @@ class BlockForm(ConstantsModule):
 
     def apply_to(self, p: Tensor, x: Float[Tensor, "batch n_in"], *, in_place: bool) -> Float[Tensor, "batch n_out"]:
         """The map, in products that torch can differentiate unless they write in place."""
-        pairs = zip(self.ins.enter(x), self._mixing(p), strict=True)
-        return self.outs.leave([torch.bmm(z, W) for z, W in pairs], x, in_place=in_place)
+        mixed = _products(self.ins.enter(x), self._mixing(p), self.outs.widths)
+        return self.outs.leave(mixed, x, in_place=in_place)
 
     def gradients(
         self, p: Tensor, x: Tensor | None, g: Float[Tensor, "batch n_out"], *, of_input: bool, in_place: bool
@@ -106,7 +106,7 @@ class BlockForm(ConstantsModule):
         turned = self.outs.enter(g)
         of_x = of_p = None
         if of_input:
-            mixed = [torch.bmm(z, W.transpose(1, 2)) for z, W in zip(turned, self._mixing(p), strict=True)]
+            mixed = _products(turned, [W.transpose(1, 2) for W in self._mixing(p)], self.ins.widths)
             of_x = self.ins.leave(mixed, g, in_place=in_place)
         if x is not None:
             pairs = zip(turned, self.ins.enter(x), strict=True)
@@ -165,6 +165,16 @@ class BlockForm(ConstantsModule):
     def _kept(self, name: str) -> Tensor:
         """A constant, in the least time."""
         return self._buffers[name]  # type: ignore[return-value]
+
+
+def _products(
+    entered: Sequence[Tensor], matrices: Sequence[Tensor], widths: Sequence[Sequence[int]]
+) -> list[list[Tensor]]:
+    """Each in pieces of some columns, which are written one after the other."""
+    return [
+        [torch.bmm(z, W)] if len(sizes) == 1 else [torch.bmm(z, piece) for piece in W.split(sizes, 2)]  # type: ignore[arg-type]
+        for z, W, sizes in zip(entered, matrices, widths, strict=True)
+    ]
 
 
 class _Step(torch.autograd.Function):

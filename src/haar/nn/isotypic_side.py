@@ -2,8 +2,8 @@
 
 Layout: copies of one part share their orthogonal basis Q. All copies of all samples, X of shape (batch * copies, n),
 become ``Q^T X^T``: one product whose rows belong to classes and components and whose columns are samples and copies.
-Ordered class, row, copy within a part, unit, the rows of a class lie next to one another, and so do all samples' shares
-of it: a matrix (rows * batch, copies) for every class.
+Ordered copy within a part, unit, class, row, the rows of a class lie next to one another, and so do all samples' shares
+of it: a matrix (rows * batch, copies) for every class, and one such block for every copy within a part and unit.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class IsotypicSide(ConstantsModule):
     Attributes:
         shares: For each kind what the runs have of it.
         scaled: For each kind whether its columns have its scale.
+        widths: For each kind the numbers of columns that its copies within a part and units have in `enter`'s matrices.
         turning: Multiplications that a change of basis takes for one row.
     """
 
@@ -65,6 +66,10 @@ class IsotypicSide(ConstantsModule):
         self.shares = tuple(_shares(rep, kind, columns) for kind in kinds)
         self._widths = tuple([part.shape[1] for part in parts] for parts in columns)
         self._places = self._numbered()
+        self.widths = tuple(
+            [self.runs[share.run][1] for share in shares for _ in range(share.mu * kind.end)]
+            for kind, shares in zip(kinds, self.shares, strict=True)
+        )
         bases = [torch.cat(parts, 1) if parts else _NOTHING for parts in columns]
         self.plain = tuple(map(_is_identity, bases))
         self.scaled = tuple(not any(self.plain[share.run] for share in shares) for shares in self.shares)
@@ -98,55 +103,46 @@ class IsotypicSide(ConstantsModule):
         return [self._gathered(number, turned, batch) for number in range(len(self.kinds))]
 
     def leave(
-        self, mixed: Sequence[Tensor], x: Float[Tensor, "batch _"], *, in_place: bool
+        self, mixed: Sequence[Sequence[Tensor]], x: Float[Tensor, "batch _"], *, in_place: bool
     ) -> Float[Tensor, "batch n"]:
         """Back from the kinds' classes.
 
         Args:
-            mixed: For each kind what `enter` gives.
+            mixed: For each kind what `enter` gives, in pieces of `widths` columns.
             x: What entered on the other side.
             in_place: Whether the runs may be written into one new tensor, which leaves no trace for gradients.
         """
         batch = x.shape[0]
         rows: list[list[Tensor]] = [[] for _ in self.runs]
-        for number, z in enumerate(mixed):
-            self._scatter(number, z, batch, rows)
-        like = mixed[0] if mixed else x
+        for kind, shares, pieces in zip(self.kinds, self.shares, mixed, strict=True):
+            units = [share for share in shares for _ in range(share.mu * kind.end)]
+            for share, piece in zip(units, pieces, strict=True):
+                height = len(kind.classes) * kind.rows
+                rows[share.run].append(piece.reshape(height, batch * self.runs[share.run][1]))
+        like = mixed[0][0] if mixed else x
         if in_place:
             y = like.new_empty(batch, self.dim)
             for k, (start, copies, dim) in enumerate(self.runs):
                 own = y if copies * dim == self.dim else y.narrow(1, start, copies * dim)
                 own.view(batch, copies, dim).copy_(self._returned(rows[k], k, batch, like))
             return y
-        pieces = [
+        flat = [
             self._returned(rows[k], k, batch, like).reshape(batch, copies * dim)
             for k, (_, copies, dim) in enumerate(self.runs)
         ]
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
+        return flat[0] if len(flat) == 1 else torch.cat(flat, -1)
 
     def _gathered(self, number: int, turned: list[Tensor], batch: Any) -> Tensor:
         kind = self.kinds[number]
         classes, rows, end = len(kind.classes), kind.rows, kind.end
-        parts = []
+        parts: list[Tensor] = []
         for share, at in zip(self.shares[number], self._places[number], strict=True):
             copies, units = self.runs[share.run][1], share.mu * end
             if units == 1:
                 parts.append(turned[at].view(classes, rows * batch, copies))
-            else:  # a sample's units next to one another
-                apart = turned[at].view(classes * rows, units, batch, copies).transpose(1, 2)
-                parts.append(apart.reshape(classes, rows * batch, units * copies))
+            else:
+                parts += turned[at].view(units, classes, rows * batch, copies).unbind(0)
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-
-    def _scatter(self, number: int, mixed: Tensor, batch: Any, rows: list[list[Tensor]]) -> None:
-        """Add a kind's share of every run to its rows ``(rows, batch * copies)``."""
-        kind, shares = self.kinds[number], self.shares[number]
-        sizes = [share.mu * kind.end * self.runs[share.run][1] for share in shares]
-        for share, own in zip(shares, (mixed,) if len(sizes) == 1 else mixed.split(sizes, 2), strict=True):
-            copies, units = self.runs[share.run][1], share.mu * kind.end
-            z = own
-            if units > 1:
-                z = own.reshape(len(kind.classes) * kind.rows, batch, units, copies).transpose(1, 2)
-            rows[share.run].append(z.reshape(share.width, batch * copies))
 
     def _returned(self, rows: list[Tensor], k: int, batch: Any, like: Tensor) -> Tensor:
         """A run from its isotypic basis: a view ``(batch, copies, n)``."""
@@ -173,21 +169,21 @@ def _shares(rep: Isotypic, kind: Kind, columns: list[list[Tensor]]) -> tuple[Sha
     found = []
     for k, mu, first in presence(rep, kind.classes[0]):
         at = sum(part.shape[1] for part in columns[k])
-        columns[k].append(torch.cat([_class_columns(rep, k, number) for number in kind.classes], 1))
+        classes = torch.stack([_class_columns(rep, k, number) for number in kind.classes], 3)
+        columns[k].append(classes.flatten(1))
         found.append(Share(k, mu, first, at, columns[k][-1].shape[1]))
     return tuple(found)
 
 
-def _class_columns(rep: Isotypic, k: int, number: int) -> Float[Tensor, "n m"]:
-    """Columns of a run's basis that span one class, from order (copy, row, unit) to (row, copy, unit)."""
+def _class_columns(rep: Isotypic, k: int, number: int) -> Float[Tensor, "n mu end rows"]:
+    """Columns of a run's basis that span one class."""
     start = 0
     for place, mu, _ in rep.runs[k].places:
         d, end = rep.classes[place].dim, rep.classes[place].end
         if place == number:
-            block = rep.runs[k].basis[:, start : start + mu * d].reshape(-1, mu, d // end, end)
-            return block.transpose(1, 2).flatten(1)
+            return rep.runs[k].basis[:, start : start + mu * d].reshape(-1, mu, d // end, end).transpose(2, 3)
         start += mu * d
-    return rep.runs[k].basis[:, :0]
+    raise AssertionError(number)
 
 
 def _is_identity(basis: Tensor) -> bool:
