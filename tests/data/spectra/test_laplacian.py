@@ -218,6 +218,7 @@ def test_the_transform_carries_everything_into_a_batch():
         (lambda: laplacian_eigs(-torch.ones(2, 2), 1), "graph: expected finite weights, none negative"),
         (lambda: laplacian_eigs(torch.ones(2, 3), 1), "graph: expected a square matrix"),
         (lambda: laplacian_eigs(ring(4), 1, nodes=2), "graph: expected edges between nodes 0 to 1"),
+        (lambda: laplacian_eigs(torch.zeros(2, 0, dtype=torch.int64), 1), "graph: expected at least one node"),
         (lambda: laplacian_eigs("graph", 1), "graph: expected a matrix, edges"),
         (lambda: LaplacianEncoding(0), "k: expected at least 1"),
         (lambda: LaplacianEncoding(2)(ring(4)), "data: expected a graph with edge_index"),

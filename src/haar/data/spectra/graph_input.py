@@ -55,7 +55,9 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Tensor | None) -> Tenso
     """Every edge once, whether it is listed in one direction or in both."""
     size = int(edges.max()) + 1 if edges.numel() else 0
     count = size if nodes is None else nodes
-    if size > count or (edges.numel() and int(edges.min()) < 0) or count < 1:
+    if count < 1:
+        raise ShapeError("graph", expected="at least one node", got="none")
+    if size > count or (edges.numel() and int(edges.min()) < 0):
         raise ShapeError("graph", expected=f"edges between nodes 0 to {count - 1}", got=f"a node {size - 1}")
     matrix = torch.zeros(count, count, dtype=torch.float64)
     value = torch.ones(edges.shape[1], dtype=torch.float64) if weights is None else weights.to(torch.float64)
