@@ -60,6 +60,15 @@ def verify(
         with torch.no_grad(), mine.at(1.0):
             error = _difference(mine(*as_dtype(own, inputs)), theirs(*as_dtype(own, inputs)))
         if error > SAME:
+            with torch.no_grad():
+                own_error = _difference(theirs(*as_dtype(own, inputs)), theirs(*as_dtype(own, inputs)))
+            if own_error > SAME:
+                raise ArgumentError(
+                    "module",
+                    expected="outputs that stay the same from call to call in evaluation",
+                    got=f"a relative difference of {own_error:.1e}",
+                    way_out="give functional dropout training=self.training",
+                )
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
