@@ -51,6 +51,7 @@ CASES = [
 #: (side, network) of the second part; ours, around messages, is what they are compared with.
 TASK = [
     ("plain", "messages"),
+    ("vectors", "messages"),
     ("e3nn", "messages"),
     ("escnn", "messages"),
     ("signnet", "sets"),
@@ -165,6 +166,21 @@ def ours_case(kind: str, d: int, batch: int, mode: str, points: int = POINTS) ->
 
 def plain_case(kind: str, d: int, batch: int, mode: str, points: int = POINTS) -> tuple:
     return timed(lambda: network(kind, d), d, batch, mode, points=points)
+
+
+def vectors_case(kind: str, d: int, batch: int, mode: str, points: int = POINTS) -> tuple:
+    """The same layers with all columns in one eigenspace: O(d) vectors, no frame."""
+    import torch
+
+    class Vectors(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network(kind, d)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x - x.mean(1, keepdim=True), spaces=torch.zeros(d, dtype=torch.int64))
+
+    return timed(Vectors, d, batch, mode, points=points)
 
 
 def solver_case(kind: str, d: int, batch: int, mode: str) -> tuple:
@@ -313,6 +329,7 @@ def escnn_case(kind: str, d: int, batch: int, mode: str, points: int = POINTS) -
 SIDES = {
     "ours": ours_case,
     "plain": plain_case,
+    "vectors": vectors_case,
     "solver": solver_case,
     "average": average_case,
     "frame-averaging": frame_averaging_case,
@@ -323,6 +340,7 @@ SIDES = {
 TITLES = {
     "ours": "principal axes with signs",
     "plain": "the network alone, one pass",
+    "vectors": "the same layers as O(d) vectors, no frame",
     "average": 'average over 2^d frames (`mode="average"`)',
     "frame-averaging": "frame-averaging-pytorch 0.1.2",
     "signnet": "SignNet (sign invariant)",
