@@ -92,7 +92,7 @@ def errors_table(cells: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = ["rule", "tries", *(f"n = {cell['samples']}, beta = {cell['beta']:g}" for cell in cells.values()), "dead"]
     rows: list[list[Cell]] = []
     for rule in rules:
-        row: list[Cell] = [rule, next(iter(cells.values()))["rules"][rule][0]["tries"]]
+        row: list[Cell] = [rule, next(iter(cells.values()))["rules"][rule][0].get("tries")]
         dead = 0
         for cell in cells.values():
             values = [one["error"] for one in cell["rules"][rule]]
