@@ -79,6 +79,16 @@ def test_large_parts_take_the_orbit_route_and_agree_with_the_isotypic_one(measur
     assert measure(layer, layer.symmetry, torch.randn(3, pairs.dim, dtype=F64)) < 1e-10
 
 
+def test_several_copies_of_a_large_part_are_decomposed(measure):
+    group = symmetric(17)
+    pairs = tensor_power(Defining(group), 2)
+    layer = Linear(2 * pairs, 2 * pairs, dtype=F64)
+    assert layer.weight.numel() == 4 * 15
+    x = torch.randn(2, layer.rep_in.dim, dtype=F64)
+    assert layer._in_blocks(x)
+    assert measure(layer, layer.symmetry, x, samples=2) < 1e-10
+
+
 def test_auto_form_folds_narrow_layers_and_takes_blocks_where_they_multiply_less():
     group, large = dihedral(4), dihedral(64)
     wide, narrow = Linear(64 * Regular(group), 64 * Regular(group)), Linear(2 * Regular(group), 2 * Regular(group))

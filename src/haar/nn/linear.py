@@ -18,8 +18,9 @@ from haar.nn.module import EquivariantModule
 from haar.nn.parts import part_runs
 from haar.nn.representations import check_same_group, restricted
 
-#: Parts of a direct sum above this dimension are not decomposed: their orbits are used.
-_DECOMPOSED = 256
+#: Parts of a direct sum above this dimension are not decomposed: their orbits are used. The second is for layers with
+#: this many times the entries of the largest part's own matrix, whose orbits would take longer to find and to use.
+_DECOMPOSED, _DECOMPOSED_OFTEN, _OFTEN = 256, 1024, 4
 #: Layers with at least this many dense entries run in blocks in training, if that multiplies much less (measured).
 _WIDE = 224 * 224
 #: The same whatever their size, if a dense matrix has this many different tiles.
@@ -233,6 +234,7 @@ class Linear(EquivariantModule):
 
 def _space(rep_in: Representation, rep_out: Representation) -> Intertwiners:
     largest = max(run.rep.dim for rep in (rep_in, rep_out) for run in part_runs(rep))
-    if largest > _DECOMPOSED:
+    often = rep_in.dim * rep_out.dim >= _OFTEN * largest**2
+    if largest > (_DECOMPOSED_OFTEN if often else _DECOMPOSED):
         return intertwiners(rep_in, rep_out)
     return intertwiners(rep_in, rep_out, route="isotypic")
