@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
 from haar.audit.batches import batches
+from haar.audit.forward_mode import push_forward
 from haar.audit.measure import undisturbed
 from haar.errors import ArgumentError, HaarError
 from haar.groups import LieGroup, MixedProduct
@@ -126,15 +126,11 @@ def _both_sides(
 
     primal = tuple(flat[k] for k in places)
     try:
-        with warnings.catch_warnings():
-            # torch compiles its forward-mode rules with torch.jit.script on first use, and warns of itself.
-            warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
-            pair = torch.func.jvp(of_tensors, primal, tuple(flat_tangents[k].to(flat[k]) for k in places))
+        y, pushed = push_forward(of_tensors, primal, [flat_tangents[k].to(flat[k]) for k in places])
     except NotImplementedError as error:
         why = str(error).splitlines()[0][:120]
         message = f"model: an operation has no forward-mode derivative ({why}); audit finite elements instead"
         raise HaarError(message) from error
-    y, pushed = pair[0], pair[1]
     symmetry.check_outputs(y)
     turned = symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
     return pytree.tree_map(torch.sub, pushed, turned), _square(y)

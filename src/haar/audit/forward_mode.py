@@ -1,0 +1,90 @@
+"""Derivatives along a direction: one pass in forward mode, with layers that are linear in their input run once each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+#: Functions (input, weight, bias, ...) that are linear in the input, but for the bias.
+_LINEAR = frozenset(
+    {
+        torch.conv1d,
+        torch.conv2d,
+        torch.conv3d,
+        torch.conv_transpose1d,
+        torch.conv_transpose2d,
+        torch.conv_transpose3d,
+        functional.linear,
+    }
+)
+
+
+def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> Any:
+    """The values of a function and its derivative along a direction.
+
+    Args:
+        function: Of so many tensors.
+        primals: Where.
+        tangents: Along which direction, of the same shapes and dtypes.
+
+    Returns:
+        Two trees with the structure of what the function returns. Leaves that are no floating-point tensors, or do not
+        depend on the direction, have derivative zero.
+
+    Raises:
+        NotImplementedError: If an operation has no forward-mode derivative.
+
+    Example:
+        >>> x, v = torch.tensor([2.0, 3.0]), torch.tensor([1.0, 0.0])
+        >>> y, change = push_forward(lambda x: {"square": x * x}, [x], [v])
+        >>> y["square"].tolist(), change["square"].tolist()
+        ([4.0, 9.0], [4.0, 0.0])
+    """
+    with forward_ad.dual_level(), _LinearOnce(), warnings.catch_warnings():
+        # torch compiles its forward-mode rules with torch.jit.script on first use, and warns of itself.
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+        duals = [forward_ad.make_dual(x, v) for x, v in zip(primals, tangents, strict=True)]
+        leaves, spec = pytree.tree_flatten(function(*duals))
+        pairs = [_parts(leaf) for leaf in leaves]
+    return tuple(pytree.tree_unflatten(list(part), spec) for part in zip(*pairs, strict=True))
+
+
+class _LinearOnce(TorchFunctionMode):
+    """Convolutions and linear maps of a dual input: the map once for the value and once for the derivative.
+
+    torch's own rule also runs the layer for the derivative of its weights, which is zero here: half as much again.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        kwargs = dict(kwargs or {})
+        if func not in _LINEAR or "input" in kwargs or "weight" in kwargs:
+            return func(*args, **kwargs)
+        x, *weights = [*args[:3], kwargs.get("bias")]
+        if any(isinstance(w, Tensor) and forward_ad.unpack_dual(w).tangent is not None for w in weights):
+            return func(*args, **kwargs)
+        value, change = forward_ad.unpack_dual(x)
+        if change is None:
+            return func(*args, **kwargs)
+        y = func(value, *args[1:], **kwargs)
+        others = [None, *args[3:]] if len(args) > 2 else []
+        options = kwargs if len(args) > 2 else {**kwargs, "bias": None}
+        return forward_ad.make_dual(y, func(change, args[1], *others, **options))
+
+
+def _parts(leaf: Any) -> tuple[Any, Any]:
+    """Value and derivative of one leaf."""
+    if not isinstance(leaf, Tensor):
+        return leaf, leaf
+    value, change = forward_ad.unpack_dual(leaf)
+    return value, torch.zeros_like(value) if change is None else change
