@@ -317,8 +317,8 @@ class Duals(Rule):
 
     def _write(self) -> None:
         with torch.no_grad():
-            parameters, values = list(self.gammas.values()), list(self._named(self._variables.gamma).values())
-            torch._foreach_copy_(parameters, values)
+            parameters: list[Tensor] = list(self.gammas.values())
+            torch._foreach_copy_(parameters, list(self._named(self._variables.gamma).values()))
 
     def _judge(self) -> None:
         """At the end of a run."""

@@ -15,7 +15,7 @@ from haar.actions.representation import Representation, Trivial
 from haar.intertwiners.orbits import PairOrbits, pair_orbits
 
 #: Layers with equal orbits share one, so that its tables stay in the processor's cache from layer to layer.
-_ALIVE: WeakValueDictionary[tuple[bytes, bytes, tuple[int, ...]], OrbitMean] = WeakValueDictionary()
+_ALIVE: WeakValueDictionary[tuple[object, ...], OrbitMean] = WeakValueDictionary()
 
 
 class OrbitMean:
@@ -124,7 +124,8 @@ class OrbitMean:
 def orbit_mean(rows: Representation, columns: Representation | None, shape: Sequence[int]) -> OrbitMean:
     """The projection onto Hom_G(columns, rows) of signed permutations; without columns, onto the invariants of rows."""
     orbits: PairOrbits = pair_orbits(Trivial(rows.group) if columns is None else columns, rows)
-    key = (blake2b(orbits.label.numpy()).digest(), blake2b(orbits.sign.numpy()).digest(), tuple(shape))
+    tables = (blake2b(table.numpy().tobytes()).digest() for table in (orbits.label, orbits.sign))
+    key = (*tables, tuple(shape))
     found = _ALIVE.get(key)
     if found is None:
         found = _ALIVE[key] = OrbitMean(orbits.label.flatten(), orbits.sign.flatten(), shape)
