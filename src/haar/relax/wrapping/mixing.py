@@ -101,7 +101,7 @@ class _Mixed(torch.autograd.Function):
             else:
                 average = mean.average(D)
                 if wanted[0]:
-                    along = torch.dot(D.reshape(-1), values[k].view(-1)).sub_(mean.dot(average, averages[k]))
+                    along = torch.dot(D.reshape(-1), values[k].reshape(-1)).sub_(mean.dot(average, averages[k]))
                 scaled = average if kappa is None else average.mul_(kappa)
                 for_values.append(mean.between(scaled, D, gamma) if wanted[3 + k] else None)
             if wanted[0]:
@@ -120,7 +120,7 @@ class _Branched(torch.autograd.Function):
         scale = kappa * mean.dot(average, average).sqrt() / length
         ctx.mean = mean
         ctx.save_for_backward(gamma, scale, length, beside, free)
-        return mean.spread(average).addcmul_(beside, gamma * scale)
+        return torch.addcmul(mean.spread(average), beside, gamma * scale)  # a spread may be a view
 
     @staticmethod
     def backward(ctx: Any, D: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
