@@ -1,12 +1,14 @@
 """The Lie-derivative audit against its limit, and data larger than memory.
 
-    python benchmarks/audit.py [--quick] [--threads N] [--json FILE]
+    python benchmarks/audit.py [--quick] [--threads N] [--json FILE] [--docs]
 
 1. One Lie derivative along one generator (a continuous shift of a periodic field) in three ways: ours, an analytic
    tangent of the input and one forward-mode pass; two plain forwards, the limit; and the double-backward trick, which
    differentiates the shifted network twice in reverse.
 2. Reading and averaging a data set ten times larger than a bound on memory: the growth of the process's resident memory
    must stay below the bound.
+
+With --docs the table is written into docs/audit.md, between its markers.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ SIZES = [(32, 4), (64, 1), (64, 4)]
 QUICK = [(32, 4)]
 GOAL = 1.5  # two-forwards units
 BOUND = 128 * 2**20
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "audit.md"
+MARKS = ("<!-- benchmarks/audit.py -->", "<!-- /benchmarks/audit.py -->")
 
 
 def built(points: int, batch: int) -> tuple:
@@ -148,10 +152,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one size, three turns")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=0, help="turns; default 9, quick 3")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/audit.md")
     options = parser.parse_args()
-    rounds = 3 if options.quick else 9
-    print(f"Lie derivative along one generator, {rounds} turns; {machine(options.threads)}")
+    rounds = options.rounds or (3 if options.quick else 9)
+    about = f"Lie derivative along one generator, {rounds} turns; {machine(options.threads)}"
+    print(about)
     rows = []
     for name in ("two forwards", "double backward"):
         with (
@@ -172,6 +179,7 @@ def main() -> None:
                         "peer": name,
                         "points": points,
                         "batch": batch,
+                        "ratio": result.ratio,
                         "ratios": result.ratios,
                         "versions": result.versions,
                     }
@@ -179,13 +187,33 @@ def main() -> None:
     with Worker(__file__, "stream", threads=options.threads) as worker:
         size, growth, loss = worker.prepare({"bound": BOUND})["value"]
     verdict = "met" if growth <= BOUND <= size / 10 else "MISSED"
-    print(
-        f"streaming: {size / 2**20:.0f} MiB read and averaged, memory grew by {growth / 2**20:.1f} MiB, "
-        f"bound {BOUND / 2**20:.0f} MiB {verdict}; mean square {loss:.3f}"
+    streaming = (
+        f"{size / 2**20:.0f} MiB read and averaged, memory grew by {growth / 2**20:.1f} MiB, "
+        f"bound {BOUND / 2**20:.0f} MiB {verdict}"
     )
+    print(f"streaming: {streaming}; mean square {loss:.3f}")
     rows.append({"peer": "stream", "bytes": size, "growth": growth, "bound": BOUND})
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+    if options.docs:
+        write_docs(rows, about, streaming)
+
+
+def write_docs(rows: list[dict], about: str, streaming: str) -> None:
+    """The rows as one table between the markers of the page, and the line about streaming."""
+    found = {(r["peer"], r["points"], r["batch"]): r["ratio"] for r in rows if "ratio" in r}
+    lines = [f"{about}. The goal is {GOAL} times two forwards.", ""]
+    lines += ["| grid | batch | ours / two forwards | double backward / ours |", "|---|---|---|---|"]
+    for points, batch in dict.fromkeys((points, batch) for _, points, batch in found):
+        cost = 1 / found["two forwards", points, batch]
+        told = f"{cost:.2f}" if cost <= GOAL else f"**{cost:.2f}**"
+        lines.append(f"| {points}² | {batch} | {told} | {found['double backward', points, batch]:.2f} |")
+    lines += ["", f"Streaming: {streaming}."]
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, mark, after = rest.partition(MARKS[1])
+    if not mark:
+        raise SystemExit(f"{PAGE} has no markers")
+    PAGE.write_text(f"{before}{MARKS[0]}\n" + "\n".join(lines) + f"\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

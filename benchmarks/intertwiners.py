@@ -351,7 +351,7 @@ def table(found: dict) -> str:
     )
     unsolved = [row["name"] for row in rows if "gave_up" in row]
     if unsolved:
-        said.append(f"emlp was stopped after {found['limit']:g} s of wall clock on {', '.join(unsolved)}.")
+        said.append(f"emlp was stopped, where the table says when, on {', '.join(unsolved)}.")
     return "\n".join([*lines, "", " ".join(said)])
 
 
