@@ -34,9 +34,7 @@ def export(
     ] = False,
     share: Annotated[
         float | None,
-        typer.Option(
-            help="Take the fewest elements expected to bring this part of the gain; with --data."
-        ),
+        typer.Option(help="Take the fewest elements expected to bring this part of the gain; with --data."),
     ] = None,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
