@@ -183,10 +183,10 @@ def _particles(measures: Sequence[Measures]) -> list[Effect]:
         return float(max(net["equivariance_error_99"] for net in found))
 
     def helped(each: Measures, d: str) -> float:
-        """Both with as many steps, and the longer ones where both had more."""
+        """The worse of the pairs that had equally many steps: the shorter and, where both were run, the longer one."""
         known = each["dimensions"][d]["networks"]
-        long = "_long" if {"sign_long", "none_long"} <= set(known) else ""
-        return mse(each, d, f"sign{long}") / mse(each, d, f"none{long}")
+        pairs = [(f"sign{long}", f"none{long}") for long in ("", "_long")]
+        return max(mse(each, d, ours) / mse(each, d, plain) for ours, plain in pairs if {ours, plain} <= set(known))
 
     def ratio(each: Measures, d: str) -> float:
         return float(each["costs"][d]["average"] / each["costs"][d]["sign"])
