@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.average.frame import Frame, frame_average
 from haar.average.joining import Call, separate
-from haar.average.micro_batch import Plan, choose_plan
+from haar.average.micro_batch import Plan, choose_plan, layouts
 from haar.average.mover import Mover
+from haar.average.orbit_table import OrbitTables, orbit_tables
 from haar.average.probing import (
     agree,
     is_tracing,
@@ -129,6 +131,9 @@ class Averaged(nn.Module):
             if not isinstance(self.how, Frame):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
             return frame_average(self.model, self.symmetry, self.how, args)
+        averaged = self._by_tables(call)
+        if averaged is not None:
+            return averaged
         form: Any = None
         total: list[Any] = [None] * len(self._outputs)
         for place, form_, leaves in self._predictions(call):
@@ -207,6 +212,22 @@ class Averaged(nn.Module):
                 yield Prediction(places[start], form, copies.pop(0))
                 start += 1  # noqa: PLW2901 (counts the copies of this pass)
 
+    def _by_tables(self, call: Call) -> Any:
+        """The average where all copies are moved at once; None where they are not."""
+        plan, number = self._plan(call), len(self.movers)
+        if plan.tables is None:
+            return None
+        moved, form, passes = plan.tables.moved(call), None, []
+        for first in range(0, number, plan.elements):
+            copies = min(plan.elements, number - first)
+            form = self.model(*call.with_leaves(plan.tables.some(moved, first, copies)))
+            if first == 0:
+                self.symmetry.check_outputs(form)
+            passes.append(value_leaves(self.symmetry.outputs, form))
+            if not plan.tables.fit(passes[-1], copies):
+                return None
+        return self._wrap(form, plan.tables.averaged(passes))
+
     def _pass(
         self, movers: Sequence[Mover], call: Call, plan: Plan, *, check: bool = True
     ) -> tuple[Any, list[list[Any]]]:
@@ -266,25 +287,43 @@ class Averaged(nn.Module):
         if self.check and not self._checked:
             refuse_stochastic(lambda: _tensors(self._pass(movers[:1], call, Plan(1))[1][0]))
             self._checked = True
-        if plan.elements > 1 and (self.check or self.micro_batch == "auto"):
-            single = [_tensors(self._pass([mover], call, Plan(1))[1][0]) for mover in movers[:2]]
-            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
-            if not all(agree(a, b) for a, b in zip(single, joint, strict=True)):
-                if self.micro_batch == "auto":
-                    return Plan(1)
+        if plan.elements > 1 and (self.check or self.micro_batch == "auto") and not self._copies_agree(call, movers):
+            if self.micro_batch != "auto":
                 raise ArgumentError(
                     "micro_batch",
                     expected="1 for a model in which the samples of a batch influence each other",
                     got=plan.elements,
                     way_out='use micro_batch="auto"',
                 )
+            plan = Plan(1)
+        tables = {last: self._tables(call, movers, channels_last=last) for last in layouts(self.model, call.tensors)}
         if self.micro_batch != "auto" or plan.elements == 1:
-            return plan
+            return replace(plan, tables=tables[False])
+        at_once = {last: table.moved(call) for last, table in tables.items() if table is not None}
 
         def run(candidate: Plan, first: int) -> object:
-            return self._pass(movers[first : first + candidate.elements], call, candidate, check=False)
+            some, last = movers[first : first + candidate.elements], candidate.channels_last
+            if (table := tables[last]) is None:
+                return self._pass(some, call, candidate, check=False)
+            return self.model(*call.with_leaves(table.some(at_once[last], first, len(some))))
 
-        return choose_plan(self.model, run, len(movers), call.tensors, self.memory_limit)
+        chosen = choose_plan(self.model, run, len(movers), call.tensors, self.memory_limit)
+        return replace(chosen, tables=tables[chosen.channels_last])
+
+    def _copies_agree(self, call: Call, movers: Sequence[Mover]) -> bool:
+        """Whether two copies in one batch get the same predictions as alone."""
+        single = [_tensors(self._pass([mover], call, Plan(1))[1][0]) for mover in movers[:2]]
+        joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
+        return all(agree(a, b) for a, b in zip(single, joint, strict=True))
+
+    def _tables(self, call: Call, movers: Sequence[Mover], *, channels_last: bool) -> OrbitTables | None:
+        """Tables that move all copies at once, where nothing has to flow back through them."""
+        if torch.is_grad_enabled() or self.window is not None or self.share_stabilisers or not self._joins(call):
+            return None
+        y = self.model(*call.with_leaves(call.moved(movers[:1], channels_last=channels_last)))
+        leaves = value_leaves(self.symmetry.outputs, y)
+        with torch.inference_mode(mode=False):
+            return orbit_tables(call, movers, self._weights, leaves, channels_last=channels_last)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = self.__dict__.copy()

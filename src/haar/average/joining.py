@@ -81,6 +81,10 @@ class Call:
         """The inputs that are tensors."""
         return [x for x in self.leaves if isinstance(x, Tensor)]
 
+    def like(self, leaves: Sequence[Any]) -> Call:
+        """A call with other inputs in the same containers."""
+        return Call(self._tree, self.with_leaves(leaves))
+
     def with_leaves(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Other inputs in the same containers."""
         made: tuple[Any, ...] = rebuild(self._tree, self.args, leaves)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from haar.average.orbit_table import OrbitTables
 
 #: A plan must beat the plain loop by this factor to be preferred: ties go to the smaller memory.
 _GAIN = 0.97
@@ -25,10 +27,11 @@ _ENOUGH = 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run an orbit: elements per forward pass, and whether grids are laid out channels last."""
+    """How to run an orbit: elements per forward pass, the layout of grids, and tables where all move at once."""
 
     elements: int
     channels_last: bool = False
+    tables: OrbitTables | None = field(default=None, compare=False, repr=False)
 
 
 def choose_plan(

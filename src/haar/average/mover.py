@@ -29,13 +29,13 @@ class Mover(nn.Module):
 
     def moved_input(self, k: int, x: Tensor) -> Tensor:
         """Input k moved by the element."""
-        with _full_precision(x):
+        with full_precision(x):
             moved: Tensor = self.inputs[k](x)
         return moved
 
     def moved_back(self, leaves: Sequence[Any]) -> list[Any]:
         """All outputs moved by the inverse; None and names stay."""
-        with _full_precision(next((leaf for leaf in leaves if isinstance(leaf, Tensor)), None)):
+        with full_precision(next((leaf for leaf in leaves if isinstance(leaf, Tensor)), None)):
             return [
                 move(leaf) if isinstance(leaf, Tensor) else leaf
                 for move, leaf in zip(self.outputs, leaves, strict=True)
@@ -51,7 +51,8 @@ class Mover(nn.Module):
         return self
 
 
-def _full_precision(x: Tensor | None) -> Any:
+def full_precision(x: Tensor | None) -> Any:
+    """A context without autocast on the device of a tensor."""
     if x is not None and torch.is_autocast_enabled(x.device.type):
         return torch.autocast(x.device.type, enabled=False)
     return nullcontext()
