@@ -278,11 +278,12 @@ class Averaged(nn.Module):
             self.micro_batch,
         )
         if key not in self._plans:
+            differentiable = torch.is_grad_enabled()
             with torch.no_grad(), untouched_random_state(leaves):
-                self._plans[key] = self._find_plan(call, plan)
+                self._plans[key] = self._find_plan(call, plan, differentiable=differentiable)
         return self._plans[key]
 
-    def _find_plan(self, call: Call, plan: Plan) -> Plan:
+    def _find_plan(self, call: Call, plan: Plan, *, differentiable: bool) -> Plan:
         movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
         if self.check and not self._checked:
             refuse_stochastic(lambda: _tensors(self._pass(movers[:1], call, Plan(1))[1][0]))
@@ -296,7 +297,10 @@ class Averaged(nn.Module):
                     way_out='use micro_batch="auto"',
                 )
             plan = Plan(1)
-        tables = {last: self._tables(call, movers, channels_last=last) for last in layouts(self.model, call.tensors)}
+        tables: dict[bool, OrbitTables | None] = {
+            last: None if differentiable else self._tables(call, movers, channels_last=last)
+            for last in layouts(self.model, call.tensors)
+        }
         if self.micro_batch != "auto" or plan.elements == 1:
             return replace(plan, tables=tables[False])
         at_once = {last: table.moved(call) for last, table in tables.items() if table is not None}
@@ -317,8 +321,8 @@ class Averaged(nn.Module):
         return all(agree(a, b) for a, b in zip(single, joint, strict=True))
 
     def _tables(self, call: Call, movers: Sequence[Mover], *, channels_last: bool) -> OrbitTables | None:
-        """Tables that move all copies at once, where nothing has to flow back through them."""
-        if torch.is_grad_enabled() or self.window is not None or self.share_stabilisers or not self._joins(call):
+        """Tables that move all copies at once, if they pay; backward through a gather is a slow scatter."""
+        if self.window is not None or self.share_stabilisers or not self._joins(call):
             return None
         y = self.model(*call.with_leaves(call.moved(movers[:1], channels_last=channels_last)))
         leaves = value_leaves(self.symmetry.outputs, y)
