@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import jaxtyping
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -19,3 +22,11 @@ torch.set_num_threads(1)
 def generator() -> torch.Generator:
     """A seeded generator, fresh for every test."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def unchecked_annotations() -> Iterator[None]:
+    """As in a user's program: nothing but the library itself looks at what it is given."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from types import ModuleType
+from typing import SupportsIndex
 
 
 class HaarError(Exception):
@@ -52,6 +54,29 @@ class MissingExtraError(HaarError, ImportError):
 
 class NotEquivariantError(HaarError, AssertionError):
     """Something that was claimed to be equivariant is not (raised by `haar.testing` and by checks)."""
+
+
+def check_count(argument: str, value: object, *, least: int = 1) -> None:
+    """Refuse what is no whole number, or too small a one.
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        value: What came.
+        least: Smallest number that is accepted.
+
+    Raises:
+        ArgumentError: If it is not.
+
+    Example:
+        >>> check_count("k", 2.5)
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: k: expected a whole number, at least 1, got 2.5
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise ArgumentError(argument, expected=f"a whole number, at least {least}", got=repr(value))
+    if operator.index(value) < least:
+        raise ArgumentError(argument, expected=f"at least {least}", got=value)
 
 
 class HaarWarning(UserWarning):

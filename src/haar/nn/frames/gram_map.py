@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.nn.spectral.columns import cloud_mean
+from haar.errors import ShapeError, check_count
+from haar.nn.spectral.columns import cloud_mean, masked
+from haar.nn.spectral.given import check_columns, check_mask, parameter_dtype
 from haar.nn.spectral.perceptron import Perceptron
 
 
@@ -21,6 +23,9 @@ class GramMap(nn.Module):
         hidden: Hidden features of g.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If a size is not positive.
 
     Example:
         >>> GramMap(2)(torch.randn(4, 5, 3), torch.randn(4, 5, 3)).shape
@@ -37,6 +42,8 @@ class GramMap(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"inputs": inputs, "outputs": outputs, "hidden": hidden}.items():
+            check_count(name, value)
         self.inputs, self.outputs = inputs, outputs
         sizes = (3 * inputs * inputs, hidden, hidden, inputs * outputs)
         self.weights = Perceptron(sizes, generator=generator, dtype=dtype)
@@ -44,9 +51,22 @@ class GramMap(nn.Module):
     def forward(
         self, *vectors: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*batch n"] | None = None
     ) -> Tensor | tuple[Tensor, ...]:
-        """Apply the map; the first input is centred here."""
-        first = vectors[0] - cloud_mean(vectors[0], mask)
-        x = torch.stack([first, *vectors[1:]], -2)
+        """Apply the map; the first input is centred here.
+
+        Raises:
+            ShapeError: If inputs are not as many as the map was made for, or do not fit.
+        """
+        if len(vectors) != self.inputs:
+            raise ShapeError("vectors", expected=f"{self.inputs} tensors (*batch, n, d)", got=len(vectors))
+        for number, vector in enumerate(vectors):
+            k = vectors[0].shape[-1] if isinstance(vectors[0], Tensor) and vectors[0].ndim else 1
+            check_columns(vector, k, f"vectors[{number}]", dtype=parameter_dtype(self))
+            if vector.shape != vectors[0].shape:
+                expected = f"{tuple(vectors[0].shape)}"
+                raise ShapeError(f"vectors[{number}]", expected=expected, got=tuple(vector.shape))
+        check_mask(mask, vectors[0])
+        kept = [masked(vector, mask) for vector in vectors]
+        x = torch.stack([kept[0] - cloud_mean(kept[0], mask), *kept[1:]], -2)
         if mask is not None:
             x = torch.where(mask[..., None, None], x, 0)
         between = torch.einsum("...iad,...jbd->...ijab", x, x).flatten(-2)

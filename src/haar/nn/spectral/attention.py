@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
-from haar.nn.spectral.columns import Columns, Spaces, check_columns
+from haar.errors import ShapeError, check_count
+from haar.nn.spectral.columns import Columns, Spaces
+from haar.nn.spectral.given import check_columns, check_mask, spreads
 from haar.nn.spectral.message_passing import Pairs
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
 
@@ -52,8 +53,8 @@ class SignAttention(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in {"k": k, "channels": channels, "heads": heads, "hidden": hidden}.items():
-            if value < 1:
-                raise ArgumentError(name, expected="at least 1", got=value)
+            check_count(name, value)
+        check_count("pairs", pairs, least=0)
         self.k, self.channels, self.heads, self.pairs = k, channels, heads, pairs
         self.mix = uniform(2, channels, channels, generator=generator, dtype=dtype)
         self.theta = nn.Parameter(torch.ones(heads, k, channels, dtype=dtype))
@@ -81,19 +82,28 @@ class SignAttention(nn.Module):
         Raises:
             ShapeError: If something does not fit.
         """
+        if self.channels == 1:
+            check_columns(x, self.k, dtype=self.mix.dtype)
         z = x.unsqueeze(-1) if self.channels == 1 else x
         if z.ndim < 3 or z.shape[-1] != self.channels:
             raise ShapeError("x", expected=f"(*batch, n, {self.k}, {self.channels} channels)", got=tuple(x.shape))
-        check_columns(z[..., 0], self.k)
-        if (0 if pairs is None else pairs.shape[-1]) != self.pairs:
-            raise ShapeError("pairs", expected=f"{self.pairs} features", got=None if pairs is None else pairs.shape)
+        check_columns(z[..., 0], self.k, dtype=self.mix.dtype)
+        check_mask(mask, z[..., 0])
+        between = (*z.shape[:-2], z.shape[-3])
+        if (0 if pairs is None else pairs.shape[-1]) != self.pairs or (
+            pairs is not None and not spreads(pairs.shape[:-1], between)
+        ):
+            got = "none" if pairs is None else tuple(pairs.shape)
+            raise ShapeError("pairs", expected=f"{self.pairs} features {(*between, self.pairs)}", got=got)
         if mask is not None:
             z = torch.where(mask[..., None, None], z, 0)
+            there = mask.unsqueeze(-1) & mask.unsqueeze(-2)
+            pairs = pairs if pairs is None else torch.where(there.unsqueeze(-1), pairs, 0)
         pairing = Pairs(z[..., 0], None, mask)
         p = pairing.add(z @ self.mix[0], z @ self.mix[1], -3)
-        columns = Columns(self.k, spaces, ndim=p.ndim - 2, dtype=z.dtype)
+        columns = Columns(self.k, spaces, before=p.shape[:-2], dtype=z.dtype)
         sizes = columns.size(p).flatten(-2)
-        made = self.gate(sizes if pairs is None else torch.cat([sizes, pairs], -1))
+        made = self.gate(sizes if pairs is None else torch.cat([sizes, pairs.expand(*sizes.shape[:-1], -1)], -1))
         bias, gates = made[..., : self.heads], made[..., self.heads :].unflatten(-1, (self.heads, *p.shape[-2:]))
         theta = self.theta if columns.same is None else _shared(self.theta, columns.same)
         scale = (self.k * self.channels) ** -0.5

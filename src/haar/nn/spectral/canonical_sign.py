@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
+from haar.nn.spectral.given import check_cloud, check_columns
 
 
 def canonical_signs(
@@ -29,14 +30,18 @@ def canonical_signs(
 
     Raises:
         ArgumentError: If the tolerance is negative or entries are not finite.
+        ShapeError: If there is a batch axis.
 
     Example:
         >>> v, decided = canonical_signs(torch.tensor([[-0.8, 1.0], [0.6, -1.0]]))
         >>> v.tolist(), decided.tolist()
         ([[0.8..., 1.0], [-0.6..., -1.0]], [True, False])
     """
-    if tol < 0:
+    if not tol >= 0:
         raise ArgumentError("tol", expected="0 or more", got=tol)
+    if v.ndim != 2:
+        raise ShapeError("v", expected="(n, k), one graph", got=tuple(v.shape), way_out="go through a batch one by one")
+    check_columns(v, v.shape[-1], "v")
     if not bool(torch.isfinite(v).all()):
         raise ArgumentError("v", expected="finite entries", got="NaN or infinity")
     sign = torch.ones(v.shape[-1], dtype=v.dtype, device=v.device)
@@ -66,10 +71,17 @@ def flip_signs(
         cloud: For several graphs side by side, the number of the graph that each row belongs to.
         generator: Of the signs; by default torch's.
 
+    Raises:
+        ShapeError: If the rows are not numbered one by one, or there is a batch axis beside `cloud`.
+
     Example:
         >>> flip_signs(torch.ones(4, 3)).abs().tolist() == torch.ones(4, 3).tolist()
         True
     """
+    check_columns(v, v.shape[-1] if v.ndim else 0, "v")
+    if cloud is not None and v.ndim != 2:
+        raise ShapeError("cloud", expected="v (rows, k) without a batch axis", got=tuple(v.shape))
+    check_cloud(cloud, v.shape[-2])
     clouds = v.shape[:-2] if cloud is None else (int(cloud.max()) + 1 if len(cloud) else 0,)
     draw = torch.randint(2, (*clouds, v.shape[-1]), generator=generator)
     signs = (1 - 2 * draw).to(v)

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
-from haar.nn.spectral.columns import cloud_mean
+from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.spectral.columns import cloud_mean, masked
+from haar.nn.spectral.given import check_columns, check_mask
 from haar.nn.spectral.perceptron import Perceptron, uniform
 
 #: 2^k characters are held at once.
@@ -21,6 +22,7 @@ def column_characters(k: int) -> Int[Tensor, "k k"]:
         >>> column_characters(2).tolist()
         [[1, 0], [0, 1]]
     """
+    check_count("k", k)
     return torch.eye(k, dtype=torch.int64)
 
 
@@ -31,7 +33,7 @@ def pseudovector_characters(k: int) -> Int[Tensor, "k k"]:
         >>> pseudovector_characters(3).tolist()
         [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
     """
-    return 1 - torch.eye(k, dtype=torch.int64)
+    return 1 - column_characters(k)
 
 
 class SignCharacters(nn.Module):
@@ -53,7 +55,8 @@ class SignCharacters(nn.Module):
         dtype: Of the parameters.
 
     Raises:
-        ArgumentError: If characters are not zeros and ones of one length, or k is above 8.
+        ArgumentError: If characters are not zeros and ones, k is above 8, or a size is not positive.
+        ShapeError: If characters are not of one length.
 
     Example:
         >>> net = SignCharacters(column_characters(3), pseudovector_characters(3))
@@ -75,9 +78,16 @@ class SignCharacters(nn.Module):
     ) -> None:
         super().__init__()
         for name, chi in (("chi_in", chi_in), ("chi_out", chi_out)):
-            if bool(((chi != 0) & (chi != 1)).any()):
-                raise ArgumentError(name, expected="rows of zeros and ones", got=chi.tolist())
+            if not isinstance(chi, Tensor) or chi.ndim != 2 or bool(((chi != 0) & (chi != 1)).any()):
+                got = chi.tolist() if isinstance(chi, Tensor) else type(chi).__name__
+                raise ArgumentError(name, expected="rows of zeros and ones", got=got)
         self.k = k = int(chi_in.shape[-1])
+        if chi_out.shape[-1] != k:
+            raise ShapeError(
+                "chi_out", expected=f"(features, {k}), as chi_in has {k} columns", got=tuple(chi_out.shape)
+            )
+        check_count("width", width)
+        check_count("layers", layers, least=0)
         if k > MOST_COLUMNS:
             raise ArgumentError(
                 "chi_in",
@@ -86,6 +96,7 @@ class SignCharacters(nn.Module):
                 way_out="use SignDeepSets or SignMessagePassing",
             )
         self.width, self.cloud = width, cloud
+        chi_in, chi_out = chi_in.to(torch.int64), chi_out.to(torch.int64)
         powers = 2 ** torch.arange(k)
         self.chi_in: Tensor
         self.chi_out: Tensor
@@ -110,8 +121,9 @@ class SignCharacters(nn.Module):
         Raises:
             ShapeError: If features do not fit.
         """
-        if x.shape[-1] != len(self.chi_in) or x.ndim < 1 + self.cloud:
-            raise ShapeError("x", expected=f"(*batch, {len(self.chi_in)} features)", got=tuple(x.shape))
+        check_columns(x, len(self.chi_in), rows=self.cloud, dtype=self.enter.dtype)
+        check_mask(mask, x)
+        x = masked(x, mask)
         wide = x.unsqueeze(-1) * self.enter.squeeze(-1)
         z = x.new_zeros(*x.shape[:-1], 2**self.k, self.width).index_add(-2, self.chi_in, wide)
         for product in self.rounds:

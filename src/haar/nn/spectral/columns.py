@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from haar.errors import ShapeError
+from haar.nn.spectral.given import check_spaces
 
 #: Numbers of the eigenspaces, one for each column: of the whole cloud ``(*batch, k)``, or of every row.
 Spaces = Int[Tensor, "..."]
@@ -21,22 +23,21 @@ class Columns:
     Args:
         k: Number of columns.
         spaces: Equal numbers mark columns of one eigenspace; None means that all columns are simple.
-        rows: Number of axes between the batch and the columns (1 for clouds, 2 for pairs of points).
-        ndim: Axes of the tensors before the columns.
+        before: Axes of the tensors before the columns, of which `spaces` has the first ones, or none.
         dtype: Of the tensors.
 
     Raises:
-        ShapeError: If there is not one number for each column.
+        ShapeError: If there is not one number for each column of every cloud.
+        ArgumentError: If they are no whole numbers.
     """
 
-    def __init__(self, k: int, spaces: Spaces | None, *, ndim: int, dtype: torch.dtype) -> None:
+    def __init__(self, k: int, spaces: Spaces | None, *, before: Sequence[int], dtype: torch.dtype) -> None:
         self.same: Tensor | None = None
         if spaces is None:
             return
-        if spaces.shape[-1] != k or spaces.ndim - 1 > ndim:
-            raise ShapeError("spaces", expected=f"(*batch, {k}), one number for each column", got=tuple(spaces.shape))
+        check_spaces(spaces, k, before)
         same = (spaces.unsqueeze(-1) == spaces.unsqueeze(-2)).to(dtype)
-        self.same = same.reshape(*spaces.shape[:-1], *([1] * (ndim - spaces.ndim + 1)), k, k)
+        self.same = same.reshape(*spaces.shape[:-1], *([1] * (len(before) - spaces.ndim + 1)), k, k)
 
     def size(self, x: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
         """|x| entry by entry; over an eigenspace the length, the same number in all of its columns.
@@ -60,11 +61,6 @@ class Columns:
         return x * y if self.same is None else self.same @ (x * y)
 
 
-def gate_sizes(x: Float[Tensor, "*any k"], spaces: Spaces | None) -> Columns:
-    """Columns of a tensor without channels."""
-    return Columns(x.shape[-1], spaces, ndim=x.ndim - 1, dtype=x.dtype)
-
-
 def masked(x: Float[Tensor, "*batch n k"], mask: Bool[Tensor, "*batch n"] | None) -> Float[Tensor, "*batch n k"]:
     """Zeros in the rows that hold no point."""
     return x if mask is None else torch.where(mask.unsqueeze(-1), x, 0)
@@ -76,13 +72,3 @@ def cloud_mean(x: Float[Tensor, "*batch n k"], mask: Bool[Tensor, "*batch n"] | 
         return x.mean(-2, keepdim=True)
     count = mask.sum(-1).clamp(min=1)[..., None, None]
     return masked(x, mask).sum(-2, keepdim=True) / count
-
-
-def check_columns(x: Tensor, k: int, argument: str = "x", *, rows: bool = True) -> None:
-    """Refuse a tensor whose columns are not those of the module.
-
-    Raises:
-        ShapeError: If the last axis is not k, or there is no axis of rows.
-    """
-    if x.ndim < 1 + rows or x.shape[-1] != k:
-        raise ShapeError(argument, expected=f"(*batch, {'rows, ' if rows else ''}{k} columns)", got=tuple(x.shape))

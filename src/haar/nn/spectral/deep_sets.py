@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
-from haar.nn.spectral.columns import Spaces, check_columns, masked
+from haar.errors import ArgumentError, check_count
+from haar.nn.spectral.columns import Spaces, masked
 from haar.nn.spectral.gate import SignGate, SignRMSNorm
+from haar.nn.spectral.given import check_columns, check_mask, parameter_dtype
 from haar.nn.spectral.neighbours import neighbour_mean
 
 
@@ -59,8 +60,9 @@ class SignDeepSets(nn.Module):
                 got=repr(norm),
                 way_out="norms that subtract a mean are not equivariant",
             )
-        if layers < 1:
-            raise ArgumentError("layers", expected="at least 1", got=layers)
+        for name, value in {"k": k, "hidden": hidden, "layers": layers}.items():
+            check_count(name, value)
+        check_count("extra", extra, least=0)
         self.k = k
 
         def gates() -> nn.ModuleList:
@@ -95,8 +97,11 @@ class SignDeepSets(nn.Module):
         Raises:
             ShapeError: If something does not fit.
         """
-        check_columns(x, self.k)
-        x = masked(self.norm(x), mask)
+        check_columns(x, self.k, dtype=parameter_dtype(self))
+        check_mask(mask, x)
+        # Before anything else: what stands in rows without a point must not reach a derivative either.
+        x = self.norm(masked(x, mask))
+        extra = extra if extra is None else masked(extra, mask)
         for own, around in zip(self.own, self.around, strict=True):
             mean = neighbour_mean(x, edges=edges, adjacency=adjacency, cloud=cloud, mask=mask)
             moved = x + own(x, spaces=spaces, extra=extra) + around(mean, spaces=spaces, extra=extra)

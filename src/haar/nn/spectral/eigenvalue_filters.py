@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ShapeError
+from haar.errors import ShapeError, check_count
+from haar.nn.spectral.given import check_columns, check_dtype, check_mask, parameter_dtype
 from haar.nn.spectral.perceptron import Perceptron
 
 
@@ -26,6 +27,9 @@ class EigenvalueFilters(nn.Module):
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
 
+    Raises:
+        ArgumentError: If a size is not positive.
+
     Example:
         >>> encoding = EigenvalueFilters(4)
         >>> v, values = torch.randn(9, 3), torch.tensor([0.0, 1.0, 1.0])
@@ -43,6 +47,8 @@ class EigenvalueFilters(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"features": features, "filters": filters, "hidden": hidden}.items():
+            check_count(name, value)
         self.phi = Perceptron((1, hidden, filters), generator=generator, dtype=dtype)
         self.pair = Perceptron((2 * filters, hidden, hidden), generator=generator, dtype=dtype)
         self.rho = Perceptron((hidden, hidden, features), generator=generator, dtype=dtype)
@@ -66,7 +72,10 @@ class EigenvalueFilters(nn.Module):
         Raises:
             ShapeError: If there is not one eigenvalue for every column.
         """
-        if eigenvalues.shape[-1] != v.shape[-1]:
+        check_columns(v, v.shape[-1] if v.ndim else 0, "v", dtype=parameter_dtype(self))
+        check_mask(mask, v)
+        check_dtype("eigenvalues", eigenvalues, v.dtype)
+        if eigenvalues.shape[-1:] != v.shape[-1:]:
             raise ShapeError("eigenvalues", expected=f"(*batch, {v.shape[-1]})", got=tuple(eigenvalues.shape))
         gains = self.phi(eigenvalues.unsqueeze(-1))
         if columns is not None:

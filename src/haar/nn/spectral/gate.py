@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
-from haar.nn.spectral.columns import Columns, Spaces, check_columns
+from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.spectral.columns import Columns, Spaces
+from haar.nn.spectral.given import check_columns, parameter_dtype, spreads
 from haar.nn.spectral.perceptron import Perceptron
 
 
@@ -48,6 +49,9 @@ class SignGate(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"k": k, "hidden": hidden, "layers": layers}.items():
+            check_count(name, value)
+        check_count("extra", extra, least=0)
         self.k, self.extra = k, extra
         sizes = (k + extra, *([hidden] * (layers - 1)), k)
         self.gates = Perceptron(sizes, activation=nn.ReLU, generator=generator, dtype=dtype)
@@ -66,8 +70,8 @@ class SignGate(nn.Module):
         Raises:
             ShapeError: If columns, eigenspaces or features do not fit.
         """
-        check_columns(x, self.k, rows=False)
-        columns = Columns(self.k, spaces, ndim=x.ndim - 1, dtype=x.dtype)
+        check_columns(x, self.k, rows=False, dtype=self.weight.dtype)
+        columns = Columns(self.k, spaces, before=x.shape[:-1], dtype=x.dtype)
         sizes = with_extra(columns.size(x.unsqueeze(-1)).squeeze(-1), extra, self.extra)
         gates = self.weight * torch.sigmoid(self.gates(sizes))
         return x * columns.share(gates.unsqueeze(-1)).squeeze(-1) + x
@@ -111,8 +115,9 @@ class SignMLP(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ArgumentError("layers", expected="at least 1", got=layers)
+        for name, value in {"k": k, "hidden": hidden, "layers": layers}.items():
+            check_count(name, value)
+        check_count("extra", extra, least=0)
         self.k, self.residual, self.extra = k, residual, extra
         sizes = (k + extra, hidden, hidden, k)
         self.factors = nn.ModuleList(Perceptron(sizes, generator=generator, dtype=dtype) for _ in range(layers))
@@ -125,8 +130,8 @@ class SignMLP(nn.Module):
         Raises:
             ShapeError: If columns, eigenspaces or features do not fit.
         """
-        check_columns(x, self.k, rows=False)
-        columns = Columns(self.k, spaces, ndim=x.ndim - 1, dtype=x.dtype)
+        check_columns(x, self.k, rows=False, dtype=parameter_dtype(self))
+        columns = Columns(self.k, spaces, before=x.shape[:-1], dtype=x.dtype)
         for factor in self.factors:
             sizes = with_extra(columns.size(x.unsqueeze(-1)).squeeze(-1), extra, self.extra)
             moved = x * columns.share(factor(sizes).unsqueeze(-1)).squeeze(-1)
@@ -155,8 +160,8 @@ class SignRMSNorm(nn.Module):
 
     def __init__(self, eps: float = 1.0) -> None:
         super().__init__()
-        if eps <= 0:
-            raise ArgumentError("eps", expected="a positive number", got=eps)
+        if not isinstance(eps, float | int) or not eps > 0:
+            raise ArgumentError("eps", expected="a positive number", got=repr(eps))
         self.eps = eps
 
     def forward(self, x: Float[Tensor, "*any k"]) -> Float[Tensor, "*any k"]:
@@ -172,7 +177,7 @@ def with_extra(sizes: Tensor, extra: Tensor | None, width: int) -> Tensor:
     """
     if extra is None and width == 0:
         return sizes
-    if extra is None or extra.shape[-1] != width:
+    if extra is None or extra.shape[-1:] != (width,) or not spreads(extra.shape[:-1], sizes.shape[:-1]):
         got = "none" if extra is None else tuple(extra.shape)
         raise ShapeError("extra", expected=f"{width} invariant features for every row", got=got)
     return torch.cat([sizes, extra.expand(*sizes.shape[:-1], width)], -1)

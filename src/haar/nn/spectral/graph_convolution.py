@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from haar.errors import check_count
+from haar.nn.spectral.given import check_columns, check_edges
 from haar.nn.spectral.perceptron import linear
 
 
@@ -20,6 +22,9 @@ class GraphConvolution(nn.Module):
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
 
+    Raises:
+        ArgumentError: If a size is not positive.
+
     Example:
         >>> layer = GraphConvolution(1, 2)
         >>> layer(torch.ones(3, 1), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])).shape
@@ -30,6 +35,8 @@ class GraphConvolution(nn.Module):
         self, before: int, after: int, *, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
     ) -> None:
         super().__init__()
+        check_count("before", before)
+        check_count("after", after)
         self.map = linear(before, after, generator=generator, dtype=dtype)
         with torch.no_grad():
             self.map.bias.zero_()
@@ -37,7 +44,13 @@ class GraphConvolution(nn.Module):
     def forward(
         self, x: Float[Tensor, "*batch n before"], edges: Int[Tensor, "2 e"]
     ) -> Float[Tensor, "*batch n after"]:
-        """Convolve; all batch entries live on the same graph."""
+        """Convolve; all batch entries live on the same graph.
+
+        Raises:
+            ShapeError: If features or edges do not fit.
+        """
+        check_columns(x, self.map.in_features, dtype=self.map.weight.dtype)
+        check_edges(edges, x.shape[-2])
         source, target = edges
         degree = 1 + x.new_zeros(x.shape[-2]).index_add(0, target, x.new_ones(len(target)))
         root = degree.rsqrt()

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
-from haar.nn.spectral.columns import Columns, Spaces, check_columns
+from haar.errors import ShapeError, check_count
+from haar.nn.spectral.columns import Columns, Spaces
+from haar.nn.spectral.given import check_columns, check_edges, check_mask, spreads
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
 
 
@@ -28,6 +29,7 @@ class Pairs:
         if edges is not None:
             if x.ndim != 2:
                 raise ShapeError("edges", expected="points (n, k) without a batch axis", got=tuple(x.shape))
+            check_edges(edges, n)
             count = x.new_zeros(n).index_add(0, edges[1], x.new_ones(edges.shape[1]))
             self.weight = 1 / count.clamp(min=1)[edges[1]]
             self.open = torch.ones_like(self.weight, dtype=torch.bool)
@@ -140,8 +142,9 @@ class SignMessagePassing(nn.Module):
         super().__init__()
         least = {"k": k, "inputs": inputs, "outputs": outputs, "channels": channels, "hidden": hidden, "layers": layers}
         for name, value in least.items():
-            if value < 1:
-                raise ArgumentError(name, expected="at least 1", got=value)
+            check_count(name, value)
+        check_count("nodes", nodes, least=0)
+        check_count("pairs", pairs, least=0)
         self.k, self.inputs, self.outputs, self.distances = k, inputs, outputs, distances
         self.nodes, self.pairs = nodes, pairs
         self.enter = linear(inputs, channels, bias=False, generator=generator, dtype=dtype)
@@ -187,17 +190,20 @@ class SignMessagePassing(nn.Module):
         if len(columns) != self.inputs:
             raise ShapeError("columns", expected=f"{self.inputs} tensors (*batch, n, {self.k})", got=len(columns))
         for number, x in enumerate(columns):
-            check_columns(x, self.k, f"columns[{number}]")
+            check_columns(x, self.k, f"columns[{number}]", dtype=self.enter.weight.dtype)
+            if x.shape != columns[0].shape:
+                raise ShapeError(f"columns[{number}]", expected=f"{tuple(columns[0].shape)}", got=tuple(x.shape))
         first = columns[0]
+        check_mask(mask, first)
         pairing = Pairs(first, edges, mask)
         z = torch.stack(columns, -1)
         if mask is not None:
             z = torch.where(mask[..., None, None], z, 0)
         around = pairing.add(-z[..., 0], z[..., 0], -2)
-        own = Columns(self.k, spaces, ndim=first.ndim - 1, dtype=z.dtype)
-        both = Columns(self.k, pairing.spaces(spaces, first.ndim), ndim=around.ndim - 1, dtype=z.dtype)
-        node_extra = _features("nodes", nodes, (*first.shape[:-1], self.nodes), first)
-        pair_extra = _features("pairs", pairs, (*around.shape[:-1], self.pairs), first)
+        own = Columns(self.k, spaces, before=first.shape[:-1], dtype=z.dtype)
+        both = Columns(self.k, pairing.spaces(spaces, first.ndim), before=around.shape[:-1], dtype=z.dtype)
+        node_extra = _features("nodes", nodes, (*first.shape[:-1], self.nodes), first, mask)
+        pair_extra = _features("pairs", pairs, (*around.shape[:-1], self.pairs), first, pairing.open)
         if self.distances:
             pair_extra = torch.cat([around.square().sum(-1, keepdim=True), pair_extra], -1)
         z = self.enter(z)
@@ -209,10 +215,11 @@ class SignMessagePassing(nn.Module):
         return y.squeeze(-1) if self.outputs == 1 else y.unbind(-1)
 
 
-def _features(name: str, value: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:
+def _features(name: str, value: Tensor | None, shape: tuple[int, ...], like: Tensor, there: Tensor | None) -> Tensor:
+    """Features of everything that is there, 0 elsewhere."""
     if value is None and shape[-1] == 0:
         return like.new_zeros(shape)
-    if value is None or value.ndim > len(shape) or value.shape[-1] != shape[-1]:
+    if value is None or value.shape[-1:] != shape[-1:] or not spreads(value.shape[:-1], shape[:-1]):
         got = "none" if value is None else tuple(value.shape)
         raise ShapeError(name, expected=f"invariant features {shape}", got=got)
-    return value.expand(shape)
+    return value.expand(shape) if there is None else torch.where(there.unsqueeze(-1), value, 0).expand(shape)

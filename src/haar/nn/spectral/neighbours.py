@@ -8,6 +8,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 from haar.nn.spectral.columns import cloud_mean
+from haar.nn.spectral.given import check_adjacency, check_cloud, check_edges, check_mask
 
 
 def neighbour_mean(
@@ -32,7 +33,7 @@ def neighbour_mean(
 
     Raises:
         ArgumentError: If more than one of `edges`, `adjacency` and `cloud` is given.
-        ShapeError: If edges or clouds are given together with a batch axis.
+        ShapeError: If edges or clouds are given together with a batch axis, or something does not fit.
 
     Example:
         >>> neighbour_mean(torch.tensor([[1.0], [3.0]]), edges=torch.tensor([[0], [1]])).tolist()
@@ -43,8 +44,12 @@ def neighbour_mean(
     ]
     if len(given) > 1:
         raise ArgumentError(given[1], expected=f"none beside {given[0]}", got="both")
+    check_mask(mask, x)
     if adjacency is not None:
-        weights = adjacency if mask is None else adjacency * mask.unsqueeze(-2)
+        check_adjacency(adjacency, x)
+        weights = adjacency
+        if mask is not None:
+            weights = torch.where(mask.unsqueeze(-2) & mask.unsqueeze(-1), adjacency, 0)
         total = weights.sum(-1, keepdim=True)
         return weights @ x / torch.where(total == 0, 1, total)
     if edges is None and cloud is None:
@@ -56,6 +61,8 @@ def neighbour_mean(
             got=tuple(x.shape),
             way_out="number the clouds",
         )
+    check_edges(edges, len(x))
+    check_cloud(cloud, len(x))
     if edges is not None:
         source, target = edges
         sums = x.new_zeros(x.shape).index_add(0, target, x[source])

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.nn.spectral.columns import cloud_mean
+from haar.nn.spectral.given import check_columns, check_mask
 
 
 def odd_moments(
@@ -35,9 +36,11 @@ def odd_moments(
         >>> odd_moments(torch.tensor([[2.0, 1.0], [-1.0, -1.0], [-1.0, 0.0]])).round(decimals=3).tolist()
         [1.0, 0.0]
     """
-    if power < 1 or power % 2 == 0:
-        raise ArgumentError("power", expected="an odd positive number", got=power)
-    if eps <= 0:
+    if not isinstance(power, int) or power < 1 or power % 2 == 0:
+        raise ArgumentError("power", expected="an odd positive number", got=repr(power))
+    check_columns(x, x.shape[-1] if x.ndim else 0)
+    check_mask(mask, x)
+    if not eps > 0:
         raise ArgumentError("eps", expected="a positive number", got=eps)
     moment: Tensor = cloud_mean(x.pow(power), mask).squeeze(-2)
     return moment / (moment.abs() + eps)

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ShapeError
+from haar.errors import ShapeError, check_count
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.gate import with_extra
+from haar.nn.spectral.given import check_columns, parameter_dtype
 from haar.nn.spectral.perceptron import Perceptron
 
 
@@ -25,6 +26,9 @@ class PairScore(nn.Module):
         extra: Invariant, symmetric features of every pair.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
+
+    Raises:
+        ArgumentError: If a size is not positive.
 
     Example:
         >>> score = PairScore(4)
@@ -44,6 +48,9 @@ class PairScore(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"k": k, "hidden": hidden, "layers": layers}.items():
+            check_count(name, value)
+        check_count("extra", extra, least=0)
         self.k, self.extra = k, extra
         sizes = (k + extra, *([hidden] * (layers - 1)), 1)
         self.score = Perceptron(sizes, activation=nn.ReLU, generator=generator, dtype=dtype)
@@ -61,9 +68,13 @@ class PairScore(nn.Module):
         Raises:
             ShapeError: If columns, eigenspaces or features do not fit.
         """
-        if u.shape[-1] != self.k:
-            raise ShapeError("u", expected=f"(*any, {self.k} columns)", got=tuple(u.shape))
-        columns = Columns(self.k, spaces, ndim=u.ndim - 1, dtype=u.dtype)
+        for name, side in {"u": u, "w": w}.items():
+            check_columns(side, self.k, name, rows=False, dtype=parameter_dtype(self))
+        try:
+            rows = torch.broadcast_shapes(u.shape, w.shape)[:-1]
+        except RuntimeError as error:
+            raise ShapeError("w", expected=f"as many rows as u, {tuple(u.shape)}", got=tuple(w.shape)) from error
+        columns = Columns(self.k, spaces, before=rows, dtype=u.dtype)
         products = columns.product(u.unsqueeze(-1), w.unsqueeze(-1)).squeeze(-1)
         scores: Tensor = self.score(with_extra(products, extra, self.extra)).squeeze(-1)
         return scores

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 
 
 class Perceptron(nn.Sequential):
@@ -36,8 +36,10 @@ class Perceptron(nn.Sequential):
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
+        if len(sizes) < 2:
             raise ArgumentError("sizes", expected="two or more positive numbers of features", got=tuple(sizes))
+        for size in sizes:
+            check_count("sizes", size)
         layers: list[nn.Module] = []
         for number, (before, after) in enumerate(pairwise(sizes)):
             layers += [activation()] if number else []

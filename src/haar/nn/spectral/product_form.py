@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ShapeError
+from haar.errors import ShapeError, check_count
+from haar.nn.spectral.given import check_dtype
 from haar.nn.spectral.perceptron import Perceptron, uniform
 
 
@@ -24,6 +25,9 @@ class ColumnLinear(nn.Module):
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
 
+    Raises:
+        ArgumentError: If a size is not positive.
+
     Example:
         >>> ColumnLinear(3, 5, 2)(torch.ones(5, 3)).shape
         torch.Size([2, 3])
@@ -39,6 +43,8 @@ class ColumnLinear(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"k": k, "n": n, "rows_out": rows_out}.items():
+            check_count(name, value)
         self.weight = uniform(k, rows_out, n, generator=generator, dtype=dtype)
 
     def forward(self, x: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch rows k"]:
@@ -48,8 +54,10 @@ class ColumnLinear(nn.Module):
             ShapeError: If rows or columns do not fit.
         """
         k, _, n = self.weight.shape
-        if x.ndim < 2 or x.shape[-2:] != (n, k):
-            raise ShapeError("x", expected=f"(*batch, {n} rows, {k} columns)", got=tuple(x.shape))
+        if not isinstance(x, Tensor) or x.shape[-2:] != (n, k):
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise ShapeError("x", expected=f"(*batch, {n} rows, {k} columns)", got=got)
+        check_dtype("x", x, self.weight.dtype)
         moved: Tensor = (self.weight @ x.transpose(-1, -2).unsqueeze(-1)).squeeze(-1)
         return moved.transpose(-1, -2)
 
@@ -96,7 +104,11 @@ class SignProduct(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        sizes = {"n": n, "k": k, "rows_out": rows_out, "hidden": hidden, "features": features}
+        for name, value in sizes.items():
+            check_count(name, value)
         inner = n * rows_out if inner is None else inner
+        check_count("inner", inner)
         self.first = ColumnLinear(k, n, inner, generator=generator, dtype=dtype)
         self.second = ColumnLinear(k, inner, rows_out, generator=generator, dtype=dtype)
         self.phi = Perceptron((n, hidden, features), generator=generator, dtype=dtype)

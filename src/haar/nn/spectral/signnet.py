@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
-from haar.nn.spectral.columns import check_columns, cloud_mean
+from haar.errors import ArgumentError, check_count
+from haar.nn.spectral.columns import cloud_mean, masked
+from haar.nn.spectral.given import check_columns, check_edges, check_mask, parameter_dtype
 from haar.nn.spectral.graph_convolution import GraphConvolution
 from haar.nn.spectral.perceptron import Perceptron
 
@@ -29,7 +30,7 @@ class SignNet(nn.Module):
         dtype: Of the parameters.
 
     Raises:
-        ArgumentError: If `on` is unknown.
+        ArgumentError: If `on` is unknown or a size is not positive.
 
     Example:
         >>> sum(p.numel() for p in SignNet(16, 64).parameters())
@@ -54,6 +55,8 @@ class SignNet(nn.Module):
         super().__init__()
         if on not in ("graph", "set"):
             raise ArgumentError("on", expected="'graph' or 'set'", got=repr(on))
+        for name, value in {"k": k, "features": features, "hidden": hidden, "inner": inner}.items():
+            check_count(name, value)
         self.k, self.on = k, on
         kind = GraphConvolution if on == "graph" else _SetLayer
         self.phi = nn.ModuleList(
@@ -87,7 +90,10 @@ class SignNet(nn.Module):
             ShapeError: If columns do not fit.
             ArgumentError: If a graph's edges are missing.
         """
-        check_columns(v, self.k)
+        check_columns(v, self.k, dtype=parameter_dtype(self))
+        check_mask(mask, v)
+        check_edges(edges, v.shape[-2])
+        v = masked(v, mask)
         if self.on == "graph" and edges is None:
             raise ArgumentError("edges", expected="the graph's edges", got="none", way_out="or SignNet(on='set')")
         given: Tensor | None = edges if self.on == "graph" else mask
