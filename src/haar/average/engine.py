@@ -325,6 +325,7 @@ class Averaged(nn.Module):
         if self.window is not None or self.share_stabilisers or not self._joins(call):
             return None
         y = self.model(*call.with_leaves(call.moved(movers[:1], channels_last=channels_last)))
+        self.symmetry.check_outputs(y)
         leaves = value_leaves(self.symmetry.outputs, y)
         with torch.inference_mode(mode=False):
             return orbit_tables(call, movers, self._weights, leaves, channels_last=channels_last)
