@@ -1,0 +1,164 @@
+"""What a result tells of itself: exact or not and why, in every format; and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from moment_networks import mlp
+from torch import nn
+
+from haar.errors import ArgumentError, HaarWarning, ShapeError
+from haar.moments import Activation, Gaussian, Independent, compare, propagate, sample_outputs
+from haar.moments.laws import Exponential, StudentT, UndefinedCumulantError
+
+
+@pytest.mark.parametrize("how", ["linearise", "sample"])
+@pytest.mark.parametrize("order", [2, 3])
+def test_opt_ins_are_marked(how, order):
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)).double()
+    law = Gaussian([1.0, 0.0, -1.0], 1e-4)
+    found = propagate(model, law, order=order, on_unsupported=how)
+    assert not found.exact
+    assert [layer.how for layer in found.layers] == [
+        "exact",
+        "linearised" if how == "linearise" else "sampled",
+        "follows",
+    ]
+    assert ("linearised" if how == "linearise" else "sampled") in found.summary
+    checked = compare(model, law, 20_000, order=order, on_unsupported=how)
+    torch.testing.assert_close(found.cov, checked.sampled_cov, rtol=0.1, atol=1e-6)
+    torch.testing.assert_close(found.mean, checked.sampled.values[0], rtol=0, atol=2e-3)
+
+
+def test_opt_ins_beside_a_residual_branch():
+    class Normed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(3)
+
+        def forward(self, x):
+            return x + self.norm(x)
+
+    law = Gaussian([1.0, 0.0, -1.0], 1e-3)
+    model = Normed().double()
+    for order, how in itertools.product((2, 3), ("linearise", "sample")):
+        found = propagate(model, law, order=order, on_unsupported=how)
+        y = sample_outputs(model, law, 50_000)
+        torch.testing.assert_close(found.cov, torch.cov(y.mT), rtol=0.1, atol=5e-5)
+
+
+def test_exactness_is_told_apart():
+    law = Gaussian(torch.zeros(3))
+    assert propagate(mlp(4, 1, inputs=3), law).exact
+    assert not propagate(mlp(4, 2, inputs=3), law).exact
+    assert not propagate(mlp(4, 1, inputs=3), law, order=1).exact
+    assert not propagate(mlp(4, 1, inputs=3), Independent.same(Exponential(), 3)).exact
+    bend = nn.Linear(1, 2).double()
+    nn.init.constant_(bend.weight, 1.0)  # the law must reach across the kink, or the truncation is nothing
+    nn.init.zeros_(bend.bias)
+    elu = propagate(nn.Sequential(bend, nn.ELU()), Gaussian([0.0]))
+    assert not elu.exact
+    assert elu.layers[1].how == "bounded"
+    assert 0 < elu.truncation < 1e-3
+    assert "exact" in propagate(nn.Linear(3, 1), law).summary
+    deep = propagate(mlp(4, 2, inputs=3), law, order=3)
+    assert "approximation" in deep.summary
+    assert deep.mean_indicator is not None
+    assert propagate(mlp(4, 2, inputs=3), law).mean_indicator is None
+
+
+def test_results_can_be_read_in_every_way(tmp_path):
+    found = propagate(mlp(4, 2, inputs=3), Gaussian(torch.zeros(3)), order=4)
+    told = found.to_dict()
+    assert told["schema"] == 1
+    assert told["order"] == 4
+    assert len(told["layers"]) == 5
+    assert found.table().row_count == 4
+    assert found.figure().axes
+    assert found.save_html(tmp_path / "page.html").stat().st_size > 1000
+    assert found.kurtosis.shape == (4,)
+    assert found.skewness.shape == (4,)
+    assert propagate(nn.ReLU(), Gaussian([0.0])).skewness is None
+    assert propagate(nn.ReLU(), Gaussian([0.0]), order=3).kurtosis is None
+    assert propagate(nn.ReLU(), Gaussian([0.0], 0.0), order=3).skewness.item() == 0.0
+
+
+def test_widths_beyond_the_limit_are_refused():
+    model = nn.Linear(3, 700)
+    with pytest.raises(
+        ArgumentError, match=r"order: expected an order whose tensors fit 2 GB .* got order 3 with 700 live"
+    ):
+        propagate(model, Gaussian(torch.zeros(3)), order=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": 5}, "order: expected 1, 2, 3 or 4, got 5"),
+        ({"backend": "sparse"}, "backend: expected 'dense', 'diagonal' or 'orbit', got 'sparse'"),
+        ({"backend": "diagonal", "order": 3}, "order: expected at most 2 with backend='diagonal'"),
+        ({"backend": "orbit"}, "input_shape: expected \\(nodes, features\\), or orbits="),
+        ({"input_shape": (2, 2)}, r"input_shape: expected 3 components, as the law has, got \(2, 2\)"),
+    ],
+)
+def test_refusals(options, message):
+    with pytest.raises((ArgumentError, ShapeError), match=message):
+        propagate(nn.ReLU(), Gaussian(torch.zeros(3)), **options)
+
+
+def test_undefined_cumulants_stop_the_orders_that_need_them():
+    law = Independent.same(StudentT(3), 2)
+    model = nn.Linear(2, 1)
+    assert propagate(model, law, order=2).exact
+    with pytest.raises(UndefinedCumulantError, match="cumulant 3 of t3 is undefined"):
+        propagate(model, law, order=3)
+
+
+def test_clipping_is_reported(recwarn):
+    """A strongly skewed law with few inputs drives order 3 out of the positive matrices."""
+    w = torch.tensor([[1.0, 0.0], [1.0, 0.05], [1.0, -0.05]], dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU()).double()
+    with torch.no_grad():
+        model[0].weight.copy_(w)
+    found = propagate(model, Independent.same(Exponential(), 2), order=3)
+    assert torch.linalg.eigvalsh(found.cov.detach()).min() >= -1e-9
+    clipped = [layer.clipped for layer in found.layers]
+    assert all(value <= 0 for value in clipped)
+    assert not [w for w in recwarn if not issubclass(w.category, HaarWarning)]
+
+
+def test_a_kink_that_was_not_listed_is_reported():
+    class Bent(nn.Module):
+        def forward(self, z):
+            return (z - 0.37).clamp(min=0)
+
+    model, law = nn.Sequential(Bent()), Gaussian([0.2], 0.8)
+
+    def bent(z):
+        return (z - 0.37).clamp(min=0)
+
+    blind = propagate(model, law, activations={Bent: Activation(bent, name="bent")})
+    told = propagate(model, law, activations={Bent: Activation(bent, name="bent", breaks=(0.37,))})
+    assert blind.layers[0].quadrature > 1e-6
+    assert blind.layers[0].how == "inaccurate"
+    assert not blind.exact
+    assert told.layers[0].quadrature < 1e-12
+    # The truth is the clamp that the registry knows in closed form, after a shift.
+    shifted = propagate(nn.ReLU(), Gaussian([0.2 - 0.37], 0.8))
+    torch.testing.assert_close(told.mean, shifted.mean, rtol=1e-12, atol=0)
+
+
+def test_a_readout_that_cancels_is_told():
+    law = Gaussian([0.0, 0.0], torch.tensor([[1.0, 0.99], [0.99, 1.0]]))
+    model = nn.Sequential(nn.ReLU(), nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False)).double()
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        model[3].weight.copy_(torch.tensor([[1.0, -1.0]]))
+    found = propagate(model, law)
+    expected = found.cov.item() / (2 * propagate(model[:3], law).variance[0].item())
+    assert found.layers[-1].cancellation == pytest.approx(expected, rel=1e-9)
+    assert "Layer '3' cancels" in found.summary
+    pooled = propagate(nn.Sequential(nn.ReLU(), nn.AvgPool1d(4)), Gaussian(torch.zeros(4)), input_shape=(1, 4))
+    assert pooled.layers[1].cancellation == pytest.approx(1.0)
