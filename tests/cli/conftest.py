@@ -44,6 +44,18 @@ def three():
     return torch.nn.Conv2d(6, 4, 3, padding=1)
 
 
+def nowhere():
+    class Nowhere(Net):
+        def forward(self, x):
+            return self.conv(x) / 0 * 0
+
+    return Nowhere()
+
+
+def one():
+    return torch.nn.Conv2d(1, 1, 3, padding=1)
+
+
 def number():
     return 3
 

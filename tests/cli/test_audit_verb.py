@@ -4,9 +4,13 @@ import html
 import json
 
 import h5py
+import numpy as np
 import pytest
 
+from haar.actions import FieldSpec
 from haar.cli.app import main
+from haar.data.well.axis import Axis
+from haar.data.well.dataset import write_well
 
 MODELS = ["my_models:make", "free.pt2", "fixed.pt2", "surrogate.safetensors"]
 
@@ -50,6 +54,18 @@ def test_a_model_that_has_the_symmetry_is_seen(here, well, capsys):
 def test_auto_takes_what_the_files_allow(here, well, capsys):
     assert main(["audit", "free.pt2", str(well), "--group", "auto", "--samples", "3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["order"] == 8
+
+
+def test_shifts_act_on_periodic_grids_of_cells_too(here, capsys):
+    axes = [Axis.cells(name, 8, length=1.0) for name in "xy"]
+    values = np.random.default_rng(0).standard_normal((4, 8, 8)).astype("float32")
+    fields, times = [FieldSpec("tracer")], np.arange(4.0)
+    write_well(here / "cells", {"train": [{"tracer": values}]}, name="noise", axes=axes, fields=fields, times=times)
+    words = ["--history", "1", "--samples", "2", "--json"]
+    for group, order in (("shifts:4", 4), ("D4 x shifts:4", 32)):
+        assert main(["audit", "my_models:one", str(here / "cells"), "--group", group, *words]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["order"], len(found["elements"])) == (order, order - 1)
 
 
 def test_a_model_of_normalised_fields_is_wrapped(here, well, capsys):

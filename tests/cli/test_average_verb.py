@@ -76,6 +76,22 @@ def test_an_averaged_program_can_be_audited_and_averaged_again(here, well, capsy
         (["my_models:make", *WORDS, "--shape", "8,8", "-o", "a.pt2"], "--history: expected the number of time steps"),
         (["free.pt2", *WORDS], "output"),
         (["free.pt2", *WORDS, "--share", "0.9", "-o", "a.pt2"], "--share: expected --data"),
+        (
+            ["surrogate.safetensors", "--group", "auto", *WORDS[2:], "--shape", "8,8", "-o", "a.pt2"],
+            "--group: expected --data beside auto",
+        ),
+        (
+            ["surrogate.safetensors", "--group", "D4 x shifts", *WORDS[2:], "--shape", "64,64", "-o", "a.pt2"],
+            "--group: expected at most 1024 elements for a full orbit",
+        ),
+        (
+            ["my_models:nowhere", *WORDS, "--history", "2", "--shape", "8,8", "-o", "a.pt2"],
+            "MODEL: expected finite outputs, got NaN or infinity for random numbers",
+        ),
+        (
+            ["my_models:noisy", *WORDS, "--history", "2", "--shape", "8,8", "-o", "a.pt2"],
+            "a stochastic model: two runs differ",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(here, arguments, message, capsys):

@@ -44,6 +44,12 @@ def test_splits_do_not_share_runs_and_runs_keep_their_parameters(tmp_path):
     assert readers[0].metadata.resolution == (16, 24)
 
 
+def test_what_an_interrupted_run_leaves_behind_is_no_data_set(tmp_path):
+    (tmp_path / "flow" / "data" / "train").mkdir(parents=True)
+    assert main(["data", "well", "generate", "turbulence", str(tmp_path / "flow"), *SMALL]) == 0
+    assert main(["data", "well", "generate", "turbulence", str(tmp_path / "flow"), *SMALL]) == 2
+
+
 def test_the_same_seed_gives_the_same_data(tmp_path):
     for name in ("a", "b"):
         assert main(["data", "well", "generate", "turbulence", str(tmp_path / name), *SMALL, "--seed", "3"]) == 0

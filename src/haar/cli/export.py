@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from haar.average import Selected, average, save, select
+from haar.average.weighted import ORBIT_LIMIT
 from haar.cli.surrogate_input import FittedModel
 from haar.errors import ArgumentError, HaarError
 from haar.systems.group_averaging.evaluation import relative_defect
@@ -47,13 +50,30 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
         share: Average over the fewest elements that are expected to bring this part of the gain; None for all.
 
     Raises:
-        ArgumentError: If the suffix is another.
+        ArgumentError: If the suffix is another, the group too large, or the model's outputs are not finite.
         HaarError: If the model cannot be traced, or the file does not reproduce the average.
     """
     micro_batch = "auto" if fitted.batched else 1
     chosen = None if share is None else _selected(fitted, share, micro_batch)
+    group = fitted.symmetry.group
+    if chosen is None and group.order is not None and group.order > ORBIT_LIMIT:
+        raise ArgumentError(
+            "--group",
+            expected=f"at most {ORBIT_LIMIT} elements for a full orbit",
+            got=f"{group.name}: {group.order} elements",
+            way_out="take coarser shifts, such as D4 x shifts:16",
+        )
     averaged = average(fitted.module, fitted.symmetry, chosen or "orbit", micro_batch=micro_batch).eval()
     x = fitted.sample
+    with torch.no_grad():
+        finite = bool(averaged(x).isfinite().all())
+    if not finite:
+        raise ArgumentError(
+            "MODEL",
+            expected="finite outputs",
+            got="NaN or infinity for " + ("random numbers" if fitted.windows is None else "inputs of the data set"),
+            way_out="give --data, whose inputs it knows" if fitted.windows is None else "look at its weights and units",
+        )
     batched = fitted.batched
     if batched:
         try:

@@ -44,7 +44,7 @@ def write_generated(
     Raises:
         ArgumentError: If a word is unknown or the folder holds a data set.
     """
-    if (out / "data").exists():
+    if (out / "data").is_file() or any(path.is_file() for path in (out / "data").rglob("*")):
         raise ArgumentError("OUT", expected="a folder without a data set", got=str(out), way_out="choose another one")
     write_runs(make_generator(name, resolution, steps=steps, seed=seed, options=options), out, splits, watch=watch)
 

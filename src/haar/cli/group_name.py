@@ -65,4 +65,11 @@ def parse_group(text: str, *, space: Sequence[int], periodic: Sequence[bool]) ->
         return point if point is not None else trivial(dim)
     if not any(periodic):
         raise ArgumentError("--group", expected="no shifts on a grid without a periodic axis", got=repr(text))
-    return grid_group(point if point is not None else trivial(dim), tuple(space), step=step, periodic=list(periodic))
+    try:
+        return grid_group(
+            point if point is not None else trivial(dim), tuple(space), step=step, periodic=list(periodic)
+        )
+    except ArgumentError as error:
+        raise ArgumentError(
+            "--group", expected=f"{error.argument}: {error.expected}", got=repr(text), way_out=error.way_out
+        ) from error

@@ -79,6 +79,8 @@ def fit_model(
         raise ArgumentError("--shape", expected="points of every axis, such as 64,64 (or --data)", got="none")
     once = Layout.parse(fields, dim=len(space))
     steps = _history(once, history, loaded.channels)
+    if group.lower() == "auto":
+        raise ArgumentError("--group", expected="--data beside auto, whose grid and boundaries decide", got="none")
     chosen = parse_group(group, space=space, periodic=[True] * len(space))
     symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
     channels = once.with_history(steps).channels

@@ -68,7 +68,8 @@ def well_symmetry(metadata: WellMetadata, group: str, layout: Layout) -> Symmetr
         layout.fields,
         history=layout.history,
         centring="node" if any(nodes) else "cell",
-        periodic=nodes,
+        # On nodes an axis is reversed about node 0 where it is periodic, so that only those count that store nodes.
+        periodic=nodes if any(nodes) else periodic,
     )
 
 
