@@ -21,6 +21,13 @@ def equivariant(k=4):
 def plain(k=4):
     return torch.nn.Linear(k, 3)
 
+class Strange(torch.nn.Module):
+    def forward(self, v):
+        return {}["features"]
+
+def strange():
+    return Strange()
+
 def exact(k=4):
     return SignDeepSets(k, norm="rms", dtype=torch.float64)
 """
@@ -59,6 +66,16 @@ def test_one_point_equal_points_and_few_points_are_harmless(folder, capsys, poin
     assert found["measured_error"] < 1e-10
 
 
+@pytest.mark.parametrize("kind", [">f8", np.longdouble, np.float32, np.int16])
+def test_numbers_of_any_kind_and_byte_order_are_read(folder, capsys, kind):
+    np.save("kind.npy", (10 * np.random.default_rng(1).normal(size=(6, 3))).astype(kind))
+    assert main(["audit", "frame", "kind.npy", "--json", "--rotations", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["clouds"][0]["verdict"] == "EXACT"
+    edges = np.stack([np.arange(12), (np.arange(12) + 1) % 12])
+    np.save("kind.npy", edges.astype(">i8" if kind == ">f8" else np.uint16))
+    assert main(["audit", "signs", "spectral_models:plain", "kind.npy", "-k", "4", "--samples", "2"]) == 0
+
+
 def test_frames_of_molecules(folder, capsys):
     ase = pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
     from ase.build import molecule
@@ -73,6 +90,11 @@ def test_frames_of_molecules(folder, capsys):
     assert [cloud["verdict"] for cloud in found] == ["UNDEFINED", "ILL-CONDITIONED", "EXACT", "EXACT"]
     assert [cloud["multiplicities"] for cloud in found[:2]] == [[3], [2, 1]]
     assert max(cloud["measured_error_with_eigenspaces"] for cloud in found) < 1e-6
+    from ase.build import bulk
+
+    write("crystal.xyz", [bulk("Cu", cubic=True), molecule("H2O")])
+    assert main(["audit", "frame", "crystal.xyz", "--json", "--rotations", "2"]) == 0
+    assert [cloud["name"] for cloud in json.loads(capsys.readouterr().out)["clouds"]] == ["0 Cu4, one cell", "1 H2O"]
     (folder / "bad.xyz").write_text("three\nnot a molecule\n")
     assert main(["audit", "frame", "bad.xyz"]) == 2
     assert "no molecules that ASE could read" in capsys.readouterr().err
@@ -126,6 +148,10 @@ def test_the_data_of_charged_particles(folder, capsys):
         (["signs", "spectral_models:plain", "ring.npy", "-k", "5"], "model: expected a model of eigenvectors (12, 5)"),
         (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),
         (["signs", "spectral_models:plain", "words.npy"], "expected numbers"),
+        (
+            ["signs", "spectral_models:strange", "ring.npy"],
+            "model: expected a model of eigenvectors (12, 8), got KeyError",
+        ),
         (["data", "nbody", "--clip", "box"], "clip: expected one of norm"),
         (["data", "nbody", "nowhere"], "nowhere"),
     ],

@@ -32,7 +32,7 @@ def eigenspaces(
         >>> eigenspaces(torch.tensor([0.0, 1.0, 1.0, 3.0])).tolist()
         [0, 1, 1, 2]
     """
-    if tol < 0:
+    if not tol >= 0:
         raise ArgumentError("tol", expected="0 or more", got=tol)
     if not bool(torch.isfinite(eigenvalues).all()):
         raise ArgumentError("eigenvalues", expected="finite numbers", got="NaN or infinity")

@@ -42,8 +42,8 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
             )
         if not np.isfinite(array).all():
             raise ArgumentError("FILE", expected="finite coordinates", got="NaN or infinity")
-        if array.dtype.kind in "iu":
-            array = array.astype(np.float64)
+        # In the byte order of this machine, and in a kind that torch has.
+        array = array.astype(np.float32 if array.dtype.itemsize == 4 and array.dtype.kind == "f" else np.float64)
         clouds = torch.from_numpy(np.ascontiguousarray(array)).reshape(-1, *array.shape[-2:])
         kept = list(clouds[:most])
         return kept, [str(number) for number in range(len(kept))], None
@@ -60,6 +60,10 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
     if not molecules:
         raise DataError(f"{path}: no molecules")
     clouds_of = [torch.tensor(molecule.get_positions(), dtype=torch.float64) for molecule in molecules]
-    names = [f"{number} {molecule.get_chemical_formula()}" for number, molecule in enumerate(molecules)]
+    # Principal axes are those of the atoms that the file holds: of another cell of the crystal they are others.
+    names = [
+        f"{number} {molecule.get_chemical_formula()}{', one cell' if molecule.pbc.any() else ''}"
+        for number, molecule in enumerate(molecules)
+    ]
     marks = [torch.tensor(molecule.get_atomic_numbers(), dtype=torch.float64) / 10 for molecule in molecules]
     return clouds_of, names, marks

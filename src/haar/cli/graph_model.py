@@ -50,7 +50,7 @@ def read_graph(path: Path) -> Tensor:
         raise DataError(f"{path}: not an array of NumPy ({error})") from error
     if array.dtype.kind not in "fiub":
         raise DataError(f"{path}: expected numbers, got {array.dtype}")
-    return adjacency(torch.from_numpy(np.ascontiguousarray(array)))
+    return adjacency(array)
 
 
 def graph_model(

@@ -228,3 +228,108 @@ def test_bad_graphs_are_refused_in_one_line(call, words):
     with pytest.raises(HaarError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+class Graph:
+    """What PyTorch Geometric's data look like."""
+
+    def __init__(self, edges: Tensor, nodes: int, weights: Tensor | None = None) -> None:
+        self.edge_index, self.num_nodes, self.edge_weight = edges, nodes, weights
+
+
+def both(edges: Tensor) -> Tensor:
+    return torch.cat([edges, edges.flip(0)], 1)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("bad", ["a", 2.5, None, True, [3], 0])
+def test_the_number_of_columns_is_a_whole_number(bad):
+    for call in (lambda: LaplacianEncoding(bad), lambda: laplacian_eigs(ring(6), bad)):
+        with pytest.raises(ArgumentError, match=r"^k: expected .*at least 1, got"):
+            call()
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: LaplacianEncoding(2, normalization="rw"), "normalization: expected one of symmetric, none"),
+        (lambda: LaplacianEncoding(2, drop="all"), "drop: expected one of trivial"),
+        (lambda: LaplacianEncoding(2, scale=3), "scale: expected one of sqrt_n"),
+        (lambda: LaplacianEncoding(2, unhealthy="no"), "unhealthy: expected one of warn"),
+        (lambda: LaplacianEncoding(2, name=""), "name: expected the name of an attribute, got ''"),
+        (lambda: LaplacianEncoding(2, dtype=torch.int64), "dtype: expected a floating-point type"),
+        (lambda: laplacian_eigs(ring(6), 2, tol="a"), "tol: expected 0 or more, got 'a'"),
+        (lambda: laplacian_eigs(ring(6), 2, tol=float("nan")), "tol: expected 0 or more, got nan"),
+        (lambda: laplacian_eigs(ring(6), 2, nodes=6.5), "nodes: expected a whole number"),
+        (lambda: laplacian_eigs(torch.ones(3, 3), 2, nodes=7), "nodes: expected 3, as the matrix has, got 7"),
+        (lambda: laplacian_eigs(ring(6).T, 2), r"integers \(2, e\) for edges, got int64 \(6, 2\)"),
+        (lambda: laplacian_eigs(ring(6).double(), 2), r"integers \(2, e\) for edges, got float64 \(2, 6\)"),
+        (lambda: laplacian_eigs(torch.eye(3).to(torch.complex64), 2), "graph: expected a matrix.* got torch.complex64"),
+        (lambda: laplacian_eigs(np.array([["a"]]), 2), "graph: expected a matrix"),
+        (lambda: laplacian_eigs(torch.tensor([[0, -1], [1, 1]]), 2), "nodes 0 to 1, got a node -1"),
+        (lambda: laplacian_eigs(Graph(both(ring(6)), 6, torch.ones(5)), 2), r"edge_weight: expected \(12,\)"),
+        (lambda: laplacian_eigs(Graph(both(ring(6)), 6, torch.ones(12, 1)), 2), r"edge_weight: expected \(12,\)"),
+        (lambda: laplacian_eigs(Graph(both(ring(6)), 6, torch.ones(1)), 2), r"edge_weight: expected \(12,\)"),
+        (
+            lambda: laplacian_eigs(Graph(both(both(path(2))), 2, torch.tensor([1.0, 1, 2, 2])), 1),
+            "edge_weight: expected one weight for each edge, got several for one; coalesce",
+        ),
+        (
+            lambda: laplacian_eigs(torch.tensor([[0, 1, 1], [1, 0, 2]]), 1),
+            "in both directions, or every edge once, got a directed one",
+        ),
+        (lambda: laplacian_eigs(Graph(path(4), 4), 1), "every edge in both directions, got a directed one.*undirected"),
+    ],
+)
+def test_what_does_not_fit_a_graph_is_refused_in_one_line(call, words):
+    with pytest.raises(HaarError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_and_sparse_tensors_are_graphs_too():
+    weights = adjacency(random_connected())
+    edges = random_connected().numpy()
+    others = (
+        edges,
+        edges.astype(">i4"),
+        edges.astype(np.uint16),
+        weights.numpy().astype(np.longdouble),
+        weights.to_sparse(),
+        weights.clone().requires_grad_(),
+        Graph(both(random_connected()), 40),
+    )
+    for other in others:
+        assert torch.equal(adjacency(other), weights)
+    loops = torch.cat([path(3), torch.tensor([[1], [1]])], 1)
+    assert torch.equal(adjacency(loops), adjacency(path(3)))
+
+
+def test_a_stored_data_set_is_known_again_by_the_options():
+    assert repr(LaplacianEncoding(4)) == "LaplacianEncoding(k=4)"
+    changed = LaplacianEncoding(4, name="pe", drop="null", scale="unit", normalization="none", dtype=F64)
+    for words in ("name='pe'", "drop='null'", "scale='unit'", "normalization='none'", "dtype=torch.float64"):
+        assert words in repr(changed)
+
+
+def test_a_batch_of_graphs_is_refused_and_workers_encode_single_ones():
+    pytest.importorskip("torch_geometric", reason="needs the extra haar[graphs]")
+    from torch_geometric.data import Batch, Data
+    from torch_geometric.utils import to_dense_batch
+
+    encode = LaplacianEncoding(4, unhealthy="quiet", dtype=F64)
+    plain = [Data(edge_index=both(edges), num_nodes=n) for edges, n in ((ring(5), 5), (path(2), 2), (path(3), 4))]
+    plain.append(Data(edge_index=torch.zeros(2, 0, dtype=torch.int64), num_nodes=1))
+    with pytest.raises(ArgumentError, match="data: expected one graph, got a batch of 4; encode every graph before"):
+        encode(Batch.from_data_list(plain))
+    graphs = [encode(graph) for graph in plain]
+    batch = Batch.from_data_list(graphs)
+    v, mask = to_dense_batch(batch.laplacian_eigenvector_pe, batch.batch)
+    net = SignDeepSets(4, norm="rms", dtype=F64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        dense = net(v, mask=mask, spaces=batch.laplacian_eigenvector_pe_spaces)
+        listed = net(
+            batch.laplacian_eigenvector_pe, cloud=batch.batch, spaces=batch.laplacian_eigenvector_pe_spaces[batch.batch]
+        )
+    assert float((dense[mask] - listed).abs().max()) < 1e-12

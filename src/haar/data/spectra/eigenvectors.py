@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from haar.actions import Spectral, eigenspaces
-from haar.data.spectra.graph_input import adjacency, laplacian
+from haar.data.spectra.graph_input import NORMALIZATIONS, adjacency, laplacian
 from haar.data.spectra.spectral_health import SpectralHealth, spectral_health
-from haar.errors import ArgumentError, HaarWarning
+from haar.errors import ArgumentError, HaarWarning, check_count
 
 DROPS = ("trivial", "null", "none")
 
@@ -81,15 +81,9 @@ def laplacian_eigs(
         >>> spectrum.eigenvalues.round(decimals=9).tolist(), spectrum.health.warnings
         ([0.5, 1.5], {})
     """
-    if k < 1:
-        raise ArgumentError("k", expected="at least 1", got=k)
-    for name, value, known in (
-        ("drop", drop, DROPS),
-        ("scale", scale, ("sqrt_n", "unit")),
-        ("unhealthy", unhealthy, ("warn", "raise", "quiet")),
-    ):
-        if value not in known:
-            raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
+    check_options(k, normalization=normalization, drop=drop, scale=scale, unhealthy=unhealthy)
+    if not isinstance(tol, float | int) or not tol >= 0:
+        raise ArgumentError("tol", expected="0 or more", got=repr(tol))
     weights = adjacency(graph, nodes=nodes)
     matrix = laplacian(weights, normalization)
     values, vectors = torch.linalg.eigh(matrix)
@@ -128,6 +122,23 @@ def laplacian_eigs(
         spaces=torch.cat([number, padding]),
         health=health,
     )
+
+
+def check_options(k: object, *, normalization: object, drop: object, scale: object, unhealthy: object) -> None:
+    """Refuse what `laplacian_eigs` does not know, before there is a graph.
+
+    Raises:
+        ArgumentError: If the number of columns is none, or an option is unknown.
+    """
+    check_count("k", k)
+    for name, value, known in (
+        ("normalization", normalization, NORMALIZATIONS),
+        ("drop", drop, DROPS),
+        ("scale", scale, ("sqrt_n", "unit")),
+        ("unhealthy", unhealthy, ("warn", "raise", "quiet")),
+    ):
+        if value not in known:
+            raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
 
 
 def _components(weights: Tensor) -> int:

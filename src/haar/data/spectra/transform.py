@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
 import torch
 
-from haar.data.spectra.eigenvectors import laplacian_eigs
+from haar.data.spectra.eigenvectors import check_options, laplacian_eigs
 from haar.errors import ArgumentError
 
 
@@ -30,11 +31,11 @@ class LaplacianEncoding:
         dtype: Of the columns and eigenvalues.
 
     Raises:
-        ArgumentError: If k is not positive.
+        ArgumentError: If k is not positive, or an option is unknown.
 
     Example:
-        >>> LaplacianEncoding(8)
-        LaplacianEncoding(k=8, name=laplacian_eigenvector_pe)
+        >>> LaplacianEncoding(8, drop="null")
+        LaplacianEncoding(k=8, drop='null')
     """
 
     def __init__(
@@ -48,8 +49,11 @@ class LaplacianEncoding:
         unhealthy: str = "warn",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if k < 1:
-            raise ArgumentError("k", expected="at least 1", got=k)
+        check_options(k, normalization=normalization, drop=drop, scale=scale, unhealthy=unhealthy)
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentError("name", expected="the name of an attribute", got=repr(name))
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise ArgumentError("dtype", expected="a floating-point type of torch", got=repr(dtype))
         self.k, self.name, self.dtype = k, name, dtype
         self.normalization, self.drop, self.scale, self.unhealthy = normalization, drop, scale, unhealthy
 
@@ -57,10 +61,17 @@ class LaplacianEncoding:
         """A copy of the graph with the encoding.
 
         Raises:
-            ArgumentError: If it has no ``edge_index``, or is directed.
+            ArgumentError: If it has no ``edge_index``, is directed, or is a batch.
         """
         if getattr(data, "edge_index", None) is None or not hasattr(data, "num_nodes"):
             raise ArgumentError("data", expected="a graph with edge_index and num_nodes", got=type(data).__name__)
+        if getattr(data, "num_graphs", 1) > 1:
+            raise ArgumentError(
+                "data",
+                expected="one graph",
+                got=f"a batch of {data.num_graphs}",
+                way_out="encode every graph before they are batched, or columns belong to several graphs at once",
+            )
         spectrum = laplacian_eigs(
             data,
             self.k,
@@ -85,4 +96,10 @@ class LaplacianEncoding:
         return data
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(k={self.k}, name={self.name})"
+        """All options that differ from their defaults: a stored data set is known again by them."""
+        given = []
+        for parameter in inspect.signature(type(self)).parameters.values():
+            value = getattr(self, parameter.name)
+            if value != parameter.default:
+                given.append(f"{parameter.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(given)})"
