@@ -1,8 +1,10 @@
-"""Small models and symmetries on which every kind of average is tried."""
+"""Small models and symmetries on which every kind of average is tried; `plain_loop` is shared by import."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -23,6 +25,8 @@ from haar.groups import (
     sign,
     symmetric,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class Case(NamedTuple):
