@@ -1,25 +1,20 @@
-"""Wrapping networks: the user's own at gamma = 1, equivariant at gamma = 0, or refused by name."""
+"""Wrapping networks: the user's own at gamma = 1, equivariant at gamma = 0, and what lies between."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from relax_networks import D4, R4, double, perceptron, worst
+from relax_worlds import C4
+from relax_worlds import SYMMETRY as VECTORS
 from torch import nn
 
-from haar.actions import Defining, Field, Invariant, Points, Regular, Space, Symmetry, Trivial, Vector
-from haar.actions.representation import representation_from_generators
-from haar.errors import ArgumentError, HaarError, NotEquivariantError, ShapeError
-from haar.groups import SO, cyclic, dihedral, octahedral, reflections, symmetric
+from haar.actions import Defining, Field, Invariant, Points, Space, Symmetry, Trivial, Vector
+from haar.groups import SO, octahedral, reflections, symmetric
 from haar.relax import enforce, homotopise, relax
 
-C2, C4, D4, S3, TURNS = cyclic(2), cyclic(4), dihedral(4), symmetric(3), SO(3)
-R4 = Regular(C4)
-VECTORS = Symmetry(C4, Vector(3 * Defining(C4)), Vector(Defining(C4)))
+S3 = symmetric(3)
 CHANNELS = Symmetry(C4, Vector(2 * R4), Vector(2 * R4))
-
-
-def images(group, channels, out):
-    return Symmetry(group, Field(Trivial(group, channels)), Field(Trivial(group, out)))
 
 
 class Residual(nn.Module):
@@ -58,10 +53,6 @@ class Text(nn.Module):
 
     def forward(self, x, symbols):
         return self.mix(torch.tanh(self.table(symbols) + x))
-
-
-def perceptron():
-    return nn.Sequential(nn.Linear(6, 10), nn.SiLU(), nn.LayerNorm(10), nn.Linear(10, 8), nn.GELU(), nn.Linear(8, 2))
 
 
 def sequence():
@@ -110,21 +101,6 @@ def made(name, **options):
         x = inputs()
     x = x if isinstance(x, tuple) else (x,)
     return plain, homotopise(plain, symmetry, example=x, **options), x
-
-
-def double(x):
-    return tuple(part.double() if part.is_floating_point() else part for part in x)
-
-
-def worst(model, symmetry, x):
-    """The largest difference between f(g x) and g f(x) over the whole group, relative."""
-    with torch.no_grad():
-        y = model(*double(x))
-        wrong = [
-            (model(*symmetry.act_inputs(g, double(x))) - symmetry.act_outputs(g, y)).abs().max()
-            for g in symmetry.group.elements()
-        ]
-    return float(torch.stack(wrong).max() / y.abs().max())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -251,170 +227,6 @@ def test_evaluation_at_a_gamma_leaves_what_is_trained_alone():
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     model(*x).sum().backward()
     assert all(gamma.grad is not None for gamma in model.gammas().values())
-
-
-@pytest.mark.parametrize("size", [8, 9])
-@pytest.mark.parametrize("hidden", ["trivial", "regular"])
-def test_convolutions_at_stride_one_are_exact_on_every_map(hidden, size):
-    rep = Trivial(C4, 4) if hidden == "trivial" else R4
-    plain = nn.Conv2d(1, 4, 3, padding=1)
-    model = homotopise(plain, Symmetry(C4, Field(Trivial(C4)), Field(rep))).double()
-    with model.at(0.0):
-        assert worst(model, model.symmetry, (torch.randn(2, 1, size, size),)) < 1e-10
-
-
-def strided():
-    return nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1))
-
-
-def test_a_stride_is_exact_on_odd_maps_and_refused_on_even_ones():
-    symmetry = images(C4, 1, 1)
-    with pytest.raises(ShapeError, match=r"in '0' \(Conv2d\) a grid on which stride 2 .*; 7, 9, 11 work here"):
-        homotopise(strided(), symmetry, example=torch.randn(2, 1, 8, 8))
-    model = homotopise(strided(), symmetry, example=torch.randn(2, 1, 9, 9)).double()
-    with model.at(0.0):
-        assert worst(model, symmetry, (torch.randn(2, 1, 9, 9),)) < 1e-10
-    model(torch.randn(1, 1, 13, 13).double())  # measured once, and fine
-    with pytest.raises(NotEquivariantError, match=r"on inputs of size 8x8 .* first broken by '0' .*; size 9x9; 13x13"):
-        model(torch.randn(1, 1, 8, 8).double())
-
-
-def test_a_pool_called_as_a_function_is_measured_on_new_sizes_too():
-    class Pooled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(1, 8, 3, padding=1)
-
-        def forward(self, x):
-            return nn.functional.max_pool2d(torch.relu(self.conv(x)), 2).mean((1, 2, 3))
-
-    model = homotopise(Pooled(), Symmetry(D4, Field(Trivial(D4)), Invariant(D4)), example=torch.randn(2, 1, 8, 8))
-    with pytest.raises(NotEquivariantError, match="on inputs of size 9x9 the model is not equivariant"):
-        model(torch.randn(2, 1, 9, 9))
-
-
-class Attention(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.all = nn.Linear(8, 24)
-
-    def forward(self, x):
-        q, k, v = self.all(x).chunk(3, -1)
-        return nn.functional.scaled_dot_product_attention(q, k, v)
-
-
-class Calls(nn.Module):
-    """A linear layer, and a step behind it."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.layer, self.step, self.own = nn.Linear(8, 8), step, nn.Parameter(torch.ones(8))
-
-    def forward(self, x):
-        return self.step(self.layer(x), self.own)
-
-
-class Asks(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return self.layer(x) if x.sum() > 0 else x
-
-
-WORDS = Symmetry(C4, Vector(2 * R4), Vector(2 * R4))
-REFUSED = {
-    "attention": (Attention, WORDS, {}, "got scaled_dot_product_attention"),
-    "multi-head attention": (lambda: nn.TransformerEncoderLayer(8, 2, 8), WORDS, {}, r"\(TransformerEncoderLayer\)"),
-    "recurrent": (lambda: nn.GRU(8, 8), WORDS, {}, r"\(GRU\)"),
-    "transposed": (lambda: nn.ConvTranspose2d(1, 1, 3), images(C4, 1, 1), {}, r"\(ConvTranspose2d\)"),
-    "weight norm": (
-        lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)),
-        WORDS,
-        {},
-        r"\(ParametrizedLinear\)",
-    ),
-    "bare product": (lambda: Calls(lambda h, w: h @ torch.diag(w)), WORDS, {}, "got matmul"),
-    "bare parameter": (lambda: Calls(lambda h, w: h + w), WORDS, {}, r"a tensor of shape \(8,\) that does not move"),
-    "order": (lambda: Calls(lambda h, _: h.flip(-1)), WORDS, {}, "got flip"),
-    "places": (lambda: Calls(lambda h, _: h[..., [1, 0, 2, 3, 4, 5, 6, 7]]), WORDS, {}, "some of the channels"),
-    "batch": (lambda: Calls(lambda h, _: h - h.mean(0, keepdim=True)), WORDS, {}, "over the batch"),
-    "data": (Asks, WORDS, {}, "expected a module that torch.fx can trace, got Asks"),
-    "mixed norm": (
-        lambda: nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 2)),
-        VECTORS,
-        {"layers": {"0": (3 * Defining(C4), R4 + 2 * Defining(C4))}},
-        r"'1' \(LayerNorm\): the mean over regular \+ 2 defining moves; use nn.RMSNorm",
-    ),
-    "odd function wanted": (
-        lambda: nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)),
-        VECTORS,
-        {"hidden": lambda width: (width // 2) * Defining(C4)},
-        r"'1' \(ReLU\): 3 defining changes signs",
-    ),
-    "no hidden": (
-        lambda: nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 3)),
-        Symmetry(TURNS, Vector(Defining(TURNS)), Vector(Defining(TURNS))),
-        {},
-        "hidden: expected representations for hidden layers",
-    ),
-    "narrow": (
-        lambda: nn.Sequential(nn.Linear(6, 3), nn.Tanh(), nn.Linear(3, 2)),
-        VECTORS,
-        {},
-        "every one from 3 defining to 3 trivial is zero; make hidden layers at least 4 wide",
-    ),
-    "shared differently": (
-        lambda: Calls(lambda h, _: h),
-        Symmetry(C4, Vector(2 * R4), Vector(R4 + Trivial(C4, 4))),
-        {"layers": {"layer": (2 * R4, 2 * R4)}},
-        r"the output: 2 regular meets regular \+ 4 trivial",
-    ),
-    "unknown layer": (perceptron, VECTORS, {"layers": {"9": (R4, R4)}}, "layers: expected layers among .*, got '9'"),
-    "mode": (perceptron, VECTORS, {"mode": "soft"}, "mode: expected 'weight', 'branches' or 'function', got 'soft'"),
-    "chain": (perceptron, VECTORS, {"chain": [C4.subgroup([1])]}, "chain: expected C4 > ... > 1"),
-    "no module": (lambda: torch.sin, VECTORS, {}, "module: expected a torch.nn.Module"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_known_is_refused_by_name(name):
-    build, symmetry, options, message = REFUSED[name]
-    example = {} if name == "data" or symmetry is not WORDS else {"example": torch.randn(3, 8)}
-    if "attention" in name:
-        example = {"example": torch.randn(3, 5, 8)}
-    with pytest.raises(HaarError, match=message):
-        homotopise(build(), symmetry, **example, **options)
-
-
-@pytest.mark.parametrize("name", ["attention", "recurrent", "order", "data"])
-def test_mode_function_takes_what_is_refused(name):
-    build, symmetry, *_ = REFUSED[name]
-    module = build()
-    if name == "recurrent":
-        module = Calls(lambda h, w: torch.cumsum(h * w, 1))
-    model = homotopise(module, symmetry, mode="function", example=torch.randn(3, 5, 8)).double()
-    with model.at(0.0):
-        assert worst(model, symmetry, (torch.randn(3, 5, 8),)) < 1e-10
-
-
-def test_representations_that_are_not_orthogonal_are_refused_or_changed():
-    shear = torch.tensor([[1.0, 1.0], [0.0, -1.0]], dtype=torch.float64)
-    with pytest.raises(ArgumentError, match=r"expected orthogonal matrices.*pass orthogonalise=True"):
-        representation_from_generators(C2, [shear])
-    rep = representation_from_generators(C2, [shear], orthogonalise=True)
-    model = homotopise(nn.Linear(2, 2).double(), Symmetry(C2, Vector(rep), Vector(rep)))
-    with model.at(0.0):
-        assert worst(model, model.symmetry, (torch.randn(3, 2),)) < 1e-10
-
-
-def test_a_module_that_cannot_be_traced_needs_every_layer_named():
-    model = homotopise(Asks(), WORDS, layers={"layer": (2 * R4, 2 * R4)}).double()
-    with model.at(0.0):
-        assert worst(model, WORDS, (torch.randn(4, 8),)) < 1e-10
-    with pytest.raises(NotEquivariantError, match=r"first broken by 'layer' \(HomotopyLinear\)|what follows"):
-        homotopise(Asks(), Symmetry(C4, Vector(2 * R4), Vector(8 * Trivial(C4))), layers={"layer": (2 * R4, 2 * R4)})
 
 
 def test_dropout_can_be_shared_along_orbits():
