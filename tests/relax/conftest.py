@@ -1,4 +1,4 @@
-"""Lets the tests of this folder share the task and the models of `relax_worlds`."""
+"""Lets the tests of this folder share `relax_worlds`, the task and its models, and `relax_networks`."""
 
 from __future__ import annotations
 
