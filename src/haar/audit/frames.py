@@ -175,8 +175,9 @@ def _orthogonal(d: int, count: int, generator: torch.Generator) -> list[Tensor]:
 @torch.no_grad()
 def _error(frame: PCAFrame, x: Tensor, turns: Sequence[Tensor], mark: Tensor | None) -> float:
     given = {} if mark is None else {"nodes": mark}
+    # Where the cloud is stays as it is: far from the origin coordinates are coarser.
     size = float((x - x.mean(0)).norm(dim=-1).max())
-    scaled = (x - x.mean(0)) / (size or 1.0)
+    scaled = x / (size or 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)
         y = frame(scaled, invariants=given)

@@ -323,7 +323,7 @@ def test_the_record_prints_the_worst_first():
         (lambda: PCAFrame(Plain(3), mode="best"), "mode: expected one of sign, average"),
         (lambda: PCAFrame(Plain(3), unhealthy="ignore"), "unhealthy: expected one of warn"),
         (lambda: PCAFrame(Plain(3), tol=0.0), "tol: expected a relative gap"),
-        (lambda: PCAFrame(Plain(3), draws=0), "draws, chunk: expected at least 1"),
+        (lambda: PCAFrame(Plain(3), draws=0), "draws: expected at least 1"),
         (lambda: PCAFrame(Plain(3), unhealthy="fallback"), "fallback: expected a module"),
         (lambda: PCAFrame(Plain(3), fallback=Plain(3)), "fallback: expected a module"),
         (lambda: PCAFrame(Plain(3), unhealthy="blocks"), "unhealthy: expected 'blocks' in mode sign"),

@@ -20,10 +20,20 @@ def check_kinds(outputs: Any) -> Any:
     Raises:
         ArgumentError: Else.
     """
-    for kind in outputs if isinstance(outputs, tuple) else (outputs,):
-        if kind not in KINDS:
-            raise ArgumentError("outputs", expected=f"{', '.join(KINDS)}, or a tuple of these", got=repr(kind))
+    kinds = outputs if isinstance(outputs, tuple) else (outputs,)
+    if not kinds or any(kind not in KINDS for kind in kinds):
+        raise ArgumentError("outputs", expected=f"{', '.join(KINDS)}, or a tuple of these", got=repr(outputs))
     return outputs
+
+
+def check_model(model: Any) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        ArgumentError: If it cannot.
+    """
+    if not callable(model):
+        raise ArgumentError("model", expected="a module or a function", got=repr(model))
 
 
 def map_kinds(function: Callable[..., Tensor], kinds: Any, *trees: Any) -> Any:
@@ -44,6 +54,8 @@ def map_kinds(function: Callable[..., Tensor], kinds: Any, *trees: Any) -> Any:
 def turned_back(kind: str, y: Tensor, frame: Float[Tensor, "batch d d"], centre: Float[Tensor, "batch 1 d"]) -> Tensor:
     """One output of the model, ``(batch, ..., d)`` unless it is a scalar, in the coordinates of space.
 
+    In the precision of the model or of the frame, whichever is the finer.
+
     Raises:
         ShapeError: If its last axis is not the dimension of space.
     """
@@ -51,9 +63,15 @@ def turned_back(kind: str, y: Tensor, frame: Float[Tensor, "batch d d"], centre:
         return y
     if y.shape[0] != len(frame) or y.shape[-1] != frame.shape[-1]:
         raise ShapeError("output", expected=f"a {kind} ({len(frame)}, ..., {frame.shape[-1]})", got=tuple(y.shape))
-    back = (y.flatten(1, -2) if y.ndim > 2 else y.unsqueeze(1)) @ frame.transpose(-1, -2).to(y.dtype)
+    if torch.is_autocast_enabled(y.device.type):
+        # A model may say its numbers coarsely; where they are is known better than that.
+        with torch.autocast(y.device.type, enabled=False):
+            return turned_back(kind, y, frame, centre)
+    dtype = torch.promote_types(y.dtype, frame.dtype)
+    rows = (y.flatten(1, -2) if y.ndim > 2 else y.unsqueeze(1)).to(dtype)
+    back = rows @ frame.transpose(-1, -2).to(dtype)
     if kind == "position":
-        back = back + centre.to(y.dtype)
+        back = back + centre.to(dtype)
     if kind == "pseudovector":
-        back = back * torch.linalg.det(frame).sign().to(y.dtype)[:, None, None]
+        back = back * torch.linalg.det(frame).sign().to(dtype)[:, None, None]
     return back.reshape(y.shape)

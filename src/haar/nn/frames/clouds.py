@@ -9,11 +9,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import ArgumentError, ShapeError
 from haar.nn.frames.back_rotation import map_kinds, turned_back
+from haar.nn.spectral.given import check_mask
 
 
 class Clouds:
-    """One call's inputs with a single batch axis, and how to go back."""
+    """One call's inputs with a single batch axis, and how to go back.
+
+    Invariants with the batch axes of the inputs are theirs, cloud by cloud; others are the same for all clouds.
+
+    Raises:
+        ShapeError: If inputs are no tensors of one shape ``(*batch, n, d)``, or the mask does not fit.
+        ArgumentError: If the mask is not of booleans, or invariants are no tensors by name.
+    """
 
     def __init__(
         self,
@@ -22,6 +31,21 @@ class Clouds:
         mask: Tensor | None,
         invariants: Mapping[str, Tensor] | None,
     ) -> None:
+        for number, value in enumerate((x, *vectors)):
+            name = "x" if number == 0 else f"vectors[{number - 1}]"
+            if not isinstance(value, Tensor):
+                raise ShapeError(name, expected="a tensor (*batch, n, d)", got=type(value).__name__)
+            if value.ndim < 2 or 0 in value.shape[-2:]:
+                expected = "(*batch, n, d), at least one point and one dimension"
+                raise ShapeError(name, expected=expected, got=tuple(value.shape))
+            if value.shape != x.shape:
+                raise ShapeError(name, expected=f"the shape of x, {tuple(x.shape)}", got=tuple(value.shape))
+        check_mask(mask, x)
+        if invariants is not None and not isinstance(invariants, Mapping):
+            raise ArgumentError("invariants", expected="tensors by name", got=type(invariants).__name__)
+        for name, value in (invariants or {}).items():
+            if not isinstance(value, Tensor):
+                raise ArgumentError(f"invariants[{name!r}]", expected="a tensor", got=type(value).__name__)
         self.shape = x.shape[:-2]
         self.inputs = [value.reshape(-1, *value.shape[-2:]) for value in (x, *vectors)]
         self.mask = None if mask is None else mask.expand(x.shape[:-1]).reshape(-1, x.shape[-2])

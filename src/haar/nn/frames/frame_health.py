@@ -24,7 +24,8 @@ class FrameHealth:
     """The record of every cloud in a batch.
 
     Where two eigenvalues differ by a relative gap, rounding turns the frame in their plane by an angle of about
-    2u / gap, u the unit round-off of the inputs. What turns is what lies in that plane: nothing, for positions along
+    2u / gap, u the unit round-off of the inputs, times the distance of the centroid from the origin in radii of
+    the cloud where that is more than 1. What turns is what lies in that plane: nothing, for positions along
     axes on which all coordinates vanish, so that flat and straight clouds are harmless, unless velocities stick out.
 
     Attributes:
@@ -32,7 +33,7 @@ class FrameHealth:
         gaps: Between neighbours, relative to the largest eigenvalue, ``(batch, d - 1)``.
         reach: Largest share of any input's length along each axis, ``(batch, d)``.
         rank: Number of axes with any reach.
-        spaces: Number of the eigenspace of each axis: gaps of at most `tol` are none.
+        spaces: Number of the eigenspace of each axis: gaps of at most `tol`, times that distance, are none.
         predicted: Predicted relative error of the equivariance.
         tol: Smallest gap that is trusted.
         threshold: Largest predicted error that is trusted, 2u / tol.
@@ -120,8 +121,9 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
             share = lengths / lengths.sum(-1, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
             reach = torch.maximum(reach, share.sqrt())
         relative = values / largest
+        rounding = step * axes.distance[:, None, None]
         apart = (relative.unsqueeze(-1) - relative.unsqueeze(-2)).abs()
-        angle = (step / apart.clamp(min=step)).triu(1)
+        angle = (rounding / torch.maximum(apart, rounding)).triu(1)
         seen = torch.maximum(reach.unsqueeze(-1), reach.unsqueeze(-2))
         predicted = (angle * seen).flatten(1).amax(-1)
         return FrameHealth(
@@ -129,7 +131,7 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
             gaps=relative[:, :-1] - relative[:, 1:],
             reach=reach,
             rank=(reach > _NOTHING).sum(-1),
-            spaces=eigenspaces(values, tol=gap),
+            spaces=eigenspaces(values, tol=gap, scale=values[:, 0] * axes.distance),
             predicted=predicted,
             tol=gap,
             threshold=step / gap,

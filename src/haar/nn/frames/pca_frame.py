@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, HaarWarning
+from haar.errors import ArgumentError, HaarWarning, ShapeError, check_count
 from haar.groups import O
-from haar.nn.frames.back_rotation import check_kinds, map_kinds
+from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
 from haar.nn.frames.frame_health import FrameHealth, frame_health
-from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes, principal_axes
+from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes, check_weights, principal_axes
 from haar.nn.frames.weighted_frame import WeightedFrame
 
 MODES = ("sign", "average", "sample", "naive")
@@ -88,14 +88,18 @@ class PCAFrame(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        check_model(model)
+        check_weights(weights)
         if mode not in MODES:
             raise ArgumentError("mode", expected=f"one of {', '.join(MODES)}", got=repr(mode))
         if unhealthy not in POLICIES:
             raise ArgumentError("unhealthy", expected=f"one of {', '.join(POLICIES)}", got=repr(unhealthy))
-        if tol is not None and not 0 < tol < 1:
-            raise ArgumentError("tol", expected="a relative gap between 0 and 1", got=tol)
-        if draws < 1 or chunk < 1:
-            raise ArgumentError("draws, chunk", expected="at least 1", got=(draws, chunk))
+        if tol is not None and not (isinstance(tol, float) and 0 < tol < 1):
+            raise ArgumentError("tol", expected="a relative gap between 0 and 1", got=repr(tol))
+        for name, value in {"draws": draws, "most_axes": most_axes, "chunk": chunk}.items():
+            check_count(name, value)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise ArgumentError("generator", expected="a torch.Generator", got=repr(generator))
         if (fallback is None) == (unhealthy == "fallback"):
             raise ArgumentError(
                 "fallback",
@@ -138,7 +142,7 @@ class PCAFrame(nn.Module):
         frames = axes.axes.to(x.dtype)
         inputs = [c.to(x.dtype) for c in axes.coordinates]
         # The full record costs more than the axes: it is made where two neighbouring eigenvalues are close at all.
-        health = frame_health(axes, x.dtype, tol=tol) if _any_close(axes.eigenvalues, tol) else None
+        health = frame_health(axes, x.dtype, tol=tol) if _any_close(axes, tol) else None
         if health is not None and not bool(health.unhealthy.any()):
             health = None
         if health is not None and self.unhealthy in ("warn", "raise"):
@@ -149,7 +153,7 @@ class PCAFrame(nn.Module):
         if health is not None and self.unhealthy in ("average", "weighted", "fallback"):
             rows = torch.nonzero(health.unhealthy).flatten()
             instead = self._instead(clouds.rows(rows), [c[rows] for c in inputs], axes, health, rows)
-            y = map_kinds(lambda _, whole, part: whole.index_copy(0, rows, part), self.outputs, y, instead)
+            y = map_kinds(lambda _, whole, part: _replaced(whole, rows, part), self.outputs, y, instead)
         return clouds.restored(self.outputs, y)
 
     def health(
@@ -251,7 +255,7 @@ class PCAFrame(nn.Module):
         centre = axes.centre[rows]
         if self.unhealthy == "average":
             turns = torch.stack([_block_rotations(health.spaces[row], self.draws, self.generator) for row in rows])
-            chosen = PrincipalAxes(centre, axes.eigenvalues[rows], axes.axes[rows], ())
+            chosen = PrincipalAxes(centre, axes.eigenvalues[rows], axes.axes[rows], (), axes.distance[rows])
             return self._mean_over(clouds, inputs, turns.to(inputs[0]), chosen.axes.to(inputs[0]), chosen)
         if self.unhealthy == "weighted":
             frame = WeightedFrame(self.model, outputs=self.outputs, chunk=self.chunk)
@@ -279,10 +283,23 @@ class PCAFrame(nn.Module):
         )
 
 
-def _any_close(eigenvalues: Tensor, tol: float) -> bool:
+def _any_close(axes: PrincipalAxes, tol: float) -> bool:
     """Whether any cloud has neighbouring eigenvalues closer than what is trusted."""
-    eigenvalues = eigenvalues.detach()
-    return bool((eigenvalues[:, :-1] - eigenvalues[:, 1:] <= tol * eigenvalues[:, :1]).any())
+    eigenvalues = axes.eigenvalues.detach()
+    trusted = tol * eigenvalues[:, :1] * axes.distance.unsqueeze(-1)
+    return bool((eigenvalues[:, :-1] - eigenvalues[:, 1:] <= trusted).any())
+
+
+def _replaced(whole: Tensor, rows: Tensor, part: Tensor) -> Tensor:
+    """The outputs with those of some clouds by another model.
+
+    Raises:
+        ShapeError: If that says something of another shape.
+    """
+    if part.shape != (len(rows), *whole.shape[1:]):
+        expected = f"{(len(rows), *whole.shape[1:])}, as from the model"
+        raise ShapeError("fallback", expected=expected, got=tuple(part.shape))
+    return whole.index_copy(0, rows, part.to(whole.dtype))
 
 
 def _block_rotations(spaces: Tensor, draws: int, generator: torch.Generator | None) -> Float[Tensor, "draws d d"]:
@@ -300,7 +317,10 @@ def _block_rotations(spaces: Tensor, draws: int, generator: torch.Generator | No
 
 def _check_takes_spaces(model: Callable[..., Any], mode: str) -> None:
     call = model.forward if isinstance(model, nn.Module) else model
-    takes = inspect.signature(call).parameters
+    try:
+        takes = dict(inspect.signature(call).parameters)
+    except ValueError:  # of a function written in C
+        takes = {}
     wanted = "spaces" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
     if mode != "sign" or not wanted:
         raise ArgumentError(

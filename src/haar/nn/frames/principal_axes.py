@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,12 +26,15 @@ class PrincipalAxes:
         eigenvalues: Of the covariance, falling, ``(batch, d)``, float64.
         axes: Eigenvectors in columns ``(batch, d, d)``, float64; their signs are whatever the solver returned.
         coordinates: The centred positions and the further vectors along the axes, ``(batch, n, d)`` each, float64.
+        distance: Of the centroid from the origin, in radii of the cloud, at least 1: coordinates are rounded in
+            proportion to their size, so that far from the origin less is known of the shape.
     """
 
     centre: Float[Tensor, "batch 1 d"]
     eigenvalues: Float[Tensor, "batch d"]
     axes: Float[Tensor, "batch d d"]
     coordinates: tuple[Float[Tensor, "batch n d"], ...]
+    distance: Float[Tensor, " batch"]
 
 
 def principal_axes(
@@ -52,7 +57,7 @@ def principal_axes(
 
     Raises:
         ShapeError: If inputs differ in shape.
-        ArgumentError: If an input is not finite or not in float32 or float64, or weights do not fit.
+        ArgumentError: If an input or its square is not finite, or not in float32 or float64, or weights do not fit.
 
     Example:
         >>> square = torch.tensor([[[1.0, 0], [-1, 0], [0, 2], [0, -2]]])
@@ -60,15 +65,10 @@ def principal_axes(
         [[2.0, 0.5]]
     """
     checked = _checked(inputs, mask)
-    if len(weights) > len(inputs) or min(weights, default=-1) < 0 or max(weights) <= 0:
-        raise ArgumentError(
-            "weights", expected=f"1 to {len(inputs)} numbers, none negative, one positive", got=tuple(weights)
-        )
+    check_weights(weights, most=len(inputs))
     n = checked[0].shape[-2]
     count: Tensor | int = max(n, 1) if mask is None else mask.sum(-1)[:, None, None].clamp(min=1)
-    sums = [x.sum(-2, keepdim=True) for x in checked]
-    _check_finite(sums)
-    centre = sums[0] / count
+    centre = checked[0].sum(-2, keepdim=True) / count
     centred = checked[0] - centre
     if mask is not None:
         centred = torch.where(mask.unsqueeze(-1), centred, 0)
@@ -79,8 +79,31 @@ def principal_axes(
         # Solvers return rising eigenvalues: those of -C are the falling ones of C, and nothing has to be turned round.
         terms = [(x.transpose(-1, -2) @ x) * (-w / count) for w, x in zip(weights, held, strict=False) if w > 0]
         negative = sum(terms[1:], terms[0])
+        # The trace of C is the sum of all squares: what is not finite shows in it.
+        spread = -negative.detach().diagonal(dim1=-2, dim2=-1).sum(-1)
+        unused = [x for number, x in enumerate(checked) if number >= len(weights) or not weights[number]]
+        if not all(bool(torch.isfinite(part).all()) for part in (spread, *(x.detach().sum((-1, -2)) for x in unused))):
+            _refuse(checked)
         eigenvalues, axes = _Eigenvectors.apply(negative, tol) if differentiable else _eigh(negative)
-    return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts))
+    far = centre.detach().norm(dim=-1).squeeze(-1) * math.sqrt(weights[0])
+    distance = (far / spread.sqrt().clamp(min=torch.finfo(torch.float64).tiny)).clamp(1, 1e16)
+    return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts), distance)
+
+
+def check_weights(weights: Any, *, most: int | None = None) -> None:
+    """Refuse what cannot weigh the inputs.
+
+    Raises:
+        ArgumentError: If there are none, or more than inputs, or one is negative or no number, or all are 0.
+    """
+    try:
+        numbers = [float(w) for w in weights]
+    except (TypeError, ValueError):
+        numbers = []
+    fits = numbers and all(math.isfinite(w) and w >= 0 for w in numbers) and max(numbers) > 0
+    if not fits or (most is not None and len(numbers) > most):
+        few = "numbers" if most is None else f"1 to {most} numbers"
+        raise ArgumentError("weights", expected=f"{few}, none negative, one positive", got=repr(weights))
 
 
 def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
@@ -102,12 +125,15 @@ def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
     return found
 
 
-def _check_finite(sums: Sequence[Tensor]) -> None:
-    """NaN and infinity show in the sums over points, which are wanted anyway."""
-    for number, total in enumerate(sums):
-        if not bool(torch.isfinite(total.detach()).all()):
-            name = "x" if number == 0 else f"vectors[{number - 1}]"
+def _refuse(inputs: Sequence[Tensor]) -> None:
+    """Say which input is not finite, or has no finite square."""
+    for number, x in enumerate(inputs):
+        name = "x" if number == 0 else f"vectors[{number - 1}]"
+        if not bool(torch.isfinite(x.detach()).all()):
             raise ArgumentError(name, expected="finite coordinates", got="NaN or infinity")
+    raise ArgumentError(
+        "x", expected="coordinates whose squares are finite", got="larger ones", way_out="use another unit of length"
+    )
 
 
 def _eigh(negative: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,21 +145,36 @@ def _eigh(negative: Tensor) -> tuple[Tensor, Tensor]:
 class _Eigenvectors(torch.autograd.Function):
     """`eigh` whose derivative leaves out what close eigenvalues divide by."""
 
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, matrix: Tensor, tol: float) -> tuple[Tensor, Tensor]:
-        eigenvalues, axes = _eigh(matrix)
-        ctx.save_for_backward(eigenvalues, axes)
-        ctx.tol = tol  # type: ignore[attr-defined]
-        return eigenvalues, axes
+    generate_vmap_rule = True
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, values_grad: Tensor, axes_grad: Tensor
-    ) -> tuple[Tensor, None]:
-        eigenvalues, axes = ctx.saved_tensors  # type: ignore[attr-defined]
-        gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
-        trusted = gaps.abs() > ctx.tol * eigenvalues[..., :1, None]  # type: ignore[attr-defined]
+    def forward(matrix: Tensor, tol: float) -> tuple[Tensor, Tensor]:
+        del tol
+        return _eigh(matrix)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*output)
+        ctx.save_for_forward(*output)
+        ctx.tol = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, values_grad: Tensor, axes_grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        eigenvalues, axes = ctx.saved_tensors
         turned = axes.transpose(-1, -2) @ axes_grad
-        inner = torch.where(trusted, turned / torch.where(trusted, gaps, 1), 0) + torch.diag_embed(values_grad)
+        inner = _over_gaps(turned, eigenvalues, ctx.tol) + torch.diag_embed(values_grad)
         back = axes @ inner @ axes.transpose(-1, -2)
         return (back + back.transpose(-1, -2)) / -2, None  # by -C
+
+    @staticmethod
+    def jvp(ctx: Any, matrix_step: Tensor, _: None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        eigenvalues, axes = ctx.saved_tensors
+        turned = -(axes.transpose(-1, -2) @ matrix_step @ axes)  # of C
+        return turned.diagonal(dim1=-2, dim2=-1), axes @ _over_gaps(turned, eigenvalues, ctx.tol)
+
+
+def _over_gaps(turned: Tensor, eigenvalues: Tensor, tol: float) -> Tensor:
+    """Entry (a, b) over lambda_b - lambda_a, 0 where that is not trusted."""
+    gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
+    trusted = gaps.abs() > tol * eigenvalues[..., :1, None]
+    return torch.where(trusted, turned / torch.where(trusted, gaps, 1), 0)

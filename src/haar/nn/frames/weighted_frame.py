@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
-from haar.nn.frames.back_rotation import check_kinds, map_kinds
+from haar.errors import ArgumentError, check_count
+from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
 from haar.nn.frames.principal_axes import principal_axes
 
@@ -31,7 +31,7 @@ class WeightedFrame(nn.Module):
         chunk: Clouds in one pass of the model.
 
     Raises:
-        ArgumentError: If an output's kind is unknown.
+        ArgumentError: If an output's kind is unknown, the model cannot be called, or a number is not positive.
 
     Example:
         >>> frame = WeightedFrame(lambda x: x.exp(), outputs="vector")
@@ -48,6 +48,9 @@ class WeightedFrame(nn.Module):
         chunk: int = 1024,
     ) -> None:
         super().__init__()
+        check_model(model)
+        check_count("most_points", most_points)
+        check_count("chunk", chunk)
         self.model, self.outputs = model, check_kinds(outputs)
         self.most_points, self.chunk = most_points, chunk
 
@@ -70,12 +73,14 @@ class WeightedFrame(nn.Module):
             ArgumentError: If the dimension is not 2 or 3, a cloud is too large, or its points do not span d - 1
                 dimensions around their centroid.
         """
+        clouds = Clouds(x, vectors, mask, invariants)
         n, d = x.shape[-2:]
         if d not in (2, 3):
-            raise ArgumentError("x", expected="dimension 2 or 3", got=d, way_out="use PCAFrame")
+            way_out = "PCAFrame takes any, with another policy than 'weighted'"
+            raise ArgumentError("x", expected="dimension 2 or 3", got=d, way_out=way_out)
         if n > self.most_points:
-            raise ArgumentError("x", expected=f"at most {self.most_points} points", got=n, way_out="set most_points")
-        clouds = Clouds(x, vectors, mask, invariants)
+            way_out = "give WeightedFrame most_points=, or PCAFrame another policy than 'weighted'"
+            raise ArgumentError("x", expected=f"at most {self.most_points} points", got=n, way_out=way_out)
         centre = principal_axes(clouds.inputs, mask=clouds.mask).centre.to(x.dtype)
         centred = clouds.inputs[0] - centre
         if clouds.mask is not None:
