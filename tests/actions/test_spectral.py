@@ -59,11 +59,18 @@ def test_pseudovectors_take_the_determinant():
         assert rep.matrix(s).diagonal().tolist() == [*(s.prod() * s).tolist(), 1]
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: Spectral(()), "spaces: expected a positive number"),
-        (lambda: Spectral((1, 0)), "spaces: expected a positive number"),
+        (lambda: Spectral(3), "spaces: expected a positive number"),
+        (lambda: Spectral((1, 0)), "spaces: expected at least 1"),
+        (lambda: Spectral("a"), "spaces: expected a whole number"),
+        (lambda: SignCharacter(SignGroup(2), [[0, 1]]), "chi: expected rows of 2"),
+        (lambda: eigenspaces([1.0, 2.0]), r"eigenvalues: expected a tensor \(\*batch, k\), got list"),
+        (lambda: eigenspaces(torch.tensor(1.0)), "eigenvalues: expected a tensor"),
+        (lambda: eigenspaces(torch.tensor([0.0, 1.0]), tol=float("nan")), "tol: expected 0 or more"),
         (lambda: Spectral((1, 2), group=spectral_group((2, 2))), "group: expected"),
         (lambda: SignCharacter(SignGroup(2), torch.tensor([[0, 2]])), "chi: expected rows of 2 zeros and ones"),
         (lambda: SignCharacter(SignGroup(2), torch.tensor([[0, 1, 1]])), "chi: expected rows of 2"),

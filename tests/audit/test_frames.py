@@ -42,7 +42,20 @@ def test_marked_points_are_told_apart():
     assert audit_frames([x[:, :1]]).verdicts == ["EXACT"]
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_bad_clouds_are_refused():
+    x = torch.zeros(4, 3, dtype=F64)
+    for call, words in (
+        (lambda: audit_frames(torch.zeros(2, 4, 3)), "clouds: expected at least one cloud, in a list, got Tensor"),
+        (lambda: audit_frames([x.half()]), "clouds: expected clouds in float32 or float64, got float16"),
+        (lambda: audit_frames([x.long()]), "clouds: expected clouds in float32 or float64, got int64"),
+        (lambda: audit_frames([x], names=["a", "b"]), "names: expected one for each of 1 cloud, got 2"),
+        (lambda: audit_frames([x, x], marks=[x[:, 0]]), "marks: expected one for each of 2 clouds, got 1"),
+        (lambda: audit_frames([x], marks=[x[:2, 0]]), r"marks: expected \(4,\) numbers"),
+        (lambda: audit_frames([x], rotations=0), "rotations: expected at least 2"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            call()
     with pytest.raises(ArgumentError, match="clouds: expected at least one cloud"):
         audit_frames([])
     with pytest.raises(ArgumentError, match=r"clouds: expected clouds \(n, d\)"):

@@ -44,6 +44,10 @@ def test_other_data_are_refused():
     data = charged_particles(8, frames=3, dt=3e-3)
     with pytest.raises(ArgumentError, match="data: expected trajectories of charged particles"):
         audit_particles(data, samples=8, rotations=2, start=0, stop=2)
-    with pytest.raises(ArgumentError, match="samples, rotations, start, stop"):
+    with pytest.raises(ArgumentError, match="samples: expected at least 2"):
         audit_particles(samples=1)
+    with pytest.raises(ArgumentError, match="rotations: expected at least 2"):
+        audit_particles(rotations=1)
+    with pytest.raises(ArgumentError, match="stop: expected a frame after start, 5, got 5"):
+        audit_particles(start=5, stop=5)
     assert torch.isfinite(data.positions).all()

@@ -58,6 +58,32 @@ def test_bases_of_repeated_eigenvalues_are_a_matter_of_their_own():
     assert report.to_dict()["kind"] == "sign-audit"
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda v: audit_signs(None, v), "model: expected a module or a function"),
+        (lambda v: audit_signs(lambda x: x + torch.rand(()), v), "model: expected the same output .* second time"),
+        (lambda v: audit_signs(lambda x: x[x[:, 0] > 0], v), "model: expected an output .* for all signs"),
+        (lambda v: audit_signs(lambda x: x[:0], v), "model: expected a model with one finite tensor"),
+        (lambda v: audit_signs(torch.sin, v[0]), r"vectors: expected \(n, k\)"),
+        (lambda v: audit_signs(torch.sin, v * torch.nan), "vectors: expected finite"),
+        (lambda v: audit_signs(torch.sin, v, samples=0), "samples: expected at least 1"),
+        (lambda v: audit_signs(torch.sin, v, spaces=torch.tensor([0, 1])), r"spaces: expected \(\*batch, 4\)"),
+        (lambda v: audit_signs(torch.sin, v, spaces=torch.tensor([0, 1, 0, 2])), "spaces: expected numbers that rise"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused(call, words):
+    with pytest.raises(ArgumentError, match=words) as caught:
+        call(vectors())
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_are_answers_too():
+    report = audit_signs(lambda v: v.argmax(-1), vectors())
+    assert "depends on signs" in report.summary
+
+
 def test_a_model_that_gives_no_numbers_is_refused():
     with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor"):
         audit_signs(lambda v: v / 0, vectors())

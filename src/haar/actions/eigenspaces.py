@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 
 
 def eigenspaces(
@@ -27,6 +27,7 @@ def eigenspaces(
 
     Raises:
         ArgumentError: If the tolerance is negative, or eigenvalues are not finite or not sorted.
+        ShapeError: If they are no tensor with an axis of eigenvalues.
 
     Example:
         >>> eigenspaces(torch.tensor([0.0, 1.0, 1.0, 3.0])).tolist()
@@ -34,6 +35,11 @@ def eigenspaces(
     """
     if not tol >= 0:
         raise ArgumentError("tol", expected="0 or more", got=tol)
+    if not isinstance(eigenvalues, Tensor) or eigenvalues.ndim < 1:
+        got = tuple(eigenvalues.shape) if isinstance(eigenvalues, Tensor) else type(eigenvalues).__name__
+        raise ShapeError("eigenvalues", expected="a tensor (*batch, k)", got=got)
+    if eigenvalues.shape[-1] == 0:
+        return torch.zeros_like(eigenvalues, dtype=torch.int64)
     if not bool(torch.isfinite(eigenvalues).all()):
         raise ArgumentError("eigenvalues", expected="finite numbers", got="NaN or infinity")
     gaps = eigenvalues.diff(dim=-1)

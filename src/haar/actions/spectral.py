@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.actions.eigenspaces import eigenspaces, multiplicities
 from haar.actions.representation import Defining, Representation, direct_sum
 from haar.actions.vector import Vector
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups import Group, MixedProduct, O, SignGroup, product
 
 
@@ -43,9 +43,12 @@ class Spectral(Vector):
     """
 
     def __init__(self, spaces: Sequence[int], *, axis: int = -1, group: Group | None = None) -> None:
+        if not isinstance(spaces, Sequence) or not spaces:
+            expected = "a positive number of columns for every eigenspace"
+            raise ArgumentError("spaces", expected=expected, got=repr(spaces))
+        for count in spaces:
+            check_count("spaces", count)
         spaces = tuple(spaces)
-        if not spaces or min(spaces) < 1:
-            raise ArgumentError("spaces", expected="a positive number of columns for every eigenspace", got=spaces)
         self.spaces = spaces
         own = spectral_group(spaces)
         if group is None:
@@ -88,8 +91,10 @@ class SignCharacter(Representation):
     """
 
     def __init__(self, group: SignGroup, chi: Int[Tensor, "features columns"]) -> None:
-        if chi.shape[-1] != group.k or bool(((chi != 0) & (chi != 1)).any()):
-            raise ArgumentError("chi", expected=f"rows of {group.k} zeros and ones", got=chi.tolist())
+        fits = isinstance(chi, Tensor) and chi.ndim == 2 and chi.shape[-1] == group.k
+        if not fits or bool(((chi != 0) & (chi != 1)).any()):
+            got = chi.tolist() if isinstance(chi, Tensor) else type(chi).__name__
+            raise ArgumentError("chi", expected=f"rows of {group.k} zeros and ones", got=got)
         self.group, self.chi, self.dim, self.name = group, chi, len(chi), "characters"
 
     @property

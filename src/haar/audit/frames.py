@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError, HaarWarning
+from haar.errors import ArgumentError, HaarWarning, check_count
 from haar.groups import O
 from haar.nn.frames import FrameHealth, PCAFrame
+from haar.nn.frames.principal_axes import TRUSTED_GAP
 from haar.nn.spectral import SignMessagePassing
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, WARNING, new_figure, style_axes
@@ -124,20 +125,32 @@ def audit_frames(
         progress: Called after every cloud.
 
     Raises:
-        ArgumentError: If there is no cloud, or coordinates are not finite.
+        ArgumentError: If there is no cloud, coordinates are not finite, names or marks do not fit, or there are fewer
+            than two rotations.
 
     Example:
         >>> square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=torch.float64)
         >>> audit_frames([square]).verdicts
         ['UNDEFINED']
     """
-    if not clouds:
-        raise ArgumentError("clouds", expected="at least one cloud", got="none")
+    if not isinstance(clouds, Sequence) or not clouds:
+        got = "none" if isinstance(clouds, Sequence) else type(clouds).__name__
+        raise ArgumentError("clouds", expected="at least one cloud, in a list", got=got)
+    for name, given_names in (("names", names), ("marks", marks)):
+        if given_names is not None and len(given_names) != len(clouds):
+            raise ArgumentError(name, expected=f"one for each of {_clouds(len(clouds))}", got=len(given_names))
+    check_count("rotations", rotations, least=2)
     generator = torch.Generator().manual_seed(seed)
     health, measured, repaired = [], [], []
     for number, given in enumerate(clouds):
-        if given.ndim != 2 or 0 in given.shape:
-            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=tuple(given.shape))
+        if not isinstance(given, Tensor) or given.ndim != 2 or 0 in given.shape:
+            got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=got)
+        if given.dtype not in TRUSTED_GAP:
+            kind = str(given.dtype).removeprefix("torch.")
+            raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)
+        if marks is not None and marks[number].shape != given.shape[:1]:
+            raise ArgumentError("marks", expected=f"({len(given)},) numbers", got=tuple(marks[number].shape))
         mark = None if marks is None else marks[number].to(given.dtype)[:, None]
         x, d = given, given.shape[-1]
         net = SignMessagePassing(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from haar.audit.sums import Estimate
 from haar.data.particles import charged_particles, simulate
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups import O
 from haar.report import Report, Section, Table
 
@@ -139,12 +139,14 @@ def audit_particles(
         >>> audit_particles(clip="norm", samples=4, rotations=2, start=0, stop=1, save_every=5).broken
         False
     """
-    if samples < 2 or rotations < 2 or not 0 <= start < stop:
-        raise ArgumentError(
-            "samples, rotations, start, stop",
-            expected="at least 2 samples and rotations, start before stop",
-            got=(samples, rotations, start, stop),
-        )
+    check_count("samples", samples, least=2)
+    check_count("rotations", rotations, least=2)
+    check_count("start", start, least=0)
+    check_count("stop", stop)
+    if stop <= start:
+        raise ArgumentError("stop", expected=f"a frame after start, {start}", got=stop)
+    if data is not None and not isinstance(data, Trajectories):
+        raise ArgumentError("data", expected="trajectories with pairs(start, stop)", got=type(data).__name__)
     window, replayed = stop - start, None
     before: float | None = None
     if data is None:

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from haar.actions import Spectral
-from haar.errors import ArgumentError, HaarError
+from haar.errors import ArgumentError, HaarError, ShapeError, check_count
 from haar.groups import SignGroup
+from haar.nn.spectral.given import check_spaces
 from haar.report import Report, Section, Table
 
 #: Up to so many columns all 2^k signs are tried, beyond it as many random ones as were asked for.
@@ -99,13 +100,29 @@ def audit_signs(
         seed: Of the elements.
 
     Raises:
-        ArgumentError: If the model does not run, or its output is not finite or no tensor.
+        ArgumentError: If the model does not run, or gives something else for the same input, or its output is not
+            finite or no tensor of numbers; if eigenspaces are not numbered one after the other.
+        ShapeError: If eigenvectors are no table, there is not one number for each column, or the number of outputs
+            depends on the input.
 
     Example:
         >>> audit_signs(lambda v: v.abs(), torch.randn(8, 3)).summary
         'invariant under signs, built in.'
     """
+    for name, candidate in (("model", model), ("untrained", untrained)):
+        if not callable(candidate) and (name == "model" or candidate is not None):
+            raise ArgumentError(name, expected="a module or a function", got=repr(candidate))
+    if not isinstance(vectors, Tensor) or vectors.ndim != 2 or 0 in vectors.shape:
+        got = tuple(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+        raise ShapeError("vectors", expected="(n, k), eigenvectors in columns", got=got)
+    if not vectors.is_floating_point() or not bool(torch.isfinite(vectors).all()):
+        raise ArgumentError("vectors", expected="finite floating-point numbers", got="others")
+    check_count("samples", samples)
     k = vectors.shape[-1]
+    if spaces is not None:
+        check_spaces(spaces, k, ())
+        if bool((spaces.diff() < 0).any()):
+            raise ArgumentError("spaces", expected="numbers that rise with the column", got=spaces.tolist())
     generator = torch.Generator().manual_seed(seed)
     if k <= ALL_SIGNS:
         signs = torch.cartesian_prod(*[torch.tensor([1, -1])] * k).reshape(-1, k)[1:]
@@ -125,6 +142,14 @@ def audit_signs(
         if candidate is None:
             continue
         y = _said(candidate, vectors)
+        again = _said(candidate, vectors)
+        if again.shape != y.shape or not torch.equal(again, y):
+            raise ArgumentError(
+                "model",
+                expected="the same output for the same eigenvectors",
+                got="another one the second time",
+                way_out="whatever is random in it must be drawn in training only",
+            )
         values: dict[str, dict[str, float | None]] = {}
         for change, inputs in moved.items():
             back = signs.to(y) if change == "signs" else matrices.to(y)
@@ -142,6 +167,9 @@ def _differences(
     in_columns = y.ndim > 0 and y.shape[-1] == columns
     for x, g in zip(inputs, back, strict=True):
         z = _said(model, x)
+        if z.shape != y.shape:
+            expected = f"an output {tuple(y.shape)} for all signs and bases"
+            raise ShapeError("model", expected=expected, got=tuple(z.shape))
         invariant = max(invariant, float((z - y).abs().max()) / size)
         if in_columns:
             expected = y * g if g.ndim == 1 else y @ g.T
@@ -171,6 +199,6 @@ def _said(model: Callable[..., Any], x: Tensor) -> Tensor:
     finally:
         if isinstance(model, nn.Module):
             model.train(training)
-    if not isinstance(y, Tensor) or not bool(torch.isfinite(y).all()):
+    if not isinstance(y, Tensor) or y.is_complex() or not y.numel() or not bool(torch.isfinite(y).all()):
         raise ArgumentError("model", expected="a model with one finite tensor as output", got=type(y).__name__)
-    return y
+    return y if y.is_floating_point() else y.to(x.dtype)

@@ -108,6 +108,7 @@ def test_a_graph_becomes_a_geometric_one():
     assert data.is_undirected()
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -116,8 +117,17 @@ def test_a_graph_becomes_a_geometric_one():
         (lambda g: random_graph(9, kind="small world", generator=g), "kind: expected"),
         (lambda g: random_graph(9, kind="barabasi_albert", attach=9, generator=g), "attach: expected 1 to 8"),
         (lambda _: twin_task(9, held_out=1.0), "held_out: expected a share"),
-        (lambda _: cluster_graphs(0), "count, least, most: expected"),
-        (lambda _: pattern_graphs(1, inside=1.5), "inside, across: expected probabilities"),
+        (lambda _: twin_task(9, crossings=-4), "crossings: expected at least 2, got -4"),
+        (lambda _: two_copies(9, added=-1), "added: expected at least 0"),
+        (lambda g: random_graph("a", generator=g), "nodes: expected a whole number, at least 2, got 'a'"),
+        (lambda g: random_graph(9, kind="barabasi_albert", attach=1.5, generator=g), "attach: expected a whole number"),
+        (lambda _: cluster_graphs(0), "count: expected at least 1"),
+        (lambda _: cluster_graphs(1, communities=0), "communities: expected at least 1"),
+        (lambda _: cluster_graphs(1, least=9, most=5), "least: expected no more than most, 5, got 9"),
+        (lambda _: cluster_graphs(1, inside=float("nan")), "inside: expected a probability, got nan"),
+        (lambda _: pattern_graphs(1, inside=1.5), "inside: expected a probability, got 1.5"),
+        (lambda _: pattern_graphs(1, pattern_inside=2.0), "pattern_inside: expected a probability"),
+        (lambda _: pattern_graphs(1, patterns=0), "patterns: expected at least 1"),
     ],
 )
 def test_bad_numbers_are_refused(call, words):

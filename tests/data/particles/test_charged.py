@@ -80,12 +80,21 @@ def test_any_dimension_and_number_of_particles():
     assert torch.isfinite(alone.positions).all()
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda _: charged_particles(0), "samples: expected at least 1"),
         (lambda x: simulate(x, x, x[..., 0], frames=1, clip="box"), "clip: expected one of norm, component"),
-        (lambda x: simulate(x, x, x[..., 0], frames=0), "frames, save_every, dt, limit: expected positive"),
+        (lambda x: simulate(x, x, x[..., 0], frames=0), "frames: expected at least 1"),
+        (lambda x: simulate(x, x, x[..., 0], frames=1, save_every=1.5), "save_every: expected a whole number"),
+        (lambda x: simulate(x, x, x[..., 0], frames=1, dt=float("nan")), "dt: expected a positive number, got nan"),
+        (lambda x: simulate(x, x, x[..., 0], frames=1, limit=0), "limit: expected a positive number, got 0"),
+        (lambda x: simulate(x, x, x[..., 0], frames=1), "positions: expected particles at different places"),
+        (lambda x: simulate(x[0], x[0], x[0, :, 0], frames=1), r"positions: expected \(sample, particle, d\)"),
+        (lambda _: charged_particles("a"), "samples: expected a whole number, at least 1, got 'a'"),
+        (lambda _: charged_particles(2, dim=1.5), "dim: expected a whole number"),
+        (lambda _: charged_particles(2, speed="a"), "speed: expected a positive number, got 'a'"),
         (lambda x: simulate(x, x, x[:, :1, 0], frames=1), "velocities, charges: expected"),
         (lambda x: simulate(x * torch.nan, x, x[..., 0], frames=1), "expected finite numbers"),
         (lambda _: charged_particles(2, frames=2, save_every=1).pairs(0, 9), "stop: expected a frame from 0 to 1"),

@@ -87,6 +87,13 @@ def test_warnings_say_what_was_found():
     found = laplacian_eigs(ring(12), 5, unhealthy="quiet").health
     assert found.multiplicities == (2, 2, 1)
     assert "1 of 2 columns" in found.warnings["W2"]
+    assert found.warnings["W2"].endswith("k = 4 or 6 keeps it whole")
+    assert found.guarantee.startswith("not exact: an eigenspace is cut")
+    isolated = laplacian_eigs(torch.zeros(5, 5), 2, unhealthy="quiet").health.warnings
+    assert isolated["W2"].endswith("2 of 4 columns of 0; k = 4 keeps it whole")
+    assert "W2" not in codes(torch.zeros(5, 5), 4)
+    assert "W2" not in codes(torch.zeros(5, 5), 4, drop="null")
+    assert "give the network the eigenspaces" in laplacian_eigs(ring(12), 6, unhealthy="quiet").health.guarantee
     assert codes(ring(12), 6) == {"W1"}
     assert codes(ring(12), 11) == {"W1"}
     assert laplacian_eigs(ring(12), 11, unhealthy="quiet").health.multiplicities == (2, 2, 2, 2, 2, 1)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from haar.errors import ArgumentError, require
+from haar.errors import ArgumentError, check_count, require
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def cluster_graphs(
         >>> sorted(graph.features.unique().tolist())
         [0, 1, 2, 3, 4, 5, 6]
     """
-    _check(count, least, most, inside, across)
+    _check(count, communities, least, most, inside=inside, across=across)
     made = []
     for generator in _generators(count, seed):
         labels = _labels(communities, least, most, generator)
@@ -122,7 +122,9 @@ def pattern_graphs(
         >>> sorted(pattern_graphs(1, patterns=2)[0].labels.unique().tolist())
         [0, 1]
     """
-    _check(count, least, most, inside, across)
+    check_count("patterns", patterns)
+    planted_edges = {"pattern_inside": pattern_inside, "pattern_across": pattern_across}
+    _check(count, communities, least, most, inside=inside, across=across, **planted_edges)
     first = torch.Generator().manual_seed(seed)
     planted = []
     for _ in range(patterns):
@@ -145,11 +147,14 @@ def pattern_graphs(
     return made
 
 
-def _check(count: int, least: int, most: int, *probabilities: float | int) -> None:
-    if count < 1 or not 1 <= least <= most:
-        raise ArgumentError("count, least, most", expected="1 or more, least <= most", got=(count, least, most))
-    if min(probabilities) < 0 or max(probabilities) > 1:
-        raise ArgumentError("inside, across", expected="probabilities", got=probabilities)
+def _check(count: int, communities: int, least: int, most: int, **probabilities: float | int) -> None:
+    for name, value in {"count": count, "communities": communities, "least": least, "most": most}.items():
+        check_count(name, value)
+    if least > most:
+        raise ArgumentError("least", expected=f"no more than most, {most}", got=least)
+    for name, value in probabilities.items():
+        if not isinstance(value, float | int) or not 0 <= value <= 1:
+            raise ArgumentError(name, expected="a probability", got=repr(value))
 
 
 def _generators(count: int, seed: int) -> Iterator[torch.Generator]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def random_graph(
         >>> random_graph(9, kind="barabasi_albert", attach=2, generator=torch.Generator().manual_seed(0)).shape
         torch.Size([2, 14])
     """
-    if nodes < 2:
-        raise ArgumentError("nodes", expected="at least 2", got=nodes)
+    check_count("nodes", nodes, least=2)
     if kind == "erdos_renyi":
         if not 0 <= probability <= 1:
             raise ArgumentError("probability", expected="a number from 0 to 1", got=probability)
@@ -75,7 +74,8 @@ def random_graph(
         return pairs[:, torch.rand(pairs.shape[1], generator=generator) < probability]
     if kind != "barabasi_albert":
         raise ArgumentError("kind", expected="'erdos_renyi' or 'barabasi_albert'", got=repr(kind))
-    if not 1 <= attach < nodes:
+    check_count("attach", attach)
+    if attach >= nodes:
         raise ArgumentError("attach", expected=f"1 to {nodes - 1}", got=attach)
     # A node stands in `ends` as often as it has edges; the first new node is joined to the first `attach` nodes.
     ends: list[int] = []
@@ -120,6 +120,7 @@ def two_copies(
         >>> two_copies(20, probability=0.2, added=5).nodes
         40
     """
+    check_count("added", added, least=0)
     generator = torch.Generator().manual_seed(seed)
     edges = random_graph(nodes, kind=kind, probability=probability, attach=attach, generator=generator)
     drawn = torch.randint(2 * nodes, (2, added), generator=generator)
@@ -145,20 +146,21 @@ def twin_task(
         seed: Of everything.
 
     Raises:
-        ArgumentError: If a share is not between 0 and 1.
+        ArgumentError: If a share is not between 0 and 1, or numbers do not fit.
 
     Example:
         >>> task = twin_task(20, probability=0.3, crossings=4)
         >>> bool((task.negative[1] == task.positive[1] + 20).all())
         True
     """
+    check_count("crossings", crossings, least=2)
     if not 0 < held_out < 1:
         raise ArgumentError("held_out", expected="a share between 0 and 1", got=held_out)
     generator = torch.Generator().manual_seed(seed)
     edges = random_graph(nodes, probability=probability, generator=generator)
     order = torch.randperm(edges.shape[1], generator=generator)
     tested, kept = edges[:, order[: round(held_out * len(order))]], edges[:, order[round(held_out * len(order)) :]]
-    a, b = torch.randint(nodes, (2, max(1, crossings // 2)), generator=generator)
+    a, b = torch.randint(nodes, (2, crossings // 2), generator=generator)
     cross = torch.cat([torch.stack([a, b + nodes]), torch.stack([b, a + nodes])], 1)
     graph = _assembled(torch.cat([kept, kept + nodes, cross], 1), nodes)
     return TwinTask(graph, tested, tested + torch.tensor([[0], [nodes]]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_count
 
 CLIPS = ("norm", "component", "none")
 
@@ -92,8 +93,8 @@ def charged_particles(
         torch.Size([4, 2, 5, 3])
     """
     for name, value in {"samples": samples, "particles": particles, "dim": dim, "frames": frames}.items():
-        if value < 1:
-            raise ArgumentError(name, expected="at least 1", got=value)
+        check_count(name, value)
+    _check_positive(speed=speed)
     positions, velocities, charges = initial_state(samples, particles=particles, dim=dim, speed=speed, seed=seed)
     return simulate(
         positions,
@@ -156,7 +157,7 @@ def simulate(
         start: Whether the initial state is stored as a frame before the others.
 
     Raises:
-        ArgumentError: If `clip` is unknown, or a number is not positive or not finite.
+        ArgumentError: If `clip` is unknown, a number is not positive or not finite, or two particles coincide.
         ShapeError: If shapes do not fit.
 
     Example:
@@ -166,10 +167,12 @@ def simulate(
         [-0.01, 1.01]
     """
     check_clip(clip)
-    if min(frames, save_every) < 1 or min(dt, limit) <= 0:
-        raise ArgumentError(
-            "frames, save_every, dt, limit", expected="positive numbers", got=(frames, save_every, dt, limit)
-        )
+    check_count("frames", frames)
+    check_count("save_every", save_every)
+    _check_positive(dt=dt, limit=limit)
+    if not isinstance(positions, Tensor) or positions.ndim != 3:
+        got = tuple(positions.shape) if isinstance(positions, Tensor) else type(positions).__name__
+        raise ShapeError("positions", expected="(sample, particle, d)", got=got)
     if velocities.shape != positions.shape or charges.shape != positions.shape[:-1]:
         raise ShapeError("velocities, charges", expected=f"as positions {tuple(positions.shape)}", got="others")
     x, v, q = (value.to(torch.float64).clone() for value in (positions, velocities, charges))
@@ -178,6 +181,8 @@ def simulate(
     products = q.unsqueeze(-1) * q.unsqueeze(-2)
     own = torch.eye(x.shape[1], dtype=torch.float64)
     products = products * (1 - own)
+    if bool(((x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1).add(own) == 0).any()):
+        raise ArgumentError("positions", expected="particles at different places", got="two at one place")
     stored: list[tuple[Tensor, Tensor, Tensor]] = []
     hit = torch.zeros(len(x), dtype=torch.bool)
     if start:
@@ -201,6 +206,12 @@ def simulate(
             hit = torch.zeros_like(hit)
     places, speeds, hits = (torch.stack(parts, 1) for parts in zip(*stored, strict=True))
     return ChargedParticles(places, speeds, charges.to(torch.float64), hits)
+
+
+def _check_positive(**numbers: object) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, float | int) or not 0 < value < math.inf:
+            raise ArgumentError(name, expected="a positive number", got=repr(value))
 
 
 def check_clip(clip: str) -> None:

@@ -104,6 +104,7 @@ def laplacian_eigs(
         spaces,
         beyond=values,
         beyond_spaces=all_spaces,
+        first=first,
         asked=k,
         components=components,
         scale=size,

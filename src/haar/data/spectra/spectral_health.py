@@ -46,7 +46,9 @@ class SpectralHealth:
     @property
     def guarantee(self) -> str:
         """What a sign-equivariant network is on these columns."""
-        if {"W1", "W2", "W3"} & set(self.warnings):
+        if "W2" in self.warnings:
+            return "not exact: an eigenspace is cut, and no network can know which part of it was kept"
+        if {"W1", "W3"} & set(self.warnings):
             return "not exact under signs alone: give the network the eigenspaces"
         return "approximate" if {"W5"} & set(self.warnings) else "exact: the spectrum is simple"
 
@@ -61,6 +63,7 @@ def spectral_health(
     *,
     beyond: Tensor,
     beyond_spaces: Tensor,
+    first: int,
     asked: int,
     components: int,
     scale: float,
@@ -73,6 +76,7 @@ def spectral_health(
         spaces: Numbers of their eigenspaces.
         beyond: The whole spectrum, or the part of it that is known.
         beyond_spaces: Numbers of its eigenspaces, of which `spaces` is a part.
+        first: Which of them the first column is.
         asked: Columns that were asked for.
         components: Connected components of the graph.
         scale: Of the spectrum.
@@ -85,10 +89,13 @@ def spectral_health(
     if repeated:
         values = ", ".join(f"{float(eigenvalues[spaces == s][0]):.6g} ({int((spaces == s).sum())})" for s in repeated)
         found["W1"] = f"{MEANINGS['W1']}: {values}"
-    if len(spaces) and int((beyond_spaces == spaces[-1]).sum()) > int((spaces == spaces[-1]).sum()):
-        inside, whole = int((spaces == spaces[-1]).sum()), int((beyond_spaces == spaces[-1]).sum())
-        if not (bool(null[-1]) and components > 1 and inside == whole - 1):
-            found["W2"] = f"{MEANINGS['W2']}: {inside} of {whole} columns of {float(eigenvalues[-1]):.6g}"
+    inside, whole = (int((part == spaces[-1:]).sum()) for part in (spaces, beyond_spaces[first:]))
+    if whole > inside:
+        fewer = len(spaces) - inside
+        found["W2"] = (
+            f"{MEANINGS['W2']}: {inside} of {whole} columns of {float(eigenvalues[-1]):.6g}; "
+            f"k = {f'{fewer} or ' if fewer else ''}{fewer + whole} keeps it whole"
+        )
     if components > 1:
         found["W3"] = f"{MEANINGS['W3']}: {components} components"
     if len(eigenvalues) < asked:
