@@ -144,8 +144,8 @@ def audit_frames(
     health, measured, repaired = [], [], []
     for number, given in enumerate(clouds):
         if not isinstance(given, Tensor) or given.ndim != 2 or 0 in given.shape:
-            got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=got)
+            found = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=found)
         if given.dtype not in TRUSTED_GAP:
             kind = str(given.dtype).removeprefix("torch.")
             raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)

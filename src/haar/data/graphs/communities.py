@@ -152,9 +152,9 @@ def _check(count: int, communities: int, least: int, most: int, **probabilities:
         check_count(name, value)
     if least > most:
         raise ArgumentError("least", expected=f"no more than most, {most}", got=least)
-    for name, value in probabilities.items():
-        if not isinstance(value, float | int) or not 0 <= value <= 1:
-            raise ArgumentError(name, expected="a probability", got=repr(value))
+    for name, chance in probabilities.items():
+        if not isinstance(chance, float | int) or not 0 <= chance <= 1:
+            raise ArgumentError(name, expected="a probability", got=repr(chance))
 
 
 def _generators(count: int, seed: int) -> Iterator[torch.Generator]:
