@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from haar.data.generators import AcousticInclusionsGenerator
+from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
 
 
@@ -42,10 +43,11 @@ def test_every_medium_drawn_is_stable_within_its_bounds_and_the_sound_is_positiv
 
 def test_domain_is_centred_with_walls_in_x_and_open_ends_in_y() -> None:
     x, y = AcousticInclusionsGenerator(resolution=(4, 8), lengths=(1.0, 2.0)).metadata.axes
-    assert x.boundaries == ("WALL", "WALL")
-    assert y.boundaries == ("OPEN", "OPEN")
+    assert x.boundary == (BoundaryType.WALL, BoundaryType.WALL)
+    assert y.boundary == (BoundaryType.OPEN, BoundaryType.OPEN)
+    assert (y.origin, y.length) == (-1.0, 2.0)
     assert x.coordinates.tolist() == [-0.375, -0.125, 0.125, 0.375]
-    assert torch.equal(y.coordinates.flip(0), -y.coordinates)
+    assert y.coordinates[::-1].tolist() == (-y.coordinates).tolist()
 
 
 @pytest.mark.parametrize(

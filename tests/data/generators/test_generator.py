@@ -49,13 +49,15 @@ def test_batches_are_laid_out_as_the_fields_say(data: Generator) -> None:
 def test_metadata_describes_the_batches(data: Generator) -> None:
     about = data.metadata
     assert [axis.name for axis in about.axes] == ["x", "y"]
-    for axis, n in zip(about.axes, data.resolution, strict=True):
+    lengths = data.grid.lengths if hasattr(data, "grid") else data.lengths
+    for axis, n, length in zip(about.axes, data.resolution, lengths, strict=True):
         assert axis.coordinates.shape == (n,)
-        steps = axis.coordinates.diff()
-        torch.testing.assert_close(steps, torch.full_like(steps, axis.length / n))
-        offset = axis.origin + (0.0 if axis.centring == "node" else axis.length / (2 * n))
-        assert axis.coordinates[0].item() == pytest.approx(offset)
-        assert axis.centring == "cell" or axis.boundaries == ("PERIODIC", "PERIODIC")
+        steps = torch.from_numpy(axis.coordinates).diff()
+        torch.testing.assert_close(steps, torch.full_like(steps, length / n))
+        assert axis.length == pytest.approx(length)
+        offset = axis.origin + (length / (2 * n) if axis.centring == "cell" else 0.0)
+        assert axis.coordinates[0] == pytest.approx(offset)
+        assert axis.centring == "cell" or (axis.centring == "periodic-node" and axis.periodic)
     assert about.time.tolist() == pytest.approx([0.0, data.frame_interval, 2 * data.frame_interval])
     assert about.parameters
     assert all(len(values) == data.n_trajectories for values in about.run_parameters.values())

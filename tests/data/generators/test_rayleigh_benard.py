@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from haar.data.generators import RayleighBenardGenerator
+from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
 
 DATA = RayleighBenardGenerator(resolution=(32, 16), n_trajectories=4, n_steps=2, rayleigh=1e5, burn_in=50)
@@ -56,9 +57,11 @@ def test_convection_has_started_at_the_first_frame() -> None:
 
 def test_axes() -> None:
     x, y = DATA.metadata.axes
-    assert x.boundaries == ("PERIODIC", "PERIODIC")
-    assert (y.boundaries, y.centring) == (("WALL", "WALL"), "cell")
-    torch.testing.assert_close(y.coordinates.flip(0), 1 - y.coordinates)
+    assert (x.boundary, x.centring) == ((BoundaryType.PERIODIC,) * 2, "periodic-node")
+    assert (y.boundary, y.centring) == ((BoundaryType.WALL,) * 2, "cell")
+    assert y.coordinates[::-1] == pytest.approx(1 - y.coordinates)
+    assert DATA.coordinates[0].numpy() == pytest.approx(x.coordinates, rel=1e-14)
+    assert DATA.coordinates[1].numpy() == pytest.approx(y.coordinates, rel=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,21 @@ def test_constructors_place_the_points():
     assert Axis.cells("y", 2, length=1.0, boundary=("WALL", "OPEN")).boundary == (BoundaryType.WALL, BoundaryType.OPEN)
 
 
+@given(st.integers(2, 100), st.floats(0.01, 1e3), st.floats(-10, 10))
+def test_the_domain_is_told_by_the_points(size, length, start):
+    made = [
+        Axis.cells("x", size, length=length, start=start),
+        Axis.cells("x", size, length=length, start=start, boundary="OPEN"),
+        Axis.periodic_nodes("x", size, length=length, start=start),
+        Axis.nodes("x", size, length=length, start=start),
+    ]
+    for axis in made:
+        assert axis.length == pytest.approx(length, rel=1e-10)
+        assert axis.origin == pytest.approx(start, rel=1e-10, abs=1e-10)
+        downwards = Axis("x", axis.coordinates[::-1], axis.boundary, axis.centring)
+        assert (downwards.length, downwards.origin) == (axis.length, axis.origin)
+
+
 def test_uniform_and_symmetric_are_told_apart():
     graded = stored(np.linspace(0, 1, 9) ** 2, WALLS)
     assert not graded.uniform

@@ -2,11 +2,12 @@
 
 from haar.data.generators.acoustic_inclusions import AcousticInclusionsGenerator
 from haar.data.generators.catalogue import catalogue
-from haar.data.generators.generator import Axis, Generator, Metadata
+from haar.data.generators.generator import Generator, Metadata
 from haar.data.generators.gray_scott import PATTERNS, GrayScottGenerator
 from haar.data.generators.rayleigh_benard import RayleighBenardGenerator
 from haar.data.generators.shear_flow import ShearFlowGenerator
 from haar.data.generators.turbulence import TurbulenceGenerator
+from haar.data.well.axis import Axis
 
 __all__ = [
     "PATTERNS",

@@ -13,8 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Axis, Boundary, Generator, Metadata
+from haar.data.generators.generator import Generator, Metadata
 from haar.data.solvers.acoustics import Acoustics
+from haar.data.well.axis import Axis
+from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
 
 
@@ -103,13 +105,10 @@ class AcousticInclusionsGenerator(Generator):
     @property
     def metadata(self) -> Metadata:
         """Cell-centred grid, walls in x, open ends in y."""
-        ends: tuple[tuple[Boundary, Boundary], ...] = (("WALL", "WALL"), ("OPEN", "OPEN"))
-        axes = zip("xy", self.coordinates, self.lengths, ends, strict=True)
+        axes = zip("xy", self.coordinates, (BoundaryType.WALL, BoundaryType.OPEN), strict=True)
         return Metadata(
             dataset_name=self.name,
-            axes=tuple(
-                Axis(name, at.to(self.dtype), length, "cell", end, origin=-length / 2) for name, at, length, end in axes
-            ),
+            axes=tuple(Axis(name, at.numpy(), (end, end), "cell") for name, at, end in axes),
             time=self.time,
             parameters={"sponge": self.sponge},
             run_parameters={},

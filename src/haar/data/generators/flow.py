@@ -14,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Generator, Metadata, periodic_axis
+from haar.data.generators.generator import Generator, Metadata
 from haar.data.solvers import calculus
 from haar.data.solvers.grid import PeriodicGrid
 from haar.data.solvers.navier_stokes import NavierStokes
+from haar.data.well.axis import Axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +79,10 @@ class FlowGenerator(Generator):
     @property
     def metadata(self) -> Metadata:
         """Grid, boundaries, times, viscosity and diffusivity."""
-        axes = zip("xy", self.grid.coordinates, self.grid.lengths, strict=True)
+        axes = zip("xy", self.resolution, self.grid.lengths, strict=True)
         return Metadata(
             dataset_name=self.name,
-            axes=tuple(periodic_axis(*axis) for axis in axes),
+            axes=tuple(Axis.periodic_nodes(name, size, length=length) for name, size, length in axes),
             time=self.time,
             parameters={"viscosity": self.viscosity, "diffusivity": self.diffusivity},
             run_parameters={},

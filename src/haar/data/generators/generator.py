@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,30 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
+from haar.data.well.axis import Axis
 from haar.errors import ArgumentError, ShapeError
-
-Boundary = Literal["PERIODIC", "WALL", "OPEN"]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One space axis of a data set.
-
-    Args:
-        name: ``"x"``, ``"y"`` or ``"z"``.
-        coordinates: Positions of the stored points.
-        length: Extent of the domain (the period of a periodic axis).
-        centring: ``"node"``: points at ``i L / N``; ``"cell"``: at ``(i + 1/2) L / N``.
-        boundaries: Type of the boundary at the low and at the high end.
-        origin: Where the domain begins.
-    """
-
-    name: str
-    coordinates: Float[Tensor, " n"]
-    length: float
-    centring: Literal["node", "cell"]
-    boundaries: tuple[Boundary, Boundary]
-    origin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -221,13 +199,3 @@ class Generator(ABC):
             field.name: torch.stack(frames[field.name], dim=1) if field.role == "variable" else state[field.name]
             for field in self.fields
         }
-
-
-def periodic_axis(name: str, coordinates: Float[Tensor, " n"], length: float) -> Axis:
-    """A periodic axis of nodes.
-
-    Example:
-        >>> periodic_axis("x", torch.arange(4) / 4, 1.0).boundaries
-        ('PERIODIC', 'PERIODIC')
-    """
-    return Axis(name, coordinates, length, "node", ("PERIODIC", "PERIODIC"))

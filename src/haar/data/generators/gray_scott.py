@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Generator, Metadata, periodic_axis
+from haar.data.generators.generator import Generator, Metadata
 from haar.data.solvers.gray_scott import GrayScott
 from haar.data.solvers.grid import PeriodicGrid
+from haar.data.well.axis import Axis
 from haar.errors import ArgumentError
 
 PATTERNS: dict[str, tuple[float, float]] = {
@@ -97,10 +98,10 @@ class GrayScottGenerator(Generator):
     def metadata(self) -> Metadata:
         """Grid, boundaries, times; diffusivities are shared, F and K belong to each run."""
         feed, kill = self._rates(range(self.n_trajectories))
-        axes = zip("xy", self.grid.coordinates, self.grid.lengths, strict=True)
+        axes = zip("xy", self.resolution, self.grid.lengths, strict=True)
         return Metadata(
             dataset_name="gray_scott_reaction_diffusion",
-            axes=tuple(periodic_axis(*axis) for axis in axes),
+            axes=tuple(Axis.periodic_nodes(name, size, length=length) for name, size, length in axes),
             time=self.time,
             parameters={"D_A": self.diffusion[0], "D_B": self.diffusion[1]},
             run_parameters={"F": feed, "K": kill},

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Axis, Generator, Metadata, periodic_axis
+from haar.data.generators.generator import Generator, Metadata
 from haar.data.solvers.rayleigh_benard import RayleighBenard
+from haar.data.well.axis import Axis
 from haar.errors import ArgumentError
 
 
@@ -90,10 +91,10 @@ class RayleighBenardGenerator(Generator):
     @property
     def metadata(self) -> Metadata:
         """Periodic nodes along x, cells between walls along y."""
-        x, y = (at.to(self.dtype) for at in self.coordinates)
+        (nx, ny), (lx, ly) = self.resolution, self.lengths
         return Metadata(
             dataset_name=self.name,
-            axes=(periodic_axis("x", x, self.lengths[0]), Axis("y", y, self.lengths[1], "cell", ("WALL", "WALL"))),
+            axes=(Axis.periodic_nodes("x", nx, length=lx), Axis.cells("y", ny, length=ly, boundary="WALL")),
             time=self.time,
             parameters={"Rayleigh": self.rayleigh, "Prandtl": self.prandtl},
             run_parameters={},

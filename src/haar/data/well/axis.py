@@ -110,6 +110,17 @@ class Axis:
         return float(abs(self.coordinates[-1] - self.coordinates[0]) / (self.size - 1))
 
     @cached_property
+    def length(self) -> float:
+        """Extent of the domain: of cells with their outer halves, of a periodic axis the period, else of the points."""
+        reach = float(abs(self.coordinates[-1] - self.coordinates[0]))
+        return reach + self.spacing if self.periodic or self.centring == "cell" else reach
+
+    @cached_property
+    def origin(self) -> float:
+        """Where the domain begins: at the lowest point, or half a cell below it."""
+        return float(self.coordinates.min()) - (self.spacing / 2 if self.centring == "cell" else 0.0)
+
+    @cached_property
     def uniform(self) -> bool:
         """All neighbours are equally far apart, up to the rounding of a file in single precision."""
         steps = np.abs(np.diff(self.coordinates))

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from haar.data.generators import Axis as GeneratorAxis
 from haar.data.generators import Generator
-from haar.data.well import Axis, WellField, WellWriter
+from haar.data.well import WellField, WellWriter
 from haar.errors import ArgumentError
 from haar.systems.watch import Unwatched, Watch
 
@@ -50,7 +49,7 @@ def write_runs(
             writer = WellWriter(
                 root / "data" / split / f"{about.dataset_name}.hdf5",
                 name=about.dataset_name,
-                axes=[_axis(axis) for axis in about.axes],
+                axes=about.axes,
                 fields=fields,
                 times=about.time,
                 parameters=about.parameters,
@@ -70,11 +69,3 @@ def _runs(generator: Generator, batch: int) -> Iterator[tuple[int, dict[str, Ten
     for several in generator.batches(batch):
         for k in range(len(next(iter(several.values())))):
             yield next(number), {name: values[k] for name, values in several.items()}
-
-
-def _axis(axis: GeneratorAxis) -> Axis:
-    size = len(axis.coordinates)
-    if axis.boundaries == ("PERIODIC", "PERIODIC") and axis.centring == "node":
-        return Axis.periodic_nodes(axis.name, size, length=axis.length, start=axis.origin)
-    make = Axis.cells if axis.centring == "cell" else Axis.nodes
-    return make(axis.name, size, length=axis.length, start=axis.origin, boundary=axis.boundaries)
