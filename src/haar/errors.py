@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import importlib
+import inspect
 import operator
+from collections.abc import Callable
 from types import ModuleType
-from typing import SupportsIndex
+from typing import ParamSpec, SupportsIndex, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class HaarError(Exception):
@@ -42,6 +49,10 @@ class ArgumentError(HaarError, ValueError):
 
 class ShapeError(ArgumentError):
     """A tensor's shape does not fit the action, layout or model it is given to."""
+
+
+class KeywordError(ArgumentError, TypeError):
+    """A keyword that a function does not have."""
 
 
 class DataError(HaarError):
@@ -85,6 +96,45 @@ class HaarWarning(UserWarning):
 
 def _rebuild(cls: type[ArgumentError], argument: str, expected: str, got: str, way_out: str) -> ArgumentError:
     return cls(argument, expected=expected, got=got, way_out=way_out)
+
+
+def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that a misspelt keyword is refused with those that it has.
+
+    Args:
+        function: Without ``**kwargs`` of its own.
+
+    Returns:
+        The function, which raises a `KeywordError` where Python's own error does not say what would be right.
+
+    Example:
+        >>> @known_keywords
+        ... def stir(*, speed: float) -> float:
+        ...     return speed
+        >>> stir(sped=1.0)
+        Traceback (most recent call last):
+        ...
+        haar.errors.KeywordError: sped: expected a keyword of stir (speed), got an unexpected keyword argument 'sped'; \
+did you mean speed?
+    """
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind in kinds]
+    known = [name for name in known if name not in ("self", "cls")]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                raise KeywordError(
+                    name,
+                    expected=f"a keyword of {function.__qualname__.removesuffix('.__init__')} ({', '.join(known)})",
+                    got=f"an unexpected keyword argument {name!r}",
+                    way_out=f"did you mean {close[0]}?" if close else "",
+                )
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def require(module: str, extra: str) -> ModuleType:

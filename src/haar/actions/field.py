@@ -17,7 +17,7 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.grid import Grid
 from haar.actions.layout import Layout
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 
 
@@ -62,6 +62,7 @@ class Field(Action):
         [-1.0, 1.0]
     """
 
+    @known_keywords
     def __init__(
         self,
         rep: Representation,

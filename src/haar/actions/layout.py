@@ -129,8 +129,8 @@ class Layout:
             raise ArgumentError("fields", expected="distinct names", got=", ".join(names))
         if self.dim not in (1, 2, 3):
             raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=self.dim)
-        if self.history < 1:
-            raise ArgumentError("history", expected="at least one time step", got=self.history)
+        if not isinstance(self.history, int) or self.history < 1:
+            raise ArgumentError("history", expected="at least one time step", got=repr(self.history))
 
     @classmethod
     def parse(cls, text: str | Iterable[FieldSpec], *, dim: int = 2, history: int = 1) -> Layout:

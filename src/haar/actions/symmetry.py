@@ -13,7 +13,7 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import FieldSpec, Layout
 from haar.actions.representation import Defining
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Group, Subgroup
 
 
@@ -38,7 +38,9 @@ class Symmetry:
         <Symmetry D4: Field -> Field>
     """
 
+    @known_keywords
     def __init__(self, group: Group, inputs: Any, outputs: Any) -> None:
+        _check_group(group)
         self.group = group
         self.inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.outputs = outputs
@@ -96,6 +98,7 @@ class Symmetry:
         return Symmetry(subgroup, *sides)
 
     @classmethod
+    @known_keywords
     def of_fields(
         cls,
         group: Group,
@@ -134,6 +137,7 @@ class Symmetry:
             >>> symmetry.inputs[0].rep.dim, symmetry.outputs.rep.dim
             (12, 3)
         """
+        _check_group(group)
         size = dim if dim is not None else group.space_dim
         if interpolate is not None and size is None:
             size = group.defining_dim
@@ -186,6 +190,11 @@ class Symmetry:
     def __repr__(self) -> str:
         sides = [", ".join(type(leaf).__name__ for _, leaf in _paths(side, "")) for side in (self.inputs, self.outputs)]
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
+
+
+def _check_group(group: Any) -> None:
+    if not isinstance(group, Group):
+        raise ArgumentError("group", expected="a haar.groups.Group", got=repr(group), way_out="haar.groups.dihedral(4)")
 
 
 def _check_leaf(leaf: Any, group: Group, path: str) -> None:

@@ -21,7 +21,8 @@ from haar.audit.measure import OrbitMeter, audited_elements, undisturbed
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections
 from haar.audit.sums import BINS, OrbitSums
-from haar.errors import ArgumentError
+from haar.average.probing import check_call
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
 from haar.report import Report, Section
@@ -84,8 +85,11 @@ class Audit(Report):
         significance: float = 0.05,
         seed: int = 0,
     ) -> None:
+        check_call(model, symmetry)
         if not 0 < significance < 1:
             raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
+        if not (scale is None or isinstance(scale, Tensor)):
+            raise ArgumentError("scale", expected="a tensor of positive numbers", got=repr(scale))
         if scale is not None and bool((scale <= 0).any()):
             raise ArgumentError("scale", expected="positive numbers", got=scale.tolist())
         self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
@@ -131,7 +135,7 @@ class Audit(Report):
             progress: Called with the number of rows seen.
         """
         for number, batch in enumerate(
-            batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples)
+            batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry)
         ):
             self.update(batch)
             if number == 0:
@@ -316,6 +320,7 @@ class Audit(Report):
         return f"<Audit of {self.symmetry.group.name} over {self._meter.seen} samples>"
 
 
+@known_keywords
 def audit(
     model: Callable[..., Any],
     symmetry: Symmetry,

@@ -14,6 +14,7 @@ from torch import Tensor
 from haar.actions import Action, Field, Symmetry
 from haar.actions.action import RestrictedAction
 from haar.audit.batches import Batch
+from haar.average.joining import is_shared
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
 
@@ -68,12 +69,10 @@ class Closure:
     counts: dict[int, int] = field(default_factory=dict)
 
     def update(self, batch: Batch) -> None:
-        """Add one batch of inputs."""
-        leaves = [
-            (a, x)
-            for a, x in _input_leaves(self.symmetry, batch.inputs)
-            if isinstance(x, Tensor) and x.is_floating_point()
-        ]
+        """Add one batch of inputs; numbers and tensors that all samples share tell nothing, and are left out."""
+        leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
+        if not leaves:
+            return
         if not self.edges:
             self.edges = [_edges(_channels_last(a, x)) for a, x in leaves]
         rows = []
@@ -131,6 +130,8 @@ class Closure:
             seed: Seed of the draws.
         """
         group = self.symmetry.group
+        if not self.sums:
+            return []
         order = sorted(self.sums)
         table = [torch.stack([self.sums[c][kind] / self.counts[c] for c in order]) for kind in range(len(_KINDS))]
         place = {_key(g): k for k, g in enumerate(self.elements)}
@@ -241,13 +242,21 @@ def _edges(x: Tensor) -> Float[Tensor, "channel edges"]:
     return torch.cat([centre - quantiles.flip(0), centre[None], centre + quantiles]).T.contiguous()
 
 
-def _channels_last(action: Action, x: Tensor) -> Tensor:
+def _channels_last(action: Action, x: Tensor) -> Float[Tensor, "batch *space channel"]:
+    """Real numbers, complex ones as two channels, with the channels last and at least one axis of points."""
+    if x.is_complex():
+        return torch.view_as_real(_spread_out(action, x)).flatten(-2)
+    x = _spread_out(action, x)
+    return x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float64)
+
+
+def _spread_out(action: Action, x: Tensor) -> Tensor:
     bare = action.action if isinstance(action, RestrictedAction) else action
     if isinstance(bare, Field):
         if bare.channels is None:
             return x.unsqueeze(-1)
         return x.movedim(-1 - bare.dim, -1) if bare.channels == "first" else x
-    return x if x.ndim > 2 else x.unsqueeze(1)
+    return x if x.ndim > 2 else x.reshape(len(x), 1, -1)
 
 
 def _input_leaves(symmetry: Symmetry, inputs: Sequence[Any]) -> list[tuple[Action, Any]]:

@@ -18,6 +18,8 @@ from haar.groups.characters import isotypic_projector_coefficients, real_irreduc
 
 #: Groups with more elements are not split into all their subgroups.
 _SUBGROUP_LIMIT = 64
+#: Dtypes with coarser steps than this are half precision.
+_HALF = 1e-4
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,13 @@ def findings(
         if whole
         else quadratic.removed_by_unlisted(sums.deviations)
     )
-    gains = _gain_bins(sums, quadratic.uniform(len(elements))) if labelled and whole else None
-    alpha = mse_soft = None
-    if labelled and whole:
-        top = removed_bins - sums.residuals.mean(1)
-        alpha = resample.ratio(top, removed_bins)
-        mse_soft = _soft_mse(sums, removed_bins, alpha.value)
+    gains = alpha = mse_soft = None
+    if labelled and (whole or len(elements) > 2):
+        # Of a group that is not listed, random elements stand for all: both means are without bias.
+        cross = sums.residuals.mean(1) if whole else sums.residuals[:, 1:].mean(1)
+        gains = 2 * cross - removed_bins  # ||f - y||^2 - ||Q f - y||^2 in every bin
+        alpha = resample.ratio(removed_bins - cross, removed_bins)
+        mse_soft = _soft_mse(sums, removed_bins, cross, alpha.value)
     return Findings(
         noise=noise,
         floor=floor,
@@ -175,8 +178,9 @@ def findings(
 def _noise(sums: OrbitSums, dtype: torch.dtype) -> tuple[float, float, bool]:
     energy = max(float(sums.energy.sum()), 1e-300)
     eps = torch.finfo(dtype).eps
-    # Sums in another order, over the products of a few layers, differ by some hundred units in the last place.
-    rounding = 256 * eps * math.sqrt(float(sums.magnitude.sum()) / energy)
+    # Sums in another order, over the products of a few layers, differ by some hundred units in the last place; in half
+    # precision sums are taken in a higher one, and rounded once a layer.
+    rounding = (8 if eps > _HALF else 256) * eps * math.sqrt(float(sums.magnitude.sum()) / energy)
     noise = math.sqrt(float(sums.noise.sum()) / energy)
     return noise, max(noise, rounding), noise > rounding
 
@@ -202,12 +206,11 @@ def _gain_bins(sums: OrbitSums, weights: Tensor) -> Tensor:
     return 2 * (sums.residuals @ weights) - quadratic.removed_by(sums.deviations, weights)
 
 
-def _soft_mse(sums: OrbitSums, removed: Tensor, alpha: float) -> float:
+def _soft_mse(sums: OrbitSums, removed: Tensor, cross: Tensor, alpha: float) -> float:
     alpha = min(max(alpha, 0.0), 1.0)
     # f_alpha = f + (1 - alpha) dbar
     keep = 1 - alpha
-    cross = sums.residuals.mean(1).sum()
-    total = sums.losses.sum() - 2 * keep * cross + keep**2 * removed.sum()
+    total = sums.losses.sum() - 2 * keep * cross.sum() + keep**2 * removed.sum()
     return float(total / sums.labelled.sum())
 
 

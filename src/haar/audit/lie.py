@@ -83,7 +83,7 @@ def lie_defects(
     basis = _algebra_size(symmetry)
     wrong, size, entries = (torch.zeros(basis, dtype=torch.float64) for _ in range(3))
     with undisturbed(model):
-        for batch in batches(data, batch_size=batch_size, max_samples=max_samples):
+        for batch in batches(data, batch_size=batch_size, max_samples=max_samples, symmetry=symmetry):
             for k in range(basis):
                 direction = torch.zeros(basis, dtype=torch.float64)
                 direction[k] = 1

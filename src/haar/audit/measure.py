@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from haar.actions import Action, Field, Symmetry
 from haar.actions.action import RestrictedAction
 from haar.audit.batches import Batch
 from haar.audit.sums import OrbitSums
 from haar.average import Averaged, Given
+from haar.average.probing import unwritten
 from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
 
@@ -44,8 +46,12 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
         seed: Seed of the draw.
 
     Raises:
-        ArgumentError: If fewer than one element is asked for.
+        ArgumentError: If fewer than one element is asked for, or `elements` is none of these.
     """
+    if not (elements is None or isinstance(elements, (int, Tensor))):
+        raise ArgumentError(
+            "elements", expected="None, a number, or a tensor of elements", got=repr(elements), way_out="torch.tensor"
+        )
     identity = group.identity().unsqueeze(0)
     if isinstance(elements, Tensor):
         others = elements[~group.equal(elements, group.identity().expand(elements.shape))]
@@ -100,9 +106,11 @@ class OrbitMeter:
 
         Raises:
             HaarError: If the model's outputs are not finite.
+            ArgumentError: If the model writes into its inputs.
             ShapeError: If labels do not have the outputs' shape.
         """
-        with undisturbed(self._model):
+        given = [x for x in pytree.tree_leaves(batch.inputs) if isinstance(x, Tensor)]
+        with undisturbed(self._model), unwritten(given):
             orbit = [self._flat(y) for _, y in self._averaged.terms(*batch.inputs)]
             again_tree = self._model(*batch.inputs)
         predictions = torch.stack(orbit)
@@ -136,7 +144,7 @@ class OrbitMeter:
         """All outputs side by side in units of the scale; `centred`: minus every channel's mean over points."""
         parts = []
         for action, leaf in self._leaves(tree):
-            x = leaf.detach().to(torch.float64)
+            x = leaf.detach().to(torch.complex128 if leaf.is_complex() else torch.float64)
             bare = action.action if isinstance(action, RestrictedAction) else action
             if isinstance(bare, Field) and bare.channels is not None:
                 x = x.movedim(-1 - bare.dim, -1) if bare.channels == "first" else x
@@ -148,5 +156,6 @@ class OrbitMeter:
                     x = x / self._scale.to(x)
                 if centred:
                     x = x - x.flatten(1, -2).mean(1).reshape(len(x), *([1] * (x.ndim - 2)), -1)
+            x = torch.view_as_real(x) if x.is_complex() else x
             parts.append(x.reshape(len(x), -1))
         return torch.cat(parts, 1)

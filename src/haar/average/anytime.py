@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.probing import is_tracing
+from haar.average.probing import check_call, is_tracing
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import ORBIT_LIMIT, Given
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group, Subgroup
 
 
@@ -73,6 +73,7 @@ class Anytime(nn.Module):
         micro_batch: int | str = "auto",
     ) -> None:
         super().__init__()
+        check_call(model, symmetry)
         if tolerance < 0:
             raise ArgumentError("tolerance", expected="0 or more", got=tolerance)
         self.tolerance = tolerance
@@ -123,6 +124,7 @@ class Anytime(nn.Module):
         return " < ".join(str(h.order) for h in self.chain) + f", tolerance {self.tolerance:g}"
 
 
+@known_keywords
 def anytime(
     model: Callable[..., Any],
     symmetry: Symmetry,

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.probing import mode_dependent_layers, refuse_train_mode
+from haar.average.probing import check_call, mode_dependent_layers, refuse_train_mode
 from haar.average.quadrature import Quadrature, QuasiRandom
 from haar.average.sampled import Sampled
 from haar.average.weighted import How, Orbit
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 
 _NAMED: dict[str, Callable[[], How]] = {
     "orbit": Orbit,
@@ -23,6 +23,7 @@ _NAMED: dict[str, Callable[[], How]] = {
 }
 
 
+@known_keywords
 def average(
     model: Callable[..., Any],
     symmetry: Symmetry,
@@ -62,7 +63,8 @@ def average(
 
     Raises:
         ArgumentError: If the model is in train mode with dropout or batch norm (copies would interact), if the group is
-            too large for a full orbit, or an option is unknown.
+            too large for a full orbit, or an option is unknown. Called, the average refuses a model that is stochastic
+            or writes into its inputs.
 
     Example:
         >>> import torch
@@ -74,6 +76,7 @@ def average(
         >>> bool((symmetric(x.rot90(1, (2, 3))) - symmetric(x).rot90(1, (2, 3))).abs().max() < 1e-12)
         True
     """
+    check_call(model, symmetry)
     refuse_train_mode(mode_dependent_layers(model))
     return Averaged(
         model,
@@ -95,7 +98,7 @@ def named(how: str | How) -> How:
     """
     if isinstance(how, How):
         return how
-    if how not in _NAMED:
+    if not isinstance(how, str) or how not in _NAMED:
         raise ArgumentError(
             "how", expected=f"one of {', '.join(_NAMED)}, or a strategy such as Sampled(m=4)", got=repr(how)
         )

@@ -18,7 +18,7 @@ from torch.utils import _pytree as pytree
 from haar.average.engine import Averaged
 from haar.average.joining import is_shared
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, known_keywords
 from haar.files import atomic_path
 
 
@@ -56,6 +56,7 @@ class Distilled(NamedTuple):
     report: DistilReport
 
 
+@known_keywords
 def distil(
     averaged: Averaged,
     inputs: Tensor | Sequence[Any],

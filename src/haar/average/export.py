@@ -19,13 +19,14 @@ from haar.actions import Symmetry
 from haar.average.joining import has_batch_axis, is_shared
 from haar.average.probing import agree
 from haar.average.trees import action_leaves, rebuild, value_leaves
-from haar.errors import ArgumentError, HaarError, require
+from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
 
 #: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
 DESCRIPTION = "haar.json"
 
 
+@known_keywords
 def save(
     module: nn.Module, example: Sequence[Any], path: str | os.PathLike[str], *, dynamic_batch: bool = True
 ) -> Path:

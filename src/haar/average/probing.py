@@ -9,7 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.actions import Symmetry
 from haar.errors import ArgumentError
+
+
+def check_call(model: Any, symmetry: Any) -> None:
+    """Say in a line what is no model, or no symmetry.
+
+    Raises:
+        ArgumentError: If the model cannot be called, or the symmetry is something else.
+    """
+    if not callable(model):
+        raise ArgumentError(
+            "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
+        )
+    if not isinstance(symmetry, Symmetry):
+        raise ArgumentError(
+            "symmetry",
+            expected="a haar.Symmetry: a group and how it acts",
+            got=repr(symmetry),
+            way_out='haar.Symmetry.of_fields(group, "density, velocity:vector")',
+        )
 
 
 def mode_dependent_layers(model: Callable[..., Any]) -> tuple[tuple[str, nn.Module], ...]:
@@ -72,10 +92,30 @@ def agree(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
 
 @contextmanager
 def untouched_random_state(leaves: Iterable[Any]) -> Iterator[None]:
-    """Run something and put torch's random state back."""
-    devices = sorted({x.device.index or 0 for x in leaves if isinstance(x, Tensor) and x.is_cuda})
-    with torch.random.fork_rng(devices=devices):
+    """Try a model out: torch's random state is put back, and a model that writes into its inputs is refused."""
+    tensors = [x for x in leaves if isinstance(x, Tensor)]
+    devices = sorted({x.device.index or 0 for x in tensors if x.is_cuda})
+    with torch.random.fork_rng(devices=devices), unwritten(tensors):
         yield
+
+
+@contextmanager
+def unwritten(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Refuse a model that writes into its inputs: moved copies may be views of one tensor.
+
+    Raises:
+        ArgumentError: If torch counts a write into one of the tensors.
+    """
+    counted = [x for x in tensors if not x.is_inference()]
+    before = [x._version for x in counted]  # noqa: SLF001 (torch has no public name for it)
+    yield
+    if any(x._version != writes for x, writes in zip(counted, before, strict=True)):  # noqa: SLF001
+        raise ArgumentError(
+            "model",
+            expected="a model that leaves its inputs as they are",
+            got="one that writes into them (an operation in place, such as ReLU(inplace=True) at its beginning)",
+            way_out="give lambda x: model(x.clone())",
+        )
 
 
 def is_tracing() -> bool:

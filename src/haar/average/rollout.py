@@ -13,9 +13,10 @@ from haar.actions import Field, Layout, Symmetry
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.mover import Mover
+from haar.average.probing import check_call
 from haar.average.trees import action_leaves, unrestricted
 from haar.average.weighted import Given, How
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 
 MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")
 
@@ -54,6 +55,7 @@ class Rollout(nn.Module):
     Source: group averaging of emulators, arXiv 2511.09573.
     """
 
+    @known_keywords
     def __init__(
         self,
         model: Callable[..., Any],
@@ -68,6 +70,7 @@ class Rollout(nn.Module):
         micro_batch: int | str = "auto",
     ) -> None:
         super().__init__()
+        check_call(model, symmetry)
         if mode not in MODES:
             raise ArgumentError("mode", expected=f"one of {', '.join(MODES)}", got=repr(mode))
         if per_step < 1:

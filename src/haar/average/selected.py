@@ -14,9 +14,10 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
+from haar.average.probing import check_call
 from haar.average.trees import value_leaves
 from haar.average.weighted import ORBIT_LIMIT, How, Orbit, WeightedSet, equal_weights
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group
 
 #: Up to so many sets of elements all are compared; beyond it one element is added or exchanged at a time.
@@ -51,6 +52,7 @@ class Selected(How):
         return equal_weights(self.elements, "exact" if whole else f"selected: {self.share:.1%} of the gain expected")
 
 
+@known_keywords
 def select(
     model: Callable[..., Any],
     symmetry: Symmetry,
@@ -97,6 +99,7 @@ def select(
     Source: the excess of a weighted average is a quadratic form in its weights, from the risk decomposition of Elesedy
         and Zaidi (2021); choosing by it is our own.
     """
+    check_call(model, symmetry)
     group = symmetry.group
     if not isinstance(group, FiniteGroup) or group.order > ORBIT_LIMIT:
         raise ArgumentError(

@@ -16,9 +16,10 @@ from haar.average.anytime import Anytime
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.least_squares import bootstrap_interval, bounded_coefficients, free_coefficients
+from haar.average.probing import check_call
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Subgroup
 
 
@@ -91,6 +92,7 @@ class SoftAverage(nn.Module):
         return "alpha = " + ", ".join(f"{a:.3f}" for a in self.alpha.tolist())
 
 
+@known_keywords
 def soft(
     model: Callable[..., Any],
     symmetry: Symmetry,
@@ -143,6 +145,7 @@ def soft(
 
     Source: least squares along the line from Qf to f; section 2 of the averaging method, arXiv 2511.09573.
     """
+    check_call(model, symmetry)
     if unit not in ("sample", "batch"):
         raise ArgumentError("unit", expected="'sample' or 'batch'", got=repr(unit))
     if not 0 < level < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
@@ -324,5 +325,5 @@ def _mirror_name(n: int, j: int) -> str:
 
 
 def _at_least(n: int, least: int) -> None:
-    if n < least:
-        raise ArgumentError("n", expected=f"an integer of at least {least}", got=n)
+    if isinstance(n, bool) or not isinstance(n, SupportsIndex) or n < least:
+        raise ArgumentError("n", expected=f"an integer of at least {least}", got=repr(n))

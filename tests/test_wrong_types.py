@@ -1,0 +1,46 @@
+"""Arguments of a wrong kind, as a user meets them: where no annotation is checked at run time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import haar
+from haar.average import Rollout, anytime, select, soft
+
+D4 = haar.groups.dihedral(4)
+S = haar.Symmetry.of_fields(D4, "p")
+f, x = torch.nn.Identity(), torch.zeros(2, 1, 4, 4)
+CALLS = [
+    ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.average("m.pt2", S)),
+    ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.audit("m.pt2", S, x)),
+    ("symmetry: expected a haar.Symmetry", lambda: haar.average(f, D4)),
+    ("symmetry: expected a haar.Symmetry", lambda: haar.audit(f, D4, x)),
+    ("symmetry: expected a haar.Symmetry", lambda: anytime(f, D4)),
+    ("symmetry: expected a haar.Symmetry", lambda: soft(f, D4, [(x, x)])),
+    ("symmetry: expected a haar.Symmetry", lambda: select(f, D4, x, m=2)),
+    ("symmetry: expected a haar.Symmetry", lambda: Rollout(f, D4)),
+    ("how: expected one of orbit, sampled", lambda: haar.average(f, S, [0, 1])),
+    ("how: expected one of orbit, sampled", lambda: haar.average(f, S, haar.average.Orbit)),
+    (
+        "elements: expected None, a number, or a tensor of elements, got [1, 2]",
+        lambda: haar.audit(f, S, x, elements=[1, 2]),
+    ),
+    ("scale: expected a tensor of positive numbers, got [1.0]", lambda: haar.audit(f, S, x, scale=[1.0])),
+    (
+        "group: expected a haar.groups.Group, got 'D4'; haar.groups.dihedral(4)",
+        lambda: haar.Symmetry.of_fields("D4", "p"),
+    ),
+    ("group: expected a haar.groups.Group, got 'D4'", lambda: haar.Symmetry("D4", S.inputs, S.outputs)),
+    ("n: expected an integer of at least 1, got 4.0", lambda: haar.groups.dihedral(4.0)),
+    ("history: expected at least one time step, got '2'", lambda: haar.Symmetry.of_fields(D4, "p", history="2")),
+]
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(("expected", "call"), CALLS)
+def test_each_is_refused_in_one_line_that_names_it(expected, call):
+    with pytest.raises(haar.ArgumentError) as caught:
+        call()
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
