@@ -35,19 +35,25 @@ class _InputTable:
 
 @dataclass(frozen=True)
 class _OutputTable:
-    """Where every number of all copies, moved back, stands in the joined outputs' memory, and its weight and sign."""
+    """Where every number of all copies, moved back, stands in the joined outputs' memory, its sign; their weights."""
 
     places: Tensor
-    weights: Tensor
+    signs: Tensor | None
+    weights: tuple[float, ...]
     shape: tuple[int, ...]
     dtype: torch.dtype
     channels_last: bool
 
     def average(self, y: Tensor) -> Tensor:
         flat = (y.movedim(1, -1) if self.channels_last else y).reshape(-1)
-        terms = flat.index_select(0, self.places).view(len(self.weights), -1).to(self.weights.dtype)
-        total = self.weights @ terms if self.weights.ndim == 1 else (terms * self.weights).sum(0)
-        return total.view(self.shape).to(self.dtype)
+        terms = flat.index_select(0, self.places)
+        if self.signs is not None:
+            terms = terms * self.signs
+        copies = terms.to(torch.promote_types(self.dtype, torch.float32)).view(len(self.weights), *self.shape).unbind(0)
+        total = copies[0] * self.weights[0]
+        for weight, copy in zip(self.weights[1:], copies[1:], strict=True):
+            total = total.add_(copy, alpha=weight)  # in the order of a sum without tables: the same to the bit
+        return total.to(self.dtype)
 
 
 class OrbitTables:
@@ -181,10 +187,7 @@ def _output_table(y: Tensor, places: Tensor, signs: Tensor | None, weights: Sequ
     memory = torch.arange(y.numel(), device=y.device).view(y.movedim(1, -1).shape if last else y.shape)
     places = (memory.movedim(-1, 1) if last else memory).reshape(-1)[places].view(len(weights), -1)
     copies = torch.arange(len(weights), device=y.device)[:, None] * y.numel()
-    scale = torch.tensor(weights, dtype=torch.promote_types(y.dtype, torch.float32), device=y.device)
-    if signs is not None:
-        scale = scale[:, None] * signs.view(len(weights), -1)
-    return _OutputTable((places + copies).reshape(-1), scale, tuple(y.shape), y.dtype, last)
+    return _OutputTable((places + copies).reshape(-1), signs, tuple(weights), tuple(y.shape), y.dtype, last)
 
 
 def _has_sign(x: Tensor) -> bool:
