@@ -40,7 +40,7 @@ lint: install
 	$(BIN)/mypy
 
 # make bench BENCH=averaging runs one of them; each says what it measures at its head.
-BENCH ?= $(filter-out peers run,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCH ?= $(filter-out peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 bench: install
 	for name in $(BENCH); do $(ONE_THREAD) $(BIN)/python benchmarks/$$name.py; done
 

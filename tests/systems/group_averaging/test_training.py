@@ -161,9 +161,6 @@ def test_a_bare_network_becomes_a_surrogate_and_given_statistics_are_kept():
         assert torch.equal(getattr(model.normaliser, name), getattr(given_statistics, name))
 
 
-# KilledError and continued
-
-
 @pytest.mark.parametrize("build", [tiny, lambda: tiny("fno"), forgetful], ids=["unet", "fno", "dropout"])
 @pytest.mark.parametrize("at", [1, 5, 8])
 def test_a_killed_run_continues_bit_for_bit(build, at, tmp_path):
