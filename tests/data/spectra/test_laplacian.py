@@ -272,6 +272,8 @@ def test_the_number_of_columns_is_a_whole_number(bad):
         (lambda: laplacian_eigs(torch.ones(3, 3), 2, nodes=7), "nodes: expected 3, as the matrix has, got 7"),
         (lambda: laplacian_eigs(ring(6).T, 2), r"integers \(2, e\) for edges, got int64 \(6, 2\)"),
         (lambda: laplacian_eigs(ring(6).double(), 2), r"integers \(2, e\) for edges, got float64 \(2, 6\)"),
+        (lambda: laplacian_eigs(path(3), 2, nodes=30_000), "graph: expected at most 20000 nodes.* got 30000; sample"),
+        (lambda: laplacian_eigs(scipy.sparse.eye(30_000), 2), "graph: expected at most 20000 nodes.* got 30000"),
         (lambda: laplacian_eigs(torch.eye(3).to(torch.complex64), 2), "graph: expected a matrix.* got torch.complex64"),
         (lambda: laplacian_eigs(np.array([["a"]]), 2), "graph: expected a matrix"),
         (lambda: laplacian_eigs(torch.tensor([[0, -1], [1, 1]]), 2), "nodes 0 to 1, got a node -1"),

@@ -12,6 +12,9 @@ from haar.errors import ArgumentError, ShapeError, check_count
 
 NORMALIZATIONS = ("symmetric", "none")
 
+#: Whole spectra are solved for, in memory that grows with the square of the nodes: here 3 GB for every matrix.
+MOST_NODES = 20_000
+
 
 def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
     """The symmetric weight matrix of an undirected graph, float64, with a zero diagonal.
@@ -23,7 +26,8 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         nodes: Number of nodes, for a list of edges.
 
     Raises:
-        ArgumentError: If weights are negative or not finite, the graph is directed, or one edge has several weights.
+        ArgumentError: If weights are negative or not finite, the graph is directed, one edge has several weights, or
+            there are more than 20 000 nodes.
         ShapeError: If the matrix is not square, an edge leaves the nodes, or there is not one weight for each edge.
 
     Example:
@@ -37,6 +41,7 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         weights = getattr(graph, "edge_weight", None)
         graph = graph.edge_index
     elif hasattr(graph, "tocoo"):
+        _check_size(max(graph.shape))
         graph = graph.toarray()
     if nodes is not None:
         check_count("nodes", nodes, least=0)
@@ -86,6 +91,7 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> 
     if size > count or (edges.numel() and int(edges.min()) < 0):
         outside = size - 1 if size > count else int(edges.min())
         raise ShapeError("graph", expected=f"edges between nodes 0 to {count - 1}", got=f"a node {outside}")
+    _check_size(count)
     matrix = torch.zeros(count, count, dtype=torch.float64)
     value = torch.ones(edges.shape[1], dtype=torch.float64) if weights is None else _numbers(weights).to(torch.float64)
     if value.shape != edges.shape[1:]:
@@ -110,6 +116,16 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> 
             way_out="torch_geometric.utils.to_undirected adds the other direction, which is another graph",
         )
     return torch.where(listed, matrix, matrix.T)
+
+
+def _check_size(nodes: int) -> None:
+    if nodes > MOST_NODES:
+        raise ArgumentError(
+            "graph",
+            expected=f"at most {MOST_NODES} nodes, as the whole spectrum is solved for",
+            got=nodes,
+            way_out="sample subgraphs, or encode parts of it",
+        )
 
 
 def laplacian(weights: Tensor, normalization: str = "symmetric") -> Tensor:

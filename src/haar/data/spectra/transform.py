@@ -81,10 +81,11 @@ class LaplacianEncoding:
             unhealthy=self.unhealthy,
         )
         data = copy.copy(data)
-        data[self.name] = spectrum.vectors.to(self.dtype)
-        data[f"{self.name}_eigenvalues"] = spectrum.eigenvalues.to(self.dtype).unsqueeze(0)
-        data[f"{self.name}_columns"] = spectrum.columns.unsqueeze(0)
-        data[f"{self.name}_spaces"] = spectrum.spaces.unsqueeze(0)
+        device = data.edge_index.device
+        data[self.name] = spectrum.vectors.to(device, self.dtype)
+        data[f"{self.name}_eigenvalues"] = spectrum.eigenvalues.to(device, self.dtype).unsqueeze(0)
+        data[f"{self.name}_columns"] = spectrum.columns.to(device).unsqueeze(0)
+        data[f"{self.name}_spaces"] = spectrum.spaces.to(device).unsqueeze(0)
         found = spectrum.health.warnings
         # Batches merge dictionaries key by key, so that every graph's must have the same keys.
         record = {
