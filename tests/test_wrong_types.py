@@ -6,7 +6,19 @@ import pytest
 import torch
 
 import haar
-from haar.average import Rollout, anytime, select, soft
+from haar.average import (
+    Cosets,
+    Frame,
+    Given,
+    Rollout,
+    Sampled,
+    anytime,
+    distil,
+    fold,
+    select,
+    soft,
+    standard_error,
+)
 
 D4 = haar.groups.dihedral(4)
 S = haar.Symmetry.of_fields(D4, "p")
@@ -22,6 +34,17 @@ CALLS = [
     ("symmetry: expected a haar.Symmetry", lambda: Rollout(f, D4)),
     ("how: expected one of orbit, sampled", lambda: haar.average(f, S, [0, 1])),
     ("how: expected one of orbit, sampled", lambda: haar.average(f, S, haar.average.Orbit)),
+    ("averaged: expected an averaged model, got Identity; haar.average(", lambda: distil(f, x)),
+    ("averaged: expected an averaged model, got Identity; haar.average(", lambda: fold(f)),
+    ("averaged: expected an averaged model, got Identity; haar.average(", lambda: standard_error(f, x)),
+    ("m: expected a whole number, at least 1, got 2.5", lambda: haar.average(f, S, Sampled(2.5))),
+    ("m: expected 1 to 8, the order of D4, got 2.5", lambda: select(f, S, x, m=2.5)),
+    ("steps: expected a whole number, at least 1, got 2.5", lambda: Rollout(f, S)(x, 2.5)),
+    ("elements: expected int64 elements of D4, got float32", lambda: haar.average(f, S, Given([0.5]))),
+    ("subgroup: expected a subgroup of D4, got 'C2'; make it with", lambda: haar.average(f, S, Cosets("C2"))),
+    ("frame: expected a function that returns (elements, weights), got", lambda: haar.average(f, S, Frame(len))(x)),
+    ("data: expected batches (inputs, target), got Tensor", lambda: soft(f, S, x)),
+    ("data: expected batches (inputs, target), got int", lambda: soft(f, S, 3)),
     (
         "elements: expected None, a number, or a tensor of elements, got [1, 2]",
         lambda: haar.audit(f, S, x, elements=[1, 2]),

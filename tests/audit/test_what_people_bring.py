@@ -10,14 +10,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from haar.actions import Field, Invariant, Layout, Symmetry, Trivial
+from haar.actions import Defining, Field, Invariant, Layout, Symmetry, Trivial, Vector
 from haar.audit import audit
 from haar.audit.batches import Batch
 from haar.audit.findings import findings
 from haar.audit.measure import OrbitMeter
 from haar.average import average
 from haar.errors import ArgumentError
-from haar.groups import dihedral, reflections
+from haar.groups import SO, dihedral, reflections
 
 F64 = torch.float64
 D4 = dihedral(4)
@@ -98,6 +98,22 @@ def test_inputs_without_samples_are_refused(generator):
     symmetry = Symmetry(D4, Invariant(D4, batched=False), Field(Trivial(D4)))
     with pytest.raises(ArgumentError, match="data: expected an input with an axis of samples, got none"):
         audit(lambda a: a.expand(2, 1, 4, 4), symmetry, [((torch.ones((), dtype=F64),), None)])
+
+
+def test_a_module_of_vectors_under_a_group_that_also_moves_grids(generator):
+    symmetry = Symmetry(D4, Vector(Defining(D4)), Vector(Defining(D4)))
+    found = audit(nn.Linear(2, 2, dtype=F64), symmetry, torch.randn(30, 2, generator=generator, dtype=F64))
+    assert found.layers == []
+    assert len(found.findings.elements) == 7
+
+
+def test_a_group_without_a_test_of_the_data_is_not_said_to_lack_trajectories(generator):
+    group = SO(3)
+    symmetry = Symmetry(group, Vector(Defining(group)), Vector(Defining(group)))
+    x = torch.randn(30, 3, generator=generator, dtype=F64)
+    advice = audit(lambda v: v * torch.arange(3), symmetry, x, elements=8).recommendation
+    assert advice.verdict == "unclear"
+    assert "without a test of whether the data are closed under it" in advice.sentence
 
 
 def test_inputs_that_nothing_moves_leave_the_data_untested(generator):

@@ -184,11 +184,11 @@ def test_bad_options_are_refused():
         ArgumentError, match="mode: expected one of plain, step, trajectory, stochastic, cyclic, got 'both'"
     ):
         Rollout(model, symmetry, mode="both")
-    with pytest.raises(ArgumentError, match="per_step: expected at least one element, got 0"):
+    with pytest.raises(ArgumentError, match="per_step: expected at least 1, got 0"):
         Rollout(model, symmetry, per_step=0)
     with pytest.raises(ArgumentError, match="how: expected a fixed weighted set for a rollout, got a frame"):
         Rollout(model, symmetry, how=Frame(lambda x: x))
-    with pytest.raises(ArgumentError, match="steps: expected at least one, got 0"):
+    with pytest.raises(ArgumentError, match="steps: expected at least 1, got 0"):
         Rollout(model, symmetry)(start(), 0)
     with pytest.raises(ShapeError, match="x: expected a batch axis before 3 others"):
         Rollout(model, symmetry)(start()[0], 1)

@@ -85,7 +85,7 @@ def test_every_element_is_drawn_equally_often(draw):
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(ArgumentError, match="m: expected at least one element, got 0"):
+    with pytest.raises(ArgumentError, match="m: expected at least 1, got 0"):
         Sampled(0).weighted(D4)
     with pytest.raises(ArgumentError, match="draw: expected one of iid, without, stratified, antithetic, got 'sobol'"):
         Sampled(2, draw="sobol").weighted(D4)

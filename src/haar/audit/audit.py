@@ -15,7 +15,7 @@ from haar.actions import Symmetry
 from haar.audit.batches import Batch, batches
 from haar.audit.closure import Closure, closed_elements
 from haar.audit.findings import Findings, findings
-from haar.audit.layers import LayerDefect, layer_defects
+from haar.audit.layers import LayerDefect, has_field, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements, undisturbed
 from haar.audit.recommendation import Recommendation, recommend
@@ -311,7 +311,7 @@ class Audit(Report):
         group = self.symmetry.group
         if isinstance(group, LieGroup):
             self.lie = lie_defects(self.model, self.symmetry, (batch.inputs, None), batch_size=len(batch.clusters))
-        on_grid = isinstance(group, FiniteGroup) and group.space_dim is not None
+        on_grid = isinstance(group, FiniteGroup) and group.space_dim is not None and has_field(self.symmetry)
         if layers and on_grid and isinstance(self.model, nn.Module):
             few = self.elements[1:17]
             self.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=few)

@@ -117,7 +117,21 @@ def _record(model: nn.Module, inputs: Sequence[Any]) -> list[tuple[str, nn.Modul
     return calls
 
 
+def has_field(symmetry: Symmetry) -> bool:
+    """Whether some input is a field on a grid."""
+    return bool(_fields(symmetry))
+
+
 def _first_field(symmetry: Symmetry) -> Field:
+    found = _fields(symmetry)
+    if not found:
+        raise ArgumentError(
+            "symmetry", expected="an input that is a Field, to look into layers on a grid", got=repr(symmetry)
+        )
+    return found[0]
+
+
+def _fields(symmetry: Symmetry) -> list[Field]:
     found: list[Field] = []
 
     def look(action: Action) -> None:
@@ -132,11 +146,7 @@ def _first_field(symmetry: Symmetry) -> Field:
             look(node)
         else:
             stack.extend(node.values() if isinstance(node, dict) else node)
-    if not found:
-        raise ArgumentError(
-            "symmetry", expected="an input that is a Field, to look into layers on a grid", got=repr(symmetry)
-        )
-    return found[0]
+    return found
 
 
 def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Sequence[int]) -> Tensor | None:

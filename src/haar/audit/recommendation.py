@@ -176,12 +176,14 @@ def _without_labels(found: Findings, group: str, evidence: list[str]) -> Recomme
             f"Do not average over {group} unchecked: the data are not closed under it; labelled samples would decide.",
             evidence,
         )
+    why = f"with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed)"
+    if not found.closure:
+        why = "without a test of whether the data are closed under it"
     return Recommendation(
         "unclear",
         group,
         f"Averaging over {group} would change predictions by {found.removed.value / size:.2%} of their variance; "
-        f"without labels, and with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed), "
-        "this cannot be called a gain.",
+        f"without labels, and {why}, this cannot be called a gain.",
         evidence,
     )
 

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 from haar.average.engine import Averaged
 from haar.average.joining import is_shared
+from haar.average.probing import check_averaged
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.errors import ArgumentError, DataError, known_keywords
 from haar.files import atomic_path
@@ -96,7 +97,7 @@ def distil(
     Raises:
         ArgumentError: If there are too few samples, an option is out of range, or the checkpoint belongs to another
             run.
-        DataError: If the checkpoint cannot be read.
+        DataError: If an input is NaN or infinite, or the checkpoint cannot be read.
 
     Example:
         >>> from haar.actions import Symmetry
@@ -110,7 +111,12 @@ def distil(
     for name, value in (("steps", steps), ("batch_size", batch_size), ("every", every)):
         if value < 1:
             raise ArgumentError(name, expected="at least 1", got=value)
+    if not 0 < learning_rate < math.inf:
+        raise ArgumentError("learning_rate", expected="a positive number", got=learning_rate)
+    check_averaged(averaged)
     args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    if not all(bool(x.isfinite().all()) for x in pytree.tree_leaves(args) if isinstance(x, Tensor)):
+        raise DataError("inputs: a value that is not finite (NaN or infinite); clean or drop it")
     learn, test = _split(averaged, args, held_out, seed)
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch's own, for an exported program
         pupil = copy.deepcopy(averaged.model if student is None else student)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from haar.actions import Action, Field, Invariant, Vector
 from haar.average.engine import Averaged
+from haar.average.probing import check_averaged
 from haar.average.trees import action_leaves
 from haar.errors import ArgumentError
 
@@ -40,6 +41,7 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
 
     Source: group averaging of linear maps; section 2.1 (f) of the averaging method.
     """
+    check_averaged(averaged)
     inputs, outputs = action_leaves(averaged.symmetry.inputs), action_leaves(averaged.symmetry.outputs)
     if averaged.elements is None or averaged.window is not None or len(inputs) != 1 or len(outputs) != 1:
         raise ArgumentError(

@@ -62,9 +62,15 @@ class Frame(How):
         """Elements and weights for one batch of inputs.
 
         Raises:
+            ArgumentError: If `choose` returns something else.
             ShapeError: If there is not one weight for every element.
         """
-        elements, weights = self.choose(*args)
+        chosen = self.choose(*args)
+        if not (isinstance(chosen, tuple) and len(chosen) == 2 and all(isinstance(x, Tensor) for x in chosen)):
+            raise ArgumentError(
+                "frame", expected="a function that returns (elements, weights)", got=type(chosen).__name__
+            )
+        elements, weights = chosen
         if elements.shape[:2] != weights.shape:
             raise ShapeError(
                 "frame", expected=f"weights {tuple(elements.shape[:2])} beside the elements", got=tuple(weights.shape)

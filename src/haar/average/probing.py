@@ -32,6 +32,21 @@ def check_call(model: Any, symmetry: Any) -> None:
         )
 
 
+def check_averaged(averaged: Any) -> None:
+    """Say in a line what is no averaged model.
+
+    Raises:
+        ArgumentError: If it has no symmetry and no elements.
+    """
+    if not (hasattr(averaged, "symmetry") and hasattr(averaged, "elements")):
+        raise ArgumentError(
+            "averaged",
+            expected="an averaged model",
+            got=type(averaged).__name__,
+            way_out="haar.average(model, symmetry) makes one",
+        )
+
+
 def mode_dependent_layers(model: Callable[..., Any]) -> tuple[tuple[str, nn.Module], ...]:
     """Layers that in train mode make copies of one input differ (dropout) or interact (batch norm), by name."""
     if not isinstance(model, nn.Module):

@@ -16,7 +16,7 @@ from haar.average.mover import Mover
 from haar.average.probing import check_call
 from haar.average.trees import action_leaves, unrestricted
 from haar.average.weighted import Given, How
-from haar.errors import ArgumentError, ShapeError, known_keywords
+from haar.errors import ArgumentError, ShapeError, check_count, known_keywords
 
 MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")
 
@@ -73,8 +73,7 @@ class Rollout(nn.Module):
         check_call(model, symmetry)
         if mode not in MODES:
             raise ArgumentError("mode", expected=f"one of {', '.join(MODES)}", got=repr(mode))
-        if per_step < 1:
-            raise ArgumentError("per_step", expected="at least one element", got=per_step)
+        check_count("per_step", per_step)
         source, target = _field(symmetry.inputs, "inputs"), _field(symmetry.outputs, "outputs")
         known = layout if layout is not None else source.layout
         if known is None:
@@ -116,8 +115,6 @@ class Rollout(nn.Module):
         Raises:
             ArgumentError: If there is no step.
         """
-        if steps < 1:
-            raise ArgumentError("steps", expected="at least one", got=steps)
         return torch.stack(list(self.states(x, steps)), 1)
 
     def states(self, x: Float[Tensor, "batch *shape"], steps: int) -> Iterator[Tensor]:
@@ -128,8 +125,10 @@ class Rollout(nn.Module):
             steps: Number of steps.
 
         Raises:
+            ArgumentError: If there is no step.
             ShapeError: If the input has no batch axis or another shape than the symmetry says.
         """
+        check_count("steps", steps)
         self.averaged.symmetry.check_inputs((x,))
         if x.ndim < 1 + self.axes:
             raise ShapeError("x", expected=f"a batch axis before {self.axes} others", got=tuple(x.shape))

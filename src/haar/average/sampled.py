@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.average.weighted import ORBIT_LIMIT, Draw, How, WeightedSet, equal_weights
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 
 #: Up to this order elements are drawn without replacement by a permutation of all of them.
@@ -54,8 +54,7 @@ class Sampled(How):
             "stratified": self._stratified,
             "antithetic": self._antithetic,
         }
-        if self.m < 1:
-            raise ArgumentError("m", expected="at least one element", got=self.m)
+        check_count("m", self.m)
         if self.draw not in draws:
             raise ArgumentError("draw", expected=f"one of {', '.join(draws)}", got=repr(self.draw))
         elements, draw = draws[self.draw](group, torch.Generator().manual_seed(self.seed))

@@ -19,7 +19,7 @@ from haar.average.least_squares import bootstrap_interval, bounded_coefficients,
 from haar.average.probing import check_call
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How
-from haar.errors import ArgumentError, ShapeError, known_keywords
+from haar.errors import ArgumentError, DataError, ShapeError, known_keywords
 from haar.groups import Subgroup
 
 
@@ -96,7 +96,7 @@ class SoftAverage(nn.Module):
 def soft(
     model: Callable[..., Any],
     symmetry: Symmetry,
-    data: Iterable[tuple[Any, Any]],
+    data: Iterable[Any],
     *,
     how: str | How = "orbit",
     chain: Sequence[Subgroup] | None = None,
@@ -116,7 +116,7 @@ def soft(
     Args:
         model: Any module or callable; it is wrapped, never changed.
         symmetry: How the group acts.
-        data: Batches ``(inputs, target)``; inputs are one tensor or a tuple of arguments.
+        data: One pair ``(inputs, target)``, or batches of them; inputs are one tensor or a tuple of arguments.
         how: What to average over, without a chain.
         chain: Subgroups of an enumerated group, each in the next.
         scale: Errors are divided by it (broadcast against the outputs), such as the standard deviation of every
@@ -134,6 +134,7 @@ def soft(
     Raises:
         ArgumentError: If there are no data, or an option is unknown.
         ShapeError: If a target has another shape than the output.
+        DataError: If a target or an output is NaN or infinite.
 
     Example:
         >>> from haar.groups import dihedral
@@ -194,10 +195,10 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
         yield stages(*args)
 
 
-def _sums(stages: Averaged | Anytime, data: Iterable[tuple[Any, Any]], scale: Tensor | None, unit: str) -> _Sums:
+def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None, unit: str) -> _Sums:
     grams, crosses, rest, numbers = [], [], torch.zeros((), dtype=torch.float64), 0
     tree = stages.symmetry.outputs
-    for inputs, target in data:
+    for inputs, target in _labelled(data):
         args = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         with torch.no_grad():
             rows = [_rows(tree, output, scale) for output in _outputs(stages, args)]
@@ -205,6 +206,10 @@ def _sums(stages: Averaged | Anytime, data: Iterable[tuple[Any, Any]], scale: Te
         if goal.shape != rows[-1].shape:
             expected = f"{len(rows[-1])} samples of {rows[-1].shape[1]} numbers, like the output"
             raise ShapeError("target", expected=expected, got=tuple(goal.shape))
+        for name, values in (("output", rows[-1]), ("target", goal)):
+            if not bool(values.isfinite().all()):
+                row = int(torch.nonzero(~values.isfinite().all(1))[0])
+                raise DataError(f"data: the {name} of sample {row} of a batch is NaN or infinite; clean or drop it")
         links = torch.stack([before - after for before, after in pairwise(rows)])
         residual = goal - rows[-1]
         gram = torch.einsum("isn,jsn->sij", links, links)
@@ -217,6 +222,18 @@ def _sums(stages: Averaged | Anytime, data: Iterable[tuple[Any, Any]], scale: Te
     if not numbers:
         raise ArgumentError("data", expected="at least one labelled sample", got="none")
     return _Sums(torch.cat(grams), torch.cat(crosses), rest, numbers)
+
+
+def _labelled(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Batches (inputs, target), from one pair of tensors or from many; what follows the target is not looked at."""
+    if isinstance(data, tuple) and len(data) in (2, 3) and isinstance(data[1], Tensor):
+        data = [data]
+    if not isinstance(data, Iterable):
+        raise ArgumentError("data", expected="batches (inputs, target)", got=type(data).__name__)
+    for batch in data:
+        if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+            raise ArgumentError("data", expected="batches (inputs, target)", got=type(batch).__name__)
+        yield batch[0], batch[1]
 
 
 def _rows(tree: Any, values: Any, scale: Tensor | None) -> Float[Tensor, "sample n"]:

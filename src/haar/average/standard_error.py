@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.average.engine import Averaged
+from haar.average.probing import check_averaged
 from haar.average.trees import map_values
 from haar.average.weighted import Draw
 from haar.errors import ArgumentError
@@ -53,6 +54,7 @@ def standard_error(averaged: Averaged, *args: Any) -> Estimate:
 
     Source: simple random sampling without replacement; orbit variance after arXiv 2511.09573.
     """
+    check_averaged(averaged)
     draw = _draw_of(averaged)
     stack = averaged.stacked(*args)
     tree = averaged.symmetry.outputs

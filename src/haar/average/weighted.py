@@ -122,9 +122,13 @@ class Given(How):
 
         Raises:
             ShapeError: If they are no elements of the group.
-            ArgumentError: If the weights do not fit.
+            ArgumentError: If they are numbers of another kind, or the weights do not fit.
         """
         elements = torch.as_tensor(self.elements).cpu()
+        fits = elements.is_floating_point() == group.element_dtype.is_floating_point or not elements.numel()
+        if not fits:
+            expected, got = (str(dtype).removeprefix("torch.") for dtype in (group.element_dtype, elements.dtype))
+            raise ArgumentError("elements", expected=f"{expected} elements of {group.name}", got=got)
         if tuple(elements.shape[1:]) != tuple(group.element_shape) or elements.ndim == 0 or not len(elements):
             wanted = ", ".join(["m", *map(str, group.element_shape)])
             raise ShapeError("elements", expected=f"({wanted}) of {group.name}", got=tuple(elements.shape))
@@ -161,8 +165,11 @@ class Cosets(How):
 
     def weighted(self, group: Group) -> WeightedSet:
         """The representatives."""
-        if not isinstance(group, FiniteGroup) or self.subgroup.parent is not group:
-            raise ArgumentError("subgroup", expected=f"a subgroup of {group.name}", got=self.subgroup.name)
+        parent = getattr(self.subgroup, "parent", None)
+        if not isinstance(group, FiniteGroup) or parent is not group:
+            got = self.subgroup.name if parent is not None else repr(self.subgroup)
+            way_out = "make it with group.subgroup(...) of the same group object"
+            raise ArgumentError("subgroup", expected=f"a subgroup of {group.name}", got=got, way_out=way_out)
         return equal_weights(
             group.cosets(self.subgroup, "right")[:, 0], f"exact if the model is {self.subgroup.name}-equivariant"
         )

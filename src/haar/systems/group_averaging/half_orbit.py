@@ -9,6 +9,7 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average import Averaged, Orbit, expected_excess, select
+from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
 from haar.systems.group_averaging.evaluation import MICRO_BATCH
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
@@ -27,10 +28,15 @@ def measure_half(model: Surrogate, symmetry: Symmetry, learned: SpreadWindows, t
     Returns:
         ``elements`` selected, the share ``expected`` of them without labels; measured shares of them (``selected``) and
         of the ``subgroup``; the mean over all halves, ``random``, from its formula.
+
+    Raises:
+        ArgumentError: If the group is not enumerated.
     """
     group = symmetry.group
     if not isinstance(group, FiniteGroup):
-        raise TypeError(group)
+        raise ArgumentError(
+            "symmetry", expected="an enumerated group", got=group.name, way_out="haar.groups.dihedral(4)"
+        )
     half = group.order // 2
     scale = field_scale(learned, learned.windows.outputs).float()[:, None, None]
     chosen = select(model, symmetry, (x for x, _, _ in learned), m=half, scale=scale, micro_batch=MICRO_BATCH)
