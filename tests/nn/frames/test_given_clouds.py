@@ -135,11 +135,11 @@ def test_derivatives_forward_and_of_second_order():
             return x * (x.square().sum(-1, keepdim=True).tanh() + x.square())
 
     turning = PCAFrame(Smooth(), differentiable=True)
-    x = rand(1, 5, 3, seed=4)
+    x = rand(1, 4, 2, seed=4)
     wanted = x.clone().requires_grad_()
     assert torch.autograd.gradcheck(turning, (wanted,), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(turning, (wanted,))
-    step = rand(1, 5, 3, seed=5)
+    step = rand(1, 4, 2, seed=5)
     forward = torch.func.jvp(turning, (x,), (step,))[1]
     by_rows = torch.einsum("...ijk,ijk->...", torch.func.jacrev(turning)(x), step)
     assert float((by_rows - forward).abs().max()) < 1e-9 * float(by_rows.abs().max())
@@ -171,3 +171,17 @@ def test_a_cloud_without_points_comes_out_as_zero_and_moves_nothing():
 def test_refusals_come_before_any_work():
     with pytest.raises(ArgumentError, match="most_axes: expected at least 1"):
         frame(mode="average", most_axes=0)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")  # which do not know of sizes without a number
+def test_a_frame_that_is_told_the_eigenspaces_is_exported():
+    made = PCAFrame(SignMessagePassing(3, layers=1, **options()), unhealthy="blocks", outputs="position").eval()
+    sizes = {0: torch.export.Dim("clouds", min=2), 1: torch.export.Dim("points", min=2)}
+    with torch.no_grad():
+        graph = torch.export.export(made, (rand(3, 8, 3),), dynamic_shapes={"x": sizes}).module()
+        for x in (rand(5, 12, 3), torch.stack([CUBE, CUBE])):
+            assert float((graph(x) - made(x)).abs().max()) <= 1e-12
+            for q in motions(3):
+                assert float((graph(x @ q + 1) - graph(x) @ q - 1).abs().max()) <= 1e-12
+        with pytest.raises(Exception, match=r"unhealthy: expected 'blocks' in a model for torch\.export"):
+            torch.export.export(PCAFrame(made.model), (rand(3, 8, 3),))

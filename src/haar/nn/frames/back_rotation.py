@@ -61,8 +61,9 @@ def turned_back(kind: str, y: Tensor, frame: Float[Tensor, "batch d d"], centre:
     """
     if kind == "scalar":
         return y
-    if y.shape[0] != len(frame) or y.shape[-1] != frame.shape[-1]:
-        raise ShapeError("output", expected=f"a {kind} ({len(frame)}, ..., {frame.shape[-1]})", got=tuple(y.shape))
+    if y.shape[0] != frame.shape[0] or y.shape[-1] != frame.shape[-1]:
+        expected = f"a {kind} ({frame.shape[0]}, ..., {frame.shape[-1]})"
+        raise ShapeError("output", expected=expected, got=tuple(y.shape))
     if torch.is_autocast_enabled(y.device.type):
         # A model may say its numbers coarsely; where they are is known better than that.
         with torch.autocast(y.device.type, enabled=False):

@@ -72,7 +72,7 @@ class Clouds:
         self, model: Callable[..., Any], inputs: list[Tensor], *, repeats: int = 1, spaces: Tensor | None = None
     ) -> Any:
         """The model on inputs of which every cloud stands `repeats` times in a row."""
-        size = len(self.inputs[0])
+        size = self.inputs[0].shape[0]
 
         def repeated(value: Tensor) -> Tensor:
             return value.repeat_interleave(repeats, 0) if repeats > 1 and value.ndim and len(value) == size else value

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from haar.actions import eigenspaces
 from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes
 
 if TYPE_CHECKING:
@@ -131,11 +130,18 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
             gaps=relative[:, :-1] - relative[:, 1:],
             reach=reach,
             rank=(reach > _NOTHING).sum(-1),
-            spaces=eigenspaces(values, tol=gap, scale=values[:, 0] * axes.distance),
+            spaces=frame_spaces(axes, gap),
             predicted=predicted,
             tol=gap,
             threshold=step / gap,
         )
+
+
+def frame_spaces(axes: PrincipalAxes, tol: float) -> Int[Tensor, "batch d"]:
+    """Number of the eigenspace of each axis, see `FrameHealth`; nothing is looked at, so that it can be exported."""
+    values = axes.eigenvalues.detach()
+    apart = values[:, :-1] - values[:, 1:] > (tol * values[:, 0] * axes.distance).unsqueeze(-1)
+    return torch.cat([torch.zeros_like(values[:, :1], dtype=torch.int64), apart.cumsum(-1)], -1)
 
 
 _NOTHING = 1e-12

@@ -15,7 +15,7 @@ from haar.errors import ArgumentError, HaarWarning, ShapeError, check_count
 from haar.groups import O
 from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
-from haar.nn.frames.frame_health import FrameHealth, frame_health
+from haar.nn.frames.frame_health import FrameHealth, frame_health, frame_spaces
 from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes, check_weights, principal_axes
 from haar.nn.frames.weighted_frame import WeightedFrame
 
@@ -138,9 +138,14 @@ class PCAFrame(nn.Module):
             ShapeError: If shapes do not fit.
         """
         clouds = Clouds(x, vectors, mask, invariants)
+        if torch.compiler.is_exporting():
+            self._check_exports()
         axes, tol = self._axes(clouds, x.dtype)
         frames = axes.axes.to(x.dtype)
         inputs = [c.to(x.dtype) for c in axes.coordinates]
+        if torch.compiler.is_exporting():
+            spaces = frame_spaces(axes, tol)
+            return clouds.restored(self.outputs, self._once(clouds, inputs, frames, axes, spaces=spaces))
         # The full record costs more than the axes: it is made where two neighbouring eigenvalues are close at all.
         health = frame_health(axes, x.dtype, tol=tol) if _any_close(axes, tol) else None
         if health is not None and not bool(health.unhealthy.any()):
@@ -190,6 +195,15 @@ class PCAFrame(nn.Module):
     def extra_repr(self) -> str:
         """Mode, outputs and policy."""
         return f"mode={self.mode}, outputs={self.outputs}, unhealthy={self.unhealthy}"
+
+    def _check_exports(self) -> None:
+        if self.unhealthy != "blocks":
+            raise ArgumentError(
+                "unhealthy",
+                expected="'blocks' in a model for torch.export",
+                got=repr(self.unhealthy),
+                way_out="an exported graph cannot look at its clouds and warn, refuse or choose; 'blocks' needs not to",
+            )
 
     def _axes(self, clouds: Clouds, dtype: torch.dtype) -> tuple[PrincipalAxes, float]:
         tol = TRUSTED_GAP.get(dtype, 1e-3) if self.tol is None else self.tol

@@ -82,7 +82,9 @@ def principal_axes(
         # The trace of C is the sum of all squares: what is not finite shows in it.
         spread = -negative.detach().diagonal(dim1=-2, dim2=-1).sum(-1)
         unused = [x for number, x in enumerate(checked) if number >= len(weights) or not weights[number]]
-        if not all(bool(torch.isfinite(part).all()) for part in (spread, *(x.detach().sum((-1, -2)) for x in unused))):
+        sums = [spread, *(x.detach().sum((-1, -2)) for x in unused)]
+        # An exported graph cannot refuse: there NaN comes out as NaN.
+        if not torch.compiler.is_exporting() and not all(bool(torch.isfinite(part).all()) for part in sums):
             _refuse(checked)
         eigenvalues, axes = _Eigenvectors.apply(negative, tol) if differentiable else _eigh(negative)
     far = centre.detach().norm(dim=-1).squeeze(-1) * math.sqrt(weights[0])
