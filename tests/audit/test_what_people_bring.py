@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from haar.actions import Defining, Field, Invariant, Layout, Symmetry, Trivial, Vector
 from haar.audit import audit
@@ -203,6 +203,10 @@ def test_inputs_alone_from_a_loader(generator):
     [
         ({"max_samples": 0}, "max_samples: expected at least 1, or None for all, got 0"),
         ({"data": torch.zeros(2, 1, 6, 6).numpy()}, "got ndarray; torch.from_numpy makes tensors of arrays"),
+        (
+            {"data": Subset(TensorDataset(torch.zeros(2, 1, 6, 6)), [0])},
+            r"got Subset; torch.utils.data.DataLoader\(data",
+        ),
         ({"data": [{"x": torch.zeros(2, 1, 6, 6)}]}, "got dict; yield"),
         ({"batchsize": 4}, r"batchsize: expected a keyword of audit \(model, .*; did you mean batch_size\?"),
     ],

@@ -102,7 +102,10 @@ def _raw(
         )
     if not isinstance(data, Iterable):
         raise ArgumentError(
-            "data", expected="a tensor, a pair (inputs, labels), or an iterable of batches", got=type(data).__name__
+            "data",
+            expected="a tensor, a pair (inputs, labels), or an iterable of batches",
+            got=type(data).__name__,
+            way_out="torch.utils.data.DataLoader(data, batch_size=8)" if hasattr(data, "__getitem__") else "",
         )
     for item in data:
         if isinstance(item, Tensor):

@@ -52,6 +52,28 @@ def test_steps_may_come_in_pieces(tmp_path):
             assert np.allclose(getattr(a, key)[name], getattr(b, key)[name], rtol=1e-14, atol=1e-14), (key, name)
 
 
+def test_numbers_that_are_not_real_are_refused(tmp_path):
+    for p, message in (
+        (run()["p"] * 1j, "p: expected real numbers, got complex128; store real and imaginary part as two fields"),
+        (np.full((3, 4, 4), "x"), "p: expected real numbers, got <U1"),
+    ):
+        with pytest.raises(ArgumentError, match=message), writer(tmp_path / "w.hdf5") as opened:
+            opened.append(run() | {"p": p})
+    assert not (tmp_path / "w.hdf5").exists()
+
+
+def test_half_precision_is_taken(tmp_path):
+    values = run() | {"p": torch.from_numpy(run()["p"]).bfloat16()}
+    with writer(tmp_path / "w.hdf5") as opened:
+        opened.append(values)
+    assert torch.equal(WellReader(tmp_path / "w.hdf5").read(0)[:, 0], values["p"].float())
+
+
+def test_a_misspelt_keyword_is_named(tmp_path):
+    with pytest.raises(ArgumentError, match=r"splt: expected a keyword of WellReader .*; did you mean split\?"):
+        WellReader(tmp_path, splt="test")
+
+
 def test_tensors_on_any_device_and_with_gradients_are_taken(tmp_path):
     values = {name: torch.from_numpy(value).requires_grad_() for name, value in run().items()}
     with writer(tmp_path / "w.hdf5", dtype="float64") as opened:

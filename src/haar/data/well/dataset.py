@@ -12,9 +12,10 @@ from haar.data.well.folder import SPLITS
 from haar.data.well.stored import WellField
 from haar.data.well.values import Values
 from haar.data.well.writer import WellWriter
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 
 
+@known_keywords
 def write_well(
     root: str | os.PathLike[str],
     splits: Mapping[str, Iterable[Mapping[str, Values]]],

@@ -44,10 +44,18 @@ class Intake:
 
         Raises:
             ShapeError: If the shape is wrong.
-            ArgumentError: If a value is not finite, or a tensor is not symmetric as it was declared.
+            ArgumentError: If a value is not real or not finite, or a tensor is not symmetric as it was declared.
         """
+        array = as_array(values)
+        if array.dtype.kind not in "fiub":
+            raise ArgumentError(
+                field.name,
+                expected="real numbers",
+                got=str(array.dtype),
+                way_out="store real and imaginary part as two fields" if array.dtype.kind == "c" else "",
+            )
         with np.errstate(over="ignore"):  # what overflows is refused below
-            block = as_array(values).astype(self.dtype)
+            block = array.astype(self.dtype)
         shape = (*(() if steps is None else (steps,)), *field.frame_shape(self.resolution))
         if block.shape != shape:
             raise ShapeError(

@@ -23,7 +23,7 @@ from haar.data.well.opening import guarded
 from haar.data.well.schema import FileSchema, read_schema
 from haar.data.well.statistics import Statistics
 from haar.data.well.stored import WellField
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, known_keywords
 
 
 class WellReader:
@@ -49,6 +49,7 @@ class WellReader:
         ArgumentError: If an argument has a wrong value.
     """
 
+    @known_keywords
     def __init__(
         self,
         path: str | os.PathLike[str],

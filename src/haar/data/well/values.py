@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 Values = np.ndarray | Tensor | Sequence[Any] | np.generic | float | int | bool
@@ -18,4 +19,7 @@ def as_array(values: Values) -> np.ndarray:
         >>> as_array([[1, 2], [3, 4]]).shape
         (2, 2)
     """
-    return np.asarray(values.detach().cpu().numpy() if isinstance(values, Tensor) else values)
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        return np.asarray(values.float().numpy() if values.dtype == torch.bfloat16 else values.resolve_conj().numpy())
+    return np.asarray(values)

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from haar.actions.layout import Layout
 from haar.data.well.reader import WellReader
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 
 
 class Windows(Dataset[tuple[Tensor, Tensor]]):
@@ -50,6 +50,7 @@ class Windows(Dataset[tuple[Tensor, Tensor]]):
         ['tracer', 'velocity_x', 'velocity_y']
     """
 
+    @known_keywords
     def __init__(
         self,
         source: WellReader | str | os.PathLike[str],
