@@ -144,6 +144,9 @@ def test_the_data_of_charged_particles(folder, capsys):
         (["frame", "words.npy"], "FILE: expected numbers"),
         (["frame", "half.npy"], "FILE: expected float32 or float64, got float16"),
         (["frame", "nan.npy"], "FILE: expected finite coordinates"),
+        (["frame", "nan.xyz"], "FILE: expected atoms with finite coordinates, got NaN or infinity in frame 1"),
+        (["frame", "empty.xyz"], "FILE: expected atoms with finite coordinates, got none in frame 0"),
+        (["frame", "clouds.npy", "--tol", "5"], "--tol: expected a relative gap between 0 and 1, got 5.0"),
         (["signs", "spectral_models:plain", "nothing.npy"], "no such file"),
         (["signs", "spectral_models:plain", "ring.npy", "-k", "5"], "model: expected a model of eigenvectors (12, 5)"),
         (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),
@@ -161,7 +164,9 @@ def test_bad_input_is_one_line(folder, capsys, arguments, words):
     np.save("words.npy", np.array(["a", "b"]))
     np.save("half.npy", np.eye(3, dtype=np.float16))
     np.save("nan.npy", np.full((4, 3), np.nan))
-    if "spectral_models.py" in arguments:
+    (folder / "nan.xyz").write_text("1\n\nH 0 0 0\n2\n\nH 0 0 nan\nH 0 0 1\n")
+    (folder / "empty.xyz").write_text("0\n\n")
+    if arguments[1] == "spectral_models.py" or arguments[1].endswith(".xyz"):
         pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
     assert main(["audit", *arguments]) == 2
     error = capsys.readouterr().err

@@ -11,6 +11,7 @@ from haar.cli.audit import audit
 from haar.cli.default_command import DefaultCommandGroup
 from haar.cli.delivery import deliver
 from haar.cli.options import FactoryArg, Weights
+from haar.errors import ArgumentError
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -41,6 +42,8 @@ def frame(
     from haar.cli.cloud_file import read_clouds
     from haar.cli.screen import ProgressBars
 
+    if tol is not None and not 0 < tol < 1:
+        raise ArgumentError("--tol", expected="a relative gap between 0 and 1", got=tol)
     clouds, names, marks = read_clouds(file, most=most)
     with ProgressBars(quiet=as_json) as bars, bars.stage("principal axes", len(clouds)) as advance:
         report = audit_frames(

@@ -20,7 +20,7 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
 
     Raises:
         DataError: If the file is missing, damaged, or holds no clouds.
-        ArgumentError: If the array has another shape, is too coarse, or is not finite.
+        ArgumentError: If the array has another shape or is too coarse, or coordinates are missing or not finite.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -59,6 +59,11 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
         raise DataError(f"{path}: no molecules that ASE could read ({type(error).__name__}: {brief})") from error
     if not molecules:
         raise DataError(f"{path}: no molecules")
+    for number, molecule in enumerate(molecules):
+        positions = molecule.get_positions()
+        if len(positions) == 0 or not np.isfinite(positions).all():
+            got = "NaN or infinity" if len(positions) else "none"
+            raise ArgumentError("FILE", expected="atoms with finite coordinates", got=f"{got} in frame {number}")
     clouds_of = [torch.tensor(molecule.get_positions(), dtype=torch.float64) for molecule in molecules]
     # Principal axes are those of the atoms that the file holds: of another cell of the crystal they are others.
     names = [

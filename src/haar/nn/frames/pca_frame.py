@@ -127,7 +127,9 @@ class PCAFrame(nn.Module):
             x: Positions, float32 or float64.
             vectors: Further vectors of every point, such as velocities: turned, not shifted.
             mask: Which rows hold a point; it is passed on to the model.
-            invariants: Passed on to the model by name; turned by nothing.
+            invariants: Passed on to the model by name; turned by nothing. Those that begin with the batch axes of `x`
+                belong to its clouds, others are the same for all (where sizes could be mistaken for one another,
+                expand them).
 
         Returns:
             What the model returns, in the coordinates of space.
