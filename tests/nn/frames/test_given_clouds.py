@@ -72,6 +72,15 @@ CUBE = molecule("cube")[0]
             lambda: frame(unhealthy="fallback", fallback=lambda x: x.sum(-2))(CUBE),
             r"fallback: expected \(1, 8, 3\), as from the model",
         ),
+        (
+            lambda: PCAFrame(lambda x: {"y": x})(CUBE + rand(8, 3)),
+            r"output: expected a vector \(1, ..., 3\).* got dict",
+        ),
+        (lambda: PCAFrame(lambda _: None)(rand(2, 5, 3)), r"output: expected a vector \(2, ..., 3\) .* got NoneType"),
+        (
+            lambda: PCAFrame(torch.sum, outputs="scalar")(rand(2, 5, 3)),
+            r"output: expected a scalar \(2, ...\), got \(\)",
+        ),
         (lambda: GramMap(2)(rand(4, 3)), "vectors: expected 2 tensors"),
         (lambda: GramMap(2, dtype=F64)(rand(4, 3), rand(5, 3)), r"vectors\[1\]: expected \(4, 3\)"),
         (lambda: GramMap(dtype=F64)(rand(4, 3), mask=torch.ones(4)), "mask: expected a tensor of booleans"),

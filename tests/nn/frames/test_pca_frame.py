@@ -120,6 +120,10 @@ def test_a_scalar_is_not_turned():
     frame = PCAFrame(Size(), outputs="scalar")
     for q in motions(3):
         assert float((frame(x @ q + 1) - frame(x)).abs().max()) <= 1e-12
+    for mode in ("sign", "average"):
+        alone = PCAFrame(Size(), outputs="scalar", mode=mode)(x[0])
+        assert alone.shape == ()
+        assert float((alone - frame(x)[0]).abs()) <= 1e-12
 
 
 class AngularMomentum(nn.Module):

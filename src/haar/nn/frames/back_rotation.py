@@ -59,11 +59,14 @@ def turned_back(kind: str, y: Tensor, frame: Float[Tensor, "batch d d"], centre:
     Raises:
         ShapeError: If its last axis is not the dimension of space.
     """
+    batch, d = frame.shape[0], frame.shape[-1]
+    shape = f"({batch}, ...)" if kind == "scalar" else f"({batch}, ..., {d})"
+    if not isinstance(y, Tensor):
+        raise ShapeError("output", expected=f"a {kind} {shape} from the model", got=type(y).__name__)
+    if y.ndim < 1 or y.shape[0] != batch or (kind != "scalar" and (y.ndim < 2 or y.shape[-1] != d)):
+        raise ShapeError("output", expected=f"a {kind} {shape}", got=tuple(y.shape))
     if kind == "scalar":
         return y
-    if y.shape[0] != frame.shape[0] or y.shape[-1] != frame.shape[-1]:
-        expected = f"a {kind} ({frame.shape[0]}, ..., {frame.shape[-1]})"
-        raise ShapeError("output", expected=expected, got=tuple(y.shape))
     if torch.is_autocast_enabled(y.device.type):
         # A model may say its numbers coarsely; where they are is known better than that.
         with torch.autocast(y.device.type, enabled=False):

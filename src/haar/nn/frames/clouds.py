@@ -124,4 +124,4 @@ class Clouds:
 
     def restored(self, kinds: Any, y: Any) -> Any:
         """The outputs with the batch axes of the inputs."""
-        return map_kinds(lambda _, leaf: leaf.reshape(*self.shape, *leaf.shape[1:]), kinds, y)
+        return map_kinds(lambda _, leaf: leaf.reshape((*self.shape, *leaf.shape[1:])), kinds, y)
