@@ -65,6 +65,7 @@ def test_the_same_seed_gives_the_same_data(tmp_path):
         (["--option", "viscosity"], "--option: expected name=value"),
         (["--option", "viscosity=thick"], "--option: expected values that turbulence understands"),
         (["--option", "save_every=0"], "save_every: expected at least 1"),
+        (["--option", "device=abacus"], "device: expected a device that torch finds here, got 'abacus'"),
         (["--train", "0"], "--train"),
     ],
 )
@@ -77,7 +78,8 @@ def test_bad_options_are_one_line(tmp_path, words, message, capsys):
 
 
 def test_a_data_set_is_not_overwritten(tmp_path, capsys):
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "train" / "mine.hdf5").touch()
     assert main(["data", "well", "generate", "turbulence", str(tmp_path)]) == 2
     assert "OUT: expected a folder without a data set" in capsys.readouterr().err
 

@@ -93,6 +93,12 @@ class Generator(ABC):
             raise ArgumentError("seed", expected="a number that is not negative", got=self.seed)
         if self.dtype not in (torch.float32, torch.float64):
             raise ArgumentError("dtype", expected="torch.float32 or torch.float64", got=self.dtype)
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:  # torch built without a device asserts
+            raise ArgumentError(
+                "device", expected="a device that torch finds here", got=repr(self.device), way_out="use 'cpu'"
+            ) from error
 
     @property
     @abstractmethod
