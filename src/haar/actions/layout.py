@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import SupportsIndex
 
 from haar.errors import ArgumentError
 
@@ -129,7 +130,7 @@ class Layout:
             raise ArgumentError("fields", expected="distinct names", got=", ".join(names))
         if self.dim not in (1, 2, 3):
             raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=self.dim)
-        if not isinstance(self.history, int) or self.history < 1:
+        if not isinstance(self.history, SupportsIndex) or self.history < 1:
             raise ArgumentError("history", expected="at least one time step", got=repr(self.history))
 
     @classmethod

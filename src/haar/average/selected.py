@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Float, Int
@@ -110,7 +110,7 @@ def select(
         )
     if (m is None) == (share is None):
         raise ArgumentError("m", expected="one of m and share", got="both" if m is not None else "neither")
-    if m is not None and (not isinstance(m, int) or not 1 <= m <= group.order):
+    if m is not None and (not isinstance(m, SupportsIndex) or not 1 <= m <= group.order):
         raise ArgumentError("m", expected=f"1 to {group.order}, the order of {group.name}", got=m)
     if share is not None and not 0 < share <= 1:
         raise ArgumentError("share", expected="a part of the gain, above 0 and at most 1", got=share)
