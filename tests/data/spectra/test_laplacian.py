@@ -139,6 +139,38 @@ def test_the_null_space_begins_with_the_trivial_vector():
     assert lonely.health.components == 2
 
 
+@pytest.mark.parametrize("weight", [1e-6, 1e-9, 1e-14, 1e-20])
+@pytest.mark.parametrize("normalization", ["symmetric", "none"])
+def test_weakly_joined_parts_do_not_blur_the_trivial_vector(weight, normalization):
+    """With two parts the first column tells them apart, however weakly they are joined."""
+    part = adjacency(random_connected())
+    n = len(part)
+    weights = torch.block_diag(
+        part, adjacency(random_graph(n, probability=0.5, generator=torch.Generator().manual_seed(2)))
+    )
+    weights[0, n] = weights[n, 0] = weight
+    spectrum = laplacian_eigs(weights, 3, scale="unit", normalization=normalization, unhealthy="quiet")
+    degree = weights.sum(1)
+    trivial = degree.sqrt() if normalization == "symmetric" else torch.ones_like(degree)
+    assert float((spectrum.vectors.T @ (trivial / trivial.norm())).abs().max()) < 1e-12
+    side = torch.arange(2 * n) < n
+    share = trivial[side].square().sum() / trivial.square().sum()
+    expected = torch.where(side, ((1 - share) / share).sqrt(), -(share / (1 - share)).sqrt())
+    expected = expected * trivial / trivial.norm()
+    found = spectrum.vectors[:, 0]
+    assert float((found * found[0].sign() - expected).abs().max()) < 10 * weight + 1e-12
+    assert spectrum.health.warnings == {}
+    assert spectrum.spaces.tolist() == [0, 1, 2]
+    assert float(spectrum.eigenvalues[0]) < 2 * weight + 1e-13
+    three = torch.block_diag(weights, part)
+    three[1, 2 * n + 1] = three[2 * n + 1, 1] = weight
+    repeated = laplacian_eigs(three, 2, normalization=normalization, unhealthy="quiet").health
+    if weight < 1e-8:
+        assert repeated.multiplicities == (2,)
+        assert "W1" in repeated.warnings
+        assert "give the network the eigenspaces" in repeated.guarantee
+
+
 def test_too_many_columns_are_padding():
     spectrum = laplacian_eigs(complete(5), 8, unhealthy="quiet")
     assert spectrum.columns.tolist() == [True] * 4 + [False] * 4

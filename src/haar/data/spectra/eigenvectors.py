@@ -58,7 +58,8 @@ def laplacian_eigs(
 
     Eigenspaces are found by gaps, among more columns than are returned, so that one that is cut off at column k is
     seen. In a disconnected graph the first null vector is the trivial one, sqrt(degree) or constant, and the
-    others are orthogonal to it.
+    others are orthogonal to it. Null vectors are made without the solver, so that parts of a graph that are joined by
+    ever so small a weight do not blur the trivial vector into the next.
 
     Args:
         graph: A matrix of weights, edges ``(2, e)``, a SciPy sparse matrix, or PyTorch Geometric's ``Data``.
@@ -86,13 +87,11 @@ def laplacian_eigs(
         raise ArgumentError("tol", expected="0 or more", got=repr(tol))
     weights = adjacency(graph, nodes=nodes)
     matrix = laplacian(weights, normalization)
-    values, vectors = torch.linalg.eigh(matrix)
-    size = max(float(values.abs().max()), torch.finfo(torch.float64).tiny)
-    components = _components(weights)
-    values = values.clone()
-    values[:components] = 0
-    vectors = _null_vectors_first(vectors, weights.sum(1), components, normalization)
-    all_spaces = eigenspaces(values, tol=tol, scale=values.new_tensor(size))
+    values, vectors, components = _spectrum(matrix, weights, normalization)
+    size = max(float(values.max()), torch.finfo(torch.float64).tiny)
+    # The null space is known exactly; what is merely close to it is none of it.
+    other = eigenspaces(values[components:], tol=tol, scale=values.new_tensor(size))
+    all_spaces = torch.cat([torch.zeros(components, dtype=torch.int64), 1 + other])
     first = {"trivial": 1, "null": components, "none": 0}[drop]
     last = min(first + k, len(values))
     chosen, spaces = vectors[:, first:last], all_spaces[first:last]
@@ -142,24 +141,32 @@ def check_options(k: object, *, normalization: object, drop: object, scale: obje
             raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
 
 
-def _components(weights: Tensor) -> int:
+def _spectrum(matrix: Tensor, weights: Tensor, normalization: str) -> tuple[Tensor, Tensor, int]:
+    """Eigenvalues, rising, and eigenvectors, the trivial one first; and how many of them span the null space.
+
+    Every component has one null vector, sqrt(degree) or constant, which needs no solver. Moved to the other end
+    of the spectrum they mix with nothing, however weakly parts of the graph are joined.
+    """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
-    count, _ = connected_components(csr_matrix(weights.numpy()), directed=False)
-    return int(count)
-
-
-def _null_vectors_first(vectors: Tensor, degree: Tensor, components: int, normalization: str) -> Tensor:
-    """The same null space in a basis that begins with the trivial vector."""
+    components, labels = connected_components(csr_matrix(weights.numpy()), directed=False)
+    degree = weights.sum(1)
+    entries = torch.where(degree > 0, degree, 1).sqrt() if normalization == "symmetric" else torch.ones_like(degree)
+    members = torch.nn.functional.one_hot(torch.from_numpy(labels).to(torch.int64), components).to(torch.float64)
+    null = members * entries.unsqueeze(1)
+    null = null / null.norm(dim=0)
+    beyond = 4 * max(float(matrix.diagonal().max()), 1.0)
+    values, vectors = torch.linalg.eigh(matrix + beyond * (null @ null.T))
+    kept = len(values) - components
     trivial = degree.sqrt() if normalization == "symmetric" else torch.ones_like(degree)
     if float(trivial.norm()) == 0:
         trivial = torch.ones_like(degree)
-    null = vectors[:, :components]
     start = null @ (null.T @ trivial)
     basis = torch.linalg.qr(torch.cat([start[:, None], null], 1)).Q[:, :components]
-    sign = torch.where((basis[:, 0] @ trivial) < 0, -1.0, 1.0).to(basis)
-    return torch.cat([basis[:, :1] * sign, basis[:, 1:], vectors[:, components:]], 1)
+    basis[:, 0] = start / start.norm()
+    values = torch.cat([values.new_zeros(components), values[:kept].clamp(min=0)])
+    return values, torch.cat([basis, vectors[:, :kept]], 1), int(components)
 
 
 def _speak(health: SpectralHealth, policy: str) -> None:

@@ -31,7 +31,7 @@ class SpectralHealth:
         warnings: Codes with what was found; see `MEANINGS`.
         components: Connected components of the graph.
         multiplicities: Columns of every eigenspace, in order.
-        smallest_gap: Between neighbouring eigenspaces, relative; infinite when there is one.
+        smallest_gap: Between neighbouring eigenspaces, relative, the null space left out; infinite when there is one.
         predicted_error: Of single eigenvectors, relative: the unit round-off over the smallest gap.
         residual: Largest entry of L V - V diag(lambda), and of V^T V - I.
     """
@@ -84,7 +84,7 @@ def spectral_health(
     """
     found: dict[str, str] = {}
     counts = tuple(torch.unique_consecutive(spaces, return_counts=True)[1].tolist())
-    null = eigenvalues.abs() <= 1e-10 * scale
+    null = torch.arange(len(eigenvalues)) < components - first
     repeated = [int(s) for s in spaces[~null].unique() if int((spaces == s).sum()) > 1]
     if repeated:
         values = ", ".join(f"{float(eigenvalues[spaces == s][0]):.6g} ({int((spaces == s).sum())})" for s in repeated)
@@ -100,10 +100,11 @@ def spectral_health(
         found["W3"] = f"{MEANINGS['W3']}: {components} components"
     if len(eigenvalues) < asked:
         found["W4"] = f"{MEANINGS['W4']}: {len(eigenvalues)} of {asked}"
-    # Every column's gaps to both sides, the columns left out included.
-    touched = torch.isin(beyond_spaces, spaces)
-    apart = beyond.diff().abs() / scale
-    between = (beyond_spaces.diff() != 0) & (touched[1:] | touched[:-1])
+    # Every column's gaps to both sides, the columns left out included; null vectors are known without a solver.
+    others = beyond_spaces[components:]
+    touched = torch.isin(others, spaces)
+    apart = beyond[components:].diff().abs() / scale
+    between = (others.diff() != 0) & (touched[1:] | touched[:-1])
     gap = float(apart[between].min()) if bool(between.any()) else float("inf")
     if gap < NEAR:
         found["W5"] = f"{MEANINGS['W5']}: relative gap {gap:.1e}"
