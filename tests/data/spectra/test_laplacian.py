@@ -354,7 +354,7 @@ def test_a_stored_data_set_is_known_again_by_the_options():
         assert words in repr(changed)
 
 
-def test_a_batch_of_graphs_is_refused_and_workers_encode_single_ones():
+def test_a_batch_of_graphs_is_refused_and_single_ones_are_encoded():
     pytest.importorskip("torch_geometric", reason="needs the extra haar[graphs]")
     from torch_geometric.data import Batch, Data
     from torch_geometric.utils import to_dense_batch
