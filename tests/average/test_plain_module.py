@@ -10,8 +10,9 @@ import torch
 from plain_loop import DOUBLE, loop, vector_symmetry
 from torch import nn
 
-from haar.actions import Symmetry
-from haar.average import average
+from haar.actions import Defining, Symmetry, Vector
+from haar.average import anytime, average, soft
+from haar.errors import ArgumentError
 from haar.groups import cyclic, shifts
 
 
@@ -118,3 +119,57 @@ def test_autocast_rounds_the_model_and_not_the_moves():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = linear(x)
     torch.testing.assert_close(y.float(), linear(x), rtol=0, atol=0.05)
+
+
+class TwoInputs(nn.Module):
+    """Takes its inputs by name too, and an option by its name alone."""
+
+    def forward(self, x, y, *, option=None):
+        return x.exp() * y if option is None else x
+
+
+def _two_inputs():
+    group = cyclic(3)
+    action = Vector(Defining(group))
+    return Symmetry(group, (action, action), action)
+
+
+def test_inputs_may_be_given_by_name_in_any_order(case):
+    symmetry, x, y = _two_inputs(), torch.randn(4, 2, dtype=DOUBLE), torch.randn(4, 2, dtype=DOUBLE)
+    for averaged in (average(TwoInputs(), symmetry), anytime(TwoInputs(), symmetry)):
+        expected = averaged(x, y)
+        assert torch.equal(averaged(y=y, x=x), expected)
+        assert torch.equal(averaged(x, y=y), expected)
+    softened = soft(TwoInputs(), symmetry, [((x, y), x)])
+    assert torch.equal(softened(y=y, x=x), softened(x, y))
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"z": torch.zeros(4, 2)}, "args: expected the model's own arguments"),
+        ({"y": torch.zeros(4, 2), "option": 1}, "option: expected inputs that the model takes by position"),
+    ],
+)
+def test_names_that_the_model_does_not_take_by_position_are_one_line(named, told):
+    with pytest.raises(ArgumentError, match=told) as caught:
+        average(TwoInputs(), _two_inputs())(torch.zeros(4, 2), **named)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exported_program_of_a_fixed_batch_is_run_element_by_element():
+    symmetry, x = vector_symmetry(cyclic(3)), torch.randn(4, 2, dtype=DOUBLE)
+    model = nn.Linear(2, 2, dtype=DOUBLE)
+    program = torch.export.export(model, (x,)).module()
+    averaged = average(program, symmetry)
+    torch.testing.assert_close(averaged(x), average(model, symmetry)(x), rtol=1e-14, atol=1e-14)
+    assert averaged.plan(x).elements == 1
+
+
+def test_shapes_are_found_on_the_meta_device(case, name):
+    model, symmetry, args = case(name)
+    real = average(model, symmetry)(*args)
+    averaged = average(copy.deepcopy(model).to("meta"), symmetry).to("meta")
+    said = averaged(*(x.to("meta") for x in args))
+    assert said.is_meta
+    assert (said.shape, said.dtype) == (real.shape, real.dtype)

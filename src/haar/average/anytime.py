@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.probing import check_call, is_tracing
+from haar.average.probing import by_position, check_call, is_tracing
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import ORBIT_LIMIT, Given
 from haar.errors import ArgumentError, known_keywords
@@ -104,12 +104,14 @@ class Anytime(nn.Module):
             yield Stage(subgroup, mean, change, subgroup.order)
             before = mean
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **named: Any) -> Any:
         """The average over the chain, stopped where a stage changes little.
 
         Args:
             args: The model's inputs.
+            named: The same by name.
         """
+        args = by_position(self.averaged.model, args, named)
         output: Any = None
         for stage in self.stages(*args):
             output = stage.output

@@ -17,6 +17,7 @@ from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables, orbit_tables
 from haar.average.probing import (
     agree,
+    by_position,
     is_tracing,
     mode_dependent_layers,
     refuse_stochastic,
@@ -27,7 +28,7 @@ from haar.average.stabiliser import distinct_rows
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 
 
 class Prediction(NamedTuple):
@@ -113,11 +114,12 @@ class Averaged(nn.Module):
         self._checked = False
         self.training = model.training if isinstance(model, nn.Module) else False
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **named: Any) -> Any:
         """The average over the weighted set.
 
         Args:
             args: The model's inputs.
+            named: The same by name.
 
         Returns:
             What the model returns, averaged.
@@ -126,6 +128,7 @@ class Averaged(nn.Module):
             ShapeError: If an input or output does not fit its action.
             ArgumentError: If the model is stochastic, in train mode with dropout or batch norm, or returns integers.
         """
+        args = by_position(self.model, args, named)
         call = self._call(args)
         if self.elements is None:
             if not isinstance(self.how, Frame):
@@ -270,7 +273,7 @@ class Averaged(nn.Module):
             )
         plan = Plan(fixed if fixed is not None else len(self.movers) if joins else 1)
         leaves = call.tensors
-        if is_tracing() or any(x.numel() == 0 for x in leaves):
+        if is_tracing() or any(x.numel() == 0 or x.is_meta for x in leaves):  # there is nothing to time or compare
             return plan
         key = (
             tuple((x.shape, x.dtype, x.device, torch.is_autocast_enabled(x.device.type)) for x in leaves),
@@ -317,7 +320,12 @@ class Averaged(nn.Module):
     def _copies_agree(self, call: Call, movers: Sequence[Mover]) -> bool:
         """Whether two copies in one batch get the same predictions as alone."""
         single = [_tensors(self._pass([mover], call, Plan(1))[1][0]) for mover in movers[:2]]
-        joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
+        try:
+            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
+        except HaarError:
+            raise
+        except Exception:  # noqa: BLE001 (a model of a fixed batch, such as an exported one, raises what it likes)
+            return False
         return all(agree(a, b) for a, b in zip(single, joint, strict=True))
 
     def _tables(self, call: Call, movers: Sequence[Mover], *, channels_last: bool) -> OrbitTables | None:

@@ -53,6 +53,6 @@ class Mover(nn.Module):
 
 def full_precision(x: Tensor | None) -> Any:
     """A context without autocast on the device of a tensor."""
-    if x is not None and torch.is_autocast_enabled(x.device.type):
+    if x is not None and not x.is_meta and torch.is_autocast_enabled(x.device.type):
         return torch.autocast(x.device.type, enabled=False)
     return nullcontext()

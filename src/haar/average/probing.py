@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,29 @@ def check_averaged(averaged: Any) -> None:
             got=type(averaged).__name__,
             way_out="haar.average(model, symmetry) makes one",
         )
+
+
+def by_position(model: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The inputs in the order in which the model takes them, which is that of the actions.
+
+    Raises:
+        ArgumentError: If the model takes no such arguments, or one of them by its name alone.
+    """
+    if not named:
+        return args
+    try:
+        bound = inspect.signature(model.forward if isinstance(model, nn.Module) else model).bind(*args, **named)
+    except (TypeError, ValueError) as error:  # of a function written in C there is no signature
+        raise ArgumentError("args", expected="the model's own arguments", got=str(error)) from error
+    if bound.kwargs:
+        name = next(iter(bound.kwargs))
+        raise ArgumentError(
+            name,
+            expected="inputs that the model takes by position, in the order of the actions",
+            got="one given by its name alone",
+            way_out=f"average lambda x, {name}: model(x, {name}={name})",
+        )
+    return bound.args
 
 
 def mode_dependent_layers(model: Callable[..., Any]) -> tuple[tuple[str, nn.Module], ...]:

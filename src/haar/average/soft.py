@@ -16,7 +16,7 @@ from haar.average.anytime import Anytime
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.least_squares import bootstrap_interval, bounded_coefficients, free_coefficients
-from haar.average.probing import check_call
+from haar.average.probing import by_position, check_call
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How
 from haar.errors import ArgumentError, DataError, ShapeError, known_keywords
@@ -72,12 +72,15 @@ class SoftAverage(nn.Module):
         """How the group acts."""
         return self.stages.symmetry
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **named: Any) -> Any:
         """The soft average.
 
         Args:
             args: The model's inputs.
+            named: The same by name.
         """
+        averaged = self.stages.averaged if isinstance(self.stages, Anytime) else self.stages
+        args = by_position(averaged.model, args, named)
         tree = self.symmetry.outputs
         outputs = list(_outputs(self.stages, args))
         total = outputs[-1]
