@@ -25,9 +25,9 @@ def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str
         axes.bar(place, median(found) - chance, bottom=chance, color=_colour(kind), width=0.66, alpha=0.85)
         axes.plot([place] * len(found), found, "o", color=INK, markersize=3, alpha=0.7)
     names = [labels[kind] for kind in values]
-    for long, broken in ((", ", ",\n"), (" of ", "\nof "), ("sign eq", "sign\neq"), ("paper's ", "paper's\n")):
-        names = [name.replace(long, broken) for name in names]
-    axes.set_xticks(range(len(values)), names, fontsize=7.5)
+    for word in (",", "of", "sign", "constant", "paper's"):
+        names = [name.replace(f"{word} ", f"{word}\n") for name in names]
+    axes.set_xticks(range(len(values)), names, fontsize=7.5 if len(values) < 5 else 6.5)
 
 
 def _lines(axes: Axes, values: Mapping[str, float], right: float) -> None:
