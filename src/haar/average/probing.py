@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, KeywordError
 
 
 def check_call(model: Any, symmetry: Any) -> None:
@@ -52,14 +52,15 @@ def by_position(model: Callable[..., Any], args: tuple[Any, ...], named: dict[st
     """The inputs in the order in which the model takes them, which is that of the actions.
 
     Raises:
-        ArgumentError: If the model takes no such arguments, or one of them by its name alone.
+        KeywordError: If the model takes no such arguments.
+        ArgumentError: If it takes one of them by its name alone.
     """
     if not named:
         return args
     try:
         bound = inspect.signature(model.forward if isinstance(model, nn.Module) else model).bind(*args, **named)
     except (TypeError, ValueError) as error:  # of a function written in C there is no signature
-        raise ArgumentError("args", expected="the model's own arguments", got=str(error)) from error
+        raise KeywordError("args", expected="the model's own arguments", got=str(error).removeprefix("got ")) from error
     if bound.kwargs:
         name = next(iter(bound.kwargs))
         raise ArgumentError(
