@@ -23,6 +23,7 @@ from haar.average.probing import (
     refuse_stochastic,
     refuse_train_mode,
     untouched_random_state,
+    unwritten,
 )
 from haar.average.stabiliser import distinct_rows
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
@@ -134,12 +135,13 @@ class Averaged(nn.Module):
             if not isinstance(self.how, Frame):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
             return frame_average(self.model, self.symmetry, self.how, args)
-        averaged = self._by_tables(call)
+        plan = self._plan(call)
+        averaged = None if plan.tables is None else self._by_tables(call, plan, plan.tables)
         if averaged is not None:
             return averaged
         form: Any = None
         total: list[Any] = [None] * len(self._outputs)
-        for place, form_, leaves in self._predictions(call):
+        for place, form_, leaves in self._predictions(call, plan, range(len(self.movers))):
             form, weight = form_, self._weights[place]
             weighed = leaves if self.window is None else self.window.weigh(place, leaves)
             total = [_add(t, leaf, weight) for t, leaf in zip(total, weighed, strict=True)]
@@ -154,7 +156,8 @@ class Averaged(nn.Module):
         """
         if self.elements is None:
             raise ArgumentError("how", expected="a fixed weighted set", got="a frame, which depends on the input")
-        for place, form, leaves in self._predictions(self._call(args)):
+        call = self._call(args)
+        for place, form, leaves in self._predictions(call, self._plan(call), range(len(self.movers))):
             yield self._weights[place], self._wrap(form, leaves)
 
     def stacked(self, *args: Any) -> Any:
@@ -169,7 +172,8 @@ class Averaged(nn.Module):
             args: The model's inputs.
             places: Which elements.
         """
-        for _, form, leaves in self._predictions(self._call(args), places):
+        call = self._call(args)
+        for _, form, leaves in self._predictions(call, self._plan(call), places):
             yield self._wrap(form, leaves)
 
     def plan(self, *args: Any) -> Plan:
@@ -200,11 +204,9 @@ class Averaged(nn.Module):
         """Leaves in the model's own containers."""
         return rebuild(self.symmetry.outputs, form, leaves)
 
-    def _predictions(self, call: Call, places: Sequence[int] | None = None) -> Iterator[Prediction]:
+    def _predictions(self, call: Call, plan: Plan, places: Sequence[int]) -> Iterator[Prediction]:
         """The model's prediction for every element, moved back, in order."""
-        plan = self._plan(call)
         every: list[Mover] = list(self.movers)  # type: ignore[arg-type]
-        places = range(len(every)) if places is None else places
         movers = [every[k] for k in places]
         if self.share_stabilisers and not is_tracing() and self._joins(call):
             yield from self._shared(movers, call, plan, places)
@@ -215,21 +217,19 @@ class Averaged(nn.Module):
                 yield Prediction(places[start], form, copies.pop(0))
                 start += 1  # noqa: PLW2901 (counts the copies of this pass)
 
-    def _by_tables(self, call: Call) -> Any:
-        """The average where all copies are moved at once; None where they are not."""
-        plan, number = self._plan(call), len(self.movers)
-        if plan.tables is None:
-            return None
-        moved, form, passes = plan.tables.moved(call), None, []
+    def _by_tables(self, call: Call, plan: Plan, tables: OrbitTables) -> Any:
+        """The average with all copies moved at once; None if the model returns other shapes than the tables know."""
+        number = len(self.movers)
+        moved, form, passes = tables.moved(call), None, []
         for first in range(0, number, plan.elements):
             copies = min(plan.elements, number - first)
-            form = self.model(*call.with_leaves(plan.tables.some(moved, first, copies)))
+            form = self.model(*call.with_leaves(tables.some(moved, first, copies)))
             if first == 0:
                 self.symmetry.check_outputs(form)
             passes.append(value_leaves(self.symmetry.outputs, form))
-            if not plan.tables.fit(passes[-1], copies):
+            if not tables.fit(passes[-1], copies):
                 return None
-        return self._wrap(form, plan.tables.averaged(passes))
+        return self._wrap(form, tables.averaged(passes))
 
     def _pass(
         self, movers: Sequence[Mover], call: Call, plan: Plan, *, check: bool = True
@@ -282,7 +282,7 @@ class Averaged(nn.Module):
         )
         if key not in self._plans:
             differentiable = torch.is_grad_enabled()
-            with torch.no_grad(), untouched_random_state(leaves):
+            with torch.no_grad(), untouched_random_state(leaves), unwritten(leaves):
                 self._plans[key] = self._find_plan(call, plan, differentiable=differentiable)
         return self._plans[key]
 
