@@ -91,6 +91,55 @@ def test_the_loss_splits_over_orbits_as_pythagoras_says():
         loss_share(model, SYMMETRY, X, [Y])
 
 
+class Noisy(nn.Module):
+    """Random in train mode, with a frozen layer; in eval mode it differentiates inside forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout()
+        self.frozen = nn.BatchNorm1d(6, dtype=torch.float64).eval()
+
+    def forward(self, x):
+        x = self.drop(self.frozen(x)).detach().requires_grad_()
+        return torch.autograd.grad((x[:, :2] * x[:, 2:4]).cos().sum() + x.sum(), x)[0][:, :2]
+
+
+def test_meters_leave_modes_and_random_state_alone_and_let_a_model_differentiate():
+    model = Noisy()
+    state = torch.random.get_rng_state()
+    found = [loss_share(model, SYMMETRY, X, Y), loss_share(model, SYMMETRY, X, Y)]
+    assert found[0] == found[1]
+    assert relative_defect(model, SYMMETRY, X) > 0
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert model.training
+    assert model.drop.training
+    assert not model.frozen.training
+
+
+def test_the_imaginary_part_of_a_loss_counts():
+    ramp = torch.tensor([[-1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64)  # of mean zero over the orbit
+    symmetry, x = Symmetry.of_fields(C4, "p"), torch.randn(3, 1, 2, 2, dtype=torch.float64)
+    split = loss_share(lambda u: torch.complex(u, u + ramp), symmetry, x, torch.complex(x, x))
+    assert split.loss == pytest.approx(1.0)
+    assert split.symmetric == pytest.approx(0, abs=1e-20)
+    size = torch.complex(x, x + ramp).abs().square().mean()
+    # half of the points differ by 2 between the ramp and its quarter turns, all of them for the half turn
+    expected = (torch.tensor([0.0, 2.0, 4.0, 2.0]).mean() / size).sqrt()
+    assert relative_defect(lambda u: torch.complex(u, u + ramp), symmetry, x) == pytest.approx(float(expected))
+
+
+def test_meters_refuse_what_is_not_finite_or_does_not_fit():
+    x, y = X.clone(), Y.clone()
+    x[2, 0] = y[1, 0] = float("nan")
+    model = wrapped()
+    with pytest.raises(ArgumentError, match="inputs: expected finite numbers, got nan in sample 2"):
+        loss_share(model, SYMMETRY, x, Y)
+    with pytest.raises(ArgumentError, match="target: expected finite numbers, got nan in sample 1"):
+        loss_share(model, SYMMETRY, X, y)
+    with pytest.raises(ArgumentError, match="target: expected the model's output"):
+        loss_share(model, SYMMETRY, X, Y[:1])
+
+
 @pytest.fixture(scope="module")
 def turning():
     """A linear chain of SO(2), with biases: everything between the layers is equivariant."""

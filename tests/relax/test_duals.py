@@ -264,3 +264,61 @@ def test_two_processes_train_as_one_does(tmp_path):
     for key in ("gamma", "multiplier", "slack"):
         assert torch.equal(first["duals"][key], second["duals"][key])
         assert first["duals"][key] == pytest.approx(duals.state_dict()[key], abs=1e-12)
+
+
+@pytest.mark.parametrize("solver", [Damped(), Paper(), "cooper"], ids=["damped", "paper", "cooper"])
+def test_a_loss_that_is_not_finite_costs_one_step_and_no_more(solver):
+    """As a loop does it that leaves out the optimiser's step: afterwards all is as if the batch had not been."""
+
+    def run(bad):
+        model, duals = make(solver=solver)
+        optimizer = torch.optim.Adam(duals.weights(), lr=3e-3)
+        for step in range(8):
+            if step == 5 and bad is None:
+                continue
+            loss = mse(model(X), Y) * (bad if step == 5 else 1.0)
+            optimizer.zero_grad()
+            duals.lagrangian(loss).backward()
+            if loss.isfinite():
+                optimizer.step()
+            duals.step()
+        return duals, torch.stack([*(g.detach() for g in duals.gammas.values()), *duals.multipliers.values()])
+
+    kept = run(None)
+    for bad in (float("nan"), float("inf")):
+        with pytest.warns(UserWarning, match="gradient of 3 of 3 gammas is not finite after 5 steps"):
+            duals, found = run(bad)
+        assert (duals.taken, duals.skipped) == (7, 1)
+        assert torch.allclose(found, kept[1], rtol=0, atol=1e-12)
+
+
+def test_a_bad_loss_leaves_the_running_scale_of_losses_alone():
+    model, duals = make(scale_loss=True)
+    with pytest.warns(UserWarning, match="not finite"):
+        for factor in (1.0, float("nan"), 1.0):
+            duals.lagrangian(mse(model(X), Y) * factor).backward()
+            duals.step()
+    assert (duals.taken, duals.skipped) == (2, 1)
+    assert all(bool(g.isfinite()) for g in duals.gammas.values())
+
+
+def test_gammas_without_a_finite_gradient_stay_and_others_move():
+    gammas = {name: nn.Parameter(torch.ones(2, dtype=torch.float64)) for name in "ab"}
+    duals = Duals(gammas, steps=60)
+    factor = torch.tensor([1.0, float("nan")], dtype=torch.float64)
+    with pytest.warns(UserWarning, match="gradient of 1 of 4 gammas is not finite"):
+        duals.lagrangian((gammas["a"] * factor).sum() + gammas["b"].sum()).backward()
+        duals.step()
+    assert gammas["a"][1] == 1
+    assert duals.multipliers["a"][1] == 0
+    assert gammas["a"][0] == gammas["b"][0] < 1
+    assert duals.multipliers["a"][0] > 0
+    assert (duals.taken, duals.skipped) == (1, 0)
+
+
+def test_a_gamma_that_someone_makes_nan_is_called_so():
+    model, duals = make()
+    duals.lagrangian(mse(model(X), Y)).backward()
+    next(iter(model.gammas().values())).data.fill_(float("nan"))
+    with pytest.raises(ArgumentError, match="model: expected finite gammas, got a gamma of '0' that is nan"):
+        duals.step()

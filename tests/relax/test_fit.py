@@ -14,7 +14,7 @@ import torch
 from relax_worlds import data, mse, wrapped
 from torch import nn
 
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, HaarError
 from haar.relax.baselines import Augmentation, Strict
 from haar.relax.duals.duals import Duals
 from haar.relax.fit import fit
@@ -107,6 +107,45 @@ def test_wrong_options_are_refused(options, message):
         fit(Strict(wrapped()), mse, TRAIN, **{"steps": 2, **options})
 
 
+def test_a_rule_for_another_number_of_steps_is_refused():
+    with pytest.raises(ArgumentError, match="steps: expected the 40 steps that the rule 'duals' is tuned for, got 50"):
+        fit(Duals(wrapped(), steps=40), mse, TRAIN, steps=50)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_learning_rate_is_a_positive_number(value):
+    with pytest.raises(ArgumentError, match="learning_rate: expected a number above 0"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2, learning_rate=value)
+
+
+def test_data_that_are_not_finite_are_refused_before_a_step():
+    rule = Strict(wrapped())
+    before = [p.detach().clone() for p in rule.model.parameters()]
+    for place, message in ((0, "train: expected finite numbers, got nan in sample 3"), (1, "train targets: .* got nan")):
+        broken = [part.clone() for part in TRAIN]
+        broken[place][3, 1] = float("nan")
+        with pytest.raises(ArgumentError, match=message):
+            fit(rule, mse, tuple(broken), steps=3, batch_size=500)
+    bad = VALIDATION[0].clone()
+    bad[0] = float("inf")
+    with pytest.raises(ArgumentError, match="validation: expected finite numbers, got inf in sample 0"):
+        fit(rule, mse, TRAIN, steps=2, validation=(bad, VALIDATION[1]))
+    assert all(torch.equal(a, b) for a, b in zip(before, rule.model.parameters(), strict=True))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_weights_before_it():
+    model = wrapped()
+    calls = []
+
+    def loss(prediction, target):
+        calls.append(1)
+        return mse(prediction, target) * (float("inf") if len(calls) == 3 else 1.0)
+
+    with pytest.raises(HaarError, match="loss: inf at step 3 of 5"):
+        fit(Strict(model), loss, TRAIN, steps=5, batch_size=8)
+    assert all(bool(p.isfinite().all()) for p in model.parameters())
+
+
 def test_an_optimiser_with_gammas_is_refused():
     model = wrapped()
     with pytest.raises(ArgumentError, match="optimizer: expected an optimiser without the gammas"):
@@ -138,7 +177,9 @@ def test_the_path_gets_more_symmetric_and_chooses_by_validation(symmetry_path, t
     page = symmetry_path.save_html(tmp_path / "path.html").read_text()
     assert "Validation chooses" in page
     assert len(symmetry_path.figure().axes) == 2
-    assert symmetry_path.to_dict()["points"][1]["weight"] == 3.0
+    described = symmetry_path.to_dict()["points"]
+    assert described[1]["weight"] == 3.0
+    assert described[0]["defect"] > 3 * described[-1]["defect"] > 0
 
 
 def test_the_path_says_when_it_ends_too_early():
@@ -148,6 +189,14 @@ def test_the_path_says_when_it_ends_too_early():
     points = [PathPoint(w, loss, 2.0, 1.0, [layer]) for w, loss in ((0.1, 2.0), (1.0, 1.0))]
     made = SymmetryPath("D4", points, wrapped(), ["D4", "C4", "1"])
     assert made.summary.endswith("asymmetry at most 0.4); give larger weights to see where it ends.")
+    points = [PathPoint(w, loss, 3.0, 1.0, [layer], 0.3) for w, loss in ((0.1, 1.0), (1.0, 2.0))]
+    chosen = SymmetryPath("D4", points, wrapped()).summary
+    assert "symmetric end" not in chosen
+    assert "against 2 at the largest weight (effective asymmetry at most 0.4, defect 0.3) and 3 there with gamma = 0" in chosen
+    symmetric = LayerReading("0[0]", 0.005, 0.005, None, None, None, None, None)
+    points[1] = PathPoint(1.0, 2.0, 3.0, 1.0, [symmetric], 0.004)
+    chosen = SymmetryPath("D4", points, wrapped()).summary
+    assert chosen.endswith("against 2 at the symmetric end (effective asymmetry at most 0.005, defect 0.004).")
     (text,) = [t.get_text() for t in made.figure().axes[0].get_legend().get_texts()]
     assert text == "0: D4 to C4"
 

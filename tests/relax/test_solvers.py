@@ -112,8 +112,9 @@ def test_tuned_damping_is_critical_and_settles_in_a_third(steps):
 
 @pytest.mark.parametrize("problem", ["equality", "resilient"])
 @pytest.mark.parametrize("augmentation", [0.0, 1.0])
-def test_cooper_takes_the_same_steps(problem, augmentation):
-    rates = {"augmentation": augmentation, "gamma_rate": 0.1, "dual_rate": 0.07, "slack_rate": 0.05}
+@pytest.mark.parametrize("order", ["simultaneous", "alternating"])
+def test_cooper_takes_the_same_steps(problem, augmentation, order):
+    rates = {"augmentation": augmentation, "order": order, "gamma_rate": 0.1, "dual_rate": 0.07, "slack_rate": 0.05}
     states = []
     for kind in (Damped, Cooper):
         torch.manual_seed(0)

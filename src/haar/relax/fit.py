@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, HaarError
 from haar.files import atomic_path
+from haar.probing import ForwardOnly, check_finite
 from haar.relax.diagnosis.dashboard import Dashboard, LayerReading, Reading
 from haar.relax.diagnosis.gradients import Loss
+from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule, check_optimizer
 
 
@@ -79,7 +81,9 @@ def fit(
         The run; the model is trained in place and left in eval mode.
 
     Raises:
-        ArgumentError: If an option is out of range, or the checkpoint belongs to another run.
+        ArgumentError: If an option is out of range, the rule is tuned for another number of steps, data are not finite,
+            or the checkpoint belongs to another run.
+        HaarError: If the loss of a step is not finite; the weights are those before it.
         DataError: If the checkpoint cannot be read.
 
     Example:
@@ -100,6 +104,18 @@ def fit(
             raise ArgumentError(name, expected="at least 1", got=value)
     if schedule not in ("cosine", "constant"):
         raise ArgumentError("schedule", expected="'cosine' or 'constant'", got=repr(schedule))
+    check_rate("learning_rate", learning_rate)
+    check_finite("train", train[0])
+    if validation is not None:
+        check_finite("validation", validation[0])
+    tuned_for = getattr(rule, "steps", steps)
+    if tuned_for != steps:
+        raise ArgumentError(
+            "steps",
+            expected=f"the {tuned_for} steps that the rule {rule.name!r} is tuned for",
+            got=steps,
+            way_out="make the rule with the same number of steps",
+        )
     made = torch.optim.Adam(rule.weights(), lr=float(learning_rate)) if optimizer is None else optimizer(rule.weights())
     check_optimizer(made, rule.gammas)
     board = None if validation is None else Dashboard(rule, loss, *validation)
@@ -160,6 +176,13 @@ class _Run:
         rule.model.train()
         self.optimizer.zero_grad()
         value = self.loss(rule.model(*x) if isinstance(x, tuple) else rule.model(x), y)
+        if not bool(value.detach().isfinite().all()):
+            check_finite("train targets", y)
+            message = (
+                f"loss: {value.detach().flatten()[0].item()} at step {k + 1} of {self.steps}, which no step mends; lower "
+                f"learning_rate (here {self.optimizer.param_groups[0]['lr']:.2g}), or look at what the loss divides by"
+            )
+            raise HaarError(message)
         rule.lagrangian(value).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         rule.step()
@@ -180,8 +203,8 @@ class _Run:
 
 
 def _deployed(rule: Rule, loss: Loss, inputs: Any, target: Any) -> float:
-    with rule.deployed(), torch.no_grad():
-        return float(loss(rule.model(*inputs) if isinstance(inputs, tuple) else rule.model(inputs), target))
+    with rule.deployed():
+        return float(loss(ForwardOnly(rule.model)(*(inputs if isinstance(inputs, tuple) else (inputs,))), target))
 
 
 def _keep(run: _Run, board: Dashboard | None, losses: list[float], path: str | os.PathLike[str]) -> None:

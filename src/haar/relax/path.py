@@ -40,6 +40,7 @@ class PathPoint:
         strict_loss: Validation loss at gamma = 0.
         train_loss: Mean training loss of the last tenth of the steps.
         layers: Every gamma with its effective size.
+        defect: Relative equivariance error on the validation inputs with the gammas kept; None if not measured.
     """
 
     weight: float
@@ -47,6 +48,7 @@ class PathPoint:
     strict_loss: float
     train_loss: float
     layers: list[LayerReading]
+    defect: float | None = None
 
 
 class SymmetryPath(Report):
@@ -72,18 +74,21 @@ class SymmetryPath(Report):
     @property
     def summary(self) -> str:
         """The choice in a sentence."""
-        best = self.best
-        size = max(map(_size, best.layers))
-        strict = self.points[-1]
-        if best is strict:
-            further = "; give larger weights to see where it ends" if size > _SMALL else ""
+        best, end = self.best, self.points[-1]
+        size, left = max(map(_size, best.layers)), max(map(_size, end.layers))
+        symmetric = left <= _SMALL
+        if best is end:
+            which = "the symmetric fit" if symmetric else "the fit of the largest weight, which is not symmetric yet,"
+            further = "" if symmetric else "; give larger weights to see where it ends"
             return (
-                f"Validation chooses the most symmetric fit of {self.group} (ridge weight {best.weight:g}, effective "
-                f"asymmetry at most {size:.2g}){further}."
+                f"Validation chooses {which} of {self.group} (ridge weight {best.weight:g}, {_asymmetry(best, size)})"
+                f"{further}."
             )
+        where = "at the symmetric end" if symmetric else "at the largest weight"
+        more = "" if symmetric else f" and {end.strict_loss:.4g} there with gamma = 0; larger weights lead on"
         return (
-            f"Validation chooses ridge weight {best.weight:g}: loss {best.loss:.4g} against {strict.loss:.4g} at the "
-            f"symmetric end, with an effective asymmetry of at most {size:.2g}."
+            f"Validation chooses ridge weight {best.weight:g} ({_asymmetry(best, size)}): loss {best.loss:.4g} against "
+            f"{end.loss:.4g} {where} ({_asymmetry(end, left)}){more}."
         )
 
     def contents(self) -> dict[str, Any]:
@@ -98,14 +103,14 @@ class SymmetryPath(Report):
     def sections(self) -> Sequence[Section]:
         """The picture, and the numbers."""
         rows = [
-            (p.weight, p.loss, p.strict_loss, p.train_loss, max(map(_size, p.layers)), p is self.best)
+            (p.weight, p.loss, p.strict_loss, p.train_loss, max(map(_size, p.layers)), p.defect, p is self.best)
             for p in self.points
         ]
-        columns = ("ridge weight", "validation loss", "at gamma = 0", "training loss", "largest size", "chosen")
+        columns = ("ridge weight", "validation loss", "at gamma = 0", "training loss", "largest size", "defect", "chosen")
         return [
             Section(
                 "Path",
-                text="Every fit starts where the one before it ended, from the free end to the symmetric one: near "
+                text="Every fit starts where the one before it ended, from the free end towards the symmetric one: near "
                 "gamma = 0 the free weights no longer learn, so that the other way would find nothing.",
                 table=Table("", columns, rows),
                 figure=self._draw(),
@@ -146,6 +151,11 @@ class SymmetryPath(Report):
             if k + 1 < len(self.names):
                 return f"{layer}: {self.names[k]} to {self.names[k + 1]}"
         return name or "layer"
+
+
+def _asymmetry(point: PathPoint, size: float) -> str:
+    defect = "" if point.defect is None else f", defect {point.defect:.2g}"
+    return f"effective asymmetry at most {size:.2g}{defect}"
 
 
 def _size(layer: LayerReading) -> float:
@@ -220,7 +230,7 @@ def path(
         )
         last = done.dashboard.last  # type: ignore[union-attr]
         tail = done.losses[-max(1, duration // 10) :]
-        points.append(PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule)))
+        points.append(PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule), last.defect))
         kept.append({name: value.clone() for name, value in current.state_dict().items()})
         if progress is not None:
             progress(k + 1, len(values))

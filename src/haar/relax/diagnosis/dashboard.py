@@ -16,6 +16,7 @@ from torch import nn
 
 from haar.errors import ArgumentError
 from haar.files import atomic_path
+from haar.probing import ForwardOnly, check_finite, undisturbed
 from haar.relax.diagnosis.bounds import Bounds, bounds
 from haar.relax.diagnosis.gradients import Loss
 from haar.relax.diagnosis.loss_share import relative_defect
@@ -94,6 +95,7 @@ class Dashboard(Report):
     kind: ClassVar[str] = "relaxation-dashboard"
 
     def __init__(self, rule: Rule, loss: Loss, inputs: Any, target: Any) -> None:
+        check_finite("inputs", inputs)
         self.rule, self.loss, self.inputs, self.target = rule, loss, inputs, target
         self.readings: list[Reading] = []
         self.title = f"Relaxation of {getattr(getattr(rule.model, 'symmetry', None), 'group', rule).name}"
@@ -101,17 +103,11 @@ class Dashboard(Report):
     def read(self) -> Reading:
         """Add one reading; the model's mode and gammas are left as they were."""
         model = self.rule.model
-        training = {module: module.training for module in model.modules()} if isinstance(model, nn.Module) else {}
-        try:
-            if isinstance(model, nn.Module):
-                model.eval()
+        with undisturbed(model):
             on = self._loss()
             with at(model, 0.0):
                 off = self._loss()
             defect = relative_defect(model, model.symmetry, self.inputs)
-        finally:
-            for module, mode in training.items():
-                module.training = mode
         reading = Reading(self.rule.taken, on, off, defect, read_layers(self.rule))
         self.readings.append(reading)
         return reading
@@ -197,8 +193,7 @@ class Dashboard(Report):
 
     def _loss(self) -> float:
         arguments = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
-        with torch.no_grad():
-            return float(self.loss(self.rule.model(*arguments), self.target))
+        return float(self.loss(ForwardOnly(self.rule.model)(*arguments), self.target))
 
     def _draw(self) -> Figure:
         figure = new_figure(10, 5.4)

@@ -11,6 +11,7 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
+from haar.probing import ForwardOnly, check_finite, undisturbed
 
 #: Groups of at most this order are averaged over whole; of larger ones so many elements are drawn.
 _WHOLE = 64
@@ -46,14 +47,14 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
     Targets are moved with the inputs: samples stand for their orbits.
 
     Args:
-        model: Any callable; run in the mode it is in.
+        model: Any callable; a module is run in eval mode and left as it was.
         symmetry: The symmetry.
         inputs: A tensor, or a tuple of the model's arguments, samples on axis 0.
         target: The truth, one tensor.
         seed: Of the elements, where the group is not used whole.
 
     Raises:
-        ArgumentError: If the target is no tensor.
+        ArgumentError: If the target is no tensor like the model's output, or something is not finite.
 
     Example:
         >>> from haar.actions import Defining, Vector
@@ -72,15 +73,21 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
     elements = group.elements() if whole else group.sample(_WHOLE, torch.Generator().manual_seed(seed))
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     back = []
-    with torch.no_grad():
+    check_finite("inputs", inputs)
+    check_finite("target", target)
+    run = ForwardOnly(model)
+    with undisturbed(model):
         for g in elements:
-            moved = model(*symmetry.act_inputs(g, arguments))
-            back.append(symmetry.act_outputs(group.inverse(g), moved).double())
+            moved = run(*symmetry.act_inputs(g, arguments))
+            if not isinstance(moved, Tensor) or moved.shape != target.shape:
+                got = tuple(moved.shape) if isinstance(moved, Tensor) else type(moved).__name__
+                raise ArgumentError("target", expected=f"the model's output {got}", got=tuple(target.shape))
+            back.append(_double(symmetry.act_outputs(group.inverse(g), moved)))
     turned = torch.stack(back)
-    mean = turned.mean(0)
-    asymmetric = float((turned - mean).square().mean())
-    symmetric = float((mean - target.double()).square().mean())
-    loss = float((turned - target.double()).square().mean())
+    mean, wanted = turned.mean(0), _double(target)
+    asymmetric = _mean_square(turned - mean)
+    symmetric = _mean_square(mean - wanted)
+    loss = _mean_square(turned - wanted)
     return LossShare(loss, symmetric, asymmetric, 2 * asymmetric, whole)
 
 
@@ -88,7 +95,7 @@ def relative_defect(model: Any, symmetry: Symmetry, inputs: Any, *, most: int = 
     """Root of mean_g E|f(g x) - g f(x)|^2 / E|f(x)|^2.
 
     Args:
-        model: Any callable.
+        model: Any callable; a module is run in eval mode and left as it was.
         symmetry: The symmetry.
         inputs: A tensor, or a tuple of the model's arguments.
         most: Elements used at most: the whole of a small group, else so many random ones.
@@ -98,11 +105,20 @@ def relative_defect(model: Any, symmetry: Symmetry, inputs: Any, *, most: int = 
     whole = isinstance(group, FiniteGroup) and group.order <= most
     elements = group.elements() if whole else group.sample(most, torch.Generator().manual_seed(seed))
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-    with torch.no_grad():
-        y = model(*arguments)
+    run = ForwardOnly(model)
+    with undisturbed(model):
+        y = run(*arguments)
         wrong = [
-            (model(*symmetry.act_inputs(g, arguments)) - symmetry.act_outputs(g, y)).double().square().mean()
+            _mean_square(_double(run(*symmetry.act_inputs(g, arguments))) - _double(symmetry.act_outputs(g, y)))
             for g in elements
         ]
-        size = y.double().square().mean().clamp(min=1e-300)
-        return float((torch.stack(wrong).mean() / size).sqrt())
+    size = max(_mean_square(_double(y)), 1e-300)
+    return (sum(wrong) / len(wrong) / size) ** 0.5
+
+
+def _double(x: Tensor) -> Tensor:
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+
+
+def _mean_square(x: Tensor) -> float:
+    return float(x.abs().square().mean())

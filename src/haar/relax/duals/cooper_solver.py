@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from haar.relax.duals.solver import Variables
 
 @dataclass
 class Cooper(Damped):
-    """The damped solver's problem and rates, with cooper's simultaneous optimiser and plain SGD on both sides.
+    """The damped solver's problem, rates and order, with cooper's optimisers and plain SGD on both sides.
 
     The loss enters as its linear part at the present gammas, whose gradient is the loss's own, so that weights stay
     with the user's optimiser. Needs the extra ``haar[cooper]``.
@@ -35,14 +35,7 @@ class Cooper(Damped):
     def tuned(self, steps: int, variables: Variables) -> Cooper:
         """Rates as `Damped` has them, and cooper's own objects."""
         cooper = require("cooper", "cooper")
-        rates = Damped(self.augmentation, self.gamma_rate, self.dual_rate, self.slack_rate).tuned(steps, variables)
-        made = replace(
-            self,
-            gamma_rate=rates.gamma_rate,
-            dual_rate=rates.dual_rate,
-            slack_rate=rates.slack_rate,
-            order="simultaneous",
-        )
+        made = cast("Cooper", super().tuned(steps, variables))
         made._prepare(cooper, variables)  # noqa: SLF001 (its own class)
         return made
 
@@ -53,7 +46,11 @@ class Cooper(Damped):
             {"params": [problem.slack], "lr": self.slack_rate},
         ]
         duals = torch.optim.SGD(problem.dual_parameters(), lr=float(self.dual_rate or 0), maximize=True)
-        self._optimizer = cooper.optim.SimultaneousOptimizer(
+        kind = {
+            "simultaneous": cooper.optim.SimultaneousOptimizer,
+            "alternating": cooper.optim.AlternatingPrimalDualOptimizer,
+        }[self.order]
+        self._optimizer = kind(
             cmp=problem, primal_optimizers=torch.optim.SGD(groups), dual_optimizers=duals
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -38,6 +39,12 @@ class Duals(Rule):
     alone (the last one is refused). Multipliers enter once a `step`, however many batches were accumulated.
     With `torch.distributed`, gradients and violations are averaged over processes before the step.
 
+    A gamma whose gradient is not finite (one bad batch) stays where it is for that step, with its multiplier and its
+    slack; `skipped` counts the steps in which none could move, and the first is warned of.
+
+    Under FSDP2 give the gammas as ``fully_shard(model, ignored_params=set(model.gammas().values()))``: every process
+    keeps all of them, as multipliers need.
+
     Args:
         model: A wrapped model, or a dict of gammas.
         problem: ``"equality"`` or ``"resilient"``.
@@ -46,6 +53,10 @@ class Duals(Rule):
         rho: Price of slack, for ``"resilient"``.
         scale_loss: Divide the loss's gradient by a running mean of |J|: for losses far from 1.
         optimizer: The user's optimiser, to check that it does not hold the gammas.
+
+    Attributes:
+        taken: Steps that moved the gammas.
+        skipped: Steps that moved none: no gradient was finite, or the scaler found an overflow.
 
     Raises:
         ArgumentError: If an option is unknown or does not fit another, or the optimiser holds a gamma.
@@ -101,6 +112,7 @@ class Duals(Rule):
         self._hooks: dict[str, Any] = {}
         self._taking = False  # between `lagrangian` and `step`
         self._loss: Tensor | None = None
+        self._warned = False  # of gradients that are not finite
         self._scale, self._weight = 0.0, 0.0
 
     @property
@@ -169,14 +181,13 @@ class Duals(Rule):
         self._gradients, self._loss = {}, None
         for parameter in self.gammas.values():
             parameter.grad = None
-        if not sound:
-            self.skipped += 1
-            return
         with torch.no_grad():
-            self.solver.advance(self._variables, gradient / self._running(loss))
-            self._write()
-        self.taken += 1
-        if self.taken == self.steps:
+            if sound and self._advance(gradient / self._running(loss)):
+                self._write()
+                self.taken += 1
+            else:
+                self.skipped += 1
+        if self.taken + self.skipped == self.steps:
             self._judge()
 
     def deployed(self) -> AbstractContextManager[Any]:
@@ -274,6 +285,13 @@ class Duals(Rule):
             self.gammas.items(), self._named(self._variables.gamma).values(), strict=True
         ):
             if not torch.equal(parameter.detach(), before):
+                if not bool(parameter.detach().isfinite().all()):
+                    raise ArgumentError(
+                        "model",
+                        expected="finite gammas",
+                        got=f"a gamma of {name!r} that is {parameter.detach().flatten()[0].item()}",
+                        way_out="something else than the duals has written it, as an optimiser does after a NaN loss",
+                    )
                 raise ArgumentError(
                     "optimizer",
                     expected="one that leaves the gammas alone",
@@ -290,7 +308,7 @@ class Duals(Rule):
         """Gradient and loss as means over processes, and whether every process's numbers are finite."""
         spread = dist.is_available() and dist.is_initialized()
         if not spread and scaler is None and not self.scale_loss:
-            return gradient, 1.0, True  # nothing that would wait for a device
+            return gradient, 1.0, True  # nothing to be agreed on
         found = torch.zeros((), dtype=gradient.dtype, device=gradient.device)
         if scaler is not None and scaler.is_enabled():
             gradient = gradient / scaler.get_scale()
@@ -306,10 +324,37 @@ class Duals(Rule):
             row = row / dist.get_world_size()
         return row[:-2], float(row[-2]), float(row[-1]) == 0
 
+    def _advance(self, gradient: Tensor) -> bool:
+        """One step of the solver, in which entries without a finite gradient stay as they are; whether any moved."""
+        finite, v = gradient.isfinite(), self._variables
+        number = int(finite.sum())
+        if number == len(finite):
+            self.solver.advance(v, gradient)
+            return True
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the gradient of {len(finite) - number} of {len(finite)} gammas is not finite after {self.taken} steps: "
+                "they stay where they are, now and when it happens again (`skipped` counts the steps in which none "
+                "moves); look for NaN in the data, or lower the learning rate",
+                HaarWarning,
+                stacklevel=3,
+            )
+        if not number:
+            return False
+        before = (v.gamma, v.multiplier, v.slack)
+        self.solver.advance(v, gradient.where(finite, 0.0))
+        v.gamma, v.multiplier, v.slack = (
+            new.where(finite, old) for new, old in zip((v.gamma, v.multiplier, v.slack), before, strict=True)
+        )
+        return True
+
     def _running(self, loss: float) -> float:
         """The running mean of |J| (without the bias of its start), or 1."""
         if not self.scale_loss:
             return 1.0
+        if not math.isfinite(loss):  # the step moves nothing; the mean must outlive it
+            return max(self._scale / self._weight, 1e-30) if self._weight else 1.0
         keep = 1 - 1 / _MEMORY
         self._scale = keep * self._scale + abs(loss) / _MEMORY
         self._weight = keep * self._weight + 1 / _MEMORY
