@@ -15,10 +15,11 @@ from haar.actions import Action, Invariant, Symmetry
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.nn.folding import FoldCache
-from haar.relax.wrapping.examples import fitting_inputs
+from haar.probing import undisturbed
 from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.precision import fitting_precision
 from haar.relax.wrapping.prepared_moves import PreparedMoves
-from haar.relax.wrapping.verification import as_dtype, measured_error, verify
+from haar.relax.wrapping.verification import measured_error, verify
 from haar.relax.wrapping.whole_module import WholeModule
 
 #: Groups above this order are sampled.
@@ -200,11 +201,13 @@ def function_homotopy(
     approximate = not listed or symmetry.approximate
     layer = FunctionHomotopy(copy.deepcopy(module), symmetry, elements, members, approximate=approximate)
     homotopy = Homotopy(layer.train(module.training), symmetry)
-    tried = copy.deepcopy(module).double().eval()
-    inputs = (
-        as_dtype(torch.float64, example) if example is not None else next(fitting_inputs(symmetry, lambda x: tried(*x)))
-    )
-    homotopy.error = measured_error(homotopy, inputs) if approximate else verify(homotopy, module, inputs)
+    with undisturbed():
+        precision, inputs = fitting_precision(module, symmetry, example)
+        homotopy.error = (
+            measured_error(homotopy, inputs, precision)
+            if approximate
+            else verify(homotopy, module, inputs, precision=precision)
+        )
     return homotopy
 
 

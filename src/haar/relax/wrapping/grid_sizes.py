@@ -11,7 +11,8 @@ from torch import Tensor
 from haar.actions import Field
 from haar.errors import NotEquivariantError
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.verification import EXACT, disturbed, first_break, moved_difference, some_elements
+from haar.relax.wrapping.precision import DOUBLE
+from haar.relax.wrapping.verification import disturbed, first_break, moved_difference, some_elements
 
 Sizes = tuple[tuple[int, ...], ...]
 
@@ -46,7 +47,7 @@ def check_grid(homotopy: Homotopy, args: Sequence[Any]) -> None:
     if not sizes or sizes in known or homotopy.approximate:
         return
     worst, where, element = _measured(homotopy, args)
-    if not worst <= EXACT:
+    if not worst <= DOUBLE.exact:
         group = homotopy.symmetry.group
         fit = "; ".join(" and ".join("x".join(map(str, one)) for one in size) for size in sorted(known))
         raise NotEquivariantError(
@@ -70,11 +71,11 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
     elements = some_elements(symmetry.group)
     with torch.no_grad():
         inputs = symmetry.map_inputs(random, tuple(args))
-        tried = disturbed(homotopy).double().eval()
+        tried: Homotopy = DOUBLE.of(disturbed(homotopy))  # type: ignore[assignment]
         tried.known_sizes.clear()
         with tried.at(0.0):
             errors = [moved_difference(tried, symmetry, g, inputs) for g in elements]
             worst = max(errors)
             element = elements[errors.index(worst)]
-            where = first_break(tried, symmetry, element, inputs, None, None) if not worst <= EXACT else ""
+            where = first_break(tried, symmetry, element, inputs, None, None) if not worst <= DOUBLE.exact else ""
     return worst, where, element

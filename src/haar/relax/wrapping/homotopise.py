@@ -23,9 +23,10 @@ from haar.relax.wrapping.grid_sizes import grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.module_rules import rule
+from haar.relax.wrapping.precision import DOUBLE, as_dtype
 from haar.relax.wrapping.propagation import Scene, propagate, traced
 from haar.relax.wrapping.twins import has_twin, nothing_moves, twin
-from haar.relax.wrapping.verification import as_dtype, verify
+from haar.relax.wrapping.verification import verify
 
 Layers = Mapping[str, tuple[Representation, Representation]]
 
@@ -97,7 +98,7 @@ def homotopise(
     model = copy.deepcopy(module)
     graph = traced(model)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
-    tried = copy.deepcopy(model).double().eval()
+    tried = DOUBLE.of(model)
     inputs: Any = None
     if graph is None:
         uses, types = _named(model, layers), None

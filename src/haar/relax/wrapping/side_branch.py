@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.nn.folding import FoldCache
-from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.verification import EXACT, as_dtype, disturbed, measured_error
+from haar.relax.wrapping.precision import fitting_precision
+from haar.relax.wrapping.verification import disturbed, measured_error
 from haar.relax.wrapping.whole_module import WholeModule
 
 
@@ -123,14 +123,12 @@ def with_side_branches(
         raise ArgumentError(
             "model", expected="a model with SideBranch modules", got=type(model).__name__, way_out="or use homotopise"
         )
-    tried = disturbed(homotopy).double().eval()
-    if example is not None:
-        inputs = as_dtype(torch.float64, tuple(example) if isinstance(example, (tuple, list)) else (example,))
-    else:
-        with tried.at(0.0):
-            inputs = next(fitting_inputs(symmetry, lambda x: tried(*x)))
-    homotopy.error = measured_error(tried, inputs)
-    if not homotopy.error <= EXACT and not symmetry.approximate:
+    tried = disturbed(homotopy)
+    given = None if example is None else tuple(example) if isinstance(example, (tuple, list)) else (example,)
+    with tried.at(0.0):
+        precision, inputs = fitting_precision(tried, symmetry, given)
+    homotopy.error = measured_error(tried, inputs, precision)
+    if not homotopy.error <= precision.exact and not symmetry.approximate:
         raise NotEquivariantError(
             f"at gamma = 0 the model is not equivariant under {symmetry.group.name}: relative error "
             f"{homotopy.error:.1e}; something else than its SideBranch modules breaks the symmetry"

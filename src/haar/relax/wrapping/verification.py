@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +12,12 @@ from torch import Tensor, fx, nn
 from haar.actions import Action, Field, Symmetry, Vector
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import Group
+from haar.probing import ForwardOnly, undisturbed
 from haar.relax.wrapping.feature import Feature
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
 
-#: Largest relative difference between f(g x) and g f(x) at gamma = 0, in float64.
-EXACT = 1e-10
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
 
@@ -36,32 +36,33 @@ def verify(
     *,
     graph: fx.Graph | None = None,
     types: dict[fx.Node, Any] | None = None,
+    precision: Precision = DOUBLE,
 ) -> float:
     """Check the homotopy at both ends.
 
     Args:
         homotopy: The homotopy, in any mode; it is not changed.
         plain: The user's module.
-        inputs: One batch, float64.
+        inputs: One batch.
         graph: The traced graph, to name the step that breaks the symmetry.
         types: Features of its nodes.
+        precision: The precision to measure in.
 
     Returns:
-        The relative equivariance error at gamma = 0, float64, with disturbed parameters.
+        The relative equivariance error at gamma = 0, with disturbed parameters.
 
     Raises:
         NotEquivariantError: Naming the first step that breaks the symmetry at gamma = 0.
         ArgumentError: If the homotopy at gamma = 1 is not the user's model.
     """
     symmetry = homotopy.symmetry
-    own = _dtype(plain)
+    given = as_dtype(dtype_of(plain), inputs)
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
-        mine, theirs = copy.deepcopy(homotopy).eval(), copy.deepcopy(plain).eval()
-        with torch.no_grad(), mine.at(1.0):
-            error = _difference(mine(*as_dtype(own, inputs)), theirs(*as_dtype(own, inputs)))
+        mine, theirs = copy.deepcopy(homotopy).eval(), ForwardOnly(copy.deepcopy(plain).eval())
+        with undisturbed(), mine.at(1.0):
+            error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), theirs(*as_dtype(None, given)))
+            own_error = _difference(theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given)))
         if error > SAME:
-            with torch.no_grad():
-                own_error = _difference(theirs(*as_dtype(own, inputs)), theirs(*as_dtype(own, inputs)))
             if own_error > SAME:
                 raise ArgumentError(
                     "module",
@@ -72,15 +73,17 @@ def verify(
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
-    tried = disturbed(homotopy).double().eval()
-    with torch.no_grad(), tried.at(0.0):
+    tried: Homotopy = precision.of(disturbed(homotopy))  # type: ignore[assignment]
+    given = precision.inputs(inputs)
+    with undisturbed(), tried.at(0.0):
         worst, element = 0.0, None
+        run = ForwardOnly(tried)
         for g in some_elements(symmetry.group):
-            error = moved_difference(tried, symmetry, g, as_dtype(torch.float64, inputs))
+            error = moved_difference(run, symmetry, g, given)
             if not error <= worst:
                 worst, element = error, g
-        if element is not None and not worst <= EXACT:
-            where = first_break(tried, symmetry, element, as_dtype(torch.float64, inputs), graph, types)
+        if element is not None and not worst <= precision.exact:
+            where = first_break(tried, symmetry, element, given, graph, types)
             raise NotEquivariantError(
                 f"at gamma = 0 the model is not equivariant under {symmetry.group.describe(element)} of "
                 f"{symmetry.group.name}: relative error {worst:.1e}, first broken by {where}; "
@@ -89,19 +92,19 @@ def verify(
     return worst
 
 
-def measured_error(homotopy: Homotopy, inputs: Sequence[Any]) -> float:
-    """The relative equivariance error at gamma = 0, float64, root mean square over random elements."""
-    tried = copy.deepcopy(homotopy).double().eval()
-    group = homotopy.symmetry.group
+def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precision = DOUBLE) -> float:
+    """The relative equivariance error at gamma = 0, root mean square over random elements."""
+    tried: Homotopy = precision.of(homotopy)  # type: ignore[assignment]
+    group, given, run = homotopy.symmetry.group, precision.inputs(inputs), ForwardOnly(tried)
     drawn = group.sample(16, torch.Generator().manual_seed(1))
-    with torch.no_grad(), tried.at(0.0):
-        y = _tensors(tried(*as_dtype(torch.float64, inputs)))
+    with undisturbed(), tried.at(0.0):
+        y = _tensors(run(*as_dtype(None, given)))
         total = 0.0
         for g in drawn:
-            there = _tensors(tried(*homotopy.symmetry.act_inputs(g, as_dtype(torch.float64, inputs))))
-            here = _tensors(homotopy.symmetry.act_outputs(g, tried(*as_dtype(torch.float64, inputs))))
-            total += sum(float((a - b).square().sum()) for a, b in zip(there, here, strict=True)) / len(drawn)
-    size = sum(float(part.square().sum()) for part in y)
+            there = _tensors(run(*homotopy.symmetry.act_inputs(g, as_dtype(None, given))))
+            here = _tensors(homotopy.symmetry.act_outputs(g, run(*as_dtype(None, given))))
+            total += sum(float((a - b).abs().square().sum()) for a, b in zip(there, here, strict=True)) / len(drawn)
+    size = sum(float(part.abs().square().sum()) for part in y)
     return float((total / size) ** 0.5) if size > 0 else 0.0
 
 
@@ -112,9 +115,10 @@ def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
     with torch.no_grad():
         for layer in other.modules():
             for name, value in layer.named_parameters(recurse=False):
-                if value.is_floating_point() and name != "gamma":
-                    noise = torch.randn(value.shape, generator=generator, dtype=torch.float64)
-                    size = value.double().square().mean().sqrt() if value.numel() else 1.0
+                if (value.is_floating_point() or value.is_complex()) and name != "gamma":
+                    kind = torch.complex128 if value.is_complex() else torch.float64
+                    noise = torch.randn(value.shape, generator=generator, dtype=kind)
+                    size = value.abs().double().square().mean().sqrt() if value.numel() else 1.0
                     value.add_((0.3 * noise * (size if size > 0 else 0.3)).to(value))
             for name in ("running_mean", "running_var"):
                 held = getattr(layer, name, None)
@@ -124,10 +128,10 @@ def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
     return other
 
 
-def moved_difference(model: nn.Module, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any]) -> float:
+def moved_difference(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, inputs: Sequence[Any]) -> float:
     """Largest difference between f(g x) and g f(x), relative to the largest entry."""
-    there = model(*symmetry.act_inputs(g, as_dtype(torch.float64, inputs)))
-    here = symmetry.act_outputs(g, model(*as_dtype(torch.float64, inputs)))
+    there = model(*symmetry.act_inputs(g, as_dtype(None, inputs)))
+    here = symmetry.act_outputs(g, model(*as_dtype(None, inputs)))
     return _difference(there, here)
 
 
@@ -140,15 +144,15 @@ def first_break(  # noqa: PLR0917 (of one family)
     types: dict[fx.Node, Any] | None,
 ) -> str:
     """The first step whose output does not move as it should, in words."""
-    moved = symmetry.act_inputs(g, as_dtype(torch.float64, inputs))
+    moved = symmetry.act_inputs(g, as_dtype(None, inputs))
     if graph is not None and types is not None:
-        here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(torch.float64, inputs), moved))
+        here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(None, inputs), moved))
         for node, value in here.items():
             kind = types.get(node)
             if node.op == "placeholder" or not isinstance(value, Tensor) or not value.is_floating_point():
                 continue
             expected = kind.action().act(g, value) if isinstance(kind, Feature) else value
-            if _difference(there[node], expected) > 100 * EXACT:
+            if _difference(there[node], expected) > 100 * DOUBLE.exact:
                 target = str(node.target)
                 if node.op != "call_module" or not target:
                     return repr(node.name)
@@ -164,7 +168,7 @@ def first_break(  # noqa: PLR0917 (of one family)
             expected = action.act(g, value)
         except ArgumentError:
             return f"{name!r}, whose output is not moved by {layer.out_representation.name}"
-        if _difference(after[name], expected) > 100 * EXACT:
+        if _difference(after[name], expected) > 100 * DOUBLE.exact:
             return f"{name!r} ({type(layer).__name__}), or what stands before it"
     return "what follows the last layer"
 
@@ -197,7 +201,7 @@ def _outputs(model: Homotopy, inputs: Sequence[Any]) -> dict[str, Tensor]:
 
         handles.append(layer.register_forward_hook(keep))
     try:
-        model(*as_dtype(torch.float64, inputs))
+        model(*as_dtype(None, inputs))
     finally:
         for handle in handles:
             handle.remove()
@@ -210,11 +214,15 @@ def _difference(one: Any, other: Any) -> float:
     if any(a.shape != b.shape for a, b in pairs):
         return float("inf")
     errors = [
-        float((a.double() - b.double()).abs().max()) / (float(b.double().abs().max()) or 1.0)
+        float((_wide(a) - _wide(b)).abs().max()) / (float(_wide(b).abs().max()) or 1.0)
         for a, b in pairs
         if a.numel()
     ]
     return max([0.0, *errors]) if all(e == e for e in errors) else float("nan")  # noqa: PLR0124 (not a number)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -223,16 +231,3 @@ def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, dict):
         return [one for part in value.values() for one in _tensors(part)]
     return [one for part in value for one in _tensors(part)] if isinstance(value, (tuple, list)) else []
-
-
-def as_dtype(dtype: torch.dtype, inputs: Any) -> Any:
-    """Copies in another precision; integers stay what they are."""
-    if isinstance(inputs, Tensor):
-        return inputs.to(dtype, copy=True) if inputs.is_floating_point() else inputs.clone()
-    if isinstance(inputs, dict):
-        return {key: as_dtype(dtype, part) for key, part in inputs.items()}
-    return type(inputs)(as_dtype(dtype, part) for part in inputs) if isinstance(inputs, (tuple, list)) else inputs
-
-
-def _dtype(module: nn.Module) -> torch.dtype:
-    return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.get_default_dtype())
