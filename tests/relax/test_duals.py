@@ -10,6 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from relax_worlds import data, mse, wrapped
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 
 from haar.errors import ArgumentError
 from haar.relax.batch_statistics import estimate_statistics
@@ -234,12 +235,26 @@ class _BatchNorm(nn.Module):
         return self.net[2](self.net[1](gamma * self.net[0](x)))
 
 
-def share(rank, folder):
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(2))
+
+
+def share(rank, folder, spread):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     try:
-        model, duals = make("resilient", scale_loss=True)
-        parallel = nn.parallel.DistributedDataParallel(model)
+        model, _ = make("resilient", scale_loss=True)
+        if spread == "ddp":
+            parallel = nn.parallel.DistributedDataParallel(model)
+        else:
+            with pytest.raises(
+                ArgumentError, match=r"got a gamma of 'a' in shards; fully_shard\(model, ignored_params="
+            ):
+                Duals({"a": fully_shard(Scaled()).gamma}, steps=60)
+            parallel = fully_shard(model, ignored_params=set(model.gammas().values()))
+        duals = Duals(model, "resilient", steps=200, scale_loss=True)
         optimizer = torch.optim.SGD(duals.weights(), lr=1e-2)
         rows = torch.arange(len(X)).tensor_split(2)[rank]
         for _ in range(4):
@@ -247,14 +262,19 @@ def share(rank, folder):
             duals.lagrangian(mse(parallel(X[rows]), Y[rows])).backward()
             optimizer.step()
             duals.step()
-        torch.save({"model": model.state_dict(), "duals": duals.state_dict()}, f"{folder}/{rank}.pt")
+        whole = {
+            name: value.full_tensor() if hasattr(value, "full_tensor") else value
+            for name, value in model.state_dict().items()
+        }
+        torch.save({"model": whole, "duals": duals.state_dict()}, f"{folder}/{rank}.pt")
     finally:
         dist.destroy_process_group()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
-def test_two_processes_train_as_one_does(tmp_path):
-    mp.start_processes(share, args=(str(tmp_path),), nprocs=2, start_method="fork")
+@pytest.mark.parametrize("spread", ["ddp", "fsdp"])
+def test_two_processes_train_as_one_does(tmp_path, spread):
+    mp.start_processes(share, args=(str(tmp_path), spread), nprocs=2, start_method="fork")
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     model, duals = make("resilient", scale_loss=True)
     train(model, duals, make=lambda p: torch.optim.SGD(p, lr=1e-2))
@@ -294,7 +314,7 @@ def test_a_loss_that_is_not_finite_costs_one_step_and_no_more(solver):
 
 def test_a_bad_loss_leaves_the_running_scale_of_losses_alone():
     model, duals = make(scale_loss=True)
-    with pytest.warns(UserWarning, match="not finite"):
+    with pytest.warns(UserWarning, match="not finite"):  # noqa: PT031 (one loop)
         for factor in (1.0, float("nan"), 1.0):
             duals.lagrangian(mse(model(X), Y) * factor).backward()
             duals.step()
@@ -306,7 +326,7 @@ def test_gammas_without_a_finite_gradient_stay_and_others_move():
     gammas = {name: nn.Parameter(torch.ones(2, dtype=torch.float64)) for name in "ab"}
     duals = Duals(gammas, steps=60)
     factor = torch.tensor([1.0, float("nan")], dtype=torch.float64)
-    with pytest.warns(UserWarning, match="gradient of 1 of 4 gammas is not finite"):
+    with pytest.warns(UserWarning, match="gradient of 1 of 4 gammas is not finite"):  # noqa: PT031 (one step)
         duals.lagrangian((gammas["a"] * factor).sum() + gammas["b"].sum()).backward()
         duals.step()
     assert gammas["a"][1] == 1

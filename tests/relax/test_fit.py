@@ -121,7 +121,10 @@ def test_a_learning_rate_is_a_positive_number(value):
 def test_data_that_are_not_finite_are_refused_before_a_step():
     rule = Strict(wrapped())
     before = [p.detach().clone() for p in rule.model.parameters()]
-    for place, message in ((0, "train: expected finite numbers, got nan in sample 3"), (1, "train targets: .* got nan")):
+    for place, message in (
+        (0, "train: expected finite numbers, got nan in sample 3"),
+        (1, "train targets: .* got nan"),
+    ):
         broken = [part.clone() for part in TRAIN]
         broken[place][3, 1] = float("nan")
         with pytest.raises(ArgumentError, match=message):
@@ -192,7 +195,10 @@ def test_the_path_says_when_it_ends_too_early():
     points = [PathPoint(w, loss, 3.0, 1.0, [layer], 0.3) for w, loss in ((0.1, 1.0), (1.0, 2.0))]
     chosen = SymmetryPath("D4", points, wrapped()).summary
     assert "symmetric end" not in chosen
-    assert "against 2 at the largest weight (effective asymmetry at most 0.4, defect 0.3) and 3 there with gamma = 0" in chosen
+    assert (
+        "against 2 at the largest weight (effective asymmetry at most 0.4, defect 0.3) and 3 there with gamma = 0"
+        in chosen
+    )
     symmetric = LayerReading("0[0]", 0.005, 0.005, None, None, None, None, None)
     points[1] = PathPoint(1.0, 2.0, 3.0, 1.0, [symmetric], 0.004)
     chosen = SymmetryPath("D4", points, wrapped()).summary

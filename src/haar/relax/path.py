@@ -106,12 +106,20 @@ class SymmetryPath(Report):
             (p.weight, p.loss, p.strict_loss, p.train_loss, max(map(_size, p.layers)), p.defect, p is self.best)
             for p in self.points
         ]
-        columns = ("ridge weight", "validation loss", "at gamma = 0", "training loss", "largest size", "defect", "chosen")
+        columns = (
+            "ridge weight",
+            "validation loss",
+            "at gamma = 0",
+            "training loss",
+            "largest size",
+            "defect",
+            "chosen",
+        )
         return [
             Section(
                 "Path",
-                text="Every fit starts where the one before it ended, from the free end towards the symmetric one: near "
-                "gamma = 0 the free weights no longer learn, so that the other way would find nothing.",
+                text="Every fit starts where the one before it ended, from the free end towards the symmetric one: "
+                "near gamma = 0 the free weights no longer learn, so that the other way would find nothing.",
                 table=Table("", columns, rows),
                 figure=self._draw(),
                 caption="Above: effective asymmetry of every gamma against the ridge weight. Below: validation loss "
@@ -230,7 +238,9 @@ def path(
         )
         last = done.dashboard.last  # type: ignore[union-attr]
         tail = done.losses[-max(1, duration // 10) :]
-        points.append(PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule), last.defect))
+        points.append(
+            PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule), last.defect)
+        )
         kept.append({name: value.clone() for name, value in current.state_dict().items()})
         if progress is not None:
             progress(k + 1, len(values))

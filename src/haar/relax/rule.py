@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -96,7 +97,7 @@ def gammas_of(model: Any) -> dict[str, nn.Parameter]:
     """The gammas of a wrapped model, or of a mapping of names to parameters.
 
     Raises:
-        ArgumentError: If there are none.
+        ArgumentError: If there are none, or they are spread over processes.
     """
     found = model.gammas() if hasattr(model, "gammas") else model
     if not isinstance(found, dict) or not found or not all(isinstance(p, nn.Parameter) for p in found.values()):
@@ -106,7 +107,20 @@ def gammas_of(model: Any) -> dict[str, nn.Parameter]:
             got=type(model).__name__,
             way_out="wrap it with haar.relax.wrapping.homotopise(model, symmetry)",
         )
+    for name, gamma in found.items():
+        if _in_shards(gamma):
+            raise ArgumentError(
+                "model",
+                expected="gammas that every process has whole",
+                got=f"a gamma of {name!r} in shards",
+                way_out="fully_shard(model, ignored_params=set(model.gammas().values()))",
+            )
     return dict(found)
+
+
+def _in_shards(parameter: Tensor) -> bool:
+    tensors = sys.modules.get("torch.distributed.tensor")  # slow to import, and there where anything is in shards
+    return tensors is not None and isinstance(parameter, tensors.DTensor)
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, gammas: dict[str, nn.Parameter]) -> None:

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
 from haar.errors import ArgumentError
 from haar.files import atomic_path

@@ -50,9 +50,7 @@ class Cooper(Damped):
             "simultaneous": cooper.optim.SimultaneousOptimizer,
             "alternating": cooper.optim.AlternatingPrimalDualOptimizer,
         }[self.order]
-        self._optimizer = kind(
-            cmp=problem, primal_optimizers=torch.optim.SGD(groups), dual_optimizers=duals
-        )
+        self._optimizer = kind(cmp=problem, primal_optimizers=torch.optim.SGD(groups), dual_optimizers=duals)
 
     def advance(self, variables: Variables, gradient: Tensor) -> None:
         """One roll."""

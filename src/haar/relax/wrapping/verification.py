@@ -214,9 +214,7 @@ def _difference(one: Any, other: Any) -> float:
     if any(a.shape != b.shape for a, b in pairs):
         return float("inf")
     errors = [
-        float((_wide(a) - _wide(b)).abs().max()) / (float(_wide(b).abs().max()) or 1.0)
-        for a, b in pairs
-        if a.numel()
+        float((_wide(a) - _wide(b)).abs().max()) / (float(_wide(b).abs().max()) or 1.0) for a, b in pairs if a.numel()
     ]
     return max([0.0, *errors]) if all(e == e for e in errors) else float("nan")  # noqa: PLR0124 (not a number)
 
