@@ -180,7 +180,8 @@ class _Run:
             check_finite("train targets", y)
             message = (
                 f"loss: {value.detach().flatten()[0].item()} at step {k + 1} of {self.steps}, which no step mends; "
-                f"lower learning_rate (here {self.optimizer.param_groups[0]['lr']:.2g}), or look at what the loss divides by"
+                f"lower learning_rate (here {self.optimizer.param_groups[0]['lr']:.2g}), or see what "
+                "the loss divides by"
             )
             raise HaarError(message)
         rule.lagrangian(value).backward()  # type: ignore[no-untyped-call]

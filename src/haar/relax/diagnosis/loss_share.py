@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,7 @@ def relative_defect(model: Any, symmetry: Symmetry, inputs: Any, *, most: int = 
             for g in elements
         ]
     size = max(_mean_square(_double(y)), 1e-300)
-    return (sum(wrong) / len(wrong) / size) ** 0.5
+    return math.sqrt(sum(wrong) / len(wrong) / size)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -335,8 +335,8 @@ class Duals(Rule):
             self._warned = True
             warnings.warn(
                 f"the gradient of {len(finite) - number} of {len(finite)} gammas is not finite after {self.taken} "
-                "steps: they stay where they are, now and when it happens again (`skipped` counts the steps in which none "
-                "moves); look for NaN in the data, or lower the learning rate",
+                "steps: they stay where they are, now and when it happens again (`skipped` counts the steps in which "
+                "none moves); look for NaN in the data, or lower the learning rate",
                 HaarWarning,
                 stacklevel=3,
             )
