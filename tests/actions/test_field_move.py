@@ -58,17 +58,22 @@ def case(request):
     return action, g, x
 
 
+def same(one, other):
+    """Another route may add products in another order."""
+    return torch.allclose(one, other, rtol=0, atol=1e-13)
+
+
 def test_exported_moves_give_the_same(case):
     action, g, x = case
     program = torch.export.export(action.move(g), (x,))
-    assert torch.equal(program.module()(x), action.act(g, x))
+    assert same(program.module()(x), action.act(g, x))
 
 
 def test_compiled_moves_are_one_graph(case):
     torch.compiler.reset()
     action, g, x = case
     compiled = torch.compile(action.move(g), backend="eager", fullgraph=True)
-    assert torch.equal(compiled(x), action.act(g, x))
+    assert same(compiled(x), action.act(g, x))
 
 
 def test_moves_have_no_state_to_save_and_follow_the_dtype_of_a_model(case):

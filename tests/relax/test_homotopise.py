@@ -103,6 +103,11 @@ def made(name, **options):
     return plain, homotopise(plain, symmetry, example=x, **options), x
 
 
+def same(one, other):
+    """Layers that keep a folded weight and plain ones may add products in another order."""
+    return torch.allclose(one, other, rtol=0, atol=1e-13 * float(other.abs().max()))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_both_ends_are_what_they_are_called(name):
     plain, model, x = made(name)
@@ -118,9 +123,9 @@ def test_both_ends_are_what_they_are_called(name):
     exported = model.export(0.0)
     assert not any("haar" in type(part).__module__ for part in exported.modules())
     with torch.no_grad(), model.at(0.0):
-        assert torch.equal(model(*double(x)), exported(*double(x)))
+        assert same(model(*double(x)), exported(*double(x)))
     with torch.no_grad(), model.at(0.3):
-        assert torch.equal(model(*double(x)), model.export(0.3)(*double(x)))
+        assert same(model(*double(x)), model.export(0.3)(*double(x)))
 
 
 @pytest.mark.parametrize("name", ["perceptron", "residual"])
@@ -155,7 +160,7 @@ def test_the_defect_of_a_function_is_gamma_times_its_own(name):
         with model.at(gamma):
             assert torch.allclose(defects(), gamma * own, rtol=0, atol=1e-12)
     with torch.no_grad():
-        assert torch.equal(model(*double(x)), model.export(1.0)(*double(x)))
+        assert same(model(*double(x)), model.export(1.0)(*double(x)))
 
 
 def test_in_training_batch_norm_and_gradients_are_the_users_at_gamma_one():

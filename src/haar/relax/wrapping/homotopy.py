@@ -91,7 +91,7 @@ class Homotopy(nn.Module):
                 layers[name].fix(value)
 
     def export(self, gamma: float | Tensor | Mapping[str, Any] | None = 0.0) -> nn.Module:
-        """The user's module with plain layers, at fixed gammas; outputs equal those of the homotopy to the last bit.
+        """The user's module with plain layers, at fixed gammas; outputs equal those of the homotopy up to rounding.
 
         Args:
             gamma: As for `at`; None exports the learned gammas.
