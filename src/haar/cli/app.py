@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
+from haar.cli.threads import fit_threads
 from haar.errors import HaarError
 
 app = typer.Typer(
@@ -44,12 +45,14 @@ def _print_version(wanted: bool | None) -> None:  # noqa: FBT001 (typer calls it
 
 @app.callback()
 def _root(
+    context: typer.Context,
     *,
     version: Annotated[
         bool | None, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = None,
 ) -> None:
     del version  # its callback has answered
+    fit_threads(context.invoked_subcommand)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
