@@ -45,14 +45,12 @@ def _print_version(wanted: bool | None) -> None:  # noqa: FBT001 (typer calls it
 
 @app.callback()
 def _root(
-    context: typer.Context,
     *,
     version: Annotated[
         bool | None, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = None,
 ) -> None:
     del version  # its callback has answered
-    fit_threads(context.invoked_subcommand)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input (one line on
         stderr), 130 when it was interrupted.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    fit_threads(next((word for word in words if not word.startswith("-")), None))
     try:
-        code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="haar", standalone_mode=False)
+        code = app(words, prog_name="haar", standalone_mode=False)
     except _WrongUsage as error:
         return _refuse(error.format_message())  # type: ignore[attr-defined]
     except HaarError as error:

@@ -1,4 +1,4 @@
-"""Threads that fit the work, and wait without eating what others need; set before torch is loaded, the user's own first."""
+"""Threads that fit the work, and wait without eating what others need; what the user has set stays."""
 
 from __future__ import annotations
 
