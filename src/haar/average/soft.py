@@ -164,7 +164,10 @@ def soft(
     low, high = bootstrap_interval(sums.gram, sums.cross, draws=bootstrap, level=level, seed=seed)
 
     def mse(a: Tensor) -> float:
-        return float(sums.rest - 2 * a @ cross + a @ gram @ a) / sums.numbers
+        """From the end that is nearer to the target: from the other one it would be a difference of large sums."""
+        start, step = (sums.rest, a) if sums.rest <= sums.rest_of_model else (sums.rest_of_model, a - 1)
+        slope = cross if sums.rest <= sums.rest_of_model else cross - gram.sum(1)
+        return float(start - 2 * step @ slope + step @ gram @ step) / sums.numbers
 
     fit = SoftFit(
         alpha=alpha,
@@ -181,11 +184,15 @@ def soft(
 
 
 class _Sums(NamedTuple):
-    """Inner products of the links' differences with each other and with the residual y - Q_K f, for every unit."""
+    """Inner products of the links' differences with each other and with the residual y - Q_K f, for every unit.
+
+    `rest` is |y - Q_K f|^2 over all units, `rest_of_model` |y - f|^2.
+    """
 
     gram: Float[Tensor, "unit links links"]
     cross: Float[Tensor, "unit links"]
     rest: Float[Tensor, ""]
+    rest_of_model: Float[Tensor, ""]
     numbers: int
 
 
@@ -199,7 +206,8 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
 
 
 def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None, unit: str) -> _Sums:
-    grams, crosses, rest, numbers = [], [], torch.zeros((), dtype=torch.float64), 0
+    grams, crosses, numbers = [], [], 0
+    rest = rest_of_model = torch.zeros((), dtype=torch.float64)
     tree = stages.symmetry.outputs
     for inputs, target in _labelled(data):
         args = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
@@ -221,10 +229,11 @@ def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None,
         grams.append(gram.sum(0, keepdim=True) if together else gram)
         crosses.append(cross.sum(0, keepdim=True) if together else cross)
         rest = rest + residual.square().sum()
+        rest_of_model = rest_of_model + (goal - rows[0]).square().sum()
         numbers += goal.numel()
     if not numbers:
         raise ArgumentError("data", expected="at least one labelled sample", got="none")
-    return _Sums(torch.cat(grams), torch.cat(crosses), rest, numbers)
+    return _Sums(torch.cat(grams), torch.cat(crosses), rest, rest_of_model, numbers)
 
 
 def _labelled(data: Any) -> Iterator[tuple[Any, Any]]:
