@@ -27,8 +27,8 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         nodes: Number of nodes, for a list of edges.
 
     Raises:
-        ArgumentError: If weights are negative or not finite, the graph is directed, one edge is listed several times, or
-            there are more than 20 000 nodes.
+        ArgumentError: If weights are negative or not finite, the graph is directed, an edge is listed several times in
+            one direction, or there are more than 20 000 nodes.
         ShapeError: If the matrix is not square, an edge leaves the nodes, or there is not one weight for each edge.
 
     Example:

@@ -100,7 +100,7 @@ class Axis:
     @property
     def periodic(self) -> bool:
         """The two ends are joined."""
-        return self.boundary[0] is BoundaryType.PERIODIC
+        return all(end is BoundaryType.PERIODIC for end in self.boundary)
 
     @cached_property
     def spacing(self) -> float:
