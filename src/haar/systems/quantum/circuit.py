@@ -117,9 +117,7 @@ class Circuit(nn.Module, ABC):
         """
         return self.run(x, self.expectations)
 
-    def run(
-        self, x: Real[Tensor, "batch ..."], expectations: Callable[[Tensor], Tensor]
-    ) -> Float[Tensor, "batch ..."]:
+    def run(self, x: Real[Tensor, "batch ..."], expectations: Callable[[Tensor], Tensor]) -> Float[Tensor, "batch ..."]:
         """What `forward` returns, by whatever machine finds the expectations.
 
         Args:
@@ -142,9 +140,7 @@ class Circuit(nn.Module, ABC):
         """The <O_k> of `program`, in its order."""
         return self.measured(x)
 
-    def answer(
-        self, values: Float[Tensor, "batch k"], x: Float[Tensor, "batch ..."]
-    ) -> Float[Tensor, "batch ..."]:
+    def answer(self, values: Float[Tensor, "batch k"], x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """What `forward` makes of the expectations.
 
         Args:
