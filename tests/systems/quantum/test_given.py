@@ -56,7 +56,7 @@ def test_coarser_numbers_are_raised_and_finer_ones_refused(model, row):
         ArgumentError, match="x: expected float32 or coarser, as the model's parameters are, got float64"
     ):
         single(x.double())
-    with pytest.raises(ArgumentError, match="x: expected float64 or coarser.* got complex128"):
+    with pytest.raises(ArgumentError, match=r"x: expected float64 or coarser.* got complex128"):
         model(x.to(torch.complex128))
     with pytest.raises(ShapeError, match=r"x: expected \(batch, .*\), got"):
         model(x.double()[None])

@@ -40,7 +40,7 @@ COUPLED = {
     "a mean": lambda x, a: x[:, 0, 0] - x.mean() + a,
     "the largest": lambda x, a: x[:, 0, 0] / (1 + x.abs().max()) + a,
     "the next": lambda x, a: x.roll(1, 0)[:, 0, 0] + a,
-    "one feature more": lambda x, a: x[:, 0, 0] + x[0, 0, 0],
+    "one feature more": lambda x, a: x[:, 0, 0] + x[0, 0, 0] + a,
 }
 
 
@@ -70,7 +70,7 @@ def test_circuits_for_batches_are_run_as_they_are():
     assert (made(torch.tensor([[[1]], [[2]]])) - torch.tensor([1.3, 2.3]).cos()).abs().max() < 1e-6  # whole numbers
     bad = torch.tensor([0.1, torch.nan, 2.0], dtype=torch.float64).reshape(3, 1, 1)
     assert made(bad).isnan().tolist() == [False, True, False]
-    assert (model(node(lambda x, a: a), 0.3)(X) - torch.tensor(0.3).cos()).abs().max() < 1e-6  # reads no input
+    assert (model(node(lambda _, a: a), 0.3)(X) - torch.tensor(0.3).cos()).abs().max() < 1e-6  # reads no input
     both = model(node(lambda x, a: x[:, 0, 0] + a, wires=2))(X)
     assert (both - torch.stack([X[:, 0, 0].cos(), torch.ones(3)], -1)).abs().max() < 1e-12
 
@@ -124,12 +124,12 @@ def test_a_twirl_is_not_taken_of_data_that_look_like_an_angle():
     ("answer", "words"),
     [
         (
-            lambda x, a: x.sum((1, 2)).numpy(),
+            lambda x, **_: x.sum((1, 2)).numpy(),
             "expected an expectation or a list of them, as tensors of torch, got ndarray",
         ),
-        (lambda x, a: [1.0], "expected tensors of torch, got float"),
-        (lambda x, a: torch.ones(len(x), 4), r"expectations of shape \(2,\), one a sample, got \(2, 4\)"),
-        (lambda x, a: 1j * x.sum((1, 2)), "expected real expectations, got complex numbers"),
+        (lambda *_, **__: [1.0], "expected tensors of torch, got float"),
+        (lambda x, **_: torch.ones(len(x), 4), r"expectations of shape \(2,\), one a sample, got \(2, 4\)"),
+        (lambda x, **_: 1j * x.sum((1, 2)), "expected real expectations, got complex numbers"),
     ],
 )
 def test_what_is_no_expectation_is_refused(answer, words):

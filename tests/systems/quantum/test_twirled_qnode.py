@@ -109,7 +109,7 @@ REFUSED = {
     "a template": lambda a: qml.AngleEmbedding(torch.stack([a, a]), wires=[0, 1]),
     "Trotter": lambda a: qml.TrotterProduct(words(1.0, 1.0, 1.0), a),
     "a channel": lambda a: qml.DepolarizingChannel(0.1 * a, wires=0),
-    "a measurement": lambda a: qml.measure(0),
+    "a measurement": lambda _: qml.measure(0),
 }
 
 

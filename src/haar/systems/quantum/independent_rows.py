@@ -51,7 +51,8 @@ class IndependentRows:
                 together = function(own, beside).detach()
             except ArgumentError:
                 raise
-            except Exception:  # it takes no such numbers: what came is all there is to look at, and is not remembered
+            except Exception:  # noqa: BLE001 (anyone's: it takes no such numbers)
+                # What came is all there is to look at, and is not remembered.
                 _compare(function, x, weights, [x[i : i + 1] for i in range(len(x))], function(x, weights).detach())
                 return
             if _differ(together, function(own, beside).detach()):

@@ -143,7 +143,7 @@ class QNodeModel(nn.Module):
         """
         values = {name: value.detach() for name, value in self.weights.items()}
         made = QNodeModel(twirl_qnode(self.qnode, rep), values, symmetry=self.symmetry)
-        made._as_given = self._as_given  # noqa: SLF001 (its own kind)
+        made._as_given = self._as_given
         return made
 
 

@@ -23,8 +23,9 @@ def twirl_qnode(qnode: Callable[..., Any], rep: OnQubits) -> Callable[..., Any]:
 
     A gate exp(i theta G) becomes exp(i theta T(G)), an observable O becomes T(O). What a gate's G is, is never taken on
     trust: exp(i theta G) is compared with its matrix, there and at another angle. Gates that are broadcast over the
-    batch encode data (`QNodeModel` makes sure that no other gates do): they, and the preparation of the first state, stay as they are, for how they move under the group
-    is theirs to say. Fixed gates must commute with the group already.
+    batch encode data (`QNodeModel` makes sure that no other gates do): they, and the preparation of the first state,
+    stay as they are, for how they move under the group is theirs to say. Fixed gates must commute with the group
+    already.
 
     Args:
         qnode: A PennyLane QNode on the wires 0 .. n - 1, with expectation values.
