@@ -64,15 +64,21 @@ class SpaceMoments:
 
     def rmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2), in the units of the field."""
-        return self.squared_error.sqrt()
+        return _root(self.squared_error)
 
     def vrmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2 / (var v + 1e-7)): about 1 for a prediction that only knows the mean."""
-        return (self.squared_error / (self.variance + EPSILON)).sqrt()
+        return _root(self.squared_error / (self.variance + EPSILON))
 
     def nrmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2 / (mean v^2 + 1e-7))."""
-        return (self.squared_error / (self.mean_square + EPSILON)).sqrt()
+        return _root(self.squared_error / (self.mean_square + EPSILON))
+
+
+def _root(square: Tensor) -> Tensor:
+    """The square root of a mean of squares, whose derivative at an exact prediction is 0 and not 0 times infinity."""
+    exact = square == 0
+    return torch.where(exact, 0.0, torch.where(exact, 1.0, square).sqrt())
 
 
 def vrmse(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:
