@@ -122,6 +122,15 @@ def test_nearly_constant_truths_are_counted():
     assert float(near_constant(truth, dim=1, below=1e-8)) == 4 / 6
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("metric", METRICS)
+def test_complex_fields_are_refused_and_not_cut_to_their_real_part(metric):
+    real, other = torch.ones(1, 4), torch.ones(1, 4, dtype=torch.complex64)
+    for pair, name in (((other, real), "prediction"), ((real, other), "truth")):
+        with pytest.raises(ArgumentError, match=rf"{name}: expected real values, got torch.complex64; compare both"):
+            metric(*pair, dim=1)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_wrong_input_is_refused(metric):
     x = torch.zeros(2, 3, 4)

@@ -38,7 +38,8 @@ class SpaceMoments:
 
         Raises:
             ShapeError: If the shapes differ, or leave no channel axis.
-            ArgumentError: If `dim` is not 1, 2 or 3, space has a single point, or the truth is not finite.
+            ArgumentError: If `dim` is not 1, 2 or 3, space has a single point, values are complex, or the truth is not
+                finite.
         """
         if dim not in (1, 2, 3):
             raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=dim)
@@ -48,6 +49,9 @@ class SpaceMoments:
             )
         if truth.ndim < dim + 1:
             raise ShapeError("truth", expected=f"a channel axis before {dim} space axes", got=tuple(truth.shape))
+        for name, values in (("prediction", prediction), ("truth", truth)):
+            if values.is_complex():
+                raise ArgumentError(name, expected="real values", got=str(values.dtype), way_out="compare both parts")
         if truth.shape[truth.ndim - dim :].numel() < 2:
             raise ArgumentError("truth", expected="at least two points of space", got=tuple(truth.shape))
         u, v = prediction.double().flatten(-dim), truth.double().flatten(-dim)

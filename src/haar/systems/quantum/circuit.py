@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -172,7 +173,7 @@ class Circuit(nn.Module, ABC):
             >>> loose.eps.shape
             torch.Size([2, 2])
         """
-        if scale < 0:
+        if not 0 <= scale < math.inf:
             raise ArgumentError("scale", expected="0 or more", got=scale)
         twin = copy.deepcopy(self)
         source = torch.Generator().manual_seed(seed)

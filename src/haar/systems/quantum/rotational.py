@@ -54,7 +54,7 @@ class VectorCircuit(Circuit):
         radial: Radial | None = None,
     ) -> None:
         super().__init__(check_qubits(qubits), atoms, layers)
-        if radial is not None and (len(radial) != 4 or radial[3] <= 0):
+        if radial is not None and (len(radial) != 4 or not all(map(math.isfinite, radial)) or radial[3] <= 0):
             raise ArgumentError("radial", expected="(c, k, mu, s) with s > 0", got=radial)
         self.parity, self.radial = one_of("parity", parity, PARITIES), radial
         self.register_buffer("carried", torch.tensor(list(carried)), persistent=False)
