@@ -192,6 +192,32 @@ def test_a_calculator_is_copied_and_pickled(potential: Potential) -> None:
     assert atoms.get_potential_energy(force_consistent=True) == energy
 
 
+def test_a_potential_that_has_changed_is_asked_anew(potential: Potential) -> None:
+    mine = copy.deepcopy(potential)
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(mine))
+    before = atoms.get_potential_energy()
+    with torch.no_grad():
+        mine.middle.add_(1.0)
+    assert atoms.get_potential_energy() == pytest.approx(before + HARTREE, abs=1e-9)
+    mine.load_state_dict(potential.state_dict())
+    assert atoms.get_potential_energy() == pytest.approx(before, abs=1e-9)
+    mine.float()
+    assert atoms.get_potential_energy() == pytest.approx(before, abs=1e-3)
+    assert atoms.get_potential_energy() != before
+
+
+def test_a_trajectory_keeps_what_was_computed(potential: Potential, tmp_path) -> None:
+    from ase.io import read, write
+
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(potential))
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    for name in ("run.traj", "run.extxyz", "run.json"):
+        write(tmp_path / name, atoms)
+        back = from_atoms(read(tmp_path / name, index=":"))
+        assert float(back.energy[0]) * HARTREE == pytest.approx(energy, abs=1e-6)
+        assert abs(back.forces[0].numpy() * HARTREE - forces).max() < 1e-6
+
+
 def test_a_calculator_in_single_precision_and_without_gradients(potential: Potential) -> None:
     def asked(one: Potential):
         atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(one))

@@ -111,7 +111,7 @@ def calculator(potential: Potential) -> Any:
     """An ASE calculator of a trained potential: energy in eV, forces in eV/Angstrom.
 
     The force on the central atom is minus the sum of the others'. It works for atoms in any order, in the precision and
-    on the device of the potential, and can be copied and pickled.
+    on the device of the potential, and can be copied and pickled. A potential that is trained on is asked anew.
 
     Args:
         potential: What to ask.
@@ -129,6 +129,11 @@ def calculator(potential: Potential) -> Any:
         def __reduce__(self) -> tuple[Any, ...]:
             """A local class has no name to be found by: it is made again."""
             return calculator, (potential,), {"atoms": self.atoms, "results": self.results}
+
+        def check_state(self, atoms: Any, tol: float = 1e-15) -> list[str]:
+            """What has changed since results were kept: the atoms, as ASE looks at them, or the potential."""
+            changed: list[str] = super().check_state(atoms, tol)
+            return changed if _state_of(potential) == getattr(self, "_asked", None) else [*changed, "potential"]
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
             """Called by ASE."""
@@ -148,10 +153,17 @@ def calculator(potential: Potential) -> Any:
                 others = push[0].to("cpu", torch.float64)
                 forces = torch.empty(len(order), 3, dtype=torch.float64)
                 forces[order] = torch.cat([-others.sum(0, keepdim=True), others])
+            self._asked = _state_of(potential)
             value = float(energy) * HARTREE
             self.results = {"energy": value, "free_energy": value, "forces": (forces * HARTREE).numpy()}
 
     return PotentialCalculator()
+
+
+def _state_of(potential: Potential) -> list[tuple[int, int, torch.dtype]]:
+    """What tells whether weights were changed: by training, by loading, by a conversion."""
+    tensors = [*potential.parameters(), *potential.buffers()]
+    return [(one.data_ptr(), one._version, one.dtype) for one in tensors]  # noqa: SLF001 (torch counts writes there)
 
 
 def _order(symbols: Sequence[str], centre: str | None) -> list[int]:
