@@ -67,6 +67,9 @@ def test_circuits_for_batches_are_run_as_they_are():
         assert (made(x) - (x[:, 0, 0] + 0.3).cos()).abs().max() < 1e-12
     assert made(X[:0]).shape == (0,)
     assert made(X.float()).dtype == torch.float32
+    for dtype in (torch.float16, torch.bfloat16):
+        coarse = X.to(dtype)
+        assert (made(coarse).double() - (coarse.double()[:, 0, 0] + 0.3).cos()).abs().max() < 4e-3
     assert (made(torch.tensor([[[1]], [[2]]])) - torch.tensor([1.3, 2.3]).cos()).abs().max() < 1e-6  # whole numbers
     bad = torch.tensor([0.1, torch.nan, 2.0], dtype=torch.float64).reshape(3, 1, 1)
     assert made(bad).isnan().tolist() == [False, True, False]
@@ -94,6 +97,30 @@ def test_inputs_that_cannot_be_made_up_are_looked_at_as_they_are():
     assert (alike(x[:1].expand(3, -1)) - (2 * angle[0]).cos()).abs().max() < 1e-12
     with pytest.raises(ArgumentError, match="qnode: expected a circuit in which every sample"):
         alike(x)  # what was right for equal samples is not remembered
+
+
+def test_weights_that_cannot_be_made_up_are_used_as_they_are():
+    calls = []
+
+    def circuit(x, a):
+        calls.append(len(x))
+        if abs(float(a.detach()) - 0.5) > 1e-9:
+            raise ValueError(a)
+        return (x[:, 0, 0] * a).cos()
+
+    made = model(circuit, 0.5)
+    assert (made(X) - (X[:, 0, 0] / 2).cos()).abs().max() < 1e-12
+    assert (made(0 * X) - 1).abs().max() < 1e-12
+    assert len(calls) < 8  # and what was found is remembered
+    first = model(lambda x, a: (x[0, 0, 0] * a).cos() if abs(float(a.detach()) - 0.5) < 1e-9 else 1 / 0, 0.5)
+    with pytest.raises(ArgumentError, match="qnode: expected a circuit in which every sample"):
+        first(0 * X)
+    with pytest.raises(RuntimeError, match="of my own"):
+        model(failing)(X)
+
+
+def failing(x, a):
+    raise RuntimeError("of my own", len(x), a)
 
 
 def test_circuits_that_are_sampled():

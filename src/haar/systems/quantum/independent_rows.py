@@ -41,26 +41,49 @@ class IndependentRows:
         """
         rows = max(2, len(x))
         key = (rows, x.shape[1:], x.dtype, x.device)
-        if key in self._seen:
+        if key in self._seen or any(map(_of_many, (x, *weights.values()))):
             return
         source = torch.Generator().manual_seed(rows)
-        own = _numbers((rows, *x.shape[1:]), x, source)
+        drawn = _numbers((rows, *x.shape[1:]), x, source)
         beside = {name: _beside(value, source) for name, value in weights.items()}
         with torch.enable_grad():  # it may differentiate inside
-            try:
-                together = function(own, beside).detach()
-            except ArgumentError:
-                raise
-            except Exception:  # noqa: BLE001 (anyone's: it takes no such numbers)
-                # What came is all there is to look at, and is not remembered.
-                _compare(function, x, weights, [x[i : i + 1] for i in range(len(x))], function(x, weights).detach())
-                return
-            if _differ(together, function(own, beside).detach()):
-                more = _numbers((rows + 8, *x.shape[1:]), x, source)
-                _check_sampled(*(function(more, beside).detach() for _ in range(2)))
+            # A circuit may not take any numbers (states of length 1): the next best are the rows that came.
+            for own, used in ((drawn, beside), (drawn, weights), (x.detach().flip(0), weights)):
+                together = _tried(function, own, used)
+                if together is not None:
+                    break
             else:
-                _compare(function, own, beside, [own[:1], own[1:]], together)
+                return  # it does not run on what came: the caller will hear why
+            if len(own) < 2:
+                return
+            if _differ(together, function(own, used).detach()):
+                more = _numbers((rows + 8, *x.shape[1:]), x, source) if own is drawn else own
+                _check_sampled(*(function(more, used).detach() for _ in range(2)))
+                return
+            _compare(function, own, used, [own[:1], own[1:]], together)
+            if used is not beside and not _differ(together, together[:1].expand_as(together)):
+                # These rows told nothing: what came is compared row by row, and the answer is not remembered.
+                each = [x[i : i + 1] for i in range(len(x))]
+                _compare(function, x, weights, each, function(x, weights).detach())
+                return
         self._seen.add(key)
+
+
+def _of_many(value: Tensor) -> bool:
+    """Under `torch.vmap`, where nothing can be compared."""
+    return bool(torch._C._functorch.is_batchedtensor(value))  # noqa: SLF001 (torch tells it nowhere else)
+
+
+def _tried(
+    function: Callable[[Tensor, Mapping[str, Tensor]], Tensor], x: Tensor, weights: Mapping[str, Tensor]
+) -> Tensor | None:
+    """What it says; None where it takes no such numbers."""
+    try:
+        return function(x, weights).detach()
+    except ArgumentError:
+        raise
+    except Exception:  # noqa: BLE001 (anyone's)
+        return None
 
 
 def _compare(
