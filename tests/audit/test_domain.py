@@ -100,6 +100,14 @@ def test_axes_that_differ_in_one_thing_are_not_exchanged(axes, why):
     assert [line for line in found.excluded if line.startswith("exchange of x and y: ") and why in line]
 
 
+def test_exchanges_that_are_allowed_follow_from_one_another():
+    nearly = [axis(name, length=1 + 9e-6 * k) for k, name in enumerate("xyz")]
+    found = domain_symmetry(nearly)
+    assert found.point.order == 8
+    assert len(found.excluded) == 3
+    assert domain_symmetry(nearly[:2]).point.order == 8
+
+
 def test_equal_lengths_in_single_precision_far_from_the_origin_are_equal():
     far = [Axis(name, axis(name).coordinates.astype("float32") + start) for name, start in (("x", 0.0), ("y", 1000.0))]
     far[1] = Axis("y", far[1].coordinates.astype("float32"), centring=far[0].centring)

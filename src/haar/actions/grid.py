@@ -44,11 +44,12 @@ class Grid:
     ) -> None:
         self.group = group
         self.dim = _space_dim(group, space_dim)
-        self.centrings = (centring,) * self.dim if isinstance(centring, str) else tuple(centring)
+        one_for_all = not isinstance(centring, list | tuple)
+        self.centrings = (centring,) * self.dim if one_for_all else tuple(centring)
         if len(self.centrings) != self.dim or any(one not in ("cell", "node") for one in self.centrings):
             raise ArgumentError(
                 "centring",
-                expected="'cell' or 'node'" + ("" if isinstance(centring, str) else f" for each of {self.dim} axes"),
+                expected="'cell' or 'node'" + ("" if one_for_all else f" for each of {self.dim} axes"),
                 got=repr(centring),
                 way_out="collocate staggered components first",
             )
@@ -57,7 +58,7 @@ class Grid:
         if len(self.periodic) != self.dim:
             raise ArgumentError("periodic", expected=f"one value for each of {self.dim} axes", got=self.periodic)
         self._about_nodes = torch.tensor(
-            [one == "node" and joined for one, joined in zip(self.centrings, self.periodic, strict=True)]
+            [one == "node" and joined for one, joined in zip(self.centrings, self.periodic, strict=True)], device="cpu"
         )
         moving = group.space_dim is not None and len(group.generators()) > 0
         self._generators = self._motion(group.generators()) if moving else None

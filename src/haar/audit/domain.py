@@ -113,6 +113,13 @@ def domain_symmetry(
         for i in range(len(axes))
         for j in range(i + 1, len(axes))
     }
+    told = dict(swaps)
+    for (i, j), allowed in told.items():
+        # Tolerances are no equivalence: what follows from two exchanges must be one itself.
+        others = [k for k in range(len(axes)) if k not in (i, j)]
+        if allowed and any(told[min(i, k), max(i, k)] != told[min(j, k), max(j, k)] for k in others):
+            excluded.append(f"exchange of {axes[i].name} and {axes[j].name}: a third axis is like one of them alone")
+            swaps[i, j] = False
     periodic = tuple(not shift_fault(axis) and not curved and (known is None or known.shifts) for axis in axes)
     whole = hyperoctahedral(len(axes))
     move = whole.motion(whole.elements())
