@@ -98,7 +98,7 @@ def laplacian_eigs(
     first = {"trivial": 1, "null": components, "none": 0}[drop]
     last = min(first + k, len(values))
     chosen, spaces = vectors[:, first:last], all_spaces[first:last]
-    off = _residual(matrix / size, chosen, values[first:last] / size)
+    off = _residual(matrix, chosen, values[first:last], size)
     health = spectral_health(
         values[first:last],
         spaces,
@@ -142,19 +142,19 @@ def check_options(k: object, *, normalization: object, drop: object, scale: obje
             raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
 
 
-def _residual(matrix: Tensor, vectors: Tensor, values: Tensor) -> float:
+def _residual(matrix: Tensor, vectors: Tensor, values: Tensor, size: float) -> float:
     """How far columns are from orthonormal eigenvectors; they are not handed out where that is much.
 
     Raises:
         ArgumentError: If it is more than `WORST_RESIDUAL`.
     """
-    off = 0.0
-    for part in (
-        matrix @ vectors - vectors * values,
-        vectors.T @ vectors - torch.eye(len(values), dtype=torch.float64),
-    ):
-        if part.numel():
-            off = max(off, float(part.nan_to_num(torch.inf, torch.inf, torch.inf).abs().max()))
+    wrong = (matrix @ vectors - vectors * values) / size
+    gram = vectors.T @ vectors - torch.eye(len(values), dtype=torch.float64)
+    # What is no number is as far off as can be.
+    off = max(
+        float(part.nan_to_num(torch.inf, torch.inf, torch.inf).abs().max()) if part.numel() else 0.0
+        for part in (wrong, gram)
+    )
     if off > WORST_RESIDUAL:
         raise ArgumentError(
             "graph",
