@@ -33,12 +33,14 @@ def moved_values(group, shape, g, x, centring, periodic):
     st.integers(0, len(GRIDS) - 1),
     ORDERS,
     st.sampled_from(("index", "edge")),
-    st.sampled_from(("cell", "node")),
+    st.sampled_from(("cell", "node", "mixed")),
     st.integers(0, 999),
 )
 def test_a_keypoint_follows_the_one_hot_pixel(which, order, coordinates, centring, seed):
     group, shape, periodic = GRIDS[which]
-    coordinates = "index" if centring == "node" else coordinates
+    if centring == "mixed":
+        group, shape, periodic, centring = grid_group(reflections(2), (4, 6)), (4, 6), True, ("node", "cell")
+    coordinates = coordinates if centring == "cell" else "index"
     generator = torch.Generator().manual_seed(seed)
     g = group.sample(6, generator)
     points = torch.stack([torch.randint(n, (6,), generator=generator) for n in shape], -1)

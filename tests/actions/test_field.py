@@ -129,7 +129,7 @@ def moved_point_by_point(field: Field, spec: FieldSpec, g: torch.Tensor, x: torc
     rotation = Space(field.group).matrix(g)
     y = torch.full_like(x, float("nan"))
     for p in itertools.product(*[range(n) for n in space]):
-        nodes = [field.centring == "node" and periodic for periodic in field.periodic]
+        nodes = [one == "node" and joined for one, joined in zip(field.grid.centrings, field.periodic, strict=True)]
         # Twice the place relative to the fixed point of the reversals: node 0, or the middle of the axis.
         place = torch.tensor([2 * i - (0 if node else n - 1) for i, n, node in zip(p, space, nodes, strict=True)])
         turned = rotation @ place.to(torch.float64)
@@ -153,7 +153,7 @@ def moved_point_by_point(field: Field, spec: FieldSpec, g: torch.Tensor, x: torc
     st.integers(1, 3),
     st.integers(0, 2),
     st.sampled_from((1, -1)),
-    st.sampled_from(("cell", "node")),
+    st.sampled_from(("cell", "node", "mixed")),
     st.booleans(),
     st.booleans(),
     st.integers(0, 1000),
@@ -161,6 +161,8 @@ def moved_point_by_point(field: Field, spec: FieldSpec, g: torch.Tensor, x: torc
 def test_points_and_components_move_as_the_matrices_say(dim, order, parity, centring, periodic, shifted, seed):
     generator = torch.Generator().manual_seed(seed)
     point = POINT_GROUPS[dim][seed % len(POINT_GROUPS[dim])]
+    if centring == "mixed":
+        point, centring = reflections(dim), [("cell", "node")[seed >> axis & 1] for axis in range(dim)]
     space = (3, 3, 3)[:dim]
     group = grid_group(point, space, periodic=periodic) if shifted else point
     spec = FieldSpec("f", order, parity)

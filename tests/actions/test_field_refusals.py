@@ -96,6 +96,11 @@ def test_moves_are_of_one_element_and_orbits_of_several():
             "centring: expected 'cell' or 'node', got 'face'; collocate",
         ),
         (
+            lambda: Field(Space(dihedral(4)), centring=("node", "cell")),
+            "centring: expected the same for axes x and y, which D4 exchanges",
+        ),
+        (lambda: Field(Space(dihedral(4)), centring=["node"]), "'cell' or 'node' for each of 2 axes, got \\['node'\\]"),
+        (
             lambda: Field(Space(dihedral(4)), channels="middle"),
             "channels: expected 'first', 'last' or None, got 'middle'",
         ),

@@ -18,6 +18,9 @@ def test_a_reversal_about_a_node_is_a_flip_and_a_roll():
     assert not cells.motion(elements).shift.any()
     assert torch.equal(nodes.motion(elements).shift[:, 0], (group.motion(elements).sign[:, 0] < 0).long())
     assert not nodes.motion(elements).shift[:, 1].any()
+    mixed = Grid(group, centring=("cell", "node"))
+    assert not mixed.motion(elements).shift[:, 0].any()
+    assert torch.equal(mixed.motion(elements).shift[:, 1], (group.motion(elements).sign[:, 1] < 0).long())
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,7 @@ def test_a_reversal_about_a_node_is_a_flip_and_a_roll():
         (Grid(dihedral(4)), [False, False]),
         (Grid(dihedral(4), centring="node"), [True, True]),
         (Grid(reflections(2), centring="node", periodic=(False, True)), [False, True]),
+        (Grid(reflections(2), centring=("node", "cell")), [True, False]),
         (Grid(grid_group(reflections(2), (4, 4), periodic=(True, False))), [True, False]),
         (Grid(grid_group(dihedral(4), (4, 4))), [True, True]),
         (Grid(symmetric(3), space_dim=2), [False, False]),

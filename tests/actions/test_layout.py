@@ -51,6 +51,20 @@ def test_histories_and_outputs():
     assert FieldSpec.parse(" B : pseudovector ") == FieldSpec("B", 1, -1)
 
 
+def test_components_are_named_after_the_axes():
+    fields = Layout.parse("p, u:vector, D:tensor, f:vector:constant", dim=2).fields
+    sphere = Layout(fields, 2, 2, ("theta", "phi"))
+    once = ["p", "u_theta", "u_phi", "D_theta_theta", "D_theta_phi", "D_phi_theta", "D_phi_phi"]
+    assert sphere.output().channel_names() == once
+    tagged = [f"{name}[{step}]" for step in (0, 1) for name in once]
+    assert sphere.channel_names() == [*tagged, "f_theta", "f_phi"]
+    assert sphere.with_history(1).channel_names() == [*once, "f_theta", "f_phi"]
+    assert Layout(fields[1:3], 2, 1, ("z", "r")).channel_names() == ["u_z", "u_r", "D_zz", "D_zr", "D_rz", "D_rr"]
+    assert sphere == Layout(fields, 2, 2)  # names are no other channels
+    with pytest.raises(ArgumentError, match=r"axes: expected 2 names, or none, got \('r',\)"):
+        Layout(fields, 2, 1, ("r",))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -52,6 +52,89 @@ def test_nodes_of_a_periodic_axis():
     assert domain_symmetry([axis("x"), axis("y")]).centring == "cell"
 
 
+def moved(symmetry, name, values):
+    g = next(g for g in symmetry.group.elements() if symmetry.group.describe(g) == name)
+    return symmetry.inputs[0].act(g, values)
+
+
+def test_axes_that_store_unlike_points_are_not_exchanged_and_each_is_reversed_in_its_own_way():
+    nodes, cells = Axis.periodic_nodes("x", 8, length=1.0), Axis.cells("y", 8, length=1.0)
+    values = torch.arange(64.0).reshape(1, 1, 8, 8)
+    back = (-torch.arange(8)) % 8
+    for axes in ([nodes, cells], [cells, nodes]):
+        found = domain_symmetry(axes)
+        assert found.point.order == 4
+        assert found.excluded[-1].startswith(f"exchange of {axes[0].name} and {axes[1].name}: their points lie at ")
+        for symmetry in (found.symmetry("p"), found.symmetry("p", step=2)):
+            for place, (axis, name) in enumerate(zip(axes, ("mx", "my"), strict=True), start=2):
+                about = back if axis is nodes else torch.arange(8).flip(0)
+                assert torch.equal(moved(symmetry, name, values), values.index_select(place, about))
+        assert found.group(step=2).order == 4 * 16
+    three = domain_symmetry([nodes, Axis.periodic_nodes("y", 8, length=1.0), Axis.cells("z", 8, length=1.0)])
+    assert (three.point.order, three.centring) == (16, ("node", "node", "cell"))
+    ball = torch.arange(512.0).reshape(1, 1, 8, 8, 8)
+    assert torch.equal(moved(three.symmetry("p"), "mz", ball), ball.flip(4))
+    assert torch.equal(moved(three.symmetry("p"), "my", ball), ball[:, :, :, back])
+    walled = domain_symmetry([nodes, Axis.nodes("y", 8, length=1.0)])
+    assert walled.centring == "node"
+    assert torch.equal(moved(walled.symmetry("p"), "my", values), values.flip(3))
+
+
+@pytest.mark.parametrize(
+    ("axes", "why"),
+    [
+        ([axis("x"), axis("y", 12, length=0.75)], "16 and 12 points"),
+        ([axis("x"), axis("y", length=1.001)], "their spacings differ"),
+        ([axis("x"), axis("y", boundary="WALL")], "their boundaries differ"),
+        ([axis("x", boundary="WALL"), Axis.nodes("y", 16, length=15 / 16)], "their points lie at cell and at node"),
+        (
+            [Axis.chebyshev("x", 16, length=1.0), Axis("y", Axis.chebyshev("y", 16, length=1.0).coordinates[::-1])],
+            "their boundaries differ",
+        ),
+        ([Axis("x", PERIODIC.coordinates, PERIODIC.boundary, "cell", True), axis("y")], "vary from trajectory"),
+    ],
+)
+def test_axes_that_differ_in_one_thing_are_not_exchanged(axes, why):
+    found = domain_symmetry(axes)
+    assert found.point.order == 4
+    assert [line for line in found.excluded if line.startswith("exchange of x and y: ") and why in line]
+
+
+def test_exchanges_that_are_allowed_follow_from_one_another():
+    nearly = [axis(name, length=1 + 9e-6 * k) for k, name in enumerate("xyz")]
+    found = domain_symmetry(nearly)
+    assert found.point.order == 8
+    assert len(found.excluded) == 3
+    assert domain_symmetry(nearly[:2]).point.order == 8
+
+
+def test_equal_lengths_in_single_precision_far_from_the_origin_are_equal():
+    far = [Axis(name, axis(name).coordinates.astype("float32") + start) for name, start in (("x", 0.0), ("y", 1000.0))]
+    far[1] = Axis("y", far[1].coordinates.astype("float32"), centring=far[0].centring)
+    assert domain_symmetry(far).point.order == 8
+
+
+def test_reversals_and_shifts_that_keep_no_points():
+    uneven = PERIODIC.coordinates**2
+    for centring, why in (("cell", "not symmetric about the middle"), ("periodic-node", "not evenly spaced")):
+        found = domain_symmetry([Axis("x", uneven, PERIODIC.boundary, centring)])
+        assert (found.point.order, found.periodic) == (1, (False,))
+        assert why in found.excluded[0]
+    half_open = domain_symmetry([Axis("x", PERIODIC.coordinates - 1 / 32, centring="periodic-node")])
+    assert half_open.excluded == ("reversal of x: its points leave out an end that is not joined to the other",)
+    twice = domain_symmetry([Axis.nodes("x", 9, length=1.0, boundary="PERIODIC")])
+    assert (twice.point.order, twice.periodic, twice.group(step=3).order) == (2, (False,), 2)
+
+
+def test_what_singles_out_a_direction_also_forbids_its_exchange():
+    found = domain_symmetry([axis("x"), axis("y"), axis("z")], name="rayleigh_taylor_instability")
+    assert found.point.order == 8  # C4v about z
+    assert "exchange of x and z: one has a preferred direction" in found.excluded
+    named = [axis("theta"), axis("phi")]
+    assert domain_symmetry(named, name="planetswe").point.order == 1
+    assert domain_symmetry(named, name="helmholtz_staircase").point.order == 1
+
+
 def test_special_directions_and_curved_grids():
     found = domain_symmetry([axis("x"), axis("y"), axis("z")], special=["z"])
     assert found.point.order == 8  # C4v about z

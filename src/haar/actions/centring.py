@@ -83,7 +83,7 @@ def check_centring(
         raise ArgumentError("coordinates", expected=f"one tensor for each of {field.dim} axes", got=len(coordinates))
     for axis, points in enumerate(coordinates):
         found = centring_of(points, start=start, end=end)
-        used = field.centring if field.periodic[axis] else "cell"
+        used = field.grid.centrings[axis] if field.periodic[axis] else "cell"
         if found != used:
             raise ArgumentError(
                 "centring", expected=f"{found!r}, as the coordinates of axis {'xyz'[axis]} are", got=repr(used)

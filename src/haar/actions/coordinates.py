@@ -53,7 +53,7 @@ class Keypoints(Action):
         *,
         order: str = "ij",
         coordinates: str = "index",
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
     ) -> None:
         for name, value, known in (("order", order, _ORDERS), ("coordinates", coordinates, _WHERE)):
@@ -65,7 +65,7 @@ class Keypoints(Action):
         if len(self.shape) != self.grid.dim:
             raise ArgumentError("shape", expected=f"{self.grid.dim} lengths for {group.name}", got=self.shape)
         self.grid.check_shape(self.shape, "shape")
-        if centring == "node" and coordinates == "edge":
+        if "node" in self.grid.centrings and coordinates == "edge":
             raise ArgumentError("coordinates", expected="'index' on a grid of nodes", got="'edge'")
         self.dim, self.order, self.coordinates = self.grid.dim, order, coordinates
         self._displacement = False
@@ -142,12 +142,12 @@ class Keypoints(Action):
         """For every axis through whose ends points pass: a column, those that go with it, the period, the start."""
         if self._displacement:
             return []
-        start = -0.5 if self.coordinates == "index" and self.grid.centring == "cell" else 0.0
         through = self.grid.shifted_axes()
         wraps = []
         for axis in range(self.dim):
             column = axis if self.order == "ij" else self.dim - 1 - axis
             if through[axis]:
+                start = -0.5 if self.coordinates == "index" and self.grid.centrings[axis] == "cell" else 0.0
                 wraps.append((column, self._wrapped_columns(column), self.shape[axis], start))
         return wraps
 
@@ -190,7 +190,7 @@ class Boxes(Keypoints):
         form: str = "xyxy",
         order: str = "xy",
         coordinates: str = "edge",
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
     ) -> None:
         super().__init__(group, shape, order=order, coordinates=coordinates, centring=centring, periodic=periodic)

@@ -33,7 +33,7 @@ class Field(Action):
         rep: Representation on the channels.
         centring: ``"cell"``: values in the middle of cells, or on a closed grid of nodes (both ends stored): reversal
             is a flip. ``"node"``: a periodic grid of nodes (the end is not stored): reversal about node 0, a flip and a
-            roll by one.
+            roll by one. One for all axes, or one for each.
         periodic: Along which axes the grid is periodic; by default along all. Shifts need it, and so does a reversal
             about a node: on a ``"node"`` grid an axis that is not periodic stores both ends and is reversed by a flip.
         channels: ``"first"`` for ``(batch, channel, x, y)``, ``"last"`` for ``(batch, x, y, channel)``, ``None`` for
@@ -67,7 +67,7 @@ class Field(Action):
         self,
         rep: Representation,
         *,
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
         channels: str | None = "first",
         offset: Float[Tensor, "order channel *space"] | None = None,
@@ -95,7 +95,7 @@ class Field(Action):
         group: Group,
         *,
         internal: Internal | None = None,
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
         channels: str | None = "first",
     ) -> Field:
@@ -105,7 +105,7 @@ class Field(Action):
             layout: The fields in channel order, with history.
             group: A group that moves a grid, or one of internal symmetries.
             internal: More factors for some fields, see `field_representation`.
-            centring: ``"cell"`` or ``"node"``.
+            centring: ``"cell"`` or ``"node"``, for all axes or for each.
             periodic: Along which axes the grid is periodic.
             channels: ``"first"``, ``"last"`` or None.
 

@@ -20,38 +20,46 @@ class Grid:
         group: A group that moves a grid, or one of internal symmetries that leaves all points where they are.
         centring: ``"cell"``: values in the middle of cells, or a closed grid of nodes (both ends stored): reversal is a
             flip. ``"node"``: a periodic grid of nodes (the end is not stored): reversal about node 0, i -> -i mod N.
+            One for all axes, or one for each.
         periodic: Along which axes the grid is periodic.
         space_dim: Number of axes, when the group moves none.
 
     Attributes:
         dim: Number of axes.
+        centrings: One for each axis.
+        centring: One for all where they agree, else the same as `centrings`.
 
     Raises:
         ArgumentError: If the number of axes is unknown, an option is, the group shifts along an axis that is not
-            periodic or exchanges a periodic axis with another.
+            periodic or exchanges a periodic axis with another, or cells with nodes.
     """
 
     def __init__(
         self,
         group: Group,
         *,
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
         space_dim: int | None = None,
     ) -> None:
         self.group = group
         self.dim = _space_dim(group, space_dim)
-        if centring not in ("cell", "node"):
+        one_for_all = not isinstance(centring, list | tuple)
+        self.centrings = (centring,) * self.dim if one_for_all else tuple(centring)
+        if len(self.centrings) != self.dim or any(one not in ("cell", "node") for one in self.centrings):
             raise ArgumentError(
                 "centring",
-                expected="'cell' or 'node'",
+                expected="'cell' or 'node'" + ("" if one_for_all else f" for each of {self.dim} axes"),
                 got=repr(centring),
                 way_out="collocate staggered components first",
             )
-        self.centring = centring
+        self.centring = self.centrings[0] if len(set(self.centrings)) == 1 else self.centrings
         self.periodic = (periodic,) * self.dim if isinstance(periodic, bool) else tuple(periodic)
         if len(self.periodic) != self.dim:
             raise ArgumentError("periodic", expected=f"one value for each of {self.dim} axes", got=self.periodic)
+        self._about_nodes = torch.tensor(
+            [one == "node" and joined for one, joined in zip(self.centrings, self.periodic, strict=True)], device="cpu"
+        )
         moving = group.space_dim is not None and len(group.generators()) > 0
         self._generators = self._motion(group.generators()) if moving else None
         self._exchanged = [] if self._generators is None else _exchanged(self._generators)
@@ -63,9 +71,9 @@ class Grid:
         On a periodic grid of nodes the reversal i -> -i mod N about node 0 is a flip and a roll by one.
         """
         motion = self._motion(g)
-        if self.centring == "cell":
+        if not any(one == "node" for one in self.centrings):
             return motion
-        return Motion(motion.index, motion.sign, motion.shift + (motion.sign < 0) * torch.tensor(self.periodic))
+        return Motion(motion.index, motion.sign, motion.shift + (motion.sign < 0) * self._about_nodes)
 
     def check_shape(self, space: Sequence[int], argument: str) -> None:
         """Raise unless the group maps a grid of this shape to itself.
@@ -93,8 +101,7 @@ class Grid:
         """Which axes some element moves through the boundary: by a shift, or by a reversal about a node."""
         if self._generators is None:
             return [False] * self.dim
-        nodes = torch.tensor(self.periodic) & (self.centring == "node")
-        moved = (self._generators.shift != 0) | ((self._generators.sign < 0) & nodes)
+        moved = (self._generators.shift != 0) | ((self._generators.sign < 0) & self._about_nodes)
         through = moved.any(0).tolist()
         for _ in range(self.dim):  # an exchange carries a shift to the other axis
             for axis, source in self._exchanged:
@@ -124,6 +131,13 @@ class Grid:
                     "periodic",
                     expected=f"the same for axes {_AXES[axis]} and {_AXES[source]}, which {self.group.name} exchanges",
                     got=self.periodic,
+                    way_out=f"use haar.groups.reflections({self.dim})",
+                )
+            if self.periodic[axis] and self.centrings[axis] != self.centrings[source]:
+                raise ArgumentError(
+                    "centring",
+                    expected=f"the same for axes {_AXES[axis]} and {_AXES[source]}, which {self.group.name} exchanges",
+                    got=self.centrings,
                     way_out=f"use haar.groups.reflections({self.dim})",
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -89,13 +90,20 @@ class FieldSpec:
         """Number of components in `dim` space dimensions."""
         return int(dim**self.order)
 
-    def components(self, dim: int) -> list[str]:
-        """Component names: ``p``; ``u_x, u_y``; ``D_xx, D_xy, D_yx, D_yy``."""
+    def components(self, dim: int, axes: Sequence[str] = ()) -> list[str]:
+        """Component names: ``p``; ``u_x, u_y``; ``D_xx, D_xy, D_yx, D_yy``.
+
+        Args:
+            dim: Number of space dimensions.
+            axes: Names of the axes in place of x, y, z; after those of several letters tensors have ``D_theta_phi``.
+        """
+        names = list(axes) if axes else list(_AXES[:dim])
         if self.order == 0:
             return [self.name]
         if self.order == 1:
-            return [f"{self.name}_{a}" for a in _AXES[:dim]]
-        return [f"{self.name}_{a}{b}" for a in _AXES[:dim] for b in _AXES[:dim]]
+            return [f"{self.name}_{a}" for a in names]
+        between = "_" if any(len(a) > 1 for a in names) else ""
+        return [f"{self.name}_{a}{between}{b}" for a in names for b in names]
 
 
 @dataclass(frozen=True)
@@ -109,9 +117,11 @@ class Layout:
         fields: The fields, in the order of the channels.
         dim: Number of space dimensions: 1, 2 or 3.
         history: Number of time steps stacked on the channel axis.
+        axes: Names of the axes, which name the components; none for x, y, z.
 
     Raises:
-        ArgumentError: If there is no field, a name repeats, `dim` is not 1..3 or `history` < 1.
+        ArgumentError: If there is no field, a name repeats, `dim` is not 1..3, `history` < 1, or there is another
+            number of axes.
 
     Example:
         >>> Layout.parse("tracer, velocity:vector", dim=2, history=2).channel_names()
@@ -121,6 +131,7 @@ class Layout:
     fields: tuple[FieldSpec, ...]
     dim: int = 2
     history: int = 1
+    axes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.fields:
@@ -132,6 +143,8 @@ class Layout:
             raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=self.dim)
         if not isinstance(self.history, SupportsIndex) or self.history < 1:
             raise ArgumentError("history", expected="at least one time step", got=repr(self.history))
+        if self.axes and len(self.axes) != self.dim:
+            raise ArgumentError("axes", expected=f"{self.dim} names, or none", got=self.axes)
 
     @classmethod
     def parse(cls, text: str | Iterable[FieldSpec], *, dim: int = 2, history: int = 1) -> Layout:
@@ -172,7 +185,7 @@ class Layout:
         return [
             f"{name}[{step}]" if tag and field.role == "variable" else name
             for field, step in self.blocks()
-            for name in field.components(self.dim)
+            for name in field.components(self.dim, self.axes)
         ]
 
     def field(self, name: str) -> FieldSpec:
@@ -221,7 +234,7 @@ class Layout:
             raise ArgumentError(
                 "fields", expected="a variable field to predict", got=f"constants only: {names}", way_out="give outputs"
             )
-        return Layout(self.variables, self.dim, 1)
+        return Layout(self.variables, self.dim, 1, self.axes)
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -108,7 +108,7 @@ class Symmetry:
         history: int = 1,
         outputs: str | Iterable[FieldSpec] | None = None,
         internal: Internal | None = None,
-        centring: str = "cell",
+        centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
         channels: str = "first",
         interpolate: str | None = None,
@@ -122,7 +122,7 @@ class Symmetry:
             history: Time steps stacked on the input's channels (time slowest).
             outputs: Fields of the output, once; by default the variable fields.
             internal: More factors for some fields of input or output, see `field_representation`.
-            centring: ``"cell"`` or ``"node"``, see `Field`.
+            centring: ``"cell"`` or ``"node"``, for all axes or for each, see `Field`.
             periodic: Along which axes the grid is periodic.
             channels: ``"first"`` or ``"last"``.
             interpolate: ``"linear"``, ``"cubic"`` or ``"nearest"`` to rotate by any angle (`InterpolatedField`).

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from haar.actions import FieldSpec, Layout, Symmetry
+from haar.audit.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
 from haar.audit.registry import known_data_set
 from haar.data.well.axis import Axis
 from haar.errors import ArgumentError
@@ -22,7 +23,9 @@ class DomainSymmetry:
         point: The point group: exchanges and reversals of axes.
         shape: Points along every axis.
         periodic: Along which axes shifts are symmetries.
-        centring: ``"node"`` if a periodic axis stores nodes without the end, else ``"cell"``.
+        centring: ``"node"`` if the periodic axes store nodes without the end, else ``"cell"``; where they differ, one
+            for each axis.
+        joined: Which axes are periodic, whether or not shifts along them are symmetries.
         parities: -1 for pseudo-fields, by name.
         excluded: Why a motion is not among them, one line each.
         remark: What else is known of the data set.
@@ -31,7 +34,8 @@ class DomainSymmetry:
     point: FiniteGroup
     shape: tuple[int, ...]
     periodic: tuple[bool, ...]
-    centring: str
+    centring: str | tuple[str, ...]
+    joined: tuple[bool, ...]
     parities: dict[str, int]
     excluded: tuple[str, ...]
     remark: str
@@ -54,9 +58,8 @@ class DomainSymmetry:
         """
         layout = Layout.parse(fields, dim=len(self.shape), history=history)
         specs = [replace(f, parity=self.parities.get(f.name, f.parity)) for f in layout.fields]
-        return Symmetry.of_fields(
-            self.group(step=step), specs, history=history, centring=self.centring, periodic=list(self.periodic)
-        )
+        group = self.group(step=step)
+        return Symmetry.of_fields(group, specs, history=history, centring=self.centring, periodic=self.joined)
 
 
 def domain_symmetry(
@@ -68,9 +71,9 @@ def domain_symmetry(
 ) -> DomainSymmetry:
     """The symmetry that metadata allow.
 
-    An exchange of axes needs the same number of points, spacing and boundaries; a reversal the same boundary at both
-    ends and points that it maps to themselves; shifts a periodic, evenly spaced axis. What the registry knows of the
-    data set is taken off.
+    An exchange of axes needs the same number of points, in the same places, and the same boundaries; a reversal the
+    same boundary at both ends and points that it maps to themselves; shifts a periodic, evenly spaced axis. What the
+    registry knows of the data set is taken off.
 
     Args:
         axes: The axes in the order of the arrays, as ``WellMetadata.axes``.
@@ -89,7 +92,7 @@ def domain_symmetry(
         >>> found.point.order, found.excluded
         (2, ('reversal of y: its two ends differ', 'exchange of x and y: their boundaries differ'))
     """
-    names = [axis.name for axis in axes]
+    names, special = [axis.name for axis in axes], tuple(special)
     unknown = [axis for axis in special if axis not in names]
     if unknown:
         raise ArgumentError("special", expected=f"axes among {', '.join(names)}", got=", ".join(unknown))
@@ -99,18 +102,25 @@ def domain_symmetry(
     curved = grid_type.lower() != "cartesian"
     if curved:
         excluded.append(f"all motions: the grid is {grid_type}, not cartesian")
-    reversible = [
-        not curved
-        and _reversible(axis, special, fixed=known is not None and axis.name in known.fixed, excluded=excluded)
-        for axis in axes
-    ]
+    directed = dict.fromkeys(special, "it has a preferred direction")
+    if known is not None:
+        fixed = [axis for axis in names if axis in known.fixed or not known.even]
+        directed = dict.fromkeys(fixed, "the physics of the data set singles out its direction") | directed
+    reversible = [not curved and _reversible(axis, directed, excluded) for axis in axes]
     swaps = {
         (i, j): not curved
-        and _exchangeable(axes[i], axes[j], special, allowed=known is None or known.exchange, excluded=excluded)
+        and _exchangeable(axes[i], axes[j], directed, allowed=known is None or known.exchange, excluded=excluded)
         for i in range(len(axes))
         for j in range(i + 1, len(axes))
     }
-    periodic = tuple(axis.periodic and axis.uniform and not curved and (known is None or known.shifts) for axis in axes)
+    told = dict(swaps)
+    for (i, j), allowed in told.items():
+        # Tolerances are no equivalence: what follows from two exchanges must be one itself.
+        others = [k for k in range(len(axes)) if k not in (i, j)]
+        if allowed and any(told[min(i, k), max(i, k)] != told[min(j, k), max(j, k)] for k in others):
+            excluded.append(f"exchange of {axes[i].name} and {axes[j].name}: a third axis is like one of them alone")
+            swaps[i, j] = False
+    periodic = tuple(not shift_fault(axis) and not curved and (known is None or known.shifts) for axis in axes)
     whole = hyperoctahedral(len(axes))
     move = whole.motion(whole.elements())
     keep = []
@@ -124,44 +134,32 @@ def domain_symmetry(
     point: FiniteGroup = trivial(len(axes)) if len(keep) == 1 else whole
     if 1 < len(keep) < whole.order:
         point = whole.subgroup(torch.tensor(keep))
-    nodes = any(axis.centring == "periodic-node" for axis in axes)
+    centring, joined = field_grid(axes)
     return DomainSymmetry(
         point,
         shape,
         periodic,
-        "node" if nodes else "cell",
+        centring,
+        joined,
         dict(known.parities) if known is not None else {},
         tuple(dict.fromkeys(excluded)),
         known.remark if known is not None else "",
     )
 
 
-def _reversible(axis: Axis, special: Iterable[str], *, fixed: bool, excluded: list[str]) -> bool:
-    if axis.name in special:
-        excluded.append(f"reversal of {axis.name}: it has a preferred direction")
-    elif fixed:
-        excluded.append(f"reversal of {axis.name}: the physics of the data set singles out its direction")
-    elif axis.boundary[0] != axis.boundary[1]:
-        excluded.append(f"reversal of {axis.name}: its two ends differ")
-    elif not axis.periodic and not axis.symmetric:
-        excluded.append(f"reversal of {axis.name}: its points are not symmetric about the middle")
-    else:
-        return True
-    return False
+def _reversible(axis: Axis, directed: Mapping[str, str], excluded: list[str]) -> bool:
+    fault = directed.get(axis.name) or reversal_fault(axis)
+    if fault:
+        excluded.append(f"reversal of {axis.name}: {fault}")
+    return not fault
 
 
-def _exchangeable(a: Axis, b: Axis, special: Iterable[str], *, allowed: bool, excluded: list[str]) -> bool:
-    pair = f"exchange of {a.name} and {b.name}"
-    if a.size != b.size:
-        excluded.append(f"{pair}: {a.size} and {b.size} points")
-    elif abs(a.spacing - b.spacing) > 1e-5 * max(a.spacing, b.spacing):
-        excluded.append(f"{pair}: their spacings differ")
-    elif a.boundary != b.boundary:
-        excluded.append(f"{pair}: their boundaries differ")
-    elif (a.name in special) != (b.name in special) or a.name in special:
-        excluded.append(f"{pair}: one has a preferred direction")
-    elif not allowed:
-        excluded.append(f"{pair}: the physics of the data set tells them apart")
-    else:
-        return True
-    return False
+def _exchangeable(a: Axis, b: Axis, directed: Mapping[str, str], *, allowed: bool, excluded: list[str]) -> bool:
+    fault = exchange_fault(a, b)
+    if not fault and (a.name in directed or b.name in directed):
+        fault = "one has a preferred direction"
+    if not fault and not allowed:
+        fault = "the physics of the data set tells them apart"
+    if fault:
+        excluded.append(f"exchange of {a.name} and {b.name}: {fault}")
+    return not fault

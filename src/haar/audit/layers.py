@@ -171,8 +171,8 @@ def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Seq
     y = x.permute(order)
     flips = [axes[a] for a in range(dim) if sign[a] < 0]
     y = y.flip(flips) if flips else y
-    if field.centring == "node":
-        shift = [t + (1 if s < 0 and p else 0) for t, s, p in zip(shift, sign, field.periodic, strict=True)]
+    about_nodes = [one == "node" and p for one, p in zip(field.grid.centrings, field.periodic, strict=True)]
+    shift = [t + (1 if s < 0 and node else 0) for t, s, node in zip(shift, sign, about_nodes, strict=True)]
     return y.roll(shift, axes) if any(shift) else y
 
 

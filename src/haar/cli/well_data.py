@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
+from haar.audit.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
 from haar.audit.domain import domain_symmetry
 from haar.cli.group_name import parse_group
 from haar.data import WellMetadata, WellReader
@@ -59,18 +60,11 @@ def well_symmetry(metadata: WellMetadata, group: str, layout: Layout) -> Symmetr
     if group.lower() == "auto":
         domain = domain_symmetry(metadata.axes, name=metadata.name, grid_type=metadata.grid_type)
         return domain.symmetry(layout.fields, history=layout.history)
-    periodic = [axis.periodic for axis in metadata.axes]
-    chosen = parse_group(group, space=metadata.resolution, periodic=periodic)
+    movable = [not shift_fault(axis) for axis in metadata.axes]
+    chosen = parse_group(group, space=metadata.resolution, periodic=movable)
     _check_axes(metadata, chosen.motion(chosen.elements()).index, chosen.motion(chosen.elements()).sign, group)
-    nodes = [axis.centring == "periodic-node" for axis in metadata.axes]
-    return Symmetry.of_fields(
-        chosen,
-        layout.fields,
-        history=layout.history,
-        centring="node" if any(nodes) else "cell",
-        # On nodes an axis is reversed about node 0 where it is periodic, so that only those count that store nodes.
-        periodic=nodes if any(nodes) else periodic,
-    )
+    centring, periodic = field_grid(metadata.axes)
+    return Symmetry.of_fields(chosen, layout.fields, history=layout.history, centring=centring, periodic=periodic)
 
 
 def _check_kinds(wanted: Sequence[FieldSpec], stored: Sequence[FieldSpec]) -> None:
@@ -95,18 +89,15 @@ def _check_axes(metadata: WellMetadata, index: Tensor, sign: Tensor, group: str)
     for place, axis in enumerate(metadata.axes):
         for source in index[:, place].unique().tolist():
             other = metadata.axes[source]
-            if source != place and not axis.like(other):
+            fault = exchange_fault(axis, other) if source != place else ""
+            if fault:
                 raise ArgumentError(
                     "--group",
                     expected="a group that exchanges only axes of the same points and boundaries",
-                    got=f"{group}, which exchanges {axis.name} and {other.name}",
+                    got=f"{group}, which exchanges {axis.name} and {other.name}: {fault}",
                     way_out="use reflections",
                 )
-        if bool((sign[:, place] < 0).any()):
-            if axis.boundary[0] is not axis.boundary[1]:
-                ends = " and ".join(end.name for end in axis.boundary)
-                raise ArgumentError("--group", expected=f"no reversal of {axis.name}, whose ends are {ends}", got=group)
-            if axis.centring == "unknown" and not axis.symmetric:
-                raise ArgumentError(
-                    "--group", expected=f"no reversal of {axis.name}, whose points are not symmetric", got=group
-                )
+        fault = reversal_fault(axis)
+        # An exchange takes a reversal to the other axis: the group has both, and each is looked at.
+        if fault and bool((sign[:, place] < 0).any()):
+            raise ArgumentError("--group", expected=f"no reversal of {axis.name}", got=f"{group}: {fault}")

@@ -143,6 +143,13 @@ def test_states_that_do_not_fit_are_refused(data: Generator) -> None:
         data.evolve({**state, name: state[name][:, :8]})
     with pytest.raises(ShapeError, match="trajectories: expected one for each of 2 runs, got 3"):
         data.evolve(state, trajectories=[0, 1, 2])
+    with pytest.raises(ShapeError, match=rf"state\['{name}'\]: expected 2 runs, as the others, got 1"):
+        data.evolve({**state, name: state[name][:1]})
+    for hole in (torch.nan, torch.inf):
+        broken = state[name].clone()
+        broken[1, 3] = hole
+        with pytest.raises(ArgumentError, match=f"{name}: expected finite values, got NaN or infinity"):
+            data.evolve({**state, name: broken})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

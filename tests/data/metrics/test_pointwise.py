@@ -47,6 +47,25 @@ def test_the_definitions(dim, seed, lead):
             assert float(value[index]) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_slopes_are_finite_where_a_prediction_is_exact(metric, dtype):
+    """0 there, the lowest point; elsewhere that of the definition."""
+    u, v = fields(2, 0, lead=(2,))
+    u[0], v[1, 0] = v[0], 3.0  # one exact sample, one constant channel
+    u, v = u.to(dtype).requires_grad_(), v.to(dtype).requires_grad_()
+    value = metric(u, v, dim=2)
+    assert not value[0].any()
+    slopes = torch.autograd.grad(value.sum(), (u, v))
+    assert all(not slope[0].any() and bool(slope.isfinite().all()) for slope in slopes)
+    alone = torch.autograd.grad(metric(u[1:], v[1:], dim=2).sum(), u)[0]
+    assert torch.equal(slopes[0][1], alone[1])
+    step = 1e-6 * torch.randn(u.shape[1:], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    here, truth = u[1].detach().double(), v[1].detach().double()
+    ahead, back = (metric(here + s * step, truth, dim=2).sum() for s in (1, -1))
+    assert float((ahead - back) / 2) == pytest.approx(float((slopes[0][1].double() * step).sum()), rel=1e-4)
+
+
 @given(st.integers(1, 3), st.integers(0, 1000))
 def test_every_reflection_and_exchange_of_axes_leaves_them(dim, seed):
     u, v = fields(dim, seed, lead=(2,))
@@ -101,6 +120,15 @@ def test_nearly_constant_truths_are_counted():
     truth[0, 1, ::2] = 1e-3
     assert float(near_constant(truth, dim=1)) == 5 / 6
     assert float(near_constant(truth, dim=1, below=1e-8)) == 4 / 6
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("metric", METRICS)
+def test_complex_fields_are_refused_and_not_cut_to_their_real_part(metric):
+    real, other = torch.ones(1, 4), torch.ones(1, 4, dtype=torch.complex64)
+    for pair, name in (((other, real), "prediction"), ((real, other), "truth")):
+        with pytest.raises(ArgumentError, match=rf"{name}: expected real values, got torch.complex64; compare both"):
+            metric(*pair, dim=1)
 
 
 @pytest.mark.parametrize("metric", METRICS)

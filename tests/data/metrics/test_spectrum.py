@@ -65,6 +65,12 @@ def test_without_lengths_the_points_are_equally_spaced():
     assert torch.equal(energy, other)
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_complex_fields_are_refused():
+    with pytest.raises(ArgumentError, match=r"x: expected real values, got torch.complex64; add the spectra"):
+        energy_spectrum(torch.zeros(4, dtype=torch.complex64), dim=1)
+
+
 def test_wrong_input_is_refused():
     with pytest.raises(ArgumentError, match="dim: expected 1, 2 or 3 space dimensions, got 0"):
         energy_spectrum(torch.zeros(4), dim=0)

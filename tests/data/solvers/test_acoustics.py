@@ -209,8 +209,18 @@ def test_a_medium_must_be_positive() -> None:
             solver_of(density, speed)
 
 
-def test_a_state_that_is_not_finite_is_refused() -> None:
+def test_a_medium_without_end_and_time_that_runs_back_are_refused() -> None:
+    density, speed = random_medium()
+    with pytest.raises(ArgumentError, match=r"time_step: expected a positive number, got -0\.01"):
+        Acoustics(density, speed, spacing=(0.1, 0.1), time_step=-0.01)
+    density[0, 0, 0] = math.inf
+    with pytest.raises(ArgumentError, match="density: expected finite values"):
+        solver_of(density, speed)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_state_that_is_not_finite_is_refused(which: int) -> None:
     p, u = random_state()
-    p[0, 0, 0] = math.nan
+    (p, u)[which][0, 0, 0] = math.nan
     with pytest.raises(ArgumentError, match="expected a step short enough for a finite solution"):
         solver_of(*random_medium()).evolve(p, u, 1)

@@ -129,6 +129,8 @@ def test_a_run_that_blows_up_is_refused() -> None:
 def test_negative_diffusion_is_refused() -> None:
     with pytest.raises(ArgumentError, match="diffusion: expected two numbers that are not negative, got"):
         GrayScott(GRID, feed=0.03, kill=0.06, diffusion=(2e-5, -1e-5))
+    with pytest.raises(ArgumentError, match="diffusion: expected two numbers that are not negative, got"):
+        GrayScott(GRID, feed=0.03, kill=0.06, diffusion=(2e-5, float("nan")))
 
 
 @pytest.mark.referee

@@ -227,6 +227,7 @@ def test_single_precision_stays_near_double() -> None:
         ({"prandtl": 0.0}, "prandtl: expected a positive number, got 0.0"),
         ({"time_step": math.nan}, "time_step: expected a positive number, got nan"),
         ({"lengths": (1.0, 0.0)}, "lengths: expected a positive number, got 0.0"),
+        ({"lengths": (1.0, math.nan)}, "lengths: expected a positive number, got nan"),
         ({"shape": (3, 8)}, r"shape: expected at least 4 points along x and y, got \(3, 8\)"),
         ({"rayleigh": 10.0}, r"time_step: expected below 0\.00\d+, the limit of diffusion, got 0\.02"),
     ],

@@ -139,6 +139,65 @@ def test_the_null_space_begins_with_the_trivial_vector():
     assert lonely.health.components == 2
 
 
+def lonely(edges: Tensor, nodes: int) -> Tensor:
+    """A graph with nodes without edges, before and after the others, too."""
+    weights = adjacency(edges)
+    return torch.nn.functional.pad(weights, (1, nodes - len(weights) - 1, 1, nodes - len(weights) - 1))
+
+
+@pytest.mark.parametrize("normalization", ["symmetric", "none"])
+@pytest.mark.parametrize("drop", ["trivial", "null", "none"])
+@pytest.mark.parametrize("k", [1, 2, 5, 9])
+@pytest.mark.parametrize(
+    "graph",
+    [
+        adjacency(torch.tensor([[0], [1]]), nodes=4),
+        adjacency(torch.tensor([[0, 1], [1, 2]]), nodes=4),
+        adjacency(path(2), nodes=9),
+        lonely(ring(4), 6),
+        torch.block_diag(adjacency(path(2)), torch.zeros(1, 1, dtype=F64), 7 * adjacency(complete(3))),
+        torch.zeros(5, 5, dtype=F64),
+    ],
+    ids=["an edge", "a path", "mostly alone", "between", "unlike parts", "no edge"],
+)
+def test_nodes_without_edges_have_eigenvectors(graph, k, drop, normalization):
+    """Against a solver of its own: eigenvalues, and projectors on the space of all null vectors."""
+    spectrum = laplacian_eigs(graph, k, drop=drop, normalization=normalization, scale="unit", unhealthy="quiet")
+    matrix, v = laplacian(graph, normalization), spectrum.vectors[:, spectrum.columns]
+    values = spectrum.eigenvalues[spectrum.columns]
+    assert spectrum.health.residual < 1e-12
+    assert float(torch.cat([matrix @ v - v * values, v.T @ v - torch.eye(len(values), dtype=F64)]).abs().sum()) < 1e-12
+    reference = np.linalg.eigvalsh(matrix.numpy())
+    first = {"trivial": 1, "null": spectrum.health.components, "none": 0}[drop]
+    assert np.abs(values.numpy() - reference[first : first + k]).max(initial=0.0) < 1e-12
+    whole = laplacian_eigs(graph, len(graph), drop="none", normalization=normalization, scale="unit", unhealthy="quiet")
+    null = whole.vectors[:, : whole.health.components]
+    degree = graph.sum(1)
+    trivial = degree.sqrt() if normalization == "symmetric" and float(degree.sum()) else torch.ones_like(degree)
+    assert float((null[:, 0] - trivial / trivial.norm()).abs().max()) < 1e-12
+    exact = np.linalg.eigh(matrix.numpy())[1][:, : null.shape[1]]
+    assert np.abs((null @ null.T).numpy() - exact @ exact.T).max() < 1e-12
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-12, 1e12, 1e200])
+def test_the_size_of_weights_does_not_matter(size):
+    weights = adjacency(random_connected())
+    small, plain = (laplacian_eigs(w, 9, normalization="none") for w in (size * weights, weights))
+    assert float((small.eigenvalues / size - plain.eigenvalues).abs().max()) < 1e-10
+    assert float((small.vectors.abs() - plain.vectors.abs()).abs().max()) < 1e-8
+    assert small.health.residual < 1e-12
+
+
+@pytest.mark.parametrize("unhealthy", ["quiet", "warn", "raise"])
+def test_columns_that_are_no_eigenvectors_are_never_handed_out(monkeypatch, unhealthy):
+    solver = torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda matrix: (solver(matrix)[0] + 1e-6, solver(matrix)[1]))
+    with pytest.raises(
+        ArgumentError, match=r"graph: expected weights for which the solver finds eigenvectors to 1e-08"
+    ):
+        laplacian_eigs(path(8), 3, unhealthy=unhealthy)
+
+
 @pytest.mark.parametrize("weight", [1e-6, 1e-9, 1e-14, 1e-20])
 @pytest.mark.parametrize("normalization", ["symmetric", "none"])
 def test_weakly_joined_parts_do_not_blur_the_trivial_vector(weight, normalization):
@@ -320,6 +379,24 @@ def test_the_number_of_columns_is_a_whole_number(bad):
             lambda: laplacian_eigs(torch.tensor([[0, 1, 1], [1, 0, 2]]), 1),
             "in both directions, or every edge once, got a directed one",
         ),
+        (
+            lambda: laplacian_eigs(torch.tensor([[0, 1, 0], [1, 2, 1]]), 1),
+            "graph: expected every edge at most once in each direction, got the edge from 0 to 1 2 times; coalesce",
+        ),
+        (
+            lambda: laplacian_eigs(Graph(torch.cat([both(path(3)), both(path(2))], 1), 3), 1),
+            "graph: expected every edge at most once in each direction, got the edge from 0 to 1 2 times; coalesce",
+        ),
+        (
+            lambda: laplacian_eigs(
+                Graph(torch.tensor([[0, 1, 1], [1, 0, 1]]), 2, torch.tensor([1.0, 1, torch.nan])), 1
+            ),
+            "edge_weight: expected finite weights, got NaN",
+        ),
+        (
+            lambda: laplacian_eigs(1e308 * torch.ones(3, 3, dtype=F64), 1),
+            "graph: expected weights whose sums are finite",
+        ),
         (lambda: laplacian_eigs(Graph(path(4), 4), 1), "every edge in both directions, got a directed one.*undirected"),
     ],
 )
@@ -343,8 +420,11 @@ def test_arrays_and_sparse_tensors_are_graphs_too():
     )
     for other in others:
         assert torch.equal(adjacency(other), weights)
-    loops = torch.cat([path(3), torch.tensor([[1], [1]])], 1)
+    loops = torch.cat([path(3), torch.tensor([[1, 1], [1, 1]])], 1)
     assert torch.equal(adjacency(loops), adjacency(path(3)))
+    two = torch.tensor([[0, 2], [2, 0]])
+    for other in (scipy.sparse.csr_matrix(two.numpy()), two.to_sparse()):  # a heavy edge, and none to a third node
+        assert adjacency(other).tolist() == [[0.0, 2.0], [2.0, 0.0]]
 
 
 def test_a_stored_data_set_is_known_again_by_the_options():

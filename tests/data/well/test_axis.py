@@ -76,6 +76,18 @@ def test_the_domain_is_told_by_the_points(size, length, start):
         assert (downwards.length, downwards.origin) == (axis.length, axis.origin)
 
 
+def test_a_period_is_not_counted_twice_where_the_first_point_is_stored_again():
+    assert Axis.nodes("x", 9, length=2.0, boundary="PERIODIC").length == 2.0
+    assert Axis.periodic_nodes("x", 8, length=2.0).length == 2.0
+    assert Axis.cells("x", 8, length=2.0).length == 2.0
+
+
+def test_one_joined_end_is_no_period():
+    points = np.arange(4.0)
+    assert not Axis("x", points, (BoundaryType.PERIODIC, BoundaryType.WALL)).periodic
+    assert not Axis("x", points, (BoundaryType.WALL, BoundaryType.PERIODIC)).periodic
+
+
 def test_uniform_and_symmetric_are_told_apart():
     graded = stored(np.linspace(0, 1, 9) ** 2, WALLS)
     assert not graded.uniform

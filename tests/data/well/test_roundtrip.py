@@ -100,6 +100,21 @@ def test_channel_order_is_that_of_the_layout(everything):
     assert np.array_equal(states[:, slices["velocity"]].numpy()[:, 1], run["velocity"][..., 1])
 
 
+def test_components_are_named_after_the_coordinates_of_the_file(tmp_path):
+    axes = [Axis.cells(name, 3, length=1.0, boundary="WALL") for name in ("theta", "phi")]
+    fields = [FieldSpec("height"), FieldSpec("velocity", order=1), FieldSpec("stress", order=2)]
+    options = {"name": "sphere", "axes": axes, "fields": fields, "times": [0.0], "grid_type": "spherical"}
+    values = {f.name: np.arange(9.0 * 2**f.order).reshape(1, 3, 3, *(2,) * f.order) for f in fields}
+    with WellWriter(tmp_path / "sphere.hdf5", **options) as writer:
+        writer.append(values)
+    reader = WellReader(tmp_path / "sphere.hdf5")
+    names = reader.layout(fields=["velocity", "height"]).channel_names()
+    assert names == ["height", "velocity_theta", "velocity_phi"]
+    whole = reader.layout(history=2).output().channel_names()
+    assert whole[3:] == ["stress_theta_theta", "stress_theta_phi", "stress_phi_theta", "stress_phi_phi"]
+    assert np.array_equal(reader.read(0)[0, whole.index("velocity_phi")].numpy(), values["velocity"][0, ..., 1])
+
+
 def test_single_precision_is_enough_for_single_precision_files_only(tmp_path):
     value = 1.0 + 2.0**-40
     axes = [Axis.cells("x", 2, length=1.0)]

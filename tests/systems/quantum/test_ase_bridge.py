@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 import torch
 
@@ -82,3 +86,155 @@ def test_other_molecules_are_refused(potential: Potential) -> None:
         from_atoms([ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0, 1]])])
     with pytest.raises(ArgumentError, match="atoms: expected a molecule of Li, H"):
         positions_of(boxed[[0]], ("Li", "H"))
+
+
+AMMONIA = np.array([[0, 0, 0.1], [0.94, 0, -0.27], [-0.47, 0.81, -0.27], [-0.47, -0.81, -0.27]])
+PUSH = np.arange(12.0).reshape(4, 3) - 5.5
+
+
+def computed(positions=AMMONIA, *, energy=-1.0, forces=PUSH, symbols="NH3", **options):
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = ase.Atoms(symbols, positions=positions, **options)
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    return atoms
+
+
+CELLS = {
+    "cube": ([6.0, 6, 6], True),
+    "brick": ([4.0, 5, 9], True),
+    "leaning": ([[6.0, 0, 0], [5.0, 6, 0], [4.0, 5, 6]], True),
+    "slab": ([5.0, 5, 0], [True, True, False]),
+    "wire": ([0.0, 0, 4], [False, False, True]),
+    "leaning slab": ([[5.0, 0, 0], [4.5, 5, 0], [0, 0, 0]], [True, True, False]),
+    "free, in a cell": ([2.0, 2, 2], False),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("centre", [[0.0, 0, 0], [0.05, 0.05, 0.05], [2.9, 0.1, 1.7]])
+def test_molecules_that_a_cell_has_cut_are_put_together(name, centre):
+    cell, pbc = CELLS[name]
+    cut = ase.Atoms("NH3", positions=AMMONIA + centre, cell=cell, pbc=pbc)
+    cut.wrap()
+    atoms = computed(cut.positions, cell=cell, pbc=pbc)
+    whole = torch.from_numpy(AMMONIA - AMMONIA[0])
+    made = from_atoms([atoms])
+    assert (made.positions[0] - whole).abs().max() < 1e-12
+    assert (positions_of(atoms, ("N", "H", "H", "H"))[0] - whole[1:]).abs().max() < 1e-12
+    assert (made.forces[0] * HARTREE - torch.from_numpy(PUSH)).abs().max() < 1e-12
+
+
+def test_what_constraints_do_to_forces_and_energies_is_left_out():
+    from ase.constraints import FixAtoms, Hookean
+
+    for constraint in (FixAtoms([0, 1, 2, 3]), FixAtoms([1]), Hookean(0, 1, 5.0, rt=0.5)):
+        atoms = computed()
+        atoms.set_constraint(constraint)
+        assert abs(atoms.get_forces() - PUSH).max() > 0.1
+        made = from_atoms([atoms])
+        assert (made.forces[0] * HARTREE - torch.from_numpy(PUSH)).abs().max() < 1e-12
+        assert float(made.energy[0]) * HARTREE == pytest.approx(-1.0, abs=1e-12)
+
+
+def moved_after():
+    atoms = computed()
+    atoms.positions[1] += 0.1
+    return atoms
+
+
+HOLE = np.where(np.arange(12).reshape(4, 3) == 4, np.nan, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: computed(energy=None), "knows energy and forces at their positions, got no energy"),
+        (lambda: computed(forces=None), "knows energy and forces at their positions, got no forces"),
+        (moved_after, "knows energy and forces at their positions, got no energy"),
+        (lambda: computed(energy=float("nan")), "finite energy, got NaN or infinity"),
+        (lambda: computed(forces=PUSH * HOLE), "finite forces, got NaN or infinity"),
+        (lambda: computed(AMMONIA * HOLE), "finite positions, got NaN or infinity"),
+        (
+            lambda: computed(cell=[3.0, 9, 9], pbc=True),
+            r"smaller than half its cell, 1.5 Angstrom, got 1.6\d* Angstrom",
+        ),
+        (
+            lambda: computed(cell=[[3.0, 0, 0], [3.0, 3, 0], [9, 9, 9]], pbc=True),
+            "smaller than half its cell, 1.5 Angstrom",
+        ),
+        (lambda: computed(cell=[6.0, 6, 0], pbc=True), "a cell with a length along every periodic direction"),
+        (lambda: computed(cell=[[6.0, 0, 0], [6, 0, 0], [0, 0, 6]], pbc=True), "a length along every periodic"),
+    ],
+)
+def test_atoms_that_tell_too_little_are_refused(make, words):
+    with pytest.raises(ArgumentError, match=f"many: expected .*{words}") as caught:
+        from_atoms([computed(), make()])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_one_molecule_in_the_place_of_a_list():
+    with pytest.raises(ArgumentError, match=r"many: expected a list of Atoms, got one Atoms; write \[atoms\]"):
+        from_atoms(computed())
+    with pytest.raises(ArgumentError, match="many: expected at least one Atoms, got none"):
+        from_atoms([])
+
+
+def test_a_calculator_is_copied_and_pickled(potential: Potential) -> None:
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(potential))
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    for other in (pickle.loads(pickle.dumps(atoms.calc)), copy.deepcopy(atoms.calc)):
+        assert other.results["energy"] == energy
+        twin = ase.Atoms("HLi", positions=[[0, 0.3, 1.8], [0, 0, 0]], calculator=other)
+        assert twin.get_potential_energy() == pytest.approx(energy, abs=1e-9)
+        assert abs(twin.get_forces()[[1, 0]] - forces).max() < 1e-9
+    assert atoms.get_potential_energy(force_consistent=True) == energy
+
+
+def test_a_potential_that_has_changed_is_asked_anew(potential: Potential) -> None:
+    mine = copy.deepcopy(potential)
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(mine))
+    before = atoms.get_potential_energy()
+    with torch.no_grad():
+        mine.middle.add_(1.0)
+    assert atoms.get_potential_energy() == pytest.approx(before + HARTREE, abs=1e-9)
+    mine.load_state_dict(potential.state_dict())
+    assert atoms.get_potential_energy() == pytest.approx(before, abs=1e-9)
+    mine.float()
+    assert atoms.get_potential_energy() == pytest.approx(before, abs=1e-3)
+    assert atoms.get_potential_energy() != before
+
+
+def test_a_trajectory_keeps_what_was_computed(potential: Potential, tmp_path) -> None:
+    from ase.io import read, write
+
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(potential))
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    for name in ("run.traj", "run.extxyz", "run.json"):
+        write(tmp_path / name, atoms)
+        back = from_atoms(read(tmp_path / name, index=":"))
+        assert float(back.energy[0]) * HARTREE == pytest.approx(energy, abs=1e-6)
+        assert abs(back.forces[0].numpy() * HARTREE - forces).max() < 1e-6
+
+
+def test_a_calculator_in_single_precision_and_without_gradients(potential: Potential) -> None:
+    def asked(one: Potential):
+        atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, 0.3, 1.8]], calculator=calculator(one))
+        return atoms.get_potential_energy(), atoms.get_forces()
+
+    energy, forces = asked(potential)
+    single = asked(copy.deepcopy(potential).float())
+    assert single[0] == pytest.approx(energy, abs=1e-3)
+    assert abs(single[1] - forces).max() < 1e-3
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            found = asked(potential)
+        assert found[0] == energy
+        assert (found[1] == forces).all()
+
+
+def test_a_calculator_refuses_positions_that_are_none(potential: Potential) -> None:
+    atoms = ase.Atoms("LiH", positions=[[0, 0, 0], [0, float("nan"), 1.8]], calculator=calculator(potential))
+    with pytest.raises(ArgumentError, match="atoms: expected finite positions, got NaN or infinity"):
+        atoms.get_forces()

@@ -271,6 +271,10 @@ def test_wrong_inputs_are_refused_in_words() -> None:
         RotationCircuit(2, layers=0)
     with pytest.raises(ArgumentError, match=r"radial: expected \(c, k, mu, s\) with s > 0"):
         ExchangeCircuit(2, radial=(1.0, 1.0, 1.0, 0.0))
+    with pytest.raises(ArgumentError, match=r"radial: expected \(c, k, mu, s\) with s > 0"):
+        ExchangeCircuit(2, radial=(1.0, float("nan"), 1.0, 1.0))
+    with pytest.raises(ArgumentError, match="scale: expected 0 or more, got nan"):
+        ExchangeCircuit(2).relaxed(float("nan"))
 
 
 def test_forces_are_minus_the_slope_and_enter_a_loss() -> None:

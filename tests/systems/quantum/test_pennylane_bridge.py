@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ from haar.systems.quantum import (
     GenericCircuit,
     GraphCircuit,
     PairCircuit,
+    Potential,
     QNodeModel,
     RotationCircuit,
     SpinOnQubits,
@@ -67,26 +70,40 @@ def test_energies_forces_and_gradients_agree(model) -> None:
     assert max(float((a - b).abs().max()) for a, b in zip(mine, yours, strict=True)) < 1e-8
 
 
-@pytest.mark.parametrize("free", [False, True])
-def test_the_board(*, free: bool) -> None:
-    model = BoardCircuit(layers=1, free=free)
-    x = torch.randint(-1, 2, (3, 9), generator=torch.Generator().manual_seed(0)).double()
-    theirs = torch.stack(list(to_pennylane(model).qnode(x)()), -1)
-    assert (theirs - model(x)).abs().max() < 1e-10
+BOARDS = torch.randint(-1, 2, (3, 9), generator=torch.Generator().manual_seed(0))
 
 
-def test_weighted_graphs() -> None:
-    model, x = WeightedGraphCircuit(3, layers=2), points(3)
-    theirs = torch.stack(list(to_pennylane(model).qnode(x)()), -1)
-    assert (theirs - model.measured(x)).abs().max() < 1e-10
+@pytest.mark.parametrize(
+    ("model", "x"),
+    [
+        (BoardCircuit(layers=1), BOARDS.double()),
+        (BoardCircuit(layers=1, free=True), BOARDS.double()),
+        (BoardCircuit(layers=1).relaxed(0.1), BOARDS.double()),
+        (WeightedGraphCircuit(3, layers=2), points(3)),
+        (PairCircuit(3, blocks=1), points(3)),
+        (RotationCircuit(3, layers=1, parity="average"), points(3)),
+        (GraphCircuit(2, layers=1), points(2, 1)),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_models_that_answer_in_their_own_way(model, x) -> None:
+    """The whole answer, with its gradients: scores, logits, sums over edges, means over mirror images."""
+    if isinstance(model, PairCircuit):
+        with torch.no_grad():
+            model.angle.add_(0.3)
+    ours, theirs = model(x), model.to_pennylane()(x)
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() < 1e-10
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    mine, yours = (torch.autograd.grad(y.square().sum(), parameters) for y in (ours, theirs))
+    assert max(float((a - b).abs().max()) for a, b in zip(mine, yours, strict=True)) < 1e-8
 
 
-def test_point_clouds() -> None:
-    model, x = PairCircuit(3, blocks=1), points(3)
-    with torch.no_grad():
-        model.angle.add_(0.3)
-    theirs = torch.stack([value.expand(3) for value in to_pennylane(model).qnode(x)()], -1)
-    assert (theirs - model.invariants(x).flatten(1)).abs().max() < 1e-10
+def test_boards_of_whole_numbers_and_single_precision_go_out_too() -> None:
+    model = BoardCircuit(layers=1)
+    other = copy.deepcopy(to_pennylane(model))
+    for x in (BOARDS, BOARDS.float()):
+        assert (other(x) - model(BOARDS.double())).abs().max() < 1e-10
 
 
 def test_a_classical_model_has_no_gates() -> None:
@@ -94,6 +111,8 @@ def test_a_classical_model_has_no_gates() -> None:
         ArgumentError, match="circuit: expected a quantum circuit, got DistanceSets, which has no gates"
     ):
         to_pennylane(DistanceSets(2))
+    with pytest.raises(ArgumentError, match="got Potential, which has no gates; give its model"):
+        to_pennylane(Potential("graph", ("N", "H", "H", "H")))
 
 
 SINGLET = torch.tensor([0, 1, -1, 0], dtype=torch.complex128) / 2**0.5

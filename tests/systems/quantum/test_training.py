@@ -10,7 +10,7 @@ import torch
 from haar.errors import ArgumentError, DataError
 from haar.systems.quantum import Molecules, Potential, energy_and_forces
 from haar.systems.quantum.comparison import LIH, NH3, contest, split
-from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors
+from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors, symmetry_errors
 from haar.systems.quantum.training import Plan, fit
 
 
@@ -65,6 +65,18 @@ def test_errors_are_in_the_units_they_say(lih: Molecules) -> None:
     assert found.force_rmse == pytest.approx(float(1e3 * lih.active_forces.square().mean().sqrt()))
 
 
+def test_symmetry_errors_of_a_model_that_differentiates_inside(lih: Molecules) -> None:
+    def model(x: torch.Tensor) -> torch.Tensor:
+        leaf = x if x.requires_grad else x.detach().requires_grad_()
+        slope = torch.autograd.grad((leaf**3).sum(), leaf, create_graph=True)[0]
+        return slope.square().sum((1, 2)) + x[..., 0].sum(1)
+
+    x = lih.active[:3]
+    found = symmetry_errors(model, x)
+    assert found["parity"] == pytest.approx(float(2 * x[..., 0].sum(1).square().mean().sqrt()), rel=1e-12)
+    assert found["rotation"] > 1e-3
+
+
 def test_splits_do_not_overlap(lih: Molecules) -> None:
     for data, size in ((lih, 16), (Molecules.shipped("nh3"), 100)):
         for fold in range(3):
@@ -116,5 +128,10 @@ def test_what_does_not_fit_is_refused(lih: Molecules) -> None:
         Plan(steps=0)
     with pytest.raises(ArgumentError, match="rate, force_weight: expected rate > 0"):
         Plan(rate=0.0)
+    for bad in ({"rate": float("nan")}, {"rate": float("inf")}, {"force_weight": float("nan")}):
+        with pytest.raises(ArgumentError, match="rate, force_weight: expected rate > 0"):
+            Plan(**bad)
+    with pytest.raises(ArgumentError, match=r"plan: expected a rate at which the loss stays finite, got .* at step 2 "):
+        fit(Potential("coordinates", lih.species), lih, plan=Plan(steps=9, rate=1e300))
     with pytest.raises(ArgumentError, match=r"held_out: expected a share in \[0, 1\), got 1"):
         contest(NH3[0], lih, lih, plan=Plan(), held_out=1.0)

@@ -73,7 +73,7 @@ class AcousticInclusionsGenerator(Generator):
             low, high = getattr(self, argument)
             if not 0 < low <= high:
                 raise ArgumentError(argument, expected="0 < least <= greatest", got=(low, high))
-        if not min(self.lengths) > 0:
+        if not all(0 < length < math.inf for length in self.lengths):
             raise ArgumentError("lengths", expected="two positive lengths", got=self.lengths)
         if not 0 <= self.sponge <= 0.5:
             raise ArgumentError("sponge", expected="a part of the domain, 0 to 0.5", got=self.sponge)

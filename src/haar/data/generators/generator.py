@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
+from haar.data.solvers.finite import check_given
 from haar.data.well.axis import Axis
 from haar.errors import ArgumentError, ShapeError
 
@@ -133,7 +134,7 @@ class Generator(ABC):
             The complete state later.
 
         Raises:
-            ArgumentError: If a needed field is missing, or `steps` is negative.
+            ArgumentError: If a needed field is missing or not finite, or `steps` is negative.
             ShapeError: If a field does not fit the grid, or there are not as many trajectories as runs.
         """
         if steps < 0:
@@ -146,8 +147,12 @@ class Generator(ABC):
                 raise ShapeError(f"state[{name!r}]", expected=f"(run, {grid}, ...)", got=tuple(state[name].shape))
         runs = len(state[self.state_fields[0]])
         which = range(runs) if trajectories is None else trajectories
+        for name in self.state_fields:
+            if len(state[name]) != runs:
+                raise ShapeError(f"state[{name!r}]", expected=f"{runs} runs, as the others", got=len(state[name]))
         if len(which) != runs:
             raise ShapeError("trajectories", expected=f"one for each of {runs} runs", got=len(which))
+        check_given(**{name: state[name] for name in self.state_fields})
         here = {name: values.to(self.device, self.dtype) for name, values in state.items()}
         return self.advance(here, steps * self.save_every, which)
 

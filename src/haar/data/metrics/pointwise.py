@@ -38,7 +38,8 @@ class SpaceMoments:
 
         Raises:
             ShapeError: If the shapes differ, or leave no channel axis.
-            ArgumentError: If `dim` is not 1, 2 or 3, space has a single point, or the truth is not finite.
+            ArgumentError: If `dim` is not 1, 2 or 3, space has a single point, values are complex, or the truth is not
+                finite.
         """
         if dim not in (1, 2, 3):
             raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=dim)
@@ -48,6 +49,9 @@ class SpaceMoments:
             )
         if truth.ndim < dim + 1:
             raise ShapeError("truth", expected=f"a channel axis before {dim} space axes", got=tuple(truth.shape))
+        for name, values in (("prediction", prediction), ("truth", truth)):
+            if values.is_complex():
+                raise ArgumentError(name, expected="real values", got=str(values.dtype), way_out="compare both parts")
         if truth.shape[truth.ndim - dim :].numel() < 2:
             raise ArgumentError("truth", expected="at least two points of space", got=tuple(truth.shape))
         u, v = prediction.double().flatten(-dim), truth.double().flatten(-dim)
@@ -64,15 +68,21 @@ class SpaceMoments:
 
     def rmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2), in the units of the field."""
-        return self.squared_error.sqrt()
+        return _root(self.squared_error)
 
     def vrmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2 / (var v + 1e-7)): about 1 for a prediction that only knows the mean."""
-        return (self.squared_error / (self.variance + EPSILON)).sqrt()
+        return _root(self.squared_error / (self.variance + EPSILON))
 
     def nrmse(self) -> Float64[Tensor, "..."]:
         """sqrt(mean (u - v)^2 / (mean v^2 + 1e-7))."""
-        return (self.squared_error / (self.mean_square + EPSILON)).sqrt()
+        return _root(self.squared_error / (self.mean_square + EPSILON))
+
+
+def _root(square: Tensor) -> Tensor:
+    """The square root of a mean of squares, whose derivative at an exact prediction is 0 and not 0 times infinity."""
+    exact = square == 0
+    return torch.where(exact, 0.0, torch.where(exact, 1.0, square).sqrt())
 
 
 def vrmse(prediction: Real[Tensor, "*predicted"], truth: Real[Tensor, "*true"], *, dim: int) -> Float64[Tensor, "..."]:

@@ -32,7 +32,7 @@ def energy_spectrum(
 
     Raises:
         ShapeError: If there are fewer than `dim` axes.
-        ArgumentError: If `dim` is not 1, 2 or 3, or `lengths` are not `dim` positive numbers.
+        ArgumentError: If `dim` is not 1, 2 or 3, `x` is complex, or `lengths` are not `dim` positive numbers.
 
     Example:
         >>> x = torch.cos(2 * torch.pi * 3 * torch.arange(16) / 16)
@@ -44,6 +44,8 @@ def energy_spectrum(
         raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=dim)
     if x.ndim < dim:
         raise ShapeError("x", expected=f"at least {dim} space axes", got=tuple(x.shape))
+    if x.is_complex():
+        raise ArgumentError("x", expected="real values", got=str(x.dtype), way_out="add the spectra of both parts")
     space = tuple(x.shape[x.ndim - dim :])
     sides = [n / max(space) for n in space] if lengths is None else [float(side) for side in lengths]
     if len(sides) != dim or not all(side > 0.0 and math.isfinite(side) for side in sides):

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.data.solvers.finite import check_finite
+from haar.data.solvers.finite import check_finite, check_given
 from haar.data.solvers.staggered import to_centres, to_faces
 from haar.errors import ArgumentError
 
@@ -61,6 +61,9 @@ class Acoustics:
     ) -> None:
         if not (bool((density > 0).all()) and bool((speed_of_sound > 0).all())):
             raise ArgumentError("density, speed_of_sound", expected="positive everywhere", got="values <= 0 or NaN")
+        check_given(density=density, speed_of_sound=speed_of_sound)
+        if not time_step > 0:
+            raise ArgumentError("time_step", expected="a positive number", got=time_step)
         cells = density.shape[2]
         if not 0 <= 2 * sponge <= cells:
             raise ArgumentError("sponge", expected=f"0 to {cells // 2} cells at each end", got=sponge)
@@ -103,8 +106,8 @@ class Acoustics:
             u.mul_(self._damp_centre)
             v.mul_(self._damp_face)
             self._kick(p, u, v)
-        check_finite(p, self.time_step)
-        return p, torch.stack((to_centres(u, 1), to_centres(v, 2)), dim=-1)
+        later = torch.stack((to_centres(u, 1), to_centres(v, 2)), dim=-1)
+        return check_finite(p, self.time_step), check_finite(later, self.time_step)
 
     def _kick(self, p: Tensor, u: Tensor, v: Tensor) -> None:
         """Half a time step of the velocities."""

@@ -63,10 +63,12 @@ class RayleighBenard:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        numbers = {"rayleigh": rayleigh, "prandtl": prandtl, "time_step": time_step, "lengths": min(lengths)}
+        numbers = {"rayleigh": rayleigh, "prandtl": prandtl, "time_step": time_step, "lengths": lengths[0]}
         for name, value in numbers.items():
             if not 0 < value < math.inf:
                 raise ArgumentError(name, expected="a positive number", got=value)
+        if not 0 < lengths[1] < math.inf:
+            raise ArgumentError("lengths", expected="a positive number", got=lengths[1])
         if min(shape) < 4:
             raise ArgumentError("shape", expected="at least 4 points along x and y", got=shape)
         self.shape, self.lengths, self.time_step = shape, lengths, time_step
@@ -126,8 +128,9 @@ class RayleighBenard:
             for x, a, b, c, d in zip(state, first, second, third, fourth, strict=True):
                 x.add_(a, alpha=h / 6).add_(b, alpha=h / 3).add_(c, alpha=h / 3).add_(d, alpha=h / 6)
         u, v, b = (self._to_nodes(modes) for modes in state)
-        check_finite(b, h)
         velocity = torch.stack((u, to_centres(v, 1)), dim=-1)
+        for values in (b, velocity):
+            check_finite(values, h)
         return b.transpose(1, 2) + self.conduction, velocity.transpose(1, 2)
 
     def pressure(

@@ -17,6 +17,9 @@ from haar.errors import ArgumentError, HaarWarning, check_count
 
 DROPS = ("trivial", "null", "none")
 
+#: Columns further from orthonormal eigenvectors than this are a failure of the solver, and no answer.
+WORST_RESIDUAL = 1e-8
+
 
 @dataclass(frozen=True)
 class LaplacianSpectrum:
@@ -72,8 +75,8 @@ def laplacian_eigs(
         unhealthy: ``"warn"``, ``"raise"`` or ``"quiet"`` when the record has warnings.
 
     Raises:
-        ArgumentError: If an option is unknown, the graph is directed, or the record has warnings and `unhealthy` is
-            ``"raise"``.
+        ArgumentError: If an option is unknown, the graph is directed, the record has warnings and `unhealthy` is
+            ``"raise"``, or, whatever `unhealthy` is, the columns turn out to be no orthonormal eigenvectors to 1e-8.
         ShapeError: If the graph's matrix is not square.
 
     Example:
@@ -95,9 +98,7 @@ def laplacian_eigs(
     first = {"trivial": 1, "null": components, "none": 0}[drop]
     last = min(first + k, len(values))
     chosen, spaces = vectors[:, first:last], all_spaces[first:last]
-    residual = matrix @ chosen - chosen * values[first:last]
-    gram = chosen.T @ chosen - torch.eye(last - first, dtype=torch.float64)
-    off = max((float(part.abs().max()) if part.numel() else 0.0) for part in (residual, gram))
+    off = _residual(matrix, chosen, values[first:last], size)
     health = spectral_health(
         values[first:last],
         spaces,
@@ -141,6 +142,29 @@ def check_options(k: object, *, normalization: object, drop: object, scale: obje
             raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
 
 
+def _residual(matrix: Tensor, vectors: Tensor, values: Tensor, size: float) -> float:
+    """How far columns are from orthonormal eigenvectors; they are not handed out where that is much.
+
+    Raises:
+        ArgumentError: If it is more than `WORST_RESIDUAL`.
+    """
+    wrong = (matrix @ vectors - vectors * values) / size
+    gram = vectors.T @ vectors - torch.eye(len(values), dtype=torch.float64)
+    # What is no number is as far off as can be.
+    off = max(
+        float(part.nan_to_num(torch.inf, torch.inf, torch.inf).abs().max()) if part.numel() else 0.0
+        for part in (wrong, gram)
+    )
+    if off > WORST_RESIDUAL:
+        raise ArgumentError(
+            "graph",
+            expected=f"weights for which the solver finds eigenvectors to {WORST_RESIDUAL:.0e}",
+            got=f"a residual of {off:.1e}",
+            way_out="bring the weights to sizes nearer to one another",
+        )
+    return off
+
+
 def _spectrum(matrix: Tensor, weights: Tensor, normalization: str) -> tuple[Tensor, Tensor, int]:
     """Eigenvalues, rising, and eigenvectors, the trivial one first; and how many of them span the null space.
 
@@ -156,17 +180,30 @@ def _spectrum(matrix: Tensor, weights: Tensor, normalization: str) -> tuple[Tens
     members = torch.nn.functional.one_hot(torch.from_numpy(labels).to(torch.int64), components).to(torch.float64)
     null = members * entries.unsqueeze(1)
     null = null / null.norm(dim=0)
-    beyond = 4 * max(float(matrix.diagonal().max()), 1.0)
+    # As large as the spectrum: much larger, and small weights would drown in its rounding.
+    beyond = 4 * float(matrix.diagonal().max()) or 1.0
     values, vectors = torch.linalg.eigh(matrix + beyond * (null @ null.T))
     kept = len(values) - components
     trivial = degree.sqrt() if normalization == "symmetric" else torch.ones_like(degree)
     if float(trivial.norm()) == 0:
         trivial = torch.ones_like(degree)
-    start = null @ (null.T @ trivial)
-    basis = torch.linalg.qr(torch.cat([start[:, None], null], 1)).Q[:, :components]
-    basis[:, 0] = start / start.norm()
+    basis = _beginning_with(null, null.T @ trivial)
     values = torch.cat([values.new_zeros(components), values[:kept].clamp(min=0)])
     return values, torch.cat([basis, vectors[:, :kept]], 1), int(components)
+
+
+def _beginning_with(columns: Tensor, coefficients: Tensor) -> Tensor:
+    """An orthonormal basis of the span of orthonormal columns that begins with a given combination of them.
+
+    One reflection turns the first column into that combination. A factorisation of the combination and the columns
+    would meet dependent columns, and may leave the span there.
+    """
+    first = coefficients / coefficients.norm()
+    normal = first.clone()
+    normal[0] += 1.0 if float(first[0]) >= 0 else -1.0
+    basis: Tensor = columns - torch.outer(columns @ normal, 2 * normal / normal.square().sum())
+    basis[:, 0] = columns @ first
+    return basis
 
 
 def _speak(health: SpectralHealth, policy: str) -> None:

@@ -22,12 +22,13 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
     Args:
         graph: A square matrix of weights; or edges ``(2, e)`` of integers, all once or all in both directions; either
             as a tensor or as an array; or an object with ``edge_index`` (and ``edge_weight``, ``num_nodes``) as
-            PyTorch Geometric's, in which every edge stands in both directions; or a sparse matrix.
+            PyTorch Geometric's, in which every edge stands in both directions; or a sparse matrix. Edges from a node to
+            itself are left out, as PyTorch Geometric does.
         nodes: Number of nodes, for a list of edges.
 
     Raises:
-        ArgumentError: If weights are negative or not finite, the graph is directed, one edge has several weights, or
-            there are more than 20 000 nodes.
+        ArgumentError: If weights are negative or not finite, the graph is directed, an edge is listed several times in
+            one direction, or there are more than 20 000 nodes.
         ShapeError: If the matrix is not square, an edge leaves the nodes, or there is not one weight for each edge.
 
     Example:
@@ -40,13 +41,16 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         nodes = int(graph.num_nodes) if nodes is None else nodes
         weights = getattr(graph, "edge_weight", None)
         graph = graph.edge_index
-    elif hasattr(graph, "tocoo"):
+    # Nobody lists edges in a sparse matrix: whole numbers in one are weights.
+    is_sparse = hasattr(graph, "tocoo") or (isinstance(graph, Tensor) and graph.layout != torch.strided)
+    if hasattr(graph, "tocoo"):
         _check_size(max(graph.shape))
         graph = graph.toarray()
     if nodes is not None:
         check_count("nodes", nodes, least=0)
     given = _numbers(graph)
-    is_edges = given.ndim == 2 and given.shape[0] == 2 and not given.is_floating_point() and given.dtype != torch.bool
+    whole = not given.is_floating_point() and given.dtype != torch.bool
+    is_edges = given.ndim == 2 and given.shape[0] == 2 and whole and not is_sparse
     if is_edges:
         matrix = _of_edges(given.to(torch.int64), nodes, weights, both=is_object)
     else:
@@ -61,6 +65,10 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         raise ArgumentError("nodes", expected=f"{len(matrix)}, as the matrix has", got=nodes)
     if not bool(torch.isfinite(matrix).all()) or bool((matrix < 0).any()):
         raise ArgumentError("graph", expected="finite weights, none negative", got="others")
+    if not bool(torch.isfinite(8 * matrix.sum(1)).all()):
+        raise ArgumentError(
+            "graph", expected="weights whose sums are finite", got="larger ones", way_out="divide them by the largest"
+        )
     if not torch.equal(matrix, matrix.T):
         raise ArgumentError(
             "graph",
@@ -104,6 +112,19 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> 
             got="several for one",
             way_out="coalesce the edges first",
         )
+    number = edges[0] * count + edges[1]
+    found, times = number.unique(return_counts=True)
+    repeated = found[(times > 1) & (found // count != found % count)]
+    if len(repeated):
+        pair = f"{int(repeated[0]) // count} to {int(repeated[0]) % count}"
+        raise ArgumentError(
+            "graph",
+            expected="every edge at most once in each direction",
+            got=f"the edge from {pair} {int(times[found == repeated[0]])} times",
+            way_out="coalesce the edges first, and say by that whether their weights add up",
+        )
+    if not bool(torch.isfinite(value).all()):
+        raise ArgumentError("edge_weight", expected="finite weights", got="NaN or infinity")
     listed = torch.zeros(count, count, dtype=torch.bool)
     listed[edges[0], edges[1]] = True
     once = not bool((listed & listed.T).fill_diagonal_(False).any())

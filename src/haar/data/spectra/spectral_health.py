@@ -33,7 +33,7 @@ class SpectralHealth:
         multiplicities: Columns of every eigenspace, in order.
         smallest_gap: Between neighbouring eigenspaces, relative, the null space left out; infinite when there is one.
         predicted_error: Of single eigenvectors, relative: the unit round-off over the smallest gap.
-        residual: Largest entry of L V - V diag(lambda), and of V^T V - I.
+        residual: Largest entry of (L V - V diag(lambda)) / largest eigenvalue, and of V^T V - I: never more than 1e-8.
     """
 
     warnings: dict[str, str]

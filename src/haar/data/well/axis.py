@@ -100,7 +100,7 @@ class Axis:
     @property
     def periodic(self) -> bool:
         """The two ends are joined."""
-        return self.boundary[0] is BoundaryType.PERIODIC
+        return all(end is BoundaryType.PERIODIC for end in self.boundary)
 
     @cached_property
     def spacing(self) -> float:
@@ -113,7 +113,8 @@ class Axis:
     def length(self) -> float:
         """Extent of the domain: of cells with their outer halves, of a periodic axis the period, else of the points."""
         reach = float(abs(self.coordinates[-1] - self.coordinates[0]))
-        return reach + self.spacing if self.periodic or self.centring == "cell" else reach
+        open_ended = self.centring == "cell" or (self.periodic and self.centring != "node")
+        return reach + self.spacing if open_ended else reach
 
     @cached_property
     def origin(self) -> float:

@@ -89,7 +89,8 @@ class WellMetadata:
         Raises:
             ArgumentError: If a name is unknown.
         """
-        return Layout(tuple(field.spec for field in self.select(fields)), self.dim, history)
+        names = tuple(axis.name for axis in self.axes)
+        return Layout(tuple(field.spec for field in self.select(fields)), self.dim, history, names)
 
     def select(self, fields: Iterable[str] | None = None) -> tuple[WellField, ...]:
         """The named fields, in The Well's channel order.

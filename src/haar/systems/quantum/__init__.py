@@ -10,11 +10,12 @@ from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.on_qubits import PermutedQubits, SpinOnQubits, molecule_on_qubits
 from haar.systems.quantum.pairs import PairCircuit
-from haar.systems.quantum.pennylane_bridge import QNodeModel, to_pennylane, twirl_qnode
+from haar.systems.quantum.pennylane_bridge import QNodeModel, to_pennylane
 from haar.systems.quantum.potential import Potential, WithForces, energy_and_forces
 from haar.systems.quantum.rotational import RotationCircuit, WaterCircuit
 from haar.systems.quantum.symmetries import molecular_symmetry
 from haar.systems.quantum.twirl import commutant, equivariant_gate, twirl
+from haar.systems.quantum.twirled_qnode import twirl_qnode
 from haar.systems.quantum.weighted_graph import WeightedGraphCircuit
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from haar.errors import ArgumentError, require
 from haar.systems.quantum.ab_initio import check_apart
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential, energy_and_forces
+from haar.systems.quantum.whole_molecule import whole_molecule
 
 HARTREE = 27.211386245988
 """One Hartree in eV (CODATA 2018), ASE's unit of energy."""
@@ -30,8 +32,8 @@ def to_atoms(molecules: Molecules) -> list[Any]:
     single = require("ase.calculators.singlepoint", "chemistry").SinglePointCalculator
     made = []
     for k in range(len(molecules)):
-        one = atoms("".join(molecules.species), positions=molecules.positions[k].numpy())
-        energy, forces = float(molecules.energy[k]) * HARTREE, molecules.forces[k].numpy() * HARTREE
+        one = atoms(list(molecules.species), positions=molecules.positions[k].detach().cpu().numpy())
+        energy, forces = float(molecules.energy[k]) * HARTREE, molecules.forces[k].detach().cpu().numpy() * HARTREE
         one.calc = single(one, energy=energy, forces=forces)
         made.append(one)
     return made
@@ -40,13 +42,20 @@ def to_atoms(molecules: Molecules) -> list[Any]:
 def from_atoms(many: Sequence[Any], *, centre: str | None = None) -> Molecules:
     """Geometries with energies and forces from ``ase.Atoms``.
 
+    Forces and energies are those of the calculator: constraints, such as atoms that a relaxation held fixed, change
+    nothing of them. In periodic cells the molecule is put together again, from the images nearest to the central atom.
+
     Args:
         many: Atoms of one molecule, each with a calculator that knows energy (eV) and forces (eV/Angstrom).
         centre: Symbol of the central atom; by default the one that occurs once.
 
     Raises:
-        ArgumentError: If they differ in species, there is no central atom, or energies are missing.
+        ArgumentError: If they differ in species, there is no central atom, energies or forces are missing or not
+            finite, or a molecule is not smaller than half its periodic cell.
     """
+    if hasattr(many, "get_chemical_symbols"):
+        raise ArgumentError("many", expected="a list of Atoms", got="one Atoms", way_out="write [atoms]")
+    many = list(many)
     if not many:
         raise ArgumentError("many", expected="at least one Atoms", got="none")
     order = _order(many[0].get_chemical_symbols(), centre)
@@ -57,12 +66,10 @@ def from_atoms(many: Sequence[Any], *, centre: str | None = None) -> Molecules:
             raise ArgumentError(
                 "many", expected=f"atoms {', '.join(many[0].get_chemical_symbols())}", got=one.get_chemical_formula()
             )
-        if one.calc is None:
-            raise ArgumentError("many", expected="atoms with a calculator", got="atoms without energies")
-        points = torch.from_numpy(one.get_positions()[order])
-        positions.append(points - points[:1])
-        energies.append(one.get_potential_energy() / HARTREE)
-        forces.append(torch.from_numpy(one.get_forces()[order]) / HARTREE)
+        positions.append(whole_molecule(one, order[0], "many")[order])
+        energy, push = _computed(one)
+        energies.append(energy / HARTREE)
+        forces.append(push[order] / HARTREE)
     return Molecules(
         species,
         torch.stack(positions),
@@ -72,10 +79,39 @@ def from_atoms(many: Sequence[Any], *, centre: str | None = None) -> Molecules:
     )
 
 
+def _computed(atoms: Any) -> tuple[float, Tensor]:
+    """Energy and forces of a calculator itself, without what constraints do to them.
+
+    Raises:
+        ArgumentError: If it knows none, or they are not finite.
+    """
+    if atoms.calc is None:
+        raise ArgumentError("many", expected="atoms with a calculator", got="atoms without energies")
+    found = []
+    for name, ask in (("energy", atoms.get_potential_energy), ("forces", atoms.get_forces)):
+        try:
+            value = np.asarray(ask(apply_constraint=False), dtype=np.float64)
+        except Exception as error:  # ASE's calculators raise every kind
+            raise ArgumentError(
+                "many",
+                expected="atoms whose calculator knows energy and forces at their positions",
+                got=f"no {name} ({' '.join(str(error).split()) or type(error).__name__})",
+            ) from error
+        if not np.isfinite(value).all():
+            raise ArgumentError("many", expected=f"finite {name}", got="NaN or infinity")
+        found.append(value)
+    if found[0].shape != () or found[1].shape != (len(atoms), 3):
+        raise ArgumentError(
+            "many", expected=f"one energy and forces ({len(atoms)}, 3)", got=f"{found[0].shape} and {found[1].shape}"
+        )
+    return float(found[0]), torch.from_numpy(found[1].copy())
+
+
 def calculator(potential: Potential) -> Any:
     """An ASE calculator of a trained potential: energy in eV, forces in eV/Angstrom.
 
-    The force on the central atom is minus the sum of the others'. It works for atoms in any order.
+    The force on the central atom is minus the sum of the others'. It works for atoms in any order, in the precision and
+    on the device of the potential, and can be copied and pickled. A potential that is trained on is asked anew.
 
     Args:
         potential: What to ask.
@@ -88,7 +124,16 @@ def calculator(potential: Potential) -> Any:
     class PotentialCalculator(module.Calculator):  # type: ignore[misc, name-defined]
         """Energies and forces of a trained potential."""
 
-        implemented_properties = ("energy", "forces")
+        implemented_properties = ("energy", "free_energy", "forces")
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            """A local class has no name to be found by: it is made again."""
+            return calculator, (potential,), {"atoms": self.atoms, "results": self.results}
+
+        def check_state(self, atoms: Any, tol: float = 1e-15) -> list[str]:
+            """What has changed since results were kept: the atoms, as ASE looks at them, or the potential."""
+            changed: list[str] = super().check_state(atoms, tol)
+            return changed if _state_of(potential) == getattr(self, "_asked", None) else [*changed, "potential"]
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
             """Called by ASE."""
@@ -101,15 +146,24 @@ def calculator(potential: Potential) -> Any:
             if self.atoms.get_pbc().any():
                 raise ArgumentError("atoms", expected="a molecule in free space", got="periodic boundaries")
             order = _order(symbols, potential.species[0])
-            points = torch.from_numpy(self.atoms.get_positions()[order])
-            check_apart(points[None], "atoms")
-            x = (points[1:] - points[:1])[None]
-            energy, push = energy_and_forces(potential, x)
-            forces = torch.empty(len(order), 3, dtype=torch.float64)
-            forces[order] = torch.cat([-push[0].sum(0, keepdim=True), push[0]])
-            self.results = {"energy": float(energy) * HARTREE, "forces": (forces * HARTREE).numpy()}
+            with torch.inference_mode(mode=False):  # forces are derivatives, whoever asks for them
+                points = whole_molecule(self.atoms, order[0])[order]
+                check_apart(points[None], "atoms")
+                energy, push = energy_and_forces(potential, points[1:].to(potential.scale)[None])
+                others = push[0].to("cpu", torch.float64)
+                forces = torch.empty(len(order), 3, dtype=torch.float64)
+                forces[order] = torch.cat([-others.sum(0, keepdim=True), others])
+            self._asked = _state_of(potential)
+            value = float(energy) * HARTREE
+            self.results = {"energy": value, "free_energy": value, "forces": (forces * HARTREE).numpy()}
 
     return PotentialCalculator()
+
+
+def _state_of(potential: Potential) -> list[tuple[int, int, torch.dtype]]:
+    """What tells whether weights were changed: by training, by loading, by a conversion."""
+    tensors = [*potential.parameters(), *potential.buffers()]
+    return [(one.data_ptr(), one._version, one.dtype) for one in tensors]  # noqa: SLF001 (torch counts writes there)
 
 
 def _order(symbols: Sequence[str], centre: str | None) -> list[int]:
@@ -132,10 +186,11 @@ def positions_of(atoms: Any, species: Sequence[str]) -> Tensor:
         species: The potential's species, the central atom first.
 
     Raises:
-        ArgumentError: If it is another molecule.
+        ArgumentError: If it is another molecule, a position is not finite, or it is not smaller than half its periodic
+            cell.
     """
     symbols = atoms.get_chemical_symbols()
     if sorted(symbols) != sorted(species):
         raise ArgumentError("atoms", expected=f"a molecule of {', '.join(species)}", got=", ".join(symbols))
-    points = torch.from_numpy(atoms.get_positions()[_order(symbols, species[0])])
-    return (points[1:] - points[:1])[None]
+    order = _order(symbols, species[0])
+    return whole_molecule(atoms, order[0])[order[1:]][None]

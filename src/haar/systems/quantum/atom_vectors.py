@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.systems.quantum.circuit import normal
 from haar.systems.quantum.exchange import ExchangeCircuit
+from haar.systems.quantum.given import given
 from haar.systems.quantum.rotational import RotationCircuit
 from haar.systems.quantum.states import bloch_vectors
 from haar.systems.quantum.symmetries import molecular_symmetry
@@ -41,7 +42,8 @@ class AtomVectors(nn.Module):
         points = molecular_symmetry(circuit.atoms, exchange=exchange).inputs[0]
         self.symmetry = type(circuit.symmetry)(points.group, points, points)
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch atoms 3"]:
+    def forward(self, x: Real[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch atoms 3"]:
         """One vector an atom."""
+        x = given(x, self, (self.circuit.atoms, 3))
         of_qubits = self.weight[self.copies, None] * bloch_vectors(self.circuit.state(x), self.circuit.qubits)
         return torch.zeros_like(x).index_add(1, self.circuit.carried, of_qubits)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.actions import Invariant, Symmetry, Vector
 from haar.actions.representation import representation_from_generators
-from haar.errors import ShapeError
 from haar.groups import dihedral
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal
 from haar.systems.quantum.states import State, axis_gates, bits, layers_of, local, probabilities, z_signs, zeros
@@ -73,15 +72,24 @@ class BoardCircuit(Circuit):
         squares = representation_from_generators(group, [turn, mirror], "fields")
         self.symmetry = Symmetry(group, Vector(squares), Invariant(group))
 
-    def forward(self, x: Float[Tensor, "batch fields"]) -> Float[Tensor, "batch scores"]:
+    def forward(self, x: Real[Tensor, "batch fields"]) -> Float[Tensor, "batch scores"]:
         """Scores of noughts, crosses and nobody: expectations in [-1, 1].
 
         Raises:
             ShapeError: If boards do not have nine fields.
+            ArgumentError: If numbers are complex, or finer than the parameters.
         """
-        if x.ndim != 2 or x.shape[1] != 9:
-            raise ShapeError("x", expected="(batch, 9)", got=tuple(x.shape))
-        return self.measured(x)
+        return super().forward(x)
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Nine fields."""
+        return (9,)
+
+    def answer(self, values: Float[Tensor, "batch k"], x: Float[Tensor, "batch fields"]) -> Float[Tensor, "batch k"]:
+        """The expectations as they are."""
+        del x
+        return values
 
     def measured(self, x: Float[Tensor, "batch fields"]) -> Float[Tensor, "batch k"]:
         """<Z> of the centre, mean of the corners, mean of the edges."""

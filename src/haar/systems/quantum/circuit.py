@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
+from haar.systems.quantum.given import given
 from haar.systems.quantum.states import State, z_signs
 
 
@@ -98,13 +100,13 @@ class Circuit(nn.Module, ABC):
 
     @abstractmethod
     def measured(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch k"]:
-        """The expectations <O_k>."""
+        """What `readout` takes: where nothing else is said, the expectations <O_k>."""
 
     @abstractmethod
     def program(self, x: Float[Tensor, "batch ..."]) -> Program:
         """The same circuit spelt out gate by gate."""
 
-    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    def forward(self, x: Real[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Scaled energies.
 
         Args:
@@ -112,10 +114,42 @@ class Circuit(nn.Module, ABC):
 
         Raises:
             ShapeError: If there are not `atoms` vectors.
+            ArgumentError: If numbers are complex, or finer than the parameters.
         """
-        if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
-            raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
-        return self.readout(self.measured(x))
+        return self.run(x, self.expectations)
+
+    def run(self, x: Real[Tensor, "batch ..."], expectations: Callable[[Tensor], Tensor]) -> Float[Tensor, "batch ..."]:
+        """What `forward` returns, by whatever machine finds the expectations.
+
+        Args:
+            x: The inputs.
+            expectations: From inputs to the <O_k> of `program`, (batch, k).
+
+        Raises:
+            ShapeError: If inputs have another shape.
+            ArgumentError: If numbers are complex, or finer than the parameters.
+        """
+        x = given(x, self, self.row)
+        return self.answer(expectations(x), x)
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (self.atoms, 3)
+
+    def expectations(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch k"]:
+        """The <O_k> of `program`, in its order."""
+        return self.measured(x)
+
+    def answer(self, values: Float[Tensor, "batch k"], x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """What `forward` makes of the expectations.
+
+        Args:
+            values: The <O_k>.
+            x: The inputs that they were found at.
+        """
+        del x  # others weigh them by their inputs
+        return self.readout(values)
 
     @property
     def parameter_count(self) -> int:
@@ -139,7 +173,7 @@ class Circuit(nn.Module, ABC):
             >>> loose.eps.shape
             torch.Size([2, 2])
         """
-        if scale < 0:
+        if not 0 <= scale < math.inf:
             raise ArgumentError("scale", expected="0 or more", got=scale)
         twin = copy.deepcopy(self)
         source = torch.Generator().manual_seed(seed)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.actions import Defining
 from haar.groups import SO, symmetric
+from haar.probing import ForwardOnly
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import energy_and_forces
 
@@ -85,14 +86,14 @@ def symmetry_errors(
         infinitesimal rotation error, of any model by one backward pass.
     """
     source = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        here = model(x)
-        turn = SO(3).sample(len(x), source)
-        rotated = model(torch.einsum("nij,naj->nai", turn, x)) - here
-        group = symmetric(x.shape[1])
-        orders = Defining(group).signed_permutation(group.elements())[0] if x.shape[1] > 1 else torch.zeros(1, 1).long()
-        exchanged = torch.stack([model(x[:, order]) - here for order in orders])
-        mirrored = model(-x) - here
+    run = ForwardOnly(model)
+    here = run(x)
+    turn = SO(3).sample(len(x), source)
+    rotated = run(torch.einsum("nij,naj->nai", turn, x)) - here
+    group = symmetric(x.shape[1])
+    orders = Defining(group).signed_permutation(group.elements())[0] if x.shape[1] > 1 else torch.zeros(1, 1).long()
+    exchanged = torch.stack([run(x[:, order]) - here for order in orders])
+    mirrored = run(-x) - here
     _, forces = energy_and_forces(model, x)
     torque = torch.linalg.cross(x, forces).sum(1)
     named = {"rotation": rotated, "permutation": exchanged, "parity": mirrored, "torque": torque}

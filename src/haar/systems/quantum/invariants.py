@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
 from haar.systems.quantum.circuit import normal
+from haar.systems.quantum.given import given
 from haar.systems.quantum.symmetries import molecular_symmetry, no_symmetry
 
 
@@ -57,10 +58,9 @@ class DistanceSets(nn.Module):
         if pair is not None:
             self.mean[1:], self.scale[1:] = pair.mean((0, 1)), pair.flatten(0, 1).std(0)
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
+    def forward(self, x: Real[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
         """Scaled energies."""
-        if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
-            raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
+        x = given(x, self, (self.atoms, 3))
         single, pair = self._distances(x)
         parts = [self.phi((single[..., None] - self.mean[:1]) / self.scale[:1]).sum(1)]
         if pair is not None and self.psi is not None:
@@ -103,10 +103,9 @@ class CoordinateNetwork(nn.Module):
         """Trainable numbers."""
         return sum(int(p.numel()) for p in self.parameters())
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
+    def forward(self, x: Real[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
         """Scaled energies."""
-        if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
-            raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
+        x = given(x, self, (self.atoms, 3))
         energy: Tensor = self.net(x.flatten(1))
         return energy[:, 0]
 

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.actions import Invariant, Symmetry
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal, sigma_word
 from haar.systems.quantum.sectors import PermutationSum
 from haar.systems.quantum.states import (
@@ -73,7 +73,7 @@ class PairCircuit(Circuit):
         symmetry = molecular_symmetry(points)
         self.symmetry = Symmetry(symmetry.group, symmetry.inputs[0], Invariant(symmetry.group))
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch classes"]:
+    def forward(self, x: Real[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch classes"]:
         """Logits.
 
         Args:
@@ -81,11 +81,20 @@ class PairCircuit(Circuit):
 
         Raises:
             ShapeError: If there are not so many.
+            ArgumentError: If numbers are complex, or finer than the parameters.
         """
-        if x.ndim != 3 or x.shape[1:] != (self.atoms, 3):
-            raise ShapeError("x", expected=f"(batch, {self.atoms}, 3)", got=tuple(x.shape))
-        logits: Tensor = self.readout(self.measured(x))
-        return logits
+        return super().forward(x)
+
+    def expectations(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:
+        """Two invariants a pair of points, one after the other."""
+        return self.invariants(x).flatten(1)
+
+    def answer(
+        self, values: Float[Tensor, "batch k"], x: Float[Tensor, "batch atoms 3"]
+    ) -> Float[Tensor, "batch classes"]:
+        """The logits of the invariants, through pooled statistics of the pairs."""
+        del x
+        return self.readout(self._pooled(values.unflatten(1, (-1, 2))))
 
     def state(self, x: Float[Tensor, "batch atoms 3"]) -> State:
         """The state before the measurement."""
@@ -101,7 +110,10 @@ class PairCircuit(Circuit):
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:
         """Two invariants a pair of points, (s_i0 +- s_i1) . (s_j0 +- s_j1), then pooled statistics of the pairs."""
-        pairs = self.local_net(self.invariants(x))
+        return self._pooled(self.invariants(x))
+
+    def _pooled(self, invariants: Float[Tensor, "batch pairs 2"]) -> Float[Tensor, "batch k"]:
+        pairs = self.local_net(invariants)
         spread = pairs.var(1, correction=0)
         pooled = [pairs.mean(1), pairs.amax(1), pairs.amin(1), pairs.sum(1), (spread + 1e-12).sqrt(), spread]
         return torch.cat(pooled, -1)

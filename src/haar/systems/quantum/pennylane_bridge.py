@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real, Shaped
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError, require
+from haar.errors import ArgumentError, ShapeError, require
 from haar.systems.quantum.circuit import Circuit, Gate
-from haar.systems.quantum.on_qubits import MOST_TWIRLED, OnQubits
-from haar.systems.quantum.twirl import twirl
+from haar.systems.quantum.given import given
+from haar.systems.quantum.independent_rows import IndependentRows
+from haar.systems.quantum.on_qubits import OnQubits
+from haar.systems.quantum.twirled_qnode import twirl_qnode
 
 
 class PennyLaneCircuit(nn.Module):
@@ -30,16 +32,20 @@ class PennyLaneCircuit(nn.Module):
     def __init__(self, circuit: nn.Module) -> None:
         super().__init__()
         if not isinstance(circuit, Circuit):
+            inner = [name for name, part in circuit.named_children() if isinstance(part, Circuit)]
             raise ArgumentError(
-                "circuit", expected="a quantum circuit", got=f"{type(circuit).__name__}, which has no gates"
+                "circuit",
+                expected="a quantum circuit",
+                got=f"{type(circuit).__name__}, which has no gates",
+                way_out=f"give its {inner[0]}" if inner else "",
             )
+        require("pennylane", "quantum")
         self.circuit = circuit
-        self._qml = require("pennylane", "quantum")
 
-    def qnode(self, x: Float[Tensor, "batch ..."]) -> Any:
+    def qnode(self, x: Real[Tensor, "batch ..."]) -> Any:
         """A QNode of no argument at these inputs: the list of <O_k>, differentiable through torch."""
-        qml = self._qml
-        program = self.circuit.program(x)
+        qml = require("pennylane", "quantum")
+        program = self.circuit.program(given(x, self.circuit, self.circuit.row))
         device = qml.device("default.qubit", wires=program.qubits)
 
         def node() -> Any:
@@ -50,16 +56,12 @@ class PennyLaneCircuit(nn.Module):
 
         return qml.QNode(node, device, interface="torch", diff_method="backprop")
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
-        """Scaled energies, as `Circuit.forward`."""
-        if getattr(self.circuit, "parity", "none") == "average":
-            return (self._energy(x) + self._energy(-x)) / 2
-        return self._energy(x)
+    def forward(self, x: Real[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """What the circuit's own `forward` returns."""
+        return self.circuit.run(x, self._expectations)
 
-    def _energy(self, x: Tensor) -> Tensor:
-        values = [value.expand(len(x)).real.to(x) for value in self.qnode(x)()]
-        energy: Tensor = self.circuit.readout(torch.stack(values, -1))
-        return energy
+    def _expectations(self, x: Tensor) -> Tensor:
+        return torch.stack([value.real.expand(len(x)).to(x) for value in self.qnode(x)()], -1)
 
 
 def to_pennylane(circuit: nn.Module) -> PennyLaneCircuit:
@@ -78,9 +80,12 @@ def to_pennylane(circuit: nn.Module) -> PennyLaneCircuit:
 class QNodeModel(nn.Module):
     """A user's QNode as a torch module: it can be audited, averaged and trained like any other.
 
+    For every new size of batch the QNode is run on rows of random numbers, together and apart, and refused if one
+    sample speaks for others (a circuit that reads x[0], or a mean over the batch).
+
     Args:
         qnode: Called as ``qnode(x, **weights)`` with a batch ``x`` (parameter broadcasting); returns one expectation or
-            a list of them, each of shape (batch,).
+            a list of them, each of shape (batch,), or one number where it does not depend on ``x``.
         weights: First values of its trainable arguments.
         symmetry: What it should respect, for `haar.audit`.
 
@@ -98,12 +103,38 @@ class QNodeModel(nn.Module):
         super().__init__()
         self.qnode, self.symmetry = qnode, symmetry
         self.weights = nn.ParameterDict({name: nn.Parameter(value.clone()) for name, value in weights.items()})
+        self._rows = IndependentRows()
+        # A twirl that took data for an angle may leave nothing of it: what it was made from is looked at too.
+        self._as_given = qnode
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch,) for one expectation, (batch, k) for a list of k."""
-        found = self.qnode(x, **dict(self.weights.items()))
+    def forward(self, x: Shaped[Tensor, "batch ..."]) -> Tensor:
+        """(batch,) for one expectation, (batch, k) for a list of k.
+
+        In the precision of `x`, where that has one.
+
+        Raises:
+            ShapeError: If expectations are not one a sample.
+            ArgumentError: If they depend on other samples, or are no numbers.
+        """
+        weights = dict(self.weights.items())
+        if x.is_floating_point() and x.element_size() < 4:  # unknown to PennyLane, and exact in single precision
+            return self.forward(x.float()).to(x.dtype)
+        if not len(x):
+            return self._run(x.new_zeros((1, *x.shape[1:])), weights)[:0]
+        self._rows.check(lambda own, beside: self._run(own, beside, self._as_given), x, weights)
+        return self._run(x, weights)
+
+    def _run(self, x: Tensor, weights: Mapping[str, Tensor], qnode: Callable[..., Any] | None = None) -> Tensor:
+        found = (self.qnode if qnode is None else qnode)(x, **weights)
         one = isinstance(found, Tensor)
-        values = [value.real.expand(len(x)).to(x) for value in ([found] if one else found)]
+        if not one and not isinstance(found, list | tuple):
+            raise ArgumentError(
+                "qnode",
+                expected="an expectation or a list of them, as tensors of torch",
+                got=type(found).__name__,
+                way_out='make it with interface="torch"',
+            )
+        values = [_expectation(value, x) for value in ([found] if one else found)]
         return values[0] if one else torch.stack(values, -1)
 
     def twirled(self, rep: OnQubits) -> QNodeModel:
@@ -113,67 +144,28 @@ class QNodeModel(nn.Module):
             rep: How the group acts on the qubits.
         """
         values = {name: value.detach() for name, value in self.weights.items()}
-        return QNodeModel(twirl_qnode(self.qnode, rep), values, symmetry=self.symmetry)
+        made = QNodeModel(twirl_qnode(self.qnode, rep), values, symmetry=self.symmetry)
+        made._as_given = self._as_given
+        return made
 
 
-def twirl_qnode(qnode: Callable[..., Any], rep: OnQubits) -> Callable[..., Any]:
-    """A QNode whose trainable gates and observables commute with a group.
-
-    A gate exp(i theta G) becomes exp(i theta T(G)), an observable O becomes T(O). Gates that are broadcast over the
-    batch encode data: they, and the preparation of the first state, stay as they are, for how they move under the group
-    is theirs to say. Fixed gates must commute with the group already.
-
-    Args:
-        qnode: A PennyLane QNode on the wires 0 .. n - 1, with expectation values.
-        rep: How the group acts on its qubits.
-
-    Raises:
-        ArgumentError: When it runs: if a fixed gate does not commute, or a gate has no generator or a measurement is no
-            expectation value.
-        MissingExtraError: If PennyLane is not installed.
-    """
-    qml = require("pennylane", "quantum")
-    wires = range(rep.qubits)
-
-    def one(operation: Any) -> Any:
-        if operation.batch_size is not None or isinstance(operation, qml.operation.StatePrepBase):
-            return operation
-        if not operation.num_params:
-            matrix = torch.as_tensor(qml.matrix(operation, wire_order=wires), dtype=torch.complex128)
-            if float((twirl(matrix, rep) - matrix).abs().max()) > 1e-10:
-                raise ArgumentError(
-                    "qnode",
-                    expected=f"fixed gates that commute with {rep.group.name}",
-                    got=f"{operation.name} on {list(operation.wires)}",
-                    way_out="replace it by a gate with a parameter, or begin in the state that it prepares",
-                )
-            return operation
-        if not operation.has_generator or operation.num_params != 1:
-            raise ArgumentError(
-                "qnode", expected="gates with one parameter and a generator", got=operation.name, way_out="decompose it"
-            )
-        generator = torch.as_tensor(qml.matrix(operation.generator(), wire_order=wires), dtype=torch.complex128)
-        angle = torch.as_tensor(operation.data[0]).to(torch.complex128)
-        return qml.QubitUnitary(torch.linalg.matrix_exp(1j * angle * twirl(generator, rep)), wires=wires)
-
-    def measured(measurement: Any) -> Any:
-        if not isinstance(measurement, qml.measurements.ExpectationMP) or measurement.obs is None:
-            raise ArgumentError("qnode", expected="expectation values", got=type(measurement).__name__)
-        matrix = torch.as_tensor(qml.matrix(measurement.obs, wire_order=wires), dtype=torch.complex128)
-        return qml.expval(qml.Hermitian(twirl(matrix, rep), wires=wires))
-
-    def twirling(tape: Any) -> Any:
-        outside = [wire for wire in tape.wires if wire not in wires]
-        if outside:
-            raise ArgumentError(
-                "qnode", expected=f"wires 0 to {rep.qubits - 1} (at most {MOST_TWIRLED})", got=f"wires {outside}"
-            )
-        made = [one(operation) for operation in tape.operations]
-        new = tape.copy(operations=made, measurements=[measured(m) for m in tape.measurements])
-        return [new], lambda results: results[0]
-
-    changed: Callable[..., Any] = qml.transform(twirling)(qnode)
-    return changed
+def _expectation(value: Any, x: Tensor) -> Tensor:
+    """One number a sample."""
+    if not isinstance(value, Tensor):
+        raise ArgumentError(
+            "qnode", expected="tensors of torch", got=type(value).__name__, way_out='make it with interface="torch"'
+        )
+    if value.shape != (len(x),) and value.numel() != 1:
+        raise ShapeError(
+            "qnode",
+            expected=f"expectations of shape ({len(x)},), one a sample",
+            got=tuple(value.shape),
+            way_out="write the circuit for a batch: x[:, 0] in place of x[0]",
+        )
+    if value.is_complex() and bool(value.detach().imag.abs().max() > 1e-6):
+        raise ArgumentError("qnode", expected="real expectations", got="complex numbers")
+    real = value.real.reshape(-1).expand(len(x))
+    return real.to(x) if x.is_floating_point() else real.to(x.device)
 
 
 def _apply(qml: Any, gate: Gate) -> None:

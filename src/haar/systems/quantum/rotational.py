@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Real
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.systems.quantum.circuit import Circuit, Gate, Program, Readout, normal, sigma_word
 from haar.systems.quantum.exchange_layers import ExchangeLayers
+from haar.systems.quantum.given import given
 from haar.systems.quantum.options import PARITIES, READOUTS, one_of
 from haar.systems.quantum.states import (
     State,
@@ -53,7 +54,7 @@ class VectorCircuit(Circuit):
         radial: Radial | None = None,
     ) -> None:
         super().__init__(check_qubits(qubits), atoms, layers)
-        if radial is not None and (len(radial) != 4 or radial[3] <= 0):
+        if radial is not None and (len(radial) != 4 or not all(map(math.isfinite, radial)) or radial[3] <= 0):
             raise ArgumentError("radial", expected="(c, k, mu, s) with s > 0", got=radial)
         self.parity, self.radial = one_of("parity", parity, PARITIES), radial
         self.register_buffer("carried", torch.tensor(list(carried)), persistent=False)
@@ -62,11 +63,14 @@ class VectorCircuit(Circuit):
         """The scale with which every qubit encodes its atom, encoding by encoding."""
         raise NotImplementedError
 
-    def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
-        """Scaled energies."""
+    def run(
+        self, x: Real[Tensor, "batch atoms 3"], expectations: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, " batch"]:
+        """Scaled energies; with parity, of the molecule and its mirror image."""
         if self.parity == "none":
-            return super().forward(x)
-        both: Tensor = super().forward(torch.cat([x, -x]))
+            return super().run(x, expectations)
+        x = given(x, self, self.row)
+        both: Tensor = super().run(torch.cat([x, -x]), expectations)
         mean: Tensor = both.unflatten(0, (2, -1)).mean(0)
         return mean
 

@@ -49,7 +49,7 @@ class Plan:
                 expected="at least 1 (force_steps: 0)",
                 got=f"{self.steps}, {self.batch}, {self.every}, {self.force_steps}",
             )
-        if self.rate <= 0 or self.force_weight < 0:
+        if not 0 < self.rate < math.inf or not 0 <= self.force_weight < math.inf:
             raise ArgumentError(
                 "rate, force_weight", expected="rate > 0 and force_weight >= 0", got=f"{self.rate}, {self.force_weight}"
             )
@@ -81,7 +81,7 @@ def fit(
         The loss of every step.
 
     Raises:
-        ArgumentError: If the molecules are of another species.
+        ArgumentError: If the molecules are of another species, or the loss does not stay finite.
 
     Example:
         >>> lih = Molecules.shipped("lih")
@@ -120,6 +120,13 @@ def fit(
             at = slice(None) if len(x) <= plan.batch else torch.randperm(len(x), generator=source)[: plan.batch]
             optimiser.zero_grad(set_to_none=True)
             loss = _loss(potential, x[at], energy[at], forces[at] if with_forces else None, plan)
+            if not bool(loss.isfinite()):
+                raise ArgumentError(
+                    "plan",
+                    expected="a rate at which the loss stays finite",
+                    got=f"a loss of {float(loss.detach())} at step {len(losses) + 1} with rate {plan.rate}",
+                    way_out="lower the rate",
+                )
             loss.backward()
             optimiser.step()
             cosine.step()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.actions import Defining, Points, Symmetry, Vector
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
 from haar.groups import symmetric
 from haar.systems.quantum.circuit import Circuit, Gate, Program, normal
 from haar.systems.quantum.states import State, axis_gates, check_qubits, layers_of, local, plus, probabilities, z_signs
@@ -56,7 +56,7 @@ class WeightedGraphCircuit(Circuit):
         # rows and columns of A move alike
         self.symmetry = Symmetry(group, Points(rotation=relabel, relabelling=relabel), Vector(relabel))
 
-    def forward(self, x: Float[Tensor, "batch nodes nodes"]) -> Float[Tensor, "batch nodes"]:
+    def forward(self, x: Real[Tensor, "batch nodes nodes"]) -> Float[Tensor, "batch nodes"]:
         """Scores of the nodes.
 
         Args:
@@ -64,10 +64,20 @@ class WeightedGraphCircuit(Circuit):
 
         Raises:
             ShapeError: If they are not `nodes` x `nodes`.
+            ArgumentError: If numbers are complex, or finer than the parameters.
         """
-        if x.ndim != 3 or x.shape[1:] != (self.atoms, self.atoms):
-            raise ShapeError("x", expected=f"(batch, {self.atoms}, {self.atoms})", got=tuple(x.shape))
-        parts = self._edge_weights(x) * self.measured(x)
+        return super().forward(x)
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """A matrix."""
+        return (self.atoms, self.atoms)
+
+    def answer(
+        self, values: Float[Tensor, "batch edges"], x: Float[Tensor, "batch nodes nodes"]
+    ) -> Float[Tensor, "batch nodes"]:
+        """Sums of A_ij <Z_i Z_j> over the neighbours of every node."""
+        parts = self._edge_weights(x) * values
         i, j = self.pairs.unbind(1)
         scores: Tensor = x.new_zeros(len(x), self.atoms).index_add(1, i, parts).index_add(1, j, parts)
         return scores
