@@ -145,20 +145,21 @@ def _with_labels(found: Findings, mse: Estimate, group: str) -> _Advice:
     best = _largest_of_the_best([h for h in helping if h.closed is not False])
     if best is not None:
         chosen = _cheapest([h for h in helping if h.closed is not False], best)
-        words = f"Average over {chosen.name}{_only(found, chosen, best, group)}: "
-        return _Advice("average", words + _fall(chosen.gain, scale, chosen.removed), chosen)
+        words = f"Average over {chosen.name}{_only(found, best, group)}: "
+        fall = _fall(chosen.gain, scale, chosen.removed)
+        return _Advice("average", f"{words}{fall}; {_price(chosen, best)}.", chosen)
     gain = found.gain
     if not found.subgroups and gain is not None and gain.low > 0 and gain.value >= _LITTLE * scale:
-        return _Advice("average", f"Average over {group}: " + _fall(gain, scale, found.removed), group=group)
+        return _Advice("average", f"Average over {group}: {_fall(gain, scale, found.removed)}.", group=group)
     softly = _largest_of_the_best(helping)
     if softly is not None and softly.gain is not None:
-        softly = _cheapest(helping, softly)
-        share = softly.gain.value / scale if softly.gain is not None else 0.0
+        chosen = _cheapest(helping, softly)
+        share = chosen.gain.value / scale if chosen.gain is not None else 0.0
         return _Advice(
             "soft",
-            f"Average softly over {softly.name}: the data are not closed under it, yet the labelled MSE falls by "
-            f"{share:.1%}; fit alpha on held-out samples.",
-            softly,
+            f"Average softly over {chosen.name}: the data are not closed under it, yet the labelled MSE falls by "
+            f"{share:.1%}; fit alpha on held-out samples; {_price(chosen, softly)}.",
+            chosen,
         )
     alpha, after = found.alpha, found.mse_after
     if (
@@ -232,34 +233,36 @@ def _cheapest(candidates: list[SubgroupFinding], best: SubgroupFinding) -> Subgr
     )
 
 
-def _only(found: Findings, chosen: SubgroupFinding, best: SubgroupFinding, group: str) -> str:
-    """Why not the whole group, and the price."""
-    whole = max(found.subgroups, key=lambda h: h.order)
-    words = []
-    if chosen.order < best.order and best.removed.value > 0:
-        share = chosen.removed.value / best.removed.value
-        words.append(
-            f"{chosen.order} copies, which remove {min(share, 1.0):.1%} of what the {best.order} of {best.name} would"
-        )
-    elif chosen.order < whole.order:
-        words.append(f"{chosen.order} copies")
-    if best.order < whole.order:
-        if whole.closed is False:
-            words.append(f"the data are not closed under all of {group}")
-        elif whole.gain is not None and best.gain is not None and whole.gain.value < best.gain.value:
-            words.append(f"all of {group} would gain less")
-        else:
-            words.append(f"whether all of {group} would gain is not certain")
-    return f" ({'; '.join(words)})" if words else f" ({chosen.order} copies)"
+def _only(found: Findings, best: SubgroupFinding, group: str) -> str:
+    """Why not the whole group."""
+    whole = _whole(found)
+    if whole is None or best.order == whole.order:
+        return ""
+    if whole.closed is False:
+        return f" (the data are not closed under all of {group})"
+    if whole.gain is not None and best.gain is not None and whole.gain.value < best.gain.value:
+        return f" (all of {group} would gain less)"
+    return f" (whether all of {group} would gain is not certain)"
+
+
+def _price(chosen: SubgroupFinding, best: SubgroupFinding) -> str:
+    """How often the model is run, and what a larger subgroup would add for more."""
+    if chosen.order == best.order:
+        return f"the price is {chosen.order} copies"
+    share = min(chosen.removed.value / best.removed.value, 1.0) if best.removed.value > 0 else 1.0
+    return (
+        f"the price is {chosen.order} copies, which remove {share:.1%} of what the {best.order} copies of {best.name} "
+        "would"
+    )
 
 
 def _fall(gain: Estimate | None, mse: float, removed: Estimate) -> str:
     if gain is None:
-        return f"{removed.value / mse:.1%} of the MSE was predicted to go without labels."
+        return f"{removed.value / mse:.1%} of the MSE was predicted to go without labels"
     low, high = gain.low / mse, gain.high / mse
     return (
         f"the MSE falls by {gain.value / mse:.1%} [{low:.1%}, {high:.1%}] on the labelled samples; "
-        f"{removed.value / mse:.1%} was predicted without labels."
+        f"{removed.value / mse:.1%} was predicted without labels"
     )
 
 
@@ -285,9 +288,9 @@ def _without_labels(found: Findings, group: str) -> _Advice:
         chosen = _cheapest(closed, best)
         return _Advice(
             "average",
-            f"Average over {chosen.name}{_only(found, chosen, best, group)}: the MSE should fall by "
-            f"{chosen.removed:.3g} ({chosen.removed.value / size:.2%} of the predictions' variance); no labels were "
-            "used.",
+            f"Average over {chosen.name}{_only(found, best, group)}: the MSE should fall by {chosen.removed:.3g} "
+            f"({chosen.removed.value / size:.2%} of the predictions' variance); no labels were used; "
+            f"{_price(chosen, best)}.",
             chosen,
         )
     if any(h.closed is False for h in found.subgroups):
