@@ -129,7 +129,7 @@ def _record(model: nn.Module, run: Callable[..., Any], inputs: Sequence[Any]) ->
     given: list[Any] = []
     handles = [model.register_forward_pre_hook(lambda *_: calls.clear())]  # of a run that had to be begun anew
     for name, module in model.named_modules():
-        if not list(module.children()) and type(module).__name__ != "GuardsFn":  # an exported graph's own checks
+        if _is_leaf(name, module):
 
             def before(module: nn.Module, args: tuple[Any, ...]) -> None:
                 del module
@@ -146,6 +146,13 @@ def _record(model: nn.Module, run: Callable[..., Any], inputs: Sequence[Any]) ->
         for handle in handles:
             handle.remove()
     return calls
+
+
+def _is_leaf(name: str, module: nn.Module) -> bool:
+    """Whether a module computes by itself; what makes another's weights, or checks an exported graph, does not count."""
+    if "parametrizations" in name.split(".") or type(module).__name__ == "GuardsFn":
+        return False
+    return all(child == "parametrizations" for child, _ in module.named_children())
 
 
 def _kept(x: Any) -> Any:

@@ -58,6 +58,8 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
     if isinstance(group, FiniteGroup):
         # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
         drawn = torch.randint(group.order, (count,), generator=generator)
+        while group.order > 1 and not bool(drawn.any()):  # the identity alone decides nothing
+            drawn = torch.randint(group.order, (count,), generator=generator)
         return torch.cat([identity, drawn]), "drawn"
     return torch.cat([identity, group.sample(count, generator)]), "drawn"
 

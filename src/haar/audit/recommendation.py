@@ -73,7 +73,7 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
     """
     name = f"the {len(elements)} elements given" if kind == "given" else group.name
-    advice = _weigh(found, name)
+    advice = _weigh(found, name, f" over {len(elements) - 1} random elements" if kind == "drawn" else "")
     members = list(advice.subgroup.members) if advice.subgroup is not None else []
     if kind == "given" and advice.verdict in ("average", "soft") and isinstance(group, FiniteGroup):
         members = elements.tolist()
@@ -92,7 +92,7 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
     )
 
 
-def _weigh(found: Findings, group: str) -> _Advice:
+def _weigh(found: Findings, group: str, looked: str) -> _Advice:
     worst = found.worst
     if worst is None or not found.broken:
         size = f"{worst.relative.value:.1e}" if worst else "0"
@@ -105,7 +105,7 @@ def _weigh(found: Findings, group: str) -> _Advice:
             )
         return _Advice(
             "nothing to gain",
-            f"The model already respects {group}: its relative defect, {size}, is within three times what rounding "
+            f"The model already respects {group}: its relative defect{looked}, {size}, is within three times what rounding "
             f"may do ({found.floor:.1e}).",
         )
     if math.isnan(found.removed.value):
