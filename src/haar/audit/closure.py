@@ -69,6 +69,7 @@ class Closure:
         self._capacity = capacity
         self._table: UnitTable | None = None
         self._leaves: list[tuple[int, int]] = []
+        self._eps = 0.0
 
     def update(self, batch: Batch) -> None:
         """Add one batch of inputs; numbers and tensors that all samples share tell nothing, and are left out.
@@ -81,6 +82,8 @@ class Closure:
             leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
             if not leaves:
                 return
+            kinds = [x.dtype for _, x in leaves if x.is_floating_point() or x.is_complex()]
+            self._eps = max([self._eps, *(torch.finfo(kind).eps for kind in kinds)])
             moved, sizes = [], [(0, 0)] * len(leaves)
             for g in self.elements:
                 parts: list[list[Tensor]] = [[] for _ in range(_FEATURES)]
@@ -110,6 +113,7 @@ class Closure:
         Raises:
             ArgumentError: If inputs have different sizes on a grid.
         """
+        self._eps = max(self._eps, other._eps)
         if other._table is not None:
             self._add(other._table.copy(), other._leaves)
         return self
@@ -152,9 +156,9 @@ class Closure:
             return []
         *sums, counts = self._table.tensors
         filled = counts > 0
-        weight, sizes = counts[filled], self._table.sizes()[filled].to(torch.float64)
+        weight, several = counts[filled], self._table.sizes()[filled].to(torch.float64)
         raw = [(s[filled] / weight.reshape(-1, *([1] * (s.ndim - 1)))) for s in sums]
-        table = _comparable(raw, self._leaves)
+        table, sizes = _comparable(raw, self._leaves)
         number = max(len(self.elements) - 1, 1)
         if draws is None:
             draws = max(999, math.ceil(len(_KINDS) * number / significance))
@@ -165,7 +169,8 @@ class Closure:
             if k == 0:
                 continue
             powers = self._powers(g, place)
-            results.append(_test(group.describe(g), table, powers, sizes, draws, generator))
+            noise = [max(1e-12, 64 * self._eps) * size for size in sizes]
+            results.append(_test(group.describe(g), table, noise, powers, several, draws, generator))
         adjusted = holm([result.p for result in results])
         return [replace(result, p=p) for result, p in zip(results, adjusted, strict=True)]
 
@@ -186,6 +191,7 @@ class Closure:
 def _test(
     name: str,
     table: Sequence[Tensor],
+    noise: Sequence[Tensor],
     powers: list[int],
     sizes: Float[Tensor, " rows"],
     draws: int,
@@ -202,7 +208,7 @@ def _test(
             continue
         step = values - values.roll(-1, 1)  # phi(g^k x) - phi(g^(k+1) x)
         scale = step.square().mean((0, 1)).sqrt()
-        useful = scale > 1e-12 * values.abs().amax((0, 1)).clamp(min=1e-300)
+        useful = scale > noise[kind]  # what rounding changes says nothing
         if not bool(useful.any()):
             continue  # g changes nothing that this statistic sees
         if kind == 0:
@@ -245,23 +251,36 @@ def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tenso
     return shared / max(shared + own, 1e-300)
 
 
-def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> list[Tensor]:
-    """The features of `_KINDS`; mean fields in units of each channel's spread, which says how far apart they are.
+def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> tuple[list[Tensor], list[Tensor]]:
+    """The features of `_KINDS`, and how large each could be; mean fields in units of each channel's spread.
 
     Args:
         sums: The means of every feature, ``(rows, elements, feature)``.
         leaves: Channels and places of every input.
     """
     coarse, means, covariance, local, higher = sums
+    units: list[Tensor] = []
+    sizes: list[list[Tensor]] = [[] for _ in range(_FEATURES)]
+    at, start = 0, 0
+    for channels, places in leaves:
+        block = covariance[:, 0, start : start + channels**2].reshape(-1, channels, channels)
+        variance = block.diagonal(dim1=-2, dim2=-1).clamp(min=0)
+        size = (variance + means[:, 0, at : at + channels].square()).mean(0).sqrt()
+        spread = variance.mean(0).sqrt()
+        units.append(torch.where(spread > 0, spread, 1).repeat(places))
+        by_place = size.repeat(places)
+        cubes = torch.cat([size**3, size**4])
+        for kind, value in enumerate((by_place, size, torch.outer(size, size).flatten(), by_place**2, cubes)):
+            sizes[kind].append(value)
+        at, start = at + channels, start + channels**2
+    whole = [torch.cat(size) for size in sizes]
     if coarse.shape[-1]:
-        units, start = [], 0
-        for channels, places in leaves:
-            block = covariance[:, 0, start : start + channels**2].reshape(-1, channels, channels)
-            spread = block.diagonal(dim1=-2, dim2=-1).mean(0).clamp(min=0).sqrt()
-            units.append(torch.where(spread > 0, spread, 1).repeat(places))
-            start += channels**2
-        coarse = coarse / torch.cat(units)
-    return [coarse, means, torch.cat([covariance, local], -1), higher]
+        unit = torch.cat(units)
+        coarse, whole[0] = coarse / unit, whole[0] / unit
+    else:
+        whole[0], whole[3] = whole[0][:0], whole[3][:0]
+    features = [coarse, means, torch.cat([covariance, local], -1), higher]
+    return features, [whole[0], whole[1], torch.cat([whole[2], whole[3]]), whole[4]]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
