@@ -79,7 +79,8 @@ def test_the_measured_gain_is_that_of_the_averaged_model(generator):
     symmetry = Symmetry.of_fields(dihedral(4), "p, u:vector")
     model = net(3, 3)
     x, y = (torch.randn(5, 3, 6, 6, generator=generator, dtype=F64) for _ in range(2))
-    found = audit(model, symmetry, (x, y), layers=False).findings
+    # A scale of ones says that all fields are in one unit.
+    found = audit(model, symmetry, (x, y), scale=torch.ones(3), layers=False).findings
     with torch.no_grad():
         before = (model(x) - y).square().mean()
         after = (average(model, symmetry, micro_batch=8)(x) - y).square().mean()
@@ -197,17 +198,11 @@ def test_merged_shares_are_the_audit_of_all_samples(parts, generator):
     model = net(3, 3)
     x, y = (torch.randn(12, 3, 6, 6, generator=generator, dtype=F64) for _ in range(2))
     clusters = torch.arange(12) // 2
-    options = {"layers": False, "clusters": clusters, "batch_size": 3}
-    whole = audit(model, symmetry, (x, y), **options)
+    options = {"layers": False, "batch_size": 3}
+    whole = audit(model, symmetry, (x, y), clusters=clusters, **options)
     merged = Audit(model, symmetry)
-    first = True
     for rows in torch.arange(12).tensor_split(parts):
-        share = Audit(model, symmetry)
-        share.closure.edges = whole.closure.edges
-        share.run((x[rows], y[rows]), layers=False, clusters=clusters[rows], batch_size=3)
-        if first:
-            merged.closure.edges = whole.closure.edges
-            first = False
+        share = Audit(model, symmetry).run((x[rows], y[rows]), clusters=clusters[rows], **options)
         merged.merge(pickle.loads(pickle.dumps(share.share())))
     a, b = whole.to_dict(), merged.to_dict()
     flat_a, flat_b = _numbers(a), _numbers(b)
@@ -263,7 +258,7 @@ def test_the_report_is_json_a_table_a_figure_and_a_page(tmp_path, generator):
     x = torch.randn(8, 1, 6, 6, generator=generator, dtype=F64)
     report = audit(net(1, 1), symmetry, (x, x))
     told = json.loads(json.dumps(report.to_dict()))
-    assert told["schema"] == 1
+    assert told["schema"] == 2
     assert told["kind"] == "audit"
     assert len(told["elements"]) == 7
     assert report.table().row_count >= 4
@@ -326,7 +321,7 @@ class TestRefusals:
         with pytest.raises(ArgumentError, match="data: expected a tensor"):
             audit(nn.Identity(), self.symmetry, 3)
         with pytest.raises(ArgumentError, match="clusters: expected one number for each of 2 rows"):
-            list(batches((x, None), clusters=torch.zeros(1)))
+            list(batches((x, None), clusters=torch.zeros(1, dtype=torch.long)))
         with pytest.raises(ArgumentError, match="over the same elements"):
             Audit(nn.Identity(), self.symmetry).merge(Audit(nn.Identity(), self.symmetry, elements=3))
         with pytest.raises(ArgumentError, match="initialised process group"):

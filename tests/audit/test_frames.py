@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -28,11 +30,26 @@ def test_a_cube_has_no_axes_and_a_brick_has():
     assert found["cube"]["multiplicities"] == [3]
     assert found["brick"]["measured_error"] < 1e-12
     assert all(entry["measured_error_with_eigenspaces"] < 1e-10 for entry in found.values())
-    assert found["cube"]["predicted_error"] == pytest.approx(1, rel=0.5)
+    # Each axis has a third of the square: what turns is 1 / sqrt(3) of the length.
+    assert found["cube"]["predicted_error"] == pytest.approx(3**-0.5, rel=1e-6)
     assert "2 of 3 clouds without trusted axes" in report.summary
     assert report.table().row_count == 3
     assert report.figure().axes
     assert "every axis along which points lie is defined" in audit_frames([brick]).summary
+
+
+def test_the_prediction_does_not_hang_on_how_equal_eigenvalues_are_rounded():
+    from haar.nn.frames.frame_health import frame_health
+    from haar.nn.frames.principal_axes import principal_axes
+
+    cube = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3)[None]
+    exact = principal_axes([cube])
+    eps = torch.finfo(F64).eps
+    for apart in ([0.0, 0, 0], [2, 0, -2], [4, 1, 0]):
+        rounded = dataclasses.replace(exact, eigenvalues=1 + eps * torch.tensor([apart], dtype=F64))
+        assert float(frame_health(rounded, F64).predicted) == pytest.approx(3**-0.5, rel=1e-12)
+    clear = dataclasses.replace(exact, eigenvalues=1 - 1e-6 * torch.tensor([[0.0, 1, 2]], dtype=F64))
+    assert float(frame_health(clear, F64).predicted) == pytest.approx(eps / 1e-6 * 3**-0.5, rel=1e-4)
 
 
 def test_marked_points_are_told_apart():

@@ -1,6 +1,8 @@
-"""An audit read by two processes says what one process says."""
+"""An audit read by several processes says what one process says, with default options too."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from haar.actions import Symmetry
 from haar.audit import Audit, audit
 from haar.groups import dihedral
 
-SAMPLES, WORLD = 8, 2
+SAMPLES = 24
 
 
 def model():
@@ -29,32 +31,51 @@ def data():
     return [torch.randn(SAMPLES, 3, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2)]
 
 
-def share(rank, folder):
+def share(rank, folder, world, named):
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORLD)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     try:
         x, y = data()
-        rows = torch.arange(SAMPLES).tensor_split(WORLD)[rank]
-        report = Audit(model(), Symmetry.of_fields(dihedral(4), "p, u:vector"), data_symmetry=False, micro_batch=8)
-        report.run((x[rows], y[rows]), clusters=rows, layers=False).gather()
-        report.save_json(f"{folder}/{rank}.json")
+        rows = torch.arange(SAMPLES).tensor_split(world)[rank]
+        report = Audit(model(), Symmetry.of_fields(dihedral(4), "p, u:vector"))
+        report.run((x[rows], y[rows]), clusters=rows // 2 if named else None).gather()
+        once = report.to_dict()
+        report.gather().save_json(f"{folder}/{rank}.json")
+        if report.to_dict() != once:
+            raise RuntimeError("a second gather changes something")
     finally:
         dist.destroy_process_group()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
-def test_two_processes_say_what_one_says(tmp_path):
-    import json
-
-    mp.start_processes(share, args=(str(tmp_path),), nprocs=WORLD, start_method="fork")
-    x, y = data()
-    symmetry = Symmetry.of_fields(dihedral(4), "p, u:vector")
-    whole = audit(model(), symmetry, (x, y), data_symmetry=False, layers=False, micro_batch=8).to_dict()
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(WORLD))
-    assert first == second  # bit for bit
-    assert first["samples"] == SAMPLES
+@pytest.mark.parametrize(("world", "named"), [(1, False), (2, False), (3, False), (3, True)])
+def test_several_processes_say_what_one_says(tmp_path, world, named):
+    mp.start_processes(share, args=(str(tmp_path), world, named), nprocs=world, start_method="fork")
+    clusters = torch.arange(SAMPLES) // 2 if named else None
+    whole = audit(model(), Symmetry.of_fields(dihedral(4), "p, u:vector"), tuple(data()), clusters=clusters).to_dict()
+    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
+    assert all(other == told[0] for other in told)  # bit for bit, layers too
+    ours, theirs = told[0], whole
+    assert ours["samples"] == SAMPLES
+    assert ours["trajectories"] == (SAMPLES // 2 if named else SAMPLES)
+    assert ours["layers"] == theirs["layers"]
+    assert ours["recommendation"]["verdict"] == theirs["recommendation"]["verdict"]
     for name in ("removed", "mse", "mse_after", "gain", "alpha"):
         for end in ("value", "low", "high"):
-            assert first[name][end] == pytest.approx(whole[name][end], rel=1e-12, abs=1e-12), (name, end)
-    for ours, theirs in zip(first["elements"], whole["elements"], strict=True):
-        assert ours["relative"]["value"] == pytest.approx(theirs["relative"]["value"], rel=1e-12)
+            assert ours[name][end] == pytest.approx(theirs[name][end], rel=1e-12, abs=1e-12), (name, end)
+    for mine, its in zip(ours["elements"], theirs["elements"], strict=True):
+        assert mine["relative"]["value"] == pytest.approx(its["relative"]["value"], rel=1e-12)
+    for mine, its in zip(ours["closure"], theirs["closure"], strict=True):
+        assert mine["p"] == its["p"]
+
+
+def test_reading_on_after_a_gather_adds_to_the_whole(tmp_path):
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        x, _ = data()
+        report = Audit(model(), Symmetry.of_fields(dihedral(4), "p, u:vector")).run(x[:8]).gather().run(x[8:])
+        assert report.to_dict()["samples"] == SAMPLES
+        before = report.findings.removed
+        assert report.gather().findings.removed == before
+    finally:
+        dist.destroy_process_group()

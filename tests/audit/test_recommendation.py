@@ -40,8 +40,11 @@ def test_average_where_data_and_labels_agree(generator, truth):
     error = model(1)
     advice = advise(lambda u: truth(u) + 0.3 * error(u), x, truth(x), significance=1e-3)
     assert advice.verdict == "average"
-    assert advice.group == "D4"
+    # A kernel of 3 x 3 that quarter turns leave alone, reflections leave alone too: four copies do what eight would.
+    assert advice.group == "<r90>"
+    assert advice.elements == ["e", "r90", "r180", "r270"]
     assert "the MSE falls by" in advice.sentence
+    assert "the price is 4 copies, which remove 100.0% of what the 8 copies of D4 would" in advice.sentence
 
 
 def test_do_not_where_the_truth_is_not_symmetric(generator):

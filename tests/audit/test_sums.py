@@ -1,59 +1,74 @@
-"""Sums merge exactly and intervals cover."""
+"""Sums merge exactly, part by part, and each part keeps its unit."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.audit.sums import Estimate, OrbitSums, Resampler
+from haar.audit.sums import OrbitSums, PartBatch
 from haar.errors import ArgumentError
 
+F64 = torch.float64
 
-def add(sums, predictions, labels, clusters):
+
+def batch(predictions, labels=None):
     f = predictions[0]
-    sums.update(predictions, f + 0.0, labels, f - f.mean(-1, keepdim=True), clusters)
+    means = f.mean(1, keepdim=True)
+    return PartBatch(predictions, f + 0.0, labels, f.square().mean(1), means)
 
 
 @given(st.integers(1, 5), st.integers(2, 40), st.integers(0, 10_000))
 def test_any_split_of_the_samples_gives_the_same_sums(parts, samples, seed):
     generator = torch.Generator().manual_seed(seed)
-    predictions = torch.randn(4, samples, 6, generator=generator, dtype=torch.float64)
-    labels = torch.randn(samples, 6, generator=generator, dtype=torch.float64)
-    clusters = torch.randint(100, (samples,), generator=generator)
-    whole = OrbitSums.zeros(4, bins=8)
-    add(whole, predictions, labels, clusters)
-    merged = OrbitSums.zeros(4, bins=8)
+    predictions = torch.randn(4, samples, 6, generator=generator, dtype=F64)
+    labels = torch.randn(samples, 6, generator=generator, dtype=F64)
+    units = torch.randint(100, (samples,), generator=generator).tolist()
+    whole = OrbitSums(4, [1])
+    whole.update([batch(predictions, labels)], units)
+    merged = OrbitSums(4, [1])
     for rows in torch.arange(samples).tensor_split(parts):
-        part = OrbitSums.zeros(4, bins=8)
         if len(rows):
-            add(part, predictions[:, rows], labels[rows], clusters[rows])
-        merged = merged.merge(part)
-    for a, b in zip(whole.tensors(), merged.tensors(), strict=True):
+            part = OrbitSums(4, [1])
+            part.update([batch(predictions[:, rows], labels[rows])], [units[k] for k in rows.tolist()])
+            merged = merged.merge(part)
+    assert whole.table.rows == merged.table.rows
+    for a, b in zip(whole.table.tensors, merged.table.tensors, strict=True):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-12)
 
 
+def test_the_sums_are_those_written_out():
+    predictions = torch.tensor([[[1.0, 3.0]], [[2.0, 5.0]]], dtype=F64)  # d_1 = (1, 2)
+    sums = OrbitSums(2, [1])
+    sums.update([batch(predictions, torch.tensor([[2.0, 2.0]], dtype=F64))], [7])  # r = (1, -1)
+    part = sums.part(0)
+    assert part.deviations.tolist() == [[[0, 0], [0, 2.5]]]
+    assert part.residuals.tolist() == [[0, -0.5]]
+    assert part.losses.tolist() == [1]
+    assert part.magnitude.tolist() == [5]
+    assert part.noise.tolist() == [0]
+    assert part.removed("whole").tolist() == [0.625]  # ||d/2||^2
+    assert part.gains("whole").tolist() == [2 * -0.25 - 0.625]
+
+
+def test_the_energy_is_taken_about_the_mean_of_all_samples():
+    values = torch.tensor([[1.0], [3.0], [8.0]], dtype=F64)
+    sums = OrbitSums(1, [1])
+    for k in range(3):
+        sums.update([batch(values[None, k : k + 1])], [k])
+    assert sums.part(0).energy.tolist() == pytest.approx([9, 1, 16], rel=1e-12)
+
+
+def test_together_every_part_is_divided_by_its_unit_squared():
+    one = torch.zeros(2, 1, 1, dtype=F64)
+    one[1] = 2.0
+    sums = OrbitSums(2, [1, 1])
+    sums.update([batch(one), batch(1000 * one)], [0])
+    total = sums.together([0.5, 0.5], [1.0, 1000.0])
+    assert total.deviations[0, 1, 1].item() == pytest.approx(4.0, rel=1e-12)
+
+
 def test_merging_other_elements_is_refused():
-    with pytest.raises(ArgumentError, match="other: expected sums of shape"):
-        OrbitSums.zeros(3).merge(OrbitSums.zeros(4))
-
-
-def test_the_interval_of_a_mean_covers_it_about_as_often_as_it_says():
-    generator = torch.Generator().manual_seed(5)
-    hits = 0
-    for _ in range(200):
-        sums = OrbitSums.zeros(1, bins=64)
-        values = torch.randn(64, generator=generator, dtype=torch.float64).exp()
-        sums.samples += 1
-        estimate = Resampler(sums, draws=500).ratio(values, sums.samples)
-        hits += estimate.low <= math.exp(0.5) <= estimate.high
-    # A percentile bootstrap of a skewed law covers a little less than 95 %: 178 of 200 is 89 %.
-    assert 168 <= hits <= 198
-
-
-def test_estimates_format_with_their_interval():
-    assert f"{Estimate(1.0, 0.5, 2.0):.1f}" == "1.0 [0.5, 2.0]"
-    assert Estimate(1.0, 0.5, 2.0).to_dict() == {"value": 1.0, "low": 0.5, "high": 2.0}
+    with pytest.raises(ArgumentError, match="other: expected sums over 3 elements of 1 outputs and fields, got 4"):
+        OrbitSums(3, [1]).merge(OrbitSums(4, [1]))

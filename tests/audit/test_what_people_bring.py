@@ -40,8 +40,9 @@ def test_a_complex_field_is_its_real_and_imaginary_part(generator):
 
     x, y = (torch.randn(4, 6, 6, 6, generator=generator, dtype=F64) for _ in range(2))
     z, w = (torch.complex(*t.split(3, 1)) for t in (x, y))
-    parts = audit(of_parts, Symmetry.of_fields(D4, "p, u:vector, q, v:vector"), (x, y)).findings
-    whole = audit(of_complex, Symmetry.of_fields(D4, "p, u:vector"), (z, w)).findings
+    ones = torch.ones(6)  # all in one unit
+    parts = audit(of_parts, Symmetry.of_fields(D4, "p, u:vector, q, v:vector"), (x, y), scale=ones).findings
+    whole = audit(of_complex, Symmetry.of_fields(D4, "p, u:vector"), (z, w), scale=ones[:3]).findings
     for name in ("removed", "mse", "mse_after", "gain", "alpha"):
         assert getattr(whole, name).value == pytest.approx(getattr(parts, name).value, rel=1e-10), name
     for a, b in zip(whole.elements, parts.elements, strict=True):
@@ -172,18 +173,17 @@ def test_a_sample_of_elements_tells_the_measured_gain_without_bias(generator):
     gains, soft = [], []
     for drawn in itertools.product(range(4), repeat=2):
         elements = torch.tensor([0, *drawn])
-        meter = OrbitMeter(model, symmetry, elements, scale=None, bins=8, micro_batch=1)
-        meter.update(Batch((x,), y, torch.arange(3)))
+        meter = OrbitMeter(model, symmetry, elements)
+        sums = meter.measure(Batch((x,), y, torch.arange(3)))
         found = findings(
-            meter.sums,
+            sums,
+            meter.outputs,
             symmetry,
             elements,
-            whole=False,
+            kind="drawn",
             closure=[],
             significance=0.05,
             trajectories=0,
-            dtype=F64,
-            seed=0,
         )
         gains.append(found.gain.value)
         soft.append(found.mse_soft)

@@ -128,6 +128,38 @@ class Action(ABC):
     def move(self, g: Tensor) -> Move:
         """Prepare one element for repeated use."""
 
+    @property
+    def own_axes(self) -> int | None:
+        """How many axes, counted from the end, one sample has; those before them count samples. None: not known."""
+        return None
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of components, negative; None where there is none, or none is known."""
+        return None
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """The axes of points in space, negative: over them every sample has a mean and a spread of its own."""
+        return ()
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Channels that some element mixes, by way of others too: one unit must do for all of them.
+
+        Args:
+            size: Length of the channel axis.
+        """
+        return [tuple(range(size))]
+
+    def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
+        """The fields behind the channels: those that elements mix, or that are known to be one field, with a name.
+
+        Args:
+            size: Length of the channel axis.
+        """
+        mixed = self.mixed_channels(size)
+        return [(channel_name(block) if len(mixed) > 1 else "", block) for block in mixed]
+
     def linear(self) -> Action:
         """The linear part: how differences of tensors move. The action itself unless it is affine."""
         return self
@@ -225,9 +257,42 @@ class RestrictedAction(Action):
         """As the same element of the whole group."""
         return self.action.move(self._subgroup.include(self.one(g)))
 
+    @property
+    def own_axes(self) -> int | None:
+        """As for the whole group."""
+        return self.action.own_axes
+
+    @property
+    def channel_axis(self) -> int | None:
+        """As for the whole group."""
+        return self.action.channel_axis
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """As for the whole group."""
+        return self.action.grid_axes
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """As for the whole group."""
+        return self.action.mixed_channels(size)
+
+    def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
+        """As for the whole group."""
+        return self.action.channel_blocks(size)
+
     def linear(self) -> Action:
         """The linear part, restricted."""
         return RestrictedAction(self.action.linear(), self._subgroup)
+
+
+def channel_name(block: tuple[int, ...]) -> str:
+    """Some channels, in words.
+
+    Example:
+        >>> channel_name((2,)), channel_name((1, 2))
+        ('channel 2', 'channels 1, 2')
+    """
+    return f"channel{'s' if len(block) > 1 else ''} " + ", ".join(map(str, block))
 
 
 def _check_subgroup(action: Action, subgroup: Subgroup) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -56,6 +56,43 @@ class Concatenated(Action):
                     got=action.group.name,
                     way_out="make the group once and pass the same object",
                 )
+
+    @property
+    def own_axes(self) -> int:
+        """Those of the part that has most."""
+        return max(-self.axis, *(action.own_axes or 0 for action in self.actions))
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the parts."""
+        return self.axis
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """Those of the first part that lives on a grid."""
+        return next((action.grid_axes for action in self.actions if action.grid_axes), ())
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Those that are mixed within their part."""
+        del size
+        return [block for _, block in self._blocks(lambda action, n: [("", b) for b in action.mixed_channels(n)])]
+
+    def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
+        """The fields of every part."""
+        del size
+        return self._blocks(lambda action, n: action.channel_blocks(n))
+
+    def _blocks(
+        self, of_part: Callable[[Action, int], list[tuple[str, tuple[int, ...]]]]
+    ) -> list[tuple[str, tuple[int, ...]]]:
+        found, start = [], 0
+        for number, (action, n) in enumerate(self._parts()):
+            inside = of_part(action, n) if action.channel_axis == self.axis else [("", tuple(range(n)))]
+            for name, block in inside:
+                known = name and not name.startswith("channel")
+                found.append((name if known else f"part {number}", tuple(start + k for k in block)))
+            start += n
+        return found
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """The axis must have the length of all parts, and every piece must fit its action."""

@@ -65,6 +65,25 @@ class ContinuousShift(Action):
         self.axes = Axes(self.dim, channels)
         self.channels = channels
 
+    @property
+    def own_axes(self) -> int:
+        """Channels and space."""
+        return self.axes.count
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The channels."""
+        return self.axes.channel
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """The space."""
+        return self.axes.space
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """None are mixed."""
+        return [(k,) for k in range(size)]
+
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Space axes must be there, and values must be floating or complex."""
         if x.ndim < self.axes.count:

@@ -75,6 +75,16 @@ class Keypoints(Action):
         """How many numbers describe one thing."""
         return self.dim
 
+    @property
+    def own_axes(self) -> int:
+        """The coordinates."""
+        return 1
+
+    @property
+    def channel_axis(self) -> int:
+        """The coordinates."""
+        return -1
+
     def check(self, x: Tensor, argument: str = "x") -> None:
         """The last axis must have one number for each coordinate, of a signed dtype."""
         if not x.ndim or x.shape[-1] != self.columns:

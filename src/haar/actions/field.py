@@ -17,6 +17,7 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.grid import Grid
 from haar.actions.layout import Layout
 from haar.actions.representation import Representation
+from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 
@@ -118,6 +119,32 @@ class Field(Action):
         made = cls(rep, centring=centring, periodic=periodic, channels=channels, space_dim=layout.dim)
         made.layout = layout
         return made
+
+    @property
+    def own_axes(self) -> int:
+        """Channels and space."""
+        return self.axes.count
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The channels."""
+        return self.axes.channel
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """The space."""
+        return self.axes.space
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Those that the representation mixes."""
+        del size
+        return mixed_channels(self.rep)
+
+    def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
+        """One for each field of the layout, all time steps together; fields that elements mix are one."""
+        if self.layout is None:
+            return super().channel_blocks(size)
+        return self.layout.joined_blocks(self.mixed_channels(size))
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Number of axes, channels, lengths of axes and dtype must fit.

@@ -14,6 +14,7 @@ from haar.actions.axes import Axes
 from haar.actions.cubic_convolution import cubic_convolution
 from haar.actions.gradient import gradient
 from haar.actions.representation import Representation
+from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, Subgroup
 
@@ -88,6 +89,26 @@ class InterpolatedField(Action):
         self.spacing = (1.0,) * self.dim if spacing is None else tuple(float(h) for h in spacing)
         if len(self.spacing) != self.dim or min(self.spacing) <= 0:
             raise ArgumentError("spacing", expected=f"{self.dim} positive distances", got=self.spacing)
+
+    @property
+    def own_axes(self) -> int:
+        """Channels and space."""
+        return self.axes.count
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The channels."""
+        return self.axes.channel
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """The space."""
+        return self.axes.space
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Those that the representation mixes."""
+        del size
+        return mixed_channels(self.rep)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Axes and channels must be there; integers and booleans need ``mode="nearest"``."""

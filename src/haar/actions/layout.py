@@ -219,6 +219,27 @@ class Layout:
             start = stop
         return found
 
+    def joined_blocks(self, mixed: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]]:
+        """The channels of every field, all time steps together; fields whose channels are mixed are one block.
+
+        Args:
+            mixed: Channels that belong together, whatever fields they are.
+
+        Example:
+            >>> Layout.parse("re, im, u:vector", dim=2).joined_blocks([(0, 1), (2, 3)])
+            [('re, im', (0, 1)), ('u', (2, 3))]
+        """
+        owner = [field.name for field, _ in self.blocks() for _ in range(field.size(self.dim))]
+        together = {name: {name} for name in owner}
+        for channels in mixed:
+            names = set().union(*(together[owner[k]] for k in channels))
+            together.update(dict.fromkeys(names, names))
+        found: dict[str, tuple[int, ...]] = {}
+        for name in dict.fromkeys(owner):
+            label = ", ".join(other for other in dict.fromkeys(owner) if other in together[name])
+            found[label] = tuple(k for k, other in enumerate(owner) if other in together[name])
+        return list(found.items())
+
     def with_history(self, history: int) -> Layout:
         """The same fields with another number of time steps."""
         return replace(self, history=history)

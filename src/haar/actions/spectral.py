@@ -57,6 +57,11 @@ class Spectral(Vector):
             raise ArgumentError("group", expected=f"{own.name} for eigenspaces of {spaces} columns", got=group.name)
         super().__init__(_representation(spaces, group), axis=axis)
 
+    @property
+    def own_axes(self) -> int:
+        """Nodes and columns: the nodes of one graph are no samples."""
+        return 1 - self.axis
+
     @classmethod
     def of_eigenvalues(cls, eigenvalues: Float[Tensor, " k"], *, tol: float | int = 1e-8, axis: int = -1) -> Spectral:
         """The action for one spectrum, its eigenspaces found by `eigenspaces`.

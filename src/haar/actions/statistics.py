@@ -12,6 +12,8 @@ from haar.groups import FiniteGroup, LieGroup
 
 #: Entries of a projection smaller than this are zero.
 _ZERO = 1e-12
+#: Representations of more channels are not taken apart.
+_MOST_CHANNELS = 256
 #: How many random elements stand for the generators of a group that is neither enumerated nor a Lie group.
 _SAMPLES = 8
 
@@ -62,6 +64,28 @@ def invariant_statistics(
     mixed = _connected(moving)
     variance = (mixed @ spread / mixed.sum(1)).clamp(min=0)
     return projected.to(mean.dtype), variance.sqrt().to(std.dtype)
+
+
+def mixed_channels(rep: Representation) -> list[tuple[int, ...]]:
+    """Channels that some element mixes, by way of others too; one tuple for each set of them, in order.
+
+    Args:
+        rep: How the group acts on the channels. More than 256 of them are taken for one set.
+
+    Example:
+        >>> from haar.actions import Space, Trivial, direct_sum
+        >>> from haar.groups import dihedral
+        >>> mixed_channels(direct_sum([Trivial(dihedral(4)), Space(dihedral(4))]))
+        [(0,), (1, 2)]
+    """
+    if rep.dim == 1 or rep.dim > _MOST_CHANNELS:
+        return [tuple(range(rep.dim))]
+    try:
+        linked = _connected(_moving(rep))
+    except ArgumentError:  # of a Lie group's representation of unknown degree there is no algebra
+        return [tuple(range(rep.dim))]
+    found = {tuple(torch.nonzero(row).flatten().tolist()): None for row in linked}
+    return list(found)
 
 
 def _moving(rep: Representation) -> Float[Tensor, "m c c"]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from haar.actions.action import Action, Move
 from haar.actions.representation import Representation
+from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import LieGroup, Subgroup
 
@@ -34,6 +35,21 @@ class Vector(Action):
         if axis >= 0:
             raise ArgumentError("axis", expected="a negative axis, counted from the end", got=axis)
         self.rep, self.group, self.axis = rep, rep.group, axis
+
+    @property
+    def own_axes(self) -> int:
+        """All axes from the one acted on."""
+        return -self.axis
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis acted on."""
+        return self.axis
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Those that the representation mixes."""
+        del size
+        return mixed_channels(self.rep)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """The axis must exist and have the representation's dimension."""
@@ -116,6 +132,20 @@ class Points(Action):
         self.rotation, self.relabelling = rotation, relabelling
         self._turn = None if rotation is None else Vector(rotation)
         self._relabel = None if relabelling is None else Vector(relabelling, axis=-2)
+
+    @property
+    def own_axes(self) -> int:
+        """Points and coordinates."""
+        return 2
+
+    @property
+    def channel_axis(self) -> int:
+        """The coordinates, or features, of every point."""
+        return -1
+
+    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
+        """Those that rotations mix; features that are only relabelled stay apart."""
+        return [(k,) for k in range(size)] if self.rotation is None else mixed_channels(self.rotation)
 
     def _steps(self) -> list[Vector]:
         return [step for step in (self._turn, self._relabel) if step is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,33 +15,69 @@ from haar.actions import Symmetry
 from haar.audit.batches import Batch, batches
 from haar.audit.closure import Closure, closed_elements
 from haar.audit.findings import Findings, findings
-from haar.audit.layers import LayerDefect, has_field, layer_defects
+from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
-from haar.audit.measure import OrbitMeter, audited_elements, undisturbed
+from haar.audit.measure import OrbitMeter, audited_elements
+from haar.audit.parts import Outputs
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections
-from haar.audit.sums import BINS, OrbitSums
+from haar.audit.sums import OrbitSums
 from haar.average.probing import check_call
-from haar.errors import ArgumentError, known_keywords
-from haar.groups import FiniteGroup, LieGroup
+from haar.errors import ArgumentError, check_count, known_keywords
+from haar.groups import LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
+from haar.probing import undisturbed
 from haar.report import Report, Section
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
 WHOLE_LIMIT = 64
 
 
-@dataclass(frozen=True)
+@dataclass
 class Share:
-    """The sums of one process's part of an audit."""
+    """The sums of one process's part of an audit, without the model: what another process needs.
+
+    Attributes:
+        elements: The elements that were looked at.
+        sums: Sums over samples; None before the first.
+        outputs: What was measured.
+        closure: Sums of the data's features.
+        seen: Number of samples.
+        layers: What the first batch said of the layers.
+        lie: The same of the Lie algebra's generators.
+        input_shape: Shape of one input.
+    """
 
     elements: Tensor
-    sums: OrbitSums
-    closure: Closure | None
-    seen: int
-    dtype: torch.dtype
-    layers: list[LayerDefect]
-    lie: list[LieDefect]
+    sums: OrbitSums | None = None
+    outputs: Outputs | None = None
+    closure: Closure | None = None
+    seen: int = 0
+    layers: list[LayerDefect] = field(default_factory=list)
+    lie: list[LieDefect] = field(default_factory=list)
+    input_shape: tuple[int, ...] | None = None
+
+    def add(self, other: Share) -> Share:
+        """Add the sums of another share, whose samples come after these; returns self.
+
+        Raises:
+            ArgumentError: If they looked at different elements, outputs or inputs.
+        """
+        if self.elements.shape != other.elements.shape or not torch.equal(self.elements, other.elements):
+            raise ArgumentError(
+                "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
+            )
+        if (self.closure is None) != (other.closure is None):
+            raise ArgumentError("other", expected="data_symmetry as here", got="another choice")
+        if other.sums is not None:
+            self.sums = other.sums.copy() if self.sums is None else self.sums.add(other.sums)
+        if self.closure is not None and other.closure is not None:
+            self.closure.add(other.closure)
+        self.outputs = self.outputs or other.outputs
+        self.seen += other.seen
+        self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
+        self.input_shape = self.input_shape or other.input_shape
+        return self
 
 
 class Audit(Report):
@@ -52,10 +88,12 @@ class Audit(Report):
         symmetry: How the group acts on its inputs and outputs.
         elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
             elements.
-        scale: One positive number per output channel by which errors are divided, so that no unit outweighs another. It
-            must be invariant under the group: one number for all components of a vector.
+        scale: One positive number per output channel by which errors are divided; of several outputs a tensor for each,
+            in the outputs' containers. It must be invariant under the group: one number for all components of a vector.
+            Without it several outputs or fields are measured each in its own spread.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.
-        bins: Bins of the sums; intervals come from resampling them.
+        bins: Most independent units (samples, trajectories) whose sums are kept apart, so that intervals can tell them
+            from each other; by default as many as fit into some megabytes, at least 128. More share rows, turn by turn.
         micro_batch: Elements per forward pass. By default one: batches of data fill the machine already, and the same
             seed gives the same bits. `"auto"` times it once, see `haar.average`.
         significance: Level at which closure of the data is rejected (after Holm's correction).
@@ -71,6 +109,7 @@ class Audit(Report):
     """
 
     kind = "audit"
+    schema = 2  # of several outputs or fields, mse, gain and removed are in units of each one's own spread
 
     def __init__(
         self,
@@ -78,9 +117,9 @@ class Audit(Report):
         symmetry: Symmetry,
         *,
         elements: int | Tensor | None = None,
-        scale: Tensor | None = None,
+        scale: Any = None,
         data_symmetry: bool = True,
-        bins: int = BINS,
+        bins: int | None = None,
         micro_batch: int | str = 1,
         significance: float = 0.05,
         seed: int = 0,
@@ -88,38 +127,82 @@ class Audit(Report):
         check_call(model, symmetry)
         if not 0 < significance < 1:
             raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
-        if not (scale is None or isinstance(scale, Tensor)):
-            raise ArgumentError("scale", expected="a tensor of positive numbers", got=repr(scale))
-        if scale is not None and bool((scale <= 0).any()):
-            raise ArgumentError("scale", expected="positive numbers", got=scale.tolist())
+        if bins is not None:
+            check_count("bins", bins)
         self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
-        self.elements, self.whole = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
-        self._meter = OrbitMeter(model, symmetry, self.elements, scale=scale, bins=bins, micro_batch=micro_batch)
+        self.elements, self.elements_kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
+        self._scaled = scale is not None
+        self._meter = OrbitMeter(
+            model, symmetry, self.elements, scale=scale, capacity=bins, micro_batch=micro_batch
+        )
         listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
-        self.closure = None if listed is None else Closure(symmetry, listed)
-        self.layers: list[LayerDefect] = []
-        self.lie: list[LieDefect] = []
+        self._listed = listed
+        # What was read here, and what all processes read, once they have been gathered.
+        self._own = self._empty()
+        self._all: Share | None = None
         self.distribution: DistributionalDefect | None = None
-        self.input_shape: tuple[int, ...] | None = None
+
+    def _empty(self) -> Share:
+        closure = None if self._listed is None else Closure(self.symmetry, self._listed)
+        return Share(self.elements, closure=closure)
 
     @property
-    def sums(self) -> OrbitSums:
+    def whole(self) -> bool:
+        """Whether all elements of the group are looked at."""
+        return self.elements_kind == "whole"
+
+    @property
+    def sums(self) -> OrbitSums | None:
         """The sums so far."""
-        return self._meter.sums
+        return self._told.sums
+
+    @property
+    def closure(self) -> Closure | None:
+        """The sums of the data's features, where the data are tested."""
+        return self._told.closure
+
+    @property
+    def layers(self) -> list[LayerDefect]:
+        """What the first batch said of the layers."""
+        return self._told.layers
+
+    @property
+    def lie(self) -> list[LieDefect]:
+        """What the first batch said of the Lie algebra's generators."""
+        return self._told.lie
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one input."""
+        return self._told.input_shape
+
+    @property
+    def _told(self) -> Share:
+        return self._own if self._all is None else self._all
 
     def update(self, batch: Batch) -> None:
         """Add one batch of data."""
+        self._add(self._read(batch))
+
+    def _read(self, batch: Batch) -> Share:
+        made = self._empty()
+        made.sums, made.outputs, made.seen = self._meter.measure(batch), self._meter.outputs, len(batch.clusters)
+        if made.closure is not None:
+            made.closure.update(batch)
+        return made
+
+    def _add(self, made: Share) -> None:
         self._forget()
-        self._meter.update(batch)
-        if self.closure is not None:
-            self.closure.update(batch)
+        self._own.add(made)
+        if self._all is not None:
+            self._all.add(made)
 
     def run(
         self,
         data: Any,
         *,
         batch_size: int = 8,
-        clusters: Tensor | None = None,
+        clusters: Any | None = None,
         max_samples: int | None = None,
         layers: bool = True,
         progress: Callable[[int], None] | None = None,
@@ -129,20 +212,22 @@ class Audit(Report):
         Args:
             data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches (see `haar.audit.batches`).
             batch_size: Rows per batch, when data are tensors.
-            clusters: Which trajectory every row belongs to: rows of one trajectory are not independent.
+            clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
+                Without them every row is one, and none is that of another audit.
             max_samples: Stop after so many rows.
             layers: Whether to look into the layers of the model.
             progress: Called with the number of rows seen.
         """
-        for number, batch in enumerate(
-            batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry)
-        ):
-            self.update(batch)
+        read = batches(
+            data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry
+        )
+        for number, batch in enumerate(read):
+            made = self._read(batch)
             if number == 0:
-                self.input_shape = tuple(batch.inputs[0].shape[1:]) if isinstance(batch.inputs[0], Tensor) else None
-                self._look_inside(batch, layers=layers)
+                self._look_inside(batch, made, layers=layers)
+            self._add(made)
             if progress is not None:
-                progress(self._meter.seen)
+                progress(self._told.seen)
         return self
 
     def follow(
@@ -179,7 +264,7 @@ class Audit(Report):
         if not isinstance(self.model, nn.Module):
             raise ArgumentError("model", expected="a torch module to follow a law through", got=repr(self.model))
         shape = self.input_shape if input_shape is None else input_shape
-        with undisturbed(self.model):
+        with undisturbed(self.model), torch.no_grad():
             self.distribution = symmetry_in_distribution(
                 self.model,
                 self.symmetry,
@@ -194,35 +279,29 @@ class Audit(Report):
     def merge(self, other: Audit | Share) -> Audit:
         """Add the sums of an audit of the same model and symmetry over other samples; returns self.
 
+        Rows that were given the same trajectory number in both are of one trajectory; rows without are never.
+
         Args:
             other: The other audit, or its `share`, as it crosses a process border.
 
         Raises:
-            ArgumentError: If the audits looked at different elements.
+            ArgumentError: If the audits looked at different elements, outputs or inputs.
         """
         share = other.share() if isinstance(other, Audit) else other
-        if not torch.equal(self.elements, share.elements):
-            raise ArgumentError(
-                "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
-            )
-        self._forget()
-        self._meter.sums = self.sums.merge(share.sums)
-        self._meter.seen += share.seen
-        self._meter.dtype = share.dtype if share.seen else self._meter.dtype
-        if self.closure is not None and share.closure is not None:
-            self.closure = self.closure.merge(share.closure)
-        self.layers, self.lie = self.layers or share.layers, self.lie or share.lie
+        if not isinstance(share, Share):
+            raise ArgumentError("other", expected="an audit, or its share()", got=type(other).__name__)
+        self._add(share)
         return self
 
     def share(self) -> Share:
         """The sums alone, without the model: what another process needs."""
-        return Share(self.elements, self.sums, self.closure, self._meter.seen, self._meter.dtype, self.layers, self.lie)
+        return self._empty().add(self._told)
 
     def gather(self) -> Audit:
         """Add up the sums of all processes of the `torch.distributed` group; every process gets the whole audit.
 
-        Shares are merged in the order of ranks, so that all processes hold the same bits. Trajectory numbers that are
-        unique over processes give the bins, and so the intervals, of a single process.
+        Shares are merged in the order of ranks, so that all processes hold the same bits. What this process read stays
+        its own: gathering again, after more was read or not, counts nothing twice.
 
         Raises:
             ArgumentError: If no process group is initialised.
@@ -230,19 +309,13 @@ class Audit(Report):
         if not (dist.is_available() and dist.is_initialized()):
             way_out = "call torch.distributed.init_process_group first, or merge shares yourself"
             raise ArgumentError("audit", expected="an initialised process group", got="none", way_out=way_out)
-        shares: list[Share] = [self.share()] * dist.get_world_size()
-        dist.all_gather_object(shares, self.share())
+        shares: list[Share] = [self._own] * dist.get_world_size()
+        dist.all_gather_object(shares, self._own)
+        whole = self._empty()
+        for share in shares:
+            whole.add(share)
         self._forget()
-        self._meter.sums, self._meter.seen, self.closure = (
-            OrbitSums.zeros(len(self.elements), len(self.sums.samples)),
-            0,
-            None,
-        )
-        for number, share in enumerate(shares):
-            if number == 0:
-                self.closure = share.closure
-                share = replace(share, closure=None)  # noqa: PLW2901
-            self.merge(share)
+        self._all = whole
         return self
 
     def _forget(self) -> None:
@@ -256,24 +329,26 @@ class Audit(Report):
         Raises:
             ArgumentError: If no data were given yet.
         """
-        if not self._meter.seen:
+        told = self._told
+        if told.sums is None or told.outputs is None:
             raise ArgumentError("data", expected="at least one sample", got="none", way_out="call run or update first")
+        tests = [] if told.closure is None else told.closure.tests(significance=self.significance, seed=self.seed)
         return findings(
-            self.sums,
+            told.sums,
+            told.outputs,
             self.symmetry,
             self.elements,
-            whole=self.whole,
-            closure=[] if self.closure is None else self.closure.tests(seed=self.seed),
+            kind=self.elements_kind,
+            scaled=self._scaled,
+            closure=tests,
             significance=self.significance,
-            trajectories=0 if self.closure is None else self.closure.trajectories,
-            dtype=self._meter.dtype,
-            seed=self.seed,
+            trajectories=0 if told.closure is None else told.closure.trajectories,
         )
 
     @cached_property
     def recommendation(self) -> Recommendation:
         """What to do, in one sentence, with the evidence."""
-        return recommend(self.findings, self.symmetry.group.name)
+        return recommend(self.findings, self.symmetry.group, self.elements, kind=self.elements_kind)
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -291,7 +366,7 @@ class Audit(Report):
             "group": self.symmetry.group.name,
             "order": self.symmetry.group.order,
             "whole_group": self.whole,
-            "samples": self._meter.seen,
+            "samples": self._told.seen,
             "recommendation": self.recommendation.to_dict(),
             **self.findings.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],
@@ -307,17 +382,18 @@ class Audit(Report):
         (followed,) = self.distribution.sections()
         return [*told, replace(followed, title="Symmetry in distribution")]
 
-    def _look_inside(self, batch: Batch, *, layers: bool) -> None:
+    def _look_inside(self, batch: Batch, made: Share, *, layers: bool) -> None:
+        first = batch.inputs[0]
+        if isinstance(first, Tensor):
+            made.input_shape = tuple(first.shape if batch.single else first.shape[1:])
         group = self.symmetry.group
         if isinstance(group, LieGroup):
-            self.lie = lie_defects(self.model, self.symmetry, (batch.inputs, None), batch_size=len(batch.clusters))
-        on_grid = isinstance(group, FiniteGroup) and group.space_dim is not None and has_field(self.symmetry)
-        if layers and on_grid and isinstance(self.model, nn.Module):
-            few = self.elements[1:17]
-            self.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=few)
+            made.lie = lie_defects(self.model, self.symmetry, [(batch.inputs, None)])
+        if layers and isinstance(self.model, nn.Module) and can_look_inside(self.symmetry):
+            made.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=self.elements[1:17])
 
     def __repr__(self) -> str:
-        return f"<Audit of {self.symmetry.group.name} over {self._meter.seen} samples>"
+        return f"<Audit of {self.symmetry.group.name} over {self._told.seen} samples>"
 
 
 @known_keywords
@@ -327,9 +403,9 @@ def audit(
     data: Any,
     *,
     elements: int | Tensor | None = None,
-    scale: Tensor | None = None,
+    scale: Any = None,
     batch_size: int = 8,
-    clusters: Tensor | None = None,
+    clusters: Any | None = None,
     max_samples: int | None = None,
     layers: bool = True,
     data_symmetry: bool = True,
@@ -354,8 +430,9 @@ def audit(
         elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
             elements.
         scale: One positive number per output channel by which errors are divided; one for all components of a vector.
-        batch_size: Rows per batch, when data are tensors.
-        clusters: Which trajectory every row belongs to: rows of one trajectory are not independent.
+            Without it several outputs or fields are measured each in its own spread.
+        batch_size: Rows per batch, when data are tensors. Inputs without an axis of samples are one sample.
+        clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
         max_samples: Stop after so many rows.
         layers: Whether to look into the layers of the model.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.

@@ -2,99 +2,131 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.average.joining import is_shared
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, ShapeError, check_count
 
 _WAYS_OUT = {"ndarray": "torch.from_numpy makes tensors of arrays", "dict": "yield ((d['x'], d['t']), d['y'])"}
+_SHARED = "declare a tensor that all samples share as Invariant(group, batched=False)"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: inputs, labels if there are any, and the trajectory (or sample) number of every row."""
+    """One batch.
+
+    Attributes:
+        inputs: The model's inputs.
+        labels: Targets, if there are any.
+        clusters: The trajectory of every sample, or its number.
+        numbered: Whether `clusters` only counts samples: then each is independent of all others, wherever they are read.
+        single: Whether the inputs have no axis of samples: together they are one sample.
+    """
 
     inputs: tuple[Any, ...]
     labels: Any | None
     clusters: Tensor
+    numbered: bool = False
+    single: bool = False
+
+    @cached_property
+    def units(self) -> list[int]:
+        """A number for the independent unit of every sample, the same wherever one trajectory is read."""
+        if not self.numbered:
+            return [int(mark) for mark in self.clusters.tolist()]
+        # Beyond what an int64 can name, and drawn anew: no other batch of any process has it.
+        start = (1 + secrets.randbits(62)) << 64
+        return [start + k for k in range(len(self.clusters))]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """How the samples of some inputs are counted: how many, whether it is one without an axis, what is cut."""
+
+    count: int
+    single: bool
+    cut: frozenset[int]
 
 
 def batches(
     data: Any,
     *,
     batch_size: int = 8,
-    clusters: Tensor | None = None,
+    clusters: Any | None = None,
     max_samples: int | None = None,
     symmetry: Symmetry | None = None,
 ) -> Iterator[Batch]:
     """Read data as batches.
 
+    Inputs without an axis of samples before those that the symmetry acts on (one graph, one cloud, one field) are one
+    sample, and are not cut.
+
     Args:
         data: A tensor of inputs; a pair ``(inputs, labels)`` where inputs is a tensor or a tuple of tensors; or an
             iterable (a `DataLoader`) of such, each a batch.
         batch_size: Rows per batch, when data are tensors.
-        clusters: For tensors: which trajectory each row belongs to (rows of one trajectory are not independent). In an
-            iterable a third entry ``(inputs, labels, clusters)`` says the same.
+        clusters: For tensors: which trajectory each row belongs to, whole numbers (rows of one trajectory are not
+            independent). In an iterable a third entry ``(inputs, labels, clusters)`` says the same.
         max_samples: Stop after so many rows.
-        symmetry: Says which inputs all rows share (``Invariant(group, batched=False)``): those are not cut. Tensors
-            without axes are not cut either.
+        symmetry: Says which axes count samples, and which inputs all rows share (``Invariant(group, batched=False)``):
+            those are not cut. Tensors without axes, or of one row, are not cut either.
 
     Raises:
-        ArgumentError: If data are none of these, or an option is out of range.
+        ArgumentError: If data are none of these, clusters are no whole numbers, or an option is out of range.
+        ShapeError: If inputs, labels and clusters have not the same number of rows.
         DataError: If a value is not finite.
     """
     if max_samples is not None and max_samples < 1:
         raise ArgumentError("max_samples", expected="at least 1, or None for all", got=max_samples)
+    check_count("batch_size", batch_size)
     seen = 0
     for inputs, labels, ids in _raw(data, batch_size, clusters, symmetry):
         tensors = [leaf for leaf in pytree.tree_leaves((inputs, labels)) if isinstance(leaf, Tensor)]
         if not tensors:
             raise ArgumentError("data", expected="batches of tensors", got=type(inputs).__name__)
         _refuse_nan(tensors, seen)
-        shared = _shared(symmetry, inputs)
-        rows = _rows(inputs, shared)
-        if rows is None:
-            raise ArgumentError("data", expected="an input with an axis of samples", got="none", way_out="add the axis")
-        marks = torch.arange(seen, seen + rows) if ids is None else torch.as_tensor(ids)
-        if len(marks) != rows:
-            raise ArgumentError("clusters", expected=f"one number for each of {rows} rows", got=len(marks))
-        keep = rows if max_samples is None else min(rows, max_samples - seen)
+        rows = _rows(symmetry, inputs)
+        numbered = ids is None
+        marks = torch.arange(seen, seen + rows.count) if ids is None else _marks(ids, rows.count)
+        if not rows.count:
+            continue
+        keep = rows.count if max_samples is None else min(rows.count, max_samples - seen)
         if keep <= 0:
             return
-        if keep < rows:
-            yield Batch(*_cut((inputs, labels), slice(keep), shared), marks[:keep])
+        if keep < rows.count:
+            cut = (_cut(inputs, slice(keep), rows.cut), _cut_labels(symmetry, labels, slice(keep), rows))
+            yield Batch(*cut, marks[:keep], numbered, rows.single)
         else:
-            yield Batch(inputs, labels, marks)
+            yield Batch(inputs, labels, marks, numbered, rows.single)
         seen += keep
     if not seen:
         raise DataError("data: no samples")
 
 
 def _raw(
-    data: Any, batch_size: int, clusters: Tensor | None, symmetry: Symmetry | None
+    data: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
-    if batch_size < 1:
-        raise ArgumentError("batch_size", expected="at least 1", got=batch_size)
     if isinstance(data, Tensor):
         data = (data, None)
     if isinstance(data, tuple) and len(data) == 2 and (data[1] is None or not isinstance(data[0], int)):
         inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
-        shared = _shared(symmetry, inputs)
-        rows = _rows(inputs, shared)
-        if rows is not None:
-            for start in range(0, rows, batch_size):
+        if any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(inputs)):
+            rows = _rows(symmetry, inputs)
+            marks = None if clusters is None else _marks(clusters, rows.count)
+            _cut_labels(symmetry, data[1], slice(0), rows)
+            for start in range(0, rows.count, batch_size):
                 part = slice(start, start + batch_size)
-                yield (
-                    *_cut((inputs, data[1]), part, shared),
-                    None if clusters is None else torch.as_tensor(clusters)[part],
-                )
+                labels = _cut_labels(symmetry, data[1], part, rows)
+                yield _cut(inputs, part, rows.cut), labels, None if marks is None else marks[part]
             return
     if clusters is not None:
         raise ArgumentError(
@@ -122,30 +154,99 @@ def _raw(
             )
 
 
-def _shared(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> set[int]:
-    """Which tensors, by identity, all rows use as they are."""
+def has_sample_axis(action: Action, x: Tensor) -> bool:
+    """Whether a tensor has an axis before those of one sample."""
+    own = action.own_axes
+    return x.ndim > (0 if own is None else own)
+
+
+def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
+    """Count the samples.
+
+    Raises:
+        ArgumentError: If no input counts samples.
+        ShapeError: If two inputs differ.
+    """
+    leaves: list[tuple[Action | None, Tensor]] = []
+    if symmetry is None:
+        leaves = [(None, x) for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.ndim]
+    else:
+        symmetry.map_inputs(lambda a, x: None if is_shared(a, x) else leaves.append((a, x)), inputs)
+    if not leaves:
+        raise ArgumentError("data", expected="an input with an axis of samples", got="none", way_out="add the axis")
+    if any(action is not None and not has_sample_axis(action, x) for action, x in leaves):
+        return _Rows(1, single=True, cut=frozenset())
+    count = next((len(x) for _, x in leaves if len(x) != 1), 1)
+    for number, (_, x) in enumerate(leaves):
+        if len(x) not in (1, count):
+            raise ShapeError(
+                f"data, input {number}",
+                expected=f"{count} samples on axis 0, like the inputs before it",
+                got=len(x),
+                way_out=_SHARED,
+            )
+    return _Rows(count, single=False, cut=frozenset(id(x) for _, x in leaves if len(x) == count))
+
+
+def _marks(ids: Any, rows: int) -> Tensor:
+    """Trajectory numbers as they were given, checked."""
+    try:
+        marks = torch.as_tensor(ids)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(
+            "clusters",
+            expected="a whole number for each row",
+            got=type(ids).__name__,
+            way_out="number the names: torch.unique(..., return_inverse=True), or a dict",
+        ) from error
+    if marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool:
+        kind = str(marks.dtype).removeprefix("torch.")
+        raise ArgumentError("clusters", expected="whole numbers, one for each row", got=kind)
+    if marks.ndim != 1:
+        raise ArgumentError("clusters", expected=f"one number for each of {rows} rows", got=tuple(marks.shape))
+    if len(marks) != rows:
+        raise ArgumentError("clusters", expected=f"one number for each of {rows} rows", got=len(marks))
+    return marks
+
+
+def _cut(tree: Any, part: slice, cut: frozenset[int]) -> Any:
+    """Some rows of what counts samples."""
+    return pytree.tree_map(lambda x: x[part] if isinstance(x, Tensor) and id(x) in cut else x, tree)
+
+
+def _cut_labels(symmetry: Symmetry | None, labels: Any, part: slice, rows: _Rows) -> Any:
+    """Some rows of labels.
+
+    Raises:
+        ShapeError: If they have not as many rows as the inputs.
+    """
+    if labels is None or rows.single:
+        return labels
     shared: set[int] = set()
     if symmetry is not None:
-        symmetry.map_inputs(lambda action, x: shared.add(id(x)) if is_shared(action, x) else None, inputs)
-    return shared
+        try:
+            symmetry.map_outputs(lambda a, x: shared.add(id(x)) if is_shared(a, x) else None, labels)
+        except ShapeError as error:
+            raise ShapeError("labels", expected=error.expected, got=error.got, way_out=error.way_out) from error
 
+    def some(x: Any) -> Any:
+        if not isinstance(x, Tensor) or id(x) in shared or (symmetry is None and not x.ndim):
+            return x
+        if not x.ndim or len(x) != rows.count:
+            raise ShapeError(
+                "labels",
+                expected=f"{rows.count} rows, like the inputs",
+                got=len(x) if x.ndim else "one number",
+                way_out=_SHARED,
+            )
+        return x[part]
 
-def _rows(inputs: tuple[Any, ...], shared: set[int]) -> int | None:
-    leaves = (x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.ndim and id(x) not in shared)
-    return next((len(x) for x in leaves), None)
-
-
-def _cut(trees: tuple[Any, Any], part: slice, shared: set[int]) -> tuple[Any, Any]:
-    """Some rows of inputs and labels."""
-    cut: tuple[Any, Any] = pytree.tree_map(
-        lambda x: x[part] if isinstance(x, Tensor) and x.ndim and id(x) not in shared else x, trees
-    )
-    return cut
+    return pytree.tree_map(some, labels)
 
 
 def _refuse_nan(tensors: list[Tensor], seen: int) -> None:
     for x in tensors:
-        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+        if (x.is_floating_point() or x.is_complex()) and not bool(torch.isfinite(x).all()):
             row = int(torch.nonzero(~torch.isfinite(x.reshape(len(x), -1)).all(1))[0]) if x.ndim else 0
             raise DataError(
                 f"data: a value that is not finite (NaN or infinite) in sample {seen + row}; clean or drop it"

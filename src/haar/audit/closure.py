@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions import Action, Field, Symmetry
-from haar.actions.action import RestrictedAction
+from haar.actions import Action, Symmetry
 from haar.audit.batches import Batch
+from haar.audit.units import UnitTable
 from haar.average.joining import is_shared
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
 
-#: Fields are averaged to at most this many cells along an axis before their means are compared.
+#: Fields are averaged to at most this many cells along an axis before their means are compared; volumes to half of it.
 _COARSE = 16
-_KINDS = ("mean field", "channel means", "second moments", "histogram")
+_KINDS = ("mean field", "channel means", "second moments", "higher moments")
+#: Tensors of features, and which of them tell something place by place.
+_FEATURES, _BY_PLACE = 5, (0, 3)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ElementClosure:
             for symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
         distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
         statistic: Which statistic shows it: ``"mean field"``, ``"channel means"``, ``"second moments"`` or
-            ``"histogram"``.
+            ``"higher moments"`` (third and fourth).
         p: Exact randomisation p-value over trajectories, corrected for the number of statistics (Bonferroni) and of
             elements (Holm).
     """
@@ -49,98 +51,126 @@ class ElementClosure:
         return dict(self.__dict__)
 
 
-@dataclass
 class Closure:
     """Sums per trajectory of features of every moved copy of the inputs; `tests` compares them.
 
     A feature is a mean over the trajectory's samples. Under the null hypothesis that g x is distributed as x, every
     trajectory may be replaced by itself moved by any power of g, independently: the p-value is exact up to the number
-    of draws.
+    of draws. Of very many trajectories several share a row of sums and are moved together, so that memory is bounded.
 
     Args:
         symmetry: The symmetry; its input actions move the data.
         elements: Elements to test, the identity first; they must form a group for exact p-values.
+        capacity: Rows of trajectories that are kept apart, see `UnitTable`.
     """
 
-    symmetry: Symmetry
-    elements: Tensor
-    edges: list[Tensor] = field(default_factory=list)
-    sums: dict[int, list[Tensor]] = field(default_factory=dict)
-    counts: dict[int, int] = field(default_factory=dict)
+    def __init__(self, symmetry: Symmetry, elements: Tensor, *, capacity: int | None = None) -> None:
+        self.symmetry, self.elements = symmetry, elements
+        self._capacity = capacity
+        self._table: UnitTable | None = None
+        self._leaves: list[tuple[int, int]] = []
+        self._eps = 0.0
 
     def update(self, batch: Batch) -> None:
-        """Add one batch of inputs; numbers and tensors that all samples share tell nothing, and are left out."""
-        leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
-        if not leaves:
-            return
-        if not self.edges:
-            self.edges = [_edges(_channels_last(a, x)) for a, x in leaves]
-        rows = []
-        for g in self.elements:
-            parts: list[list[Tensor]] = [[] for _ in _KINDS]
-            for k, (action, x) in enumerate(leaves):
-                features = _features(_channels_last(action, action.act(g, x)), self.edges[k])
-                for part, feature in zip(parts, features, strict=True):
-                    part.append(feature)
-            rows.append([torch.cat(kind, 1) for kind in parts])
-        stacked = [
-            torch.stack([row[kind] for row in rows], 1) for kind in range(len(_KINDS))
-        ]  # (batch, elements, features)
-        for place, cluster in enumerate(batch.clusters.tolist()):
-            values = [kind[place].to(torch.float64).cpu() for kind in stacked]
-            if cluster in self.sums:
-                self.sums[cluster] = [a + b for a, b in zip(self.sums[cluster], values, strict=True)]
-                self.counts[cluster] += 1
-            else:
-                self.sums[cluster], self.counts[cluster] = values, 1
+        """Add one batch of inputs; numbers and tensors that all samples share tell nothing, and are left out.
+
+        Raises:
+            ArgumentError: If batches have inputs of different sizes on a grid.
+        """
+        rows = len(batch.clusters)
+        with torch.no_grad():
+            leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
+            if not leaves:
+                return
+            kinds = [x.dtype for _, x in leaves if x.is_floating_point() or x.is_complex()]
+            self._eps = max([self._eps, *(torch.finfo(kind).eps for kind in kinds)])
+            moved, sizes = [], [(0, 0)] * len(leaves)
+            for g in self.elements:
+                parts: list[list[Tensor]] = [[] for _ in range(_FEATURES)]
+                for k, (action, x) in enumerate(leaves):
+                    spread_out = _channels_last(action, action.act(g, x), rows, single=batch.single)
+                    features = _features(spread_out)
+                    sizes[k] = (spread_out.shape[-1], features[0].shape[-1] // spread_out.shape[-1])
+                    for part, feature in zip(parts, features, strict=True):
+                        part.append(feature)
+                moved.append([torch.cat(kind, 1) for kind in parts])
+            values = [torch.stack([row[kind] for row in moved], 1) for kind in range(_FEATURES)]
+        made = UnitTable([*[tuple(v.shape[1:]) for v in values], ()], self._capacity)
+        made.add(batch.units, [*values, torch.ones(rows)])
+        self._add(made, sizes)
 
     def merge(self, other: Closure) -> Closure:
         """The sums over both sets of samples.
 
         Raises:
-            ArgumentError: If histograms were taken with other edges: start every process from one `edges`.
+            ArgumentError: If inputs have different sizes on a grid.
         """
-        if (
-            self.edges
-            and other.edges
-            and any(not torch.equal(a, b) for a, b in zip(self.edges, other.edges, strict=True))
-        ):
-            raise ArgumentError(
-                "other", expected="sums taken with the same histogram edges", got="others", way_out="share `edges`"
-            )
-        merged = Closure(self.symmetry, self.elements, self.edges or other.edges, dict(self.sums), dict(self.counts))
-        for cluster, values in other.sums.items():
-            if cluster in merged.sums:
-                merged.sums[cluster] = [a + b for a, b in zip(merged.sums[cluster], values, strict=True)]
-                merged.counts[cluster] += other.counts[cluster]
-            else:
-                merged.sums[cluster], merged.counts[cluster] = values, other.counts[cluster]
-        return merged
+        return Closure(self.symmetry, self.elements, capacity=self._capacity).add(self).add(other)
+
+    def add(self, other: Closure) -> Closure:
+        """Add the sums of other samples; returns self.
+
+        Raises:
+            ArgumentError: If inputs have different sizes on a grid.
+        """
+        self._eps = max(self._eps, other._eps)
+        if other._table is not None:
+            self._add(other._table.copy(), other._leaves)
+        return self
+
+    def _add(self, more: UnitTable, leaves: list[tuple[int, int]]) -> None:
+        if self._table is None:
+            self._table, self._leaves = more, leaves
+            return
+        for kind, (mine, its) in enumerate(zip(self._table.tensors, more.tensors, strict=True)):
+            if mine.shape[1:] == its.shape[1:]:
+                continue
+            if kind not in _BY_PLACE:
+                raise ArgumentError(
+                    "data",
+                    expected=f"inputs with as many channels as before, to test the data's symmetry ({kind})",
+                    got=f"{tuple(its.shape[1:])} features after {tuple(mine.shape[1:])}",
+                    way_out="pass data_symmetry=False",
+                )
+            # Clouds of different sizes have no mean cloud: what is told place by place is given up.
+            self._table.drop(kind)
+            more.drop(kind)
+        self._table.merge(more)
 
     @property
     def trajectories(self) -> int:
         """Number of independent trajectories seen."""
-        return len(self.sums)
+        return 0 if self._table is None else len(self._table.rows)
 
-    def tests(self, *, draws: int = 999, seed: int = 0) -> list[ElementClosure]:
+    def tests(self, *, draws: int | None = None, significance: float = 0.05, seed: int = 0) -> list[ElementClosure]:
         """One result for every element but the identity.
 
         Args:
-            draws: Random replacements; the smallest p-value is 1 / (draws + 1).
+            draws: Random replacements; the smallest p-value is 1 / (draws + 1), before it is corrected. By default 999,
+                and more where so many elements are tested that none could be rejected.
+            significance: The level that `draws` is chosen for.
             seed: Seed of the draws.
         """
         group = self.symmetry.group
-        if not self.sums:
+        if self._table is None:
             return []
-        order = sorted(self.sums)
-        table = [torch.stack([self.sums[c][kind] / self.counts[c] for c in order]) for kind in range(len(_KINDS))]
+        *sums, counts = self._table.tensors
+        filled = counts > 0
+        weight, several = counts[filled], self._table.sizes()[filled].to(torch.float64)
+        raw = [(s[filled] / weight.reshape(-1, *([1] * (s.ndim - 1)))) for s in sums]
+        table, sizes = _comparable(raw, self._leaves)
+        number = max(len(self.elements) - 1, 1)
+        if draws is None:
+            draws = max(999, math.ceil(len(_KINDS) * number / significance))
         place = {_key(g): k for k, g in enumerate(self.elements)}
         generator = torch.Generator().manual_seed(seed)
         results = []
         for k, g in enumerate(self.elements):
             if k == 0:
                 continue
-            results.append(self._test(group.describe(g), table, self._powers(g, place), draws, generator))
+            powers = self._powers(g, place)
+            noise = [max(1e-12, 64 * self._eps) * size for size in sizes]
+            results.append(_test(group.describe(g), table, noise, powers, several, draws, generator))
         adjusted = holm([result.p for result in results])
         return [replace(result, p=p) for result, p in zip(results, adjusted, strict=True)]
 
@@ -157,37 +187,100 @@ class Closure:
             )
         return powers
 
-    @staticmethod
-    def _test(
-        name: str, table: Sequence[Tensor], powers: list[int], draws: int, generator: torch.Generator
-    ) -> ElementClosure:
-        n = len(table[0])
-        smallest, systematic, statistic, distance = 1.0, 0.0, _KINDS[0], 0.0
-        picks = torch.randint(len(powers), (draws, n), generator=generator)
-        onehot = torch.nn.functional.one_hot(picks, len(powers)).to(torch.float64).reshape(draws, -1)
-        for kind, label in enumerate(_KINDS):
-            values = table[kind][:, powers]  # (trajectory, power of g, feature)
-            step = values - values.roll(-1, 1)  # phi(g^k x) - phi(g^(k+1) x)
-            scale = step.square().mean((0, 1)).sqrt()
-            useful = scale > 1e-12 * values.abs().amax((0, 1)).clamp(min=1e-300)
-            if not bool(useful.any()):
-                continue  # g changes nothing that this statistic sees
-            shown = step[:, 0].mean(0)
-            if kind == 0:
-                here, there = values[:, 0].mean(0), values[:, 1 % len(powers)].mean(0)
-                distance = float(shown.norm()) / max(
-                    math.sqrt(float(here.square().sum() + there.square().sum()) / 2), 1e-300
-                )
-            scaled = step[..., useful] / scale[useful]
-            observed = float(scaled[:, 0].mean(0).square().sum())
-            each = float(scaled[:, 0].square().sum(-1).mean())
-            common = max(0.0, (n * observed / max(each, 1e-300) - 1) / max(n - 1, 1))
-            drawn = (onehot @ scaled.reshape(n * len(powers), -1) / n).square().sum(1)
-            # Equality counts against rejection; the slack covers sums taken in another order.
-            smallest = min(smallest, (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + draws))
-            if common > systematic:
-                systematic, statistic = common, label
-        return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
+
+def _test(
+    name: str,
+    table: Sequence[Tensor],
+    noise: Sequence[Tensor],
+    powers: list[int],
+    sizes: Float[Tensor, " rows"],
+    draws: int,
+    generator: torch.Generator,
+) -> ElementClosure:
+    n = len(sizes)
+    smallest, systematic, statistic, distance = 1.0, 0.0, _KINDS[0], 0.0
+    picks = torch.randint(len(powers), (draws, n), generator=generator)
+    weights = sizes / sizes.sum()
+    onehot = torch.nn.functional.one_hot(picks, len(powers)).to(torch.float64) * weights[:, None]
+    for kind, label in enumerate(_KINDS):
+        values = table[kind][:, powers]  # (trajectory, power of g, feature)
+        if not values.shape[-1]:
+            continue
+        step = values - values.roll(-1, 1)  # phi(g^k x) - phi(g^(k+1) x)
+        scale = step.square().mean((0, 1)).sqrt()
+        useful = scale > noise[kind]  # what rounding changes says nothing
+        if not bool(useful.any()):
+            continue  # g changes nothing that this statistic sees
+        if kind == 0:
+            here, there = (torch.einsum("n,nf->f", weights, values[:, k % len(powers)]) for k in (0, 1))
+            size = math.sqrt(float(here.square().sum() + there.square().sum()) / 2)
+            distance = float((here - there).norm()) / max(size, 1e-300)
+        scaled = step[..., useful] / scale[useful]
+        observed = float(torch.einsum("n,nf->f", weights, scaled[:, 0]).square().sum())
+        common = _common(observed, scaled[:, 0].square().sum(-1), sizes)
+        drawn = (onehot.reshape(draws, -1) @ scaled.reshape(n * len(powers), -1)).square().sum(1)
+        smallest = min(smallest, randomisation_p(observed, drawn))
+        if common > systematic:
+            systematic, statistic = common, label
+    return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
+
+
+def randomisation_p(observed: float, drawn: Float[Tensor, " draws"]) -> float:
+    """Share of draws that are at least as large, the observation counted among them: never 0.
+
+    Example:
+        >>> randomisation_p(3.0, torch.tensor([1.0, 2.0, 4.0]))
+        0.5
+    """
+    # Equality counts against rejection; the slack covers sums taken in another order.
+    return (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + len(drawn))
+
+
+def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tensor, " rows"]) -> float:
+    """The part of one trajectory's squared step that all share, without bias, from rows of several trajectories.
+
+    A row of k trajectories has an expected square of c + v / k, the mean of n of c + v / n.
+    """
+    weights = sizes / sizes.sum()
+    each, n = float(weights @ squares), float(sizes.sum())
+    spare = float(weights @ (1 / sizes)) - 1 / n
+    if spare <= 0 or each <= 0:
+        return 0.0
+    own = max((each - observed) / spare, 0.0)
+    shared = max(observed - own / n, 0.0)
+    return shared / max(shared + own, 1e-300)
+
+
+def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> tuple[list[Tensor], list[Tensor]]:
+    """The features of `_KINDS`, and how large each could be; mean fields in units of each channel's spread.
+
+    Args:
+        sums: The means of every feature, ``(rows, elements, feature)``.
+        leaves: Channels and places of every input.
+    """
+    coarse, means, covariance, local, higher = sums
+    units: list[Tensor] = []
+    sizes: list[list[Tensor]] = [[] for _ in range(_FEATURES)]
+    at, start = 0, 0
+    for channels, places in leaves:
+        block = covariance[:, 0, start : start + channels**2].reshape(-1, channels, channels)
+        variance = block.diagonal(dim1=-2, dim2=-1).clamp(min=0)
+        size = (variance + means[:, 0, at : at + channels].square()).mean(0).sqrt()
+        spread = variance.mean(0).sqrt()
+        units.append(torch.where(spread > 0, spread, 1).repeat(places))
+        by_place = size.repeat(places)
+        cubes = torch.cat([size**3, size**4])
+        for kind, value in enumerate((by_place, size, torch.outer(size, size).flatten(), by_place**2, cubes)):
+            sizes[kind].append(value)
+        at, start = at + channels, start + channels**2
+    whole = [torch.cat(size) for size in sizes]
+    if coarse.shape[-1]:
+        unit = torch.cat(units)
+        coarse, whole[0] = coarse / unit, whole[0] / unit
+    else:
+        whole[0], whole[3] = whole[0][:0], whole[3][:0]
+    features = [coarse, means, torch.cat([covariance, local], -1), higher]
+    return features, [whole[0], whole[1], torch.cat([whole[2], whole[3]]), whole[4]]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -205,58 +298,45 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _features(x: Float[Tensor, "batch *space channel"], edges: Float[Tensor, "channel edges"]) -> list[Tensor]:
-    """Coarse mean field, channel means, second moments (of channels, and on a coarse grid) and histograms.
+def _features(x: Float[Tensor, "batch *space channel"]) -> list[Tensor]:
+    """Coarse mean field, channel means, covariance of channels, the same on a coarse grid, third and fourth moments.
 
-    Channels are measured in their own spread, so that no unit outweighs another.
+    All are means of polynomials, in no unit and about no centre but the sample's own: so sums of different data merge.
+    Where a sample is one point, its moments are those about 0.
     """
     flat = x.flatten(1, -2)
-    spread = (edges[:, -1] - edges[:, 0]).to(flat).clamp(min=1e-300)
-    means = flat.mean(1) / spread
-    centred = (x - flat.mean(1).reshape(len(x), *([1] * (x.ndim - 2)), -1)) / spread
+    means = flat.mean(1)
+    centred = x - means.reshape(len(x), *([1] * (x.ndim - 2)), -1)
     rows = centred.flatten(1, -2)
     covariance = torch.einsum("bnc,bnd->bcd", rows, rows) / rows.shape[1]
-    local = _coarsen(centred.square())
-    histogram = torch.stack([(flat <= edge).to(torch.float64).mean(1) for edge in edges.T.to(flat)], -1)
-    second = torch.cat([covariance.flatten(1), local.flatten(1)], 1)
-    return [_coarsen(centred).flatten(1), means, second, histogram.flatten(1)]
+    spread = rows if rows.shape[1] > 1 else flat
+    higher = torch.cat([spread.pow(3).mean(1), spread.pow(4).mean(1)], 1)
+    return [_coarsen(centred).flatten(1), means, covariance.flatten(1), _coarsen(centred.square()).flatten(1), higher]
 
 
 def _coarsen(x: Tensor) -> Tensor:
     """Average blocks of cells so that no axis is longer than `_COARSE`; symmetric under reversal of an axis."""
+    longest = _COARSE if x.ndim <= 4 else _COARSE // 2
     for axis in range(1, x.ndim - 1):
         length = x.shape[axis]
-        if length > _COARSE:
-            block = next((b for b in range(-(-length // _COARSE), length + 1) if length % b == 0), length)
+        if length > longest:
+            block = next((b for b in range(-(-length // longest), length + 1) if length % b == 0), length)
             x = x.unflatten(axis, (length // block, block)).mean(axis + 1)
     return x
 
 
-def _edges(x: Tensor) -> Float[Tensor, "channel edges"]:
-    """Levels at the centre and at quantiles of the distance from it, for every channel."""
-    flat = x.flatten(0, -2).to(torch.float64)
-    levels = torch.tensor([0.5, 0.8, 0.95], dtype=torch.float64)
-    stride = max(1, len(flat) // 100_000)
-    quantiles = torch.quantile((flat[::stride] - flat.mean(0)).abs(), levels, dim=0)
-    centre = flat.mean(0)
-    return torch.cat([centre - quantiles.flip(0), centre[None], centre + quantiles]).T.contiguous()
-
-
-def _channels_last(action: Action, x: Tensor) -> Float[Tensor, "batch *space channel"]:
-    """Real numbers, complex ones as two channels, with the channels last and at least one axis of points."""
-    if x.is_complex():
-        return torch.view_as_real(_spread_out(action, x)).flatten(-2)
-    x = _spread_out(action, x)
-    return x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float64)
-
-
-def _spread_out(action: Action, x: Tensor) -> Tensor:
-    bare = action.action if isinstance(action, RestrictedAction) else action
-    if isinstance(bare, Field):
-        if bare.channels is None:
-            return x.unsqueeze(-1)
-        return x.movedim(-1 - bare.dim, -1) if bare.channels == "first" else x
-    return x if x.ndim > 2 else x.reshape(len(x), 1, -1)
+def _channels_last(action: Action, x: Tensor, rows: int, *, single: bool) -> Float[Tensor, "batch *space channel"]:
+    """In float64, complex numbers as two channels, with the channels last and at least one axis of points."""
+    x = x.to(torch.complex128 if x.is_complex() else torch.float64)
+    axis = action.channel_axis
+    if action.grid_axes:
+        x = x.unsqueeze(-1) if axis is None else x.movedim(axis, -1)
+    if single:
+        x = x.unsqueeze(0)
+    if len(x) != rows:  # one for all
+        x = x.expand(rows, *x.shape[1:])
+    x = x if x.ndim > 2 else x.reshape(len(x), 1, -1)
+    return torch.view_as_real(x).flatten(-2) if x.is_complex() else x
 
 
 def _input_leaves(symmetry: Symmetry, inputs: Sequence[Any]) -> list[tuple[Action, Any]]:

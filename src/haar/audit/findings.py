@@ -12,14 +12,15 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.audit import quadratic
 from haar.audit.closure import ElementClosure
-from haar.audit.sums import Estimate, OrbitSums, Resampler
+from haar.audit.estimate import Estimate, ratio
+from haar.audit.part_findings import PartFinding, as_one, part_findings
+from haar.audit.parts import Outputs
+from haar.audit.sums import OrbitSums, Sums
 from haar.groups import FiniteGroup
 from haar.groups.characters import isotypic_projector_coefficients, real_irreducibles
 
 #: Groups with more elements are not split into all their subgroups.
 _SUBGROUP_LIMIT = 64
-#: Dtypes with coarser steps than this are half precision.
-_HALF = 1e-4
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ElementDefect:
         absolute: Root mean square of psi(g)^-1 f(phi(g) x) - f(x) over samples and output entries.
         relative: The same over the spread of the predictions (their root mean square about each channel's mean).
         contradiction: Whether it is larger than 2 root MSE, which no symmetric truth with invariant data allows (spec
-            2.4 ii').
+            2.4 ii'); None without labels or intervals.
     """
 
     element: str
@@ -78,10 +79,15 @@ class Component:
 class Findings:
     """Everything that the audit computes from its sums.
 
+    Where there are several outputs or fields and no scale was given, whatever is summed over them is in units of each
+    one's own spread, and each counts alike: no unit outweighs another. `parts` tells every one in its own unit.
+
     Attributes:
+        units: What numbers over all outputs are in: ``"as given"`` (one output), ``"scale"`` or ``"own spread"``.
         noise: Root mean square between two evaluations of the same input, relative to the spread of predictions.
         floor: The relative defect below which nothing is said: the noise, or rounding.
         stochastic: Whether the noise is more than rounding.
+        broken: Whether some output's defect rises above three times its own floor.
         spread: Root mean square of predictions about each channel's mean: what defects are relative to.
         elements: Defect of every element looked at.
         removed: Predicted fall of the MSE by averaging over the whole group, without labels.
@@ -90,15 +96,22 @@ class Findings:
         gain: The fall of the MSE that was measured.
         alpha: Least-squares share of the asymmetric part that the labels want to keep (0: average, 1: leave the model).
         mse_soft: MSE of the softly averaged model with that alpha, clipped to [0, 1].
-        subgroups: One of every conjugacy class of subgroups, small to large.
+        subgroups: All subgroups but the trivial one, small to large.
+        holds: Places, in the group's list, of the elements that the model already respects; empty for a group that is
+            not listed.
         components: Split of the orbit variance over irreducible components.
         closure: Symmetry of the data, element by element.
         trajectories: Independent trajectories that the closure tests rest on.
+        independent: Independent units that intervals rest on.
+        significance: Level at which closure of the data is rejected.
+        parts: Every output and field by itself.
     """
 
+    units: str
     noise: float
     floor: float
     stochastic: bool
+    broken: bool
     spread: float
     elements: list[ElementDefect]
     removed: Estimate
@@ -108,9 +121,13 @@ class Findings:
     alpha: Estimate | None
     mse_soft: float | None
     subgroups: list[SubgroupFinding]
+    holds: tuple[int, ...]
     components: list[Component]
     closure: list[ElementClosure]
     trajectories: int
+    independent: int
+    significance: float
+    parts: list[PartFinding]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -124,97 +141,108 @@ class Findings:
 
 def findings(
     sums: OrbitSums,
+    outputs: Outputs,
     symmetry: Symmetry,
     elements: Tensor,
     *,
-    whole: bool,
+    kind: str,
+    scaled: bool = False,
     closure: list[ElementClosure],
     significance: float,
     trajectories: int,
-    dtype: torch.dtype,
-    seed: int,
 ) -> Findings:
-    """Compute the findings from the sums."""
+    """Compute the findings from the sums.
+
+    Args:
+        sums: The sums.
+        outputs: The parts of the outputs that they are of.
+        symmetry: The symmetry.
+        elements: Elements, the identity first.
+        kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
+        scaled: Whether outputs were divided by a scale.
+        closure: The tests of the data.
+        significance: Their level.
+        trajectories: What they rest on.
+    """
     group = symmetry.group
-    resample = Resampler(sums, seed=seed)
-    labelled = bool(sums.labelled.sum() > 0)
-    noise, floor, stochastic = _noise(sums, dtype)
-    mse = resample.ratio(sums.losses, sums.labelled) if labelled else None
-    removed_bins = (
-        quadratic.removed_by(sums.deviations, quadratic.uniform(len(elements)))
-        if whole
-        else quadratic.removed_by_unlisted(sums.deviations)
-    )
+    one = as_one(sums, outputs, scaled=scaled)
+    parts = part_findings(sums, outputs, [group.describe(g) for g in elements], kind, one)
+    total = one.sums
+    labelled = bool(total.labelled.sum() > 0)
+    mse = ratio(total.losses, total.labelled, least=0.0) if labelled else None
+    removed = total.removed(kind)
     gains = alpha = mse_soft = None
-    if labelled and (whole or len(elements) > 2):
-        # Of a group that is not listed, random elements stand for all: both means are without bias.
-        cross = sums.residuals.mean(1) if whole else sums.residuals[:, 1:].mean(1)
-        gains = 2 * cross - removed_bins  # ||f - y||^2 - ||Q f - y||^2 in every bin
-        alpha = resample.ratio(removed_bins - cross, removed_bins)
-        mse_soft = _soft_mse(sums, removed_bins, cross, alpha.value)
+    # Of a group that is not listed, random elements stand for all: both means are without bias.
+    if labelled and (kind != "drawn" or len(elements) > 2):
+        cross = total.cross(kind)
+        gains = total.gains(kind)
+        if float(removed.sum()) > 0:
+            taken = torch.where(total.labelled > 0, removed, 0)
+            alpha = ratio(taken - cross, taken)
+            mse_soft = _soft_mse(total, removed, cross, alpha.value)
+    whole = kind == "whole"
     return Findings(
-        noise=noise,
-        floor=floor,
-        stochastic=stochastic,
-        spread=math.sqrt(float(sums.energy.sum() / sums.samples.sum())),
-        elements=_element_defects(sums, symmetry, elements, resample, mse),
-        removed=resample.ratio(removed_bins, sums.samples),
+        units=one.name,
+        noise=one.noise,
+        floor=one.floor,
+        stochastic=any(part.stochastic for part in parts),
+        broken=any(part.defect > 3 * part.floor for part in parts),
+        spread=one.spread,
+        elements=_element_defects(total, one.spread, symmetry, elements, mse),
+        removed=ratio(removed, total.samples, least=-math.inf if kind == "drawn" else 0.0),
         mse=mse,
-        mse_after=resample.ratio(sums.losses - gains, sums.labelled) if gains is not None else None,
-        gain=resample.ratio(gains, sums.labelled) if gains is not None else None,
+        mse_after=None if gains is None else ratio(total.losses - gains, total.labelled),
+        gain=None if gains is None else ratio(gains, total.labelled),
         alpha=alpha,
         mse_soft=mse_soft,
-        subgroups=_subgroups(
-            sums, group, resample, closure=closure, significance=significance, trajectories=trajectories
-        )
-        if whole
-        else [],
-        components=_components(sums, group, resample) if whole else [],
+        subgroups=_subgroups(total, group, closure, significance, trajectories) if whole else [],
+        holds=_holds(sums, parts) if whole and isinstance(group, FiniteGroup) else (),
+        components=_components(total, group) if whole else [],
         closure=closure,
         trajectories=trajectories,
+        independent=sums.units,
+        significance=significance,
+        parts=parts,
     )
-
-
-def _noise(sums: OrbitSums, dtype: torch.dtype) -> tuple[float, float, bool]:
-    energy = max(float(sums.energy.sum()), 1e-300)
-    eps = torch.finfo(dtype).eps
-    # Sums in another order, over the products of a few layers, differ by some hundred units in the last place; in half
-    # precision sums are taken in a higher one, and rounded once a layer.
-    rounding = (8 if eps > _HALF else 256) * eps * math.sqrt(float(sums.magnitude.sum()) / energy)
-    noise = math.sqrt(float(sums.noise.sum()) / energy)
-    return noise, max(noise, rounding), noise > rounding
 
 
 def _element_defects(
-    sums: OrbitSums, symmetry: Symmetry, elements: Tensor, resample: Resampler, mse: Estimate | None
+    sums: Sums, spread: float, symmetry: Symmetry, elements: Tensor, mse: Estimate | None
 ) -> list[ElementDefect]:
     group = symmetry.group
     gens = list(group.generators())
     found = []
     for k in range(1, len(elements)):
-        square = sums.deviations[:, k, k]
-        absolute = resample.ratio(square, sums.samples, root=True)
-        relative = resample.ratio(square, sums.energy, root=True)
+        absolute = ratio(sums.deviations[:, k, k], sums.samples, root=True)
         is_generator = any(bool(group.equal(elements[k], g)) for g in gens)
-        against = None if mse is None else bool(absolute.low**2 > 4 * mse.high)
-        found.append(ElementDefect(group.describe(elements[k]), is_generator, absolute, relative, against))
+        against = None
+        if mse is not None and not math.isnan(absolute.low) and not math.isnan(mse.high):
+            against = contradicts(absolute, mse)
+        found.append(
+            ElementDefect(group.describe(elements[k]), is_generator, absolute, absolute.over(spread), against)
+        )
     return found
 
 
-def _gain_bins(sums: OrbitSums, weights: Tensor) -> Tensor:
-    """||f - y||^2 - ||Q f - y||^2 = 2 <dbar, r> - ||dbar||^2 in every bin."""
-    return 2 * (sums.residuals @ weights) - quadratic.removed_by(sums.deviations, weights)
+def contradicts(defect: Estimate, mse: Estimate) -> bool:
+    """Whether a defect is larger than 2 root MSE, the ends of both intervals granted.
+
+    Example:
+        >>> contradicts(Estimate(3.0, 2.1, 4.0), Estimate(0.9, 0.8, 1.0))
+        True
+    """
+    return defect.low**2 > 4 * mse.high
 
 
-def _soft_mse(sums: OrbitSums, removed: Tensor, cross: Tensor, alpha: float) -> float:
-    alpha = min(max(alpha, 0.0), 1.0)
+def _soft_mse(sums: Sums, removed: Tensor, cross: Tensor, alpha: float) -> float:
     # f_alpha = f + (1 - alpha) dbar
-    keep = 1 - alpha
-    total = sums.losses.sum() - 2 * keep * cross.sum() + keep**2 * removed.sum()
+    keep = 1 - min(max(alpha, 0.0), 1.0)
+    taken = sums.labelled > 0
+    total = sums.losses.sum() - 2 * keep * cross[taken].sum() + keep**2 * removed[taken].sum()
     return float(total / sums.labelled.sum())
 
 
-def _components(sums: OrbitSums, group: object, resample: Resampler) -> list[Component]:
+def _components(sums: Sums, group: object) -> list[Component]:
     if not isinstance(group, FiniteGroup) or group.order == 1:
         return []
     total = quadratic.orbit_variance(sums.deviations)
@@ -225,22 +253,25 @@ def _components(sums: OrbitSums, group: object, resample: Resampler) -> list[Com
         if irreducible.dim == 1 and bool((irreducible.character - 1).abs().max() < 1e-6):
             continue
         energy = quadratic.irreducible_energies(sums.deviations, group, isotypic_projector_coefficients(irreducible))
-        found.append(Component(irreducible.name, irreducible.dim, resample.ratio(energy, total)))
+        found.append(Component(irreducible.name, irreducible.dim, ratio(energy, total, least=0.0)))
     return found
 
 
+def _holds(sums: OrbitSums, parts: list[PartFinding]) -> tuple[int, ...]:
+    """The elements under which no part's defect rises above its floor: they form a subgroup."""
+    kept = torch.ones(sums.m, dtype=torch.bool)
+    for number, part in enumerate(parts):
+        some = sums.part(number)
+        square = some.deviations.diagonal(dim1=-2, dim2=-1).sum(0) / some.samples.sum()
+        kept &= square.sqrt() <= 3 * part.floor * part.unit
+    return tuple(torch.nonzero(kept).flatten().tolist())
+
+
 def _subgroups(
-    sums: OrbitSums,
-    group: object,
-    resample: Resampler,
-    *,
-    closure: list[ElementClosure],
-    significance: float,
-    trajectories: int,
+    sums: Sums, group: object, closure: list[ElementClosure], significance: float, trajectories: int
 ) -> list[SubgroupFinding]:
     if not isinstance(group, FiniteGroup) or not 1 < group.order <= _SUBGROUP_LIMIT:
         return []
-    rejected = {c.element: c.p for c in closure}
     labelled = bool(sums.labelled.sum() > 0)
     found = []
     for subgroup in group.subgroups():
@@ -248,26 +279,47 @@ def _subgroups(
             continue
         members = subgroup.embedding.tolist()
         weights = quadratic.subgroup_weights(group, subgroup)
-        gains = _gain_bins(sums, weights) if labelled else None
+        removed = quadratic.removed_by(sums.deviations, weights)
+        gain = after = None
+        if labelled:
+            gains = torch.where(sums.labelled > 0, 2 * (sums.residuals @ weights) - removed, 0)
+            gain, after = ratio(gains, sums.labelled), ratio(sums.losses - gains, sums.labelled, least=0.0)
         names = [group.describe(torch.tensor(k)) for k in members if k != 0]
-        p_values = [rejected[n] for n in names if n in rejected]
-        closed = None
-        if len(p_values) == len(names) and enough(trajectories, significance):
-            closed = min(p_values) > significance
-        found.append(
-            SubgroupFinding(
-                subgroup.name,
-                subgroup.order,
-                resample.ratio(quadratic.removed_by(sums.deviations, weights), sums.samples),
-                resample.ratio(gains, sums.labelled) if gains is not None else None,
-                resample.ratio(sums.losses - gains, sums.labelled) if gains is not None else None,
-                closed,
-                tuple(members),
-            )
-        )
+        closed = closed_under(names, closure, significance, trajectories)
+        total = ratio(removed, sums.samples, least=0.0)
+        found.append(SubgroupFinding(subgroup.name, subgroup.order, total, gain, after, closed, tuple(members)))
     return found
 
 
-def enough(trajectories: int, significance: float) -> bool:
-    """Whether so many independent trajectories could reject at all: half of 2^n sign patterns are distinct."""
-    return 2.0 ** (1 - trajectories) * 4 < significance
+def closed_under(
+    names: list[str], closure: list[ElementClosure], significance: float, trajectories: int
+) -> bool | None:
+    """Whether data are closed under all of some elements: False where one is rejected, None where none could be.
+
+    Args:
+        names: The elements, the identity left out.
+        closure: The tests of all elements.
+        significance: Level of the tests.
+        trajectories: What the tests rest on.
+    """
+    p_values = {test.element: test.p for test in closure}
+    if any(name not in p_values for name in names):
+        return None
+    if min((p_values[name] for name in names), default=1.0) <= significance:
+        return False
+    return True if enough(trajectories, significance, len(closure)) else None
+
+
+def enough(trajectories: int, significance: float, tests: int) -> bool:
+    """Whether so many independent trajectories could reject at all: half of 2^n sign patterns are distinct.
+
+    Args:
+        trajectories: Independent trajectories.
+        significance: Level of the tests.
+        tests: Elements that are tested; four statistics of each are corrected for too.
+
+    Example:
+        >>> enough(8, 0.05, 1), enough(7, 0.05, 1)
+        (True, False)
+    """
+    return 2.0 ** (1 - trajectories) * 4 * tests <= significance

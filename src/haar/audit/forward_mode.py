@@ -26,6 +26,9 @@ _LINEAR = frozenset(
     }
 )
 
+#: Ways to leave the graph of reverse mode. The values go on all the same, and so must their derivative.
+_LEAVING = frozenset({torch.detach, Tensor.detach, Tensor.data.__get__})  # type: ignore[attr-defined]
+
 
 def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> Any:
     """The values of a function and its derivative along a direction.
@@ -60,7 +63,7 @@ def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangen
 class _LinearOnce(TorchFunctionMode):
     """Convolutions and linear maps of a dual input: the map once for the value and once for the derivative.
 
-    torch's own rule also runs the layer for the derivative of its weights, which is zero here: half as much again.
+    What a model detaches, as force fields do before they ask for gradients, keeps its derivative. torch's own rule also runs the layer for the derivative of its weights, which is zero here: half as much again.
     """
 
     def __torch_function__(
@@ -68,6 +71,9 @@ class _LinearOnce(TorchFunctionMode):
     ) -> Any:
         del types
         kwargs = dict(kwargs or {})
+        if func in _LEAVING and isinstance(args[0], Tensor):
+            value, change = forward_ad.unpack_dual(args[0])
+            return func(*args, **kwargs) if change is None else forward_ad.make_dual(func(value), change.detach())
         if func not in _LINEAR or "input" in kwargs or "weight" in kwargs:
             return func(*args, **kwargs)
         x, *weights = [*args[:3], kwargs.get("bias")]

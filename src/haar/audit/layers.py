@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.actions import Action, Field, Symmetry
-from haar.actions.action import RestrictedAction
+from haar.actions import Action, Field, Points, Symmetry, Vector
 from haar.audit.layer_reasons import reason_for
-from haar.audit.measure import undisturbed
+from haar.average.trees import action_leaves, unrestricted
 from haar.errors import ArgumentError
-from haar.groups import Motion
+from haar.groups import FiniteGroup, Motion
+from haar.probing import ForwardOnly, undisturbed
 
 #: Layers whose grid geometry can be tested: their kernel is moved with the element, their output must move.
 _GRIDDED = (
@@ -35,7 +34,7 @@ class LayerDefect:
         shape: Shape of its output, without the batch.
         geometry: Relative error of moving its output instead of its input, with the kernel moved along: what padding,
             stride or size break whatever the weights are. None where it is not a layer on a grid.
-        element: The element with the largest geometric error.
+        element: The element with the largest geometric error; for clouds with the largest unexplained part.
         unexplained: Part of the change of its output under the worst element that no linear map of its channels
             accounts for (0: the features still move with the element, possibly turning channels; 1: they do not).
         reason: Why the geometry breaks, and the way out, where it is known.
@@ -57,9 +56,11 @@ class LayerDefect:
 def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor | None = None) -> list[LayerDefect]:
     """Look at every leaf module on one batch.
 
+    What a layer gets and gives is copied at that moment: later writes in place do not change it.
+
     Args:
         model: A module; evaluated in eval mode and left as it was. Hooks are removed again.
-        symmetry: A symmetry whose first field input says how points move.
+        symmetry: A symmetry whose first input that is a field says how points move; or one of clouds of points.
         inputs: One batch; some ten samples make the channel fit meaningful.
         elements: Elements to look at; by default the generators and, for small groups, all elements.
 
@@ -67,7 +68,7 @@ def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor
         One entry for every call of a leaf module, in the order of the calls.
 
     Raises:
-        ArgumentError: If no input is a field, or the model is no module.
+        ArgumentError: If no input is a field or a cloud, or the model is no module.
 
     Example:
         >>> import torch
@@ -79,74 +80,111 @@ def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module with layers to look into", got=type(model).__name__)
-    field = _first_field(symmetry)
+    where = _first_place(symmetry)
     group = symmetry.group
     if elements is None:
         order = group.order
         elements = group.elements()[1:] if order is not None and order <= 16 else group.generators()  # type: ignore[attr-defined]
-    with undisturbed(model):
-        calls = _record(model, inputs)
-        found = []
-        moved = [_record(model, symmetry.act_inputs(g, inputs)) for g in elements]
-        for k, (name, module, layer_in, layer_out) in enumerate(calls):
-            geometry, worst = _geometry(module, layer_in, field, elements, symmetry)
-            unexplained = _unexplained(
-                field, symmetry, elements, layer_out, [run[k][3] if k < len(run) else None for run in moved]
-            )
-            reason = reason_for(module, layer_in) if geometry is not None and geometry > _tolerance(layer_out) else ""
-            shape = tuple(layer_out.shape[1:]) if isinstance(layer_out, Tensor) else ()
-            found.append(LayerDefect(name, type(module).__name__, shape, geometry, worst, unexplained, reason))
-    return found
+    with torch.no_grad(), undisturbed(model):
+        run = ForwardOnly(model)
+        calls = _record(model, run, inputs)
+        left: list[list[float | None]] = []
+        for g in elements:  # one by one: all activations of one run are kept at a time
+            moved = _record(model, run, symmetry.act_inputs(g, inputs))
+            left.append([_unexplained(where, symmetry, g, call, _same(moved, k, call)) for k, call in enumerate(calls)])
+        return [
+            _defect(call, [row[k] for row in left], where, symmetry, elements) for k, call in enumerate(calls)
+        ]
 
 
-def _record(model: nn.Module, inputs: Sequence[Any]) -> list[tuple[str, nn.Module, Any, Any]]:
-    calls: list[tuple[str, nn.Module, Any, Any]] = []
-    handles = []
+@dataclass(frozen=True)
+class _Call:
+    """One call of a leaf module."""
+
+    name: str
+    module: nn.Module
+    given: Any
+    made: Any
+
+
+def _defect(
+    call: _Call, left: list[float | None], where: Action, symmetry: Symmetry, elements: Tensor
+) -> LayerDefect:
+    geometry, worst = (
+        _geometry(call.module, call.given, where, elements, symmetry) if isinstance(where, Field) else (None, "")
+    )
+    known = [value for value in left if value is not None]
+    unexplained = max(known) if known and len(known) == len(left) else None
+    if not worst and unexplained is not None and geometry is None:
+        worst = symmetry.group.describe(elements[left.index(unexplained)])
+    bad = geometry is not None and geometry > _tolerance(call.made)
+    shape = tuple(call.made.shape[1:]) if isinstance(call.made, Tensor) else ()
+    reason = reason_for(call.module, call.given) if bad else ""
+    return LayerDefect(call.name, type(call.module).__name__, shape, geometry, worst, unexplained, reason)
+
+
+def _record(model: nn.Module, run: Callable[..., Any], inputs: Sequence[Any]) -> list[_Call]:
+    """Run a model and note what every leaf module gets and gives."""
+    calls: list[_Call] = []
+    given: list[Any] = []
+    handles = [model.register_forward_pre_hook(lambda *_: calls.clear())]  # of a run that had to be begun anew
     for name, module in model.named_modules():
-        if not list(module.children()) and type(module).__name__ != "GuardsFn":  # an exported graph's own checks
+        if _is_leaf(name, module):
 
-            def note(module: nn.Module, args: tuple[Any, ...], output: Any, name: str = name) -> None:
-                calls.append((name, module, args[0].detach() if args and isinstance(args[0], Tensor) else None, output))
+            def before(module: nn.Module, args: tuple[Any, ...]) -> None:
+                del module
+                given.append(_kept(args[0]) if args else None)
 
-            handles.append(module.register_forward_hook(note))
+            def after(module: nn.Module, args: tuple[Any, ...], output: Any, name: str = name) -> None:
+                del args
+                calls.append(_Call(name, module, given.pop() if given else None, _kept(output)))
+
+            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     try:
-        model(*inputs)
+        run(*inputs)
     finally:
         for handle in handles:
             handle.remove()
     return calls
 
 
-def has_field(symmetry: Symmetry) -> bool:
-    """Whether some input is a field on a grid."""
-    return bool(_fields(symmetry))
+def _is_leaf(name: str, module: nn.Module) -> bool:
+    """Whether a module computes by itself; what makes another's weights, or checks an exported graph, does not count."""
+    if "parametrizations" in name.split(".") or type(module).__name__ == "GuardsFn":
+        return False
+    return all(child == "parametrizations" for child, _ in module.named_children())
 
 
-def _first_field(symmetry: Symmetry) -> Field:
-    found = _fields(symmetry)
+def _kept(x: Any) -> Any:
+    return x.detach().clone() if isinstance(x, Tensor) else None
+
+
+def _same(calls: list[_Call], place: int, call: _Call) -> Any:
+    """What the same call made in another run; None where the run went another way."""
+    other = calls[place] if place < len(calls) else None
+    return other.made if other is not None and other.name == call.name else None
+
+
+def can_look_inside(symmetry: Symmetry) -> bool:
+    """Whether some input is a field on a grid that the group moves, or a cloud of points."""
+    return bool(_places(symmetry))
+
+
+def _first_place(symmetry: Symmetry) -> Action:
+    found = _places(symmetry)
     if not found:
         raise ArgumentError(
-            "symmetry", expected="an input that is a Field, to look into layers on a grid", got=repr(symmetry)
+            "symmetry", expected="an input that is a Field or Points, to look into layers", got=repr(symmetry)
         )
     return found[0]
 
 
-def _fields(symmetry: Symmetry) -> list[Field]:
-    found: list[Field] = []
-
-    def look(action: Action) -> None:
-        bare = action.action if isinstance(action, RestrictedAction) else action
-        if isinstance(bare, Field):
-            found.append(bare)
-
-    stack: list[Any] = [symmetry.inputs]
-    while stack:
-        node = stack.pop(0)
-        if isinstance(node, Action):
-            look(node)
-        else:
-            stack.extend(node.values() if isinstance(node, dict) else node)
-    return found
+def _places(symmetry: Symmetry) -> list[Action]:
+    """Fields that the group moves, then clouds."""
+    bare = [unrestricted(action) for action in action_leaves(symmetry.inputs)]
+    moves_grids = symmetry.group.space_dim is not None and isinstance(symmetry.group, FiniteGroup)
+    fields: list[Action] = [action for action in bare if isinstance(action, Field) and moves_grids]
+    return fields + [action for action in bare if isinstance(action, Points)]
 
 
 def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Sequence[int]) -> Tensor | None:
@@ -184,7 +222,10 @@ def _geometry(
         return None, ""
     lengths = x.shape[-field.dim :]
     worst, where = 0.0, ""
-    y = module(x)
+    run = ForwardOnly(module)
+    y = run(x)
+    if not isinstance(y, Tensor):
+        return None, ""
     size = float(y.norm()) or 1.0
     for g in elements:
         moved_in = _points(field, symmetry, g, x, lengths)
@@ -195,53 +236,64 @@ def _geometry(
             defect = 1.0
         else:
             changed = _with_moved_kernel(module, field, symmetry, g)(moved_in)
+            if changed is None:
+                return None, ""
             defect = float((changed - moved_out).norm()) / size if changed.shape == moved_out.shape else 1.0
         if defect > worst:
             worst, where = defect, symmetry.group.describe(g)
     return worst, where
 
 
-def _with_moved_kernel(module: nn.Module, field: Field, symmetry: Symmetry, g: Tensor) -> Callable[[Tensor], Tensor]:
+def _with_moved_kernel(module: nn.Module, field: Field, symmetry: Symmetry, g: Tensor) -> Callable[[Tensor], Any]:
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor):
-        return module
-    moved = copy.deepcopy(module)
+        return ForwardOnly(module)
+    if "weight" not in dict(module.named_parameters(recurse=False)):
+        return lambda _: None  # a weight that is computed anew in every call cannot be moved from outside
     move = symmetry.group.motion(g)
     spatial = list(range(2, 2 + field.dim))
     kernel = weight.detach().permute([0, 1, *[2 + i for i in move.index.tolist()]])
     flips = [axis for axis, s in zip(spatial, move.sign.tolist(), strict=True) if s < 0]
-    moved.weight = nn.Parameter(kernel.flip(flips) if flips else kernel.clone())
-    return moved
+    moved = {"weight": kernel.flip(flips) if flips else kernel.clone()}
+    return ForwardOnly(lambda x: torch.func.functional_call(module, moved, (x,)))
 
 
-def _unexplained(field: Field, symmetry: Symmetry, elements: Tensor, y: Any, moved: Sequence[Any]) -> float | None:
-    """Worst share of h(g x) that no linear map of the moved h(x)'s channels reproduces (fit on half, judge on half)."""
-    if not isinstance(y, Tensor) or y.ndim != field.dim + 2 or not y.is_floating_point():
+def _unexplained(where: Action, symmetry: Symmetry, g: Tensor, call: _Call, moved: Any) -> float | None:
+    """Share of h(g x) that no linear map of the moved h(x)'s channels reproduces (fit on half, judge on half)."""
+    y = call.made
+    if not isinstance(y, Tensor) or not y.is_floating_point():
         return None
-    worst = 0.0
-    for g, other in zip(elements, moved, strict=True):
-        if not isinstance(other, Tensor) or other.shape != y.shape:
-            return None
-        here = (
-            _points(field, symmetry, g, y, y.shape[-field.dim :])
-            if not bool(symmetry.group.motion(g).shift.any())
-            else None
-        )
-        if here is None:
-            return None
-        a = here.movedim(1, -1).reshape(-1, y.shape[1]).to(torch.float64)
-        b = other.movedim(1, -1).reshape(-1, y.shape[1]).to(torch.float64)
-        fit, judge = slice(0, None, 2), slice(1, None, 2)
-        if len(a[fit]) < 2 * y.shape[1]:
-            return None
-        b_centre = b - b.mean(0)
-        a_centre = a - a.mean(0)
-        gram = a_centre[fit].T @ a_centre[fit]
-        ridge = 1e-10 * gram.diagonal().mean().clamp(min=1e-30) * torch.eye(len(gram), dtype=gram.dtype)
-        channel_map = torch.linalg.solve(gram + ridge, a_centre[fit].T @ b_centre[fit])
-        left = (b_centre[judge] - a_centre[judge] @ channel_map).square().sum()
-        worst = max(worst, float((left / b_centre[judge].square().sum().clamp(min=1e-300)).sqrt()))
-    return min(worst, 1.0)
+    if not isinstance(moved, Tensor) or moved.shape != y.shape:
+        return None
+    here, axis = _moved_features(where, symmetry, g, y)
+    if here is None:
+        return None
+    a, b = (t.movedim(axis, -1).reshape(-1, t.shape[axis]).to(torch.float64) for t in (here, moved))
+    a, b = a - a.mean(0), b - b.mean(0)
+    fit, judge = slice(0, None, 2), slice(1, None, 2)
+    rank = int(torch.linalg.matrix_rank(a, rtol=1e-6)) if len(a) > 1 else 0
+    if len(a[fit]) <= rank or (rank and int(torch.linalg.matrix_rank(a[fit], rtol=1e-6)) < rank):
+        return None  # too few rows to tell a map of channels from chance
+    channel_map = torch.linalg.pinv(a[fit], rtol=1e-9) @ b[fit]
+    left = (b[judge] - a[judge] @ channel_map).square().sum()
+    size = b[judge].square().sum()
+    if float(size) <= 1e-24 * float(moved.to(torch.float64).square().sum()):
+        return 0.0  # constant features
+    return min(float((left / size).sqrt()), 1.0)
+
+
+def _moved_features(where: Action, symmetry: Symmetry, g: Tensor, y: Tensor) -> tuple[Tensor | None, int]:
+    """A hidden feature with its points moved and its channels left alone, and its channel axis."""
+    if isinstance(where, Field):
+        if y.ndim != where.dim + 2 or bool(symmetry.group.motion(g).shift.any()):
+            return None, 1
+        return _points(where, symmetry, g, y, y.shape[-where.dim :]), 1
+    if y.ndim < 2:
+        return None, -1
+    relabelling = where.relabelling if isinstance(where, Points) else None
+    if relabelling is not None and y.ndim > 2 and y.shape[-2] == relabelling.dim:
+        return Vector(relabelling, axis=-2).act(g, y), -1
+    return y, -1
 
 
 def _tolerance(y: Any) -> float:

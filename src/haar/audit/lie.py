@@ -13,9 +13,9 @@ from torch.utils import _pytree as pytree
 from haar.actions import Symmetry
 from haar.audit.batches import batches
 from haar.audit.forward_mode import push_forward
-from haar.audit.measure import undisturbed
 from haar.errors import ArgumentError, HaarError
 from haar.groups import LieGroup, MixedProduct
+from haar.probing import ForwardOnly, undisturbed
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def lie_defects(
     """
     basis = _algebra_size(symmetry)
     wrong, size, entries = (torch.zeros(basis, dtype=torch.float64) for _ in range(3))
-    with undisturbed(model):
+    with torch.no_grad(), undisturbed(model):
         for batch in batches(data, batch_size=batch_size, max_samples=max_samples, symmetry=symmetry):
             for k in range(basis):
                 direction = torch.zeros(basis, dtype=torch.float64)
@@ -124,9 +124,15 @@ def _both_sides(
             values[place] = tensor
         return model(*pytree.tree_unflatten(values, spec))
 
-    primal = tuple(flat[k] for k in places)
+    directions = [flat_tangents[k].to(flat[k]) for k in places]
+
+    def push(*primals: Tensor) -> Any:
+        return push_forward(of_tensors, primals, directions)
+
+    # A model that differentiates inside forward is differentiated again, forward over reverse, and needs gradients.
+    run = push if torch.is_grad_enabled() else ForwardOnly(push)
     try:
-        y, pushed = push_forward(of_tensors, primal, [flat_tangents[k].to(flat[k]) for k in places])
+        y, pushed = run(*(flat[k] for k in places))
     except NotImplementedError as error:
         why = str(error).splitlines()[0][:120]
         message = f"model: an operation has no forward-mode derivative ({why}); audit finite elements instead"

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.actions import Action, Field, Symmetry
-from haar.actions.action import RestrictedAction
+from haar.actions import Symmetry
 from haar.audit.batches import Batch
-from haar.audit.sums import OrbitSums
+from haar.audit.parts import Outputs, check_scale
+from haar.audit.sums import OrbitSums, PartBatch
 from haar.average import Averaged, Given
 from haar.average.probing import unwritten
+from haar.average.trees import value_leaves
 from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
+from haar.probing import ForwardOnly, undisturbed
 
 
-@contextmanager
-def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
-    """Evaluate without gradients, in eval mode, and give back train/eval modes and the random state afterwards."""
-    modes = [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        try:
-            for module, _ in modes:
-                module.training = False
-            yield
-        finally:
-            for module, training in modes:
-                module.training = training
-
-
-def audited_elements(group: Group, elements: int | Tensor | None, limit: int, seed: int) -> tuple[Tensor, bool]:
-    """The elements to look at, the identity first, and whether they are the whole group.
+def audited_elements(group: Group, elements: int | Tensor | None, limit: int, seed: int) -> tuple[Tensor, str]:
+    """The elements to look at, the identity first, and what they are: ``"whole"``, ``"drawn"`` or ``"given"``.
 
     Args:
         group: The group.
@@ -46,21 +32,25 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
         seed: Seed of the draw.
 
     Raises:
-        ArgumentError: If fewer than one element is asked for, or `elements` is none of these.
+        ArgumentError: If there is no element beside the identity, or `elements` is none of these.
     """
-    if not (elements is None or isinstance(elements, (int, Tensor))):
+    if isinstance(elements, bool) or not (elements is None or isinstance(elements, (int, Tensor))):
         raise ArgumentError(
             "elements", expected="None, a number, or a tensor of elements", got=repr(elements), way_out="torch.tensor"
         )
     identity = group.identity().unsqueeze(0)
     if isinstance(elements, Tensor):
-        others = elements[~group.equal(elements, group.identity().expand(elements.shape))]
+        _check_elements(group, elements)
+        others = elements[~group.equal(elements, group.identity().expand(elements.shape))] if len(elements) else elements
+        if not len(others):
+            got = "none" if not len(elements) else "the identity alone"
+            raise ArgumentError("elements", expected="at least one element beside the identity", got=got)
         whole = isinstance(group, FiniteGroup) and len(others.unique()) == group.order - 1
         if whole:
-            return group.elements(), True  # type: ignore[attr-defined]
-        return torch.cat([identity, others]), False
+            return group.elements(), "whole"  # type: ignore[attr-defined]
+        return torch.cat([identity, others.unique() if isinstance(group, FiniteGroup) else others]), "given"
     if elements is None and isinstance(group, FiniteGroup) and group.order <= limit:
-        return group.elements(), True
+        return group.elements(), "whole"
     count = limit - 1 if elements is None else elements
     if count < 1:
         raise ArgumentError("elements", expected="at least one element beside the identity", got=count)
@@ -68,20 +58,42 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
     if isinstance(group, FiniteGroup):
         # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
         drawn = torch.randint(group.order, (count,), generator=generator)
-        return torch.cat([identity, drawn]), False
-    return torch.cat([identity, group.sample(count, generator)]), False
+        while group.order > 1 and not bool(drawn.any()):  # the identity alone decides nothing
+            drawn = torch.randint(group.order, (count,), generator=generator)
+        return torch.cat([identity, drawn]), "drawn"
+    return torch.cat([identity, group.sample(count, generator)]), "drawn"
+
+
+def _check_elements(group: Group, elements: Tensor) -> None:
+    expected = f"elements (k, {', '.join(map(str, group.element_shape))}) of {group.name}".replace(", )", ",)")
+    if elements.ndim != 1 + len(group.element_shape) or tuple(elements.shape[1:]) != tuple(group.element_shape):
+        raise ArgumentError("elements", expected=expected, got=tuple(elements.shape))
+    if len(elements) and elements.is_floating_point() != group.element_dtype.is_floating_point:
+        raise ArgumentError(
+            "elements",
+            expected=f"{str(group.element_dtype).removeprefix('torch.')} {expected}",
+            got=str(elements.dtype).removeprefix("torch."),
+        )
+    if isinstance(group, FiniteGroup) and len(elements):
+        least, most = (int(bound) for bound in elements.aminmax())
+        if least < 0 or most >= group.order:
+            got = least if least < 0 else most
+            raise ArgumentError("elements", expected=f"numbers 0..{group.order - 1} of {group.name}", got=got)
 
 
 class OrbitMeter:
     """Adds up `OrbitSums` batch by batch.
 
     Args:
-        model: The model, in eval mode during `update`.
+        model: The model.
         symmetry: Its symmetry.
         elements: Elements, the identity first.
         scale: Per-channel scale of the outputs (invariant under the group), by which errors are divided; see `audit`.
-        bins: Number of bins of the sums.
+        capacity: Most rows of sums that are kept apart.
         micro_batch: Elements per forward pass.
+
+    Attributes:
+        outputs: The parts that are measured, known from the first batch on.
     """
 
     def __init__(
@@ -90,72 +102,71 @@ class OrbitMeter:
         symmetry: Symmetry,
         elements: Tensor,
         *,
-        scale: Tensor | None,
-        bins: int,
-        micro_batch: int | str,
+        scale: Any = None,
+        capacity: int | None = None,
+        micro_batch: int | str = 1,
     ) -> None:
+        check_scale(symmetry, scale)
+        self._model, self._run = model, ForwardOnly(model)
         # A stochastic model is not refused here: finding it out is the audit's work.
-        self._averaged = Averaged(model, symmetry, Given(elements), micro_batch=micro_batch, check=False)
-        self._model, self._symmetry, self._scale = model, symmetry, scale
-        self.sums = OrbitSums.zeros(len(elements), bins)
-        self.seen = 0
-        self.dtype = torch.float64
+        self._averaged = Averaged(self._run, symmetry, Given(elements), micro_batch=micro_batch, check=False)
+        self._symmetry, self._scale, self._m, self._capacity = symmetry, scale, len(elements), capacity
+        self.outputs: Outputs | None = None
 
-    def update(self, batch: Batch) -> None:
+    def measure(self, batch: Batch) -> OrbitSums:
         """Run the model on the whole orbit of a batch, twice on the identity, and add up.
 
         Raises:
             HaarError: If the model's outputs are not finite.
-            ArgumentError: If the model writes into its inputs.
+            ArgumentError: If the model writes into its inputs, or the scale does not fit.
             ShapeError: If labels do not have the outputs' shape.
         """
         given = [x for x in pytree.tree_leaves(batch.inputs) if isinstance(x, Tensor)]
-        with undisturbed(self._model), unwritten(given):
-            orbit = [self._flat(y) for _, y in self._averaged.terms(*batch.inputs)]
-            again_tree = self._model(*batch.inputs)
-        predictions = torch.stack(orbit)
-        if not bool(torch.isfinite(predictions).all()):
-            k = int(torch.nonzero(~torch.isfinite(predictions.flatten(1)).all(1))[0])
-            raise HaarError(
-                f"model: outputs that are not finite (NaN or infinite) for element {k} of {self._symmetry.group.name}"
-            )
-        again = self._flat(again_tree)
-        self.dtype = next(iter(self._leaves(again_tree)))[1].dtype
-        labels = None
-        if batch.labels is not None:
-            try:
-                self._symmetry.check_outputs(batch.labels)
-            except ShapeError as error:
-                raise ShapeError(
-                    "labels", expected=error.expected, got=error.got, way_out="give targets like the model's output"
-                ) from error
-            labels = self._flat(batch.labels)
-            if labels.shape != again.shape:
-                raise ShapeError("labels", expected=f"the outputs' {tuple(again.shape)}", got=tuple(labels.shape))
-        self.sums.update(predictions, again, labels, self._flat(again_tree, centred=True), batch.clusters)
-        self.seen += len(batch.clusters)
+        rows = len(batch.clusters)
+        with torch.no_grad(), undisturbed(self._model):
+            with unwritten(given):
+                orbit = [y for _, y in self._averaged.terms(*batch.inputs)]
+                again = self._run(*batch.inputs)
+            if self.outputs is None:
+                self.outputs = Outputs(self._symmetry, again, self._scale)
+            outputs = self.outputs
+            flat = [outputs.flat(y, rows, single=batch.single) for y in orbit]
+            predictions = [torch.stack(copies) for copies in zip(*flat, strict=True)]
+            self._refuse_nan(predictions)
+            repeated = outputs.flat(again, rows, single=batch.single)
+            labels = None if batch.labels is None else self._labels(batch, again, outputs)
+            spreads = outputs.spread(again, rows, single=batch.single)
+            outputs.entries = [part.shape[-1] for part in repeated]
+            parts = [
+                PartBatch(p, r, None if labels is None else labels[k], *spreads[k])
+                for k, (p, r) in enumerate(zip(predictions, repeated, strict=True))
+            ]
+            sums = OrbitSums(self._m, [part.averaged for part in outputs.parts], capacity=self._capacity)
+            sums.update(parts, batch.units, tied=outputs.tied(again, rows, single=batch.single))
+        return sums
 
-    def _leaves(self, tree: Any) -> list[tuple[Action, Tensor]]:
-        leaves: list[tuple[Action, Tensor]] = []
-        self._symmetry.map_outputs(lambda action, x: leaves.append((action, x)), tree)
-        return leaves
+    def _labels(self, batch: Batch, y: Any, outputs: Outputs) -> list[Tensor]:
+        """Every part of the labels."""
+        try:
+            self._symmetry.check_outputs(batch.labels)
+        except ShapeError as error:
+            raise ShapeError(
+                "labels", expected=error.expected, got=error.got, way_out="give targets like the model's output"
+            ) from error
+        actions = self._symmetry.outputs
+        for made, given in zip(value_leaves(actions, y), value_leaves(actions, batch.labels), strict=True):
+            if isinstance(made, Tensor) and (not isinstance(given, Tensor) or given.shape != made.shape):
+                got = tuple(given.shape) if isinstance(given, Tensor) else repr(given)
+                raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
+        return outputs.flat(batch.labels, len(batch.clusters), single=batch.single)
 
-    def _flat(self, tree: Any, *, centred: bool = False) -> Float[Tensor, "batch entries"]:
-        """All outputs side by side in units of the scale; `centred`: minus every channel's mean over points."""
-        parts = []
-        for action, leaf in self._leaves(tree):
-            x = leaf.detach().to(torch.complex128 if leaf.is_complex() else torch.float64)
-            bare = action.action if isinstance(action, RestrictedAction) else action
-            if isinstance(bare, Field) and bare.channels is not None:
-                x = x.movedim(-1 - bare.dim, -1) if bare.channels == "first" else x
-                if self._scale is not None:
-                    if len(self._scale) != x.shape[-1]:
-                        raise ArgumentError(
-                            "scale", expected=f"one number for each of {x.shape[-1]} channels", got=len(self._scale)
-                        )
-                    x = x / self._scale.to(x)
-                if centred:
-                    x = x - x.flatten(1, -2).mean(1).reshape(len(x), *([1] * (x.ndim - 2)), -1)
-            x = torch.view_as_real(x) if x.is_complex() else x
-            parts.append(x.reshape(len(x), -1))
-        return torch.cat(parts, 1)
+    def _refuse_nan(self, predictions: list[Tensor]) -> None:
+        for copies in predictions:
+            finite = torch.isfinite(copies.flatten(1)).all(1)
+            if not bool(finite.all()):
+                k = int(torch.nonzero(~finite)[0])
+                raise HaarError(
+                    f"model: outputs that are not finite (NaN or infinite) for element {k} of "
+                    f"{self._symmetry.group.name}"
+                )
+

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from haar.audit.sums import Estimate
+from haar.audit.estimate import Estimate
 from haar.data.particles import charged_particles, simulate
 from haar.errors import ArgumentError, check_count
 from haar.groups import O

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from haar.audit.estimate import FEWEST, Estimate
 from haar.audit.findings import Findings, SubgroupFinding
+from haar.groups import FiniteGroup, Group
 
 #: Independent trajectories below which closure of the data is not relied on without labels.
 _LABEL_FREE = 20
+#: A subgroup that removes this part of what a larger one removes will do.
+_ALMOST = 0.99
+#: Falls of the MSE below this part of it, and changes of predictions below this part of their variance, are no advice.
+_LITTLE, _LITTLE_CHANGE = 1e-3, 1e-4
 
 
 @dataclass(frozen=True)
@@ -20,109 +30,181 @@ class Recommendation:
         group: The (sub)group to average over; empty where there is none.
         sentence: The recommendation in one sentence.
         evidence: What it rests on, one line each.
+        elements: Names of the elements to average over, the identity among them; empty where there are none, or the
+            group is not listed.
+        members: The same as places in the group's list: ``haar.average(model, symmetry, how=Given(members))``.
+        holds: Names of the elements that the model already respects, the identity among them.
     """
 
     verdict: str
     group: str
     sentence: str
     evidence: list[str] = field(default_factory=list)
+    elements: list[str] = field(default_factory=list)
+    members: list[int] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "verdict": self.verdict,
-            "group": self.group,
-            "sentence": self.sentence,
-            "evidence": list(self.evidence),
-        }
+        return {name: list(value) if isinstance(value, list) else value for name, value in self.__dict__.items()}
 
 
-def recommend(found: Findings, group: str) -> Recommendation:
+@dataclass(frozen=True)
+class _Advice:
+    """A verdict, its sentence, and the subgroup that it is about (or the name of what is not listed)."""
+
+    verdict: str
+    sentence: str
+    subgroup: SubgroupFinding | None = None
+    group: str = ""
+
+
+def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "whole") -> Recommendation:
     """Weigh the findings.
 
     Labelled samples weigh most, then the closure of the data, then the contradiction test; the label-free prediction
-    alone is believed only where the data are closed under the group.
+    alone is believed only where the data are closed under the group. Of several subgroups that do the same the smallest
+    is named. From fewer than five independent units nothing is called certain.
 
     Args:
         found: What the audit found.
-        group: Name of the group.
+        group: The group.
+        elements: The elements that were looked at, the identity first.
+        kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
     """
-    evidence = _evidence(found)
+    name = f"the {len(elements)} elements given" if kind == "given" else group.name
+    advice = _weigh(found, name, f" over {len(elements) - 1} random elements" if kind == "drawn" else "")
+    members = list(advice.subgroup.members) if advice.subgroup is not None else []
+    if kind == "given" and advice.verdict in ("average", "soft") and isinstance(group, FiniteGroup):
+        members = elements.tolist()
+
+    def names(places: list[int]) -> list[str]:
+        return [group.describe(torch.tensor(k)) for k in places] if isinstance(group, FiniteGroup) else []
+
+    return Recommendation(
+        advice.verdict,
+        advice.group if advice.subgroup is None else advice.subgroup.name,
+        advice.sentence,
+        _evidence(found, group),
+        names(members),
+        members,
+        names(list(found.holds)),
+    )
+
+
+def _weigh(found: Findings, group: str, looked: str) -> _Advice:
     worst = found.worst
-    if worst is None or worst.relative.value <= 3 * found.floor:
+    if worst is None or not found.broken:
         size = f"{worst.relative.value:.1e}" if worst else "0"
         if found.stochastic:
-            return Recommendation(
+            return _Advice(
                 "unclear",
-                "",
-                f"The model is stochastic: two runs on one input differ by {found.floor:.1e} of the predictions' "
-                f"spread, and its defect under {group}, {size}, does not rise above that; fix its noise, audit again.",
-                evidence,
+                f"The model is stochastic: two runs on one input differ by {found.noise:.1e} of the predictions' "
+                f"spread, and its defect under {group}, {size}, does not rise above three times that; fix its noise, "
+                "audit again.",
             )
-        return Recommendation(
+        return _Advice(
             "nothing to gain",
-            "",
-            f"The model already respects {group}: its relative defect {size} is within rounding ({found.floor:.1e}).",
-            evidence,
+            f"The model already respects {group}: its relative defect{looked}, {size}, is within three times what rounding "
+            f"may do ({found.floor:.1e}).",
         )
-    if found.mse is None:
-        return _without_labels(found, group, evidence)
-    return _with_labels(found, group, evidence)
+    if math.isnan(found.removed.value):
+        return _Advice(
+            "unclear",
+            f"The model breaks {group} (relative defect {worst.relative.value:.2g}), yet one element cannot tell what "
+            "averaging would remove; look at two at least.",
+            group=group,
+        )
+    if found.independent < FEWEST:
+        return _too_few(found, group)
+    if found.mse is None or math.isnan(found.mse.low):
+        return _without_labels(found, group)
+    return _with_labels(found, found.mse, group)
 
 
-def _with_labels(found: Findings, group: str, evidence: list[str]) -> Recommendation:
-    mse = found.mse
-    if mse is None:
-        return _without_labels(found, group, evidence)
-    helping = [h for h in found.subgroups if h.gain is not None and h.gain.low > 0 and h.removed.low <= mse.high]
-    sound = [h for h in helping if h.closed is not False]
-    best = _largest_of_the_best(sound)
+def _too_few(found: Findings, group: str) -> _Advice:
+    units = f"{found.independent} independent sample{'s' if found.independent != 1 else ''}"
+    change = f"changes predictions by {found.removed.value / found.spread**2:.2%} of their variance"
+    if found.mse is not None and found.mse_after is not None:
+        change += f" and takes the MSE from {found.mse.value:.3g} to {found.mse_after.value:.3g}"
+    return _Advice(
+        "unclear",
+        f"Averaging over {group} {change} on {units} (rows of one trajectory, nodes of one graph count once); from "
+        f"fewer than {FEWEST} this cannot be called a gain or a loss.",
+        group=group,
+    )
+
+
+def _with_labels(found: Findings, mse: Estimate, group: str) -> _Advice:
+    scale = mse.value if mse.value > 0 else 1.0
+    helping = [
+        h
+        for h in found.subgroups
+        if h.gain is not None and h.gain.low > 0 and h.gain.value >= _LITTLE * scale and h.removed.low <= mse.high
+    ]
+    best = _largest_of_the_best([h for h in helping if h.closed is not False])
     if best is not None:
-        return Recommendation("average", best.name, _average_sentence(best, mse.value, group), evidence)
-    if not found.subgroups and found.gain is not None and found.gain.low > 0:
-        share = found.gain.value / mse.value
-        low, high = found.gain.low / mse.value, found.gain.high / mse.value
-        return Recommendation(
-            "average",
-            group,
-            f"Average over {group} (sampled): the MSE falls by {share:.1%} [{low:.1%}, {high:.1%}] on the labelled "
-            f"samples; {found.removed.value / mse.value:.1%} was predicted without labels.",
-            evidence,
-        )
+        chosen = _cheapest([h for h in helping if h.closed is not False], best)
+        words = f"Average over {chosen.name}{_only(found, best, group)}: "
+        fall = _fall(chosen.gain, scale, chosen.removed)
+        return _Advice("average", f"{words}{fall}; {_price(chosen, best)}.", chosen)
+    gain = found.gain
+    if not found.subgroups and gain is not None and gain.low > 0 and gain.value >= _LITTLE * scale:
+        return _Advice("average", f"Average over {group}: {_fall(gain, scale, found.removed)}.", group=group)
     softly = _largest_of_the_best(helping)
-    if softly is not None:
-        share = (softly.gain.value if softly.gain else 0.0) / mse.value
-        return Recommendation(
+    if softly is not None and softly.gain is not None:
+        chosen = _cheapest(helping, softly)
+        share = chosen.gain.value / scale if chosen.gain is not None else 0.0
+        return _Advice(
             "soft",
-            softly.name,
-            f"Average softly over {softly.name}: the data are not closed under it, yet the labelled MSE falls by "
-            f"{share:.1%}; fit alpha on held-out samples.",
-            evidence,
+            f"Average softly over {chosen.name}: the data are not closed under it, yet the labelled MSE falls by "
+            f"{share:.1%}; fit alpha on held-out samples; {_price(chosen, softly)}.",
+            chosen,
         )
+    alpha, after = found.alpha, found.mse_after
     if (
         found.mse_soft is not None
-        and found.alpha is not None
-        and found.alpha.high < 0.95
+        and alpha is not None
+        and 0.02 < alpha.value
+        and alpha.high < 0.95
         and found.mse_soft < 0.98 * mse.value
     ):
-        return Recommendation(
+        full = "" if after is None else f"full averaging takes the MSE to {after.value / scale:.1%} of what it was, "
+        return _Advice(
             "soft",
+            f"Average softly over {group} with alpha = {alpha.value:.2f}: {full}a part of it to "
+            f"{found.mse_soft / scale:.1%}; fit alpha on held-out samples.",
+            _whole(found),
             group,
-            f"Average softly over {group} with alpha = {found.alpha.value:.2f}: full averaging does not lower the MSE, "
-            f"a part of it does (to {found.mse_soft / mse.value:.1%}).",
-            evidence,
         )
-    why = (
-        "the data are not closed under it"
-        if any(h.closed is False for h in found.subgroups)
-        else "it does not lower the MSE"
-    )
-    after = (
-        ""
-        if found.mse_after is None
-        else f"; it would take the MSE from {mse.value:.3g} to {found.mse_after.value:.3g}"
-    )
-    return Recommendation("do not", "", f"Do not average over {group}: {why}{after}.", evidence)
+    return _no_gain(found, mse, group)
+
+
+def _no_gain(found: Findings, mse: Estimate, group: str) -> _Advice:
+    """No subgroup's gain can be told from none."""
+    gain, after = found.gain, found.mse_after
+    if gain is None or after is None:
+        return _Advice("unclear", f"What averaging over {group} would do to the MSE was not measured.", group=group)
+    change = f"on the labelled samples it takes the MSE from {mse.value:.3g} to {after.value:.3g}"
+    if abs(gain.value) < _LITTLE * mse.value:
+        return _Advice(
+            "nothing to gain",
+            f"Averaging over {group} changes the MSE, {mse.value:.3g}, by less than {_LITTLE:.1%}: nothing to gain.",
+        )
+    whole = _whole(found)
+    rejected = whole is not None and whole.closed is False
+    if gain.value > 0 and not rejected:
+        share = f"{gain.value / mse.value:.1%} [{gain.low / mse.value:.1%}, {gain.high / mse.value:.1%}]"
+        why = "this cannot be told from none" if gain.low <= 0 else "predictions change by more than the MSE allows"
+        return _Advice(
+            "unclear", f"Averaging over {group} lowers the MSE by {share} of it, but {why}: {change}.", group=group
+        )
+    why = "the data are not closed under it" if rejected else "it does not lower the MSE"
+    return _Advice("do not", f"Do not average over {group}: {why}; {change}.")
+
+
+def _whole(found: Findings) -> SubgroupFinding | None:
+    return max(found.subgroups, key=lambda h: h.order, default=None)
 
 
 def _largest_of_the_best(subgroups: list[SubgroupFinding]) -> SubgroupFinding | None:
@@ -136,75 +218,126 @@ def _largest_of_the_best(subgroups: list[SubgroupFinding]) -> SubgroupFinding | 
     ]
 
 
-def _average_sentence(best: SubgroupFinding, mse: float, group: str) -> str:
-    gain = best.gain
-    share = 0.0 if gain is None else gain.value / mse
-    low, high = (0.0, 0.0) if gain is None else (gain.low / mse, gain.high / mse)
-    only = "" if best.name == group else f", a subgroup of {group} (the whole group is worse or not supported)"
-    predicted = best.removed.value / mse
-    return (
-        f"Average over {best.name}{only}: the MSE falls by {share:.1%} [{low:.1%}, {high:.1%}] on the labelled "
-        f"samples; {predicted:.1%} was predicted without labels."
+def _cheapest(candidates: list[SubgroupFinding], best: SubgroupFinding) -> SubgroupFinding:
+    """The smallest subgroup that removes, and gains, almost what the best one does; of equals what removes most."""
+
+    def enough(h: SubgroupFinding) -> bool:
+        if h.removed.value < _ALMOST * best.removed.value:
+            return False
+        return best.gain is None or (h.gain is not None and h.gain.value >= _ALMOST * best.gain.value)
+
+    # A tie that rounding decides would hang on the machine: of equals the first in the list.
+    size = best.removed.value or 1.0
+    return min(
+        (h for h in candidates if enough(h)), key=lambda h: (h.order, -round(h.removed.value / size, 6)), default=best
     )
 
 
-def _without_labels(found: Findings, group: str, evidence: list[str]) -> Recommendation:
+def _only(found: Findings, best: SubgroupFinding, group: str) -> str:
+    """Why not the whole group."""
+    whole = _whole(found)
+    if whole is None or best.order == whole.order:
+        return ""
+    if whole.closed is False:
+        return f" (the data are not closed under all of {group})"
+    if whole.gain is not None and best.gain is not None and whole.gain.value < best.gain.value:
+        return f" (all of {group} would gain less)"
+    return f" (whether all of {group} would gain is not certain)"
+
+
+def _price(chosen: SubgroupFinding, best: SubgroupFinding) -> str:
+    """How often the model is run, and what a larger subgroup would add for more."""
+    if chosen.order == best.order:
+        return f"the price is {chosen.order} copies"
+    share = min(chosen.removed.value / best.removed.value, 1.0) if best.removed.value > 0 else 1.0
+    return (
+        f"the price is {chosen.order} copies, which remove {share:.1%} of what the {best.order} copies of {best.name} "
+        "would"
+    )
+
+
+def _fall(gain: Estimate | None, mse: float, removed: Estimate) -> str:
+    if gain is None:
+        return f"{removed.value / mse:.1%} of the MSE was predicted to go without labels"
+    low, high = gain.low / mse, gain.high / mse
+    return (
+        f"the MSE falls by {gain.value / mse:.1%} [{low:.1%}, {high:.1%}] on the labelled samples; "
+        f"{removed.value / mse:.1%} was predicted without labels"
+    )
+
+
+def _without_labels(found: Findings, group: str) -> _Advice:
     # Without labels nothing checks the prediction, so the tests must have had the power to reject.
     closed = [h for h in found.subgroups if h.closed and found.trajectories >= _LABEL_FREE]
     size = found.spread**2
     if closed:
         best = max(closed, key=lambda h: (h.order, h.removed.value))
-        if best.removed.value <= 0 or best.removed.value**0.5 <= 3 * found.floor * found.spread:
-            return Recommendation(
+        share = best.removed.value / size
+        if best.removed.value**0.5 <= 3 * found.floor * found.spread:
+            return _Advice(
                 "nothing to gain",
-                best.name,
-                f"The model already respects {best.name}, the largest subgroup the data allow.",
-                evidence,
+                f"The model already respects {best.name}, the largest subgroup of {group} that the data do not reject.",
+                best,
             )
-        only = "" if best.name == group else f", the largest subgroup of {group} that the data do not reject"
-        return Recommendation(
+        if share < _LITTLE_CHANGE:
+            return _Advice(
+                "nothing to gain",
+                f"Averaging over {best.name} would change predictions by less than {_LITTLE_CHANGE:.2%} of their "
+                "variance: nothing to gain.",
+            )
+        chosen = _cheapest(closed, best)
+        return _Advice(
             "average",
-            best.name,
-            f"Average over {best.name}{only}: the MSE should fall by {best.removed:.3g} "
-            f"({best.removed.value / size:.2%} of the predictions' variance); no labels were used.",
-            evidence,
+            f"Average over {chosen.name}{_only(found, best, group)}: the MSE should fall by {chosen.removed:.3g} "
+            f"({chosen.removed.value / size:.2%} of the predictions' variance); no labels were used; "
+            f"{_price(chosen, best)}.",
+            chosen,
         )
     if any(h.closed is False for h in found.subgroups):
-        return Recommendation(
+        return _Advice(
             "do not",
-            "",
             f"Do not average over {group} unchecked: the data are not closed under it; labelled samples would decide.",
-            evidence,
         )
     why = f"with {found.trajectories} independent trajectories (at least {_LABEL_FREE} are needed)"
     if not found.closure:
         why = "without a test of whether the data are closed under it"
-    return Recommendation(
+    elif found.trajectories >= _LABEL_FREE:
+        why = f"with {found.trajectories} independent trajectories, too few to reject one of {len(found.closure)} tests"
+    return _Advice(
         "unclear",
-        group,
         f"Averaging over {group} would change predictions by {found.removed.value / size:.2%} of their variance; "
         f"without labels, and {why}, this cannot be called a gain.",
-        evidence,
+        group=group,
     )
 
 
-def _evidence(found: Findings) -> list[str]:
+def _evidence(found: Findings, group: Group) -> list[str]:
     lines = [
         f"floor: relative {found.floor:.1e}" + (" (the model is stochastic)" if found.stochastic else " (rounding)")
     ]
     worst = found.worst
     if worst is not None:
-        lines.append(f"largest defect: {worst.element}, relative {worst.relative:.3g}")
-    lines.append(f"averaging removes {found.removed:.3g} of mean square (no labels)")
+        lines.append(f"largest defect: {worst.element}, relative {worst.relative.value:.3g}")
+    if isinstance(group, FiniteGroup) and 1 < len(found.holds) < group.order:
+        names = [group.describe(torch.tensor(k)) for k in found.holds]
+        lines.append(f"already respected: {', '.join(names)} ({len(names)} of {group.order} elements)")
+    if not math.isnan(found.removed.value):
+        lines.append(f"averaging removes {found.removed:.3g} of mean square (no labels)")
+    if found.units == "own spread":
+        lines.append("sums over outputs and fields are in units of each one's own spread")
     if found.mse is not None:
         lines.append(f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else ""))
     if found.alpha is not None:
         lines.append(f"least-squares alpha {found.alpha:z.2f} (0: average fully, 1: leave the model)")
+    if found.independent < FEWEST:
+        lines.append(f"{found.independent} independent samples: from fewer than {FEWEST} there are no intervals")
     against = [e.element for e in found.elements if e.contradiction]
     if against:
         lines.append(f"contradiction: {', '.join(against)} change predictions by more than twice the root MSE")
     if found.closure:
-        broken = [f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= 0.05]
+        broken = [
+            f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= found.significance
+        ]
         untold = bool(found.subgroups) and all(h.closed is None for h in found.subgroups)
         kept = "too few independent trajectories to tell" if untold else "no element is rejected"
         lines.append("data: " + (f"not closed under {', '.join(broken)}" if broken else kept))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from haar.audit.estimate import Estimate
 from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
@@ -33,6 +35,15 @@ def audit_sections(
         ),
         Section("Defect, element by element", table=_elements(found)),
     ]
+    if len(found.parts) > 1:
+        told = "in the units of the scale" if found.units == "scale" else "relative to its own spread"
+        sections.append(
+            Section(
+                "Outputs and fields, each in its own units",
+                text=f"Sums over all of them, here and above, take each {told}, so that no unit outweighs another.",
+                table=_parts(found),
+            )
+        )
     if found.subgroups:
         sections.append(
             Section(
@@ -86,16 +97,19 @@ def _draw_defects(axes: Axes, found: Findings) -> None:
         axes, title="Relative defect of every element (red: contradicts the MSE)", y="defect / spread of predictions"
     )
     values = [e.relative.value for e in shown]
-    errors = [
-        [max(e.relative.value - e.relative.low, 0) for e in shown],
-        [max(e.relative.high - e.relative.value, 0) for e in shown],
-    ]
+    errors = _reach([e.relative for e in shown])
     colours = [WARNING if e.contradiction else AVERAGED for e in shown]
     ax.bar(range(len(shown)), values, color=colours, yerr=errors, error_kw={"elinewidth": 1, "ecolor": "#555"})
     ax.axhline(found.floor, color=BASE, linewidth=1, linestyle="--", label=f"floor {found.floor:.1e}")
     ax.set_xticks(range(len(shown)), [e.element for e in shown], rotation=30 if len(shown) > 8 else 0, fontsize=8)
     ax.margins(y=0.18)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def _reach(estimates: Sequence[Estimate]) -> list[list[float]]:
+    """How far intervals reach below and above; not at all where there are none."""
+    pairs = [(0.0, 0.0) if math.isnan(e.low) else (e.value - e.low, e.high - e.value) for e in estimates]
+    return [[max(low, 0.0) for low, _ in pairs], [max(high, 0.0) for _, high in pairs]]
 
 
 def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
@@ -128,7 +142,7 @@ def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
 def _draw_components(axes: Axes, found: Findings) -> None:
     ax = style_axes(axes, title="Irreducible components of the defect", y="share")
     shares = [c.share for c in found.components]
-    errors = [[max(s.value - s.low, 0) for s in shares], [max(s.high - s.value, 0) for s in shares]]
+    errors = _reach(shares)
     ax.bar(
         range(len(shares)),
         [s.value for s in shares],
@@ -145,7 +159,7 @@ def _draw_closure(axes: Axes, found: Findings) -> None:
     ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")
     shown = found.closure[:_MOST_BARS]
     ax.bar(
-        range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= 0.05 else AVERAGED for c in shown]
+        range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= found.significance else AVERAGED for c in shown]
     )
     for k, c in enumerate(shown):
         ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
@@ -161,7 +175,7 @@ def _summary(found: Findings, group: str) -> Table:
         (
             "predicted fall of the MSE (no labels)",
             found.removed.value,
-            f"[{found.removed.low:.3g}, {found.removed.high:.3g}]",
+            found.removed.interval,
         ),
     ]
     for label, estimate in (
@@ -170,7 +184,7 @@ def _summary(found: Findings, group: str) -> Table:
         ("measured fall", found.gain),
     ):
         if estimate is not None:
-            rows.append((label, estimate.value, f"[{estimate.low:.3g}, {estimate.high:.3g}]"))
+            rows.append((label, estimate.value, estimate.interval))
     if found.mse_soft is not None and found.alpha is not None:
         rows.append(
             (
@@ -194,13 +208,30 @@ def _elements(found: Findings) -> Table:
             e.generator,
             e.absolute.value,
             e.relative.value,
-            f"[{e.relative.low:.3g}, {e.relative.high:.3g}]",
+            e.relative.interval,
             e.contradiction,
         )
         for e in found.elements[:128]
     ]
     note = "" if len(found.elements) <= 128 else f"the first 128 of {len(found.elements)} elements"
     return Table("", ("element", "generator", "defect", "relative", "interval", "contradicts the MSE"), rows, note)
+
+
+def _parts(found: Findings) -> Table:
+    rows = [
+        (
+            p.name,
+            p.unit,
+            p.defect,
+            p.element,
+            p.removed.value,
+            None if p.gain is None else p.gain.value,
+            None if p.mse is None else p.mse.value,
+        )
+        for p in found.parts
+    ]
+    columns = ("part", "spread", "worst defect / spread", "element", "removed (predicted)", "gain (measured)", "MSE")
+    return Table("", columns, rows)
 
 
 def _subgroups(found: Findings) -> Table:
@@ -219,12 +250,12 @@ def _subgroups(found: Findings) -> Table:
 
 
 def _components(found: Findings) -> Table:
-    rows = [(c.name, c.dim, c.share.value, f"[{c.share.low:.3g}, {c.share.high:.3g}]") for c in found.components]
+    rows = [(c.name, c.dim, c.share.value, c.share.interval) for c in found.components]
     return Table("", ("component", "dimension", "share of the orbit variance", "interval"), rows)
 
 
 def _closure(found: Findings) -> Table:
-    rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p <= 0.05) for c in found.closure]
+    rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p <= found.significance) for c in found.closure]
     return Table("", ("element", "systematic share", "statistic", "distance of mean fields", "p", "rejected"), rows)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from haar.actions import Spectral
 from haar.errors import ArgumentError, HaarError, ShapeError, check_count
 from haar.groups import SignGroup
 from haar.nn.spectral.given import check_spaces
+from haar.probing import ForwardOnly, undisturbed
 from haar.report import Report, Section, Table
 
 #: Up to so many columns all 2^k signs are tried, beyond it as many random ones as were asked for.
@@ -141,19 +142,21 @@ def audit_signs(
     for candidate in (model, untrained):
         if candidate is None:
             continue
-        y = _said(candidate, vectors)
-        again = _said(candidate, vectors)
-        if again.shape != y.shape or not torch.equal(again, y):
-            raise ArgumentError(
-                "model",
-                expected="the same output for the same eigenvectors",
-                got="another one the second time",
-                way_out="whatever is random in it must be drawn in training only",
-            )
         values: dict[str, dict[str, float | None]] = {}
-        for change, inputs in moved.items():
-            back = signs.to(y) if change == "signs" else matrices.to(y)
-            values[change] = _differences(candidate, inputs, back, y, columns=k)
+        run = ForwardOnly(candidate)
+        with undisturbed(candidate), torch.no_grad():
+            y = _said(run, vectors)
+            again = _said(run, vectors)
+            if again.shape != y.shape or not torch.equal(again, y):
+                raise ArgumentError(
+                    "model",
+                    expected="the same output for the same eigenvectors",
+                    got="another one the second time",
+                    way_out="whatever is random in it must be drawn in training only",
+                )
+            for change, inputs in moved.items():
+                back = signs.to(y) if change == "signs" else matrices.to(y)
+                values[change] = _differences(run, inputs, back, y, columns=k)
         found.append(values)
     noise = 1e4 * torch.finfo(vectors.dtype).eps
     return SignAudit(found[0], found[1] if len(found) > 1 else None, noise)
@@ -184,11 +187,7 @@ def _differences(
     }
 
 
-@torch.no_grad()
 def _said(model: Callable[..., Any], x: Tensor) -> Tensor:
-    training = isinstance(model, nn.Module) and model.training
-    if isinstance(model, nn.Module):
-        model.eval()
     try:
         y = model(x)
     except HaarError:
@@ -196,9 +195,6 @@ def _said(model: Callable[..., Any], x: Tensor) -> Tensor:
     except Exception as error:  # a stranger's model raises whatever it likes
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ArgumentError("model", expected=f"a model of eigenvectors {tuple(x.shape)}", got=got) from error
-    finally:
-        if isinstance(model, nn.Module):
-            model.train(training)
     if not isinstance(y, Tensor) or y.is_complex() or not y.numel() or not bool(torch.isfinite(y).all()):
         raise ArgumentError("model", expected="a model with one finite tensor as output", got=type(y).__name__)
     return y if y.is_floating_point() else y.to(x.dtype)

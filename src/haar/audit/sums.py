@@ -1,163 +1,188 @@
-"""The sums an audit stands on: inner products of deviations over the orbit, float64, in bins that merge."""
+"""The sums an audit stands on: inner products of deviations over the orbit, for every output and field, per unit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from haar.audit import quadratic
+from haar.audit.units import UnitTable
 from haar.errors import ArgumentError
-
-#: Samples (or trajectories) are spread over this many bins; intervals come from resampling bins.
-BINS = 128
-
-
-@dataclass
-class OrbitSums:
-    """Sums over samples of inner products of d_k = psi(g_k)^-1 f(phi(g_k) x) - f(x) and r = y - f(x).
-
-    Everything the audit says of the model follows from them: with weights w_k on the elements, ||f - sum w_k f_k||^2 =
-    w D w. Differences, not predictions, are multiplied, so that an exactly equivariant model shows rounding and nothing
-    else.
-
-    Attributes:
-        deviations: ``(bins, m, m)``, sums of <d_k, d_l> (means over output entries).
-        residuals: ``(bins, m)``, sums of <d_k, r>; zero without labels.
-        losses: ``(bins,)``, sums of <r, r>.
-        noise: ``(bins,)``, sums of ||f(x) - f(x) measured again||^2.
-        energy: ``(bins,)``, sums of ||f(x) - its mean over points||^2.
-        magnitude: ``(bins,)``, sums of ||f(x)||^2.
-        samples: ``(bins,)``, number of samples.
-        labelled: ``(bins,)``, number of samples with labels.
-    """
-
-    deviations: Float[Tensor, "bins m m"]
-    residuals: Float[Tensor, "bins m"]
-    losses: Float[Tensor, " bins"]
-    noise: Float[Tensor, " bins"]
-    energy: Float[Tensor, " bins"]
-    magnitude: Float[Tensor, " bins"]
-    samples: Float[Tensor, " bins"]
-    labelled: Float[Tensor, " bins"]
-
-    @classmethod
-    def zeros(cls, m: int, bins: int = BINS) -> OrbitSums:
-        """Empty sums for m elements."""
-        flat = [torch.zeros(bins, dtype=torch.float64) for _ in range(6)]
-        square = torch.zeros(bins, m, m, dtype=torch.float64)
-        return cls(square, torch.zeros(bins, m, dtype=torch.float64), *flat)
-
-    def update(
-        self,
-        predictions: Float[Tensor, "m batch entries"],
-        again: Float[Tensor, "batch entries"] | None,
-        labels: Float[Tensor, "batch entries"] | None,
-        centred: Float[Tensor, "batch entries"],
-        clusters: Int[Tensor, " batch"],
-    ) -> None:
-        """Add one batch.
-
-        Args:
-            predictions: Predictions in the frame of x for every element; element 0 is the identity.
-            again: The identity measured a second time, if it was.
-            labels: Targets, if there are any.
-            centred: The identity's predictions minus their mean over points.
-            clusters: Which trajectory (or sample) each row belongs to.
-        """
-        f = predictions[0].to(torch.float64)
-        entries = f.shape[-1]
-        d = (predictions.to(torch.float64) - f).transpose(0, 1)
-        bins = clusters.to(torch.int64) % len(self.samples)
-        self._add(self.deviations, bins, d @ d.transpose(1, 2) / entries)
-        self._add(self.energy, bins, centred.to(torch.float64).square().mean(-1))
-        self._add(self.magnitude, bins, f.square().mean(-1))
-        self._add(self.samples, bins, torch.ones(len(f), dtype=torch.float64))
-        if again is not None:
-            self._add(self.noise, bins, (again.to(torch.float64) - f).square().mean(-1))
-        if labels is not None:
-            r = labels.to(torch.float64) - f
-            self._add(self.residuals, bins, (d @ r.unsqueeze(-1)).squeeze(-1) / entries)
-            self._add(self.losses, bins, r.square().mean(-1))
-            self._add(self.labelled, bins, torch.ones(len(f), dtype=torch.float64))
-
-    def merge(self, other: OrbitSums) -> OrbitSums:
-        """The sums over both sets of samples.
-
-        Raises:
-            ArgumentError: If they were taken over different numbers of elements or bins.
-        """
-        if self.deviations.shape != other.deviations.shape:
-            raise ArgumentError(
-                "other", expected=f"sums of shape {tuple(self.deviations.shape)}", got=tuple(other.deviations.shape)
-            )
-        return OrbitSums(*[a + b for a, b in zip(self.tensors(), other.tensors(), strict=True)])
-
-    def tensors(self) -> list[Tensor]:
-        """All sums, in a fixed order: what processes add up."""
-        return [getattr(self, entry.name) for entry in fields(self)]
-
-    def filled(self) -> int:
-        """Number of bins with samples in them."""
-        return int((self.samples > 0).sum())
-
-    @staticmethod
-    def _add(total: Tensor, bins: Tensor, values: Tensor) -> None:
-        total.index_add_(0, bins, values.detach().cpu().to(torch.float64))
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number with its interval.
+class Sums:
+    """Sums of one part of the outputs, or of all parts together in units of their own; one row for each unit.
+
+    With weights w_k on the elements, ||f - sum w_k f_k||^2 = w D w. Differences, not predictions, are multiplied, so
+    that an exactly equivariant model shows rounding and nothing else.
 
     Attributes:
-        value: The estimate.
-        low: Lower end of the interval.
-        high: Upper end.
+        deviations: Sums of <d_k, d_l>, d_k = psi(g_k)^-1 f(phi(g_k) x) - f(x) (means over output entries).
+        residuals: Sums of <d_k, y - f>; zero without labels.
+        losses: Sums of ||y - f||^2.
+        noise: Sums of ||f(x) - f(x) measured again||^2.
+        energy: Sums of ||f(x) - its mean||^2.
+        magnitude: Sums of ||f(x)||^2.
+        samples: Number of samples.
+        labelled: Number of samples with labels.
     """
 
-    value: float
-    low: float
-    high: float
+    deviations: Float[Tensor, "rows m m"]
+    residuals: Float[Tensor, "rows m"]
+    losses: Float[Tensor, " rows"]
+    noise: Float[Tensor, " rows"]
+    energy: Float[Tensor, " rows"]
+    magnitude: Float[Tensor, " rows"]
+    samples: Float[Tensor, " rows"]
+    labelled: Float[Tensor, " rows"]
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers."""
-        return {"value": self.value, "low": self.low, "high": self.high}
+    def removed(self, kind: str) -> Float[Tensor, " rows"]:
+        """What averaging takes off, in every row.
 
-    def __format__(self, spec: str) -> str:
-        spec = spec or ".3g"
-        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+        Args:
+            kind: What the elements are: of ``"drawn"`` ones both means are without bias for the whole group; ``"whole"``
+                and ``"given"`` ones are averaged over as they are.
+        """
+        if kind == "drawn":
+            return quadratic.removed_by_unlisted(self.deviations)
+        return quadratic.removed_by(self.deviations, quadratic.uniform(self.deviations.shape[-1]))
+
+    def cross(self, kind: str) -> Float[Tensor, " rows"]:
+        """<Qf - f, y - f> in every row."""
+        return self.residuals[:, 1:].mean(1) if kind == "drawn" else self.residuals.mean(1)
+
+    def gains(self, kind: str) -> Float[Tensor, " rows"]:
+        """||f - y||^2 - ||Qf - y||^2 in every labelled row, else 0."""
+        return torch.where(self.labelled > 0, 2 * self.cross(kind) - self.removed(kind), 0)
 
 
-class Resampler:
-    """Bootstrap over the filled bins: intervals for means and for ratios of sums.
+@dataclass(frozen=True)
+class PartBatch:
+    """What one batch says of one part of the outputs, in float64.
+
+    Attributes:
+        predictions: In the frame of x for every element; element 0 is the identity.
+        again: The identity measured a second time.
+        labels: Targets, if there are any.
+        energy: Square about the sample's own mean over points, for fields; else about 0.
+        first: The means of all its channels, for what is no field; about them `energy` is taken in the end.
+    """
+
+    predictions: Float[Tensor, "m batch entries"]
+    again: Float[Tensor, "batch entries"]
+    labels: Float[Tensor, "batch entries"] | None
+    energy: Float[Tensor, " batch"]
+    first: Float[Tensor, "batch channels"]
+
+
+class OrbitSums:
+    """Sums over samples for every part of the outputs, in rows of independent units.
 
     Args:
-        sums: The sums.
-        level: Coverage of the intervals.
-        draws: Number of resamples.
-        seed: Seed of the resampling.
+        m: Number of elements, the identity first.
+        channels: For every part the number of channels whose means are taken over all samples (0 for fields).
+        capacity: Rows that are kept apart, see `UnitTable`.
     """
 
-    def __init__(self, sums: OrbitSums, *, level: float = 0.95, draws: int = 2000, seed: int = 0) -> None:
-        self._filled = torch.nonzero(sums.samples > 0).flatten()
-        n = len(self._filled)
-        generator = torch.Generator().manual_seed(seed)
-        picks = torch.randint(max(n, 1), (draws, max(n, 1)), generator=generator)
-        self._counts = torch.zeros(draws, max(n, 1), dtype=torch.float64)
-        self._counts.scatter_add_(1, picks, torch.ones_like(picks, dtype=torch.float64))
-        self._ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    def __init__(self, m: int, channels: Sequence[int], *, capacity: int | None = None) -> None:
+        self.m, self.channels = m, tuple(channels)
+        p, total = len(self.channels), sum(self.channels)
+        shapes: list[tuple[int, ...]] = [(p, m, m), (p, m), (p,), (p,), (p,), (p,), (total,), (), ()]
+        self.table = UnitTable(shapes, capacity)
 
-    def ratio(self, top: Float[Tensor, " bins"], bottom: Float[Tensor, " bins"], *, root: bool = False) -> Estimate:
-        """sum(top) / sum(bottom) with a percentile interval; its square root if `root`."""
-        top, bottom = top[self._filled], bottom[self._filled]
-        whole = top.sum() / bottom.sum()
-        resampled = (self._counts @ top) / (self._counts @ bottom)
-        resampled = resampled[torch.isfinite(resampled)]
-        ends = torch.quantile(resampled, self._ends) if len(resampled) else torch.full((2,), float("nan"))
-        values: Sequence[Tensor] = (whole, *ends)
-        if root:
-            values = [v.clamp(min=0).sqrt() for v in values]
-        return Estimate(*(float(v) for v in values))
+    def update(self, parts: Sequence[PartBatch], units: Sequence[int], *, tied: bool = False) -> None:
+        """Add one batch.
+
+        Args:
+            parts: What it says of every part.
+            units: Which independent unit each row belongs to.
+            tied: Whether the rows of the batch depend on each other.
+        """
+        rows = len(units)
+        values: list[list[Tensor]] = [[] for _ in range(6)]
+        for part in parts:
+            f = part.predictions[0]
+            entries = max(f.shape[-1], 1)
+            d = (part.predictions - f).transpose(0, 1)
+            zero = f.new_zeros(rows)
+            values[0].append(d @ d.transpose(1, 2) / entries)
+            r = None if part.labels is None else part.labels - f
+            values[1].append(d.new_zeros(d.shape[:2]) if r is None else (d @ r.unsqueeze(-1)).squeeze(-1) / entries)
+            values[2].append(zero if r is None else r.square().sum(-1) / entries)
+            values[3].append((part.again - f).square().sum(-1) / entries)
+            values[4].append(part.energy)
+            values[5].append(f.square().sum(-1) / entries)
+        stacked = [torch.stack(value, 1) for value in values]
+        stacked.append(torch.cat([part.first for part in parts], 1))
+        ones = torch.ones(rows, dtype=torch.float64)
+        stacked += [ones, ones if parts[0].labels is not None else torch.zeros_like(ones)]
+        (self.table.add_together if tied else self.table.add)(units, stacked)
+
+    def add(self, other: OrbitSums) -> OrbitSums:
+        """Add the sums over other samples; returns self.
+
+        Raises:
+            ArgumentError: If they were taken over different numbers of elements or outputs.
+        """
+        if (self.m, self.channels) != (other.m, other.channels):
+            raise ArgumentError(
+                "other",
+                expected=f"sums over {self.m} elements of {len(self.channels)} outputs and fields",
+                got=f"{other.m} elements of {len(other.channels)}",
+            )
+        self.table.merge(other.table)
+        return self
+
+    def copy(self) -> OrbitSums:
+        """The same sums, which go their own way from here."""
+        made = OrbitSums(self.m, self.channels)
+        made.table = self.table.copy()
+        return made
+
+    def merge(self, other: OrbitSums) -> OrbitSums:
+        """The sums over both sets of samples, as new ones.
+
+        Raises:
+            ArgumentError: If they were taken over different numbers of elements or outputs.
+        """
+        return self.copy().add(other)
+
+    @property
+    def units(self) -> int:
+        """Number of rows that are independent of each other."""
+        return int((self.table.tensors[7] > 0).sum())
+
+    def part(self, number: int) -> Sums:
+        """The sums of one part, its energy about the means over all samples."""
+        t = self.table.tensors
+        start = sum(self.channels[:number])
+        count = self.channels[number]
+        energy = t[4][:, number]
+        if count:
+            first = t[6][:, start : start + count]
+            mean = first.sum(0) / t[7].sum().clamp(min=1)
+            energy = energy - (2 * first @ mean - t[7] * mean.square().sum()) / count
+        return Sums(
+            t[0][:, number], t[1][:, number], t[2][:, number], t[3][:, number], energy, t[5][:, number], t[7], t[8]
+        )
+
+    def together(self, weights: Sequence[float], units: Sequence[float]) -> Sums:
+        """All parts, each divided by its unit (squared) and weighed.
+
+        Args:
+            weights: Of the parts; they sum to 1.
+            units: What each part is measured in.
+        """
+        parts = [self.part(number) for number in range(len(self.channels))]
+        factors = [w / u**2 for w, u in zip(weights, units, strict=True)]
+
+        def total(name: str) -> Tensor:
+            return torch.stack([f * getattr(p, name) for f, p in zip(factors, parts, strict=True)]).sum(0)
+
+        names = ("deviations", "residuals", "losses", "noise", "energy", "magnitude")
+        return Sums(*[total(name) for name in names], parts[0].samples, parts[0].labelled)

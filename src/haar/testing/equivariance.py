@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.average.trees import value_leaves
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import FiniteGroup
+from haar.probing import ForwardOnly, undisturbed
 
 #: Groups of at most this order are tested on every element.
 _EVERY = 64
@@ -25,8 +27,8 @@ class Equivariance:
 
     Attributes:
         element: The element at which it was found.
-        absolute: The largest absolute difference over all outputs.
-        relative: The same over the largest absolute value of the outputs.
+        absolute: The largest absolute difference there.
+        relative: The same over the largest absolute value of that output; of several outputs the largest.
         elements: Number of elements looked at.
     """
 
@@ -42,7 +44,8 @@ def equivariance_error(
     """Measure f(g x) - g f(x): on every element of a small group, else on the generators and on random ones.
 
     Args:
-        model: Any module or callable; a module is evaluated in eval mode and left as it was.
+        model: Any module or callable; a module is evaluated in eval mode and left as it was, buffers and the random
+            state of the process too.
         symmetry: How the group acts on its inputs and outputs.
         inputs: One batch.
         elements: Elements to look at, or a number of random ones; by default all up to order 64, else the generators
@@ -61,15 +64,8 @@ def equivariance_error(
         True
     """
     symmetry.check_inputs(inputs)
-    modes = [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
-    try:
-        for module, _ in modes:
-            module.training = False
-        with torch.no_grad():
-            return _worst(model, symmetry, inputs, _elements(symmetry, elements, seed))
-    finally:
-        for module, training in modes:
-            module.training = training
+    with undisturbed(model), torch.no_grad():
+        return _worst(ForwardOnly(model), symmetry, inputs, _elements(symmetry, elements, seed))
 
 
 def assert_equivariant(
@@ -80,7 +76,7 @@ def assert_equivariant(
     elements: Tensor | int | None = None,
     seed: int = 0,
 ) -> None:
-    """Raise unless f(g x) = g f(x), relative to the largest output.
+    """Raise unless f(g x) = g f(x), every output relative to its largest value.
 
     Args:
         model: Any module or callable.
@@ -129,32 +125,50 @@ def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> T
 def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], elements: Tensor) -> Equivariance:
     y = model(*inputs)
     symmetry.check_outputs(y)
-    size = max((float(leaf.abs().max()) for leaf in _floats(y)), default=0.0)
-    worst, where = 0.0, symmetry.group.describe(elements[0])
+    sizes = _sizes(_floats(symmetry, y))
+    worst, where, largest = 0.0, symmetry.group.describe(elements[0]), 0.0
     for g in elements:
-        moved_first = _floats(model(*symmetry.act_inputs(g, inputs)))
-        moved_last = _floats(symmetry.act_outputs(g, y))
-        for a, b in zip(moved_first, moved_last, strict=True):
+        name = symmetry.group.describe(g)
+        moved_first = _floats(symmetry, model(*symmetry.act_inputs(g, inputs)))
+        moved_last = _floats(symmetry, symmetry.act_outputs(g, y))
+        for a, b, size in zip(moved_first, moved_last, sizes, strict=True):
             if a.shape != b.shape:
-                raise NotEquivariantError(
-                    f"f(g x) has shape {tuple(a.shape)}, g f(x) {tuple(b.shape)} for g = {symmetry.group.describe(g)}"
-                )
+                raise NotEquivariantError(f"f(g x) has shape {tuple(a.shape)}, g f(x) {tuple(b.shape)} for g = {name}")
             difference = float((a - b).abs().max()) if a.numel() else 0.0
             if math.isnan(difference):  # NaN compares with nothing
-                raise ArgumentError(
-                    "inputs", expected="finite outputs", got=f"NaN for g = {symmetry.group.describe(g)}"
-                )
-            if difference > worst:
-                worst, where = difference, symmetry.group.describe(g)
-    return Equivariance(where, worst, worst / size if size > 0 else worst, len(elements))
+                raise ArgumentError("inputs", expected="finite outputs", got=f"NaN for g = {name}")
+            relative = difference / size if size > 0 else difference
+            if relative > worst:
+                worst, where, largest = relative, name, difference
+    return Equivariance(where, largest, worst, len(elements))
 
 
-def _floats(tree: Any) -> list[Tensor]:
-    leaves = [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
-    return [leaf if leaf.is_floating_point() else leaf.to(torch.float64) for leaf in leaves]
+def _sizes(outputs: list[Tensor]) -> list[float]:
+    """What the error of each output is relative to: its own largest value, if that is more than rounding of the rest."""
+    own = [float(leaf.abs().max()) if leaf.numel() else 0.0 for leaf in outputs]
+    largest = max(own, default=0.0)
+    return [max(size, largest * _noticed(leaf.dtype)) for size, leaf in zip(own, outputs, strict=True)]
+
+
+def _noticed(dtype: torch.dtype) -> float:
+    """From this part of the largest output on an output is seen apart from what rounding leaves of a zero."""
+    return min(1.0, 10 * torch.finfo(dtype).eps / _tolerance(torch.finfo(dtype).eps))
+
+
+def _floats(symmetry: Symmetry, tree: Any) -> list[Tensor]:
+    """The tensors of an output, in the order of the actions: dicts may come in any."""
+    leaves = [leaf for leaf in value_leaves(symmetry.outputs, tree) if isinstance(leaf, Tensor)]
+    return [leaf if leaf.is_floating_point() or leaf.is_complex() else leaf.to(torch.float64) for leaf in leaves]
 
 
 def _default_tolerance(inputs: tuple[Any, ...]) -> float:
-    kinds = [leaf.dtype for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
-    worst = max((torch.finfo(kind).eps for kind in kinds), default=0.0)
-    return 1e-10 if worst < 1e-12 else 1e-4 if worst < 1e-4 else 1e-1
+    kinds = [
+        leaf.dtype
+        for leaf in pytree.tree_leaves(inputs)
+        if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+    ]
+    return _tolerance(max((torch.finfo(kind).eps for kind in kinds), default=0.0))
+
+
+def _tolerance(eps: float) -> float:
+    return 1e-10 if eps < 1e-12 else 1e-4 if eps < 1e-4 else 1e-1

@@ -14,6 +14,8 @@ from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes
 if TYPE_CHECKING:
     from haar.report import Table
 
+#: Solvers leave equal eigenvalues this many units apart.
+_SOLVER = 4
 #: From this predicted relative error on, a frame is as good as drawn at random.
 UNDEFINED = 0.1
 
@@ -122,7 +124,8 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
         relative = values / largest
         rounding = step * axes.distance[:, None, None]
         apart = (relative.unsqueeze(-1) - relative.unsqueeze(-2)).abs()
-        angle = (rounding / torch.maximum(apart, rounding)).triu(1)
+        # Equal eigenvalues come out a few units in the last place apart, how many hangs on the machine: that is no gap.
+        angle = (rounding / torch.maximum(apart - _SOLVER * rounding, rounding)).triu(1)
         seen = torch.maximum(reach.unsqueeze(-1), reach.unsqueeze(-2))
         predicted = (angle * seen).flatten(1).amax(-1)
         return FrameHealth(

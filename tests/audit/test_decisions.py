@@ -1,0 +1,178 @@
+"""The recommendation on both sides of each of its thresholds, from findings written by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+
+from haar.audit.closure import ElementClosure
+from haar.audit.estimate import Estimate
+from haar.audit.findings import ElementDefect, Findings, SubgroupFinding
+from haar.audit.recommendation import recommend
+from haar.groups import dihedral
+
+D4 = dihedral(4)
+NOTHING = math.nan
+
+
+def est(value, reach=0.0):
+    return Estimate(value, value - reach, value + reach)
+
+
+def half(removed, gain=None, closed=None, reach=0.0):
+    """C2 and its half turn."""
+    return SubgroupFinding("C2", 2, est(removed), _gain(gain, reach), None, closed, (0, 2))
+
+
+def whole(removed, gain=None, closed=None, reach=0.0):
+    return SubgroupFinding("D4", 8, est(removed), _gain(gain, reach), None, closed, tuple(range(8)))
+
+
+def _gain(gain, reach):
+    return None if gain is None else est(gain, reach)
+
+
+def advise(subgroups, mse=None, *, few_labels=False, **changes):
+    last = subgroups[-1]
+    defect = ElementDefect("r180", False, est(1.0), est(1.0), None)
+    after = None if mse is None or last.gain is None else est(mse - last.gain.value)
+    labelled = Estimate(1.0, NOTHING, NOTHING) if few_labels else None if mse is None else est(mse)
+    known = {"mse": labelled} | changes
+    found = Findings(
+        units="as given",
+        noise=0.0,
+        floor=1e-6,
+        stochastic=False,
+        broken=True,
+        spread=1.0,
+        elements=[defect],
+        removed=last.removed,
+        mse=None,
+        mse_after=after,
+        gain=last.gain,
+        alpha=None,
+        mse_soft=None,
+        subgroups=subgroups,
+        holds=(0,),
+        components=[],
+        closure=[],
+        trajectories=40,
+        independent=40,
+        significance=0.05,
+        parts=[],
+    )
+    return recommend(Findings(**{**found.__dict__, **known}), D4, D4.elements())
+
+
+def test_the_smallest_subgroup_that_does_99_percent_is_named():
+    said = advise([half(0.0991, 0.0991), whole(0.1, 0.1)], mse=1.0)
+    assert (said.verdict, said.group) == ("average", "C2")
+    assert said.to_dict()["elements"] == ["e", "r180"]
+    assert said.to_dict()["members"] == [0, 2]
+    assert "the price is 2 copies, which remove 99.1% of what the 8 copies of D4 would" in said.sentence
+    said = advise([half(0.0989, 0.0991), whole(0.1, 0.1)], mse=1.0)
+    assert said.group == "D4"
+    assert "the price is 8 copies." in said.sentence
+    assert advise([half(0.0991, 0.0989), whole(0.1, 0.1)], mse=1.0).group == "D4"
+
+
+def test_the_same_without_labels():
+    assert advise([half(0.0991, closed=True), whole(0.1, closed=True)]).group == "C2"
+    assert advise([half(0.0989, closed=True), whole(0.1, closed=True)]).group == "D4"
+    assert advise([half(0.0989, closed=True), whole(0.1, closed=False)]).group == "C2"
+
+
+def test_twenty_trajectories_are_needed_without_labels():
+    assert advise([whole(0.1, closed=True)], trajectories=20).verdict == "average"
+    tests = [ElementClosure("r180", 0.0, 0.0, "mean field", 1.0)]
+    said = advise([whole(0.1, closed=True)], trajectories=19, closure=tests)
+    assert said.verdict == "unclear"
+    assert "19 independent trajectories (at least 20 are needed)" in said.sentence
+
+
+@pytest.mark.parametrize("mse", [None, 1.0])
+def test_five_independent_units_are_needed(mse):
+    gain = None if mse is None else 0.1
+    assert advise([whole(0.1, gain, closed=True)], mse=mse, independent=5).verdict == "average"
+    said = advise([whole(0.1, gain, closed=True)], mse=mse, independent=4)
+    assert (said.verdict, said.elements) == ("unclear", [])
+    assert "on 4 independent samples" in said.sentence
+
+
+def test_labels_on_fewer_than_five_units_decide_nothing():
+    said = advise([half(0.1, 0.1, closed=True)], few_labels=True)
+    assert "no labels were used" in said.sentence
+
+
+def test_a_gain_must_be_told_from_none():
+    assert advise([whole(0.1, 0.1, reach=0.09)], mse=1.0).verdict == "average"
+    said = advise([whole(0.1, 0.1, reach=0.11)], mse=1.0)
+    assert said.verdict == "unclear"
+    assert "lowers the MSE by 10.0% [-1.0%, 21.0%] of it, but this cannot be told from none" in said.sentence
+
+
+def test_gains_of_nothing_are_no_advice():
+    assert advise([whole(0.0011, 0.0011)], mse=1.0).verdict == "average"
+    said = advise([whole(0.0009, 0.0009)], mse=1.0)
+    assert (said.verdict, said.group) == ("nothing to gain", "")
+    assert "0.0%" not in said.sentence
+    assert advise([whole(1.1e-4, closed=True)]).verdict == "average"
+    said = advise([whole(0.9e-4, closed=True)])
+    assert said.verdict == "nothing to gain"
+    assert "0.00%" not in said.sentence
+
+
+def test_what_raises_the_mse_is_not_done_and_said_with_its_numbers():
+    said = advise([whole(0.1, -0.2)], mse=1.0)
+    assert said.verdict == "do not"
+    assert "it does not lower the MSE; on the labelled samples it takes the MSE from 1 to 1.2" in said.sentence
+    said = advise([whole(0.1, 0.2, closed=False, reach=0.3)], mse=1.0)
+    assert said.verdict == "do not"
+    assert "the data are not closed under it" in said.sentence
+    assert "does not lower" not in said.sentence
+
+
+def test_a_change_that_the_mse_does_not_allow_is_no_gain():
+    # A symmetric truth cannot have predictions change by more than the whole error.
+    assert advise([whole(0.99, 0.5)], mse=1.0).verdict == "average"
+    assert advise([whole(1.01, 0.5)], mse=1.0).verdict == "unclear"
+
+
+def test_what_the_data_do_not_have_is_averaged_softly():
+    said = advise([half(0.1, 0.1, closed=False), whole(0.2, -0.1, closed=False)], mse=1.0)
+    assert (said.verdict, said.group, said.members) == ("soft", "C2", [0, 2])
+
+
+def soft(alpha, reach=0.0, mse_soft=0.9):
+    return advise([whole(0.1, -0.01)], mse=1.0, alpha=est(alpha, reach), mse_soft=mse_soft).verdict
+
+
+def test_a_part_is_kept_where_the_labels_want_it():
+    assert soft(0.5) == "soft"
+    assert soft(0.5, reach=0.44) == "soft"
+    assert soft(0.5, reach=0.46) == "do not"  # it may be 0.95: nothing to take off
+    assert soft(0.5, mse_soft=0.979) == "soft"
+    assert soft(0.5, mse_soft=0.981) == "do not"
+    assert soft(0.01) == "do not"  # that is full averaging
+
+
+def test_the_level_of_the_tests_is_that_of_the_words():
+    tests = [ElementClosure("r180", 0.0, 0.0, "mean field", 0.03)]
+    for level, word in ((0.05, "data: not closed under r180"), (0.01, "data: no element is rejected")):
+        said = advise([whole(0.1, 0.1, closed=True)], mse=1.0, closure=tests, significance=level)
+        assert any(word in line for line in said.evidence)
+
+
+def test_what_is_within_three_times_rounding_holds():
+    assert advise([whole(0.1, 0.1)], mse=1.0, broken=False).verdict == "nothing to gain"
+    said = advise([whole(0.1, 0.1)], mse=1.0, broken=False, stochastic=True)
+    assert said.verdict == "unclear"
+    assert "stochastic" in said.sentence
+
+
+def test_one_random_element_decides_nothing():
+    found = advise([whole(0.1)], removed=Estimate(NOTHING, NOTHING, NOTHING))
+    assert found.verdict == "unclear"
+    assert "nan" not in found.sentence
