@@ -176,7 +176,7 @@ def _(group: FiniteWreath | RowWreath, degree: int = 0) -> list[Step]:
 
 @averaging_chain.register(LieGroup)
 def _(group: LieGroup, degree: int = 0) -> list[Step]:
-    """Rotations about z, y and z by the Euler angles' own quadratures, then one element of every other component."""
+    """One angle after the other (Euler's for rotations of space), then one element of every other component."""
     steps = group.euler_steps(degree)
     if len(group.components):
         steps.append(_even(torch.cat([group.identity()[None], group.components])))

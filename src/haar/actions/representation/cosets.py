@@ -87,9 +87,9 @@ class Induced(Representation):
         """For every coset x: the coset x' with g x' in x H, and the h with g x' = x h."""
         back = self.group.compose(self.group.inverse(g).unsqueeze(-1), self.representatives)
         source = self.coset_of[back]
-        # g x' = x h means h^-1 = (g^-1 x)^-1 x'
-        inverse = self.group.compose(self.group.inverse(back), self.representatives[source])
-        return source, self.subgroup.inverse(self.subgroup.locate(inverse))
+        # g x' = x h means h = (g^-1 x)^-1 x'
+        h = self.group.compose(self.group.inverse(back), self.representatives[source])
+        return source, self.subgroup.locate(h)
 
     def signed_permutation(self, g: Tensor) -> tuple[Int[Tensor, "*batch n"], Int[Tensor, "*batch n"]]:
         """The coset's step, then the subgroup's."""

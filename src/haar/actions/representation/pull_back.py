@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError
-from haar.groups import FiniteProduct, Group, MixedProduct, Subgroup
+from haar.groups import FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 
 
 class _Through(Representation):
@@ -56,6 +57,8 @@ class Restricted(_Through):
 class FromFactor(_Through):
     """A representation of one factor, as a representation of the product."""
 
+    group: FiniteProduct | MixedProduct
+
     def __init__(self, rep: Representation, product: FiniteProduct | MixedProduct, factor: int) -> None:
         if not 0 <= factor < len(product.factors) or product.factors[factor] is not rep.group:
             raise ArgumentError("factor", expected=f"the place of {rep.group.name} in {product.name}", got=factor)
@@ -66,8 +69,21 @@ class FromFactor(_Through):
         return self._split(g)[self._factor]
 
     def algebra(self) -> Tensor:
-        """As the representation behind it: the images of that factor's algebra."""
-        return self.rep.algebra()
+        """The images of the bases of all Lie factors, in their order: those of the other factors are zero."""
+        blocks = []
+        for place, factor in enumerate(self.group.factors):
+            count = _algebra_dim(factor)
+            if count:
+                still = torch.zeros(count, self.dim, self.dim, dtype=torch.float64)
+                blocks.append(self.rep.algebra() if place == self._factor else still)
+        return torch.cat(blocks) if blocks else super().algebra()
+
+
+def _algebra_dim(group: Group) -> int:
+    """How many one-parameter subgroups are given with a group."""
+    if isinstance(group, MixedProduct):
+        return sum(_algebra_dim(factor) for factor in group.factors)
+    return len(group.algebra) if isinstance(group, LieGroup) else 0
 
 
 class PullBack(_Through):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -92,8 +91,8 @@ class Representation(ABC):
     def algebra(self) -> Float[Tensor, "k n n"]:
         """Images of the Lie algebra's basis X: derivatives of R(exp(t X)) at t = 0.
 
-        # f(t) = sum over |m| <= degree of a_m exp(2 pi i m t / T): its derivative at 0 from values at t = T k / count
-        over equispaced t, without error but rounding.
+        The entries of R(exp(t X)) have frequencies up to `degree` times those of X. At a t where no angle exceeds one
+        radian, t dR(X) is the logarithm of R(exp(t X)): its antisymmetric part is the sine of it.
 
         Raises:
             ArgumentError: If the group is no Lie group or the degree is unknown.
@@ -103,14 +102,15 @@ class Representation(ABC):
             raise ArgumentError(
                 "rep", expected="a representation of a Lie group, of known degree", got=f"{self.name} of {group.name}"
             )
-        count = 2 * degree + 1
-        m = torch.arange(1, degree + 1, dtype=torch.float64)
-        k = torch.arange(count, dtype=torch.float64)
-        # f(t) = sum of a_m exp(2 pi i m t / T) over |m| <= degree, differentiated at 0, from values at t = T k / count
-        waves = (2 * math.pi * m / group.period)[:, None] * (2 * math.pi * m[:, None] * k / count).sin()
-        weights = 2 * waves.sum(0) / count
-        turns = group.exp(group.period * k[:, None, None] / count * torch.eye(len(group.algebra), dtype=torch.float64))
-        return torch.einsum("k,kaij->aij", weights, self.matrix(turns))
+        count = len(group.algebra)
+        if not count or not degree:
+            return torch.zeros(count, self.dim, self.dim, dtype=torch.float64)
+        t = 1 / (degree * torch.linalg.matrix_norm(group.algebra, ord=2))
+        turned = self.matrix(group.exp(torch.diag(t)))
+        sines, vectors = torch.linalg.eigh(-0.5j * (turned - turned.transpose(-1, -2)))
+        angles = sines.clamp(-1, 1).arcsin() / t[:, None]
+        images: Tensor = (vectors * (1j * angles).unsqueeze(-2) @ vectors.mH).real
+        return images
 
     def __add__(self, other: Representation) -> Representation:
         """The direct sum."""
