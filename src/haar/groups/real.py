@@ -60,11 +60,22 @@ def real_matrices(argument: str, values: object) -> Float[Tensor, "k d d"]:
 
 
 def precision(values: object) -> float:
-    """The coarsest relative rounding among some numbers: that of float64 for Python's numbers and for integers."""
+    """The coarsest relative rounding among some numbers, by their dtype, or by their digits where these are fewer.
+
+    Integers, and numbers in double precision that are none of single precision, have that of float64.
+
+    Example:
+        >>> precision(torch.tensor([0.1])) == precision(torch.tensor([0.1]).double()) == torch.finfo(torch.float32).eps
+        True
+    """
     if isinstance(values, (list, tuple)) and len(values):
         return max(precision(value) for value in values)
-    dtype = _tensor("values", values).dtype
-    return max(torch.finfo(dtype).eps if dtype.is_floating_point else 0.0, torch.finfo(torch.float64).eps)
+    found = _tensor("values", values)
+    if not found.dtype.is_floating_point:
+        return torch.finfo(torch.float64).eps
+    if found.dtype == torch.float64 and torch.equal(found.to(torch.float32).to(torch.float64), found):
+        found = found.to(torch.float32)
+    return torch.finfo(found.dtype).eps
 
 
 def _tensor(argument: str, value: object) -> Tensor:

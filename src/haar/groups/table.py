@@ -12,7 +12,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.closure import Products
-from haar.groups.finite import FiniteGroup
+from haar.groups.finite import TABLE_LIMIT, FiniteGroup
 from haar.groups.group import Motion
 
 #: For at most this many products no table is made.
@@ -72,16 +72,20 @@ class TableGroup(FiniteGroup):
 
     @cached_property
     def _inverse(self) -> Tensor:
+        if self._products is not None and self.order > TABLE_LIMIT:
+            return self._products.inverse()
         return (self._table == 0).to(torch.int64).argmax(1)
 
     def __getstate__(self) -> dict[str, Any]:
+        if self.order > TABLE_LIMIT:
+            return self.__dict__
         return self.__dict__ | {"_table": self._table, "_products": None}  # a table is all that a copy needs
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """The product ab, by the table."""
+        """The product ab, by the table; of more than `TABLE_LIMIT` elements by the elements themselves."""
         if self._products is not None and "_table" not in self.__dict__:
             a, b = torch.broadcast_tensors(a, b)
-            if a.numel() <= _FEW:
+            if a.numel() <= _FEW or self.order > TABLE_LIMIT:
                 return self._products.of(a.reshape(-1), b.reshape(-1)).reshape(a.shape)
         return self._table[a, b]
 
