@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
+from haar.groups.door import check_group
 
 
 class Move(nn.Module):
@@ -173,6 +174,9 @@ class Invariant(Action):
     """
 
     def __init__(self, group: Group, *, batched: bool = True) -> None:
+        check_group("group", group)
+        if not isinstance(batched, bool):
+            raise ArgumentError("batched", expected="True or False", got=repr(batched))
         self.group, self.batched = group, batched
 
     def check(self, x: Tensor, argument: str = "x") -> None:
@@ -231,10 +235,11 @@ class RestrictedAction(Action):
 
 
 def _check_subgroup(action: Action, subgroup: Subgroup) -> None:
-    if subgroup.parent is not action.group:
+    parent = getattr(subgroup, "parent", None)
+    if parent is not action.group:
         raise ArgumentError(
             "subgroup",
             expected=f"a subgroup of {action.group.name}",
-            got=f"a subgroup of {subgroup.parent.name}",
+            got=f"a subgroup of {parent.name}" if isinstance(parent, Group) else repr(subgroup),
             way_out="make it with group.subgroup(...) of the same group object",
         )

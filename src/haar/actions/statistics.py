@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
 
@@ -46,6 +48,10 @@ def invariant_statistics(
         >>> invariant_statistics(velocity, torch.zeros(2), torch.tensor([1.0, 7.0]))[1].tolist()
         [5.0, 5.0]
     """
+    check_representation("rep", rep)
+    require_floating(mean, "mean", "means")
+    if not std.is_floating_point():
+        raise ArgumentError("std", expected="a real floating dtype", got=str(std.dtype).removeprefix("torch."))
     for name, values in (("mean", mean), ("std", std)):
         if values.shape != (rep.dim,):
             raise ShapeError(
@@ -56,9 +62,9 @@ def invariant_statistics(
     if bool((std < 0).any()):
         raise ArgumentError("std", expected="no negative standard deviation", got=std.tolist())
     moving = _moving(rep)
-    first = mean.to(torch.float64)
-    projected = _projection_on_fixed(moving) @ first
-    spread = std.to(torch.float64).square() + first.square() - projected.square()
+    first = mean.to(torch.complex128 if mean.is_complex() else torch.float64)
+    projected = _projection_on_fixed(moving).to(first) @ first
+    spread = std.to(torch.float64).square() + first.abs().square() - projected.abs().square()
     mixed = _connected(moving)
     variance = (mixed @ spread / mixed.sum(1)).clamp(min=0)
     return projected.to(mean.dtype), variance.sqrt().to(std.dtype)

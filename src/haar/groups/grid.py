@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups.catalogue import trivial
+from haar.groups.door import check_enumerated
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Motion
 
@@ -134,6 +135,9 @@ def grid_group(
         >>> grid_group(dihedral(4), (64, 64), step=32).order
         32
     """
+    check_enumerated("point", point)
+    for n in shape:
+        check_count("shape", n)
     dim = len(shape)
     if point.space_dim != dim:
         raise ArgumentError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.groups.broadcast import broadcast_shapes
 from haar.groups.connected import connected_roots
+from haar.groups.door import check_enumerated, check_group
 from haar.groups.finite import LIST_LIMIT, FiniteGroup
 from haar.groups.group import Group
 
@@ -186,6 +187,8 @@ def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
         >>> wreath(sign(1), symmetric(3)).order, wreath(sign(1), symmetric(20)).element_shape
         (48, (40,))
     """
+    check_enumerated("base", base)
+    check_group("top", top)
     n = top.defining_dim or 0
     if isinstance(top, FiniteGroup) and base.order**n * top.order <= LIST_LIMIT:
         return FiniteWreath(base, top)

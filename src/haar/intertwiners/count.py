@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
+from haar.intertwiners.homomorphism import require_same_group
 
 
 def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
@@ -23,12 +24,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
         >>> hom_dimension(tensors, tensors)
         15
     """
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object, {rep_in.group.name}",
-            got=rep_out.group.name,
-        )
+    require_same_group(rep_in, rep_out)
     found = hom_dimension_or_none(rep_in, rep_out)
     if found is None:
         raise ArgumentError(

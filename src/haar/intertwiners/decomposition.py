@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from haar.actions.representation import DirectSum, Representation, Trivial
+from haar.actions.representation.dtypes import require_floating
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.intertwiners.group_algebra import draw, images, probes
-from haar.intertwiners.homomorphism import require_homomorphism
+from haar.intertwiners.homomorphism import require_homomorphism, require_same_group
 from haar.intertwiners.primitive import Block, primitive_blocks
 
 #: Draws of the group algebra tried before a representation is given up.
@@ -118,6 +120,7 @@ class Isotypic:
 
     def to_blocks(self, x: Float[Tensor, "*batch n"]) -> list[Tensor]:
         """Components in the classes' bases: a list of ``(*batch, m, d)``."""
+        require_floating(x, "x", "changes of basis")
         batch = x.shape[:-1]
         out: list[list[Tensor]] = [[] for _ in self.classes]
         for run in self.runs:
@@ -171,6 +174,7 @@ def decompose(rep: Representation, *, drawn: int = 0) -> Isotypic:
         >>> [(c.dim, c.multiplicity) for c in decompose(Regular(dihedral(4))).classes]
         [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2)]
     """
+    check_representation("rep", rep)
     memory: dict[int, Isotypic] = rep.__dict__.setdefault("_isotypic", {})
     if drawn not in memory:
         memory[drawn] = _sum(rep, drawn) if isinstance(rep, DirectSum) else _single(rep, drawn)
@@ -319,13 +323,7 @@ def matched(left: Representation, right: Representation) -> tuple[Isotypic, Isot
         >>> matched(Defining(group), Regular(group))[2]
         [(0, 4)]
     """
-    if left.group is not right.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object as rep_in, {left.group.name}",
-            got=f"{right.name} of {right.group.name}",
-            way_out="make the group once, or restrict to a common subgroup",
-        )
+    require_same_group(left, right)
     drawn = 0
     while True:
         a, b = decompose(left, drawn=drawn), decompose(right, drawn=drawn)

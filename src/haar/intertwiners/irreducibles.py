@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from haar.actions.representation import Given, Regular, Representation
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, real_irreducibles
 from haar.groups.characters import multiplicity
+from haar.groups.door import check_enumerated
 from haar.intertwiners.decomposition import decompose
 
 #: Largest order whose regular representation is decomposed.
@@ -35,6 +37,7 @@ def irreducibles(group: FiniteGroup) -> list[Given]:
         [<A1 of D4, dimension 1>, <A2 of D4, dimension 1>, <B1 of D4, dimension 1>, <B2 of D4, dimension 1>, <E of D4,
         dimension 2>]
     """
+    check_enumerated("group", group)
     if group.order > LARGEST_ORDER:
         raise ArgumentError(
             "group",
@@ -93,6 +96,7 @@ def multiplicities(rep: Representation) -> dict[str, int]:
         >>> multiplicities(tensor_power(Defining(dihedral(4)), 2))
         {'A1': 1, 'A2': 1, 'B1': 1, 'B2': 1}
     """
+    check_representation("rep", rep)
     group = rep.group
     if not isinstance(group, FiniteGroup):
         raise ArgumentError(

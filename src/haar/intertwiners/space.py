@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating
 from haar.errors import ShapeError
 
 
@@ -63,10 +64,12 @@ class Intertwiners(ABC):
         return bool(vector_norm(W - self.project(W)) <= tolerance * vector_norm(W))
 
     def _check_parameters(self, p: Tensor) -> None:
+        require_floating(p, "p", "coordinates")
         if p.shape[-1:] != (self.dim,):
             raise ShapeError("p", expected=f"{self.dim} parameters on the last axis", got=tuple(p.shape))
 
     def _check_matrix(self, W: Tensor) -> None:
+        require_floating(W, "W", "projections")
         wanted = (self.rep_out.dim, self.rep_in.dim)
         if W.shape[-2:] != wanted:
             raise ShapeError("W", expected=f"last axes {wanted} (out, in)", got=tuple(W.shape))

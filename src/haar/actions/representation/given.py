@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
+from haar.groups.door import check_enumerated
 from haar.groups.nearby_homomorphism import nearby_homomorphism, orthonormal_basis_change
 from haar.groups.real import precision, real_matrices
 from haar.groups.table import signed_permutation_of
@@ -31,6 +32,7 @@ class Given(Representation):
     """
 
     def __init__(self, group: FiniteGroup, matrices: Float[Tensor, "order n n"], name: str = "given") -> None:
+        check_enumerated("group", group)
         matrices = real_matrices("matrices", matrices)
         if matrices.shape[0] != group.order:
             raise ShapeError("matrices", expected=f"one for each of {group.order} elements", got=tuple(matrices.shape))
@@ -85,6 +87,7 @@ def representation_from_generators(
         >>> representation_from_generators(dihedral(4), [turn, mirror], "B1")
         <B1 of D4, dimension 1>
     """
+    check_enumerated("group", group)
     gens = group.generators()
     stacked = real_matrices("matrices", matrices) if len(matrices) else torch.zeros(0)
     if stacked.ndim != 3 or stacked.shape[0] != len(gens) or stacked.shape[1] != stacked.shape[2]:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation
-from haar.errors import ArgumentError
+from haar.actions.representation.representation import Representation, check_representation
+from haar.errors import ArgumentError, check_count
 from haar.groups import FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
+from haar.groups.door import check_group
 
 
 class _Through(Representation):
@@ -60,6 +61,10 @@ class FromFactor(_Through):
     group: FiniteProduct | MixedProduct
 
     def __init__(self, rep: Representation, product: FiniteProduct | MixedProduct, factor: int) -> None:
+        check_representation("rep", rep)
+        if not isinstance(product, (FiniteProduct, MixedProduct)):
+            raise ArgumentError("product", expected="a product of groups", got=getattr(product, "name", repr(product)))
+        check_count("factor", factor, least=0)
         if not 0 <= factor < len(product.factors) or product.factors[factor] is not rep.group:
             raise ArgumentError("factor", expected=f"the place of {rep.group.name} in {product.name}", got=factor)
         self.rep, self.group, self.dim, self.name = rep, product, rep.dim, f"{rep.name}({rep.group.name})"
@@ -113,6 +118,10 @@ class PullBack(_Through):
     def __init__(
         self, rep: Representation, group: Group, homomorphism: Callable[[Tensor], Tensor], *, degree: int | None = None
     ) -> None:
+        check_representation("rep", rep)
+        check_group("group", group)
+        if not callable(homomorphism):
+            raise ArgumentError("homomorphism", expected="a function of elements", got=repr(homomorphism))
         self.rep, self.group, self.dim, self.name = rep, group, rep.dim, rep.name
         self._source_of, self._degree = homomorphism, degree
         self.check()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
@@ -67,15 +69,14 @@ class Representation(ABC):
 
         Args:
             g: Elements ``(*batch_g, *element_shape)``.
-            x: Vectors ``(*batch_x, dim)``, any floating dtype.
+            x: Vectors ``(*batch_x, dim)``, floating or complex; for signed permutations of any dtype that can hold them.
 
         Raises:
             ShapeError: If the last axis is not `dim`.
+            ArgumentError: If the dtype cannot hold what elements do, see `check_dtype`.
         """
-        if x.shape[-1] != self.dim:
-            raise ShapeError(
-                "x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape)
-            )
+        self._check_last_axis(x)
+        self.check_dtype(x)
         if self.is_signed_permutation:
             index, sign = self.signed_permutation(g)
             batch = broadcast_shapes(index.shape[:-1], x.shape[:-1])
@@ -83,6 +84,31 @@ class Representation(ABC):
             return moved * sign.to(device=x.device, dtype=x.dtype)
         matrix = self.matrix(g).to(device=x.device, dtype=x.dtype)
         return (matrix @ x.unsqueeze(-1)).squeeze(-1)
+
+    def check_dtype(self, x: Tensor, argument: str = "x") -> None:
+        """Refuse integers and booleans under matrices, and unsigned numbers where an element changes signs.
+
+        Raises:
+            ArgumentError: Naming the argument and its dtype.
+        """
+        if not self.is_signed_permutation:
+            require_floating(x, argument, f"the matrices of {self.name}")
+        elif not x.dtype.is_signed and self.changes_signs:
+            require_signed(x, argument, f"{self.group.name} changes signs of {self.name}")
+
+    @cached_property
+    def changes_signs(self) -> bool:
+        """Whether some element of a signed permutation changes a sign; True for matrices."""
+        generators = self.group.generators()
+        if not self.is_signed_permutation:
+            return True
+        return len(generators) > 0 and bool((self.signed_permutation(generators)[1] < 0).any())
+
+    def _check_last_axis(self, x: Tensor) -> None:
+        if not x.ndim or x.shape[-1] != self.dim:
+            raise ShapeError(
+                "x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape)
+            )
 
     def character(self, g: Tensor) -> Float[Tensor, "*batch"]:
         """Traces of a batch of elements, float64."""
@@ -126,8 +152,8 @@ class Representation(ABC):
         """The direct sum of several copies."""
         from haar.actions.representation.composite import direct_sum
 
-        if copies < 1:
-            raise ArgumentError("copies", expected="at least one copy", got=copies)
+        if isinstance(copies, bool) or not isinstance(copies, SupportsIndex) or copies < 1:
+            raise ArgumentError("copies", expected="at least one copy", got=repr(copies))
         return direct_sum([self] * copies)
 
     __rmul__ = __mul__
@@ -146,11 +172,12 @@ class Representation(ABC):
         Raises:
             ArgumentError: If it is no subgroup of the representation's group object.
         """
-        if subgroup.parent is not self.group:
+        parent = getattr(subgroup, "parent", None)
+        if parent is not self.group:
             raise ArgumentError(
                 "subgroup",
                 expected=f"a subgroup of {self.group.name}, of which {self.name} is a representation",
-                got=f"one of {subgroup.parent.name}",
+                got=f"one of {parent.name}" if isinstance(parent, Group) else _short(subgroup),
                 way_out="make it with group.subgroup(...) of the same group object",
             )
         memory: dict[Representation, Representation] = subgroup.__dict__.setdefault("_restricted", {})
@@ -203,8 +230,60 @@ class Representation(ABC):
         return f"<{self.name} of {self.group.name}, dimension {self.dim}>"
 
 
+def check_representation(argument: str, value: object) -> None:
+    """Refuse what is no representation, with the way to one.
+
+    Raises:
+        ArgumentError: Naming the argument.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> check_representation("rep", dihedral(4))
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: rep: expected a representation, got <TableGroup D4, order 8>; say how it acts: \
+Defining(group), Space(group), Regular(group), Trivial(group), ...
+    """
+    if isinstance(value, Representation):
+        return
+    if isinstance(value, Group):
+        way_out = "say how it acts: Defining(group), Space(group), Regular(group), Trivial(group), ..."
+    elif isinstance(getattr(value, "rep", None), Representation):
+        way_out = "give its representation, .rep"
+    elif isinstance(value, Tensor):
+        way_out = "matrices become one by Given(group, matrices) or representation_from_generators(group, matrices)"
+    elif isinstance(value, type) and issubclass(value, Representation):
+        way_out = f"make one: {value.__name__}(group)"
+    else:
+        way_out = "such as haar.actions.Defining(group)"
+    raise ArgumentError(argument, expected="a representation", got=_short(value), way_out=way_out)
+
+
+def check_degree(argument: str, value: object) -> None:
+    """Refuse what is no whole number from 0 on: a power, a degree.
+
+    Raises:
+        ArgumentError: Naming the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise ArgumentError(argument, expected="a whole number, 0 or more", got=repr(value))
+    if value.__index__() < 0:
+        raise ArgumentError(argument, expected="0 or more", got=value)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def same_group(parts: Sequence[Representation]) -> None:
-    """Refuse representations of different group objects."""
+    """Refuse what is no representation, and representations of different group objects."""
+    for part in parts:
+        check_representation("parts", part)
     for part in parts[1:]:
         if part.group is not parts[0].group:
             raise ArgumentError(
