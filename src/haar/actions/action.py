@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,15 @@ from torch import Tensor, nn
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
 from haar.groups.door import check_group
+from haar.groups.host import Hosted
 
 
 class Move(nn.Module):
     """One group element prepared for one tensor layout: plain views and gathers that trace, export and compile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._aside: dict[str, Tensor] = {}  # values of constants that are on the meta device
 
     def forward(self, x: Tensor) -> Tensor:
         """Move the tensor."""
@@ -30,6 +36,24 @@ class Move(nn.Module):
             else:
                 self.register_buffer(name, tensor, persistent=False)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Move:  # noqa: FBT001, FBT002 (torch's own)
+        """Follow a device and nothing else: the constants keep float64's digits, and their values.
+
+        So a model that went through half precision, or through the meta device and ``to_empty``, still moves tensors as
+        its group does.
+        """
+        values = {name: self._aside.pop(name, buffer) for name, buffer in self._buffers.items()}
+        super()._apply(fn, recurse)
+        for name, value in values.items():
+            moved = self._buffers[name]
+            if value is None or moved is None:
+                continue
+            if moved.is_meta:
+                self._aside[name] = value
+            else:
+                self._buffers[name] = value.to(moved.device)
+        return self
+
 
 class Still(Move):
     """The identity: the tensor itself."""
@@ -39,7 +63,7 @@ class Still(Move):
         return x
 
 
-class Action(ABC):
+class Action(Hosted, ABC):
     """How a group moves a tensor with layout.
 
     Attributes:

@@ -11,6 +11,7 @@ from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
+from haar.groups.host import on_host
 
 #: Entries of a projection smaller than this are zero.
 _ZERO = 1e-12
@@ -18,6 +19,7 @@ _ZERO = 1e-12
 _SAMPLES = 8
 
 
+@on_host
 def invariant_statistics(
     rep: Representation, mean: Float[Tensor, " means"], std: Float[Tensor, " stds"]
 ) -> tuple[Float[Tensor, " means"], Float[Tensor, " stds"]]:

@@ -9,9 +9,11 @@ from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import averaging_chain
+from haar.groups.host import on_host
 from haar.intertwiners.homomorphism import require_same_group
 
 
+@on_host
 def reynolds(rep_in: Representation, rep_out: Representation, W: Float[Tensor, "out in"]) -> Float[Tensor, "out in"]:
     """The mean of R_out(g) W R_in(g)^-1 over the group, which is the nearest matrix that commutes with it.
 

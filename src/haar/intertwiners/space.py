@@ -12,9 +12,10 @@ from torch.linalg import vector_norm
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.errors import ShapeError
+from haar.groups.host import Hosted
 
 
-class Intertwiners(ABC):
+class Intertwiners(Hosted, ABC):
     """Hom_G(V_in, V_out) = {W : R_out(g) W = W R_in(g) for all g}, with an orthonormal parametrisation.
 
     The parameters of a map are its coordinates in the basis that `basis` returns; lengths and angles are those of the

@@ -86,7 +86,8 @@ def assert_equivariant(
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
         inputs: One batch of real-looking inputs; random ones in float64 are best.
-        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision.
+        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision; complex numbers
+            as their real parts.
         elements: See `equivariance_error`.
         seed: Seed of the random elements.
 
@@ -151,10 +152,11 @@ def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...
 
 def _floats(tree: Any) -> list[Tensor]:
     leaves = [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
-    return [leaf if leaf.is_floating_point() else leaf.to(torch.float64) for leaf in leaves]
+    return [leaf if leaf.is_floating_point() or leaf.is_complex() else leaf.to(torch.float64) for leaf in leaves]
 
 
 def _default_tolerance(inputs: tuple[Any, ...]) -> float:
-    kinds = [leaf.dtype for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    leaves = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor)]
+    kinds = [leaf.dtype for leaf in leaves if leaf.is_floating_point() or leaf.is_complex()]
     worst = max((torch.finfo(kind).eps for kind in kinds), default=0.0)
     return 1e-10 if worst < 1e-12 else 1e-4 if worst < 1e-4 else 1e-1

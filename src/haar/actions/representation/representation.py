@@ -14,6 +14,7 @@ from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
+from haar.groups.host import Hosted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ _PROOF, _CHUNK = 10_000_000, 4_000_000
 _ROUNDING = "representation_from_generators(..., orthogonalise=True) takes off the rounding of single precision"
 
 
-class Representation(ABC):
+class Representation(Hosted, ABC):
     """A homomorphism from a group into the orthogonal matrices of one dimension, acting on the last axis of a tensor.
 
     A signed-permutation representation answers `signed_permutation`; every one answers `matrix`. Sums, tensor products
