@@ -132,10 +132,7 @@ class LieGroup(Group):
 
     def exp(self, coefficients: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch d d"]:
         """The one-parameter subgroups: exp of a combination of the algebra's basis."""
-        turned: Tensor = torch.linalg.matrix_exp(
-            torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra)
-        )
-        return turned
+        return exponential(torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra))
 
     @cached_property
     def maximal_torus(self) -> MaximalTorus:
@@ -161,7 +158,7 @@ class LieGroup(Group):
         elements = centre.element(turns)
         for _ in range(_STEPS if len(rest) else 0):
             normal = torch.randn(n, len(rest), generator=generator, dtype=torch.float64)
-            elements = elements @ torch.linalg.matrix_exp(torch.einsum("na,aij->nij", normal, rest))
+            elements = elements @ exponential(torch.einsum("na,aij->nij", normal, rest))
         square = elements.transpose(-1, -2) @ elements
         elements = elements @ (1.5 * self.identity() - 0.5 * square)  # rounding of many products, taken off
         if len(self.components):
@@ -294,6 +291,23 @@ class SU2(LieGroup):
         beta = cosine.arccos() / 2
         y = quaternion_matrix(torch.stack([beta.cos(), 0 * beta, beta.sin(), 0 * beta], -1))
         return [(z, equal_weights(degree + 1)), (y, weight), (z, equal_weights(degree + 1))]
+
+
+def exponential(x: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
+    """The exponential of matrices, to rounding whatever their size.
+
+    Torch's own uses too short a series between 3e-4 and 0.05, where it is off by 1e-9 of x: a multiple of the identity,
+    taken off again, keeps it away from there.
+
+    Example:
+        >>> import math
+        >>> turn = torch.tensor([[0.0, -0.03], [0.03, 0.0]], dtype=torch.float64)
+        >>> abs(float(exponential(turn)[1, 0]) - math.sin(0.03)) < 1e-16
+        True
+    """
+    shift = 0.5 * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    turned: Tensor = torch.linalg.matrix_exp(x + shift) * math.exp(-0.5)
+    return turned
 
 
 def quaternion_matrix(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4 4"]:
