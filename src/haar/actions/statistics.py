@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions.representation import Representation
@@ -21,8 +21,8 @@ _SAMPLES = 8
 
 @on_host
 def invariant_statistics(
-    rep: Representation, mean: Float[Tensor, " means"], std: Float[Tensor, " stds"]
-) -> tuple[Float[Tensor, " means"], Float[Tensor, " stds"]]:
+    rep: Representation, mean: Inexact[Tensor, " means"], std: Float[Tensor, " stds"]
+) -> tuple[Inexact[Tensor, " means"], Float[Tensor, " stds"]]:
     """Mean and standard deviation of every channel, after the group has acted on the data.
 
     Normalising every component of a vector by its own mean and standard deviation does not commute with rotations.
@@ -32,7 +32,7 @@ def invariant_statistics(
 
     Args:
         rep: How the group acts on the channels (`Field.rep`).
-        mean: Mean of every channel, in physical units.
+        mean: Mean of every channel, in physical units; complex for complex channels.
         std: Standard deviation of every channel.
 
     Returns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -119,7 +119,7 @@ class Isotypic:
         eye = torch.eye(self.dim, dtype=torch.float64)
         return torch.cat([block.flatten(-2) for block in self.to_blocks(eye)], -1)
 
-    def to_blocks(self, x: Float[Tensor, "*batch n"]) -> list[Tensor]:
+    def to_blocks(self, x: Inexact[Tensor, "*batch n"]) -> list[Tensor]:
         """Components in the classes' bases: a list of ``(*batch, m, d)``."""
         require_floating(x, "x", "changes of basis")
         batch = x.shape[:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 from torch.linalg import vector_norm
 
@@ -32,7 +32,7 @@ class Intertwiners(Hosted, ABC):
     dim: int
 
     @abstractmethod
-    def from_parameters(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch out in"]:
+    def from_parameters(self, p: Inexact[Tensor, "*batch dim"]) -> Inexact[Tensor, "*batch out in"]:
         """The map with these coordinates, in their dtype and on their device; differentiable.
 
         Raises:
@@ -40,7 +40,7 @@ class Intertwiners(Hosted, ABC):
         """
 
     @abstractmethod
-    def parameters_of(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch dim"]:
+    def parameters_of(self, W: Inexact[Tensor, "*batch out in"]) -> Inexact[Tensor, "*batch dim"]:
         """Coordinates of the orthogonal projection of any matrices onto the space; differentiable.
 
         Raises:
@@ -52,7 +52,7 @@ class Intertwiners(Hosted, ABC):
     def structure(self) -> object:
         """What the basis is made of: orbits of index pairs, or blocks between isotypic classes."""
 
-    def project(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch out in"]:
+    def project(self, W: Inexact[Tensor, "*batch out in"]) -> Inexact[Tensor, "*batch out in"]:
         """The nearest commuting matrices, which are the averages of R_out(g) W R_in(g)^-1 over the group."""
         return self.from_parameters(self.parameters_of(W))
 
@@ -60,7 +60,7 @@ class Intertwiners(Hosted, ABC):
         """An orthonormal basis as dense matrices, float64; made on demand and not kept."""
         return self.from_parameters(torch.eye(self.dim, dtype=torch.float64))
 
-    def contains(self, W: Float[Tensor, "out in"], *, tolerance: float = 1e-10) -> bool:
+    def contains(self, W: Inexact[Tensor, "out in"], *, tolerance: float = 1e-10) -> bool:
         """Whether W commutes with the symmetry, to `tolerance` times its norm."""
         return bool(vector_norm(W - self.project(W)) <= tolerance * vector_norm(W))
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from haar.actions.representation.dtypes import require_floating, require_signed
@@ -65,7 +65,7 @@ class Representation(Hosted, ABC):
             "rep", expected="a signed-permutation representation", got=f"{self.name} of {self.group.name}"
         )
 
-    def act(self, g: Tensor, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*out n"]:
+    def act(self, g: Tensor, x: Shaped[Tensor, "*batch n"]) -> Shaped[Tensor, "*out n"]:
         """Apply elements to vectors on the last axis; the batch of elements broadcasts against the leading axes of x.
 
         Args:
