@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from haar.actions.representation import Defining, Induced, Quotient, Regular, Restricted, Spin, Trivial
-from haar.groups import SU2, dihedral, icosahedral, octahedral, quaternion, semidirect, symmetric, cyclic, wreath
+from haar.groups import SU2, cyclic, dihedral, icosahedral, octahedral, quaternion, semidirect, symmetric, wreath
 from haar.intertwiners import hom_dimension, irreducibles
 
 CUBE, FIVE, SIGNED = octahedral(full=True), dihedral(5), wreath(symmetric(3), symmetric(2))
@@ -35,7 +35,9 @@ REPRESENTATIONS = [
 ]
 
 
-@pytest.mark.parametrize("rep", REPRESENTATIONS, ids=lambda rep: f"{rep.group.parent.name}-{rep.name}-{rep.group.order}")
+@pytest.mark.parametrize(
+    "rep", REPRESENTATIONS, ids=lambda rep: f"{rep.group.parent.name}-{rep.name}-{rep.group.order}"
+)
 def test_induced_matrices_are_those_of_a_loop_over_cosets(rep):
     subgroup, n = rep.group, rep.dim
     group = subgroup.parent

@@ -15,7 +15,7 @@ from haar.intertwiners import invariant_polynomials
 
 
 def spherical_harmonics(x, l):
-    """Real harmonics in the order -l .. l with mean square one, by scipy's complex ones (with Condon-Shortley's sign)."""
+    """Real harmonics in the order -l .. l with mean square one, by scipy's complex ones (they have another sign)."""
     columns = []
     for m in range(-l, l + 1):
         values = sph_harm_y(l, abs(m), torch.arccos(x[:, 2]).numpy(), torch.atan2(x[:, 1], x[:, 0]).numpy())
@@ -27,7 +27,15 @@ def spherical_harmonics(x, l):
 def difficult(group, generator):
     """Random elements, and some near the ends of the angles' ranges."""
     near = torch.tensor(
-        [[0, 0, 0], [1e-9, 0, 0.3], [0, 1e-17, 1], [math.pi, 1e-8, 0], [0, math.pi, 0], [0, 0, math.pi], [1e-5, 1e-5, 0]],
+        [
+            [0, 0, 0],
+            [1e-9, 0, 0.3],
+            [0, 1e-17, 1],
+            [math.pi, 1e-8, 0],
+            [0, math.pi, 0],
+            [0, 0, math.pi],
+            [1e-5, 1e-5, 0],
+        ],
         dtype=torch.float64,
     )
     return torch.cat([group.sample(5, generator), group.exp(near), group.generators()])

@@ -270,7 +270,7 @@ def test_what_torch_returns_keeps_its_type():
     points = Vector(Defining(group))
     symmetry = Symmetry(group, points, (points, Invariant(group)))
     given = torch.max(torch.arange(6.0).reshape(2, 3), 0)
-    moved = symmetry.map_outputs(lambda action, x: x, given)
+    moved = symmetry.map_outputs(lambda _, x: x, given)
     assert type(moved) is type(given)
     assert torch.equal(moved.values, given.values)
 
@@ -284,5 +284,5 @@ def test_interpolated_fields_know_their_layout_and_name_their_channels():
     D4 = dihedral(4)
     restricted = Symmetry.of_fields(D4, "p, u:vector", interpolate="linear").restrict(D4.subgroup([1]))
     assert restricted.outputs.layout.channel_names() == ["p", "u_x", "u_y"]
-    with pytest.raises(ArgumentError, match="centring: expected 'cell' with interpolate: .* got 'node'"):
+    with pytest.raises(ArgumentError, match=r"centring: expected 'cell' with interpolate: .* got 'node'"):
         Symmetry.of_fields(group, "p", interpolate="linear", centring="node")

@@ -130,14 +130,11 @@ def test_signed_permutations_of_five_axes(dtype: torch.dtype) -> None:
 def test_a_group_too_large_for_a_table(generator: torch.Generator) -> None:
     """More than 4096 elements are composed one by one, and pickled as they are."""
 
-
     large = from_permutations([[1, 0, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7, 0]], "S8", limit=40_320)
     assert large.order == 40_320
     for made in (large, pickle.loads(pickle.dumps(large))):
         a, b = made.sample(300, generator), made.sample(300, generator)
-        assert torch.equal(
-            made.defining_matrix(made.compose(a, b)), made.defining_matrix(a) @ made.defining_matrix(b)
-        )
+        assert torch.equal(made.defining_matrix(made.compose(a, b)), made.defining_matrix(a) @ made.defining_matrix(b))
         assert not made.compose(a, made.inverse(a)).any()
 
 

@@ -113,7 +113,11 @@ def test_representations_and_actions_have_values():
         Defining(from_matrices(turns)),
     ):
         rep.check(samples=4)
-    for make in (lambda: Spectral((1, 2, 1)), lambda: Keypoints(D4, (4, 4)), lambda: InterpolatedField(Defining(SO(2)))):
+    for make in (
+        lambda: Spectral((1, 2, 1)),
+        lambda: Keypoints(D4, (4, 4)),
+        lambda: InterpolatedField(Defining(SO(2))),
+    ):
         make()
     symmetry = Symmetry.of_fields(D4, "p, u:vector")
     element = torch.tensor(1, device="cpu")

@@ -156,7 +156,9 @@ def test_products_with_tori_and_circles(generator):
 
 def test_a_circle_that_turns_twice_through_a_homomorphism():
     circle, torus = Torus(1), Torus(2)
-    twice = PullBack(Defining(torus), circle, lambda g: torus.element(circle.angles(g) * torch.tensor([1.0, 2.0])), degree=2)
+    twice = PullBack(
+        Defining(torus), circle, lambda g: torus.element(circle.angles(g) * torch.tensor([1.0, 2.0])), degree=2
+    )
     assert hom_dimension(twice, twice) == 4 == intertwiners(twice, twice).dim
     wanted = torch.block_diag(torch.tensor([[0.0, -1], [1, 0]]), torch.tensor([[0.0, -2], [2, 0]])).double()
     assert torch.allclose(twice.algebra()[0], wanted, atol=1e-13)

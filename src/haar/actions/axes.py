@@ -10,7 +10,6 @@ from torch import Tensor
 from haar.errors import ArgumentError, ShapeError
 
 
-
 def check_axis(axis: object) -> None:
     """Refuse what is no axis counted from the end.
 

@@ -119,8 +119,8 @@ class Symmetry:
 
         Args:
             group: A group that moves a grid, a group of internal symmetries, or (with `interpolate`) of rotations.
-            fields: ``"density, velocity:vector, mask:scalar:constant"``; or the same as a list of names with kinds or of
-                specifications, or as ``{"density": "scalar", "velocity": "vector"}``; in channel order.
+            fields: ``"density, velocity:vector, mask:scalar:constant"``; or the same as a list of names with kinds or
+                of specifications, or as ``{"density": "scalar", "velocity": "vector"}``; in channel order.
             dim: Number of space axes; by default the group's.
             history: Time steps stacked on the input's channels (time slowest).
             outputs: Fields of the output, once; by default the variable fields.

@@ -1,7 +1,7 @@
 """Groups, representations and actions are computed on the CPU, whatever device new tensors are made on.
 
-A network that is built under ``torch.device("meta")``, or with another default device, makes its groups there too: their
-tables are indices, which must have values, and small.
+A network that is built under ``torch.device("meta")``, or with another default device, makes its groups there too:
+their tables are indices, which must have values, and small.
 """
 
 from __future__ import annotations

@@ -60,9 +60,7 @@ class LieGroup(Group):
         self.algebra = real_matrices("algebra", algebra)
         d = int(self.algebra.shape[-1])
         self.components = (
-            torch.zeros(0, d, d, dtype=torch.float64)
-            if components is None
-            else real_matrices("components", components)
+            torch.zeros(0, d, d, dtype=torch.float64) if components is None else real_matrices("components", components)
         )
         self.n = d
         self.element_shape = (d, d)

@@ -109,7 +109,8 @@ def adjoint(elements: Float[Tensor, "k d d"], basis: Float[Tensor, "n d d"]) -> 
 def kernel(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "k n"]:
     """An orthonormal basis, as rows, of the vectors that a matrix with entries of order one sends to zero."""
     _, size, rows = torch.linalg.svd(matrix, full_matrices=True)
-    return rows[int((size > _TOLERANCE).sum()) :]
+    null: Tensor = rows[int((size > _TOLERANCE).sum()) :]
+    return null
 
 
 def _lattice(frequencies: Float[Tensor, "d rank"]) -> tuple[Float[Tensor, "rank rank"], Int[Tensor, "d rank"]]:

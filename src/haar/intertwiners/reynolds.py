@@ -14,7 +14,9 @@ from haar.intertwiners.homomorphism import require_same_group
 
 
 @on_host
-def reynolds(rep_in: Representation, rep_out: Representation, W: Inexact[Tensor, "out in"]) -> Inexact[Tensor, "out in"]:
+def reynolds(
+    rep_in: Representation, rep_out: Representation, W: Inexact[Tensor, "out in"]
+) -> Inexact[Tensor, "out in"]:
     """The mean of R_out(g) W R_in(g)^-1 over the group, which is the nearest matrix that commutes with it.
 
     The mean factors along a chain of subgroups (`haar.groups.averaging_chain`): for S_8 it takes 35 terms instead of

@@ -47,6 +47,4 @@ def require_signed(x: Tensor, argument: str, why: str) -> None:
         ArgumentError: If the dtype has no sign.
     """
     if not x.dtype.is_signed:
-        raise ArgumentError(
-            argument, expected=f"a signed dtype, as {why}", got=str(x.dtype).removeprefix("torch.")
-        )
+        raise ArgumentError(argument, expected=f"a signed dtype, as {why}", got=str(x.dtype).removeprefix("torch."))

@@ -155,4 +155,9 @@ def _extend(group: FiniteGroup, images: Float[Tensor, "k n n"], tolerance: float
 
 def _spelt(word: tuple[int, ...]) -> str:
     runs = [(s, len(list(run))) for s, run in itertools.groupby(word)]
-    return " ".join(f"s{s}" if count < 4 else f"s{s}^{count}" for s, count in runs for _ in range(count if count < 4 else 1)) or "1"
+    return (
+        " ".join(
+            f"s{s}" if count < 4 else f"s{s}^{count}" for s, count in runs for _ in range(count if count < 4 else 1)
+        )
+        or "1"
+    )

@@ -28,7 +28,8 @@ class Harmonic(Representation):
             O(2) and l = 0: what mirrors do.
 
     Raises:
-        ArgumentError: If the group is another, l no whole number of at least 0, or `parity` is given where there is no choice.
+        ArgumentError: If the group is another, l no whole number of at least 0, or `parity` is given where there is no
+            choice.
 
     Example:
         >>> from haar.groups import O
@@ -82,7 +83,8 @@ def _circular(g: Tensor, sign: Tensor, l: int, parity: int) -> Float[Tensor, "*b
         return torch.where(sign < 0, parity, 1).to(torch.float64)[..., None, None]
     angle = l * torch.atan2(g[..., 1, 0], g[..., 0, 0])
     cosine, sine = angle.cos(), angle.sin()
-    return torch.stack([cosine, -sine * sign, sine, cosine * sign], -1).unflatten(-1, (2, 2))
+    matrix: Tensor = torch.stack([cosine, -sine * sign, sine, cosine * sign], -1).unflatten(-1, (2, 2))
+    return matrix
 
 
 def _spherical(g: Float[Tensor, "*batch 3 3"], l: int) -> Float[Tensor, "*batch n n"]:

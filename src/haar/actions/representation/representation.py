@@ -70,7 +70,7 @@ class Representation(Hosted, ABC):
 
         Args:
             g: Elements ``(*batch_g, *element_shape)``.
-            x: Vectors ``(*batch_x, dim)``, floating or complex; for signed permutations of any dtype that can hold them.
+            x: Vectors ``(*batch_x, dim)``, floating or complex; for signed permutations any dtype that can hold them.
 
         Raises:
             ShapeError: If the last axis is not `dim`.

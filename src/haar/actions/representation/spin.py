@@ -71,7 +71,7 @@ class Spin(Representation):
 
 
 def _spin_matrix(g: Float[Tensor, "*batch 4 4"], k: int) -> Complex[Tensor, "*batch c c"]:
-    """Sym^k of U = [[a, b], [-b*, a*]] on normalised monomials u^(k-i) v^i: column i holds the coefficients of its image.
+    """Sym^k of U = [[a, b], [-b*, a*]] on normalised monomials u^(k-i) v^i: column i holds the image's coefficients.
 
     The quaternion w + x i + y j + z k in the first column of g is a = w - i z, b = y + i x: a homomorphism into SU(2).
     U is diag(e^im, e^-im) [[c, s], [-s, c]] diag(e^in, e^-in) with a = c e^i(m+n) and b = s e^i(m-n): outside stand
@@ -101,7 +101,8 @@ def _turn_eigenvectors(k: int) -> Complex[Tensor, "c c"]:
         i = torch.arange(k, dtype=torch.float64)
         rise = ((k - i) * (i + 1)).sqrt()
         generator = torch.diag(rise, 1) - torch.diag(rise, -1)
-        return torch.linalg.eigh(-1j * generator).eigenvectors.flip(-1)
+        vectors: Tensor = torch.linalg.eigh(-1j * generator).eigenvectors.flip(-1)
+    return vectors
 
 
 def _real_basis(k: int) -> Complex[Tensor, "c c"]:
