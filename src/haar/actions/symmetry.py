@@ -300,9 +300,9 @@ def _like(values: Mapping[Any, Any], walked: dict[Any, Any]) -> Any:
     """A mapping of the type of another, with the same keys in the same order: models return more than plain dicts."""
     if type(values) is dict:
         return walked
-    made = copy.copy(values)
-    if not isinstance(made, MutableMapping):
+    if not isinstance(values, MutableMapping):
         return walked
+    made = copy.copy(values)
     for key, value in walked.items():
         made[key] = value
     return made
