@@ -9,7 +9,7 @@ import inspect
 import operator
 from collections.abc import Callable
 from types import ModuleType
-from typing import ParamSpec, SupportsIndex, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,9 +84,13 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
         ...
         haar.errors.ArgumentError: k: expected a whole number, at least 1, got 2.5
     """
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:  # arrays and tensors have an index only if they hold one whole number
+        number = None
+    if number is None:
         raise ArgumentError(argument, expected=f"a whole number, at least {least}", got=repr(value))
-    if operator.index(value) < least:
+    if number < least:
         raise ArgumentError(argument, expected=f"at least {least}", got=value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections import OrderedDict, UserDict
 from typing import Any, NamedTuple
 
 import pytest
@@ -237,3 +238,51 @@ def test_clouds_of_points_with_labels():
     assert same is charges
     energy = torch.zeros(2)
     assert symmetry.act_outputs(g, energy) is energy
+
+
+class Answer(OrderedDict):
+    """What libraries of models return: a dict whose entries are attributes too."""
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, Answer, UserDict])
+def test_mappings_keep_their_type_and_order(kind):
+    group = dihedral(4)
+    actions = {"logits": Invariant(group), "velocity": Field(Space(group)), "aux": Invariant(group)}
+    symmetry = Symmetry(group, {"x": Field(Space(group))}, actions)
+    given = kind()
+    given["velocity"], given["aux"], given["logits"] = torch.ones(1, 2, 4, 4), None, torch.zeros(1)
+    moved = symmetry.act_outputs(torch.tensor(1), given)
+    assert type(moved) is kind
+    assert list(moved) == ["velocity", "aux", "logits"]
+    assert moved["velocity"][0, :, 0, 0].tolist() == [-1, 1]
+    assert given["velocity"][0, :, 0, 0].tolist() == [1, 1]
+    if kind is Answer:
+        assert moved.velocity is moved["velocity"]
+        assert moved.logits is given["logits"]
+
+
+def test_what_torch_returns_keeps_its_type():
+    group = symmetric(3)
+    points = Vector(Defining(group))
+    symmetry = Symmetry(group, points, (points, Invariant(group)))
+    given = torch.max(torch.arange(6.0).reshape(2, 3), 0)
+    moved = symmetry.map_outputs(lambda _, x: x, given)
+    assert type(moved) is type(given)
+    assert torch.equal(moved.values, given.values)
+
+
+def test_interpolated_fields_know_their_layout_and_name_their_channels():
+    group = SO(2)
+    symmetry = Symmetry.of_fields(group, "p, u:vector", interpolate="linear")
+    assert symmetry.inputs[0].layout.channel_names() == ["p", "u_x", "u_y"]
+    with pytest.raises(ShapeError, match=r"inputs\[0\]: expected 3 channels \(p, u_x, u_y\)"):
+        symmetry.check_inputs((torch.zeros(1, 2, 5, 5),))
+    D4 = dihedral(4)
+    restricted = Symmetry.of_fields(D4, "p, u:vector", interpolate="linear").restrict(D4.subgroup([1]))
+    assert restricted.outputs.layout.channel_names() == ["p", "u_x", "u_y"]
+    with pytest.raises(ArgumentError, match=r"centring: expected 'cell' with interpolate: .* got 'node'"):
+        Symmetry.of_fields(group, "p", interpolate="linear", centring="node")

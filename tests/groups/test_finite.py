@@ -154,3 +154,19 @@ def test_groups_that_are_not_listed_say_so():
             group.elements()
         with pytest.raises(ArgumentError, match="an enumerated group for the regular representation"):
             Regular(group)
+
+
+@pytest.mark.parametrize(
+    ("expected", "matrices"),
+    [
+        ("defining: expected orthogonal matrices in double precision", dihedral(5).defining_matrix(torch.arange(10)).float()),
+        ("defining: expected orthogonal matrices", dihedral(5).defining_matrix(torch.arange(10).flip(0))),
+        ("defining: expected one matrix for each of 10", dihedral(5).defining_matrix(torch.arange(5))),
+        ("defining: expected real numbers", dihedral(5).defining_matrix(torch.arange(10)) + 0j),
+    ],
+)
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_defining_matrices_multiply_as_the_table(expected: str, matrices: torch.Tensor) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        TableGroup("D5", dihedral(5).table, [1, 5], defining=matrices)
+    assert str(caught.value).startswith(expected)

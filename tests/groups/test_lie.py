@@ -104,3 +104,10 @@ def test_generators_are_the_other_component() -> None:
     assert len(SO(3).generators()) == 0
     assert torch.equal(O(3).generators()[0], -torch.eye(3, dtype=torch.float64))
     assert float(torch.linalg.det(Defining(O(4)).matrix(O(4).generators()[0]))) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("angle", [1e-9, 1e-4, 1e-3, 0.01, 0.03, 0.049, 0.06, 1.0, 20.0])
+def test_exponentials_of_small_and_large_angles(angle: float) -> None:
+    turned = SO(3).exp(torch.tensor([0, 0, angle], dtype=torch.float64))
+    assert float(turned[1, 0]) == pytest.approx(math.sin(angle), abs=1e-14)
+    assert float(turned[0, 0]) == pytest.approx(math.cos(angle), abs=1e-14)

@@ -106,3 +106,25 @@ def test_integer_outputs_are_compared():
 
 def test_the_fixture_is_the_assertion(assert_equivariant):
     assert_equivariant(nn.Identity(), Symmetry(D4, Vector(Trivial(D4)), Vector(Trivial(D4))), strategies.normal((2, 1)))
+
+
+def test_imaginary_parts_are_compared_too():
+    symmetry = Symmetry.of_fields(dihedral(4), "p")
+    x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(lambda u: torch.complex(u, u.cumsum(-1)), symmetry, x)
+    real = equivariance_error(lambda u: u.cumsum(-1), symmetry, x)
+    imaginary = equivariance_error(lambda u: 1j * u.cumsum(-1), symmetry, x)
+    assert imaginary.absolute == pytest.approx(real.absolute)
+    assert imaginary.relative == pytest.approx(real.relative)
+    assert_equivariant(lambda u: torch.complex(u, u**2), symmetry, x)
+
+
+def test_complex64_is_single_precision():
+    symmetry = Symmetry.of_fields(dihedral(4), "p")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 1, 8, 8, dtype=torch.complex64, generator=generator)
+    offset = 1e-6 * torch.randn(1, 1, 8, 8, dtype=torch.complex64, generator=generator)
+    assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x)
+    with pytest.raises(NotEquivariantError, match="allowed 1e-10"):
+        assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x.to(torch.complex128))

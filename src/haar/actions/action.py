@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
+from haar.groups.door import check_group
+from haar.groups.host import Hosted
 
 
 class Move(nn.Module):
     """One group element prepared for one tensor layout: plain views and gathers that trace, export and compile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._aside: dict[str, Tensor] = {}  # values of constants that are on the meta device
 
     def forward(self, x: Tensor) -> Tensor:
         """Move the tensor."""
@@ -29,6 +36,24 @@ class Move(nn.Module):
             else:
                 self.register_buffer(name, tensor, persistent=False)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Move:  # noqa: FBT001, FBT002 (torch's own)
+        """Follow a device and nothing else: the constants keep float64's digits, and their values.
+
+        So a model that went through half precision, or through the meta device and ``to_empty``, still moves tensors as
+        its group does.
+        """
+        values = {name: self._aside.pop(name, buffer) for name, buffer in self._buffers.items()}
+        super()._apply(fn, recurse)
+        for name, value in values.items():
+            moved = self._buffers[name]
+            if value is None or moved is None:
+                continue
+            if moved.is_meta:
+                self._aside[name] = value
+            else:
+                self._buffers[name] = value.to(moved.device)
+        return self
+
 
 class Still(Move):
     """The identity: the tensor itself."""
@@ -38,7 +63,7 @@ class Still(Move):
         return x
 
 
-class Action(ABC):
+class Action(Hosted, ABC):
     """How a group moves a tensor with layout.
 
     Attributes:
@@ -205,6 +230,9 @@ class Invariant(Action):
     """
 
     def __init__(self, group: Group, *, batched: bool = True) -> None:
+        check_group("group", group)
+        if not isinstance(batched, bool):
+            raise ArgumentError("batched", expected="True or False", got=repr(batched))
         self.group, self.batched = group, batched
 
     def check(self, x: Tensor, argument: str = "x") -> None:
@@ -296,10 +324,11 @@ def channel_name(block: tuple[int, ...]) -> str:
 
 
 def _check_subgroup(action: Action, subgroup: Subgroup) -> None:
-    if subgroup.parent is not action.group:
+    parent = getattr(subgroup, "parent", None)
+    if parent is not action.group:
         raise ArgumentError(
             "subgroup",
             expected=f"a subgroup of {action.group.name}",
-            got=f"a subgroup of {subgroup.parent.name}",
+            got=f"a subgroup of {parent.name}" if isinstance(parent, Group) else repr(subgroup),
             way_out="make it with group.subgroup(...) of the same group object",
         )

@@ -9,6 +9,17 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 
+
+def check_axis(axis: object) -> None:
+    """Refuse what is no axis counted from the end.
+
+    Raises:
+        ArgumentError: If it is no negative whole number.
+    """
+    if isinstance(axis, bool) or not isinstance(axis, int) or axis >= 0:
+        raise ArgumentError("axis", expected="a negative axis, counted from the end", got=repr(axis))
+
+
 _WHERE = {"first": "(batch, channel, *space)", "last": "(batch, *space, channel)", None: "(batch, *space)"}
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups import Group
+from haar.groups.door import check_group
 
 
 class AxisSign(Representation):
@@ -31,6 +32,8 @@ class AxisSign(Representation):
     """
 
     def __init__(self, group: Group, axis: int) -> None:
+        check_group("group", group)
+        check_count("axis", axis, least=0)
         dim = group.space_dim
         if dim is None:
             raise ArgumentError("group", expected="a group that moves a grid", got=group.name)

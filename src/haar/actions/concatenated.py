@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.action import Action, Move
+from haar.actions.axes import check_axis
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 
@@ -38,10 +39,17 @@ class Concatenated(Action):
     """
 
     def __init__(self, parts: Sequence[tuple[Action, int]], *, axis: int) -> None:
-        if not parts:
-            raise ArgumentError("parts", expected="at least one action with its length", got="none")
-        if axis >= 0:
-            raise ArgumentError("axis", expected="a negative axis, counted from the end", got=axis)
+        if not isinstance(parts, Sequence) or not parts:
+            raise ArgumentError(
+                "parts", expected="at least one action with its length", got=repr(parts) if parts else "none"
+            )
+        for part in parts:
+            pair = isinstance(part, (tuple, list)) and len(part) == 2
+            if not pair or not isinstance(part[0], Action):
+                raise ArgumentError("parts", expected="pairs (action, length)", got=repr(part))
+            if isinstance(part[1], bool) or not isinstance(part[1], int):
+                raise ArgumentError("parts", expected="whole numbers as lengths", got=repr(part[1]))
+        check_axis(axis)
         self.actions = [action for action, _ in parts]
         self.sizes = [size for _, size in parts]
         self.group, self.axis = self.actions[0].group, axis

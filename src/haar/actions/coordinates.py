@@ -12,8 +12,9 @@ from torch import Tensor
 
 from haar.actions.action import Action, Move
 from haar.actions.grid import Grid
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups import Group, Subgroup
+from haar.groups.door import check_group
 
 _WHERE = ("index", "edge")
 _ORDERS = ("ij", "xy")
@@ -59,6 +60,9 @@ class Keypoints(Action):
         for name, value, known in (("order", order, _ORDERS), ("coordinates", coordinates, _WHERE)):
             if value not in known:
                 raise ArgumentError(name, expected=" or ".join(map(repr, known)), got=repr(value))
+        check_group("group", group)
+        for n in shape:
+            check_count("shape", n)
         self.group = group
         self.grid = Grid(group, centring=centring, periodic=periodic, space_dim=len(shape))
         self.shape = tuple(int(n) for n in shape)
@@ -96,6 +100,14 @@ class Keypoints(Action):
         if not x.dtype.is_signed or x.is_complex():
             raise ArgumentError(
                 argument, expected="signed integers or floating numbers", got=str(x.dtype).removeprefix("torch.")
+            )
+
+        longest = max(self.shape) if not self._displacement else 1
+        if not x.is_floating_point() and torch.iinfo(x.dtype).max < longest:
+            raise ArgumentError(
+                argument,
+                expected=f"a dtype that holds coordinates up to {longest}",
+                got=str(x.dtype).removeprefix("torch."),
             )
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:

@@ -17,9 +17,12 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.grid import Grid
 from haar.actions.layout import Layout
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating
+from haar.actions.representation.representation import check_representation
 from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
+from haar.groups.real import real
 
 
 class Field(Action):
@@ -74,6 +77,7 @@ class Field(Action):
         offset: Float[Tensor, "order channel *space"] | None = None,
         space_dim: int | None = None,
     ) -> None:
+        check_representation("rep", rep)
         self.rep, self.group = rep, rep.group
         self.grid = Grid(rep.group, centring=centring, periodic=periodic, space_dim=space_dim)
         self.dim, self.centring, self.periodic = self.grid.dim, self.grid.centring, self.grid.periodic
@@ -83,11 +87,10 @@ class Field(Action):
                 "channels", expected="'first' or 'last' for more than one channel", got=f"None with {rep.dim}"
             )
         self.channels = channels
-        self._signs = not rep.is_signed_permutation or _changes_signs(rep)
         self.layout: Layout | None = None
-        self.offset = offset
-        if offset is not None:
-            self._check_offset(offset)
+        self.offset = None if offset is None else real("offset", offset)
+        if self.offset is not None:
+            self._check_offset(self.offset)
 
     @classmethod
     def of_layout(
@@ -158,18 +161,9 @@ class Field(Action):
         if self.offset is not None and any(n not in (1, m) for n, m in zip(self.offset.shape[2:], space, strict=True)):
             fits, given = ("x".join(map(str, shape)) for shape in (self.offset.shape[2:], space))
             raise ShapeError(argument, expected=f"a grid that the offset's {fits} fits", got=given)
-        if self._signs and not x.dtype.is_signed:
-            raise ArgumentError(
-                argument,
-                expected=f"a signed dtype, as {self.group.name} changes signs of {self.rep.name}",
-                got=str(x.dtype).removeprefix("torch."),
-            )
-        exact = self.rep.is_signed_permutation and self.offset is None
-        if not exact and not (x.is_floating_point() or x.is_complex()):
-            what = "an offset" if self.offset is not None else f"the matrices of {self.rep.name}"
-            raise ArgumentError(
-                argument, expected=f"a floating dtype for {what}", got=str(x.dtype).removeprefix("torch.")
-            )
+        self.rep.check_dtype(x, argument)
+        if self.offset is not None:
+            require_floating(x, argument, "an offset")
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Move points, then turn channels; for a batch of elements, one sample each."""
@@ -228,6 +222,7 @@ class Field(Action):
         group = self.group
         if not isinstance(group, FiniteGroup):
             raise ArgumentError("offsets", expected="an enumerated group for an affine action", got=group.name)
+        offsets = real("offsets", offsets)
         if offsets.ndim != 2 + self.dim or offsets.shape[1] != self.rep.dim:
             raise ShapeError(
                 "offsets",
@@ -340,8 +335,3 @@ def _kinds(effects: Int[Tensor, "m k"]) -> tuple[Int[Tensor, " m"], list[Tensor]
     """The kind of every row (its number among the distinct rows), and the places of each kind."""
     _, which = effects.unique(dim=0, return_inverse=True)
     return which, list(which.argsort(stable=True).split(which.bincount().tolist()))
-
-
-def _changes_signs(rep: Representation) -> bool:
-    generators = rep.group.generators()
-    return len(generators) > 0 and bool((rep.signed_permutation(generators)[1] < 0).any())

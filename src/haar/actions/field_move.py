@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from haar.actions.action import Move
+from haar.actions.representation.dtypes import require_floating, require_signed
 
 
 class FieldMove(Move):
@@ -72,11 +73,14 @@ class FieldMove(Move):
         if self.rolls:
             x = x.roll([cells for cells, _ in self.rolls], [axis for _, axis in self.rolls])
         if self.channel_matrix is not None:
+            require_floating(x, "x", "matrices on its channels")
             x = (x.movedim(self.channel_axis, -1) @ self.channel_matrix.to(x.dtype).T).movedim(-1, self.channel_axis)
         if self.channel_index is not None:
             x = x.index_select(x.ndim + self.channel_axis, self.channel_index)
         if self.channel_sign is not None:
+            require_signed(x, "x", "signs of channels change")
             x = x * self.channel_sign.to(x.dtype)
         if self.offset is not None:
+            require_floating(x, "x", "an offset")
             x = x + self.offset.to(x.dtype)
         return x

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from haar.actions.layout import FieldSpec, Layout
 from haar.actions.representation import Determinant, Representation, Space, Trivial, direct_sum, tensor_power
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import Group
+from haar.groups.door import check_group
 
 #: A representation for each of some fields; a tuple of names takes one representation that mixes these neighbours.
 Internal = (
@@ -44,6 +46,7 @@ def field_representation(
         >>> field_representation(Layout.parse("p, u:vector", history=4), dihedral(4)).dim
         12
     """
+    check_group("group", group)
     if group.space_dim is not None and group.space_dim != layout.dim:
         raise ArgumentError(
             "group",
@@ -98,6 +101,7 @@ def _internal_blocks(layout: Layout, group: Group, internal: Internal) -> dict[t
                 raise ArgumentError("internal", expected=f"fields among {', '.join(known)}", got=repr(name))
             if any(name in others for others in blocks):
                 raise ArgumentError("internal", expected="every field at most once", got=f"{name!r} twice")
+        check_representation("internal", rep)
         if rep.group is not group or rep.dim != len(names):
             raise ArgumentError(
                 "internal",

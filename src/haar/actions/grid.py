@@ -9,6 +9,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group, Motion
+from haar.groups.door import check_group
 
 _AXES = "xyz"
 
@@ -42,6 +43,7 @@ class Grid:
         periodic: bool | Sequence[bool] = True,
         space_dim: int | None = None,
     ) -> None:
+        check_group("group", group)
         self.group = group
         self.dim = _space_dim(group, space_dim)
         one_for_all = not isinstance(centring, list | tuple)
@@ -54,7 +56,11 @@ class Grid:
                 way_out="collocate staggered components first",
             )
         self.centring = self.centrings[0] if len(set(self.centrings)) == 1 else self.centrings
+        if not isinstance(periodic, (bool, Sequence)) or isinstance(periodic, str):
+            raise ArgumentError("periodic", expected="True, False, or one of these for each axis", got=repr(periodic))
         self.periodic = (periodic,) * self.dim if isinstance(periodic, bool) else tuple(periodic)
+        if not all(isinstance(axis, bool) for axis in self.periodic):
+            raise ArgumentError("periodic", expected="True or False for each axis", got=self.periodic)
         if len(self.periodic) != self.dim:
             raise ArgumentError("periodic", expected=f"one value for each of {self.dim} axes", got=self.periodic)
         self._about_nodes = torch.tensor(

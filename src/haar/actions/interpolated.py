@@ -13,7 +13,9 @@ from haar.actions.action import Action, Move
 from haar.actions.axes import Axes
 from haar.actions.cubic_convolution import cubic_convolution
 from haar.actions.gradient import gradient
+from haar.actions.layout import Layout
 from haar.actions.representation import Representation
+from haar.actions.representation.representation import check_representation
 from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, Subgroup
@@ -41,6 +43,9 @@ class InterpolatedField(Action):
             vanish towards the edges, or are periodic).
         dim: Number of space axes, 2 or 3; by default that of the group's matrices.
 
+    Attributes:
+        layout: The fields behind the channels, where they are known (`Symmetry.of_fields`).
+
     Raises:
         ArgumentError: If the group has no matrices of 2 or 3 dimensions, or an option is unknown.
 
@@ -67,7 +72,9 @@ class InterpolatedField(Action):
         gradient: str = "difference",
         dim: int | None = None,
     ) -> None:
+        check_representation("rep", rep)
         self.rep, self.group = rep, rep.group
+        self.layout: Layout | None = None
         size = self.group.defining_dim
         if size not in (2, 3) or dim not in (None, size):
             raise ArgumentError(
@@ -111,15 +118,16 @@ class InterpolatedField(Action):
         return mixed_channels(self.rep)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
-        """Axes and channels must be there; integers and booleans need ``mode="nearest"``."""
-        self.axes.check(x, argument, self.rep.dim, lambda: [self.rep.name])
-        if not x.is_floating_point() and self.mode != "nearest":
+        """Axes and channels must be there; integers and booleans need ``mode="nearest"``, and no matrix on them."""
+        self.axes.check(x, argument, self.rep.dim, self._channel_names)
+        if not (x.is_floating_point() or x.is_complex()) and self.mode != "nearest":
             raise ArgumentError(
                 argument,
                 expected="a floating dtype to interpolate",
                 got=str(x.dtype).removeprefix("torch."),
-                way_out='use mode="nearest" for masks and labels',
+                way_out='use mode="nearest" for masks and labels; convert numbers first, as by x.double()',
             )
+        self.rep.check_dtype(x, argument)
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Sample at g^-1 p, then turn the channels."""
@@ -154,7 +162,7 @@ class InterpolatedField(Action):
 
     def restrict(self, subgroup: Subgroup) -> InterpolatedField:
         """The same for the elements of a subgroup."""
-        return InterpolatedField(
+        restricted = InterpolatedField(
             self.rep.restrict(subgroup),
             mode=self.mode,
             padding=self.padding,
@@ -162,6 +170,8 @@ class InterpolatedField(Action):
             spacing=self.spacing,
             gradient=self.gradient,
         )
+        restricted.layout = self.layout
+        return restricted
 
     def inside(self, shape: Sequence[int]) -> Bool[Tensor, "*space"]:
         """Points of the largest ball that the grid holds: all rotations map it to itself.
@@ -193,9 +203,12 @@ class InterpolatedField(Action):
             True
         """
         back = self.act(self.group.inverse(self.one(g)), self.act(g, x))
-        inside = self.inside(self.axes.check(x, "x", self.rep.dim, lambda: [self.rep.name]))
+        inside = self.inside(self.axes.check(x, "x", self.rep.dim, self._channel_names))
         kept, first = (self.axes.channels_first(y)[..., inside.to(x.device)] for y in (back, x))
         return float((kept - first).norm() / first.norm().clamp(min=torch.finfo(first.dtype).tiny))
+
+    def _channel_names(self) -> list[str]:
+        return [self.rep.name] if self.layout is None else self.layout.channel_names()
 
     def _moved(self, g: Tensor, *, many: bool) -> _Rotation:
         g = g.cpu() if many else g.cpu().unsqueeze(0)
@@ -206,7 +219,7 @@ class InterpolatedField(Action):
         """Coordinates from the middle of the grid, one broadcastable tensor for each axis."""
         places = []
         for axis, (n, h) in enumerate(zip(shape, self.spacing, strict=True)):
-            line = (torch.arange(n, dtype=like.dtype, device=like.device) - (n - 1) / 2) * h
+            line = ((torch.arange(n, dtype=torch.float64, device=like.device) - (n - 1) / 2) * h).to(like.dtype)
             places.append(line.reshape(-1, *([1] * (self.dim - 1 - axis))))
         return places
 
@@ -227,6 +240,11 @@ class _Rotation(Move):
     def forward(self, x: Tensor) -> Tensor:
         """Sample, then turn the channels."""
         dtype = x.dtype
+        if dtype.is_complex:
+            return torch.complex(self.forward(x.real), self.forward(x.imag))
+        if dtype == torch.int64:  # more digits than float64 has: the upper and the lower half by themselves
+            upper, lower = (self.forward(half.to(torch.float64)) for half in (x >> 32, x & 0xFFFFFFFF))
+            return (upper.to(torch.int64) << 32) + lower.to(torch.int64)
         if dtype not in (torch.float32, torch.float64):
             # Places on the grid need more digits than half precision has; label numbers need all of theirs.
             x = x.to(torch.float32 if dtype.itemsize <= 2 else torch.float64)

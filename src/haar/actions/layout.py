@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import SupportsIndex
 
@@ -40,9 +40,11 @@ class FieldSpec:
     role: str = "variable"
 
     def __post_init__(self) -> None:
-        if self.order not in (0, 1, 2):
+        if not isinstance(self.name, str) or not self.name:
+            raise ArgumentError("name", expected="the name of a field", got=repr(self.name))
+        if isinstance(self.order, bool) or self.order not in (0, 1, 2):
             raise ArgumentError("order", expected="0, 1 or 2", got=self.order, way_out="split the field")
-        if self.parity not in (1, -1):
+        if isinstance(self.parity, bool) or self.parity not in (1, -1):
             raise ArgumentError("parity", expected="1 or -1", got=self.parity)
         if self.role not in _ROLES:
             raise ArgumentError("role", expected="'variable' or 'constant'", got=repr(self.role))
@@ -57,6 +59,8 @@ class FieldSpec:
         Raises:
             ArgumentError: If the kind or the role is unknown.
         """
+        if not isinstance(text, str):
+            raise ArgumentError("fields", expected="name[:kind[:constant]] for each field", got=repr(text))
         name, *rest = [part.strip() for part in text.split(":")]
         kind = rest[0] if rest else "scalar"
         role = rest[1] if len(rest) > 1 else "variable"
@@ -106,6 +110,10 @@ class FieldSpec:
         return [f"{self.name}_{a}{between}{b}" for a in names for b in names]
 
 
+#: Fields as a user writes them down, apart from one text for all.
+Fields = Iterable[FieldSpec] | Iterable[str] | Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Layout:
     """The channel axis of a surrogate model: variable fields per time step (time slowest), then constant fields.
@@ -136,25 +144,32 @@ class Layout:
     def __post_init__(self) -> None:
         if not self.fields:
             raise ArgumentError("fields", expected="at least one field", got="none")
+        if not isinstance(self.fields, tuple) or not all(isinstance(field, FieldSpec) for field in self.fields):
+            raise ArgumentError(
+                "fields", expected="a tuple of FieldSpec", got=repr(self.fields), way_out="Layout.parse reads names"
+            )
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ArgumentError("fields", expected="distinct names", got=", ".join(names))
-        if self.dim not in (1, 2, 3):
-            raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=self.dim)
-        if not isinstance(self.history, SupportsIndex) or self.history < 1:
+        if isinstance(self.dim, bool) or self.dim not in (1, 2, 3):
+            raise ArgumentError("dim", expected="1, 2 or 3 space dimensions", got=repr(self.dim))
+        if isinstance(self.history, bool) or not isinstance(self.history, SupportsIndex) or self.history < 1:
             raise ArgumentError("history", expected="at least one time step", got=repr(self.history))
         if self.axes and len(self.axes) != self.dim:
             raise ArgumentError("axes", expected=f"{self.dim} names, or none", got=self.axes)
 
     @classmethod
-    def parse(cls, text: str | Iterable[FieldSpec], *, dim: int = 2, history: int = 1) -> Layout:
-        """Build from ``"name:kind, name:kind"`` or from field specifications.
+    def parse(cls, text: str | Fields, *, dim: int = 2, history: int = 1) -> Layout:
+        """Build from ``"name:kind, name:kind"``, from a list of such or of specifications, or from ``{name: kind}``.
 
         Raises:
-            ArgumentError: If a kind or a role is unknown, or a name repeats.
+            ArgumentError: If a field is none of these, a kind or a role is unknown, or a name repeats.
+
+        Example:
+            >>> Layout.parse({"tracer": "scalar", "velocity": "vector"}) == Layout.parse("tracer, velocity:vector")
+            True
         """
-        specs = [FieldSpec.parse(part) for part in text.split(",")] if isinstance(text, str) else list(text)
-        return cls(tuple(specs), dim, history)
+        return cls(tuple(_specifications(text)), dim, history)
 
     @property
     def variables(self) -> tuple[FieldSpec, ...]:
@@ -256,6 +271,21 @@ class Layout:
                 "fields", expected="a variable field to predict", got=f"constants only: {names}", way_out="give outputs"
             )
         return Layout(self.variables, self.dim, 1, self.axes)
+
+
+def _specifications(fields: object) -> list[FieldSpec]:
+    if isinstance(fields, str):
+        return [FieldSpec.parse(part) for part in fields.split(",")]
+    if isinstance(fields, FieldSpec):
+        return [fields]
+    if isinstance(fields, Mapping):
+        for name, kind in fields.items():
+            if not isinstance(name, str) or not isinstance(kind, str):
+                raise ArgumentError("fields", expected="{name: kind} in words", got=f"{{{name!r}: {kind!r}}}")
+        return [FieldSpec.parse(f"{name}:{kind}") for name, kind in fields.items()]
+    if not isinstance(fields, Iterable):
+        raise ArgumentError("fields", expected='"name:kind, name:kind" or a list of such', got=repr(fields))
+    return [part if isinstance(part, FieldSpec) else FieldSpec.parse(part) for part in fields]
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
+from haar.groups.host import on_host
 
 #: Entries of a projection smaller than this are zero.
 _ZERO = 1e-12
@@ -18,9 +21,10 @@ _MOST_CHANNELS = 256
 _SAMPLES = 8
 
 
+@on_host
 def invariant_statistics(
-    rep: Representation, mean: Float[Tensor, " means"], std: Float[Tensor, " stds"]
-) -> tuple[Float[Tensor, " means"], Float[Tensor, " stds"]]:
+    rep: Representation, mean: Inexact[Tensor, " means"], std: Float[Tensor, " stds"]
+) -> tuple[Inexact[Tensor, " means"], Float[Tensor, " stds"]]:
     """Mean and standard deviation of every channel, after the group has acted on the data.
 
     Normalising every component of a vector by its own mean and standard deviation does not commute with rotations.
@@ -30,7 +34,7 @@ def invariant_statistics(
 
     Args:
         rep: How the group acts on the channels (`Field.rep`).
-        mean: Mean of every channel, in physical units.
+        mean: Mean of every channel, in physical units; complex for complex channels.
         std: Standard deviation of every channel.
 
     Returns:
@@ -48,6 +52,10 @@ def invariant_statistics(
         >>> invariant_statistics(velocity, torch.zeros(2), torch.tensor([1.0, 7.0]))[1].tolist()
         [5.0, 5.0]
     """
+    check_representation("rep", rep)
+    require_floating(mean, "mean", "means")
+    if not std.is_floating_point():
+        raise ArgumentError("std", expected="a real floating dtype", got=str(std.dtype).removeprefix("torch."))
     for name, values in (("mean", mean), ("std", std)):
         if values.shape != (rep.dim,):
             raise ShapeError(
@@ -58,9 +66,9 @@ def invariant_statistics(
     if bool((std < 0).any()):
         raise ArgumentError("std", expected="no negative standard deviation", got=std.tolist())
     moving = _moving(rep)
-    first = mean.to(torch.float64)
-    projected = _projection_on_fixed(moving) @ first
-    spread = std.to(torch.float64).square() + first.square() - projected.square()
+    first = mean.to(torch.complex128 if mean.is_complex() else torch.float64)
+    projected = _projection_on_fixed(moving).to(first) @ first
+    spread = std.to(torch.float64).square() + first.abs().square() - projected.abs().square()
     mixed = _connected(moving)
     variance = (mixed @ spread / mixed.sum(1)).clamp(min=0)
     return projected.to(mean.dtype), variance.sqrt().to(std.dtype)

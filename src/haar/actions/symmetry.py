@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -11,10 +12,11 @@ from haar.actions.action import Action, Invariant
 from haar.actions.field import Field
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
-from haar.actions.layout import FieldSpec, Layout
-from haar.actions.representation import Defining
+from haar.actions.layout import Fields, FieldSpec, Layout
+from haar.actions.representation import Defining, Representation
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Group, Subgroup
+from haar.groups.door import check_group
 
 
 class Symmetry:
@@ -40,7 +42,7 @@ class Symmetry:
 
     @known_keywords
     def __init__(self, group: Group, inputs: Any, outputs: Any) -> None:
-        _check_group(group)
+        check_group("group", group)
         self.group = group
         self.inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.outputs = outputs
@@ -102,11 +104,11 @@ class Symmetry:
     def of_fields(
         cls,
         group: Group,
-        fields: str | Iterable[FieldSpec],
+        fields: str | Fields,
         *,
         dim: int | None = None,
         history: int = 1,
-        outputs: str | Iterable[FieldSpec] | None = None,
+        outputs: str | Fields | None = None,
         internal: Internal | None = None,
         centring: str | Sequence[str] = "cell",
         periodic: bool | Sequence[bool] = True,
@@ -117,7 +119,8 @@ class Symmetry:
 
         Args:
             group: A group that moves a grid, a group of internal symmetries, or (with `interpolate`) of rotations.
-            fields: ``"density, velocity:vector, mask:scalar:constant"`` or specifications, in channel order.
+            fields: ``"density, velocity:vector, mask:scalar:constant"``; or the same as a list of names with kinds or
+                of specifications, or as ``{"density": "scalar", "velocity": "vector"}``; in channel order.
             dim: Number of space axes; by default the group's.
             history: Time steps stacked on the input's channels (time slowest).
             outputs: Fields of the output, once; by default the variable fields.
@@ -125,7 +128,8 @@ class Symmetry:
             centring: ``"cell"`` or ``"node"``, for all axes or for each, see `Field`.
             periodic: Along which axes the grid is periodic.
             channels: ``"first"`` or ``"last"``.
-            interpolate: ``"linear"``, ``"cubic"`` or ``"nearest"`` to rotate by any angle (`InterpolatedField`).
+            interpolate: ``"linear"``, ``"cubic"`` or ``"nearest"`` to rotate by any angle about the middle of the array
+                (`InterpolatedField`), whose ends are not joined, whatever `periodic` says.
 
         Raises:
             ArgumentError: If the group does not fit the grid, a kind is unknown, `internal` names a field of neither
@@ -137,7 +141,7 @@ class Symmetry:
             >>> symmetry.inputs[0].rep.dim, symmetry.outputs.rep.dim
             (12, 3)
         """
-        _check_group(group)
+        check_group("group", group)
         size = dim if dim is not None else group.space_dim
         if interpolate is not None and size is None:
             size = group.defining_dim
@@ -147,6 +151,13 @@ class Symmetry:
                 expected="the number of space axes",
                 got=f"none, and {group.name} moves no grid",
                 way_out="give dim",
+            )
+        if interpolate is not None and centring != "cell":
+            raise ArgumentError(
+                "centring",
+                expected="'cell' with interpolate: rotations are about the middle of the array",
+                got=repr(centring),
+                way_out="a grid with both ends stored is 'cell'; a periodic one of nodes has no middle to turn about",
             )
         if channels not in ("first", "last"):
             raise ArgumentError("channels", expected="'first' or 'last'", got=repr(channels))
@@ -164,7 +175,9 @@ class Symmetry:
                 )
             else:
                 rep = field_representation(layout, group, internal=own, space=Defining(group))
-                sides.append(InterpolatedField(rep, mode=interpolate, channels=channels, dim=size))
+                turned = InterpolatedField(rep, mode=interpolate, channels=channels, dim=size)
+                turned.layout = layout
+                sides.append(turned)
         return cls(group, *sides)
 
     def _leaves(self) -> list[Action]:
@@ -192,14 +205,14 @@ class Symmetry:
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
 
 
-def _check_group(group: Any) -> None:
-    if not isinstance(group, Group):
-        raise ArgumentError("group", expected="a haar.groups.Group", got=repr(group), way_out="haar.groups.dihedral(4)")
-
-
 def _check_leaf(leaf: Any, group: Group, path: str) -> None:
     if not isinstance(leaf, Action):
-        raise ArgumentError(path, expected="an action (Field, Vector, Points, Invariant, ...)", got=repr(leaf))
+        raise ArgumentError(
+            path,
+            expected="an action (Field, Vector, Points, Invariant, ...)",
+            got=repr(leaf) if len(repr(leaf)) <= 80 else type(leaf).__name__,
+            way_out=_action_hint(leaf),
+        )
     if leaf.group is not group:
         raise ArgumentError(
             path,
@@ -207,6 +220,19 @@ def _check_leaf(leaf: Any, group: Group, path: str) -> None:
             got=f"{type(leaf).__name__} of {leaf.group.name}",
             way_out="make the group once and pass the same object to every action",
         )
+
+
+def _action_hint(leaf: Any) -> str:
+    """How what came becomes an action."""
+    if isinstance(leaf, Representation):
+        return "a representation acts by Vector(rep) on an axis, by Field(rep) on channels of a grid"
+    if isinstance(leaf, type) and issubclass(leaf, Action):
+        return f"make one: {leaf.__name__}(...)"
+    if leaf is None:
+        return "what nothing moves is Invariant(group)"
+    if isinstance(leaf, (str, FieldSpec, Layout)):
+        return "fields by their names: Symmetry.of_fields"
+    return ""
 
 
 def _check_same_kinds(layout_in: Layout, layout_out: Layout) -> None:
@@ -259,7 +285,7 @@ def _zip(actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str
         if not isinstance(values, Mapping) or set(values) != set(actions):
             got = sorted(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
             raise ShapeError(name, expected=f"a dict with {sorted(map(str, actions))}", got=got)
-        return {key: _zip(actions[key], values[key], f"{name}[{key!r}]", visit) for key in values}
+        return _like(values, {key: _zip(actions[key], values[key], f"{name}[{key!r}]", visit) for key in values})
     if not isinstance(values, (tuple, list)):
         raise ShapeError(
             name, expected=f"a tuple of {len(actions)} values, one for each action", got=type(values).__name__
@@ -268,6 +294,18 @@ def _zip(actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str
         raise ShapeError(name, expected=f"{len(actions)} values, one for each action", got=len(values))
     walked = [_zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in enumerate(zip(actions, values, strict=True))]
     return type(values)(*walked) if hasattr(values, "_fields") else type(values)(walked)
+
+
+def _like(values: Mapping[Any, Any], walked: dict[Any, Any]) -> Any:
+    """A mapping of the type of another, with the same keys in the same order: models return more than plain dicts."""
+    if type(values) is dict:
+        return walked
+    if not isinstance(values, MutableMapping):
+        return walked
+    made = copy.copy(values)
+    for key, value in walked.items():
+        made[key] = value
+    return made
 
 
 def _paths(tree: Any, name: str) -> list[tuple[str, Any]]:

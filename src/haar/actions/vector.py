@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.action import Action, Move
+from haar.actions.axes import check_axis
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating, require_signed
+from haar.actions.representation.representation import check_representation
 from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import LieGroup, Subgroup
@@ -32,8 +35,8 @@ class Vector(Action):
     """
 
     def __init__(self, rep: Representation, *, axis: int = -1) -> None:
-        if axis >= 0:
-            raise ArgumentError("axis", expected="a negative axis, counted from the end", got=axis)
+        check_representation("rep", rep)
+        check_axis(axis)
         self.rep, self.group, self.axis = rep, rep.group, axis
 
     @property
@@ -52,13 +55,14 @@ class Vector(Action):
         return mixed_channels(self.rep)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
-        """The axis must exist and have the representation's dimension."""
+        """The axis must exist and have the representation's dimension, and the dtype must hold what elements do."""
         if x.ndim < -self.axis or x.shape[self.axis] != self.rep.dim:
             raise ShapeError(
                 argument,
                 expected=f"{self.rep.dim} on axis {self.axis} ({self.rep.name} of {self.group.name})",
                 got=tuple(x.shape),
             )
+        self.rep.check_dtype(x, argument)
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Apply the representation on the axis."""
@@ -86,6 +90,7 @@ class Vector(Action):
         """The Lie algebra's matrix on the axis."""
         if not isinstance(self.group, LieGroup):
             return super().tangent(direction, x)
+        self.check(x)
         generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
         return (x.movedim(self.axis, -1) @ generator.T).movedim(-1, self.axis)
 
@@ -118,6 +123,9 @@ class Points(Action):
     """
 
     def __init__(self, *, rotation: Representation | None = None, relabelling: Representation | None = None) -> None:
+        for name, rep in (("rotation", rotation), ("relabelling", relabelling)):
+            if rep is not None:
+                check_representation(name, rep)
         parts = [rep for rep in (rotation, relabelling) if rep is not None]
         if not parts:
             raise ArgumentError("rotation", expected="a rotation, a relabelling or both", got="neither")
@@ -183,6 +191,7 @@ class _AxisMove(Move):
     def __init__(self, rep: Representation, g: Tensor, axis: int) -> None:
         super().__init__()
         self.axis = axis
+        self.what, self.why = f"the matrices of {rep.name}", f"{rep.group.name} changes signs of {rep.name}"
         index = sign = matrix = None
         if rep.is_signed_permutation:
             index, sign = rep.signed_permutation(g)
@@ -195,10 +204,12 @@ class _AxisMove(Move):
     def forward(self, x: Tensor) -> Tensor:
         """Gather, sign or multiply on the axis."""
         if self.matrix is not None:
+            require_floating(x, "x", self.what)
             return (x.movedim(self.axis, -1) @ self.matrix.to(x.dtype).T).movedim(-1, self.axis)
         if self.index is not None:
             x = x.index_select(x.ndim + self.axis, self.index)
         if self.sign is not None:
+            require_signed(x, "x", self.why)
             x = x * self.sign.to(x.dtype)
         return x
 

@@ -22,10 +22,11 @@ from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.grid import GridGroup, grid_group, shifts
 from haar.groups.group import Group, Motion
 from haar.groups.implicit import SignGroup, SymmetricGroup
-from haar.groups.lie import SO, SU2, LieGroup, O, design
+from haar.groups.lie import SU2, LieGroup, design
 from haar.groups.listed_symmetric import ListedSymmetric
 from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
+from haar.groups.rotations import SO, O, RotationGroup
 from haar.groups.semidirect import SemidirectProduct, semidirect
 from haar.groups.table import TableGroup
 from haar.groups.torus import Torus
@@ -47,6 +48,7 @@ __all__ = [
     "O",
     "PermutationGroup",
     "RealIrreducible",
+    "RotationGroup",
     "RowWreath",
     "SemidirectProduct",
     "SignGroup",

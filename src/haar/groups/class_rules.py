@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 #: Largest number of cycle types or torus points that a rule may have.
-_LARGEST = 200_000
+LARGEST_CLASS_RULE = 200_000
 
 #: Elements ``(m, *element_shape)`` and weights ``(m,)`` that sum to one.
 ClassRule = tuple[Shaped[Tensor, "..."], Float[Tensor, "_"]]
@@ -75,7 +75,7 @@ def reflections_rule(n: int, degree: int) -> tuple[Float[Tensor, "m n n"], Float
 
 def _torus_rule(n: int, planes: int, degree: int, *, extra: int, tail: list[float]) -> tuple[Tensor, Tensor] | None:
     points = degree + 2 * max(planes - 1, 0) + extra + 1
-    if points**planes > _LARGEST:
+    if points**planes > LARGEST_CLASS_RULE:
         return None
     grid = 2 * math.pi * torch.arange(points, dtype=torch.float64) / points
     angles = torch.tensor(list(itertools.product(grid.tolist(), repeat=planes)), dtype=torch.float64)
@@ -98,7 +98,7 @@ def _torus_rule(n: int, planes: int, degree: int, *, extra: int, tail: list[floa
 def product_rule(rules: list[ClassRule | None]) -> tuple[list[Tensor], Tensor] | None:
     """The rule of a direct product: elements of every factor, products of weights; None where one factor has none."""
     found = [rule for rule in rules if rule is not None]
-    if len(found) < len(rules) or math.prod(len(weights) for _, weights in found) > _LARGEST:
+    if len(found) < len(rules) or math.prod(len(weights) for _, weights in found) > LARGEST_CLASS_RULE:
         return None
     places = torch.cartesian_prod(*[torch.arange(len(weights)) for _, weights in found]).reshape(-1, len(found))
     parts = [elements[places[:, k]] for k, (elements, _) in enumerate(found)]

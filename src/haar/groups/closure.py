@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.groups.connected import connected_roots
 
 #: Elements whose entries differ by less than this are the same.
 SAME = 1e-6
-#: Random projections tried before two elements are called too close.
-_DRAWS = 8
+#: Elements that differ by more than `same` and by less than this many times of it cannot be told apart surely...
+_NEAR = 10
+#: ... but those of generators in half precision, whose `same` is large, by less than this.
+_CLEAR = 0.25
+#: Entries of the elements of a group beyond this mean that there is no end to them.
+_LARGEST = 1e8
+#: Entries of elements compared at once.
+_CHUNK = 4_000_000
 
 # Most groups are small, and numpy's calls cost a fraction of torch's.
 Rows = NDArray[np.float64]
@@ -23,11 +30,18 @@ Places = NDArray[np.int64]
 
 
 class _Known:
-    """Elements found so far, looked up by one random projection and confirmed entry by entry."""
+    """Elements found so far. A random projection says which may be equal; the elements themselves say which are.
 
-    def __init__(self, first: Rows, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
+    A difference of at most `same` in each of d entries moves the projection by a normal number of standard deviation
+    at most ``same * sqrt(d)``, whatever the difference: elements that are further apart than eight of these are not
+    compared.
+    """
+
+    def __init__(self, first: Rows, same: float) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.same, self.near = same, min(_NEAR * same, max(_CLEAR, same))
         self.direction = torch.randn(first.shape[1], generator=generator, dtype=torch.float64).numpy()
+        self.window = 8 * self.near * float(np.sqrt(first.shape[1]))
         self.flat = first
         self._sort()
 
@@ -40,32 +54,68 @@ class _Known:
         """Number of each element, -1 for a new one.
 
         Raises:
-            _TooClose: If a projection agrees and the element does not.
+            ArgumentError: If one is nearly, but not surely, a known one.
         """
+        step = max(1, _CHUNK // flat.shape[1])
+        return np.concatenate([self._find(flat[k : k + step]) for k in range(0, max(len(flat), 1), step)])
+
+    def _find(self, flat: Rows) -> Places:
         key = flat @ self.direction
-        right = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
-        left = np.maximum(right - 1, 0)
-        nearer = np.where(np.abs(self.keys[right] - key) < np.abs(self.keys[left] - key), right, left)
-        close = np.abs(self.keys[nearer] - key) < SAME * 10
-        place = self.order[nearer]
-        same = np.abs(self.flat[place] - flat).max(1) < SAME
-        if (close & ~same).any():
-            raise _TooCloseError
-        return np.where(same, place, -1)
+        low = np.searchsorted(self.keys, key - self.window)
+        high = np.searchsorted(self.keys, key + self.window)
+        place = np.full(len(flat), -1, dtype=np.int64)
+        nearest = np.full(len(flat), np.inf)
+        waiting = np.flatnonzero(low < high)
+        while len(waiting):
+            candidate = self.order[low[waiting]]
+            distance = np.abs(self.flat[candidate] - flat[waiting]).max(1)
+            nearest[waiting] = np.minimum(nearest[waiting], distance)
+            same = distance < self.same
+            place[waiting[same]] = candidate[same]
+            low[waiting] += 1
+            waiting = waiting[~same & (low[waiting] < high[waiting])]
+        self._refuse_near(nearest[place < 0])
+        return place
 
     def add(self, flat: Rows) -> Places:
-        """Append the distinct elements of a batch of new ones; returns where in the batch each was seen first."""
+        """Append the distinct elements of a batch of new ones; returns where in the batch each was seen first.
+
+        Raises:
+            ArgumentError: If two are nearly, but not surely, the same.
+        """
         keys = flat @ self.direction
         order = np.argsort(keys, kind="stable")
-        starts = np.append(True, np.diff(keys[order]) > SAME * 10)
-        places = np.flatnonzero(starts)
-        leader = order[places][np.cumsum(starts) - 1]
-        if (np.abs(flat[order] - flat[leader]).max(1) > SAME).any():
-            raise _TooCloseError
-        first = np.sort(np.minimum.reduceat(order, places))
+        keys = keys[order]
+        equal: list[tuple[Places, Places]] = []
+        here, offset = np.arange(len(keys) - 1), 1
+        while True:
+            here = here[here + offset < len(keys)]
+            here = here[keys[here + offset] - keys[here] < self.window]
+            if not len(here):
+                break
+            one, other = order[here], order[here + offset]
+            distance = np.abs(flat[one] - flat[other]).max(1)
+            same = distance < self.same
+            self._refuse_near(distance[~same])
+            equal.append((one[same], other[same]))
+            offset += 1
+        starts, stops = ([pair[k] for pair in equal] for k in (0, 1))
+        none = np.empty(0, dtype=np.int64)
+        roots = connected_roots(len(flat), np.concatenate([none, *starts]), np.concatenate([none, *stops]))
+        first: Places = np.flatnonzero(roots == np.arange(len(flat)))
         self.flat = np.concatenate([self.flat, flat[first]])
         self._sort()
         return first
+
+    def _refuse_near(self, distance: Rows) -> None:
+        near = distance[distance < self.near]
+        if len(near):
+            raise ArgumentError(
+                "generators",
+                expected="a finite group whose elements differ clearly",
+                got=f"two that differ by {float(near[0]):.0e}",
+                way_out="give the generators in double precision; if the group is infinite, use a Lie group",
+            )
 
 
 class Products:
@@ -95,7 +145,7 @@ class Products:
     def table(self) -> Int[Tensor, "n n"]:
         """All products: row a, column b holds ab."""
         n = self.order
-        right = [self._known.find(self._multiply(self._known.flat, generator)) for generator in self._generators]
+        right = self._right()
         by_right = np.empty((n, n), dtype=np.int64)  # row b holds a b for all a
         by_right[0] = np.arange(n)
         # b = s b' gives a b = (a s) b'
@@ -103,9 +153,22 @@ class Products:
             np.take(by_right[self._before[b]], right[self._step[b]], out=by_right[b])
         return torch.from_numpy(np.ascontiguousarray(by_right.T))
 
+    def left(self) -> Int[Tensor, "k n"]:
+        """For every generator s: the place of s a for all a."""
+        rows = [self._known.find(self._multiply(generator, self._known.flat)) for generator in self._generators]
+        return torch.from_numpy(np.stack(rows) if rows else np.empty((0, self.order), dtype=np.int64))
 
-class _TooCloseError(Exception):
-    pass
+    def inverse(self) -> Int[Tensor, " n"]:
+        """The inverse of every element, without the table."""
+        back = [np.argsort(right).tolist() for right in self._right()]
+        found = [0] * self.order
+        for b in range(1, self.order):  # (s b')^-1 = b'^-1 s^-1
+            found[b] = back[self._step[b]][found[self._before[b]]]
+        return torch.tensor(found, dtype=torch.int64)
+
+    def _right(self) -> list[Places]:
+        """For every generator s: the place of a s for all a."""
+        return [self._known.find(self._multiply(self._known.flat, generator)) for generator in self._generators]
 
 
 def close(
@@ -113,6 +176,8 @@ def close(
     identity: Float[Tensor, " d"],
     multiply: Callable[[Rows, Rows], Rows],
     limit: int,
+    *,
+    same: float = SAME,
 ) -> tuple[Float[Tensor, "n d"], Products, list[int]]:
     """Breadth-first closure of generators under a product.
 
@@ -121,6 +186,7 @@ def close(
         identity: The identity as a flat row.
         multiply: Product of two broadcast batches of flat rows, as arrays.
         limit: Largest order.
+        same: Elements whose entries differ by less than this are the same.
 
     Returns:
         Elements (the identity first, then breadth first), their products, and the places of the generators.
@@ -128,42 +194,24 @@ def close(
     Raises:
         ArgumentError: If more than `limit` elements come up, or elements are too close to be told apart.
     """
-    gens, one = generators.numpy(), identity.numpy()
-    for seed in range(_DRAWS):
-        try:
-            elements, products, places = _close(gens, one, multiply, limit, seed)
-        except _TooCloseError:
-            continue
-        return torch.from_numpy(elements), products, places
-    raise ArgumentError(
-        "generators",
-        expected="a finite group whose elements differ clearly",
-        got=f"two that differ by about {SAME:.0e}",
-        way_out="give the generators in double precision; if the group is infinite, use a Lie group",
-    )
-
-
-def _close(
-    generators: Rows, identity: Rows, multiply: Callable[[Rows, Rows], Rows], limit: int, seed: int
-) -> tuple[Rows, Products, list[int]]:
-    known = _Known(identity[None], seed)
+    gens, known = generators.numpy(), _Known(identity.numpy()[None], same)
     step, before = [0], [0]
     done, k = 0, len(generators)
     while k and done < len(known.flat):
         front = np.arange(done, len(known.flat))
         done = len(known.flat)
-        found = multiply(generators[None, :], known.flat[front][:, None]).reshape(-1, generators.shape[1])
+        found = multiply(gens[None, :], known.flat[front][:, None]).reshape(-1, gens.shape[1])
         new = np.flatnonzero(known.find(found) < 0)
         if len(new):
             first = new[known.add(found[new])]
             before += front[first // k].tolist()
             step += (first % k).tolist()
-        if len(known.flat) > limit:
+        if len(known.flat) > limit or float(np.abs(found).max()) > _LARGEST:
             raise ArgumentError(
                 "generators",
                 expected=f"a finite group of at most {limit} elements",
                 got="more (or an infinite group)",
                 way_out="raise limit, use permutation_group(generators), symmetric(n) or a Lie group",
             )
-    products = Products(known, generators, multiply, before, step)
-    return known.flat, products, known.find(generators).tolist() if k else []
+    products = Products(known, gens, multiply, before, step)
+    return torch.from_numpy(known.flat), products, known.find(gens).tolist() if k else []

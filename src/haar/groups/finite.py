@@ -14,6 +14,7 @@ from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
 from haar.groups.connected import connected_roots
 from haar.groups.group import Group, Motion
+from haar.groups.subgroup_lattice import all_subgroups
 
 if TYPE_CHECKING:
     from haar.groups.characters import CharacterTable
@@ -184,7 +185,7 @@ class FiniteGroup(Group):
         return k
 
     def subgroups(self, limit: int = 400) -> list[Subgroup]:
-        """All subgroups, smallest first, found by joining cyclic subgroups.
+        """All subgroups, smallest first, then by their members.
 
         Raises:
             ArgumentError: If the group has more than `limit` elements.
@@ -196,19 +197,9 @@ class FiniteGroup(Group):
                 got=f"{self.name} with {self.order}",
                 way_out="name the subgroups to look at",
             )
-        cyclic = {tuple(self.closure(torch.tensor([g])).tolist()) for g in range(self.order)}
-        found = set(cyclic)
-        frontier = set(cyclic)
-        while frontier:
-            joined = {
-                tuple(self.closure(torch.tensor(sorted(set(a) | set(b)))).tolist())
-                for a in frontier
-                for b in cyclic
-                if not set(b) <= set(a)
-            }
-            frontier = joined - found
-            found |= frontier
-        return [Subgroup(self, torch.tensor(members)) for members in sorted(found, key=lambda m: (len(m), m))]
+        everything = self.elements()
+        inverse = self.inverse(everything).numpy()
+        return [Subgroup(self, torch.from_numpy(members)) for members in all_subgroups(self.table.numpy(), inverse)]
 
     def subgroup_chain(self) -> list[Subgroup]:
         """A chain 1 = H_0 < H_1 < ... < G in which every step is as small as possible.
@@ -239,8 +230,17 @@ class Subgroup(FiniteGroup):
         self.space_dim = parent.space_dim
         self.grid_shape = parent.grid_shape
         self.defining_dim = parent.defining_dim
-        self.name = name or ("1" if len(members) == 1 else _member_name(parent, self.embedding))
-        self._generators = _few_generators(parent, self.embedding)
+        if name:
+            self.name = name
+
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]
+        """As it was given; by default from its generators' names in the parent."""
+        return "1" if self.order == 1 else _member_name(self)
+
+    @cached_property
+    def _generators(self) -> Tensor:
+        return _few_generators(self.parent, self.embedding)
 
     @property
     def order(self) -> int:
@@ -300,8 +300,8 @@ def _few_generators(parent: FiniteGroup, members: Tensor) -> Tensor:
     return torch.tensor(gens, dtype=torch.int64)
 
 
-def _member_name(parent: FiniteGroup, members: Tensor) -> str:
-    if len(members) == parent.order:
+def _member_name(subgroup: Subgroup) -> str:
+    parent = subgroup.parent
+    if subgroup.order == parent.order:
         return parent.name
-    names = ", ".join(parent.describe(members[k]) for k in _few_generators(parent, members))
-    return f"<{names}>"
+    return "<" + ", ".join(parent.describe(g) for g in subgroup.include(subgroup.generators())) + ">"

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups.catalogue import trivial
+from haar.groups.door import check_enumerated
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Motion
+from haar.groups.host import on_host
 
 
 class GridGroup(FiniteGroup):
@@ -110,6 +112,7 @@ class GridGroup(FiniteGroup):
         return "t" + cells if name == "e" else f"{name}+{cells}"
 
 
+@on_host
 def grid_group(
     point: FiniteGroup,
     shape: Sequence[int],
@@ -134,6 +137,9 @@ def grid_group(
         >>> grid_group(dihedral(4), (64, 64), step=32).order
         32
     """
+    check_enumerated("point", point)
+    for n in shape:
+        check_count("shape", n)
     dim = len(shape)
     if point.space_dim != dim:
         raise ArgumentError(
@@ -160,6 +166,7 @@ def grid_group(
     return GridGroup(point, shape, steps)
 
 
+@on_host
 def shifts(shape: Sequence[int], *, step: int | Sequence[int] = 1, periodic: bool | Sequence[bool] = True) -> GridGroup:
     """All shifts of a periodic grid by multiples of `step` cells.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
+from haar.groups.host import Hosted
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Motion:
     shift: Shaped[Tensor, "*batch dim"]
 
 
-class Group(ABC):
+class Group(Hosted, ABC):
     """A compact group; batches of elements are tensors of shape ``(*batch, *element_shape)``.
 
     Enumerated finite groups have integer elements (``element_shape == ()``); implicit ones have rows (a permutation,

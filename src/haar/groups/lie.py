@@ -1,8 +1,9 @@
-"""Compact Lie groups of matrices: Lie algebra, Haar sampler, quadrature and spherical designs."""
+"""Compact Lie groups of matrices: Lie algebra, Haar measure, quadrature and spherical designs."""
 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,32 +11,97 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from haar.errors import ArgumentError
-from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
+from haar.errors import ArgumentError, ShapeError, check_count
+from haar.groups.class_rules import LARGEST_CLASS_RULE, ClassRule
 from haar.groups.group import Group
+from haar.groups.host import on_host
+from haar.groups.maximal_torus import MaximalTorus, adjoint, kernel, maximal_torus, orthonormal, span_error
+from haar.groups.real import real_matrices
+
+#: Matrices that differ by less than this are the same.
+_SAME = 1e-8
+#: Steps of the random walk: each takes off at least two thirds of every mean.
+_STEPS = 34
+#: Elements that a quadrature may have.
+LARGEST_RULE = 5_000_000
 
 
 class LieGroup(Group):
     """A compact group of real orthogonal matrices ``(*batch, d, d)`` in float64, its defining representation.
 
+    Known groups have classes of their own: `SO`, `O`, `SU2`, `Torus`. For a group given by its algebra alone, Haar
+    measure and class functions come from the algebra's structure: its centre, its maximal torus and its roots.
+
     Args:
         name: The field's name.
-        algebra: Basis ``(dim, d, d)`` of the Lie algebra, antisymmetric matrices.
-        components: One matrix of every connected component but the identity's.
+        algebra: Basis ``(dim, d, d)`` of the Lie algebra, antisymmetric matrices, float64.
+        components: One matrix of every connected component but the identity's; by default there is no other.
+
+    Raises:
+        ShapeError: If matrices are not square or of different sizes.
+        ArgumentError: If the matrices of the algebra are not antisymmetric, depend on one another, or have a commutator
+            outside their span; or a component's matrix is not orthogonal or does not map the algebra to itself.
+
+    Example:
+        >>> import torch
+        >>> turn = torch.tensor([[[0.0, -1, 0], [1, 0, 0], [0, 0, 0]]], dtype=torch.float64)
+        >>> about_z = LieGroup("about z", turn)
+        >>> bool((about_z.sample(4)[:, 2, 2] == 1).all())
+        True
     """
 
     is_finite = False
     element_dtype = torch.float64
-    #: exp(t X) for a basis element X of the algebra returns to the identity after this t.
-    period: float = 2 * math.pi
 
-    def __init__(self, name: str, algebra: Float[Tensor, "dim d d"], components: Float[Tensor, "k d d"]) -> None:
+    def __init__(
+        self, name: str, algebra: Float[Tensor, "dim d d"], components: Float[Tensor, "k d d"] | None = None
+    ) -> None:
         self.name = name
-        self.algebra = algebra
-        self.components = components
-        self.n = int(algebra.shape[-1])
-        self.element_shape = (self.n, self.n)
-        self.defining_dim = self.n
+        self.algebra = real_matrices("algebra", algebra)
+        d = int(self.algebra.shape[-1])
+        self.components = (
+            torch.zeros(0, d, d, dtype=torch.float64) if components is None else real_matrices("components", components)
+        )
+        self.n = d
+        self.element_shape = (d, d)
+        self.defining_dim = d
+        self._verify()
+
+    def _verify(self) -> None:
+        """Refuse what is no basis of a Lie algebra of antisymmetric matrices with components that normalise it."""
+        algebra, d = self.algebra, self.n
+        scale = float(algebra.abs().max()) if algebra.numel() else 1.0
+        if len(algebra) and float((algebra + algebra.transpose(-1, -2)).abs().max()) > _SAME * scale:
+            raise ArgumentError(
+                "algebra",
+                expected="antisymmetric matrices, whose exponentials are orthogonal",
+                got="others",
+                way_out="change to an orthonormal basis of the space first",
+            )
+        basis = orthonormal(algebra)
+        if len(basis) < len(algebra):
+            raise ArgumentError(
+                "algebra", expected="independent matrices", got=f"{len(algebra)} that span {len(basis)} dimensions"
+            )
+        for k, x in enumerate(basis):
+            error = span_error(x @ basis[k:] - basis[k:] @ x, basis)
+            if error > 1e-7:
+                raise ArgumentError(
+                    "algebra",
+                    expected="a Lie algebra, with every commutator X Y - Y X in its span",
+                    got=f"a commutator outside it by {error:.1e}",
+                    way_out="add the commutators to the basis",
+                )
+        if self.components.shape[-1] != d:
+            raise ShapeError("components", expected=f"(k, {d}, {d})", got=tuple(self.components.shape))
+        eye = torch.eye(d, dtype=torch.float64)
+        for c in self.components:
+            if float((c @ c.T - eye).abs().max()) > _SAME:
+                raise ArgumentError("components", expected="orthogonal matrices, in double precision", got="another")
+            if span_error(c @ basis @ c.T, basis) > 1e-7:
+                raise ArgumentError(
+                    "components", expected="matrices that map the algebra to itself by c X c^T", got="another"
+                )
 
     @property
     def order(self) -> None:
@@ -64,22 +130,58 @@ class LieGroup(Group):
 
     def exp(self, coefficients: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch d d"]:
         """The one-parameter subgroups: exp of a combination of the algebra's basis."""
-        turned: Tensor = torch.linalg.matrix_exp(
-            torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra)
-        )
-        return turned
+        return exponential(torch.einsum("...a,aij->...ij", coefficients.to(torch.float64), self.algebra))
+
+    @cached_property
+    def maximal_torus(self) -> MaximalTorus:
+        """A maximal torus of the identity's component, in angles of period 2 pi.
+
+        Raises:
+            ArgumentError: If the algebra is that of no closed group.
+        """
+        return maximal_torus(self.algebra)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Haar measure, by QR of a Gaussian matrix with the signs of R's diagonal divided out."""
-        gauss = torch.randn(n, self.n, self.n, generator=generator, dtype=torch.float64)
-        frame, r = torch.linalg.qr(gauss)
-        q: Tensor = frame * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
-        if not len(self.components):
-            # det -1 is moved to det +1 by reversing the first column: this keeps the Haar measure of SO(n).
-            flip = torch.ones(n, self.n, dtype=torch.float64)
-            flip[:, 0] = torch.linalg.det(q).sign()
-            q = q * flip.unsqueeze(-2)
-        return q
+        """Haar measure: a uniform angle for every circle of the centre, then a random walk on what does not commute.
+
+        The walk's steps are exponentials of wide normal elements of the algebra in its Killing form, so that its mean
+        in every irreducible representation but the trivial one is a small number at each step, and is below rounding
+        at the end.
+
+        Raises:
+            ArgumentError: If the algebra is that of no closed group.
+        """
+        centre, rest = self._parts
+        turns = 2 * math.pi * torch.rand(n, centre.rank, generator=generator, dtype=torch.float64)
+        elements = centre.element(turns)
+        for _ in range(_STEPS if len(rest) else 0):
+            normal = torch.randn(n, len(rest), generator=generator, dtype=torch.float64)
+            elements = elements @ exponential(torch.einsum("na,aij->nij", normal, rest))
+        square = elements.transpose(-1, -2) @ elements
+        elements = elements @ (1.5 * self.identity() - 0.5 * square)  # rounding of many products, taken off
+        if len(self.components):
+            every = torch.cat([self.identity()[None], self.components])
+            elements = every[torch.randint(len(every), (n,), generator=generator)] @ elements
+        return elements
+
+    @cached_property
+    def _parts(self) -> tuple[MaximalTorus, Float[Tensor, "m d d"]]:
+        """The centre as a torus, and its complement, orthonormal in the Killing form and scaled to a wide step."""
+        basis = orthonormal(self.algebra)
+        if not len(basis):
+            return maximal_torus(basis), basis
+        ad = adjoint(basis, basis)
+        central = kernel(ad.transpose(0, 2).flatten(0, 1))
+        others = kernel(central) if len(central) else torch.eye(len(basis), dtype=torch.float64)
+        centre = maximal_torus(torch.einsum("ka,aij->kij", central, basis))
+        rest = torch.einsum("ka,aij->kij", others, basis)
+        if not len(rest):
+            return centre, rest
+        turned = torch.einsum("ka,aij->kij", others, ad)
+        killing = -torch.einsum("kij,lji->kl", turned, turned)
+        values, vectors = torch.linalg.eigh(killing)
+        wide = 4 * math.sqrt(len(rest)) * values.rsqrt()[:, None] * vectors.T
+        return centre, torch.einsum("kl,lij->kij", wide, rest)
 
     def quadrature(
         self, degree: int, generator: torch.Generator | None = None
@@ -92,9 +194,22 @@ class LieGroup(Group):
                 degree.
 
         Raises:
-            ArgumentError: If no rule is known for this group.
+            ArgumentError: If no rule is known for this group, or it has too many elements.
         """
-        elements, weights = self._rule(degree)
+        check_count("degree", degree, least=0)
+        steps = self.euler_steps(degree)
+        count = math.prod(len(weights) for _, weights in steps) * (1 + len(self.components))
+        if count > LARGEST_RULE:
+            raise ArgumentError(
+                "degree",
+                expected=f"a rule of at most {LARGEST_RULE} elements",
+                got=f"{count} for degree {degree} of {self.name}",
+                way_out='lower it, or use how="sampled"',
+            )
+        elements, weights = self.identity()[None], torch.ones(1, dtype=torch.float64)
+        for step, weight in steps:
+            elements = (elements[:, None] @ step).flatten(0, 1)
+            weights = (weights[:, None] * weight).flatten()
         if len(self.components):
             both = torch.cat([elements, *[component @ elements for component in self.components]])
             elements, weights = both, weights.repeat(1 + len(self.components)) / (1 + len(self.components))
@@ -103,51 +218,54 @@ class LieGroup(Group):
         return elements, weights
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:
-        """Weyl's integration formula on the maximal torus of SO(n), and of both components of O(n)."""
-        turning = rotations_rule(self.n, degree)
-        if turning is None or not len(self.components):
-            return turning
-        turned = reflections_rule(self.n, degree)
-        if turned is None:
+        """Weyl's integration formula on a maximal torus: its density is the product of |1 - exp(i alpha)|^2 over roots.
+
+        None where the torus needs too many points, or where another component does not commute with the identity's.
+        """
+        torus = self.maximal_torus
+        commute = all(bool(((c @ self.algebra - self.algebra @ c).abs() < _SAME).all()) for c in self.components)
+        counts = torus.counts(degree)
+        if (len(torus.roots) and not commute) or math.prod(counts) > LARGEST_CLASS_RULE:
             return None
-        return torch.cat([turning[0], turned[0]]), torch.cat([turning[1], turned[1]]) / 2
+        lines = [2 * math.pi * torch.arange(count, dtype=torch.float64) / count for count in counts]
+        angles = torch.cartesian_prod(*lines).reshape(-1, torus.rank) if lines else torch.zeros(1, 0).double()
+        elements, weights = torus.element(angles), torus.density(angles)
+        every = [elements, *[component @ elements for component in self.components]]
+        return torch.cat(every), (weights / weights.sum()).repeat(len(every)) / len(every)
 
     def euler_steps(self, degree: int) -> list[tuple[Float[Tensor, "m d d"], Float[Tensor, " m"]]]:
         """Averages over one angle each, whose composition averages the identity's component exactly up to `degree`.
 
-        For SO(3) and SU(2) rotations about z, y, z: equispaced angles for z, Gauss-Legendre nodes in cos(beta) for y,
-        where averages over z leave Legendre polynomials of degree at most `degree`.
+        For a group whose elements commute, equispaced angles on every circle; for SO(3) and SU(2) Euler's angles.
 
         Raises:
             ArgumentError: If no rule is known for this group.
         """
-        if self.n == 2:
-            return [(_plane_rotations(degree + 1), _equal_weights(degree + 1))]
-        if self.n == 3:
-            return _space_steps(degree)
-        raise ArgumentError(
-            "group",
-            expected="SO(2), O(2), SO(3), O(3) or SU(2) for a quadrature",
-            got=self.name,
-            way_out='use how="sampled"',
-        )
-
-    def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
-        elements, weights = self.identity()[None], torch.ones(1, dtype=torch.float64)
-        for step, weight in self.euler_steps(degree):
-            elements = (elements[:, None] @ step).flatten(0, 1)
-            weights = (weights[:, None] * weight).flatten()
-        return elements, weights
+        torus = self.maximal_torus
+        if len(torus.roots):
+            raise ArgumentError(
+                "group",
+                expected="SO(2), O(2), SO(3), O(3) or SU(2) for a quadrature, or a torus",
+                got=self.name,
+                way_out='use how="sampled"',
+            )
+        steps = []
+        for axis, count in enumerate(torus.counts(degree)):
+            angles = torch.zeros(count, torus.rank, dtype=torch.float64)
+            angles[:, axis] = 2 * math.pi * torch.arange(count, dtype=torch.float64) / count
+            steps.append((torus.element(angles), equal_weights(count)))
+        return steps
 
 
 class SU2(LieGroup):
     """SU(2) as unit quaternions acting from the left on R^4 = C^2: matrices ``(*batch, 4, 4)``, quaternionic type."""
 
-    period = 4 * math.pi
-
     def __init__(self) -> None:
         units = torch.eye(4, dtype=torch.float64)[1:]
-        super().__init__("SU(2)", quaternion_matrix(units) / 2, torch.zeros(0, 4, 4, dtype=torch.float64))
+        super().__init__("SU(2)", quaternion_matrix(units) / 2)
+
+    def _verify(self) -> None:
+        """Known to be one."""
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure: uniform unit quaternions."""
@@ -167,29 +285,27 @@ class SU2(LieGroup):
         half = 2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)
         zero = torch.zeros_like(half)
         z = quaternion_matrix(torch.stack([half.cos(), zero, zero, half.sin()], -1))
-        cosine, weight = _gauss_legendre(degree // 2 + 1)
+        cosine, weight = gauss_legendre(degree // 2 + 1)
         beta = cosine.arccos() / 2
         y = quaternion_matrix(torch.stack([beta.cos(), 0 * beta, beta.sin(), 0 * beta], -1))
-        return [(z, _equal_weights(degree + 1)), (y, weight), (z, _equal_weights(degree + 1))]
+        return [(z, equal_weights(degree + 1)), (y, weight), (z, equal_weights(degree + 1))]
 
 
-def SO(n: int) -> LieGroup:  # noqa: N802
-    """Rotations of n-dimensional space.
+def exponential(x: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
+    """The exponential of matrices, to rounding whatever their size.
+
+    Torch's own uses too short a series between 3e-4 and 0.05, where it is off by 1e-9 of x: a multiple of the identity,
+    taken off again, keeps it away from there.
 
     Example:
-        >>> SO(3).algebra.shape
-        torch.Size([3, 3, 3])
+        >>> import math
+        >>> turn = torch.tensor([[0.0, -0.03], [0.03, 0.0]], dtype=torch.float64)
+        >>> abs(float(exponential(turn)[1, 0]) - math.sin(0.03)) < 1e-16
+        True
     """
-    return LieGroup(f"SO({n})", _rotation_algebra(n), torch.zeros(0, n, n, dtype=torch.float64))
-
-
-def O(n: int) -> LieGroup:  # noqa: N802, E743
-    """Rotations and reflections of n-dimensional space; in odd dimensions the second component is -1, else a mirror."""
-    mirror = -torch.eye(n, dtype=torch.float64)
-    if n % 2 == 0:
-        mirror = -mirror
-        mirror[-1, -1] = -1
-    return LieGroup(f"O({n})", _rotation_algebra(n), mirror[None])
+    shift = 0.5 * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    turned: Tensor = torch.linalg.matrix_exp(x + shift) * math.exp(-0.5)
+    return turned
 
 
 def quaternion_matrix(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4 4"]:
@@ -210,6 +326,7 @@ def rotation_of_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batc
     return torch.stack(rows, -1).reshape(*q.shape[:-1], 3, 3)
 
 
+@on_host
 def design(strength: int) -> Float[Tensor, "m 3 3"]:
     """A rotation design: equal weights over a finite group that averages degrees 1 .. `strength` of SO(3) to zero.
 
@@ -249,37 +366,12 @@ def _even_signed_permutations() -> Tensor:
     return torch.cat([torch.diag_embed(signs) @ turn for turn in turns])
 
 
-def _rotation_algebra(n: int) -> Tensor:
-    if n < 2:
-        raise ArgumentError("n", expected="a dimension of at least 2", got=n)
-    # in space: the generators of rotations about x, y and z
-    pairs = [(2, 1), (0, 2), (1, 0)] if n == 3 else [(j, i) for i in range(n) for j in range(i + 1, n)]
-    basis = torch.zeros(len(pairs), n, n, dtype=torch.float64)
-    for k, (i, j) in enumerate(pairs):
-        basis[k, i, j], basis[k, j, i] = 1, -1
-    return basis
-
-
-def _plane_rotations(n: int) -> Tensor:
-    angle = 2 * math.pi * torch.arange(n, dtype=torch.float64) / n
-    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).reshape(n, 2, 2)
-
-
-def _space_steps(degree: int) -> list[tuple[Tensor, Tensor]]:
-    z = torch.zeros(degree + 1, 3, 3, dtype=torch.float64)
-    z[:, :2, :2] = _plane_rotations(degree + 1)
-    z[:, 2, 2] = 1
-    cosine, weight = _gauss_legendre(degree // 2 + 1)
-    sine = (1 - cosine**2).clamp(min=0).sqrt()
-    zero, one = torch.zeros_like(sine), torch.ones_like(sine)
-    y = torch.stack([cosine, zero, sine, zero, one, zero, -sine, zero, cosine], -1).reshape(-1, 3, 3)
-    return [(z, _equal_weights(degree + 1)), (y, weight), (z, _equal_weights(degree + 1))]
-
-
-def _equal_weights(n: int) -> Tensor:
+def equal_weights(n: int) -> Tensor:
+    """The same weight for each of n, summing to one."""
     return torch.full((n,), 1 / n, dtype=torch.float64)
 
 
-def _gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
+def gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
+    """Nodes in [-1, 1] and weights that sum to one, exact up to degree 2 n - 1."""
     nodes, weights = np.polynomial.legendre.leggauss(n)
     return torch.from_numpy(nodes), torch.from_numpy(weights / 2)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.groups.generated import permutation_rows
 from haar.groups.group import Group
 
 Rows = NDArray[np.int64]
@@ -72,9 +72,7 @@ class PermutationGroup(Group):
     """
 
     def __init__(self, generators: Int[Tensor, "k n"] | Sequence[Sequence[int]], name: str = "G") -> None:
-        rows = torch.as_tensor(generators, dtype=torch.int64)
-        if rows.ndim != 2 or not bool((rows.sort(-1).values == torch.arange(rows.shape[-1])).all()):
-            raise ArgumentError("generators", expected="rows that are permutations of 0..n-1", got=rows.tolist())
+        rows = permutation_rows(generators)
         self.name, self.n = name, int(rows.shape[-1])
         self.element_shape, self.defining_dim = (self.n,), self.n
         self._generators = rows

@@ -11,6 +11,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.groups.broadcast import broadcast_shapes
 from haar.groups.class_rules import ClassRule, product_rule
+from haar.groups.door import check_group
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Group, Motion
 
@@ -176,6 +177,8 @@ def product(*factors: Group) -> FiniteProduct | MixedProduct:
         >>> product(dihedral(4), sign(1)).order
         16
     """
+    for k, factor in enumerate(factors):
+        check_group(f"factors[{k}]", factor)
     if len(factors) < 2:
         raise ArgumentError("factors", expected="at least two groups", got=len(factors))
     finite = [f for f in factors if isinstance(f, FiniteGroup)]

@@ -7,7 +7,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.groups.door import check_enumerated
 from haar.groups.finite import FiniteGroup
+from haar.groups.real import real
 
 
 class SemidirectProduct(FiniteGroup):
@@ -24,6 +26,9 @@ class SemidirectProduct(FiniteGroup):
     """
 
     def __init__(self, normal: FiniteGroup, complement: FiniteGroup, action: Int[Tensor, "h n"]) -> None:
+        check_enumerated("normal", normal)
+        check_enumerated("complement", complement)
+        action = real("action", action).to(torch.int64)
         if action.shape != (complement.order, normal.order):
             raise ShapeError("action", expected=f"({complement.order}, {normal.order})", got=tuple(action.shape))
         self.normal, self.complement, self.action = normal, complement, action

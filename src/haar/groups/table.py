@@ -10,13 +10,17 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups.closure import Products
-from haar.groups.finite import FiniteGroup
+from haar.groups.finite import TABLE_LIMIT, FiniteGroup
 from haar.groups.group import Motion
+from haar.groups.nearby_homomorphism import defect
+from haar.groups.real import real_matrices
 
 #: For at most this many products no table is made.
 _FEW = 256
+#: Defining matrices may multiply otherwise than the table by this much.
+_SAME = 1e-8
 
 
 class TableGroup(FiniteGroup):
@@ -32,7 +36,7 @@ class TableGroup(FiniteGroup):
         space_dim: Dimension of the grid it moves, when the defining matrices are signed permutations of axes.
 
     Raises:
-        ArgumentError: If the table is no group table.
+        ArgumentError: If the table is no group table, or the matrices are not orthogonal or multiply otherwise.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class TableGroup(FiniteGroup):
             _check_table(table)
             self._table = table
         self._generators = torch.tensor(list(generators), dtype=torch.int64)
+        if defining is not None:
+            defining = real_matrices("defining", defining)
         self._names = list(element_names) if element_names is not None else None
         self.space_dim = space_dim
         self._defining = defining
@@ -58,6 +64,8 @@ class TableGroup(FiniteGroup):
         self._signed = None if defining is None else signed_permutation_of(defining)
         if isinstance(table, Tensor):
             _check_associative(table, self._generators, len(self.closure(self._generators)))
+            if defining is not None:
+                _check_defining(defining, table, self._generators)
 
     @property
     def order(self) -> int:
@@ -72,16 +80,20 @@ class TableGroup(FiniteGroup):
 
     @cached_property
     def _inverse(self) -> Tensor:
+        if self._products is not None and self.order > TABLE_LIMIT:
+            return self._products.inverse()
         return (self._table == 0).to(torch.int64).argmax(1)
 
     def __getstate__(self) -> dict[str, Any]:
+        if self.order > TABLE_LIMIT:
+            return self.__dict__
         return self.__dict__ | {"_table": self._table, "_products": None}  # a table is all that a copy needs
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """The product ab, by the table."""
+        """The product ab, by the table; of more than `TABLE_LIMIT` elements by the elements themselves."""
         if self._products is not None and "_table" not in self.__dict__:
             a, b = torch.broadcast_tensors(a, b)
-            if a.numel() <= _FEW:
+            if a.numel() <= _FEW or self.order > TABLE_LIMIT:
                 return self._products.of(a.reshape(-1), b.reshape(-1)).reshape(a.shape)
         return self._table[a, b]
 
@@ -145,3 +157,19 @@ def _check_associative(table: Tensor, generators: Tensor, generated: int) -> Non
     for g in generators.tolist():
         if not torch.equal(table[table[:, g]], table[:, table[g]]):
             raise ArgumentError("table", expected="an associative product", got=f"(a*{g})*b != a*({g}*b) for some a, b")
+
+
+def _check_defining(defining: Tensor, table: Tensor, generators: Tensor) -> None:
+    if len(defining) != len(table):
+        raise ShapeError("defining", expected=f"one matrix for each of {len(table)} elements", got=tuple(defining.shape))
+    images = defining[generators]
+    eye = torch.eye(defining.shape[-1], dtype=torch.float64)
+    square = float((images @ images.transpose(-1, -2) - eye).abs().amax()) if len(images) else 0.0
+    worst = max(square, float((defining[0] - eye).abs().max()), defect(defining, images, table[generators]))
+    if worst > _SAME:
+        raise ArgumentError(
+            "defining",
+            expected="orthogonal matrices in double precision that multiply as the table says",
+            got=f"some that are off by {worst:.1e}",
+            way_out="haar.groups.from_matrices makes table and matrices from generators",
+        )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError
-from haar.groups.lie import LieGroup
+from haar.errors import ArgumentError, check_count
+from haar.groups.class_rules import LARGEST_CLASS_RULE, ClassRule
+from haar.groups.lie import LieGroup, equal_weights
 
 
 class Torus(LieGroup):
@@ -28,13 +28,15 @@ class Torus(LieGroup):
     """
 
     def __init__(self, circles: int) -> None:
-        if circles < 1:
-            raise ArgumentError("circles", expected="at least 1", got=circles)
-        self.circles = circles
+        check_count("circles", circles)
+        self.circles = int(circles)
         algebra = torch.zeros(circles, 2 * circles, 2 * circles, dtype=torch.float64)
         for k in range(circles):
             algebra[k, 2 * k, 2 * k + 1], algebra[k, 2 * k + 1, 2 * k] = -1, 1
-        super().__init__(f"T{circles}", algebra, torch.zeros(0, 2 * circles, 2 * circles, dtype=torch.float64))
+        super().__init__(f"T{circles}", algebra)
+
+    def _verify(self) -> None:
+        """Known to be one."""
 
     def element(self, angles: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch m m"]:
         """The element that turns every circle by its angle, in radians; m = 2 n.
@@ -65,8 +67,14 @@ class Torus(LieGroup):
         angles = self.angles(torch.as_tensor(g)).tolist()
         return "t(" + ",".join(f"{math.degrees(angle):.4g}" for angle in angles) + ")"
 
-    def _rule(self, degree: int) -> tuple[Tensor, Tensor]:
+    def euler_steps(self, degree: int) -> list[tuple[Tensor, Tensor]]:
         """Equispaced angles on every circle: exact for harmonics up to `degree` on each."""
-        line = (2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)).tolist()
-        angles = torch.tensor(list(itertools.product(line, repeat=self.circles)), dtype=torch.float64)
-        return self.element(angles), torch.full((len(angles),), 1 / len(angles), dtype=torch.float64)
+        line = 2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)
+        return [
+            (self.element(line[:, None] * unit), equal_weights(degree + 1))
+            for unit in torch.eye(self.circles, dtype=torch.float64)
+        ]
+
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """The quadrature: every element is a class of its own. None where it needs too many points."""
+        return self.quadrature(degree) if (degree + 1) ** self.circles <= LARGEST_CLASS_RULE else None

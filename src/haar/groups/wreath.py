@@ -12,8 +12,10 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.groups.broadcast import broadcast_shapes
 from haar.groups.connected import connected_roots
+from haar.groups.door import check_enumerated, check_group
 from haar.groups.finite import LIST_LIMIT, FiniteGroup
 from haar.groups.group import Group
+from haar.groups.host import on_host
 
 
 class _Wreath(Group):
@@ -167,6 +169,7 @@ class RowWreath(_Wreath):
         return self.join(bases, self.top.sample(n, generator))
 
 
+@on_host
 def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
     """The wreath product: a copy of `base` at each of the n points that `top` permutes; order |base|^n |top|.
 
@@ -186,6 +189,8 @@ def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
         >>> wreath(sign(1), symmetric(3)).order, wreath(sign(1), symmetric(20)).element_shape
         (48, (40,))
     """
+    check_enumerated("base", base)
+    check_group("top", top)
     n = top.defining_dim or 0
     if isinstance(top, FiniteGroup) and base.order**n * top.order <= LIST_LIMIT:
         return FiniteWreath(base, top)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
+from haar.groups.host import on_host
+from haar.intertwiners.homomorphism import require_same_group
 
 
+@on_host
 def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
     """The mean over the group of chi_out chi_in, which is dim Hom_G(V_in, V_out).
 
@@ -23,12 +26,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
         >>> hom_dimension(tensors, tensors)
         15
     """
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object, {rep_in.group.name}",
-            got=rep_out.group.name,
-        )
+    require_same_group(rep_in, rep_out)
     found = hom_dimension_or_none(rep_in, rep_out)
     if found is None:
         raise ArgumentError(
@@ -40,6 +38,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
     return found
 
 
+@on_host
 def hom_dimension_or_none(rep_in: Representation, rep_out: Representation) -> int | None:
     """As `hom_dimension`; None where no exact rule is known."""
     degrees = rep_in.degree, rep_out.degree

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from numpy.typing import NDArray
 from torch import Tensor
 
 from haar.actions.representation import DirectSum, Representation, Trivial
+from haar.actions.representation.dtypes import require_floating
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import Group
+from haar.groups.host import on_host
 from haar.intertwiners.group_algebra import draw, images, probes
-from haar.intertwiners.homomorphism import require_homomorphism
+from haar.intertwiners.homomorphism import require_homomorphism, require_same_group
 from haar.intertwiners.primitive import Block, primitive_blocks
 
 #: Draws of the group algebra tried before a representation is given up.
@@ -116,8 +119,9 @@ class Isotypic:
         eye = torch.eye(self.dim, dtype=torch.float64)
         return torch.cat([block.flatten(-2) for block in self.to_blocks(eye)], -1)
 
-    def to_blocks(self, x: Float[Tensor, "*batch n"]) -> list[Tensor]:
+    def to_blocks(self, x: Inexact[Tensor, "*batch n"]) -> list[Tensor]:
         """Components in the classes' bases: a list of ``(*batch, m, d)``."""
+        require_floating(x, "x", "changes of basis")
         batch = x.shape[:-1]
         out: list[list[Tensor]] = [[] for _ in self.classes]
         for run in self.runs:
@@ -151,6 +155,7 @@ class Isotypic:
         return "\n".join(lines)
 
 
+@on_host
 def decompose(rep: Representation, *, drawn: int = 0) -> Isotypic:
     """Decompose a representation into isotypic classes; remembered on the representation object.
 
@@ -171,6 +176,7 @@ def decompose(rep: Representation, *, drawn: int = 0) -> Isotypic:
         >>> [(c.dim, c.multiplicity) for c in decompose(Regular(dihedral(4))).classes]
         [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2)]
     """
+    check_representation("rep", rep)
     memory: dict[int, Isotypic] = rep.__dict__.setdefault("_isotypic", {})
     if drawn not in memory:
         memory[drawn] = _sum(rep, drawn) if isinstance(rep, DirectSum) else _single(rep, drawn)
@@ -299,6 +305,7 @@ def _place(c: IsotypicClass, pool: list[IsotypicClass]) -> int:
     return len(pool) - 1
 
 
+@on_host
 def matched(left: Representation, right: Representation) -> tuple[Isotypic, Isotypic, list[tuple[int, int]]]:
     """Decompose two representations with the same draw and pair their equivalent classes.
 
@@ -319,13 +326,7 @@ def matched(left: Representation, right: Representation) -> tuple[Isotypic, Isot
         >>> matched(Defining(group), Regular(group))[2]
         [(0, 4)]
     """
-    if left.group is not right.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object as rep_in, {left.group.name}",
-            got=f"{right.name} of {right.group.name}",
-            way_out="make the group once, or restrict to a common subgroup",
-        )
+    require_same_group(left, right)
     drawn = 0
     while True:
         a, b = decompose(left, drawn=drawn), decompose(right, drawn=drawn)

@@ -25,7 +25,7 @@ def right_multiplication(end: int) -> Float[Tensor, "end end end"]:
         >>> right_multiplication(2)[1].tolist()
         [[0.0, -1.0], [1.0, 0.0]]
     """
-    out = torch.zeros(end, end, end, dtype=torch.float64)
+    out = torch.zeros(end, end, end, dtype=torch.float64, device="cpu")
     for f in range(end):
         for e in range(end):
             unit, sign = _PRODUCT[f][e]

@@ -6,6 +6,7 @@ import torch
 from torch.linalg import vector_norm
 
 from haar.actions.representation import Defining, DirectSum, Quotient, Regular, Representation, TensorProduct, Trivial
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
 from haar.intertwiners.group_algebra import probes
@@ -37,6 +38,23 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
         else:
             require_homomorphism(part, argument)
     rep.__dict__["_is_homomorphism"] = True
+
+
+def require_same_group(rep_in: Representation, rep_out: Representation) -> None:
+    """Refuse what are no representations, or such of different group objects.
+
+    Raises:
+        ArgumentError: Naming the argument.
+    """
+    check_representation("rep_in", rep_in)
+    check_representation("rep_out", rep_out)
+    if rep_in.group is not rep_out.group:
+        raise ArgumentError(
+            "rep_out",
+            expected=f"a representation of the same group object as rep_in, {rep_in.group.name}",
+            got=f"{rep_out.name} of {rep_out.group.name}",
+            way_out="make the group once, or restrict to a common subgroup",
+        )
 
 
 def _untested(rep: Representation) -> tuple[Representation, ...]:

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from haar.actions.representation import Given, Regular, Representation
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, real_irreducibles
 from haar.groups.characters import multiplicity
+from haar.groups.door import check_enumerated
+from haar.groups.host import on_host
 from haar.intertwiners.decomposition import decompose
 
 #: Largest order whose regular representation is decomposed.
@@ -17,6 +20,7 @@ LARGEST_ORDER = 1500
 _WHOLE = 1e-11
 
 
+@on_host
 def irreducibles(group: FiniteGroup) -> list[Given]:
     """Representations irreducible over the real numbers, in the order and with the names of their characters.
 
@@ -35,6 +39,7 @@ def irreducibles(group: FiniteGroup) -> list[Given]:
         [<A1 of D4, dimension 1>, <A2 of D4, dimension 1>, <B1 of D4, dimension 1>, <B2 of D4, dimension 1>, <E of D4,
         dimension 2>]
     """
+    check_enumerated("group", group)
     if group.order > LARGEST_ORDER:
         raise ArgumentError(
             "group",
@@ -61,6 +66,7 @@ def irreducibles(group: FiniteGroup) -> list[Given]:
     return out
 
 
+@on_host
 def irreducible(group: FiniteGroup, name: str) -> Given:
     """One real irreducible representation by its name.
 
@@ -78,6 +84,7 @@ def irreducible(group: FiniteGroup, name: str) -> Given:
     return found[name]
 
 
+@on_host
 def multiplicities(rep: Representation) -> dict[str, int]:
     """How often each real irreducible representation of a finite group is contained, by characters; zeros left out.
 
@@ -93,6 +100,7 @@ def multiplicities(rep: Representation) -> dict[str, int]:
         >>> multiplicities(tensor_power(Defining(dihedral(4)), 2))
         {'A1': 1, 'A2': 1, 'B1': 1, 'B2': 1}
     """
+    check_representation("rep", rep)
     group = rep.group
     if not isinstance(group, FiniteGroup):
         raise ArgumentError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 
 from haar.actions.representation import Representation
@@ -44,7 +44,7 @@ class MapBlock:
         """Number of parameters."""
         return self.end * self.m_out * self.m_in
 
-    def of(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch end m_out m_in"]:
+    def of(self, p: Inexact[Tensor, "*batch dim"]) -> Inexact[Tensor, "*batch end m_out m_in"]:
         """This block's share of a vector of parameters, ``(end, m_out, m_in)``."""
         return p[..., self.start : self.start + self.size].reshape(*p.shape[:-1], self.end, self.m_out, self.m_in)
 
@@ -84,7 +84,7 @@ class IsotypicIntertwiners(Intertwiners):
         """The blocks between shared classes, in the order of the parameters."""
         return self._blocks
 
-    def from_parameters(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch out in"]:
+    def from_parameters(self, p: Inexact[Tensor, "*batch dim"]) -> Inexact[Tensor, "*batch out in"]:
         """Q_out (blocks) Q_in^T, made class by class."""
         self._check_parameters(p)
         eye = torch.eye(self.rep_in.dim, dtype=p.dtype, device=p.device)
@@ -93,12 +93,12 @@ class IsotypicIntertwiners(Intertwiners):
         spread = [c.expand(*batch, *c.shape) for c in columns]
         return self._mixed(p.unsqueeze(-2), spread, (*batch, self.rep_in.dim)).transpose(-1, -2)
 
-    def apply(self, p: Float[Tensor, " dim"], x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
+    def apply(self, p: Inexact[Tensor, " dim"], x: Inexact[Tensor, "*batch in"]) -> Inexact[Tensor, "*batch out"]:
         """W x without W: change of basis, mixing of copies in every class, change of basis back."""
         self._check_parameters(p)
         return self._mixed(p, self.isotypic_in.to_blocks(x), x.shape[:-1])
 
-    def parameters_of(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch dim"]:
+    def parameters_of(self, W: Inexact[Tensor, "*batch out in"]) -> Inexact[Tensor, "*batch dim"]:
         """Traces of Q_out^T W Q_in against the units of every block."""
         self._check_matrix(W)
         parts = []
@@ -122,8 +122,8 @@ class IsotypicIntertwiners(Intertwiners):
 
 
 def mix(
-    weight: Float[Tensor, "*b end m_out m_in"], x: Float[Tensor, "*batch m_in d"]
-) -> Float[Tensor, "*batch m_out d"]:
+    weight: Inexact[Tensor, "*b end m_out m_in"], x: Inexact[Tensor, "*batch m_in d"]
+) -> Inexact[Tensor, "*batch m_out d"]:
     """Combine copies of one class by a matrix over its division algebra, which multiplies from the right.
 
     Args:

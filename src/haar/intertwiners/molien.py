@@ -7,9 +7,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from haar.actions.representation import Representation, Trivial
+from haar.actions.representation.representation import check_degree, check_representation
 from haar.errors import ArgumentError
+from haar.groups.host import on_host
+from haar.intertwiners.homomorphism import require_same_group
 
 
+@on_host
 def invariant_polynomials(rep: Representation, up_to: int) -> list[int]:
     """Number of linearly independent invariant homogeneous polynomials of degree 0, 1, ..., `up_to`.
 
@@ -28,9 +32,11 @@ def invariant_polynomials(rep: Representation, up_to: int) -> list[int]:
         >>> invariant_polynomials(Defining(symmetric(3)), 6)
         [1, 1, 2, 3, 4, 5, 7]
     """
+    check_representation("rep", rep)
     return equivariant_polynomials(rep, Trivial(rep.group), up_to)
 
 
+@on_host
 def equivariant_polynomials(rep_in: Representation, rep_out: Representation, up_to: int) -> list[int]:
     """Number of linearly independent equivariant homogeneous polynomial maps of degree 0, 1, ..., `up_to`.
 
@@ -44,14 +50,8 @@ def equivariant_polynomials(rep_in: Representation, rep_out: Representation, up_
     Raises:
         ArgumentError: If the groups differ, `up_to` is negative, or no exact rule for class functions is known.
     """
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object, {rep_in.group.name}",
-            got=rep_out.group.name,
-        )
-    if up_to < 0:
-        raise ArgumentError("up_to", expected="0 or more", got=up_to)
+    require_same_group(rep_in, rep_out)
+    check_degree("up_to", up_to)
     rule = None
     if rep_in.degree is not None and rep_out.degree is not None:
         rule = rep_in.group.class_rule(up_to * rep_in.degree + rep_out.degree)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions.representation import Representation
@@ -44,7 +44,7 @@ class OrbitIntertwiners(Intertwiners):
         """The orbits of index pairs."""
         return self._orbits
 
-    def from_parameters(self, p: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch out in"]:
+    def from_parameters(self, p: Inexact[Tensor, "*batch dim"]) -> Inexact[Tensor, "*batch out in"]:
         """A signed gather."""
         self._check_parameters(p)
         heights = p * self._orbits.sizes.to(p).rsqrt()
@@ -52,7 +52,7 @@ class OrbitIntertwiners(Intertwiners):
         out = padded.index_select(-1, self._places.to(p.device)).reshape(*p.shape[:-1], *self._orbits.label.shape)
         return out * self._orbits.sign.to(p) if self._signed else out
 
-    def parameters_of(self, W: Float[Tensor, "*batch out in"]) -> Float[Tensor, "*batch dim"]:
+    def parameters_of(self, W: Inexact[Tensor, "*batch out in"]) -> Inexact[Tensor, "*batch dim"]:
         """A signed sum over each orbit, divided by the root of its size."""
         self._check_matrix(W)
         signed = W * self._orbits.sign.to(W) if self._signed else W

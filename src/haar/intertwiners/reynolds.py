@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.actions.representation.dtypes import require_floating
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import averaging_chain
+from haar.groups.host import on_host
+from haar.intertwiners.homomorphism import require_same_group
 
 
-def reynolds(rep_in: Representation, rep_out: Representation, W: Float[Tensor, "out in"]) -> Float[Tensor, "out in"]:
+@on_host
+def reynolds(
+    rep_in: Representation, rep_out: Representation, W: Inexact[Tensor, "out in"]
+) -> Inexact[Tensor, "out in"]:
     """The mean of R_out(g) W R_in(g)^-1 over the group, which is the nearest matrix that commutes with it.
 
     The mean factors along a chain of subgroups (`haar.groups.averaging_chain`): for S_8 it takes 35 terms instead of
@@ -37,12 +43,8 @@ def reynolds(rep_in: Representation, rep_out: Representation, W: Float[Tensor, "
         >>> torch.allclose(reynolds(points, points, W), torch.eye(8, dtype=torch.float64))
         True
     """
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object, {rep_in.group.name}",
-            got=rep_out.group.name,
-        )
+    require_same_group(rep_in, rep_out)
+    require_floating(W, "W", "averages")
     if W.shape != (rep_out.dim, rep_in.dim):
         raise ShapeError("W", expected=f"({rep_out.dim}, {rep_in.dim}) (out, in)", got=tuple(W.shape))
     if rep_in.degree is None or rep_out.degree is None:

@@ -7,13 +7,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import DirectSum, Representation, Trivial
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
+from haar.groups.host import on_host
+from haar.intertwiners.homomorphism import require_same_group
 from haar.intertwiners.isotypic_maps import IsotypicIntertwiners
 from haar.intertwiners.orbit_maps import OrbitIntertwiners
 from haar.intertwiners.orbits import applies
 from haar.intertwiners.space import Intertwiners
 
 
+@on_host
 def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str = "auto") -> Intertwiners:
     """The space of linear maps that commute with a symmetry, Hom_G(V_in, V_out).
 
@@ -34,13 +38,7 @@ def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str 
         >>> intertwiners(matrices, matrices)
         <OrbitIntertwiners of S8, 64 -> 64, dimension 15>
     """
-    if rep_in.group is not rep_out.group:
-        raise ArgumentError(
-            "rep_out",
-            expected=f"a representation of the same group object as rep_in, {rep_in.group.name}",
-            got=f"{rep_out.name} of {rep_out.group.name}",
-            way_out="make the group once, or restrict to a common subgroup",
-        )
+    require_same_group(rep_in, rep_out)
     if route not in ("auto", "orbits", "isotypic"):
         raise ArgumentError("route", expected="'auto', 'orbits' or 'isotypic'", got=repr(route))
     orbits = applies(rep_in, rep_out)
@@ -55,6 +53,7 @@ def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str 
     return OrbitIntertwiners(rep_in, rep_out)
 
 
+@on_host
 def invariants(rep: Representation) -> Float[Tensor, "n m"]:
     """An orthonormal basis of the vectors that do not move, as columns, float64.
 
@@ -64,6 +63,7 @@ def invariants(rep: Representation) -> Float[Tensor, "n m"]:
         >>> invariants(Defining(symmetric(4))).shape
         torch.Size([4, 1])
     """
+    check_representation("rep", rep)
     if type(rep) is DirectSum and applies(rep, rep):  # orbits do not leave a part
         once = {part: intertwiners(Trivial(rep.group), part).basis().squeeze(-1).T for part in dict.fromkeys(rep.parts)}
         whole: Tensor = torch.block_diag(*[once[part] for part in rep.parts])

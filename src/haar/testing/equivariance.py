@@ -82,7 +82,8 @@ def assert_equivariant(
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
         inputs: One batch of real-looking inputs; random ones in float64 are best.
-        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision.
+        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision;
+            complex numbers as their real parts.
         elements: See `equivariance_error`.
         seed: Seed of the random elements.
 

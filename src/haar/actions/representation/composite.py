@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from haar.actions.representation.elementary import Trivial
-from haar.actions.representation.representation import Representation, same_group
+from haar.actions.representation.representation import Representation, check_degree, check_representation, same_group
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
 
@@ -18,11 +18,15 @@ class DirectSum(Representation):
     """Representations side by side."""
 
     def __init__(self, parts: Sequence[Representation]) -> None:
+        if not isinstance(parts, Iterable):
+            check_representation("parts", parts)
         self.parts = tuple(parts)
+        if not self.parts:
+            raise ArgumentError("parts", expected="at least one representation", got="none")
         same_group(self.parts)
-        self.group = parts[0].group
-        self.dim = sum(part.dim for part in parts)
-        runs = [(name, len(list(run))) for name, run in itertools.groupby(part.name for part in parts)]
+        self.group = self.parts[0].group
+        self.dim = sum(part.dim for part in self.parts)
+        runs = [(name, len(list(run))) for name, run in itertools.groupby(part.name for part in self.parts)]
         self.name = " + ".join(name if count == 1 else f"{count} {name}" for name, count in runs)
 
     def _restricted(self, subgroup: Subgroup) -> Representation:
@@ -51,8 +55,10 @@ class DirectSum(Representation):
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """Part by part, unless one gather does it."""
-        if self.is_signed_permutation or x.shape[-1] != self.dim:
+        if self.is_signed_permutation:
             return super().act(g, x)
+        self._check_last_axis(x)
+        self.check_dtype(x)
         pieces = x.split([part.dim for part in self.parts], -1)
         return torch.cat([part.act(g, piece) for part, piece in zip(self.parts, pieces, strict=True)], -1)
 
@@ -105,13 +111,13 @@ class TensorProduct(Representation):
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         """One factor after the other, without the product's matrix."""
-        if self.is_signed_permutation or x.shape[-1] != self.dim:
+        if self.is_signed_permutation:
             return super().act(g, x)
-        left = self.left.matrix(g).to(device=x.device, dtype=x.dtype)
-        right = self.right.matrix(g).to(device=x.device, dtype=x.dtype)
+        self._check_last_axis(x)
+        self.check_dtype(x)
         square = x.unflatten(-1, (self.left.dim, self.right.dim))
-        moved: Tensor = (left @ square @ right.transpose(-1, -2)).flatten(-2)
-        return moved
+        turned = _on_last_axis(self.right, g, square)
+        return _on_last_axis(self.left, g, turned.transpose(-1, -2)).transpose(-1, -2).flatten(-2)
 
     def character(self, g: Tensor) -> Tensor:
         """The product of characters."""
@@ -132,17 +138,26 @@ class TensorProduct(Representation):
         return both.reshape(-1, self.dim, self.dim)
 
 
+def _on_last_axis(rep: Representation, g: Tensor, x: Tensor) -> Tensor:
+    """Elements on the last axis of matrices ``(*batch, m, n)``: large factors by their own way, others by a matrix."""
+    if isinstance(rep, (DirectSum, TensorProduct)):
+        return rep.act(g.unsqueeze(g.ndim - len(rep.group.element_shape)), x)
+    turned: Tensor = x @ rep.matrix(g).to(device=x.device, dtype=x.dtype).transpose(-1, -2)
+    return turned
+
+
 def direct_sum(parts: Sequence[Representation]) -> Representation:
     """The direct sum of one or more representations of one group."""
-    if not parts:
-        raise ArgumentError("parts", expected="at least one representation", got="none")
-    return parts[0] if len(parts) == 1 else DirectSum(parts)
+    if isinstance(parts, Sequence) and len(parts) == 1:
+        check_representation("parts", parts[0])
+        return parts[0]
+    return DirectSum(parts)
 
 
 def tensor_power(rep: Representation, power: int) -> Representation:
     """The tensor product of `power` copies; power 0 is trivial."""
-    if power < 0:
-        raise ArgumentError("power", expected="0 or more", got=power)
+    check_representation("rep", rep)
+    check_degree("power", power)
     out: Representation = Trivial(rep.group) if power == 0 else rep
     for _ in range(power - 1):
         out = TensorProduct(out, rep)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation, matrix_of
+from haar.actions.representation.representation import Representation, check_representation, matrix_of
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
 
@@ -24,6 +24,13 @@ class Quotient(Representation):
     """
 
     def __init__(self, subgroup: Subgroup) -> None:
+        if not isinstance(subgroup, Subgroup):
+            raise ArgumentError(
+                "subgroup",
+                expected="a Subgroup",
+                got=getattr(subgroup, "name", repr(subgroup)),
+                way_out="use group.subgroup(generators)",
+            )
         self.subgroup, self.group = subgroup, subgroup.parent
         self.representatives, self.coset_of = self.group.coset_labels(subgroup, "left")
         self.dim = len(self.representatives)
@@ -65,6 +72,7 @@ class Induced(Representation):
     """
 
     def __init__(self, rep: Representation) -> None:
+        check_representation("rep", rep)
         if not isinstance(rep.group, Subgroup):
             raise ArgumentError(
                 "rep",
@@ -87,9 +95,9 @@ class Induced(Representation):
         """For every coset x: the coset x' with g x' in x H, and the h with g x' = x h."""
         back = self.group.compose(self.group.inverse(g).unsqueeze(-1), self.representatives)
         source = self.coset_of[back]
-        # g x' = x h means h^-1 = (g^-1 x)^-1 x'
-        inverse = self.group.compose(self.group.inverse(back), self.representatives[source])
-        return source, self.subgroup.inverse(self.subgroup.locate(inverse))
+        # g x' = x h means h = (g^-1 x)^-1 x'
+        h = self.group.compose(self.group.inverse(back), self.representatives[source])
+        return source, self.subgroup.locate(h)
 
     def signed_permutation(self, g: Tensor) -> tuple[Int[Tensor, "*batch n"], Int[Tensor, "*batch n"]]:
         """The coset's step, then the subgroup's."""

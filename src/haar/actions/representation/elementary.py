@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import operator
+
 import torch
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation, matrix_of
-from haar.errors import ArgumentError
+from haar.actions.representation.representation import Representation, check_representation, matrix_of
+from haar.errors import ArgumentError, check_count
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
+from haar.groups.door import check_group
 
 
 class Trivial(Representation):
     """Nothing moves."""
 
     def __init__(self, group: Group, dim: int = 1) -> None:
+        check_group("group", group)
+        check_count("dim", dim, least=0)
+        dim = operator.index(dim)
         self.group, self.dim, self.name = group, dim, "trivial" if dim == 1 else f"{dim} trivial"
 
     def _restricted(self, subgroup: Subgroup) -> Representation:
@@ -51,6 +57,7 @@ class Defining(Representation):
     """The group's own matrices: rotations of space, permutations of points, signs of coordinates."""
 
     def __init__(self, group: Group) -> None:
+        check_group("group", group)
         if group.defining_dim is None:
             raise ArgumentError(
                 "group",
@@ -94,6 +101,7 @@ class Space(Representation):
     """How a group that moves a grid turns vectors: the signed permutation of the axes, shifts forgotten."""
 
     def __init__(self, group: Group) -> None:
+        check_group("group", group)
         if group.space_dim is None:
             group.motion(group.identity())  # raises, with the way out
         self.group, self.dim, self.name = group, group.space_dim or 0, "vector"
@@ -117,6 +125,7 @@ class Determinant(Representation):
     """The sign det R(g) of another representation: +1 for rotations, -1 for reflections."""
 
     def __init__(self, rep: Representation) -> None:
+        check_representation("rep", rep)
         self.rep, self.group, self.dim, self.name = rep, rep.group, 1, f"det {rep.name}"
 
     @property
@@ -147,6 +156,7 @@ class Regular(Representation):
     """The group permuting itself: (R(g) v)_h = v_(g^-1 h)."""
 
     def __init__(self, group: Group) -> None:
+        check_group("group", group)
         if not isinstance(group, FiniteGroup):
             raise ArgumentError(
                 "group",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
+from haar.groups.door import check_enumerated
+from haar.groups.host import on_host
+from haar.groups.nearby_homomorphism import nearby_homomorphism, orthonormal_basis_change
+from haar.groups.real import precision, real_matrices
 from haar.groups.table import signed_permutation_of
 
 
@@ -19,7 +24,8 @@ class Given(Representation):
 
     Args:
         group: An enumerated group.
-        matrices: ``(order, n, n)``, float64; checked to be an orthogonal homomorphism.
+        matrices: ``(order, n, n)``, float64; checked to be an orthogonal homomorphism to 1e-8, whose rounding is then
+            taken off.
         name: A short name.
 
     Raises:
@@ -27,12 +33,15 @@ class Given(Representation):
     """
 
     def __init__(self, group: FiniteGroup, matrices: Float[Tensor, "order n n"], name: str = "given") -> None:
-        matrices = matrices.to(torch.float64)
+        check_enumerated("group", group)
+        matrices = real_matrices("matrices", matrices)
         if matrices.shape[0] != group.order:
             raise ShapeError("matrices", expected=f"one for each of {group.order} elements", got=tuple(matrices.shape))
         self.group, self.dim, self.name, self.matrices = group, int(matrices.shape[-1]), name, matrices
         self._signed = signed_permutation_of(matrices)
         self.check()
+        if self._signed is None:
+            self.matrices = nearby_homomorphism("matrices", matrices, group.generators(), _left_products(group))
 
     @property
     def is_signed_permutation(self) -> bool:
@@ -50,6 +59,7 @@ class Given(Representation):
         return self.matrices[g]
 
 
+@on_host
 def representation_from_generators(
     group: FiniteGroup,
     matrices: Float[Tensor, "k n n"] | Sequence[Float[Tensor, "n n"]],
@@ -65,7 +75,7 @@ def representation_from_generators(
         name: A short name.
         orthogonalise: Whether matrices that are not orthogonal may be brought into an orthogonal basis, by the square
             root of the group-averaged Gram matrix. The representation is then the changed one, equivalent to what was
-            given.
+            given. This is also the way for matrices in single or half precision, whose rounding is taken off.
 
     Raises:
         ShapeError: If there is not one square matrix for each generator.
@@ -79,10 +89,9 @@ def representation_from_generators(
         >>> representation_from_generators(dihedral(4), [turn, mirror], "B1")
         <B1 of D4, dimension 1>
     """
+    check_enumerated("group", group)
     gens = group.generators()
-    stacked = (
-        torch.stack([torch.as_tensor(m, dtype=torch.float64) for m in matrices]) if len(matrices) else torch.zeros(0)
-    )
+    stacked = real_matrices("matrices", matrices) if len(matrices) else torch.zeros(0)
     if stacked.ndim != 3 or stacked.shape[0] != len(gens) or stacked.shape[1] != stacked.shape[2]:
         raise ShapeError(
             "matrices",
@@ -103,18 +112,21 @@ def representation_from_generators(
                 "matrices",
                 expected="orthogonal matrices",
                 got=f"matrix {int(error.argmax())} with |R R^T - 1| = {float(error.max()):.1e}",
-                way_out="pass orthogonalise=True to change the basis",
+                way_out="pass orthogonalise=True to change the basis, or to take off the rounding of single precision",
             )
-    table = _extend(group, stacked)
+    tolerance = max(1e-6, precision(matrices) ** 0.5) if orthogonalise else 1e-6
+    table = _extend(group, stacked, tolerance)
     if orthogonalise:
-        gram = (table.transpose(-1, -2) @ table).mean(0)
-        values, vectors = torch.linalg.eigh(gram)
-        root, back = vectors * values.sqrt() @ vectors.T, vectors * values.rsqrt() @ vectors.T
-        table = root @ table @ back
+        table = nearby_homomorphism("matrices", orthonormal_basis_change(table), gens, _left_products(group))
     return Given(group, table, name)
 
 
-def _extend(group: FiniteGroup, images: Float[Tensor, "k n n"]) -> Float[Tensor, "order n n"]:
+def _left_products(group: FiniteGroup) -> Int[Tensor, "k n"]:
+    """Products of every generator with every element."""
+    return group.compose(group.generators()[:, None], group.elements()[None, :])
+
+
+def _extend(group: FiniteGroup, images: Float[Tensor, "k n n"], tolerance: float) -> Float[Tensor, "order n n"]:
     """Matrices of all elements along a breadth-first tree of words, with every other edge checked as a relation."""
     gens = group.generators()
     table = torch.zeros(group.order, *images.shape[1:], dtype=torch.float64)
@@ -130,7 +142,7 @@ def _extend(group: FiniteGroup, images: Float[Tensor, "k n n"]) -> Float[Tensor,
                 queue.append(product)
                 continue
             error = float((image - table[product]).abs().max())
-            if error > 1e-6 * max(1.0, float(image.abs().max())):
+            if error > tolerance * max(1.0, float(image.abs().max())):
                 left, right = _spelt((s, *words[g])), _spelt(words[product])
                 raise ArgumentError(
                     "matrices",
@@ -142,4 +154,10 @@ def _extend(group: FiniteGroup, images: Float[Tensor, "k n n"]) -> Float[Tensor,
 
 
 def _spelt(word: tuple[int, ...]) -> str:
-    return " ".join(f"s{s}" for s in word) or "1"
+    runs = [(s, len(list(run))) for s, run in itertools.groupby(word)]
+    return (
+        " ".join(
+            f"s{s}" if count < 4 else f"s{s}^{count}" for s, count in runs for _ in range(count if count < 4 else 1)
+        )
+        or "1"
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation
+from haar.actions.representation.representation import Representation, check_degree
 from haar.errors import ArgumentError
-from haar.groups import LieGroup
+from haar.groups import Group, LieGroup, RotationGroup
 
 
 class Harmonic(Representation):
@@ -27,7 +28,8 @@ class Harmonic(Representation):
             O(2) and l = 0: what mirrors do.
 
     Raises:
-        ArgumentError: If the group is another, l negative, or `parity` is given where there is no choice.
+        ArgumentError: If the group is another, l no whole number of at least 0, or `parity` is given where there is no
+            choice.
 
     Example:
         >>> from haar.groups import O
@@ -36,25 +38,27 @@ class Harmonic(Representation):
         (<l=2e of O(3), dimension 5>, <l=1e of O(3), dimension 3>)
     """
 
-    group: LieGroup
+    group: RotationGroup
 
     def __init__(self, group: LieGroup, l: int, *, parity: int | None = None) -> None:
-        if group.name not in ("SO(2)", "O(2)", "SO(3)", "O(3)"):
+        if not isinstance(group, RotationGroup) or group.n > 3:
             raise ArgumentError(
-                "group", expected="SO(2), O(2), SO(3) or O(3)", got=group.name, way_out="use Spin for SU(2)"
+                "group",
+                expected="SO(2), O(2), SO(3) or O(3)",
+                got=group.name if isinstance(group, Group) else repr(group),
+                way_out="use Spin for SU(2)",
             )
-        if l < 0:
-            raise ArgumentError("l", expected="0 or more", got=l)
+        check_degree("l", l)
+        l = operator.index(l)
         mirrors = len(group.components) > 0
         free = mirrors and (group.n == 3 or l == 0)
-        if parity not in (None, 1, -1) or (parity is not None and not free):
+        known = parity is None or (not isinstance(parity, bool) and parity in (1, -1))
+        if not known or (parity is not None and not free):
             raise ArgumentError("parity", expected="+1 or -1, for O(3), or for O(2) with l = 0", got=parity)
         self.group, self.l = group, l
         self._space = group.n == 3
         self.dim = 2 * l + 1 if self._space else (2 if l else 1)
-        natural = (-1) ** l if self._space else 1
-        self.parity = natural if parity is None else parity
-        self._twist = self.parity != natural
+        self.parity = ((-1) ** l if self._space else 1) if parity is None else int(parity)
         letter = ("e" if self.parity == 1 else "o") if free else ""
         self.name = f"l={l}{letter}"
 
@@ -64,52 +68,73 @@ class Harmonic(Representation):
         return self.l
 
     def matrix(self, g: Tensor) -> Float[Tensor, "*batch n n"]:
-        """Exact integrals of Y(g x) Y(x)^T over the sphere or the circle, by a quadrature of degree 2 l."""
-        points, weights = _rule(self._space, self.l)
-        moved = _harmonics(points @ g.transpose(-1, -2).to(torch.float64), self._space, self.l)
-        still = _harmonics(points, self._space, self.l) * weights[:, None]
-        matrix = moved.transpose(-1, -2) @ still
-        if self._twist:
-            matrix = matrix * torch.linalg.det(g).sign()[..., None, None]
-        return matrix
+        """By the angles of every element, exact to rounding for every degree."""
+        g = g.to(torch.float64)
+        sign = torch.linalg.det(g).sign() if len(self.group.components) else g.new_ones(g.shape[:-2])
+        if not self._space:
+            return _circular(g, sign, self.l, self.parity)
+        turned = _spherical(g * sign[..., None, None], self.l)
+        return turned * torch.where(sign < 0, self.parity, 1)[..., None, None]
 
 
-def _rule(space: bool, l: int) -> tuple[Float[Tensor, "q d"], Float[Tensor, " q"]]:  # noqa: FBT001
-    """Points and weights that integrate products of two harmonics of degree l exactly; the weights sum to one."""
-    count = 2 * l + 1
-    angle = 2 * math.pi * torch.arange(count, dtype=torch.float64) / count
-    circle = torch.stack([angle.cos(), angle.sin()], -1)
-    if not space:
-        return circle, torch.full((count,), 1 / count, dtype=torch.float64)
-    nodes, weights = np.polynomial.legendre.leggauss(l + 1)
-    z, w = torch.from_numpy(nodes), torch.from_numpy(weights / 2)
-    ring = (1 - z**2).sqrt()
-    flat = (ring[:, None, None] * circle).reshape(-1, 2)
-    points = torch.cat([flat, z.repeat_interleave(count)[:, None]], -1)
-    return points, w.repeat_interleave(count) / count
+def _circular(g: Tensor, sign: Tensor, l: int, parity: int) -> Float[Tensor, "*batch n n"]:
+    """A turn by a goes to one by l a; a mirror of the second axis first reverses the sine."""
+    if l == 0:
+        return torch.where(sign < 0, parity, 1).to(torch.float64)[..., None, None]
+    angle = l * torch.atan2(g[..., 1, 0], g[..., 0, 0])
+    cosine, sine = angle.cos(), angle.sin()
+    matrix: Tensor = torch.stack([cosine, -sine * sign, sine, cosine * sign], -1).unflatten(-1, (2, 2))
+    return matrix
 
 
-def _harmonics(x: Float[Tensor, "*batch q d"], space: bool, l: int) -> Float[Tensor, "*batch q n"]:  # noqa: FBT001
-    """Harmonics of degree l with mean square one on the unit sphere or circle, as polynomials of the coordinates.
+def _spherical(g: Float[Tensor, "*batch 3 3"], l: int) -> Float[Tensor, "*batch n n"]:
+    """D(z, a) D(y, b) D(z, c) for g = Z(a) Y(b) Z(c), where D(y, b) is D(z, b) in a turned frame."""
+    first = torch.atan2(g[..., 1, 2], g[..., 0, 2])
+    cosine, sine = first.cos(), first.sin()
+    # rows of Z(-a) g = Y(b) Z(c), from which b and c are read together: one angle is enough where b = 0
+    zero = cosine[..., None] * g[..., 0, :] + sine[..., None] * g[..., 1, :]
+    one = cosine[..., None] * g[..., 1, :] - sine[..., None] * g[..., 0, :]
+    second = torch.atan2(zero[..., 2], g[..., 2, 2])
+    third = torch.atan2(one[..., 0], one[..., 1])
+    frame = _turned_frame(l)
+    inner = frame @ _about_z(second, l) @ frame.T
+    matrix: Tensor = _about_z(first, l) @ inner @ _about_z(third, l)
+    return matrix
 
-    With (x + i y)^m = A_m + i B_m and Q_l^m(z) the associated Legendre functions without their factor (1 - z^2)^(m/2):
-    Q_m^m = (2m - 1)!!, (l - m) Q_l^m = (2l - 1) z Q_{l-1}^m - (l + m - 1) Q_{l-2}^m.
+
+def _about_z(angle: Float[Tensor, "*batch"], l: int) -> Float[Tensor, "*batch n n"]:
+    """A turn about z: sine and cosine type of order m turn by m times the angle."""
+    m = torch.arange(-l, l + 1, dtype=torch.float64)
+    turned = angle.unsqueeze(-1) * m
+    matrix = torch.diag_embed(turned.cos())
+    # at row m, column -m: sin of |m| a from cosine to sine type, and the negative back
+    place = torch.arange(2 * l + 1)
+    matrix[..., place, 2 * l - place] -= turned.sin()
+    return matrix
+
+
+@functools.lru_cache(maxsize=64)
+def _turned_frame(l: int) -> Float[Tensor, "n n"]:
+    """Columns in which a turn about y looks like one about z: from the eigenvectors of its generator.
+
+    The turn about y sends x to z and z to -x. On harmonics C_m, S_m of cosine and sine type it is the ladder
+    C_m -> a_m C_(m-1) - a_(m+1) C_(m+1) with a_m = sqrt((l + m)(l - m + 1)) / 2, times sqrt(2) for m = 1, and the same
+    on S_m; its eigenvalues are i k for k = -l .. l, once each.
     """
-    cosine, sine = [torch.ones_like(x[..., 0])], [torch.zeros_like(x[..., 0])]
-    for _ in range(l):
-        a, b = cosine[-1], sine[-1]
-        cosine.append(a * x[..., 0] - b * x[..., 1])
-        sine.append(a * x[..., 1] + b * x[..., 0])
-    if not space:
-        return torch.stack([cosine[l], sine[l]], -1) * math.sqrt(2) if l else cosine[0].unsqueeze(-1)
-    z = x[..., 2]
-    below, above = [], []
-    for m in range(l + 1):
-        before, now = torch.zeros_like(z), torch.full_like(z, math.prod(range(1, 2 * m, 2)))
-        for k in range(m + 1, l + 1):
-            before, now = now, ((2 * k - 1) * z * now - (k + m - 1) * before) / (k - m)
-        norm = math.sqrt((2 * l + 1) * math.factorial(l - m) / math.factorial(l + m) * (2 if m else 1))
-        above.append(norm * now * cosine[m])
-        if m:
-            below.append(norm * now * sine[m])
-    return torch.stack(below[::-1] + above, -1)
+    with torch.device("cpu"):
+        m = torch.arange(1, l + 1, dtype=torch.float64)
+        ladder = ((l + m) * (l - m + 1)).sqrt() / 2
+        ladder[:1] *= math.sqrt(2)
+        generator = torch.zeros(2 * l + 1, 2 * l + 1, dtype=torch.float64)
+        up = torch.arange(l + 1, 2 * l + 1)
+        generator[up, up - 1], generator[up - 1, up] = ladder, -ladder
+        down = l - torch.arange(1, max(l, 1))
+        generator[down - 1, down], generator[down, down - 1] = ladder[1:], -ladder[1:]
+        frame = torch.zeros_like(generator)
+        vectors = torch.linalg.eigh(-1j * generator).eigenvectors  # eigenvalues -l .. l
+        still = vectors[:, l]
+        largest = still[still.abs().argmax()]
+        frame[:, l] = (still * largest.conj() / largest.abs()).real
+        turning = math.sqrt(2) * vectors[:, l + 1 :]
+        frame[:, :l], frame[:, l + 1 :] = turning.real.flip(1), turning.imag
+    return frame

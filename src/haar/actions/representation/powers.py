@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from typing import Literal
 
 import torch
@@ -13,9 +14,10 @@ from torch.linalg import vector_norm
 
 from haar.actions.representation.composite import tensor_power
 from haar.actions.representation.elementary import Trivial
-from haar.actions.representation.representation import Representation, matrix_of
+from haar.actions.representation.representation import Representation, check_degree, check_representation, matrix_of
 from haar.actions.representation.subspace import Subspace
 from haar.errors import ArgumentError
+from haar.groups.host import on_host
 
 #: Largest tensor power n^k in which a dense power is embedded.
 _LARGEST = 100_000
@@ -63,10 +65,13 @@ def exterior_power(rep: Representation, power: int) -> Representation:
     return _power(rep, power, "exterior")
 
 
+@on_host
 def _power(rep: Representation, power: int, kind: Literal["symmetric", "exterior"]) -> Representation:
-    most = rep.dim if kind == "exterior" else math.inf
-    if not 0 <= power <= most:
-        raise ArgumentError("power", expected=f"0 to {most}" if kind == "exterior" else "0 or more", got=power)
+    check_representation("rep", rep)
+    check_degree("power", power)
+    if kind == "exterior" and power > rep.dim:
+        raise ArgumentError("power", expected=f"0 to {rep.dim}", got=power)
+    power = operator.index(power)
     if power == 0:
         return Trivial(rep.group)
     if power == 1:
@@ -78,7 +83,7 @@ def _power(rep: Representation, power: int, kind: Literal["symmetric", "exterior
             "power",
             expected=f"a tensor power of at most {_LARGEST} dimensions",
             got=f"{rep.dim}^{power}",
-            way_out="lower it",
+            way_out="lower it; of rotations and SU(2), Harmonic and Spin have every degree",
         )
     return Subspace(tensor_power(rep, power), _embedding(rep.dim, power, kind), f"{_SYMBOL[kind]}^{power} {rep.name}")
 
@@ -101,7 +106,7 @@ class MonomialPower(Representation):
         self.monomials = _monomials(rep.dim, power, kind)
         self.dim = len(self.monomials)
         self.name = f"{_SYMBOL[kind]}^{power} {rep.name}"
-        self._codes = _code(self.monomials, rep.dim)
+        self._ranks = _Ranks(rep.dim, power, kind)
 
     @property
     def is_signed_permutation(self) -> bool:
@@ -123,11 +128,37 @@ class MonomialPower(Representation):
             later, earlier = torch.triu_indices(self.power, self.power, 1)
             swapped = (moved[..., later] > moved[..., earlier]).sum(-1)
             signs = signs * (1 - 2 * (swapped % 2))
-        return torch.searchsorted(self._codes, _code(moved.sort(-1).values, self.rep.dim)), signs
+        return self._ranks.of(moved.sort(-1).values), signs
 
     def matrix(self, g: Tensor) -> Tensor:
         """Signed permutation matrices."""
         return matrix_of(*self.signed_permutation(g))
+
+
+class _Ranks:
+    """The number of every sorted row among all, in lexicographic order, by counting those that come before it."""
+
+    def __init__(self, n: int, power: int, kind: str) -> None:
+        self.strict = kind == "exterior"
+        # rows of r entries from v .. n - 1
+        self.counts = torch.tensor(
+            [
+                [math.comb(n - v, r) if self.strict else math.comb(n - v + r - 1, r) if v < n else int(r == 0)
+                 for v in range(n + 1)]
+                for r in range(power + 1)
+            ]
+        )  # fmt: skip
+
+    def of(self, rows: Int[Tensor, "*batch k"]) -> Int[Tensor, "*batch"]:
+        """The numbers of sorted rows."""
+        k = rows.shape[-1]
+        rank = torch.zeros(rows.shape[:-1], dtype=torch.int64)
+        least = torch.zeros(rows.shape[:-1], dtype=torch.int64)
+        for i in range(k):
+            counts, entry = self.counts[k - i], rows[..., i]
+            rank = rank + counts[least] - counts[entry]
+            least = entry + 1 if self.strict else entry
+        return rank
 
 
 def _monomials(n: int, power: int, kind: str) -> Int[Tensor, "m k"]:
@@ -135,17 +166,18 @@ def _monomials(n: int, power: int, kind: str) -> Int[Tensor, "m k"]:
     return torch.tensor(list(choose(range(n), power)))
 
 
-def _code(rows: Int[Tensor, "*batch k"], n: int) -> Int[Tensor, "*batch"]:
-    return (rows * n ** torch.arange(rows.shape[-1] - 1, -1, -1)).sum(-1)
-
-
 def _embedding(n: int, power: int, kind: str) -> Float[Tensor, "big m"]:
     """Normalised (anti)symmetrised basis tensors as columns."""
-    monomials = _monomials(n, power, kind)
-    out = torch.zeros(n**power, len(monomials), dtype=torch.float64)
-    for order in itertools.permutations(range(power)):
-        inversions = sum(order[i] > order[j] for i, j in itertools.combinations(range(power), 2))
-        sign = -1.0 if kind == "exterior" and inversions % 2 else 1.0
-        out[_code(monomials[:, list(order)], n), torch.arange(len(monomials))] += sign
+    place = torch.arange(n**power)
+    digits = torch.div(place[:, None], n ** torch.arange(power - 1, -1, -1), rounding_mode="floor") % n
+    ordered = digits.sort(-1).values
+    signs = torch.ones(len(place), dtype=torch.float64)
+    if kind == "exterior":
+        kept = (ordered[:, 1:] > ordered[:, :-1]).all(-1)
+        place, digits, ordered, signs = place[kept], digits[kept], ordered[kept], signs[kept]
+        earlier, later = torch.triu_indices(power, power, 1)
+        signs = signs * (1 - 2 * ((digits[:, earlier] > digits[:, later]).sum(-1) % 2))
+    out = torch.zeros(n**power, len(_monomials(n, power, kind)), dtype=torch.float64)
+    out[place, _Ranks(n, power, kind).of(ordered)] = signs
     normalised: Tensor = out / vector_norm(out, dim=0)
     return normalised

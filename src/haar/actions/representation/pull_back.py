@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation
-from haar.errors import ArgumentError
-from haar.groups import FiniteProduct, Group, MixedProduct, Subgroup
+from haar.actions.representation.representation import Representation, check_representation
+from haar.errors import ArgumentError, check_count
+from haar.groups import FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
+from haar.groups.door import check_group
 
 
 class _Through(Representation):
@@ -56,7 +58,13 @@ class Restricted(_Through):
 class FromFactor(_Through):
     """A representation of one factor, as a representation of the product."""
 
+    group: FiniteProduct | MixedProduct
+
     def __init__(self, rep: Representation, product: FiniteProduct | MixedProduct, factor: int) -> None:
+        check_representation("rep", rep)
+        if not isinstance(product, (FiniteProduct, MixedProduct)):
+            raise ArgumentError("product", expected="a product of groups", got=getattr(product, "name", repr(product)))
+        check_count("factor", factor, least=0)
         if not 0 <= factor < len(product.factors) or product.factors[factor] is not rep.group:
             raise ArgumentError("factor", expected=f"the place of {rep.group.name} in {product.name}", got=factor)
         self.rep, self.group, self.dim, self.name = rep, product, rep.dim, f"{rep.name}({rep.group.name})"
@@ -66,8 +74,21 @@ class FromFactor(_Through):
         return self._split(g)[self._factor]
 
     def algebra(self) -> Tensor:
-        """As the representation behind it: the images of that factor's algebra."""
-        return self.rep.algebra()
+        """The images of the bases of all Lie factors, in their order: those of the other factors are zero."""
+        blocks = []
+        for place, factor in enumerate(self.group.factors):
+            count = _algebra_dim(factor)
+            if count:
+                still = torch.zeros(count, self.dim, self.dim, dtype=torch.float64)
+                blocks.append(self.rep.algebra() if place == self._factor else still)
+        return torch.cat(blocks) if blocks else super().algebra()
+
+
+def _algebra_dim(group: Group) -> int:
+    """How many one-parameter subgroups are given with a group."""
+    if isinstance(group, MixedProduct):
+        return sum(_algebra_dim(factor) for factor in group.factors)
+    return len(group.algebra) if isinstance(group, LieGroup) else 0
 
 
 class PullBack(_Through):
@@ -97,6 +118,10 @@ class PullBack(_Through):
     def __init__(
         self, rep: Representation, group: Group, homomorphism: Callable[[Tensor], Tensor], *, degree: int | None = None
     ) -> None:
+        check_representation("rep", rep)
+        check_group("group", group)
+        if not callable(homomorphism):
+            raise ArgumentError("homomorphism", expected="a function of elements", got=repr(homomorphism))
         self.rep, self.group, self.dim, self.name = rep, group, rep.dim, rep.name
         self._source_of, self._degree = homomorphism, degree
         self.check()

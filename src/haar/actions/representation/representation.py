@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
+from haar.groups.host import Hosted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Entries of matrices that a proof over all elements of a group of more than 512 may compute, and hold at once.
+_PROOF, _CHUNK = 10_000_000, 4_000_000
+_ROUNDING = "representation_from_generators(..., orthogonalise=True) takes off the rounding of single precision"
 
-class Representation(ABC):
+
+class Representation(Hosted, ABC):
     """A homomorphism from a group into the orthogonal matrices of one dimension, acting on the last axis of a tensor.
 
     A signed-permutation representation answers `signed_permutation`; every one answers `matrix`. Sums, tensor products
@@ -59,20 +65,19 @@ class Representation(ABC):
             "rep", expected="a signed-permutation representation", got=f"{self.name} of {self.group.name}"
         )
 
-    def act(self, g: Tensor, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*out n"]:
+    def act(self, g: Tensor, x: Shaped[Tensor, "*batch n"]) -> Shaped[Tensor, "*out n"]:
         """Apply elements to vectors on the last axis; the batch of elements broadcasts against the leading axes of x.
 
         Args:
             g: Elements ``(*batch_g, *element_shape)``.
-            x: Vectors ``(*batch_x, dim)``, any floating dtype.
+            x: Vectors ``(*batch_x, dim)``, floating or complex; for signed permutations any dtype that can hold them.
 
         Raises:
             ShapeError: If the last axis is not `dim`.
+            ArgumentError: If the dtype cannot hold what elements do, see `check_dtype`.
         """
-        if x.shape[-1] != self.dim:
-            raise ShapeError(
-                "x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape)
-            )
+        self._check_last_axis(x)
+        self.check_dtype(x)
         if self.is_signed_permutation:
             index, sign = self.signed_permutation(g)
             batch = broadcast_shapes(index.shape[:-1], x.shape[:-1])
@@ -80,6 +85,31 @@ class Representation(ABC):
             return moved * sign.to(device=x.device, dtype=x.dtype)
         matrix = self.matrix(g).to(device=x.device, dtype=x.dtype)
         return (matrix @ x.unsqueeze(-1)).squeeze(-1)
+
+    def check_dtype(self, x: Tensor, argument: str = "x") -> None:
+        """Refuse integers and booleans under matrices, and unsigned numbers where an element changes signs.
+
+        Raises:
+            ArgumentError: Naming the argument and its dtype.
+        """
+        if not self.is_signed_permutation:
+            require_floating(x, argument, f"the matrices of {self.name}")
+        elif not x.dtype.is_signed and self.changes_signs:
+            require_signed(x, argument, f"{self.group.name} changes signs of {self.name}")
+
+    @cached_property
+    def changes_signs(self) -> bool:
+        """Whether some element of a signed permutation changes a sign; True for matrices."""
+        generators = self.group.generators()
+        if not self.is_signed_permutation:
+            return True
+        return len(generators) > 0 and bool((self.signed_permutation(generators)[1] < 0).any())
+
+    def _check_last_axis(self, x: Tensor) -> None:
+        if not x.ndim or x.shape[-1] != self.dim:
+            raise ShapeError(
+                "x", expected=f"last axis {self.dim} ({self.name} of {self.group.name})", got=tuple(x.shape)
+            )
 
     def character(self, g: Tensor) -> Float[Tensor, "*batch"]:
         """Traces of a batch of elements, float64."""
@@ -92,8 +122,8 @@ class Representation(ABC):
     def algebra(self) -> Float[Tensor, "k n n"]:
         """Images of the Lie algebra's basis X: derivatives of R(exp(t X)) at t = 0.
 
-        # f(t) = sum over |m| <= degree of a_m exp(2 pi i m t / T): its derivative at 0 from values at t = T k / count
-        over equispaced t, without error but rounding.
+        The entries of R(exp(t X)) have frequencies up to `degree` times those of X. At a t where no angle exceeds one
+        radian, t dR(X) is the logarithm of R(exp(t X)): its antisymmetric part is the sine of it.
 
         Raises:
             ArgumentError: If the group is no Lie group or the degree is unknown.
@@ -103,14 +133,15 @@ class Representation(ABC):
             raise ArgumentError(
                 "rep", expected="a representation of a Lie group, of known degree", got=f"{self.name} of {group.name}"
             )
-        count = 2 * degree + 1
-        m = torch.arange(1, degree + 1, dtype=torch.float64)
-        k = torch.arange(count, dtype=torch.float64)
-        # f(t) = sum of a_m exp(2 pi i m t / T) over |m| <= degree, differentiated at 0, from values at t = T k / count
-        waves = (2 * math.pi * m / group.period)[:, None] * (2 * math.pi * m[:, None] * k / count).sin()
-        weights = 2 * waves.sum(0) / count
-        turns = group.exp(group.period * k[:, None, None] / count * torch.eye(len(group.algebra), dtype=torch.float64))
-        return torch.einsum("k,kaij->aij", weights, self.matrix(turns))
+        count = len(group.algebra)
+        if not count or not degree:
+            return torch.zeros(count, self.dim, self.dim, dtype=torch.float64)
+        t = 1 / (degree * torch.linalg.matrix_norm(group.algebra, ord=2))
+        turned = self.matrix(group.exp(torch.diag(t)))
+        sines, vectors = torch.linalg.eigh(-0.5j * (turned - turned.transpose(-1, -2)))
+        angles = sines.clamp(-1, 1).arcsin() / t[:, None]
+        images: Tensor = (vectors * (1j * angles).unsqueeze(-2) @ vectors.mH).real
+        return images
 
     def __add__(self, other: Representation) -> Representation:
         """The direct sum."""
@@ -122,8 +153,8 @@ class Representation(ABC):
         """The direct sum of several copies."""
         from haar.actions.representation.composite import direct_sum
 
-        if copies < 1:
-            raise ArgumentError("copies", expected="at least one copy", got=copies)
+        if isinstance(copies, bool) or not isinstance(copies, SupportsIndex) or copies < 1:
+            raise ArgumentError("copies", expected="at least one copy", got=repr(copies))
         return direct_sum([self] * copies)
 
     __rmul__ = __mul__
@@ -142,11 +173,12 @@ class Representation(ABC):
         Raises:
             ArgumentError: If it is no subgroup of the representation's group object.
         """
-        if subgroup.parent is not self.group:
+        parent = getattr(subgroup, "parent", None)
+        if parent is not self.group:
             raise ArgumentError(
                 "subgroup",
                 expected=f"a subgroup of {self.group.name}, of which {self.name} is a representation",
-                got=f"one of {subgroup.parent.name}",
+                got=f"one of {parent.name}" if isinstance(parent, Group) else _short(subgroup),
                 way_out="make it with group.subgroup(...) of the same group object",
             )
         memory: dict[Representation, Representation] = subgroup.__dict__.setdefault("_restricted", {})
@@ -177,23 +209,82 @@ class Representation(ABC):
         """
         group = self.group
         generator = torch.Generator().manual_seed(seed)
-        if isinstance(group, FiniteGroup) and group.order <= 512 and len(group.generators()):
-            elements, gens = group.elements(), group.generators()
+        gens = group.generators()
+        if isinstance(group, FiniteGroup) and len(gens) and self._is_cheap(group.order, len(gens)):
+            elements = group.elements()
             a, b = elements.repeat_interleave(len(gens)), gens.repeat(len(elements))
         else:
             a, b = group.sample(samples, generator), group.sample(samples, generator)
-        left, right, both = self.matrix(a), self.matrix(b), self.matrix(group.compose(a, b))
         eye = torch.eye(self.dim, dtype=torch.float64)
-        size = (left @ left.transpose(-1, -2) - eye).abs().amax((-1, -2))
-        _first_failure(self, (a, b), size, "orthogonal matrices")
-        _first_failure(self, (a, b), (left @ right - both).abs().amax((-1, -2)), "a homomorphism, R(a) R(b) = R(ab)")
+        step = max(1, _CHUNK // max(1, self.dim**2))
+        for one, other in zip(a.split(step), b.split(step), strict=True):
+            left, right, both = self.matrix(one), self.matrix(other), self.matrix(group.compose(one, other))
+            size = (left @ left.transpose(-1, -2) - eye).abs().amax((-1, -2))
+            _first_failure(self, (one, other), size, "orthogonal matrices")
+            error = (left @ right - both).abs().amax((-1, -2))
+            _first_failure(self, (one, other), error, "a homomorphism, R(a) R(b) = R(ab)")
+
+    def _is_cheap(self, order: int, generators: int) -> bool:
+        return order <= 512 or order * generators * self.dim**2 <= _PROOF
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.group.name}, dimension {self.dim}>"
 
 
+def check_representation(argument: str, value: object) -> None:
+    """Refuse what is no representation, with the way to one.
+
+    Raises:
+        ArgumentError: Naming the argument.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> check_representation("rep", dihedral(4))
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: rep: expected a representation, got <TableGroup D4, order 8>; say how it acts: \
+Defining(group), Space(group), Regular(group), Trivial(group), ...
+    """
+    if isinstance(value, Representation):
+        return
+    if isinstance(value, Group):
+        way_out = "say how it acts: Defining(group), Space(group), Regular(group), Trivial(group), ..."
+    elif isinstance(getattr(value, "rep", None), Representation):
+        way_out = "give its representation, .rep"
+    elif isinstance(value, Tensor):
+        way_out = "matrices become one by Given(group, matrices) or representation_from_generators(group, matrices)"
+    elif isinstance(value, type) and issubclass(value, Representation):
+        way_out = f"make one: {value.__name__}(group)"
+    else:
+        way_out = "such as haar.actions.Defining(group)"
+    raise ArgumentError(argument, expected="a representation", got=_short(value), way_out=way_out)
+
+
+def check_degree(argument: str, value: object) -> None:
+    """Refuse what is no whole number from 0 on: a power, a degree.
+
+    Raises:
+        ArgumentError: Naming the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise ArgumentError(argument, expected="a whole number, 0 or more", got=repr(value))
+    if value.__index__() < 0:
+        raise ArgumentError(argument, expected="0 or more", got=value)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def same_group(parts: Sequence[Representation]) -> None:
-    """Refuse representations of different group objects."""
+    """Refuse what is no representation, and representations of different group objects."""
+    for part in parts:
+        check_representation("parts", part)
     for part in parts[1:]:
         if part.group is not parts[0].group:
             raise ArgumentError(
@@ -219,4 +310,5 @@ def _first_failure(rep: Representation, pairs: tuple[Tensor, Tensor], error: Ten
             expected=expected,
             got=f"{rep.name}: off by {float(error[k]):.2e} at a = {rep.group.describe(pairs[0][k])}, "
             f"b = {rep.group.describe(pairs[1][k])}",
+            way_out=_ROUNDING if float(error.max()) < 1e-3 else "",
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from numbers import Real
 
 import torch
 from jaxtyping import Complex, Float
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError
-from haar.groups import SU2
+from haar.groups import SU2, Group
 
 
 class Spin(Representation):
@@ -28,7 +30,7 @@ class Spin(Representation):
         ArgumentError: If the group is another, or 2 j is no whole number of at least 0.
 
     Example:
-        >>> from haar.groups import SU2
+        >>> from haar.groups import SU2, Group
         >>> turns = SU2()
         >>> [Spin(turns, j).dim for j in (0, 0.5, 1, 1.5)]
         [1, 4, 3, 8]
@@ -39,10 +41,14 @@ class Spin(Representation):
     def __init__(self, group: SU2, j: int | float) -> None:
         if not isinstance(group, SU2):
             raise ArgumentError(
-                "group", expected="SU(2)", got=group.name, way_out="use Harmonic for SO(2), O(2), SO(3), O(3)"
+                "group",
+                expected="SU(2)",
+                got=group.name if isinstance(group, Group) else repr(group),
+                way_out="use Harmonic for SO(2), O(2), SO(3), O(3)",
             )
-        if j < 0 or 2 * j != round(2 * j):
-            raise ArgumentError("j", expected="0, 0.5, 1, 1.5, ...", got=j)
+        number = isinstance(j, Real) and not isinstance(j, bool) and math.isfinite(j)
+        if not number or j < 0 or 2 * j != round(2 * j):
+            raise ArgumentError("j", expected="0, 0.5, 1, 1.5, ...", got=repr(j))
         self.group, self.twice = group, round(2 * j)
         self.dim = self.twice + 1 if self.twice % 2 == 0 else 2 * (self.twice + 1)
         self.name = f"spin {self.twice // 2}" if self.twice % 2 == 0 else f"spin {self.twice}/2"
@@ -65,25 +71,38 @@ class Spin(Representation):
 
 
 def _spin_matrix(g: Float[Tensor, "*batch 4 4"], k: int) -> Complex[Tensor, "*batch c c"]:
-    """Sym^k of [[a, b], [-b*, a*]] on normalised monomials u^(k-i) v^i: column i holds the coefficients of its image.
+    """Sym^k of U = [[a, b], [-b*, a*]] on normalised monomials u^(k-i) v^i: column i holds the image's coefficients.
 
     The quaternion w + x i + y j + z k in the first column of g is a = w - i z, b = y + i x: a homomorphism into SU(2).
+    U is diag(e^im, e^-im) [[c, s], [-s, c]] diag(e^in, e^-in) with a = c e^i(m+n) and b = s e^i(m-n): outside stand
+    phases, and the turn in the middle is diagonal in the eigenvectors of its generator.
     """
     w, x, y, z = g[..., 0].to(torch.float64).unbind(-1)
-    a, b = torch.complex(w, -z), torch.complex(y, x)
-    first, second = torch.stack([a, -b.conj()], -1), torch.stack([b, a.conj()], -1)
-    columns = []
-    for i in range(k + 1):
-        image = torch.ones_like(a).unsqueeze(-1)
-        for factor in [first] * (k - i) + [second] * i:
-            # (p_0, p_1, ...) times (f_0 u + f_1 v)
-            image = (
-                torch.nn.functional.pad(image, (0, 1)) * factor[..., :1]
-                + torch.nn.functional.pad(image, (1, 0)) * factor[..., 1:]
-            )
-        columns.append(image)
-    root = torch.tensor([math.comb(k, i) for i in range(k + 1)], dtype=torch.float64).sqrt()
-    return torch.stack(columns, -1) * (root[None, :] / root[:, None])
+    angle = torch.atan2(torch.hypot(x, y), torch.hypot(w, z))
+    phase_a, phase_b = torch.atan2(-z, w), torch.atan2(x, y)
+    m, n = (phase_a + phase_b) / 2, (phase_a - phase_b) / 2
+    steps = torch.arange(k, -k - 1, -2, dtype=torch.float64)
+    vectors = _turn_eigenvectors(k)
+    left, middle, right = (_phases(t, steps) for t in (m, angle, n))
+    inner = (vectors * middle.unsqueeze(-2)) @ vectors.mH
+    matrix: Tensor = left.unsqueeze(-1) * inner * right.unsqueeze(-2)
+    return matrix
+
+
+def _phases(angle: Float[Tensor, "*batch"], steps: Float[Tensor, " c"]) -> Complex[Tensor, "*batch c"]:
+    turned = angle.unsqueeze(-1) * steps
+    return torch.complex(turned.cos(), turned.sin())
+
+
+@functools.lru_cache(maxsize=64)
+def _turn_eigenvectors(k: int) -> Complex[Tensor, "c c"]:
+    """Eigenvectors, for i k, i (k - 2), ..., -i k, of u -> -v, v -> u as a derivation of normalised monomials."""
+    with torch.device("cpu"):
+        i = torch.arange(k, dtype=torch.float64)
+        rise = ((k - i) * (i + 1)).sqrt()
+        generator = torch.diag(rise, 1) - torch.diag(rise, -1)
+        vectors: Tensor = torch.linalg.eigh(-1j * generator).eigenvectors.flip(-1)
+    return vectors
 
 
 def _real_basis(k: int) -> Complex[Tensor, "c c"]:

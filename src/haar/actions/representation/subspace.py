@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation
+from haar.actions.representation.representation import Representation, check_representation
 from haar.errors import ArgumentError, ShapeError
+from haar.groups.real import real
 
 
 class Subspace(Representation):
@@ -34,9 +35,11 @@ class Subspace(Representation):
     """
 
     def __init__(self, rep: Representation, basis: Float[Tensor, "n m"], name: str = "subspace") -> None:
+        check_representation("rep", rep)
+        basis = real("basis", basis)
         if basis.ndim != 2 or basis.shape[0] != rep.dim:
             raise ShapeError("basis", expected=f"({rep.dim}, m)", got=tuple(basis.shape))
-        self.rep, self.basis = rep, basis.to(torch.float64)
+        self.rep, self.basis = rep, basis
         self.group, self.dim, self.name = rep.group, int(basis.shape[1]), name
         eye = torch.eye(self.dim, dtype=torch.float64)
         error = float((self.basis.T @ self.basis - eye).abs().max()) if self.dim else 0.0
