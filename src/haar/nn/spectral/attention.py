@@ -6,14 +6,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ShapeError, check_count
+from haar.nn.drawn import draw_by_size
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, check_mask, spreads
 from haar.nn.spectral.message_passing import Pairs
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
 
 
-class SignAttention(nn.Module):
+class SignAttention(HostBuilt, nn.Module):
     """z_i <- z_i + W sum_j softmax_j(<z_i theta, z_j> / sqrt(k c) + b(|p_ij|)) z_j g(|p_ij|).
 
     Scores pair each column with itself, so they are invariant under signs; values are multiplied by gates that see
@@ -62,6 +64,12 @@ class SignAttention(nn.Module):
         sizes = (width + pairs, hidden, heads * width + heads)
         self.gate = Perceptron(sizes, generator=generator, dtype=dtype)
         self.out = linear(heads * channels, channels, bias=False, generator=generator, dtype=dtype)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.mix, generator=generator)
+        with torch.no_grad():
+            self.theta.fill_(1)
 
     def forward(
         self,

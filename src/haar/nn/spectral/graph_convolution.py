@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import check_count
+from haar.nn.drawn import Unshifted, linear_of
 from haar.nn.spectral.given import check_columns, check_edges
-from haar.nn.spectral.perceptron import linear
 
 
-class GraphConvolution(nn.Module):
+class GraphConvolution(HostBuilt, nn.Module):
     """D^-1/2 (A + I) D^-1/2 X W + b, with D the degrees of A + I.
 
     Source: Kipf and Welling arXiv 1609.02907, eq. 2.
@@ -37,9 +38,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         check_count("before", before)
         check_count("after", after)
-        self.map = linear(before, after, generator=generator, dtype=dtype)
-        with torch.no_grad():
-            self.map.bias.zero_()
+        self.map = linear_of(Unshifted, before, after, generator=generator, dtype=dtype)
 
     def forward(
         self, x: Float[Tensor, "*batch n before"], edges: Int[Tensor, "2 e"]

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ShapeError, check_count
+from haar.nn.drawn import draw_by_size
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, check_edges, check_mask, spreads
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
@@ -58,7 +60,7 @@ class Pairs:
         return spaces.unsqueeze(-2) if self.edges is None else spaces[self.edges[1]]
 
 
-class _Message(nn.Module):
+class _Message(HostBuilt, nn.Module):
     """One round: z_i += mean_j p_ij g(|p_ij|, invariants) W, then z_i += z_i MLP(|z_i|, invariants)."""
 
     def __init__(
@@ -80,6 +82,10 @@ class _Message(nn.Module):
         self.up = linear(channels, channels, bias=False, generator=generator, dtype=dtype)
         self.stretch = Perceptron((width + nodes, hidden, width), generator=generator, dtype=dtype)
 
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.mix, generator=generator)
+
     def forward(self, z: Tensor, columns: Columns, pair_columns: Columns, pairs: Pairs, *extra: Tensor) -> Tensor:
         node_extra, pair_extra = extra
         p = pairs.add(z @ self.mix[0], z @ self.mix[1], -3)
@@ -90,7 +96,7 @@ class _Message(nn.Module):
         return z + z * columns.share(self.stretch(sizes).unflatten(-1, z.shape[-2:]))
 
 
-class SignMessagePassing(nn.Module):
+class SignMessagePassing(HostBuilt, nn.Module):
     """Messages p_ij g_ij: p_ij is a channel mix of both points, g_ij a network of |p_ij| and invariants of the pair.
 
     Features have `channels` for every column; mixing acts on channels and is shared by all columns, without bias. Works

@@ -1,0 +1,83 @@
+"""A layer's weights as they are now: parameters, or what parametrisations, pruning and other hooks make of them."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import Tensor, nn
+from torch.nn.utils import prune
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+from haar.errors import ArgumentError
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_is_full_backward_hook",
+)
+
+
+def current(module: nn.Module, name: str) -> Tensor | None:
+    """What stands under a name, in the least time; computed now if it is parametrised.
+
+    A parametrisation may be random or keep state: ask once a call.
+    """
+    own = module._parameters  # noqa: SLF001 (its own)
+    value: Tensor | None = own[name] if name in own else getattr(module, name)
+    return value
+
+
+def effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """The weight and bias that the next call would use: hooks that compute them before a call are run."""
+    for hook in module._forward_pre_hooks.values():  # noqa: SLF001 (torch tells it nowhere else)
+        if isinstance(hook, SpectralNorm):
+            setattr(module, hook.name, hook.compute_weight(module, do_power_iteration=False))
+        elif computes_weights(hook):
+            hook(module, ())  # type: ignore[operator]
+    weight = current(module, "weight")
+    if weight is None:
+        raise ArgumentError("layer", expected="a layer with a weight", got=f"{type(module).__name__} without one")
+    return weight, current(module, "bias")
+
+
+def computes_weights(hook: object) -> bool:
+    """Whether a hook is one of torch's that make a weight of other parameters: pruning, weight and spectral norms."""
+    return isinstance(hook, prune.BasePruningMethod | WeightNorm | SpectralNorm)
+
+
+def check_own(module: nn.Module) -> None:
+    """Refuse to write to weights that are computed: they would be overwritten.
+
+    Raises:
+        ArgumentError: If they are.
+    """
+    for name in ("weight", "bias"):
+        if name not in module._parameters and getattr(module, name) is not None:  # noqa: SLF001 (its own)
+            raise ArgumentError(
+                name,
+                expected="a parameter of the layer, to write to",
+                got="a tensor that is computed from others",
+                way_out="make it permanent first: remove_parametrizations, prune.remove, remove_weight_norm",
+            )
+
+
+def take_over(module: nn.Module, made: nn.Module) -> None:
+    """Give a module made from another one its hooks, in dictionaries of its own, and which parameters are trained.
+
+    Hooks that compute weights stay behind: their result is what the new module starts from.
+    """
+    for name in _HOOKS:
+        setattr(made, name, copy.copy(getattr(module, name)))
+    for key, hook in list(made._forward_pre_hooks.items()):  # noqa: SLF001 (a module made here)
+        if computes_weights(hook):
+            del made._forward_pre_hooks[key]  # noqa: SLF001 (a module made here)
+    for name, p in made.named_parameters(recurse=False):
+        own = getattr(module, name, None)
+        if isinstance(own, Tensor):
+            p.requires_grad_(own.requires_grad)
