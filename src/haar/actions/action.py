@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
 
 
-class Move(nn.Module):
+class Move(ConstantsModule):
     """One group element prepared for one tensor layout: plain views and gathers that trace, export and compile."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -19,7 +20,7 @@ class Move(nn.Module):
         raise NotImplementedError
 
     def hold(self, **tensors: Tensor | None) -> None:
-        """Keep tensors as buffers that follow the module's device and are not saved; None stays a plain None.
+        """Keep tensors as constants that follow the module's device and are not saved; None stays a plain None.
 
         (A buffer that is None, registered before one that is not, confuses `torch.export`.)
         """
@@ -27,7 +28,7 @@ class Move(nn.Module):
             if tensor is None:
                 setattr(self, name, None)
             else:
-                self.register_buffer(name, tensor, persistent=False)
+                self.register_constant(name, tensor)
 
 
 class Still(Move):

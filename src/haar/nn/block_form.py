@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from haar.intertwiners import IsotypicIntertwiners, MapBlock, right_multiplication
 from haar.constants import ConstantsModule
+from haar.intertwiners import IsotypicIntertwiners, MapBlock, right_multiplication
 from haar.nn.isotypic_side import IsotypicSide, Kind, Share, presence
 
 

@@ -144,8 +144,7 @@ class Conv(EquivariantModule):
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:
         """The dense kernel; in eval without gradients made once and kept until the parameters change."""
-        made = self._folded(*effective(self))[0]
-        return made if made.requires_grad else made.clone()  # what is kept is nobody else's to write to
+        return self._folded(*effective(self))[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.intertwiners import Isotypic, IsotypicIntertwiners, MapBlock, right_multiplication
 from haar.constants import ConstantsModule
+from haar.intertwiners import Isotypic, IsotypicIntertwiners, MapBlock, right_multiplication
 
 
 @dataclass(frozen=True)

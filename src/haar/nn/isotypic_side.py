@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.intertwiners import Isotypic
 from haar.constants import ConstantsModule
+from haar.intertwiners import Isotypic
 
 _NOTHING = torch.zeros(0, 0, dtype=torch.float64)
 

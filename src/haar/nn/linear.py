@@ -11,8 +11,8 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
 from haar.nn.block_form import BlockForm
+from haar.nn.computed_weights import check_own, effective, take_over
 from haar.nn.folded_form import FoldedForm, basis_entries
-from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.module import EquivariantModule
@@ -131,7 +131,9 @@ class Linear(EquivariantModule):
         Raises:
             ShapeError: If the last axis is not the input representation's.
         """
-        weight, bias = current(self, "weight"), current(self, "bias")
+        own = self._parameters
+        weight = own["weight"] if "weight" in own else self.weight  # what hooks and parametrisations make of it
+        bias = own["bias"] if "bias" in own else self.bias
         if self._still and self.form != "blocks":
             kept = self._fold.kept((weight, bias))
             if kept is not None:  # nothing to choose or to make
@@ -149,8 +151,7 @@ class Linear(EquivariantModule):
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
         """The dense matrix W; made once and kept while no gradient of the weights is wanted and they do not change."""
         weight, bias = effective(self)
-        made = self._folded(weight, bias)[0]
-        return made if made.requires_grad else made.clone()  # what is kept is nobody else's to write to
+        return self._folded(weight, bias)[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
@@ -241,7 +242,8 @@ class Linear(EquivariantModule):
         made: Tensor = self.blocks(weight, eye).t()
         return made
 
-    def _in_blocks(self, x: Tensor, weight: Tensor) -> bool:
+    def _in_blocks(self, x: Tensor, weight: Tensor | None = None) -> bool:
+        weight = self.weight if weight is None else weight
         if self.form != "auto":
             return self.form == "blocks"
         # the number of rows must not become a constant of a compiled or exported program

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from haar.actions import Action, Field, Symmetry, Vector
 from haar.actions.representation import Representation
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group, Subgroup
 from haar.intertwiners import Intertwiners
-from haar.constants import ConstantsModule
 from haar.nn.precision import check_numbers
 from haar.nn.representations import restricted
 

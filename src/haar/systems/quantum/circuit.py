@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.systems.quantum.states import State, z_signs
 
@@ -72,7 +73,7 @@ class Readout(nn.Module):
         return values.mean(-1) if self.raw else values @ self.weight + self.bias
 
 
-class Circuit(nn.Module, ABC):
+class Circuit(ConstantsModule, ABC):
     """A variational circuit: (batch, atoms, 3) in Angstrom to (batch,) scaled energies.
 
     Args:
