@@ -20,7 +20,7 @@ FLOORS = (
     {"errors", "files", "face", "constants"},
     {"report"},
     {"groups"},
-    {"actions"},
+    {"actions", "probing"},
     {"intertwiners"},
     {"nn"},
     {"data"},
