@@ -126,7 +126,7 @@ class ConstantsModule(HostBuilt, nn.Module):
         self._masters[name] = value
         self.register_buffer(name, value if dtype is None else value.to(dtype), persistent=False)
 
-    def constant(self, name: str, dtype: torch.dtype) -> Tensor:
+    def constant_as(self, name: str, dtype: torch.dtype) -> Tensor:
         """A constant in a precision, none of its digits lost on the way."""
         buffer = self._buffers[name]
         if buffer is None or buffer.dtype == dtype:

@@ -106,7 +106,7 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
             mean = self._means(wide, axis)
         else:
             mean, var = self.running_mean.to(wide.dtype), self.running_var.to(wide.dtype)  # type: ignore[union-attr]
-        wide = wide - self._on_channels(mean[self.part_of] * self.constant("direction", wide.dtype), wide)
+        wide = wide - self._on_channels(mean[self.part_of] * self.constant_as("direction", wide.dtype), wide)
         if gathers:
             var = self._variances(wide, axis)
             self._remember(mean.detach(), var.detach(), x.numel() // self.rep_in.dim)
@@ -119,7 +119,7 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
 
     def _means(self, x: Tensor, axis: int) -> Float[Tensor, " parts"]:
         """Coordinates of the mean of every part along its invariant direction."""
-        along = x.mean([k for k in range(x.ndim) if k != axis]) * self.constant("direction", x.dtype)
+        along = x.mean([k for k in range(x.ndim) if k != axis]) * self.constant_as("direction", x.dtype)
         means = []
         for run, length in zip(self.runs, self._length, strict=True):
             mean = run.of(along, 0).sum(1)

@@ -180,7 +180,7 @@ class Conv(EquivariantModule):
                 looser.set_kernel(self._made(weight).detach())
                 offset = self._shift(bias)
                 if looser.bias is not None and offset is not None:
-                    looser.bias.copy_(looser.constant("fixed", torch.float64).T @ offset.double())
+                    looser.bias.copy_(looser.constant_as("fixed", torch.float64).T @ offset.double())
         take_over(self, looser)
         return looser.train(self.training)
 
@@ -236,7 +236,7 @@ class Conv(EquivariantModule):
         return self._fold.get(self, lambda: (self._made(weight), self._shift(bias)), (weight, bias))
 
     def _shift(self, bias: Tensor | None) -> Tensor | None:
-        return None if bias is None else self.constant("fixed", bias.dtype) @ bias
+        return None if bias is None else self.constant_as("fixed", bias.dtype) @ bias
 
     def _made(self, weight: Tensor) -> Tensor:
         size = (self.kernel_size,) * self.dim

@@ -193,7 +193,7 @@ class Linear(EquivariantModule):
         with torch.no_grad():
             self.weight.copy_(self.space.parameters_of(matrix.double()))
             if self.bias is not None and offset is not None:
-                self.bias.copy_(self.constant("fixed", torch.float64).T @ offset.double())
+                self.bias.copy_(self.constant_as("fixed", torch.float64).T @ offset.double())
 
     def export(self) -> nn.Linear:
         """A plain `torch.nn.Linear` with equal outputs."""
@@ -227,7 +227,7 @@ class Linear(EquivariantModule):
         return made, self._shift(bias)
 
     def _shift(self, bias: Tensor | None) -> Tensor | None:
-        return None if bias is None else self.constant("fixed", bias.dtype) @ bias
+        return None if bias is None else self.constant_as("fixed", bias.dtype) @ bias
 
     def _made(self, weight: Tensor) -> Tensor:
         """The dense matrix: differentiable through tiles or blocks; where no gradient is wanted, made in float64."""

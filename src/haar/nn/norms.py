@@ -82,7 +82,7 @@ class Normalisation(EquivariantModule):
         dtype = torch.promote_types(dtype, self.weight.dtype)
         x = x * self._on_channels(self.weight[self.part_of], x)
         if self.bias is not None:
-            x = x + self._on_channels(self.bias[self.part_of] * self.constant("direction", x.dtype), x)
+            x = x + self._on_channels(self.bias[self.part_of] * self.constant_as("direction", x.dtype), x)
         return x.to(dtype)
 
     def _on_channels(self, values: Float[Tensor, " n"], x: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class LayerNorm(Normalisation):
         """
         self.check_input(x)
         axis, wide = self._axis, widened(x)
-        direction = self._on_channels(self.constant("direction", wide.dtype), wide)
+        direction = self._on_channels(self.constant_as("direction", wide.dtype), wide)
         total = sum(length * run.copies for length, run in zip(self._length, self.runs, strict=True))
         if total > 0:
             wide = wide - direction * ((wide * direction).sum(axis, keepdim=True) / total)
@@ -196,7 +196,7 @@ class GroupNorm(Normalisation):
         """
         self.check_input(x)
         axis, wide = self._axis % x.ndim, widened(x)
-        direction = self.constant("direction", wide.dtype)
+        direction = self.constant_as("direction", wide.dtype)
         pieces = []
         for run, length in zip(self.runs, self._length, strict=True):
             split = (self.groups, run.copies // self.groups, run.rep.dim)

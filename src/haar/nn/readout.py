@@ -70,7 +70,7 @@ class Invariants(EquivariantModule):
         return torch.cat(found, -1).movedim(-1, self._axis).to(x.dtype)
 
     def _of_run(self, k: int, run: PartRun, x: Tensor) -> list[Tensor]:
-        fixed = self.constant(f"fixed_{k}", x.dtype)
+        fixed = self.constant_as(f"fixed_{k}", x.dtype)
         v = run.of(x, -1)
         still = v @ fixed
         if fixed.shape[1] == run.rep.dim:

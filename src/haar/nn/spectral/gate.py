@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from haar.constants import HostBuilt
 from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.precision import widened
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, parameter_dtype, spreads
 from haar.nn.spectral.perceptron import Perceptron
@@ -172,7 +173,9 @@ class SignRMSNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*any k"]) -> Float[Tensor, "*any k"]:
         """Scale every row."""
-        return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        wide = widened(x)
+        scale = (wide.square().mean(-1, keepdim=True) + max(self.eps, torch.finfo(wide.dtype).tiny)).rsqrt()
+        return (wide * scale).to(x.dtype)
 
 
 def with_extra(sizes: Tensor, extra: Tensor | None, width: int) -> Tensor:
