@@ -16,6 +16,8 @@ R = TypeVar("R")
 
 #: Where parameters belong that are being made on the host.
 _TARGET: ContextVar[torch.device | None] = ContextVar("target", default=None)
+#: Constructors, and methods that make another group or representation.
+_COMPUTING = ("__init__", "subgroup", "subgroups", "restrict", "pull_back")
 _COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
@@ -42,12 +44,15 @@ def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class HostComputed:
-    """What computes while it is constructed: a subclass's constructor runs on the CPU whatever the default device is."""
+    """What computes on the CPU whatever the default device is: its constructor, what it keeps, and what it hands on."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = on_the_host(cls.__init__)  # type: ignore[method-assign]
+        for name, value in list(cls.__dict__.items()):
+            if isinstance(value, functools.cached_property):
+                value.func = on_the_host(value.func)
+            elif name in _COMPUTING:
+                setattr(cls, name, on_the_host(value))
 
 
 class HostBuilt:

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError
 from haar.groups.closure import SAME, Rows, close
 from haar.groups.table import TableGroup
 
 
+@on_the_host
 def from_matrices(
     generators: Float[Tensor, "k rows columns"] | Sequence[Float[Tensor, "rows columns"]],
     name: str = "G",
@@ -70,6 +72,7 @@ def from_matrices(
     )
 
 
+@on_the_host
 def from_permutations(
     generators: Int[Tensor, "k n"] | Sequence[Sequence[int]], name: str = "G", *, limit: int = 5040
 ) -> TableGroup:

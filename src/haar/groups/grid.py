@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError
 from haar.groups.catalogue import trivial
 from haar.groups.finite import FiniteGroup
@@ -110,6 +111,7 @@ class GridGroup(FiniteGroup):
         return "t" + cells if name == "e" else f"{name}+{cells}"
 
 
+@on_the_host
 def grid_group(
     point: FiniteGroup,
     shape: Sequence[int],
@@ -160,6 +162,7 @@ def grid_group(
     return GridGroup(point, shape, steps)
 
 
+@on_the_host
 def shifts(shape: Sequence[int], *, step: int | Sequence[int] = 1, periodic: bool | Sequence[bool] = True) -> GridGroup:
     """All shifts of a periodic grid by multiples of `step` cells.
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from haar.constants import HostComputed
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
 
@@ -28,7 +29,7 @@ class Motion:
     shift: Shaped[Tensor, "*batch dim"]
 
 
-class Group(ABC):
+class Group(HostComputed, ABC):
     """A compact group; batches of elements are tensors of shape ``(*batch, *element_shape)``.
 
     Enumerated finite groups have integer elements (``element_shape == ()``); implicit ones have rows (a permutation,

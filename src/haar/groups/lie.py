@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import vector_norm
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
 from haar.groups.group import Group
@@ -173,6 +174,7 @@ class SU2(LieGroup):
         return [(z, _equal_weights(degree + 1)), (y, weight), (z, _equal_weights(degree + 1))]
 
 
+@on_the_host
 def SO(n: int) -> LieGroup:  # noqa: N802
     """Rotations of n-dimensional space.
 
@@ -183,6 +185,7 @@ def SO(n: int) -> LieGroup:  # noqa: N802
     return LieGroup(f"SO({n})", _rotation_algebra(n), torch.zeros(0, n, n, dtype=torch.float64))
 
 
+@on_the_host
 def O(n: int) -> LieGroup:  # noqa: N802, E743
     """Rotations and reflections of n-dimensional space; in odd dimensions the second component is -1, else a mirror."""
     mirror = -torch.eye(n, dtype=torch.float64)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError
 from haar.groups.broadcast import broadcast_shapes
 from haar.groups.class_rules import ClassRule, product_rule
@@ -161,6 +162,7 @@ class MixedProduct(Group):
         return self.factors[self._mover].motion(self.split(g)[self._mover])
 
 
+@on_the_host
 def product(*factors: Group) -> FiniteProduct | MixedProduct:
     """The direct product of groups.
 

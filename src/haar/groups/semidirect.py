@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError, ShapeError
 from haar.groups.finite import FiniteGroup
 
@@ -70,6 +71,7 @@ class SemidirectProduct(FiniteGroup):
         return f"({self.normal.describe(self.normal_of(g))}, {self.complement.describe(self.complement_of(g))})"
 
 
+@on_the_host
 def semidirect(normal: FiniteGroup, complement: FiniteGroup, action: Int[Tensor, "h n"]) -> SemidirectProduct:
     """The semidirect product of two enumerated groups; for shifts of a grid use `grid_group`.
 

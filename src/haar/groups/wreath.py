@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from haar.constants import on_the_host
 from haar.errors import ArgumentError
 from haar.groups.broadcast import broadcast_shapes
 from haar.groups.connected import connected_roots
@@ -167,6 +168,7 @@ class RowWreath(_Wreath):
         return self.join(bases, self.top.sample(n, generator))
 
 
+@on_the_host
 def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
     """The wreath product: a copy of `base` at each of the n points that `top` permutes; order |base|^n |top|.
 

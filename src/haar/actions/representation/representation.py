@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from haar.constants import HostComputed
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Representation(ABC):
+class Representation(HostComputed, ABC):
     """A homomorphism from a group into the orthogonal matrices of one dimension, acting on the last axis of a tensor.
 
     A signed-permutation representation answers `signed_permutation`; every one answers `matrix`. Sums, tensor products

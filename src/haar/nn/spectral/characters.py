@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from haar.constants import ConstantsModule
+from haar.constants import ConstantsModule, on_the_host
 from haar.errors import ArgumentError, ShapeError, check_count
 from haar.nn.drawn import draw_by_size
 from haar.nn.spectral.columns import cloud_mean, masked
@@ -17,6 +17,7 @@ from haar.nn.spectral.perceptron import Perceptron, uniform
 MOST_COLUMNS = 8
 
 
+@on_the_host
 def column_characters(k: int) -> Int[Tensor, "k k"]:
     """The characters of k columns: unit rows.
 
@@ -28,6 +29,7 @@ def column_characters(k: int) -> Int[Tensor, "k k"]:
     return torch.eye(k, dtype=torch.int64)
 
 
+@on_the_host
 def pseudovector_characters(k: int) -> Int[Tensor, "k k"]:
     """The characters det(S) s_c of a pseudovector's components: all ones minus a unit row.
 
