@@ -103,7 +103,9 @@ class ExchangeCircuit(VectorCircuit):
         """Expectations of the four sums, each over its largest eigenvalue."""
         psi = self.state(x)
         moved = torch.view_as_real(psi.index_select(-1, self.pairs.flatten()).unflatten(-1, self.pairs.shape))
-        return torch.einsum("bksc,bsc,ok->bo", moved, torch.view_as_real(psi), self.weights.to(x))
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        each = torch.einsum("bksc,bsc->bk", moved, torch.view_as_real(psi))
+        return torch.einsum("bk,ok->bo", each, self.weights.to(x))
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
         """Gate by gate."""

@@ -83,7 +83,9 @@ class GraphCircuit(Circuit):
         coupling = torch.cat(
             [self.coupling[:, :1].expand(-1, self.atoms), self.coupling[:, 1:].expand(-1, len(self.far))], 1
         )
-        phase = torch.einsum("be,le,es->lbs", self.weights(x), coupling, self.edges.to(x))
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        weighted = torch.einsum("be,le->lbe", self.weights(x), coupling)
+        phase = torch.einsum("lbe,es->lbs", weighted, self.edges.to(x))
         phase = phase + (self.bias @ self.fields.to(x))[:, None]
         diagonal = torch.polar(torch.ones_like(phase), -phase)
         turns = axis_gates(2.0 * self.angle, "x")
