@@ -75,10 +75,12 @@ class NormNonlinearity(EquivariantModule):
         """
         self.check_input(x)
         axis = self._axis % x.ndim
+        # f(b) / |v| must be a number of the input's precision, at 0 too
+        eps = max(self.eps, torch.finfo(x.dtype).tiny ** 2)
         pieces = []
         for run in self.runs:
             v = run.of(x, axis)
-            size = length(v, axis + 1, eps=self.eps, keepdim=True)
+            size = length(v, axis + 1, eps=eps, keepdim=True)
             moved = size
             if self.bias is not None:
                 shape = [1] * v.ndim

@@ -40,10 +40,16 @@ def effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
             setattr(module, hook.name, hook.compute_weight(module, do_power_iteration=False))
         elif computes_weights(hook):
             hook(module, ())  # type: ignore[operator]
-    weight = current(module, "weight")
+    weight, bias = (_whole(current(module, name)) for name in ("weight", "bias"))
     if weight is None:
         raise ArgumentError("layer", expected="a layer with a weight", got=f"{type(module).__name__} without one")
-    return weight, current(module, "bias")
+    return weight, bias
+
+
+def _whole(value: Tensor | None) -> Tensor | None:
+    """A tensor that is spread over processes (`fully_shard`), gathered."""
+    gather = getattr(value, "full_tensor", None)
+    return value if gather is None else gather()
 
 
 def computes_weights(hook: object) -> bool:
@@ -70,13 +76,15 @@ def check_own(module: nn.Module) -> None:
 def take_over(module: nn.Module, made: nn.Module) -> None:
     """Give a module made from another one its hooks, in dictionaries of its own, and which parameters are trained.
 
-    Hooks that compute weights stay behind: their result is what the new module starts from.
+    Hooks that compute weights or gather them from other processes stay behind: their result is what the new module
+    starts from.
     """
     for name in _HOOKS:
         setattr(made, name, copy.copy(getattr(module, name)))
-    for key, hook in list(made._forward_pre_hooks.items()):  # noqa: SLF001 (a module made here)
-        if computes_weights(hook):
-            del made._forward_pre_hooks[key]  # noqa: SLF001 (a module made here)
+        hooks = getattr(made, name)
+        for key, hook in list(hooks.items()) if isinstance(hooks, dict) else ():
+            if computes_weights(hook) or getattr(hook, "__module__", "").startswith("torch.distributed"):
+                del hooks[key]
     for name, p in made.named_parameters(recurse=False):
         own = getattr(module, name, None)
         if isinstance(own, Tensor):
