@@ -86,7 +86,7 @@ def test_groups_and_representations_are_made_under_any_default_device():
 
 
 def test_a_function_on_the_host():
-    made = on_the_host(lambda n: torch.arange(n))
+    made = on_the_host(torch.arange)
     with torch.device("meta"):
         assert made(2).tolist() == [0, 1]
         assert torch.arange(2).is_meta

@@ -120,14 +120,17 @@ class ConstantsModule(HostBuilt, nn.Module):
         nn.Module.__init__(self)  # not the constructor of a second base, such as torch's batch norm
         self._masters: dict[str, Tensor] = {}
 
-    def register_constant(self, name: str, value: Tensor, dtype: torch.dtype | None = None) -> None:
+    def register_constant(self, name: str, value: Tensor | None, dtype: torch.dtype | None = None) -> None:
         """Keep a constant as the buffer `name`, which is not saved.
 
         Args:
             name: Name of the buffer.
-            value: The constant, on the CPU.
+            value: The constant; None for a buffer that is None.
             dtype: Of the buffer; by default the constant's own.
         """
+        if value is None:
+            self.register_buffer(name, None, persistent=False)
+            return
         self._masters[name] = value
         self.register_buffer(name, value if dtype is None else value.to(dtype), persistent=False)
 

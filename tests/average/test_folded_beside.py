@@ -61,8 +61,8 @@ REFUSED = {
     "the same below forward": (lambda: StandardisedBelow(3, 3, 3, padding=1, dtype=DOUBLE), FIELDS),
     "a low-rank adapter": (lambda: LowRank(4, 4, dtype=DOUBLE), LINEAR),
     "a forward of the object": (replaced, LINEAR),
-    "a hook": (hooked(lambda layer: layer.register_forward_hook(lambda module, inputs, y: 3 * y)), LINEAR),
-    "a hook before": (hooked(lambda layer: layer.register_forward_pre_hook(lambda module, x: (3 * x[0],))), LINEAR),
+    "a hook": (hooked(lambda layer: layer.register_forward_hook(lambda _module, _inputs, y: 3 * y)), LINEAR),
+    "a hook before": (hooked(lambda layer: layer.register_forward_pre_hook(lambda _module, x: (3 * x[0],))), LINEAR),
 }
 
 

@@ -99,13 +99,13 @@ RESTRICTED = {
 @pytest.mark.parametrize("name", RESTRICTED)
 def test_a_restricted_module_shares_no_hooks_and_draws_nothing(name):
     module = RESTRICTED[name]()
-    module.register_forward_hook(lambda module, inputs, output: 3 * output)
+    module.register_forward_hook(lambda _module, _inputs, output: 3 * output)
     state = torch.get_rng_state()
     looser = module.restrict(C4)
     assert torch.equal(torch.get_rng_state(), state)
     assert len(looser._forward_hooks) == 1  # the same function: the hook belongs to it
-    looser.register_forward_hook(lambda module, inputs, output: -output)
-    looser.register_forward_pre_hook(lambda module, inputs: None)
+    looser.register_forward_hook(lambda _module, _inputs, output: -output)
+    looser.register_forward_pre_hook(lambda _module, _inputs: None)
     assert len(module._forward_hooks) == 1
     assert len(module._forward_pre_hooks) == 0
     looser.register_buffer("more", torch.zeros(1))
@@ -114,7 +114,7 @@ def test_a_restricted_module_shares_no_hooks_and_draws_nothing(name):
 
 def test_a_hook_is_part_of_the_function():
     layer = hnn.Linear(WIDE, WIDE, dtype=DOUBLE)
-    layer.register_forward_hook(lambda module, inputs, output: 3 * output)
+    layer.register_forward_hook(lambda _module, _inputs, output: 3 * output)
     for made in (layer.restrict(C4), layer.export(), hnn.restrict(layer, C4)):
         torch.testing.assert_close(made(X), layer(X), rtol=1e-12, atol=1e-12)
 

@@ -55,7 +55,7 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
     model = averaged.model
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     kind = next((kind for kind in kinds if isinstance(model, kind)), None)
-    if kind is None:
+    if kind is None or not isinstance(model, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
         raise ArgumentError(
             "averaged",
             expected="a model that is an nn.Linear or a convolution",
@@ -67,7 +67,7 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
         if isinstance(model, nn.Linear):
             made: nn.Linear | _Convolution = _fold_linear(model, averaged, inputs[0], outputs[0])
         else:
-            made = _fold_convolution(model, kind, averaged, inputs[0], outputs[0])
+            made = _fold_convolution(model, averaged, inputs[0], outputs[0])
     check_beside(made, averaged, inputs[0], outputs[0])
     return made
 
@@ -77,8 +77,13 @@ def _fold_linear(model: nn.Linear, averaged: Averaged, source: Action, target: A
         if not isinstance(action, Invariant) and not (isinstance(action, Vector) and action.axis == -1):
             raise ArgumentError(name, expected="a Vector on the last axis", got=type(action).__name__)
     weight, bias = effective(model)
-    made = nn.utils.skip_init(
-        nn.Linear, model.in_features, model.out_features, bias=bias is not None, device=weight.device, dtype=weight.dtype
+    made: nn.Linear = nn.utils.skip_init(
+        nn.Linear,
+        model.in_features,
+        model.out_features,
+        bias=bias is not None,
+        device=weight.device,
+        dtype=weight.dtype,
     )
     into = _matrices(averaged, source, model.in_features, weight)
     back = _back(averaged, target, model.out_features, weight)
@@ -86,9 +91,7 @@ def _fold_linear(model: nn.Linear, averaged: Averaged, source: Action, target: A
     return made.train(model.training)
 
 
-def _fold_convolution(
-    model: _Convolution, kind: type[_Convolution], averaged: Averaged, source: Action, target: Action
-) -> _Convolution:
+def _fold_convolution(model: _Convolution, averaged: Averaged, source: Action, target: Action) -> _Convolution:
     for action, name in ((source, "inputs"), (target, "outputs")):
         if not isinstance(action, Field) or action.channels != "first" or action.offset is not None:
             raise ArgumentError(name, expected="a linear Field with channels first", got=type(action).__name__)
@@ -97,7 +100,8 @@ def _fold_convolution(
     motion = source.grid.motion(elements)  # type: ignore[attr-defined]
     _check_convolution(model, motion.index.tolist(), bool((motion.shift != 0).any()))
     weight, bias = effective(model)
-    made = nn.utils.skip_init(
+    kind = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d) if isinstance(model, kind))
+    made: _Convolution = nn.utils.skip_init(
         kind,
         model.in_channels,
         model.out_channels,

@@ -32,7 +32,10 @@ def check_plain(model: nn.Module, kind: type[nn.Module]) -> None:
         own = name in model.__dict__ or getattr(type(model), name, None) is not getattr(kind, name, None)
         if own:
             raise ArgumentError(
-                "averaged", expected=f"a model with the forward of nn.{kind.__name__}", got=_named(model), way_out=way_out
+                "averaged",
+                expected=f"a model with the forward of nn.{kind.__name__}",
+                got=_named(model),
+                way_out=way_out,
             )
     hooks = [*model._forward_hooks.values(), *model._forward_pre_hooks.values()]  # noqa: SLF001 (torch tells it nowhere else)
     if not all(computes_weights(hook) for hook in hooks):
@@ -54,8 +57,8 @@ def check_beside(made: nn.Module, averaged: Averaged, source: Action, target: Ac
         ArgumentError: If something differs by more than rounding.
     """
     model, elements = averaged.model, averaged.elements
-    if elements is None:
-        raise ArgumentError("averaged", expected="a fixed weighted set", got="a frame")
+    if elements is None or not isinstance(model, nn.Module):
+        raise ArgumentError("averaged", expected="a module over a fixed weighted set", got=repr(averaged))
     weight: Tensor = made.get_parameter("weight")
     x = _inputs(made, source).to(dtype=weight.dtype, device=weight.device)
     group = averaged.symmetry.group

@@ -15,7 +15,7 @@ from haar.nn.norms import Normalisation
 from haar.nn.precision import wide_dtype, widened
 
 
-class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 (what torch's tools for batch norms ask for)
+class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # type: ignore[misc]  # noqa: SLF001 (torch's tools for batch norms ask for it)
     """Zero mean along the invariant direction and unit variance for every part, over the batch and space.
 
     Statistics are gathered in training and used in eval, as by `torch.nn.BatchNorm2d`: one mean and one variance for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import prune
@@ -23,14 +24,15 @@ _HOOKS = (
 )
 
 
-def current(module: nn.Module, name: str) -> Tensor | None:
-    """What stands under a name, in the least time; computed now if it is parametrised.
+def current(module: Any) -> tuple[Tensor, Tensor | None]:
+    """A layer's weight and bias in the least time; computed now if they are parametrised.
 
     A parametrisation may be random or keep state: ask once a call.
     """
     own = module._parameters  # noqa: SLF001 (its own)
-    value: Tensor | None = own[name] if name in own else getattr(module, name)
-    return value
+    weight: Tensor = own["weight"] if "weight" in own else module.weight  # noqa: SIM401 (computed only where it must be)
+    bias: Tensor | None = own["bias"] if "bias" in own else module.bias  # noqa: SIM401 (as above)
+    return weight, bias
 
 
 def effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
@@ -40,16 +42,15 @@ def effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
             setattr(module, hook.name, hook.compute_weight(module, do_power_iteration=False))
         elif computes_weights(hook):
             hook(module, ())  # type: ignore[operator]
-    weight, bias = (_whole(current(module, name)) for name in ("weight", "bias"))
-    if weight is None:
-        raise ArgumentError("layer", expected="a layer with a weight", got=f"{type(module).__name__} without one")
-    return weight, bias
+    weight, bias = current(module)
+    return _whole(weight), None if bias is None else _whole(bias)
 
 
-def _whole(value: Tensor | None) -> Tensor | None:
+def _whole(value: Tensor) -> Tensor:
     """A tensor that is spread over processes (`fully_shard`), gathered."""
     gather = getattr(value, "full_tensor", None)
-    return value if gather is None else gather()
+    whole: Tensor = value if gather is None else gather()
+    return whole
 
 
 def computes_weights(hook: object) -> bool:

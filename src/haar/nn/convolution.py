@@ -139,7 +139,7 @@ class Conv(EquivariantModule):
         if self.padding_mode == "circular" and padding:
             x = nn.functional.pad(x, (padding, padding) * self.dim, mode="circular")
             padding = 0
-        dense = self._folded(current(self, "weight"), current(self, "bias"))
+        dense = self._folded(*current(self))
         return _RUN[self.dim](x, *dense, self.stride, padding, self.dilation)
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:

@@ -34,7 +34,9 @@ class FoldCache:
     def __init__(self) -> None:
         self._kept: _Kept | None = None  # replaced as a whole: threads never see half of it
 
-    def get(self, module: nn.Module, make: Callable[[], Dense], sources: Sequence[Tensor | None] | None = None) -> Dense:
+    def get(
+        self, module: nn.Module, make: Callable[[], Dense], sources: Sequence[Tensor | None] | None = None
+    ) -> Dense:
         """What is kept if it is still true and may be kept, else made anew, at full precision.
 
         Args:
@@ -71,7 +73,7 @@ class FoldCache:
         grad = torch.is_grad_enabled()
         for p, known in zip(sources, seen):  # noqa: B905 (they are as many)
             if p is None or known is None:
-                if p is not known:
+                if p is not None or known is not None:
                     return None
             elif not known.still(p) or (grad and p.requires_grad):
                 return None

@@ -11,7 +11,7 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
 from haar.nn.block_form import BlockForm
-from haar.nn.computed_weights import check_own, effective, take_over
+from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folded_form import FoldedForm, basis_entries
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
@@ -131,9 +131,7 @@ class Linear(EquivariantModule):
         Raises:
             ShapeError: If the last axis is not the input representation's.
         """
-        own = self._parameters
-        weight = own["weight"] if "weight" in own else self.weight  # what hooks and parametrisations make of it
-        bias = own["bias"] if "bias" in own else self.bias
+        weight, bias = current(self)
         if self._still and self.form != "blocks":
             kept = self._fold.kept((weight, bias))
             if kept is not None:  # nothing to choose or to make

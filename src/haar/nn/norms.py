@@ -56,7 +56,9 @@ class Normalisation(EquivariantModule):
         self.bias = nn.Parameter(torch.zeros(self.parts, dtype=dtype)) if shifted else None
         kept = torch.get_default_dtype() if dtype is None else dtype
         directions = {id(run.rep): invariant_direction(run.rep) for run in self.runs}
-        self.register_constant("direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept)
+        self.register_constant(
+            "direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept
+        )
         self.direction: Tensor
         numbers = [torch.arange(run.first, run.first + run.copies).repeat_interleave(run.rep.dim) for run in self.runs]
         self.register_constant("part_of", torch.cat(numbers), torch.int64)

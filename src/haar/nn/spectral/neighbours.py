@@ -51,10 +51,9 @@ def neighbour_mean(
         weights = adjacency
         if mask is not None:
             weights = torch.where(mask.unsqueeze(-2) & mask.unsqueeze(-1), adjacency, 0)
-        wide = wide_dtype(x.dtype)
-        weights = weights.to(wide)
+        weights = weights.to(wide_dtype(x.dtype))
         total = weights.sum(-1, keepdim=True)
-        return (weights @ x.to(wide) / torch.where(total == 0, 1, total)).to(x.dtype)
+        return (weights @ x.to(weights.dtype) / torch.where(total == 0, 1, total)).to(x.dtype)
     if edges is None and cloud is None:
         return cloud_mean(x, mask).expand(x.shape)
     if x.ndim != 2:
