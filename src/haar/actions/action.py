@@ -6,15 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
 from haar.groups.door import check_group
-from haar.groups.host import Hosted
+from haar.host import Hosted
 
 
-class Move(nn.Module):
+class Move(ConstantsModule):
     """One group element prepared for one tensor layout: plain views and gathers that trace, export and compile."""
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Move(nn.Module):
         raise NotImplementedError
 
     def hold(self, **tensors: Tensor | None) -> None:
-        """Keep tensors as buffers that follow the module's device and are not saved; None stays a plain None.
+        """Keep tensors as constants that follow the module's device and are not saved; None stays a plain None.
 
         (A buffer that is None, registered before one that is not, confuses `torch.export`.)
         """
@@ -34,7 +35,7 @@ class Move(nn.Module):
             if tensor is None:
                 setattr(self, name, None)
             else:
-                self.register_buffer(name, tensor, persistent=False)
+                self.register_constant(name, tensor)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Move:  # noqa: FBT001, FBT002 (torch's own)
         """Follow a device and nothing else: the constants keep float64's digits, and their values.

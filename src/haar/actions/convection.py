@@ -12,13 +12,13 @@ from haar.actions.layout import Layout
 from haar.actions.symmetry import Symmetry
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 #: Heights may miss the mirror image of each other by this much of the layer's thickness.
 _TOLERANCE = 1e-6
 
 
-@on_host
+@on_the_host
 def rayleigh_benard(
     group: FiniteGroup,
     heights: Float[Tensor, " n"],

@@ -11,7 +11,7 @@ from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 #: Entries of a projection smaller than this are zero.
 _ZERO = 1e-12
@@ -21,7 +21,7 @@ _MOST_CHANNELS = 256
 _SAMPLES = 8
 
 
-@on_host
+@on_the_host
 def invariant_statistics(
     rep: Representation, mean: Inexact[Tensor, " means"], std: Float[Tensor, " stds"]
 ) -> tuple[Inexact[Tensor, " means"], Float[Tensor, " stds"]]:

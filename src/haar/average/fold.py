@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Action, Field, Invariant, Vector
 from haar.average.engine import Averaged
+from haar.average.folded_beside import check_beside, check_plain
 from haar.average.probing import check_averaged
 from haar.average.trees import action_leaves
 from haar.errors import ArgumentError
+from haar.nn.computed_weights import effective
 
 _Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
 def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
     """The average of a linear layer or a convolution as one layer: the cost of the model, the function of the average.
+
+    Weights that a parametrisation, a pruning mask or a norm of weights computes are taken as they are now. The layer is
+    run beside the average on inputs of its own before it is given.
 
     Args:
         averaged: An average, over a fixed weighted set and without window, of an ``nn.Linear`` between vectors on the
@@ -28,7 +30,8 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
         A new layer; the model is not changed.
 
     Raises:
-        ArgumentError: If the model is not such a layer, or its border treatment is not moved along by the group.
+        ArgumentError: If the model is not such a layer, has a forward or hooks of its own, or does not do what its
+            weights say, or if its border treatment is not moved along by the group.
 
     Example:
         >>> from haar.actions import Symmetry
@@ -50,27 +53,42 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
             got=repr(averaged.symmetry),
         )
     model = averaged.model
-    if isinstance(model, nn.Linear):
-        return _fold_linear(model, averaged, inputs[0], outputs[0])
-    if isinstance(model, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-        return _fold_convolution(model, averaged, inputs[0], outputs[0])
-    raise ArgumentError(
-        "averaged",
-        expected="a model that is an nn.Linear or a convolution",
-        got=type(model).__name__,
-        way_out="distil it instead: haar.average.distil",
-    )
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    kind = next((kind for kind in kinds if isinstance(model, kind)), None)
+    if kind is None or not isinstance(model, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        raise ArgumentError(
+            "averaged",
+            expected="a model that is an nn.Linear or a convolution",
+            got=type(model).__name__,
+            way_out="distil it instead: haar.average.distil",
+        )
+    check_plain(model, kind)
+    with torch.no_grad():
+        if isinstance(model, nn.Linear):
+            made: nn.Linear | _Convolution = _fold_linear(model, averaged, inputs[0], outputs[0])
+        else:
+            made = _fold_convolution(model, averaged, inputs[0], outputs[0])
+    check_beside(made, averaged, inputs[0], outputs[0])
+    return made
 
 
 def _fold_linear(model: nn.Linear, averaged: Averaged, source: Action, target: Action) -> nn.Linear:
     for action, name in ((source, "inputs"), (target, "outputs")):
         if not isinstance(action, Invariant) and not (isinstance(action, Vector) and action.axis == -1):
             raise ArgumentError(name, expected="a Vector on the last axis", got=type(action).__name__)
-    made = copy.deepcopy(model)
-    weight = model.weight.detach().to(torch.float64).cpu()
-    into, back = _matrices(averaged, source, model.in_features), _back(averaged, target, model.out_features)
-    _set(made, averaged, back @ weight @ into, back)
-    return made
+    weight, bias = effective(model)
+    made: nn.Linear = nn.utils.skip_init(
+        nn.Linear,
+        model.in_features,
+        model.out_features,
+        bias=bias is not None,
+        device=weight.device,
+        dtype=weight.dtype,
+    )
+    into = _matrices(averaged, source, model.in_features, weight)
+    back = _back(averaged, target, model.out_features, weight)
+    _set(made, averaged, back @ _wide(weight) @ into, back, bias)
+    return made.train(model.training)
 
 
 def _fold_convolution(model: _Convolution, averaged: Averaged, source: Action, target: Action) -> _Convolution:
@@ -81,17 +99,31 @@ def _fold_convolution(model: _Convolution, averaged: Averaged, source: Action, t
     elements = _elements(averaged)
     motion = source.grid.motion(elements)  # type: ignore[attr-defined]
     _check_convolution(model, motion.index.tolist(), bool((motion.shift != 0).any()))
-    made = copy.deepcopy(model)
-    made.groups = 1  # the average mixes the groups of channels
-    weight = _without_groups(model)
-    into, back = _matrices(averaged, source, model.in_channels), _back(averaged, target, model.out_channels)
+    weight, bias = effective(model)
+    kind = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d) if isinstance(model, kind))
+    made: _Convolution = nn.utils.skip_init(
+        kind,
+        model.in_channels,
+        model.out_channels,
+        model.kernel_size,
+        padding=model.padding,
+        dilation=model.dilation,
+        padding_mode=model.padding_mode,
+        bias=bias is not None,
+        device=weight.device,
+        dtype=weight.dtype,
+    )  # without groups: the average mixes the groups of channels
+    dense = _without_groups(model, weight)
+    into = _matrices(averaged, source, model.in_channels, weight)
+    back = _back(averaged, target, model.out_channels, weight)
     inverse = averaged.symmetry.group.motion(averaged.symmetry.group.inverse(elements))
     kernels = []
     for index, sign in zip(inverse.index.tolist(), inverse.sign.tolist(), strict=True):
-        turned = weight.permute(0, 1, *(2 + i for i in index))
+        turned = dense.permute(0, 1, *(2 + i for i in index))
         kernels.append(turned.flip([2 + axis for axis in range(dim) if sign[axis] < 0]))
-    _set(made, averaged, torch.einsum("gpo,goi...,giq->gpq...", back, torch.stack(kernels), into), back)
-    return made
+    half = torch.einsum("gpo,goi...->gpi...", back, torch.stack(kernels))
+    _set(made, averaged, torch.einsum("gpi...,giq->gpq...", half, into), back, bias)
+    return made.train(model.training)
 
 
 def _check_convolution(model: _Convolution, exchanges: list[list[int]], shifts: bool) -> None:  # noqa: FBT001
@@ -118,22 +150,27 @@ def _elements(averaged: Averaged) -> Tensor:
     return averaged.elements.elements
 
 
-def _matrices(averaged: Averaged, action: Action, n: int) -> Float[Tensor, "m n n"]:
-    """phi(g) for every element."""
+def _matrices(averaged: Averaged, action: Action, n: int, like: Tensor) -> Tensor:
+    """phi(g) for every element, ``(m, n, n)``; complex as `like` is."""
     elements = _elements(averaged)
     if isinstance(action, (Vector, Field)):
-        return action.rep.matrix(elements)
-    return torch.eye(n, dtype=torch.float64).expand(len(elements), n, n)
+        matrices = action.rep.matrix(elements)
+        return matrices.to(torch.complex128) if like.is_complex() else matrices
+    return torch.eye(n, dtype=_wide(like).dtype).expand(len(elements), n, n)
 
 
-def _back(averaged: Averaged, action: Action, n: int) -> Float[Tensor, "m n n"]:
-    """psi(g)^-1 for every element."""
-    return _matrices(averaged, action, n).transpose(-1, -2)
+def _back(averaged: Averaged, action: Action, n: int, like: Tensor) -> Tensor:
+    """psi(g)^-1 for every element, ``(m, n, n)``."""
+    return _matrices(averaged, action, n, like).transpose(-1, -2)
 
 
-def _without_groups(model: _Convolution) -> Float[Tensor, "out in *kernel"]:
-    """The kernel of a grouped convolution with the zeros that it leaves out."""
-    weight = model.weight.detach().to(torch.float64).cpu()
+def _wide(weight: Tensor) -> Tensor:
+    return weight.detach().to(torch.complex128 if weight.is_complex() else torch.float64).cpu()
+
+
+def _without_groups(model: _Convolution, weight: Tensor) -> Tensor:
+    """The kernel ``(out, in, *kernel)`` of a grouped convolution with the zeros that it leaves out."""
+    weight = _wide(weight)
     dense = weight.new_zeros(model.out_channels, model.in_channels, *model.kernel_size)
     rows, columns = model.out_channels // model.groups, model.in_channels // model.groups
     for g in range(model.groups):
@@ -141,12 +178,11 @@ def _without_groups(model: _Convolution) -> Float[Tensor, "out in *kernel"]:
     return dense
 
 
-def _set(made: nn.Linear | _Convolution, averaged: Averaged, terms: Tensor, back: Tensor) -> None:
+def _set(made: nn.Linear | _Convolution, averaged: Averaged, terms: Tensor, back: Tensor, bias: Tensor | None) -> None:
     """Put the weighted mean of all terms into a layer."""
     if averaged.elements is None:
         return
-    weights = averaged.elements.weights
-    made.weight = nn.Parameter(torch.tensordot(weights, terms, 1).to(made.weight))
-    if made.bias is not None:
-        bias = back @ made.bias.detach().to(torch.float64).cpu()
-        made.bias = nn.Parameter((weights @ bias).to(made.bias))
+    weights = averaged.elements.weights.to(terms.dtype)
+    made.weight.copy_(torch.tensordot(weights, terms, 1))
+    if bias is not None and made.bias is not None:
+        made.bias.copy_(weights @ (back @ _wide(bias)))

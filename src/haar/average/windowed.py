@@ -14,6 +14,7 @@ from haar.actions import Action, Field, Symmetry, Trivial
 from haar.actions.action import RestrictedAction
 from haar.average.trees import action_leaves, unrestricted
 from haar.average.weighted import WeightedSet
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group, Subgroup
 
@@ -67,7 +68,7 @@ def window_of(window: Tensor | str, group: Group) -> Tensor:
     return _WINDOWS[window](group.grid_shape)
 
 
-class OutputWindow(nn.Module):
+class OutputWindow(ConstantsModule):
     """Weights W of the output points in the moved frame: sum_k w_k g_k^-1(W f(g_k x)) / sum_k w_k g_k^-1 W.
 
     The denominator is invariant under the group that the elements form, so the average stays equivariant. Outputs that
@@ -90,7 +91,7 @@ class OutputWindow(nn.Module):
             raise ArgumentError(
                 "window", expected="weights that are not negative", got=f"a least weight {float(window.min()):g}"
             )
-        self.register_buffer("window", window.to(torch.float64), persistent=False)
+        self.register_constant("window", window.to(torch.float64))
         self._channels: list[str | None] = []
         self._is_field: list[bool] = []
         self.moves = nn.ModuleList()
@@ -114,7 +115,7 @@ class OutputWindow(nn.Module):
                         got=f"{int((total <= 1e-9 * total.max()).sum())} points of weight 0",
                         way_out="add shifts, or take a window without zeros",
                     )
-            self.register_buffer(f"total_{len(self.moves)}", total, persistent=False)
+            self.register_constant(f"total_{len(self.moves)}", total)
             self.moves.append(moves)
         if not any(self._is_field):
             raise ArgumentError("window", expected="an output that is a field", got=repr(symmetry))

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from haar.cli.model_file import build, load_weights
+from haar.constants import ConstantsModule
 from haar.data.spectra import adjacency
 from haar.errors import DataError
 
 
-class OnGraph(nn.Module):
+class OnGraph(ConstantsModule):
     """A model that is told the graph's edges with every call.
 
     Args:
@@ -27,7 +28,7 @@ class OnGraph(nn.Module):
         super().__init__()
         self.model = model
         self.edges: Tensor
-        self.register_buffer("edges", edges, persistent=False)
+        self.register_constant("edges", edges)
 
     def forward(self, v: Tensor) -> Tensor:
         """Run the model."""

@@ -12,13 +12,13 @@ from haar.errors import ArgumentError
 from haar.groups.finite import FiniteGroup
 from haar.groups.grid import GridGroup
 from haar.groups.group import Group
-from haar.groups.host import on_host
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import LieGroup
 from haar.groups.permutation import PermutationGroup
 from haar.groups.products import FiniteProduct, MixedProduct
 from haar.groups.semidirect import SemidirectProduct
 from haar.groups.wreath import FiniteWreath, RowWreath
+from haar.host import on_the_host
 
 #: Elements by which a subgroup may grow that are compared at each step.
 _CANDIDATES = 24
@@ -61,7 +61,7 @@ def _even(elements: Tensor) -> Step:
 
 
 @averaging_chain.register(FiniteGroup)
-@on_host
+@on_the_host
 def _(group: FiniteGroup, degree: int = 0) -> list[Step]:
     """Cyclic subgroups of generators and of their powers, each joined to what is there."""
     del degree
@@ -101,7 +101,7 @@ def _small_powers(group: FiniteGroup) -> list[int]:
 
 
 @averaging_chain.register(SymmetricGroup)
-@on_host
+@on_the_host
 def _(group: SymmetricGroup, degree: int = 0) -> list[Step]:
     """Transpositions (i j), i <= j, for j = 1, 2, ...: n (n + 1) / 2 - 1 elements."""
     del degree
@@ -115,7 +115,7 @@ def _(group: SymmetricGroup, degree: int = 0) -> list[Step]:
 
 
 @averaging_chain.register(SignGroup)
-@on_host
+@on_the_host
 def _(group: SignGroup, degree: int = 0) -> list[Step]:
     """One sign after the other."""
     del degree
@@ -123,7 +123,7 @@ def _(group: SignGroup, degree: int = 0) -> list[Step]:
 
 
 @averaging_chain.register(PermutationGroup)
-@on_host
+@on_the_host
 def _(group: PermutationGroup, degree: int = 0) -> list[Step]:
     """The transversals of the stabiliser chain, deepest first."""
     del degree
@@ -131,7 +131,7 @@ def _(group: PermutationGroup, degree: int = 0) -> list[Step]:
 
 
 @averaging_chain.register(GridGroup)
-@on_host
+@on_the_host
 def _(group: GridGroup, degree: int = 0) -> list[Step]:
     """Shifts axis by axis, then the point group."""
     steps = []
@@ -146,7 +146,7 @@ def _(group: GridGroup, degree: int = 0) -> list[Step]:
 
 @averaging_chain.register(FiniteProduct)
 @averaging_chain.register(MixedProduct)
-@on_host
+@on_the_host
 def _(group: FiniteProduct | MixedProduct, degree: int = 0) -> list[Step]:
     """Factor by factor."""
     steps = []
@@ -159,7 +159,7 @@ def _(group: FiniteProduct | MixedProduct, degree: int = 0) -> list[Step]:
 
 
 @averaging_chain.register(SemidirectProduct)
-@on_host
+@on_the_host
 def _(group: SemidirectProduct, degree: int = 0) -> list[Step]:
     """The normal factor, then the other."""
     normal = [(group.element(n), w) for n, w in averaging_chain(group.normal, degree)]
@@ -168,7 +168,7 @@ def _(group: SemidirectProduct, degree: int = 0) -> list[Step]:
 
 @averaging_chain.register(FiniteWreath)
 @averaging_chain.register(RowWreath)
-@on_host
+@on_the_host
 def _(group: FiniteWreath | RowWreath, degree: int = 0) -> list[Step]:
     """The base group at every point, then the top group."""
     steps = []
@@ -184,7 +184,7 @@ def _(group: FiniteWreath | RowWreath, degree: int = 0) -> list[Step]:
 
 
 @averaging_chain.register(LieGroup)
-@on_host
+@on_the_host
 def _(group: LieGroup, degree: int = 0) -> list[Step]:
     """One angle after the other (Euler's for rotations of space), then one element of every other component."""
     steps = group.euler_steps(degree)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.finite import FiniteGroup
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 #: Largest number of products (order x classes) computed for a character table.
 WORK_LIMIT = 200_000_000
@@ -128,7 +128,7 @@ class CharacterTable:
         return self.values[:, 0].real.round().to(torch.int64)
 
 
-@on_host
+@on_the_host
 def real_irreducibles(group: FiniteGroup) -> list[RealIrreducible]:
     """Characters of the representations that are irreducible over the real numbers: trivial first, then by dimension.
 
@@ -169,7 +169,7 @@ def real_irreducibles(group: FiniteGroup) -> list[RealIrreducible]:
     return sorted(found, key=lambda r: (r.dim, natural_key(r.name)))
 
 
-@on_host
+@on_the_host
 def isotypic_projector_coefficients(irreducible: RealIrreducible) -> Float[Tensor, " order"]:
     """The class function c with sum over h of c(h) R(h) = the projector onto the isotypic component, for every R.
 

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.closure import SAME, Rows, close
-from haar.groups.host import on_host
 from haar.groups.nearby_homomorphism import nearby_homomorphism, orthonormal_basis_change
 from haar.groups.real import precision, real, real_matrices
 from haar.groups.table import TableGroup
+from haar.host import on_the_host
 
 
-@on_host
+@on_the_host
 def from_matrices(
     generators: Float[Tensor, "k rows columns"] | Sequence[Float[Tensor, "rows columns"]],
     name: str = "G",
@@ -79,7 +79,7 @@ def from_matrices(
     )
 
 
-@on_host
+@on_the_host
 def from_permutations(
     generators: Int[Tensor, "k n"] | Sequence[Sequence[int]], name: str = "G", *, limit: int = 5040
 ) -> TableGroup:

@@ -13,7 +13,7 @@ from haar.groups.catalogue import trivial
 from haar.groups.door import check_enumerated
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Motion
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 
 class GridGroup(FiniteGroup):
@@ -112,7 +112,7 @@ class GridGroup(FiniteGroup):
         return "t" + cells if name == "e" else f"{name}+{cells}"
 
 
-@on_host
+@on_the_host
 def grid_group(
     point: FiniteGroup,
     shape: Sequence[int],
@@ -166,7 +166,7 @@ def grid_group(
     return GridGroup(point, shape, steps)
 
 
-@on_host
+@on_the_host
 def shifts(shape: Sequence[int], *, step: int | Sequence[int] = 1, periodic: bool | Sequence[bool] = True) -> GridGroup:
     """All shifts of a periodic grid by multiples of `step` cells.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
-from haar.groups.host import Hosted
+from haar.host import Hosted
 
 
 @dataclass(frozen=True)

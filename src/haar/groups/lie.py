@@ -14,9 +14,9 @@ from torch.linalg import vector_norm
 from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups.class_rules import LARGEST_CLASS_RULE, ClassRule
 from haar.groups.group import Group
-from haar.groups.host import on_host
 from haar.groups.maximal_torus import MaximalTorus, adjoint, kernel, maximal_torus, orthonormal, span_error
 from haar.groups.real import real_matrices
+from haar.host import on_the_host
 
 #: Matrices that differ by less than this are the same.
 _SAME = 1e-8
@@ -326,7 +326,7 @@ def rotation_of_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batc
     return torch.stack(rows, -1).reshape(*q.shape[:-1], 3, 3)
 
 
-@on_host
+@on_the_host
 def design(strength: int) -> Float[Tensor, "m 3 3"]:
     """A rotation design: equal weights over a finite group that averages degrees 1 .. `strength` of SO(3) to zero.
 

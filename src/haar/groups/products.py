@@ -14,6 +14,7 @@ from haar.groups.class_rules import ClassRule, product_rule
 from haar.groups.door import check_group
 from haar.groups.finite import FiniteGroup
 from haar.groups.group import Group, Motion
+from haar.host import on_the_host
 
 
 class FiniteProduct(FiniteGroup):
@@ -162,6 +163,7 @@ class MixedProduct(Group):
         return self.factors[self._mover].motion(self.split(g)[self._mover])
 
 
+@on_the_host
 def product(*factors: Group) -> FiniteProduct | MixedProduct:
     """The direct product of groups.
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
-from haar.groups.host import on_host
 from haar.groups.lie import LieGroup, equal_weights, gauss_legendre
+from haar.host import on_the_host
 
 
 class RotationGroup(LieGroup):
@@ -61,7 +61,7 @@ class RotationGroup(LieGroup):
         return _space_steps(degree) if self.n == 3 else super().euler_steps(degree)
 
 
-@on_host
+@on_the_host
 def SO(n: int) -> LieGroup:  # noqa: N802
     """Rotations of n-dimensional space.
 
@@ -72,7 +72,7 @@ def SO(n: int) -> LieGroup:  # noqa: N802
     return RotationGroup(n)
 
 
-@on_host
+@on_the_host
 def O(n: int) -> LieGroup:  # noqa: N802, E743
     """Rotations and reflections of n-dimensional space; in odd dimensions the second component is -1, else a mirror."""
     _check_dimension(n)

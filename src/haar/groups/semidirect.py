@@ -10,6 +10,7 @@ from haar.errors import ArgumentError, ShapeError
 from haar.groups.door import check_enumerated
 from haar.groups.finite import FiniteGroup
 from haar.groups.real import real
+from haar.host import on_the_host
 
 
 class SemidirectProduct(FiniteGroup):
@@ -75,6 +76,7 @@ class SemidirectProduct(FiniteGroup):
         return f"({self.normal.describe(self.normal_of(g))}, {self.complement.describe(self.complement_of(g))})"
 
 
+@on_the_host
 def semidirect(normal: FiniteGroup, complement: FiniteGroup, action: Int[Tensor, "h n"]) -> SemidirectProduct:
     """The semidirect product of two enumerated groups; for shifts of a grid use `grid_group`.
 

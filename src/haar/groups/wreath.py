@@ -15,7 +15,7 @@ from haar.groups.connected import connected_roots
 from haar.groups.door import check_enumerated, check_group
 from haar.groups.finite import LIST_LIMIT, FiniteGroup
 from haar.groups.group import Group
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 
 class _Wreath(Group):
@@ -169,7 +169,7 @@ class RowWreath(_Wreath):
         return self.join(bases, self.top.sample(n, generator))
 
 
-@on_host
+@on_the_host
 def wreath(base: FiniteGroup, top: Group) -> FiniteWreath | RowWreath:
     """The wreath product: a copy of `base` at each of the n points that `top` permutes; order |base|^n |top|.
 

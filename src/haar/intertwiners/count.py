@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.homomorphism import require_same_group
 
 
-@on_host
+@on_the_host
 def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
     """The mean over the group of chi_out chi_in, which is dim Hom_G(V_in, V_out).
 
@@ -38,7 +38,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
     return found
 
 
-@on_host
+@on_the_host
 def hom_dimension_or_none(rep_in: Representation, rep_out: Representation) -> int | None:
     """As `hom_dimension`; None where no exact rule is known."""
     degrees = rep_in.degree, rep_out.degree

@@ -16,7 +16,7 @@ from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import Group
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.group_algebra import draw, images, probes
 from haar.intertwiners.homomorphism import require_homomorphism, require_same_group
 from haar.intertwiners.primitive import Block, primitive_blocks
@@ -155,7 +155,7 @@ class Isotypic:
         return "\n".join(lines)
 
 
-@on_host
+@on_the_host
 def decompose(rep: Representation, *, drawn: int = 0) -> Isotypic:
     """Decompose a representation into isotypic classes; remembered on the representation object.
 
@@ -305,7 +305,7 @@ def _place(c: IsotypicClass, pool: list[IsotypicClass]) -> int:
     return len(pool) - 1
 
 
-@on_host
+@on_the_host
 def matched(left: Representation, right: Representation) -> tuple[Isotypic, Isotypic, list[tuple[int, int]]]:
     """Decompose two representations with the same draw and pair their equivalent classes.
 

@@ -11,7 +11,7 @@ from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, real_irreducibles
 from haar.groups.characters import multiplicity
 from haar.groups.door import check_enumerated
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.decomposition import decompose
 
 #: Largest order whose regular representation is decomposed.
@@ -20,7 +20,7 @@ LARGEST_ORDER = 1500
 _WHOLE = 1e-11
 
 
-@on_host
+@on_the_host
 def irreducibles(group: FiniteGroup) -> list[Given]:
     """Representations irreducible over the real numbers, in the order and with the names of their characters.
 
@@ -66,7 +66,7 @@ def irreducibles(group: FiniteGroup) -> list[Given]:
     return out
 
 
-@on_host
+@on_the_host
 def irreducible(group: FiniteGroup, name: str) -> Given:
     """One real irreducible representation by its name.
 
@@ -84,7 +84,7 @@ def irreducible(group: FiniteGroup, name: str) -> Given:
     return found[name]
 
 
-@on_host
+@on_the_host
 def multiplicities(rep: Representation) -> dict[str, int]:
     """How often each real irreducible representation of a finite group is contained, by characters; zeros left out.
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from haar.actions.representation import Representation, Trivial
 from haar.actions.representation.representation import check_degree, check_representation
 from haar.errors import ArgumentError
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.homomorphism import require_same_group
 
 
-@on_host
+@on_the_host
 def invariant_polynomials(rep: Representation, up_to: int) -> list[int]:
     """Number of linearly independent invariant homogeneous polynomials of degree 0, 1, ..., `up_to`.
 
@@ -36,7 +36,7 @@ def invariant_polynomials(rep: Representation, up_to: int) -> list[int]:
     return equivariant_polynomials(rep, Trivial(rep.group), up_to)
 
 
-@on_host
+@on_the_host
 def equivariant_polynomials(rep_in: Representation, rep_out: Representation, up_to: int) -> list[int]:
     """Number of linearly independent equivariant homogeneous polynomial maps of degree 0, 1, ..., `up_to`.
 

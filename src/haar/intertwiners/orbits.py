@@ -13,7 +13,7 @@ from torch import Tensor
 from haar.actions.representation import Representation
 from haar.groups import LieGroup
 from haar.groups.connected import connected_roots
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 #: Rows of the pair table whose edges are merged before the first full check.
 _SAMPLED_ROWS = 32
@@ -43,7 +43,7 @@ class PairOrbits:
         return len(self.sizes)
 
 
-@on_host
+@on_the_host
 def pair_orbits(rep_in: Representation, rep_out: Representation) -> PairOrbits:
     """Orbits of index pairs of two signed-permutation representations of one group.
 

@@ -9,11 +9,11 @@ from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import averaging_chain
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.homomorphism import require_same_group
 
 
-@on_host
+@on_the_host
 def reynolds(
     rep_in: Representation, rep_out: Representation, W: Inexact[Tensor, "out in"]
 ) -> Inexact[Tensor, "out in"]:

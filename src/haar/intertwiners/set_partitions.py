@@ -9,7 +9,7 @@ import torch
 
 from haar.actions.representation import Defining, Representation, TensorProduct, Trivial
 from haar.groups import ListedSymmetric, SymmetricGroup
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.orbits import PairOrbits
 
 
@@ -27,7 +27,7 @@ def tensor_degree(rep: Representation) -> int | None:
     return None
 
 
-@on_host
+@on_the_host
 def equality_orbits(n: int, k: int, l: int) -> PairOrbits:
     """Orbits of S_n on pairs (o, i) of an l-tuple and a k-tuple of 0 .. n - 1: which entries are equal.
 

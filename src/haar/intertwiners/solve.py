@@ -9,7 +9,7 @@ from torch import Tensor
 from haar.actions.representation import DirectSum, Representation, Trivial
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
-from haar.groups.host import on_host
+from haar.host import on_the_host
 from haar.intertwiners.homomorphism import require_same_group
 from haar.intertwiners.isotypic_maps import IsotypicIntertwiners
 from haar.intertwiners.orbit_maps import OrbitIntertwiners
@@ -17,7 +17,7 @@ from haar.intertwiners.orbits import applies
 from haar.intertwiners.space import Intertwiners
 
 
-@on_host
+@on_the_host
 def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str = "auto") -> Intertwiners:
     """The space of linear maps that commute with a symmetry, Hom_G(V_in, V_out).
 
@@ -53,7 +53,7 @@ def intertwiners(rep_in: Representation, rep_out: Representation, *, route: str 
     return OrbitIntertwiners(rep_in, rep_out)
 
 
-@on_host
+@on_the_host
 def invariants(rep: Representation) -> Float[Tensor, "n m"]:
     """An orthonormal basis of the vectors that do not move, as columns, float64.
 

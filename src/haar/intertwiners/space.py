@@ -12,7 +12,7 @@ from torch.linalg import vector_norm
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.errors import ShapeError
-from haar.groups.host import Hosted
+from haar.host import Hosted
 
 
 class Intertwiners(Hosted, ABC):

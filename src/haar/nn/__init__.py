@@ -1,6 +1,7 @@
 """Modules for a user's network, each equivariant by construction."""
 
 from haar.nn.attention import SelfAttention
+from haar.nn.batch_norm import BatchNorm
 from haar.nn.bilinear import Bilinear, TensorSquare
 from haar.nn.by_norm import Gated, NormNonlinearity
 from haar.nn.convolution import Conv
@@ -11,7 +12,7 @@ from haar.nn.kernel_points import KernelPoints
 from haar.nn.linear import Linear
 from haar.nn.module import EquivariantModule
 from haar.nn.networks import export, restrict
-from haar.nn.norms import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from haar.nn.norms import GroupNorm, LayerNorm, RMSNorm
 from haar.nn.orbit_pool import OrbitPool
 from haar.nn.parts import PartRun, part_count, part_runs
 from haar.nn.pointwise import Odd, Pointwise

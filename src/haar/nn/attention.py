@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,9 +13,10 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 from haar.intertwiners import pair_orbits
+from haar.nn.drawn import Projection, linear_of
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import check_permutation
-from haar.nn.representations import restricted
+from haar.nn.precision import check_numbers
 
 
 class SelfAttention(EquivariantModule):
@@ -60,17 +63,19 @@ class SelfAttention(EquivariantModule):
             raise ArgumentError("heads", expected=f"a divisor of {features} features", got=heads)
         self.rep_in = self.rep_out = rep
         self.features, self.heads = features, heads
-        self.qkv = nn.Linear(features, 3 * features, dtype=dtype)
-        self.out = nn.Linear(features, features, dtype=dtype)
-        with torch.no_grad():
-            for layer in (self.qkv, self.out):
-                if not layer.weight.is_meta:
-                    layer.weight.normal_(0, features**-0.5, generator=generator)
-                    layer.bias.zero_()
+        self.qkv = linear_of(Projection, features, 3 * features, generator=generator, dtype=dtype)
+        self.out = linear_of(Projection, features, features, generator=generator, dtype=dtype)
         self.bias: nn.Parameter | None = None
         if orbit_bias:
             self._set_orbits(rep)
-            self.bias = nn.Parameter(torch.zeros(heads, self.orbits, dtype=dtype))
+            self.bias = nn.Parameter(torch.empty(heads, self.orbits, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The bias at 0; the projections have laws of their own."""
+        if self.bias is not None:
+            with torch.no_grad():
+                self.bias.zero_()
 
     @property
     def symmetry(self) -> Symmetry:
@@ -89,6 +94,7 @@ class SelfAttention(EquivariantModule):
                 expected=f"(*batch, {self.rep_in.dim} tokens, {self.features} features)",
                 got=tuple(x.shape),
             )
+        check_numbers(x)
         split: Tensor = self.qkv(x)
         q, k, v = split.unflatten(-1, (3, self.heads, -1)).movedim(-3, 0).transpose(-2, -3)
         mask = None if self.bias is None else self.bias[:, self.orbit_of].to(q.dtype)
@@ -102,21 +108,18 @@ class SelfAttention(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the module's group object.
         """
-        rep = restricted(self.rep_in, subgroup)
-        looser = SelfAttention(
-            rep, self.features, heads=self.heads, orbit_bias=self.bias is not None, dtype=self.out.weight.dtype
-        ).to(self.out.weight.device)
-        looser.qkv.load_state_dict(self.qkv.state_dict())
-        looser.out.load_state_dict(self.out.state_dict())
-        if self.bias is not None and looser.bias is not None:
+        looser = copy.deepcopy(self)
+        looser.restrict_parts(subgroup)
+        if self.bias is not None:
+            looser._set_orbits(looser.rep_in)  # noqa: SLF001 (its own kind)
             first = torch.empty(looser.orbits, dtype=torch.int64, device=self.orbit_of.device)
-            first[looser.orbit_of.flatten()] = self.orbit_of.flatten()
-            with torch.no_grad():
-                looser.bias.copy_(self.bias[:, first])
-        return looser.train(self.training)
+            first[looser.orbit_of.to(first.device).flatten()] = self.orbit_of.flatten()
+            looser.orbit_of = looser.orbit_of.to(first.device)
+            looser.bias = nn.Parameter(self.bias.detach()[:, first], requires_grad=self.bias.requires_grad)
+        return looser
 
     def _set_orbits(self, rep: Representation) -> None:
         found = pair_orbits(rep, rep)
         self.orbits = found.count
-        self.hold("orbit_of", found.label.to(torch.int64), torch.int64)
+        self.register_constant("orbit_of", found.label.to(torch.int64), torch.int64)
         self.orbit_of: Tensor

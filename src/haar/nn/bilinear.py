@@ -91,8 +91,7 @@ class Bilinear(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the module's group object.
         """
-        looser = copy.copy(self)
-        looser._modules = {"linear": self.linear.restrict(subgroup)}  # noqa: SLF001 (its own kind)
+        looser = copy.deepcopy(self, {id(self.linear): self.linear.restrict(subgroup)})
         for name in ("rep_in", "rep_right", "rep_out"):
             setattr(looser, name, restricted(getattr(self, name), subgroup))
         return looser
@@ -104,7 +103,8 @@ class Bilinear(EquivariantModule):
         for one in self.left_runs:
             for other in self.right_runs:
                 a, b = one.of(x, -1), other.of(y, -1)
-                pieces.append((a[..., :, None, :, None] * b[..., None, :, None, :]).reshape(*batch, -1))
+                product = a[..., :, None, :, None] * b[..., None, :, None, :]
+                pieces.append(product.reshape(*batch, product.shape[-4:].numel()))  # -1 would not do for no samples
         return torch.cat(pieces, -1)
 
 
@@ -158,7 +158,6 @@ class TensorSquare(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the module's group object.
         """
-        looser = copy.copy(self)
-        looser._modules = {"product": self.product.restrict(subgroup)}  # noqa: SLF001 (its own kind)
+        looser = copy.deepcopy(self, {id(self.product): self.product.restrict(subgroup)})
         looser.rep_in, looser.rep_out = restricted(self.rep_in, subgroup), restricted(self.rep_out, subgroup)
         return looser

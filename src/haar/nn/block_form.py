@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from haar.constants import ConstantsModule
 from haar.intertwiners import IsotypicIntertwiners, MapBlock, right_multiplication
-from haar.nn.constants import ConstantsModule
 from haar.nn.isotypic_side import IsotypicSide, Kind, Share, presence
 
 
@@ -50,6 +50,7 @@ class BlockForm(ConstantsModule):
 
     def __init__(self, space: IsotypicIntertwiners, dtype: torch.dtype | None = None) -> None:
         super().__init__()
+        dtype = torch.get_default_dtype() if dtype is None else dtype
         ins, outs = space.isotypic_in, space.isotypic_out
         groups: dict[tuple[object, ...], list[MapBlock]] = {}
         for block in space.structure:
@@ -69,8 +70,8 @@ class BlockForm(ConstantsModule):
         places = torch.cat([torch.arange(b.start, b.start + b.size) for s in stacks for b in s] or [torch.arange(0)])
         self._in_order = bool((places.diff() == 1).all())
         if not self._in_order:
-            self.hold("places", places, torch.int64)
-            self.hold("back", places.argsort(), torch.int64)
+            self.register_constant("places", places, torch.int64)
+            self.register_constant("back", places.argsort(), torch.int64)
 
     @property
     def multiplications(self) -> int:
@@ -125,13 +126,13 @@ class BlockForm(ConstantsModule):
         order = (which[g][:, f] * first.m_out + o[:, None]) * first.m_in + i  # (m_out * end, m_in * end)
         ahead = torch.arange(len(blocks))[:, None] * first.size
         whole = (ahead + order.flatten()).flatten()
-        self.hold(f"order_{number}", whole, torch.int64)
+        self.register_constant(f"order_{number}", whole, torch.int64)
         # every parameter is read `end` times
-        self.hold(f"back_{number}", whole.argsort(stable=True), torch.int64)
+        self.register_constant(f"back_{number}", whole.argsort(stable=True), torch.int64)
         height = (sign[g][:, f] * scale).flatten().repeat(len(blocks))
         signed = not bool((height == 1).all())
         if signed:
-            self.hold(f"height_{number}", height, dtype)
+            self.register_constant(f"height_{number}", height, dtype)
         return _Stack(blocks, straight=False, signed=signed)
 
     def _mixing(self, p: Tensor) -> list[Tensor]:

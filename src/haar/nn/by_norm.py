@@ -12,6 +12,7 @@ from haar.actions.representation import DirectSum, Representation, Trivial
 from haar.errors import ArgumentError
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import PartRun, part_count, part_runs
+from haar.nn.precision import length
 from haar.nn.representations import stands_still
 
 
@@ -57,7 +58,14 @@ class NormNonlinearity(EquivariantModule):
         self.channels = check_channels(channels)
         self.function, self.eps = function, eps
         self.runs = part_runs(rep)
-        self.bias = nn.Parameter(torch.zeros(part_count(rep), dtype=dtype)) if bias else None
+        self.bias = nn.Parameter(torch.empty(part_count(rep), dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The bias at 0."""
+        if self.bias is not None:
+            with torch.no_grad():
+                self.bias.zero_()
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Stretch every part.
@@ -67,17 +75,20 @@ class NormNonlinearity(EquivariantModule):
         """
         self.check_input(x)
         axis = self._axis % x.ndim
+        # f(b) / |v| must be a number of the input's precision, at 0 too
+        eps = max(self.eps, torch.finfo(x.dtype).tiny ** 2)
         pieces = []
         for run in self.runs:
             v = run.of(x, axis)
-            length = (v.square().sum(axis + 1, keepdim=True) + self.eps).sqrt()
-            moved = length
+            size = length(v, axis + 1, eps=eps, keepdim=True)
+            moved = size
             if self.bias is not None:
                 shape = [1] * v.ndim
                 shape[axis] = run.copies
-                moved = length + self.bias[run.first : run.first + run.copies].reshape(shape)
-            pieces.append((v * (self.function(moved) / length)).flatten(axis, axis + 1))
-        return torch.cat(pieces, axis)
+                moved = size + self.bias[run.first : run.first + run.copies].reshape(shape)
+            pieces.append((v * (self.function(moved) / size)).flatten(axis, axis + 1))
+        dtype = x.dtype if self.bias is None else torch.promote_types(x.dtype, self.bias.dtype)
+        return torch.cat(pieces, axis).to(dtype)
 
 
 class Gated(EquivariantModule):

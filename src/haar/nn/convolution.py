@@ -13,11 +13,13 @@ from haar.actions.representation import Representation, TensorProduct
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, intertwiners, invariants
+from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.parts import PartRun, part_runs
+from haar.nn.precision import check_numbers
 from haar.nn.representations import check_same_group, restricted
 from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
 
@@ -106,7 +108,7 @@ class Conv(EquivariantModule):
         fixed = invariants(rep_out) if bias else torch.zeros(rep_out.dim, 0, dtype=torch.float64)
         self.weight = nn.Parameter(torch.empty(sum(pair.size for pair in self._pairs), dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(fixed.shape[1], dtype=dtype)) if bias else None
-        self.hold("fixed", fixed, self.weight.dtype)
+        self.register_constant("fixed", fixed, self.weight.dtype)
         self.fixed: Tensor
         self._reversed = reversed_axes(rep_in.group)
         self._fold = FoldCache()
@@ -116,6 +118,7 @@ class Conv(EquivariantModule):
         """Draw weights so that white inputs of unit variance give outputs of variance ``gain ** 2``; zero the bias."""
         if self.weight.is_meta:
             return
+        check_own(self)
         with torch.no_grad():
             for pair in self._pairs:
                 reaching = sum(p.source.copies for p in self._pairs if p.target is pair.target and p.space.dim)
@@ -136,15 +139,16 @@ class Conv(EquivariantModule):
         if self.padding_mode == "circular" and padding:
             x = nn.functional.pad(x, (padding, padding) * self.dim, mode="circular")
             padding = 0
-        return _RUN[self.dim](x, *self._fold.get(self, self._dense), self.stride, padding, self.dilation)
+        dense = self._folded(*current(self))
+        return _RUN[self.dim](x, *dense, self.stride, padding, self.dilation)
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:
         """The dense kernel; in eval without gradients made once and kept until the parameters change."""
-        return self._fold.get(self, self._dense)[0]
+        return self._folded(*effective(self))[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
-        return None if self.bias is None else self.fixed @ self.bias
+        return self._shift(effective(self)[1])
 
     def train(self, mode: bool = True) -> Conv:  # noqa: FBT001, FBT002 (torch's signature)
         """As torch's; the kept kernel is forgotten."""
@@ -157,6 +161,7 @@ class Conv(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the layer's group object.
         """
+        weight, bias = effective(self)
         looser = Conv(
             restricted(self.rep_in, subgroup),
             restricted(self.rep_out, subgroup),
@@ -167,18 +172,25 @@ class Conv(EquivariantModule):
             dilation=self.dilation,
             bias=self.bias is not None,
             gain=self.gain,
-            dtype=self.weight.dtype,
-        ).to(self.weight.device)
-        looser.requires_grad_(self.weight.requires_grad)
-        with torch.no_grad():
-            looser.set_kernel(self._made().detach())
-            offset = self.offset()
-            if looser.bias is not None and offset is not None:
-                looser.bias.copy_(looser.fixed.double().T @ offset.double())
+            dtype=weight.dtype,
+            generator=torch.Generator(),  # these weights are replaced: nothing is drawn from torch's own
+        ).to(weight.device)
+        if not weight.is_meta:
+            with torch.no_grad():
+                looser.set_kernel(self._made(weight).detach())
+                offset = self._shift(bias)
+                if looser.bias is not None and offset is not None:
+                    looser.bias.copy_(looser.constant_as("fixed", torch.float64).T @ offset.double())
+        take_over(self, looser)
         return looser.train(self.training)
 
     def set_kernel(self, kernel: Float[Tensor, "n_out n_in *size"]) -> None:
-        """Take the nearest equivariant kernel to any dense one as the weights."""
+        """Take the nearest equivariant kernel to any dense one as the weights.
+
+        Raises:
+            ArgumentError: If the weights are computed from something else, as by a parametrisation.
+        """
+        check_own(self)
         points = self.kernel_size**self.dim
         with torch.no_grad():
             for pair in self._pairs:
@@ -192,6 +204,7 @@ class Conv(EquivariantModule):
 
     def export(self) -> nn.Module:
         """A plain `torch.nn.Conv1d/2d/3d` with equal outputs (and no check of the stride)."""
+        weight, bias = effective(self)
         plain = _PLAIN[self.dim](
             self.rep_in.dim,
             self.rep_out.dim,
@@ -200,15 +213,17 @@ class Conv(EquivariantModule):
             padding=self.padding,
             padding_mode=self.padding_mode,  # type: ignore[arg-type]
             dilation=self.dilation,
-            bias=self.bias is not None,
-            dtype=self.weight.dtype,
+            bias=bias is not None,
+            dtype=weight.dtype,
+            device=weight.device,
         )
         with torch.no_grad():
-            plain.weight.copy_(self._made())
-            offset = self.offset()
+            plain.weight.copy_(self._made(weight))
+            offset = self._shift(bias)
             if offset is not None and plain.bias is not None:
                 plain.bias.copy_(offset)
-        return plain.to(self.weight.device).train(self.training)
+        take_over(self, plain)
+        return plain.train(self.training)
 
     def extra_repr(self) -> str:
         """Representations and geometry."""
@@ -217,15 +232,18 @@ class Conv(EquivariantModule):
             f"stride={self.stride}, padding={self.padding}, padding_mode={self.padding_mode}"
         )
 
-    def _dense(self) -> Dense:
-        return self._made(), self.offset()
+    def _folded(self, weight: Tensor, bias: Tensor | None) -> Dense:
+        return self._fold.get(self, lambda: (self._made(weight), self._shift(bias)), (weight, bias))
 
-    def _made(self) -> Tensor:
+    def _shift(self, bias: Tensor | None) -> Tensor | None:
+        return None if bias is None else self.constant_as("fixed", bias.dtype) @ bias
+
+    def _made(self, weight: Tensor) -> Tensor:
         size = (self.kernel_size,) * self.dim
         rows: dict[int, list[Tensor]] = {}
         for pair in self._pairs:
             target, source = pair.target, pair.source
-            p = self.weight[pair.start : pair.start + pair.size].reshape(target.copies, source.copies, pair.space.dim)
+            p = weight[pair.start : pair.start + pair.size].reshape(target.copies, source.copies, pair.space.dim)
             block = pair.space.from_parameters(p)  # (copies_out, copies_in, n_out, n_in * points)
             block = block.transpose(1, 2).reshape(target.copies * target.rep.dim, source.copies * source.rep.dim, *size)
             rows.setdefault(target.start, []).append(block)
@@ -238,6 +256,7 @@ class Conv(EquivariantModule):
                 expected=f"(batch, {self.rep_in.dim}, {self.dim} space axes) for {self.rep_in.name}",
                 got=tuple(x.shape),
             )
+        check_numbers(x)
         if self.stride > 1:
             check_window(
                 x.shape[2:],

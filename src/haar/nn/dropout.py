@@ -44,7 +44,7 @@ class Dropout(EquivariantModule):
         numbers = [
             torch.arange(run.first, run.first + run.copies).repeat_interleave(run.rep.dim) for run in part_runs(rep)
         ]
-        self.hold("part_of", torch.cat(numbers), torch.int64)
+        self.register_constant("part_of", torch.cat(numbers), torch.int64)
         self.part_of: Tensor
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.intertwiners import Isotypic, IsotypicIntertwiners, MapBlock, right_multiplication
-from haar.nn.constants import ConstantsModule
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class FoldedForm(ConstantsModule):
 
     def __init__(self, space: IsotypicIntertwiners, dtype: torch.dtype | None = None) -> None:
         super().__init__()
+        dtype = torch.get_default_dtype() if dtype is None else dtype
         ins, outs = space.isotypic_in, space.isotypic_out
         self._tiles = tuple(tuple(_Tile(o.copies, i.copies, o.dim, i.dim) for i in ins.runs) for o in outs.runs)
         for o in range(len(outs.runs)):
@@ -62,9 +63,9 @@ class FoldedForm(ConstantsModule):
                 basis = [b.flatten(0, 2).flatten(1) for b in bases]
                 entries = outs.runs[o].dim * ins.runs[i].dim
                 held = torch.cat(order, 2).flatten() if order else torch.zeros(0, dtype=torch.int64)
-                self.hold(f"order_{o}_{i}", held, torch.int64)
+                self.register_constant(f"order_{o}_{i}", held, torch.int64)
                 none = torch.zeros(0, entries, dtype=torch.float64)
-                self.hold(f"basis_{o}_{i}", torch.cat(basis) if basis else none, dtype)
+                self.register_constant(f"basis_{o}_{i}", torch.cat(basis) if basis else none, dtype)
 
     def forward(self, p: Float[Tensor, " dim"]) -> Float[Tensor, "n_out n_in"]:
         """The matrix with parameters p."""
@@ -108,7 +109,8 @@ def _basis(ins: Isotypic, outs: Isotypic, block: MapBlock, o: int, i: int) -> Fl
     """Orthonormal maps of a class between one part of each run."""
     left, right = _columns(outs, o, block.out_class), _columns(ins, i, block.in_class)
     units = right_multiplication(block.end)
-    basis: Tensor = torch.einsum("xarg,egf,ybrf->eabxy", left, units, right) / block.dim**0.5
+    turned = torch.einsum("xarg,egf->xaref", left, units)
+    basis: Tensor = torch.einsum("xaref,ybrf->eabxy", turned, right) / block.dim**0.5
     return basis
 
 

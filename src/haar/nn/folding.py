@@ -3,110 +3,150 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 #: A dense weight, and a dense bias if there is one.
 Dense = tuple[Tensor, Tensor | None]
+_PLAIN = (Tensor, nn.Parameter)
+
+# Looked up once: small layers ask at every call.
+_is_compiling, _in_inference_mode = torch.compiler.is_compiling, torch.is_inference_mode_enabled
+_is_transforming = torch._C._are_functorch_transforms_active  # noqa: SLF001 (what autograd functions ask themselves)
+_tracing_state = torch._C._get_tracing_state  # noqa: SLF001 (not in torch's typed part)
+_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 (torch tells it nowhere else)
 
 
 class FoldCache:
-    """Keeps a dense weight and bias while nothing asks for the parameters' gradients.
+    """Keeps a dense weight and bias while nothing asks for their gradients.
 
-    A stale cache is a classic fault. What is kept is used only if every parameter is the same object at the same place
-    and version; on a CPU the values are compared too, because writing through ``.data`` leaves no other trace.
+    A stale cache is a classic fault, and numbers change in many ways that leave no trace: writes through ``.data``,
+    averages of weights, shared memory, replayed graphs of an accelerator, a weight that is computed anew by a
+    parametrisation or a pruning mask. So the key is the numbers themselves: what is kept is used if every tensor that
+    it was made from has the same bytes. On a CPU comparing them takes less time than anything else; on other devices
+    one would have to wait for them, so nothing is kept there.
     """
 
     def __init__(self) -> None:
-        self._seen: list[_Seen] = []
-        self._value: Dense | None = None
-        self._inference = False
+        self._kept: _Kept | None = None  # replaced as a whole: threads never see half of it
 
-    def get(self, module: nn.Module, make: Callable[[], Dense]) -> Dense:
+    def get(
+        self, module: nn.Module, make: Callable[[], Dense], sources: Sequence[Tensor | None] | None = None
+    ) -> Dense:
         """What is kept if it is still true and may be kept, else made anew, at full precision.
 
         Args:
-            module: The module whose own parameters `make` uses.
+            module: The module that `make` belongs to.
             make: Makes the dense weight and bias.
+            sources: All tensors that `make` uses; by default those of the module and of its parametrisations.
         """
-        kept = self.kept(module)
+        sources = own_tensors(module) if sources is None else sources
+        kept = self.kept(sources)
         if kept is not None:
             return kept
-        parameters = list(module._parameters.values())  # noqa: SLF001 (its own, not its children's)
-        first = next(p for p in parameters if p is not None)
-        wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in parameters)
-        if wanted or torch.compiler.is_compiling() or any(p is not None and _transformed(p) for p in parameters):
+        first = next(p for p in sources if p is not None)
+        wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in sources)
+        if wanted or _watched() or not all(p is None or _comparable(p) for p in sources):
             return _fresh(first, make)
+        seen = [None if p is None else _Seen(p) for p in sources]  # before the dense ones: another thread may write
         weight, bias = _fresh(first, make)
-        self._value = weight.detach(), None if bias is None else bias.detach()
-        self._seen = [_Seen(p) for p in parameters]
-        self._inference = torch.is_inference_mode_enabled()
-        return self._value
+        value = weight.detach(), None if bias is None else bias.detach()
+        inference = torch.is_inference_mode_enabled()
+        self._kept = _Kept(seen, value, inference, (0, 0) if inference else _versions(value))
+        return value
 
-    def kept(self, module: nn.Module) -> Dense | None:
+    def kept(self, sources: Sequence[Tensor | None]) -> Dense | None:
         """What is kept, if it is true and may be used now, else None; quick, since small layers ask at every call.
 
         What was made in inference mode serves no other mode.
         """
-        value = self._value
-        if value is None or torch.compiler.is_compiling() or torch.is_inference_mode_enabled() != self._inference:
+        kept = self._kept
+        if kept is None or _watched():
             return None
-        parameters = module._parameters  # noqa: SLF001 (its own)
-        if len(parameters) != len(self._seen):
+        seen, value, inference, versions = kept
+        if _in_inference_mode() is not inference or len(sources) != len(seen):
             return None
         grad = torch.is_grad_enabled()
-        for p, seen in zip(parameters.values(), self._seen):  # noqa: B905 (they are as many)
-            if p is not seen.parameter or not seen.still() or (grad and seen.trained()):
+        for p, known in zip(sources, seen):  # noqa: B905 (they are as many)
+            if p is None or known is None:
+                if p is not None or known is not None:
+                    return None
+            elif not known.still(p) or (grad and p.requires_grad):
                 return None
-        return value
+        return value if inference or _versions(value) == versions else None
 
     def clear(self) -> None:
         """Forget."""
-        self._seen, self._value = [], None
+        self._kept = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_seen": [], "_value": None, "_inference": False}  # copies and pickles make their own
+        return {"_kept": None}  # copies and pickles make their own
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FoldCache:
         return FoldCache()
 
 
 class _Seen:
-    """A parameter as it was: the object, its place and version, and on a CPU its values."""
+    """A tensor as it was: its shape, kind and bytes."""
 
-    __slots__ = ("copied", "dtype", "parameter", "place", "size", "values", "version")
+    __slots__ = ("dtype", "place", "shape", "size", "values")
 
-    def __init__(self, p: Tensor | None) -> None:
-        self.parameter = p
-        if p is None:
-            return
-        self.place, self.dtype = p.data_ptr(), p.dtype
-        # torch's own counter of changes in place; tensors made in inference mode have none
-        self.version = None if p.is_inference() else p._version  # noqa: SLF001
-        self.values = p.detach().clone() if p.device.type == "cpu" else None
-        self.copied = 0  # where a copy of the same layout stands
-        if self.values is not None and _compare is not None and p.is_contiguous():
-            self.copied, self.size = self.values.data_ptr(), p.numel() * p.element_size()
+    def __init__(self, p: Tensor) -> None:
+        self.values = p.detach().clone(memory_format=torch.contiguous_format)
+        self.shape, self.dtype = p.shape, p.dtype
+        self.place, self.size = self.values.data_ptr(), p.numel() * p.element_size()
 
-    def still(self) -> bool:
-        """Whether nothing has changed in it."""
-        p = self.parameter
-        if p is None:
-            return True
-        if p.data_ptr() != self.place or p.dtype is not self.dtype:
+    def still(self, p: Tensor) -> bool:
+        """Whether another tensor is as this one was."""
+        # as `_comparable`, in less time
+        if type(p) not in _PLAIN or not p.is_cpu or p.dtype is not self.dtype or p.shape != self.shape:
             return False
-        if self.version is not None and p._version != self.version:  # noqa: SLF001
+        if not p.is_contiguous():
             return False
-        if self.copied:
-            return not _compare(self.place, self.copied, self.size)  # type: ignore[misc]
-        return self.values is None or torch.equal(p, self.values)
+        if _compare is None:
+            return torch.equal(p, self.values)
+        return not _compare(p.data_ptr(), self.place, self.size)
 
-    def trained(self) -> bool:
-        """Whether its gradient is wanted where gradients are."""
-        return self.parameter is not None and self.parameter.requires_grad
+
+class _Kept(NamedTuple):
+    seen: list[_Seen | None]
+    value: Dense
+    inference: bool
+    versions: tuple[int, int]
+
+
+def own_tensors(module: nn.Module) -> list[Tensor | None]:
+    """Parameters, buffers and other tensors of a module and of its parametrisations."""
+    found: list[Tensor | None] = [*module._parameters.values(), *module._buffers.values()]  # noqa: SLF001 (its own, not its children's)
+    found += [value for value in module.__dict__.values() if isinstance(value, Tensor)]
+    computed = module._modules.get("parametrizations")  # noqa: SLF001 (torch's name for them)
+    return found if computed is None else [*found, *computed.parameters(), *computed.buffers()]
+
+
+def _versions(value: Dense) -> tuple[int, int]:
+    """Torch's own counters of writes in place, by whoever was given the dense ones."""
+    weight, bias = value
+    return weight._version, 0 if bias is None else bias._version  # noqa: SLF001 (torch tells it nowhere else)
+
+
+def _watched() -> bool:
+    """Whether more is going on than the numbers tell: a compiler, a tracer, a transform or forward-mode derivatives."""
+    return (
+        _is_compiling()
+        or _is_transforming()
+        or forward_ad._current_level >= 0  # noqa: SLF001 (torch tells it nowhere else)
+        or _tracing_state() is not None
+        or _modes() > 0
+    )
+
+
+def _comparable(p: Tensor) -> bool:
+    """Whether a tensor is numbers in a row in the CPU's memory."""
+    return type(p) in _PLAIN and p.is_cpu and p.is_contiguous()
 
 
 def _byte_comparison() -> Callable[[int, int, int], int] | None:
@@ -121,11 +161,6 @@ def _byte_comparison() -> Callable[[int, int, int], int] | None:
 
 
 _compare = _byte_comparison()
-
-
-def _transformed(p: Tensor) -> bool:
-    """Whether a function transform such as `torch.vmap` stands in for the values: those do not outlive it."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(p))  # noqa: SLF001 (torch tells it nowhere else)
 
 
 def _fresh(parameter: Tensor, make: Callable[[], Dense]) -> Dense:

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.intertwiners import Isotypic
-from haar.nn.constants import ConstantsModule
 
 _NOTHING = torch.zeros(0, 0, dtype=torch.float64)
 
@@ -60,6 +60,7 @@ class IsotypicSide(ConstantsModule):
 
     def __init__(self, rep: Isotypic, kinds: Sequence[Kind], dtype: torch.dtype | None = None) -> None:
         super().__init__()
+        dtype = torch.get_default_dtype() if dtype is None else dtype
         self.dim, self.kinds = rep.dim, tuple(kinds)
         self.runs = tuple((run.start, run.copies, run.dim) for run in rep.runs)
         columns: list[list[Tensor]] = [[] for _ in rep.runs]
@@ -77,7 +78,7 @@ class IsotypicSide(ConstantsModule):
             for share in shares if scaled else ():
                 bases[share.run][:, share.at : share.at + share.width] *= kind.scale
         for k, basis in enumerate(bases):
-            self.hold(f"basis_{k}", basis.T.contiguous(), dtype)
+            self.register_constant(f"basis_{k}", basis.T.contiguous(), dtype)
         self.turning = sum(
             copies * dim**2 for (_, copies, dim), plain in zip(self.runs, self.plain, strict=True) if not plain
         )

@@ -11,6 +11,7 @@ from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, intertwiners, invariants
 from haar.nn.block_form import BlockForm
+from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folded_form import FoldedForm, basis_entries
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
@@ -93,7 +94,7 @@ class Linear(EquivariantModule):
             )
         self.weight = nn.Parameter(torch.empty(self.space.dim, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(fixed.shape[1], dtype=dtype)) if bias else None
-        self.hold("fixed", fixed, self.weight.dtype)
+        self.register_constant("fixed", fixed, self.weight.dtype)
         self.fixed: Tensor
         self._wide = False
         self.blocks: BlockForm | None = None
@@ -118,6 +119,7 @@ class Linear(EquivariantModule):
         """
         if self.weight.is_meta:
             return
+        check_own(self)
         with torch.no_grad():
             self.weight.copy_(draw_weights(self.space, generator, gain=self.gain))
             if self.bias is not None:
@@ -129,8 +131,9 @@ class Linear(EquivariantModule):
         Raises:
             ShapeError: If the last axis is not the input representation's.
         """
+        weight, bias = current(self)
         if self._still and self.form != "blocks":
-            kept = self._fold.kept(self)
+            kept = self._fold.kept((weight, bias))
             if kept is not None:  # nothing to choose or to make
                 try:
                     return nn.functional.linear(x, *kept)
@@ -138,18 +141,19 @@ class Linear(EquivariantModule):
                     self.check_input(x)
                     raise
         self.check_input(x)
-        if self.blocks is not None and self._in_blocks(x):
-            y: Tensor = self.blocks(self.weight, x, self.fixed, self.bias)
+        if self.blocks is not None and self._in_blocks(x, weight):
+            y: Tensor = self.blocks(weight, x, self.fixed, bias)
             return y
-        return nn.functional.linear(x, *self._fold.get(self, self._dense))
+        return nn.functional.linear(x, *self._folded(weight, bias))
 
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
         """The dense matrix W; made once and kept while no gradient of the weights is wanted and they do not change."""
-        return self._fold.get(self, self._dense)[0]
+        weight, bias = effective(self)
+        return self._folded(weight, bias)[0]
 
     def offset(self) -> Float[Tensor, " n_out"] | None:
         """The dense bias, or None."""
-        return None if self.bias is None else self.fixed @ self.bias
+        return self._shift(effective(self)[1])
 
     def train(self, mode: bool = True) -> Linear:  # noqa: FBT001, FBT002 (torch's signature)
         """As torch's; the folded matrix is forgotten."""
@@ -162,70 +166,87 @@ class Linear(EquivariantModule):
         Raises:
             ArgumentError: If it is no subgroup of the layer's group object.
         """
+        weight, bias = effective(self)
         looser = Linear(
             restricted(self.rep_in, subgroup),
             restricted(self.rep_out, subgroup),
             bias=self.bias is not None,
             form=self.form,
             gain=self.gain,
-            dtype=self.weight.dtype,
-        ).to(self.weight.device)
-        looser.set_matrix(self._made().detach(), self.offset())
-        looser.requires_grad_(self.weight.requires_grad)
+            dtype=weight.dtype,
+            generator=torch.Generator(),  # these weights are replaced: nothing is drawn from torch's own
+        ).to(weight.device)
+        if not weight.is_meta:
+            looser.set_matrix(self._made(weight).detach(), self._shift(bias))
+        take_over(self, looser)
         return looser.train(self.training)
 
     def set_matrix(self, matrix: Float[Tensor, "n_out n_in"], offset: Float[Tensor, " n_out"] | None = None) -> None:
-        """Take the nearest equivariant map to any dense one as the weights, and the invariant part of an offset."""
+        """Take the nearest equivariant map to any dense one as the weights, and the invariant part of an offset.
+
+        Raises:
+            ArgumentError: If the weights are computed from something else, as by a parametrisation.
+        """
+        check_own(self)
         with torch.no_grad():
             self.weight.copy_(self.space.parameters_of(matrix.double()))
             if self.bias is not None and offset is not None:
-                self.bias.copy_(self.fixed.double().T @ offset.double())
+                self.bias.copy_(self.constant_as("fixed", torch.float64).T @ offset.double())
 
     def export(self) -> nn.Linear:
         """A plain `torch.nn.Linear` with equal outputs."""
+        weight, bias = effective(self)
         plain = nn.Linear(
             self.rep_in.dim,
             self.rep_out.dim,
-            bias=self.bias is not None,
-            dtype=self.weight.dtype,
-            device=self.weight.device,
+            bias=bias is not None,
+            dtype=weight.dtype,
+            device=weight.device,
         )
         with torch.no_grad():
-            plain.weight.copy_(self._made())
-            offset = self.offset()
+            plain.weight.copy_(self._made(weight))
+            offset = self._shift(bias)
             if offset is not None:
                 plain.bias.copy_(offset)
+        take_over(self, plain)
         return plain.train(self.training)
 
     def extra_repr(self) -> str:
         """Representations, group and form."""
         return f"{super().extra_repr()}, form={self.form}"
 
-    def _dense(self) -> Dense:
-        made = self._made()
+    def _folded(self, weight: Tensor, bias: Tensor | None) -> Dense:
+        return self._fold.get(self, lambda: self._dense(weight, bias), (weight, bias))
+
+    def _dense(self, weight: Tensor, bias: Tensor | None) -> Dense:
+        made = self._made(weight)
         if not (made.requires_grad or torch.compiler.is_compiling()):
             made = made.t().contiguous().t()  # kept for long: products with this layout are quicker (measured)
-        return made, self.offset()
+        return made, self._shift(bias)
 
-    def _made(self) -> Tensor:
+    def _shift(self, bias: Tensor | None) -> Tensor | None:
+        return None if bias is None else self.constant_as("fixed", bias.dtype) @ bias
+
+    def _made(self, weight: Tensor) -> Tensor:
         """The dense matrix: differentiable through tiles or blocks; where no gradient is wanted, made in float64."""
-        if not (torch.is_grad_enabled() and self.weight.requires_grad):
-            return self.space.from_parameters(self.weight.double()).to(self.weight.dtype)
+        if not (torch.is_grad_enabled() and weight.requires_grad):
+            return self.space.from_parameters(weight.double()).to(weight.dtype)
         if self.tiles is not None:
-            tiled: Tensor = self.tiles(self.weight)
+            tiled: Tensor = self.tiles(weight)
             return tiled
         if self.blocks is None:
-            return self.space.from_parameters(self.weight)
-        eye = torch.eye(self.rep_in.dim, dtype=self.weight.dtype, device=self.weight.device)
-        made: Tensor = self.blocks(self.weight, eye).t()
+            return self.space.from_parameters(weight)
+        eye = torch.eye(self.rep_in.dim, dtype=weight.dtype, device=weight.device)
+        made: Tensor = self.blocks(weight, eye).t()
         return made
 
-    def _in_blocks(self, x: Tensor) -> bool:
+    def _in_blocks(self, x: Tensor, weight: Tensor | None = None) -> bool:
+        weight = self.weight if weight is None else weight
         if self.form != "auto":
             return self.form == "blocks"
         # the number of rows must not become a constant of a compiled or exported program
         compiling = torch.compiler.is_compiling()
-        if torch.is_grad_enabled() and self.weight.requires_grad:
+        if torch.is_grad_enabled() and weight.requires_grad:
             few = not compiling and x.numel() <= _ROWS * self.rep_in.dim**2
             return self._wide or (self.tiles is None and few)
         many = compiling or x.numel() >= _MANY * self.rep_in.dim

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from haar.actions import Action, Field, Symmetry, Vector
 from haar.actions.representation import Representation
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group, Subgroup
 from haar.intertwiners import Intertwiners
-from haar.nn.constants import ConstantsModule
+from haar.nn.precision import check_numbers
 from haar.nn.representations import restricted
 
 Channels = Literal["last", "first"]
@@ -71,6 +72,7 @@ class EquivariantModule(ConstantsModule):
 
         Raises:
             ShapeError: Naming the shape that was expected.
+            ArgumentError: If they are whole numbers or booleans.
         """
         rep = self.rep_in if rep is None else rep
         axis = -1 if self.channels == "last" else 1
@@ -82,6 +84,7 @@ class EquivariantModule(ConstantsModule):
                 got=tuple(x.shape),
                 way_out="" if self.channels == "first" else "channels='first' is for fields on grids",
             )
+        check_numbers(x, argument)
 
     def extra_repr(self) -> str:
         """Representation and group."""

@@ -79,7 +79,7 @@ def export(network: M) -> M | nn.Module:
 
 def _copied(network: M, memo: dict[int, Any]) -> M:
     copied: M = copy.deepcopy(network, memo)
-    return copied.train(network.training)
+    return copied
 
 
 def _outermost(network: nn.Module) -> list[EquivariantModule]:

@@ -13,6 +13,7 @@ from haar.errors import ArgumentError
 from haar.intertwiners import invariants
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import part_count, part_runs
+from haar.nn.precision import widened
 
 
 class Normalisation(EquivariantModule):
@@ -55,23 +56,36 @@ class Normalisation(EquivariantModule):
         self.bias = nn.Parameter(torch.zeros(self.parts, dtype=dtype)) if shifted else None
         kept = torch.get_default_dtype() if dtype is None else dtype
         directions = {id(run.rep): invariant_direction(run.rep) for run in self.runs}
-        self.hold("direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept)
+        self.register_constant(
+            "direction", torch.cat([directions[id(run.rep)].repeat(run.copies) for run in self.runs]), kept
+        )
         self.direction: Tensor
         numbers = [torch.arange(run.first, run.first + run.copies).repeat_interleave(run.rep.dim) for run in self.runs]
-        self.hold("part_of", torch.cat(numbers), torch.int64)
+        self.register_constant("part_of", torch.cat(numbers), torch.int64)
         self.part_of: Tensor
         self._length = [float(directions[id(run.rep)].square().sum()) for run in self.runs]
+
+    def reset_parameters(self) -> None:
+        """Factors 1, shifts 0."""
+        with torch.no_grad():
+            if self.weight is not None:
+                self.weight.fill_(1)
+            if self.bias is not None:
+                self.bias.zero_()
 
     def extra_repr(self) -> str:
         """Representation, and whether there are parameters."""
         return f"{super().extra_repr()}, affine={self.weight is not None}, eps={self.eps}"
 
-    def _affine(self, x: Tensor) -> Tensor:
-        """Factors and shifts, one a part."""
+    def _affine(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Factors and shifts, one a part; the result in the precision of what was normalised and of the factors."""
         if self.weight is None:
-            return x
+            return x.to(dtype)
+        dtype = torch.promote_types(dtype, self.weight.dtype)
         x = x * self._on_channels(self.weight[self.part_of], x)
-        return x if self.bias is None else x + self._on_channels(self.bias[self.part_of] * self.direction, x)
+        if self.bias is not None:
+            x = x + self._on_channels(self.bias[self.part_of] * self.constant_as("direction", x.dtype), x)
+        return x.to(dtype)
 
     def _on_channels(self, values: Float[Tensor, " n"], x: Tensor) -> Tensor:
         return values if self.channels == "last" else values.reshape(-1, *[1] * (x.ndim - 2))
@@ -99,13 +113,13 @@ class LayerNorm(Normalisation):
             ShapeError: If the channel axis does not fit.
         """
         self.check_input(x)
-        axis = self._axis
-        direction = self._on_channels(self.direction, x)
+        axis, wide = self._axis, widened(x)
+        direction = self._on_channels(self.constant_as("direction", wide.dtype), wide)
         total = sum(length * run.copies for length, run in zip(self._length, self.runs, strict=True))
         if total > 0:
-            x = x - direction * ((x * direction).sum(axis, keepdim=True) / total)
-        x = x * (x.square().mean(axis, keepdim=True) + self.eps).rsqrt()
-        return self._affine(x)
+            wide = wide - direction * ((wide * direction).sum(axis, keepdim=True) / total)
+        wide = wide * (wide.square().mean(axis, keepdim=True) + self.eps).rsqrt()
+        return self._affine(wide, x.dtype)
 
 
 class RMSNorm(Normalisation):
@@ -129,7 +143,8 @@ class RMSNorm(Normalisation):
             ShapeError: If the channel axis does not fit.
         """
         self.check_input(x)
-        return self._affine(x * (x.square().mean(self._axis, keepdim=True) + self.eps).rsqrt())
+        wide = widened(x)
+        return self._affine(wide * (wide.square().mean(self._axis, keepdim=True) + self.eps).rsqrt(), x.dtype)
 
 
 class GroupNorm(Normalisation):
@@ -182,102 +197,20 @@ class GroupNorm(Normalisation):
             ShapeError: If the channel axis does not fit.
         """
         self.check_input(x)
-        axis = self._axis % x.ndim
+        axis, wide = self._axis % x.ndim, widened(x)
+        direction = self.constant_as("direction", wide.dtype)
         pieces = []
         for run, length in zip(self.runs, self._length, strict=True):
             split = (self.groups, run.copies // self.groups, run.rep.dim)
-            v = run.of(x, axis).unflatten(axis, split[:2])
+            v = run.of(wide, axis).unflatten(axis, split[:2])
             over = tuple(range(axis + 1, v.ndim))  # parts of the group, components, and space for fields
             if length > 0:
-                u = _shaped(self.direction[run.start : run.start + run.rep.dim], v, axis + 2)
+                u = _shaped(direction[run.start : run.start + run.rep.dim], v, axis + 2)
                 mean = (v * u).sum(axis + 2, keepdim=True).mean(over, keepdim=True)
                 v = v - u * (mean / length)
             v = v * (v.square().mean(over, keepdim=True) + self.eps).rsqrt()
             pieces.append(v.flatten(axis, axis + 2))
-        return self._affine(torch.cat(pieces, axis))
-
-
-class BatchNorm(Normalisation):
-    """Zero mean along the invariant direction and unit variance for every part, over the batch and space.
-
-    Statistics are gathered in training and used in eval, as by `torch.nn.BatchNorm2d`: one mean and one variance for
-    each part.
-
-    Args:
-        rep: Any representation.
-        affine: Whether to learn factors and shifts.
-        eps: Added to the variance.
-        momentum: Weight of a new batch in the running statistics.
-        channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
-
-    Raises:
-        ArgumentError: If the momentum is not between 0 and 1.
-
-    Example:
-        >>> import torch
-        >>> from haar.actions.representation import Regular
-        >>> from haar.groups import dihedral
-        >>> norm = BatchNorm(4 * Regular(dihedral(4)), channels="first")
-        >>> norm(torch.randn(2, 32, 8, 8)).shape, norm.running_var.shape
-        (torch.Size([2, 32, 8, 8]), torch.Size([4]))
-    """
-
-    def __init__(
-        self,
-        rep: Representation,
-        *,
-        affine: bool = True,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
-        channels: str = "last",
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(rep, affine=affine, eps=eps, channels=channels, dtype=dtype)
-        if not 0 <= momentum <= 1:
-            raise ArgumentError("momentum", expected="a number from 0 to 1", got=momentum)
-        self.momentum = momentum
-        self.register_buffer("running_mean", torch.zeros(self.parts, dtype=dtype))
-        self.register_buffer("running_var", torch.ones(self.parts, dtype=dtype))
-        self.running_mean: Tensor
-        self.running_var: Tensor
-
-    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Normalise, and gather statistics in training.
-
-        Raises:
-            ShapeError: If the channel axis does not fit, or a batch in training has one value a channel only.
-        """
-        self.check_input(x)
-        wide = x.to(self.running_mean.dtype)  # statistics in at least the buffers' precision, as torch's own
-        axis = self._axis % x.ndim
-        mean = self._means(wide, axis) if self.training else self.running_mean
-        wide = wide - self._on_channels(mean[self.part_of] * self.direction, wide)
-        var = self._variances(wide, axis) if self.training else self.running_var
-        if self.training:
-            self._remember(mean.detach(), var.detach(), x.numel() // self.rep_in.dim)
-        return self._affine(wide * self._on_channels((var + self.eps).rsqrt()[self.part_of], wide)).to(x.dtype)
-
-    def _means(self, x: Tensor, axis: int) -> Float[Tensor, " parts"]:
-        """Coordinates of the mean of every part along its invariant direction."""
-        along = x.mean([k for k in range(x.ndim) if k != axis]) * self.direction
-        means = []
-        for run, length in zip(self.runs, self._length, strict=True):
-            mean = run.of(along, 0).sum(1)
-            means.append(mean / length if length > 0 else torch.zeros_like(mean))
-        return torch.cat(means)
-
-    def _variances(self, centred: Tensor, axis: int) -> Float[Tensor, " parts"]:
-        """Mean square of every part, over its components too."""
-        square = centred.square().mean([k for k in range(centred.ndim) if k != axis])
-        return torch.cat([run.of(square, 0).mean(1) for run in self.runs])
-
-    def _remember(self, mean: Tensor, var: Tensor, samples: int) -> None:
-        """Move the running statistics; the variance without its bias, as torch's."""
-        counts = torch.cat([torch.full((run.copies,), samples * run.rep.dim) for run in self.runs]).to(var)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var * counts / (counts - 1).clamp(min=1), self.momentum)
+        return self._affine(torch.cat(pieces, axis), x.dtype)
 
 
 def invariant_direction(rep: Representation) -> Float[Tensor, " n"]:

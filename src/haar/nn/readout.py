@@ -11,6 +11,7 @@ from haar.errors import ArgumentError
 from haar.intertwiners import invariants
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import PartRun, part_runs
+from haar.nn.precision import length, widened
 
 
 class Invariants(EquivariantModule):
@@ -51,7 +52,7 @@ class Invariants(EquivariantModule):
         counts = []
         for k, run in enumerate(self.runs):
             fixed = invariants(run.rep)
-            self.hold(f"fixed_{k}", fixed)
+            self.register_constant(f"fixed_{k}", fixed, torch.get_default_dtype())
             moves = fixed.shape[1] < run.rep.dim
             pairs = run.copies * (run.copies + 1) // 2 if products else run.copies
             counts.append(run.copies * fixed.shape[1] + (pairs if moves else 0))
@@ -64,12 +65,12 @@ class Invariants(EquivariantModule):
             ShapeError: If the channel axis does not fit.
         """
         self.check_input(x)
-        last = x.movedim(self._axis, -1)
+        last = widened(x).movedim(self._axis, -1)
         found = [piece for k, run in enumerate(self.runs) for piece in self._of_run(k, run, last)]
-        return torch.cat(found, -1).movedim(-1, self._axis)
+        return torch.cat(found, -1).movedim(-1, self._axis).to(x.dtype)
 
     def _of_run(self, k: int, run: PartRun, x: Tensor) -> list[Tensor]:
-        fixed = self.get_buffer(f"fixed_{k}").to(x.dtype)
+        fixed = self.constant_as(f"fixed_{k}", x.dtype)
         v = run.of(x, -1)
         still = v @ fixed
         if fixed.shape[1] == run.rep.dim:
@@ -79,5 +80,5 @@ class Invariants(EquivariantModule):
             row, column = torch.triu_indices(run.copies, run.copies, device=x.device)
             lengths = (moves @ moves.transpose(-1, -2))[..., row, column]
         else:
-            lengths = (moves.square().sum(-1) + self.eps).sqrt()
+            lengths = length(moves, -1, eps=self.eps)
         return [still.flatten(-2), lengths] if fixed.shape[1] else [lengths]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
+from haar.nn.computed_weights import take_over
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.representations import same_representation
 
@@ -92,12 +93,18 @@ class Sequential(EquivariantModule):
             ArgumentError: If it is no subgroup of the network's group object.
         """
         once = {id(layer): layer.restrict(subgroup) for layer in self}  # a layer used twice stays one layer
-        return Sequential(*[once[id(layer)] for layer in self]).train(self.training)
+        looser = Sequential(*[once[id(layer)] for layer in self])
+        take_over(self, looser)
+        looser.training = self.training  # of its own: every layer has its mode
+        return looser
 
     def export(self) -> nn.Sequential:
         """`torch.nn.Sequential` of the exported layers."""
         once = {id(layer): layer.export() for layer in self}
-        return nn.Sequential(*[once[id(layer)] for layer in self]).train(self.training)
+        plain = nn.Sequential(*[once[id(layer)] for layer in self])
+        take_over(self, plain)
+        plain.training = self.training  # of its own: every layer has its mode
+        return plain
 
     def extra_repr(self) -> str:
         """Nothing: the layers speak."""

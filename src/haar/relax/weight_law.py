@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.projection import Projection
 
 
-class WeightLaw(nn.Module):
+class WeightLaw(ConstantsModule):
     """How one wrapped layer makes the parameters that its forward uses."""
 
     @abstractmethod

@@ -13,10 +13,10 @@ from haar.actions.representation.representation import Representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
 from haar.groups.door import check_enumerated
-from haar.groups.host import on_host
 from haar.groups.nearby_homomorphism import nearby_homomorphism, orthonormal_basis_change
 from haar.groups.real import precision, real_matrices
 from haar.groups.table import signed_permutation_of
+from haar.host import on_the_host
 
 
 class Given(Representation):
@@ -59,7 +59,7 @@ class Given(Representation):
         return self.matrices[g]
 
 
-@on_host
+@on_the_host
 def representation_from_generators(
     group: FiniteGroup,
     matrices: Float[Tensor, "k n n"] | Sequence[Float[Tensor, "n n"]],

@@ -17,7 +17,7 @@ from haar.actions.representation.elementary import Trivial
 from haar.actions.representation.representation import Representation, check_degree, check_representation, matrix_of
 from haar.actions.representation.subspace import Subspace
 from haar.errors import ArgumentError
-from haar.groups.host import on_host
+from haar.host import on_the_host
 
 #: Largest tensor power n^k in which a dense power is embedded.
 _LARGEST = 100_000
@@ -65,7 +65,7 @@ def exterior_power(rep: Representation, power: int) -> Representation:
     return _power(rep, power, "exterior")
 
 
-@on_host
+@on_the_host
 def _power(rep: Representation, power: int, kind: Literal["symmetric", "exterior"]) -> Representation:
     check_representation("rep", rep)
     check_degree("power", power)

@@ -14,7 +14,7 @@ from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
-from haar.groups.host import Hosted
+from haar.host import Hosted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

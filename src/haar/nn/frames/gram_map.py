@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from haar.errors import ShapeError, check_count
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import cloud_mean, masked
 from haar.nn.spectral.given import check_columns, check_mask, parameter_dtype
 from haar.nn.spectral.perceptron import Perceptron
@@ -73,8 +74,10 @@ class GramMap(nn.Module):
         own = torch.einsum("...iad,...ibd->...iab", x, x).flatten(-2)
         sides = [own.unsqueeze(-2).expand(between.shape), own.unsqueeze(-3).expand(between.shape)]
         weights: Tensor = self.weights(torch.cat([between, *sides], -1)).unflatten(-1, (self.inputs, self.outputs))
-        count = x.new_full((), x.shape[-3]) if mask is None else mask.sum(-1)[..., None, None, None]
-        y = torch.einsum("...ijao,...jad->...iod", weights, x) / count.clamp(min=1)
+        wide = wide_dtype(x.dtype)
+        count = x.new_full((), x.shape[-3], dtype=wide) if mask is None else mask.sum(-1)[..., None, None, None]
+        y = torch.einsum("...ijao,...jad->...iod", weights.to(wide), x.to(wide)) / count.clamp(min=1)
+        y = y.to(torch.promote_types(weights.dtype, x.dtype))
         if mask is not None:
             y = torch.where(mask[..., None, None], y, 0)
         return y.squeeze(-2) if self.outputs == 1 else y.unbind(-2)

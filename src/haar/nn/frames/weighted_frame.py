@@ -85,9 +85,10 @@ class WeightedFrame(nn.Module):
         centred = clouds.inputs[0] - centre
         if clouds.mask is not None:
             centred = torch.where(clouds.mask.unsqueeze(-1), centred, 0)
-        frames, weights = _point_frames(centred)
+        # in float64: fourth powers of small coordinates are no float32
+        frames, weights = _point_frames(centred.double())
         total = weights.sum(1, keepdim=True)
-        size = centred.square().sum((-1, -2)).unsqueeze(-1) ** (d - 1)
+        size = centred.double().square().sum((-1, -2)).unsqueeze(-1) ** (d - 1)
         if bool((total <= 1e-20 * size).any()):
             raise ArgumentError(
                 "x",
@@ -99,7 +100,8 @@ class WeightedFrame(nn.Module):
         summed: Any = None
         step = max(1, self.chunk // max(1, len(centred)))
         for start in range(0, frames.shape[1], step):
-            some, share = frames[:, start : start + step], weights[:, start : start + step] / total
+            some = frames[:, start : start + step].to(x.dtype)
+            share = (weights[:, start : start + step] / total).to(x.dtype)
             part = clouds.averaged(self.model, self.outputs, inputs, frames=some, weights=share, centre=centre)
             summed = part if summed is None else map_kinds(lambda _, a, b: a + b, self.outputs, summed, part)
         return clouds.restored(self.outputs, summed)

@@ -6,14 +6,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ShapeError, check_count
+from haar.nn.drawn import draw_by_size
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, check_mask, spreads
 from haar.nn.spectral.message_passing import Pairs
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
 
 
-class SignAttention(nn.Module):
+class SignAttention(HostBuilt, nn.Module):
     """z_i <- z_i + W sum_j softmax_j(<z_i theta, z_j> / sqrt(k c) + b(|p_ij|)) z_j g(|p_ij|).
 
     Scores pair each column with itself, so they are invariant under signs; values are multiplied by gates that see
@@ -63,6 +66,12 @@ class SignAttention(nn.Module):
         self.gate = Perceptron(sizes, generator=generator, dtype=dtype)
         self.out = linear(heads * channels, channels, bias=False, generator=generator, dtype=dtype)
 
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.mix, generator=generator)
+        with torch.no_grad():
+            self.theta.fill_(1)
+
     def forward(
         self,
         x: Float[Tensor, "*shape"],
@@ -107,13 +116,16 @@ class SignAttention(nn.Module):
         bias, gates = made[..., : self.heads], made[..., self.heads :].unflatten(-1, (self.heads, *p.shape[-2:]))
         theta = self.theta if columns.same is None else _shared(self.theta, columns.same)
         scale = (self.k * self.channels) ** -0.5
-        scores = scale * torch.einsum("...ikc,...jkc,...hkc->...ijh", z, z, theta) + bias
+        wide = z.to(wide_dtype(z.dtype))
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        weighted = torch.einsum("...jkc,...hkc->...jhkc", wide, theta)
+        scores = scale * torch.einsum("...ikc,...jhkc->...ijh", wide, weighted) + bias
         if mask is not None:
             scores = scores.masked_fill(~mask[..., None, :, None], -torch.inf)
             scores = torch.where(mask[..., :, None, None], scores, 0)
-        attention = scores.softmax(-2)
+        attention = scores.softmax(-2).to(z.dtype)
         gates = torch.stack([columns.share(gate) for gate in gates.unbind(-3)], -3)
-        values = torch.einsum("...ijh,...ijhkc,...jkc->...ikhc", attention, gates, z)
+        values = torch.einsum("...ijhkc,...jkc->...ikhc", attention[..., None, None] * gates, z)
         moved: Tensor = z + self.out(values.flatten(-2))
         if mask is not None:
             moved = torch.where(mask[..., None, None], moved, 0)

@@ -6,7 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError, check_count
+from haar.host import on_the_host
+from haar.nn.drawn import draw_by_size
 from haar.nn.spectral.columns import cloud_mean, masked
 from haar.nn.spectral.given import check_columns, check_mask
 from haar.nn.spectral.perceptron import Perceptron, uniform
@@ -15,6 +18,7 @@ from haar.nn.spectral.perceptron import Perceptron, uniform
 MOST_COLUMNS = 8
 
 
+@on_the_host
 def column_characters(k: int) -> Int[Tensor, "k k"]:
     """The characters of k columns: unit rows.
 
@@ -26,6 +30,7 @@ def column_characters(k: int) -> Int[Tensor, "k k"]:
     return torch.eye(k, dtype=torch.int64)
 
 
+@on_the_host
 def pseudovector_characters(k: int) -> Int[Tensor, "k k"]:
     """The characters det(S) s_c of a pseudovector's components: all ones minus a unit row.
 
@@ -36,7 +41,7 @@ def pseudovector_characters(k: int) -> Int[Tensor, "k k"]:
     return 1 - column_characters(k)
 
 
-class SignCharacters(nn.Module):
+class SignCharacters(ConstantsModule):
     """A network on features of all 2^k sign characters, of a row or of a cloud of rows.
 
     A feature of character chi takes the sign prod_c s_c^chi_c. Products add characters mod 2, linear maps mix equal
@@ -100,14 +105,20 @@ class SignCharacters(nn.Module):
         powers = 2 ** torch.arange(k)
         self.chi_in: Tensor
         self.chi_out: Tensor
-        self.register_buffer("chi_in", (chi_in * powers).sum(-1), persistent=False)
-        self.register_buffer("chi_out", (chi_out * powers).sum(-1), persistent=False)
+        self.register_constant("chi_in", (chi_in.cpu() * powers).sum(-1))
+        self.register_constant("chi_out", (chi_out.cpu() * powers).sum(-1))
         self.enter = uniform(len(chi_in), width, 1, generator=generator, dtype=dtype)
         self.leave = uniform(len(chi_out), width, generator=generator, dtype=dtype)
         self.bias = nn.Parameter(torch.zeros(len(chi_out), dtype=dtype))
         self.rounds = nn.ModuleList(
             _Product(2**k, width, cloud=cloud, generator=generator, dtype=dtype) for _ in range(layers)
         )
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.enter, self.leave, generator=generator)
+        with torch.no_grad():
+            self.bias.zero_()
 
     def forward(
         self, x: Float[Tensor, "*batch features"], *, mask: Bool[Tensor, "*rows"] | None = None
@@ -133,7 +144,7 @@ class SignCharacters(nn.Module):
         return y if mask is None else torch.where(mask.unsqueeze(-1), y, 0)
 
 
-class _Product(nn.Module):
+class _Product(ConstantsModule):
     """z + gate * (A z * B z'), where * adds characters and z' is z and, for clouds, its mean."""
 
     def __init__(
@@ -151,7 +162,13 @@ class _Product(nn.Module):
         self.gate = Perceptron((characters * width, 4 * width, characters * width), generator=generator, dtype=dtype)
         self.table: Tensor
         order = torch.arange(characters)
-        self.register_buffer("table", order.unsqueeze(0) ^ order.unsqueeze(1), persistent=False)
+        self.register_constant("table", order.unsqueeze(0) ^ order.unsqueeze(1))
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.maps, generator=generator)
+        with torch.no_grad():
+            self.bias.zero_()
 
     def forward(self, z: Tensor, mask: Tensor | None) -> Tensor:
         left = _mix(z, self.maps[0], self.bias[0])

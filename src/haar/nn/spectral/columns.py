@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_spaces
 
 #: Numbers of the eigenspaces, one for each column: of the whole cloud ``(*batch, k)``, or of every row.
@@ -46,15 +47,18 @@ class Columns:
         """
         if self.same is None:
             return x.abs()
-        square = self.same @ x.square()
+        wide = x.to(wide_dtype(x.dtype))
+        square = self.same.to(wide.dtype) @ wide.square()
         positive = square > 0
-        return torch.where(positive, square, 1).sqrt() * positive
+        return (torch.where(positive, square, 1).sqrt() * positive).to(x.dtype)
 
     def share(self, gates: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
         """Factors that may multiply the columns: their mean over every eigenspace."""
         if self.same is None:
             return gates
-        return self.same @ gates / self.same.sum(-1, keepdim=True)
+        wide = gates.to(wide_dtype(gates.dtype))
+        same = self.same.to(wide.dtype)
+        return (same @ wide / same.sum(-1, keepdim=True)).to(gates.dtype)
 
     def product(self, x: Float[Tensor, "*any k c"], y: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
         """X y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
@@ -71,4 +75,4 @@ def cloud_mean(x: Float[Tensor, "*batch n k"], mask: Bool[Tensor, "*batch n"] | 
     if mask is None:
         return x.mean(-2, keepdim=True)
     count = mask.sum(-1).clamp(min=1)[..., None, None]
-    return masked(x, mask).sum(-2, keepdim=True) / count
+    return (masked(x, mask).to(wide_dtype(x.dtype)).sum(-2, keepdim=True) / count).to(x.dtype)

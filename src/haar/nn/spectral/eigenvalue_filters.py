@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from haar.errors import ShapeError, check_count
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_columns, check_dtype, check_mask, parameter_dtype
 from haar.nn.spectral.perceptron import Perceptron
 
@@ -82,13 +83,15 @@ class EigenvalueFilters(nn.Module):
             gains = torch.where(columns.unsqueeze(-1), gains, 0)
         if mask is not None:
             v = torch.where(mask.unsqueeze(-1), v, 0)
-        filtered = torch.einsum("...ik,...kf,...jk->...ijf", v, gains, v)
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        filtered = torch.einsum("...ikf,...jk->...ijf", v.unsqueeze(-1) * gains.unsqueeze(-3), v)
         own = filtered.diagonal(dim1=-3, dim2=-2).transpose(-1, -2)
         seen = self.pair(torch.cat([filtered, own.unsqueeze(-2).expand(filtered.shape)], -1))
         if mask is None:
             mean = seen.mean(-2)
         else:
             present = mask[..., None, :, None]
-            mean = (seen * present).sum(-2) / present.sum(-2).clamp(min=1)
+            wide = (seen * present).to(wide_dtype(seen.dtype))
+            mean = (wide.sum(-2) / present.sum(-2).clamp(min=1)).to(seen.dtype)
         y: Tensor = self.rho(mean)
         return y if mask is None else torch.where(mask.unsqueeze(-1), y, 0)

@@ -6,13 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.precision import widened
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, parameter_dtype, spreads
 from haar.nn.spectral.perceptron import Perceptron
 
 
-class SignGate(nn.Module):
+class SignGate(HostBuilt, nn.Module):
     """y_c = w_c x_c sigmoid(MLP(|x|))_c + x_c: negating a column negates it in the output, and nothing else.
 
     With `spaces` the absolute values become lengths over eigenspaces and the gates are shared inside them: the layer is
@@ -56,6 +58,11 @@ class SignGate(nn.Module):
         sizes = (k + extra, *([hidden] * (layers - 1)), k)
         self.gates = Perceptron(sizes, activation=nn.ReLU, generator=generator, dtype=dtype)
         self.weight = nn.Parameter(torch.ones(k, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        """This module's own parameters at 1."""
+        with torch.no_grad():
+            self.weight.fill_(1)
 
     def forward(
         self, x: Float[Tensor, "*any k"], *, spaces: Spaces | None = None, extra: Float[Tensor, "*any e"] | None = None
@@ -166,7 +173,9 @@ class SignRMSNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*any k"]) -> Float[Tensor, "*any k"]:
         """Scale every row."""
-        return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        wide = widened(x)
+        scale = (wide.square().mean(-1, keepdim=True) + max(self.eps, torch.finfo(wide.dtype).tiny)).rsqrt()
+        return (wide * scale).to(x.dtype)
 
 
 def with_extra(sizes: Tensor, extra: Tensor | None, width: int) -> Tensor:

@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import check_count
+from haar.nn.drawn import Unshifted, linear_of
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_columns, check_edges
-from haar.nn.spectral.perceptron import linear
 
 
-class GraphConvolution(nn.Module):
+class GraphConvolution(HostBuilt, nn.Module):
     """D^-1/2 (A + I) D^-1/2 X W + b, with D the degrees of A + I.
 
     Source: Kipf and Welling arXiv 1609.02907, eq. 2.
@@ -37,9 +39,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         check_count("before", before)
         check_count("after", after)
-        self.map = linear(before, after, generator=generator, dtype=dtype)
-        with torch.no_grad():
-            self.map.bias.zero_()
+        self.map = linear_of(Unshifted, before, after, generator=generator, dtype=dtype)
 
     def forward(
         self, x: Float[Tensor, "*batch n before"], edges: Int[Tensor, "2 e"]
@@ -52,12 +52,16 @@ class GraphConvolution(nn.Module):
         check_columns(x, self.map.in_features, dtype=self.map.weight.dtype)
         check_edges(edges, x.shape[-2])
         source, target = edges
-        degree = 1 + x.new_zeros(x.shape[-2]).index_add(0, target, x.new_ones(len(target)))
+        wide = wide_dtype(x.dtype)
+        degree = 1 + torch.zeros(x.shape[-2], dtype=wide, device=x.device).index_add(
+            0, target, torch.ones(len(target), dtype=wide, device=x.device)
+        )
         root = degree.rsqrt()
         # Mix the narrower side: sums over edges cost as much as they have features.
         narrow = self.map.in_features <= self.map.out_features
         h = x if narrow else nn.functional.linear(x, self.map.weight)
-        mixed = h / degree.unsqueeze(-1) + _summed(h, edges, root[source] * root[target])
+        summed = _summed(h.to(wide_dtype(h.dtype)), edges, root[source] * root[target])
+        mixed = (h / degree.unsqueeze(-1) + summed).to(h.dtype)
         y: Tensor = self.map(mixed) if narrow else mixed + self.map.bias
         return y
 

@@ -6,7 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ShapeError, check_count
+from haar.nn.drawn import draw_by_size
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.given import check_columns, check_edges, check_mask, spreads
 from haar.nn.spectral.perceptron import Perceptron, linear, uniform
@@ -30,13 +33,14 @@ class Pairs:
             if x.ndim != 2:
                 raise ShapeError("edges", expected="points (n, k) without a batch axis", got=tuple(x.shape))
             check_edges(edges, n)
-            count = x.new_zeros(n).index_add(0, edges[1], x.new_ones(edges.shape[1]))
+            wide = x.to(wide_dtype(x.dtype))
+            count = wide.new_zeros(n).index_add(0, edges[1], wide.new_ones(edges.shape[1]))
             self.weight = 1 / count.clamp(min=1)[edges[1]]
             self.open = torch.ones_like(self.weight, dtype=torch.bool)
             return
         others = ~torch.eye(n, dtype=torch.bool, device=x.device)
         self.open = others if mask is None else others & mask.unsqueeze(-1) & mask.unsqueeze(-2)
-        self.weight = self.open.to(x.dtype) / self.open.sum(-1, keepdim=True).clamp(min=1)
+        self.weight = self.open.to(wide_dtype(x.dtype)) / self.open.sum(-1, keepdim=True).clamp(min=1)
 
     def add(self, to: Tensor, source: Tensor, axis: int) -> Tensor:
         """The feature of the receiver plus that of the sender, for every pair; `axis` is that of the points."""
@@ -48,8 +52,9 @@ class Pairs:
         """The mean of what every point receives; 0 where it receives nothing."""
         weighted = messages * self.weight[..., None, None]
         if self.edges is None:
-            return weighted.sum(-3)
-        return weighted.new_zeros(n, *messages.shape[1:]).index_add(0, self.edges[1], weighted)
+            return weighted.sum(-3).to(messages.dtype)
+        summed = weighted.new_zeros(n, *messages.shape[1:]).index_add(0, self.edges[1], weighted)
+        return summed.to(messages.dtype)
 
     def spaces(self, spaces: Spaces | None, rows: int) -> Spaces | None:
         """The eigenspaces of every pair: those of the receiver, where they are given for every row."""
@@ -58,7 +63,7 @@ class Pairs:
         return spaces.unsqueeze(-2) if self.edges is None else spaces[self.edges[1]]
 
 
-class _Message(nn.Module):
+class _Message(HostBuilt, nn.Module):
     """One round: z_i += mean_j p_ij g(|p_ij|, invariants) W, then z_i += z_i MLP(|z_i|, invariants)."""
 
     def __init__(
@@ -80,6 +85,10 @@ class _Message(nn.Module):
         self.up = linear(channels, channels, bias=False, generator=generator, dtype=dtype)
         self.stretch = Perceptron((width + nodes, hidden, width), generator=generator, dtype=dtype)
 
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw this module's own parameters."""
+        draw_by_size(self.mix, generator=generator)
+
     def forward(self, z: Tensor, columns: Columns, pair_columns: Columns, pairs: Pairs, *extra: Tensor) -> Tensor:
         node_extra, pair_extra = extra
         p = pairs.add(z @ self.mix[0], z @ self.mix[1], -3)
@@ -90,7 +99,7 @@ class _Message(nn.Module):
         return z + z * columns.share(self.stretch(sizes).unflatten(-1, z.shape[-2:]))
 
 
-class SignMessagePassing(nn.Module):
+class SignMessagePassing(HostBuilt, nn.Module):
     """Messages p_ij g_ij: p_ij is a channel mix of both points, g_ij a network of |p_ij| and invariants of the pair.
 
     Features have `channels` for every column; mixing acts on channels and is shared by all columns, without bias. Works

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import cloud_mean
 from haar.nn.spectral.given import check_adjacency, check_cloud, check_edges, check_mask
 
@@ -50,8 +51,9 @@ def neighbour_mean(
         weights = adjacency
         if mask is not None:
             weights = torch.where(mask.unsqueeze(-2) & mask.unsqueeze(-1), adjacency, 0)
+        weights = weights.to(wide_dtype(x.dtype))
         total = weights.sum(-1, keepdim=True)
-        return weights @ x / torch.where(total == 0, 1, total)
+        return (weights @ x.to(weights.dtype) / torch.where(total == 0, 1, total)).to(x.dtype)
     if edges is None and cloud is None:
         return cloud_mean(x, mask).expand(x.shape)
     if x.ndim != 2:
@@ -63,14 +65,15 @@ def neighbour_mean(
         )
     check_edges(edges, len(x))
     check_cloud(cloud, len(x))
+    wide = x.to(wide_dtype(x.dtype))
     if edges is not None:
         source, target = edges
-        sums = x.new_zeros(x.shape).index_add(0, target, x[source])
-        count = x.new_zeros(len(x)).index_add(0, target, x.new_ones(len(target)))
-        return sums / count.clamp(min=1).unsqueeze(-1)
+        sums = wide.new_zeros(x.shape).index_add(0, target, wide[source])
+        count = wide.new_zeros(len(x)).index_add(0, target, wide.new_ones(len(target)))
+        return (sums / count.clamp(min=1).unsqueeze(-1)).to(x.dtype)
     if cloud is None:  # for the type checker: excluded above
         return x
     clouds = int(cloud.max()) + 1 if len(cloud) else 0
-    sums = x.new_zeros(clouds, x.shape[-1]).index_add(0, cloud, x)
-    count = x.new_zeros(clouds).index_add(0, cloud, x.new_ones(len(cloud)))
-    return (sums / count.clamp(min=1).unsqueeze(-1))[cloud]
+    sums = wide.new_zeros(clouds, x.shape[-1]).index_add(0, cloud, wide)
+    count = wide.new_zeros(clouds).index_add(0, cloud, wide.new_ones(len(cloud)))
+    return (sums / count.clamp(min=1).unsqueeze(-1))[cloud].to(x.dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import cloud_mean
 from haar.nn.spectral.given import check_columns, check_mask
 
@@ -42,5 +44,6 @@ def odd_moments(
     check_mask(mask, x)
     if not eps > 0:
         raise ArgumentError("eps", expected="a positive number", got=eps)
-    moment: Tensor = cloud_mean(x.pow(power), mask).squeeze(-2)
-    return moment / (moment.abs() + eps)
+    wide = x.to(wide_dtype(x.dtype))
+    moment: Tensor = cloud_mean(wide.pow(power), mask).squeeze(-2)
+    return (moment / (moment.abs() + max(eps, torch.finfo(wide.dtype).tiny))).to(x.dtype)

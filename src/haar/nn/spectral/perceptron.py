@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from haar.constants import HostBuilt, target_device
 from haar.errors import ArgumentError, check_count
+from haar.nn.drawn import draw_by_size, linear_of
 
 
-class Perceptron(nn.Sequential):
+class Perceptron(HostBuilt, nn.Sequential):
     """Linear layers with an activation between them; torch's own initial law for linear layers.
 
     Args:
@@ -42,7 +44,7 @@ class Perceptron(nn.Sequential):
             check_count("sizes", size)
         layers: list[nn.Module] = []
         for number, (before, after) in enumerate(pairwise(sizes)):
-            layers += [activation()] if number else []
+            layers += [activation().to(target_device())] if number else []
             layers.append(linear(before, after, generator=generator, dtype=dtype))
         super().__init__(*layers)
 
@@ -61,18 +63,11 @@ def linear(
         >>> linear(4, 2, bias=False).weight.abs().max() <= 0.5
         tensor(True)
     """
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after, bias=bias, dtype=dtype)
-    bound = before**-0.5
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.uniform_(-bound, bound, generator=generator)
-    return layer
+    return linear_of(nn.Linear, before, after, bias=bias, generator=generator, dtype=dtype)
 
 
 def uniform(*shape: int, generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> nn.Parameter:
     """A parameter uniform within 1 / sqrt of its last size."""
-    values: Tensor = torch.empty(shape, dtype=dtype)
-    bound = shape[-1] ** -0.5
-    with torch.no_grad():
-        values.uniform_(-bound, bound, generator=generator)
-    return nn.Parameter(values)
+    values = nn.Parameter(torch.empty(shape, dtype=dtype))
+    draw_by_size(values, generator=generator)
+    return values

@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.constants import HostBuilt
 from haar.errors import ShapeError, check_count
+from haar.nn.drawn import draw_by_size
 from haar.nn.spectral.given import check_dtype
 from haar.nn.spectral.perceptron import Perceptron, uniform
 
 
-class ColumnLinear(nn.Module):
+class ColumnLinear(HostBuilt, nn.Module):
     """Every sign-equivariant linear map: one matrix for each column, x_c -> W_c x_c, and no bias.
 
     Nothing is mixed between columns, and a bias would not change sign. The space has dimension k n n'.
@@ -46,6 +48,10 @@ class ColumnLinear(nn.Module):
         for name, value in {"k": k, "n": n, "rows_out": rows_out}.items():
             check_count(name, value)
         self.weight = uniform(k, rows_out, n, generator=generator, dtype=dtype)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the matrices."""
+        draw_by_size(self.weight, generator=generator)
 
     def forward(self, x: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch rows k"]:
         """Apply each column's matrix.

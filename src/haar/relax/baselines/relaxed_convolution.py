@@ -71,7 +71,7 @@ class FilterBanks(WeightLaw):
         bound = float(weight.detach().abs().max())
         drawn = torch.rand(banks - 1, *weight.shape, generator=generator, dtype=torch.float64) * 2 - 1
         self.more = nn.Parameter((drawn * bound).to(weight)) if banks > 1 else None
-        self.register_buffer("place", place, persistent=False)
+        self.register_constant("place", place)
         self.place: Tensor
 
     def forward(self, layer: HomotopyLayer, name: str) -> Tensor:

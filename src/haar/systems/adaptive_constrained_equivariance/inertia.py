@@ -55,7 +55,8 @@ class InertiaTask(Task):
     def target(self, x: Float[Tensor, "*batch 20"]) -> Float[Tensor, "*batch 9"]:
         """The tensor, row by row."""
         masses, places = x[..., :_MASSES], x[..., _MASSES:].unflatten(-1, (_MASSES, 3))
-        outer = torch.einsum("...i,...ia,...ib->...ab", masses, places, places)
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        outer = torch.einsum("...ia,...ib->...ab", masses[..., None] * places, places)
         trace = outer.diagonal(dim1=-2, dim2=-1).sum(-1)
         tensor = trace[..., None, None] * torch.eye(3, dtype=x.dtype) - outer
         vertical = torch.zeros_like(tensor)

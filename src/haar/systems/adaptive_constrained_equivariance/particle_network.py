@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from haar.constants import ConstantsModule
 from haar.relax.wrapping.side_branch import SideBranch
 from haar.systems.adaptive_constrained_equivariance.task import started
 
 
-class ParticleNetwork(nn.Module):
+class ParticleNetwork(ConstantsModule):
     """An EGNN (Satorras et al., arXiv 2102.09844) with two side branches a layer, one on features, one on places.
 
     A particle's row is its position, its velocity if there is one, and scalars; messages come from a fixed list of
@@ -54,8 +55,8 @@ class ParticleNetwork(nn.Module):
         super().__init__()
         self.velocities, self.nearest, self.pair_scalars = velocities, nearest, pair_scalars
         self.outputs, self.masked = outputs, masked
-        self.register_buffer("neighbours", neighbours, persistent=False)
-        self.register_buffer("kinds", kinds, persistent=False)
+        self.register_constant("neighbours", neighbours)
+        self.register_constant("kinds", kinds)
         self.neighbours: Tensor | None
         self.kinds: Tensor | None
         known = pair_scalars + (0 if kinds is None else kinds.shape[-1])
@@ -114,7 +115,7 @@ class ParticleNetwork(nn.Module):
         return torch.cat(known, -1) if known else None
 
 
-class _Layer(nn.Module):
+class _Layer(ConstantsModule):
     """One round of messages."""
 
     def __init__(self, hidden: int, known: int, *, velocities: bool, places: bool) -> None:

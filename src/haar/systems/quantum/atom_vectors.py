@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor, nn
 
+from haar.constants import ConstantsModule
 from haar.systems.quantum.circuit import normal
 from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.given import given
@@ -14,7 +15,7 @@ from haar.systems.quantum.states import bloch_vectors
 from haar.systems.quantum.symmetries import molecular_symmetry
 
 
-class AtomVectors(nn.Module):
+class AtomVectors(ConstantsModule):
     """Weighted Bloch vectors of each atom's two qubits: (batch, atoms, 3) to (batch, atoms, 3).
 
     The state of a circuit that starts in singlets obeys psi(R x) = U(R) psi(x), so that <sigma_q> turns with R. All
@@ -37,7 +38,7 @@ class AtomVectors(nn.Module):
         self.circuit = circuit
         exchange = isinstance(circuit, ExchangeCircuit)
         qubits = torch.arange(circuit.qubits)
-        self.register_buffer("copies", qubits // circuit.atoms if exchange else qubits % 2, persistent=False)
+        self.register_constant("copies", qubits // circuit.atoms if exchange else qubits % 2)
         self.weight = nn.Parameter(normal(2, generator=torch.Generator().manual_seed(seed)))
         points = molecular_symmetry(circuit.atoms, exchange=exchange).inputs[0]
         self.symmetry = type(circuit.symmetry)(points.group, points, points)

@@ -52,16 +52,16 @@ class BoardCircuit(Circuit):
         self.turns = nn.Parameter(0.3 * normal(layers, 9 if free else 3, 2, generator=source))
         self.controlled = nn.Parameter(0.3 * normal(layers, 16 if free else 3, generator=source))
         z = z_signs(9)
-        self.register_buffer("signs", torch.stack([z[list(kind)].mean(0) for kind in _KINDS]), persistent=False)
-        self.register_buffer("start", zeros(9), persistent=False)
+        self.register_constant("signs", torch.stack([z[list(kind)].mean(0) for kind in _KINDS]))
+        self.register_constant("start", zeros(9))
         bit = bits(9).to(torch.float64)
         angle_of = torch.zeros(len(_GATES), len(_TARGETS), 512, dtype=torch.float64)
         for k, (control, target) in enumerate(_GATES):
             angle_of[k, _TARGETS.index(target)] = 0.5 * bit[control]
-        self.register_buffer("angle_of", angle_of, persistent=False)
+        self.register_constant("angle_of", angle_of)
         flips = torch.stack([torch.arange(512) ^ 2 ** (8 - target) for target in _TARGETS])
-        self.register_buffer("flips", flips, persistent=False)
-        self.register_buffer("sides", 2.0 * bit[list(_TARGETS)] - 1.0, persistent=False)
+        self.register_constant("flips", flips)
+        self.register_constant("sides", 2.0 * bit[list(_TARGETS)] - 1.0)
         kind = [next(k for k, places in enumerate(_KINDS) if q in places) for q in range(9)]
         self._kind = list(range(9)) if free else kind
         self._group = list(range(16)) if free else [k for k, pairs in enumerate(_CONTROLLED) for _ in pairs]

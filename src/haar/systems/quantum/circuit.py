@@ -13,6 +13,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
 from haar.systems.quantum.given import given
 from haar.systems.quantum.states import State, z_signs
@@ -74,7 +75,7 @@ class Readout(nn.Module):
         return values.mean(-1) if self.raw else values @ self.weight + self.bias
 
 
-class Circuit(nn.Module, ABC):
+class Circuit(ConstantsModule, ABC):
     """A variational circuit: (batch, atoms, 3) in Angstrom to (batch,) scaled energies.
 
     Args:

@@ -66,19 +66,19 @@ class ExchangeCircuit(VectorCircuit):
             # B_0 and B_1 are the same sum on the atoms' qubits of either copy.
             among = PermutationSum(atoms, [swap_index(atoms, i, j) for i, j in itertools.combinations(range(atoms), 2)])
             values, vectors = torch.linalg.eigh(among.matrix())
-            self.register_buffer("among_values", values, persistent=False)
-            self.register_buffer("among_vectors", vectors.to(torch.complex128), persistent=False)
+            self.register_constant("among_values", values)
+            self.register_constant("among_vectors", vectors.to(torch.complex128))
         sign = torch.tensor([0.7, -0.7], dtype=torch.float64)
         self.alpha = nn.Parameter(sign + 0.1 * normal(layers + 1, 2, generator=source))
         self.angle = nn.Parameter(0.3 * normal(layers, len(self.groups), generator=source))
         swaps = [swap_index(n, *pair) for pair in itertools.chain(*self.groups)]
-        self.register_buffer("pairs", torch.stack(swaps), persistent=False)
+        self.register_constant("pairs", torch.stack(swaps))
         rows = [
             torch.full((1, len(pairs)), 1.0 / size, dtype=torch.float64)
             for pairs, size in zip(self.groups, self.sizes, strict=True)
         ]
-        self.register_buffer("weights", torch.block_diag(*rows), persistent=False)
-        self.register_buffer("start", singlets(n, [(i, atoms + i) for i in range(atoms)]), persistent=False)
+        self.register_constant("weights", torch.block_diag(*rows))
+        self.register_constant("start", singlets(n, [(i, atoms + i) for i in range(atoms)]))
         self.readout = Readout(len(self.groups), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(atoms, parity=parity == "average" or atoms < 3)
 
@@ -103,7 +103,9 @@ class ExchangeCircuit(VectorCircuit):
         """Expectations of the four sums, each over its largest eigenvalue."""
         psi = self.state(x)
         moved = torch.view_as_real(psi.index_select(-1, self.pairs.flatten()).unflatten(-1, self.pairs.shape))
-        return torch.einsum("bksc,bsc,ok->bo", moved, torch.view_as_real(psi), self.weights.to(x))
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        each = torch.einsum("bksc,bsc->bk", moved, torch.view_as_real(psi))
+        return torch.einsum("bk,ok->bo", each, self.weights.to(x))
 
     def program(self, x: Float[Tensor, "batch atoms 3"]) -> Program:
         """Gate by gate."""

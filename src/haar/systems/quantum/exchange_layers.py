@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Complex, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.systems.quantum.sectors import Sectors
 from haar.systems.quantum.states import State, heisenberg, swap_index
 
@@ -21,7 +22,7 @@ MOST_BLOCKED = 8
 """Largest register on which a layer is made as blocks: there it has 8885 entries."""
 
 
-class ExchangeLayers(nn.Module):
+class ExchangeLayers(ConstantsModule):
     """exp(i J_k sigma_i . sigma_j) for every pair k = (i, j), one after the other, up to a phase that all states share.
 
     Args:
@@ -44,14 +45,14 @@ class ExchangeLayers(nn.Module):
         super().__init__()
         self.n = n
         swaps = [swap_index(n, *pair) for pair in pairs]
-        self.register_buffer("swaps", torch.stack(swaps), persistent=False)
+        self.register_constant("swaps", torch.stack(swaps))
         if n > MOST_BLOCKED:
             return
         self.sectors = Sectors(n)
         self._entries = [size**2 for size in self.sectors.sizes]
         eye = torch.cat([torch.eye(size, dtype=torch.float64).flatten() for size in self.sectors.sizes])
-        self.register_buffer("identity", eye, persistent=False)
-        self.register_buffer("moves", torch.stack([self._move(swap) for swap in swaps]), persistent=False)
+        self.register_constant("identity", eye)
+        self.register_constant("moves", torch.stack([self._move(swap) for swap in swaps]))
 
     def blocks(self, angles: Float[Tensor, "layers k"]) -> list[list[Complex[Tensor, "_ _"]]]:
         """The blocks of every layer; none where gates act one by one.

@@ -50,11 +50,11 @@ class GenericCircuit(Circuit):
         self.coupling = nn.Parameter(0.3 * normal(layers, n, generator=source))
         signs = z_signs(n)
         pairs = torch.stack([signs[i] * signs[j] for i, j in self.ring])
-        self.register_buffer("start", zeros(n), persistent=False)
-        self.register_buffer("pairs", pairs, persistent=False)
+        self.register_constant("start", zeros(n))
+        self.register_constant("pairs", pairs)
         # At two qubits the ring's two edges are one observable.
         self.observed = self.ring if n > 2 else self.ring[:1]
-        self.register_buffer("signs", torch.cat([signs, pairs[: len(self.observed)]]), persistent=False)
+        self.register_constant("signs", torch.cat([signs, pairs[: len(self.observed)]]))
         self.readout = Readout(len(self.signs), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = no_symmetry()
 

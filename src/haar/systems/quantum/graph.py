@@ -59,10 +59,10 @@ class GraphCircuit(Circuit):
         self.bias = nn.Parameter(0.3 * normal(layers, 2, generator=source))
         pairs = torch.stack([signs[i] * signs[j] for i, j in self.near + self.far])
         ones = [signs[0], signs[1:].mean(0), pairs[:atoms].mean(0)] + ([pairs[atoms:].mean(0)] if self.far else [])
-        self.register_buffer("edges", pairs, persistent=False)
-        self.register_buffer("fields", torch.stack([signs[0], signs[1:].sum(0)]), persistent=False)
-        self.register_buffer("observed", torch.stack(ones), persistent=False)
-        self.register_buffer("start", plus(n), persistent=False)
+        self.register_constant("edges", pairs)
+        self.register_constant("fields", torch.stack([signs[0], signs[1:].sum(0)]))
+        self.register_constant("observed", torch.stack(ones))
+        self.register_constant("start", plus(n))
         self.readout = Readout(len(ones), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(atoms, parity=True)
 
@@ -83,7 +83,9 @@ class GraphCircuit(Circuit):
         coupling = torch.cat(
             [self.coupling[:, :1].expand(-1, self.atoms), self.coupling[:, 1:].expand(-1, len(self.far))], 1
         )
-        phase = torch.einsum("be,le,es->lbs", self.weights(x), coupling, self.edges.to(x))
+        # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
+        weighted = torch.einsum("be,le->lbe", self.weights(x), coupling)
+        phase = torch.einsum("lbe,es->lbs", weighted, self.edges.to(x))
         phase = phase + (self.bias @ self.fields.to(x))[:, None]
         diagonal = torch.polar(torch.ones_like(phase), -phase)
         turns = axis_gates(2.0 * self.angle, "x")

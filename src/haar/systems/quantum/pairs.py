@@ -66,8 +66,8 @@ class PairCircuit(Circuit):
         self.couples = list(itertools.combinations(range(points), 2))
         # sigma_i,c . sigma_j,d = 2 SWAP - 1 for the four choices of copies of every pair of points
         swaps = [swap_index(n, 2 * i + c, 2 * j + d) for i, j in self.couples for c in (0, 1) for d in (0, 1)]
-        self.register_buffer("pairs", torch.stack(swaps), persistent=False)
-        self.register_buffer("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(points)]), persistent=False)
+        self.register_constant("pairs", torch.stack(swaps))
+        self.register_constant("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(points)]))
         self.local_net = _tanh_network([2, 4, 4], source)
         self.readout = nn.Sequential(_tanh_network([24, 24, 24], source), _linear(24, classes, source))
         symmetry = molecular_symmetry(points)

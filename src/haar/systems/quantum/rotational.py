@@ -57,7 +57,7 @@ class VectorCircuit(Circuit):
         if radial is not None and (len(radial) != 4 or not all(map(math.isfinite, radial)) or radial[3] <= 0):
             raise ArgumentError("radial", expected="(c, k, mu, s) with s > 0", got=radial)
         self.parity, self.radial = one_of("parity", parity, PARITIES), radial
-        self.register_buffer("carried", torch.tensor(list(carried)), persistent=False)
+        self.register_constant("carried", torch.tensor(list(carried)))
 
     def alphas(self) -> Float[Tensor, "encodings qubits"]:
         """The scale with which every qubit encodes its atom, encoding by encoding."""
@@ -130,7 +130,7 @@ class RotationCircuit(VectorCircuit):
         self.alpha = nn.Parameter(sign + 0.1 * normal(layers + 1, n, generator=source))
         self.angle = nn.Parameter(0.3 * normal(layers, len(self.ring), generator=source))
         self.bonds = ExchangeLayers(n, self.ring)
-        self.register_buffer("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(atoms)]), persistent=False)
+        self.register_constant("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(atoms)]))
         self.readout = Readout(len(self.ring), source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(atoms, exchange=False, parity=parity == "average" or atoms < 3)
 
@@ -193,7 +193,7 @@ class WaterCircuit(VectorCircuit):
         self.alpha = nn.Parameter(torch.ones(layers + 1, 4 if free else 2, dtype=torch.float64))
         self.angle = nn.Parameter(angle)
         self.bonds = ExchangeLayers(4, self.PAIRS)
-        self.register_buffer("start", singlets(4, [(0, 1), (2, 3)]), persistent=False)
+        self.register_constant("start", singlets(4, [(0, 1), (2, 3)]))
         self.readout = Readout(1, source, raw=one_of("readout", readout, READOUTS) == "raw")
         self.symmetry = molecular_symmetry(2, exchange=not free, parity=True)
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Complex, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
 from haar.systems.quantum.states import State, bits, check_qubits, overlap
 
@@ -20,7 +21,7 @@ MOST_DENSE = 12
 """Largest register whose blocks are diagonalised: at 12 qubits the largest is 924 x 924."""
 
 
-class Sectors(nn.Module):
+class Sectors(ConstantsModule):
     """The blocks of operators that keep the number of ones and commute with flipping all qubits.
 
     There is one for every number k <= n/2 of ones; it serves n - k as well.
@@ -48,8 +49,8 @@ class Sectors(nn.Module):
         flips = [1 if 2 * k == n else 2 for k in range(n // 2 + 1)]
         order = torch.cat([s for one, f in zip(self.states, flips, strict=True) for s in (one, 2**n - 1 - one)[:f]])
         self._widths = [size * f for size, f in zip(self.sizes, flips, strict=True)]
-        self.register_buffer("order", order, persistent=False)
-        self.register_buffer("back", order.argsort(), persistent=False)
+        self.register_constant("order", order)
+        self.register_constant("back", order.argsort())
 
     def forward(self, psi: State, blocks: Sequence[Tensor]) -> State:
         """The operator with these blocks, on states.
@@ -80,7 +81,7 @@ class Sectors(nn.Module):
         return found
 
 
-class PermutationSum(nn.Module):
+class PermutationSum(ConstantsModule):
     """T = sum over k of c_k P_k, a symmetric sum of qubit permutations; exp(i theta T) and <T>.
 
     Args:
@@ -109,12 +110,12 @@ class PermutationSum(nn.Module):
         if not len(indices):
             raise ArgumentError("indices", expected="at least one permutation", got="none")
         weights = [1.0] * len(indices) if coefficients is None else list(map(float, coefficients))
-        self.register_buffer("indices", torch.stack(list(indices)), persistent=False)
-        self.register_buffer("coefficients", torch.tensor(weights, dtype=torch.float64), persistent=False)
+        self.register_constant("indices", torch.stack(list(indices)))
+        self.register_constant("coefficients", torch.tensor(weights, dtype=torch.float64))
         for k, block in enumerate(self._blocks()):
             values, vectors = torch.linalg.eigh(block)
-            self.register_buffer(f"values{k}", values, persistent=False)
-            self.register_buffer(f"vectors{k}", vectors, persistent=False)
+            self.register_constant(f"values{k}", values)
+            self.register_constant(f"vectors{k}", vectors)
 
     @property
     def size(self) -> float:

@@ -48,9 +48,9 @@ class WeightedGraphCircuit(Circuit):
         self.angle = nn.Parameter(0.5 + 0.3 * normal(layers, generator=source))
         signs = z_signs(nodes)
         pairs = torch.tensor(list(itertools.combinations(range(nodes), 2)))
-        self.register_buffer("pairs", pairs, persistent=False)
-        self.register_buffer("edges", signs[pairs[:, 0]] * signs[pairs[:, 1]], persistent=False)
-        self.register_buffer("start", plus(nodes), persistent=False)
+        self.register_constant("pairs", pairs)
+        self.register_constant("edges", signs[pairs[:, 0]] * signs[pairs[:, 1]])
+        self.register_constant("start", plus(nodes))
         group = symmetric(nodes)
         relabel = Defining(group)
         # rows and columns of A move alike

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
 from haar.systems.renormalisation.families import AffineLayer, Sizes, Start, WeightFamily, drawn, find_family
 from haar.systems.renormalisation.nonlinearity import Nonlinearity, find_nonlinearity
 
 
-class Ensemble(nn.Module, ABC):
+class Ensemble(ConstantsModule, ABC):
     """Networks R^inputs -> R that differ in their parameters alone; every parameter has a leading axis of networks.
 
     Networks do not see each other: a loss that is summed over them trains each as if it were alone.

@@ -90,7 +90,7 @@ class GraphEnsemble(Ensemble):
         starts |= {"out_weight": Start((1, h), h**-0.5), "out_bias": Start((1,), BIAS_SD)}
         super().__init__(activation, sizes.inputs, starts, seeds)
         self.graph, self.sharing, self.sizes = graph, sharing, sizes
-        self.register_buffer("adjacency", GRAPHS[graph](sizes.inputs), persistent=False)
+        self.register_constant("adjacency", GRAPHS[graph](sizes.inputs))
 
     @property
     def name(self) -> str:

@@ -1,8 +1,4 @@
-"""Groups, representations and actions are computed on the CPU, whatever device new tensors are made on.
-
-A network that is built under ``torch.device("meta")``, or with another default device, makes its groups there too:
-their tables are indices, which must have values, and small.
-"""
+"""What is computed on the CPU whatever device new tensors are made on: groups, representations, actions, constants."""
 
 from __future__ import annotations
 
@@ -16,11 +12,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def on_host(function: Callable[P, R]) -> Callable[P, R]:
+def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that tensors it makes without naming a device are on the CPU.
 
     Example:
-        >>> @on_host
+        >>> @on_the_host
         ... def places(n: int) -> torch.Tensor:
         ...     return torch.arange(n)
         >>> with torch.device("meta"):
@@ -44,12 +40,14 @@ def pin_methods(cls: type) -> None:
         if name.startswith("_") and name != "__init__":
             continue
         if isinstance(attribute, functools.cached_property):
-            attribute.func = on_host(attribute.func)
+            attribute.func = on_the_host(attribute.func)
         elif isinstance(attribute, property):
             if attribute.fget is not None:
-                setattr(cls, name, property(on_host(attribute.fget), attribute.fset, attribute.fdel, attribute.__doc__))
+                setattr(
+                    cls, name, property(on_the_host(attribute.fget), attribute.fset, attribute.fdel, attribute.__doc__)
+                )
         elif callable(attribute) and not isinstance(attribute, (type, staticmethod, classmethod)):
-            setattr(cls, name, on_host(attribute))
+            setattr(cls, name, on_the_host(attribute))
 
 
 class Hosted:

@@ -1,0 +1,142 @@
+"""Constants are computed on the host, keep their digits, and are made again wherever they were lost."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import haar
+from haar.actions import Points, Symmetry
+from haar.actions.representation import Defining, Induced, Regular
+from haar.average import average
+from haar.constants import ConstantsModule
+from haar.groups import SO, alternating, cyclic, dihedral, octahedral, product, shifts, symmetric, wreath
+from haar.host import on_the_host
+from haar.systems.quantum import board, exchange, generic, graph, pairs, rotational, weighted_graph
+
+DOUBLE = torch.float64
+
+
+class Third(ConstantsModule):
+    def __init__(self):
+        super().__init__()
+        self.register_constant("third", torch.tensor([1 / 3], dtype=DOUBLE), torch.float32)
+        self.register_constant("unit", torch.tensor([1j], dtype=torch.complex128))
+        self.register_constant("order", torch.tensor([2, 0, 1]))
+        self.scale = nn.Parameter(torch.full((1,), 2.0))
+
+
+def test_no_digit_is_lost_between_precisions():
+    module = Third()
+    assert module.third.dtype == torch.float32
+    assert module.constant_as("third", DOUBLE).item() == 1 / 3
+    module.half().double()
+    assert module.third.item() == 1 / 3
+    assert module.unit.dtype == torch.complex128
+    assert module.order.tolist() == [2, 0, 1]
+    assert list(module.state_dict()) == ["scale"]
+
+
+def test_constants_come_back_from_the_meta_device():
+    module = Third()
+    state = copy.deepcopy(module.state_dict())
+    module.to("meta").to_empty(device="cpu")
+    module.load_state_dict(state)
+    assert (module.third.item(), module.unit.item(), module.order.tolist()) == (
+        pytest.approx(1 / 3, abs=1e-7),
+        1j,
+        [2, 0, 1],
+    )
+    module.to("meta").load_state_dict(state, assign=True)
+    assert module.order.tolist() == [2, 0, 1]
+    assert module.scale.item() == 2.0
+
+
+def test_nothing_is_drawn_for_a_layer_on_the_meta_device():
+    before, generator = torch.get_rng_state(), torch.Generator().manual_seed(1)
+    with torch.device("meta"):
+        module = haar.nn.Linear(*[Regular(cyclic(3))] * 2, generator=generator)
+    assert module.weight.is_meta
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(1).get_state())
+
+
+def test_a_module_that_is_given_stays_where_it_is():
+    from haar.nn.frames import WeightedFrame
+
+    inner = nn.Linear(2, 2)
+    with torch.device("meta"):
+        frame = WeightedFrame(inner)
+        network = haar.nn.Sequential(haar.nn.Linear(*[Regular(cyclic(2))] * 2))
+    assert frame.model is inner
+    assert not inner.weight.is_meta
+    assert network[0].weight.is_meta
+
+
+def test_groups_and_representations_are_made_under_any_default_device():
+    with torch.device("meta"):
+        groups = [dihedral(4), octahedral(full=True), symmetric(4), alternating(4), shifts((4,)), SO(3)]
+        groups += [product(cyclic(2), cyclic(3)), wreath(cyclic(2), symmetric(2)), dihedral(4).subgroup([1])]
+        induced = Induced(Defining(groups[-1]))
+    for group in groups:
+        assert not group.generators().is_meta
+    induced.check()
+
+
+def test_a_function_on_the_host():
+    made = on_the_host(torch.arange)
+    with torch.device("meta"):
+        assert made(2).tolist() == [0, 1]
+        assert torch.arange(2).is_meta
+    assert made(2).tolist() == [0, 1]
+
+
+def average_of(kind):
+    D4 = dihedral(4)
+    if kind == "points":
+        moved = Points(rotation=Defining(D4))
+        symmetry = Symmetry(D4, moved, moved)
+        return average(nn.Linear(2, 2).double(), symmetry), torch.randn(2, 5, 2, dtype=DOUBLE)
+    window = torch.rand(8, 8, dtype=DOUBLE) + 0.1 if kind == "windowed" else None
+    model = nn.Conv2d(3, 3, 3, padding=1).double()
+    averaged = average(model, Symmetry.of_fields(D4, "p, u:vector"), window=window)
+    return averaged, torch.randn(2, 3, 8, 8, dtype=DOUBLE)
+
+
+@pytest.mark.parametrize("kind", ["fields", "windowed", "points"])
+def test_averages_come_back(kind):
+    model, x = average_of(kind)
+    expected, state = model(x), copy.deepcopy(model.state_dict())
+    model.to("meta").to_empty(device="cpu")
+    model.load_state_dict(state)
+    torch.testing.assert_close(model(x), expected, rtol=1e-12, atol=1e-12)
+    model.to("meta").load_state_dict(state, assign=True)
+    torch.testing.assert_close(model(x), expected, rtol=1e-12, atol=1e-12)
+
+
+CIRCUITS = [
+    lambda: rotational.RotationCircuit(2, layers=1),
+    lambda: rotational.WaterCircuit(layers=1),
+    lambda: exchange.ExchangeCircuit(2, layers=1),
+    lambda: board.BoardCircuit(layers=1),
+    lambda: generic.GenericCircuit(2, layers=1),
+    lambda: graph.GraphCircuit(3, layers=1),
+    lambda: pairs.PairCircuit(3, blocks=2),
+    lambda: weighted_graph.WeightedGraphCircuit(4, layers=1),
+]
+
+
+@pytest.mark.parametrize("make", CIRCUITS)
+def test_circuits_come_back(make):
+    circuit = make()
+    saved = set(circuit.state_dict())
+    expected = {name: buffer.clone() for name, buffer in circuit.named_buffers()}
+    assert set(expected) - saved  # there is something to lose
+    state = copy.deepcopy(circuit.state_dict())
+    circuit.to("meta").to_empty(device="cpu")
+    circuit.load_state_dict(state)
+    for name, buffer in circuit.named_buffers():
+        assert torch.equal(buffer, expected[name]), name
