@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError, require
+from haar.received import check_file, read_array
 
 
 def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], list[str], list[Tensor] | None]:
@@ -22,13 +23,9 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
         DataError: If the file is missing, damaged, or holds no clouds.
         ArgumentError: If the array has another shape or is too coarse, or coordinates are missing or not finite.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    check_file(path)
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{path}: not an array of NumPy ({error})") from error
+        array = read_array(path)
         if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or 0 in array.shape:
             raise ArgumentError(
                 "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"

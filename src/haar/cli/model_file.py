@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from haar.cli.program_file import load_program
 from haar.errors import ArgumentError, DataError
+from haar.received import read_pickled_tensors, read_tensors
 
 _FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
 
@@ -134,17 +135,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         DataError: If the file is missing, is no state dict of tensors, or does not fit.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise DataError(f"{path}: not a state dict of tensors alone ({_brief(error)}); nothing is unpickled") from error
+    state: Any = read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from haar.errors import ArgumentError, DataError
+from haar.received import read_yaml
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,7 @@ def make_plan(source: str, data: str | None, options: Mapping[str, Any]) -> Rela
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:160]})") from error
+    found = read_yaml(path)
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise DataError(f"{path}: expected keys and values, got {type(found).__name__}")
     return found

@@ -20,6 +20,7 @@ from haar.actions import Symmetry
 from haar.cli.relax_plan import RelaxPlan
 from haar.cli.symmetry_name import parse_symmetry
 from haar.errors import ArgumentError, DataError
+from haar.received import Archive, array_tensor, read_tensors
 from haar.relax import (
     Augmentation,
     Duals,
@@ -263,20 +264,10 @@ def _data(plan: RelaxPlan) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
 
 def _file(path: Path) -> dict[str, tuple[Any, Any]]:
     """``inputs`` and ``targets``, and perhaps ``validation_inputs`` and ``validation_targets``."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".npz":
-            import numpy as np
-
-            with np.load(path, allow_pickle=False) as held:
-                arrays = {key: torch.from_numpy(held[key]) for key in held.files}
-        else:
-            from safetensors.torch import load_file
-
-            arrays = load_file(path)
-    except Exception as error:
-        raise DataError(f"{path}: not a readable file of arrays ({_brief(error)})") from error
+    if path.suffix == ".npz":
+        arrays = {key: array_tensor(held, f"{path}: {key}") for key, held in Archive(path).items()}
+    else:
+        arrays, _ = read_tensors(path)
     pairs = {}
     for part, prefix in (("train", ""), ("validation", "validation_")):
         names = [f"{prefix}inputs", f"{prefix}targets"]
