@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +11,8 @@ from typing import Annotated
 import typer
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
-from haar.errors import HaarError
+from haar.cli.failure import Interrupted, own_code, show_traceback, told
+from haar.errors import HaarError, one_line
 
 app = typer.Typer(
     name="haar",
@@ -31,6 +34,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("systems")(systems.systems)
 
 # typer.BadParameter < UsageError < ClickException: the base of everything wrong with a command line.
+_INTERRUPTED = 130
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -59,24 +63,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands after ``haar``; by default this process's own.
 
     Returns:
-        0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input (one line on
-        stderr), 130 when it was interrupted.
+        0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input and for whatever
+        else fails, the user's own model among it (one line on stderr; with HAAR_TRACEBACK set, its traceback before
+        that), 130 when it was interrupted (one line that says how to go on).
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
     try:
         code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="haar", standalone_mode=False)
     except _WrongUsage as error:
-        return _refuse(error.format_message())  # type: ignore[attr-defined]
+        return _refuse(error.format_message(), error)  # type: ignore[attr-defined]
     except HaarError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), error)
+    except Interrupted as error:
+        return _interrupted(str(error))
+    except KeyboardInterrupt:
+        return _interrupted("")
+    except SystemExit as error:
+        if not own_code(error):  # the reader of a pipe has gone
+            return error.code if isinstance(error.code, int) else 1
+        return _refuse(told(error), error)
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
+        named = error.filename is not None and error.strerror
+        return _refuse(f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error), error)
+    except Exception as error:  # noqa: BLE001 (a model of the user's own fails in any way it likes)
+        return _refuse(told(error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error), error)
+    if code == _INTERRUPTED:
+        return _interrupted("")
     return code if isinstance(code, int) else 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, error: BaseException) -> int:
     """One line on stderr; exit code 2."""
+    show_traceback(error)
     if message:
-        sys.stderr.write(f"haar: {' '.join(message.split())}\n")
+        sys.stderr.write(f"haar: {one_line(message)}\n")
     return 2
+
+
+def _interrupted(way_on: str) -> int:
+    sys.stderr.write(f"haar: interrupted{'; ' if way_on else ''}{one_line(way_on)}\n")
+    return _INTERRUPTED
