@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="haar", standalone_mode=False)
     except _WrongUsage as error:
-        return _refuse(error.format_message(), error)  # type: ignore[attr-defined]
+        return _refuse(_usage(error), error)
     except HaarError as error:
         return _refuse(str(error), error)
     except Interrupted as error:
@@ -100,6 +100,14 @@ def _refuse(message: str, error: BaseException) -> int:
     if message:
         sys.stderr.write(f"haar: {one_line(message)}\n")
     return 2
+
+
+def _usage(error: Exception) -> str:
+    """What is wrong with a command line, after the name of the option where it is one's value."""
+    options = getattr(getattr(error, "param", None), "opts", None)
+    if type(error) is typer.BadParameter and options:
+        return f"{max(options, key=len)}: {error.message}"
+    return str(error.format_message())  # type: ignore[attr-defined]
 
 
 def _interrupted(way_on: str) -> int:

@@ -19,21 +19,17 @@ SEED_LIMIT = 2**40
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**7
 
 
-def _checked_number(param: typer.CallbackParam, value: float | None) -> float | None:
+def _checked_number(value: float | None) -> float | None:
     if value is not None and not 0 < value < math.inf:
-        raise ArgumentError(_spelt(param), expected="a positive number", got=value)
+        raise typer.BadParameter(f"expected a positive number, got {value}")
     return value
 
 
-def _checked_folder(param: typer.CallbackParam, folder: Path | None) -> Path | None:
+def _checked_folder(folder: Path | None) -> Path | None:
     """A folder that can be written, so that nothing is computed in vain."""
     if folder is not None:
-        check_folder(_spelt(param), folder)
+        check_folder("--out", folder)
     return folder
-
-
-def _spelt(param: typer.CallbackParam) -> str:
-    return max(param.opts, key=len)
 
 
 def seed_option(of: str) -> Any:
@@ -70,9 +66,9 @@ def positive_option(what: str) -> Any:
 def share_option(what: str, *, most: float = 1.0) -> Any:
     """A number from 0 to `most`."""
 
-    def checked(param: typer.CallbackParam, value: float | None) -> float | None:
+    def checked(value: float | None) -> float | None:
         if value is not None and not 0 <= value <= most:
-            raise ArgumentError(_spelt(param), expected=f"a number from 0 to {most:g}", got=value)
+            raise typer.BadParameter(f"expected a number from 0 to {most:g}, got {value}")
         return value
 
     return typer.Option(callback=checked, help=what)
