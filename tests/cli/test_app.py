@@ -92,7 +92,9 @@ def test_an_interruption_is_no_traceback(capsys, monkeypatch):
 
     monkeypatch.setattr("haar.systems.recipe.load_recipe", interrupt)
     assert main(["reproduce", "kkan"]) == 130
-    assert _said(capsys)[1] == ["haar: interrupted"]
+    assert _said(capsys)[1] == [
+        "haar: interrupted; out/kkan keeps what is finished, and the same command goes on from there"
+    ]
 
 
 def test_what_nothing_foresaw_is_one_line_and_its_traceback_is_there_for_those_who_ask(capsys, monkeypatch):

@@ -35,6 +35,7 @@ app.command("systems")(systems.systems)
 
 # typer.BadParameter < UsageError < ClickException: the base of everything wrong with a command line.
 _INTERRUPTED = 130
+_ANEW = "the same command begins anew"
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         return _interrupted(str(error))
     except KeyboardInterrupt:
-        return _interrupted("")
+        return _interrupted(_ANEW)
     except SystemExit as error:
         if not own_code(error):  # the reader of a pipe has gone
             return error.code if isinstance(error.code, int) else 1
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (a model of the user's own fails in any way it likes)
         return _refuse(told(error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error), error)
     if code == _INTERRUPTED:
-        return _interrupted("")
+        return _interrupted(_ANEW)
     return code if isinstance(code, int) else 0
 
 
@@ -105,11 +106,11 @@ def _refuse(message: str, error: BaseException) -> int:
 def _usage(error: Exception) -> str:
     """What is wrong with a command line, after the name of the option where it is one's value."""
     options = getattr(getattr(error, "param", None), "opts", None)
-    if type(error) is typer.BadParameter and options:
+    if type(error) is typer.BadParameter and options and error.message.startswith("expected "):
         return f"{max(options, key=len)}: {error.message}"
     return str(error.format_message())  # type: ignore[attr-defined]
 
 
 def _interrupted(way_on: str) -> int:
-    sys.stderr.write(f"haar: interrupted{'; ' if way_on else ''}{one_line(way_on)}\n")
+    sys.stderr.write(f"haar: interrupted; {one_line(way_on)}\n")
     return _INTERRUPTED

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from haar.cli.failure import goes_on
 from haar.cli.options import Data, count_option, seed_option
 
 app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
@@ -35,15 +36,23 @@ def generate(
         list[str] | None, typer.Option(help="Of the generator: name=value, such as save_every=10; may be repeated.")
     ] = None,
 ) -> None:
-    """Run a solver and write its trajectories as a Well folder."""
-    from haar.cli.generate import write_generated
-    from haar.cli.screen import ProgressBars, console
-
+    """Run a solver and write its trajectories as a Well folder; a killed command goes on where it was."""
     splits = {"train": train, "valid": valid, "test": test}
-    with ProgressBars() as bars:
-        write_generated(
-            name, out, resolution=resolution, splits=splits, steps=steps, seed=seed, options=option or (), watch=bars
-        )
+    with goes_on(out):
+        from haar.cli.generate import write_generated
+        from haar.cli.screen import ProgressBars, console
+
+        with ProgressBars() as bars:
+            write_generated(
+                name,
+                out,
+                resolution=resolution,
+                splits=splits,
+                steps=steps,
+                seed=seed,
+                options=option or (),
+                watch=bars,
+            )
     console().print(f"{out}: {name}, {train} + {valid} + {test} trajectories of {steps} frames")
 
 

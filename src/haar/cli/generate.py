@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from haar.cli.options import literal, whole_numbers
+from haar.cli.options import check_folder, literal, whole_numbers
 from haar.data.generators import Generator, catalogue
 from haar.errors import ArgumentError
 from haar.systems.group_averaging.generation import write_runs
@@ -33,7 +33,7 @@ def write_generated(
 
     Args:
         name: Name of the generator.
-        out: Folder to write; it must not hold a data set.
+        out: Folder to write; it must not hold a data set, but may hold what a killed command has begun.
         resolution: ``"64"`` or ``"64x128"``; None for the generator's own.
         splits: Trajectories of every split.
         steps: Frames of a trajectory.
@@ -44,9 +44,9 @@ def write_generated(
     Raises:
         ArgumentError: If a word is unknown or the folder holds a data set.
     """
-    if (out / "data").is_file() or any(path.is_file() for path in (out / "data").rglob("*")):
-        raise ArgumentError("OUT", expected="a folder without a data set", got=str(out), way_out="choose another one")
-    write_runs(make_generator(name, resolution, steps=steps, seed=seed, options=options), out, splits, watch=watch)
+    generator = make_generator(name, resolution, steps=steps, seed=seed, options=options)
+    check_folder("OUT", out)
+    write_runs(generator, out, splits, over=False, watch=watch)
 
 
 def make_generator(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from haar.cli.failure import goes_on
 from haar.cli.options import (
     check_output,
     count_option,
@@ -66,7 +67,7 @@ def data(
             raise ArgumentError("--count", expected="--out, to compute a surface", got="--count alone")
         molecules = open_molecules(name)
     else:
-        with ProgressBars(quiet=as_json) as bars:
+        with goes_on(out), ProgressBars(quiet=as_json) as bars:
             molecules = generate(name, out, count=count, seed=seed, watch=bars)
     table = described(molecules, name)
     if as_json:

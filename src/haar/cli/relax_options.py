@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from haar.cli.failure import goes_on
 from haar.cli.options import (
     count_option,
     folder_option,
@@ -78,17 +79,17 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
 
     def decorate(body: Body) -> Body:
         def run(source: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001 (called by name)
-            from haar.cli.failure import goes_on
-            from haar.cli.relax_plan import make_plan
-            from haar.cli.relax_task import make_task
-            from haar.cli.relax_trial import try_task
-            from haar.folders import claimed
+            with goes_on(out):
+                from haar.cli.relax_plan import make_plan
+                from haar.cli.relax_task import make_task
+                from haar.cli.relax_trial import try_task
+                from haar.folders import claimed
 
-            task = make_task(make_plan(source, data, options))
-            try_task(task, name)  # what cannot go on leaves the folder free
-            with goes_on(out), claimed(out):
-                task.claim(out)
-                body(task, out, as_json)
+                task = make_task(make_plan(source, data, options))
+                try_task(task, name)  # what cannot go on leaves the folder free
+                with claimed(out):
+                    task.claim(out)
+                    body(task, out, as_json)
 
         wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
         run.__signature__ = Signature(  # type: ignore[attr-defined]

@@ -28,18 +28,19 @@ def reproduce(
     Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says that an
     effect does not hold.
     """
-    from haar.systems.recipe import load_recipe
-    from haar.systems.runner import reproduce as run
-
-    recipe = load_recipe(name)
     folder = out or Path("out") / name
+    with goes_on(folder):
+        from haar.systems.recipe import load_recipe
+        from haar.systems.runner import reproduce as run
 
-    from haar.cli.screen import ProgressBars, console
-    from haar.cli.tables import print_tables
-    from haar.report.json_file import dumps
+        recipe = load_recipe(name)
 
-    with goes_on(folder), ProgressBars() as bars:
-        result = run(recipe, out=folder, preset=preset, seeds=seeds, first_seed=first_seed, data=data, watch=bars)
+        from haar.cli.screen import ProgressBars, console
+        from haar.cli.tables import print_tables
+        from haar.report.json_file import dumps
+
+        with ProgressBars() as bars:
+            result = run(recipe, out=folder, preset=preset, seeds=seeds, first_seed=first_seed, data=data, watch=bars)
     if as_json:
         typer.echo(dumps(result.to_dict()), nl=False)
     else:
