@@ -69,7 +69,7 @@ def own_code(error: BaseException) -> str:
         if not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS):
             name = os.path.relpath(file) if len(os.path.relpath(file)) < len(file) else file
             found = f"{name}, line {line}, in {frame.f_code.co_name}"
-    return found
+    return found or (own_code(error.__cause__) if error.__cause__ is not None else "")
 
 
 def show_traceback(error: BaseException) -> None:

@@ -99,7 +99,7 @@ def _empirical(text: str, size: int, shift: Tensor | None, factor: Tensor | None
     if cov is not None:
         raise ArgumentError("--cov", expected="none beside a file of samples, which has its own", got=cov)
     rows = read_numbers(Path(text))
-    rows = rows.reshape(rows.shape[0], -1) if rows.ndim else rows
+    rows = rows.reshape(rows.shape[0], math.prod(rows.shape[1:])) if rows.ndim else rows
     if rows.ndim != 2 or rows.shape[1] != size or rows.shape[0] < 4:
         raise ArgumentError("--law", expected=f"at least 4 rows of {size} numbers", got=f"{text}: {tuple(rows.shape)}")
     level = rows.mean(0)

@@ -20,7 +20,7 @@ _WHOLE = (
     ("draws", 1, 10**6),
     ("seed", 0, SEED_LIMIT),
 )
-_POSITIVE = (("learning_rate", math.inf), ("rho", math.inf), ("held_out", 1.0), ("level", 1.0))
+_POSITIVE = (("learning_rate", 1e6), ("rho", math.inf), ("held_out", 1.0), ("level", 1.0))
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _check_ranges(plan: RelaxPlan) -> None:
     for key, least, most in _WHOLE:
         value = getattr(plan, key)
         if not least <= value <= most:
-            raise ArgumentError(key, expected=f"a whole number from {least} to {most}", got=f"{value:.6g}")
+            raise ArgumentError(key, expected=f"a whole number from {least} to {most}", got=str(value)[:24])
     for key, highest in _POSITIVE:
         value = getattr(plan, key)
         if not (0 < value < highest and math.isfinite(value)):

@@ -110,6 +110,10 @@ class RelaxTask:
         if not isinstance(model, nn.Module):
             raise ArgumentError("model", expected="a function that returns a torch.nn.Module", got=type(model).__name__)
         inputs = self.train[0] if isinstance(self.train[0], tuple) else (self.train[0],)
+        if len(inputs) != len(self.symmetry.inputs):
+            raise ArgumentError(
+                "input", expected=f"as many as the data have, {len(inputs)}", got=f"{len(self.symmetry.inputs)}"
+            )
         example = tuple(x[:3] if isinstance(x, Tensor) else x for x in inputs)
         chain = "auto" if plan.chain == "auto" else ()
         made = homotopise(model, self.symmetry, mode=plan.mode, chain=chain, kappa=plan.kappa, example=example)
