@@ -57,7 +57,7 @@ def signs(
     model: Annotated[str, typer.Argument(help="module:factory of a model of eigenvectors (n, k).")],
     graph: Annotated[Path, typer.Argument(help="A .npy file: weights (n, n), or edges (2, e) of integers.")],
     *,
-    k: Annotated[int, count_option("Eigenvectors of the graph's Laplacian.", "-k")] = 8,
+    k: Annotated[int, count_option("Eigenvectors of the graph's Laplacian.", "-k", most=10_000)] = 8,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
     samples: Annotated[int, count_option("Random sign changes, beyond 6 columns.", most=100_000)] = 64,

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from haar.cli.options import count_option, folder_option, steps_option, whole_numbers
+from haar.errors import ArgumentError
 
 if TYPE_CHECKING:
     from haar.systems.renormalisation.command import Order, ZooReport
 
 app = typer.Typer(help="Networks that imitate the renormalisation map.", no_args_is_help=True)
+
+#: Sites of the largest chain that a flow starts from.
+_MOST_SITES = 10**9
 
 Activations = Annotated[str, typer.Option("--activation", help="linear, relu, quadratic, tanh, gelu; comma-separated.")]
 Symmetries = Annotated[
@@ -140,6 +144,10 @@ def flow(
     from haar.systems.renormalisation.evaluation import find_law
 
     find_law(law)
+    if blocks * inputs**levels > _MOST_SITES:
+        raise ArgumentError(
+            "--levels", expected=f"at most {_MOST_SITES} sites to begin with", got=f"{blocks} x {inputs}^{levels}"
+        )
     with ProgressBars() as bars:
         report = command.flow(order, law=law, steps=levels, blocks=blocks, watch=bars)
     _tell(report, out, as_json=as_json)

@@ -121,11 +121,16 @@ def _bytes(text: Any, encoding: Any) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 # What numpy writes for an array of numbers, under its old and new module names, and the bytes of protocol 2.
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _Named,
     ("numpy", "dtype"): _Kind,
     ("_codecs", "encode"): _bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _begun for core in _CORES},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in _CORES},
     **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in _CORES},

@@ -112,7 +112,9 @@ def checked_times(times: Values, dtype: str = "float64") -> np.ndarray:
         raise ShapeError(
             "times", expected="finite times of shape (steps,) or (trajectories, steps)", got=f"shape {array.shape}"
         )
-    if bool((np.diff(array.astype(dtype)) <= 0).any()):
+    with np.errstate(over="ignore"):  # what overflows is refused
+        stored = array.astype(dtype)
+    if not np.isfinite(stored).all() or bool((np.diff(stored) <= 0).any()):
         rounded = bool((np.diff(array) > 0).all())
         raise ArgumentError(
             "times",

@@ -64,9 +64,9 @@ def write_runs(
     if "train" not in sizes:
         raise ArgumentError("splits", expected="at least 1 trajectory for training", got=dict(splits))
     generator = replace(generator, n_trajectories=sum(sizes.values()))
+    _check_room(generator, root, batch)
     for split in sizes:
         _writer(generator, root, split)  # what it refuses is refused before the folder is taken
-    _check_room(generator, root, batch)
     with claimed(root, "OUT"), _plan(generator, root, sizes, batch=batch, over=over) as finished:
         runs = _Runs(generator, root / _PARTS, batch)
         with (watch or Unwatched()).stage(f"solving {generator.name}", generator.n_trajectories) as advance:
@@ -187,7 +187,8 @@ def _clear(root: Path) -> None:
 
 
 def _described(generator: Generator, sizes: Mapping[str, int], batch: int) -> dict[str, Any]:
-    options = {one.name: getattr(generator, one.name) for one in dataclass_fields(generator)}
+    own = [one.name for one in dataclass_fields(generator) if one.name != "n_trajectories"]  # the splits say it
+    options = {name: getattr(generator, name) for name in own}
     described: dict[str, Any] = plain(
         {
             "generator": generator.name,
