@@ -91,7 +91,7 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
 
 
 def one_line(text: str) -> str:
-    """Text as a terminal may show it: on one line, and nothing in it that moves the cursor or cannot be written.
+    r"""Text as a terminal may show it: on one line, and nothing in it that moves the cursor or cannot be written.
 
     Example:
         >>> one_line("a\\n  b\\x1b[2J")

@@ -53,6 +53,10 @@ def net():
     return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
 
 
+def data():
+    return torch.randn(16, 3), torch.randn(16, 1)
+
+
 three = 3
 """
 
@@ -115,7 +119,7 @@ def test_a_name_that_cannot_be_imported_is_refused(mine, name, capsys):
 def test_a_factory_that_fails_is_named_with_its_own_error(mine, name, message, capsys):
     assert main(["moments", name]) == 2
     assert message in _line(capsys)
-    words = ["mine:net", "--group", "C4", "--input", "vector", "--output", "vector"]
+    words = ["mine:data", "--group", "C4", "--input", "vector", "--output", "vector"]
     assert main(["relax", "fit", name, *words]) == 2
     assert message in _line(capsys)
     assert not (mine / "relaxed").exists()

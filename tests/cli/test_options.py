@@ -60,11 +60,11 @@ def test_folders_and_files_that_cannot_be_written(tmp_path):
     check_folder("--out", tmp_path / "new" / "folder")
     check_output("--out", tmp_path / "new" / "a.npz", ".npz")
     for folder in (tmp_path / "file", tmp_path / "file" / "x"):
-        with pytest.raises(ArgumentError, match="--out: expected a folder, got .*file, which is a file"):
+        with pytest.raises(ArgumentError, match=r"--out: expected a folder, got .*file, which is a file"):
             check_folder("--out", folder)
     with pytest.raises(ArgumentError, match="--out: expected a folder that can be written"):
         check_folder("--out", tmp_path / ("x" * 300) / "y")
-    with pytest.raises(ArgumentError, match="--out: expected a file, got .*which is a folder"):
+    with pytest.raises(ArgumentError, match=r"--out: expected a file, got .*which is a folder"):
         check_output("--out", tmp_path)
     with pytest.raises(ArgumentError, match=r"--out: expected a name that ends in \.a or \.b, got 'x\.c'"):
         check_output("--out", Path("x.c"), ".a", ".b")

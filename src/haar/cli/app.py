@@ -6,16 +6,29 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
 from haar.cli.failure import Interrupted, own_code, show_traceback, told
 from haar.errors import HaarError, one_line
 
+
+class _Commands(TyperGroup):
+    """The verbs. The end of a file that a model reads is no end of a conversation with the user."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise typer.Abort from error
+
+
 app = typer.Typer(
     name="haar",
+    cls=_Commands,
     help="Symmetry in machine-learning models: audit it, average it, relax it.",
     no_args_is_help=True,
     add_completion=False,

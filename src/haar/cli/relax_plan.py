@@ -12,7 +12,6 @@ from haar.cli.options import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
 from haar.errors import ArgumentError, DataError
 from haar.received import read_yaml
 
-
 _WHOLE = (
     ("steps", 1, MOST_STEPS),
     ("batch_size", 1, MOST_SAMPLES),

@@ -69,7 +69,9 @@ class Table:
             caption_justify="left",
         )
         for number, column in enumerate(self.columns):
-            table.add_column(_unmarked(column, ""), justify="right" if self._is_numeric(number) else "left", overflow="fold")
+            table.add_column(
+                _unmarked(column, ""), justify="right" if self._is_numeric(number) else "left", overflow="fold"
+            )
         for row in self.rows:
             cells = zip(row, self.columns, strict=True)
             table.add_row(

@@ -63,7 +63,10 @@ def _ring() -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (_array(b"(I1000000000000\nt", b"C\x08" + bytes(8)), "an array promises 1000000000000 numbers, and holds others"),
+        (
+            _array(b"(I1000000000000\nt", b"C\x08" + bytes(8)),
+            "an array promises 1000000000000 numbers, and holds others",
+        ),
         (_array(b"(I-1\nt", b"C\x08" + bytes(8)), r"an array of shape \(-1,\)"),
         (_array(b"(I9\nt", b"(lI1\na", b"O8"), "an array promises 9 entries, and holds others"),
         (b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I99\ntS'b'\ntR.", "an array without numbers"),

@@ -76,7 +76,7 @@ def test_what_a_killed_process_left_is_cleaned(tmp_path, whole):
 def test_another_plan_does_not_go_on_in_an_unfinished_folder(tmp_path, monkeypatch):
     root = tmp_path / "a"
     _killed_in(monkeypatch, root, 2)
-    with pytest.raises(ArgumentError, match="OUT: expected the command that .* was begun with.* another seed"):
+    with pytest.raises(ArgumentError, match=r"OUT: expected the command that .* was begun with.* another seed"):
         write_runs(_generator(seed=1), root, SPLITS, batch=2, over=False)
     with pytest.raises(ArgumentError, match="another splits"):
         write_runs(_generator(), root, {"train": 4}, batch=2, over=False)

@@ -37,7 +37,16 @@ def guarded(path: str | os.PathLike[str], doing: str) -> Iterator[None]:
         yield
     except HaarError:
         raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         raise DataError(f"{path}: {doing} failed: {_reason(error)}") from error
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
@@ -73,7 +73,7 @@ def write_runs(
             first = 0
             for split, count in sizes.items():
                 if split not in finished:
-                    _write(generator, runs, root, split, range(first, first + count), advance)
+                    _write(generator, runs, root, split, range(first, first + count), advance=advance)
                     finished.append(split)
                     _keep_plan(generator, root, sizes, batch, finished)
                 else:
@@ -84,7 +84,7 @@ def write_runs(
     return root
 
 
-def _write(generator: Generator, runs: _Runs, root: Path, split: str, numbers: range, advance: Any) -> None:
+def _write(generator: Generator, runs: _Runs, root: Path, split: str, numbers: range, *, advance: Callable[[], object]) -> None:
     about = generator.metadata
     writer = _writer(generator, root, split)
     with writer:
@@ -149,9 +149,7 @@ class _Runs:
 
 
 @contextmanager
-def _plan(
-    generator: Generator, root: Path, sizes: Mapping[str, int], *, batch: int, over: bool
-) -> Iterator[list[str]]:
+def _plan(generator: Generator, root: Path, sizes: Mapping[str, int], *, batch: int, over: bool) -> Iterator[list[str]]:
     """What is finished of this plan; a plan that is refused on the way leaves nothing of its own behind."""
     wanted, held = _described(generator, sizes, batch), _held_plan(root)
     different = None if held is None else sorted(k for k in wanted if held.get("plan", {}).get(k) != wanted[k])
@@ -200,9 +198,7 @@ def _described(generator: Generator, sizes: Mapping[str, int], batch: int) -> di
     return described
 
 
-def _keep_plan(
-    generator: Generator, root: Path, sizes: Mapping[str, int], batch: int, finished: list[str]
-) -> None:
+def _keep_plan(generator: Generator, root: Path, sizes: Mapping[str, int], batch: int, finished: list[str]) -> None:
     write_json(root / _PLAN, {"plan": _described(generator, sizes, batch), "finished": finished})
 
 

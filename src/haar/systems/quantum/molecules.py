@@ -14,8 +14,8 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, DataError, ShapeError
 from haar.files import atomic_path
-from haar.received import Archive
 from haar.groups import SO
+from haar.received import Archive
 from haar.systems.quantum.ab_initio import check_apart
 from haar.systems.quantum.geometries import find_scan
 
