@@ -94,6 +94,23 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
         raise ArgumentError(argument, expected=f"at least {least}", got=value)
 
 
+def one_line(text: str) -> str:
+    r"""Text as a terminal may show it: on one line, and nothing in it that moves the cursor or cannot be written.
+
+    Example:
+        >>> one_line("a\\n  b\\x1b[2J")
+        'a b\\\\x1b[2J'
+    """
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Text whose control characters are spelt out; spaces and line breaks stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in " \n\t" else ascii(c)[1:-1] for c in text)
+
+
 class HaarWarning(UserWarning):
     """Base of every warning that `haar` gives."""
 

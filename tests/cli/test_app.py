@@ -92,16 +92,24 @@ def test_an_interruption_is_no_traceback(capsys, monkeypatch):
 
     monkeypatch.setattr("haar.systems.recipe.load_recipe", interrupt)
     assert main(["reproduce", "kkan"]) == 130
-    assert _said(capsys)[1] == []
+    assert _said(capsys)[1] == [
+        "haar: interrupted; out/kkan keeps what is finished, and the same command goes on from there"
+    ]
 
 
-def test_a_defect_of_haar_itself_is_not_hidden(monkeypatch):
+def test_what_nothing_foresaw_is_one_line_and_its_traceback_is_there_for_those_who_ask(capsys, monkeypatch):
     def broken(*_, **__):
-        raise ZeroDivisionError
+        raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr("haar.systems.recipe.load_recipe", broken)
-    with pytest.raises(ZeroDivisionError):
-        main(["reproduce", "kkan"])
+    assert main(["reproduce", "kkan"]) == 2
+    (line,) = _said(capsys)[1]
+    assert line.endswith("in broken: ZeroDivisionError: by zero; HAAR_TRACEBACK=1 shows the whole traceback")
+    monkeypatch.setenv("HAAR_TRACEBACK", "1")
+    assert main(["reproduce", "kkan"]) == 2
+    lines = _said(capsys)[1]
+    assert lines[0].startswith("Traceback")
+    assert lines[-1] == line
 
 
 def test_systems_are_listed(capsys):

@@ -80,7 +80,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "holes.csv").write_text("1,nan\n")
     for name, message in (
         ("none.csv", "no such file"),
-        ("model.pt", "not an array of numbers"),
+        ("model.pt", "not a file of tensors alone"),
         ("words.csv", "rows of equally many numbers"),
         ("holes.csv", "NaN"),
     ):

@@ -191,7 +191,7 @@ def test_path_goes_along_the_weights_and_resumes(here, capsys):
         (["my_task:wrong", "my_task:data", *WORDS], "model: expected a function that can be called, got my_task:wrong"),
         (["my_task:make", "my_task:three", *WORDS], "data: expected inputs and targets, or"),
         (["my_task:make", "none.npz", *WORDS], "none.npz: no such file"),
-        (["my_task:make", "my_task.npz", *WORDS], "my_task.npz: not a readable file of arrays"),
+        (["my_task:make", "my_task.npz", *WORDS], "my_task.npz: not a .npz archive of arrays"),
         (["my_task:make", "my_task:data", *WORDS[:4]], "symmetry: expected --symmetry module:function, or"),
         (
             ["my_task:make", "my_task:data", "--symmetry", "my_task:three"],
@@ -208,7 +208,7 @@ def test_path_goes_along_the_weights_and_resumes(here, capsys):
         ),
         (["none.yaml"], "none.yaml: no such file"),
         (["list.yaml"], "list.yaml: expected keys and values, got list"),
-        (["torn.yaml"], "torn.yaml: not readable as YAML"),
+        (["torn.yaml"], "torn.yaml: reading it as YAML failed"),
         (["extra.yaml"], "extra.yaml: expected keys among model, data"),
         (["typed.yaml", *WORDS], "steps: expected a whole number, got 'many'"),
     ],

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
+from haar.cli.failure import Interrupted, own_code, show_traceback, told
 from haar.cli.threads import fit_threads
-from haar.errors import HaarError
+from haar.errors import HaarError, one_line
+
+
+class _Commands(TyperGroup):
+    """The verbs. The end of a file that a model reads is no end of a conversation with the user."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise typer.Abort from error
+
 
 app = typer.Typer(
     name="haar",
+    cls=_Commands,
     help="Symmetry in machine-learning models: audit it, average it, relax it.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,6 +48,8 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("systems")(systems.systems)
 
 # typer.BadParameter < UsageError < ClickException: the base of everything wrong with a command line.
+_INTERRUPTED = 130
+_ANEW = "the same command begins anew"
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -60,26 +78,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands after ``haar``; by default this process's own.
 
     Returns:
-        0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input (one line on
-        stderr), 130 when it was interrupted.
+        0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input and for whatever
+        else fails, the user's own model among it (one line on stderr; with HAAR_TRACEBACK set, its traceback before
+        that), 130 when it was interrupted (one line that says how to go on).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     fit_threads(next((word for word in words if not word.startswith("-")), None))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
     try:
         code = app(words, prog_name="haar", standalone_mode=False)
     except _WrongUsage as error:
-        return _refuse(error.format_message())  # type: ignore[attr-defined]
+        return _refuse(_usage(error), error)
     except HaarError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), error)
+    except Interrupted as error:
+        return _interrupted(str(error))
+    except KeyboardInterrupt:
+        return _interrupted(_ANEW)
+    except SystemExit as error:
+        if not own_code(error):  # the reader of a pipe has gone
+            return error.code if isinstance(error.code, int) else 1
+        return _refuse(told(error), error)
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
+        named = error.filename is not None and error.strerror
+        return _refuse(f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error), error)
+    except Exception as error:  # noqa: BLE001 (a model of the user's own fails in any way it likes)
+        return _refuse(told(error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error), error)
+    if code == _INTERRUPTED:
+        return _interrupted(_ANEW)
     return code if isinstance(code, int) else 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, error: BaseException) -> int:
     """One line on stderr; exit code 2."""
+    show_traceback(error)
     if message:
-        sys.stderr.write(f"haar: {' '.join(message.split())}\n")
+        sys.stderr.write(f"haar: {one_line(message)}\n")
     return 2
+
+
+def _usage(error: Exception) -> str:
+    """What is wrong with a command line, after the name of the option where it is one's value."""
+    options = getattr(getattr(error, "param", None), "opts", None)
+    if type(error) is typer.BadParameter and options and error.message.startswith("expected "):
+        return f"{max(options, key=len)}: {error.message}"
+    return str(error.format_message())  # type: ignore[attr-defined]
+
+
+def _interrupted(way_on: str) -> int:
+    sys.stderr.write(f"haar: interrupted; {one_line(way_on)}\n")
+    return _INTERRUPTED

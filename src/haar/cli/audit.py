@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from haar.cli.options import Data, FactoryArg, Fields, Group, History, Model, Weights
+from haar.cli.options import (
+    Data,
+    FactoryArg,
+    Fields,
+    Group,
+    History,
+    Model,
+    Weights,
+    count_option,
+    folder_option,
+    seed_option,
+)
 
 
 def audit(
@@ -23,8 +34,8 @@ def audit(
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False,
-    samples: Annotated[int, typer.Option(min=1, help="Windows to look at, spread evenly over the split.")] = 64,
-    batch: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 8,
+    samples: Annotated[int, count_option("Windows to look at, spread evenly over the split.")] = 64,
+    batch: Annotated[int, count_option("Windows at a time.")] = 8,
     law: Annotated[
         str | None,
         typer.Option(
@@ -33,10 +44,10 @@ def audit(
         ),
     ] = None,
     law_points: Annotated[
-        int | None, typer.Option(min=1, help="Points of every axis for --law; those of the data by default.")
+        int | None, count_option("Points of every axis for --law; those of the data by default.", most=4096)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of drawn elements, resampling and tests.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
+    seed: Annotated[int, seed_option("Of drawn elements, resampling and tests.")] = 0,
+    out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
 ) -> None:
     """Audit MODEL against a symmetry on DATA.
@@ -48,7 +59,7 @@ def audit(
     from haar.cli.delivery import deliver
     from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
-    from haar.cli.screen import ProgressBars
+    from haar.cli.screen import ProgressBars, warn_bare
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
@@ -82,3 +93,4 @@ def audit(
             with bars.stage(f"following {law}", 1):
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
+    warn_bare(loaded, model)

@@ -10,7 +10,7 @@ import typer
 from haar.cli.audit import audit
 from haar.cli.default_command import DefaultCommandGroup
 from haar.cli.delivery import deliver
-from haar.cli.options import FactoryArg, Weights
+from haar.cli.options import FactoryArg, Weights, count_option, folder_option, seed_option
 from haar.errors import ArgumentError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ data = typer.Typer(help="Do simulated data have the symmetry that models assume?
 app.command("model")(audit)
 app.add_typer(data, name="data")
 
-Out = Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")]
+Out = Annotated[Path | None, folder_option("Folder for report.html and audit.json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")]
 
 
@@ -31,9 +31,9 @@ def frame(
     file: Annotated[Path, typer.Argument(help="Clouds: .npy (n, d) or (clouds, n, d), or molecules such as .xyz.")],
     *,
     tol: Annotated[float | None, typer.Option(help="Smallest relative gap of eigenvalues that is trusted.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Clouds to look at.")] = 200,
-    rotations: Annotated[int, typer.Option(min=2, help="Random rotations and reflections of each.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Of the network and the rotations.")] = 0,
+    most: Annotated[int, count_option("Clouds to look at.")] = 200,
+    rotations: Annotated[int, count_option("Random rotations and reflections of each.", least=2, most=10_000)] = 4,
+    seed: Annotated[int, seed_option("Of the network and the rotations.")] = 0,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -57,11 +57,11 @@ def signs(
     model: Annotated[str, typer.Argument(help="module:factory of a model of eigenvectors (n, k).")],
     graph: Annotated[Path, typer.Argument(help="A .npy file: weights (n, n), or edges (2, e) of integers.")],
     *,
-    k: Annotated[int, typer.Option("-k", min=1, help="Eigenvectors of the graph's Laplacian.")] = 8,
+    k: Annotated[int, count_option("Eigenvectors of the graph's Laplacian.", "-k", most=10_000)] = 8,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
-    samples: Annotated[int, typer.Option(min=1, help="Random sign changes, beyond 6 columns.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sign changes.")] = 0,
+    samples: Annotated[int, count_option("Random sign changes, beyond 6 columns.", most=100_000)] = 64,
+    seed: Annotated[int, seed_option("Of the sign changes.")] = 0,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -100,10 +100,10 @@ def nbody(
     *,
     split: Annotated[str, typer.Option(help="Of the published files: train, valid or test.")] = "test",
     clip: Annotated[str, typer.Option(help="Of generated data: component (widely used), norm or none.")] = "component",
-    dim: Annotated[int, typer.Option(min=2, help="Of generated data.")] = 3,
-    samples: Annotated[int, typer.Option(min=2, help="Trajectories.")] = 400,
-    rotations: Annotated[int, typer.Option(min=2, help="Random rotations and reflections of each.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    dim: Annotated[int, count_option("Of generated data.", least=2, most=100)] = 3,
+    samples: Annotated[int, count_option("Trajectories.", least=2, most=10**6)] = 400,
+    rotations: Annotated[int, count_option("Random rotations and reflections of each.", least=2, most=10_000)] = 6,
+    seed: Annotated[int, seed_option("Of everything.")] = 0,
     out: Out = None,
     as_json: Json = False,
 ) -> None:

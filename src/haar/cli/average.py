@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from haar.cli.default_command import DefaultCommandGroup
-from haar.cli.options import Data, FactoryArg, Fields, Group, History, Model, Weights
+from haar.cli.options import (
+    Data,
+    FactoryArg,
+    Fields,
+    Group,
+    History,
+    Model,
+    Weights,
+    check_output,
+    count_option,
+    positive_option,
+    seed_option,
+    steps_option,
+)
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -45,9 +58,10 @@ def export(
     """
     from haar.cli.export import export_average
     from haar.cli.model_file import load_model
-    from haar.cli.screen import console
+    from haar.cli.screen import console, warn_bare
     from haar.cli.surrogate_input import fit_model
 
+    check_output("--output", output, ".pt2", ".onnx")
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
     written = export_average(fitted, output, share=share)
@@ -58,6 +72,7 @@ def export(
     screen.print(f"broken symmetry, relative: {written.before:.3g} before, {written.after:.3g} after")
     if not written.batched:
         screen.print("its batch size is 1, as the model cannot be traced with a free one")
+    warn_bare(loaded, model)
 
 
 @app.command("distill")
@@ -72,12 +87,12 @@ def distill(
     student: Annotated[
         str | None, typer.Option(help="module:factory of the model to train; by default a copy of MODEL.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
-    batch: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Of the first steps.")] = 1e-3,
-    samples: Annotated[int, typer.Option(min=2, help="Windows to learn from, spread evenly over the split.")] = 512,
+    steps: Annotated[int, steps_option("Training steps.")] = 1000,
+    batch: Annotated[int, count_option("Samples in a step.")] = 16,
+    learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3,
+    samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
-    seed: Annotated[int, typer.Option(min=0, help="Of batches and elements.")] = 0,
+    seed: Annotated[int, seed_option("Of batches and elements.")] = 0,
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False,
@@ -91,9 +106,10 @@ def distill(
     """
     from haar.cli.distill import Request, distilled
     from haar.cli.model_file import build, load_model
-    from haar.cli.screen import ProgressBars, console
+    from haar.cli.screen import ProgressBars, console, warn_bare
     from haar.report.json_file import dumps
 
+    check_output("--output", output, ".pt2", ".safetensors")
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     request = Request(
         group=group,
@@ -111,6 +127,7 @@ def distill(
         report = distilled(
             loaded, data, request, output, student=None if student is None else build(student), watch=bars
         )
+    warn_bare(loaded, model)
     if as_json:
         typer.echo(dumps(report.to_dict()), nl=False)
         return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,9 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError, require
+from haar.received import check_file, read_array
+
+_LONGEST = 100  # characters of a line that holds one number
 
 
 def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], list[str], list[Tensor] | None]:
@@ -22,13 +28,9 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
         DataError: If the file is missing, damaged, or holds no clouds.
         ArgumentError: If the array has another shape or is too coarse, or coordinates are missing or not finite.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    check_file(path)
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{path}: not an array of NumPy ({error})") from error
+        array = read_array(path)
         if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or 0 in array.shape:
             raise ArgumentError(
                 "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"
@@ -48,12 +50,15 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
         kept = list(clouds[:most])
         return kept, [str(number) for number in range(len(kept))], None
     read = require("ase.io", "chemistry").iread
+    frames_first = path.suffix.lower() in (".xyz", ".extxyz")
+    if frames_first:
+        _check_frames(path, most)
+    elif "@" in str(path):  # it would be taken for the number of a frame
+        raise ArgumentError("FILE", expected="a name without @", got=repr(path.name), way_out="rename it")
     try:
-        molecules = []
-        for molecule in read(path, index=":"):
-            molecules.append(molecule)
-            if most is not None and len(molecules) == most:
-                break
+        with path.open(encoding="utf-8") if frames_first else nullcontext(path) as source:
+            frames = read(source, index=":", format="extxyz" if frames_first else None)
+            molecules = list(itertools.islice(frames, most))
     except Exception as error:
         brief = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: no molecules that ASE could read ({type(error).__name__}: {brief})") from error
@@ -72,3 +77,22 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
     ]
     marks = [torch.tensor(molecule.get_atomic_numbers(), dtype=torch.float64) / 10 for molecule in molecules]
     return clouds_of, names, marks
+
+
+def _check_frames(path: Path, most: int | None) -> None:
+    """Refuse an .xyz file whose first lines promise more atoms than it has lines for.
+
+    Raises:
+        DataError: Naming the frame.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for frame in itertools.count():
+                head = lines.readline(_LONGEST).strip()
+                if not head or not re.fullmatch("[0-9]{1,18}", head) or frame == most:
+                    return  # what else is wrong with it is the reader's to say
+                found = sum(1 for _ in itertools.islice(lines, int(head) + 1)) - 1
+                if found < int(head):
+                    raise DataError(f"{path}: frame {frame} promises {head} atoms, and holds {max(found, 0)}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error

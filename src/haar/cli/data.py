@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from haar.cli.options import Data
+from haar.cli.failure import goes_on
+from haar.cli.options import Data, count_option, seed_option
 
 app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
 well = typer.Typer(help="The Well's HDF5 format.", no_args_is_help=True)
@@ -26,24 +27,32 @@ def generate(
         str | None,
         typer.Option(help="Points along x and y, 64 or 64x128; by default 64x64 (rayleigh_benard: 128x32, a 4x1 box)."),
     ] = None,
-    train: Annotated[int, typer.Option(min=1, help="Trajectories for training.")] = 20,
-    valid: Annotated[int, typer.Option(min=0, help="Trajectories for validation.")] = 0,
-    test: Annotated[int, typer.Option(min=0, help="Trajectories for testing.")] = 8,
-    steps: Annotated[int, typer.Option(min=2, help="Stored frames of a trajectory.")] = 25,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the data set.")] = 0,
+    train: Annotated[int, count_option("Trajectories for training.")] = 20,
+    valid: Annotated[int, count_option("Trajectories for validation.", least=0)] = 0,
+    test: Annotated[int, count_option("Trajectories for testing.", least=0)] = 8,
+    steps: Annotated[int, count_option("Stored frames of a trajectory.", least=2)] = 25,
+    seed: Annotated[int, seed_option("Seed of the data set.")] = 0,
     option: Annotated[
         list[str] | None, typer.Option(help="Of the generator: name=value, such as save_every=10; may be repeated.")
     ] = None,
 ) -> None:
-    """Run a solver and write its trajectories as a Well folder."""
-    from haar.cli.generate import write_generated
-    from haar.cli.screen import ProgressBars, console
-
+    """Run a solver and write its trajectories as a Well folder; a killed command goes on where it was."""
     splits = {"train": train, "valid": valid, "test": test}
-    with ProgressBars() as bars:
-        write_generated(
-            name, out, resolution=resolution, splits=splits, steps=steps, seed=seed, options=option or (), watch=bars
-        )
+    with goes_on(out):
+        from haar.cli.generate import write_generated
+        from haar.cli.screen import ProgressBars, console
+
+        with ProgressBars() as bars:
+            write_generated(
+                name,
+                out,
+                resolution=resolution,
+                splits=splits,
+                steps=steps,
+                seed=seed,
+                options=option or (),
+                watch=bars,
+            )
     console().print(f"{out}: {name}, {train} + {valid} + {test} trajectories of {steps} frames")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from haar.cli.options import folder_option, seed_option
 
 
 def demo(
     *,
-    out: Annotated[Path, typer.Option(help="Folder for data, models and report.html.")] = Path("haar-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of data and training.")] = 0,
+    out: Annotated[Path, folder_option("Folder for data, models and report.html.")] = Path("haar-demo"),
+    seed: Annotated[int, seed_option("Seed of data and training.")] = 0,
 ) -> None:
     """Generate data, train a small surrogate, audit it, average it, and write report.html."""
     from haar.cli.screen import ProgressBars, console

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from haar.cli.options import check_folder, literal, whole_numbers
 from haar.data.generators import Generator, catalogue
 from haar.errors import ArgumentError
 from haar.systems.group_averaging.generation import write_runs
@@ -33,7 +33,7 @@ def write_generated(
 
     Args:
         name: Name of the generator.
-        out: Folder to write; it must not hold a data set.
+        out: Folder to write; it must not hold a data set, but may hold what a killed command has begun.
         resolution: ``"64"`` or ``"64x128"``; None for the generator's own.
         splits: Trajectories of every split.
         steps: Frames of a trajectory.
@@ -44,9 +44,9 @@ def write_generated(
     Raises:
         ArgumentError: If a word is unknown or the folder holds a data set.
     """
-    if (out / "data").is_file() or any(path.is_file() for path in (out / "data").rglob("*")):
-        raise ArgumentError("OUT", expected="a folder without a data set", got=str(out), way_out="choose another one")
-    write_runs(make_generator(name, resolution, steps=steps, seed=seed, options=options), out, splits, watch=watch)
+    generator = make_generator(name, resolution, steps=steps, seed=seed, options=options)
+    check_folder("OUT", out)
+    write_runs(generator, out, splits, over=False, watch=watch)
 
 
 def make_generator(
@@ -72,15 +72,16 @@ def make_generator(
         return kind(n_steps=steps, seed=seed, **given)
     except ArgumentError:
         raise
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ArgumentError("--option", expected=f"values that {name} understands", got=f"{given} ({error})") from error
 
 
 def _resolution(text: str) -> tuple[int, int]:
-    parts = text.split("x")
-    if not 1 <= len(parts) <= 2 or not all(part.isdigit() and int(part) > 1 for part in parts):
-        raise ArgumentError("--resolution", expected="points, such as 64 or 64x128", got=repr(text))
-    return int(parts[0]), int(parts[-1])
+    expected = "points, such as 64 or 64x128"
+    points = whole_numbers("--resolution", text, expected=expected, divided="x", least=2, most=100_000)
+    if len(points) > 2:
+        raise ArgumentError("--resolution", expected=expected, got=repr(text))
+    return points[0], points[-1]
 
 
 def _option(kind: type[Generator], text: str) -> tuple[str, Any]:
@@ -92,7 +93,4 @@ def _option(kind: type[Generator], text: str) -> tuple[str, Any]:
         raise ArgumentError(
             "--option", expected=f"name=value with one of {', '.join(known)}", got=repr(text), way_out=way_out
         )
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, literal(value)

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from haar.cli.model_file import build, load_weights
 from haar.constants import ConstantsModule
 from haar.data.spectra import adjacency
 from haar.errors import DataError
+from haar.received import read_array
 
 
 class OnGraph(ConstantsModule):
@@ -43,12 +43,7 @@ def read_graph(path: Path) -> Tensor:
         DataError: If the file is missing or damaged.
         ArgumentError: If it holds no undirected graph.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: not an array of NumPy ({error})") from error
+    array = read_array(path)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{path}: expected numbers, got {array.dtype}")
     return adjacency(array)

@@ -42,6 +42,7 @@ NAMED: Mapping[str, Callable[..., Law]] = {
     "poisson": Poisson,
 }
 _FORMS = f"laws made of {', '.join(NAMED)} with numbers, as in 'gauss(0, 0.5)', '2 * laplace + 1', 'uniform; t(5)'"
+_WHOLE = 1e15  # below it every whole number is a float of its own
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 
@@ -99,7 +100,7 @@ def _empirical(text: str, size: int, shift: Tensor | None, factor: Tensor | None
     if cov is not None:
         raise ArgumentError("--cov", expected="none beside a file of samples, which has its own", got=cov)
     rows = read_numbers(Path(text))
-    rows = rows.reshape(rows.shape[0], -1) if rows.ndim else rows
+    rows = rows.reshape(rows.shape[0], math.prod(rows.shape[1:])) if rows.ndim else rows
     if rows.ndim != 2 or rows.shape[1] != size or rows.shape[0] < 4:
         raise ArgumentError("--law", expected=f"at least 4 rows of {size} numbers", got=f"{text}: {tuple(rows.shape)}")
     level = rows.mean(0)
@@ -134,9 +135,13 @@ def _numbers(option: str, text: str, size: int) -> Float[Tensor, " size"]:
 def _parsed(text: str) -> Law:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise ArgumentError("--law", expected=_FORMS, got=repr(text)) from error
-    found = _law(tree, text)
+        found = _law(tree, text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError("--law", expected=_FORMS, got=f"{text[:80]!r}") from error
+    except OverflowError as error:
+        raise ArgumentError("--law", expected="numbers that float64 holds", got=f"{text[:80]!r}") from error
     if isinstance(found, float):
         raise ArgumentError("--law", expected=_FORMS, got=repr(text))
     return found
@@ -145,7 +150,9 @@ def _parsed(text: str) -> Law:
 def _law(node: ast.expr, text: str) -> Law | float:
     """A law, or a number, of an expression; nothing is evaluated but these names and arithmetic."""
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        return float(node.value)
+        if abs(number := float(node.value)) == math.inf:
+            raise OverflowError
+        return number
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         inner = _law(node.operand, text)
         sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
@@ -187,7 +194,7 @@ def _moved(law: Law, scale: float, shift: float) -> Law:
 
 
 def _built(name: str, numbers: list[float], text: str) -> Law:
-    whole = [int(x) if x.is_integer() else x for x in numbers]
+    whole = [int(x) if x.is_integer() and abs(x) < _WHOLE else x for x in numbers]
     try:
         return NAMED[name](*whole)
     except TypeError as error:

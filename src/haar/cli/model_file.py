@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.cli.entry import brief, called
+from haar.cli.options import literal
 from haar.cli.program_file import load_program
 from haar.errors import ArgumentError, DataError
+from haar.received import read_pickled_tensors, read_tensors
 
 _FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
 
@@ -52,6 +52,7 @@ class LoadedModel:
         space: Space axes of its input, if the file fixes them.
         batched: Whether the batch size is free (an exported program may fix it).
         event: Shape of one input, if the file fixes it.
+        bare: Whether it is a factory's, with parameters, and no weights were given for them.
     """
 
     module: nn.Module
@@ -59,6 +60,7 @@ class LoadedModel:
     space: tuple[int, ...] | None = None
     batched: bool = True
     event: tuple[int, ...] | None = None
+    bare: bool = False
 
 
 def load_model(
@@ -94,7 +96,8 @@ def load_model(
     if weights is not None:
         load_weights(module, weights)
     channels = getattr(module, "in_channels", None)
-    return LoadedModel(module.eval(), channels if isinstance(channels, int) else None)
+    bare = weights is None and any(True for _ in module.parameters())
+    return LoadedModel(module.eval(), channels if isinstance(channels, int) else None, bare=bare)
 
 
 def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
@@ -103,26 +106,8 @@ def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
     Raises:
         ArgumentError: If it cannot be imported or called, or does not return a module.
     """
-    module_name, _, factory_name = model.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except Exception as error:
-        raise ArgumentError(
-            "MODEL", expected=f"{_FORMS} that can be imported", got=f"{model} ({_brief(error)})"
-        ) from error
-    try:
-        built = factory(**dict(_argument(text) for text in arguments))
-    except ArgumentError:
-        raise
-    except Exception as error:
-        raise ArgumentError(
-            "MODEL",
-            expected="a factory that can be called",
-            got=f"{model} ({_brief(error)})",
-            way_out="give its arguments by --factory-arg name=value",
-        ) from error
+    given = dict(_argument(text) for text in arguments)
+    built = called(model, given, "MODEL", forms=_FORMS, way_out="give its arguments by --factory-arg name=value")
     if not isinstance(built, nn.Module):
         raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=f"one of {type(built).__name__}")
     return built
@@ -134,25 +119,15 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         DataError: If the file is missing, is no state dict of tensors, or does not fit.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise DataError(f"{path}: not a state dict of tensors alone ({_brief(error)}); nothing is unpickled") from error
+    state: Any = read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(f"{path}: not a state dict, whose values are tensors")
     try:
         module.load_state_dict(state)
-    except RuntimeError as error:
-        raise DataError(f"{path}: does not fit {type(module).__name__}: {_brief(error)}") from error
+    except Exception as error:  # a module may load its own way
+        raise DataError(f"{path}: does not fit {type(module).__name__}: {brief(error)}") from error
 
 
 def _program(path: Path, *, fields: bool) -> LoadedModel:
@@ -179,11 +154,4 @@ def _argument(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise ArgumentError("--factory-arg", expected="name=value", got=repr(text))
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return name, literal(value)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from haar.cli.options import FactoryArg, Model, Weights
+from haar.cli.options import (
+    MOST_SAMPLES,
+    FactoryArg,
+    Model,
+    Weights,
+    count_option,
+    folder_option,
+    seed_option,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from haar.cli.model_file import LoadedModel
@@ -29,7 +38,7 @@ def moments(
     scale: Annotated[str | None, typer.Option(help="Multiplies the spread: a number, one each, or a file.")] = None,
     cov: Annotated[str | None, typer.Option(help="For --law gauss: a file of the covariance matrix.")] = None,
     order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2,
-    check: Annotated[int, typer.Option(min=0, help="Compare with so many Monte Carlo samples.")] = 0,
+    check: Annotated[int, count_option("Compare with so many Monte Carlo samples.", least=0, most=10**9)] = 0,
     shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None,
     backend: Annotated[
         str,
@@ -45,10 +54,10 @@ def moments(
     on_unsupported: Annotated[
         str, typer.Option(help="Parts without a closed form: raise, linearise or sample.")
     ] = "raise",
-    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
+    seed: Annotated[int, seed_option("Of the samples.")] = 0,
     weights: Weights = None,
     factory_arg: FactoryArg = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for moments.json and report.html.")] = None,
+    out: Annotated[Path | None, folder_option("Folder for moments.json and report.html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Mean, standard deviation and skewness of MODEL's output when its input is a law, and how far to trust them.
@@ -61,6 +70,7 @@ def moments(
     from haar.cli.delivery import deliver
     from haar.cli.law_name import parse_law
     from haar.cli.model_file import Program, load_model
+    from haar.cli.screen import warn_bare
     from haar.errors import ArgumentError
     from haar.moments import compare, propagate
 
@@ -88,6 +98,7 @@ def moments(
     with torch.no_grad():
         report = compare(module, given, check, **options) if check else propagate(module, given, **options)
     deliver(report, out, "moments.json", report.trust, as_json=as_json)
+    warn_bare(loaded, model)
 
 
 def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:
@@ -114,15 +125,17 @@ def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:
 
 def _event(loaded: LoadedModel, shape: str | None) -> tuple[int, ...]:
     """Shape of one input: what the user says, what the file fixes, or what a first linear layer takes."""
+    import torch
     from torch import nn
 
     from haar.errors import ArgumentError
 
     if shape is not None:
-        parts = [part.strip() for part in shape.replace("x", ",").split(",")]
-        if not all(part.isdigit() and int(part) > 0 for part in parts):
-            raise ArgumentError("--shape", expected="whole numbers >= 1, such as 8 or 1,28,28", got=repr(shape))
-        return tuple(int(part) for part in parts)
+        expected = "whole numbers >= 1, such as 8 or 1,28,28"
+        event = whole_numbers("--shape", shape, expected=expected, divided=",x")
+        if torch.Size(event).numel() > MOST_SAMPLES:
+            raise ArgumentError("--shape", expected=f"at most {MOST_SAMPLES} numbers in all", got=repr(shape))
+        return event
     if loaded.event is not None:
         return loaded.event
     first = next((part for part in loaded.module.modules() if not list(part.children())), None)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import DataError
+from haar.received import array_tensor, check_file, read_array, read_pickled_tensors, read_tensors
 
 
 def read_numbers(path: Path) -> Float[Tensor, "..."]:
@@ -22,15 +23,7 @@ def read_numbers(path: Path) -> Float[Tensor, "..."]:
     Raises:
         DataError: If the file is missing, holds anything but one array of numbers, or would have to be unpickled.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        found = _read(path)
-    except DataError:
-        raise
-    except Exception as error:  # every reader raises its own kinds
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise DataError(f"{path}: not an array of numbers ({reason})") from error
+    found = _read(check_file(path))
     if not bool(torch.isfinite(found).all()):
         raise DataError(f"{path}: contains NaN or infinity")
     return found
@@ -39,19 +32,22 @@ def read_numbers(path: Path) -> Float[Tensor, "..."]:
 def _read(path: Path) -> Tensor:
     kind = path.suffix.lower()
     if kind == ".npy":
-        return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float64))
+        return array_tensor(read_array(path), str(path)).to(torch.float64)
     if kind in (".safetensors", ".pt"):
         if kind == ".pt":
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = read_pickled_tensors(path)
             tensors = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
         else:
-            from safetensors.torch import load_file
-
-            tensors = list(load_file(path).values())
+            tensors = list(read_tensors(path)[0].values())
         if len(tensors) != 1 or not isinstance(tensors[0], Tensor):
             raise DataError(f"{path}: expected one tensor, got {len(tensors)} entries")
+        if tensors[0].is_complex():
+            raise DataError(f"{path}: expected real numbers, got {tensors[0].dtype}")
         return tensors[0].to(torch.float64)
-    return torch.from_numpy(_text(path.read_text(encoding="utf-8"), path))
+    try:
+        return torch.from_numpy(_text(path.read_text(encoding="utf-8"), path))
+    except (OSError, ValueError) as error:  # not UTF-8, or a word that is no number
+        raise DataError(f"{path}: not rows of numbers ({' '.join(str(error).split())[:160]})") from error
 
 
 def _text(text: str, path: Path) -> np.ndarray:

@@ -7,13 +7,24 @@ from typing import Annotated
 
 import typer
 
+from haar.cli.failure import goes_on
+from haar.cli.options import (
+    check_output,
+    count_option,
+    folder_option,
+    positive_option,
+    seed_option,
+    share_option,
+    steps_option,
+)
+
 app = typer.Typer(help="Equivariant quantum circuits for molecules.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Steps = Annotated[int, typer.Option(min=1, help="Steps on energies.")]
-ForceSteps = Annotated[int, typer.Option(min=0, help="Steps on energies and forces after that.")]
-Seed = Annotated[int, typer.Option(min=0, help="Everything random derives from it.")]
-HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training points that chooses the weights.")]
+Steps = Annotated[int, steps_option("Steps on energies.")]
+ForceSteps = Annotated[int, steps_option("Steps on energies and forces after that.", least=0)]
+Seed = Annotated[int, seed_option("Everything random derives from it.")]
+HeldOut = Annotated[float, share_option("Share of the training points that chooses the weights.", most=0.9)]
 
 
 @app.command("data")
@@ -26,8 +37,8 @@ def data(
     species: Annotated[str | None, typer.Option(help="Of a folder: atoms in its order, such as O,H,H.")] = None,
     energy: Annotated[str, typer.Option(help="Of a folder: hartree, ev or kcal/mol.")] = "hartree",
     length: Annotated[str, typer.Option(help="Of a folder: angstrom or bohr.")] = "angstrom",
-    centre: Annotated[int, typer.Option(min=0, help="Of a folder: which atom is the central one.")] = 0,
-    count: Annotated[int | None, typer.Option(min=2, help="Geometries; the shipped set's own by default.")] = None,
+    centre: Annotated[int, count_option("Of a folder: which atom is the central one.", least=0)] = 0,
+    count: Annotated[int | None, count_option("Geometries; the shipped set's own by default.", least=2)] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +54,8 @@ def data(
     from haar.systems.quantum.generation import generate
     from haar.systems.quantum.public_sets import read_npy_set
 
+    if out is not None:
+        check_output("--out", out, ".npz")
     if species is not None:
         molecules = read_npy_set(name, species.split(","), energy=energy, length=length, centre=centre)
         if out is not None:
@@ -54,7 +67,7 @@ def data(
             raise ArgumentError("--count", expected="--out, to compute a surface", got="--count alone")
         molecules = open_molecules(name)
     else:
-        with ProgressBars(quiet=as_json) as bars:
+        with goes_on(out), ProgressBars(quiet=as_json) as bars:
             molecules = generate(name, out, count=count, seed=seed, watch=bars)
     table = described(molecules, name)
     if as_json:
@@ -70,11 +83,11 @@ def train(
         str, typer.Option(help="generic, rotation, exchange, graph, water, distances or coordinates.")
     ] = "graph",
     data: Annotated[str, typer.Option(help="lih, nh3, h2o, or an .npz file.")] = "nh3",
-    points: Annotated[int, typer.Option("--train", min=2, help="Training points.")] = 100,
-    layers: Annotated[int | None, typer.Option(min=1, help="Layers of a circuit.")] = None,
+    points: Annotated[int, count_option("Training points.", "--train", least=2)] = 100,
+    layers: Annotated[int | None, count_option("Layers of a circuit.", most=1000)] = None,
     steps: Steps = 300,
     force_steps: ForceSteps = 75,
-    rate: Annotated[float, typer.Option(help="Learning rate.")] = 0.03,
+    rate: Annotated[float, positive_option("Learning rate.")] = 0.03,
     held_out: HeldOut = 0.1,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Where the potential goes (.safetensors).")] = Path("potential.safetensors"),
@@ -88,6 +101,7 @@ def train(
     from haar.systems.quantum.recipe_sections import errors_table, symmetry_table
     from haar.systems.quantum.training import Plan
 
+    check_output("--out", out, ".safetensors")
     plan = Plan(steps=steps, force_steps=force_steps, rate=rate)
     potential, row = train_one(model, data, train=points, plan=plan, seed=seed, held_out=held_out, layers=layers)
     potential.save(out)
@@ -105,15 +119,15 @@ def train(
 def compare(
     *,
     data: Annotated[str, typer.Option(help="lih, nh3 or h2o.")] = "nh3",
-    points: Annotated[int | None, typer.Option("--train", min=2, help="Training points; 16 for lih, else 100.")] = None,
-    folds: Annotated[int, typer.Option(min=1, help="Folds.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of every fold.")] = 1,
+    points: Annotated[int | None, count_option("Training points; 16 for lih, else 100.", "--train", least=2)] = None,
+    folds: Annotated[int, count_option("Folds.", most=10_000)] = 5,
+    seeds: Annotated[int, count_option("Seeds of every fold.", most=10_000)] = 1,
     models: Annotated[str | None, typer.Option(help="Some titles, comma-separated; all by default.")] = None,
     steps: Steps = 300,
     force_steps: ForceSteps = 75,
     held_out: HeldOut = 0.0,
     quick: Annotated[bool, typer.Option("--quick", help="One fold, one seed.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for result.json, table.md and report.html.")] = None,
+    out: Annotated[Path | None, folder_option("Folder for result.json, table.md and report.html.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every model on the same folds and print errors, generalisation ratios and symmetry errors.
@@ -157,7 +171,7 @@ def twirl(
     generator: Annotated[str, typer.Argument(help="A sum of Pauli words such as 'Z0 Z1 + 0.5 X0'.")],
     *,
     group: Annotated[str, typer.Option(help="su2, permutations, or molecule (both, two qubits an atom).")] = "su2",
-    qubits: Annotated[int | None, typer.Option(min=1, help="Their number; as many as are named by default.")] = None,
+    qubits: Annotated[int | None, count_option("Their number; as many as are named by default.", most=12)] = None,
     how: Annotated[str, typer.Option(help="auto, elements, reynolds, permutations, clifford or nullspace.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -179,10 +193,10 @@ def audit(
     potential: Annotated[Path, typer.Argument(help="A potential that `haar quantum train` wrote.")],
     *,
     data: Annotated[str, typer.Option(help="Where to look: lih, nh3, h2o, or an .npz file.")] = "nh3",
-    samples: Annotated[int, typer.Option(min=2, help="Geometries.")] = 32,
-    elements: Annotated[int, typer.Option(min=1, help="Random elements of the group.")] = 32,
+    samples: Annotated[int, count_option("Geometries.", least=2)] = 32,
+    elements: Annotated[int, count_option("Random elements of the group.", most=100_000)] = 32,
     parity: Annotated[bool, typer.Option("--parity", help="Mirror images too: O(3).")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
+    out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit a trained potential against rotations and exchanges of equal atoms."""

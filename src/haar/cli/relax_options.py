@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from haar.cli.failure import goes_on
+from haar.cli.options import (
+    count_option,
+    folder_option,
+    positive_option,
+    seed_option,
+    share_option,
+    steps_option,
+)
+
 if TYPE_CHECKING:
     from haar.cli.relax_task import RelaxTask
 
@@ -18,7 +28,7 @@ _SOURCE = Annotated[
 _DATA = Annotated[
     str | None, typer.Argument(help="module:function of (inputs, targets), or a .npz or .safetensors file.")
 ]
-_OUT = Annotated[Path, typer.Option(help="Folder for checkpoints, the result and report.html.")]
+_OUT = Annotated[Path, folder_option("Folder for checkpoints, the result and report.html.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 #: Keys of the plan as options, in the order of the help.
@@ -43,14 +53,14 @@ _OPTIONS: dict[str, Any] = {
     "problem": Annotated[str | None, typer.Option(help="equality (default) or resilient.")],
     "solver": Annotated[str | None, typer.Option(help="damped (default), paper, ridge or cooper.")],
     "weights": Annotated[str | None, typer.Option(help="Ridge weights, increasing: 0.01,0.1,1,10,100.")],
-    "rho": Annotated[float | None, typer.Option(help="Price of slack, or weight of the ridge; 1 by default.")],
+    "rho": Annotated[float | None, positive_option("Price of slack, or weight of the ridge; 1 by default.")],
     "loss": Annotated[str | None, typer.Option(help="mse (default), mae, cross_entropy or module:function.")],
-    "steps": Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each fit; 1000 by default.")],
-    "batch_size": Annotated[int | None, typer.Option(min=1, help="Samples a step; 64 by default.")],
-    "learning_rate": Annotated[float | None, typer.Option(help="Of Adam; 3e-3 by default.")],
-    "draws": Annotated[int | None, typer.Option(min=1, help="Random moves of the score test; 999 by default.")],
-    "level": Annotated[float | None, typer.Option(help="Its level; 0.05 by default.")],
-    "seed": Annotated[int | None, typer.Option(min=0, help="Of weights, batches and everything else.")],
+    "steps": Annotated[int | None, steps_option("Optimiser steps of each fit; 1000 by default.")],
+    "batch_size": Annotated[int | None, count_option("Samples a step; 64 by default.")],
+    "learning_rate": Annotated[float | None, positive_option("Of Adam; 3e-3 by default.")],
+    "draws": Annotated[int | None, count_option("Random moves of the score test; 999 by default.", most=10**6)],
+    "level": Annotated[float | None, share_option("Its level; 0.05 by default.")],
+    "seed": Annotated[int | None, seed_option("Of weights, batches and everything else.")],
 }
 _EVERYWHERE = ("symmetry", "group", "input", "output", "loss", "steps", "batch_size", "learning_rate", "seed")
 
@@ -69,12 +79,17 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
 
     def decorate(body: Body) -> Body:
         def run(source: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001 (called by name)
-            from haar.cli.relax_plan import make_plan
-            from haar.cli.relax_task import make_task
+            with goes_on(out):
+                from haar.cli.relax_plan import make_plan
+                from haar.cli.relax_task import make_task
+                from haar.cli.relax_trial import try_task
+                from haar.folders import claimed
 
-            task = make_task(make_plan(source, data, options))
-            task.claim(out)
-            body(task, out, as_json)
+                task = make_task(make_plan(source, data, options))
+                try_task(task, name)  # what cannot go on leaves the folder free
+                with claimed(out):
+                    task.claim(out)
+                    body(task, out, as_json)
 
         wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
         run.__signature__ = Signature(  # type: ignore[attr-defined]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from haar.cli.options import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
 from haar.errors import ArgumentError, DataError
+from haar.received import read_yaml
+
+_WHOLE = (
+    ("steps", 1, MOST_STEPS),
+    ("batch_size", 1, MOST_SAMPLES),
+    ("every", 1, MOST_STEPS),
+    ("draws", 1, 10**6),
+    ("seed", 0, SEED_LIMIT),
+)
+_POSITIVE = (("learning_rate", 1e6), ("rho", math.inf), ("held_out", 1.0), ("level", 1.0))
 
 
 @dataclass(frozen=True)
@@ -105,18 +117,29 @@ def make_plan(source: str, data: str | None, options: Mapping[str, Any]) -> Rela
         raise ArgumentError(
             "symmetry", expected="--symmetry module:function, or --group, --input and --output", got=f"no {missing[0]}"
         )
-    return RelaxPlan(**{key: _typed(key, value, str(known[key].type)) for key, value in found.items()})
+    plan = RelaxPlan(**{key: _typed(key, value, str(known[key].type)) for key, value in found.items()})
+    _check_ranges(plan)
+    return plan
+
+
+def _check_ranges(plan: RelaxPlan) -> None:
+    """Refuse numbers that no fit takes, from a file as from options."""
+    for key, least, most in _WHOLE:
+        value = getattr(plan, key)
+        if not least <= value <= most:
+            raise ArgumentError(key, expected=f"a whole number from {least} to {most}", got=str(value)[:24])
+    for key, highest in _POSITIVE:
+        value = getattr(plan, key)
+        if not (0 < value < highest and math.isfinite(value)):
+            bound = "a positive number" if highest == math.inf else f"a number between 0 and {highest:g}"
+            raise ArgumentError(key, expected=bound, got=value)
+    weights = plan.weights
+    if any(not (w >= 0 and math.isfinite(w)) for w in weights) or sorted(set(weights)) != list(weights):
+        raise ArgumentError("weights", expected="increasing numbers, none below 0", got=", ".join(map(str, weights)))
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:160]})") from error
+    found = read_yaml(path)
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise DataError(f"{path}: expected keys and values, got {type(found).__name__}")
     return found
@@ -131,6 +154,8 @@ def _typed(key: str, value: Any, kind: str) -> Any:
             return dict(value)
         if kind == "bool" and isinstance(value, bool):
             return value
+        if kind == "int" and type(value) is int:
+            return value
         if kind == "int" and not isinstance(value, bool) and float(value) == int(float(value)):
             return int(float(value))
         if kind == "float" and not isinstance(value, bool):
@@ -140,7 +165,7 @@ def _typed(key: str, value: Any, kind: str) -> Any:
             return tuple(float(part) for part in parts)
         if kind.startswith("str") and isinstance(value, str):
             return value
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     kind = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(kind, kind)
     raise ArgumentError(key, expected=kind, got=repr(value))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import importlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,9 +15,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.cli.entry import brief, called, imported
 from haar.cli.relax_plan import RelaxPlan
 from haar.cli.symmetry_name import parse_symmetry
 from haar.errors import ArgumentError, DataError
+from haar.received import Archive, array_tensor, read_tensors
 from haar.relax import (
     Augmentation,
     Duals,
@@ -110,6 +110,10 @@ class RelaxTask:
         if not isinstance(model, nn.Module):
             raise ArgumentError("model", expected="a function that returns a torch.nn.Module", got=type(model).__name__)
         inputs = self.train[0] if isinstance(self.train[0], tuple) else (self.train[0],)
+        if len(inputs) != len(self.symmetry.inputs):
+            raise ArgumentError(
+                "input", expected=f"as many as the data have, {len(inputs)}", got=f"{len(self.symmetry.inputs)}"
+            )
         example = tuple(x[:3] if isinstance(x, Tensor) else x for x in inputs)
         chain = "auto" if plan.chain == "auto" else ()
         made = homotopise(model, self.symmetry, mode=plan.mode, chain=chain, kappa=plan.kappa, example=example)
@@ -126,7 +130,7 @@ class RelaxTask:
             raise ArgumentError(
                 "loss",
                 expected="one that takes the model's output and the targets",
-                got=f"{plan.loss} ({_brief(error)})",
+                got=f"{plan.loss} ({brief(error)})",
             ) from error
         return made
 
@@ -143,7 +147,7 @@ class RelaxTask:
         own = json.loads(dumps({**asdict(self.plan), "contents": digest.hexdigest()}))
         place = out / "plan.json"
         if place.exists():
-            held = json.loads(place.read_text(encoding="utf-8"))
+            held = _held(place)
             different = sorted(key for key in own if key not in _AFTERWARDS and held.get(key) != own[key])
             if different:
                 raise ArgumentError(
@@ -154,12 +158,16 @@ class RelaxTask:
             return
         write_json(place, own)
 
+    def rule_of(self, rule: str | None = None, problem: str | None = None) -> Rule:
+        """The rule of one fit, around a model of its own."""
+        plan = self.plan if problem is None else replace(self.plan, problem=problem)
+        return _RULES[rule or plan.rule](self.wrapped(), plan, self.loss)
+
     def fitted(
         self, out: Path, name: str, watch: Watch, *, rule: str | None = None, problem: str | None = None
     ) -> Fitted:
         """One fit, with a checkpoint of its own from which it goes on."""
-        plan = self.plan if problem is None else replace(self.plan, problem=problem)
-        made = _RULES[rule or plan.rule](self.wrapped(), plan, self.loss)
+        plan, made = self.plan, self.rule_of(rule, problem)
         with watch.stage(name, plan.steps) as advance:
             return fit(
                 made,
@@ -176,6 +184,16 @@ class RelaxTask:
                 seed=plan.seed,
                 progress=lambda *_: advance(),
             )
+
+
+def _held(place: Path) -> Mapping[str, Any]:
+    try:
+        held = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{place}: not the plan of a fit ({brief(error)}); give another folder") from error
+    if not isinstance(held, dict):
+        raise DataError(f"{place}: not the plan of a fit; give another folder")
+    return held
 
 
 def make_task(plan: RelaxPlan) -> RelaxTask:
@@ -196,6 +214,8 @@ def make_task(plan: RelaxPlan) -> RelaxTask:
     else:
         symmetry = parse_symmetry(plan.group or "", plan.input or "", plan.output or "")
     loss = _LOSSES.get(plan.loss) or entry(plan.loss, None, "loss")
+    if not callable(loss):
+        raise ArgumentError("loss", expected="a function of (prediction, target)", got=f"{plan.loss}, a {type(loss)}")
     train, validation = _data(plan)
     return RelaxTask(plan, symmetry, loss, train, validation)
 
@@ -206,25 +226,9 @@ def entry(text: str, arguments: Mapping[str, Any] | None, name: str) -> Any:
     Raises:
         ArgumentError: If it cannot be imported or called.
     """
-    module_name, _, attribute = text.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        function = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:
-        raise ArgumentError(
-            name, expected="module:function that can be imported from here", got=f"{text!r} ({_brief(error)})"
-        ) from error
     if arguments is None:
-        return function
-    try:
-        return function(**arguments)
-    except ArgumentError:
-        raise
-    except Exception as error:
-        raise ArgumentError(
-            name, expected="a function that can be called", got=f"{text} ({_brief(error)})", way_out=f"give {name}_args"
-        ) from error
+        return imported(text, name)
+    return called(text, arguments, name, way_out=f"give {name}_args")
 
 
 def _data(plan: RelaxPlan) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
@@ -252,6 +256,8 @@ def _data(plan: RelaxPlan) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     if not 0 < plan.held_out < 1:
         raise ArgumentError("held_out", expected="a share between 0 and 1", got=plan.held_out)
     count = len(pytree.tree_leaves(train[1])[0])
+    if count < 2:
+        raise ArgumentError("data", expected="at least 2 samples, one of which validates", got=count)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(plan.seed))
     cut = max(1, min(count - 1, round(plan.held_out * count)))
     rest, held = (
@@ -263,20 +269,10 @@ def _data(plan: RelaxPlan) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
 
 def _file(path: Path) -> dict[str, tuple[Any, Any]]:
     """``inputs`` and ``targets``, and perhaps ``validation_inputs`` and ``validation_targets``."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".npz":
-            import numpy as np
-
-            with np.load(path, allow_pickle=False) as held:
-                arrays = {key: torch.from_numpy(held[key]) for key in held.files}
-        else:
-            from safetensors.torch import load_file
-
-            arrays = load_file(path)
-    except Exception as error:
-        raise DataError(f"{path}: not a readable file of arrays ({_brief(error)})") from error
+    if path.suffix == ".npz":
+        arrays = {key: array_tensor(held, f"{path}: {key}") for key, held in Archive(path).items()}
+    else:
+        arrays, _ = read_tensors(path)
     pairs = {}
     for part, prefix in (("train", ""), ("validation", "validation_")):
         names = [f"{prefix}inputs", f"{prefix}targets"]
@@ -289,18 +285,25 @@ def _file(path: Path) -> dict[str, tuple[Any, Any]]:
 
 def _tensors(pair: Any) -> tuple[Any, Any]:
     def default(x: Any) -> Any:
-        made = x if isinstance(x, Tensor) else torch.as_tensor(x)
+        try:
+            made = x if isinstance(x, Tensor) else torch.as_tensor(x)
+        except Exception as error:
+            raise ArgumentError("data", expected="tensors or arrays of numbers", got=f"{type(x).__name__}") from error
+        made = made.detach()
+        if not made.ndim or not len(made):
+            raise ArgumentError("data", expected="samples on axis 0", got=f"a tensor {tuple(made.shape)}")
+        if not bool(made.isfinite().all()):
+            row = int((~made.isfinite()).flatten(1).any(1).nonzero()[0, 0]) if made.ndim > 1 else 0
+            bad = f"NaN or infinity, first in sample {row}" if made.ndim > 1 else "NaN or infinity"
+            raise ArgumentError("data", expected="finite numbers", got=bad, way_out="clean or drop it")
         return made.to(torch.get_default_dtype()) if made.is_floating_point() else made
 
     inputs, target = pair
     inputs = tuple(map(default, inputs)) if isinstance(inputs, (tuple, list)) else default(inputs)
-    leaves = pytree.tree_leaves((inputs, default(target)))
+    target = default(target)
+    leaves = pytree.tree_leaves((inputs, target))
     if len({len(x) for x in leaves}) != 1:
         raise ArgumentError(
             "data", expected="as many inputs as targets", got=", ".join(str(tuple(x.shape)) for x in leaves)
         )
-    return inputs, default(target)
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return inputs, target

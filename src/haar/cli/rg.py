@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from haar.cli.options import count_option, folder_option, steps_option, whole_numbers
+from haar.errors import ArgumentError
+
 if TYPE_CHECKING:
     from haar.systems.renormalisation.command import Order, ZooReport
 
 app = typer.Typer(help="Networks that imitate the renormalisation map.", no_args_is_help=True)
+
+#: Sites of the largest chain that a flow starts from.
+_MOST_SITES = 10**9
 
 Activations = Annotated[str, typer.Option("--activation", help="linear, relu, quadratic, tanh, gelu; comma-separated.")]
 Symmetries = Annotated[
@@ -20,12 +26,12 @@ Depths = Annotated[str, typer.Option("--depth", help="Hidden layers, comma-separ
 TrainLaw = Annotated[
     str, typer.Option(help="gauss, uniform, laplace, exponential, rademacher, mixture, t5, 'gauss x3', 'gauss +2'.")
 ]
-Seeds = Annotated[int, typer.Option(min=1, help="Networks of every architecture.")]
-Steps = Annotated[int, typer.Option(min=1, help="Training steps.")]
-Samples = Annotated[int, typer.Option(min=1, help="Training vectors.")]
-Width = Annotated[int, typer.Option(min=1, help="Hidden units.")]
-Inputs = Annotated[int, typer.Option(min=1, help="Variables of a block.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for result.json and report.html.")]
+Seeds = Annotated[int, count_option("Networks of every architecture.", most=10_000)]
+Steps = Annotated[int, steps_option("Training steps.")]
+Samples = Annotated[int, count_option("Training vectors.")]
+Width = Annotated[int, count_option("Hidden units.", most=10_000)]
+Inputs = Annotated[int, count_option("Variables of a block.", most=1000)]
+Out = Annotated[Path | None, folder_option("Folder for result.json and report.html.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
@@ -77,7 +83,7 @@ def spectrum(
     samples: Samples = 512,
     width: Width = 8,
     inputs: Inputs = 2,
-    blocks: Annotated[int, typer.Option(min=4, help="Blocks drawn from every law.")] = 40_000,
+    blocks: Annotated[int, count_option("Blocks drawn from every law.", least=4)] = 40_000,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,8 +112,8 @@ def spectrum(
 def flow(
     *,
     law: Annotated[str, typer.Option(help="Where the flow starts.")] = "exponential",
-    levels: Annotated[int, typer.Option(min=1, help="How often the map is applied.")] = 5,
-    blocks: Annotated[int, typer.Option(min=4, help="Sites left in the end.")] = 4096,
+    levels: Annotated[int, count_option("How often the map is applied.", most=60)] = 5,
+    blocks: Annotated[int, count_option("Sites left in the end.", least=4)] = 4096,
     activation: Activations = "quadratic",
     symmetry: Symmetries = "free,tied,odd",
     depth: Depths = "1",
@@ -138,22 +144,23 @@ def flow(
     from haar.systems.renormalisation.evaluation import find_law
 
     find_law(law)
+    if blocks * inputs**levels > _MOST_SITES:
+        raise ArgumentError(
+            "--levels", expected=f"at most {_MOST_SITES} sites to begin with", got=f"{blocks} x {inputs}^{levels}"
+        )
     with ProgressBars() as bars:
         report = command.flow(order, law=law, steps=levels, blocks=blocks, watch=bars)
     _tell(report, out, as_json=as_json)
 
 
 def _order(activation: str, symmetry: str, depth: str, **numbers: Any) -> Order:
-    from haar.errors import ArgumentError
     from haar.systems.renormalisation.command import Order
 
-    parts = [part.strip() for part in depth.split(",") if part.strip()]
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ArgumentError("--depth", expected="whole numbers >= 1, comma-separated", got=repr(depth))
+    depths = whole_numbers("--depth", depth, expected="whole numbers >= 1, comma-separated", most=100)
     return Order(
         activations=tuple(part.strip() for part in activation.split(",") if part.strip()),
         families=tuple(part.strip() for part in symmetry.split(",") if part.strip()),
-        depths=tuple(map(int, parts)),
+        depths=depths,
         **numbers,
     )
 

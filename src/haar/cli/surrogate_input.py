@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Layout, Symmetry
+from haar.cli.entry import brief
 from haar.cli.group_name import parse_group
 from haar.cli.model_file import LoadedModel
+from haar.cli.options import whole_numbers
 from haar.cli.well_data import open_well, well_symmetry
 from haar.data import WellReader, Windows, ZScore
 from haar.errors import ArgumentError, HaarError
+
+#: Points of the largest grid that numbers are drawn for without data.
+_MOST_POINTS = 10**8
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def try_model(model: nn.Module, windows: Windows) -> None:
     except HaarError:
         raise
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = brief(error)
         raise ArgumentError(
             "MODEL",
             expected=f"a model of inputs (batch, {', '.join(map(str, x.shape))}): {', '.join(_short(windows))}",
@@ -189,7 +195,8 @@ def _history(once: Layout, history: int | None, channels: int | None) -> int:
 
 
 def _space(shape: str) -> tuple[int, ...]:
-    parts = shape.replace("x", ",").split(",")
-    if not 1 <= len(parts) <= 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise ArgumentError("--shape", expected="points of 1 to 3 axes, such as 64,64", got=repr(shape))
-    return tuple(int(part) for part in parts)
+    expected = "points of 1 to 3 axes, such as 64,64"
+    points = whole_numbers("--shape", shape, expected=expected, divided=",x", most=100_000)
+    if len(points) > 3 or math.prod(points) > _MOST_POINTS:
+        raise ArgumentError("--shape", expected=f"{expected}, at most {_MOST_POINTS} in all", got=repr(shape))
+    return points

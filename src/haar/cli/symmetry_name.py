@@ -20,15 +20,16 @@ from haar.errors import ArgumentError
 from haar.groups import SO, Group, O, cyclic, dihedral, octahedral, reflections, symmetric
 
 _GROUPS: tuple[tuple[str, Callable[[int], Group]], ...] = (
-    (r"C(\d+)", cyclic),
-    (r"D(\d+)", dihedral),
-    (r"S(\d+)", symmetric),
-    (r"SO\(?(\d+)\)?", SO),
-    (r"O\(?(\d+)\)?", O),
-    (r"reflections:(\d)", reflections),
+    (r"C([0-9]{1,9})", cyclic),
+    (r"D([0-9]{1,9})", dihedral),
+    (r"S([0-9]{1,9})", symmetric),
+    (r"SO\(?([0-9]{1,9})\)?", SO),
+    (r"O\(?([0-9]{1,9})\)?", O),
+    (r"reflections:([0-9])", reflections),
     (r"Oh", lambda _: octahedral(full=True)),
     (r"O", lambda _: octahedral()),
 )
+_LARGEST = 2048
 _NAMES = ("scalar", "pseudoscalar", "vector", "tensor", "regular")
 _LAYOUTS = ("vector", "field", "points", "invariant")
 
@@ -64,6 +65,8 @@ def _group(text: str) -> Group:
         found = re.fullmatch(pattern, text.strip(), re.IGNORECASE if pattern.startswith("ref") else 0)
         if found is not None:
             number = int(found[1]) if found.groups() else 0
+            if number > _LARGEST:
+                raise ArgumentError("--group", expected=f"a group whose number is at most {_LARGEST}", got=text.strip())
             if number or not found.groups():
                 return make(number)
     raise ArgumentError("--group", expected="C4, D4, S3, O, Oh, SO3, O3 or reflections:2", got=repr(text))
@@ -89,7 +92,7 @@ def _action(group: Group, text: str, option: str) -> Action:
 
 
 def _term(group: Group, text: str, option: str, *, on_grid: bool) -> list[Representation]:
-    found = re.fullmatch(r"\s*(?:(\d+)\s*\*?\s*)?([a-z]+)\s*", text)
+    found = re.fullmatch(r"\s*(?:([0-9]{1,5})\s*\*?\s*)?([a-z]+)\s*", text)
     if found is None or found[2] not in _NAMES:
         raise ArgumentError(option, expected=f"a number times one of {', '.join(_NAMES)}, joined by +", got=repr(text))
     vector = Space if on_grid else Defining

@@ -24,6 +24,7 @@ def systems(
         return
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from haar.cli.screen import console
 
@@ -31,5 +32,5 @@ def systems(
     for column in ("system", "what it is about", "acts on", "paper", "built"):
         table.add_column(column, no_wrap=column in ("system", "built"))
     for s in SYSTEMS:
-        table.add_row(s.name, s.title, s.acts_on, s.paper, "[green]yes" if s.built else "[dim]no")
+        table.add_row(s.name, s.title, s.acts_on, s.paper, Text("yes", "green") if s.built else Text("no", "dim"))
     console().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -99,4 +100,4 @@ class Report(ABC):
     def _repr_html_(self) -> str:
         """In a notebook: title, summary and tables."""
         tables = "".join(section.table.html() for section in self.sections() if section.table is not None)
-        return f"<h3>{self.title}</h3>{paragraphs(self.summary)}{tables}"
+        return f"<h3>{html.escape(self.title)}</h3>{paragraphs(self.summary)}{tables}"

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from haar.errors import ShapeError
+from haar.errors import ShapeError, printable
 
 Cell = str | bool | int | float | None
 
@@ -62,14 +62,16 @@ class Table:
     def rich(self) -> RichTable:
         """The table for a terminal."""
         table = RichTable(
-            title=self.title or None,
-            caption=self.note or None,
+            title=_unmarked(self.title, "table.title") if self.title else None,
+            caption=_unmarked(self.note, "table.caption") if self.note else None,
             box=box.SIMPLE_HEAD,
             title_justify="left",
             caption_justify="left",
         )
         for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if self._is_numeric(number) else "left", overflow="fold")
+            table.add_column(
+                _unmarked(column, ""), justify="right" if self._is_numeric(number) else "left", overflow="fold"
+            )
         for row in self.rows:
             cells = zip(row, self.columns, strict=True)
             table.add_row(
@@ -109,6 +111,12 @@ class Table:
         return bool(kinds) and kinds <= {int, float}
 
 
+def _unmarked(text: str, style: str) -> str | Text:
+    """Text that no console takes for markup."""
+    text = printable(text)
+    return Text(text, style) if "[" in text or ":" in text else text
+
+
 def shown(cell: Cell) -> str:
     """A value in words.
 
@@ -122,4 +130,4 @@ def shown(cell: Cell) -> str:
         return _NOTHING
     if isinstance(cell, float):
         return f"{cell:.4g}"
-    return str(cell)
+    return printable(str(cell))

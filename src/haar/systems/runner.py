@@ -13,6 +13,7 @@ from typing import Any
 
 from haar.errors import ArgumentError
 from haar.files import atomic_path
+from haar.folders import claimed
 from haar.report import plain, write_json
 from haar.report.page import png
 from haar.systems.catalogue import SYSTEMS
@@ -149,7 +150,8 @@ def _measured(recipe: Recipe, config: Mapping[str, Any], seed: int, out: Path, w
     if finished.is_file():
         kept: Mapping[str, Any] = json.loads(finished.read_text(encoding="utf-8"))["measures"]
         return kept
-    write_json(folder / "configuration.json", configuration)
-    measures: Mapping[str, Any] = plain(recipe.measure(config, seed, folder, watch))
-    write_json(finished, {"configuration": configuration, "measures": measures})
+    with claimed(folder, "out"):
+        write_json(folder / "configuration.json", configuration)
+        measures: Mapping[str, Any] = plain(recipe.measure(config, seed, folder, watch))
+        write_json(finished, {"configuration": configuration, "measures": measures})
     return measures

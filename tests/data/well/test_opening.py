@@ -78,7 +78,7 @@ def test_long_reasons_are_cut_to_one_line():
 def test_a_folder_is_not_a_file(tmp_path):
     from haar.data.well.opening import open_hdf5
 
-    with pytest.raises(DataError, match="this is a folder, not an HDF5 file"):
+    with pytest.raises(DataError, match="this is a folder, not a file"):
         open_hdf5(tmp_path)
     with pytest.raises(DataError, match=r"gone\.hdf5: no such file"):
         open_hdf5(tmp_path / "gone.hdf5")

@@ -129,7 +129,7 @@ def test_the_file_has_the_form_of_the_format(everything, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "reading it as YAML failed: .*No such file"),
+        (None, "no such file"),
         ("mean: [1, 2", "reading it as YAML failed: "),
         ("- 1", "expected the keys mean, std, .* found list"),
         ("mean: {p: 1.0}", "the key std is missing; it has mean"),

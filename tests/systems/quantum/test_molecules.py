@@ -59,7 +59,7 @@ def test_files_are_read_back(tmp_path: Path) -> None:
     assert torch.equal(one.forces, other.forces)
     assert (other.species, other.origin) == (one.species, one.origin)
     (tmp_path / "b.npz").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"b\.npz: not a set of molecules"):
+    with pytest.raises(DataError, match=r"b\.npz: not a .npz archive"):
         Molecules.load(tmp_path / "b.npz")
 
 

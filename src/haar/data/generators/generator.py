@@ -193,13 +193,18 @@ class Generator(ABC):
         if batch_size < 1:
             raise ArgumentError("batch_size", expected="at least 1", got=batch_size)
         for start in range(0, self.n_trajectories, batch_size):
-            yield self._runs(range(start, min(start + batch_size, self.n_trajectories)))
+            yield self.runs(range(start, min(start + batch_size, self.n_trajectories)))
 
     @cached_property
     def _variables(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields if field.role == "variable")
 
-    def _runs(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
+    def runs(self, trajectories: Sequence[int]) -> dict[str, Tensor]:
+        """The stored fields of some runs by name, as `batches` yields them.
+
+        Args:
+            trajectories: Which runs.
+        """
         state = self.initial(trajectories)
         frames = {field.name: [state[field.name]] for field in self.fields}
         for _ in range(self.n_steps - 1):

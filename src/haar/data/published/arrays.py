@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from haar.errors import DataError
+from haar.received import read_array
 
 
 def load_array(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
@@ -21,15 +21,7 @@ def load_array(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
     Raises:
         DataError: If it is missing or is not such a file.
     """
-    try:
-        loaded = np.load(Path(path), allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not a .npy file of numbers: {error}") from error
-    if not isinstance(loaded, np.ndarray):
-        raise DataError(f"{path}: expected one array (.npy), got an archive of several (.npz)")
-    return loaded
+    return read_array(path)
 
 
 def checked(

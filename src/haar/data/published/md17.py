@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.data.published.arrays import checked, first_of
-from haar.errors import DataError
+from haar.received import Archive
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,12 @@ def read_md17(
     Source:
         Chmiela et al., Science Advances 3, e1603015 (2017); revised: Christensen and von Lilienfeld, arXiv 2007.09593.
     """
-    try:
-        with np.load(Path(path), allow_pickle=False) as archive:
-            numbers = first_of(archive, ("z", "nuclear_charges"), what=str(path))
-            positions = first_of(archive, ("R", "coords"), what=str(path))[:limit]
-            energies = first_of(archive, ("E", "energies"), what=str(path))[:limit]
-            forces = first_of(archive, ("F", "forces"), what=str(path))[:limit]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not a .npz file of numbers: {error}") from error
+    archive = Archive(path)
+    numbers = first_of(archive, ("z", "nuclear_charges"), what=str(path))
+    positions, energies, forces = (
+        np.atleast_1d(first_of(archive, names, what=str(path)))[:limit]
+        for names in (("R", "coords"), ("E", "energies"), ("F", "forces"))
+    )
     atoms = checked(numbers, (None,), what=f"{path}: z", dtype=torch.int64)
     frames = checked(positions, (None, len(atoms), 3), what=f"{path}: R", dtype=dtype)
     return MolecularDynamics(

@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.data.published.arrays import checked
+from haar.data.well.opening import guarded, open_hdf5
 from haar.errors import ArgumentError, DataError
 
 
@@ -82,11 +82,8 @@ def read_modelnet40(
         raise DataError(f"{folder}: expected files ply_data_{split}0.h5 and so on, found none")
     clouds, labels = [], []
     for path in files:
-        try:
-            with h5py.File(path, "r") as file:  # type: ignore[attr-defined]
-                held, kinds = file["data"][...], file["label"][...]
-        except (OSError, KeyError) as error:
-            raise DataError(f"{path}: not a file of sampled clouds: {error}") from error
+        with open_hdf5(path) as file, guarded(path, "reading the sampled clouds"):
+            held, kinds = file["data"][...], file["label"][...]
         cloud = checked(held, (None, None, 3), what=f"{path}: data", dtype=dtype)
         if cloud.shape[1] < points:
             raise ArgumentError("points", expected=f"at most {cloud.shape[1]}, as {path} has", got=points)
@@ -96,5 +93,12 @@ def read_modelnet40(
     return PointClouds(
         torch.cat(clouds)[:limit],
         torch.cat(labels)[:limit],
-        tuple(names.read_text().split()) if names.exists() else (),
+        _names(names) if names.exists() else (),
     )
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(path.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
+import math
 import os
+import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,7 @@ _ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}
 _ON_DISK = ("mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "U0", "U", "H", "G", "Cv")
 _IN_HARTREE = frozenset({"homo", "lumo", "gap", "zpve", "U0", "U", "H", "G"})
 QM9_TARGETS = _ON_DISK
+_LONGEST = 1 << 20  # bytes of one molecule's file; the published ones have some 3000
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,25 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
     try:
         if path.is_dir():
             for file in sorted(path.glob("*.xyz")):
-                yield str(file), file.read_text()
+                _check_size(str(file), file.stat().st_size)
+                yield str(file), file.read_text(encoding="utf-8")
             return
         with tarfile.open(path) as archive:
             for member in archive:
-                held = archive.extractfile(member) if member.name.endswith(".xyz") else None
+                if not member.name.endswith(".xyz") or not member.isreg():
+                    continue
+                # Before it is unpacked: a small archive may say of a member that it is as long as it likes.
+                _check_size(f"{path}: {member.name}", member.size)
+                held = archive.extractfile(member)
                 if held is not None:
                     yield f"{path}: {member.name}", held.read().decode()
-    except (OSError, tarfile.TarError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, tarfile.TarError, EOFError, UnicodeDecodeError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path}: cannot be read as a folder or archive of .xyz files: {error}") from error
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > _LONGEST:
+        raise DataError(f"{name}: {size} bytes; a molecule of this set has at most {_LONGEST}")
 
 
 def _molecule(name: str, text: str) -> tuple[int, list[int], list[list[float]], list[float]]:
@@ -132,6 +147,8 @@ def _molecule(name: str, text: str) -> tuple[int, list[int], list[list[float]], 
         raise DataError(f"{name}: not one of QM9's files: {error!r}") from error
     if tag != "gdb" or len(values) != len(_ON_DISK) or len(rows) != count or any(len(point) != 3 for point in points):
         raise DataError(f"{name}: not one of QM9's files: cut short, or without its line of properties")
+    if not all(map(math.isfinite, (*values, *(x for point in points for x in point)))):
+        raise DataError(f"{name}: not one of QM9's files: NaN or infinity among its numbers")
     scaled = [value * (_HARTREE if key in _IN_HARTREE else 1.0) for key, value in zip(_ON_DISK, values, strict=True)]
     return index, numbers, points, scaled
 
@@ -142,7 +159,8 @@ def _number(word: str) -> float:
 
 def _excluded(path: str | os.PathLike[str]) -> list[int]:
     try:
-        lines = Path(path).read_text().splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    return [int(words[0]) for line in lines if (words := line.split()) and words[0].isdigit()]
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    # Nine digits at most: the numbers of molecules, not of a hostile line.
+    return [int(words[0]) for line in lines if (words := line.split()) and re.fullmatch("[0-9]{1,9}", words[0])]

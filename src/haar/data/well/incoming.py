@@ -96,16 +96,31 @@ def complete(argument: str, expected: Sequence[str], given: Mapping[str, Values]
         raise ArgumentError(argument, expected=f"values of {', '.join(expected)}", got=f"none of {', '.join(missing)}")
 
 
-def checked_times(times: Values) -> np.ndarray:
+def checked_times(times: Values, dtype: str = "float64") -> np.ndarray:
     """Times as float64, (steps,) or (trajectories, steps).
+
+    Args:
+        times: What was given.
+        dtype: How they are stored: they must be told apart in it.
 
     Raises:
         ShapeError: If they are anything else, or not finite.
+        ArgumentError: If they do not increase.
     """
     array = np.asarray(as_array(times), dtype=np.float64)
     if array.ndim not in (1, 2) or array.size == 0 or not np.isfinite(array).all():
         raise ShapeError(
             "times", expected="finite times of shape (steps,) or (trajectories, steps)", got=f"shape {array.shape}"
+        )
+    with np.errstate(over="ignore"):  # what overflows is refused
+        stored = array.astype(dtype)
+    if not np.isfinite(stored).all() or bool((np.diff(stored) <= 0).any()):
+        rounded = bool((np.diff(array) > 0).all())
+        raise ArgumentError(
+            "times",
+            expected="times that increase from step to step",
+            got=f"some that do not{f' in {dtype}' if rounded else ''}",
+            way_out="give dtype='float64'" if rounded else "",
         )
     return array
 

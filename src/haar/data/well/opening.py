@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import h5py
 
+from haar.data.well.contained import check_contained
 from haar.errors import DataError, HaarError
+from haar.received import check_file
 
 _LONGEST = 160
 
@@ -36,12 +37,21 @@ def guarded(path: str | os.PathLike[str], doing: str) -> Iterator[None]:
         yield
     except HaarError:
         raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         raise DataError(f"{path}: {doing} failed: {_reason(error)}") from error
 
 
 def open_hdf5(path: str | os.PathLike[str]) -> h5py.File:
-    """Open an HDF5 file for reading.
+    """Open an HDF5 file for reading, and see that it stands for itself (`check_contained`).
 
     Args:
         path: The file.
@@ -50,17 +60,19 @@ def open_hdf5(path: str | os.PathLike[str]) -> h5py.File:
         The open file; the caller closes it.
 
     Raises:
-        DataError: If the file does not exist, may not be read, is not HDF5 or is truncated.
+        DataError: If the file does not exist, may not be read, is not HDF5, is truncated, reaches into another file,
+            or promises more than it holds.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    if path.is_dir():
-        raise DataError(f"{path}: this is a folder, not an HDF5 file")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty (0 bytes)")
+    path = check_file(path)
     with guarded(path, "opening it as HDF5"):
-        return h5py.File(path, "r")  # type: ignore[attr-defined]
+        file = h5py.File(path, "r")  # type: ignore[attr-defined]
+    try:
+        with guarded(path, "reading its structure"):
+            check_contained(file, path)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _reason(error: Exception) -> str:

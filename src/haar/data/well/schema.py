@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from haar.actions.layout import FieldSpec
 from haar.data.well.attributes import Attributes
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import BoundaryType, EdgeMarks, ends
+from haar.data.well.contained import check_whole, file_size
 from haar.data.well.opening import guarded
 from haar.data.well.stored import TENSOR_GROUPS, WellField, WellScalar
 from haar.errors import ArgumentError, DataError
+from haar.received import check_claim
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ class _Parser:
         if time.ndim != len(lead) + 1 or time.shape[:-1] != lead:
             self.shape_error(time, (*lead, "number of steps"))
         self.steps = int(time.shape[-1])
+        self.check_times(time)
+        if self.trajectories > file_size(file):
+            raise DataError(f"{path}: n_trajectories is {self.trajectories}, in a file of {file_size(file)} bytes")
 
     def schema(self) -> FileSchema:
         declared = self.root.integer("n_spatial_dims")
@@ -117,6 +123,21 @@ class _Parser:
             times_vary=self.times_vary,
         )
 
+    def check_times(self, time: h5py.Dataset) -> None:
+        check_whole(time, self.path)
+        with guarded(self.path, f"reading the times {time.name}"):
+            values = np.atleast_2d(np.asarray(time[()], dtype=np.float64))
+        if not np.isfinite(values).all():
+            raise DataError(f"{self.path}: the times {time.name} are not all finite")
+        rows, places = np.nonzero(np.diff(values) <= 0)
+        if rows.size:
+            before, after = values[rows[0], places[0]], values[rows[0], places[0] + 1]
+            whose = f" of trajectory {rows[0]}" if self.times_vary else ""
+            raise DataError(
+                f"{self.path}: the times {time.name}{whose} should increase; after {before:g} (step {places[0]}) "
+                f"comes {after:g}"
+            )
+
     def axis(self, name: str, at_ends: tuple[BoundaryType, BoundaryType]) -> Axis:
         stored = self.dataset(self.dimensions, name)
         attributes = Attributes(self.path, stored)
@@ -125,6 +146,7 @@ class _Parser:
         varies = attributes.flag("sample_varying", default=False)
         if stored.ndim != 1 + varies or (varies and stored.shape[0] != self.trajectories):
             self.shape_error(stored, (*((self.trajectories,) if varies else ()), f"number of points of {name}"))
+        check_whole(stored, self.path)
         with guarded(self.path, f"reading the coordinates {stored.name}"):
             points = np.asarray(stored[0] if varies else stored[:], dtype=np.float64)
         if not np.isfinite(points).all():
@@ -173,6 +195,9 @@ class _Parser:
         """
         if stored.dtype.kind not in "fiub":
             raise DataError(f"{self.path}: {stored.name} should hold real numbers, it holds {stored.dtype}")
+        # An axis along which a field does not vary is repeated when it is read: that, too, is a claim.
+        frame = math.prod(resolution) * len(resolution) ** field.spec.order * 4
+        check_claim(f"{self.path}: one step of {stored.name}", frame, file_size(self.file), packed=True)
         shape = field.stored_shape(trajectories=self.trajectories, steps=self.steps, resolution=resolution)
         dim, order = len(resolution), field.spec.order
         lead = shape[: field.sample_varying + field.time_varying]
@@ -212,6 +237,7 @@ class _Parser:
         except ArgumentError as error:
             raise DataError(f"{self.path}: the boundary {name} has an unknown bc_type: {error}") from error
         mask = self.dataset(entry, "mask")
+        check_whole(mask, self.path)
         lead = attributes.flag("sample_varying", default=False) + attributes.flag("time_varying", default=False)
         shape = tuple(sizes[dim] for dim in dims)
         if mask.ndim != lead + len(dims) or mask.shape[lead:] != shape:

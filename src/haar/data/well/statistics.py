@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from haar.errors import DataError
 from haar.files import atomic_path
+from haar.received import read_yaml
 
 KEYS = ("mean", "std", "rms", "mean_delta", "std_delta", "rms_delta")
 _REQUIRED = ("mean", "std")
@@ -64,10 +65,7 @@ class Statistics:
             DataError: If it is missing, unreadable, or holds anything but finite numbers where the format has them.
         """
         path = Path(path)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(f"{path}: reading it as YAML failed: {' '.join(str(error).split())}") from error
+        content = read_yaml(path)
         if not isinstance(content, dict):
             raise DataError(f"{path}: expected the keys {', '.join(KEYS)}, found {type(content).__name__}")
         missing = [key for key in _REQUIRED if key not in content]

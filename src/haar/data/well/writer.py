@@ -93,7 +93,7 @@ class WellWriter:
         self.path, self.name, self.grid_type = Path(path), name, grid_type
         self.axes = checked_axes(axes)
         self.fields = checked_fields(fields, len(self.axes))
-        self.times = checked_times(times)
+        self.times = checked_times(times, dtype)
         self.parameters = dict(parameters or {})
         edges = [each for axis in self.axes for each in edge_boundaries(axis.name, axis.size, axis.boundary)]
         self.boundaries = checked_boundaries([*edges, *boundaries], self.axes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 from haar.errors import ArgumentError, DataError, ShapeError
 from haar.files import atomic_path
 from haar.groups import SO
+from haar.received import Archive
 from haar.systems.quantum.ab_initio import check_apart
 from haar.systems.quantum.geometries import find_scan
 
@@ -137,17 +137,27 @@ class Molecules:
         Raises:
             DataError: If the file is no such set.
         """
+        stored = Archive(path)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                head = json.loads(str(stored["head"]))
-                positions, energy, forces = (torch.from_numpy(stored[n]) for n in ("positions", "energy", "forces"))
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise DataError(f"{path}: not a set of molecules ({error})") from error
-        if head.get("schema") != _SCHEMA:
-            raise DataError(f"{path}: schema {head.get('schema')}, this version reads {_SCHEMA}")
-        return cls(tuple(head["species"]), positions, energy, forces, head["origin"])
+            head = json.loads(str(stored["head"]))
+            schema = head.get("schema")
+            species, origin = tuple(map(str, head["species"])), str(head["origin"])
+            positions, energy, forces = (torch.from_numpy(stored[n]) for n in ("positions", "energy", "forces"))
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError(f"{path}: not a set of molecules ({type(error).__name__}: {error})") from error
+        if schema != _SCHEMA:
+            raise DataError(f"{path}: schema {schema}, this version reads {_SCHEMA}")
+        shape = (len(energy) if energy.ndim else 0, len(species), 3)
+        for name, found, wanted in (
+            ("energy", energy, shape[:1]),
+            ("positions", positions, shape),
+            ("forces", forces, shape),
+        ):
+            if tuple(found.shape) != wanted or not found.is_floating_point():
+                raise DataError(f"{path}: {name} is {found.dtype} {tuple(found.shape)}, expected numbers {wanted}")
+            if not bool(found.isfinite().all()):
+                raise DataError(f"{path}: {name} has NaN or infinity")
+        return cls(species, positions.double(), energy.double(), forces.double(), origin)
 
     @classmethod
     def shipped(cls, name: str) -> Molecules:

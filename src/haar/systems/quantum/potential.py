@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, DataError
 from haar.files import atomic_path
+from haar.received import read_tensors
 from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.generic import GenericCircuit
 from haar.systems.quantum.graph import GraphCircuit
@@ -184,16 +184,18 @@ class Potential(nn.Module):
         Raises:
             DataError: If the file is damaged or something else.
         """
-        try:
-            with safe_open(path, framework="pt") as stored:
-                head = stored.metadata() or {}
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (its own keys)
-        except SafetensorError as error:
-            raise DataError(f"{path}: not a safetensors file ({error})") from error
+        tensors, head = read_tensors(path)
         if head.get("haar") != "quantum potential 1":
             raise DataError(f"{path}: not a potential of this library")
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
-        potential = cls(head["model"], json.loads(head["species"]), **options)
+        most = sum(value.numel() for value in tensors.values())
+        try:
+            options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
+            # A model has a number for each of its layers and units: what names more than the file holds is no model.
+            if any(isinstance(value, (int, float)) and not -most <= value <= most for value in options.values()):
+                raise DataError(f"{path}: options {options} for a file of {most} numbers")
+            potential = cls(head["model"], json.loads(head["species"]), **options)
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError(f"{path}: no potential can be built from it ({error})") from error
         try:
             potential.load_state_dict(tensors)
         except RuntimeError as error:

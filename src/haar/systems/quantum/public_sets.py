@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError
+from haar.received import read_array
 from haar.systems.quantum.ab_initio import BOHR
 from haar.systems.quantum.molecules import Molecules
 
@@ -99,8 +100,9 @@ def _read(folder: Path, name: str) -> Tensor:
     found = sorted(folder.glob(f"*{name}*.npy"))
     if len(found) != 1:
         raise DataError(f"{folder}: {len(found)} files named *{name}*.npy, expected one")
-    try:
-        array = np.load(found[0], allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{found[0]}: not an array of numbers ({error})") from error
+    array = read_array(found[0])
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{found[0]}: not an array of numbers ({array.dtype})")
+    if not np.isfinite(array).all():
+        raise DataError(f"{found[0]}: has NaN or infinity")
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))

@@ -6,13 +6,13 @@ import json
 import os
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError
 from haar.files import atomic_path
+from haar.received import read_tensors as read_safetensors
 from haar.systems.group_averaging.surrogates.catalogue import NETWORKS
 from haar.systems.group_averaging.surrogates.surrogate import Surrogate
 
@@ -71,6 +71,11 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
             raise DataError(
                 f"{path}: schema {config['schema']} of saved surrogates is unknown here; expected {_SCHEMA}"
             )
+        most = sum(value.numel() for value in tensors.values())
+        sizes = (config["in_channels"], config["out_channels"], *config["options"].values())
+        # A network has a number for each of its channels and layers: one that names more than the file holds is none.
+        if any(isinstance(size, (int, float)) and not -most <= size <= most for size in sizes):
+            raise DataError(f"{path}: a network of {sizes} in a file of {most} numbers")
         # On the meta device nothing is allocated or drawn before the weights are seen to fit.
         with torch.device("meta"):
             net = NETWORKS[config["network"]](config["in_channels"], config["out_channels"], **config["options"])
@@ -83,7 +88,7 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
             constants=config["constants"],
         )
         model.load_state_dict(tensors, assign=True)
-    except (KeyError, TypeError, ArgumentError, RuntimeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
         raise DataError(f"{path}: no surrogate can be built from this file ({error})") from error
     return model.eval()
 
@@ -118,15 +123,15 @@ def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str
     Raises:
         DataError: If the file is missing, truncated, or has no such header.
     """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error})") from error
+    tensors, metadata = read_safetensors(path)
     if header not in metadata:
         raise DataError(
             f"{path}: the safetensors header has no {header!r} entry; this file was written by something else"
         )
-    config: dict[str, Any] = json.loads(metadata[header])
+    try:
+        config = json.loads(metadata[header])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: its {header!r} entry is no JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: its {header!r} entry should be a JSON object, it is {type(config).__name__}")
     return tensors, config

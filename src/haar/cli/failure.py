@@ -1,0 +1,78 @@
+"""What is said when something fails: one line, with the user's own code named where it was that which failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Set to anything, it shows the whole traceback of every failure.
+TRACEBACK = "HAAR_TRACEBACK"
+_WAY = f"{TRACEBACK}=1 shows the whole traceback"
+_LONGEST = 400
+# Code that no user of the command wrote: this library, Python's own, and what is installed.
+_OTHERS = tuple(
+    str(Path(folder).resolve())
+    for folder in (Path(__file__).parent.parent, *(sysconfig.get_path(k) for k in ("stdlib", "purelib", "platlib")))
+)
+
+
+class Interrupted(Exception):  # noqa: N818 (it is no error)
+    """A command was interrupted, and can go on; the message says how."""
+
+
+@contextmanager
+def goes_on(where: Path) -> Iterator[None]:
+    """Say, when the block is interrupted, that the same command goes on.
+
+    Args:
+        where: What keeps the finished parts.
+
+    Raises:
+        Interrupted: In place of a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"{where} keeps what is finished, and the same command goes on from there") from error
+
+
+def told(error: BaseException) -> str:
+    """An error that nothing foresaw, in one line: where in the user's code, its kind, its message.
+
+    Example:
+        >>> told(ZeroDivisionError("division by zero")).split(";")[0]
+        'ZeroDivisionError: division by zero'
+    """
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    if isinstance(error, SystemExit):
+        kind, text = "the process was ended", f"by sys.exit({error.code!r})"
+    elif isinstance(error, MemoryError):
+        text = f"{text} (the memory does not suffice)".strip()
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    place = own_code(error)
+    told = f"{kind}: {text}" if text else kind
+    return f"{place}: {told}; {_WAY}" if place else f"{told}; {_WAY}"
+
+
+def own_code(error: BaseException) -> str:
+    """The innermost line of the user's own code that an error went through; empty if there is none."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS):
+            name = os.path.relpath(file) if len(os.path.relpath(file)) < len(file) else file
+            found = f"{name}, line {line}, in {frame.f_code.co_name}"
+    return found or (own_code(error.__cause__) if error.__cause__ is not None else "")
+
+
+def show_traceback(error: BaseException) -> None:
+    """Write the traceback to stderr, if it is asked for."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error, file=sys.stderr)

@@ -1,0 +1,97 @@
+"""The first step of every fit that a command will make, before it takes a folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from haar.cli.entry import brief
+from haar.cli.relax_task import RelaxTask
+from haar.errors import ArgumentError, HaarError
+from haar.relax import FixedRidge, Rule, fit
+from haar.relax.path import WEIGHTS
+
+
+class _FirstStep(Exception):  # noqa: N818 (it is no error)
+    """The first step has been made; its loss."""
+
+
+def try_task(task: RelaxTask, command: str) -> None:
+    """Make the first step of every fit with models that are thrown away.
+
+    Args:
+        task: The task.
+        command: ``fit``, ``path`` or ``diagnose``.
+
+    Raises:
+        ArgumentError: If an option does not fit, the model or the loss fails, or the first loss is not finite.
+    """
+    _check_memory(task)
+    rules: list[Rule]
+    if command == "path":
+        weights = task.plan.weights or WEIGHTS
+        rules = [FixedRidge(task.wrapped(), weights[0], steps=task.plan.steps)]
+    elif command == "diagnose":
+        rules = [task.rule_of("strict"), task.rule_of("duals", "resilient")]
+    else:
+        rules = [task.rule_of()]
+    for rule in rules:
+        loss = _first_loss(task, rule)
+        if not math.isfinite(loss):
+            raise ArgumentError(
+                "loss",
+                expected="a finite loss in the first step",
+                got=loss,
+                way_out="look at the scale of the data and of the model's output",
+            )
+
+
+def _first_loss(task: RelaxTask, rule: Rule) -> float:
+    plan = task.plan
+
+    def stop(_: int, loss: float) -> None:
+        raise _FirstStep(loss)
+
+    try:
+        fit(
+            rule,
+            task.loss,
+            task.train,
+            steps=plan.steps,
+            validation=task.validation,
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            schedule=plan.schedule,
+            every=plan.every,
+            seed=plan.seed,
+            progress=stop,
+        )
+    except _FirstStep as made:
+        return float(made.args[0])
+    except HaarError:
+        raise
+    except Exception as error:
+        raise ArgumentError("model", expected="one that can be trained", got=brief(error)) from error
+    return 0.0
+
+
+def _check_memory(task: RelaxTask) -> None:
+    """A batch that the memory of this machine does not hold is refused before it is drawn."""
+    sample = sum(_bytes(leaf) for leaf in pytree.tree_leaves(task.train)) + 8
+    if not hasattr(os, "sysconf"):
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if task.plan.batch_size * sample > memory:
+        raise ArgumentError(
+            "batch_size",
+            expected=f"a batch that fits into {memory / 2**30:.3g} GiB of memory",
+            got=f"{task.plan.batch_size} samples of {sample} bytes",
+        )
+
+
+def _bytes(leaf: Any) -> int:
+    return leaf[:1].numel() * leaf.element_size() if isinstance(leaf, Tensor) and leaf.ndim else 0

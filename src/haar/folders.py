@@ -1,0 +1,87 @@
+"""Folders that one command at a time writes into."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from haar.errors import ArgumentError
+
+_LOCK = ".haar-lock"
+
+
+@contextmanager
+def claimed(folder: str | os.PathLike[str], argument: str = "--out") -> Iterator[Path]:
+    """Hold a folder for this process alone; the claim ends with the block, and with the process if it is killed.
+
+    Args:
+        folder: The folder; it is made.
+        argument: What the user calls it, for the message.
+
+    Yields:
+        The folder.
+
+    Raises:
+        ArgumentError: If another process holds it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name, claimed(name) as folder:
+        ...     sorted(path.name for path in folder.iterdir())
+        ['.haar-lock']
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    lock = place / _LOCK
+    handle = _taken(lock)
+    if handle is None:
+        raise ArgumentError(
+            argument,
+            expected="a folder that no other command writes into",
+            got=str(folder),
+            way_out="wait for it to end, or give another folder",
+        )
+    try:
+        yield place
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _taken(lock: Path) -> int | None:
+    """The open lock; None where another process has it."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _alone(handle):
+            os.close(handle)
+            return None
+        try:
+            # One that ended in between has removed the name: then this is the lock of nothing.
+            if os.fstat(handle).st_ino == lock.stat().st_ino:
+                return handle
+        except FileNotFoundError:
+            pass
+        os.close(handle)
+
+
+def _alone(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
