@@ -89,7 +89,9 @@ def propagate_on_orbits(
         raise ArgumentError(
             "law", expected=f"{nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
         )
-    program = trace(model, (nodes, features), activations=activations, affine=affine, constants=constants).fused()
+    program = trace(
+        model, (nodes, features), activations=activations, affine=affine, constants=constants, law=law
+    ).fused()
     known = found_orbits(program, law, nodes, features) if known is None else known
     return _Runner(program, known, tolerance).run(law, features)
 
