@@ -98,8 +98,13 @@ class ModelRun:
         x = x.to(self.device, dtype, copy=True).reshape(-1, *self.shape)  # it may be written
         watched = torch.is_grad_enabled() and any(p.requires_grad for p in [x, *self.model.parameters()])
         run = function if watched else ForwardOnly(function)
-        with _default_dtype(default) if default is not None else nullcontext(), left_alone(self.model):
+        with _default_dtype(default) if default is not None else nullcontext():
             return run(*leading, x, **named)
+
+    def alone(self, x: Tensor) -> Tensor:
+        """The same for a call by itself: the model and the random state are left as they are."""
+        with left_alone(self.model):
+            return self(x)
 
 
 @contextmanager

@@ -88,6 +88,10 @@ class Propagation(Report):
             mean_bound=mean_bound,
         )
 
+    def to_dense(self) -> Propagation:
+        """This result, as it is: what `OrbitPropagation.to_dense` makes of its blocks."""
+        return self
+
     @property
     def variance(self) -> Float[Tensor, "*batch outputs"]:
         """Variances of the outputs."""

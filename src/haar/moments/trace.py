@@ -155,7 +155,7 @@ def _as_a_whole(given: _Given, law: InputLaw | None, error: HaarError) -> Progra
         raise error from None
     independent(run, law)
     kind = type(given.model).__name__
-    step = Opaque(kind, kind, (0,), 1, lambda events: run(events[0]), "sample")
+    step = Opaque(kind, kind, (0,), 1, lambda events: run.alone(events[0]), "sample")
     return Program(shapes={0: given.input_shape, 1: tuple(made.shape[1:])}, steps=[step], output=1)
 
 
