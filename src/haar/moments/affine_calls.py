@@ -241,17 +241,24 @@ def _wide(x: Any) -> Any:
     return x.to(torch.complex128 if x.is_complex() else torch.float64)
 
 
-def module_function(module: nn.Module, *, with_bias: bool) -> Callable[..., Any]:
+def module_function(
+    module: nn.Module, *, with_bias: bool, parameters: dict[str, Tensor] | None = None
+) -> Callable[..., Any]:
     """A module as a function in float64, its parameters still differentiable, its bias kept or set to zero.
 
     Every call starts from the module's own buffers and leaves them as they are.
+
+    Args:
+        module: The module.
+        with_bias: Whether the bias is kept.
+        parameters: The parameters in float64, if they are at hand.
 
     Example:
         >>> layer = nn.Linear(1, 1)
         >>> module_function(layer, with_bias=False)(torch.zeros(1, 1, dtype=torch.float64)).item()
         0.0
     """
-    parameters = {name: _wide(value) for name, value in module.named_parameters()}
+    parameters = wide(dict(module.named_parameters())) if parameters is None else parameters
     buffers = {name: _wide(value) for name, value in module.named_buffers()}
     if not with_bias and "bias" in parameters:
         parameters["bias"] = torch.zeros_like(parameters["bias"])

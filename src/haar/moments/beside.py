@@ -63,24 +63,44 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
                     raise
                 continue  # far from the law a model may refuse what it is given
             x = rows.to(run.device)
+            if at == 0 and not run.steady(rows):
+                raise _stateful(run)
             values = program.values(x, program.output, quiet=True)
             traced = _flat(values[program.output])
-            inside = max((float(v.abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0)
+            inside = max((float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0)
             if not _agree(traced, there, run.tolerance, _CANCELS * inside):
                 _refuse(run, rows, traced, there)
 
 
 def independent(run: ModelRun, law: InputLaw | None) -> None:
-    """Check that a model that will be sampled takes every row by itself.
+    """Check that a model that will be sampled takes every row by itself, and every call too.
 
     Raises:
-        UnsupportedModuleError: If other rows change a row's output (batch statistics).
+        UnsupportedModuleError: If other rows or calls change a row's output (batch statistics, counters), or all rows
+            share a random number.
     """
     with torch.no_grad(), WithoutDropout():
         rows = points(torch.Size(run.shape).numel(), law)[0]
-        whole, again, apart = _flat(run(rows)), _flat(run(rows)), _in_parts(run, rows)
-        if _agree(again, whole, run.tolerance) and not _agree(apart, whole, run.tolerance):
-            raise _mixed(run)
+        whole = _flat(_seeded(run, rows, 0))
+        if not run.steady(rows):
+            raise _stateful(run)
+        if _agree(_flat(_seeded(run, rows, 1)), whole, run.tolerance):
+            if not _agree(_in_parts(run, rows), whole, run.tolerance):
+                raise _mixed(run)
+            return
+        same = _flat(run(rows[:1].expand_as(rows)))
+        if _agree(same, same[:1].expand_as(same), run.tolerance):
+            raise UnsupportedModuleError(
+                "model",
+                expected="random numbers of its own for every row",
+                got=f"{type(run.model).__name__}, which draws one for the whole batch",
+                way_out="draw with the shape of the input, as torch.randn_like does",
+            )
+
+
+def _seeded(run: ModelRun, rows: Tensor, seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    return run(rows)
 
 
 def _in_parts(run: ModelRun, rows: Tensor) -> Tensor:
@@ -106,12 +126,7 @@ def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:
     whole, again = _flat(run(rows)), _flat(run(rows))
     name = type(run.model).__name__
     if not _agree(again, whole, run.tolerance) or not _agree(_in_parts(run, rows), there, run.tolerance):
-        raise UnsupportedModuleError(
-            "model",
-            expected="the same output for the same input",
-            got=f"{name}, which is random or keeps state from call to call",
-            way_out="call model.eval(), or pass on_unsupported='sample'",
-        )
+        raise _stateful(run)
     if not _agree(whole, there, run.tolerance):
         raise _mixed(run)
     shapes = traced.shape == there.shape
@@ -124,7 +139,16 @@ def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:
     )
 
 
-def _mixed(run: ModelRun) -> ArgumentError:
+def _stateful(run: ModelRun) -> UnsupportedModuleError:
+    return UnsupportedModuleError(
+        "model",
+        expected="the same output for the same input",
+        got=f"{type(run.model).__name__}, which is random or keeps state from call to call",
+        way_out="call model.eval(), or pass on_unsupported='sample' if it is random",
+    )
+
+
+def _mixed(run: ModelRun) -> UnsupportedModuleError:
     return UnsupportedModuleError(
         "model",
         expected="rows that do not change each other's outputs",

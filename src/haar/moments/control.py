@@ -126,12 +126,12 @@ def controlled_mean(
             h = torch.cat([values[v].reshape(len(x), -1) for v in keep], -1)
             plain.append(y)
             controlled.append(y - (h - level) @ gain.mT)
-    before, after = torch.cat(plain), torch.cat(controlled)
+    raw, after = torch.cat(plain), torch.cat(controlled)
     return ControlledMean(
         mean=after.mean(0),
         standard_error=after.std(0) / n**0.5,
-        plain_mean=before.mean(0),
-        plain_standard_error=before.std(0) / n**0.5,
+        plain_mean=raw.mean(0),
+        plain_standard_error=raw.std(0) / n**0.5,
         controls=("input", "first hidden layer") if len(keep) > 1 else ("input",),
         count=n,
     )

@@ -387,7 +387,7 @@ def _root(block: Tensor) -> Tensor:
 def _spreads(shape: Sequence[int], batch: Sequence[int]) -> bool:
     """Whether one matrix, or one for every entry of the batch, is given."""
     try:
-        return torch.broadcast_shapes(tuple(shape), tuple(batch)) == torch.Size(batch)
+        return tuple(torch.broadcast_shapes(tuple(shape), tuple(batch))) == tuple(batch)
     except RuntimeError:
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.overrides import TorchFunctionMode
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 from haar.moments.affine_calls import module_function, wide
-from haar.moments.step_builder import first_line
+from haar.moments.step_builder import UnsupportedModuleError, first_line
 from haar.moments.tracer import left_alone
 from haar.probing import ForwardOnly
 
@@ -50,8 +50,9 @@ class ModelRun:
         held = [p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point() or p.is_complex()]
         own = held[0].real.dtype if held else torch.get_default_dtype()
         self.device = held[0].device if held else torch.device("cpu")
-        self.own = own
-        double = module_function(model, with_bias=True)
+        self.own, self.tried = own, False
+        self.parameters = wide(dict(model.named_parameters()))
+        double = module_function(model, with_bias=True, parameters=self.parameters)
         self.ways: tuple[tuple[torch.dtype, Callable[..., Any], torch.dtype | None], ...] = (
             (torch.float64, double, None),
             (torch.float64, double, torch.float64),
@@ -72,11 +73,14 @@ class ModelRun:
         problem: Exception | None = None
         for way in self.ways:
             try:
-                made = self._run(x, *way)
+                with nullcontext() if self.tried else self._parameters_watched():
+                    made = self._run(x, *way)
+            except HaarError:
+                raise
             except Exception as error:  # noqa: BLE001 (whatever the model raises in another precision than its own)
                 problem = problem or error
                 continue
-            self.ways = (way,)
+            self.ways, self.tried = (way,), True
             if not isinstance(made, Tensor) or not made.ndim or made.shape[0] != x.shape[0] or made.is_complex():
                 kind = f"{made.dtype} of shape {tuple(made.shape)}" if isinstance(made, Tensor) else type(made).__name__
                 raise ArgumentError(
@@ -97,9 +101,42 @@ class ModelRun:
         leading, named = (wide(self.leading), wide(self.named)) if double else (self.leading, self.named)
         x = x.to(self.device, dtype, copy=True).reshape(-1, *self.shape)  # it may be written
         watched = torch.is_grad_enabled() and any(p.requires_grad for p in [x, *self.model.parameters()])
-        run = function if watched else ForwardOnly(function)
         with _default_dtype(default) if default is not None else nullcontext():
-            return run(*leading, x, **named)
+            if watched:
+                with suppress(RuntimeError):  # what autograd does not allow may run without it
+                    return function(*leading, x.clone(), **named)
+            return ForwardOnly(function)(*leading, x, **named)
+
+    @contextmanager
+    def _parameters_watched(self) -> Iterator[None]:
+        """The model's first run may write its parameters: then they are put back, and the model is refused."""
+        double = list(self.parameters.values())
+        before = [(p, p._version, p.detach().clone()) for p in self.model.parameters()]  # noqa: SLF001 (writes, counted)
+        versions = [p._version for p in double]  # noqa: SLF001
+        yield
+        wrote = [kept for kept in before if kept[0]._version != kept[1]]  # noqa: SLF001
+        with torch.no_grad():
+            for p, _, value in wrote:
+                p.copy_(value)
+        if wrote or versions != [p._version for p in double]:  # noqa: SLF001
+            raise UnsupportedModuleError(
+                "model",
+                expected="parameters that forward leaves as they are",
+                got=f"{type(self.model).__name__}, which writes into its own",
+                way_out="compute what is needed in a new tensor",
+            )
+
+    def steady(self, x: Tensor, seed: int = 0) -> bool:
+        """Whether two calls of the model itself, one after the other, return the same; the caller puts its state back."""
+        with torch.no_grad():
+            given = x.to(self.device, self.own).reshape(-1, *self.shape)
+            made = []
+            for _ in range(2):
+                torch.manual_seed(seed)
+                made.append(ForwardOnly(self.model)(*self.leading, given.clone(), **self.named))
+        if not all(isinstance(y, Tensor) for y in made) or made[0].shape != made[1].shape:
+            return False
+        return bool(torch.allclose(*made, rtol=torch.finfo(self.own).eps ** 0.75, atol=0.0, equal_nan=True))
 
     def alone(self, x: Tensor) -> Tensor:
         """The same for a call by itself: the model and the random state are left as they are."""
@@ -129,6 +166,10 @@ class WithoutDropout(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Every function as it is but dropout."""
         del types
-        if func in (F.dropout, torch.dropout, torch.dropout_, torch.ops.aten.dropout.default):
-            return args[0] if args else kwargs["input"]
-        return func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        if func not in (F.dropout, torch.dropout, torch.dropout_, torch.ops.aten.dropout.default):
+            return func(*args, **named)
+        x = args[0] if args else named["input"]
+        p = args[1] if len(args) > 1 else named.get("p", 0.5)
+        training = args[2] if len(args) > 2 else named.get("training", named.get("train", True))
+        return 0.0 * x if p == 1.0 and training else x

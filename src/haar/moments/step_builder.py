@@ -185,12 +185,11 @@ class StepBuilder:
 
     def _some(self, inputs: tuple[int, ...], generator: torch.Generator) -> list[Tensor]:
         """Normal numbers, a row for each of several sizes."""
-        like = {"dtype": torch.float64, "device": self.device}
         found = []
         for value in inputs:
             shape = self.program.shapes[value]
             drawn = torch.randn(len(_SIZES), *shape, generator=generator, dtype=torch.float64)
-            found.append((drawn * torch.tensor(_SIZES).reshape(-1, *[1] * len(shape))).to(**like))
+            found.append((drawn * torch.tensor(_SIZES).reshape(-1, *[1] * len(shape))).to(self.device, torch.float64))
         return found
 
     def noise(self, name: str, kind: str, probability: float, value: Value) -> Value:
