@@ -136,7 +136,7 @@ class ModelRun:
                 made.append(ForwardOnly(self.model)(*self.leading, given.clone(), **self.named))
         if not all(isinstance(y, Tensor) for y in made) or made[0].shape != made[1].shape:
             return False
-        return bool(torch.allclose(*made, rtol=torch.finfo(self.own).eps ** 0.75, atol=0.0, equal_nan=True))
+        return bool(torch.allclose(made[0], made[1], rtol=torch.finfo(self.own).eps ** 0.75, atol=0.0, equal_nan=True))
 
     def alone(self, x: Tensor) -> Tensor:
         """The same for a call by itself: the model and the random state are left as they are."""

@@ -88,12 +88,13 @@ def trace(
     known = (*AFFINE_MODULES, *BATCH_NORMS, *DROPOUTS, *KNOWN_ACTIVATIONS)
     tracer = Tracer((*(k for k in extra if isinstance(k, type)), *affine), known)
     given = _Given(model, tuple(input_shape), extra, tuple(affine), dict(constants or {}), on_unsupported)
-    with left_alone(model):
-        try:
+    try:
+        with left_alone(model):
             return _followed(given, tracer, law)
-        except HaarError as error:
-            if on_unsupported != "sample":
-                raise
+    except HaarError as error:
+        if on_unsupported != "sample":
+            raise
+        with left_alone(model):
             return _as_a_whole(given, law, error)
 
 
