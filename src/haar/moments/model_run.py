@@ -14,8 +14,7 @@ from torch.overrides import TorchFunctionMode
 from haar.errors import ArgumentError, HaarError
 from haar.moments.affine_calls import module_function, wide
 from haar.moments.step_builder import UnsupportedModuleError, first_line
-from haar.moments.tracer import left_alone
-from haar.probing import ForwardOnly
+from haar.probing import ForwardOnly, left_alone
 
 #: Relative difference that rounding may make: a model in float64 may round to float32 somewhere inside.
 _ROUNDING = {torch.float64: 1e-5, torch.float32: 2e-3, torch.bfloat16: 1e-1, torch.float16: 2e-2}

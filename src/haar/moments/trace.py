@@ -32,7 +32,7 @@ from haar.moments.program import EventFunction, Opaque, Program
 from haar.moments.registry import KNOWN_ACTIVATIONS, Registered, activation_of_call, activation_of_module, relu
 from haar.moments.side_effects import WRITES, without_side_effects
 from haar.moments.step_builder import StepBuilder, UnsupportedModuleError, first_line
-from haar.moments.tracer import Tracer, is_plain, left_alone
+from haar.moments.tracer import Tracer, is_plain
 from haar.moments.values import (
     BatchSize,
     Many,
@@ -44,6 +44,7 @@ from haar.moments.values import (
     per_batch,
     random_values,
 )
+from haar.probing import left_alone
 
 
 def trace(

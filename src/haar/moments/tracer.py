@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from torch import fx, nn
 
 from haar.moments.exported import is_guard
 from haar.moments.graph_layers import is_graph_layer
-from haar.probing import undisturbed
-
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
 class _Proxy(fx.Proxy):
@@ -88,36 +83,3 @@ def is_plain(module: nn.Module) -> bool:
         (True, False)
     """
     return not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))  # noqa: SLF001
-
-
-@contextmanager
-def left_alone(model: nn.Module) -> Iterator[None]:
-    """Put back what tracing or running a model changes: buffers, random state, and every attribute.
-
-    Tracing runs forward methods on proxies and leaves constants behind; what a forward method stores on the module
-    would stay there as a proxy.
-
-    Example:
-        >>> model = nn.Identity()
-        >>> with left_alone(model):
-        ...     model.last = "a proxy"
-        >>> hasattr(model, "last")
-        False
-    """
-    modules = list(model.modules())
-    kept = [
-        {name: copy.copy(value) if name in _REGISTRIES else value for name, value in vars(module).items()}
-        for module in modules
-    ]
-    with undisturbed(model, mode=None):
-        try:
-            yield
-        finally:
-            for module, attributes in zip(modules, kept, strict=True):
-                for name in _REGISTRIES:  # the very dictionaries, which others may hold
-                    own = vars(module)[name]
-                    own.clear()
-                    own.update(attributes.pop(name))
-                registries = {name: vars(module)[name] for name in _REGISTRIES}
-                module.__dict__.clear()
-                module.__dict__.update(attributes | registries)
