@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import torch
 from torch import Tensor
 
@@ -67,7 +65,9 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
                 raise _stateful(run)
             values = program.values(x, program.output, quiet=True)
             traced = _flat(values[program.output])
-            inside = max((float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0)
+            inside = max(
+                (float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0
+            )
             if not _agree(traced, there, run.tolerance, _CANCELS * inside):
                 _refuse(run, rows, traced, there)
 
@@ -155,5 +155,3 @@ def _mixed(run: ModelRun) -> UnsupportedModuleError:
         got=f"{type(run.model).__name__}, which mixes the rows of a batch",
         way_out="call model.eval() if it uses batch statistics",
     )
-
-

@@ -138,9 +138,9 @@ def vector(
     """
     found = in_float64(value, name)
     if found.ndim < 1 or not found.shape[-1]:
-        raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units), units >= 1", got=tuple(found.shape))
+        raise ShapeError(
+            name, expected="at least one axis: (units,) or (*batch, units), units >= 1", got=tuple(found.shape)
+        )
     if not bool(torch.isfinite(found.detach()).all()):
         raise ArgumentError(name, expected="finite numbers", got="NaN or infinity")
     return found
-
-

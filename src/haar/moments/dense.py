@@ -293,9 +293,7 @@ class Dense:
     ) -> LayerReport:
         how = "exact" if exact else "follows" if closed_under else "closure"
         how = "bounded" if how == "exact" and bound > EXACT else how
-        if isinstance(step, Opaque):
-            how = "linearised"
-        elif self.order == 1 and isinstance(step, Elementwise):
+        if isinstance(step, Opaque) or (self.order == 1 and isinstance(step, Elementwise)):
             how = "linearised"
         return LayerReport(
             name=step.name,

@@ -14,7 +14,18 @@ ATEN_JOINTLY: frozenset[str] = frozenset(
         *("cat", "concat", "stack", "slice", "select", "pad", "constant_pad_nd", "unflatten", "swapaxes", "alias"),
         *("avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
         *("adaptive_avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d", "upsample_linear1d"),
-        *("upsample_nearest1d", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im", "detach", "lift_fresh_copy", "copy", "fill", "zero"),
+        *(
+            "upsample_nearest1d",
+            "pixel_shuffle",
+            "pixel_unshuffle",
+            "im2col",
+            "col2im",
+            "detach",
+            "lift_fresh_copy",
+            "copy",
+            "fill",
+            "zero",
+        ),
     }
 )
 #: Linear in one random argument if the others are constants.

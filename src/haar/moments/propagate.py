@@ -187,5 +187,11 @@ def traced(
     if torch.Size(shape).numel() != law.size:
         raise ShapeError("input_shape", expected=f"{law.size} components, as the law has", got=shape)
     return trace(
-        model, shape, activations=activations, affine=affine, constants=constants, on_unsupported=on_unsupported, law=law
+        model,
+        shape,
+        activations=activations,
+        affine=affine,
+        constants=constants,
+        on_unsupported=on_unsupported,
+        law=law,
     )

@@ -91,9 +91,7 @@ class _Watched(fx.Interpreter):
         return [(t, t._version) for value in self.env.values() for t in _tensors(value)]  # noqa: SLF001
 
     def _redirect(self, node: fx.Node, storages: set[int]) -> None:
-        targets = [
-            (one, t) for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages
-        ]
+        targets = [(one, t) for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages]
         made = targets[0][1] if node.target is operator.setitem and targets else self.env[node]
         node.meta[WRITES] = True
         for one, value in self.env.items():

@@ -13,7 +13,6 @@ from haar.moments.activation import Activation
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
 from haar.moments.values import Many, Value
 
-
 #: Sizes of the numbers on which a map is tried; an even number of rows, more than one.
 _SIZES = (1.0, 1e-3, 1e3, 1.0)
 

@@ -20,7 +20,9 @@ class Shifted(Law):
 
     def __init__(self, law: Law, scale: Exact, shift: Exact) -> None:
         if scale == 0 or not math.isfinite(scale) or not math.isfinite(shift):
-            raise ArgumentError("scale", expected="a number other than 0", got=f"{scale}, shift {shift}" if scale else scale)
+            raise ArgumentError(
+                "scale", expected="a number other than 0", got=f"{scale}, shift {shift}" if scale else scale
+            )
         self.law, self.scale, self.shift = law, scale, shift
         self.name = f"{float(scale):g}*{law.name}{float(shift):+g}"
 

@@ -224,7 +224,9 @@ def _writes(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
         return bool(hooked or getattr(module, "inplace", False))
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
     in_place = name.endswith("_") and not name.endswith("__")
-    options = bool(node.kwargs.get("inplace")) or node.kwargs.get("out") is not None or any(a is True for a in node.args)
+    options = (
+        bool(node.kwargs.get("inplace")) or node.kwargs.get("out") is not None or any(a is True for a in node.args)
+    )
     return node.op != "get_attr" and (in_place or options or name in ("setitem", "iadd", "isub", "imul", "itruediv"))
 
 
