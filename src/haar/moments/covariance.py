@@ -115,9 +115,9 @@ def in_float64(value: Any, name: str) -> Tensor:
     """
     if isinstance(value, Tensor) and not value.is_complex():
         return value.to(torch.float64)
+    if isinstance(value, Tensor):
+        raise ArgumentError(name, expected="real numbers", got=str(value.dtype))
     try:
-        if isinstance(value, Tensor):
-            raise TypeError(f"{value.dtype}")
         return torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(name, expected="real numbers", got=str(error).splitlines()[0]) from error

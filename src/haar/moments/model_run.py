@@ -126,7 +126,7 @@ class ModelRun:
             )
 
     def steady(self, x: Tensor, seed: int = 0) -> bool:
-        """Whether two calls of the model itself, one after the other, return the same; the caller puts its state back."""
+        """Whether two calls of the model itself in a row return the same; the caller puts its state back."""
         with torch.no_grad():
             given = x.to(self.device, self.own).reshape(-1, *self.shape)
             made = []

@@ -155,7 +155,7 @@ class Program:
             generator: Source of the noise.
 
         Raises:
-            ArgumentError: If the program contains noise (a model in training mode) and it is neither left out nor drawn.
+            ArgumentError: If the program contains noise (a model in training mode), neither left out nor drawn.
 
         Example:
             >>> from haar.moments.trace import trace

@@ -157,8 +157,8 @@ def _refuse_dropped(backend: str, **dropped: bool) -> None:
         if is_given:
             raise ArgumentError(
                 name,
-                expected=f"an option of backend={backend!r}",
-                got=f"{name}=..., which it does not know",
+                expected=f"its default with backend={backend!r}, which does not know it",
+                got="another value",
                 way_out="leave it out, or use " + ("backend='orbit'" if name == "orbits" else "backend='dense'"),
             )
 

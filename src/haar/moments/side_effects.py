@@ -84,15 +84,15 @@ class _Watched(fx.Interpreter):
                 found = self.fetch_attr(name)
                 self.attributes[name] = found.detach().clone() if isinstance(found, Tensor) else found
             return self.attributes[name]
-        # A result that is an argument itself, or an alias of it, is a tensor of its own here: versions are shared.
-        return self.run_node(node)
+        made = self.run_node(node)
+        return self.env[node.args[0]] if node.target is operator.setitem else made  # type: ignore[index]
 
     def _versions(self) -> list[tuple[Tensor, int]]:
         return [(t, t._version) for value in self.env.values() for t in _tensors(value)]  # noqa: SLF001
 
     def _redirect(self, node: fx.Node, storages: set[int]) -> None:
         targets = [(one, t) for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages]
-        made = targets[0][1] if node.target is operator.setitem and targets else self.env[node]
+        made = self.env[node]
         node.meta[WRITES] = True
         for one, value in self.env.items():
             reads = one is not node and [t for t in _tensors(value) if any(_overlap(t, at) for _, at in targets)]

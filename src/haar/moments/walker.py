@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,16 @@ class Walker(StepBuilder):
         self.start, self.found, self.prefix = 0, 0, ""
 
     def run(self, graph: fx.Graph, *, strip: bool) -> Program:
+        """The program.
+
+        Args:
+            graph: A graph without side effects.
+            strip: Whether the root only holds the model, as its module "0".
+
+        Raises:
+            UnsupportedModuleError: If a part has no closed form.
+            ArgumentError: If an input is not given, or the output is no tensor.
+        """
         modules = dict(self.root.named_modules(remove_duplicate=False))
         for node in graph.nodes:
             if node.op == "placeholder":
@@ -99,9 +109,8 @@ class Walker(StepBuilder):
                 self.env[node] = self._call(node.name, node.target, arguments, keywords, writes=writes)
             elif not is_guard(modules[str(node.target)]):
                 name, module = str(node.target), modules[str(node.target)]
-                name = (
-                    name.removeprefix("0").removeprefix(".") or type(module).__name__ if strip else self.prefix + name
-                )
+                inside = name.removeprefix("0").removeprefix(".") or type(module).__name__
+                name = inside if strip else self.prefix + name
                 arguments, keywords = self._resolve(node.args), self._resolve(node.kwargs)
                 self.env[node] = self._module(name, module, arguments, keywords, writes=WRITES in node.meta)
         return self.program
@@ -181,7 +190,13 @@ class Walker(StepBuilder):
             if type(module) in BATCH_NORMS:
                 return self._batch_norm(name, module, value)
             if isinstance(module, (*AFFINE_MODULES, *self.given.affine)):
-                return self._affine_module(name, module, arguments, keywords, inputs, whole)
+                return self._affine_module(
+                    name,
+                    module,
+                    inputs,
+                    whole,
+                    lambda: filled(module_function(module, with_bias=False), arguments, keywords, inputs),
+                )
             if is_graph_layer(module):
                 return self._graph_layer(name, module, arguments, keywords, inputs)
         return self.unsupported(name, kind, inputs, whole, "")
@@ -202,10 +217,9 @@ class Walker(StepBuilder):
         self,
         name: str,
         module: nn.Module,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
         inputs: tuple[int, ...],
         whole: EventFunction,
+        without_bias: Callable[[], EventFunction],
     ) -> Value:
         if isinstance(module, self.given.affine) or type(module) not in AFFINE_MODULES:
             if not self.is_affine(whole, inputs):
@@ -221,8 +235,7 @@ class Walker(StepBuilder):
             matrix = module.weight.to(torch.float64)
             transposed, bias = matrix.mT, None if module.bias is None else module.bias.to(torch.float64)
             return self.affine_step(name, "Linear", inputs, lambda events: events[0] @ transposed, bias, matrix=matrix)
-        linear = filled(module_function(module, with_bias=False), arguments, keywords, inputs)
-        return self.affine_step(name, type(module).__name__, inputs, linear, self.at_zero(whole, inputs))
+        return self.affine_step(name, type(module).__name__, inputs, without_bias(), self.at_zero(whole, inputs))
 
     def _graph_layer(
         self,
