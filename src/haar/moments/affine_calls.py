@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from torch.utils import _pytree as pytree
 
-from haar.moments.exported import ATEN_IN_FIRST, ATEN_IN_ONE, ATEN_JOINTLY, is_aten, operator_name
+from haar.moments.exported import ATEN_IN_FIRST, ATEN_IN_ONE, ATEN_JOINTLY, is_aten, plain_name
 
 AFFINE_MODULES: tuple[type[nn.Module], ...] = (
     nn.Linear,
@@ -85,6 +86,10 @@ JOINTLY_LINEAR: frozenset[object] = frozenset(
         torch.split,
         torch.unbind,
         torch.diff,
+        torch.detach,
+        torch.zeros_like,
+        torch.ones_like,
+        torch.full_like,
         torch.tril,
         torch.triu,
         F.pad,
@@ -106,6 +111,7 @@ LINEAR_IN_ONE: frozenset[object] = frozenset(
         operator.mul,
         operator.imul,
         operator.matmul,
+        operator.imatmul,
         torch.mul,
         torch.matmul,
         torch.mm,
@@ -129,9 +135,7 @@ METHODS_JOINTLY: frozenset[str] = frozenset(
     {
         *(
             "add",
-            "add_",
             "sub",
-            "sub_",
             "neg",
             "flatten",
             "reshape",
@@ -166,11 +170,18 @@ METHODS_JOINTLY: frozenset[str] = frozenset(
             "unflatten",
             "expand_as",
             "view_as",
+            "detach",
+            "copy",
+            "zero",
+            "fill",
+            "new_zeros",
+            "new_ones",
+            "new_full",
         ),
     }
 )
-METHODS_IN_ONE: frozenset[str] = frozenset({"mul", "mul_", "matmul", "mm", "bmm", "__matmul__"})
-METHODS_IN_FIRST: frozenset[str] = frozenset({"div", "div_", "true_divide"})
+METHODS_IN_ONE: frozenset[str] = frozenset({"mul", "matmul", "mm", "bmm", "__matmul__"})
+METHODS_IN_FIRST: frozenset[str] = frozenset({"div", "true_divide"})
 METHODS_IDENTITY: frozenset[str] = frozenset({"contiguous", "clone", "double", "float", "to", "type"})
 
 SHAPE_METHODS: frozenset[str] = frozenset({"size", "dim", "ndimension"})
@@ -189,7 +200,8 @@ def affine_kind(target: object, random_arguments: int, *, first_is_random: bool,
         >>> affine_kind(torch.matmul, 2, first_is_random=True, others_random=True)
         False
     """
-    aten = operator_name(target) if is_aten(target) else ""
+    aten = plain_name(target) if is_aten(target) else ""
+    target = plain_name(target) if isinstance(target, str) else target
     if target in JOINTLY_LINEAR or target in METHODS_JOINTLY or aten in ATEN_JOINTLY:
         return True
     if target in LINEAR_IN_ONE or target in METHODS_IN_ONE or aten in ATEN_IN_ONE:
@@ -213,21 +225,46 @@ def call(target: object, arguments: tuple[Any, ...], keywords: dict[str, Any]) -
     return target(*arguments, **keywords)
 
 
-def module_function(module: nn.Module, *, with_bias: bool) -> Callable[..., Tensor]:
+def wide(tree: Any) -> Any:
+    """Tensors in double precision, complex ones too; everything else stays.
+
+    Example:
+        >>> [x.dtype for x in wide((torch.zeros(1), torch.zeros(1, dtype=torch.complex64), torch.tensor(1)))]
+        [torch.float64, torch.complex128, torch.int64]
+    """
+    return pytree.tree_map(_wide, tree)
+
+
+def _wide(x: Any) -> Any:
+    if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
+        return x
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+
+
+def module_function(
+    module: nn.Module, *, with_bias: bool, parameters: dict[str, Tensor] | None = None
+) -> Callable[..., Any]:
     """A module as a function in float64, its parameters still differentiable, its bias kept or set to zero.
+
+    Every call starts from the module's own buffers and leaves them as they are.
+
+    Args:
+        module: The module.
+        with_bias: Whether the bias is kept.
+        parameters: The parameters in float64, if they are at hand.
 
     Example:
         >>> layer = nn.Linear(1, 1)
         >>> module_function(layer, with_bias=False)(torch.zeros(1, 1, dtype=torch.float64)).item()
         0.0
     """
-    state: dict[str, Tensor] = {}
-    for name, value in [*module.named_parameters(), *module.named_buffers()]:
-        wide = value.to(torch.float64) if value.is_floating_point() else value
-        state[name] = torch.zeros_like(wide) if name == "bias" and not with_bias else wide
+    parameters = wide(dict(module.named_parameters())) if parameters is None else parameters
+    buffers = {name: _wide(value) for name, value in module.named_buffers()}
+    if not with_bias and "bias" in parameters:
+        parameters["bias"] = torch.zeros_like(parameters["bias"])
 
-    def function(*arguments: Any, **keywords: Any) -> Tensor:
-        made: Tensor = torch.func.functional_call(module, state, arguments, keywords)
-        return made
+    def function(*arguments: Any, **keywords: Any) -> Any:
+        state = {**parameters, **{name: value.clone() for name, value in buffers.items()}}
+        return torch.func.functional_call(module, state, arguments, keywords)
 
     return function

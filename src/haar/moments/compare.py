@@ -16,6 +16,8 @@ from haar.moments.joint import InputLaw
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.moments.seeding import seeded_by
+from haar.probing import ForwardOnly
 from haar.report import Report, Section, Table
 
 _CHUNK = 8192
@@ -192,9 +194,9 @@ def compare(
         )
     start = time.perf_counter()
     with torch.no_grad():
-        found = propagate(
-            model, law, order=order, input_shape=input_shape, constants=constants, generator=generator, **options
-        )
+        if options.get("backend", "dense") == "dense":  # the others draw nothing
+            options["generator"] = generator
+        found = propagate(model, law, order=order, input_shape=input_shape, constants=constants, **options)
     middle = time.perf_counter()
     outputs = sample_outputs(model, law, n, generator=generator, input_shape=input_shape, constants=constants)
     end = time.perf_counter()
@@ -232,6 +234,16 @@ def sample_outputs(
 ) -> Float[Tensor, "n outputs"]:
     """Outputs of the model on n draws from the law, flattened, float64.
 
+    The model is run as it is, in its own mode; buffers and the random state of the process are left as they are.
+
+    Args:
+        model: The module; the random numbers of its own are seeded by the generator.
+        law: Law of the flattened input, without batch axes.
+        n: Number of draws.
+        generator: Source of the draws (seed 0 if None).
+        input_shape: Shape of one input.
+        constants: Values for further inputs of the model.
+
     Example:
         >>> from haar.moments import Gaussian
         >>> sample_outputs(nn.Identity(), Gaussian([0.0]), 10).shape
@@ -242,9 +254,10 @@ def sample_outputs(
     dtype = floating[0] if floating else torch.float64
     shape = (law.size,) if input_shape is None else tuple(input_shape)
     found = []
-    with torch.no_grad():
+    run = ForwardOnly(model)
+    with seeded_by(generator, model), torch.no_grad():
         for start in range(0, n, _CHUNK):
             x = law.sample(min(_CHUNK, n - start), generator)
-            made = model(x.to(dtype).reshape(-1, *shape), **dict(constants or {}))
+            made = run(x.to(dtype, copy=True).reshape(-1, *shape), **dict(constants or {}))
             found.append(made.reshape(x.shape[0], -1).to(torch.float64))
     return torch.cat(found)

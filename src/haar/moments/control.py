@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from haar.errors import ArgumentError
 from haar.moments.dense import Dense
 from haar.moments.joint import InputLaw
-from haar.moments.program import Elementwise
+from haar.moments.program import Affine, Elementwise, Program
 from haar.moments.propagate import traced
 
 _CHUNK = 8192
@@ -102,14 +102,18 @@ def controlled_mean(
         )
     generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
     program = traced(model, law, input_shape=input_shape, constants=constants, on_unsupported=on_unsupported)
-    hidden = next((step.output for step in program.steps if isinstance(step, Elementwise)), None)
-    exact = law.normal and hidden is not None and hidden != program.output
-    keep = (0, hidden) if exact and hidden is not None else (0,)
+    first = next((at for at, step in enumerate(program.steps) if not isinstance(step, Affine)), len(program.steps))
+    hidden = program.steps[first] if first < len(program.steps) else None
+    exact = law.normal and isinstance(hidden, Elementwise) and hidden.output != program.output
+    keep = (0, hidden.output) if exact and hidden is not None else (0,)
     with torch.no_grad():
         state = Dense(program, order=2, keep=keep, generator=generator).run(law)
         spans = [torch.arange(state.places[v].start, state.places[v].stop) for v in keep]
         index, outputs = torch.cat(spans), state.places[program.output]
-        level = state.joint.mean[index]
+        level = law.mean
+        if hidden is not None and len(keep) > 1:  # E h, whatever is sampled behind it
+            before = Program(program.shapes, program.steps[: first + 1], hidden.output)
+            level = torch.cat([level, Dense(before, order=2).run(law).joint.mean])
         inner = state.joint.cov[index][:, index]
         cross = state.joint.cov[outputs][:, index]
         ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()
@@ -117,16 +121,17 @@ def controlled_mean(
         plain, controlled = [], []
         for start in range(0, n, _CHUNK):
             x = law.sample(min(_CHUNK, n - start), generator)
-            y = program.evaluate(x)
-            h = torch.cat([program.evaluate(x, v) for v in keep], -1)
+            values = program.values(x, *keep, program.output)
+            y = values[program.output].reshape(len(x), -1)
+            h = torch.cat([values[v].reshape(len(x), -1) for v in keep], -1)
             plain.append(y)
             controlled.append(y - (h - level) @ gain.mT)
-    before, after = torch.cat(plain), torch.cat(controlled)
+    raw, after = torch.cat(plain), torch.cat(controlled)
     return ControlledMean(
         mean=after.mean(0),
         standard_error=after.std(0) / n**0.5,
-        plain_mean=before.mean(0),
-        plain_standard_error=before.std(0) / n**0.5,
+        plain_mean=raw.mean(0),
+        plain_standard_error=raw.std(0) / n**0.5,
         controls=("input", "first hidden layer") if len(keep) > 1 else ("input",),
         count=n,
     )

@@ -13,7 +13,7 @@ from haar.moments.activation import Activation
 from haar.moments.fourth_order import kurtotic
 from haar.moments.joint import InputLaw
 from haar.moments.layer import EXACT, QUADRATURE, LayerReport
-from haar.moments.opaque import linearise, sample
+from haar.moments.opaque import draw_outputs, estimated, linearise
 from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
 from haar.moments.quadrature import quadrature_error
 from haar.moments.second_order import gaussian, linearised
@@ -71,7 +71,15 @@ class Dense:
         self.last = {**program.last_use(), **dict.fromkeys((*keep, program.output), len(program.steps))}
 
     def run(self, law: InputLaw) -> DenseState:
-        """Carry the cumulants of the input law to the output."""
+        """Carry the cumulants of the input law to the output; a program with a sampled part goes by draws as a whole.
+
+        A law in the middle of a network is not known but by its cumulants; draws of the input that went all the way
+        are draws of the output.
+        """
+        if any(isinstance(step, Opaque) and step.how == "sample" for step in self.program.steps):
+            for value in (*self.keep, self.program.output):
+                self._order_carried(value)
+            return self._drawn(law)
         first = self.program.steps[0] if self.program.steps else None
         alone = isinstance(first, Affine) and first.inputs == (0,) and self.last.get(0) == 0
         start = 0
@@ -86,6 +94,25 @@ class Dense:
             joint = law.cumulants(self._order_carried(0))
             state = DenseState(joint, {0: slice(0, joint.size)}, law.normal, exact=True)
         return self.resume(state, start)
+
+    def _drawn(self, law: InputLaw) -> DenseState:
+        """Cumulants of draws that went through the program."""
+        wanted = tuple(dict.fromkeys((*self.keep, self.program.output)))
+        rows = draw_outputs(self.program, law, wanted, count=self.samples, generator=self.generator)
+        joint = estimated(rows, max(self.order, 2))
+        state = DenseState(joint, {}, normal=False, exact=False)
+        at = 0
+        for value in wanted:
+            state.places[value] = slice(at, at + self.program.size(value))
+            at = state.places[value].stop
+        drawn: set[int] = set()
+        for step in self.program.steps:
+            sampled = isinstance(step, Opaque) or any(value in drawn for value in step.inputs)
+            drawn |= {step.output} if sampled else set()
+            how = "follows" if sampled and isinstance(step, Affine) else "sampled"
+            exact = not sampled and (isinstance(step, Affine) or law.normal)
+            state.layers.append(replace(self._report(step, joint, exact=exact), how="exact" if exact else how))
+        return state
 
     def resume(self, state: DenseState, start: int) -> DenseState:
         """Go on from a state before step `start`."""
@@ -194,7 +221,7 @@ class Dense:
         if self.order > 2 or made.bound > EXACT:
             cov, worst = clip_to_positive(state.joint.cov)
             state.joint = state.joint.with_cov(cov)
-        rough = self._quadrature_gap(step.activation, before)
+        rough = 0.0 if self.order == 1 else quadrature_gap(step.activation, before)
         report = self._report(step, state.joint, exact=state.exact, bound=made.bound)
         if report.how == "exact" and rough > QUADRATURE:
             report = replace(report, how="inaccurate")
@@ -210,17 +237,15 @@ class Dense:
             )
         )
 
-    def _quadrature_gap(self, activation: Activation, before: VectorCumulants) -> float:
-        if activation.closed_form or self.order == 1 or not before.size:
-            return 0.0
-        with torch.no_grad():
-            mean, sd = before.mean, before.sd()
-            gap = quadrature_error(activation, mean, sd, activation.breaks, activation.scale)
-            spread = activation.variance(mean, sd).sqrt()
-            return float((gap / torch.where(spread > 0, spread, torch.ones_like(spread))).max())
-
     def _noise(self, step: Noise, state: DenseState) -> None:
         """Y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
+        if self.order == 4:
+            raise ArgumentError(
+                "order",
+                expected="at most 3 for a model with dropout in training mode",
+                got=f"4, with {step.kind} ({step.name!r})",
+                way_out="call model.eval(), or use order 3",
+            )
         part = state.places[step.output]
         joint, q = state.joint, 1.0 / (1.0 - step.probability)
         mean = joint.mean
@@ -250,10 +275,7 @@ class Dense:
         self, step: Opaque, state: DenseState, live: dict[int, slice], function: Callable[[Tensor], Tensor]
     ) -> None:
         inputs, kept = [state.places[v] for v in step.inputs], list(live.values())
-        if step.how == "linearise":
-            state.joint = linearise(state.joint, inputs, kept, function)
-        else:
-            state.joint = sample(state.joint, inputs, kept, function, count=self.samples, generator=self.generator)
+        state.joint = linearise(state.joint, inputs, kept, function)
         cov, worst = clip_to_positive(state.joint.cov)
         state.joint = state.joint.with_cov(cov)
         state.exact = state.normal = False
@@ -271,9 +293,7 @@ class Dense:
     ) -> LayerReport:
         how = "exact" if exact else "follows" if closed_under else "closure"
         how = "bounded" if how == "exact" and bound > EXACT else how
-        if isinstance(step, Opaque):
-            how = "linearised" if step.how == "linearise" else "sampled"
-        elif self.order == 1 and isinstance(step, Elementwise):
+        if isinstance(step, Opaque) or (self.order == 1 and isinstance(step, Elementwise)):
             how = "linearised"
         return LayerReport(
             name=step.name,
@@ -282,6 +302,23 @@ class Dense:
             live=joint.size,
             how=how,
         )
+
+
+def quadrature_gap(activation: Activation, before: VectorCumulants) -> float:
+    """How far E f moves, in standard deviations of f, if the rule gets coarser; 0 for a closed form.
+
+    Example:
+        >>> from haar.moments.registry import relu
+        >>> quadrature_gap(relu(), VectorCumulants(torch.zeros(1), torch.eye(1)))
+        0.0
+    """
+    if activation.closed_form or not before.size:
+        return 0.0
+    with torch.no_grad():
+        mean, sd = before.mean, before.sd()
+        gap = quadrature_error(activation, mean, sd, activation.breaks, activation.scale)
+        spread = activation.variance(mean, sd).sqrt()
+        return float((gap / torch.where(spread > 0, spread, torch.ones_like(spread))).max())
 
 
 def _ratio(variance: Tensor, uncorrelated: Tensor | None) -> float | None:

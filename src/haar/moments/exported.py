@@ -8,24 +8,35 @@ from torch import nn
 #: Linear in all their random arguments together.
 ATEN_JOINTLY: frozenset[str] = frozenset(
     {
-        *("add", "add_", "sub", "sub_", "neg", "flatten", "reshape", "view", "_unsafe_view", "transpose", "permute"),
+        *("add", "sub", "neg", "flatten", "reshape", "view", "_unsafe_view", "transpose", "permute"),
         *("movedim", "squeeze", "unsqueeze", "mean", "sum", "cumsum", "flip", "roll", "narrow", "index_select"),
         *("chunk", "split", "split_with_sizes", "unbind", "t", "expand", "expand_as", "repeat", "diff", "tril", "triu"),
         *("cat", "concat", "stack", "slice", "select", "pad", "constant_pad_nd", "unflatten", "swapaxes", "alias"),
         *("avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
         *("adaptive_avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d", "upsample_linear1d"),
-        *("upsample_nearest1d", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im", "detach_", "lift_fresh_copy"),
+        *(
+            "upsample_nearest1d",
+            "pixel_shuffle",
+            "pixel_unshuffle",
+            "im2col",
+            "col2im",
+            "detach",
+            "lift_fresh_copy",
+            "copy",
+            "fill",
+            "zero",
+        ),
     }
 )
 #: Linear in one random argument if the others are constants.
 ATEN_IN_ONE: frozenset[str] = frozenset(
     {
-        *("mul", "mul_", "matmul", "mm", "bmm", "mv", "einsum", "tensordot", "linear", "addmm"),
+        *("mul", "matmul", "mm", "bmm", "mv", "einsum", "tensordot", "linear", "addmm"),
         *("conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
     }
 )
 #: Linear in their first argument if the others are constants.
-ATEN_IN_FIRST: frozenset[str] = frozenset({"div", "div_", "true_divide"})
+ATEN_IN_FIRST: frozenset[str] = frozenset({"div", "true_divide"})
 
 
 def operator_name(target: object) -> str:
@@ -39,6 +50,17 @@ def operator_name(target: object) -> str:
         return target
     packet = getattr(target, "overloadpacket", target)
     return str(getattr(packet, "__name__", packet))
+
+
+def plain_name(target: object) -> str:
+    """The name of a call without the underscore of writing in place: what it returns is the same.
+
+    Example:
+        >>> plain_name("add_"), plain_name(torch.relu_), plain_name("__matmul__")
+        ('add', 'relu', '__matmul__')
+    """
+    name = operator_name(target)
+    return name if name.endswith("__") else name.removesuffix("_")
 
 
 def is_aten(target: object) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.moments.covariance import check_variances, covariance, in_float64, precision_of, slack, symmetric, vector
 from haar.moments.laws import Law
 from haar.moments.vector import VectorCumulants, symmetric_product
 
@@ -108,8 +108,8 @@ class Gaussian(InputLaw):
         mean: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]],
         cov: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]] | float | int = 1.0,
     ) -> None:
-        self.mean = _vector(mean, "mean")
-        given = _wide(cov).to(self.mean.device)
+        self.mean = vector(mean, "mean")
+        given = in_float64(cov, "cov").to(self.mean.device)
         n = self.size
         self.variances: Tensor | None = None
         self.matrix: Tensor | None = None
@@ -117,19 +117,14 @@ class Gaussian(InputLaw):
             self.variances = given.expand(n)
         elif given.ndim == 1 and given.shape[0] == n:
             self.variances = given
-        elif given.ndim >= 2 and tuple(given.shape[-2:]) == (n, n) and given.ndim - 2 <= self.mean.ndim - 1:
-            self.matrix = given
+        elif given.ndim >= 2 and tuple(given.shape[-2:]) == (n, n) and _spreads(given.shape[:-2], self.batch):
+            self.matrix = covariance(given, "cov", precision_of(cov))
         else:
             raise ShapeError(
                 "cov", expected=f"a number, ({n},) variances or a (..., {n}, {n}) matrix", got=tuple(given.shape)
             )
-        diagonal = self.variances if self.variances is not None else given.diagonal(dim1=-2, dim2=-1)
-        if bool((diagonal.detach() < 0).any()) or not bool(torch.isfinite(given.detach()).all()):
-            raise ArgumentError("cov", expected="finite entries and variances >= 0", got=float(diagonal.detach().min()))
-        if self.matrix is not None:
-            gap = (self.matrix - self.matrix.mT).detach().abs().max()
-            if float(gap) > 1e-8 * float(diagonal.detach().max()):
-                raise ArgumentError("cov", expected="a symmetric matrix", got=f"asymmetry {float(gap):.3g}")
+        if self.variances is not None:
+            check_variances(given, "cov")
 
     def cumulants(self, order: int) -> VectorCumulants:
         """Mean and covariance; the rest is zero."""
@@ -193,10 +188,10 @@ class Independent(InputLaw):
         self.laws = tuple(laws)
         if not self.laws:
             raise ArgumentError("laws", expected="at least one law", got="none")
-        own = torch.tensor([law.require(1) for law in self.laws], dtype=torch.float64)
+        own = vector([law.require(1) for law in self.laws], "laws")
         self.mean = own
         if shift is not None:
-            moved = _vector(shift, "shift")
+            moved = vector(shift, "shift")
             if moved.shape[-1] != len(self.laws):
                 raise ShapeError("shift", expected=f"(..., {len(self.laws)})", got=tuple(moved.shape))
             self.shift = moved
@@ -226,7 +221,8 @@ class Independent(InputLaw):
         for law in self.laws:
             if id(law) not in found:
                 found[id(law)] = [law.require(n) for n in range(2, order + 1)]
-        table = torch.tensor([found[id(law)] for law in self.laws], dtype=torch.float64, device=self.mean.device)
+        table = in_float64([found[id(law)] for law in self.laws], "laws").to(self.mean.device)
+        check_variances(table[:, 0], "laws")
         return [column.expand(*self.batch, self.size) for column in table.unbind(-1)]
 
     def variance(self) -> Float[Tensor, "*batch units"]:
@@ -272,9 +268,11 @@ class Empirical(InputLaw):
     normal = False
 
     def __init__(self, data: Tensor | Sequence[Sequence[float | int]]) -> None:
-        self.data = _wide(data)
+        self.data = in_float64(data, "data")
         if self.data.ndim != 2 or self.data.shape[0] < 4:
             raise ShapeError("data", expected="(samples >= 4, units)", got=tuple(self.data.shape))
+        if not bool(self.data.detach().isfinite().all()):
+            raise ArgumentError("data", expected="finite numbers", got="NaN or infinity")
         self.mean = self.data.mean(0)
 
     def cumulants(self, order: int) -> VectorCumulants:
@@ -328,19 +326,23 @@ class Exchangeable(InputLaw):
         between: Tensor | Sequence[Sequence[float | int]] | None = None,
     ) -> None:
         self.nodes = nodes
-        self.feature_mean = _vector(mean, "mean")
+        self.feature_mean = vector(mean, "mean")
+        if self.feature_mean.ndim != 1:
+            raise ShapeError("mean", expected="(features,)", got=tuple(self.feature_mean.shape))
         d = self.feature_mean.shape[-1]
-        self.within = _wide(within)
-        self.between = torch.zeros_like(self.within) if between is None else _wide(between)
-        for name, block in (("within", self.within), ("between", self.between)):
+        blocks = {"within": in_float64(within, "within")}
+        blocks["between"] = torch.zeros_like(blocks["within"]) if between is None else in_float64(between, "between")
+        for name, block in blocks.items():
             if tuple(block.shape) != (d, d):
                 raise ShapeError(name, expected=f"({d}, {d})", got=tuple(block.shape))
+        self.within = covariance(blocks["within"], "within", precision_of(within))
+        self.between = symmetric(blocks["between"], "between", precision_of(between))
         self.mean = self.feature_mean.repeat(nodes)
         lowest = min(
             float(torch.linalg.eigvalsh((block + block.mT) / 2)[0])
             for block in (self.within - self.between, self.within + (nodes - 1) * self.between)
         )
-        if nodes < 1 or lowest < -1e-10 * float(self.within.abs().max()):
+        if nodes < 1 or lowest < -slack(d, precision_of(within)) * float(self.within.abs().max()):
             raise ArgumentError(
                 "between",
                 expected="within - between and within + (nodes-1) between positive",
@@ -381,18 +383,12 @@ def _root(block: Tensor) -> Tensor:
     return root
 
 
-def _wide(value: Any) -> Tensor:
-    """A tensor in float64; numbers are read in float64 and never pass through float32."""
-    return value.to(torch.float64) if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
-
-
-def _vector(value: Tensor | Sequence[float | int] | Sequence[Sequence[float | int]], name: str) -> Tensor:
-    found = _wide(value)
-    if found.ndim < 1:
-        raise ShapeError(name, expected="at least one axis: (units,) or (*batch, units)", got=tuple(found.shape))
-    if not bool(torch.isfinite(found.detach()).all()):
-        raise ArgumentError(name, expected="finite numbers", got="NaN or infinity")
-    return found
+def _spreads(shape: Sequence[int], batch: Sequence[int]) -> bool:
+    """Whether one matrix, or one for every entry of the batch, is given."""
+    try:
+        return tuple(torch.broadcast_shapes(tuple(shape), tuple(batch))) == tuple(batch)
+    except RuntimeError:
+        return False
 
 
 def _diagonal_tensor(values: Tensor, rank: int) -> Tensor:

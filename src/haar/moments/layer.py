@@ -23,7 +23,8 @@ class LayerReport:
         how: ``"exact"``; ``"bounded"`` (exact but for a truncation with the rigorous `bound`); ``"follows"`` (an
             exact map of cumulants that are already approximate); ``"closure"`` (the activation's input was taken as
             normal up to the cumulants carried); ``"inaccurate"`` (exact but for a quadrature
-            that has not converged); ``"linearised"``; ``"sampled"``.
+            that has not converged); ``"linearised"``; ``"sampled"`` (its numbers are those of draws of the
+            law that went through the model).
         coefficients: ``"closed form"`` or ``"quadrature"`` for an activation.
         mehler_order: Where Mehler's series was cut (0: not used).
         closed_pairs: Pairs of units that took the closed form.

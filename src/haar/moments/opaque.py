@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from haar.moments.joint import InputLaw
+from haar.moments.program import Program
+from haar.moments.seeding import seeded_by
 from haar.moments.vector import VectorCumulants
+
+_CHUNK = 8192
 
 
 def linearise(
@@ -41,59 +48,62 @@ def linearise(
     third = joint.third
     if third is not None:
         third = torch.einsum("...ai,...bj,...ck,...ijk->...abc", jacobian, jacobian, jacobian, third)
-    return VectorCumulants(level, 0.5 * (cov + cov.mT), third)
+    fourth = joint.fourth
+    if fourth is not None:
+        for axis in (-1, -2, -3, -4):
+            fourth = (fourth.movedim(axis, -1) @ jacobian.mT[..., None, None, :, :]).movedim(-1, axis)
+    return VectorCumulants(level, 0.5 * (cov + cov.mT), third, fourth)
 
 
-def sample(
-    joint: VectorCumulants,
-    inputs: Sequence[slice],
-    kept: Sequence[slice],
-    function: Callable[[Tensor], Tensor],
-    *,
-    count: int,
-    generator: torch.Generator | None,
-) -> VectorCumulants:
-    """(kept, f(inputs)) by drawing the stack as a normal vector; the kept part keeps its own cumulants.
+def draw_outputs(
+    program: Program, law: InputLaw, values: Sequence[int], *, count: int, generator: torch.Generator | None
+) -> Float[Tensor, "count *batch units"]:
+    """Values of a program on draws of the law, side by side.
 
     Args:
-        joint: Cumulants of the whole stack.
-        inputs: Parts that f reads.
-        kept: Parts that go on.
-        function: f on flat rows.
+        program: The traced model.
+        law: Law of the input.
+        values: Numbers of the values that are wanted.
         count: Number of draws per batch entry.
-        generator: Source of the draws (seed 0 if None).
+        generator: Source of the draws (seed 0 if None); the model's own random numbers are seeded by it.
 
     Example:
-        >>> x = VectorCumulants(torch.zeros(1, dtype=torch.float64), torch.eye(1, dtype=torch.float64))
-        >>> bool((sample(x, [slice(0, 1)], [], torch.abs, count=1000, generator=None).mean - 0.798).abs() < 0.1)
-        True
+        >>> from haar.moments import Gaussian
+        >>> from haar.moments.trace import trace
+        >>> draw_outputs(trace(torch.nn.ReLU(), (2,)), Gaussian([0.0, 0.0]), (1,), count=5, generator=None).shape
+        torch.Size([5, 2])
     """
-    generator = generator or torch.Generator(device=joint.mean.device).manual_seed(0)
-    batch, size = joint.mean.shape[:-1], joint.size
-    values, vectors = torch.linalg.eigh(joint.cov)
-    root = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
-    noise = torch.randn(count, *batch, size, 1, dtype=joint.mean.dtype, device=joint.mean.device, generator=generator)
-    stack = joint.mean + (root @ noise)[..., 0]
-    rows = stack.reshape(-1, size)
-    made = function(torch.cat([rows[:, span] for span in inputs], -1)).reshape(count, *batch, -1)
-    kept_rows = [stack[..., span] for span in kept]
-    full = torch.cat([*kept_rows, made], -1)
-    mean = full.mean(0)
-    centred = full - mean
-    cov = torch.einsum("s...i,s...j->...ij", centred, centred) / (count - 1)
-    third = None
-    if joint.third is not None:
+    generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
+    with seeded_by(generator):
+        entries = max(1, math.prod(law.batch))
+        found = []
+        for start in range(0, count, max(2, _CHUNK // entries)):
+            x = law.sample(min(max(2, _CHUNK // entries), count - start), generator)
+            made = program.values(x.reshape(-1, law.size), *values, generator=generator)
+            found.append(torch.cat([made[v].reshape(*x.shape[:-1], -1) for v in values], -1))
+    return torch.cat(found)
+
+
+def estimated(rows: Float[Tensor, "count *batch units"], order: int) -> VectorCumulants:
+    """Cumulants of draws, unbiased up to order 3.
+
+    Args:
+        rows: The draws.
+        order: Highest order, 2 to 4.
+
+    Example:
+        >>> estimated(torch.tensor([[0.0], [2.0]]), 2).cov.item()
+        2.0
+    """
+    count, mean = rows.shape[0], rows.mean(0)
+    centred = rows - mean
+    second = torch.einsum("s...i,s...j->...ij", centred, centred)
+    third = fourth = None
+    if order > 2:
         scale = count / ((count - 1) * (count - 2))
         third = torch.einsum("s...i,s...j,s...k->...ijk", centred, centred, centred) * scale
-    found = VectorCumulants(mean, cov, third)
-    if not kept:
-        return found
-    index = torch.cat([torch.arange(span.start, span.stop) for span in kept]).to(joint.mean.device)
-    known, inside = joint.select(index), slice(0, index.numel())
-    mean = torch.slice_scatter(found.mean, known.mean, -1, 0, inside.stop)
-    cov = found.cov.clone()
-    cov[..., inside, inside] = known.cov
-    if found.third is not None and known.third is not None and third is not None:
-        third = found.third.clone()
-        third[..., inside, inside, inside] = known.third
-    return VectorCumulants(mean, cov, third)
+    if order > 3:
+        raw = torch.einsum("s...i,s...j,s...k,s...l->...ijkl", centred, centred, centred, centred) / count
+        pairs = torch.einsum("...ij,...kl->...ijkl", second / count, second / count)
+        fourth = raw - pairs - pairs.transpose(-3, -2) - pairs.transpose(-3, -1)
+    return VectorCumulants(mean, second / (count - 1), third, fourth)

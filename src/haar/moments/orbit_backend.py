@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.moments.dense import Dense, DenseState
+from haar.moments.dense import Dense, DenseState, quadrature_gap
 from haar.moments.joint import Exchangeable, InputLaw
-from haar.moments.layer import LayerReport
+from haar.moments.layer import EXACT, QUADRATURE, LayerReport
 from haar.moments.node_symmetry import NodeSymmetry, found_orbits, node_orbits
 from haar.moments.orbit_propagation import DENSE, OrbitPropagation
 from haar.moments.orbits import NodeOrbits
@@ -67,7 +67,8 @@ def propagate_on_orbits(
         tolerance: Relative truncation error of Mehler's series.
 
     Returns:
-        `OrbitPropagation` if the output has one row per node, `Propagation` after a readout.
+        `OrbitPropagation` if the output has one row per node, `Propagation` after a readout; ``to_dense()`` of either
+        is a `Propagation`.
 
     Raises:
         NotEquivariantError: If the law is not invariant or a step is not equivariant.
@@ -89,7 +90,9 @@ def propagate_on_orbits(
         raise ArgumentError(
             "law", expected=f"{nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
         )
-    program = trace(model, (nodes, features), activations=activations, affine=affine, constants=constants).fused()
+    program = trace(
+        model, (nodes, features), activations=activations, affine=affine, constants=constants, law=law
+    ).fused()
     known = found_orbits(program, law, nodes, features) if known is None else known
     return _Runner(program, known, tolerance).run(law, features)
 
@@ -118,7 +121,7 @@ class _Runner:
             self.orbits,
             state.mean[:, kept],
             state.blocks[:, kept, kept],
-            state.exact and all(layer.how != "bounded" for layer in state.layers),
+            state.exact and all(layer.how not in ("bounded", "inaccurate") for layer in state.layers),
             tuple(state.layers),
         )
 
@@ -263,13 +266,16 @@ class _Runner:
             state.normal = False
             state.layers.append(LayerReport(step.name, step.kind, part.stop - part.start, state.mean.shape[1], "exact"))
             return
+        rough = quadrature_gap(step.activation, VectorCumulants(state.mean[:, part], state.blocks[own][:, part, part]))
         bound = self._activate(step, state, part, own)
         linear = step.activation.degree is not None and step.activation.degree <= 1
         state.exact = state.exact and (state.normal or linear)
         state.normal = state.normal and linear
-        how = ("exact" if bound <= 1e-10 else "bounded") if state.exact else "closure"
-        size = part.stop - part.start
-        state.layers.append(LayerReport(step.name, step.kind, size, state.mean.shape[1], how, bound=bound))
+        how = ("exact" if bound <= EXACT else "bounded") if state.exact else "closure"
+        how = "inaccurate" if how == "exact" and rough > QUADRATURE else how
+        size, form = part.stop - part.start, "closed form" if step.activation.closed_form else "quadrature"
+        report = LayerReport(step.name, step.kind, size, state.mean.shape[1], how, form, bound=bound, quadrature=rough)
+        state.layers.append(report)
 
     def _activate(self, step: Elementwise, state: _State, part: slice, own: Tensor) -> float:
         orbits = self.orbits

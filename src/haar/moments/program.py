@@ -138,11 +138,24 @@ class Program:
 
         return mapped
 
-    def evaluate(self, x: Float[Tensor, "rows units"], value: int | None = None) -> Float[Tensor, "rows out"]:
+    def evaluate(
+        self,
+        x: Float[Tensor, "rows units"],
+        value: int | None = None,
+        *,
+        quiet: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "rows out"]:
         """Run the program on inputs in float64: the model itself, or one of its inner values, flattened.
 
+        Args:
+            x: Inputs.
+            value: Number of an inner value; the output by default.
+            quiet: Whether noise is left out.
+            generator: Source of the noise.
+
         Raises:
-            ArgumentError: If the program contains noise (a model in training mode).
+            ArgumentError: If the program contains noise (a model in training mode), neither left out nor drawn.
 
         Example:
             >>> from haar.moments.trace import trace
@@ -150,9 +163,19 @@ class Program:
             [[0.0, 2.0]]
         """
         wanted = self.output if value is None else value
+        return self.values(x, wanted, quiet=quiet, generator=generator)[wanted].reshape(x.shape[0], -1)
+
+    def values(
+        self,
+        x: Float[Tensor, "rows units"],
+        *wanted: int,
+        quiet: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> dict[int, Tensor]:
+        """As `evaluate`: all values up to the last that is wanted, by number, with their event shapes."""
         env = {0: x.to(torch.float64).reshape(-1, *self.shapes[0])}
         for step in self.steps:
-            if wanted in env:
+            if all(number in env for number in wanted):
                 break
             events = [env[v] for v in step.inputs]
             if isinstance(step, Affine):
@@ -162,11 +185,21 @@ class Program:
                 env[step.output] = step.activation(events[0])
             elif isinstance(step, Opaque):
                 env[step.output] = step.function(events)
+            elif quiet:
+                env[step.output] = events[0]
+            elif generator is not None:
+                env[step.output] = events[0] * _kept(step, events[0], generator)
             else:
                 raise ArgumentError(
                     "model", expected="a deterministic model", got=step.kind, way_out="call model.eval()"
                 )
-        return env[wanted].reshape(x.shape[0], -1)
+        return env
+
+
+def _kept(step: Noise, like: Tensor, generator: torch.Generator) -> Tensor:
+    keep = 1.0 - step.probability
+    drawn = torch.rand(like.shape, dtype=torch.float64, device=generator.device, generator=generator) < keep
+    return drawn.to(like) / keep
 
 
 def _composed(first: Affine, second: Affine, shapes: dict[int, tuple[int, ...]]) -> Affine:

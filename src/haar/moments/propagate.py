@@ -20,6 +20,9 @@ from haar.moments.propagation import Propagation
 from haar.moments.registry import Registered
 from haar.moments.trace import trace
 
+_TOLERANCE = 1e-12
+_SAMPLES = 20_000
+
 
 def propagate(
     model: nn.Module,
@@ -32,8 +35,8 @@ def propagate(
     affine: Sequence[type[nn.Module]] = (),
     constants: Mapping[str, Any] | None = None,
     on_unsupported: str = "raise",
-    tolerance: float = 1e-12,
-    samples: int = 20_000,
+    tolerance: float = _TOLERANCE,
+    samples: int = _SAMPLES,
     generator: torch.Generator | None = None,
     orbits: NodeSymmetry | None = None,
 ) -> Propagation:
@@ -56,6 +59,8 @@ def propagate(
         affine: Own module classes that are affine in their first argument.
         constants: Values for further inputs of the model, by name.
         on_unsupported: ``"raise"``, or go on with ``"linearise"`` or ``"sample"`` for parts without a closed form.
+            With a sampled part all moments are those of `samples` draws of the law that went through the whole model:
+            any model can be sampled, also one that cannot be traced or differentiates inside forward.
         tolerance: Relative truncation error of Mehler's series.
         samples: Draws for sampled parts.
         generator: Source of these draws.
@@ -63,7 +68,8 @@ def propagate(
             `Symmetry`; None to find it from model and law (small graphs; give input_shape=(nodes, features)).
 
     Raises:
-        ArgumentError: If order, backend or model do not fit; `UnsupportedModuleError` names the module.
+        ArgumentError: If order, backend or model do not fit, or a back-end does not know an option;
+            `UnsupportedModuleError` names the module, or says how the model differs from what was traced.
         ShapeError: If the law's size is not that of the input shape.
 
     Source: Fischer et al., Phys. Rev. Research 4, 043143 (arXiv 2202.04925); Frey and Hinton (1999); Wright et al.,
@@ -75,13 +81,23 @@ def propagate(
         >>> result.exact, tuple(result.cov.shape)
         (True, (1, 1))
     """
-    if order not in (1, 2, 3, 4):
-        raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
+    _check(order, backend, tolerance, samples)
+    _refuse_dropped(
+        backend,
+        on_unsupported=on_unsupported != "raise" and backend == "orbit",
+        samples=samples != _SAMPLES and backend != "dense",
+        generator=generator is not None and backend != "dense",
+        tolerance=tolerance != _TOLERANCE and backend == "diagonal",
+        orbits=orbits is not None and backend != "orbit",
+    )
     if backend == "orbit":
         shape = tuple(input_shape or ())
         known = None if orbits is None else node_orbits(orbits)
         if order != 2:
             raise ArgumentError("order", expected="2 with backend='orbit'", got=order)
+        if known is not None and shape and (len(shape) != 2 or shape != (known.nodes, law.size // known.nodes)):
+            expected = f"({known.nodes}, {law.size // known.nodes}): nodes and features"
+            raise ShapeError("input_shape", expected=expected, got=shape)
         if known is None and len(shape) != 2:
             raise ArgumentError(
                 "input_shape", expected="(nodes, features), or orbits=...", got=shape, way_out="give either"
@@ -96,7 +112,7 @@ def propagate(
             constants=constants,
             tolerance=tolerance,
         )
-        return found if isinstance(found, Propagation) else found.to_dense()
+        return found.to_dense()
     program = traced(
         model,
         law,
@@ -108,18 +124,43 @@ def propagate(
     )
     bound = mean_bound(program, law) if order == 2 and not law.normal else None
     if backend == "diagonal":
-        if order > 2:
-            raise ArgumentError("order", expected="at most 2 with backend='diagonal'", got=order)
         return Propagation.of(run_diagonal(program, law), program, order=order, backend=backend)
-    if backend != "dense":
-        raise ArgumentError("backend", expected="'dense', 'diagonal' or 'orbit'", got=repr(backend))
     engine = Dense(program, order=order, tolerance=tolerance, samples=samples, generator=generator)
     state = engine.run(law)
     indicator = None
-    if order > 2:
+    if order > 2 and not any(layer.how == "sampled" for layer in state.layers):
         lower = Dense(program, order=2, tolerance=tolerance, samples=samples, generator=generator).run(law)
         indicator = (state.joint.mean - lower.joint.mean).abs(), (state.joint.cov - lower.joint.cov).abs()
     return Propagation.of(state, program, order=order, backend=backend, indicator=indicator, mean_bound=bound)
+
+
+def _check(order: int, backend: str, tolerance: float, samples: int) -> None:
+    if order not in (1, 2, 3, 4):
+        raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
+    if backend not in ("dense", "diagonal", "orbit"):
+        raise ArgumentError("backend", expected="'dense', 'diagonal' or 'orbit'", got=repr(backend))
+    if backend == "diagonal" and order > 2:
+        raise ArgumentError("order", expected="at most 2 with backend='diagonal'", got=order)
+    if backend == "diagonal" and order == 1:
+        raise ArgumentError(
+            "order", expected="2 with backend='diagonal', which does not linearise", got=order, way_out="use 'dense'"
+        )
+    if not 0 < tolerance < 1:
+        raise ArgumentError("tolerance", expected="a number between 0 and 1", got=tolerance)
+    if samples < 4:
+        raise ArgumentError("samples", expected="at least 4 draws", got=samples)
+
+
+def _refuse_dropped(backend: str, **dropped: bool) -> None:
+    """What a back-end cannot heed is refused, not dropped."""
+    for name, is_given in dropped.items():
+        if is_given:
+            raise ArgumentError(
+                name,
+                expected=f"its default with backend={backend!r}, which does not know it",
+                got="another value",
+                way_out="leave it out, or use " + ("backend='orbit'" if name == "orbits" else "backend='dense'"),
+            )
 
 
 def traced(
@@ -146,5 +187,11 @@ def traced(
     if torch.Size(shape).numel() != law.size:
         raise ShapeError("input_shape", expected=f"{law.size} components, as the law has", got=shape)
     return trace(
-        model, shape, activations=activations, affine=affine, constants=constants, on_unsupported=on_unsupported
+        model,
+        shape,
+        activations=activations,
+        affine=affine,
+        constants=constants,
+        on_unsupported=on_unsupported,
+        law=law,
     )

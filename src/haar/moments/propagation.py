@@ -88,6 +88,10 @@ class Propagation(Report):
             mean_bound=mean_bound,
         )
 
+    def to_dense(self) -> Propagation:
+        """This result, as it is: what `OrbitPropagation.to_dense` makes of its blocks."""
+        return self
+
     @property
     def variance(self) -> Float[Tensor, "*batch outputs"]:
         """Variances of the outputs."""
@@ -134,8 +138,9 @@ class Propagation(Report):
             )
         if self.exact:
             return f"Order {self.order}: mean and covariance are exact."
-        how = sorted({layer.how for layer in self.layers if layer.how in ("linearised", "sampled")})
-        extra = f", with parts {' and '.join(how)}" if how else ""
+        if any(layer.how == "sampled" for layer in self.layers):
+            return f"Order {self.order}: sampled, the moments of draws that went through the whole model."
+        extra = ", with parts linearised" if any(layer.how == "linearised" for layer in self.layers) else ""
         return (
             f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
             + warning

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
-from haar.moments.exported import is_aten, operator_name
+from haar.moments.exported import is_aten, plain_name
 
 Factory = Callable[[nn.Module], Activation]
 Registered = Activation | Factory
@@ -121,6 +121,10 @@ _MODULES: dict[type[nn.Module], Callable[[Any], Activation]] = {
 }
 
 
+#: torch's modules that are activations.
+KNOWN_ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(_MODULES)
+
+
 def _softshrink(width: float | int) -> PiecewiseLinear:
     return PiecewiseLinear((-width, width), (-1.0, 1.0), slope=1.0, offset=width, name="softshrink")
 
@@ -133,7 +137,6 @@ def _power(exponent: object) -> Activation | None:
 
 _NAMES: dict[str, Callable[..., Activation | None]] = {
     "relu": relu,
-    "relu_": relu,
     "relu6": lambda: hardtanh(0.0, 6.0, "relu6"),
     "leaky_relu": lambda negative_slope=0.01: leaky_relu(negative_slope),
     "hardtanh": lambda min_val=-1.0, max_val=1.0: hardtanh(min_val, max_val),
@@ -171,8 +174,6 @@ _ALIASES = {
     "special_erf": "erf",
     "special_ndtr": "ndtr",
     "absolute": "abs",
-    "tanh_": "tanh",
-    "sigmoid_": "sigmoid",
 }
 
 
@@ -226,16 +227,16 @@ def activation_of_call(
     if target in extra:
         found = extra[target]
         return found if isinstance(found, Activation) else None
-    name = operator_name(target)
+    name = plain_name(target)
     if is_aten(target):
         arguments = arguments[: _ATEN_ARGUMENTS.get(name, len(arguments))]
-    if target is operator.pow:
+    if target in (operator.pow, operator.ipow):
         name = "pow"
     name = _ALIASES.get(name, name)
     builder = _NAMES.get(name)
     if builder is None or not _is_torch(target):
         return None
-    # In-place writing and the threshold beyond which softplus rounds itself off do not change the function.
+    # Writing in place and the threshold beyond which softplus rounds itself off do not change the function.
     told = {key: value for key, value in keywords.items() if key not in ("inplace", "threshold") or name == "threshold"}
     try:
         return builder(*arguments, **told)
@@ -244,7 +245,7 @@ def activation_of_call(
 
 
 def _is_torch(target: object) -> bool:
-    if isinstance(target, str) or target in (operator.pow, operator.abs, abs):
+    if isinstance(target, str) or target in (operator.pow, operator.ipow, operator.abs, abs):
         return True
     module = getattr(target, "__module__", None) or "torch"
     return module.split(".")[0] in ("torch", "_operator")

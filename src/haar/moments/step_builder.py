@@ -13,6 +13,9 @@ from haar.moments.activation import Activation
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
 from haar.moments.values import Many, Value
 
+#: Sizes of the numbers on which a map is tried; an even number of rows, more than one.
+_SIZES = (1.0, 1e-3, 1e3, 1.0)
+
 
 class UnsupportedModuleError(ArgumentError):
     """A part of the model whose effect on cumulants has no closed form, and no opt-in was given."""
@@ -48,11 +51,23 @@ class StepBuilder:
         self.program.steps.append(Elementwise(name, activation.name, (value.number,), number, activation))
         return Value(number)
 
-    def affine_from_whole(self, name: str, kind: str, inputs: tuple[int, ...], whole: EventFunction) -> Any:
-        """Add an affine map known only as a whole: its value at zero is the shift."""
+    def affine_from_whole(
+        self, name: str, kind: str, inputs: tuple[int, ...], whole: EventFunction, *, checked: bool = False
+    ) -> Any:
+        """Add an affine map known only as a whole: its value at zero is the shift.
+
+        Args:
+            name: Where it is.
+            kind: What it is.
+            inputs: Numbers of the values it reads.
+            whole: The map.
+            checked: Whether it is already known to be affine and to take every row by itself.
+        """
         level = self.attempt(name, whole, self.zeros(inputs))
         if isinstance(level, (tuple, list)):
             return Many(inputs, whole, kind)  # type: ignore[arg-type]
+        if not checked and not self.is_affine(whole, inputs):
+            return self.unsupported(name, kind, inputs, whole, "is not affine, or mixes the rows of a batch")
         moved = bool(level.detach().any())
 
         def linear(events: Sequence[Tensor]) -> Tensor:
@@ -130,6 +145,14 @@ class StepBuilder:
                 way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
             ) from error
         parts = made if isinstance(made, (tuple, list)) else [made]
+        if any(isinstance(part, Tensor) and part.is_complex() for part in parts):
+            raise UnsupportedModuleError(
+                "model",
+                expected="real numbers at every step",
+                got=f"complex ones from {name or 'a part'}",
+                way_out="put the complex part into a module from real to real numbers and register it in `affine`, "
+                "or pass on_unsupported='sample'",
+            )
         if any(isinstance(part, Tensor) and (part.ndim == 0 or part.shape[0] != events[0].shape[0]) for part in parts):
             raise ArgumentError(
                 "model",
@@ -140,14 +163,33 @@ class StepBuilder:
         return made
 
     def is_affine(self, whole: EventFunction, inputs: tuple[int, ...]) -> bool:
-        """f(x + y) + f(0) = f(x) + f(y) at random points."""
+        """f(x + y) + f(0) = f(x) + f(y) at random points of several sizes, each row whatever stands in the others."""
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
-            zero = self.zeros(inputs)
-            x, y = ([torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z) for z in zero] for _ in range(2))
+            x, y = (self._some(inputs, generator) for _ in range(2))
+            zero = [torch.zeros_like(a) for a in x]
             both = self.attempt("", whole, [a + b for a, b in zip(x, y, strict=True)])
-            gap = both + whole(zero) - whole(x) - whole(y)
-        return float(gap.abs().max()) <= 1e-9 * (1.0 + float(both.abs().max()))
+            if not isinstance(both, Tensor):
+                return False
+            parts = [whole(events) for events in (zero, x, y)]
+            gap = both + parts[0] - parts[1] - parts[2]
+            scale = torch.stack([part.abs() for part in (both, *parts)]).amax(0)
+            mixed = whole([torch.cat([a[:1], b[1:]]) for a, b in zip(x, y, strict=True)])
+            apart = mixed - torch.cat([parts[1][:1], parts[2][1:]])
+        if not both.numel():
+            return True
+        gap, apart, scale = (part.reshape(len(_SIZES), -1) for part in (gap, apart, scale))
+        largest = 1e-9 * scale.amax(1, keepdim=True)
+        return bool((gap.abs() <= largest).all()) and bool((apart.abs() <= largest).all())
+
+    def _some(self, inputs: tuple[int, ...], generator: torch.Generator) -> list[Tensor]:
+        """Normal numbers, a row for each of several sizes."""
+        found = []
+        for value in inputs:
+            shape = self.program.shapes[value]
+            drawn = torch.randn(len(_SIZES), *shape, generator=generator, dtype=torch.float64)
+            found.append((drawn * torch.tensor(_SIZES).reshape(-1, *[1] * len(shape))).to(self.device, torch.float64))
+        return found
 
     def noise(self, name: str, kind: str, probability: float, value: Value) -> Value:
         """Add dropout in training mode."""

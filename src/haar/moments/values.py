@@ -6,12 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from haar.moments.program import EventFunction
 
 
 class BatchSize:
     """Stands for the number of rows wherever the model asks for the batch size."""
+
+
+class PerBatch:
+    """What is not random but needs the number of rows: a tensor of zeros with a row for each, twice the batch size."""
+
+    def __init__(self, function: Callable[[int], Any]) -> None:
+        self.function = function
 
 
 class Value:
@@ -60,14 +68,30 @@ def count_values(*items: Any) -> int:
     return len(_walk(items))
 
 
-def without_batch(item: Any) -> Any:
-    """Arguments with the batch size left open (-1).
+def needs_rows(item: Any) -> bool:
+    """Whether the batch size is asked for somewhere in a nest of arguments.
 
     Example:
-        >>> without_batch((BatchSize(), 3))
-        (-1, 3)
+        >>> needs_rows((3, [BatchSize()])), needs_rows((3, 4))
+        (True, False)
     """
-    return _replace(item, {}, -1)
+    if isinstance(item, slice):
+        return needs_rows((item.start, item.stop, item.step))
+    if isinstance(item, dict):
+        return needs_rows(tuple(item.values()))
+    if isinstance(item, (tuple, list)):
+        return any(needs_rows(part) for part in item)
+    return isinstance(item, (BatchSize, PerBatch))
+
+
+def per_batch(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> PerBatch:
+    """A call that waits for the number of rows.
+
+    Example:
+        >>> per_batch(max, (BatchSize(), 3), {}).function(5)
+        5
+    """
+    return PerBatch(lambda rows: function(*_replace(arguments, {}, rows), **_replace(keywords, {}, rows)))
 
 
 def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
@@ -75,6 +99,8 @@ def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
         return tensors[item.number]
     if isinstance(item, BatchSize):
         return rows
+    if isinstance(item, PerBatch):
+        return item.function(rows)
     if isinstance(item, (tuple, list)):
         return type(item)(_replace(part, tensors, rows) for part in item)
     if isinstance(item, dict):
@@ -85,9 +111,21 @@ def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
 
 
 def filled(
-    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], inputs: tuple[int, ...]
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    inputs: tuple[int, ...],
+    *,
+    writes: bool = False,
 ) -> EventFunction:
     """The call as a function of its random arguments alone.
+
+    Args:
+        function: What is called.
+        arguments: Its arguments.
+        keywords: Its keyword arguments.
+        inputs: Numbers of the random values among them.
+        writes: Whether it writes into them: then it gets copies.
 
     Example:
         >>> import torch
@@ -98,6 +136,9 @@ def filled(
     def call(events: Sequence[Tensor]) -> Any:
         tensors = dict(zip(inputs, events, strict=True))
         rows = events[0].shape[0]
-        return function(*_replace(arguments, tensors, rows), **_replace(keywords, tensors, rows))
+        given = _replace(arguments, tensors, rows), _replace(keywords, tensors, rows)
+        if writes:
+            given = pytree.tree_map(lambda x: x.clone() if isinstance(x, Tensor) else x, given)
+        return function(*given[0], **given[1])
 
     return call

@@ -34,8 +34,10 @@ class Normal(Law):
     """
 
     def __init__(self, mean: Exact = 0, sd: Exact = 1) -> None:
-        if sd < 0:
+        if not 0 <= sd < math.inf:
             raise ArgumentError("sd", expected="a number >= 0", got=sd)
+        if not math.isfinite(mean):
+            raise ArgumentError("mean", expected="a finite number", got=mean)
         self.mean, self.sd = mean, sd
         self.name = "normal" if (mean, sd) == (0, 1) else f"normal({float(mean):g}, {float(sd):g})"
 
@@ -80,7 +82,7 @@ class Uniform(Law):
     name = "uniform"
 
     def __init__(self, half_squared: Exact = 3) -> None:
-        if half_squared <= 0:
+        if not 0 < half_squared < math.inf:
             raise ArgumentError("half_squared", expected="a number > 0", got=half_squared)
         self.half_squared = half_squared
 
@@ -143,7 +145,7 @@ class Gamma(Law):
     """
 
     def __init__(self, shape: Exact, scale: Exact = 1, *, centred: bool = True) -> None:
-        if shape <= 0 or scale <= 0:
+        if not (0 < shape < math.inf and 0 < scale < math.inf):
             raise ArgumentError("shape, scale", expected="numbers > 0", got=f"{shape}, {scale}")
         self.shape, self.scale, self.centred = shape, scale, centred
         self.name = f"gamma({float(shape):g}, {float(scale):g})"
@@ -221,7 +223,7 @@ class StudentT(Law):
     """
 
     def __init__(self, nu: Exact = 5) -> None:
-        if nu <= 2:
+        if not 2 < nu < math.inf:
             raise ArgumentError("nu", expected="more than 2 degrees of freedom (finite variance)", got=nu)
         self.nu = nu
         self.name = f"t{float(nu):g}"

@@ -38,9 +38,11 @@ class Discrete(Law):
             len(values) != len(probabilities)
             or not values
             or min(map(float, probabilities)) < 0
-            or abs(total - 1) > 1e-12
+            or not abs(total - 1) <= 1e-12
         ):
             raise ArgumentError("probabilities", expected="one >= 0 per value, with sum 1", got=f"sum {total:g}")
+        if not all(math.isfinite(value) for value in values):
+            raise ArgumentError("values", expected="finite numbers", got=", ".join(map(str, values)))
         self.values, self.probabilities, self.name = tuple(values), tuple(probabilities), name
 
     def moment(self, n: int) -> Exact:
@@ -89,7 +91,7 @@ class Poisson(Law):
     """
 
     def __init__(self, rate: Exact = 1) -> None:
-        if rate <= 0:
+        if not 0 < rate < math.inf:
             raise ArgumentError("rate", expected="a number > 0", got=rate)
         self.rate, self.name = rate, f"poisson({float(rate):g})"
 

@@ -19,8 +19,10 @@ class Shifted(Law):
     """The law of scale * x + shift."""
 
     def __init__(self, law: Law, scale: Exact, shift: Exact) -> None:
-        if scale == 0:
-            raise ArgumentError("scale", expected="a number other than 0", got=scale)
+        if scale == 0 or not math.isfinite(scale) or not math.isfinite(shift):
+            raise ArgumentError(
+                "scale", expected="a number other than 0", got=f"{scale}, shift {shift}" if scale else scale
+            )
         self.law, self.scale, self.shift = law, scale, shift
         self.name = f"{float(scale):g}*{law.name}{float(shift):+g}"
 

@@ -110,7 +110,8 @@ def _series(coefficients: Tensor, *, ratio: float, count: int) -> Tensor:
     weighted = coefficients * _chirp(k, ratio)
     lags = torch.arange(-(size + count), size + count, dtype=torch.float64)
     kernel = _chirp(lags, ratio).conj()
-    length = kernel.shape[0] + size - 1
+    # A power of two: transforms of lengths with large prime factors lose digits, how many depends on the processor.
+    length = 1 << (kernel.shape[0] + size - 2).bit_length()
     product = torch.fft.ifft(torch.fft.fft(weighted, length) * torch.fft.fft(kernel, length))
     # Entry m of the product is sum_k weighted_k kernel(m - k): lag j - k sits at index (j + count//2) + offset.
     offset = (size + count) + int(j[0]) - int(k[0])
@@ -119,8 +120,22 @@ def _series(coefficients: Tensor, *, ratio: float, count: int) -> Tensor:
 
 
 def _chirp(n: Tensor, ratio: float) -> Tensor:
-    phase = torch.remainder(n.square() * ratio, 2.0) * math.pi
+    """exp(i pi n^2 ratio) for whole n, |n| < 2^26."""
+    # Of n^2 ratio, some ten thousand turns, only the fraction counts: the product is made without rounding (Dekker).
+    square = n.square()
+    high, low = _halves(square)
+    ratio_high, ratio_low = (float(part) for part in _halves(torch.tensor(ratio, dtype=torch.float64)))
+    product = square * ratio
+    rest = low * ratio_low - (((product - high * ratio_high) - low * ratio_high) - high * ratio_low)
+    phase = (torch.remainder(product, 2.0) + rest) * math.pi
     return torch.polar(torch.ones_like(phase), phase)
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Two float64 of 26 digits each whose sum is x, so that products of halves are exact."""
+    scaled = x * 134217729.0  # 2^27 + 1
+    high = scaled - (scaled - x)
+    return high, x - high
 
 
 def characteristic_step(

@@ -1,0 +1,157 @@
+"""The trace beside the model: what was rewritten is run on inputs of our own and of the law, and must agree."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError
+from haar.moments.joint import InputLaw
+from haar.moments.model_run import ModelRun, WithoutDropout
+from haar.moments.program import Program
+from haar.moments.step_builder import UnsupportedModuleError
+
+_ROWS = 8
+_MOST = 32
+#: What rounding leaves where large numbers inside cancel, relative to them.
+_CANCELS = 1e-12
+
+
+def points(size: int, law: InputLaw | None) -> list[Tensor]:
+    """Rows to try, an even number each: draws of the law first, then numbers of our own, near, zero and far.
+
+    Example:
+        >>> [len(rows) for rows in points(3, None)]
+        [8, 4]
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(rows: int) -> Tensor:
+        return torch.randn(rows, size, generator=generator, dtype=torch.float64)
+
+    near = [normal(_ROWS - 2), torch.zeros(1, size, dtype=torch.float64), torch.ones(1, size, dtype=torch.float64)]
+    own = [torch.cat(near), 100.0 * normal(_ROWS // 2)]
+    if law is None:
+        return own
+    with torch.no_grad():
+        source = torch.Generator(device=law.mean.device).manual_seed(0)
+        draws = law.sample(_ROWS, source).reshape(-1, size)[:_MOST].cpu()
+        sd = law.variance().sqrt().expand_as(law.mean).reshape(-1, size)[0].cpu()
+        wide = law.mean.reshape(-1, size)[0].cpu() + 10.0 * sd * normal(_ROWS // 2)
+    return [draws, torch.cat([own[0], wide]), own[1]]
+
+
+def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
+    """Check that a program is the model.
+
+    Args:
+        program: The trace.
+        run: The model.
+        law: Law of the input, or None.
+
+    Raises:
+        UnsupportedModuleError: If it is not, or the model mixes rows, keeps state from call to call or is random.
+    """
+    with torch.no_grad(), WithoutDropout():
+        for at, rows in enumerate(points(program.size(0), law)):
+            try:
+                there = _flat(run(rows)) if at else _in_parts(run, rows)
+            except ArgumentError:
+                if at == 0:
+                    raise
+                continue  # far from the law a model may refuse what it is given
+            x = rows.to(run.device)
+            if at == 0 and not run.steady(rows):
+                raise _stateful(run)
+            values = program.values(x, program.output, quiet=True)
+            traced = _flat(values[program.output])
+            inside = max(
+                (float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0
+            )
+            if not _agree(traced, there, run.tolerance, _CANCELS * inside):
+                _refuse(run, rows, traced, there)
+
+
+def independent(run: ModelRun, law: InputLaw | None) -> None:
+    """Check that a model that will be sampled takes every row by itself, and every call too.
+
+    Raises:
+        UnsupportedModuleError: If other rows or calls change a row's output (batch statistics, counters), or all rows
+            share a random number.
+    """
+    with torch.no_grad(), WithoutDropout():
+        rows = points(torch.Size(run.shape).numel(), law)[0]
+        whole = _flat(_seeded(run, rows, 0))
+        if not run.steady(rows):
+            raise _stateful(run)
+        if _agree(_flat(_seeded(run, rows, 1)), whole, run.tolerance):
+            if not _agree(_in_parts(run, rows), whole, run.tolerance):
+                raise _mixed(run)
+            return
+        same = _flat(run(rows[:1].expand_as(rows)))
+        if _agree(same, same[:1].expand_as(same), run.tolerance):
+            raise UnsupportedModuleError(
+                "model",
+                expected="random numbers of its own for every row",
+                got=f"{type(run.model).__name__}, which draws one for the whole batch",
+                way_out="draw with the shape of the input, as torch.randn_like does",
+            )
+
+
+def _seeded(run: ModelRun, rows: Tensor, seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    return run(rows)
+
+
+def _in_parts(run: ModelRun, rows: Tensor) -> Tensor:
+    """Outputs of rows that went through the model in batches of several sizes."""
+    return torch.cat([_flat(run(part)) for part in rows.tensor_split([2]) if len(part)])
+
+
+def _flat(y: Tensor) -> Tensor:
+    return y.reshape(y.shape[0], -1)
+
+
+def _agree(one: Tensor, model: Tensor, relative: float, absolute: float = 0.0) -> bool:
+    """Whether numbers agree wherever the model's are finite, each output by its own scale."""
+    if one.shape != model.shape:
+        return False
+    finite = model.isfinite()
+    size = torch.where(finite, model.abs(), 0.0).amax(0)
+    gap = torch.where(finite, (one - model).abs(), 0.0)
+    return bool((gap <= relative * size + absolute).all())
+
+
+def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:
+    whole, again = _flat(run(rows)), _flat(run(rows))
+    name = type(run.model).__name__
+    if not _agree(again, whole, run.tolerance) or not _agree(_in_parts(run, rows), there, run.tolerance):
+        raise _stateful(run)
+    if not _agree(whole, there, run.tolerance):
+        raise _mixed(run)
+    shapes = traced.shape == there.shape
+    gap = f"{float((traced - there).abs().nan_to_num().max()):.2g}" if shapes else f"shape {tuple(traced.shape[1:])}"
+    raise UnsupportedModuleError(
+        "model",
+        expected="a trace that gives the model's own numbers",
+        got=f"{name}, whose trace differs by {gap} (a branch on types or values, a hook, a state, a write in place)",
+        way_out="put that part into a module of its own and register it, or pass on_unsupported='sample'",
+    )
+
+
+def _stateful(run: ModelRun) -> UnsupportedModuleError:
+    return UnsupportedModuleError(
+        "model",
+        expected="the same output for the same input",
+        got=f"{type(run.model).__name__}, which is random or keeps state from call to call",
+        way_out="call model.eval(), or pass on_unsupported='sample' if it is random",
+    )
+
+
+def _mixed(run: ModelRun) -> UnsupportedModuleError:
+    return UnsupportedModuleError(
+        "model",
+        expected="rows that do not change each other's outputs",
+        got=f"{type(run.model).__name__}, which mixes the rows of a batch",
+        way_out="call model.eval() if it uses batch statistics",
+    )

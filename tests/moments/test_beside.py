@@ -1,0 +1,441 @@
+"""The trace is run beside the model: what the trace did not see is followed by another way, refused or sampled."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from torch.nn.utils import parametrizations, parametrize
+
+from haar.errors import ArgumentError
+from haar.moments import Exchangeable, Gaussian, NodeOrbits, UnsupportedModuleError, propagate, propagate_on_orbits
+from haar.moments.laws import Rademacher
+from haar.moments.joint import Independent
+from haar.moments.trace import trace
+
+LAW = Gaussian([0.3, -0.2, 0.5], [[1.0, 0.2, 0.0], [0.2, 0.5, 0.1], [0.0, 0.1, 0.7]])
+
+
+class Model(nn.Module):
+    """A layer, a buffer, and what forward does with them."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.layer, self.other = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.register_buffer("count", torch.ones(()))
+        self.calls = 0
+        self.how = forward
+
+    def forward(self, x):
+        return self.how(self, x)
+
+
+class Bent(nn.Linear):
+    def forward(self, x):
+        return torch.relu(super().forward(x))
+
+
+class Doubled(nn.ReLU):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class Squared(nn.Identity):
+    def forward(self, x):
+        return x.square()
+
+
+class Flipped(nn.BatchNorm1d):
+    def forward(self, x):
+        return -x
+
+
+class Quiet(nn.Dropout):
+    def forward(self, x):
+        return 3.0 * x
+
+
+class Straight(nn.PReLU):
+    def forward(self, x):
+        return x
+
+
+SUBCLASSES = [
+    (nn.Sequential(Bent(3, 2)), lambda m: nn.Sequential(_plain(m[0]), nn.ReLU())),
+    (Bent(3, 2), lambda m: nn.Sequential(_plain(m), nn.ReLU())),
+    (nn.Sequential(nn.Linear(3, 2), Doubled()), lambda m: nn.Sequential(m[0], nn.ReLU(), _times(2.0, 2))),
+    (nn.Sequential(nn.Linear(3, 2), Squared()), lambda m: nn.Sequential(m[0], Model(lambda _m, x: x.square()))),
+    (nn.Sequential(nn.Linear(3, 3), Flipped(3)).eval(), lambda m: nn.Sequential(m[0], _times(-1.0))),
+    (nn.Sequential(nn.Linear(3, 3), Quiet(0.5)).train(), lambda m: nn.Sequential(m[0], _times(3.0))),
+    (nn.Sequential(nn.Linear(3, 3), Straight()), lambda m: m[0]),
+]
+
+
+def _plain(layer):
+    made = nn.Linear(layer.in_features, layer.out_features)
+    made.load_state_dict(layer.state_dict())
+    return made
+
+
+def _times(gain, size=3):
+    made = nn.Linear(size, size, bias=False)
+    with torch.no_grad():
+        made.weight.copy_(gain * torch.eye(size))
+    return made
+
+
+@pytest.mark.parametrize(("model", "plain"), SUBCLASSES, ids=lambda x: type(x).__name__)
+def test_a_subclass_is_what_its_own_forward_does(model, plain):
+    with torch.no_grad():
+        found, expected = propagate(model, LAW), propagate(plain(model), LAW)
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(found.cov, expected.cov, rtol=1e-6, atol=1e-7)
+    assert found.exact
+
+
+def _hooked(layer, hook, *, before=False):
+    (layer.register_forward_pre_hook if before else layer.register_forward_hook)(hook)
+    return layer
+
+
+def test_a_hook_that_keeps_a_layer_affine_is_followed():
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2).double()
+    expected = propagate(layer, LAW)
+    for model in (layer, nn.Sequential(layer)):
+        hooked = _hooked(layer, lambda _m, _x, y: 3 * y)
+        found = propagate(model, LAW)
+        hooked._forward_hooks.clear()
+        assert found.exact
+        torch.testing.assert_close(found.cov, 9 * expected.cov, rtol=1e-12, atol=0)
+
+
+def test_a_hook_on_a_container_is_followed():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    expected = propagate(nn.Sequential(net, _times(2.0)), LAW)
+    _hooked(net, lambda _m, _x, y: 2 * y)
+    for model in (net, nn.Sequential(net, nn.Identity())):
+        torch.testing.assert_close(propagate(model, LAW).cov, expected.cov, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: _hooked(nn.Linear(3, 2), lambda _m, _x, y: y.relu()), r"got Linear \('0'\), which has hooks"),
+        (lambda: _hooked(nn.ReLU(), lambda _m, _x, y: y + 1), r"got ReLU \('0'\), which has hooks"),
+        (lambda: _hooked(nn.ReLU(), lambda _m, x: (x[0] + 1,), before=True), r"got ReLU \('0'\), which has hooks"),
+        (lambda: _hooked(nn.Identity(), lambda _m, _x, y: y**2), r"got Identity \('0'\), which has hooks"),
+    ],
+)
+def test_other_hooks_are_refused_or_sampled(make, message):
+    model = nn.Sequential(make()).double()
+    with pytest.raises(UnsupportedModuleError, match=message):
+        propagate(model, LAW)
+    _is_sampled(model)
+
+
+def _is_sampled(model, law=LAW):
+    """The sampled moments are those of the model, within five standard errors of both samples."""
+    with torch.no_grad():
+        found = propagate(model, law, on_unsupported="sample")
+        y = model(law.sample(20_000, torch.Generator().manual_seed(5)).double()).reshape(20_000, -1)
+    assert not found.exact
+    assert ((found.mean - y.mean(0)).abs() <= 5 * (2 / 20_000) ** 0.5 * y.std(0) + 1e-12).all()
+
+
+def test_a_forward_method_of_an_instance_is_not_its_class():
+    model = nn.Sequential(nn.Linear(3, 2)).double()
+    weight = model[0].weight
+    model[0].forward = lambda x: torch.relu(x @ weight.T)
+    with pytest.raises(UnsupportedModuleError, match=r"got Linear \('0'\), which has hooks, or a forward method of its"):
+        propagate(model, LAW)
+    _is_sampled(model)
+
+
+class Standardised(nn.Linear):
+    """Weights computed in forward."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean(1, keepdim=True)
+        return F.linear(x, weight / (weight.std(1, keepdim=True) + 1e-5), self.bias)
+
+
+class Adapted(nn.Linear):
+    """A low-rank adapter."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.down, self.up = nn.Linear(sizes[0], 1, bias=False), nn.Linear(1, sizes[1], bias=False)
+
+    def forward(self, x):
+        return super().forward(x) + self.up(self.down(x))
+
+
+class Twice(nn.Module):
+    def forward(self, weight):
+        return 2 * weight
+
+
+def _parametrised(name):
+    layer = nn.Linear(3, 3)
+    parametrize.register_parametrization(layer, name, Twice())
+    return layer
+
+
+def _old_weight_norm():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(nn.Linear(3, 3))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Standardised(3, 3),
+        lambda: Adapted(3, 3),
+        lambda: _parametrised("weight"),
+        lambda: _parametrised("bias"),
+        lambda: parametrizations.weight_norm(nn.Linear(3, 3)),
+        lambda: parametrizations.spectral_norm(nn.Linear(3, 3)),
+        _old_weight_norm,
+        lambda: nn.utils.spectral_norm(nn.Linear(3, 3)),
+    ],
+)
+def test_weights_that_are_computed_are_followed(make):
+    torch.manual_seed(0)
+    model = nn.Sequential(make(), nn.ReLU()).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        level = model[0](torch.zeros(1, 3))
+        matrix = (model[0](torch.eye(3)) - level).T.double()
+        plain = nn.Linear(3, 3).double()
+        plain.weight.copy_(matrix)
+        plain.bias.copy_(level[0])
+        found, expected = propagate(model, LAW), propagate(nn.Sequential(plain, nn.ReLU()), LAW)
+    assert found.exact
+    torch.testing.assert_close(found.cov, expected.cov, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-5, atol=1e-6)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert model(torch.zeros(1, 3)).dtype == torch.float32
+
+
+def by_type(m, x):
+    return m.layer(x) if isinstance(x, torch.Tensor) else m.other(x)
+
+
+def by_value_behind_a_guard(m, x):
+    try:
+        return m.layer(x) if x.max() > 0 else m.other(x)
+    except TypeError:
+        return m.other(x)
+    except Exception:  # noqa: BLE001 (what models do)
+        return m.other(x)
+
+
+def rounded(m, x):
+    return m.layer(x).to(torch.int64).to(x.dtype)
+
+
+@pytest.mark.parametrize("how", [by_type, by_value_behind_a_guard, rounded])
+def test_what_the_trace_did_not_see_is_found_by_running_it(how):
+    torch.manual_seed(0)
+    model = Model(how).double()
+    with pytest.raises(UnsupportedModuleError, match="model: expected a trace that gives the model's own numbers"):
+        propagate(model, LAW)
+    _is_sampled(model)
+
+
+@pytest.mark.parametrize("how", [lambda m, x: m.layer(x) if x.shape[1] == 3 else x, lambda m, x: m.layer(x) * (x > 0)])
+def test_branches_and_masks_are_sampled(how):
+    model = Model(how).double()
+    with pytest.raises(ArgumentError):
+        propagate(model, LAW)
+    _is_sampled(model)
+
+
+def test_the_draws_of_the_law_are_among_the_inputs():
+    class Rare(nn.Module):
+        """A registered activation that is not the module beyond 500."""
+
+        def forward(self, z):
+            return torch.where(z > 500, -z, z.relu())
+
+    from haar.moments.registry import relu
+
+    model = nn.Sequential(Rare())
+    near, far = Gaussian([0.0]), Gaussian([1000.0])
+    assert propagate(model, near, activations={Rare: relu()}).exact
+    with pytest.raises(UnsupportedModuleError, match="expected a trace that gives the model's own numbers"):
+        propagate(model, far, activations={Rare: relu()})
+
+
+def counted(m, x):
+    m.count += 1
+    return m.layer(x) * m.count
+
+
+def counted_in_python(m, x):
+    m.calls += 1
+    return m.layer(x) * m.calls
+
+
+@pytest.mark.parametrize("how", [counted, counted_in_python])
+@pytest.mark.parametrize("on_unsupported", ["raise", "sample"])
+def test_models_that_keep_state_are_refused_and_left_alone(how, on_unsupported):
+    model = Model(how)
+    with pytest.raises(UnsupportedModuleError, match="got Model, which is random or keeps state from call to call"):
+        propagate(model, LAW, on_unsupported=on_unsupported)
+    assert (model.count.item(), model.calls) == (1.0, 0)
+
+
+def test_state_that_changes_nothing_is_no_matter():
+    def cached(m, x):
+        m.count += 1
+        m.last = m.layer(x)
+        return m.last
+
+    model = Model(cached)
+    assert propagate(model, LAW).exact
+    assert model.count.item() == 1.0
+    assert not hasattr(model, "last")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Model(lambda m, x: m.layer(x).flip(0)), "which is not affine, or mixes the rows of a batch"),
+        (Model(lambda m, x: m.layer(x).cumsum(0)), "which is not affine, or mixes the rows of a batch"),
+        (Model(lambda m, x: torch.div(m.layer(x), 2, rounding_mode="floor")), "got div .* is not affine"),
+        (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), "got BatchNorm1d .*, which uses batch statistics"),
+    ],
+)
+def test_what_is_linear_by_name_only_is_refused(model, message):
+    with pytest.raises(UnsupportedModuleError, match=message):
+        propagate(model, LAW)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Model(lambda m, x: m.layer(x).flip(0)),
+        Model(lambda m, x: m.layer(x) - m.layer(x).mean(0, keepdim=True)),
+        nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)),
+    ],
+)
+def test_models_that_mix_the_rows_are_not_sampled_either(model):
+    with pytest.raises(UnsupportedModuleError, match=r"model: expected rows that do not change each other's outputs"):
+        propagate(model, LAW, on_unsupported="sample")
+
+
+def test_one_random_number_for_the_whole_batch_is_refused():
+    with pytest.raises(UnsupportedModuleError, match="which draws one for the whole batch"):
+        propagate(Model(lambda m, x: m.layer(x) + torch.randn(3)), LAW, on_unsupported="sample")
+
+
+def test_complex_weights_are_refused_and_real_models_of_complex_parts_are_sampled():
+    with pytest.raises(UnsupportedModuleError, match="model: expected real weights, got complex ones at '0'"):
+        propagate(nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64)), LAW)
+
+    class Spectral(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([1.0 + 0j, 2.0 - 1j]))
+
+        def forward(self, x):
+            return torch.fft.irfft(torch.fft.rfft(x) * self.weight, n=3)
+
+    model = Spectral()
+    with pytest.raises(UnsupportedModuleError, match="got complex ones from fft_rfft|got fft_rfft"):
+        propagate(model, LAW)
+    matrix = model(torch.eye(3)).detach().T.double()
+    found = propagate(model, LAW, affine=[Spectral])  # affine from real to real numbers
+    torch.testing.assert_close(found.cov.detach(), matrix @ LAW.matrix @ matrix.T, rtol=1e-5, atol=1e-6)
+    assert not propagate(model, LAW, on_unsupported="sample").exact
+
+
+class Force(nn.Module):
+    """Minus the gradient of an energy, taken inside forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.energy = nn.Linear(3, 4)
+
+    def forward(self, x):
+        x = x.requires_grad_()
+        with torch.enable_grad():
+            energy = self.energy(x).tanh().sum()
+        return -torch.autograd.grad(energy, x)[0]
+
+
+def test_models_that_differentiate_themselves_are_refused_or_sampled():
+    torch.manual_seed(0)
+    model = Force().double()
+    with pytest.raises(ArgumentError, match="on_unsupported='sample'"):
+        propagate(model, LAW)
+    found = propagate(model, LAW, on_unsupported="sample")
+    x = LAW.sample(20_000, torch.Generator().manual_seed(5))
+    slope = 1 - model.energy(x).tanh().square()
+    y = -(slope @ model.energy.weight).detach()
+    assert ((found.mean - y.mean(0)).abs() <= 5 * (2 / 20_000) ** 0.5 * y.std(0)).all()
+
+
+def test_constants_of_single_precision_meet_double_inputs():
+    def with_constants(m, x):
+        return torch.relu(m.layer(x) @ torch.eye(3) + torch.tensor([0.5, 1.0, 2.0]))
+
+    model = Model(with_constants)
+    found = propagate(model, LAW)
+    assert found.exact
+    with torch.no_grad():
+        plain = nn.Linear(3, 3).double()
+        plain.weight.copy_(model.layer.weight)
+        plain.bias.copy_(model.layer.bias + torch.tensor([0.5, 1.0, 2.0]))
+    torch.testing.assert_close(found.cov, propagate(nn.Sequential(plain, nn.ReLU()), LAW).cov, rtol=1e-6, atol=1e-7)
+    sampled = Model(lambda m, x: torch.softmax(m.layer(x) @ torch.eye(3), -1))
+    assert propagate(sampled, LAW, on_unsupported="sample").mean.dtype == torch.float64
+
+
+def test_dropout_of_everything_is_zero():
+    found = propagate(nn.Sequential(nn.Linear(3, 2), nn.Dropout(1.0)).train(), LAW)
+    assert found.mean.tolist() == [0.0, 0.0]
+    assert found.cov.abs().max() == 0.0
+
+
+def test_the_process_and_the_model_are_left_as_they_were():
+    def noisy(m, x):
+        m.noise = torch.rand_like(x)
+        return m.layer(x) + m.noise
+
+    model = nn.Sequential(Model(noisy), nn.Dropout(0.3), nn.BatchNorm1d(3).eval()).train()
+    model[2].eval()
+    names, state = set(vars(model[0])), torch.get_rng_state()
+    modes = [part.training for part in model.modules()]
+    found = propagate(model, LAW, on_unsupported="sample", samples=2000)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [part.training for part in model.modules()] == modes
+    assert set(vars(model[0])) == names
+    again = propagate(model, LAW, on_unsupported="sample", samples=2000)
+    assert torch.equal(found.cov, again.cov)
+
+
+def test_the_orbit_backend_compares_too():
+    nodes = Exchangeable(4, [0.0, 0.5, 1.0], torch.eye(3))
+    with pytest.raises(UnsupportedModuleError, match="expected a trace that gives the model's own numbers"):
+        propagate_on_orbits(Model(by_type), nodes, NodeOrbits.complete(4), features=3)
+
+
+def test_inputs_before_the_random_one():
+    class Graph(nn.Module):
+        def forward(self, adjacency, x):
+            return torch.relu(adjacency @ x)
+
+    adjacency = torch.rand(3, 3)
+    program = trace(Graph(), (3, 2), constants={"adjacency": adjacency}, law=Independent.same(Rademacher(), 6))
+    x = torch.randn(4, 6, dtype=torch.float64)
+    expected = torch.relu(adjacency.double() @ x.reshape(4, 3, 2))
+    torch.testing.assert_close(program.evaluate(x), expected.reshape(4, 6))
