@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, DataError
-from haar.files import atomic_path
+from haar.files import write_safetensors
 from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.generic import GenericCircuit
 from haar.systems.quantum.graph import GraphCircuit
@@ -174,8 +173,7 @@ class Potential(nn.Module):
         """Write a ``.safetensors`` file."""
         tensors = {name: value.detach().contiguous() for name, value in self.state_dict().items()}
         head = {"haar": "quantum potential 1", "model": self.name, "options": json.dumps(self.options)}
-        with atomic_path(path) as part:
-            save_file(tensors, part, metadata={**head, "species": json.dumps(self.species)})
+        write_safetensors(path, tensors, {**head, "species": json.dumps(self.species)})
 
     @classmethod
     def load(cls, path: str | Path) -> Potential:

@@ -8,11 +8,11 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError
-from haar.files import atomic_path
+from haar.files import write_safetensors
 from haar.systems.group_averaging.surrogates.catalogue import NETWORKS
 from haar.systems.group_averaging.surrogates.surrogate import Surrogate
 
@@ -101,8 +101,7 @@ def write_tensors(
     """
     # One memory block a tensor, in the standard order of axes, is all that the format stores.
     dense = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as part:
-        save_file(dense, part, metadata={header: json.dumps(config)})
+    write_safetensors(path, dense, {header: json.dumps(config)})
 
 
 def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
