@@ -166,6 +166,7 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
         require(needed, "onnx")
     with _quiet():
         program = _traced(module, args, shapes)
+        _forget_machine(program)
         try:
             made = torch.onnx.export(program, args, dynamo=True, verbose=False)
         except Exception as error:
@@ -186,6 +187,14 @@ def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
     except Exception as error:
         message = f"torch.export cannot trace this model: {_first_line(error)}"
         raise HaarError(message) from error
+
+
+def _forget_machine(program: torch.export.ExportedProgram) -> None:
+    """Drop where on this machine each operation was traced, which an ONNX graph would keep as text."""
+    for part in program.graph_module.modules():
+        if isinstance(part, torch.fx.GraphModule):
+            for node in part.graph.nodes:
+                node.meta.pop("stack_trace", None)
 
 
 def _read_program(part: Path, args: tuple[Any, ...]) -> list[Tensor]:
