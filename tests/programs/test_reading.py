@@ -107,6 +107,21 @@ class Image(nn.Module):
         return self.net(x[:, None, None, :].expand(-1, 1, 3, -1).repeat(1, 1, 2, 2))
 
 
+class Rows(nn.Module):
+    def forward(self, x):
+        return torch.vmap(lambda row: row.outer(row))(x)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # torch's own, while it exports
+def test_a_program_with_vmap_names_the_way_out(tmp_path):
+    exported = torch.export.export(Rows(), (X,))
+    torch.export.save(exported, tmp_path / "rows.pt2")
+    with pytest.raises(DataError, match=r"is not run; export the model with run_decompositions\(\)"):
+        read_program(tmp_path / "rows.pt2")
+    torch.export.save(exported.run_decompositions(), tmp_path / "rows.pt2")
+    assert torch.equal(read_program(tmp_path / "rows.pt2").module()(X), Rows()(X))
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # torch's own, while it exports
 @pytest.mark.parametrize(
     ("model", "lowered"), [(Branches, False), (Sequence, False), (Waves, True), (Image, False), (Image, True)]
