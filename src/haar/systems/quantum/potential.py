@@ -190,8 +190,11 @@ class Potential(nn.Module):
             raise DataError(f"{path}: not a safetensors file ({error})") from error
         if head.get("haar") != "quantum potential 1":
             raise DataError(f"{path}: not a potential of this library")
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
-        potential = cls(head["model"], json.loads(head["species"]), **options)
+        try:
+            options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
+            potential = cls(head["model"], json.loads(head["species"]), **options)
+        except Exception as error:  # whatever a stranger's settings make of a constructor
+            raise DataError(f"{path}: no potential can be built from this file ({error})") from error
         try:
             potential.load_state_dict(tensors)
         except RuntimeError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from haar.errors import ArgumentError, DataError
 from haar.files import write_safetensors
@@ -66,11 +68,12 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
         DataError: If the file is missing, truncated, of another kind or schema, or lacks weights that it promises.
     """
     tensors, config = read_tensors(path, header=_HEADER)
+    if config.get("schema") != _SCHEMA:
+        raise DataError(
+            f"{path}: schema {config.get('schema')} of saved surrogates is unknown here; expected {_SCHEMA}"
+        )
     try:
-        if config["schema"] != _SCHEMA:
-            raise DataError(
-                f"{path}: schema {config['schema']} of saved surrogates is unknown here; expected {_SCHEMA}"
-            )
+        _check_sizes(config, tensors)
         # On the meta device nothing is allocated or drawn before the weights are seen to fit.
         with torch.device("meta"):
             net = NETWORKS[config["network"]](config["in_channels"], config["out_channels"], **config["options"])
@@ -83,9 +86,18 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
             constants=config["constants"],
         )
         model.load_state_dict(tensors, assign=True)
-    except (KeyError, TypeError, ArgumentError, RuntimeError) as error:
+    except Exception as error:  # whatever a stranger's settings make of a constructor
         raise DataError(f"{path}: no surrogate can be built from this file ({error})") from error
     return model.eval()
+
+
+def _check_sizes(config: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse numbers of layers or channels that no tensor of the file could fill, before modules are made of them."""
+    bound = 2 * max(64, len(tensors), *(size for tensor in tensors.values() for size in tensor.shape))
+    settings = {key: value for key, value in config["options"].items() if key != "seed"}
+    for value in pytree.tree_leaves([settings, config["in_channels"], config["out_channels"], config["constants"]]):
+        if isinstance(value, int | float) and not abs(value) <= bound:
+            raise ArgumentError("settings", expected=f"numbers of at most {bound} for these tensors", got=value)
 
 
 def write_tensors(
@@ -127,5 +139,10 @@ def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str
         raise DataError(
             f"{path}: the safetensors header has no {header!r} entry; this file was written by something else"
         )
-    config: dict[str, Any] = json.loads(metadata[header])
+    try:
+        config: Any = json.loads(metadata[header])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: the {header!r} entry of its header is no JSON ({str(error)[:80]})") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: the {header!r} entry of its header is no JSON object")
     return tensors, config
