@@ -416,6 +416,7 @@ def test_tables_that_would_unpickle_are_refused(parts, put_together, ran, table,
         ({"dtype": 99}, "dtype"),
         ({"dtype": 12}, "truth values that are neither 0 nor 1"),
         ({"layout": 1}, "layout"),
+        ({"device": {"type": "meta", "index": None}}, "expected one of cpu, cuda, mps, xpu"),
     ],
     ids=str,
 )

@@ -153,11 +153,7 @@ def _write_program(
 ) -> None:
     with _quiet():
         program = _traced(module, args, shapes)
-        try:
-            stored = program_bytes(program, {DESCRIPTION: json.dumps(description)})
-        except Exception as error:
-            message = f"torch.export cannot write this model: {_first_line(error)}"
-            raise HaarError(message) from error
+        stored = program_bytes(program, {DESCRIPTION: json.dumps(description)})
     part.write_bytes(stored)
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from haar.cli.relax_task import RelaxTask
-from haar.files import write_safetensors
-from haar.programs import write_program
+from haar.files import write_bytes, write_safetensors
+from haar.programs import program_bytes
 from haar.relax import Fitted
 
 
@@ -36,8 +36,8 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if isinstance(x, Tensor) else None for x in inputs)
     try:
-        program = torch.export.export(model, example, dynamic_shapes=shapes)
+        program = program_bytes(torch.export.export(model, example, dynamic_shapes=shapes))
     except Exception:  # noqa: BLE001 (torch raises every kind for a model that it cannot export)
         return kept
-    write_program(program, out / "model.pt2")
+    write_bytes(out / "model.pt2", program)
     return [*kept, "model.pt2"]

@@ -40,13 +40,16 @@ _SIZE = union({"as_expr": _EXPRESSION, "as_int": whole})
 DTYPE = one_of(*range(1, 14), *range(28, 36))
 #: The dense layout.
 STRIDED = one_of(7)
-DEVICE = record({"type": one_of("cpu", "cuda", "mps", "xpu", "meta"), "index": optional(one_of(*range(64)))})
+_INDEX = optional(one_of(*range(64)))
+#: Where numbers can lie.
+DEVICE = record({"type": one_of("cpu", "cuda", "mps", "xpu"), "index": _INDEX})
+_ANY_DEVICE = record({"type": one_of("cpu", "cuda", "mps", "xpu", "meta"), "index": _INDEX})
 _META = record(
     {
         "dtype": DTYPE,
         "sizes": listed(_SIZE),
         "requires_grad": boolean,
-        "device": DEVICE,
+        "device": _ANY_DEVICE,
         "strides": listed(_SIZE),
         "storage_offset": _SIZE,
         "layout": STRIDED,
@@ -79,7 +82,7 @@ _VALUES = _PLAIN | {
     "as_scalar_type": DTYPE,
     "as_memory_format": one_of(1, 2, 3, 4),
     "as_layout": STRIDED,
-    "as_device": DEVICE,
+    "as_device": _ANY_DEVICE,
     "as_optional_tensors": listed(_OPTIONAL_TENSOR),
     "as_complex": record({"real": number, "imag": number}),
 }

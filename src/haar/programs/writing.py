@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.export.pt2_archive import PT2ArchiveWriter
 
+from haar.errors import HaarError
 from haar.files import write_bytes
 from haar.programs.archive import read_entries
 
@@ -30,13 +31,21 @@ def program_bytes(program: torch.export.ExportedProgram, notes: Mapping[str, str
         program: What `torch.export.export` returned.
         notes: Texts to store beside it, by name.
 
+    Raises:
+        HaarError: If torch cannot write it.
+
     Example:
         >>> make = lambda: torch.export.export(torch.nn.ReLU(), (torch.zeros(2),))
         >>> program_bytes(make()) == program_bytes(make())
         True
     """
     stored = io.BytesIO()
-    torch.export.save(program, stored, extra_files=dict(notes or {}))
+    try:
+        torch.export.save(program, stored, extra_files=dict(notes or {}))
+    except Exception as error:  # every kind, for inputs and outputs of classes that it does not know
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        message = f"torch.export cannot write this model: {type(error).__name__}: {lines[0] if lines else ''}"
+        raise HaarError(message) from error
     entries = read_entries(stored, lambda _: None)
     made = io.BytesIO()
     with PT2ArchiveWriter(made) as writer:
@@ -57,6 +66,7 @@ def write_program(
         notes: Texts to store beside it, by name.
 
     Raises:
+        HaarError: If torch cannot write it.
         OSError: If the disk is full, or the folder cannot be written to.
     """
     write_bytes(path, program_bytes(program, notes))
