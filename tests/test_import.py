@@ -20,7 +20,7 @@ FLOORS = (
     {"errors", "files", "face"},
     {"report", "programs"},
     {"groups"},
-    {"actions"},
+    {"actions", "probing"},
     {"intertwiners"},
     {"nn"},
     {"data"},

@@ -1,0 +1,8 @@
+"""How a stranger's model is met: run it and leave it, and the process around it, as they were found."""
+
+from haar.probing.double_precision import in_double_precision
+from haar.probing.drawn import drawn_like
+from haar.probing.forward_only import ForwardOnly
+from haar.probing.undisturbed import undisturbed
+
+__all__ = ["ForwardOnly", "drawn_like", "in_double_precision", "undisturbed"]

@@ -1,0 +1,70 @@
+"""A model's output without its graph, also where the model differentiates inside forward, as every force field does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+
+class ForwardOnly:
+    """A model that is run for its values alone.
+
+    Gradients are off, so that nothing is kept for a backward pass. A model that takes derivatives inside forward
+    (forces, stresses, tangents) cannot run so: it is run with gradients on from then on, and what it returns is
+    detached. Inputs are handed over as aliases, so that a model that asks for gradients of its inputs leaves no mark
+    on the caller's tensors.
+
+    Args:
+        model: Any module or callable.
+
+    Example:
+        >>> def force(x):
+        ...     x.requires_grad_()
+        ...     return -torch.autograd.grad(x.square().sum(), x)[0]
+        >>> x = torch.ones(2)
+        >>> ForwardOnly(force)(x), x.requires_grad
+        (tensor([-2., -2.]), False)
+    """
+
+    def __init__(self, model: Callable[..., Any]) -> None:
+        self.model = model
+        self._differentiates = False
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """What the model returns, without a graph.
+
+        Args:
+            args: The model's inputs.
+            named: The same by name.
+        """
+        if not self._differentiates:
+            try:
+                with torch.no_grad():
+                    return _detached(self.model(*_detached(args), **_detached(named)))
+            except RuntimeError as error:
+                if not _asks_for_gradients(error):
+                    raise
+            self._differentiates = True
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            return _detached(self.model(*_detached(args), **_detached(named)))
+
+
+def _detached(tree: Any) -> Any:
+    return pytree.tree_map(_alias, tree)
+
+
+def _alias(x: Any) -> Any:
+    if not isinstance(x, Tensor):
+        return x
+    # A tensor of inference mode cannot be recorded; outside of that mode a copy can.
+    return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x.detach()
+
+
+def _asks_for_gradients(error: RuntimeError) -> bool:
+    """Whether this is autograd's complaint that nothing was recorded (torch raises it as a bare RuntimeError)."""
+    said = str(error)
+    return "does not require grad" in said or "not have been used in the graph" in said or "requires_grad" in said

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from haar.probing import undisturbed
+
+
+class Restless(nn.Module):
+    """Draws from every source of random numbers, counts its calls, and overrides train()."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.register_buffer("late", None)
+
+    def train(self, mode=True):  # noqa: FBT002 (as torch has it)
+        super().train(mode)
+        self.norm.eval()  # a frozen batch norm
+        return self
+
+    def forward(self, x):
+        self.calls += 1
+        self.late = x.mean()
+        self.register_buffer("later", x.sum())
+        return self.norm(x) + random.random() + np.random.rand() + torch.rand(())  # noqa: NPY002
+
+
+def _drawn():
+    return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002
+
+
+def test_modes_buffers_and_random_states_are_put_back():
+    model = Restless().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+    wanted = _drawn()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+    with undisturbed(model, mode="train"):
+        assert model.norm.training
+        model(torch.randn(4, 3))
+    assert _drawn() == wanted
+    assert model.training
+    assert not model.norm.training
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert model.late is None
+    assert not hasattr(model, "later")
+
+
+def test_they_are_put_back_after_an_error_too():
+    model = Restless()
+    with pytest.raises(RuntimeError), undisturbed(model):  # noqa: PT012
+        assert not model.training
+        model.norm.running_mean.fill_(float("nan"))
+        raise RuntimeError
+    assert model.training
+    assert model.norm.running_mean.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_buffers_that_were_not_written_count_no_write():
+    model = nn.BatchNorm1d(3)
+    writes = model.running_mean._version
+    with undisturbed(model):
+        model(torch.randn(4, 3))
+    assert model.running_mean._version == writes
+
+
+def test_a_buffer_of_another_size_is_put_back():
+    model = nn.Module()
+    model.register_buffer("cache", torch.zeros(2))
+    with undisturbed(model):
+        model.cache.resize_(5).fill_(1)
+    assert model.cache.tolist() == [0.0, 0.0]
+
+
+def test_functions_and_kept_modes():
+    with undisturbed(torch.sin):
+        torch.rand(())
+    model = nn.Dropout()
+    with undisturbed(model, mode=None):
+        assert model.training
