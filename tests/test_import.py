@@ -18,7 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
     {"errors", "files", "face", "host", "constants"},
-    {"report", "received", "folders"},
+    {"report", "received", "folders", "programs"},
     {"groups"},
     {"actions", "probing"},
     {"intertwiners"},

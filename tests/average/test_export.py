@@ -86,6 +86,15 @@ def test_several_inputs_and_outputs(tmp_path, suffix):
         torch.testing.assert_close(energy, expected["energy"], rtol=0, atol=1e-5)
 
 
+def test_the_same_model_and_example_are_the_same_file(tmp_path):
+    averaged, x = average(conv(), SYMMETRY), torch.randn(2, 3, 6, 6)
+    for suffix in ("pt2", "onnx"):
+        one, two = (save(averaged, (x,), tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert one == two
+        assert str(tmp_path).encode() not in one
+        assert b"test_export.py" not in one
+
+
 def test_soft_and_anytime_averages_are_saved_too(tmp_path):
     model, x = conv(), torch.randn(4, 3, 6, 6)
     made = soft(model, SYMMETRY, [(x, model(x) * 0.5)], bootstrap=10)
@@ -124,9 +133,27 @@ class Forgetful(nn.Module):
 
 def test_nothing_is_written_for_a_model_that_cannot_be_traced(tmp_path):
     averaged = average(Branching(), SYMMETRY, micro_batch=1)
-    with pytest.raises(HaarError, match=r"torch\.export cannot trace this model"):
+    with pytest.raises(HaarError, match=r"torch\.export cannot trace this model") as caught:
         save(averaged, (torch.randn(2, 3, 6, 6),), tmp_path / "branching.pt2")
+    assert "dynamic_batch" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+class RowByRow(nn.Module):
+    """A loop over samples is unrolled when it is traced: for one number of them."""
+
+    def forward(self, x):
+        return torch.stack([row * row.abs().mean() for row in x])
+
+
+def test_a_model_for_one_batch_only_names_the_way_out(tmp_path):
+    averaged = average(RowByRow(), SYMMETRY, micro_batch=1)
+    x = torch.randn(2, 3, 6, 6)
+    with pytest.raises(HaarError, match=r"with dynamic_batch=False it can be written, for one number of samples"):
+        save(averaged, (x,), tmp_path / "rows.pt2")
+    assert list(tmp_path.iterdir()) == []
+    program = torch.export.load(save(averaged, (x,), tmp_path / "rows.pt2", dynamic_batch=False)).module()
+    torch.testing.assert_close(program(x), averaged(x), rtol=0, atol=1e-5)
 
 
 def test_nothing_is_written_if_the_file_does_not_reproduce_the_model(tmp_path):

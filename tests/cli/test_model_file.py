@@ -95,3 +95,24 @@ def test_programs_of_another_shape_are_refused(here):
         load_model("two.pt2")
     with pytest.raises(DataError, match=r"expected an input \(batch, channel, \*space\), got 2 axes"):
         load_model("flat.pt2")
+
+
+def test_a_strangers_program_is_refused_in_one_line(here, well, capfd):
+    from torch.export.pt2_archive import PT2ArchiveWriter
+
+    from haar.cli.app import main
+    from haar.programs.archive import read_entries
+
+    with (here / "free.pt2").open("rb") as file:
+        entries = read_entries(file, lambda _: None)
+    entries["data/aotinductor/model/model.so"] = b"\x7fELF"
+    with PT2ArchiveWriter("evil.pt2") as writer:
+        for name, stored in entries.items():
+            if "/" in name and not name.startswith("."):
+                writer.write_bytes(name, stored)
+    group = ["--group", "D4"]
+    for words in (["audit", "evil.pt2", str(well)], ["average", "evil.pt2", "--data", str(well), "-o", "out.pt2"]):
+        assert main([*words, *group]) == 2
+        lines = capfd.readouterr().err.strip().splitlines()
+        assert len(lines) == 1
+        assert "evil.pt2: not a readable torch.export file: data/aotinductor/model/model.so is" in lines[0]

@@ -20,7 +20,7 @@ from haar.average.joining import is_shared
 from haar.average.probing import check_averaged
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.errors import ArgumentError, DataError, known_keywords
-from haar.files import atomic_path
+from haar.files import write_checkpoint
 
 
 @dataclass(frozen=True)
@@ -270,8 +270,7 @@ def _keep(run: _Run, checkpoint: str | os.PathLike[str], step: int) -> None:
         "student": run.pupil.state_dict(),
         "optimizer": run.optimizer.state_dict(),
     }
-    with atomic_path(checkpoint) as part:
-        torch.save(state, part)
+    write_checkpoint(checkpoint, state)
 
 
 def _resume(run: _Run, checkpoint: str | os.PathLike[str] | None) -> int:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from haar.average.probing import agree
 from haar.average.trees import action_leaves, rebuild, value_leaves
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
+from haar.programs import program_bytes
 
 #: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
 DESCRIPTION = "haar.json"
@@ -34,13 +35,14 @@ def save(
 
     ``.pt2`` is read by ``torch.export.load(path).module()``, ``.onnx`` by any ONNX runtime (extra ``haar[onnx]``). The
     file is read back and compared with the model on the example before it takes its place; nothing is left behind on
-    failure.
+    failure. The same model gives the same bytes every time; torch stores the example in a ``.pt2`` file.
 
     Args:
         module: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
         example: Inputs to trace with, as a tuple of arguments.
         path: Where to write; the suffix decides the format.
-        dynamic_batch: Whether the file takes any number of samples.
+        dynamic_batch: Whether the file takes any number of samples. Where torch cannot write that, as for some
+            Fourier models, the error says whether False would help.
 
     Returns:
         The path.
@@ -74,15 +76,32 @@ def save(
     batch = _batched(symmetry, args) if dynamic_batch else []
     with torch.no_grad():
         traced = _at_least_two(symmetry, args, batch)
-        expected = module(*traced)
-        with atomic_path(target) as part:
-            writers[target.suffix](module, traced, _dynamic_shapes(symmetry, traced, batch), part, _describe(module))
+        ours = [y for y in pytree.tree_leaves(module(*traced)) if isinstance(y, Tensor)]
+
+        def write(part: Path, shapes: Any) -> None:
+            writers[target.suffix](module, traced, shapes, part, _describe(module))
             found = _READERS[target.suffix](part, traced)
-            ours = [y for y in pytree.tree_leaves(expected) if isinstance(y, Tensor)]
             if len(ours) != len(found) or not agree(ours, found):
                 message = f"{target.name} does not give what the model gives on the example; nothing was written"
                 raise HaarError(message)
+
+        with atomic_path(target) as part:
+            try:
+                write(part, _dynamic_shapes(symmetry, traced, batch))
+            except HaarError as error:
+                if batch and _succeeds(lambda: write(part, None)):
+                    message = f"{error}; with dynamic_batch=False it can be written, for one number of samples"
+                    raise HaarError(message) from error
+                raise
     return target
+
+
+def _succeeds(attempt: Callable[[], None]) -> bool:
+    try:
+        attempt()
+    except HaarError:
+        return False
+    return True
 
 
 def _batched(symmetry: Symmetry, args: tuple[Any, ...]) -> list[int]:
@@ -134,15 +153,16 @@ def _write_program(
 ) -> None:
     with _quiet():
         program = _traced(module, args, shapes)
-        torch.export.save(program, part, extra_files={DESCRIPTION: json.dumps(description)})
+        stored = program_bytes(program, {DESCRIPTION: json.dumps(description)})
+    part.write_bytes(stored)
 
 
 def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Path, description: dict[str, Any]) -> None:
-    onnx = require("onnx", "onnx")
-    for needed in ("onnxscript", "onnxruntime"):
+    for needed in ("onnx", "onnxscript", "onnxruntime"):
         require(needed, "onnx")
     with _quiet():
         program = _traced(module, args, shapes)
+        _forget_machine(program)
         try:
             made = torch.onnx.export(program, args, dynamo=True, verbose=False)
         except Exception as error:
@@ -151,11 +171,10 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
         if made is None:
             message = "torch.onnx returned nothing for this model"
             raise HaarError(message)
-        made.save(part, external_data=False)
-    model = onnx.load(part)
+        model = made.model_proto
     entry = model.metadata_props.add()
     entry.key, entry.value = DESCRIPTION, json.dumps(description)
-    onnx.save(model, part)
+    part.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
@@ -166,9 +185,21 @@ def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
         raise HaarError(message) from error
 
 
+def _forget_machine(program: torch.export.ExportedProgram) -> None:
+    """Drop where on this machine each operation was traced, which an ONNX graph would keep as text."""
+    for part in program.graph_module.modules():
+        if isinstance(part, torch.fx.GraphModule):
+            for node in part.graph.nodes:
+                node.meta.pop("stack_trace", None)
+
+
 def _read_program(part: Path, args: tuple[Any, ...]) -> list[Tensor]:
     with _quiet():
-        outputs = torch.export.load(part).module()(*args)
+        try:
+            outputs = torch.export.load(part).module()(*args)
+        except Exception as error:
+            message = f"torch cannot read again what it wrote of this model: {_first_line(error)}"
+            raise HaarError(message) from error
     return [y for y in pytree.tree_leaves(outputs) if isinstance(y, Tensor)]
 
 

@@ -15,7 +15,8 @@ from haar.cli.model_file import LoadedModel, Program
 from haar.cli.surrogate_input import physical_model, try_model, window_data
 from haar.cli.well_data import open_well, well_symmetry
 from haar.errors import ArgumentError, HaarError
-from haar.files import atomic_path
+from haar.files import write_safetensors
+from haar.programs import write_program
 from haar.systems.group_averaging.spread_windows import SpreadWindows
 from haar.systems.group_averaging.surrogates import Surrogate, save
 from haar.systems.watch import Watch
@@ -88,12 +89,10 @@ def _write(student: nn.Module, x: Tensor, output: Path) -> None:
         if isinstance(student, Surrogate):
             save(student, output)
             return
-        from safetensors.torch import save_file
-
         # A program keeps the names of the model that it was made of: its state dict fits that model's class.
         bare = student.graph if isinstance(student, Program) else student
-        with atomic_path(output) as part:
-            save_file({name: value.contiguous() for name, value in bare.state_dict().items()}, part)
+        state = {name: value.contiguous() for name, value in bare.state_dict().items()}
+        write_safetensors(output, state)
         return
     try:
         with warnings.catch_warnings(action="ignore"), torch.no_grad():
@@ -101,5 +100,4 @@ def _write(student: nn.Module, x: Tensor, output: Path) -> None:
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise HaarError(f"{output}: torch.export cannot trace the student ({reason}); write .safetensors") from error
-    with atomic_path(output) as part:
-        torch.export.save(program, part)
+    write_program(program, output)

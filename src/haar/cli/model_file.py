@@ -31,10 +31,9 @@ class Program(nn.Module):
         self.graph = program.module()
         self.training = False
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         """Run the program."""
-        y: Tensor = self.graph(x)
-        return y
+        return self.graph(x)
 
     def train(self, mode: bool = True) -> Program:  # noqa: FBT001, FBT002 (torch's own signature)
         """Nothing to change: a program refuses to be told."""
@@ -132,17 +131,23 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 def _program(path: Path, *, fields: bool) -> LoadedModel:
     program = load_program(path)
-    inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"]
+    inputs = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     users = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
     if len(users) != 1:
         raise DataError(f"{path}: expected a model of one input, got one of {len(users)}")
-    shape = inputs[-1].shape
+    if not isinstance(inputs.get(users[0]), Tensor):
+        raise DataError(f"{path}: expected a model of a tensor, got one of a number")
+    try:
+        module = Program(program)
+    except Exception as error:  # a graph that does not fit together
+        raise DataError(f"{path}: no program that can be called ({_brief(error)})") from error
+    shape = inputs[users[0]].shape
     sizes = [size if isinstance(size, int) else None for size in shape]
     if len(shape) < (3 if fields else 1):
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
     space = tuple(size for size in sizes[2:] if size is not None)
     return LoadedModel(
-        Program(program),
+        module,
         channels=sizes[1] if len(shape) > 1 else None,
         space=space if len(space) == len(shape) - 2 else None,
         batched=sizes[0] is None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from haar.cli.relax_task import RelaxTask
-from haar.files import atomic_path
+from haar.files import write_bytes, write_safetensors
+from haar.programs import program_bytes
 from haar.relax import Fitted
 
 
@@ -30,16 +30,14 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
         model: nn.Module = rule.model.export(gamma).eval()
     kept = ["model.safetensors"]
     state = {name: value.detach().contiguous().clone() for name, value in model.state_dict().items()}
-    with atomic_path(out / kept[0]) as part:
-        save_file(state, part)
+    write_safetensors(out / kept[0], state)
     inputs = task.train[0] if isinstance(task.train[0], tuple) else (task.train[0],)
     example = tuple(x[:2] for x in inputs)
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if isinstance(x, Tensor) else None for x in inputs)
     try:
-        program = torch.export.export(model, example, dynamic_shapes=shapes)
+        program = program_bytes(torch.export.export(model, example, dynamic_shapes=shapes))
     except Exception:  # noqa: BLE001 (torch raises every kind for a model that it cannot export)
         return kept
-    with atomic_path(out / "model.pt2") as part:
-        torch.export.save(program, part)
+    write_bytes(out / "model.pt2", program)
     return [*kept, "model.pt2"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.errors import ArgumentError, DataError, HaarError
-from haar.files import atomic_path
+from haar.files import write_checkpoint
 from haar.probing import ForwardOnly, check_finite
 from haar.relax.diagnosis.dashboard import Dashboard, LayerReading, Reading
 from haar.relax.diagnosis.gradients import Loss
@@ -217,9 +217,7 @@ def _keep(run: _Run, board: Dashboard | None, losses: list[float], path: str | o
         "rule": run.rule.state_dict(),
         "readings": [] if board is None else board.to_dict()["readings"],
     }
-    # through a file object: torch reads an archive's name off a path, and finds none in one without a suffix
-    with atomic_path(path) as part, part.open("wb") as file:
-        torch.save(state, file)
+    write_checkpoint(path, state)
 
 
 def _resume(run: _Run, board: Dashboard | None, path: str | os.PathLike[str] | None) -> list[float]:

@@ -68,6 +68,10 @@ def _edit(key, value):
     return edit
 
 
+def _header(text):
+    return lambda path: save_file(load_file(path), path, metadata={"haar.surrogate": text})
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -80,6 +84,15 @@ def _edit(key, value):
         (_edit("out_channels", 3), "no surrogate can be built .*size mismatch"),
         (_edit("delta", True), "no surrogate can be built .*delta_mean"),
         (_edit("options", {"width": 3, "depth": 2}), "no surrogate can be built .*depth"),
+        (
+            _edit("options", {"width": 2, "levels": 10**9}),
+            "no surrogate can be built .*settings: expected numbers of at",
+        ),
+        (_edit("in_channels", 10**12), "no surrogate can be built .*settings: expected numbers of at most"),
+        (_edit("options", 5), "no surrogate can be built"),
+        (_edit("options", {"width": "wide"}), "no surrogate can be built"),
+        (_header("{"), "entry of its header is no JSON"),
+        (_header("[1]"), "entry of its header is no JSON object"),
         (_edit("options", {"width": 0}), "no surrogate can be built .*width: expected at least 1"),
     ],
 )

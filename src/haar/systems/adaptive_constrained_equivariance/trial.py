@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.files import atomic_path
+from haar.files import write_checkpoint
 from haar.relax.baselines import EquivariancePenalty
 from haar.relax.ensemble import Ensemble, run_together
 from haar.relax.rule import Rule
@@ -305,8 +305,7 @@ def _save(path: Path, step: int, arms: Sequence[Arm], optimizer: torch.optim.Opt
         "optimizer": optimizer.state_dict(),
         "random": [generator.get_state() for generator in random],
     }
-    with atomic_path(path) as part:
-        torch.save(state, part)
+    write_checkpoint(path, state)
 
 
 def _restore(

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, DataError
-from haar.files import atomic_path
+from haar.files import write_safetensors
 from haar.received import read_tensors
 from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.generic import GenericCircuit
@@ -174,8 +173,7 @@ class Potential(nn.Module):
         """Write a ``.safetensors`` file."""
         tensors = {name: value.detach().contiguous() for name, value in self.state_dict().items()}
         head = {"haar": "quantum potential 1", "model": self.name, "options": json.dumps(self.options)}
-        with atomic_path(path) as part:
-            save_file(tensors, part, metadata={**head, "species": json.dumps(self.species)})
+        write_safetensors(path, tensors, {**head, "species": json.dumps(self.species)})
 
     @classmethod
     def load(cls, path: str | Path) -> Potential:
@@ -194,7 +192,7 @@ class Potential(nn.Module):
             if any(isinstance(value, (int, float)) and not -most <= value <= most for value in options.values()):
                 raise DataError(f"{path}: options {options} for a file of {most} numbers")
             potential = cls(head["model"], json.loads(head["species"]), **options)
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except Exception as error:  # whatever a stranger's settings make of a constructor
             raise DataError(f"{path}: no potential can be built from it ({error})") from error
         try:
             potential.load_state_dict(tensors)

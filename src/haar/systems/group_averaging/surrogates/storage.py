@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from haar.errors import ArgumentError, DataError
-from haar.files import atomic_path
+from haar.files import write_safetensors
 from haar.received import read_tensors as read_safetensors
 from haar.systems.group_averaging.surrogates.catalogue import NETWORKS
 from haar.systems.group_averaging.surrogates.surrogate import Surrogate
@@ -66,16 +67,12 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
         DataError: If the file is missing, truncated, of another kind or schema, or lacks weights that it promises.
     """
     tensors, config = read_tensors(path, header=_HEADER)
+    if config.get("schema") != _SCHEMA:
+        raise DataError(
+            f"{path}: schema {config.get('schema')} of saved surrogates is unknown here; expected {_SCHEMA}"
+        )
     try:
-        if config["schema"] != _SCHEMA:
-            raise DataError(
-                f"{path}: schema {config['schema']} of saved surrogates is unknown here; expected {_SCHEMA}"
-            )
-        most = sum(value.numel() for value in tensors.values())
-        sizes = (config["in_channels"], config["out_channels"], *config["options"].values())
-        # A network has a number for each of its channels and layers: one that names more than the file holds is none.
-        if any(isinstance(size, (int, float)) and not -most <= size <= most for size in sizes):
-            raise DataError(f"{path}: a network of {sizes} in a file of {most} numbers")
+        _check_sizes(config, tensors)
         # On the meta device nothing is allocated or drawn before the weights are seen to fit.
         with torch.device("meta"):
             net = NETWORKS[config["network"]](config["in_channels"], config["out_channels"], **config["options"])
@@ -88,9 +85,18 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
             constants=config["constants"],
         )
         model.load_state_dict(tensors, assign=True)
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
+    except Exception as error:  # whatever a stranger's settings make of a constructor
         raise DataError(f"{path}: no surrogate can be built from this file ({error})") from error
     return model.eval()
+
+
+def _check_sizes(config: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse numbers of layers or channels that no tensor of the file could fill, before modules are made of them."""
+    bound = 2 * max(64, len(tensors), *(size for tensor in tensors.values() for size in tensor.shape))
+    settings = {key: value for key, value in config["options"].items() if key != "seed"}
+    for value in pytree.tree_leaves([settings, config["in_channels"], config["out_channels"], config["constants"]]):
+        if isinstance(value, int | float) and not abs(value) <= bound:
+            raise ArgumentError("settings", expected=f"numbers of at most {bound} for these tensors", got=value)
 
 
 def write_tensors(
@@ -106,8 +112,7 @@ def write_tensors(
     """
     # One memory block a tensor, in the standard order of axes, is all that the format stores.
     dense = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as part:
-        save_file(dense, part, metadata={header: json.dumps(config)})
+    write_safetensors(path, dense, {header: json.dumps(config)})
 
 
 def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -129,9 +134,9 @@ def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str
             f"{path}: the safetensors header has no {header!r} entry; this file was written by something else"
         )
     try:
-        config = json.loads(metadata[header])
+        config: Any = json.loads(metadata[header])
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: its {header!r} entry is no JSON ({error})") from error
+        raise DataError(f"{path}: the {header!r} entry of its header is no JSON ({str(error)[:80]})") from error
     if not isinstance(config, dict):
-        raise DataError(f"{path}: its {header!r} entry should be a JSON object, it is {type(config).__name__}")
+        raise DataError(f"{path}: the {header!r} entry of its header is no JSON object")
     return tensors, config
