@@ -3,6 +3,7 @@
 from haar.probing.double_precision import in_double_precision
 from haar.probing.drawn import drawn_like
 from haar.probing.forward_only import ForwardOnly
+from haar.probing.transformed import transformed
 from haar.probing.undisturbed import undisturbed
 
-__all__ = ["ForwardOnly", "drawn_like", "in_double_precision", "undisturbed"]
+__all__ = ["ForwardOnly", "drawn_like", "in_double_precision", "transformed", "undisturbed"]

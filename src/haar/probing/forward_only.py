@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from haar.containers import mapped
 
 
 class ForwardOnly:
@@ -54,12 +55,10 @@ class ForwardOnly:
 
 
 def _detached(tree: Any) -> Any:
-    return pytree.tree_map(_alias, tree)
+    return mapped(_alias, tree)
 
 
-def _alias(x: Any) -> Any:
-    if not isinstance(x, Tensor):
-        return x
+def _alias(x: Tensor) -> Tensor:
     # A tensor of inference mode cannot be recorded; outside of that mode a copy can.
     return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x.detach()
 
