@@ -22,6 +22,9 @@ class ForwardOnly:
     Args:
         model: Any module or callable.
 
+    Attributes:
+        differentiates: Whether it was found to take derivatives inside forward.
+
     Example:
         >>> def force(x):
         ...     x.requires_grad_()
@@ -33,7 +36,7 @@ class ForwardOnly:
 
     def __init__(self, model: Callable[..., Any]) -> None:
         self.model = model
-        self._differentiates = False
+        self.differentiates = False
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the model returns, without a graph.
@@ -42,14 +45,14 @@ class ForwardOnly:
             args: The model's inputs.
             named: The same by name.
         """
-        if not self._differentiates:
+        if not self.differentiates:
             try:
                 with torch.no_grad():
                     return _detached(self.model(*_detached(args), **_detached(named)))
             except RuntimeError as error:
                 if not _asks_for_gradients(error):
                     raise
-            self._differentiates = True
+            self.differentiates = True
         with torch.inference_mode(mode=False), torch.enable_grad():
             return _detached(self.model(*_detached(args), **_detached(named)))
 
