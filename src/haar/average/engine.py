@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.average.frame import Frame, frame_average
-from haar.average.joining import Call, separate
+from haar.average.joining import Call, check_samples, separate
 from haar.average.micro_batch import Plan
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables
@@ -20,7 +20,7 @@ from haar.average.stabiliser import distinct_rows
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError
 from haar.probing import ForwardOnly, transformed
 
 
@@ -110,6 +110,7 @@ class Averaged(nn.Module):
         if symmetry.approximate:
             self.error += "; elements act by interpolation"
         self._inputs, self._outputs = action_leaves(symmetry.inputs), action_leaves(symmetry.outputs)
+        self._flat = all(isinstance(action, Action) for action in self.symmetry.inputs)
         self._mode_dependent = mode_dependent_layers(model)
         self.quiet = ForwardOnly(model)
         self._planner = Planner()
@@ -136,6 +137,8 @@ class Averaged(nn.Module):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
             if self.check:
                 self._plan(call)
+            else:
+                self.symmetry.check_inputs(args)
             return frame_average(self.answer, self.symmetry, self.how, args)
         plan = self._plan(call)
         averaged = None if plan.tables is None else self._by_tables(call, plan, plan.tables)
@@ -203,7 +206,20 @@ class Averaged(nn.Module):
         Raises:
             ArgumentError: As `plan`.
         """
+        self.symmetry.check_inputs(args)
         self._planner.together(self, self._call(args))
+
+    def tell_samples_apart(self, *args: Any) -> None:
+        """Refuse a model with an output whose axis 0 does not count samples, found out with twice as many.
+
+        Args:
+            args: The model's inputs.
+
+        Raises:
+            ShapeError: Naming the first such output.
+        """
+        self.symmetry.check_inputs(args)
+        self._planner.tell_samples_apart(self, self._call(args))
 
     def plan(self, *args: Any) -> Plan:
         """How these inputs are run: known for their shape, or found out now by a one-off timing.
@@ -225,9 +241,16 @@ class Averaged(nn.Module):
     def _call(self, args: Sequence[Any]) -> Call:
         """The inputs, checked and taken apart."""
         refuse_train_mode(self._mode_dependent)
-        if not torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+        if torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+            return Call(self.symmetry.inputs, args)
+        if not self._flat:
             self.symmetry.check_inputs(args)
-        return Call(self.symmetry.inputs, args)
+            return Call(self.symmetry.inputs, args)
+        try:
+            return Call(self.symmetry.inputs, args)  # the planner checks shapes that it does not know
+        except ValueError:
+            self.symmetry.check_inputs(args)  # says more
+            raise
 
     def _wrap(self, form: Any, leaves: Sequence[Any]) -> Any:
         """Leaves in the model's own containers."""
@@ -289,14 +312,7 @@ class Averaged(nn.Module):
         for some in rows.split(max(1, plan.elements * int(call.length or 0))):
             moved = [x if same else x[some] for x, same in zip(joined, call.shared, strict=True)]
             form, parts = self._run(call, plan, moved, 1)
-            for k, part in enumerate(parts):
-                if isinstance(part[0], Tensor) and (part[0].ndim == 0 or len(part[0]) != len(some)):
-                    raise ShapeError(
-                        f"output {k}",
-                        expected=f"{len(some)} samples on axis 0, one for each of the inputs",
-                        got=tuple(part[0].shape),
-                        way_out="use share_stabilisers=False",
-                    )
+            check_samples([part[0] for part in parts], len(some))
             outputs.append([part[0] for part in parts])
         whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
         for k, mover in enumerate(movers):

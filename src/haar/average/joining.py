@@ -125,6 +125,27 @@ def _moved(mover: Mover, k: int, x: Tensor) -> Tensor:
     return moved.view_as(x) if moved is x and not x.requires_grad and torch.is_grad_enabled() else moved
 
 
+def check_samples(leaves: Sequence[Any], samples: int, name: str = "output") -> None:
+    """Refuse outputs whose axis 0 does not count the samples of the inputs, where samples are told apart.
+
+    Args:
+        leaves: The outputs.
+        samples: How many samples went in.
+        name: What they are.
+
+    Raises:
+        ShapeError: Naming the first such output.
+    """
+    for k, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor) and (leaf.ndim == 0 or leaf.shape[0] != samples):
+            raise ShapeError(
+                name if len(leaves) == 1 else f"{name}[{k}]",
+                expected=f"{samples} samples on axis 0, one for each of the inputs",
+                got=tuple(leaf.shape),
+                way_out="leave out what belongs to the whole batch",
+            )
+
+
 def separate(leaf: Any, copies: int, name: str = "output") -> list[Any]:
     """The parts of one joined output that belong to each copy. None and names pass as they are.
 

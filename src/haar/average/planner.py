@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from haar.average.joining import Call, separate
+from haar.average.joining import Call, check_samples, separate
 from haar.average.micro_batch import Plan, choose_plan, layouts
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables, orbit_tables
@@ -64,6 +65,7 @@ class Planner:
                 copies cannot be joined.
         """
         if transformed():
+            averaged.symmetry.check_inputs(call.args)
             return Plan(min(_wanted(averaged, call), self._together.get(_kind(call), 1)))
         watch = self._watch
         if watch is None:
@@ -76,6 +78,7 @@ class Planner:
         )
         known = self._known.get(key)
         if known is None:
+            averaged.symmetry.check_inputs(call.args)
             return self._found(averaged, call, key)
         if not known.informative or known.weights != watch.weights():
             return self._doubted(averaged, call, key, known)
@@ -99,6 +102,19 @@ class Planner:
             elements = tried.elements(wanted)
         self._note(call, elements, informative=tried.trial.informative)
         return elements if tried.trial.informative else 1
+
+    def tell_samples_apart(self, averaged: Averaged, call: Call) -> None:
+        """Refuse outputs whose axis 0 does not count samples.
+
+        Args:
+            averaged: The averaged model.
+            call: Inputs with values.
+
+        Raises:
+            ShapeError: Naming the first such output.
+        """
+        with _TRIALS, undisturbed(averaged.model, mode=None):
+            _Tried(averaged, call).tell_samples_apart()
 
     def _found(self, averaged: Averaged, call: Call, key: Any) -> Plan:
         wanted, leaves = _wanted(averaged, call), call.tensors
@@ -190,15 +206,26 @@ class _Tried:
             plan = Plan(1, tables=self._tables(channels_last=False))
         return replace(plan, differentiates=not self.differentiable and averaged.quiet.differentiates)
 
+    def tell_samples_apart(self) -> None:
+        if self.call.length is None:
+            return
+        leaves, number = list(self.call.leaves), int(self.call.length)
+        check_samples(self.run(leaves), number)
+        with _ours_alone():
+            check_samples(self.run(self.call.joined([leaves, leaves])), 2 * number)
+
     def holds(self, elements: int) -> bool:
         """Whether as many copies still leave each other alone."""
         return self.trial.independent_when_drawn(self._sizes(max(2, elements)))
 
     def _steady_and_independent(self, elements: int, asked: bool) -> bool:  # noqa: FBT001
         first = self.moved(0)
-        self.run(first)  # what does not fit the symmetry is told first
         if self.averaged.check:
             self.trial.refuse_unsteady(first)
+            if not self.movers:  # a frame has one element a sample
+                self.tell_samples_apart()
+        else:
+            self.run(first)  # what does not fit the symmetry is told first
         if not asked or not (self.averaged.check or self.auto):
             return False
         layer = interacting_layer(self.averaged.model)
@@ -263,6 +290,17 @@ class _Tried:
         with torch.inference_mode(mode=False):
             weights = averaged.elements.weights.tolist() if averaged.elements is not None else []
             return orbit_tables(call, self.movers, weights, leaves, channels_last=channels_last)
+
+
+@contextmanager
+def _ours_alone() -> Iterator[None]:
+    """A model of a fixed batch, such as an exported one, raises what it likes when it is given two."""
+    try:
+        yield
+    except HaarError:
+        raise
+    except Exception:  # noqa: BLE001, S110
+        pass
 
 
 def _wanted(averaged: Averaged, call: Call) -> int:

@@ -61,7 +61,7 @@ def _undos(value: Any, seen: set[int], depth: int) -> list[Callable[[], None]]:
         return []
     seen.add(id(value))
     if isinstance(value, Tensor):
-        return [] if value.is_meta or value.is_inference() else [_of_tensor(value)]
+        return [_of_tensor(value)] if holds_numbers(value) else []
     if isinstance(value, torch.Generator):
         state = value.get_state()
         return [lambda: _none(value.set_state(state))]
@@ -85,6 +85,11 @@ def _undos(value: Any, seen: set[int], depth: int) -> list[Callable[[], None]]:
     if type(own) is dict and type(value).__module__.partition(".")[0] not in ("torch", "numpy", "builtins"):
         return _undos(own, seen, depth - 1)
     return []
+
+
+def holds_numbers(x: Tensor) -> bool:
+    """Whether a tensor is a plain one with numbers of its own that may be written: not a stand-in of a trace."""
+    return type(x) in (Tensor, nn.Parameter) and not x.is_meta and not x.is_inference()
 
 
 def _of_tensor(value: Tensor) -> Callable[[], None]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from haar.probing.attributes import Attributes
+from haar.probing.attributes import Attributes, holds_numbers
 
 
 @contextmanager
@@ -81,7 +81,7 @@ class _Buffers:
         self._values = {
             name: buffer.detach().clone()
             for name, buffer in self._tensors.items()
-            if buffer is not None and not buffer.is_meta and not buffer.is_inference()
+            if buffer is not None and holds_numbers(buffer)
         }
 
     def put_back(self) -> None:
