@@ -17,7 +17,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
-    {"errors", "files", "face", "host", "constants"},
+    {"errors", "files", "face", "host", "constants", "containers"},
     {"report", "received", "folders", "programs"},
     {"groups"},
     {"actions", "probing"},

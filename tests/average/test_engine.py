@@ -83,7 +83,7 @@ def test_the_memory_bound_limits_the_micro_batch(case):
     model, symmetry, args = case("D4 with shifts")
     tight = average(model, symmetry, memory_limit=1)
     tight(*args)
-    assert [plan.elements for plan in tight._plans.values()] == [1]
+    assert [plan.elements for plan in tight._planner.plans] == [1]
     free = average(model, symmetry, memory_limit=2**40)
     torch.testing.assert_close(free(*args), tight(*args), rtol=1e-12, atol=1e-12)
 
@@ -96,10 +96,10 @@ def test_plans_are_made_once_for_a_shape(case):
     averaged(*args)
     first = len(calls)
     averaged(*args)
-    plan = next(iter(averaged._plans.values()))
+    plan = averaged._planner.plans[0]
     assert len(calls) - first == -(-6 // plan.elements) < first
     averaged(args[0][:1])
-    assert len(averaged._plans) == 2
+    assert len(averaged._planner.plans) == 2
 
 
 @pytest.mark.parametrize("micro_batch", [0, -1, "fast", True])

@@ -22,7 +22,7 @@ MIXING = ("C5 on vectors", "D3 on vectors", "D3 x signs on vectors", "C3 x S3 on
 
 
 def tables_of(averaged) -> list[OrbitTables | None]:
-    return [plan.tables for plan in averaged._plans.values()]
+    return [plan.tables for plan in averaged._planner.plans]
 
 
 def one_by_one(averaged, *args):

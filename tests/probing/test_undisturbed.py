@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 import numpy as np
 import pytest
@@ -86,3 +87,46 @@ def test_functions_and_kept_modes():
     model = nn.Dropout()
     with undisturbed(model, mode=None):
         assert model.training
+
+
+class Remembers(nn.Module):
+    """Keeps a count, a hidden state, lists of what it saw and an object of its own in plain attributes."""
+
+    class Cache:
+        def __init__(self):
+            self.keys = []
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.count, self.hidden, self.cache, self.seen = 0, torch.zeros(2), self.Cache(), {"sums": deque(maxlen=3)}
+        self.noise = torch.Generator().manual_seed(3)
+
+    def forward(self, x):
+        self.count += 1
+        self.hidden += x.mean(0)
+        self.cache.keys.append(x)
+        self.seen["sums"].append(float(x.sum()))
+        self.seen["last"] = x
+        self.made = torch.rand(1, generator=self.noise)
+        self.linear(x).sum().backward()
+        return x
+
+
+def test_plain_attributes_and_gradients_are_put_back():
+    model = Remembers()
+    held = model.hidden
+    model.linear.bias.grad = torch.full((2,), 7.0)
+    with undisturbed(model):
+        model(torch.ones(3, 2))
+        assert model.count == 1
+    assert model.count == 0
+    assert model.hidden is held
+    assert held.tolist() == [0.0, 0.0]
+    assert model.cache.keys == []
+    assert list(model.seen) == ["sums"]
+    assert len(model.seen["sums"]) == 0
+    assert not hasattr(model, "made")
+    assert torch.equal(model.noise.get_state(), torch.Generator().manual_seed(3).get_state())
+    assert model.linear.weight.grad is None
+    assert model.linear.bias.grad.tolist() == [7.0, 7.0]

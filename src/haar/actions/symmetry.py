@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +13,7 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import Fields, FieldSpec, Layout
 from haar.actions.representation import Defining, Representation
+from haar.containers import is_record, named_parts, refilled
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Group, Subgroup
 from haar.groups.door import check_group
@@ -25,8 +25,9 @@ class Symmetry:
     Args:
         group: The group.
         inputs: An action for a model of one input; a tuple or list of actions for ``model(*args)``; or any nesting of
-            tuples, lists, namedtuples and dicts of actions that mirrors the arguments.
-        outputs: An action, or a nesting of actions that mirrors what the model returns.
+            tuples, lists, namedtuples, dicts and dataclasses of actions that mirrors the arguments.
+        outputs: An action, or a nesting of actions that mirrors what the model returns. A dict of actions also stands
+            beside other mappings with its keys, and beside a dataclass with its fields.
 
     Raises:
         ArgumentError: If a leaf is no action, acts through another group, or fields on one grid differ in centring or
@@ -281,45 +282,41 @@ def _zip(actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str
         if not isinstance(values, Tensor):
             _check(actions, values, name)
         return visit(actions, values, name)
-    if isinstance(actions, Mapping):
-        if not isinstance(values, Mapping) or set(values) != set(actions):
-            got = sorted(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
-            raise ShapeError(name, expected=f"a dict with {sorted(map(str, actions))}", got=got)
-        return _like(values, {key: _zip(actions[key], values[key], f"{name}[{key!r}]", visit) for key in values})
+    keyed = named_parts(actions)
+    if keyed is not None:
+        parts = named_parts(values)
+        if parts is not None and is_record(values):  # fields that a model leaves empty need no action
+            parts = {key: part for key, part in parts.items() if key in keyed or part is not None}
+        if parts is None or set(parts) != set(keyed):
+            got = type(values).__name__ if parts is None else sorted(map(str, parts))
+            raise ShapeError(name, expected=f"a dict with {sorted(map(str, keyed))}", got=got)
+        walked = {key: _zip(keyed[key], part, f"{name}[{key!r}]", visit) for key, part in parts.items()}
+        return refilled(values, walked)
     if not isinstance(values, (tuple, list)):
         raise ShapeError(
             name, expected=f"a tuple of {len(actions)} values, one for each action", got=type(values).__name__
         )
     if len(values) != len(actions):
         raise ShapeError(name, expected=f"{len(actions)} values, one for each action", got=len(values))
-    walked = [_zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in enumerate(zip(actions, values, strict=True))]
-    return type(values)(*walked) if hasattr(values, "_fields") else type(values)(walked)
-
-
-def _like(values: Mapping[Any, Any], walked: dict[Any, Any]) -> Any:
-    """A mapping of the type of another, with the same keys in the same order: models return more than plain dicts."""
-    if type(values) is dict:
-        return walked
-    if not isinstance(values, MutableMapping):
-        return walked
-    made = copy.copy(values)
-    for key, value in walked.items():
-        made[key] = value
-    return made
+    places = enumerate(zip(actions, values, strict=True))
+    listed = [_zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in places]
+    return type(values)(*listed) if hasattr(values, "_fields") else type(values)(listed)
 
 
 def _paths(tree: Any, name: str) -> list[tuple[str, Any]]:
     """Leaves of a tree of actions with their paths, in the order of the tree."""
-    if isinstance(tree, Mapping):
-        return [leaf for key, part in tree.items() for leaf in _paths(part, f"{name}[{key!r}]")]
+    keyed = named_parts(tree)
+    if keyed is not None:
+        return [leaf for key, part in keyed.items() for leaf in _paths(part, f"{name}[{key!r}]")]
     if isinstance(tree, (tuple, list)):
         return [leaf for k, part in enumerate(tree) for leaf in _paths(part, f"{name}[{k}]")]
     return [(name, tree)]
 
 
 def _map_actions(function: Callable[[Action], Action], tree: Any) -> Any:
-    if isinstance(tree, Mapping):
-        return {key: _map_actions(function, part) for key, part in tree.items()}
+    keyed = named_parts(tree)
+    if keyed is not None:
+        return refilled(tree, {key: _map_actions(function, part) for key, part in keyed.items()})
     if isinstance(tree, (tuple, list)):
         parts = [_map_actions(function, part) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)

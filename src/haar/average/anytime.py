@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.probing import by_position, check_call, is_tracing
+from haar.average.probing import by_position, check_call
 from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import ORBIT_LIMIT, Given
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group, Subgroup
+from haar.probing import transformed
 
 
 class Stage(NamedTuple):
@@ -173,7 +174,7 @@ def new_elements(small: Subgroup | None, big: Subgroup) -> Tensor:
 
 def _mean_square(tree: Any, values: Any) -> float:
     """Mean square over all numbers of all outputs, in float64; unknown while a graph is recorded."""
-    if is_tracing():
+    if transformed():
         return float("nan")
     leaves = [leaf.detach() for leaf in value_leaves(tree, values) if isinstance(leaf, Tensor)]
     total = sum(float(leaf.abs().to(torch.float64).square().sum()) for leaf in leaves)

@@ -163,6 +163,8 @@ class _Run:
         self.steps, self.batch_size, self.learning_rate, self.seed = steps, batch_size, learning_rate, seed
         self.optimizer = torch.optim.Adam(pupil.parameters(), lr=learning_rate)
         symmetry = averaged.symmetry
+        with torch.no_grad():
+            averaged.tell_samples_apart(*_rows(averaged, args, learn[:batch_size]))
         answers = [averaged(*part) for part in _batches(averaged, args, learn, batch_size)]
         self.answers = map_values(lambda *ys: torch.cat(ys), symmetry.outputs, *answers)
         self.variance = [
@@ -185,8 +187,16 @@ class _Run:
         goal = value_leaves(symmetry.outputs, symmetry.act_outputs(g, answer))
         self.pupil.train()
         found = value_leaves(symmetry.outputs, self.pupil(*x))
-        pairs = zip(found, goal, self.variance, strict=True)
+        tensors = ([y for y in side if isinstance(y, Tensor)] for side in (found, goal))
+        pairs = zip(*tensors, self.variance, strict=True)
         loss = torch.stack([(y - t).abs().square().mean() / v for y, t, v in pairs]).sum()
+        if not loss.requires_grad:
+            raise ArgumentError(
+                "student",
+                expected="outputs that can be differentiated by its weights",
+                got="outputs without a graph",
+                way_out="let it take derivatives with create_graph=True in train mode",
+            )
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -241,7 +251,7 @@ def _measure(averaged: Averaged, pupil: nn.Module, args: tuple[Any, ...], steps:
     tree = averaged.symmetry.outputs
     for part in _batches(averaged, args, torch.arange(n), batch_size):
         with torch.no_grad():
-            teacher, model, student, mean = averaged(*part), averaged.model(*part), pupil(*part), own(*part)
+            teacher, model, student, mean = averaged(*part), averaged.answer(*part), own.answer(*part), own(*part)
         sums["teacher"] += _squares(tree, teacher)
         sums["own"] += _squares(tree, mean)
         sums["error"] += _squares(tree, map_values(torch.sub, tree, student, teacher))

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.average.frame import Frame, frame_average
-from haar.average.joining import Call, separate
-from haar.average.micro_batch import Plan, choose_plan, layouts
+from haar.average.joining import Call, check_samples, separate
+from haar.average.micro_batch import Plan
 from haar.average.mover import Mover
-from haar.average.orbit_table import OrbitTables, orbit_tables
-from haar.average.probing import (
-    agree,
-    by_position,
-    is_tracing,
-    mode_dependent_layers,
-    refuse_stochastic,
-    refuse_train_mode,
-    untouched_random_state,
-    unwritten,
-)
+from haar.average.orbit_table import OrbitTables
+from haar.average.planner import Planner
+from haar.average.probing import by_position, mode_dependent_layers, refuse_train_mode
 from haar.average.stabiliser import distinct_rows
 from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
-from haar.errors import ArgumentError, HaarError
+from haar.errors import ArgumentError
+from haar.probing import ForwardOnly, transformed
+
+
+class Stand:
+    """Stands for a tensor whose numbers were let go of."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
 
 
 class Prediction(NamedTuple):
@@ -37,7 +36,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         place: k.
-        form: The model's containers, with dtypes where its tensors stand.
+        form: The model's containers, with a `Stand` where its tensors stand.
         leaves: y_k, in the order of the actions.
     """
 
@@ -62,7 +61,8 @@ class Averaged(nn.Module):
         window: Weight of every output point in the frame of the moved input, ``(*space)``, or ``"hann"`` or
             ``"triangle"``.
         share_stabilisers: Run inputs that an element leaves as they are only once (bit for bit the same input).
-        check: Refuse a stochastic model at the first call.
+        check: Refuse a model that is stochastic or keeps state, for every new kind of input; without it, a given number
+            of elements a pass is taken on trust.
 
     Attributes:
         elements: The fixed weighted set, or None for a frame.
@@ -110,9 +110,10 @@ class Averaged(nn.Module):
         if symmetry.approximate:
             self.error += "; elements act by interpolation"
         self._inputs, self._outputs = action_leaves(symmetry.inputs), action_leaves(symmetry.outputs)
+        self._flat = all(isinstance(action, Action) for action in self.symmetry.inputs)
         self._mode_dependent = mode_dependent_layers(model)
-        self._plans: dict[Any, Plan] = {}
-        self._checked = False
+        self.quiet = ForwardOnly(model)
+        self._planner = Planner()
         self.training = model.training if isinstance(model, nn.Module) else False
 
     def forward(self, *args: Any, **named: Any) -> Any:
@@ -134,7 +135,11 @@ class Averaged(nn.Module):
         if self.elements is None:
             if not isinstance(self.how, Frame):
                 raise ArgumentError("how", expected="a frame", got=type(self.how).__name__)
-            return frame_average(self.model, self.symmetry, self.how, args)
+            if self.check:
+                self._plan(call)
+            else:
+                self.symmetry.check_inputs(args)
+            return frame_average(self.answer, self.symmetry, self.how, args)
         plan = self._plan(call)
         averaged = None if plan.tables is None else self._by_tables(call, plan, plan.tables)
         if averaged is not None:
@@ -146,7 +151,7 @@ class Averaged(nn.Module):
             weighed = leaves if self.window is None else self.window.weigh(place, leaves)
             total = [_add(t, leaf, weight) for t, leaf in zip(total, weighed, strict=True)]
         pairs = zip(total, value_leaves(self.symmetry.outputs, form), strict=True)
-        return self._wrap(form, [t.to(dtype).contiguous() if isinstance(t, Tensor) else t for t, dtype in pairs])
+        return self._wrap(form, [t.to(stand.dtype).contiguous() if isinstance(t, Tensor) else t for t, stand in pairs])
 
     def terms(self, *args: Any) -> Iterator[tuple[float, Any]]:
         """Yield (weight, psi(g)^-1 f(phi(g) x)) for every element of the fixed weighted set, in order, without window.
@@ -176,6 +181,46 @@ class Averaged(nn.Module):
         for _, form, leaves in self._predictions(call, self._plan(call), places):
             yield self._wrap(form, leaves)
 
+    def answer(self, *args: Any) -> Any:
+        """What the model says of inputs as they are; where gradients are off, also if it takes derivatives itself.
+
+        Args:
+            args: The model's inputs.
+        """
+        return self.model(*args) if torch.is_grad_enabled() or transformed() else self.quiet(*args)
+
+    def joins(self, call: Call) -> bool:
+        """Whether inputs and outputs have a batch axis on which copies can stand side by side.
+
+        Args:
+            call: The inputs, taken apart.
+        """
+        return call.length is not None and all(action.batched for action in self._outputs)
+
+    def decide(self, *args: Any) -> None:
+        """Find out for a trace to come whether all elements may run in one pass.
+
+        Args:
+            args: The model's inputs.
+
+        Raises:
+            ArgumentError: As `plan`.
+        """
+        self.symmetry.check_inputs(args)
+        self._planner.together(self, self._call(args))
+
+    def tell_samples_apart(self, *args: Any) -> None:
+        """Refuse a model with an output whose axis 0 does not count samples, found out with twice as many.
+
+        Args:
+            args: The model's inputs.
+
+        Raises:
+            ShapeError: Naming the first such output.
+        """
+        self.symmetry.check_inputs(args)
+        self._planner.tell_samples_apart(self, self._call(args))
+
     def plan(self, *args: Any) -> Plan:
         """How these inputs are run: known for their shape, or found out now by a one-off timing.
 
@@ -183,8 +228,8 @@ class Averaged(nn.Module):
             args: The model's inputs.
 
         Raises:
-            ArgumentError: If the model is stochastic, or several elements a pass were asked for where copies cannot be
-                joined.
+            ArgumentError: If the model is stochastic or keeps state, or several elements a pass were asked for where
+                copies cannot be joined.
         """
         return self._plan(self._call(args))
 
@@ -196,9 +241,16 @@ class Averaged(nn.Module):
     def _call(self, args: Sequence[Any]) -> Call:
         """The inputs, checked and taken apart."""
         refuse_train_mode(self._mode_dependent)
-        if not torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+        if torch.compiler.is_compiling():  # checks read tables of the group, which a graph cannot hold
+            return Call(self.symmetry.inputs, args)
+        if not self._flat:
             self.symmetry.check_inputs(args)
-        return Call(self.symmetry.inputs, args)
+            return Call(self.symmetry.inputs, args)
+        try:
+            return Call(self.symmetry.inputs, args)  # the planner checks shapes that it does not know
+        except ValueError:
+            self.symmetry.check_inputs(args)  # says more
+            raise
 
     def _wrap(self, form: Any, leaves: Sequence[Any]) -> Any:
         """Leaves in the model's own containers."""
@@ -208,7 +260,7 @@ class Averaged(nn.Module):
         """The model's prediction for every element, moved back, in order."""
         every: list[Mover] = list(self.movers)  # type: ignore[arg-type]
         movers = [every[k] for k in places]
-        if self.share_stabilisers and not is_tracing() and self._joins(call):
+        if self.share_stabilisers and plan.independent and not transformed():
             yield from self._shared(movers, call, plan, places)
             return
         for start in range(0, len(movers), plan.elements):
@@ -223,7 +275,7 @@ class Averaged(nn.Module):
         moved, form, passes = tables.moved(call), None, []
         for first in range(0, number, plan.elements):
             copies = min(plan.elements, number - first)
-            form = self.model(*call.with_leaves(tables.some(moved, first, copies)))
+            form = self._model(plan, call.with_leaves(tables.some(moved, first, copies)))
             if first == 0:
                 self.symmetry.check_outputs(form)
             passes.append(value_leaves(self.symmetry.outputs, form))
@@ -235,15 +287,21 @@ class Averaged(nn.Module):
         self, movers: Sequence[Mover], call: Call, plan: Plan, *, check: bool = True
     ) -> tuple[Any, list[list[Any]]]:
         """One forward pass for several elements, side by side on the batch axis."""
-        form, parts = self._run(call, call.moved(movers, channels_last=plan.channels_last), len(movers), check=check)
+        moved = call.moved(movers, channels_last=plan.channels_last)
+        form, parts = self._run(call, plan, moved, len(movers), check=check)
         return form, [mover.moved_back([part[k] for part in parts]) for k, mover in enumerate(movers)]
 
-    def _run(self, call: Call, moved: Sequence[Any], copies: int, *, check: bool = True) -> tuple[Any, list[list[Any]]]:
-        y = self.model(*call.with_leaves(moved))
+    def _model(self, plan: Plan, args: tuple[Any, ...]) -> Any:
+        return self.quiet(*args) if plan.differentiates else self.model(*args)
+
+    def _run(
+        self, call: Call, plan: Plan, moved: Sequence[Any], copies: int, *, check: bool = True
+    ) -> tuple[Any, list[list[Any]]]:
+        y = self._model(plan, call.with_leaves(moved))
         if check and not torch.compiler.is_compiling():
             self.symmetry.check_outputs(y)
         leaves = value_leaves(self.symmetry.outputs, y)
-        form = self._wrap(y, [leaf.dtype if isinstance(leaf, Tensor) else leaf for leaf in leaves])
+        form = self._wrap(y, [Stand(leaf.dtype) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
         return form, [separate(leaf, copies) for leaf in leaves]
 
     def _shared(self, movers: Sequence[Mover], call: Call, plan: Plan, places: Sequence[int]) -> Iterator[Prediction]:
@@ -253,99 +311,42 @@ class Averaged(nn.Module):
         form, outputs = None, []
         for some in rows.split(max(1, plan.elements * int(call.length or 0))):
             moved = [x if same else x[some] for x, same in zip(joined, call.shared, strict=True)]
-            form, parts = self._run(call, moved, 1)
+            form, parts = self._run(call, plan, moved, 1)
+            check_samples([part[0] for part in parts], len(some))
             outputs.append([part[0] for part in parts])
         whole = [torch.cat(y) if isinstance(y[0], Tensor) else y[0] for y in zip(*outputs, strict=True)]
         for k, mover in enumerate(movers):
             chosen = [y.index_select(0, place[k]) if isinstance(y, Tensor) else y for y in whole]
             yield Prediction(places[k], form, mover.moved_back(chosen))
 
-    def _joins(self, call: Call) -> bool:
-        """Whether inputs and outputs have a batch axis on which copies can stand side by side."""
-        return call.length is not None and all(action.batched for action in self._outputs)
-
     def _plan(self, call: Call) -> Plan:
-        fixed = None if self.micro_batch == "auto" else min(int(self.micro_batch), len(self.movers))
-        joins = self._joins(call)
-        if fixed is not None and fixed > 1 and not joins:
+        if not torch.compiler.is_compiling():
+            return self._planner.plan(self, call)
+        if any(isinstance(x, (int, float)) and not isinstance(x, bool) for x in call.leaves):
+            return Plan(1)  # a number may be unknown here
+        elements = self._elements_of_graph(*call.leaves)
+        if not elements:
             raise ArgumentError(
-                "micro_batch", expected="1 for inputs or outputs without a batch axis", got=fixed, way_out='use "auto"'
+                "model",
+                expected="one that can be averaged as it is asked for",
+                got="one that is refused",
+                way_out="call the average once outside of torch.compile: it says why",
             )
-        plan = Plan(fixed if fixed is not None else len(self.movers) if joins else 1)
-        leaves = call.tensors
-        if is_tracing() or any(x.numel() == 0 or x.is_meta for x in leaves):  # there is nothing to time or compare
-            return plan
-        key = (
-            tuple((x.shape, x.dtype, x.device, torch.is_autocast_enabled(x.device.type)) for x in leaves),
-            torch.is_grad_enabled(),
-            self.micro_batch,
-        )
-        if key not in self._plans:
-            differentiable = torch.is_grad_enabled()
-            with torch.no_grad(), untouched_random_state(leaves), unwritten(leaves):
-                self._plans[key] = self._find_plan(call, plan, differentiable=differentiable)
-        return self._plans[key]
+        return Plan(elements)
 
-    def _find_plan(self, call: Call, plan: Plan, *, differentiable: bool) -> Plan:
-        movers: list[Mover] = list(self.movers)  # type: ignore[arg-type]
-        if self.check and not self._checked:
-            refuse_stochastic(lambda: _tensors(self._pass(movers[:1], call, Plan(1))[1][0]))
-            self._checked = True
-        if plan.elements > 1 and (self.check or self.micro_batch == "auto") and not self._copies_agree(call, movers):
-            if self.micro_batch != "auto":
-                raise ArgumentError(
-                    "micro_batch",
-                    expected="1 for a model in which the samples of a batch influence each other",
-                    got=plan.elements,
-                    way_out='use micro_batch="auto"',
-                )
-            plan = Plan(1)
-        tables: dict[bool, OrbitTables | None] = {
-            last: None if differentiable else self._tables(call, movers, channels_last=last)
-            for last in layouts(self.model, call.tensors)
-        }
-        if self.micro_batch != "auto" or plan.elements == 1:
-            return replace(plan, tables=tables[False])
-        at_once = {last: table.moved(call) for last, table in tables.items() if table is not None}
-
-        def run(candidate: Plan, first: int) -> object:
-            some, last = movers[first : first + candidate.elements], candidate.channels_last
-            if (table := tables[last]) is None:
-                return self._pass(some, call, candidate, check=False)
-            return self.model(*call.with_leaves(table.some(at_once[last], first, len(some))))
-
-        chosen = choose_plan(self.model, run, len(movers), call.tensors, self.memory_limit)
-        return replace(chosen, tables=tables[chosen.channels_last])
-
-    def _copies_agree(self, call: Call, movers: Sequence[Mover]) -> bool:
-        """Whether two copies in one batch get the same predictions as alone."""
-        single = [_tensors(self._pass([mover], call, Plan(1))[1][0]) for mover in movers[:2]]
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+    def _elements_of_graph(self, *leaves: Any) -> int:
+        """Elements per pass of a graph, found out while it is compiled; 0 for a model that is refused."""
         try:
-            joint = [_tensors(leaves) for leaves in self._pass(movers[:2], call, Plan(2))[1]]
-        except HaarError:
-            raise
-        except Exception:  # noqa: BLE001 (a model of a fixed batch, such as an exported one, raises what it likes)
-            return False
-        return all(agree(a, b) for a, b in zip(single, joint, strict=True))
-
-    def _tables(self, call: Call, movers: Sequence[Mover], *, channels_last: bool) -> OrbitTables | None:
-        """Tables that move all copies at once, if they pay; backward through a gather is a slow scatter."""
-        if self.window is not None or self.share_stabilisers or not self._joins(call):
-            return None
-        y = self.model(*call.with_leaves(call.moved(movers[:1], channels_last=channels_last)))
-        self.symmetry.check_outputs(y)
-        leaves = value_leaves(self.symmetry.outputs, y)
-        with torch.inference_mode(mode=False):
-            return orbit_tables(call, movers, self._weights, leaves, channels_last=channels_last)
+            call = Call(self.symmetry.inputs, rebuild(self.symmetry.inputs, self.symmetry.inputs, leaves))
+            return self._planner.together(self, call)
+        except ArgumentError:
+            return 0
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = self.__dict__.copy()
-        state["_plans"] = {}  # timings belong to a machine, not to a model
+        state["_planner"] = Planner()  # timings belong to a machine, not to a model
         return state
-
-
-def _tensors(leaves: Sequence[Any]) -> list[Tensor]:
-    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
 def _add(total: Any, leaf: Any, weight: float) -> Any:

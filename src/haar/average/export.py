@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.average.engine import Averaged
 from haar.average.joining import has_batch_axis, is_shared
 from haar.average.probing import agree
 from haar.average.trees import action_leaves, rebuild, value_leaves
+from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
+from haar.probing import drawn_like
 from haar.programs import program_bytes
 
 #: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
@@ -34,8 +37,9 @@ def save(
     """Write an averaged model as a file that runs without this library.
 
     ``.pt2`` is read by ``torch.export.load(path).module()``, ``.onnx`` by any ONNX runtime (extra ``haar[onnx]``). The
-    file is read back and compared with the model on the example before it takes its place; nothing is left behind on
-    failure. The same model gives the same bytes every time; torch stores the example in a ``.pt2`` file.
+    file is read back and compared with the model, on the example and on inputs of our own, before it takes its place;
+    nothing is left behind on failure. The same model gives the same bytes every time; torch stores the example in a
+    ``.pt2`` file.
 
     Args:
         module: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
@@ -76,14 +80,19 @@ def save(
     batch = _batched(symmetry, args) if dynamic_batch else []
     with torch.no_grad():
         traced = _at_least_two(symmetry, args, batch)
-        ours = [y for y in pytree.tree_leaves(module(*traced)) if isinstance(y, Tensor)]
+        for averaged in (part for part in module.modules() if isinstance(part, Averaged)):
+            averaged.decide(*traced)  # whether copies may be joined: a trace has no numbers to try
+        expected = module(*traced)
 
         def write(part: Path, shapes: Any) -> None:
             writers[target.suffix](module, traced, shapes, part, _describe(module))
-            found = _READERS[target.suffix](part, traced)
-            if len(ours) != len(found) or not agree(ours, found):
-                message = f"{target.name} does not give what the model gives on the example; nothing was written"
-                raise HaarError(message)
+            _check(part, target, traced, expected, "the example")
+            drawn = _drawn(symmetry, traced, [] if shapes is None else batch)
+            try:
+                ours = module(*drawn)
+            except Exception:  # noqa: BLE001 (numbers that came from nowhere may be out of its domain)
+                return
+            _check(part, target, drawn, ours, "inputs of our own")
 
         with atomic_path(target) as part:
             try:
@@ -102,6 +111,22 @@ def _succeeds(attempt: Callable[[], None]) -> bool:
     except HaarError:
         return False
     return True
+
+
+def _check(part: Path, target: Path, args: tuple[Any, ...], expected: Any, on: str) -> None:
+    """Raise unless the file gives what the model gives."""
+    found, ours = _READERS[target.suffix](part, args), tensors_of(expected)
+    if len(ours) != len(found) or not agree(ours, found):
+        message = f"{target.name} does not give what the model gives on {on}; nothing was written"
+        raise HaarError(message)
+
+
+def _drawn(symmetry: Symmetry, args: tuple[Any, ...], batch: Sequence[int]) -> tuple[Any, ...]:
+    """Inputs of our own: an example of zeros says nothing. One sample more, where the file takes any number."""
+    leaves = value_leaves(symmetry.inputs, args)
+    longer = [torch.cat([x, x[:1]]) if k in batch and x.shape[0] > 1 else x for k, x in enumerate(leaves)]
+    made: tuple[Any, ...] = rebuild(symmetry.inputs, args, drawn_like(longer))
+    return made
 
 
 def _batched(symmetry: Symmetry, args: tuple[Any, ...]) -> list[int]:
@@ -181,7 +206,8 @@ def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
     try:
         return torch.export.export(_Plain(module), args, dynamic_shapes=shapes)
     except Exception as error:
-        message = f"torch.export cannot trace this model: {_first_line(error)}"
+        way_out = "; give dynamic_batch=False for a file of one fixed batch" if shapes is not None else ""
+        message = f"torch.export cannot trace this model: {_first_line(error)}{way_out}"
         raise HaarError(message) from error
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
-from haar.average.trees import map_values
+from haar.average.joining import check_samples
+from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group
@@ -85,6 +86,7 @@ def frame_average(model: Callable[..., Any], symmetry: Symmetry, frame: Frame, a
     for g, w in zip(elements, weights, strict=True):
         y = model(*symmetry.act_inputs(symmetry.group.inverse(g), args))
         symmetry.check_outputs(y)
+        check_samples(value_leaves(symmetry.outputs, y), len(w))
         back = symmetry.act_outputs(g, y)
         scaled = map_values(lambda leaf, w=w: leaf * _column(w, leaf), symmetry.outputs, back)
         total = scaled if total is None else map_values(torch.add, symmetry.outputs, total, scaled)

@@ -93,8 +93,19 @@ class Call:
     def moved(self, movers: Sequence[Mover], *, channels_last: bool = False) -> list[Any]:
         """All inputs moved by each element, copy after copy on the batch axis."""
         return [
-            x if shared else self._joined([mover.moved_input(k, x) for mover in movers], channels_last=channels_last)
+            x if shared else self._joined([_moved(mover, k, x) for mover in movers], channels_last=channels_last)
             for k, (x, shared) in enumerate(zip(self.leaves, self.shared, strict=True))
+        ]
+
+    def joined(self, copies: Sequence[Sequence[Any]]) -> list[Any]:
+        """Several copies of all inputs, one after the other on the batch axis.
+
+        Args:
+            copies: The inputs of every copy, those that all share being the same.
+        """
+        return [
+            xs[0] if shared else self._joined(list(xs), channels_last=False)
+            for xs, shared in zip(zip(*copies, strict=True), self.shared, strict=True)
         ]
 
     def _joined(self, copies: list[Tensor], *, channels_last: bool) -> Tensor:
@@ -106,6 +117,33 @@ class Call:
         if channels_last and joined.ndim in _CHANNELS_LAST:
             joined = joined.contiguous(memory_format=_CHANNELS_LAST[joined.ndim])
         return joined
+
+
+def _moved(mover: Mover, k: int, x: Tensor) -> Tensor:
+    """Input k moved, never the caller's own tensor: a model may ask for gradients of what it is given."""
+    moved = mover.moved_input(k, x)
+    return moved.view_as(x) if moved is x and not x.requires_grad and torch.is_grad_enabled() else moved
+
+
+def check_samples(leaves: Sequence[Any], samples: int, name: str = "output") -> None:
+    """Refuse outputs whose axis 0 does not count the samples of the inputs, where samples are told apart.
+
+    Args:
+        leaves: The outputs.
+        samples: How many samples went in.
+        name: What they are.
+
+    Raises:
+        ShapeError: Naming the first such output.
+    """
+    for k, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor) and (leaf.ndim == 0 or leaf.shape[0] != samples):
+            raise ShapeError(
+                name if len(leaves) == 1 else f"{name}[{k}]",
+                expected=f"{samples} samples on axis 0, one for each of the inputs",
+                got=tuple(leaf.shape),
+                way_out="leave out what belongs to the whole batch",
+            )
 
 
 def separate(leaf: Any, copies: int, name: str = "output") -> list[Any]:

@@ -27,11 +27,21 @@ _ENOUGH = 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run an orbit: elements per forward pass, the layout of grids, and tables where all move at once."""
+    """How to run an orbit.
+
+    Attributes:
+        elements: Elements per forward pass.
+        channels_last: The layout of grids.
+        tables: Where all elements move at once.
+        independent: Whether samples of one batch leave each other alone, as far as it was asked.
+        differentiates: Whether the model takes derivatives inside forward where gradients are off.
+    """
 
     elements: int
     channels_last: bool = False
     tables: OrbitTables | None = field(default=None, compare=False, repr=False)
+    independent: bool = field(default=False, compare=False, repr=False)
+    differentiates: bool = field(default=False, compare=False, repr=False)
 
 
 def choose_plan(

@@ -95,47 +95,101 @@ def refuse_train_mode(layers: Iterable[tuple[str, nn.Module]]) -> None:
             )
 
 
-def refuse_stochastic(run: Callable[[], Sequence[Tensor]]) -> None:
-    """Run a model twice on one input and raise if the outputs differ.
+def interacting_layer(model: Callable[..., Any]) -> str | None:
+    """The name of a layer that says itself that samples of one batch influence each other, in eval mode too."""
+    for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
+        norm = isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 (the base class of every batch norm)
+        if norm and (module.running_mean is None or not module.track_running_stats):
+            return f"{type(module).__name__} {name!r}, whose statistics are those of the batch"
+    return None
+
+
+def refuse_interacting(elements: int, layer: str | None = None) -> None:
+    """Say that copies cannot be joined where several elements a pass were asked for.
+
+    Raises:
+        ArgumentError: Always.
+    """
+    raise ArgumentError(
+        "micro_batch",
+        expected="1 for a model in which the samples of a batch influence each other",
+        got=f"{elements} and {layer}" if layer else elements,
+        way_out='use micro_batch="auto"',
+    )
+
+
+def refuse_unsteady(
+    run: Callable[[], Sequence[Tensor]], others: Callable[[], Sequence[Tensor]], fresh: Sequence[Tensor]
+) -> None:
+    """Run a model twice on one input, with others between, and raise if the outputs hang on more than the input.
 
     A difference of a few units in the last place (sums in another order on a GPU) is forgiven to a model that draws no
     random numbers of torch.
 
+    Args:
+        run: Runs the model on one input.
+        others: Runs it on others, and gives what it returned for the first of them.
+        fresh: What it returned for that one before.
+
     Raises:
-        ArgumentError: If it draws random numbers that change its output, or differs by more than rounding.
+        ArgumentError: If it draws random numbers that change its output, or remembers what it was given before.
     """
     before = _random_states()
-    first = run()
+    first, between, second = run(), others(), run()
     drew = any(not torch.equal(a, b) for a, b in zip(before, _random_states(), strict=True))
-    second = run()
-    same = all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(first, second, strict=True))
-    if not same and (drew or not agree(first, second)):
-        raise ArgumentError(
-            "model",
-            expected="the same output for the same input",
-            got="a stochastic model: two runs differ",
-            way_out="fix its noise (a seed or a latent input), or pass check=False to average single draws",
-        )
+    if drew:
+        steady = _equal(first, second) and _equal(fresh, between)
+    else:
+        steady = all(_equal(a, b) or agree(a, b, _rounding) for a, b in ((first, second), (fresh, between)))
+    if steady:
+        return
+    got = "a stochastic model: two runs differ" if drew else "one that remembers: two runs differ, and none is random"
+    raise ArgumentError(
+        "model",
+        expected="the same output for the same input",
+        got=got,
+        way_out="fix its noise (a seed or a latent input), or pass check=False to average single draws"
+        if drew
+        else "hand its state over as an input and an output, or pass check=False to average what it says in turn",
+    )
 
 
-def agree(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    """Whether two lists of outputs are equal up to the rounding of their dtype, accumulated over a network."""
+def _equal(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    pairs = list(zip(first, second, strict=True))
+    return all(a.shape == b.shape and torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs)
+
+
+def _rounding(x: Tensor) -> float:
+    """What the order of a sum may change."""
+    return (1e3 if x.is_cuda else 1e2) * torch.finfo(x.dtype).eps
+
+
+def closeness(x: Tensor) -> float:
+    """What a batch of another size may change, accumulated over a network: kernels differ."""
+    eps = torch.finfo(x.dtype).eps
+    if torch.is_autocast_enabled(x.device.type):
+        eps = max(eps, torch.finfo(torch.get_autocast_dtype(x.device.type)).eps)
+    return min(0.1, (10 if x.is_cuda else 1) * eps**0.5)  # short products on a GPU: TF32
+
+
+def agree(
+    first: Sequence[Tensor], second: Sequence[Tensor], tolerance: Callable[[Tensor], float] = closeness
+) -> bool:
+    """Whether two lists of outputs are equal up to rounding.
+
+    Args:
+        first: Outputs.
+        second: Others.
+        tolerance: From an output to the difference that is forgiven, relative to its largest finite number.
+    """
     for a, b in zip(first, second, strict=True):
         if a.shape != b.shape:
             return False
-        tolerance = min(0.1, 10 * torch.finfo(a.dtype).eps ** 0.5)
-        scale = float(a.detach().abs().nan_to_num().amax()) if a.numel() else 0.0
-        if not torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True):
+        sizes = a.detach().abs()
+        scale = float(sizes[sizes.isfinite()].amax()) if bool(sizes.isfinite().any()) else 0.0
+        if not torch.allclose(a, b, rtol=0, atol=tolerance(a) * scale, equal_nan=True):
             return False
     return True
-
-
-@contextmanager
-def untouched_random_state(leaves: Iterable[Any]) -> Iterator[None]:
-    """Run something and put torch's random state back."""
-    devices = sorted({x.device.index or 0 for x in leaves if isinstance(x, Tensor) and x.is_cuda})
-    with torch.random.fork_rng(devices=devices):
-        yield
 
 
 @contextmanager
@@ -155,13 +209,6 @@ def unwritten(tensors: Iterable[Tensor]) -> Iterator[None]:
             got="one that writes into them (an operation in place, such as ReLU(inplace=True) at its beginning)",
             way_out="give lambda x: model(x.clone())",
         )
-
-
-def is_tracing() -> bool:
-    """Whether the call is recorded or transformed (compile, export, vmap, jvp): nothing may be timed or compared."""
-    if torch.compiler.is_compiling():
-        return True
-    return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 (torch has no public question for it)
 
 
 def _depends_on_mode(module: nn.Module) -> bool:

@@ -164,12 +164,13 @@ class Rollout(nn.Module):
         """All copies side by side, each in its own frame; averaged in the frame of x."""
         movers: list[Mover] = list(self.state_movers)  # type: ignore[arg-type]
         size = self.averaged.plan(x).elements
+        answer = self.averaged.answer
         copies = [mover.moved_input(0, x) for mover in movers]
         for _ in range(steps):
             state: Tensor | None = None
             for start in range(0, len(copies), size):
                 some = copies[start : start + size]
-                predicted = self.averaged.model(torch.cat(some)).chunk(len(some))
+                predicted = answer(torch.cat(some)).chunk(len(some))
                 for j, y in enumerate(predicted, start):
                     next_ = self._next(copies[j], y)
                     copies[j] = self._advance(copies[j], next_)

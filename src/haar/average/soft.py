@@ -136,7 +136,7 @@ def soft(
 
     Raises:
         ArgumentError: If there are no data, or an option is unknown.
-        ShapeError: If a target has another shape than the output.
+        ShapeError: If a target has another shape than the output, or axis 0 of an output does not count samples.
         DataError: If a target or an output is NaN or infinite.
 
     Example:
@@ -201,7 +201,7 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
     if isinstance(stages, Anytime):
         yield from (stage.output for stage in stages.stages(*args))
     else:
-        yield stages.model(*args)
+        yield stages.answer(*args)
         yield stages(*args)
 
 
@@ -209,9 +209,12 @@ def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None,
     grams, crosses, numbers = [], [], 0
     rest = rest_of_model = torch.zeros((), dtype=torch.float64)
     tree = stages.symmetry.outputs
+    averaged = stages.averaged if isinstance(stages, Anytime) else stages
     for inputs, target in _labelled(data):
         args = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         with torch.no_grad():
+            if not grams:
+                averaged.tell_samples_apart(*args)
             rows = [_rows(tree, output, scale) for output in _outputs(stages, args)]
         goal = _rows(tree, target, scale)
         if goal.shape != rows[-1].shape:

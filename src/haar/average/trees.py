@@ -1,4 +1,4 @@
-"""Trees of actions beside trees of values: one walk for tuples, lists, named tuples and dicts."""
+"""Trees of actions beside trees of values: one walk for tuples, lists, named tuples, mappings and dataclasses."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from torch import Tensor
 
 from haar.actions import Action, Field, Points, Vector
 from haar.actions.action import RestrictedAction
+from haar.containers import named_parts, refilled
 
 
 def action_leaves(actions: Any) -> list[Action]:
     """The actions of a tree, in order."""
     if isinstance(actions, Action):
         return [actions]
-    parts = actions.values() if isinstance(actions, Mapping) else actions
-    return [leaf for part in parts for leaf in action_leaves(part)]
+    keyed = named_parts(actions)
+    return [leaf for part in (actions if keyed is None else keyed.values()) for leaf in action_leaves(part)]
 
 
 def value_leaves(actions: Any, values: Any) -> list[Any]:
     """The values that stand where the actions stand, in the order of `action_leaves`."""
     if isinstance(actions, Action):
         return [values]
-    if isinstance(actions, Mapping):
-        return [leaf for key in actions for leaf in value_leaves(actions[key], values[key])]
-    return [leaf for a, v in zip(actions, values, strict=True) for leaf in value_leaves(a, v)]
+    if isinstance(actions, (tuple, list)):
+        return [leaf for a, v in zip(actions, values, strict=True) for leaf in value_leaves(a, v)]
+    keyed = _keyed(actions)
+    return [leaf for key, part in keyed.items() for leaf in value_leaves(part, _part(values, key))]
 
 
 def rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
-    """The containers of `like` around new leaves, given in the order of `action_leaves`."""
+    """The containers of `like`, of their own type and order, around new leaves in the order of `action_leaves`."""
     queue = iter(leaves)
 
     def walk(tree: Any, value: Any) -> Any:
         if isinstance(tree, Action):
             return next(queue)
-        if isinstance(tree, Mapping):
-            return {key: walk(tree[key], value[key]) for key in tree}
-        walked = [walk(t, v) for t, v in zip(tree, value, strict=True)]
-        return type(value)(*walked) if hasattr(value, "_fields") else type(value)(walked)
+        if isinstance(tree, (tuple, list)):
+            walked = [walk(t, v) for t, v in zip(tree, value, strict=True)]
+            return type(value)(*walked) if hasattr(value, "_fields") else type(value)(walked)
+        return refilled(value, {key: walk(part, _part(value, key)) for key, part in _keyed(tree).items()})
 
     return walk(actions, like)
 
@@ -66,3 +68,11 @@ def own_axes(action: Action) -> int | None:
     if isinstance(action, Vector):
         return -action.axis
     return None
+
+
+def _keyed(actions: Any) -> Mapping[Any, Any]:
+    return actions if isinstance(actions, Mapping) else named_parts(actions) or {}
+
+
+def _part(values: Any, key: Any) -> Any:
+    return values[key] if isinstance(values, Mapping) else getattr(values, key)

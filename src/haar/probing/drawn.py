@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from haar.containers import mapped
 
 
 def drawn_like(inputs: Any, generator: torch.Generator | None = None) -> Any:
@@ -25,7 +26,7 @@ def drawn_like(inputs: Any, generator: torch.Generator | None = None) -> Any:
         tensor([1, 2])
     """
     source = torch.Generator().manual_seed(0) if generator is None else generator
-    return pytree.tree_map(lambda x: _drawn(x, source) if isinstance(x, Tensor) else x, inputs)
+    return mapped(lambda x: _drawn(x, source), inputs)
 
 
 def _drawn(x: Tensor, generator: torch.Generator) -> Tensor:

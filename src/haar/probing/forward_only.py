@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from haar.containers import mapped
 
 
 class ForwardOnly:
@@ -21,6 +22,9 @@ class ForwardOnly:
     Args:
         model: Any module or callable.
 
+    Attributes:
+        differentiates: Whether it was found to take derivatives inside forward.
+
     Example:
         >>> def force(x):
         ...     x.requires_grad_()
@@ -32,7 +36,7 @@ class ForwardOnly:
 
     def __init__(self, model: Callable[..., Any]) -> None:
         self.model = model
-        self._differentiates = False
+        self.differentiates = False
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the model returns, without a graph.
@@ -41,25 +45,23 @@ class ForwardOnly:
             args: The model's inputs.
             named: The same by name.
         """
-        if not self._differentiates:
+        if not self.differentiates:
             try:
                 with torch.no_grad():
                     return _detached(self.model(*_detached(args), **_detached(named)))
             except RuntimeError as error:
                 if not _asks_for_gradients(error):
                     raise
-            self._differentiates = True
+            self.differentiates = True
         with torch.inference_mode(mode=False), torch.enable_grad():
             return _detached(self.model(*_detached(args), **_detached(named)))
 
 
 def _detached(tree: Any) -> Any:
-    return pytree.tree_map(_alias, tree)
+    return mapped(_alias, tree)
 
 
-def _alias(x: Any) -> Any:
-    if not isinstance(x, Tensor):
-        return x
+def _alias(x: Tensor) -> Tensor:
     # A tensor of inference mode cannot be recorded; outside of that mode a copy can.
     return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x.detach()
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from haar.probing.attributes import Attributes, holds_numbers
 
 
 @contextmanager
@@ -17,8 +19,8 @@ def undisturbed(*models: Callable[..., Any], mode: str | None = "eval") -> Itera
     """Run models, and put back afterwards what running them changes.
 
     That is the train or eval mode of every module (which may differ from its parent's: a frozen batch norm), buffers
-    that the model writes (running statistics, counters, caches), and the random state of torch on every device in use,
-    of numpy and of Python.
+    and plain attributes that the model writes (running statistics, counters, caches, hidden states), gradients that it
+    adds to its parameters, and the random state of torch on every device in use, of numpy and of Python.
 
     Args:
         models: Modules, or functions, of which nothing but the random state can be known.
@@ -33,8 +35,8 @@ def undisturbed(*models: Callable[..., Any], mode: str | None = "eval") -> Itera
     """
     modules = list({id(m): m for model in models if isinstance(model, nn.Module) for m in model.modules()}.values())
     modes = [module.training for module in modules]
-    buffers = [_Buffers(module) for module in modules]
     with _random_state_put_back():
+        kept = [part for module in modules for part in _parts(module)]
         try:
             if mode is not None:
                 for module in modules:
@@ -43,8 +45,31 @@ def undisturbed(*models: Callable[..., Any], mode: str | None = "eval") -> Itera
         finally:
             for module, training in zip(modules, modes, strict=True):
                 module.training = training
-            for kept in buffers:
-                kept.put_back()
+            for part in kept:
+                part.put_back()
+
+
+def _parts(module: nn.Module) -> list[_Buffers | _Gradients | Attributes]:
+    if isinstance(module, torch.jit.ScriptModule):  # its attributes live elsewhere
+        return [_Gradients(module)]
+    return [_Buffers(module), _Gradients(module), Attributes(module)]
+
+
+class _Gradients:
+    """The gradients of one module's parameters, set aside so that a backward pass inside forward adds nothing to them."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._held: list[tuple[Tensor, Tensor | None]] = [
+            (parameter, parameter.grad) for parameter in module.parameters(recurse=False) if parameter.is_leaf
+        ]
+        for parameter, gradient in self._held:
+            if gradient is not None:
+                parameter.grad = None
+
+    def put_back(self) -> None:
+        for parameter, gradient in self._held:
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
 
 
 class _Buffers:
@@ -56,7 +81,7 @@ class _Buffers:
         self._values = {
             name: buffer.detach().clone()
             for name, buffer in self._tensors.items()
-            if buffer is not None and not buffer.is_meta and not buffer.is_inference()
+            if buffer is not None and holds_numbers(buffer)
         }
 
     def put_back(self) -> None:

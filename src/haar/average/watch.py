@@ -1,0 +1,41 @@
+"""What a verdict about a model depends on besides its inputs: modes and switches, and the state of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from torch import nn
+
+_version = attrgetter("_version")
+
+
+class Watch:
+    """A model looked at from outside, cheaply enough for every call.
+
+    Args:
+        model: Any module, or a function, of which nothing can be seen.
+    """
+
+    def __init__(self, model: Callable[..., Any]) -> None:
+        modules = list(model.modules()) if isinstance(model, nn.Module) else []
+        self._parameters = [module._parameters for module in modules if module._parameters]  # noqa: SLF001
+        # What torch's own layers do in train mode is known: mode_dependent_layers.
+        own = [module for module in modules if not type(module).__module__.startswith("torch.nn")]
+        self._switches = [
+            (vars(module), name)
+            for module in own
+            for name, value in vars(module).items()
+            if isinstance(value, (bool, str)) and name != "_is_full_backward_hook"
+        ]
+
+    def switches(self) -> tuple[Any, ...]:
+        """Train or eval mode and other flags and names that modules branch on."""
+        return tuple([attributes.get(name) for attributes, name in self._switches])
+
+    def weights(self) -> int:
+        """A number that changes when a parameter is written or replaced."""
+        return sum(
+            [id(p) ^ p._version for held in self._parameters for p in held.values() if p is not None]  # noqa: SLF001
+        )

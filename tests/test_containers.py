@@ -1,0 +1,95 @@
+"""Containers of models: type, order and attributes stay, whatever they are."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict, UserDict, defaultdict, namedtuple
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+import torch
+
+from haar.containers import mapped, named_parts, refilled, tensors_of
+
+
+@dataclass
+class ModelOutput(OrderedDict):
+    """As language models return it: a dictionary whose items are attributes too, and whose empty fields are no items."""
+
+    loss: Any = None
+    logits: Any = None
+
+    def __post_init__(self):
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                self[field.name] = getattr(self, field.name)
+
+
+class Attributed(OrderedDict):
+    """Items that are found as attributes, and attributes of its own."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Demanding(dict):
+    """Its constructor asks for more than items; the first item has a second name."""
+
+    def __init__(self, first, units):
+        super().__init__(first=first)
+        self.units, self.alias = units, first
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    energy: torch.Tensor
+    name: str = "eV"
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+def test_outputs_of_language_models_keep_type_order_and_attributes():
+    value = ModelOutput(logits=torch.ones(2))
+    made = mapped(lambda x: x + 1, value)
+    assert type(made) is ModelOutput
+    assert list(made) == ["logits"]
+    assert made.logits is made["logits"]
+    assert made.logits.tolist() == [2.0, 2.0]
+    assert made.loss is None
+    assert value.logits.tolist() == [1.0, 1.0]
+
+
+def test_other_dictionaries_keep_what_they_are():
+    x = torch.zeros(1)
+    made = mapped(lambda x: x + 1, Attributed(b=x, a=x))
+    assert (type(made), list(made), made.b.item()) == (Attributed, ["b", "a"], 1.0)
+    made = mapped(lambda x: x + 1, Demanding(x, "eV"))
+    assert (type(made), made.units, made["first"].item()) == (Demanding, "eV", 1.0)
+    assert made.alias is made["first"]
+    made = mapped(lambda x: x + 1, defaultdict(list, a=x))
+    assert (made["a"].item(), made["other"]) == (1.0, [])
+    value = UserDict(a=x)
+    assert (type(mapped(lambda x: x + 1, value)), value["a"].item()) == (UserDict, 0.0)
+    assert refilled(MappingProxyType({"b": 1, "a": 2}), {"a": 3}) == {"b": 1, "a": 3}
+
+
+def test_dataclasses_named_tuples_and_structures_of_torch():
+    x = torch.zeros(1)
+    assert mapped(lambda x: x + 1, Frozen(x)) == Frozen(torch.ones(1))
+    assert mapped(lambda x: x + 1, Pair(x, [x, None])) == Pair(torch.ones(1), [torch.ones(1), None])
+    assert mapped(lambda x: x + 1, torch.ones(1, 2).max(1)).values.item() == 2.0
+    assert named_parts(Frozen(x)) == {"energy": x, "name": "eV"}
+    assert named_parts((x,)) is None
+    assert named_parts(Frozen) is None
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], (1,), "name", None, 3.0])
+def test_what_holds_no_tensor_is_the_same(value):
+    assert mapped(lambda x: x + 1, copy.deepcopy(value)) == value
+    assert tensors_of(value) == []
