@@ -159,7 +159,10 @@ def test_groups_that_are_not_listed_say_so():
 @pytest.mark.parametrize(
     ("expected", "matrices"),
     [
-        ("defining: expected orthogonal matrices in double precision", dihedral(5).defining_matrix(torch.arange(10)).float()),
+        (
+            "defining: expected orthogonal matrices in double precision",
+            dihedral(5).defining_matrix(torch.arange(10)).float(),
+        ),
         ("defining: expected orthogonal matrices", dihedral(5).defining_matrix(torch.arange(10).flip(0))),
         ("defining: expected one matrix for each of 10", dihedral(5).defining_matrix(torch.arange(5))),
         ("defining: expected real numbers", dihedral(5).defining_matrix(torch.arange(10)) + 0j),

@@ -161,7 +161,9 @@ def _check_associative(table: Tensor, generators: Tensor, generated: int) -> Non
 
 def _check_defining(defining: Tensor, table: Tensor, generators: Tensor) -> None:
     if len(defining) != len(table):
-        raise ShapeError("defining", expected=f"one matrix for each of {len(table)} elements", got=tuple(defining.shape))
+        raise ShapeError(
+            "defining", expected=f"one matrix for each of {len(table)} elements", got=tuple(defining.shape)
+        )
     images = defining[generators]
     eye = torch.eye(defining.shape[-1], dtype=torch.float64)
     square = float((images @ images.transpose(-1, -2) - eye).abs().amax()) if len(images) else 0.0
