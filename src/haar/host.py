@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from types import FunctionType
+from typing import ClassVar, ParamSpec, TypeVar
 
 import torch
 
@@ -26,7 +27,7 @@ def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def pinned(*args: P.args, **kwargs: P.kwargs) -> R:
-        if torch.empty(0).device.type == "cpu":
+        if torch.empty(0).is_cpu:
             return function(*args, **kwargs)
         with torch.device("cpu"):
             return function(*args, **kwargs)
@@ -34,25 +35,24 @@ def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
     return pinned
 
 
-def pin_methods(cls: type) -> None:
-    """Decorate the constructor and every public method and property that a class defines itself."""
-    for name, attribute in list(vars(cls).items()):
-        if name.startswith("_") and name != "__init__":
-            continue
-        if isinstance(attribute, functools.cached_property):
-            attribute.func = on_the_host(attribute.func)
-        elif isinstance(attribute, property):
-            if attribute.fget is not None:
-                setattr(
-                    cls, name, property(on_the_host(attribute.fget), attribute.fset, attribute.fdel, attribute.__doc__)
-                )
-        elif callable(attribute) and not isinstance(attribute, (type, staticmethod, classmethod)):
-            setattr(cls, name, on_the_host(attribute))
-
-
 class Hosted:
-    """A class whose own and whose subclasses' public methods make their tensors on the CPU."""
+    """A class whose own and whose subclasses' public methods make their tensors on the CPU.
+
+    The constructor, public methods and cached properties are decorated where a class defines them; plain properties,
+    which make no tensors, are not.
+
+    Attributes:
+        makes_no_tensors: Names of methods that make none but by other methods, and so are left as they are.
+    """
+
+    makes_no_tensors: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
-        pin_methods(cls)
+        for name, attribute in list(vars(cls).items()):
+            if (name.startswith("_") and name != "__init__") or name in cls.makes_no_tensors:
+                continue
+            if isinstance(attribute, functools.cached_property):
+                attribute.func = on_the_host(attribute.func)
+            elif isinstance(attribute, FunctionType):
+                setattr(cls, name, on_the_host(attribute))

@@ -73,6 +73,8 @@ class Action(Hosted, ABC):
         approximate: Whether elements act only up to an interpolation error.
     """
 
+    makes_no_tensors = frozenset({"check", "is_batch", "one", "many"})
+
     group: Group
     batched: bool = True
     approximate: bool = False

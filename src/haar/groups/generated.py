@@ -67,9 +67,11 @@ def from_matrices(
     elements = flat.unflatten(1, (d, d))
     if orthogonalise:
         elements = orthonormal_basis_change(elements)
-    elements = nearby_homomorphism("generators", elements, torch.tensor(places, dtype=torch.int64), products.left())
     if bool((elements - elements.round()).abs().max() < SAME):
         elements = elements.round()
+    else:
+        given = torch.tensor(places, dtype=torch.int64)
+        elements = nearby_homomorphism("generators", elements, given, products.left())
     return TableGroup(
         name,
         products,

@@ -36,6 +36,8 @@ class Representation(Hosted, ABC):
         name: A short name.
     """
 
+    makes_no_tensors = frozenset({"act", "check_dtype", "dual", "pull_back"})
+
     group: Group
     dim: int
     name: str
