@@ -110,7 +110,7 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # type: ignore
         if gathers:
             var = self._variances(wide, axis)
             self._remember(mean.detach(), var.detach(), x.numel() // self.rep_in.dim)
-        scaled = wide * self._on_channels((var + self.eps).rsqrt()[self.part_of], wide)
+        scaled = wide * self._on_channels(self._scale(var)[self.part_of], wide)
         return self._affine(scaled, x.dtype).to(x.dtype)
 
     def extra_repr(self) -> str:

@@ -56,7 +56,8 @@ class FoldCache:
         weight, bias = _fresh(first, make)
         value = weight.detach(), None if bias is None else bias.detach()
         inference = torch.is_inference_mode_enabled()
-        self._kept = _Kept(seen, value, inference, (0, 0) if inference else _versions(value))
+        # torch's own counter of writes in place, by whoever was given the dense weight; in inference mode there is none
+        self._kept = _Kept(seen, value, inference, 0 if inference else value[0]._version)  # noqa: SLF001
         return value
 
     def kept(self, sources: Sequence[Tensor | None]) -> Dense | None:
@@ -67,7 +68,7 @@ class FoldCache:
         kept = self._kept
         if kept is None or _watched():
             return None
-        seen, value, inference, versions = kept
+        seen, value, inference, version = kept
         if _in_inference_mode() is not inference or len(sources) != len(seen):
             return None
         grad = torch.is_grad_enabled()
@@ -77,7 +78,7 @@ class FoldCache:
                     return None
             elif not known.still(p) or (grad and p.requires_grad):
                 return None
-        return value if inference or _versions(value) == versions else None
+        return value if inference or value[0]._version == version else None  # noqa: SLF001 (torch tells it nowhere else)
 
     def clear(self) -> None:
         """Forget."""
@@ -116,7 +117,7 @@ class _Kept(NamedTuple):
     seen: list[_Seen | None]
     value: Dense
     inference: bool
-    versions: tuple[int, int]
+    version: int
 
 
 def own_tensors(module: nn.Module) -> list[Tensor | None]:
@@ -125,12 +126,6 @@ def own_tensors(module: nn.Module) -> list[Tensor | None]:
     found += [value for value in module.__dict__.values() if isinstance(value, Tensor)]
     computed = module._modules.get("parametrizations")  # noqa: SLF001 (torch's name for them)
     return found if computed is None else [*found, *computed.parameters(), *computed.buffers()]
-
-
-def _versions(value: Dense) -> tuple[int, int]:
-    """Torch's own counters of writes in place, by whoever was given the dense ones."""
-    weight, bias = value
-    return weight._version, 0 if bias is None else bias._version  # noqa: SLF001 (torch tells it nowhere else)
 
 
 def _watched() -> bool:

@@ -141,7 +141,7 @@ class Linear(EquivariantModule):
                     self.check_input(x)
                     raise
         self.check_input(x)
-        if self.blocks is not None and self._in_blocks(x, weight):
+        if self.blocks is not None and weight.dtype is self.fixed.dtype and self._in_blocks(x, weight):
             y: Tensor = self.blocks(weight, x, self.fixed, bias)
             return y
         return nn.functional.linear(x, *self._folded(weight, bias))
@@ -229,7 +229,8 @@ class Linear(EquivariantModule):
 
     def _made(self, weight: Tensor) -> Tensor:
         """The dense matrix: differentiable through tiles or blocks; where no gradient is wanted, made in float64."""
-        if not (torch.is_grad_enabled() and weight.requires_grad):
+        wanted = torch.is_grad_enabled() and weight.requires_grad
+        if not wanted or weight.dtype is not self.fixed.dtype:  # a weight may be given in another precision
             return self.space.from_parameters(weight.double()).to(weight.dtype)
         if self.tiles is not None:
             tiled: Tensor = self.tiles(weight)

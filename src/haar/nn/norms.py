@@ -87,6 +87,10 @@ class Normalisation(EquivariantModule):
             x = x + self._on_channels(self.bias[self.part_of] * self.constant_as("direction", x.dtype), x)
         return x.to(dtype)
 
+    def _scale(self, var: Tensor) -> Tensor:
+        """What divides by the root of a variance, also where that is 0 and so is `eps` in its precision."""
+        return (var + max(self.eps, torch.finfo(var.dtype).tiny)).rsqrt()
+
     def _on_channels(self, values: Float[Tensor, " n"], x: Tensor) -> Tensor:
         return values if self.channels == "last" else values.reshape(-1, *[1] * (x.ndim - 2))
 
@@ -118,7 +122,7 @@ class LayerNorm(Normalisation):
         total = sum(length * run.copies for length, run in zip(self._length, self.runs, strict=True))
         if total > 0:
             wide = wide - direction * ((wide * direction).sum(axis, keepdim=True) / total)
-        wide = wide * (wide.square().mean(axis, keepdim=True) + self.eps).rsqrt()
+        wide = wide * self._scale(wide.square().mean(axis, keepdim=True))
         return self._affine(wide, x.dtype)
 
 
@@ -144,7 +148,7 @@ class RMSNorm(Normalisation):
         """
         self.check_input(x)
         wide = widened(x)
-        return self._affine(wide * (wide.square().mean(self._axis, keepdim=True) + self.eps).rsqrt(), x.dtype)
+        return self._affine(wide * self._scale(wide.square().mean(self._axis, keepdim=True)), x.dtype)
 
 
 class GroupNorm(Normalisation):
@@ -208,7 +212,7 @@ class GroupNorm(Normalisation):
                 u = _shaped(direction[run.start : run.start + run.rep.dim], v, axis + 2)
                 mean = (v * u).sum(axis + 2, keepdim=True).mean(over, keepdim=True)
                 v = v - u * (mean / length)
-            v = v * (v.square().mean(over, keepdim=True) + self.eps).rsqrt()
+            v = v * self._scale(v.square().mean(over, keepdim=True))
             pieces.append(v.flatten(axis, axis + 2))
         return self._affine(torch.cat(pieces, axis), x.dtype)
 

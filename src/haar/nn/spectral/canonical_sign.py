@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_cloud, check_columns
 
 
@@ -46,7 +47,7 @@ def canonical_signs(
         raise ArgumentError("v", expected="finite entries", got="NaN or infinity")
     sign = torch.ones(v.shape[-1], dtype=v.dtype, device=v.device)
     decided = torch.zeros(v.shape[-1], dtype=torch.bool, device=v.device)
-    for column, entries in enumerate(v.unbind(-1)):
+    for column, entries in enumerate(v.to(wide_dtype(v.dtype)).unbind(-1)):
         size, order = entries.abs().sort(descending=True)
         limit = tol * size[0] if len(size) else 0
         classes = torch.cat([size.new_zeros(1, dtype=torch.int64), (-size.diff() > limit).cumsum(0)])[: len(size)]

@@ -62,7 +62,10 @@ class Columns:
 
     def product(self, x: Float[Tensor, "*any k c"], y: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
         """X y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
-        return x * y if self.same is None else self.same @ (x * y)
+        if self.same is None:
+            return x * y
+        wide = wide_dtype(x.dtype)
+        return (self.same.to(wide) @ (x.to(wide) * y.to(wide))).to(torch.promote_types(x.dtype, y.dtype))
 
 
 def masked(x: Float[Tensor, "*batch n k"], mask: Bool[Tensor, "*batch n"] | None) -> Float[Tensor, "*batch n k"]:

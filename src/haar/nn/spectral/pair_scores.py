@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ShapeError, check_count
+from haar.nn.precision import wide_dtype
 from haar.nn.spectral.columns import Columns, Spaces
 from haar.nn.spectral.gate import with_extra
 from haar.nn.spectral.given import check_columns, parameter_dtype
@@ -87,4 +88,4 @@ def inner_score(u: Float[Tensor, "*any k"], w: Float[Tensor, "*any k"]) -> Float
         >>> inner_score(torch.ones(2), torch.ones(2)).item()
         2.0
     """
-    return (u * w).sum(-1)
+    return (u * w).sum(-1) if u.dtype == wide_dtype(u.dtype) else (u.float() * w.float()).sum(-1).to(u.dtype)
