@@ -99,6 +99,29 @@ def test_inputs_that_cannot_be_made_up_are_looked_at_as_they_are():
         alike(x)  # what was right for equal samples is not remembered
 
 
+def test_weights_in_the_place_of_samples_are_not_left_untwirled():
+    @qml.qnode(qml.device("default.qubit", wires=2), interface="torch")
+    def circuit(x, a):
+        qml.RY(x[:, 0, 0], wires=1)
+        qml.RX(a[None], wires=0)
+        return qml.expval(qml.PauliZ(0))
+
+    twirled = model(circuit, 0.3).twirled(SpinOnQubits(2))
+    for x in (X[:1], X):
+        with pytest.raises(
+            ArgumentError, match=r"qnode: expected gates .* one batch.*got batches of 1 and [23]; give weights"
+        ):
+            twirled(x)
+
+
+def test_a_circuit_for_one_sample_alone_is_refused():
+    def circuit(x, a):
+        return a * x.reshape(1)  # fails for more
+
+    with pytest.raises(ArgumentError, match="got one that runs on one sample and not on two"):
+        model(circuit)(X[:1])
+
+
 def test_weights_that_cannot_be_made_up_are_used_as_they_are():
     calls = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -48,14 +48,15 @@ class IndependentRows:
         beside = {name: _beside(value, source) for name, value in weights.items()}
         with torch.enable_grad():  # it may differentiate inside
             # A circuit may not take any numbers (states of length 1): the next best are the rows that came.
-            for own, used in ((drawn, beside), (drawn, weights), (x.detach().flip(0), weights)):
+            came = x.detach().flip(0) if len(x) > 1 else x.detach().repeat(2, *[1] * (x.ndim - 1))
+            for own, used in ((drawn, beside), (drawn, weights), (came, weights)):
                 together = _tried(function, own, used)
                 if together is not None:
                     break
             else:
+                if len(x) == 1 and _tried(function, x, weights) is not None:
+                    _refuse("one that runs on one sample and not on two")
                 return  # it does not run on what came: the caller will hear why
-            if len(own) < 2:
-                return
             if _differ(together, function(own, used).detach()):
                 more = _numbers((rows + 8, *x.shape[1:]), x, source) if own is drawn else own
                 _check_sampled(*(function(more, used).detach() for _ in range(2)))
@@ -95,12 +96,13 @@ def _compare(
 ) -> None:
     apart = torch.cat([function(part, weights).detach() for part in parts]) if parts else together
     if apart.shape != together.shape or _differ(together, apart):
-        raise ArgumentError(
-            "qnode",
-            expected="a circuit in which every sample of a batch is by itself",
-            got=f"other values for {len(x)} samples together than apart",
-            way_out=_WAY_OUT,
-        )
+        _refuse(f"other values for {len(x)} samples together than apart")
+
+
+def _refuse(got: str) -> NoReturn:
+    raise ArgumentError(
+        "qnode", expected="a circuit in which every sample of a batch is by itself", got=got, way_out=_WAY_OUT
+    )
 
 
 def _check_sampled(once: Tensor, again: Tensor) -> None:
@@ -111,12 +113,7 @@ def _check_sampled(once: Tensor, again: Tensor) -> None:
     """
     one_draw = (once == once[:1]).all(0) & (again == again[:1]).all(0) & (once[0] != again[0])
     if bool(one_draw.any()):
-        raise ArgumentError(
-            "qnode",
-            expected="a circuit in which every sample of a batch is by itself",
-            got="one random number for all samples",
-            way_out=_WAY_OUT,
-        )
+        _refuse("one random number for all samples")
 
 
 def _differ(a: Tensor, b: Tensor) -> bool:

@@ -122,6 +122,9 @@ class QNodeModel(nn.Module):
         if not len(x):
             return self._run(x.new_zeros((1, *x.shape[1:])), weights)[:0]
         self._rows.check(lambda own, beside: self._run(own, beside, self._as_given), x, weights)
+        if len(x) == 1 and self.qnode is not self._as_given:
+            # Beside two samples a weight of shape (1,) is seen to be none of them, and not left as it is.
+            return self._run(x.expand(2, *x.shape[1:]), weights)[:1]
         return self._run(x, weights)
 
     def _run(self, x: Tensor, weights: Mapping[str, Tensor], qnode: Callable[..., Any] | None = None) -> Tensor:

@@ -52,6 +52,14 @@ def twirl_qnode(qnode: Callable[..., Any], rep: OnQubits) -> Callable[..., Any]:
             raise ArgumentError(
                 "qnode", expected=f"wires 0 to {rep.qubits - 1} (at most {MOST_TWIRLED})", got=f"wires {outside}"
             )
+        sizes = sorted({operation.batch_size for operation in tape.operations} - {None})
+        if len(sizes) > 1:
+            raise ArgumentError(
+                "qnode",
+                expected="gates that are broadcast over one batch, as data are",
+                got=f"batches of {' and '.join(map(str, sizes))}",
+                way_out="give weights as numbers, a[0] in place of a",
+            )
         made = [gates.of(operation) for operation in tape.operations]
         new = tape.copy(operations=made, measurements=[measured(m) for m in tape.measurements])
         return [new], lambda results: results[0]
