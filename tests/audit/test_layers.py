@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Defining, Invariant, Symmetry, Vector
+from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
 from haar.audit import layer_defects
 from haar.errors import ArgumentError
-from haar.groups import dihedral, octahedral, shifts
+from haar.groups import dihedral, octahedral, shifts, symmetric
 
 D4 = dihedral(4)
 
@@ -121,5 +121,83 @@ def test_the_model_is_left_as_it_was():
 def test_what_cannot_be_looked_into_is_refused():
     with pytest.raises(ArgumentError, match=r"model: expected a torch.nn.Module"):
         layer_defects(lambda x: x, Symmetry.of_fields(D4, "p"), torch.zeros(1, 1, 4, 4))
-    with pytest.raises(ArgumentError, match="symmetry: expected an input that is a Field"):
+    with pytest.raises(ArgumentError, match="symmetry: expected an input that is a Field or Points"):
         layer_defects(nn.Linear(2, 2), Symmetry(D4, Vector(Defining(D4)), Invariant(D4)), torch.zeros(1, 2))
+
+
+def isotropic(bias):
+    """A convolution whose features do not change under D4 but by moving, and a bias."""
+    layer = nn.Conv2d(2, 2, 1).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, 2], [3, -1]])[..., None, None])
+        layer.bias.fill_(bias)
+    return layer
+
+
+def test_writes_in_place_do_not_change_what_was_noted():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.act = isotropic(0.0), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            h = self.first(x)
+            self.act(h)
+            return h.cumsum_(-1)  # breaks the symmetry, after both layers
+
+    first, act = layer_defects(InPlace(), Symmetry.of_fields(D4, "a, b"), images())
+    assert (first.name, act.name) == ("first", "act")
+    assert first.geometry < 1e-12
+    assert first.unexplained < 1e-6
+    assert act.unexplained < 1e-6
+
+
+def test_the_layers_of_clouds_are_looked_into(generator):
+    group = octahedral()
+    symmetry = Symmetry(group, Points(rotation=Space(group)), Invariant(group))
+
+    class Norms(nn.Module):
+        def forward(self, x):
+            return x.norm(dim=-1, keepdim=True)
+
+    x = torch.randn(10, 6, 3, generator=generator, dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(3, 5, bias=False).double(), nn.Tanh(), nn.Flatten(1))
+    linear, tanh, _ = layer_defects(model, symmetry, x, elements=group.elements()[1:])
+    assert linear.unexplained < 1e-9  # a rotation of the inputs is one of the features
+    assert tanh.unexplained > 0.05
+    assert tanh.geometry is None
+    assert tanh.element != ""
+    (norms,) = layer_defects(nn.Sequential(Norms()), symmetry, x)
+    assert norms.unexplained < 1e-12
+
+
+def test_points_that_are_relabelled_are_followed(generator):
+    group = symmetric(4)
+    symmetry = Symmetry(group, Points(relabelling=Defining(group)), Invariant(group))
+    x = torch.randn(30, 4, 2, generator=generator, dtype=torch.float64)
+
+    class Marks(nn.Module):
+        def forward(self, h):
+            return h * torch.arange(1.0, 5, dtype=h.dtype)[:, None]
+
+    each, marked = layer_defects(nn.Sequential(nn.Linear(2, 3).double(), Marks()), symmetry, x)
+    assert each.unexplained < 1e-9
+    assert marked.unexplained > 0.3
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+def test_weights_that_are_computed_in_every_call_have_no_geometry():
+    parametrised = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 3, 3, padding=1)).double()
+    hooked = torch.nn.utils.weight_norm(nn.Conv2d(2, 3, 3, padding=1)).double()
+    for layer in (parametrised, hooked):
+        (found,) = layer_defects(nn.Sequential(layer), Symmetry.of_fields(D4, "a, b"), images())
+        assert (found.name, found.geometry) == ("0", None)
+
+
+def test_hooks_of_the_user_stay_and_are_run():
+    layer = isotropic(0.0)
+    layer.register_forward_hook(lambda module, inputs, output: output.cumsum(-1))
+    model = nn.Sequential(layer)
+    (found,) = layer_defects(model, Symmetry.of_fields(D4, "a, b"), images())
+    assert found.geometry > 0.1
+    assert len(layer._forward_hooks) == 1

@@ -87,3 +87,25 @@ def test_classes_are_answers_too():
 def test_a_model_that_gives_no_numbers_is_refused():
     with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor"):
         audit_signs(lambda v: v / 0, vectors())
+
+
+def test_the_model_and_the_random_state_are_left_as_they_were():
+    class Manners(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.drop = torch.nn.Linear(4, 4), torch.nn.Dropout()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, v):
+            self.calls += 1
+            torch.rand(1)
+            v = v.detach().requires_grad_()
+            return torch.autograd.grad(self.drop(self.layer(v)).square().sum(), v)[0]
+
+    model = Manners().train()
+    model.drop.eval()
+    state = torch.get_rng_state()
+    assert "depends on signs" in audit_signs(model, vectors()).summary
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.calls.item() == 0
+    assert [m.training for m in model.modules()] == [True, True, False]

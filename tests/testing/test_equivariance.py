@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from haar.actions import Field, Invariant, Symmetry, Vector
+from haar.actions import Field, Invariant, Points, Space, Symmetry, Vector
 from haar.actions.representation import Trivial
 from haar.errors import ArgumentError, NotEquivariantError, ShapeError
-from haar.groups import dihedral
+from haar.groups import dihedral, octahedral
 from haar.nn import Linear
 from haar.testing import assert_equivariant, equivariance_error, strategies
 
@@ -128,3 +128,81 @@ def test_complex64_is_single_precision():
     assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x)
     with pytest.raises(NotEquivariantError, match="allowed 1e-10"):
         assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x.to(torch.complex128))
+class ForceField(nn.Module):
+    def __init__(self, energy=1.0):
+        super().__init__()
+        self.energy = energy
+
+    def forward(self, x):
+        x = x.detach().requires_grad_()
+        energy = x[..., 2].square().sum(1) + x.square().sum((1, 2))
+        return self.energy * energy, -torch.autograd.grad(energy.sum(), x)[0]
+
+
+def clouds():
+    group = octahedral()
+    points = Points(rotation=Space(group))
+    return Symmetry(group, points, (Invariant(group), points))
+
+
+def test_a_model_that_differentiates_inside_forward(generator):
+    x = torch.randn(4, 5, 3, generator=generator, dtype=F64)
+    assert equivariance_error(ForceField(), clouds(), x).relative > 0.1
+    assert_equivariant(lambda z: ForceField()(z * 0 + z.norm(dim=-1, keepdim=True) * z)[0] * 0, _invariant(), x)
+    assert not x.requires_grad
+
+
+def _invariant():
+    symmetry = clouds()
+    return Symmetry(symmetry.group, symmetry.inputs, symmetry.outputs[0])
+
+
+def test_no_output_hides_behind_a_larger_one(generator):
+    symmetry, x = clouds(), torch.randn(4, 5, 3, generator=generator, dtype=F64)
+    weight = 1 + torch.tensor([0.0, 0.0, 1e-3], dtype=F64)
+    for size in (1.0, 1e3, 1e6):
+
+        def model(z, size=size):
+            return size * z.square().sum((1, 2)), z * weight
+
+        found = equivariance_error(model, symmetry, x)
+        assert found.relative > 1e-6, size
+        with pytest.raises(NotEquivariantError):
+            assert_equivariant(model, symmetry, x)
+    # What rounding leaves of a zero is no output of its own.
+    zero = lambda z: (z.square().sum((1, 2)), (z + 1 - z - 1) * z)  # noqa: E731
+    assert_equivariant(zero, symmetry, x)
+
+
+def test_the_process_is_left_as_it_was(generator):
+    class Manners(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.drop = nn.BatchNorm2d(1, dtype=F64), nn.Dropout()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x):
+            self.calls += 1
+            torch.rand(1)
+            return self.drop(self.norm(x))
+
+    model = Manners().train()
+    model.norm.eval()
+    state = torch.get_rng_state()
+    assert_equivariant(model, SCALAR, torch.randn(2, 1, 4, 4, generator=generator, dtype=F64))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.calls.item() == 0
+    assert [m.training for m in model.modules()] == [True, False, True]
+
+
+def test_dictionaries_are_compared_by_name():
+    symmetry = Symmetry(D4, SCALAR.inputs, {"a": SCALAR.outputs, "b": SCALAR.outputs})
+    x = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0), dtype=F64)
+    calls = []
+
+    def model(z):
+        calls.append(None)
+        pairs = [("a", z), ("b", z.sin())]
+        return dict(pairs if len(calls) % 2 else reversed(pairs))
+
+    assert_equivariant(model, symmetry, x)
