@@ -197,8 +197,8 @@ class Averaged(nn.Module):
         """
         return call.length is not None and all(action.batched for action in self._outputs)
 
-    def decide(self, *args: Any) -> None:
-        """Find out for a trace to come whether all elements may run in one pass.
+    def decide(self, *args: Any) -> int:
+        """Find out for a trace to come how many elements may run in one pass: as many as were asked for, or one.
 
         Args:
             args: The model's inputs.
@@ -207,7 +207,7 @@ class Averaged(nn.Module):
             ArgumentError: As `plan`.
         """
         self.symmetry.check_inputs(args)
-        self._planner.together(self, self._call(args))
+        return self._planner.together(self, self._call(args))
 
     def tell_samples_apart(self, *args: Any) -> None:
         """Refuse a model with an output whose axis 0 does not count samples, found out with twice as many.

@@ -338,7 +338,7 @@ class Duals(Rule):
                 "steps: they stay where they are, now and when it happens again (`skipped` counts the steps in which "
                 "none moves); look for NaN in the data, or lower the learning rate",
                 HaarWarning,
-                stacklevel=3,
+                stacklevel=2,
             )
         if not number:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, cast
@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Invariant, Symmetry
+from haar.average import Averaged, Given
+from haar.average.trees import rebuild, value_leaves
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.nn.folding import FoldCache
-from haar.probing import undisturbed
+from haar.probing import transformed, undisturbed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
 from haar.relax.wrapping.prepared_moves import PreparedMoves
@@ -52,6 +54,7 @@ class FunctionHomotopy(WholeModule):
         self.module, self.approximate = module, approximate
         self._action, self._elements, self._members = symmetry, elements, tuple(members)
         self._fixed, self._fold = None, FoldCache()
+        self._asked: dict[Any, tuple[int, bool]] = {}
         like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
         steps = len(members)
         self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
@@ -70,11 +73,12 @@ class FunctionHomotopy(WholeModule):
         if not torch.compiler.is_compiling():
             self._action.check_inputs(args)
         form, leaves = self._one_by_one(args) if torch.compiler.is_compiling() else self._every(args)
+        tree = self._action.outputs
         gamma = self._gamma().reshape(-1).unbind()
         norms: list[Tensor] = []
         mixed = []
         for leaf in leaves:
-            if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
+            if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
                 mixed.append(leaf[0] if isinstance(leaf, Tensor) else leaf)
                 continue
             nested = [leaf.index_select(0, places.to(leaf.device)).mean(0) for places in self._members] + [leaf[0]]
@@ -84,12 +88,12 @@ class FunctionHomotopy(WholeModule):
                 y = y + (gamma[j - 1] - gamma[j]) * nested[j]
             mixed.append(y + (1 - gamma[0]) * nested[0])
             steps = [nested[0], *(larger - smaller for smaller, larger in pairwise(nested))]
-            norms.append(torch.stack([step.detach().square().sum() for step in steps]))
+            norms.append(torch.stack([step.detach().abs().square().sum() for step in steps]))
         if self.training and norms and not torch.compiler.is_compiling():
             with torch.no_grad():
                 size = torch.stack(norms).sum(0).sqrt()
                 self.ratio.copy_((size[1:] / size[0].clamp(min=1e-30)).reshape(self.ratio.shape))
-        return _rebuilt(form, iter(mixed))
+        return rebuild(tree, form, mixed)
 
     def export(self) -> nn.Module:
         """The user's module at gamma = 1; else this layer with its gamma fixed, which needs its moved copies."""
@@ -108,12 +112,7 @@ class FunctionHomotopy(WholeModule):
         back = symmetry.group.inverse(self._elements)
         form: Any = None
         kept: list[list[Any]] = []
-        joins = all(
-            action.batched
-            for action in _actions((symmetry.inputs, symmetry.outputs))
-            if not isinstance(action, Invariant)
-        )
-        for places in torch.arange(len(back)).split(_AT_ONCE if joins else 1):
+        for places in torch.arange(len(back)).split(_AT_ONCE if self._joins(args) else 1):
             g, count = self._elements[places], len(places)
             moved = symmetry.map_inputs(partial(_copies, g), args)
             y = self.module(*moved)
@@ -129,7 +128,7 @@ class FunctionHomotopy(WholeModule):
                     else leaf.unsqueeze(0)
                     if isinstance(leaf, Tensor)
                     else leaf
-                    for leaf in _leaves(y)
+                    for leaf in value_leaves(symmetry.outputs, y)
                 ]
             )
         columns = zip(*kept, strict=True)
@@ -147,9 +146,24 @@ class FunctionHomotopy(WholeModule):
             y = self.module(*self._action.map_inputs(prepared.moved, args))
             y = self._action.map_outputs(prepared.moved_back, y)
             form = y if form is None else form
-            kept.append(_leaves(y))
+            kept.append(value_leaves(self._action.outputs, y))
         columns = zip(*kept, strict=True)
         return form, [torch.stack(column) if isinstance(column[0], Tensor) else column[0] for column in columns]
+
+    def _joins(self, args: Sequence[Any]) -> bool:
+        """Whether copies may share a pass, as the average has it: asked at the 1st, 2nd, 4th, ... call of a kind."""
+        if transformed():  # there are no numbers to try: what was found for others, if none said no
+            return bool(self._asked) and all(joins for _, joins in self._asked.values())
+        leaves = value_leaves(self._action.inputs, tuple(args))
+        kind = tuple((x.shape, x.dtype, x.device) if isinstance(x, Tensor) else type(x) for x in leaves)
+        calls, joins = self._asked.get(kind, (0, False))
+        calls += 1
+        if not calls & (calls - 1):
+            averaged = Averaged(self.module, self._action, Given(self._elements), micro_batch="auto", check=False)
+            with undisturbed(self.module), torch.no_grad():
+                joins = averaged.eval().decide(*args) > 1
+        self._asked[kind] = (calls, joins)
+        return joins
 
     def _none(self) -> NoReturn:
         raise ArgumentError("mode", expected="'weight' or 'branches' for weights of layers", got="'function'")
@@ -228,19 +242,3 @@ def _actions(tree: Any) -> list[Action]:
     if isinstance(tree, Action):
         return [tree]
     return [one for part in (tree.values() if isinstance(tree, Mapping) else tree) for one in _actions(part)]
-
-
-def _leaves(tree: Any) -> list[Any]:
-    if isinstance(tree, Mapping):
-        return [leaf for part in tree.values() for leaf in _leaves(part)]
-    return [leaf for part in tree for leaf in _leaves(part)] if isinstance(tree, (tuple, list)) else [tree]
-
-
-def _rebuilt(form: Any, leaves: Iterator[Any]) -> Any:
-    """Leaves in the containers of `form`."""
-    if isinstance(form, Mapping):
-        return {key: _rebuilt(part, leaves) for key, part in form.items()}
-    if isinstance(form, (tuple, list)):
-        parts = [_rebuilt(part, leaves) for part in form]
-        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
-    return next(leaves)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
-from haar.relax.wrapping.mixing import transformed
+from haar.probing import transformed
 
 #: Name of a layer that is the whole model.
 ROOT = "model"

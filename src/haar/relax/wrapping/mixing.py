@@ -7,18 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
+from haar.probing import transformed
 from haar.relax.wrapping.orbit_mean import OrbitMean
-
-
-def transformed() -> bool:
-    """Whether a compiler, a transform or forward differentiation is at work, which see only plain operations."""
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()  # noqa: SLF001 (there is no public question for it)
-        or forward_ad._current_level >= 0  # noqa: SLF001 (the same)
-    )
 
 
 def mixed(
