@@ -44,6 +44,9 @@ def _read(path: Path) -> Tensor:
         if kind == ".pt":
             loaded = torch.load(path, map_location="cpu", weights_only=True)
             tensors = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
+            for x in tensors:  # a tensor that repeats its numbers takes memory when it is converted
+                if isinstance(x, Tensor) and x.numel() * x.element_size() > x.untyped_storage().nbytes():
+                    raise DataError(f"{path}: promises {x.numel()} numbers, more than the file holds")
         else:
             from safetensors.torch import load_file
 
