@@ -170,8 +170,9 @@ def test_notes_on_nodes_are_dropped(put_together, ran, code):
         ("data/constants/custom_obj_0", "is a pickled object"),
         ("data/constants/opaque_obj_0", "is a pickled object"),
         ("data/constants/opaque_obj_0/tensor_0", "is a pickled object"),
-        ("data/constants/model.pt", "is no entry that torch.export.save writes"),
-        ("data/weights/model.pt", "is no entry that torch.export.save writes"),
+        ("data/constants/model.pt", "tensors twice"),
+        ("data/weights/model.pt", "tensors twice"),
+        ("data/weights/other.pt", "is no entry that torch.export.save writes"),
         ("data/weights/weight_0.so", "is no entry"),
         ("data/weights/weight_\u0661", "is no entry"),
         ("data/executorch/model.pte", "is no entry"),
@@ -414,6 +415,7 @@ def test_tables_that_would_unpickle_are_refused(parts, put_together, ran, table,
         ({"sizes": [{"as_expr": {"expr_str": "s0", "hint": None}}, {"as_int": 3}]}, "expected one of as_int"),
         ({"dtype": 8}, "promises 72 bytes, and 36 are stored"),
         ({"dtype": 99}, "dtype"),
+        ({"dtype": 33}, "is of a type that is not known here"),
         ({"dtype": 12}, "truth values that are neither 0 nor 1"),
         ({"layout": 1}, "layout"),
         ({"device": {"type": "meta", "index": None}}, "expected one of cpu, cuda, mps, xpu"),
@@ -451,6 +453,42 @@ def test_example_inputs_are_not_unpickled(put_together, ran):
             ran,
             "is not plain tensors, and could run code when read",
         )
+
+
+def older(put_together, exported, **changed):
+    """The file as the first torch with this format wrote it: weights and constants each in one file of `torch.save`."""
+    states = {"weights": exported.state_dict, "constants": exported.constants} | changed
+    others = {}
+    for kind, state in states.items():
+        stored = io.BytesIO()
+        torch.save(state, stored)
+        others[f"data__{kind}__model_DOT_pt"] = stored.getvalue()
+        others[f"data__{kind}__model_{kind}_config_DOT_json"] = None
+    return put_together(**others)
+
+
+def test_older_files_are_read(put_together, exported):
+    found, expected = read_program(older(put_together, exported)).module()(X), exported.module()(X)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_tied_weights_of_older_files_stay_tied(put_together, exported):
+    both = torch.randn(4, 3)
+    tied = {"linear.weight": nn.Parameter(both[1:]), "linear.bias": nn.Parameter(both[0])}
+    state = read_program(older(put_together, exported, weights=tied)).state_dict
+    assert torch.equal(state["linear.weight"], both[1:])
+    assert state["linear.weight"].untyped_storage().data_ptr() == state["linear.bias"].untyped_storage().data_ptr()
+
+
+def test_older_files_with_more_than_tensors_are_refused(put_together, exported, ran):
+    for weights, message in (
+        ({"linear.weight": Runs(ran)}, "is not plain tensors, and could run code when read"),
+        ({"linear.weight": 3}, "linear.weight is no dense tensor"),
+        ({"linear.weight": torch.eye(3).to_sparse()}, "is not plain tensors"),
+        (torch.zeros(3), "expected tensors by their names, got Tensor"),
+        ({"__class__": torch.zeros(3)}, "the name of a parameter or buffer"),
+    ):
+        refused(older(put_together, exported, weights=weights), ran, message)
 
 
 def test_no_key_stands_twice(parts, put_together, ran):

@@ -242,7 +242,8 @@ _READERS = {".pt2": _read_program, ".onnx": _read_onnx}
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+    told = lines[0].partition(" For more information")[0].rstrip(".!") if lines else ""
+    return f"{type(error).__name__}: {told}"
 
 
 @contextmanager

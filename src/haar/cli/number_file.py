@@ -37,6 +37,9 @@ def _read(path: Path) -> Tensor:
         if kind == ".pt":
             loaded = read_pickled_tensors(path)
             tensors = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
+            for x in tensors:  # a tensor that repeats its numbers takes memory when it is converted
+                if isinstance(x, Tensor) and x.numel() * x.element_size() > x.untyped_storage().nbytes():
+                    raise DataError(f"{path}: promises {x.numel()} numbers, more than the file holds")
         else:
             tensors = list(read_tensors(path)[0].values())
         if len(tensors) != 1 or not isinstance(tensors[0], Tensor):

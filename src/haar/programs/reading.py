@@ -17,17 +17,20 @@ from haar.errors import DataError
 from haar.programs import graph
 from haar.programs.archive import read_entries
 from haar.programs.pickles import refuse_objects
-from haar.programs.tensors import payload
+from haar.programs.tensors import older_payload, payload
 
 _GRAPH = "models/model.json"
 _EXAMPLE = "data/sample_inputs/model.pt"
+#: Where the tables of tensors stand, where their numbers lie and how these are named.
 _TABLES = {
-    "data/weights/model_weights_config.json": "data/weights/",
-    "data/constants/model_constants_config.json": "data/constants/",
+    "data/weights/model_weights_config.json": ("data/weights/", "weight_"),
+    "data/constants/model_constants_config.json": ("data/constants/", "tensor_"),
 }
+#: What the first torch with this format wrote instead of a table and numbers.
+_OLDER = "model.pt"
 _ENTRIES = frozenset(
-    {_GRAPH, _EXAMPLE, *_TABLES, "archive_format", "archive_version", "byteorder"}
-    | {".data/version", ".data/serialization_id"}
+    {_GRAPH, _EXAMPLE, *_TABLES, *(folder + _OLDER for folder, _ in _TABLES.values())}
+    | {"archive_format", "archive_version", "byteorder", ".data/version", ".data/serialization_id"}
 )
 _NUMBERS = re.compile(r"data/weights/weight_\d{1,6}|data/constants/tensor_\d{1,6}", re.ASCII)
 #: Notes that the writer of a program may add. They are not looked at.
@@ -80,13 +83,19 @@ def _copied(entries: dict[str, bytes]) -> io.BytesIO:
     for name, expected in _FORMATS.items():
         if entries.get(name, b"").strip() != expected:
             raise DataError(f"{name}: expected {expected.decode()}, got {entries.get(name, b'nothing')[:20]!r}")
-    for name in (_GRAPH, *_TABLES):
-        if name not in entries:
-            raise DataError(f"{name} is missing")
+    if _GRAPH not in entries:
+        raise DataError(f"{_GRAPH} is missing")
     parts = {_GRAPH: graph.program(entries[_GRAPH], _GRAPH), _EXAMPLE: b""}
-    for name, folder in _TABLES.items():
-        parts[name], read = payload(entries[name], name, folder, entries)
-        parts |= {each: entries[each] for each in read}
+    for name, (folder, prefix) in _TABLES.items():
+        older = folder + _OLDER
+        if (name in entries) == (older in entries):
+            raise DataError(f"{name} is missing" if name not in entries else f"{name} and {older}: tensors twice")
+        if older in entries:
+            parts[name], numbers = older_payload(entries[older], older, folder, prefix)
+            parts |= numbers
+        else:
+            parts[name], read = payload(entries[name], name, folder, entries)
+            parts |= {each: entries[each] for each in read}
     refuse_objects(entries.get(_EXAMPLE, b""), _EXAMPLE)
     copy = io.BytesIO()
     with PT2ArchiveWriter(copy) as writer:
