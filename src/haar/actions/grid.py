@@ -46,18 +46,19 @@ class Grid:
         check_group("group", group)
         self.group = group
         self.dim = _space_dim(group, space_dim)
-        one_for_all = not isinstance(centring, list | tuple)
-        self.centrings = (centring,) * self.dim if one_for_all else tuple(centring)
+        of_each = isinstance(centring, list | tuple)
+        self.centrings: tuple[str, ...] = tuple(centring) if of_each else (str(centring),) * self.dim
         if len(self.centrings) != self.dim or any(one not in ("cell", "node") for one in self.centrings):
             raise ArgumentError(
                 "centring",
-                expected="'cell' or 'node'" + ("" if one_for_all else f" for each of {self.dim} axes"),
+                expected="'cell' or 'node'" + (f" for each of {self.dim} axes" if of_each else ""),
                 got=repr(centring),
                 way_out="collocate staggered components first",
             )
-        self.centring = self.centrings[0] if len(set(self.centrings)) == 1 else self.centrings
         if not isinstance(periodic, (bool, Sequence)) or isinstance(periodic, str):
             raise ArgumentError("periodic", expected="True, False, or one of these for each axis", got=repr(periodic))
+        agree = len(set(self.centrings)) == 1
+        self.centring: str | tuple[str, ...] = self.centrings[0] if agree else self.centrings
         self.periodic = (periodic,) * self.dim if isinstance(periodic, bool) else tuple(periodic)
         if not all(isinstance(axis, bool) for axis in self.periodic):
             raise ArgumentError("periodic", expected="True or False for each axis", got=self.periodic)
