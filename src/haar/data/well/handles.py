@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -85,7 +86,7 @@ class OpenFiles:
 def _stamp(path: str) -> tuple[int, ...] | None:
     """What changes when a file is replaced or written; None where there is none."""
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
