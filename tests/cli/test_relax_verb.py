@@ -20,6 +20,7 @@ from haar.cli.relax_plan import RelaxPlan, make_plan
 from haar.cli.relax_task import make_task
 from haar.cli.symmetry_name import parse_symmetry
 from haar.errors import ArgumentError
+from haar.folders import claimed
 
 ENTRIES = """
 import torch
@@ -250,3 +251,65 @@ def test_the_page_documents_every_key():
     (block,) = [one for one in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL) if "held_out" in one]
     keys = yaml.safe_load(block)
     assert set(keys) == {one.name for one in fields(RelaxPlan)}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--steps", "5"], "steps: expected at least 30"),
+        (["--solver", "newton"], "newton"),
+        (["--problem", "sometimes"], "sometimes"),
+        (["--loss", "my_task:three"], "loss: expected one that takes"),
+        (["--loss", "my_task:huge"], "loss: expected a finite loss in the first step, got inf"),
+        (["--input", "vector; 2 * vector"], "input: expected as many as the data have, 1, got 2"),
+    ],
+)
+def test_a_refused_plan_leaves_the_folder_free(here, more, message, capsys):
+    (here / "my_task.py").write_text(ENTRIES + "\n\ndef huge(p, t):\n    return (p - t).square().mean() * 1e39\n")
+    command = ["relax", "fit", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--out", "out"]
+    assert main([*command, *more]) == 2
+    assert message in capsys.readouterr().err
+    assert not (here / "out").exists()
+
+
+def test_a_folder_of_another_command_is_refused(here, capsys):
+    command = ["relax", "fit", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--out", "out"]
+    with claimed(here / "out"):
+        assert main(command) == 2
+    assert "--out: expected a folder that no other command writes into" in capsys.readouterr().err
+    assert list((here / "out").iterdir()) == []
+
+
+def test_data_that_are_not_finite_are_refused_with_their_place(here, capsys):
+    x, y = torch.randn(16, 6), torch.randn(16, 2)
+    x[5, 1] = float("nan")
+    save_file({"inputs": x, "targets": y}, here / "bad.safetensors")
+    assert main(["relax", "fit", "my_task:make", "bad.safetensors", *WORDS, *BRIEF]) == 2
+    assert "data: expected finite numbers, got NaN or infinity, first in sample 5" in capsys.readouterr().err
+    assert not (here / "relaxed").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seed: 1" + "0" * 400, "seed: expected a whole number from 0"),
+        ("steps: .inf", "steps: expected a whole number"),
+        ("learning_rate: .nan", "learning_rate: expected a number between 0 and 1e+06, got nan"),
+        ("held_out: 2", "held_out: expected a number between 0 and 1"),
+        ("weights: [1, .nan]", "weights: expected increasing numbers"),
+        ("weights: [3, 2]", "weights: expected increasing numbers"),
+        ("steps: 30\nsteps: 40", "the key 'steps' twice"),
+        ("model_args: &a {}\ndata_args: *a", "got the alias *a"),
+    ],
+)
+def test_numbers_of_a_file_have_the_ranges_of_options(here, line, message, capsys):
+    text = "model: my_task:make\ndata: my_task:data\ngroup: C4\ninput: 3 * vector\noutput: vector\n"
+    (here / "plan.yaml").write_text(text + line + "\n")
+    assert main(["relax", "fit", "plan.yaml"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert message in said
+    assert not (here / "relaxed").exists()
+
+
+def test_a_large_seed_keeps_every_digit():
+    assert make_plan("a:b", "c:d", {**OPTIONS, "seed": 2**40 - 1}).seed == 2**40 - 1

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import numpy as np
 import pytest
+from rich.console import Console
 
 from haar.errors import ArgumentError
 from haar.report import Report, Section, Table, page
@@ -119,3 +120,20 @@ def test_what_is_missing_is_named():
 def test_paragraphs_escape_before_they_mark():
     assert paragraphs("`<b>`\n\n\n**&**") == "<p><code>&lt;b&gt;</code></p><p><strong>&amp;</strong></p>"
     assert page("t", [Section("h", "w")]).count("<section>") == 1
+
+
+def test_names_of_others_are_neither_formulas_nor_tags_nor_markup(capsys):
+    figure = new_figure(3, 2)
+    draw_bars(style_axes(figure.subplots(), title=r"a$\frac{$b", x="$x_$"), ["$\\nope$", "b"], {"$c{": [1, 2]})
+    figure.axes[0].legend()
+    assert png(figure)[1:4] == b"PNG"
+    table = Table("t[/b]", ("[red]c", "d:smile:"), [("[/x]", "\x1b[2J")], "note [/]")
+    Console(width=60).print(table.rich())
+    told = capsys.readouterr().out
+    for word in ("t[/b]", "[red]c", "d:smile:", "[/x]", r"\x1b[2J", "note [/]"):
+        assert word in told
+
+    class Named(Finding):
+        title = "<script>"
+
+    assert "<h3>&lt;script&gt;</h3>" in Named([])._repr_html_()

@@ -72,6 +72,8 @@ def signs(
     import torch
 
     from haar.cli.graph_model import graph_model, read_graph
+    from haar.cli.model_file import LoadedModel
+    from haar.cli.screen import warn_bare
     from haar.data.spectra import laplacian_eigs
 
     weights_matrix = read_graph(graph)
@@ -90,6 +92,8 @@ def signs(
         seed=seed,
     )
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
+    bare = weights is None and any(True for _ in loaded.parameters())
+    warn_bare(LoadedModel(loaded, bare=bare), model)
     if spectrum.health.warnings and not as_json:
         typer.echo("graph: " + "; ".join(f"{code} {words}" for code, words in spectrum.health.warnings.items()))
 

@@ -15,9 +15,9 @@ TRACEBACK = "HAAR_TRACEBACK"
 _WAY = f"{TRACEBACK}=1 shows the whole traceback"
 _LONGEST = 400
 # Code that no user of the command wrote: this library, Python's own, and what is installed.
-_OTHERS = tuple(
-    str(Path(folder).resolve())
-    for folder in (Path(__file__).parent.parent, *(sysconfig.get_path(k) for k in ("stdlib", "purelib", "platlib")))
+_OTHERS = (
+    str(Path(__file__).resolve().parent.parent),
+    *(str(Path(sysconfig.get_paths()[kind]).resolve()) for kind in ("stdlib", "purelib", "platlib")),
 )
 
 

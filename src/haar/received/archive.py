@@ -6,6 +6,8 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedIOBase
+from typing import cast
 
 from jaxtyping import Shaped
 from numpy import ndarray
@@ -49,7 +51,8 @@ class Archive(Mapping[str, Shaped[ndarray, "..."]]):
         """
         entry = self._entries[name]
         with self._opened() as archive, archive.open(entry) as stream:
-            return read_stream(stream, f"{self.path}: {entry.filename}", entry.file_size)
+            # What zipfile opens is buffered, though its annotation says less.
+            return read_stream(cast("BufferedIOBase", stream), f"{self.path}: {entry.filename}", entry.file_size)
 
     def __iter__(self) -> Iterator[str]:
         """The names."""

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from haar.files import atomic_path
 from haar.report.section import Section
@@ -64,6 +65,10 @@ def png(figure: Figure) -> bytes:
         >>> png(Figure(figsize=(1, 1)))[1:4]
         b'PNG'
     """
+    for text in figure.findobj(Text):
+        # A name with dollars is a name; what matplotlib itself sets (powers on an axis) stays as it is.
+        if isinstance(text, Text) and "$" in text.get_text() and "mathdefault" not in text.get_text():
+            text.set_parse_math(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()

@@ -191,3 +191,20 @@ def test_times_that_do_not_increase_are_not_written(tmp_path):
     with pytest.raises(ArgumentError, match="got some that do not in float32; give dtype='float64'"):
         WellWriter(tmp_path / "a.hdf5", times=close, **given)
     assert WellWriter(tmp_path / "a.hdf5", times=close, dtype="float64", **given).steps == 2
+
+
+def test_a_file_that_is_opened_again_is_looked_through_again_only_if_it_has_changed(path, monkeypatch):
+    from haar.data.well import opening
+    from haar.data.well.handles import OpenFiles
+
+    looked, real = [], opening.check_contained
+    monkeypatch.setattr(opening, "check_contained", lambda file, where: looked.append(where) or real(file, where))
+    files = OpenFiles()
+    for _ in range(3):
+        files.get(str(path))
+        files.close()
+    assert len(looked) == 1
+    with h5py.File(path, "r+") as file:
+        _replaced(file, _external)
+    with pytest.raises(DataError, match="is a link into another file"):
+        files.get(str(path))

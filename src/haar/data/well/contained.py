@@ -6,6 +6,7 @@ import math
 import os
 
 import h5py
+from h5py import h5d, h5g, h5i, h5l, h5o, h5s  # type: ignore[attr-defined]
 
 from haar.errors import DataError
 from haar.received import check_claim
@@ -35,32 +36,32 @@ def check_contained(file: h5py.File, path: str | os.PathLike[str]) -> None:
     """
     where = str(path)
     groups, seen = [file.id], {_place(file.id)}
-    soft: list[tuple[h5py.h5g.GroupID, bytes, str]] = []
+    soft: list[tuple[h5g.GroupID, bytes, str]] = []
     stored = file_size(file)
     while groups:
         group = groups.pop()
-        parent = (h5py.h5i.get_name(group) or b"").decode(errors="backslashreplace")
+        parent = (h5i.get_name(group) or b"").decode(errors="backslashreplace")
         for name in group:
             title = f"{parent.rstrip('/')}/{name.decode(errors='backslashreplace')}"
             kind = group.links.get_info(name).type
-            if kind == h5py.h5l.TYPE_EXTERNAL:
+            if kind == h5l.TYPE_EXTERNAL:
                 target = b" in ".join(reversed(group.links.get_val(name))).decode(errors="backslashreplace")
                 raise DataError(f"{where}: {title} is a link into another file ({target}); only one file is read")
-            if kind == h5py.h5l.TYPE_SOFT:
+            if kind == h5l.TYPE_SOFT:
                 soft.append((group, name, title))
                 continue  # what it names is found at its own place
-            if kind != h5py.h5l.TYPE_HARD:
+            if kind != h5l.TYPE_HARD:
                 raise DataError(f"{where}: {title} is a link of a kind that HDF5 does not define")
-            found = h5py.h5o.open(group, name)
+            found = h5o.open(group, name)
             place = _place(found)
             if place in seen:
                 continue
             seen.add(place)
             if len(seen) > MOST_OBJECTS:
                 raise DataError(f"{where}: more than {MOST_OBJECTS} objects")
-            if isinstance(found, h5py.h5g.GroupID):
+            if isinstance(found, h5g.GroupID):
                 groups.append(found)
-            elif isinstance(found, h5py.h5d.DatasetID):
+            elif isinstance(found, h5d.DatasetID):
                 _check_dataset(found, f"{where}: {title}", stored)
     # Only now, when no link is left that a soft one could follow into another file.
     for group, name, title in soft:
@@ -88,36 +89,36 @@ def file_size(file: h5py.File) -> int:
     return os.fstat(file.id.get_vfd_handle()).st_size
 
 
-def _place(found: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> int:
-    return int(h5py.h5o.get_info(found).addr)
+def _place(found: h5g.GroupID | h5d.DatasetID) -> int:
+    return int(h5o.get_info(found).addr)
 
 
-def _check_soft(group: h5py.h5g.GroupID, name: bytes, title: str, where: str) -> None:
+def _check_soft(group: h5g.GroupID, name: bytes, title: str, where: str) -> None:
     target = group.links.get_val(name).decode(errors="backslashreplace")
     try:
-        there = group.links.exists(name) and h5py.h5o.exists_by_name(group, name)
+        there = group.links.exists(name) and h5o.exists_by_name(group, name)
     except (RuntimeError, KeyError, ValueError):
         there = False
     if not there:
         raise DataError(f"{where}: {title} is a link to {target}, which is not in this file")
 
 
-def _check_dataset(found: h5py.h5d.DatasetID, what: str, stored: int) -> None:
+def _check_dataset(found: h5d.DatasetID, what: str, stored: int) -> None:
     plan = found.get_create_plist()
     layout = plan.get_layout()
-    if layout == h5py.h5d.VIRTUAL:
+    if layout == h5d.VIRTUAL:
         raise DataError(f"{what} is a virtual data set, made of parts of other files; copy its values into one file")
     if plan.get_external_count():
         raise DataError(f"{what} keeps its values in another file (raw external storage); copy them into one file")
     space = found.get_space()
-    if space.get_simple_extent_type() != h5py.h5s.SIMPLE or layout == h5py.h5d.COMPACT:
+    if space.get_simple_extent_type() != h5s.SIMPLE or layout == h5d.COMPACT:
         return  # one value, or what the header itself holds
     shape, size = found.shape, found.get_type().get_size()
     claimed = math.prod(shape) * size
     if not claimed:
         return
     held = int(found.get_storage_size())
-    if layout != h5py.h5d.CHUNKED:
+    if layout != h5d.CHUNKED:
         if held == 0:
             raise DataError(f"{what}: its values were never written, and would be read as zeros")
         check_claim(what, claimed, min(held, stored))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -32,6 +33,8 @@ class OpenFiles:
         self._process = os.getpid()
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
         self._datasets: dict[str, dict[str, h5py.Dataset]] = {}
+        # Files that were looked through: with more of them than may be open, each is opened again and again.
+        self._seen: dict[str, tuple[int, ...] | None] = {}
 
     def dataset(self, path: str, name: str) -> h5py.Dataset:
         """A data set of a file, looked up once while the file is open.
@@ -55,7 +58,9 @@ class OpenFiles:
         if self._process != os.getpid():
             self._open, self._datasets, self._process = OrderedDict(), {}, os.getpid()
         if path not in self._open:
-            self._open[path], self._datasets[path] = open_hdf5(path), {}
+            stamp = _stamp(path)
+            self._open[path] = open_hdf5(path, seen=stamp is not None and self._seen.get(path) == stamp)
+            self._datasets[path], self._seen[path] = {}, stamp
         self._open.move_to_end(path)
         while len(self._open) > self.limit:
             oldest, file = self._open.popitem(last=False)
@@ -76,3 +81,12 @@ class OpenFiles:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["limit"])  # type: ignore[misc]
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    """What changes when a file is replaced or written; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -50,11 +50,12 @@ def guarded(path: str | os.PathLike[str], doing: str) -> Iterator[None]:
         raise DataError(f"{path}: {doing} failed: {_reason(error)}") from error
 
 
-def open_hdf5(path: str | os.PathLike[str]) -> h5py.File:
+def open_hdf5(path: str | os.PathLike[str], *, seen: bool = False) -> h5py.File:
     """Open an HDF5 file for reading, and see that it stands for itself (`check_contained`).
 
     Args:
         path: The file.
+        seen: The same file was opened before, and need not be looked through again.
 
     Returns:
         The open file; the caller closes it.
@@ -68,7 +69,8 @@ def open_hdf5(path: str | os.PathLike[str]) -> h5py.File:
         file = h5py.File(path, "r")  # type: ignore[attr-defined]
     try:
         with guarded(path, "reading its structure"):
-            check_contained(file, path)
+            if not seen:
+                check_contained(file, path)
     except BaseException:
         file.close()
         raise

@@ -84,7 +84,9 @@ def write_runs(
     return root
 
 
-def _write(generator: Generator, runs: _Runs, root: Path, split: str, numbers: range, *, advance: Callable[[], object]) -> None:
+def _write(
+    generator: Generator, runs: _Runs, root: Path, split: str, numbers: range, *, advance: Callable[[], object]
+) -> None:
     about = generator.metadata
     writer = _writer(generator, root, split)
     with writer:
