@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError
 from haar.probing import ForwardOnly, transformed
+
+
+_NUMBERS = itertools.count()
 
 
 class Stand:
@@ -113,7 +117,7 @@ class Averaged(nn.Module):
         self._flat = all(isinstance(action, Action) for action in self.symmetry.inputs)
         self._mode_dependent = mode_dependent_layers(model)
         self.quiet = ForwardOnly(model)
-        self._planner = Planner()
+        self._planner, self._name = Planner(), f"average {next(_NUMBERS)}"
         self.training = model.training if isinstance(model, nn.Module) else False
 
     def forward(self, *args: Any, **named: Any) -> Any:
@@ -324,7 +328,7 @@ class Averaged(nn.Module):
             return self._planner.plan(self, call)
         if any(isinstance(x, (int, float)) and not isinstance(x, bool) for x in call.leaves):
             return Plan(1)  # a number may be unknown here
-        elements = self._elements_of_graph(*call.leaves)
+        elements = self._elements_of_graph(self._name, self.micro_batch, *call.leaves)
         if not elements:
             raise ArgumentError(
                 "model",
@@ -335,8 +339,12 @@ class Averaged(nn.Module):
         return Plan(elements)
 
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-    def _elements_of_graph(self, *leaves: Any) -> int:
-        """Elements per pass of a graph, found out while it is compiled; 0 for a model that is refused."""
+    def _elements_of_graph(self, name: str, micro_batch: int | str, *leaves: Any) -> int:
+        """Elements per pass of a graph, found out while it is compiled; 0 for a model that is refused.
+
+        What is found holds for this average alone: its name, as an argument, is what a graph is looked up by.
+        """
+        del name, micro_batch
         try:
             call = Call(self.symmetry.inputs, rebuild(self.symmetry.inputs, self.symmetry.inputs, leaves))
             return self._planner.together(self, call)
@@ -345,7 +353,7 @@ class Averaged(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = self.__dict__.copy()
-        state["_planner"] = Planner()  # timings belong to a machine, not to a model
+        state["_planner"], state["_name"] = Planner(), f"average {next(_NUMBERS)}"  # timings belong to a machine
         return state
 
 

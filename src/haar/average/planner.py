@@ -320,7 +320,9 @@ def _of_leaf(x: Any) -> Any:
     """What a plan depends on in one input."""
     if isinstance(x, Tensor):
         device = x.device
-        cast = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+        cast = None
+        if device.type != "meta" and torch.is_autocast_enabled(device.type):
+            cast = torch.get_autocast_dtype(device.type)
         return x.shape, x.dtype, device, cast
     return x if isinstance(x, (bool, str, type(None))) else type(x)
 

@@ -20,8 +20,8 @@ from haar.probing import drawn_like, undisturbed
 Run = Callable[[Sequence[Any]], list[Any]]
 
 #: Copies of one pass are made so much larger and smaller than what came: influence often begins with one large sample.
-_SIZES = (1.0, -1e3, 10.0, -1e-3, 1e6, -1.0)
-_LARGE = 1e4
+_SIZES = (1.0, -1e3, 10.0, -1e-2, 1e2, -1.0)
+_LARGE = 1e3
 #: Small differences are forgiven where inputs that differ by rounding make differences of that size, times this.
 _ROUNDING = 100.0
 #: So many copies are compared at least, however few stand in one pass.
@@ -116,13 +116,15 @@ class Trial:
 
     def _drawn(self) -> list[Any] | None:
         """One copy of inputs of our own; None where no input could be drawn."""
-        leaves: list[Any] = drawn_like(list(self._call.leaves), self._generator)
+        drawn: list[Any] = drawn_like(list(self._call.leaves), self._generator)
+        pairs = zip(drawn, self._call.leaves, strict=True)
+        leaves = [_shuffled(old, self._generator) if _counts(old) else new for new, old in pairs]
         changed = any(new is not old for new, old in zip(leaves, self._call.leaves, strict=True))
         return leaves if changed else None
 
     def _resized(self, leaves: Sequence[Any], factor: float) -> list[Any]:
         pairs = zip(leaves, self._call.shared, self._call.leaves, strict=True)
-        return [x if shared or x is given else x * factor for x, shared, given in pairs]
+        return [x if shared or x is given or _counts(given) else x * factor for x, shared, given in pairs]
 
     def _one_for_all(self, copies: list[list[Any]]) -> list[list[Any]]:
         """Copies that all share what the copies of a call share."""
@@ -184,6 +186,18 @@ class Trial:
 
 def _tensors(leaves: Sequence[Any]) -> list[Tensor]:
     return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def _counts(x: Any) -> bool:
+    """Whether real numbers are whole, and so may be indices or classes of which no others are known to be allowed."""
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.numel() == 0:
+        return False
+    return bool((x == x.round()).all()) and bool((x != x.reshape(-1)[0]).any())
+
+
+def _shuffled(x: Tensor, generator: torch.Generator) -> Tensor:
+    order = torch.randperm(x.numel(), generator=generator).to(x.device)
+    return x.reshape(-1)[order].reshape(x.shape)
 
 
 def _nudged(x: Any, generator: torch.Generator) -> Any:
