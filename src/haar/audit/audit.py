@@ -50,7 +50,7 @@ class Audit(Report):
         micro_batch: Elements per forward pass. By default one: batches of data fill the machine already, and the same
             seed gives the same bits. `"auto"` times it once, see `haar.average`.
         significance: Level at which closure of the data is rejected (after Holm's correction).
-        seed: Seed of drawn elements, resampling and randomisation tests.
+        seed: Seed of drawn elements and of randomisation tests.
 
     Example:
         >>> import torch

@@ -35,7 +35,7 @@ def audit(
     law_points: Annotated[
         int | None, typer.Option(min=1, help="Points of every axis for --law; those of the data by default.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of drawn elements, resampling and tests.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of drawn elements and tests.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for report.html and audit.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
 ) -> None:
