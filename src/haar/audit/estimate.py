@@ -67,7 +67,8 @@ def ratio(
         level: Coverage of the interval.
 
     Example:
-        >>> print(ratio(torch.tensor([1.0, 3, 2, 2, 2]).double(), torch.ones(5).double()))
+        >>> import torch
+        >>> print(f"{ratio(torch.tensor([1.0, 3, 2, 2, 2]).double(), torch.ones(5).double())}")
         2 [1.12, 2.88]
     """
     taken = bottom != 0
