@@ -153,5 +153,5 @@ def test_an_empty_batch_is_passed_over_and_complex_nan_is_seen(generator):
     assert [len(batch.clusters) for batch in batches([x[:0], x, x[:0], x[:1]], symmetry=PV)] == [4, 1]
     z = torch.complex(x, x)
     z[2] = complex(0, float("nan"))
-    with pytest.raises(DataError, match="not finite .* in sample 2"):
+    with pytest.raises(DataError, match=r"not finite .* in sample 2"):
         list(batches(z, symmetry=PV))

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-
 from haar.audit.closure import ElementClosure
 from haar.audit.estimate import Estimate
 from haar.audit.findings import ElementDefect, Findings, SubgroupFinding

@@ -196,7 +196,7 @@ def test_weights_that_are_computed_in_every_call_have_no_geometry():
 
 def test_hooks_of_the_user_stay_and_are_run():
     layer = isotropic(0.0)
-    layer.register_forward_hook(lambda module, inputs, output: output.cumsum(-1))
+    layer.register_forward_hook(lambda *call: call[-1].cumsum(-1))
     model = nn.Sequential(layer)
     (found,) = layer_defects(model, Symmetry.of_fields(D4, "a, b"), images())
     assert found.geometry > 0.1

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from haar.actions import Concatenated, Defining, Field, Invariant, Points, Space, Symmetry, Trivial, Vector
-from haar.audit import audit, layer_defects, lie_defects
+from haar.audit import audit, layer_defects, lie_defects, lie_derivative
 from haar.average import average
 from haar.errors import ArgumentError
 from haar.groups import SO, dihedral, octahedral
@@ -203,16 +203,20 @@ def test_forces_are_differentiated_again_for_lie_derivatives(generator):
     points = Points(rotation=Defining(group))
     symmetry = Symmetry(group, points, (Invariant(group), points))
     x, model = torch.randn(6, 4, 3, generator=generator, dtype=F64), ForceField()
-    h, square = 1e-5, [0.0, 0.0]
+    h, shares = 1e-5, []
     direction = torch.tensor([0.0, 1.0, 0.0], dtype=F64)
 
     def moved(t):
         g = group.exp(t * direction)
         return symmetry.act_outputs(group.inverse(g), model(*symmetry.act_inputs(g, [x])))
 
-    for above, below in zip(moved(h), moved(-h), strict=True):
-        square = [square[0] + ((above - below) / (2 * h)).square().sum().item(), square[1] + above.numel()]
-    assert lie_defects(model, symmetry, x)[1].defect == pytest.approx((square[0] / square[1]) ** 0.5, rel=1e-6)
+    for above, below, y in zip(moved(h), moved(-h), model(x), strict=True):
+        shares.append((((above - below) / (2 * h)).square().sum() / y.square().sum()).item())
+    expected = (sum(shares) / 2) ** 0.5  # each output over its own size
+    assert lie_defects(model, symmetry, x)[1].relative == pytest.approx(expected, rel=1e-6)
+    energies, forces = lie_derivative(model, symmetry, x, direction)
+    assert energies.square().sum().item() > 0
+    assert forces.shape == x.shape
 
 
 def test_the_containers_of_a_library_are_read_by_their_names(generator):

@@ -12,11 +12,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 
 def test_the_code_of_the_page_runs(capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     with torch.random.fork_rng():
         exec(compile("\n".join(blocks), str(PAGE), "exec"), {})
     printed = capsys.readouterr().out
     assert "Average over D4: the MSE falls by" in printed
+    assert "average D4 ['e', 'r90'" in printed
+    assert "velocity spread" in printed
     assert "stride 2 on 32 reaches one side only" in printed
     assert "X2: 0.000" in printed
     assert "2 ('reversal of y: its two ends differ'" in printed

@@ -83,7 +83,8 @@ def mixed_channels(rep: Representation) -> list[tuple[int, ...]]:
     Example:
         >>> from haar.actions import Space, Trivial, direct_sum
         >>> from haar.groups import dihedral
-        >>> mixed_channels(direct_sum([Trivial(dihedral(4)), Space(dihedral(4))]))
+        >>> square = dihedral(4)
+        >>> mixed_channels(direct_sum([Trivial(square), Space(square)]))
         [(0,), (1, 2)]
     """
     if rep.dim == 1 or rep.dim > _MOST_CHANNELS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -18,9 +18,9 @@ from haar.audit.findings import Findings, findings
 from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements
-from haar.audit.parts import Outputs
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections
+from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
 from haar.average.probing import check_call
 from haar.errors import ArgumentError, check_count, known_keywords
@@ -31,53 +31,6 @@ from haar.report import Report, Section
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
 WHOLE_LIMIT = 64
-
-
-@dataclass
-class Share:
-    """The sums of one process's part of an audit, without the model: what another process needs.
-
-    Attributes:
-        elements: The elements that were looked at.
-        sums: Sums over samples; None before the first.
-        outputs: What was measured.
-        closure: Sums of the data's features.
-        seen: Number of samples.
-        layers: What the first batch said of the layers.
-        lie: The same of the Lie algebra's generators.
-        input_shape: Shape of one input.
-    """
-
-    elements: Tensor
-    sums: OrbitSums | None = None
-    outputs: Outputs | None = None
-    closure: Closure | None = None
-    seen: int = 0
-    layers: list[LayerDefect] = field(default_factory=list)
-    lie: list[LieDefect] = field(default_factory=list)
-    input_shape: tuple[int, ...] | None = None
-
-    def add(self, other: Share) -> Share:
-        """Add the sums of another share, whose samples come after these; returns self.
-
-        Raises:
-            ArgumentError: If they looked at different elements, outputs or inputs.
-        """
-        if self.elements.shape != other.elements.shape or not torch.equal(self.elements, other.elements):
-            raise ArgumentError(
-                "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
-            )
-        if (self.closure is None) != (other.closure is None):
-            raise ArgumentError("other", expected="data_symmetry as here", got="another choice")
-        if other.sums is not None:
-            self.sums = other.sums.copy() if self.sums is None else self.sums.add(other.sums)
-        if self.closure is not None and other.closure is not None:
-            self.closure.add(other.closure)
-        self.outputs = self.outputs or other.outputs
-        self.seen += other.seen
-        self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
-        self.input_shape = self.input_shape or other.input_shape
-        return self
 
 
 class Audit(Report):
@@ -97,7 +50,7 @@ class Audit(Report):
         micro_batch: Elements per forward pass. By default one: batches of data fill the machine already, and the same
             seed gives the same bits. `"auto"` times it once, see `haar.average`.
         significance: Level at which closure of the data is rejected (after Holm's correction).
-        seed: Seed of drawn elements, resampling and randomisation tests.
+        seed: Seed of drawn elements and of randomisation tests.
 
     Example:
         >>> import torch
@@ -132,9 +85,7 @@ class Audit(Report):
         self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
         self.elements, self.elements_kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
         self._scaled = scale is not None
-        self._meter = OrbitMeter(
-            model, symmetry, self.elements, scale=scale, capacity=bins, micro_batch=micro_batch
-        )
+        self._meter = OrbitMeter(model, symmetry, self.elements, scale=scale, capacity=bins, micro_batch=micro_batch)
         listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
         self._listed = listed
         # What was read here, and what all processes read, once they have been gathered.
@@ -218,9 +169,7 @@ class Audit(Report):
             layers: Whether to look into the layers of the model.
             progress: Called with the number of rows seen.
         """
-        read = batches(
-            data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry
-        )
+        read = batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry)
         for number, batch in enumerate(read):
             made = self._read(batch)
             if number == 0:

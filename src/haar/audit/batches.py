@@ -28,7 +28,7 @@ class Batch:
         inputs: The model's inputs.
         labels: Targets, if there are any.
         clusters: The trajectory of every sample, or its number.
-        numbered: Whether `clusters` only counts samples: then each is independent of all others, wherever they are read.
+        numbered: Whether `clusters` only counts samples: then each is independent of all others, wherever read.
         single: Whether the inputs have no axis of samples: together they are one sample.
     """
 

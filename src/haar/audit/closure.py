@@ -170,7 +170,9 @@ class Closure:
                 continue
             powers = self._powers(g, place)
             noise = [max(1e-12, 64 * self._eps) * size for size in sizes]
-            results.append(_test(group.describe(g), table, noise, powers, several, draws, generator))
+            results.append(
+                _test(group.describe(g), table, noise, powers=powers, sizes=several, draws=draws, generator=generator)
+            )
         adjusted = holm([result.p for result in results])
         return [replace(result, p=p) for result, p in zip(results, adjusted, strict=True)]
 
@@ -192,6 +194,7 @@ def _test(
     name: str,
     table: Sequence[Tensor],
     noise: Sequence[Tensor],
+    *,
     powers: list[int],
     sizes: Float[Tensor, " rows"],
     draws: int,

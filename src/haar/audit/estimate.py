@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -68,7 +67,8 @@ def ratio(
         level: Coverage of the interval.
 
     Example:
-        >>> print(ratio(torch.tensor([1.0, 3, 2, 2, 2]).double(), torch.ones(5).double()))
+        >>> import torch
+        >>> print(f"{ratio(torch.tensor([1.0, 3, 2, 2, 2]).double(), torch.ones(5).double())}")
         2 [1.12, 2.88]
     """
     taken = bottom != 0

@@ -218,9 +218,7 @@ def _element_defects(
         against = None
         if mse is not None and not math.isnan(absolute.low) and not math.isnan(mse.high):
             against = contradicts(absolute, mse)
-        found.append(
-            ElementDefect(group.describe(elements[k]), is_generator, absolute, absolute.over(spread), against)
-        )
+        found.append(ElementDefect(group.describe(elements[k]), is_generator, absolute, absolute.over(spread), against))
     return found
 
 

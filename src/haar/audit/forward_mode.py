@@ -63,7 +63,8 @@ def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangen
 class _LinearOnce(TorchFunctionMode):
     """Convolutions and linear maps of a dual input: the map once for the value and once for the derivative.
 
-    What a model detaches, as force fields do before they ask for gradients, keeps its derivative. torch's own rule also runs the layer for the derivative of its weights, which is zero here: half as much again.
+    torch's own rule also runs the layer for the derivative of its weights, which is zero here: half as much again. What
+    a model detaches, as force fields do before they ask for gradients, keeps its derivative.
     """
 
     def __torch_function__(

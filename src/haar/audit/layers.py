@@ -92,9 +92,7 @@ def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor
         for g in elements:  # one by one: all activations of one run are kept at a time
             moved = _record(model, run, symmetry.act_inputs(g, inputs))
             left.append([_unexplained(where, symmetry, g, call, _same(moved, k, call)) for k, call in enumerate(calls)])
-        return [
-            _defect(call, [row[k] for row in left], where, symmetry, elements) for k, call in enumerate(calls)
-        ]
+        return [_defect(call, [row[k] for row in left], where, symmetry, elements) for k, call in enumerate(calls)]
 
 
 @dataclass(frozen=True)
@@ -107,9 +105,7 @@ class _Call:
     made: Any
 
 
-def _defect(
-    call: _Call, left: list[float | None], where: Action, symmetry: Symmetry, elements: Tensor
-) -> LayerDefect:
+def _defect(call: _Call, left: list[float | None], where: Action, symmetry: Symmetry, elements: Tensor) -> LayerDefect:
     geometry, worst = (
         _geometry(call.module, call.given, where, elements, symmetry) if isinstance(where, Field) else (None, "")
     )
@@ -149,7 +145,7 @@ def _record(model: nn.Module, run: Callable[..., Any], inputs: Sequence[Any]) ->
 
 
 def _is_leaf(name: str, module: nn.Module) -> bool:
-    """Whether a module computes by itself; what makes another's weights, or checks an exported graph, does not count."""
+    """Whether a module computes by itself; what makes weights, or checks an exported graph, does not count."""
     if "parametrizations" in name.split(".") or type(module).__name__ == "GuardsFn":
         return False
     return all(child == "parametrizations" for child, _ in module.named_children())

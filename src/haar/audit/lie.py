@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 from haar.actions import Symmetry
 from haar.audit.batches import batches
 from haar.audit.forward_mode import push_forward
+from haar.average.trees import action_leaves, rebuild, value_leaves
 from haar.errors import ArgumentError, HaarError
 from haar.groups import LieGroup, MixedProduct
 from haar.probing import ForwardOnly, undisturbed
@@ -24,8 +25,9 @@ class LieDefect:
 
     Attributes:
         generator: Number of the generator in the algebra's basis.
-        defect: Root mean square of L f over samples and output entries.
-        relative: The same over the root mean square of the outputs: relative change per unit of the generator.
+        defect: Root mean square of L f over samples and output entries; of several outputs the same as `relative`.
+        relative: The same over the root mean square of the outputs: relative change per unit of the generator. Several
+            outputs are each taken over their own, and count alike.
     """
 
     generator: int
@@ -61,8 +63,8 @@ def lie_derivative(model: Callable[..., Any], symmetry: Symmetry, inputs: Any, d
         >>> bool(lie_derivative(stretch, symmetry, x, torch.tensor([1.0, 0.0, 0.0])).abs().max() < 1e-12)
         True
     """
-    change, _ = _both_sides(model, symmetry, inputs if isinstance(inputs, tuple) else (inputs,), direction)
-    return change
+    change, _, form = _both_sides(model, symmetry, inputs if isinstance(inputs, tuple) else (inputs,), direction)
+    return rebuild(symmetry.outputs, form, change)
 
 
 def lie_defects(
@@ -81,20 +83,24 @@ def lie_defects(
         ArgumentError: If the group is finite.
     """
     basis = _algebra_size(symmetry)
-    wrong, size, entries = (torch.zeros(basis, dtype=torch.float64) for _ in range(3))
+    outputs = len(action_leaves(symmetry.outputs))
+    wrong, size, entries = (torch.zeros(basis, outputs, dtype=torch.float64) for _ in range(3))
     with torch.no_grad(), undisturbed(model):
         for batch in batches(data, batch_size=batch_size, max_samples=max_samples, symmetry=symmetry):
             for k in range(basis):
                 direction = torch.zeros(basis, dtype=torch.float64)
                 direction[k] = 1
-                change, magnitude = _both_sides(model, symmetry, batch.inputs, direction)
-                wrong[k] += _square(change)
-                size[k] += magnitude
-                entries[k] += sum(x.numel() for x in pytree.tree_leaves(change))
-    return [
-        LieDefect(k, float((wrong[k] / entries[k]).sqrt()), float((wrong[k] / size[k].clamp(min=1e-300)).sqrt()))
-        for k in range(basis)
-    ]
+                change, values, _ = _both_sides(model, symmetry, batch.inputs, direction)
+                for leaf, (wrong_leaf, value) in enumerate(zip(change, values, strict=True)):
+                    if isinstance(value, Tensor):
+                        wrong[k, leaf] += _square(wrong_leaf)
+                        size[k, leaf] += _square(value)
+                        entries[k, leaf] += value.numel()
+    measured = entries[0] > 0
+    shares = (wrong / size.clamp(min=1e-300))[:, measured]
+    relative = shares.mean(1).sqrt()
+    absolute = (wrong / entries)[:, measured].mean(1).sqrt() if int(measured.sum()) == 1 else relative
+    return [LieDefect(k, float(absolute[k]), float(relative[k])) for k in range(basis)]
 
 
 def _algebra_size(symmetry: Symmetry) -> int:
@@ -111,18 +117,23 @@ def _algebra_size(symmetry: Symmetry) -> int:
 
 def _both_sides(
     model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], direction: Tensor
-) -> tuple[Any, float]:
+) -> tuple[list[Any], list[Any], Any]:
+    """The Lie derivative and the value of every output, in the order of the actions, and the model's containers."""
     symmetry.check_inputs(inputs)
     tangents = symmetry.map_inputs(lambda action, x: action.tangent(direction, x), inputs)
     flat, spec = pytree.tree_flatten(inputs)
     places = [k for k, x in enumerate(flat) if isinstance(x, Tensor) and x.is_floating_point()]
     flat_tangents = pytree.tree_leaves(tangents)
+    forms: list[Any] = []
 
-    def of_tensors(*tensors: Tensor) -> Any:
+    def of_tensors(*tensors: Tensor) -> list[Any]:
         values = list(flat)
         for place, tensor in zip(places, tensors, strict=True):
             values[place] = tensor
-        return model(*pytree.tree_unflatten(values, spec))
+        y = model(*pytree.tree_unflatten(values, spec))
+        symmetry.check_outputs(y)
+        forms.append(y)
+        return value_leaves(symmetry.outputs, y)
 
     directions = [flat_tangents[k].to(flat[k]) for k in places]
 
@@ -137,11 +148,13 @@ def _both_sides(
         why = str(error).splitlines()[0][:120]
         message = f"model: an operation has no forward-mode derivative ({why}); audit finite elements instead"
         raise HaarError(message) from error
-    symmetry.check_outputs(y)
-    turned = symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
-    return pytree.tree_map(torch.sub, pushed, turned), _square(y)
+    actions = action_leaves(symmetry.outputs)
+    change = [
+        moved - action.tangent(direction, value) if isinstance(value, Tensor) else value
+        for action, value, moved in zip(actions, y, pushed, strict=True)
+    ]
+    return change, list(y), forms[-1]
 
 
-def _square(tree: Any) -> float:
-    leaves: Iterable[Tensor] = pytree.tree_leaves(tree)
-    return float(sum(x.detach().to(torch.float64).square().sum() for x in leaves))
+def _square(x: Tensor) -> float:
+    return float(x.detach().to(torch.float64).square().sum())

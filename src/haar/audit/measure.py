@@ -41,7 +41,9 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
     identity = group.identity().unsqueeze(0)
     if isinstance(elements, Tensor):
         _check_elements(group, elements)
-        others = elements[~group.equal(elements, group.identity().expand(elements.shape))] if len(elements) else elements
+        others = (
+            elements[~group.equal(elements, group.identity().expand(elements.shape))] if len(elements) else elements
+        )
         if not len(others):
             got = "none" if not len(elements) else "the identity alone"
             raise ArgumentError("elements", expected="at least one element beside the identity", got=got)
@@ -169,4 +171,3 @@ class OrbitMeter:
                     f"model: outputs that are not finite (NaN or infinite) for element {k} of "
                     f"{self._symmetry.group.name}"
                 )
-

@@ -106,9 +106,7 @@ def _rounding(sums: Sums, dtype: torch.dtype) -> float:
     return (8 if eps > _HALF else 256) * eps * math.sqrt(float(sums.magnitude.sum() / sums.samples.sum()))
 
 
-def part_findings(
-    sums: OrbitSums, outputs: Outputs, elements: list[str], kind: str, one: AsOne
-) -> list[PartFinding]:
+def part_findings(sums: OrbitSums, outputs: Outputs, elements: list[str], kind: str, one: AsOne) -> list[PartFinding]:
     """One finding for every part."""
     found = []
     for number, part in enumerate(outputs.parts):

@@ -70,11 +70,12 @@ class Outputs:
             size, axis = _channels(action, x)
             if (given := self._scales[leaf]) is not None:
                 _check_scale(given, action, size, axis, names[leaf])
-            found = action.channel_blocks(size) if axis is not None else [("", tuple(range(size)))]
+            found: list[tuple[str, tuple[int, ...]]] = [("", tuple(range(size)))]
             if isinstance(unrestricted(action), Invariant):
-                apart = [(channel_name((k,)), (k,)) for k in range(size)]
-                found = apart if 1 < size <= _MOST else [("", tuple(range(size)))]
-            elif len(found) > _MOST:
+                found = [(channel_name((k,)), (k,)) for k in range(size)] if size > 1 else found
+            elif axis is not None:
+                found = action.channel_blocks(size)
+            if len(found) > _MOST:
                 found = [("", tuple(range(size)))]
             for inside, channels in found:
                 name = ": ".join(word for word in (names[leaf], inside) if word) or "output"
@@ -119,10 +120,7 @@ class Outputs:
             x = leaf.detach().to(torch.complex128 if leaf.is_complex() else torch.float64)
             scale = self._scales[part.leaf]
             _, axis = _channels(action, leaf)
-            if axis is None:
-                x = x.unsqueeze(-1)
-            else:
-                x = x.movedim(axis, -1)
+            x = x.unsqueeze(-1) if axis is None else x.movedim(axis, -1)
             if scale is not None:
                 x = x / scale.to(device=x.device, dtype=torch.float64)
             x = x[..., list(part.channels)]

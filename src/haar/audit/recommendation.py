@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from haar.audit.estimate import FEWEST, Estimate
+from haar.audit.evidence import evidence
 from haar.audit.findings import Findings, SubgroupFinding
 from haar.groups import FiniteGroup, Group
 
@@ -85,7 +86,7 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
         advice.verdict,
         advice.group if advice.subgroup is None else advice.subgroup.name,
         advice.sentence,
-        _evidence(found, group),
+        evidence(found, group),
         names(members),
         members,
         names(list(found.holds)),
@@ -105,8 +106,8 @@ def _weigh(found: Findings, group: str, looked: str) -> _Advice:
             )
         return _Advice(
             "nothing to gain",
-            f"The model already respects {group}: its relative defect{looked}, {size}, is within three times what rounding "
-            f"may do ({found.floor:.1e}).",
+            f"The model already respects {group}: its relative defect{looked}, {size}, is within three times what "
+            f"rounding may do ({found.floor:.1e}).",
         )
     if math.isnan(found.removed.value):
         return _Advice(
@@ -165,7 +166,7 @@ def _with_labels(found: Findings, mse: Estimate, group: str) -> _Advice:
     if (
         found.mse_soft is not None
         and alpha is not None
-        and 0.02 < alpha.value
+        and alpha.value > 0.02
         and alpha.high < 0.95
         and found.mse_soft < 0.98 * mse.value
     ):
@@ -309,36 +310,3 @@ def _without_labels(found: Findings, group: str) -> _Advice:
         f"without labels, and {why}, this cannot be called a gain.",
         group=group,
     )
-
-
-def _evidence(found: Findings, group: Group) -> list[str]:
-    lines = [
-        f"floor: relative {found.floor:.1e}" + (" (the model is stochastic)" if found.stochastic else " (rounding)")
-    ]
-    worst = found.worst
-    if worst is not None:
-        lines.append(f"largest defect: {worst.element}, relative {worst.relative.value:.3g}")
-    if isinstance(group, FiniteGroup) and 1 < len(found.holds) < group.order:
-        names = [group.describe(torch.tensor(k)) for k in found.holds]
-        lines.append(f"already respected: {', '.join(names)} ({len(names)} of {group.order} elements)")
-    if not math.isnan(found.removed.value):
-        lines.append(f"averaging removes {found.removed:.3g} of mean square (no labels)")
-    if found.units == "own spread":
-        lines.append("sums over outputs and fields are in units of each one's own spread")
-    if found.mse is not None:
-        lines.append(f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else ""))
-    if found.alpha is not None:
-        lines.append(f"least-squares alpha {found.alpha:z.2f} (0: average fully, 1: leave the model)")
-    if found.independent < FEWEST:
-        lines.append(f"{found.independent} independent samples: from fewer than {FEWEST} there are no intervals")
-    against = [e.element for e in found.elements if e.contradiction]
-    if against:
-        lines.append(f"contradiction: {', '.join(against)} change predictions by more than twice the root MSE")
-    if found.closure:
-        broken = [
-            f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= found.significance
-        ]
-        untold = bool(found.subgroups) and all(h.closed is None for h in found.subgroups)
-        kept = "too few independent trajectories to tell" if untold else "no element is rejected"
-        lines.append("data: " + (f"not closed under {', '.join(broken)}" if broken else kept))
-    return lines

@@ -159,7 +159,9 @@ def _draw_closure(axes: Axes, found: Findings) -> None:
     ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")
     shown = found.closure[:_MOST_BARS]
     ax.bar(
-        range(len(shown)), [c.systematic for c in shown], color=[WARNING if c.p <= found.significance else AVERAGED for c in shown]
+        range(len(shown)),
+        [c.systematic for c in shown],
+        color=[WARNING if c.p <= found.significance else AVERAGED for c in shown],
     )
     for k, c in enumerate(shown):
         ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)

@@ -45,8 +45,8 @@ class Sums:
         """What averaging takes off, in every row.
 
         Args:
-            kind: What the elements are: of ``"drawn"`` ones both means are without bias for the whole group; ``"whole"``
-                and ``"given"`` ones are averaged over as they are.
+            kind: What the elements are: ``"drawn"`` ones stand for the whole group, without bias; ``"whole"`` and
+                ``"given"`` ones are averaged over as they are.
         """
         if kind == "drawn":
             return quadratic.removed_by_unlisted(self.deviations)
@@ -184,5 +184,13 @@ class OrbitSums:
         def total(name: str) -> Tensor:
             return torch.stack([f * getattr(p, name) for f, p in zip(factors, parts, strict=True)]).sum(0)
 
-        names = ("deviations", "residuals", "losses", "noise", "energy", "magnitude")
-        return Sums(*[total(name) for name in names], parts[0].samples, parts[0].labelled)
+        return Sums(
+            deviations=total("deviations"),
+            residuals=total("residuals"),
+            losses=total("losses"),
+            noise=total("noise"),
+            energy=total("energy"),
+            magnitude=total("magnitude"),
+            samples=parts[0].samples,
+            labelled=parts[0].labelled,
+        )

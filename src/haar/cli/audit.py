@@ -46,7 +46,7 @@ def audit(
     law_points: Annotated[
         int | None, count_option("Points of every axis for --law; those of the data by default.", most=4096)
     ] = None,
-    seed: Annotated[int, seed_option("Of drawn elements, resampling and tests.")] = 0,
+    seed: Annotated[int, seed_option("Of drawn elements and tests.")] = 0,
     out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
 ) -> None:

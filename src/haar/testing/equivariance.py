@@ -145,7 +145,7 @@ def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...
 
 
 def _sizes(outputs: list[Tensor]) -> list[float]:
-    """What the error of each output is relative to: its own largest value, if that is more than rounding of the rest."""
+    """What the error of each output is relative to: its largest value, if that is more than rounding of the rest."""
     own = [float(leaf.abs().max()) if leaf.numel() else 0.0 for leaf in outputs]
     largest = max(own, default=0.0)
     return [max(size, largest * _noticed(leaf.dtype)) for size, leaf in zip(own, outputs, strict=True)]

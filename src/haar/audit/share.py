@@ -1,0 +1,62 @@
+"""One process's part of an audit: sums that add up to the audit of all data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from haar.audit.closure import Closure
+from haar.audit.layers import LayerDefect
+from haar.audit.lie import LieDefect
+from haar.audit.parts import Outputs
+from haar.audit.sums import OrbitSums
+from haar.errors import ArgumentError
+
+
+@dataclass
+class Share:
+    """The sums of one process's part of an audit, without the model: what another process needs.
+
+    Attributes:
+        elements: The elements that were looked at.
+        sums: Sums over samples; None before the first.
+        outputs: What was measured.
+        closure: Sums of the data's features.
+        seen: Number of samples.
+        layers: What the first batch said of the layers.
+        lie: The same of the Lie algebra's generators.
+        input_shape: Shape of one input.
+    """
+
+    elements: Tensor
+    sums: OrbitSums | None = None
+    outputs: Outputs | None = None
+    closure: Closure | None = None
+    seen: int = 0
+    layers: list[LayerDefect] = field(default_factory=list)
+    lie: list[LieDefect] = field(default_factory=list)
+    input_shape: tuple[int, ...] | None = None
+
+    def add(self, other: Share) -> Share:
+        """Add the sums of another share, whose samples come after these; returns self.
+
+        Raises:
+            ArgumentError: If they looked at different elements, outputs or inputs.
+        """
+        if self.elements.shape != other.elements.shape or not torch.equal(self.elements, other.elements):
+            raise ArgumentError(
+                "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
+            )
+        if (self.closure is None) != (other.closure is None):
+            raise ArgumentError("other", expected="data_symmetry as here", got="another choice")
+        if other.sums is not None:
+            self.sums = other.sums.copy() if self.sums is None else self.sums.add(other.sums)
+        if self.closure is not None and other.closure is not None:
+            self.closure.add(other.closure)
+        self.outputs = self.outputs or other.outputs
+        self.seen += other.seen
+        self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
+        self.input_shape = self.input_shape or other.input_shape
+        return self
