@@ -151,7 +151,9 @@ def test_a_forward_method_of_an_instance_is_not_its_class():
     model = nn.Sequential(nn.Linear(3, 2)).double()
     weight = model[0].weight
     model[0].forward = lambda x: torch.relu(x @ weight.T)
-    with pytest.raises(UnsupportedModuleError, match=r"got Linear \('0'\), which has hooks, or a forward method of its"):
+    with pytest.raises(
+        UnsupportedModuleError, match=r"got Linear \('0'\), which has hooks, or a forward method of its"
+    ):
         propagate(model, LAW)
     _is_sampled(model)
 

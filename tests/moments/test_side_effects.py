@@ -257,7 +257,11 @@ def test_what_nobody_reads_is_left_out():
     class Autoencoder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.code, self.mean, self.spread, self.out = nn.Linear(3, 4), *(nn.Linear(4, 2) for _ in "ab"), nn.Linear(2, 3)
+            self.code, self.mean, self.spread, self.out = (
+                nn.Linear(3, 4),
+                *(nn.Linear(4, 2) for _ in "ab"),
+                nn.Linear(2, 3),
+            )
 
         def forward(self, x):
             h = torch.relu(self.code(x))
