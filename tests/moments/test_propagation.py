@@ -13,7 +13,6 @@ from haar.errors import ArgumentError, HaarWarning, ShapeError
 from haar.moments import Activation, Exchangeable, Gaussian, Independent, NodeOrbits, compare, propagate, sample_outputs
 from haar.moments.laws import Exponential, StudentT, UndefinedCumulantError
 
-
 ORBIT = {"backend": "orbit", "input_shape": (3, 1)}
 
 
