@@ -12,8 +12,8 @@ from torch.nn.utils import parametrizations, parametrize
 
 from haar.errors import ArgumentError
 from haar.moments import Exchangeable, Gaussian, NodeOrbits, UnsupportedModuleError, propagate, propagate_on_orbits
-from haar.moments.laws import Rademacher
 from haar.moments.joint import Independent
+from haar.moments.laws import Rademacher
 from haar.moments.trace import trace
 
 LAW = Gaussian([0.3, -0.2, 0.5], [[1.0, 0.2, 0.0], [0.2, 0.5, 0.1], [0.0, 0.1, 0.7]])
@@ -151,7 +151,9 @@ def test_a_forward_method_of_an_instance_is_not_its_class():
     model = nn.Sequential(nn.Linear(3, 2)).double()
     weight = model[0].weight
     model[0].forward = lambda x: torch.relu(x @ weight.T)
-    with pytest.raises(UnsupportedModuleError, match=r"got Linear \('0'\), which has hooks, or a forward method of its"):
+    with pytest.raises(
+        UnsupportedModuleError, match=r"got Linear \('0'\), which has hooks, or a forward method of its"
+    ):
         propagate(model, LAW)
     _is_sampled(model)
 
@@ -350,7 +352,7 @@ def test_complex_weights_are_refused_and_real_models_of_complex_parts_are_sample
             return torch.fft.irfft(torch.fft.rfft(x) * self.weight, n=3)
 
     model = Spectral()
-    with pytest.raises(UnsupportedModuleError, match="got complex ones from fft_rfft|got fft_rfft"):
+    with pytest.raises(UnsupportedModuleError, match="got fft_rfft"):
         propagate(model, LAW)
     matrix = model(torch.eye(3)).detach().T.double()
     found = propagate(model, LAW, affine=[Spectral])  # affine from real to real numbers

@@ -10,6 +10,7 @@ from haar.errors import ArgumentError, ShapeError
 from haar.moments import Empirical, Exchangeable, Gaussian, Independent
 from haar.moments.laws import Exponential, Laplace, Normal, Rademacher, StudentT
 
+INDEFINITE = [[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
 LAWS = [
     Gaussian([0.5, -1.0], 0.3),
     Gaussian([0.5, -1.0], [0.3, 2.0]),
@@ -99,11 +100,44 @@ def test_gradients_reach_the_law():
         (lambda: Gaussian([0.0], -1.0), ArgumentError, "cov: expected finite entries and variances >= 0"),
         (lambda: Gaussian([0.0], math.inf), ArgumentError, "cov: expected finite entries"),
         (lambda: Gaussian([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]]), ArgumentError, "cov: expected a symmetric matrix"),
+        (lambda: Gaussian([0.0, 0.0], [1.0, -1.0]), ArgumentError, "cov: expected finite entries and variances >= 0"),
+        (lambda: Gaussian([0.0, 0.0], [1.0, math.nan]), ArgumentError, "cov: expected finite entries"),
+        (lambda: Gaussian([0.0, 0.0], [[1.0, math.nan], [math.nan, 1.0]]), ArgumentError, "cov: expected finite entr"),
+        (
+            lambda: Gaussian([0.0] * 3, INDEFINITE),
+            ArgumentError,
+            "cov: expected a covariance, got smallest eigenvalue -1",
+        ),
+        (lambda: Gaussian([0.0] * 2, [[0.0, 1.0], [1.0, 0.0]]), ArgumentError, "cov: expected a covariance"),
+        (
+            lambda: Gaussian(torch.zeros(2, 2), torch.stack([torch.eye(2), torch.tensor([[1.0, 2.0], [2.0, 1.0]])])),
+            ArgumentError,
+            "cov: expected a covariance, got smallest eigenvalue -1",
+        ),
+        (lambda: Gaussian(torch.zeros(2, 2), torch.eye(2).expand(3, 2, 2)), ShapeError, "cov: expected a number"),
+        (lambda: Gaussian([]), ShapeError, "mean: expected at least one axis"),
+        (
+            lambda: Gaussian(torch.zeros(2, dtype=torch.cfloat)),
+            ArgumentError,
+            "mean: expected real numbers, got torch.c",
+        ),
+        (lambda: Gaussian([0.0], torch.eye(1, dtype=torch.cfloat)), ArgumentError, "cov: expected real numbers"),
+        (lambda: Gaussian([[0.0, 1.0], [0.0]]), ArgumentError, "mean: expected real numbers"),
         (lambda: Independent([]), ArgumentError, "laws: expected at least one law, got none"),
         (lambda: Independent([Normal()], shift=[1.0, 2.0]), ShapeError, r"shift: expected \(..., 1\)"),
         (lambda: Empirical(torch.zeros(3, 2)), ShapeError, r"data: expected \(samples >= 4, units\)"),
         (lambda: Empirical(torch.zeros(5, 2)).cumulants(4), ArgumentError, "order: expected at most 3 from data"),
         (lambda: Exchangeable(3, [0.0], torch.eye(2)), ShapeError, r"within: expected \(1, 1\)"),
+        (lambda: Empirical([[0.0, math.nan]] * 5), ArgumentError, "data: expected finite numbers"),
+        (lambda: Exchangeable(3, [0.0] * 2, [[1.0, 0.5], [0.0, 1.0]]), ArgumentError, "within: expected a symmetric"),
+        (lambda: Exchangeable(3, [0.0] * 2, [[1.0, 2.0], [2.0, 1.0]]), ArgumentError, "within: expected a covariance"),
+        (
+            lambda: Exchangeable(3, [0.0] * 2, torch.eye(2), [[0.0, 0.1], [0.0, 0.0]]),
+            ArgumentError,
+            "between: expected a symmetric",
+        ),
+        (lambda: Exchangeable(3, [0.0], [[math.nan]]), ArgumentError, "within: expected finite entries"),
+        (lambda: Exchangeable(3, torch.zeros(2, 1), [[1.0]]), ShapeError, r"mean: expected \(features,\)"),
         (lambda: Exchangeable(3, [0.0], [[1.0]], [[2.0]]), ArgumentError, "between: expected within - between"),
         (lambda: Exchangeable(0, [0.0], [[1.0]]), ArgumentError, "between: expected within"),
     ],
@@ -118,3 +152,19 @@ def test_numbers_never_pass_through_float32():
     assert Gaussian([0.2], 0.1).variance().tolist() == [0.1]
     assert Exchangeable(2, [0.2], [[0.1]]).within.tolist() == [[0.1]]
     assert Independent([Normal()], shift=[0.1]).mean.tolist() == [0.1]
+
+
+def test_covariances_that_rounding_made_are_taken():
+    """Singular, and computed in single precision: eigenvalues a little below zero, halves a little apart."""
+    root = torch.randn(40, 7, generator=torch.Generator().manual_seed(0))
+    for matrix in (root @ root.T, torch.cov(root), (root @ root.T).double()):
+        law = Gaussian(torch.zeros(40), matrix)
+        assert torch.equal(law.matrix, law.matrix.mT)
+        assert torch.linalg.eigvalsh(law.matrix).min() > -1e-4
+    assert Gaussian([0.0, 0.0], torch.zeros(2, 2)).sample(3).abs().max() == 0.0
+
+
+def test_gradients_pass_through_a_checked_covariance():
+    root = torch.tensor([[1.0, 0.2], [0.0, 0.5]], dtype=torch.float64, requires_grad=True)
+    Gaussian([0.0, 0.0], root @ root.T).cumulants(2).cov.sum().backward()
+    torch.testing.assert_close(root.grad, 2 * root.detach().sum(0).expand(2, 2))

@@ -174,6 +174,10 @@ def test_draws_repeat_with_their_seed():
     ("make", "message"),
     [
         (lambda: Normal(0, -1), "sd: expected a number >= 0"),
+        (lambda: Normal(0, math.nan), "sd: expected a number >= 0, got nan"),
+        (lambda: Normal(math.inf), "mean: expected a finite number, got inf"),
+        (lambda: Discrete((0, math.nan), (0.5, 0.5)), "values: expected finite numbers"),
+        (lambda: Discrete((0, 1), (0.5, math.nan)), "probabilities: expected one >= 0 per value"),
         (lambda: Uniform(0), "half_squared: expected a number > 0"),
         (lambda: Gamma(0), "shape, scale: expected numbers > 0"),
         (lambda: Discrete((1, 2), (0.5, 0.6)), "probabilities: expected one >= 0 per value, with sum 1"),

@@ -24,7 +24,7 @@ def test_the_code_of_the_page_runs(capsys):
         "torch.Size([50, 2])",
         "bump",
         "got LayerNorm ('1'); pass on_unsupported='linearise'",
-        "['exact', 'sampled', 'closure', 'follows']",
+        "['exact', 'sampled', 'sampled', 'follows']",
         "times its draws",
         "torch.Size([2, 4, 4]) torch.Size([4, 4])",
         "True",

@@ -10,8 +10,10 @@ from moment_networks import mlp
 from torch import nn
 
 from haar.errors import ArgumentError, HaarWarning, ShapeError
-from haar.moments import Activation, Gaussian, Independent, compare, propagate, sample_outputs
+from haar.moments import Activation, Exchangeable, Gaussian, Independent, NodeOrbits, compare, propagate, sample_outputs
 from haar.moments.laws import Exponential, StudentT, UndefinedCumulantError
+
+ORBIT = {"backend": "orbit", "input_shape": (3, 1)}
 
 
 @pytest.mark.parametrize("how", ["linearise", "sample"])
@@ -99,6 +101,18 @@ def test_widths_beyond_the_limit_are_refused():
         ({"order": 5}, "order: expected 1, 2, 3 or 4, got 5"),
         ({"backend": "sparse"}, "backend: expected 'dense', 'diagonal' or 'orbit', got 'sparse'"),
         ({"backend": "diagonal", "order": 3}, "order: expected at most 2 with backend='diagonal'"),
+        ({"backend": "diagonal", "order": 1}, "order: expected 2 with backend='diagonal', which does not linearise"),
+        ({"backend": "diagonal", "tolerance": 1e-6}, "tolerance: expected its default with backend='diagonal'"),
+        ({"backend": "diagonal", "samples": 50}, "samples: expected its default with backend='diagonal'"),
+        ({"backend": "diagonal", "generator": torch.Generator()}, "generator: expected its default with backend="),
+        ({**ORBIT, "on_unsupported": "sample"}, "on_unsupported: expected its default with backend='orbit'"),
+        ({**ORBIT, "samples": 50}, "samples: expected its default with backend='orbit'"),
+        ({**ORBIT, "generator": torch.Generator()}, "generator: expected its default with backend='orbit'"),
+        ({**ORBIT, "orbits": NodeOrbits.complete(3), "input_shape": (1, 3)}, r"input_shape: expected \(3, 1\): nodes"),
+        ({"orbits": NodeOrbits.complete(3)}, "orbits: expected its default with backend='dense'.*use backend='orbit'"),
+        ({"samples": 3}, "samples: expected at least 4 draws, got 3"),
+        ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, got 0.0"),
+        ({"tolerance": float("nan")}, "tolerance: expected a number between 0 and 1, got nan"),
         ({"backend": "orbit"}, "input_shape: expected \\(nodes, features\\), or orbits="),
         ({"input_shape": (2, 2)}, r"input_shape: expected 3 components, as the law has, got \(2, 2\)"),
     ],
@@ -162,3 +176,27 @@ def test_a_readout_that_cancels_is_told():
     assert "Layer '3' cancels" in found.summary
     pooled = propagate(nn.Sequential(nn.ReLU(), nn.AvgPool1d(4)), Gaussian(torch.zeros(4)), input_shape=(1, 4))
     assert pooled.layers[1].cancellation == pytest.approx(1.0)
+
+
+def test_both_backends_answer_alike():
+    law = Exchangeable(3, [0.1, 0.2], torch.eye(2), 0.3 * torch.eye(2))
+    nodes = NodeOrbits.complete(3)
+    steep = Activation(lambda z: (z > 0.3).to(z.dtype), name="step")  # a jump that nobody announced
+    for model in (nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Sequential(nn.Linear(2, 2), nn.Softsign())):
+        dense = propagate(model, law, input_shape=(3, 2))
+        orbit = propagate(model, law, backend="orbit", orbits=nodes)
+        assert type(orbit) is type(dense)
+        assert (orbit.exact, orbit.output_shape) == (dense.exact, dense.output_shape)
+        torch.testing.assert_close(orbit.variance, dense.variance, rtol=1e-10, atol=1e-12)
+        assert dense.to_dense() is dense
+
+    class Jump(nn.Module):
+        def forward(self, z):
+            return (z > 0.3).to(z.dtype)
+
+    jump, extra = nn.Sequential(nn.Linear(2, 2), Jump()), {Jump: steep}
+    dense = propagate(jump, law, input_shape=(3, 2), activations=extra)
+    orbit = propagate(jump, law, backend="orbit", orbits=nodes, activations=extra)
+    assert (dense.exact, orbit.exact) == (False, False)
+    assert orbit.layers[1].quadrature == pytest.approx(dense.layers[1].quadrature)
+    assert orbit.layers[1].quadrature > 1e-3

@@ -257,7 +257,11 @@ def test_what_nobody_reads_is_left_out():
     class Autoencoder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.code, self.mean, self.spread, self.out = nn.Linear(3, 4), *(nn.Linear(4, 2) for _ in "ab"), nn.Linear(2, 3)
+            self.code, self.mean, self.spread, self.out = (
+                nn.Linear(3, 4),
+                *(nn.Linear(4, 2) for _ in "ab"),
+                nn.Linear(2, 3),
+            )
 
         def forward(self, x):
             h = torch.relu(self.code(x))
@@ -284,5 +288,5 @@ def test_constants_that_wait_for_the_batch():
     expected = propagate(model.a, LAW)
     torch.testing.assert_close(found.mean, torch.cat([expected.mean, expected.mean.new_zeros(1)]) + 1)
     assert found.exact
-    with pytest.raises(ArgumentError, match="model: expected a module that torch.fx can trace"):
+    with pytest.raises(ArgumentError, match=r"model: expected a module that torch\.fx can trace"):
         propagate(Written(lambda m, x: m.a(torch.zeros(x.shape[0], 3))), LAW)  # torch.fx takes no sizes one by one

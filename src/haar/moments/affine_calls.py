@@ -232,13 +232,23 @@ def wide(tree: Any) -> Any:
         >>> [x.dtype for x in wide((torch.zeros(1), torch.zeros(1, dtype=torch.complex64), torch.tensor(1)))]
         [torch.float64, torch.complex128, torch.int64]
     """
-    return pytree.tree_map(_wide, tree)
+    return in_precision(tree, torch.float64)
 
 
-def _wide(x: Any) -> Any:
-    if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
-        return x
-    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+def in_precision(tree: Any, dtype: torch.dtype) -> Any:
+    """Copies of real tensors in a precision, and of complex ones in that of twice its size.
+
+    Example:
+        >>> in_precision([torch.zeros(1, dtype=torch.complex128)], torch.float32)[0].dtype
+        torch.complex64
+    """
+
+    def cast(x: Any) -> Any:
+        if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
+            return x
+        return x.to(dtype.to_complex() if x.is_complex() and dtype != torch.bfloat16 else dtype)
+
+    return pytree.tree_map(cast, tree)
 
 
 def module_function(
@@ -259,7 +269,7 @@ def module_function(
         0.0
     """
     parameters = wide(dict(module.named_parameters())) if parameters is None else parameters
-    buffers = {name: _wide(value) for name, value in module.named_buffers()}
+    buffers = wide(dict(module.named_buffers()))
     if not with_bias and "bias" in parameters:
         parameters["bias"] = torch.zeros_like(parameters["bias"])
 

@@ -86,11 +86,14 @@ def check_variances(values: Float[Tensor, "*shape"], name: str) -> None:
 def slack(size: int, precision: torch.dtype) -> float:
     """How far rounding may push an eigenvalue below zero, relative to the largest entry.
 
+    Numbers in double precision may have been computed in single precision before.
+
     Example:
-        >>> slack(4, torch.float64)
-        1e-10
+        >>> slack(4, torch.float64) < 1e-6 < slack(4, torch.bfloat16)
+        True
     """
-    return max(1e-10, 8 * size * torch.finfo(precision).eps)
+    single = min(1e-5, size * torch.finfo(torch.float32).eps)
+    return max(single, size * torch.finfo(precision).eps)
 
 
 def precision_of(value: Any) -> torch.dtype:

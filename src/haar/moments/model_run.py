@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.overrides import TorchFunctionMode
 
 from haar.errors import ArgumentError, HaarError
-from haar.moments.affine_calls import module_function, wide
+from haar.moments.affine_calls import in_precision, module_function, wide
 from haar.moments.step_builder import UnsupportedModuleError, first_line
 from haar.probing import ForwardOnly, left_alone
 
@@ -96,8 +96,7 @@ class ModelRun:
         ) from problem
 
     def _run(self, x: Tensor, dtype: torch.dtype, function: Callable[..., Any], default: torch.dtype | None) -> Any:
-        double = dtype == torch.float64
-        leading, named = (wide(self.leading), wide(self.named)) if double else (self.leading, self.named)
+        leading, named = in_precision((self.leading, self.named), dtype)
         x = x.to(self.device, dtype, copy=True).reshape(-1, *self.shape)  # it may be written
         watched = torch.is_grad_enabled() and any(p.requires_grad for p in [x, *self.model.parameters()])
         with _default_dtype(default) if default is not None else nullcontext():
@@ -132,7 +131,8 @@ class ModelRun:
             made = []
             for _ in range(2):
                 torch.manual_seed(seed)
-                made.append(ForwardOnly(self.model)(*self.leading, given.clone(), **self.named))
+                leading, named = in_precision((self.leading, self.named), self.own)
+                made.append(ForwardOnly(self.model)(*leading, given.clone(), **named))
         if not all(isinstance(y, Tensor) for y in made) or made[0].shape != made[1].shape:
             return False
         return bool(torch.allclose(made[0], made[1], rtol=torch.finfo(self.own).eps ** 0.75, atol=0.0, equal_nan=True))
