@@ -72,9 +72,10 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
                 f"{path}: schema {config['schema']} of saved surrogates is unknown here; expected {_SCHEMA}"
             )
         most = sum(value.numel() for value in tensors.values())
-        sizes = (config["in_channels"], config["out_channels"], *config["options"].values())
+        own = (size for key, size in config["options"].items() if key != "seed")
+        sizes = (config["in_channels"], config["out_channels"], *own)
         # A network has a number for each of its channels and layers: one that names more than the file holds is none.
-        if any(isinstance(size, (int, float)) and not -most <= size <= most for size in sizes):
+        if any(isinstance(size, int) and abs(size) > most for size in sizes):
             raise DataError(f"{path}: a network of {sizes} in a file of {most} numbers")
         # On the meta device nothing is allocated or drawn before the weights are seen to fit.
         with torch.device("meta"):
