@@ -122,7 +122,7 @@ def test_public_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Forces has shape \(6, 3, 3\), expected \(6, 4, 3\)"):
         read_npy_set(tmp_path, ("N", "H", "H", "H"))
     np.save(tmp_path / "Energy.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"Energy\.npy: not an array of numbers"):
+    with pytest.raises(DataError, match=r"Energy\.npy: expected plain numbers"):
         read_npy_set(tmp_path, ("O", "H", "H"))
     (tmp_path / "Energy.npy").unlink()
     with pytest.raises(DataError, match=r"0 files named \*Energy\*\.npy, expected one"):

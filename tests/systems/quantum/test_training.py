@@ -109,7 +109,7 @@ def test_potentials_are_saved_and_read(tmp_path: Path) -> None:
         again = Potential.load(tmp_path / "p.safetensors")
         assert torch.equal(again(nh3.active[:4]), potential(nh3.active[:4]))
     (tmp_path / "q.safetensors").write_bytes(b"12345678nothing")
-    with pytest.raises(DataError, match=r"q\.safetensors: not a safetensors file"):
+    with pytest.raises(DataError, match=r"q\.safetensors: not a readable safetensors file"):
         Potential.load(tmp_path / "q.safetensors")
 
 

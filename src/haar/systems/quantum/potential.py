@@ -189,7 +189,7 @@ class Potential(nn.Module):
         try:
             options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
             # A model has a number for each of its layers and units: what names more than the file holds is no model.
-            if any(isinstance(value, (int, float)) and not -most <= value <= most for value in options.values()):
+            if any(isinstance(value, int) and key != "seed" and abs(value) > most for key, value in options.items()):
                 raise DataError(f"{path}: options {options} for a file of {most} numbers")
             potential = cls(head["model"], json.loads(head["species"]), **options)
         except Exception as error:  # whatever a stranger's settings make of a constructor
