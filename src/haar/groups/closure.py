@@ -69,7 +69,7 @@ class _Known:
         waiting = np.flatnonzero(low < high)
         while len(waiting):
             candidate = self.order[low[waiting]]
-            distance = self._distance(self.flat, self.marks, candidate, flat, marks, waiting)
+            distance = self._distance((self.flat, self.marks), candidate, (flat, marks), waiting)
             nearest[waiting] = np.minimum(nearest[waiting], distance)
             same = distance < self.same
             place[waiting[same]] = candidate[same]
@@ -95,7 +95,7 @@ class _Known:
             if not len(here):
                 break
             one, other = order[here], order[here + offset]
-            distance = self._distance(flat, marks, one, flat, marks, other)
+            distance = self._distance((flat, marks), one, (flat, marks), other)
             same = distance < self.same
             self._refuse_near(distance[~same])
             equal.append((one[same], other[same]))
@@ -108,11 +108,11 @@ class _Known:
         self._sort()
         return first
 
-    def _distance(self, flat: Rows, marks: Rows, one: Places, other: Rows, other_marks: Rows, two: Places) -> Rows:
+    def _distance(self, left: tuple[Rows, Rows], one: Places, right: tuple[Rows, Rows], two: Places) -> Rows:
         """Largest difference of the entries of pairs of rows; infinite where their projections differ already."""
         distance = np.full(len(one), np.inf)
-        close = np.flatnonzero((np.abs(marks[one, 1:] - other_marks[two, 1:]) < self.window).all(1))
-        distance[close] = np.abs(flat[one[close]] - other[two[close]]).max(1)
+        close = np.flatnonzero((np.abs(left[1][one, 1:] - right[1][two, 1:]) < self.window).all(1))
+        distance[close] = np.abs(left[0][one[close]] - right[0][two[close]]).max(1)
         return distance
 
     def _refuse_near(self, distance: Rows) -> None:
