@@ -30,25 +30,25 @@ Places = NDArray[np.int64]
 
 
 class _Known:
-    """Elements found so far. A random projection says which may be equal; the elements themselves say which are.
+    """Elements found so far. Random projections say which may be equal; the elements themselves say which are.
 
-    A difference of at most `same` in each of d entries moves the projection by a normal number of standard deviation
+    A difference of at most `same` in each of d entries moves a projection by a normal number of standard deviation
     at most ``same * sqrt(d)``, whatever the difference: elements that are further apart than eight of these are not
-    compared.
+    compared. They are sorted by the first projection; the others spare most comparisons of whole elements.
     """
 
     def __init__(self, first: Rows, same: float) -> None:
         generator = torch.Generator().manual_seed(0)
         self.same, self.near = same, min(_NEAR * same, max(_CLEAR, same))
-        self.direction = torch.randn(first.shape[1], generator=generator, dtype=torch.float64).numpy()
+        self.directions = torch.randn(first.shape[1], 4, generator=generator, dtype=torch.float64).numpy()
         self.window = 8 * self.near * float(np.sqrt(first.shape[1]))
         self.flat = first
         self._sort()
 
     def _sort(self) -> None:
-        keys = self.flat @ self.direction
-        self.order = np.argsort(keys)
-        self.keys = keys[self.order]
+        self.marks = self.flat @ self.directions
+        self.order = np.argsort(self.marks[:, 0])
+        self.keys = self.marks[self.order, 0]
 
     def find(self, flat: Rows) -> Places:
         """Number of each element, -1 for a new one.
@@ -60,7 +60,8 @@ class _Known:
         return np.concatenate([self._find(flat[k : k + step]) for k in range(0, max(len(flat), 1), step)])
 
     def _find(self, flat: Rows) -> Places:
-        key = flat @ self.direction
+        marks = flat @ self.directions
+        key = marks[:, 0]
         low = np.searchsorted(self.keys, key - self.window)
         high = np.searchsorted(self.keys, key + self.window)
         place = np.full(len(flat), -1, dtype=np.int64)
@@ -68,7 +69,7 @@ class _Known:
         waiting = np.flatnonzero(low < high)
         while len(waiting):
             candidate = self.order[low[waiting]]
-            distance = np.abs(self.flat[candidate] - flat[waiting]).max(1)
+            distance = self._distance((self.flat, self.marks), candidate, (flat, marks), waiting)
             nearest[waiting] = np.minimum(nearest[waiting], distance)
             same = distance < self.same
             place[waiting[same]] = candidate[same]
@@ -83,9 +84,9 @@ class _Known:
         Raises:
             ArgumentError: If two are nearly, but not surely, the same.
         """
-        keys = flat @ self.direction
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
+        marks = flat @ self.directions
+        order = np.argsort(marks[:, 0], kind="stable")
+        keys = marks[order, 0]
         equal: list[tuple[Places, Places]] = []
         here, offset = np.arange(len(keys) - 1), 1
         while True:
@@ -94,7 +95,7 @@ class _Known:
             if not len(here):
                 break
             one, other = order[here], order[here + offset]
-            distance = np.abs(flat[one] - flat[other]).max(1)
+            distance = self._distance((flat, marks), one, (flat, marks), other)
             same = distance < self.same
             self._refuse_near(distance[~same])
             equal.append((one[same], other[same]))
@@ -106,6 +107,13 @@ class _Known:
         self.flat = np.concatenate([self.flat, flat[first]])
         self._sort()
         return first
+
+    def _distance(self, left: tuple[Rows, Rows], one: Places, right: tuple[Rows, Rows], two: Places) -> Rows:
+        """Largest difference of the entries of pairs of rows; infinite where their projections differ already."""
+        distance = np.full(len(one), np.inf)
+        close = np.flatnonzero((np.abs(left[1][one, 1:] - right[1][two, 1:]) < self.window).all(1))
+        distance[close] = np.abs(left[0][one[close]] - right[0][two[close]]).max(1)
+        return distance
 
     def _refuse_near(self, distance: Rows) -> None:
         near = distance[distance < self.near]

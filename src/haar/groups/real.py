@@ -62,7 +62,8 @@ def real_matrices(argument: str, values: object) -> Float[Tensor, "k d d"]:
 def precision(values: object) -> float:
     """The coarsest relative rounding among some numbers, by their dtype, or by their digits where these are fewer.
 
-    Integers, and numbers in double precision that are none of single precision, have that of float64.
+    Integers, numbers of few digits such as 0.5, and numbers in double precision that are none of single precision, have
+    that of float64.
 
     Example:
         >>> precision(torch.tensor([0.1])) == precision(torch.tensor([0.1]).double()) == torch.finfo(torch.float32).eps
@@ -71,10 +72,13 @@ def precision(values: object) -> float:
     if isinstance(values, (list, tuple)) and len(values):
         return max(precision(value) for value in values)
     found = _tensor("values", values)
-    if not found.dtype.is_floating_point:
-        return torch.finfo(torch.float64).eps
-    if found.dtype == torch.float64 and torch.equal(found.to(torch.float32).to(torch.float64), found):
-        found = found.to(torch.float32)
+    exact, double = found.to(torch.float64), torch.finfo(torch.float64).eps
+    wide = found.dtype in (torch.float64, torch.float32)
+    few_digits = wide and torch.equal(exact.to(torch.bfloat16).to(torch.float64), exact)
+    if not found.dtype.is_floating_point or few_digits or torch.equal(exact.round(), exact):
+        return double
+    if found.dtype == torch.float64 and torch.equal(exact.to(torch.float32).to(torch.float64), exact):
+        return torch.finfo(torch.float32).eps
     return torch.finfo(found.dtype).eps
 
 
