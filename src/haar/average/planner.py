@@ -330,5 +330,3 @@ def _of_leaf(x: Any) -> Any:
 def _kind(call: Call) -> tuple[Any, ...]:
     """Inputs without their lengths, which an export leaves open."""
     return tuple([(x.ndim, x.dtype) if isinstance(x, Tensor) else type(x) for x in call.leaves])
-
-

@@ -199,7 +199,9 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
 
 
 def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None, unit: str) -> _Sums:
-    grams, crosses, rest, numbers = [], [], torch.zeros((), dtype=torch.float64), 0
+    grams: list[Tensor] = []
+    crosses: list[Tensor] = []
+    rest, numbers = torch.zeros((), dtype=torch.float64), 0
     tree = stages.symmetry.outputs
     averaged = stages.averaged if isinstance(stages, Anytime) else stages
     for inputs, target in _labelled(data):
