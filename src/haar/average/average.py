@@ -49,8 +49,8 @@ def average(
             ``Sampled(m=4)``, ``Cosets(subgroup)``, ``Design(3)``, ``Given(elements, weights)``, ``Frame(choose)``.
         micro_batch: Elements per forward pass, or ``"auto"``: chosen by a one-off timing for each new shape. Fix a
             number for results that are the same to the last bit on every run. Compiled and saved models take all
-            elements in one pass under ``"auto"``. Copies are joined only where a trial shows that samples of one batch leave
-            each other alone; otherwise elements run one by one, or a given number is refused.
+            elements in one pass under ``"auto"``. Copies are joined only where a trial shows that samples of one batch
+            leave each other alone; otherwise elements run one by one, or a given number is refused.
         memory_limit: Bytes that one forward pass may use when the micro-batch is chosen; by default a quarter of what
             is free.
         window: Weight of every output point in the frame of the moved input: ``"hann"``, ``"triangle"`` or a tensor
