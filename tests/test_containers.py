@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, UserDict, defaultdict, namedtuple
+from collections import OrderedDict, UserDict, defaultdict
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from haar.containers import mapped, named_parts, refilled, tensors_of
 
 @dataclass
 class ModelOutput(OrderedDict):
-    """As language models return it: a dictionary whose items are attributes too, and whose empty fields are no items."""
+    """As language models return it: a dictionary whose items are attributes too, without empty fields."""
 
     loss: Any = None
     logits: Any = None
@@ -51,7 +51,9 @@ class Frozen:
     name: str = "eV"
 
 
-Pair = namedtuple("Pair", "a b")
+class Pair(NamedTuple):
+    a: Any
+    b: Any
 
 
 def test_outputs_of_language_models_keep_type_order_and_attributes():

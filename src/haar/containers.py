@@ -49,7 +49,7 @@ def refilled(value: Any, parts: Mapping[Any, Any]) -> Any:
         {'b': 1, 'a': 3}
     """
     if type(value) is dict:
-        return {key: parts[key] if key in parts else old for key, old in value.items()}
+        return {key: parts.get(key, old) for key, old in value.items()}
     if is_record(value):
         made = copy.copy(value)
         for name, part in parts.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import OrderedDict
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -157,3 +159,68 @@ def test_wrong_inputs_are_named():
         averaged(torch.randn(1, 3, 6, 6), torch.ones(1))
     with pytest.raises(TypeError, match="unexpected keyword argument"):
         averaged(torch.randn(1, 3, 6, 6), time=1)
+
+
+@dataclass
+class ModelOutput(OrderedDict):
+    """As language models return it: items that are attributes too, and empty fields."""
+
+    loss: Any = None
+    logits: Any = None
+    energy: Any = None
+
+    def __post_init__(self):
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                self[field.name] = getattr(self, field.name)
+
+
+@dataclass(frozen=True)
+class Record:
+    energy: torch.Tensor
+    logits: torch.Tensor
+    hidden: Any = None
+
+
+@pytest.mark.parametrize("kind", [ModelOutput, Record, Both, dict, lambda **parts: OrderedDict(parts)])
+@pytest.mark.parametrize("micro_batch", ["auto", 1, 2])
+def test_outputs_keep_their_type_order_and_attributes(kind, micro_batch):
+    group = cyclic(3)
+    vector, scalar = Vector(Defining(group)), Invariant(group)
+    linear = nn.Linear(2, 2, dtype=DOUBLE)
+
+    def model(x):
+        y = linear(x).exp()
+        return kind(y, y.sum(-1)) if kind is Both else kind(energy=y.sum(-1), logits=y)
+
+    x = torch.randn(4, 2, dtype=DOUBLE)
+    tree = Both(vector, scalar) if kind is Both else {"logits": vector, "energy": scalar}
+    symmetry = Symmetry(group, vector, tree)
+    plain = model(x)
+
+    def read(y):
+        if isinstance(y, Both):
+            return y.force, y.energy
+        return (y.logits, y.energy) if isinstance(y, (ModelOutput, Record)) else (y["logits"], y["energy"])
+
+    terms = [read(model(vector.act(g, x))) for g in group.elements()]
+    expected = sum(vector.act(group.inverse(g), t[0]) for g, t in zip(group.elements(), terms, strict=True)) / 3
+    averaged = average(model, symmetry, micro_batch=micro_batch)
+    with torch.no_grad():
+        found = [averaged(x), averaged.stacked(x), symmetry.act_outputs(group.elements()[1], plain)]
+    torch.testing.assert_close(read(found[0])[0], expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(read(found[0])[1], sum(t[1] for t in terms) / 3, rtol=1e-12, atol=1e-12)
+    for y in found:
+        assert type(y) is type(plain)
+        if isinstance(y, dict):
+            assert list(y) == list(plain)
+        if isinstance(y, ModelOutput):
+            assert y.logits is y["logits"]
+            assert y.loss is None
+
+
+def test_fields_that_no_action_was_given_for_are_named():
+    group = cyclic(3)
+    symmetry = Symmetry(group, Vector(Defining(group)), {"energy": Invariant(group)})
+    with pytest.raises(ShapeError, match=r"output: expected a dict with \['energy'\], got \['energy', 'logits'\]"):
+        average(lambda x: Record(x.sum(-1), x), symmetry)(torch.ones(4, 2))

@@ -163,6 +163,29 @@ def test_nothing_is_written_if_the_file_does_not_reproduce_the_model(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class TracedOtherwise(nn.Module):
+    """Takes another way while it is traced; on zeros both are the same."""
+
+    def forward(self, x):
+        return 2 * x if torch.compiler.is_compiling() else 3 * x
+
+
+def test_an_example_of_zeros_does_not_vouch_for_a_file(tmp_path):
+    averaged, zeros = average(TracedOtherwise(), SYMMETRY, micro_batch=1), torch.zeros(2, 3, 6, 6)
+    with pytest.raises(HaarError, match="does not give what the model gives on inputs of our own"):
+        save(averaged, (zeros,), tmp_path / "zeros.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("example", [torch.zeros(2, 3, 6, 6), torch.randn(1, 3, 6, 6)], ids=["zeros", "one"])
+def test_files_of_models_whose_samples_influence_each_other(tmp_path, example):
+    inner = conv()
+    averaged, x = average(lambda x: inner(x) / x.abs().amax().clamp(min=0.1), SYMMETRY), torch.randn(4, 3, 6, 6)
+    program = torch.export.load(save(averaged, (example,), tmp_path / "coupled.pt2")).module()
+    with torch.no_grad():
+        torch.testing.assert_close(program(x), averaged(x), rtol=0, atol=1e-5)
+
+
 def test_bad_input_is_refused(tmp_path):
     averaged = average(conv(), SYMMETRY)
     with pytest.raises(ArgumentError, match=r"path: expected a name that ends in \.pt2 or \.onnx, got model\.pt"):

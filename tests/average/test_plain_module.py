@@ -9,6 +9,7 @@ import pytest
 import torch
 from plain_loop import DOUBLE, loop, vector_symmetry
 from torch import nn
+from torch.autograd import forward_ad
 
 from haar.actions import Defining, Symmetry, Vector
 from haar.average import anytime, average, soft
@@ -47,6 +48,30 @@ def test_functional_transforms_compose(case):
     torch.testing.assert_close(tangent, difference, rtol=0, atol=1e-8)
     each = torch.func.vmap(lambda row: averaged(row[None])[0])(x)
     torch.testing.assert_close(each, averaged(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own use, inside jvp
+@pytest.mark.parametrize("micro_batch", ["auto", 1, 3, 8])
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.enable_grad])
+def test_forward_mode_differentiation(case, micro_batch, warm, mode):
+    model, symmetry, (x,) = case("D4 with history and constants")
+    tangent = torch.randn_like(x)
+    averaged = average(model, symmetry, micro_batch=micro_batch)
+    moved = [symmetry.inputs[0].act(g, tangent) for g in symmetry.group.elements()]
+    at = [symmetry.inputs[0].act(g, x) for g in symmetry.group.elements()]
+    each = [torch.func.jvp(model, (y,), (v,))[1] for y, v in zip(at, moved, strict=True)]
+    back = [
+        symmetry.outputs.act(symmetry.group.inverse(g), t) for g, t in zip(symmetry.group.elements(), each, strict=True)
+    ]
+    with mode():
+        if warm:
+            averaged(x)
+        found = torch.func.jvp(averaged, (x,), (tangent,))[1]
+        with forward_ad.dual_level():
+            dual = forward_ad.unpack_dual(averaged(forward_ad.make_dual(x, tangent))).tangent
+    for ours in (found, dual):
+        torch.testing.assert_close(ours, torch.stack(back).mean(0), rtol=1e-11, atol=1e-12)
 
 
 def test_the_model_is_not_changed(case):

@@ -1,4 +1,4 @@
-"""What is decided by trying: whether copies may be joined, and whether a model is steady. No input that comes decides."""
+"""What is decided by trying: may copies be joined, is a model steady? No input that comes decides."""
 
 from __future__ import annotations
 

@@ -48,15 +48,17 @@ def average(
         how: ``"orbit"`` (exact), ``"sampled"``, ``"quadrature"``, ``"quasirandom"``, or a strategy such as
             ``Sampled(m=4)``, ``Cosets(subgroup)``, ``Design(3)``, ``Given(elements, weights)``, ``Frame(choose)``.
         micro_batch: Elements per forward pass, or ``"auto"``: chosen by a one-off timing for each new shape. Fix a
-            number for results that are the same to the last bit on every run. Compiled and exported models take all
-            elements in one pass under ``"auto"``.
+            number for results that are the same to the last bit on every run. Compiled and saved models take all
+            elements in one pass under ``"auto"``. Copies are joined only where a trial shows that samples of one batch
+            leave each other alone; otherwise elements run one by one, or a given number is refused.
         memory_limit: Bytes that one forward pass may use when the micro-batch is chosen; by default a quarter of what
             is free.
         window: Weight of every output point in the frame of the moved input: ``"hann"``, ``"triangle"`` or a tensor
             ``(*space)``, see `haar.average.hann_window`. For models that are worse near the border.
         share_stabilisers: Run inputs that an element leaves as they are only once. The value is the same; it pays where
             inputs are exactly symmetric.
-        check: Refuse a stochastic model at the first call (one more forward pass, once).
+        check: Refuse a model that is stochastic or keeps state, tried at the first call of every shape on these inputs
+            and on inputs of our own. Without it a given `micro_batch` is taken on trust.
 
     Returns:
         A module with the model's own signature.

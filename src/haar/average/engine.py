@@ -24,7 +24,6 @@ from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError
 from haar.probing import ForwardOnly, transformed
 
-
 _NUMBERS = itertools.count()
 
 

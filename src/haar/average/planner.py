@@ -32,7 +32,7 @@ _TRIALS = threading.RLock()
 
 @dataclass
 class _Known:
-    """A plan, the weights that it was tried with, whether the trial said anything, and how often it was doubted since."""
+    """A plan, the weights it was tried with, whether the trial said anything, how often it was doubted since."""
 
     plan: Plan
     weights: int
@@ -202,7 +202,7 @@ class _Tried:
             plan = self._timed(plan)
         elif averaged.movers:
             plan = replace(plan, tables=self._tables(channels_last=False))
-        if independent and plan.elements > 2 and not self._holds(plan.elements):  # noqa: PLR2004 (two were tried)
+        if independent and plan.elements > 2 and not self._holds(plan.elements):
             plan = Plan(1, tables=self._tables(channels_last=False))
         return replace(plan, differentiates=not self.differentiable and averaged.quiet.differentiates)
 
@@ -238,7 +238,7 @@ class _Tried:
     def _holds(self, elements: int) -> bool:
         number = len(self.movers)
         try:
-            if elements == 2:  # noqa: PLR2004 (a first look)
+            if elements == 2:
                 return self.trial.independent([[self.moved(0), self.moved(min(1, number - 1))]], [2])
             found = self.trial.independent(self._passes(elements), self._sizes(elements))
         except HaarError:
@@ -330,5 +330,3 @@ def _of_leaf(x: Any) -> Any:
 def _kind(call: Call) -> tuple[Any, ...]:
     """Inputs without their lengths, which an export leaves open."""
     return tuple([(x.ndim, x.dtype) if isinstance(x, Tensor) else type(x) for x in call.leaves])
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -169,12 +170,10 @@ def closeness(x: Tensor) -> float:
     eps = torch.finfo(x.dtype).eps
     if torch.is_autocast_enabled(x.device.type):
         eps = max(eps, torch.finfo(torch.get_autocast_dtype(x.device.type)).eps)
-    return min(0.1, (10 if x.is_cuda else 1) * eps**0.5)  # short products on a GPU: TF32
+    return min(0.1, (10 if x.is_cuda else 1) * math.sqrt(eps))  # short products on a GPU: TF32
 
 
-def agree(
-    first: Sequence[Tensor], second: Sequence[Tensor], tolerance: Callable[[Tensor], float] = closeness
-) -> bool:
+def agree(first: Sequence[Tensor], second: Sequence[Tensor], tolerance: Callable[[Tensor], float] = closeness) -> bool:
     """Whether two lists of outputs are equal up to rounding.
 
     Args:

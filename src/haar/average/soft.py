@@ -206,8 +206,10 @@ def _outputs(stages: Averaged | Anytime, args: Sequence[Any]) -> Iterator[Any]:
 
 
 def _sums(stages: Averaged | Anytime, data: Iterable[Any], scale: Tensor | None, unit: str) -> _Sums:
-    grams, crosses, numbers = [], [], 0
+    grams: list[Tensor] = []
+    crosses: list[Tensor] = []
     rest = rest_of_model = torch.zeros((), dtype=torch.float64)
+    numbers = 0
     tree = stages.symmetry.outputs
     averaged = stages.averaged if isinstance(stages, Anytime) else stages
     for inputs, target in _labelled(data):

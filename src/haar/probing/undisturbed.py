@@ -56,7 +56,7 @@ def _parts(module: nn.Module) -> list[_Buffers | _Gradients | Attributes]:
 
 
 class _Gradients:
-    """The gradients of one module's parameters, set aside so that a backward pass inside forward adds nothing to them."""
+    """The gradients of one module's parameters, set aside: a backward pass inside forward adds nothing to them."""
 
     def __init__(self, module: nn.Module) -> None:
         self._held: list[tuple[Tensor, Tensor | None]] = [
