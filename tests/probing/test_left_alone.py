@@ -45,7 +45,7 @@ def test_it_is_put_back_after_an_error_too():
     assert (model.kept, model.count.item()) == ("given", 0.0)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_scripted_modules_are_run_and_left():
     scripted = torch.jit.trace(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), torch.randn(4, 2))
     model = nn.Sequential(scripted)
