@@ -43,3 +43,15 @@ def test_it_is_put_back_after_an_error_too():
     with pytest.raises(RuntimeError), left_alone(model):
         model(torch.zeros(1, 3))
     assert (model.kept, model.count.item()) == ("given", 0.0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_scripted_modules_are_run_and_left():
+    scripted = torch.jit.trace(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), torch.randn(4, 2))
+    model = nn.Sequential(scripted)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with left_alone(model):
+        model(torch.randn(8, 2))
+        assert not torch.equal(model.state_dict()["0.1.running_mean"], before["0.1.running_mean"])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])

@@ -246,7 +246,9 @@ def in_precision(tree: Any, dtype: torch.dtype) -> Any:
     def cast(x: Any) -> Any:
         if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
             return x
-        return x.to(dtype.to_complex() if x.is_complex() and dtype != torch.bfloat16 else dtype)
+        if x.is_complex():
+            return x if dtype == torch.bfloat16 else x.to(dtype.to_complex())
+        return x.to(dtype)
 
     return pytree.tree_map(cast, tree)
 

@@ -88,8 +88,9 @@ def independent(run: ModelRun, law: InputLaw | None) -> None:
             if not _agree(_in_parts(run, rows), whole, run.tolerance):
                 raise _mixed(run)
             return
-        same = _flat(run(rows[:1].expand_as(rows)))
-        if _agree(same, same[:1].expand_as(same), run.tolerance):
+        calls = [_flat(_seeded(run, rows[:1].expand_as(rows), seed)) for seed in range(4)]
+        within = all(_agree(y, y[:1].expand_as(y), run.tolerance) for y in calls)
+        if within and not all(_agree(y, calls[0], run.tolerance) for y in calls):
             raise UnsupportedModuleError(
                 "model",
                 expected="random numbers of its own for every row",

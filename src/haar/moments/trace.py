@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 
 from haar.errors import ArgumentError, HaarError
-from haar.moments.affine_calls import AFFINE_MODULES, BATCH_NORMS, DROPOUTS
+from haar.moments.affine_calls import AFFINE_MODULES, BATCH_NORMS, DROPOUTS, in_precision
 from haar.moments.beside import compared, independent
 from haar.moments.joint import InputLaw
 from haar.moments.model_run import ModelRun
@@ -92,11 +92,22 @@ def _followed(given: Given, tracer: Tracer, law: InputLaw | None) -> Program:
         ) from error
     run, names = _model_run(given, [node for node in graph.nodes if node.op == "placeholder"])
     rows = torch.randn(2, *given.input_shape, generator=torch.Generator().manual_seed(0))
-    without_side_effects(graph, root, {**given.constants, names: rows.to(run.device, run.own)})
+    constants = in_precision(given.constants, run.own)
+    without_side_effects(graph, root, {**constants, names: rows.to(run.device, run.own)})
     builder = Walker(root, given, tracer)
-    program = builder.run(graph, strip=alone)
-    program.output = builder.found
-    compared(program, run, law)
+    try:
+        program = builder.run(graph, strip=alone)
+        program.output = builder.found
+        compared(program, run, law)
+    except HaarError:
+        raise
+    except Exception as error:  # a step that runs on the model's own numbers may not run on others
+        raise ArgumentError(
+            "model",
+            expected="steps that can be run one by one in float64",
+            got=f"{type(model).__name__} ({first_line(error)})",
+            way_out="pass on_unsupported='sample', which runs the model as a whole",
+        ) from error
     return program
 
 

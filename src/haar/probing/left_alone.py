@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
 from haar.probing.undisturbed import undisturbed
@@ -27,7 +28,7 @@ def left_alone(model: nn.Module) -> Iterator[None]:
         >>> hasattr(model, "last")
         False
     """
-    modules = list(model.modules())
+    modules = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
     kept = [
         {name: copy.copy(value) if name in _REGISTRIES else value for name, value in vars(module).items()}
         for module in modules

@@ -85,10 +85,11 @@ class _Buffers:
         }
 
     def put_back(self) -> None:
-        now = self._module._buffers  # noqa: SLF001
-        for name in [name for name in now if name not in self._tensors]:
-            del now[name]
-        now.update(self._tensors)
+        if not isinstance(self._module, torch.jit.ScriptModule):  # its list of buffers is fixed
+            now = self._module._buffers  # noqa: SLF001
+            for name in [name for name in now if name not in self._tensors]:
+                del now[name]
+            now.update(self._tensors)
         with torch.no_grad():
             for name, value in self._values.items():
                 buffer = self._tensors[name]

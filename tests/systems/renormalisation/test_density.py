@@ -30,7 +30,7 @@ def test_cumulants_of_a_smooth_density_obey_the_map(b):
 
 @pytest.mark.parametrize("b", [2, 3, 5])
 def test_tails_are_rounding_alone(b):
-    """Where the density is far below rounding, what is left is the error of one sum: a few units of 2^-53 of its peak."""
+    """Where the density is far below rounding, what is left is the error of one sum: few units of 2^-53 of its peak."""
     far = GridDensity.of(TwoBump(), points=2**12).step(b)
     assert float(far.values[far.grid.abs() > 20].abs().max()) < 5e-16
 
