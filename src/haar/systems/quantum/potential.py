@@ -190,7 +190,7 @@ class Potential(nn.Module):
             options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(head["options"]).items()}
             # A model has a number for each of its layers and units: what names more than the file holds is no model.
             if any(isinstance(value, int) and key != "seed" and abs(value) > most for key, value in options.items()):
-                raise DataError(f"{path}: options {options} for a file of {most} numbers")
+                raise DataError(f"{path}: options {options} for a file of {most} numbers")  # noqa: TRY301
             potential = cls(head["model"], json.loads(head["species"]), **options)
         except Exception as error:  # whatever a stranger's settings make of a constructor
             raise DataError(f"{path}: no potential can be built from it ({error})") from error
