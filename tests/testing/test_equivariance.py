@@ -128,6 +128,8 @@ def test_complex64_is_single_precision():
     assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x)
     with pytest.raises(NotEquivariantError, match="allowed 1e-10"):
         assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x.to(torch.complex128))
+
+
 class ForceField(nn.Module):
     def __init__(self, energy=1.0):
         super().__init__()
