@@ -8,14 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions.action import Action, Move
+from haar.actions.action import Move
 from haar.actions.axes import Axes
 from haar.actions.fourier import multiply_modes
+from haar.actions.on_grid import OnGrid
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Torus
 
 
-class ContinuousShift(Action):
+class ContinuousShift(OnGrid):
     """Fields on a periodic grid, shifted by any distance: mode k of an axis turns by exp(-i k angle).
 
     An angle of 2 pi is the length of the axis; N cells long, a shift by s cells is the angle 2 pi s / N. The content
@@ -64,21 +65,6 @@ class ContinuousShift(Action):
             )
         self.axes = Axes(self.dim, channels)
         self.channels = channels
-
-    @property
-    def own_axes(self) -> int:
-        """Channels and space."""
-        return self.axes.count
-
-    @property
-    def channel_axis(self) -> int | None:
-        """The channels."""
-        return self.axes.channel
-
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """The space."""
-        return self.axes.space
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """None are mixed."""

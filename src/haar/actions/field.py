@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.actions.action import Action, Move
+from haar.actions.action import Move
 from haar.actions.affine import check_cocycle, extend_cocycle
 from haar.actions.axes import Axes
 from haar.actions.field_move import FieldMove
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.grid import Grid
 from haar.actions.layout import Layout
+from haar.actions.on_grid import OnGrid
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
@@ -25,7 +26,7 @@ from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 from haar.groups.real import real
 
 
-class Field(Action):
+class Field(OnGrid):
     """A field on a grid with 1, 2 or 3 space axes, which are the last ones; channels stand before them (or last).
 
     An array is indexed ``[x, y, z]``. An element exchanges the axes, reverses those with sign -1, shifts by whole cells
@@ -122,21 +123,6 @@ class Field(Action):
         made = cls(rep, centring=centring, periodic=periodic, channels=channels, space_dim=layout.dim)
         made.layout = layout
         return made
-
-    @property
-    def own_axes(self) -> int:
-        """Channels and space."""
-        return self.axes.count
-
-    @property
-    def channel_axis(self) -> int | None:
-        """The channels."""
-        return self.axes.channel
-
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """The space."""
-        return self.axes.space
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """Those that the representation mixes."""

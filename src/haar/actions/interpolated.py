@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from haar.actions.action import Action, Move
+from haar.actions.action import Move
 from haar.actions.axes import Axes
 from haar.actions.cubic_convolution import cubic_convolution
 from haar.actions.gradient import gradient
 from haar.actions.layout import Layout
+from haar.actions.on_grid import OnGrid
 from haar.actions.representation import Representation
 from haar.actions.representation.representation import check_representation
 from haar.actions.statistics import mixed_channels
@@ -25,7 +26,7 @@ _PADDINGS = ("border", "zeros", "reflection")
 _GRADIENTS = ("difference", "spectral")
 
 
-class InterpolatedField(Action):
+class InterpolatedField(OnGrid):
     """A field on a grid under rotations by any angle about its middle: (g x)(p) = R(g) x(g^-1 p), interpolated.
 
     Elements act only up to the interpolation error, which for smooth fields falls with the square of the spacing
@@ -96,21 +97,6 @@ class InterpolatedField(Action):
         self.spacing = (1.0,) * self.dim if spacing is None else tuple(float(h) for h in spacing)
         if len(self.spacing) != self.dim or min(self.spacing) <= 0:
             raise ArgumentError("spacing", expected=f"{self.dim} positive distances", got=self.spacing)
-
-    @property
-    def own_axes(self) -> int:
-        """Channels and space."""
-        return self.axes.count
-
-    @property
-    def channel_axis(self) -> int | None:
-        """The channels."""
-        return self.axes.channel
-
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """The space."""
-        return self.axes.space
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """Those that the representation mixes."""
