@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import re
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -105,6 +106,20 @@ class Image(nn.Module):
 
     def forward(self, x):
         return self.net(x[:, None, None, :].expand(-1, 1, 3, -1).repeat(1, 1, 2, 2))
+
+
+class Ordered(nn.Module):
+    def forward(self, x):
+        return OrderedDict(out=x.sin(), aux=x + 1)
+
+
+def test_ordered_dictionaries_stay_ordered_and_notes_may_have_any_name(tmp_path):
+    exported = torch.export.export(Ordered(), (X,))
+    torch.export.save(exported, tmp_path / "ordered.pt2", extra_files={"größe (1)": "{}"})
+    found = read_program(tmp_path / "ordered.pt2").module()(X)
+    assert isinstance(found, OrderedDict)
+    assert list(found) == ["out", "aux"]
+    assert torch.equal(found["out"], X.sin())
 
 
 class Rows(nn.Module):
@@ -346,7 +361,8 @@ def test_names_of_arguments_that_would_become_code_are_refused(put_together, ran
     [
         ("collections.defaultdict", {"default_factory_module": "os", "default_factory_name": "getcwd"}),
         ("collections.namedtuple", "os.stat_result"),
-        ("collections.OrderedDict", []),
+        ("collections.OrderedDict", ["a", "a"]),
+        ("collections.deque", 2),
         ("builtins.dict", {"__enum__": True, "fqn": "antigravity:x", "name": "y"}),
         ("builtins.dict", [{"__enum__": True, "fqn": "antigravity:x", "name": "y"}]),
         ("builtins.dict", ["a", "a"]),

@@ -34,7 +34,7 @@ _ENTRIES = frozenset(
 )
 _NUMBERS = re.compile(r"data/weights/weight_\d{1,6}|data/constants/tensor_\d{1,6}", re.ASCII)
 #: Notes that the writer of a program may add. They are not looked at.
-_NOTE = re.compile(r"extra/[\w.\-/ ]{1,200}", re.ASCII)
+_NOTE = re.compile(r"extra/.{1,200}")
 _FORMATS = {"archive_format": b"pt2", "archive_version": b"0", "byteorder": b"little"}
 
 
