@@ -10,7 +10,8 @@ from pathlib import Path
 
 from haar.errors import ArgumentError
 
-_LOCK = ".haar-lock"
+#: The file in a folder that says that it is taken.
+LOCK = ".haar-lock"
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def claimed(folder: str | os.PathLike[str], argument: str = "--out") -> Iterator
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    lock = place / _LOCK
+    lock = place / LOCK
     handle = _taken(lock)
     if handle is None:
         raise ArgumentError(
