@@ -57,6 +57,16 @@ def test_an_exported_program_gives_what_it_gave(put_together, exported):
     assert list(again) == ["z", "rest"]
 
 
+def test_a_program_in_a_plain_archive_is_read(parts, exported, tmp_path):
+    writer = torch._C.PyTorchFileWriter(str(tmp_path / "plain.pt2"))
+    for name, stored in parts.items():
+        if name not in ("byteorder", ".data/version", ".data/serialization_id"):
+            writer.write_record(name, stored, len(stored))
+    writer.write_end_of_file()
+    found = read_program(tmp_path / "plain.pt2").module()(X)
+    assert torch.equal(found["z"], exported.module()(X)["z"])
+
+
 def test_inputs_of_another_shape_are_still_refused(put_together):
     module = read_program(put_together()).module()
     with pytest.raises(RuntimeError, match="2\\*s"):
@@ -192,7 +202,8 @@ def test_notes_on_nodes_are_dropped(put_together, ran, code):
         ("data/weights/weight_\u0661", "is no entry"),
         ("data/executorch/model.pte", "is no entry"),
         ("code/model.py", "is no entry"),
-        ("version", "the format of torch 2.7 and older"),
+        ("serialized_exported_program.json", "the format of torch 2.7 and older"),
+        ("version", "version: expected a number"),
     ],
 )
 def test_entries_that_are_not_on_the_list_are_refused(put_together, ran, name, message):

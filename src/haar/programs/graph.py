@@ -181,7 +181,7 @@ _OUTPUT_SPEC = union(
 
 
 def tree(value: Any, where: str) -> str:
-    """How inputs or outputs nest: tuples, lists and dictionaries, ordered ones too; others would be imported by their names."""
+    """How inputs or outputs nest: tuples, lists, dictionaries; others would be imported by their names."""
     return json.dumps([1, _root(value, where)])
 
 
