@@ -80,3 +80,12 @@ def test_safetensors_are_the_same_every_time(tmp_path):
 def test_bytes_make_the_folders_they_need(tmp_path):
     write_bytes(tmp_path / "deep" / "er" / "a.bin", b"x")
     assert (tmp_path / "deep" / "er" / "a.bin").read_bytes() == b"x"
+
+
+def test_tied_and_transposed_tensors_are_written_each_for_itself(tmp_path):
+    weight = torch.arange(6.0).reshape(2, 3)
+    write_safetensors(tmp_path / "tied.safetensors", {"a": weight, "b": weight, "c": weight.T})
+    found = load_file(tmp_path / "tied.safetensors")
+    assert torch.equal(found["a"], weight)
+    assert torch.equal(found["b"], weight)
+    assert torch.equal(found["c"], weight.T)

@@ -95,12 +95,13 @@ def write_safetensors(
 
     Args:
         path: Where the file belongs.
-        tensors: Names and tensors, each in one block of memory.
+        tensors: Names and tensors. Those that share memory, as tied weights do, are written each for itself.
         metadata: Texts in the header. Their order, which the library leaves to chance, is that of their names.
     """
     import safetensors.torch
 
-    stored = safetensors.torch.save(dict(tensors), dict(metadata) if metadata else None)
+    apart = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+    stored = safetensors.torch.save(apart, dict(metadata) if metadata else None)
     length = int.from_bytes(stored[:8], "little")
     header = json.loads(stored[8 : 8 + length])
     if metadata:

@@ -1,4 +1,4 @@
-"""Folders that one command at a time writes into."""
+"""Folders, and files, that one command at a time writes into."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from haar.errors import ArgumentError
 
-_LOCK = ".haar-lock"
+#: The file in a folder that says that it is taken.
+LOCK = ".haar-lock"
 
 
 @contextmanager
@@ -35,17 +36,46 @@ def claimed(folder: str | os.PathLike[str], argument: str = "--out") -> Iterator
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    lock = place / _LOCK
+    with _locked(place / LOCK, argument, "a folder", place):
+        yield place
+
+
+@contextmanager
+def claimed_file(path: str | os.PathLike[str], argument: str = "--out") -> Iterator[Path]:
+    """Hold the name of a file for this process alone, as `claimed` holds a folder; others in the folder stay free.
+
+    Args:
+        path: The file; the folder that it lies in is made.
+        argument: What the user calls it, for the message.
+
+    Yields:
+        The path.
+
+    Raises:
+        ArgumentError: If another process holds it.
+
+    Example:
+        >>> with claimed_file("/tmp/haar-example.txt") as path:
+        ...     _ = path.write_text("by one process alone")
+    """
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(place.parent / f".{place.name}{LOCK}", argument, "a file", place):
+        yield place
+
+
+@contextmanager
+def _locked(lock: Path, argument: str, kind: str, place: Path) -> Iterator[None]:
     handle = _taken(lock)
     if handle is None:
         raise ArgumentError(
             argument,
-            expected="a folder that no other command writes into",
-            got=str(folder),
-            way_out="wait for it to end, or give another folder",
+            expected=f"{kind} that no other command writes into",
+            got=str(place),
+            way_out=f"wait for it to end, or give another {kind.removeprefix('a ')}",
         )
     try:
-        yield place
+        yield
     finally:
         lock.unlink(missing_ok=True)
         os.close(handle)

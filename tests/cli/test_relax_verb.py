@@ -260,7 +260,7 @@ def test_the_page_documents_every_key():
         (["--solver", "newton"], "newton"),
         (["--problem", "sometimes"], "sometimes"),
         (["--loss", "my_task:three"], "loss: expected one that takes"),
-        (["--loss", "my_task:huge"], "loss: expected a finite loss in the first step, got inf"),
+        (["--loss", "my_task:huge"], "loss: inf at step 1 of 30, which no step mends"),
         (["--input", "vector; 2 * vector"], "input: expected as many as the data have, 1, got 2"),
     ],
 )
@@ -270,6 +270,45 @@ def test_a_refused_plan_leaves_the_folder_free(here, more, message, capsys):
     assert main([*command, *more]) == 2
     assert message in capsys.readouterr().err
     assert not (here / "out").exists()
+
+
+ILL = """
+
+class Ill(nn.Module):
+    calls = 0
+
+    def __init__(self, most):
+        super().__init__()
+        self.layer, self.most = nn.Linear(6, 2), most
+
+    def forward(self, x):
+        Ill.calls += 1
+        if Ill.calls > self.most:
+            raise RuntimeError("ill")
+        return self.layer(x)
+
+
+def ill(most):
+    return Ill(most)
+"""
+
+
+@pytest.mark.parametrize("most", [20, 120])
+def test_a_fit_that_fails_frees_its_folder_or_says_what_it_keeps(here, most, capsys):
+    (here / "my_task.py").write_text(ENTRIES + ILL)
+    keys = {"model": "my_task:ill", "model_args": {"most": most}, "data": "my_task:data", **OPTIONS, "every": 25}
+    (here / "task.yaml").write_text(yaml.safe_dump({**keys, "steps": 200, "batch_size": 8, "rule": "free"}))
+    assert main(["relax", "fit", "task.yaml", "--out", "out"]) == 2
+    said, kept = capsys.readouterr().err, sorted(path.name for path in (here / "out").iterdir())
+    assert "RuntimeError: ill" in said
+    assert (kept == []) == (most == 20)
+    assert ("out keeps what is finished for the same command; remove it for another plan" in said) == (most == 120)
+    assert main(["relax", "fit", "my_task:make", "my_task:data", *WORDS, *BRIEF, "--out", "out"]) == (
+        0 if not kept else 2
+    )
+    if kept:
+        assert "got one with another model" in (said := capsys.readouterr().err)
+        assert "give another folder, or remove this one" in said
 
 
 def test_a_folder_of_another_command_is_refused(here, capsys):

@@ -195,3 +195,11 @@ def test_draws_repeat_with_their_seed():
 def test_refusals(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def test_a_cumulant_beyond_float64_is_refused():
+    assert Normal(0, 1e150).require(2) == pytest.approx(1e300)
+    with pytest.raises(
+        UndefinedCumulantError, match=r"cumulant 2 of normal\(0, 1e\+200\) is larger than float64 holds"
+    ):
+        Normal(0, 1e200).require(2)

@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import re
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -54,6 +55,16 @@ def test_an_exported_program_gives_what_it_gave(put_together, exported):
     again, expected = read_program(put_together()).module()(X), exported.module()(X)
     torch.testing.assert_close(again, expected, rtol=0, atol=0)
     assert list(again) == ["z", "rest"]
+
+
+def test_a_program_in_a_plain_archive_is_read(parts, exported, tmp_path):
+    writer = torch._C.PyTorchFileWriter(str(tmp_path / "plain.pt2"))
+    for name, stored in parts.items():
+        if name not in ("byteorder", ".data/version", ".data/serialization_id"):
+            writer.write_record(name, stored, len(stored))
+    writer.write_end_of_file()
+    found = read_program(tmp_path / "plain.pt2").module()(X)
+    assert torch.equal(found["z"], exported.module()(X)["z"])
 
 
 def test_inputs_of_another_shape_are_still_refused(put_together):
@@ -105,6 +116,20 @@ class Image(nn.Module):
 
     def forward(self, x):
         return self.net(x[:, None, None, :].expand(-1, 1, 3, -1).repeat(1, 1, 2, 2))
+
+
+class Ordered(nn.Module):
+    def forward(self, x):
+        return OrderedDict(out=x.sin(), aux=x + 1)
+
+
+def test_ordered_dictionaries_stay_ordered_and_notes_may_have_any_name(tmp_path):
+    exported = torch.export.export(Ordered(), (X,))
+    torch.export.save(exported, tmp_path / "ordered.pt2", extra_files={"größe (1)": "{}"})
+    found = read_program(tmp_path / "ordered.pt2").module()(X)
+    assert isinstance(found, OrderedDict)
+    assert list(found) == ["out", "aux"]
+    assert torch.equal(found["out"], X.sin())
 
 
 class Rows(nn.Module):
@@ -177,7 +202,8 @@ def test_notes_on_nodes_are_dropped(put_together, ran, code):
         ("data/weights/weight_\u0661", "is no entry"),
         ("data/executorch/model.pte", "is no entry"),
         ("code/model.py", "is no entry"),
-        ("version", "the format of torch 2.7 and older"),
+        ("serialized_exported_program.json", "the format of torch 2.7 and older"),
+        ("version", "version: expected a number"),
     ],
 )
 def test_entries_that_are_not_on_the_list_are_refused(put_together, ran, name, message):
@@ -346,7 +372,8 @@ def test_names_of_arguments_that_would_become_code_are_refused(put_together, ran
     [
         ("collections.defaultdict", {"default_factory_module": "os", "default_factory_name": "getcwd"}),
         ("collections.namedtuple", "os.stat_result"),
-        ("collections.OrderedDict", []),
+        ("collections.OrderedDict", ["a", "a"]),
+        ("collections.deque", 2),
         ("builtins.dict", {"__enum__": True, "fqn": "antigravity:x", "name": "y"}),
         ("builtins.dict", [{"__enum__": True, "fqn": "antigravity:x", "name": "y"}]),
         ("builtins.dict", ["a", "a"]),

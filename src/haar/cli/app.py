@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
-from haar.cli.failure import Interrupted, own_code, show_traceback, told
+from haar.cli.failure import Interrupted, WayOn, own_code, show_traceback, told
 from haar.cli.threads import fit_threads
 from haar.errors import HaarError, one_line
 
@@ -114,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _refuse(message: str, error: BaseException) -> int:
     """One line on stderr; exit code 2."""
     show_traceback(error)
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, WayOn)]
+    message = "; ".join([message, *notes])
     if message:
         sys.stderr.write(f"haar: {one_line(message)}\n")
     return 2

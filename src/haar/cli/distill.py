@@ -91,8 +91,7 @@ def _write(student: nn.Module, x: Tensor, output: Path) -> None:
             return
         # A program keeps the names of the model that it was made of: its state dict fits that model's class.
         bare = student.graph if isinstance(student, Program) else student
-        state = {name: value.contiguous() for name, value in bare.state_dict().items()}
-        write_safetensors(output, state)
+        write_safetensors(output, bare.state_dict())
         return
     try:
         with warnings.catch_warnings(action="ignore"), torch.no_grad():

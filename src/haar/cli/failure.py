@@ -25,6 +25,12 @@ class Interrupted(Exception):  # noqa: N818 (it is no error)
     """A command was interrupted, and can go on; the message says how."""
 
 
+class WayOn(str):
+    """A note on an error that the command line shows after its message; others are the user's own."""
+
+    __slots__ = ()
+
+
 @contextmanager
 def goes_on(where: Path) -> Iterator[None]:
     """Say, when the block is interrupted, that the same command goes on.

@@ -136,11 +136,14 @@ def _parsed(text: str) -> Law:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         found = _law(tree, text)
+        if isinstance(found, Law):
+            for order in (1, 2):  # every use needs them
+                found.require(order)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         if isinstance(error, ArgumentError):
             raise
         raise ArgumentError("--law", expected=_FORMS, got=f"{text[:80]!r}") from error
-    except OverflowError as error:
+    except ArithmeticError as error:
         raise ArgumentError("--law", expected="numbers that float64 holds", got=f"{text[:80]!r}") from error
     if isinstance(found, float):
         raise ArgumentError("--law", expected=_FORMS, got=repr(text))

@@ -29,8 +29,7 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
     with rule.deployed():
         model: nn.Module = rule.model.export(gamma).eval()
     kept = ["model.safetensors"]
-    state = {name: value.detach().contiguous().clone() for name, value in model.state_dict().items()}
-    write_safetensors(out / kept[0], state)
+    write_safetensors(out / kept[0], model.state_dict())
     inputs = task.train[0] if isinstance(task.train[0], tuple) else (task.train[0],)
     example = tuple(x[:2] for x in inputs)
     batch = torch.export.Dim("batch")

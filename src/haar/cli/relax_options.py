@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from haar.cli.failure import goes_on
+from haar.cli.failure import WayOn, goes_on
 from haar.cli.options import (
     count_option,
     folder_option,
@@ -89,7 +89,13 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
                 try_task(task, name)  # what cannot go on leaves the folder free
                 with claimed(out):
                     task.claim(out)
-                    body(task, out, as_json)
+                    try:
+                        body(task, out, as_json)
+                    except Exception as error:
+                        if not task.release(out):
+                            way_on = f"{out} keeps what is finished for the same command; remove it for another plan"
+                            error.add_note(WayOn(way_on))
+                        raise
 
         wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
         run.__signature__ = Signature(  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ from haar.cli.entry import brief, called, imported
 from haar.cli.relax_plan import RelaxPlan
 from haar.cli.symmetry_name import parse_symmetry
 from haar.errors import ArgumentError, DataError
+from haar.folders import LOCK
 from haar.received import Archive, array_tensor, read_tensors
 from haar.relax import (
     Augmentation,
@@ -79,6 +80,8 @@ _RULES: dict[str, Callable[[Any, RelaxPlan, Loss], Rule]] = {
 }
 
 
+#: What says in a folder whose it is.
+PLAN = "plan.json"
 #: Keys that no fit depends on.
 _AFTERWARDS = frozenset({"every", "draws", "level"})
 
@@ -145,7 +148,7 @@ class RelaxTask:
         for leaf in pytree.tree_leaves((self.train, self.validation)):
             digest.update(leaf.detach().contiguous().numpy().tobytes())
         own = json.loads(dumps({**asdict(self.plan), "contents": digest.hexdigest()}))
-        place = out / "plan.json"
+        place = out / PLAN
         if place.exists():
             held = _held(place)
             different = sorted(key for key in own if key not in _AFTERWARDS and held.get(key) != own[key])
@@ -154,9 +157,18 @@ class RelaxTask:
                     "--out",
                     expected=f"a folder of this plan, or a new one, in place of {out}",
                     got=f"one with another {', '.join(different).replace('contents', 'content of the data')}",
+                    way_out="give another folder, or remove this one",
                 )
             return
         write_json(place, own)
+
+    def release(self, out: Path) -> bool:
+        """Let go of a folder that holds nothing but the plan; whether it did."""
+        place = out / PLAN
+        if any(entry.name not in (PLAN, LOCK) for entry in out.iterdir()):
+            return False
+        place.unlink(missing_ok=True)
+        return True
 
     def rule_of(self, rule: str | None = None, problem: str | None = None) -> Rule:
         """The rule of one fit, around a model of its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
@@ -17,7 +16,7 @@ from haar.relax.path import WEIGHTS
 
 
 class _FirstStep(Exception):  # noqa: N818 (it is no error)
-    """The first step has been made; its loss."""
+    """The first step has been made."""
 
 
 def try_task(task: RelaxTask, command: str) -> None:
@@ -40,21 +39,14 @@ def try_task(task: RelaxTask, command: str) -> None:
     else:
         rules = [task.rule_of()]
     for rule in rules:
-        loss = _first_loss(task, rule)
-        if not math.isfinite(loss):
-            raise ArgumentError(
-                "loss",
-                expected="a finite loss in the first step",
-                got=loss,
-                way_out="look at the scale of the data and of the model's output",
-            )
+        _try_step(task, rule)
 
 
-def _first_loss(task: RelaxTask, rule: Rule) -> float:
+def _try_step(task: RelaxTask, rule: Rule) -> None:
     plan = task.plan
 
-    def stop(_: int, loss: float) -> None:
-        raise _FirstStep(loss)
+    def stop(*_: object) -> None:
+        raise _FirstStep
 
     try:
         fit(
@@ -70,13 +62,12 @@ def _first_loss(task: RelaxTask, rule: Rule) -> float:
             seed=plan.seed,
             progress=stop,
         )
-    except _FirstStep as made:
-        return float(made.args[0])
+    except _FirstStep:
+        return
     except HaarError:
         raise
     except Exception as error:
         raise ArgumentError("model", expected="one that can be trained", got=brief(error)) from error
-    return 0.0
 
 
 def _check_memory(task: RelaxTask) -> None:

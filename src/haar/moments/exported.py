@@ -81,3 +81,15 @@ def is_guard(module: nn.Module) -> bool:
         False
     """
     return type(module).__module__.startswith("torch.export") and type(module).__name__ == "GuardsFn"
+
+
+def is_program(module: nn.Module) -> bool:
+    """Whether a module is an exported program, whose hooks do nothing but check its inputs.
+
+    Example:
+        >>> is_program(nn.ReLU()), is_program(torch.export.export(nn.ReLU(), (torch.zeros(1),)).module())
+        (False, True)
+    """
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]  # noqa: SLF001
+    of_export = all(hook.__module__.startswith("torch.export") for hook in hooks)
+    return isinstance(module, torch.fx.GraphModule) and bool(hooks) and of_export

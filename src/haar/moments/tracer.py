@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from haar.moments.exported import is_guard
+from haar.moments.exported import is_guard, is_program
 from haar.moments.graph_layers import is_graph_layer
 
 
@@ -67,6 +67,11 @@ class Tracer(fx.Tracer):
         """Whether a module is one step."""
         own = isinstance(m, self.leaves) or type(m) in self.torch_modules or is_graph_layer(m) or is_guard(m)
         return own or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A module's step, or what it does inside: for a program, without its checks of shapes that no proxy has."""
+        inside = m.forward if is_program(m) else forward
+        return super().call_module(m, inside, args, kwargs)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """A proxy that sees assignments."""

@@ -181,7 +181,7 @@ _OUTPUT_SPEC = union(
 
 
 def tree(value: Any, where: str) -> str:
-    """How inputs or outputs nest: tuples, lists and dictionaries; other kinds would be imported by their names."""
+    """How inputs or outputs nest: tuples, lists, dictionaries; others would be imported by their names."""
     return json.dumps([1, _root(value, where)])
 
 
@@ -203,13 +203,14 @@ def _root(value: Any, where: str) -> dict[str, Any]:
     return _branch(parsed[1], where)
 
 
+_TABLES = ("builtins.dict", "collections.OrderedDict")
 _KEYS = listed(lambda value, where: value if type(value) is int else text(value, where))
 
 
 def _branch(value: Any, where: str) -> dict[str, Any]:
     shape: dict[str, Any] = record(
         {
-            "type": one_of(None, "builtins.tuple", "builtins.list", "builtins.dict"),
+            "type": one_of(None, "builtins.tuple", "builtins.list", *_TABLES),
             "context": optional(text),
             "children_spec": listed(_branch),
         }
@@ -219,7 +220,7 @@ def _branch(value: Any, where: str) -> dict[str, Any]:
         if context is not None or children:
             raise refusal(where, "a leaf without branches", value)
         return shape
-    if kind == "builtins.dict":
+    if kind in _TABLES:
         keys = _KEYS(parse(context or "", where), where)
         if len(keys) != len(children) or len(set(keys)) != len(keys):
             raise refusal(where, "a key for each branch", keys)

@@ -30,11 +30,11 @@ _TABLES = {
 _OLDER = "model.pt"
 _ENTRIES = frozenset(
     {_GRAPH, _EXAMPLE, *_TABLES, *(folder + _OLDER for folder, _ in _TABLES.values())}
-    | {"archive_format", "archive_version", "byteorder", ".data/version", ".data/serialization_id"}
+    | {"archive_format", "archive_version", "byteorder", ".data/version", ".data/serialization_id", "version"}
 )
 _NUMBERS = re.compile(r"data/weights/weight_\d{1,6}|data/constants/tensor_\d{1,6}", re.ASCII)
 #: Notes that the writer of a program may add. They are not looked at.
-_NOTE = re.compile(r"extra/[\w.\-/ ]{1,200}", re.ASCII)
+_NOTE = re.compile(r"extra/.{1,200}")
 _FORMATS = {"archive_format": b"pt2", "archive_version": b"0", "byteorder": b"little"}
 
 
@@ -74,7 +74,7 @@ def _check_entry(name: str) -> None:
         raise DataError(f"{name} is a pickled object, which could run code; export a model of plain tensors")
     if name.startswith("models/"):
         raise DataError(f"{name}: a second model, or one under another name; write it with torch.export.save")
-    if "/" not in name and name.startswith(("serialized_", "version")):
+    if "/" not in name and name.startswith("serialized_"):
         raise DataError(f"{name}: the format of torch 2.7 and older; export the model again")
     raise DataError(f"{name!r} is no entry that torch.export.save writes")
 
@@ -83,6 +83,8 @@ def _copied(entries: dict[str, bytes]) -> io.BytesIO:
     for name, expected in _FORMATS.items():
         if entries.get(name, b"").strip() != expected:
             raise DataError(f"{name}: expected {expected.decode()}, got {entries.get(name, b'nothing')[:20]!r}")
+    if not entries.get("version", b"0").strip().isdigit():  # how plain archives of torch are numbered
+        raise DataError(f"version: expected a number, got {entries['version'][:20]!r}")
     if _GRAPH not in entries:
         raise DataError(f"{_GRAPH} is missing")
     parts = {_GRAPH: graph.program(entries[_GRAPH], _GRAPH), _EXAMPLE: b""}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, DataError, ShapeError
+from haar.folders import claimed_file
 from haar.systems.quantum import Molecules
 from haar.systems.quantum.ab_initio import ab_initio, check_apart
 from haar.systems.quantum.generation import generate
@@ -198,6 +199,11 @@ def test_generation_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(asked) == 13 + 10  # ten were kept
     assert len(whole) == 20
     assert [path.name for path in tmp_path.iterdir()] == ["lih.npz"]
+
+
+def test_a_set_that_another_process_computes_is_refused(tmp_path: Path) -> None:
+    with claimed_file(tmp_path / "lih.npz"), pytest.raises(ArgumentError, match="a file that no other command writes"):
+        generate("lih", tmp_path / "lih.npz", count=2)
 
 
 def test_what_cannot_be_computed_is_refused() -> None:

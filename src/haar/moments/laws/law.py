@@ -59,12 +59,18 @@ class Law(ABC):
         """The n-th cumulant as a number.
 
         Raises:
-            UndefinedCumulantError: If it does not exist.
+            UndefinedCumulantError: If it does not exist, or is larger than float64 holds.
         """
-        value = self.cumulant(n)
-        if value is None:
+        try:
+            value = self.cumulant(n)
+            number = None if value is None else float(value)
+        except OverflowError:
+            number = math.inf
+        if number is None:
             raise UndefinedCumulantError(f"cumulant {n} of {self.name} is undefined: its integral diverges")
-        return float(value)
+        if not math.isfinite(number):
+            raise UndefinedCumulantError(f"cumulant {n} of {self.name} is larger than float64 holds")
+        return number
 
     def moment(self, n: int) -> Exact | None:
         """The n-th raw moment, or None if it does not exist."""

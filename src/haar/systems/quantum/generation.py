@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from haar.errors import DataError, require
+from haar.folders import claimed_file
 from haar.systems.quantum.ab_initio import ab_initio
-from haar.systems.quantum.geometries import find_scan
+from haar.systems.quantum.geometries import Scan, find_scan
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.watch import Unwatched, Watch
 
@@ -33,13 +35,17 @@ def generate(
         The set that was written.
 
     Raises:
-        ArgumentError: If there is no such surface.
+        ArgumentError: If there is no such surface, or another process computes this file.
         DataError: If the unfinished file belongs to other geometries.
         MissingExtraError: If PySCF is not installed.
     """
     scan = find_scan(name)
     positions = scan.positions(count, seed=seed)
-    target = Path(out)
+    with claimed_file(out) as target:
+        return _computed(name, scan, positions, target, seed=seed, watch=watch or Unwatched())
+
+
+def _computed(name: str, scan: Scan, positions: Tensor, target: Path, *, seed: int, watch: Watch) -> Molecules:
     part = target.with_suffix(".part.npz")
     energy, forces = torch.zeros(0, dtype=torch.float64), torch.zeros(0, *positions.shape[1:], dtype=torch.float64)
     if part.is_file():
@@ -49,7 +55,7 @@ def generate(
         energy, forces = begun.energy, begun.forces
     version = require("pyscf", "chemistry").__version__
     origin = f"{scan.method}/{scan.basis}, PySCF {version}, geometries of seed {seed}"
-    with (watch or Unwatched()).stage(f"{name}: {scan.method}/{scan.basis}", len(positions)) as advance:
+    with watch.stage(f"{name}: {scan.method}/{scan.basis}", len(positions)) as advance:
         for _ in range(len(energy)):
             advance()
         for index in range(len(energy), len(positions)):
