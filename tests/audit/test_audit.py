@@ -212,6 +212,32 @@ def test_merged_shares_are_the_audit_of_all_samples(parts, generator):
     assert a["recommendation"]["verdict"] == b["recommendation"]["verdict"]
 
 
+class TestSumsThatCannotBeAdded:
+    model, x = nn.Conv2d(3, 3, 3, padding=1), torch.randn(6, 3, 6, 6)
+
+    def audited(self, fields="p, u:vector", **options):
+        return Audit(self.model, Symmetry.of_fields(dihedral(4), fields), **options).run(self.x, layers=False)
+
+    def test_of_other_scales(self):
+        scale = torch.tensor([1.0, 2.0, 2.0])
+        with pytest.raises(ArgumentError, match=r"other: expected an audit with scale .*2\.0.*, got .*None"):
+            self.audited(scale=scale).merge(self.audited())
+        assert self.audited(scale=scale).merge(self.audited(scale=scale)).findings.independent == 12
+
+    def test_of_other_fields(self):
+        with pytest.raises(ArgumentError, match=r"other: expected an audit of p \(1\), .*, got p \(1\), a"):
+            self.audited().merge(self.audited("p, a, b"))
+
+    def test_of_another_group_of_as_many_elements(self):
+        groups = dihedral(4), cyclic(8)
+        first, second = (
+            Audit(nn.Linear(2, 2), Symmetry(group, Invariant(group), Invariant(group))).run(torch.randn(6, 2))
+            for group in groups
+        )
+        with pytest.raises(ArgumentError, match="other: expected an audit under D4, got one under C8"):
+            first.merge(second)
+
+
 def _numbers(tree, path=""):
     found = {}
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()

@@ -171,6 +171,24 @@ def test_the_layers_of_clouds_are_looked_into(generator):
     assert norms.unexplained < 1e-12
 
 
+def test_layers_inside_a_transform_are_listed_and_not_judged(generator):
+    """Forces by torch.func: what a layer gives there stands for many samples, and is gone afterwards."""
+    group = octahedral()
+    points = Points(rotation=Space(group))
+
+    class Forces(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(3, 1).double()
+
+        def forward(self, x):
+            return torch.func.vmap(torch.func.grad(lambda one: self.net(one).square().sum()))(x)
+
+    x = torch.randn(4, 5, 3, generator=generator, dtype=torch.float64)
+    (layer,) = layer_defects(Forces(), Symmetry(group, points, points), x)
+    assert (layer.name, layer.unexplained, layer.geometry) == ("net", None, None)
+
+
 def test_points_that_are_relabelled_are_followed(generator):
     group = symmetric(4)
     symmetry = Symmetry(group, Points(relabelling=Defining(group)), Invariant(group))

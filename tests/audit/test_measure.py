@@ -111,6 +111,7 @@ def test_the_spread_is_about_the_mean_for_every_kind(generator):
         (torch.tensor([0, 0]), "expected at least one element beside the identity, got the identity alone"),
         (torch.tensor([8]), "expected numbers 0..7 of D4, got 8"),
         (torch.tensor([-1]), "expected numbers 0..7 of D4, got -1"),
+        (torch.tensor([True]), r"expected int64 elements \(k,\) of D4, got bool"),
         (torch.tensor([1.0]), r"expected int64 elements \(k,\) of D4, got float32"),
         (torch.tensor([[1]]), r"expected elements \(k,\) of D4, got \(1, 1\)"),
         (True, "expected None, a number, or a tensor of elements, got True"),

@@ -31,6 +31,19 @@ def test_averaging_over_a_subgroup_removes_the_distance_to_the_subgroup_mean(gro
 
 
 @given(st.sampled_from(GROUPS), st.integers(0, 10_000))
+def test_the_share_of_a_subgroup_is_what_it_removes_at_all_moved_copies(group, seed):
+    predictions, deviations = orbit_of(group, seed)
+    whole = (predictions - predictions.mean(0)).square().sum()
+    for subgroup in group.subgroups()[:20]:
+        removed = 0.0
+        for k in range(group.order):
+            copies = [int(group.compose(h, torch.tensor(k))) for h in subgroup.embedding]
+            removed += float((predictions[k] - predictions[copies].mean(0)).square().sum())
+        expected = removed / float(whole) if group.order > 1 else 0.0
+        assert abs(quadratic.subgroup_share(deviations[0], group, subgroup) - expected) < 1e-12
+
+
+@given(st.sampled_from(GROUPS), st.integers(0, 10_000))
 def test_orbit_variance_is_the_mean_distance_to_the_orbit_mean(group, seed):
     predictions, deviations = orbit_of(group, seed)
     expected = (predictions - predictions.mean(0)).square().mean()

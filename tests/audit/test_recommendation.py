@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Symmetry
+from haar.actions import Invariant, Points, Space, Symmetry
 from haar.audit import audit
 from haar.average import average
-from haar.groups import dihedral, grid_group
+from haar.groups import dihedral, grid_group, octahedral
 
 F64 = torch.float64
 SYMMETRY = Symmetry.of_fields(dihedral(4), "p")
@@ -113,3 +113,26 @@ def test_a_group_too_large_to_list_is_judged_by_its_sample(generator):
         )
     assert right.recommendation.verdict == "average"
     assert right.recommendation.group == group.name
+
+
+def test_chance_at_the_samples_chooses_no_subgroup():
+    """z^2 under the cube: two copies remove 3/4 of it on average, though more than all 24 do at these samples."""
+    group = octahedral()
+    symmetry = Symmetry(group, Points(rotation=Space(group)), Invariant(group))
+    x = torch.randn(64, 4, 3, generator=torch.Generator().manual_seed(0))
+    found = audit(lambda x: x.square().sum((1, 2)) + 0.2 * x[:, 0, 2] ** 2, symmetry, x)
+    pairs = [h for h in found.findings.subgroups if h.order == 2]
+    assert max(h.removed.value for h in pairs) > found.findings.removed.value
+    assert max(h.share for h in pairs) == pytest.approx(0.75, abs=1e-5)
+    assert len(found.recommendation.elements) == 3
+
+
+def test_gains_that_differ_by_rounding_are_the_same(generator):
+    """A constant vector: the half turn does what all of D4 does, and no sentence says that all would gain less."""
+    symmetry = Symmetry.of_fields(dihedral(4), "u:vector")
+    x = torch.randn(30, 2, 8, 8, generator=generator)
+    for size in (1.0, 0.3, 1 / 7):
+        advice = audit(lambda x, size=size: torch.full_like(x, size), symmetry, (x, torch.zeros_like(x))).recommendation
+        assert advice.group == "<r180>"
+        assert "would gain less" not in advice.sentence
+        assert "8 copies of D4" in advice.sentence

@@ -29,10 +29,12 @@ class Gated(nn.Module):
         super().__init__()
         self.linear = nn.Linear(2, 2, dtype=DOUBLE)
         self.gate, self.open = nn.Parameter(torch.zeros((), dtype=DOUBLE)), False
+        self.register_buffer("latch", torch.zeros((), dtype=DOUBLE))
+        self.strength = 0.0
 
     def forward(self, x):
         y = self.linear(x).exp()
-        return y - (self.gate + self.open + self.training) * x.mean(0)
+        return y - (self.gate + self.open + self.training + self.latch + self.strength) * x.mean(0)
 
 
 def _open_weight(model):
@@ -43,7 +45,15 @@ def _open_switch(model):
     model.open = True
 
 
-@pytest.mark.parametrize("change", [_open_weight, _open_switch, nn.Module.train])
+def _open_buffer(model):
+    model.latch.fill_(1.0)
+
+
+def _open_number(model):
+    model.strength = 1.0
+
+
+@pytest.mark.parametrize("change", [_open_weight, _open_switch, _open_buffer, _open_number, nn.Module.train])
 def test_a_verdict_is_found_again_when_the_model_changed(change):
     model, x = Gated().eval(), torch.randn(4, 2, dtype=DOUBLE)
     joined = average(model, C3, micro_batch=3)
@@ -54,6 +64,32 @@ def test_a_verdict_is_found_again_when_the_model_changed(change):
         torch.testing.assert_close(alone(x), loop(model, C3, (x,)), rtol=1e-12, atol=1e-12)
         with pytest.raises(ArgumentError, match="micro_batch: expected 1 for a model in which the samples"):
             joined(x)
+
+
+@pytest.mark.parametrize("change", [_open_weight, _open_buffer, _open_number])
+@pytest.mark.parametrize("before", range(5))
+def test_no_change_is_missed_where_gradients_are_off(change, before):
+    model, x = Gated().eval(), torch.randn(4, 2, dtype=DOUBLE)
+    averaged = average(model, C3)
+    with torch.no_grad():
+        averaged(x)
+        for _ in range(before):
+            model.gate.zero_()
+            averaged(x)
+        change(model)
+        for _ in range(2):
+            torch.testing.assert_close(averaged(x), loop(model, C3, (x,)), rtol=1e-12, atol=1e-12)
+
+
+def test_after_training_it_is_looked_at_again():
+    model, x = Gated().eval(), torch.randn(4, 2, dtype=DOUBLE)
+    averaged = average(model, C3)
+    averaged(x)
+    for _ in range(6):
+        with torch.no_grad():
+            model.gate.add_(1.0 / 6)
+        averaged(x)
+    torch.testing.assert_close(averaged(x).detach(), loop(model, C3, (x,)), rtol=1e-12, atol=1e-12)
 
 
 def test_training_looks_again_ever_more_rarely():

@@ -122,6 +122,20 @@ def test_two_elements_are_tried_often_enough():
         assert not averaged.plan(x).independent
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-3, 30.0])
+@pytest.mark.parametrize(
+    "rule", [lambda x: x.abs().max() < 0.3, lambda x: x.abs().max() > 100], ids=["small numbers", "large numbers"]
+)
+@pytest.mark.parametrize("elements", [2, 3, 8])
+def test_influence_is_seen_whatever_the_size_of_what_came(size, rule, elements):
+    """A rule for numbers of another size than the first ones came in would speak later."""
+    torch.manual_seed(0)
+    model = Coupled(lambda x, y: y + x.mean(0, keepdim=True) if rule(x) else y)
+    averaged = average(model, D4, micro_batch=elements)
+    with pytest.raises(ArgumentError, match="samples of a batch influence each other"):
+        averaged(size * torch.randn(3, 3, 4, 4))
+
+
 def test_features_that_blow_rounding_up_are_no_influence():
     torch.manual_seed(0)
     linear = nn.Linear(2, 64)

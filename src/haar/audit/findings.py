@@ -55,6 +55,7 @@ class SubgroupFinding:
         after: The MSE after averaging, if there are labels.
         closed: Whether the data are closed under all its elements (None: not tested, or too few trajectories to tell).
         members: Its elements' places in the group's list.
+        share: Part of what the whole group removes, over whole orbits of the samples (at all their moved copies).
     """
 
     name: str
@@ -64,6 +65,7 @@ class SubgroupFinding:
     after: Estimate | None
     closed: bool | None
     members: tuple[int, ...] = field(repr=False)
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def _subgroups(
 ) -> list[SubgroupFinding]:
     if not isinstance(group, FiniteGroup) or not 1 < group.order <= _SUBGROUP_LIMIT:
         return []
-    labelled = bool(sums.labelled.sum() > 0)
+    labelled, orbits = bool(sums.labelled.sum() > 0), sums.deviations.sum(0)
     found = []
     for subgroup in group.subgroups():
         if subgroup.order == 1:
@@ -285,7 +287,8 @@ def _subgroups(
         names = [group.describe(torch.tensor(k)) for k in members if k != 0]
         closed = closed_under(names, closure, significance, trajectories)
         total = ratio(removed, sums.samples, least=0.0)
-        found.append(SubgroupFinding(subgroup.name, subgroup.order, total, gain, after, closed, tuple(members)))
+        share = quadratic.subgroup_share(orbits, group, subgroup)
+        found.append(SubgroupFinding(subgroup.name, subgroup.order, total, gain, after, closed, tuple(members), share))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from haar.actions import Action, Field, Points, Symmetry, Vector
 from haar.audit.layer_reasons import reason_for
@@ -152,7 +153,8 @@ def _is_leaf(name: str, module: nn.Module) -> bool:
 
 
 def _kept(x: Any) -> Any:
-    return x.detach().clone() if isinstance(x, Tensor) else None
+    # Inside vmap or grad a tensor stands for others, and cannot be looked at once that is over.
+    return x.detach().clone() if isinstance(x, Tensor) and not is_functorch_wrapped_tensor(x) else None
 
 
 def _same(calls: list[_Call], place: int, call: _Call) -> Any:

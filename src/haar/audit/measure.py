@@ -70,7 +70,8 @@ def _check_elements(group: Group, elements: Tensor) -> None:
     expected = f"elements (k, {', '.join(map(str, group.element_shape))}) of {group.name}".replace(", )", ",)")
     if elements.ndim != 1 + len(group.element_shape) or tuple(elements.shape[1:]) != tuple(group.element_shape):
         raise ArgumentError("elements", expected=expected, got=tuple(elements.shape))
-    if len(elements) and elements.is_floating_point() != group.element_dtype.is_floating_point:
+    kind_fits = elements.is_floating_point() == group.element_dtype.is_floating_point and elements.dtype != torch.bool
+    if len(elements) and not kind_fits:
         raise ArgumentError(
             "elements",
             expected=f"{str(group.element_dtype).removeprefix('torch.')} {expected}",

@@ -82,6 +82,27 @@ class Outputs:
                 numbers = 0 if action.grid_axes else len(channels) * (2 if x.is_complex() else 1)
                 self.parts.append(Part(name, leaf, channels, numbers, x.dtype))
 
+    def check_same(self, other: Outputs) -> None:
+        """Refuse sums that cannot be added to those of these outputs.
+
+        Raises:
+            ArgumentError: If the group, the outputs, their fields or their scales differ.
+        """
+        here, there = self.symmetry.group.name, other.symmetry.group.name
+        if here != there:
+            raise ArgumentError("other", expected=f"an audit under {here}", got=f"one under {there}")
+        mine, its = (
+            ", ".join(f"{part.name} ({len(part.channels)})" for part in outputs.parts) for outputs in (self, other)
+        )
+        if mine != its:
+            raise ArgumentError("other", expected=f"an audit of {mine}", got=its)
+        scales = [
+            [None if scale is None else scale.tolist() for scale in outputs._scales]  # noqa: SLF001
+            for outputs in (self, other)
+        ]
+        if scales[0] != scales[1]:
+            raise ArgumentError("other", expected=f"an audit with scale {scales[0]}", got=f"{scales[1]}")
+
     def flat(self, y: Any, rows: int, *, single: bool) -> list[Float[Tensor, "batch entries"]]:
         """Every part with one row for each sample, in float64, divided by the scale.
 

@@ -38,6 +38,23 @@ def orbit_variance(deviations: Float[Tensor, "bins m m"]) -> Float[Tensor, " bin
     return trace / m - deviations.sum((-2, -1)) / m**2
 
 
+def subgroup_share(deviations: Float[Tensor, "m m"], group: FiniteGroup, subgroup: Subgroup) -> float:
+    """Part of the orbit variance that averaging over a subgroup removes, over whole orbits of the samples.
+
+    mean_k ||f_k - mean_h f_hk||^2 over the same for all of the group: what is removed at every moved copy of a sample,
+    not at the sample alone. On data that the group preserves both have the same expectation; this one is never above 1.
+
+    Args:
+        deviations: Sums over all samples.
+        group: The group, all of whose elements were looked at.
+        subgroup: The subgroup.
+    """
+    total = orbit_variance(deviations[None])[0] * group.order
+    cosets = group.cosets(subgroup, "right")
+    kept = deviations[cosets[:, :, None], cosets[:, None, :]].sum() / subgroup.order
+    return float((deviations.diagonal().sum() - kept) / total) if float(total) > 0 else 0.0
+
+
 def subgroup_weights(group: FiniteGroup, subgroup: Subgroup) -> Float[Tensor, " m"]:
     """Equal weights on a subgroup's elements, within the group's list of elements."""
     return uniform(group.order, subgroup.embedding)

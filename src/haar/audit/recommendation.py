@@ -18,6 +18,8 @@ from haar.groups import FiniteGroup, Group
 _LABEL_FREE = 20
 #: A subgroup that removes this part of what a larger one removes will do.
 _ALMOST = 0.99
+#: Gains that differ by this part of them are the same.
+_ROUNDING = 1e-6
 #: Falls of the MSE below this part of it, and changes of predictions below this part of their variance, are no advice.
 _LITTLE, _LITTLE_CHANGE = 1e-3, 1e-4
 
@@ -214,16 +216,16 @@ def _largest_of_the_best(subgroups: list[SubgroupFinding]) -> SubgroupFinding | 
     if not gains:
         return None
     best, _ = max(gains, key=lambda pair: pair[0].value)
-    return max((pair for pair in gains if pair[0].value >= best.low), key=lambda pair: (pair[1].order, pair[0].value))[
-        1
-    ]
+    enough = best.low - _ROUNDING * abs(best.value)
+    return max((pair for pair in gains if pair[0].value >= enough), key=lambda pair: (pair[1].order, pair[0].value))[1]
 
 
 def _cheapest(candidates: list[SubgroupFinding], best: SubgroupFinding) -> SubgroupFinding:
     """The smallest subgroup that removes, and gains, almost what the best one does; of equals what removes most."""
 
     def enough(h: SubgroupFinding) -> bool:
-        if h.removed.value < _ALMOST * best.removed.value:
+        # At the samples themselves chance may favour a subgroup: it must do as much at all their moved copies.
+        if h.removed.value < _ALMOST * best.removed.value or h.share < _ALMOST * best.share:
             return False
         return best.gain is None or (h.gain is not None and h.gain.value >= _ALMOST * best.gain.value)
 

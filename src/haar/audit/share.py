@@ -49,6 +49,8 @@ class Share:
             raise ArgumentError(
                 "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
             )
+        if self.outputs is not None and other.outputs is not None:
+            self.outputs.check_same(other.outputs)
         if (self.closure is None) != (other.closure is None):
             raise ArgumentError("other", expected="data_symmetry as here", got="another choice")
         if other.sums is not None:

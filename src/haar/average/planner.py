@@ -32,11 +32,12 @@ _TRIALS = threading.RLock()
 
 @dataclass
 class _Known:
-    """A plan, the weights it was tried with, whether the trial said anything, how often it was doubted since."""
+    """A plan, the weights it was tried with and those seen last, whether the trial said anything, how often doubted."""
 
     plan: Plan
-    weights: int
+    tried: int
     informative: bool
+    seen: int
     doubts: int = 0
 
 
@@ -80,8 +81,8 @@ class Planner:
         if known is None:
             averaged.symmetry.check_inputs(call.args)
             return self._found(averaged, call, key)
-        if not known.informative or known.weights != watch.weights():
-            return self._doubted(averaged, call, key, known)
+        if not known.informative or known.tried != watch.weights():
+            return self._doubted(averaged, call, key, known, watch.weights())
         return known.plan
 
     def together(self, averaged: Averaged, call: Call) -> int:
@@ -131,15 +132,20 @@ class Planner:
                 plan = replace(plan, elements=1, independent=False)
             self._note(call, plan.elements, informative=tried.trial.informative)
             self._watch = watch
-            self._known[key] = _Known(plan, watch.weights(), tried.trial.informative)
+            weights = watch.weights()
+            self._known[key] = _Known(plan, weights, tried.trial.informative, weights)
             return plan
 
-    def _doubted(self, averaged: Averaged, call: Call, key: Any, known: _Known) -> Plan:
-        """Look again after 1, 2, 4, 8, ... changes of the weights, or calls that said nothing."""
+    def _doubted(self, averaged: Averaged, call: Call, key: Any, known: _Known, weights: int) -> Plan:
+        """Look again after 1, 2, 4, 8, ... changes of the weights, when these stay, or after calls that said nothing.
+
+        Between, where gradients are off, two copies of what came are compared.
+        """
         with _TRIALS:
-            known.doubts += 1
-            known.weights = self._watch.weights() if self._watch is not None else 0
-            if known.doubts & (known.doubts - 1):
+            stays = known.informative and known.seen == weights
+            known.seen, known.doubts = weights, known.doubts + (not stays)
+            rarely = not stays and bool(known.doubts & (known.doubts - 1))
+            if rarely and (not known.informative or torch.is_grad_enabled()):
                 return known.plan
             if not known.informative:
                 doubts = known.doubts
@@ -149,12 +155,15 @@ class Planner:
                 return plan
             if known.plan.independent:
                 with undisturbed(averaged.model, mode=None), unwritten(call.tensors):
-                    holds = _Tried(averaged, call).holds(known.plan.elements)
+                    tried = _Tried(averaged, call)
+                    holds = tried.holds_here() if rarely else tried.holds(known.plan.elements)
                 if not holds:
                     self._note(call, 1, informative=True)
                     if averaged.micro_batch != "auto" and known.plan.elements > 1:
                         refuse_interacting(known.plan.elements)
                     known.plan = replace(known.plan, elements=1, independent=False)
+            if not rarely:
+                known.tried = weights
             return known.plan
 
     def _note(self, call: Call, elements: int, *, informative: bool) -> None:
@@ -217,6 +226,10 @@ class _Tried:
     def holds(self, elements: int) -> bool:
         """Whether as many copies still leave each other alone."""
         return self.trial.independent_when_drawn(self._sizes(max(2, elements)))
+
+    def holds_here(self) -> bool:
+        """Whether two copies of what came leave each other alone."""
+        return self.trial.independent([[self.moved(0), self.moved(len(self.movers) - 1)]], [])
 
     def _steady_and_independent(self, elements: int, asked: bool) -> bool:  # noqa: FBT001
         first = self.moved(0)

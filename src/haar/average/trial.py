@@ -21,7 +21,9 @@ Run = Callable[[Sequence[Any]], list[Any]]
 
 #: Copies of one pass are made so much larger and smaller than what came: influence often begins with one large sample.
 _SIZES = (1.0, -1e3, 10.0, -1e-2, 1e2, -1.0)
-_LARGE = 1e3
+_LARGE, _SMALL = 1e3, 1e-3
+#: Inputs smaller than this are also tried at size 1: later ones may be.
+_TINY = 0.1
 #: Small differences are forgiven where inputs that differ by rounding make differences of that size, times this.
 _ROUNDING = 100.0
 #: So many copies are compared at least, however few stand in one pass.
@@ -108,11 +110,14 @@ class Trial:
         if any(leaves is None for leaves in alike):
             return
         like = self._one_for_all([leaves for leaves in alike if leaves is not None])
-        yield like, sorted({0, size // 2, size - 1})
-        yield (
-            [self._resized(leaves, _SIZES[(k + turn) % len(_SIZES)]) for k, leaves in enumerate(like)],
-            list(range(size)),
-        )
+        some = sorted({0, size // 2, size - 1})
+        yield like, some
+        yield [self._resized(leaves, _SMALL) for leaves in like], some
+        factors = [_SIZES[(k + turn * size) % len(_SIZES)] for k in range(size)]
+        yield [self._resized(leaves, factor) for leaves, factor in zip(like, factors, strict=True)], list(range(size))
+        larger = [self._of_unit_size(leaves) for leaves in like]
+        if any(new is not old for new, old in zip(larger[0], like[0], strict=True)):
+            yield [self._resized(leaves, factor) for leaves, factor in zip(larger, factors, strict=True)], some
 
     def _drawn(self) -> list[Any] | None:
         """One copy of inputs of our own; None where no input could be drawn."""
@@ -125,6 +130,11 @@ class Trial:
     def _resized(self, leaves: Sequence[Any], factor: float) -> list[Any]:
         pairs = zip(leaves, self._call.shared, self._call.leaves, strict=True)
         return [x if shared or x is given or _counts(given) else x * factor for x, shared, given in pairs]
+
+    def _of_unit_size(self, leaves: Sequence[Any]) -> list[Any]:
+        """Copies of tiny inputs at size 1, the others as they are."""
+        pairs = zip(leaves, self._call.shared, self._call.leaves, strict=True)
+        return [x if shared or x is given or _counts(given) else _enlarged(x) for x, shared, given in pairs]
 
     def _one_for_all(self, copies: list[list[Any]]) -> list[list[Any]]:
         """Copies that all share what the copies of a call share."""
@@ -193,6 +203,11 @@ def _counts(x: Any) -> bool:
     if not isinstance(x, Tensor) or not x.is_floating_point() or x.numel() == 0:
         return False
     return bool((x == x.round()).all()) and bool((x != x.reshape(-1)[0]).any())
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    size = float(torch.linalg.vector_norm(x.detach())) / max(x.numel(), 1) ** 0.5
+    return x / size if 0 < size < _TINY else x
 
 
 def _shuffled(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -20,7 +20,12 @@ class Watch:
 
     def __init__(self, model: Callable[..., Any]) -> None:
         modules = list(model.modules()) if isinstance(model, nn.Module) else []
-        self._parameters = [module._parameters for module in modules if module._parameters]  # noqa: SLF001
+        self._tensors = [
+            held
+            for module in modules
+            for held in (module._parameters, module._buffers)  # noqa: SLF001
+            if held
+        ]
         # What torch's own layers do in train mode is known: mode_dependent_layers.
         own = [module for module in modules if not type(module).__module__.startswith("torch.nn")]
         self._switches = [
@@ -29,13 +34,19 @@ class Watch:
             for name, value in vars(module).items()
             if isinstance(value, (bool, str)) and name != "_is_full_backward_hook"
         ]
+        # Whole numbers count calls more often than they weigh something.
+        self._numbers = [
+            (vars(module), name) for module in own for name, value in vars(module).items() if type(value) is float
+        ]
 
     def switches(self) -> tuple[Any, ...]:
         """Train or eval mode and other flags and names that modules branch on."""
         return tuple([attributes.get(name) for attributes, name in self._switches])
 
     def weights(self) -> int:
-        """A number that changes when a parameter is written or replaced."""
+        """A number that changes when a parameter, a buffer or a real attribute is written or replaced."""
+        numbers = [attributes.get(name) for attributes, name in self._numbers]
         return sum(
-            [id(p) ^ p._version for held in self._parameters for p in held.values() if p is not None]  # noqa: SLF001
+            [id(x) ^ x._version for held in self._tensors for x in held.values() if x is not None],  # noqa: SLF001
+            hash(tuple(numbers)) if numbers else 0,
         )
