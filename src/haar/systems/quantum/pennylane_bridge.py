@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, ShapeError, require
+from haar.groups.lie import exponential
 from haar.systems.quantum.circuit import Circuit, Gate
 from haar.systems.quantum.given import given
 from haar.systems.quantum.independent_rows import IndependentRows
@@ -186,7 +187,7 @@ def _apply(qml: Any, gate: Gate) -> None:
         if gate.generator is None:
             raise ArgumentError("gate", expected="a generator", got=gate.kind)
         # Not our spectral blocks: an independent exponential.
-        matrix = torch.linalg.matrix_exp(1j * value * gate.generator.to(torch.complex128))
+        matrix = exponential(1j * value * gate.generator.to(torch.complex128))
         qml.QubitUnitary(matrix, wires=wires)
 
 
