@@ -102,6 +102,10 @@ class QNodeModel(nn.Module):
         self, qnode: Callable[..., Any], weights: Mapping[str, Tensor], *, symmetry: Symmetry | None = None
     ) -> None:
         super().__init__()
+        for name, value in weights.items():
+            if not isinstance(value, Tensor) or not (value.is_floating_point() or value.is_complex()):
+                kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+                raise ArgumentError("weights", expected="tensors of real numbers", got=f"{kind} for {name!r}")
         self.qnode, self.symmetry = qnode, symmetry
         self.weights = nn.ParameterDict({name: nn.Parameter(value.clone()) for name, value in weights.items()})
         self._rows = IndependentRows()
