@@ -255,3 +255,13 @@ def chained(plain, symmetry, group):
     from haar.relax import homotopise
 
     return homotopise(plain, symmetry, chain=[group.subgroup([2])])
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_numbers_of_steps_are_whole_and_losses_are_tensors():
+    with pytest.raises(ArgumentError, match="steps: expected a whole number, at least 1, got 2.5"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2.5)
+    with pytest.raises(ArgumentError, match="steps: expected a whole number, at least 1, got nan"):
+        Duals(wrapped(), steps=float("nan"))
+    with pytest.raises(ArgumentError, match="loss: expected one number in a tensor, got 0.5"):
+        Duals(wrapped(), steps=40).lagrangian(0.5)

@@ -247,3 +247,11 @@ def test_modes_of_parts_are_kept():
     assert [part.training for part in wrapped.model.module] == [True, False, True]
     assert wrapped.training
     assert not homotopise(net.eval(), PRESSURE, mode="function").training
+
+
+@pytest.mark.parametrize("mode", ["weight", "branches"])
+def test_weights_that_are_not_finite_are_the_ones_accused(mode):
+    model = nn.Conv2d(1, 1, 3, padding=1)
+    nn.init.constant_(model.weight, float("nan"))
+    with pytest.raises(ArgumentError, match="module: expected finite outputs of the model as it was given"):
+        homotopise(model, PRESSURE, mode=mode)

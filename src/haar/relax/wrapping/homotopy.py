@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.probing import transformed
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
 #: Name of a layer that is the whole model.
 ROOT = "model"

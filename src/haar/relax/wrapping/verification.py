@@ -60,19 +60,22 @@ def verify(
     """
     symmetry = homotopy.symmetry
     given = as_dtype(dtype_of(plain), inputs)
+    theirs = ForwardOnly(copy.deepcopy(plain).eval())
+    with undisturbed():
+        first, again = theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given))
+    _check_outputs_finite(first)
+    own_error = _difference(again, first)
+    if not own_error <= SAME:
+        raise ArgumentError(
+            "module",
+            expected="outputs that stay the same from call to call in evaluation",
+            got=f"a relative difference of {own_error:.1e}",
+            way_out="give functional dropout training=self.training, and keep no state between calls",
+        )
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
-        mine, theirs = copy.deepcopy(homotopy).eval(), ForwardOnly(copy.deepcopy(plain).eval())
+        mine = copy.deepcopy(homotopy).eval()
         with undisturbed(), mine.at(1.0):
-            first, again = theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given))
-            error, own_error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), first), _difference(again, first)
-        _check_outputs_finite(first)
-        if not own_error <= SAME:
-            raise ArgumentError(
-                "module",
-                expected="outputs that stay the same from call to call in evaluation",
-                got=f"a relative difference of {own_error:.1e}",
-                way_out="give functional dropout training=self.training, and keep no state between calls",
-            )
+            error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), first)
         if not error <= SAME:
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
