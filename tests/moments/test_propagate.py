@@ -288,7 +288,7 @@ def test_polynomials_given_by_the_caller():
             nn.Linear(2, 1),
             torch.zeros(2),
             None,
-            r"law: expected a law of haar.moments, got Tensor; Gaussian\(mean, cov\)",
+            r"law: expected a law of haar.moments, got Tensor; Gaussian",
         ),
         (nn.Linear(2, 1).forward, Gaussian([0.0, 0.0]), None, "model: expected a torch.nn.Module, got method"),
         (nn.Linear(2, 1), Gaussian([0.0, 0.0]), 2, "input_shape: expected whole numbers, as in .*, got 2"),

@@ -259,9 +259,9 @@ def chained(plain, symmetry, group):
 
 @pytest.mark.usefixtures("unchecked_annotations")
 def test_numbers_of_steps_are_whole_and_losses_are_tensors():
-    with pytest.raises(ArgumentError, match="steps: expected a whole number, at least 1, got 2.5"):
+    with pytest.raises(ArgumentError, match=r"steps: expected a whole number, at least 1, got 2\.5"):
         fit(Strict(wrapped()), mse, TRAIN, steps=2.5)
     with pytest.raises(ArgumentError, match="steps: expected a whole number, at least 1, got nan"):
         Duals(wrapped(), steps=float("nan"))
-    with pytest.raises(ArgumentError, match="loss: expected one number in a tensor, got 0.5"):
+    with pytest.raises(ArgumentError, match=r"loss: expected one number in a tensor, got 0\.5"):
         Duals(wrapped(), steps=40).lagrangian(0.5)

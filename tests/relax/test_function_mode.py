@@ -108,10 +108,10 @@ def test_models_of_other_precisions(make, exact):
 
 def test_a_model_that_runs_in_no_precision_says_why():
     class Broken(nn.Module):
-        def forward(self, x):
+        def forward(self, x):  # noqa: ARG002
             raise RuntimeError("out of order")
 
-    with pytest.raises(ArgumentError, match="example: expected inputs that the model can be run on.*out of order"):
+    with pytest.raises(ArgumentError, match=r"example: expected inputs that the model can be run on.*out of order"):
         homotopise(Broken(), PRESSURE, mode="function")
     with pytest.raises(RuntimeError, match="out of order"):
         homotopise(Broken(), PRESSURE, mode="function", example=torch.zeros(1, 1, 8, 8))
