@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from haar.actions.representation import Defining, Harmonic, Spin
 from haar.errors import ArgumentError
 from haar.groups import SO, SU2, LieGroup, O, design
-from haar.groups.lie import quaternion_matrix, rotation_of_quaternion
+from haar.groups.lie import exponential, quaternion_matrix, rotation_of_quaternion
 
 ALL = [SO(2), O(2), SO(3), O(3), SO(4), O(5), SU2()]
 
@@ -111,3 +111,10 @@ def test_exponentials_of_small_and_large_angles(angle: float) -> None:
     turned = SO(3).exp(torch.tensor([0, 0, angle], dtype=torch.float64))
     assert float(turned[1, 0]) == pytest.approx(math.sin(angle), abs=1e-14)
     assert float(turned[0, 0]) == pytest.approx(math.cos(angle), abs=1e-14)
+
+
+@pytest.mark.parametrize("angle", [1e-3, 0.01, 0.03, 0.3, 5.0])
+def test_complex_exponentials_of_small_and_large_angles(angle: float) -> None:
+    y = torch.tensor([[0, -1j], [1j, 0]], dtype=torch.complex128)
+    expected = math.cos(angle) * torch.eye(2, dtype=torch.complex128) - 1j * math.sin(angle) * y
+    assert float((exponential(-1j * angle * y) - expected).abs().max()) < 1e-14

@@ -249,7 +249,11 @@ def test_what_the_trace_did_not_see_is_found_by_running_it(how):
     model = Model(how).double()
     with pytest.raises(UnsupportedModuleError, match="model: expected a trace that gives the model's own numbers"):
         propagate(model, LAW)
-    _is_sampled(model)
+    if how is by_value_behind_a_guard:  # one number of the whole batch decides for all of its rows
+        with pytest.raises(UnsupportedModuleError, match="model: expected rows that do not change"):
+            propagate(model, LAW, on_unsupported="sample")
+    else:
+        _is_sampled(model)
 
 
 @pytest.mark.parametrize("how", [lambda m, x: m.layer(x) if x.shape[1] == 3 else x, lambda m, x: m.layer(x) * (x > 0)])
@@ -327,6 +331,8 @@ def test_what_is_linear_by_name_only_is_refused(model, message):
         Model(lambda m, x: m.layer(x).flip(0)),
         Model(lambda m, x: m.layer(x) - m.layer(x).mean(0, keepdim=True)),
         nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)),
+        Model(lambda m, x: m.layer(x) if x.sum() > 0 else m.other(x)),
+        Model(lambda m, x: m.layer(x) if x.abs().max() > 1 else m.other(x)),
     ],
 )
 def test_models_that_mix_the_rows_are_not_sampled_either(model):

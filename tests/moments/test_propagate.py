@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from moment_networks import ACTIVATIONS, Own, Quadratic, mlp
 from torch import nn
 
+from haar.errors import HaarError
 from haar.moments import Empirical, Gaussian, Independent, Polynomial, propagate
 from haar.moments.laws import Exponential, Laplace, Normal, Rademacher
 from haar.moments.normal import legendre
@@ -277,3 +278,30 @@ def test_polynomials_given_by_the_caller():
     # E z^3 = mu^3 + 3 mu s^2; Var z^3 = 9 mu^4 s^2 + 36 mu^2 s^4 + 15 s^6.
     assert found.mean.item() == pytest.approx(0.125 + 3 * 0.5 * 0.25)
     assert found.cov.item() == pytest.approx(9 * 0.0625 * 0.25 + 36 * 0.25 * 0.0625 + 15 * 0.015625)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("model", "law", "shape", "match"),
+    [
+        (
+            nn.Linear(2, 1),
+            torch.zeros(2),
+            None,
+            r"law: expected a law of haar.moments, got Tensor; Gaussian",
+        ),
+        (nn.Linear(2, 1).forward, Gaussian([0.0, 0.0]), None, "model: expected a torch.nn.Module, got method"),
+        (nn.Linear(2, 1), Gaussian([0.0, 0.0]), 2, "input_shape: expected whole numbers, as in .*, got 2"),
+        (nn.Linear(2, 1), Gaussian([0.0, 0.0]), (2.0,), "input_shape: expected a whole number, .*, got 2.0"),
+        (nn.Linear(2, 1), Gaussian([0.0, 0.0]), (1, 3), "input_shape: expected 2 components, as the law has"),
+    ],
+)
+def test_what_is_no_law_model_or_shape_is_named(model, law, shape, match):
+    with pytest.raises(HaarError, match=match):
+        propagate(model, law, input_shape=shape)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_a_component_needs_a_law_of_one_number():
+    with pytest.raises(HaarError, match=r"laws: expected laws of one number, of haar.moments.laws, got Gaussian"):
+        Independent([Normal(), Gaussian([0.0])])

@@ -99,6 +99,7 @@ def test_checkpoints_of_other_runs_and_broken_ones_are_refused(tmp_path):
     ("options", "message"),
     [
         ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"steps": True}, "steps: expected a whole number, at least 1, got True"),
         ({"schedule": "linear"}, "schedule: expected 'cosine' or 'constant', got 'linear'"),
     ],
 )
@@ -134,6 +135,32 @@ def test_data_that_are_not_finite_are_refused_before_a_step():
     with pytest.raises(ArgumentError, match="validation: expected finite numbers, got inf in sample 0"):
         fit(rule, mse, TRAIN, steps=2, validation=(bad, VALIDATION[1]))
     assert all(torch.equal(a, b) for a, b in zip(before, rule.model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ((TRAIN[0], TRAIN[1][:30]), r"train: expected 30 samples on axis 0 of all inputs and targets, got \(30, "),
+        ((TRAIN[0][:30], TRAIN[1]), r"train: expected \d+ samples on axis 0 of all inputs and targets, got .* \(30, "),
+        ((TRAIN[0][:0], TRAIN[1][:0]), "train: expected at least one sample, got none"),
+        ((TRAIN[0].numpy(), TRAIN[1].numpy()), "train: expected tensors of inputs and targets, got ndarray"),
+    ],
+)
+def test_inputs_and_targets_are_rows_of_the_same_samples(train, message):
+    with pytest.raises(HaarError, match=message):
+        fit(Strict(wrapped()), mse, train, steps=2)
+
+
+def test_targets_with_nan_are_refused_where_the_loss_does_not_leave_them_out():
+    def masked(prediction, target):
+        return torch.where(target.isnan(), 0.0, prediction - target.nan_to_num()).square().mean()
+
+    target = VALIDATION[1].clone()
+    target[4] = float("nan")
+    with pytest.raises(ArgumentError, match="validation targets: expected finite numbers, got nan in sample 4"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2, validation=(VALIDATION[0], target))
+    run = fit(Strict(wrapped()), masked, TRAIN, steps=2, validation=(VALIDATION[0], target))
+    assert run.deployed_loss < float("inf")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_weights_before_it():
@@ -228,3 +255,13 @@ def chained(plain, symmetry, group):
     from haar.relax import homotopise
 
     return homotopise(plain, symmetry, chain=[group.subgroup([2])])
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_numbers_of_steps_are_whole_and_losses_are_tensors():
+    with pytest.raises(ArgumentError, match=r"steps: expected a whole number, at least 1, got 2\.5"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2.5)
+    with pytest.raises(ArgumentError, match="steps: expected a whole number, at least 1, got nan"):
+        Duals(wrapped(), steps=float("nan"))
+    with pytest.raises(ArgumentError, match=r"loss: expected one number in a tensor, got 0\.5"):
+        Duals(wrapped(), steps=40).lagrangian(0.5)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from haar.actions import Invariant, Points, Space, Symmetry
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 from haar.groups import dihedral, octahedral
 from haar.relax import homotopise
 from haar.relax.wrapping.side_branch import SideBranch, with_side_branches
@@ -180,3 +180,78 @@ def test_side_branches_of_another_precision():
 
     made = with_side_branches(Model(), PRESSURE, example=torch.randn(2, 1, 8, 8))
     assert made.error < 1e-4
+
+
+class Counter(nn.Module):
+    """Adds the number of its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.c, self.calls = nn.Conv2d(1, 1, 3, padding=1), 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.c(x) + self.calls
+
+
+class Divided(nn.Module):
+    """By a number that is zero."""
+
+    def forward(self, x):
+        return x / 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [(Counter(), "stay the same from call to call"), (Divided(), "finite outputs of the model as it was given")],
+)
+def test_models_whose_numbers_say_nothing_are_refused_by_name(model, match):
+    with pytest.raises(HaarError, match=match):
+        homotopise(model, PRESSURE, mode="function")
+
+
+@pytest.mark.parametrize("mode", ["weight", "function"])
+def test_an_example_with_nan_is_the_one_accused(mode):
+    example = torch.zeros(2, 1, 8, 8)
+    example[1, 0, 0, 0] = float("nan")
+    with pytest.raises(ArgumentError, match="example: expected finite numbers, got nan in sample 1"):
+        homotopise(nn.Conv2d(1, 1, 3, padding=1), PRESSURE, mode=mode, example=example)
+
+
+@dataclass
+class Field:
+    p: torch.Tensor
+
+
+class Rounded(nn.Module):
+    """Rounds to single precision inside, and answers in a dataclass."""
+
+    def __init__(self):
+        super().__init__()
+        self.c = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, x):
+        return Field(self.c(x.float()))
+
+
+def test_errors_are_measured_inside_every_container():
+    symmetry = Symmetry(D4, PRESSURE.inputs, {"p": PRESSURE.outputs})
+    torch.manual_seed(0)
+    assert 1e-9 < homotopise(Rounded(), symmetry, mode="function").error < 1e-5
+
+
+def test_modes_of_parts_are_kept():
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1), nn.Dropout(0.1))
+    net[1].eval()  # frozen statistics
+    wrapped = homotopise(net, PRESSURE, mode="function")
+    assert [part.training for part in wrapped.model.module] == [True, False, True]
+    assert wrapped.training
+    assert not homotopise(net.eval(), PRESSURE, mode="function").training
+
+
+@pytest.mark.parametrize("mode", ["weight", "branches"])
+def test_weights_that_are_not_finite_are_the_ones_accused(mode):
+    model = nn.Conv2d(1, 1, 3, padding=1)
+    nn.init.constant_(model.weight, float("nan"))
+    with pytest.raises(ArgumentError, match="module: expected finite outputs of the model as it was given"):
+        homotopise(model, PRESSURE, mode=mode)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 from torch.linalg import vector_norm
 
@@ -291,8 +291,8 @@ class SU2(LieGroup):
         return [(z, equal_weights(degree + 1)), (y, weight), (z, equal_weights(degree + 1))]
 
 
-def exponential(x: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
-    """The exponential of matrices, to rounding whatever their size.
+def exponential(x: Inexact[Tensor, "*batch d d"]) -> Inexact[Tensor, "*batch d d"]:
+    """The exponential of real or complex matrices, to rounding whatever their size.
 
     Torch's own uses too short a series between 3e-4 and 0.05, where it is off by 1e-9 of x: a multiple of the identity,
     taken off again, keeps it away from there.

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.moments.joint import InputLaw
+from haar.moments.joint import InputLaw, shape_under
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
@@ -188,6 +188,7 @@ def compare(
     """
     if n < 100:
         raise ArgumentError("n", expected="at least 100 samples", got=n)
+    shape_under(law, input_shape)
     if law.batch:
         raise ArgumentError(
             "law", expected="a law without batch axes", got=f"batch {law.batch}", way_out="compare one at a time"
@@ -249,10 +250,10 @@ def sample_outputs(
         >>> sample_outputs(nn.Identity(), Gaussian([0.0]), 10).shape
         torch.Size([10, 1])
     """
+    shape = shape_under(law, input_shape)
     generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
     floating = [p.dtype for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()]
     dtype = floating[0] if floating else torch.float64
-    shape = (law.size,) if input_shape is None else tuple(input_shape)
     found = []
     run = ForwardOnly(model)
     with seeded_by(generator, model), torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.moments.covariance import check_variances, covariance, in_float64, precision_of, slack, symmetric, vector
 from haar.moments.laws import Law
 from haar.moments.vector import VectorCumulants, symmetric_product
@@ -168,6 +168,40 @@ class Gaussian(InputLaw):
         return None
 
 
+def shape_under(law: InputLaw, input_shape: Sequence[int] | None, *, argument: str = "law") -> tuple[int, ...]:
+    """The shape of one input that has this law; both are checked.
+
+    Args:
+        law: Law of the flattened input.
+        input_shape: Shape of one input without the batch axis; (units,) by default.
+        argument: Name of the law as the caller wrote it.
+
+    Raises:
+        ArgumentError: If the law is none, or the shape no sequence of whole numbers.
+        ShapeError: If the shape has another number of components.
+
+    Example:
+        >>> shape_under(Gaussian([0.0, 0.0]), None)
+        (2,)
+    """
+    if not isinstance(law, InputLaw):
+        raise ArgumentError(
+            argument,
+            expected="a law of haar.moments",
+            got=type(law).__name__,
+            way_out="Gaussian(mean, cov) for a normal one, Empirical(data) for data",
+        )
+    if input_shape is None:
+        return (law.size,)
+    if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
+        raise ArgumentError("input_shape", expected="whole numbers, as in (3, 8, 8)", got=repr(input_shape))
+    for length in input_shape:
+        check_count("input_shape", length)
+    if torch.Size(input_shape).numel() != law.size:
+        raise ShapeError("input_shape", expected=f"{law.size} components, as the law has", got=tuple(input_shape))
+    return tuple(input_shape)
+
+
 class Independent(InputLaw):
     """Independent components, each with a law of its own.
 
@@ -188,6 +222,9 @@ class Independent(InputLaw):
         self.laws = tuple(laws)
         if not self.laws:
             raise ArgumentError("laws", expected="at least one law", got="none")
+        for law in self.laws:
+            if not isinstance(law, Law):
+                raise ArgumentError("laws", expected="laws of one number, of haar.moments.laws", got=type(law).__name__)
         own = vector([law.require(1) for law in self.laws], "laws")
         self.mean = own
         if shift is not None:

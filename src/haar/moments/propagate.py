@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.moments.bounds import mean_bound
 from haar.moments.dense import Dense
 from haar.moments.diagonal import run_diagonal
-from haar.moments.joint import InputLaw
+from haar.moments.joint import InputLaw, shape_under
 from haar.moments.node_symmetry import NodeSymmetry, node_orbits
 from haar.moments.orbit_backend import propagate_on_orbits
 from haar.moments.program import Program
@@ -81,7 +81,8 @@ def propagate(
         >>> result.exact, tuple(result.cov.shape)
         (True, (1, 1))
     """
-    _check(order, backend, tolerance, samples)
+    _check(model, order, backend, tolerance, samples)
+    shape_under(law, input_shape)
     _refuse_dropped(
         backend,
         on_unsupported=on_unsupported != "raise" and backend == "orbit",
@@ -134,7 +135,9 @@ def propagate(
     return Propagation.of(state, program, order=order, backend=backend, indicator=indicator, mean_bound=bound)
 
 
-def _check(order: int, backend: str, tolerance: float, samples: int) -> None:
+def _check(model: nn.Module, order: int, backend: str, tolerance: float, samples: int) -> None:
+    if not isinstance(model, nn.Module):
+        raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
     if order not in (1, 2, 3, 4):
         raise ArgumentError("order", expected="1, 2, 3 or 4", got=order)
     if backend not in ("dense", "diagonal", "orbit"):
@@ -147,8 +150,7 @@ def _check(order: int, backend: str, tolerance: float, samples: int) -> None:
         )
     if not 0 < tolerance < 1:
         raise ArgumentError("tolerance", expected="a number between 0 and 1", got=tolerance)
-    if samples < 4:
-        raise ArgumentError("samples", expected="at least 4 draws", got=samples)
+    check_count("samples", samples, least=4)
 
 
 def _refuse_dropped(backend: str, **dropped: bool) -> None:
@@ -183,12 +185,9 @@ def traced(
         >>> traced(nn.Linear(2, 1), Gaussian([0.0, 0.0])).output
         1
     """
-    shape = (law.size,) if input_shape is None else tuple(input_shape)
-    if torch.Size(shape).numel() != law.size:
-        raise ShapeError("input_shape", expected=f"{law.size} components, as the law has", got=shape)
     return trace(
         model,
-        shape,
+        shape_under(law, input_shape),
         activations=activations,
         affine=affine,
         constants=constants,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from haar.actions import Action, Symmetry
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
-from haar.moments.joint import InputLaw
+from haar.moments.joint import InputLaw, shape_under
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
 from haar.moments.vector import LinearFunction, VectorCumulants
@@ -187,7 +187,7 @@ def symmetry_in_distribution(
         raise ArgumentError("symmetry", expected="one input and one output", got=repr(symmetry))
     if not isinstance(symmetry.outputs, Action):
         raise ArgumentError("symmetry", expected="one input and one output", got=repr(symmetry))
-    shape = (law.size,) if input_shape is None else tuple(input_shape)
+    shape = shape_under(law, input_shape)
     with torch.no_grad():
         result = propagate(model, law, order=order, input_shape=shape, on_unsupported=on_unsupported)
         symmetry.check_inputs((law.mean.reshape(1, *shape),))

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.errors import ArgumentError, DataError, HaarError
+from haar.errors import ArgumentError, DataError, HaarError, ShapeError, check_count
 from haar.files import write_checkpoint
-from haar.probing import ForwardOnly, check_finite
+from haar.probing import ForwardOnly, check_finite, undisturbed
 from haar.relax.diagnosis.dashboard import Dashboard, LayerReading, Reading
 from haar.relax.diagnosis.gradients import Loss
 from haar.relax.duals.solver import check_rate
@@ -100,14 +100,13 @@ def fit(
         True
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("every", every)):
-        if value < 1:
-            raise ArgumentError(name, expected="at least 1", got=value)
+        check_count(name, value)
     if schedule not in ("cosine", "constant"):
         raise ArgumentError("schedule", expected="'cosine' or 'constant'", got=repr(schedule))
     check_rate("learning_rate", learning_rate)
-    check_finite("train", train[0])
+    _check_data("train", train)
     if validation is not None:
-        check_finite("validation", validation[0])
+        _check_data("validation", validation)
     tuned_for = getattr(rule, "steps", steps)
     if tuned_for != steps:
         raise ArgumentError(
@@ -119,6 +118,8 @@ def fit(
     made = torch.optim.Adam(rule.weights(), lr=float(learning_rate)) if optimizer is None else optimizer(rule.weights())
     check_optimizer(made, rule.gammas)
     board = None if validation is None else Dashboard(rule, loss, *validation)
+    if validation is not None:
+        _check_targets_count(rule, loss, *validation)
     run = _Run(rule, loss, train, made, steps=steps, batch_size=batch_size, schedule=schedule, seed=seed)
     losses = _resume(run, board, checkpoint)
     with torch.random.fork_rng(devices=[]):
@@ -136,6 +137,21 @@ def fit(
                     _keep(run, board, losses, checkpoint)
     rule.model.eval()
     return Fitted(rule, board, None if validation is None else _deployed(rule, loss, *validation), losses)
+
+
+def _check_data(name: str, data: tuple[Any, Any]) -> None:
+    """Refuse inputs that are not finite, and inputs and targets that are not rows of the same samples."""
+    tensors = [x for x in pytree.tree_leaves(data[1]) + pytree.tree_leaves(data[0]) if isinstance(x, Tensor)]
+    if not tensors:
+        kind = type(data[1]).__name__
+        raise ArgumentError(name, expected="tensors of inputs and targets", got=kind, way_out="use torch.as_tensor")
+    lengths = [len(x) if x.ndim else None for x in tensors]
+    if lengths[0] is None or any(length != lengths[0] for length in lengths):
+        expected = f"{lengths[0] or 'the'} samples on axis 0 of all inputs and targets"
+        raise ShapeError(name, expected=expected, got=", ".join(str(tuple(x.shape)) for x in tensors))
+    if not lengths[0]:
+        raise ArgumentError(name, expected="at least one sample", got="none")
+    check_finite(name, data[0])
 
 
 class _Run:
@@ -177,7 +193,7 @@ class _Run:
         self.optimizer.zero_grad()
         value = self.loss(rule.model(*x) if isinstance(x, tuple) else rule.model(x), y)
         if not bool(value.detach().isfinite().all()):
-            check_finite("train targets", y)
+            check_finite("train targets", self.target)
             message = (
                 f"loss: {value.detach().flatten()[0].item()} at step {k + 1} of {self.steps}, which no step mends; "
                 f"lower learning_rate (here {self.optimizer.param_groups[0]['lr']:.2g}), or see what "
@@ -206,6 +222,17 @@ class _Run:
 def _deployed(rule: Rule, loss: Loss, inputs: Any, target: Any) -> float:
     with rule.deployed():
         return float(loss(ForwardOnly(rule.model)(*(inputs if isinstance(inputs, tuple) else (inputs,))), target))
+
+
+def _check_targets_count(rule: Rule, loss: Loss, inputs: Any, target: Any) -> None:
+    """Targets with a NaN are refused unless the loss leaves them out."""
+    try:
+        check_finite("validation targets", target)
+    except ArgumentError:
+        with undisturbed(rule.model):
+            rule.model.eval()
+            if not math.isfinite(_deployed(rule, loss, inputs, target)):
+                raise
 
 
 def _keep(run: _Run, board: Dashboard | None, losses: list[float], path: str | os.PathLike[str]) -> None:

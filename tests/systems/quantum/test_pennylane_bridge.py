@@ -164,3 +164,8 @@ def test_a_fixed_gate_that_does_not_commute_is_refused() -> None:
     narrow = QNodeModel(user_node(), weights).twirled(SpinOnQubits(1))
     with pytest.raises(ArgumentError, match=r"qnode: expected wires 0 to 0 .*, got wires \[1\]"):
         narrow(points(1))
+
+
+def test_weights_of_whole_numbers_are_refused_by_name() -> None:
+    with pytest.raises(ArgumentError, match=r"weights: expected tensors of real numbers, got torch\.int64 for 'scale'"):
+        QNodeModel(lambda x, scale: scale * x, {"scale": torch.tensor(1)})

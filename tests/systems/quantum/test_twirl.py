@@ -116,3 +116,11 @@ def test_ways_that_do_not_fit_are_refused() -> None:
         commutant(SpinOnQubits(5))
     with pytest.raises(ArgumentError, match="owned: expected the same number of qubits for every atom"):
         PermutedQubits([(0, 1), (2,)])
+
+
+@pytest.mark.parametrize("angle", [0.002, 0.02, 0.03])
+def test_gates_of_small_angles_are_exact(angle: float) -> None:
+    zz = torch.diag(torch.tensor([1, -1, -1, 1], dtype=torch.complex128))
+    values, vectors = torch.linalg.eigh(twirl(zz, SpinOnQubits(2)))
+    expected = (vectors * torch.exp(-1j * angle * values)) @ vectors.mH
+    assert float((equivariant_gate(zz, SpinOnQubits(2), angle) - expected).abs().max()) < 1e-14

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.groups import LieGroup
 from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
@@ -48,8 +48,7 @@ class Scheduled(Rule):
         self, model: Any, *, steps: int, weight: float | int = 0.01, scale_price: bool = False, seed: int = 0
     ) -> None:
         super().__init__(model)
-        if steps < 1:
-            raise ArgumentError("steps", expected="at least 1", got=steps)
+        check_count("steps", steps)
         check_rate("weight", weight, least=-1e-300)
         self.steps, self.weight, self.scale_price = steps, float(weight), scale_price
         generator = torch.Generator().manual_seed(seed)

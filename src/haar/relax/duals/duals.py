@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from haar.errors import ArgumentError, HaarWarning
+from haar.errors import ArgumentError, HaarWarning, check_count
 from haar.relax.duals.cooper_solver import Cooper
 from haar.relax.duals.damped import Damped
 from haar.relax.duals.paper import Paper
@@ -98,8 +98,7 @@ class Duals(Rule):
             raise ArgumentError(
                 "problem", expected=f"'resilient' for the {solver.name} solver", got=repr(problem), way_out=way_out
             )
-        if steps < 1:
-            raise ArgumentError("steps", expected="at least 1", got=steps)
+        check_count("steps", steps)
         check_rate("rho", rho)
         if optimizer is not None:
             check_optimizer(optimizer, self.gammas)
@@ -150,8 +149,9 @@ class Duals(Rule):
         Raises:
             ArgumentError: If it is no scalar.
         """
-        if loss.numel() != 1:
-            raise ArgumentError("loss", expected="one number", got=f"shape {tuple(loss.shape)}")
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            raise ArgumentError("loss", expected="one number in a tensor", got=got)
         if not self._taking:
             self._take_gradients_aside()
         seen = loss.detach().reshape(())

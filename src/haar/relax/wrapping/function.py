@@ -214,7 +214,8 @@ def function_homotopy(
         members = [torch.arange(1, samples + 1)]
     approximate = not listed or symmetry.approximate
     layer = FunctionHomotopy(copy.deepcopy(module), symmetry, elements, members, approximate=approximate)
-    homotopy = Homotopy(layer.train(module.training), symmetry)
+    layer.training = module.training  # and every part of the copy keeps its own mode
+    homotopy = Homotopy(layer, symmetry)
     with undisturbed():
         precision, inputs = fitting_precision(module, symmetry, example)
         homotopy.error = (

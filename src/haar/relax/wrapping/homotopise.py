@@ -16,6 +16,7 @@ from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
+from haar.probing import check_finite
 from haar.relax.wrapping.channels import Channels, choose
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
@@ -93,6 +94,7 @@ def homotopise(
     steps = _chain(symmetry, chain)
     made = torch.Generator().manual_seed(0) if generator is None else generator
     given = None if example is None else example if isinstance(example, (tuple, list)) else (example,)
+    check_finite("example", given)
     if mode == "function":
         return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
     model = copy.deepcopy(module)

@@ -42,6 +42,7 @@ class Homotopy(nn.Module):
     def __init__(self, model: nn.Module, symmetry: Symmetry) -> None:
         super().__init__()
         self.model, self.symmetry = model, symmetry
+        self.training = model.training
         self.known_sizes: set[tuple[tuple[int, ...], ...]] = set()
 
     @property

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.containers import mapped
 from haar.probing import ForwardOnly, in_double_precision
 from haar.relax.wrapping.examples import fitting_inputs
 
@@ -82,15 +83,13 @@ def _runner(precision: Precision, module: nn.Module) -> Callable[[Sequence[Any]]
 
 def as_dtype(dtype: torch.dtype | None, inputs: Any) -> Any:
     """Copies with real and complex numbers in another precision (None: their own); integers stay what they are."""
-    if isinstance(inputs, Tensor):
-        if dtype is None:
-            return inputs.clone()
-        if inputs.is_complex():
-            return inputs.to(dtype.to_complex(), copy=True)
-        return inputs.to(dtype, copy=True) if inputs.is_floating_point() else inputs.clone()
-    if isinstance(inputs, dict):
-        return {key: as_dtype(dtype, part) for key, part in inputs.items()}
-    return type(inputs)(as_dtype(dtype, part) for part in inputs) if isinstance(inputs, (tuple, list)) else inputs
+
+    def copied(x: Tensor) -> Tensor:
+        if dtype is None or not (x.is_floating_point() or x.is_complex()):
+            return x.clone()
+        return x.to(dtype.to_complex() if x.is_complex() else dtype, copy=True)
+
+    return mapped(copied, inputs)
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:

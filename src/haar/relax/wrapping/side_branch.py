@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.nn.folding import FoldCache
+from haar.probing import check_finite
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
 from haar.relax.wrapping.verification import disturbed, measured_error
@@ -125,6 +126,7 @@ def with_side_branches(
         )
     tried = disturbed(homotopy)
     given = None if example is None else tuple(example) if isinstance(example, (tuple, list)) else (example,)
+    check_finite("example", given)
     with tried.at(0.0):
         precision, inputs = fitting_precision(tried, symmetry, given)
     homotopy.error = measured_error(tried, inputs, precision)

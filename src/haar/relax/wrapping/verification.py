@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from haar.actions import Action, Field, Symmetry, Vector
+from haar.average.trees import value_leaves
+from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import Group
 from haar.probing import ForwardOnly, undisturbed
@@ -17,6 +19,7 @@ from haar.relax.wrapping.feature import Feature
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
+from haar.relax.wrapping.whole_module import WholeModule
 
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
@@ -57,19 +60,23 @@ def verify(
     """
     symmetry = homotopy.symmetry
     given = as_dtype(dtype_of(plain), inputs)
+    theirs = ForwardOnly(copy.deepcopy(plain).eval())
+    with undisturbed():
+        first, again = theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given))
+    _check_outputs_finite(first)
+    own_error = _difference(again, first)
+    if not own_error <= SAME:
+        raise ArgumentError(
+            "module",
+            expected="outputs that stay the same from call to call in evaluation",
+            got=f"a relative difference of {own_error:.1e}",
+            way_out="give functional dropout training=self.training, and keep no state between calls",
+        )
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
-        mine, theirs = copy.deepcopy(homotopy).eval(), ForwardOnly(copy.deepcopy(plain).eval())
+        mine = copy.deepcopy(homotopy).eval()
         with undisturbed(), mine.at(1.0):
-            error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), theirs(*as_dtype(None, given)))
-            own_error = _difference(theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given)))
-        if error > SAME:
-            if own_error > SAME:
-                raise ArgumentError(
-                    "module",
-                    expected="outputs that stay the same from call to call in evaluation",
-                    got=f"a relative difference of {own_error:.1e}",
-                    way_out="give functional dropout training=self.training",
-                )
+            error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), first)
+        if not error <= SAME:
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
@@ -83,12 +90,16 @@ def verify(
             if not error <= worst:
                 worst, element = error, g
         if element is not None and not worst <= precision.exact:
-            where = first_break(tried, symmetry, element, given, graph, types)
-            raise NotEquivariantError(
+            begin = (
                 f"at gamma = 0 the model is not equivariant under {symmetry.group.describe(element)} of "
-                f"{symmetry.group.name}: relative error {worst:.1e}, first broken by {where}; "
-                'use mode="function", which takes any module'
+                f"{symmetry.group.name}: relative error {worst:.1e}"
             )
+            if all(isinstance(layer, WholeModule) for layer in tried.layers.values()):
+                message = f"{begin}; see whether it returns finite numbers, the same for the same input in every batch"
+                raise NotEquivariantError(message)
+            where = first_break(tried, symmetry, element, given, graph, types)
+            message = f'{begin}, first broken by {where}; use mode="function", which takes any module'
+            raise NotEquivariantError(message)
     return worst
 
 
@@ -98,11 +109,13 @@ def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precisi
     group, given, run = homotopy.symmetry.group, precision.inputs(inputs), ForwardOnly(tried)
     drawn = group.sample(16, torch.Generator().manual_seed(1))
     with undisturbed(), tried.at(0.0):
-        y = _tensors(run(*as_dtype(None, given)))
+        outputs = homotopy.symmetry.outputs
+        y = _moving(outputs, run(*as_dtype(None, given)))
+        _check_outputs_finite(y)
         total = 0.0
         for g in drawn:
-            there = _tensors(run(*homotopy.symmetry.act_inputs(g, as_dtype(None, given))))
-            here = _tensors(homotopy.symmetry.act_outputs(g, run(*as_dtype(None, given))))
+            there = _moving(outputs, run(*homotopy.symmetry.act_inputs(g, as_dtype(None, given))))
+            here = _moving(outputs, homotopy.symmetry.act_outputs(g, run(*as_dtype(None, given))))
             total += sum(float((a - b).abs().square().sum()) for a, b in zip(there, here, strict=True)) / len(drawn)
     size = sum(float(part.abs().square().sum()) for part in y)
     return float((total / size) ** 0.5) if size > 0 else 0.0
@@ -132,7 +145,7 @@ def moved_difference(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, i
     """Largest difference between f(g x) and g f(x), relative to the largest entry."""
     there = model(*symmetry.act_inputs(g, as_dtype(None, inputs)))
     here = symmetry.act_outputs(g, model(*as_dtype(None, inputs)))
-    return _difference(there, here)
+    return _difference(_moving(symmetry.outputs, there), _moving(symmetry.outputs, here))
 
 
 def first_break(  # noqa: PLR0917 (of one family)
@@ -210,7 +223,7 @@ def _outputs(model: Homotopy, inputs: Sequence[Any]) -> dict[str, Tensor]:
 
 def _difference(one: Any, other: Any) -> float:
     """Largest difference of all tensors in two nests, relative to the largest entry."""
-    pairs = list(zip(_tensors(one), _tensors(other), strict=True))
+    pairs = list(zip(tensors_of(one), tensors_of(other), strict=True))
     if any(a.shape != b.shape for a, b in pairs):
         return float("inf")
     errors = [
@@ -223,9 +236,16 @@ def _wide(x: Tensor) -> Tensor:
     return x.to(torch.complex128 if x.is_complex() else torch.float64)
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in _tensors(part)]
-    return [one for part in value for one in _tensors(part)] if isinstance(value, (tuple, list)) else []
+def _moving(actions: Any, outputs: Any) -> list[Tensor]:
+    """The tensors on which the group acts."""
+    return [leaf for leaf in value_leaves(actions, outputs) if isinstance(leaf, Tensor)]
+
+
+def _check_outputs_finite(outputs: Any) -> None:
+    if not all(bool(y.isfinite().all()) for y in tensors_of(outputs)):
+        raise ArgumentError(
+            "module",
+            expected="finite outputs of the model as it was given",
+            got="NaN or infinity",
+            way_out="give example=(input, ...), one batch of the data, or look at the parameters",
+        )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, ShapeError, require
+from haar.groups.lie import exponential
 from haar.systems.quantum.circuit import Circuit, Gate
 from haar.systems.quantum.given import given
 from haar.systems.quantum.independent_rows import IndependentRows
@@ -101,6 +102,10 @@ class QNodeModel(nn.Module):
         self, qnode: Callable[..., Any], weights: Mapping[str, Tensor], *, symmetry: Symmetry | None = None
     ) -> None:
         super().__init__()
+        for name, value in weights.items():
+            if not isinstance(value, Tensor) or not (value.is_floating_point() or value.is_complex()):
+                kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+                raise ArgumentError("weights", expected="tensors of real numbers", got=f"{kind} for {name!r}")
         self.qnode, self.symmetry = qnode, symmetry
         self.weights = nn.ParameterDict({name: nn.Parameter(value.clone()) for name, value in weights.items()})
         self._rows = IndependentRows()
@@ -186,7 +191,7 @@ def _apply(qml: Any, gate: Gate) -> None:
         if gate.generator is None:
             raise ArgumentError("gate", expected="a generator", got=gate.kind)
         # Not our spectral blocks: an independent exponential.
-        matrix = torch.linalg.matrix_exp(1j * value * gate.generator.to(torch.complex128))
+        matrix = exponential(1j * value * gate.generator.to(torch.complex128))
         qml.QubitUnitary(matrix, wires=wires)
 
 

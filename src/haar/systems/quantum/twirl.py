@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
+from haar.groups.lie import exponential
 from haar.intertwiners import reynolds
 from haar.systems.quantum.on_qubits import (
     OnQubits,
@@ -126,7 +127,7 @@ def equivariant_gate(operator: Operator, rep: OnQubits, angle: float | int, *, h
     """
     if not torch.allclose(operator, operator.mH, atol=1e-10):
         raise ArgumentError("operator", expected="a Hermitian operator", got="another")
-    gate: Tensor = torch.linalg.matrix_exp(-1j * float(angle) * twirl(operator, rep, how=how))
+    gate: Tensor = exponential(-1j * float(angle) * twirl(operator, rep, how=how))
     return gate
 
 

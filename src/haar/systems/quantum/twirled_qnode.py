@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, require
+from haar.groups.lie import exponential
 from haar.systems.quantum.on_qubits import MOST_TWIRLED, OnQubits
 from haar.systems.quantum.twirl import twirl
 
@@ -85,13 +86,12 @@ class _Twirled:
         marks = (qml.Barrier, qml.Snapshot, qml.GlobalPhase)  # commute with everything
         if isinstance(operation, (qml.operation.StatePrepBase, *marks)) or operation.batch_size is not None:
             return operation
-        exponential = isinstance(operation, qml.ops.op_math.Exp)
-        by_angle = exponential or (operation.num_params == 1 and operation.has_generator)
+        by_angle = isinstance(operation, qml.ops.op_math.Exp) or (operation.num_params == 1 and operation.has_generator)
         trained = any(isinstance(value, Tensor) and value.requires_grad for value in operation.data)
         if not by_angle and not trained:
             return self.fixed(operation)
         hamiltonian = self.hamiltonian(operation)
-        return qml.QubitUnitary(torch.linalg.matrix_exp(1j * twirl(hamiltonian, self.rep)), wires=self.wires)
+        return qml.QubitUnitary(exponential(1j * twirl(hamiltonian, self.rep)), wires=self.wires)
 
     def fixed(self, operation: Any) -> Any:
         """A gate without an angle, that must commute already."""
@@ -153,7 +153,7 @@ class _Twirled:
         """
         k = hamiltonian.detach()
         with torch.no_grad():
-            off = float((torch.linalg.matrix_exp(1j * k) - self.matrix(operation)).abs().max())
+            off = float((exponential(1j * k) - self.matrix(operation)).abs().max())
         if not _hermitian(k) or not off <= _SAME:
             self.refuse(operation)
 
