@@ -128,6 +128,8 @@ def test_complex64_is_single_precision():
     assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x)
     with pytest.raises(NotEquivariantError, match="allowed 1e-10"):
         assert_equivariant(lambda u: u * (1 + 1j) + offset, symmetry, x.to(torch.complex128))
+
+
 class ForceField(nn.Module):
     def __init__(self, energy=1.0):
         super().__init__()
@@ -206,3 +208,8 @@ def test_dictionaries_are_compared_by_name():
         return dict(pairs if len(calls) % 2 else reversed(pairs))
 
     assert_equivariant(model, symmetry, x)
+
+
+def test_a_batch_without_numbers_shows_nothing():
+    with pytest.raises(ArgumentError, match="inputs: expected a batch that gives some output, got outputs without"):
+        assert_equivariant(lambda u: u.cumsum(-1), SCALAR, torch.zeros(0, 1, 4, 4, dtype=F64))
