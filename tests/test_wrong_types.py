@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import haar
+from haar import nn as hnn
+from haar.actions.representation import Regular
 from haar.average import (
     Cosets,
     Frame,
@@ -19,8 +21,10 @@ from haar.average import (
     soft,
     standard_error,
 )
+from haar.testing import assert_equivariant
 
 D4 = haar.groups.dihedral(4)
+REGULAR = Regular(D4)
 S = haar.Symmetry.of_fields(D4, "p")
 f, x = torch.nn.Identity(), torch.zeros(2, 1, 4, 4)
 CALLS = [
@@ -56,6 +60,38 @@ CALLS = [
     ),
     ("group: expected a haar.groups.Group, got 'D4'", lambda: haar.Symmetry("D4", S.inputs, S.outputs)),
     ("n: expected an integer of at least 1, got 4.0", lambda: haar.groups.dihedral(4.0)),
+    ("rep: expected a representation, got <TableGroup D4, order 8>; say how it acts", lambda: hnn.BatchNorm(D4)),
+    ("rep: expected a representation, got 8", lambda: hnn.LayerNorm(8)),
+    ("rep: expected a representation, got 'x'", lambda: hnn.NormNonlinearity("x")),
+    ("rep: expected a representation, got <TableGroup D4, order 8>", lambda: hnn.Gated(D4)),
+    ("rep: expected a representation, got None", lambda: hnn.Invariants(None)),
+    ("rep: expected a representation, got 3", lambda: hnn.Dropout(3)),
+    ("rep: expected a representation, got 3", lambda: hnn.Odd(3)),
+    ("rep: expected a representation, got 3", lambda: hnn.Pointwise(3)),
+    ("rep: expected a representation, got <TableGroup D4, order 8>", lambda: hnn.GlobalPool(D4)),
+    ("rep: expected a representation, got <TableGroup D4, order 8>", lambda: hnn.Upsample(D4, 2)),
+    ("rep_in: expected a representation, got 8", lambda: hnn.Linear(8, REGULAR)),
+    ("rep_out: expected a representation, got the class Regular; make one: Reg", lambda: hnn.Linear(REGULAR, Regular)),
+    ("rep_out: expected a representation, got 8", lambda: hnn.Conv(REGULAR, 8, 3)),
+    ("rep_right: expected a representation, got 3", lambda: hnn.Bilinear(REGULAR, 3, REGULAR)),
+    ("kernel_size: expected a whole number, at least 1, got 3.0", lambda: hnn.Conv(REGULAR, REGULAR, 3.0)),
+    ("kernel_size: expected a whole number, at least 1, got '2'", lambda: hnn.Pool(REGULAR, "2")),
+    ("factor: expected a whole number, at least 1, got 2.0", lambda: hnn.Upsample(REGULAR, 2.0)),
+    ("padding: expected 'same' or a number of points, got 0.5", lambda: hnn.Conv(REGULAR, REGULAR, 3, padding=0.5)),
+    ("groups: expected a whole number, at least 1, got '2'", lambda: hnn.GroupNorm("2", REGULAR)),
+    ("eps: expected 0 or more, got nan", lambda: hnn.LayerNorm(REGULAR, eps=float("nan"))),
+    ("eps: expected 0 or more, got a", lambda: hnn.RMSNorm(REGULAR, eps="a")),
+    ("eps: expected a positive number, got 0", lambda: hnn.Invariants(REGULAR, eps=0)),
+    ("gain: expected 0 or more, got nan", lambda: hnn.Linear(REGULAR, REGULAR, gain=float("nan"))),
+    ("momentum: expected a number from 0 to 1, or None, got 0.1", lambda: hnn.BatchNorm(REGULAR, momentum="0.1")),
+    ("model: expected a torch module or a function, got 'm'", lambda: assert_equivariant("m", S, x)),
+    ("symmetry: expected a haar.Symmetry", lambda: assert_equivariant(f, D4, x)),
+    ("elements: expected a whole number, at least 1, got 2.5", lambda: assert_equivariant(f, S, x, elements=2.5)),
+    (
+        "elements: expected elements 0..7 of D4, got [1, 99]",
+        lambda: assert_equivariant(f, S, x, elements=torch.tensor([1, 99])),
+    ),
+    ("elements: expected int64 elements of D4", lambda: assert_equivariant(f, S, x, elements=torch.tensor([1.0]))),
     ("history: expected at least one time step, got '2'", lambda: haar.Symmetry.of_fields(D4, "p", history="2")),
 ]
 

@@ -16,6 +16,7 @@ R = TypeVar("R")
 
 #: Where parameters belong that are being made on the host.
 _TARGET: ContextVar[torch.device | None] = ContextVar("target", default=None)
+_function_modes = torch._C._len_torch_function_stack  # noqa: SLF001 (without a mode there is no default device)
 _COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
@@ -42,7 +43,7 @@ def target_device() -> torch.device:
 def _built_on_the_host(constructor: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(constructor)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        if _TARGET.get() is None and torch.get_default_device().type == "cpu":
+        if _TARGET.get() is None and not (_function_modes() > 0 and torch.get_default_device().type != "cpu"):
             constructor(self, *args, **kwargs)
             return
         if "_built" in self.__dict__:  # a subclass's constructor, further out, puts everything where it belongs

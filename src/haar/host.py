@@ -12,6 +12,8 @@ import torch
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_function_modes = torch._C._len_torch_function_stack  # noqa: SLF001 (without a mode there is no default device)
+
 
 def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that tensors it makes without naming a device are on the CPU.
@@ -27,7 +29,7 @@ def on_the_host(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def pinned(*args: P.args, **kwargs: P.kwargs) -> R:
-        if torch.empty(0).is_cpu:
+        if _function_modes() == 0 or torch.empty(0).is_cpu:
             return function(*args, **kwargs)
         with torch.device("cpu"):
             return function(*args, **kwargs)

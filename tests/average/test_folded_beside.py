@@ -146,3 +146,28 @@ def test_nothing_is_drawn_and_no_mode_is_touched():
     assert fold(averaged).training
     assert not fold(averaged.eval()).training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_autocast_and_a_default_device_outside_change_nothing():
+    averaged = average(nn.Linear(4, 4), LINEAR)
+    weight = fold(averaged).weight
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(fold(averaged).weight, weight)
+    with torch.device("meta"):
+        assert torch.equal(fold(averaged).weight, weight)
+
+
+def _with_a_nan(layer):
+    with torch.no_grad():
+        layer.weight[0, 0] = torch.nan
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("spoil", "got"), [(lambda m: m.to("meta"), "weights on the meta device; load"), (_with_a_nan, "NaN or infinity")]
+)
+def test_weights_that_are_no_numbers_are_refused(spoil, got):
+    model = spoil(nn.Linear(4, 4))
+    averaged = average(model, LINEAR)
+    with pytest.raises(ArgumentError, match=f"averaged: expected a model whose weights are finite numbers, got {got}"):
+        fold(averaged)

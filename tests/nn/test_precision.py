@@ -9,7 +9,7 @@ import torch
 
 from haar import nn as hnn
 from haar.actions.representation import Defining, Regular
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, dihedral, symmetric
 from haar.nn import spectral
 from haar.nn.frames import GramMap, WeightedFrame
@@ -208,3 +208,35 @@ def test_no_samples_give_no_outputs_and_no_gradient(name):
     assert y.numel() == 0
     y.sum().backward()
     assert all(p.grad is None or p.grad.abs().sum() == 0 for p in module.parameters())
+
+
+MIXED = {
+    "folded": (lambda: hnn.Linear(REGULAR, REGULAR, form="folded"), (2, 16)),
+    "kept": (lambda: hnn.Linear(REGULAR, REGULAR).eval().requires_grad_(requires_grad=False), (2, 16)),
+    "blocks": (lambda: hnn.Linear(REGULAR, REGULAR, form="blocks"), (2, 16)),
+    "Conv": (lambda: hnn.Conv(REGULAR, REGULAR, 3), (2, 16, 5, 5)),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+@pytest.mark.parametrize("name", MIXED)
+def test_another_precision_than_the_weights_is_refused_by_name(name, dtype):
+    make, shape = MIXED[name]
+    module = make()
+    module(torch.zeros(shape))
+    with pytest.raises(ArgumentError, match=r"x: expected float32, as the layer's weights, got .*; convert it with"):
+        module(torch.zeros(shape, dtype=dtype))
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_autocast_mixes_precisions(name):
+    make, shape = MIXED[name]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert make()(torch.zeros(shape, dtype=torch.bfloat16)).dtype in (torch.bfloat16, torch.float32)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_batches_that_do_not_broadcast_are_named():
+    module = hnn.Bilinear(REGULAR, REGULAR, REGULAR)
+    with pytest.raises(ShapeError, match=r"shape: expected shapes that broadcast, got \(5,\), \(4,\)"):
+        module(torch.zeros(5, 16), torch.zeros(4, 16))

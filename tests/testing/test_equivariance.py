@@ -208,3 +208,8 @@ def test_dictionaries_are_compared_by_name():
         return dict(pairs if len(calls) % 2 else reversed(pairs))
 
     assert_equivariant(model, symmetry, x)
+
+
+def test_a_batch_without_numbers_shows_nothing():
+    with pytest.raises(ArgumentError, match="inputs: expected a batch that gives some output, got outputs without"):
+        assert_equivariant(lambda u: u.cumsum(-1), SCALAR, torch.zeros(0, 1, 4, 4, dtype=F64))

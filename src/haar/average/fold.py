@@ -11,11 +11,13 @@ from haar.average.folded_beside import check_beside, check_plain
 from haar.average.probing import check_averaged
 from haar.average.trees import action_leaves
 from haar.errors import ArgumentError
+from haar.host import on_the_host
 from haar.nn.computed_weights import effective
 
 _Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
+@on_the_host
 def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
     """The average of a linear layer or a convolution as one layer: the cost of the model, the function of the average.
 
@@ -63,13 +65,32 @@ def fold(averaged: Averaged) -> nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d:
             way_out="distil it instead: haar.average.distil",
         )
     check_plain(model, kind)
-    with torch.no_grad():
+    device = _device(model)
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
         if isinstance(model, nn.Linear):
             made: nn.Linear | _Convolution = _fold_linear(model, averaged, inputs[0], outputs[0])
         else:
             made = _fold_convolution(model, averaged, inputs[0], outputs[0])
-    check_beside(made, averaged, inputs[0], outputs[0])
+        check_beside(made, averaged, inputs[0], outputs[0])
     return made
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where the model's numbers are.
+
+    Raises:
+        ArgumentError: If it has none yet, or not only finite ones.
+    """
+    with torch.no_grad():
+        numbers = [p for p in effective(model) if p is not None]
+    expected = "a model whose weights are finite numbers"
+    if any(p.is_meta for p in numbers):
+        raise ArgumentError(
+            "averaged", expected=expected, got="weights on the meta device", way_out="load its state dict first"
+        )
+    if not all(bool(p.isfinite().all()) for p in numbers):
+        raise ArgumentError("averaged", expected=expected, got="NaN or infinity among them")
+    return numbers[0].device
 
 
 def _fold_linear(model: nn.Linear, averaged: Averaged, source: Action, target: Action) -> nn.Linear:

@@ -53,7 +53,7 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # type: ignore
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(rep, affine=affine, eps=eps, channels=channels, dtype=dtype)
-        if momentum is not None and not 0 <= momentum <= 1:
+        if momentum is not None and not (isinstance(momentum, int | float) and 0 <= momentum <= 1):
             raise ArgumentError("momentum", expected="a number from 0 to 1, or None", got=momentum)
         self.momentum, self.affine, self.track_running_stats = momentum, affine, True
         kept = wide_dtype(torch.get_default_dtype() if dtype is None else dtype)

@@ -11,6 +11,7 @@ from torch import Tensor
 from haar.actions import Symmetry, Vector
 from haar.actions.representation import DirectSum, Representation, TensorProduct
 from haar.groups import Subgroup
+from haar.groups.broadcast import broadcast_shapes
 from haar.nn.linear import Linear
 from haar.nn.module import EquivariantModule
 from haar.nn.parts import part_runs
@@ -98,7 +99,7 @@ class Bilinear(EquivariantModule):
 
     def _products(self, x: Tensor, y: Tensor) -> Tensor:
         """X tensor y in the order (run, run, copy, copy, component, component)."""
-        batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        batch = broadcast_shapes(x.shape[:-1], y.shape[:-1])
         pieces = []
         for one in self.left_runs:
             for other in self.right_runs:

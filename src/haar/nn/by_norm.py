@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import DirectSum, Representation, Trivial
-from haar.errors import ArgumentError
+from haar.actions.representation.representation import check_representation
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import PartRun, part_count, part_runs
-from haar.nn.precision import length
+from haar.nn.precision import check_number, length
 from haar.nn.representations import stands_still
 
 
@@ -52,12 +52,10 @@ class NormNonlinearity(EquivariantModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if eps <= 0:
-            raise ArgumentError("eps", expected="a positive number", got=eps)
-        self.rep_in = self.rep_out = rep
         self.channels = check_channels(channels)
-        self.function, self.eps = function, eps
+        self.function, self.eps = function, check_number("eps", eps, positive=True)
         self.runs = part_runs(rep)
+        self.rep_in = self.rep_out = rep
         self.bias = nn.Parameter(torch.empty(part_count(rep), dtype=dtype)) if bias else None
         self.reset_parameters()
 
@@ -125,6 +123,7 @@ class Gated(EquivariantModule):
         channels: str = "last",
     ) -> None:
         super().__init__()
+        check_representation("rep", rep)
         self.rep_out = rep
         self.channels = check_channels(channels)
         self.function, self.gate = function, gate

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation, TensorProduct
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, intertwiners, invariants
@@ -19,7 +20,7 @@ from haar.nn.initial import draw_weights
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.parts import PartRun, part_runs
-from haar.nn.precision import check_numbers
+from haar.nn.precision import check_number, check_numbers, check_precision
 from haar.nn.representations import check_same_group, restricted
 from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
 
@@ -96,12 +97,13 @@ class Conv(EquivariantModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_representation("rep_in", rep_in)
         dim = space_dim(rep_in.group)
         check_same_group(rep_in, rep_out)
         self.rep_in, self.rep_out, self.dim = rep_in, rep_out, dim
         self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
         self.padding, self.padding_mode = exact_padding(kernel_size, stride, padding, dilation), padding_mode
-        self.gain = gain
+        self.gain = check_number("gain", gain)
         if padding_mode not in ("zeros", "circular"):
             raise ArgumentError("padding_mode", expected="'zeros' or 'circular'", got=repr(padding_mode))
         self._pairs = _pairs(rep_in, rep_out, (kernel_size,) * dim)
@@ -140,7 +142,11 @@ class Conv(EquivariantModule):
             x = nn.functional.pad(x, (padding, padding) * self.dim, mode="circular")
             padding = 0
         dense = self._folded(*current(self))
-        return _RUN[self.dim](x, *dense, self.stride, padding, self.dilation)
+        try:
+            return _RUN[self.dim](x, *dense, self.stride, padding, self.dilation)
+        except RuntimeError:  # asked afterwards, since autocast mixes precisions
+            check_precision(x, dense[0])
+            raise
 
     def kernel(self) -> Float[Tensor, "n_out n_in *size"]:
         """The dense kernel; in eval without gradients made once and kept until the parameters change."""

@@ -15,7 +15,8 @@ Dense = tuple[Tensor, Tensor | None]
 _PLAIN = (Tensor, nn.Parameter)
 
 # Looked up once: small layers ask at every call.
-_is_compiling, _in_inference_mode = torch.compiler.is_compiling, torch.is_inference_mode_enabled
+_in_inference_mode = torch.is_inference_mode_enabled
+_is_compiling = torch.compiler.is_dynamo_compiling  # other compilers and `torch.export` are seen by their modes
 _is_transforming = torch._C._are_functorch_transforms_active  # noqa: SLF001 (what autograd functions ask themselves)
 _tracing_state = torch._C._get_tracing_state  # noqa: SLF001 (not in torch's typed part)
 _modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 (torch tells it nowhere else)

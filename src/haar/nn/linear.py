@@ -17,6 +17,7 @@ from haar.nn.folding import Dense, FoldCache
 from haar.nn.initial import draw_weights
 from haar.nn.module import EquivariantModule
 from haar.nn.parts import part_runs
+from haar.nn.precision import check_number, check_precision
 from haar.nn.representations import check_same_group, restricted
 
 #: Parts of a direct sum above this dimension are not decomposed: their orbits are used. The second is for layers with
@@ -82,7 +83,7 @@ class Linear(EquivariantModule):
         if form not in ("auto", "blocks", "folded"):
             raise ArgumentError("form", expected="'auto', 'blocks' or 'folded'", got=repr(form))
         check_same_group(rep_in, rep_out)
-        self.rep_in, self.rep_out, self.form, self.gain = rep_in, rep_out, form, gain
+        self.rep_in, self.rep_out, self.form, self.gain = rep_in, rep_out, form, check_number("gain", gain)
         self.space = _space(rep_in, rep_out)
         fixed = invariants(rep_out) if bias else torch.zeros(rep_out.dim, 0, dtype=torch.float64)
         if self.space.dim == 0 and fixed.shape[1] == 0:
@@ -138,13 +139,22 @@ class Linear(EquivariantModule):
                 try:
                     return nn.functional.linear(x, *kept)
                 except RuntimeError:
-                    self.check_input(x)
+                    self._check_fit(x, kept[0])
                     raise
         self.check_input(x)
         if self.blocks is not None and weight.dtype is self.fixed.dtype and self._in_blocks(x, weight):
-            y: Tensor = self.blocks(weight, x, self.fixed, bias)
+            try:
+                y: Tensor = self.blocks(weight, x, self.fixed, bias)
+            except RuntimeError:
+                self._check_fit(x, weight)
+                raise
             return y
-        return nn.functional.linear(x, *self._folded(weight, bias))
+        dense = self._folded(weight, bias)
+        try:
+            return nn.functional.linear(x, *dense)
+        except RuntimeError:
+            self._check_fit(x, weight)
+            raise
 
     def matrix(self) -> Float[Tensor, "n_out n_in"]:
         """The dense matrix W; made once and kept while no gradient of the weights is wanted and they do not change."""
@@ -210,6 +220,11 @@ class Linear(EquivariantModule):
                 plain.bias.copy_(offset)
         take_over(self, plain)
         return plain.train(self.training)
+
+    def _check_fit(self, x: Tensor, weight: Tensor) -> None:
+        """Say what does not fit, once torch has refused it: autocast mixes precisions."""
+        self.check_input(x)
+        check_precision(x, weight)
 
     def extra_repr(self) -> str:
         """Representations, group and form."""

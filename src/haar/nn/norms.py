@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 from haar.intertwiners import invariants
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import part_count, part_runs
-from haar.nn.precision import widened
+from haar.nn.precision import check_number, widened
 
 
 class Normalisation(EquivariantModule):
@@ -45,11 +45,9 @@ class Normalisation(EquivariantModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if eps < 0:
-            raise ArgumentError("eps", expected="0 or more", got=eps)
-        self.rep_in = self.rep_out = rep
-        self.channels, self.eps = check_channels(channels), eps
+        self.channels, self.eps = check_channels(channels), check_number("eps", eps)
         self.runs = part_runs(rep)
+        self.rep_in = self.rep_out = rep
         self.parts = part_count(rep)
         self.weight = nn.Parameter(torch.ones(self.parts, dtype=dtype)) if affine else None
         shifted = affine and self.centred
@@ -184,8 +182,9 @@ class GroupNorm(Normalisation):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(rep, affine=affine, eps=eps, channels=channels, dtype=dtype)
+        check_count("groups", groups)
         for run in self.runs:
-            if groups < 1 or run.copies % groups:
+            if run.copies % groups:
                 raise ArgumentError(
                     "groups",
                     expected=f"a divisor of the {run.copies} copies of {run.rep.name}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from haar.actions.representation import DirectSum, Representation, Trivial
+from haar.actions.representation.representation import check_representation
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def part_runs(rep: Representation) -> tuple[PartRun, ...]:
         >>> [run.copies for run in part_runs(Trivial(group, 5))]
         [5]
     """
+    check_representation("rep", rep)
     leaves = _leaves(rep)
     runs: list[PartRun] = []
     start = 0

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.nn.module import EquivariantModule, check_channels
 
@@ -74,6 +75,7 @@ class Odd(EquivariantModule):
         self, rep: Representation, function: Callable[[Tensor], Tensor] = torch.tanh, *, channels: str = "last"
     ) -> None:
         super().__init__()
+        check_representation("rep", rep)
         if not rep.is_signed_permutation:
             raise ArgumentError(
                 "rep",
@@ -110,6 +112,7 @@ def check_permutation(rep: Representation, what: str) -> None:
     Raises:
         ArgumentError: Naming what fits instead.
     """
+    check_representation("rep", rep)
     if not is_permutation(rep):
         odd = "haar.nn.Odd, " if rep.is_signed_permutation else ""
         raise ArgumentError(

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError
+from haar.actions.representation.representation import check_representation
+from haar.errors import ArgumentError, check_count
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.pointwise import check_permutation
 from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
@@ -59,6 +60,7 @@ class Pool(EquivariantModule):
     ) -> None:
         super().__init__()
         _check_how(how)
+        check_representation("rep", rep)
         self.dim = space_dim(rep.group, "rep")
         if how == "max":
             check_permutation(rep, "a maximum")
@@ -105,6 +107,7 @@ class GlobalPool(EquivariantModule):
     def __init__(self, rep: Representation, *, how: str = "mean") -> None:
         super().__init__()
         _check_how(how)
+        check_representation("rep", rep)
         space_dim(rep.group, "rep")
         if how == "max":
             check_permutation(rep, "a maximum")
@@ -149,9 +152,9 @@ class Upsample(EquivariantModule):
 
     def __init__(self, rep: Representation, factor: int) -> None:
         super().__init__()
+        check_representation("rep", rep)
         self.dim = space_dim(rep.group, "rep")
-        if factor < 1:
-            raise ArgumentError("factor", expected="at least 1", got=factor)
+        check_count("factor", factor)
         self.rep_in = self.rep_out = rep
         self.factor = factor
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 
+_WIDE = frozenset({torch.float32, torch.float64})
+
 
 def check_numbers(x: Tensor, argument: str = "x") -> None:
     """Refuse whole numbers and booleans.
@@ -24,6 +26,40 @@ def check_numbers(x: Tensor, argument: str = "x") -> None:
             expected="floating-point numbers",
             got=str(x.dtype).removeprefix("torch."),
             way_out="convert them with .float(), or with .to() to the dtype of the module",
+        )
+
+
+def check_number(argument: str, value: object, *, positive: bool = False) -> float:
+    """The value, if it is a finite real number that is not negative, or positive.
+
+    Raises:
+        ArgumentError: Else.
+
+    Example:
+        >>> check_number("eps", float("nan"))
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: eps: expected 0 or more, got nan
+    """
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    if not real or not (value > 0 if positive else value >= 0) or value == float("inf"):  # type: ignore[operator]
+        raise ArgumentError(argument, expected="a positive number" if positive else "0 or more", got=value)
+    return value  # type: ignore[return-value]
+
+
+def check_precision(x: Tensor, weight: Tensor, argument: str = "x") -> None:
+    """Refuse numbers in another precision than that of the weights they are multiplied with.
+
+    Raises:
+        ArgumentError: If they are such.
+    """
+    if x.dtype is not weight.dtype:
+        kind = str(weight.dtype).removeprefix("torch.")
+        raise ArgumentError(
+            argument,
+            expected=f"{kind}, as the layer's weights",
+            got=str(x.dtype).removeprefix("torch."),
+            way_out=f"convert it with .to(torch.{kind}), or the layer with .to({argument}.dtype)",
         )
 
 
@@ -43,6 +79,8 @@ def widened(x: Tensor, argument: str = "x") -> Tensor:
     Raises:
         ArgumentError: If they are not real.
     """
+    if x.dtype in _WIDE:
+        return x
     check_numbers(x, argument)
     if x.is_complex():
         raise ArgumentError(

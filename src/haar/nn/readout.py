@@ -7,11 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Representation, Trivial
-from haar.errors import ArgumentError
 from haar.intertwiners import invariants
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import PartRun, part_runs
-from haar.nn.precision import length, widened
+from haar.nn.precision import check_number, length, widened
 
 
 class Invariants(EquivariantModule):
@@ -45,9 +44,8 @@ class Invariants(EquivariantModule):
         self, rep: Representation, *, products: bool = False, channels: str = "last", eps: float = 1e-12
     ) -> None:
         super().__init__()
-        if eps <= 0:
-            raise ArgumentError("eps", expected="a positive number", got=eps)
-        self.channels, self.products, self.eps = check_channels(channels), products, eps
+        self.channels, self.products = check_channels(channels), products
+        self.eps = check_number("eps", eps, positive=True)
         self.runs = part_runs(rep)
         counts = []
         for k, run in enumerate(self.runs):

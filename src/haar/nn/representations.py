@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from haar.actions.representation import DirectSum, Representation, Trivial
+from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
 
@@ -36,11 +37,13 @@ def same_representation(left: Representation, right: Representation) -> bool:
 
 
 def check_same_group(rep_in: Representation, rep_out: Representation, argument: str = "rep_out") -> None:
-    """Raise unless both represent one group object.
+    """Raise unless both are representations of one group object.
 
     Raises:
-        ArgumentError: Naming both groups.
+        ArgumentError: Naming what is no representation, or both groups.
     """
+    check_representation("rep_in", rep_in)
+    check_representation(argument, rep_out)
     if rep_in.group is not rep_out.group:
         raise ArgumentError(
             argument,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import torch
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups import FiniteGroup, Group
 
 
@@ -48,8 +49,7 @@ def exact_padding(kernel: int, stride: int, padding: int | str, dilation: int = 
         ArgumentError: If a size is below 1, or an even kernel is to be padded to the same size.
     """
     for name, value in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-        if value < 1:
-            raise ArgumentError(name, expected="at least 1", got=value)
+        check_count(name, value)
     if padding == "same":
         if (dilation * (kernel - 1)) % 2:
             raise ArgumentError(
@@ -59,9 +59,9 @@ def exact_padding(kernel: int, stride: int, padding: int | str, dilation: int = 
                 way_out="an even one would pad one side more: use an odd kernel, or padding on both sides",
             )
         return dilation * (kernel - 1) // 2
-    if isinstance(padding, str) or padding < 0:
+    if isinstance(padding, bool) or not isinstance(padding, SupportsIndex) or padding.__index__() < 0:
         raise ArgumentError("padding", expected="'same' or a number of points", got=repr(padding))
-    return padding
+    return padding.__index__()
 
 
 def check_window(

@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.average.probing import check_call
 from haar.average.trees import value_leaves
-from haar.errors import ArgumentError, NotEquivariantError
+from haar.average.weighted import Given
+from haar.errors import ArgumentError, NotEquivariantError, check_count
 from haar.groups import FiniteGroup
 from haar.probing import ForwardOnly, undisturbed
 
@@ -54,7 +56,7 @@ def equivariance_error(
 
     Raises:
         ShapeError: If inputs or outputs do not fit the symmetry.
-        ArgumentError: If an output is not finite: a NaN would pass every comparison.
+        ArgumentError: If an output is not finite, or there is none: a NaN, and no number, pass every comparison.
 
     Example:
         >>> from haar.groups import dihedral
@@ -63,6 +65,7 @@ def equivariance_error(
         >>> equivariance_error(blur, Symmetry.of_fields(dihedral(4), "p"), x).relative < 1e-12
         True
     """
+    check_call(model, symmetry)
     symmetry.check_inputs(inputs)
     with undisturbed(model), torch.no_grad():
         return _worst(ForwardOnly(model), symmetry, inputs, _elements(symmetry, elements, seed))
@@ -114,19 +117,23 @@ def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> T
     group = symmetry.group
     generator = torch.Generator().manual_seed(seed)
     if isinstance(elements, Tensor):
-        return elements
+        return Given(elements).weighted(group).elements
     if elements is None and isinstance(group, FiniteGroup) and group.order <= _EVERY:
         return group.elements()
     count = 16 if elements is None else elements
-    if count < 1:
+    if count == 0:
         raise ArgumentError("elements", expected="at least one", got=count)
+    check_count("elements", count)
     return torch.cat([group.generators(), group.sample(count, generator)])
 
 
 def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], elements: Tensor) -> Equivariance:
     y = model(*inputs)
     symmetry.check_outputs(y)
-    sizes = _sizes(_floats(symmetry, y))
+    outputs = _floats(symmetry, y)
+    if not any(leaf.numel() for leaf in outputs):
+        raise ArgumentError("inputs", expected="a batch that gives some output", got="outputs without numbers")
+    sizes = _sizes(outputs)
     worst, where, largest = 0.0, symmetry.group.describe(elements[0]), 0.0
     for g in elements:
         name = symmetry.group.describe(g)

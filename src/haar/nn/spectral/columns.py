@@ -32,7 +32,9 @@ class Columns:
         ArgumentError: If they are no whole numbers.
     """
 
-    def __init__(self, k: int, spaces: Spaces | None, *, before: Sequence[int], dtype: torch.dtype) -> None:
+    def __init__(
+        self, k: int, spaces: Spaces | None, *, before: Sequence[int | torch.SymInt], dtype: torch.dtype
+    ) -> None:
         self.same: Tensor | None = None
         if spaces is None:
             return

@@ -69,7 +69,7 @@ def check_mask(mask: object, x: Tensor) -> None:
         raise ShapeError("mask", expected=f"{tuple(rows)}, one for every row", got=tuple(mask.shape))
 
 
-def check_spaces(spaces: object, k: int, before: Sequence[int]) -> None:
+def check_spaces(spaces: object, k: int, before: Sequence[int | torch.SymInt]) -> None:
     """Refuse what does not number the eigenspace of each of k columns, for all clouds or for every one of `before`.
 
     Raises:
@@ -131,7 +131,7 @@ def check_adjacency(adjacency: object, x: Tensor) -> None:
     check_dtype("adjacency", adjacency, x.dtype)
 
 
-def spreads(given: Sequence[int], wanted: Sequence[int]) -> bool:
+def spreads(given: Sequence[int | torch.SymInt], wanted: Sequence[int | torch.SymInt]) -> bool:
     """Whether a shape expands to another, axis by axis from the last."""
     pairs = zip(reversed(given), reversed(wanted), strict=False)
     return len(given) <= len(wanted) and all(size in (1, full) for size, full in pairs)
