@@ -53,7 +53,10 @@ CALLS = [
         "elements: expected None, a number, or a tensor of elements, got [1, 2]",
         lambda: haar.audit(f, S, x, elements=[1, 2]),
     ),
-    ("scale: expected a tensor of positive numbers, got [1.0]", lambda: haar.audit(f, S, x, scale=[1.0])),
+    (
+        "scale: expected a tensor for each output, in the outputs' own containers, got list",
+        lambda: haar.audit(f, S, x, scale=[1.0]),
+    ),
     (
         "group: expected a haar.groups.Group, got 'D4'; haar.groups.dihedral(4)",
         lambda: haar.Symmetry.of_fields("D4", "p"),
