@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | docs | clean
+# make install | demo | test | processors | lint | bench | docs | clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench docs clean
+.PHONY: help install demo test processors lint bench docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,6 +16,7 @@ help:
 	@echo "make install   the library, the command and every extra, into $(VENV)"
 	@echo "make demo      data from a solver, a surrogate, its audit and its average: about three minutes"
 	@echo "make test      every test"
+	@echo "make processors  the tests of exactness as other processors compute"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     side-by-side timings against other packages"
 	@echo "make docs      the documentation, into site/"
@@ -33,6 +34,13 @@ demo: install
 
 test: install
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+# The same sums in another order: no test may hang on it.
+EXACT ?= tests/actions tests/groups tests/intertwiners tests/nn tests/average tests/relax tests/moments tests/audit
+processors: install
+	for setting in ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE MKL_CBWR=AVX2; do \
+	  env $(ONE_THREAD) $$setting $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(EXACT); \
+	done
 
 lint: install
 	$(BIN)/ruff check .
