@@ -98,8 +98,8 @@ def one_line(text: str) -> str:
     r"""Text as a terminal may show it: on one line, and nothing in it that moves the cursor or cannot be written.
 
     Example:
-        >>> one_line("a\\n  b\\x1b[2J")
-        'a b\\\\x1b[2J'
+        >>> one_line("a\n  b\x1b[2J")
+        'a b\\x1b[2J'
     """
     return printable(" ".join(text.split()))
 

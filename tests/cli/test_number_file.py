@@ -24,7 +24,7 @@ def test_every_kind_of_file_gives_the_same_numbers(tmp_path):
 
 def test_a_tensor_that_repeats_its_numbers_without_end_takes_no_memory(tmp_path):
     torch.save(torch.zeros(1).expand(2**50), tmp_path / "endless.pt")
-    with pytest.raises(DataError, match=r"endless\.pt: promises 1125899906842624 numbers, more than the file holds"):
+    with pytest.raises(DataError, match=r"endless\.pt: a tensor .*: promises 4503599627370496 bytes, and holds 4"):
         read_numbers(tmp_path / "endless.pt")
     torch.save(torch.arange(6.0)[::2], tmp_path / "part.pt")
     assert read_numbers(tmp_path / "part.pt").tolist() == [0, 2, 4]

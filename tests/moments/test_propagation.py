@@ -110,7 +110,7 @@ def test_widths_beyond_the_limit_are_refused():
         ({**ORBIT, "generator": torch.Generator()}, "generator: expected its default with backend='orbit'"),
         ({**ORBIT, "orbits": NodeOrbits.complete(3), "input_shape": (1, 3)}, r"input_shape: expected \(3, 1\): nodes"),
         ({"orbits": NodeOrbits.complete(3)}, "orbits: expected its default with backend='dense'.*use backend='orbit'"),
-        ({"samples": 3}, "samples: expected at least 4 draws, got 3"),
+        ({"samples": 3}, "samples: expected at least 4, got 3"),
         ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, got 0.0"),
         ({"tolerance": float("nan")}, "tolerance: expected a number between 0 and 1, got nan"),
         ({"backend": "orbit"}, "input_shape: expected \\(nodes, features\\), or orbits="),

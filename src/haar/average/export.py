@@ -206,8 +206,7 @@ def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
     try:
         return torch.export.export(_Plain(module), args, dynamic_shapes=shapes)
     except Exception as error:
-        way_out = "; give dynamic_batch=False for a file of one fixed batch" if shapes is not None else ""
-        message = f"torch.export cannot trace this model: {_first_line(error)}{way_out}"
+        message = f"torch.export cannot trace this model: {_first_line(error)}"
         raise HaarError(message) from error
 
 

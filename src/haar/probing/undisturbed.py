@@ -51,7 +51,7 @@ def undisturbed(*models: Callable[..., Any], mode: str | None = "eval") -> Itera
 
 def _parts(module: nn.Module) -> list[_Buffers | _Gradients | Attributes]:
     if isinstance(module, torch.jit.ScriptModule):  # its attributes live elsewhere
-        return [_Gradients(module)]
+        return [_Buffers(module), _Gradients(module)]
     return [_Buffers(module), _Gradients(module), Attributes(module)]
 
 

@@ -233,7 +233,7 @@ def _difference(one: Any, other: Any) -> float:
 
 
 def _wide(x: Tensor) -> Tensor:
-    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+    return x.detach().to(torch.complex128 if x.is_complex() else torch.float64)
 
 
 def _moving(actions: Any, outputs: Any) -> list[Tensor]:
