@@ -9,7 +9,7 @@ import torch
 
 from haar.actions.representation import Defining, PullBack, tensor_power
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import SO, SU2, LieGroup, Torus, averaging_chain, dihedral, product
+from haar.groups import SO, SU2, LieGroup, O, Torus, averaging_chain, dihedral, product
 from haar.intertwiners import (
     equivariant_polynomials,
     hom_dimension,
@@ -199,6 +199,43 @@ def test_what_is_refused(expected, make):
     with pytest.raises(ArgumentError) as caught:
         make()
     assert str(caught.value).startswith(expected)
+
+
+NONE, QUARTER = torch.zeros(0, 3, 3, dtype=torch.float64), torch.linalg.matrix_exp(turns(3, (0, 1, math.pi / 2)))
+ABOUT_Z_ALGEBRA, FLIP = turns(3, (0, 1, 3))[None], torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("algebra", "components"),
+    [
+        (NONE, [QUARTER]),
+        (NONE, [QUARTER, QUARTER @ QUARTER]),
+        (NONE, [FLIP, FLIP]),
+        (ABOUT_Z_ALGEBRA, [FLIP, FLIP]),
+        (ABOUT_Z_ALGEBRA, [FLIP, MIRROR]),
+        (ABOUT_Z_ALGEBRA, [FLIP, QUARTER @ FLIP]),
+    ],
+)
+def test_components_that_are_missing_or_stand_twice_are_refused(algebra, components):
+    with pytest.raises(ArgumentError, match="components: expected one matrix of every connected component but"):
+        LieGroup("x", algebra, torch.stack(components))
+
+
+@pytest.mark.parametrize(
+    ("algebra", "components"),
+    [
+        (NONE, [QUARTER, QUARTER @ QUARTER, QUARTER.T]),
+        (ABOUT_Z_ALGEBRA, [FLIP]),
+        (ABOUT_Z_ALGEBRA, [FLIP, MIRROR, FLIP @ MIRROR]),
+        (ABOUT_Z_ALGEBRA, [QUARTER @ FLIP]),
+        (O(3).algebra, [-torch.eye(3, dtype=torch.float64)]),
+        (O(4).algebra, [O(4).components[0]]),
+    ],
+)
+def test_whole_lists_of_components_are_taken(algebra, components):
+    made = LieGroup("x", algebra, torch.stack(components))
+    mean = made.sample(2000, torch.Generator().manual_seed(0)).mean(0)
+    assert float((mean @ mean - mean).abs().max()) < 0.15
 
 
 @pytest.mark.usefixtures("unchecked_annotations")

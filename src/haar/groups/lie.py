@@ -13,6 +13,7 @@ from torch.linalg import vector_norm
 
 from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups.class_rules import LARGEST_CLASS_RULE, ClassRule
+from haar.groups.components import check_components
 from haar.groups.group import Group
 from haar.groups.maximal_torus import MaximalTorus, adjoint, kernel, maximal_torus, orthonormal, span_error
 from haar.groups.real import real_matrices
@@ -40,7 +41,8 @@ class LieGroup(Group):
     Raises:
         ShapeError: If matrices are not square or of different sizes.
         ArgumentError: If the matrices of the algebra are not antisymmetric, depend on one another, or have a commutator
-            outside their span; or a component's matrix is not orthogonal or does not map the algebra to itself.
+            outside their span; or a component's matrix is not orthogonal or does not map the algebra to itself, or
+            components are missing or stand twice.
 
     Example:
         >>> import torch
@@ -102,6 +104,8 @@ class LieGroup(Group):
                 raise ArgumentError(
                     "components", expected="matrices that map the algebra to itself by c X c^T", got="another"
                 )
+        if type(self) is LieGroup and len(self.components):  # those of known groups are known
+            check_components(basis, self.components)
 
     @property
     def order(self) -> None:
