@@ -6,7 +6,7 @@ from pathlib import Path
 from haar.report.page import png
 from haar.systems.group_averaging.demo import stories, tell
 from haar.systems.group_averaging.demo_figures import draw_fields
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 IMAGES = Path(__file__).parent.parent / "images"
 

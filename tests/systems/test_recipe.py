@@ -18,7 +18,7 @@ from haar.systems import SYSTEMS, find_system
 from haar.systems.effect import Bound, Effect
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import code_hash, content_hash, reproduce
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 
 class Coin:

@@ -19,7 +19,7 @@ from haar.files import write_safetensors
 from haar.programs import write_program
 from haar.systems.group_averaging.spread_windows import SpreadWindows
 from haar.systems.group_averaging.surrogates import Surrogate, save
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 @dataclass(frozen=True)

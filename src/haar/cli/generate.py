@@ -12,7 +12,7 @@ from haar.cli.options import check_folder, literal, whole_numbers
 from haar.data.generators import Generator, catalogue
 from haar.errors import ArgumentError
 from haar.systems.group_averaging.generation import write_runs
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 # The command has words of its own for these.
 _SPOKEN_FOR = ("resolution", "n_trajectories", "n_steps", "seed", "dtype")

@@ -40,7 +40,7 @@ from haar.relax import (
 )
 from haar.relax.diagnosis.gradients import Loss
 from haar.report.json_file import dumps, write_json
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 def _of_equals(loss: Loss) -> Loss:

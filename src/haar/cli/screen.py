@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from haar.errors import one_line, printable
-from haar.systems.watch import Advance
+from haar.watch import Advance
 
 if TYPE_CHECKING:  # it imports torch
     from haar.cli.model_file import LoadedModel
@@ -46,7 +46,7 @@ def warn_bare(loaded: LoadedModel, model: str) -> None:
 
 
 class ProgressBars:
-    """A `haar.systems.watch.Watch` that draws a bar for every stage.
+    """A `haar.watch.Watch` that draws a bar for every stage.
 
     Args:
         quiet: Draw nothing.

@@ -12,7 +12,7 @@ from haar.errors import HaarError
 from haar.report import Report, Section, Table
 from haar.systems.catalogue import SYSTEMS, find_system
 from haar.systems.effect import Effect
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 @runtime_checkable

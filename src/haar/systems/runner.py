@@ -18,7 +18,7 @@ from haar.report import plain, write_json
 from haar.report.page import png
 from haar.systems.catalogue import SYSTEMS
 from haar.systems.recipe import Recipe, Result
-from haar.systems.watch import Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 
 def reproduce(

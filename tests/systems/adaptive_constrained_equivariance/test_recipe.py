@@ -14,7 +14,7 @@ from haar.systems.adaptive_constrained_equivariance import measurement
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE, AdaptiveConstrainedEquivariance
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 _PLAN = {"steps": 30, "batch": 8, "tests": 20, "validation": 10}
 _SOME = ["strict", "free", "equality", "resilient", "ridge", "strict without kappa", "equality undamped"]

@@ -10,7 +10,7 @@ from haar.systems.group_averaging.recipe import RECIPE
 from haar.systems.group_averaging.recipe_claims import judge
 from haar.systems.recipe import Recipe
 from haar.systems.runner import reproduce
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 _FLOW = {"resolution": [16, 16], "n_steps": 9, "pressure": False, "save_every": 2, "time_step": 0.01, "burn_in": 2}
 TINY = {

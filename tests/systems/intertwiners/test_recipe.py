@@ -20,7 +20,7 @@ from haar.systems.intertwiners.recipe_sections import tell_measures
 from haar.systems.intertwiners.tasks import EQUAL_SIZE, EQUAL_WIDTH, TASKS
 from haar.systems.intertwiners.timings import FAMILIES, timed
 from haar.systems.recipe import Recipe
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 TINY = {
     "pairs": ["S8: vectors to matrices", "Q8: regular to itself", "SO(3): matrices to matrices", "elasticity, cubic"],

@@ -10,7 +10,7 @@ from haar.report import write_json
 from haar.systems.quantum import measurement
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import code_hash
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 TINY = {
     "tables": [

@@ -19,7 +19,7 @@ from haar.systems.renormalisation.presets import PRESETS
 from haar.systems.renormalisation.recipe import RenormalisationRecipe
 from haar.systems.renormalisation.telling import errors_table
 from haar.systems.runner import reproduce
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 TINY = {
     **PRESETS["quick"],

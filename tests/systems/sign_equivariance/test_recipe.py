@@ -13,7 +13,7 @@ from haar.systems.runner import reproduce
 from haar.systems.sign_equivariance import twins
 from haar.systems.sign_equivariance.protocol import measure_seed
 from haar.systems.sign_equivariance.recipe import SignEquivariance
-from haar.systems.watch import Unwatched
+from haar.watch import Unwatched
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
 TINY: dict[str, Any] = {

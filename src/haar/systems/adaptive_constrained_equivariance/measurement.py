@@ -26,7 +26,7 @@ from haar.systems.adaptive_constrained_equivariance.trial import (
     evaluate,
     train_together,
 )
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 Config = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from haar.systems.adaptive_constrained_equivariance.recipe_claims import judge
 from haar.systems.adaptive_constrained_equivariance.recipe_published import PUBLISHED
 from haar.systems.adaptive_constrained_equivariance.recipe_sections import tell
 from haar.systems.effect import Effect
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 _OURS = ["strict", "free", "equality", "resilient", "ridge"]
 _CONTROLS = ["resilient, price chosen", "augmentation", "strict without kappa", "equality undamped"]

@@ -21,7 +21,7 @@ from haar.systems.group_averaging.generation import write_runs
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, fno, save, unet
 from haar.systems.group_averaging.training import train
-from haar.systems.watch import Advance, Unwatched, Watch
+from haar.watch import Advance, Unwatched, Watch
 
 HISTORY = 2
 SPLITS = {"train": 20, "test": 8}

@@ -23,7 +23,7 @@ from haar.files import atomic_path
 from haar.folders import claimed
 from haar.received import read_tensors
 from haar.report import plain, write_json
-from haar.systems.watch import Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 _PLAN, _PARTS = ".generating.json", ".generating"
 

@@ -24,7 +24,7 @@ from haar.systems.group_averaging.evaluation import (
 from haar.systems.group_averaging.half_orbit import measure_half
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 SHIFTS = 8
 MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")

@@ -20,7 +20,7 @@ from haar.systems.group_averaging.measurement import fields_symmetry, measure_mo
 from haar.systems.group_averaging.surrogates import CATALOGUE, Surrogate
 from haar.systems.group_averaging.training import Augmentation, train
 from haar.systems.group_averaging.trap import measure_trap
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:

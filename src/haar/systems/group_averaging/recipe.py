@@ -11,7 +11,7 @@ from haar.systems.effect import Effect
 from haar.systems.group_averaging.protocol import measure_seed
 from haar.systems.group_averaging.recipe_claims import judge
 from haar.systems.group_averaging.recipe_sections import tell_measures
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 _RUNS: tuple[dict[str, Any], ...] = (
     {"name": "gray_scott-unet", "data": "gray_scott", "model": "unet", "options": {"padding": "zeros"}},

@@ -18,7 +18,7 @@ from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors
 from haar.systems.group_averaging.measurement import fields_symmetry
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: int, watch: Watch) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from haar.systems.intertwiners.exactness import check_pair
 from haar.systems.intertwiners.learning import learn
 from haar.systems.intertwiners.pairs import PAIRS
 from haar.systems.intertwiners.timings import timed
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from haar.systems.effect import Effect
 from haar.systems.intertwiners.protocol import measure_seed
 from haar.systems.intertwiners.recipe_claims import judge
 from haar.systems.intertwiners.recipe_sections import tell_measures
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 MATRICES, FLOWS = "matrices, S6 x S4", "flows, D4"
 

@@ -22,7 +22,7 @@ from haar.systems.quantum.recipe_figures import draw_errors, draw_surfaces
 from haar.systems.quantum.recipe_sections import SURFACES_CAPTION, errors_table, symmetry_table, winner
 from haar.systems.quantum.training import Plan
 from haar.systems.quantum.twirl import twirl
-from haar.systems.watch import Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 GROUPS = ("su2", "permutations", "molecule")
 

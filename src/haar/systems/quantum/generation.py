@@ -12,7 +12,7 @@ from haar.folders import claimed_file
 from haar.systems.quantum.ab_initio import ab_initio
 from haar.systems.quantum.geometries import Scan, find_scan
 from haar.systems.quantum.molecules import Molecules
-from haar.systems.watch import Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 _EVERY = 10
 

@@ -23,7 +23,7 @@ from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
 from haar.systems.quantum.training import Plan
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 Config = Mapping[str, Any]
 Json = dict[str, Any]

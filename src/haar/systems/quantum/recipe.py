@@ -11,7 +11,7 @@ from haar.systems.effect import Effect
 from haar.systems.quantum.measurement import measure
 from haar.systems.quantum.recipe_claims import judged
 from haar.systems.quantum.recipe_sections import told
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 _LIH_PLAN = {"steps": 500, "force_steps": 250}
 _NH3_PLAN = {"steps": 300, "force_steps": 75}

@@ -24,7 +24,7 @@ from haar.systems.renormalisation.nonlinearity import find_nonlinearity
 from haar.systems.renormalisation.spectrum import learned_spectrum
 from haar.systems.renormalisation.telling import spread
 from haar.systems.renormalisation.training import Plan, fit
-from haar.systems.watch import Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 
 @dataclass(frozen=True)

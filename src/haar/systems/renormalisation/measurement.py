@@ -39,7 +39,7 @@ from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
 from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
 from haar.systems.renormalisation.training import Plan, fit
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 Config = Mapping[str, Any]
 Json = dict[str, Any]

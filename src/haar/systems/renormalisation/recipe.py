@@ -12,7 +12,7 @@ from haar.systems.renormalisation.claims import judged
 from haar.systems.renormalisation.measurement import measure
 from haar.systems.renormalisation.presets import PRESETS
 from haar.systems.renormalisation.telling import told
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 
 class RenormalisationRecipe:

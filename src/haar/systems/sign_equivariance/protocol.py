@@ -12,7 +12,7 @@ from haar.systems.sign_equivariance.keeping import Kept
 from haar.systems.sign_equivariance.link_prediction import measure_links
 from haar.systems.sign_equivariance.particles import measure_particles
 from haar.systems.sign_equivariance.twins import measure_twins
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 EXPERIMENTS: dict[str, tuple[str, Callable[[Mapping[str, Any], int, Kept], dict[str, Any]]]] = {
     "twins": ("twins that only signs tell apart", measure_twins),

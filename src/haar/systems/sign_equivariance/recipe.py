@@ -11,7 +11,7 @@ from haar.systems.effect import Effect
 from haar.systems.sign_equivariance.protocol import measure_seed
 from haar.systems.sign_equivariance.recipe_claims import judge
 from haar.systems.sign_equivariance.recipe_sections import tell_measures
-from haar.systems.watch import Watch
+from haar.watch import Watch
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
 _BOTH = {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]}
