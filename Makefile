@@ -1,8 +1,8 @@
-# make install | demo | test | processors | lint | bench | docs | clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test processors lint bench docs clean
+# make install | demo | test | processors | mutants | lint | bench | docs | clean
+.PHONY: help install demo test processors mutants lint bench docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,6 +17,7 @@ help:
 	@echo "make demo      data from a solver, a surrogate, its audit and its average: about three minutes"
 	@echo "make test      every test"
 	@echo "make processors  the tests of exactness as other processors compute"
+	@echo "make mutants   one-edit mutants of a room, and how many its tests find: ROOM=audit COUNT=40 SEED=0"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     side-by-side timings against other packages"
 	@echo "make docs      the documentation, into site/"
@@ -41,6 +42,14 @@ processors: install
 	for setting in ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE MKL_CBWR=AVX2; do \
 	  env $(ONE_THREAD) $$setting $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(EXACT); \
 	done
+
+# A room is a folder or a file of src/haar. Minutes to hours: not part of the tests.
+ROOM ?= audit
+COUNT ?= 40
+SEED ?= 0
+mutants: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
 lint: install
 	$(BIN)/ruff check .
