@@ -97,6 +97,19 @@ class Table:
         body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
         return f'<div class="table"><table>{caption}{body}</table></div>{note}'
 
+    def markdown(self) -> str:
+        """The table as text, without title and note.
+
+        Example:
+            >>> print(Table("losses", ("model", "loss"), [("base", 0.25)]).markdown(), end="")
+            | model | loss |
+            |---|---|
+            | base | 0.25 |
+        """
+        rows = [self.columns, *([shown(cell) for cell in row] for row in self.rows)]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]]) + "\n"
+
     def _verdict(self, cell: Cell, column: str) -> str:
         if isinstance(cell, bool) and column in self.verdicts:
             return "good" if cell else "bad"
