@@ -4,7 +4,6 @@ from haar.audit.audit import Audit, audit
 from haar.audit.closure import Closure, ElementClosure
 from haar.audit.domain import DomainSymmetry, domain_symmetry
 from haar.audit.dynamics import dynamics_defects
-from haar.audit.estimate import Estimate
 from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect, layer_defects
 from haar.audit.lie import LieDefect, lie_defects, lie_derivative
@@ -12,6 +11,7 @@ from haar.audit.part_findings import PartFinding
 from haar.audit.recommendation import Recommendation
 from haar.audit.registry import KnownDataSet, known_data_set
 from haar.audit.sums import OrbitSums
+from haar.statistics import Estimate
 
 __all__ = [
     "Audit",
