@@ -14,6 +14,7 @@ from haar.actions import Symmetry
 from haar.audit import audit
 from haar.average import Averaged, Given, Rollout, average
 from haar.data import Trajectories, Windows
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.groups import FiniteGroup, GridGroup, cyclic, dihedral, grid_group, trivial
 from haar.systems.group_averaging.evaluation import (
     MICRO_BATCH,
@@ -22,7 +23,6 @@ from haar.systems.group_averaging.evaluation import (
     relative_defect,
 )
 from haar.systems.group_averaging.half_orbit import measure_half
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
 from haar.watch import Watch
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from haar.data import Windows
 from haar.data.generators import catalogue
+from haar.data.generators.generation import write_runs
 from haar.errors import ArgumentError
 from haar.groups import dihedral
 from haar.report import write_json
-from haar.systems.group_averaging.generation import write_runs
 from haar.systems.group_averaging.measurement import fields_symmetry, measure_model
 from haar.systems.group_averaging.surrogates import CATALOGUE, Surrogate
 from haar.systems.group_averaging.training import Augmentation, train

@@ -13,10 +13,10 @@ from haar.actions import AxisSign, Symmetry
 from haar.audit import Audit, audit
 from haar.average import average
 from haar.data import Windows
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.groups import cyclic, dihedral, grid_group, reflections
 from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors
 from haar.systems.group_averaging.measurement import fields_symmetry
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate
 from haar.watch import Watch
 
