@@ -28,6 +28,7 @@ class Experiment:
     pair: tuple[str, int]
     augment: bool = False
     floor: float | None = None
+    patterns: str | tuple[str, ...] = "all"
 
 
 PRESET: Mapping[str, Any] = {
@@ -45,6 +46,8 @@ def test_a_preset_becomes_typed_options() -> None:
     assert isinstance(found.floor, float)
     assert isinstance(found.rates["slow"][0], float)
     assert options(Experiment, {**PRESET, "floor": None}).floor is None
+    assert options(Experiment, {**PRESET, "patterns": "maze"}).patterns == "maze"
+    assert options(Experiment, {**PRESET, "patterns": ["maze"]}).patterns == ("maze",)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,8 @@ def test_a_preset_becomes_typed_options() -> None:
         ({"pair": ["x", 2, 3]}, r"preset: pair: expected 2 values, got \['x', 2, 3\]"),
         ({"augment": 1}, r"preset: augment: expected bool, got 1"),
         ({"floor": True}, r"preset: floor: expected float, got True"),
+        ({"augment": None}, r"preset: augment: expected bool, got None"),
+        ({"patterns": [3]}, r"preset: patterns: expected str, got \[3\]"),
     ],
 )
 def test_what_a_preset_must_not_say(change: Mapping[str, Any], message: str) -> None:

@@ -152,9 +152,14 @@ def _typed(hint: Any, value: Any, name: str) -> Any:
         _check(isinstance(value, Mapping), "a mapping", value, name)
         return options(hint, value, within=name)  # type: ignore[arg-type]  # a class, for it is a type hint
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):  # of one type and None
-        (inner,) = (one for one in arguments if one is not types.NoneType)
-        return None if value is None else _typed(inner, value, name)
+    if origin in (Union, types.UnionType):
+        refused: list[ArgumentError] = []
+        for one in arguments:
+            try:
+                return _typed(one, value, name)
+            except ArgumentError as error:
+                refused.append(error)
+        raise refused[0]
     if origin is tuple:
         _check(isinstance(value, (list, tuple)), "a list", value, name)
         if arguments[-1] is not Ellipsis:
@@ -164,6 +169,8 @@ def _typed(hint: Any, value: Any, name: str) -> Any:
     if origin is not None:  # a mapping from strings
         _check(isinstance(value, Mapping), "a mapping", value, name)
         return {key: _typed(arguments[1], item, f"{name}: {key}") for key, item in value.items()}
+    if value is None and hint is types.NoneType:
+        return None
     wanted = (int, float) if hint is float else hint
     _check(isinstance(value, wanted) and isinstance(value, bool) == (hint is bool), hint.__name__, value, name)
     return hint(value)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from haar.report import Table
 from haar.report.drawing import new_figure, style_axes
 from haar.report.table import Cell
+from haar.systems.renormalisation.options import Options
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -22,24 +23,27 @@ FAR = "gauss x3"
 _FLOOR = 1e-32
 
 
-def sweep_cells(config: Mapping[str, Any]) -> list[tuple[str, str, dict[str, int]]]:
+def sweep_cells(preset: Options) -> list[tuple[str, str, dict[str, int]]]:
     """Every (activation, family, sizes) of a sweep, each once; the centre is the preset's own size.
 
     Args:
-        config: A preset: its ``sweep`` has ``networks`` (activation and family) and values for `AXES`.
+        preset: Its ``sweep`` has ``networks`` and values for `AXES`.
 
     Example:
-        >>> config = {"width": 4, "inputs": 2, "samples": 8, "sweep": {"networks": [["relu", "free"]], "width": [4, 8]}}
-        >>> [sizes["width"] for _, _, sizes in sweep_cells(config)]
-        [4, 8]
+        >>> from dataclasses import replace
+        >>> from haar.systems.experiment import options
+        >>> from haar.systems.renormalisation.options import Sweep
+        >>> from haar.systems.renormalisation.presets import QUICK
+        >>> preset = replace(options(Options, QUICK), sweep=Sweep(networks=(("relu", "free"),), width=(8, 16)))
+        >>> [sizes for _, _, sizes in sweep_cells(preset)]
+        [{'width': 8, 'inputs': 4, 'samples': 512}, {'width': 16, 'inputs': 4, 'samples': 512}]
     """
-    sweep = config.get("sweep") or {}
-    centre = {axis: int(config[axis]) for axis in AXES}
+    centre: dict[str, int] = {axis: getattr(preset, axis) for axis in AXES}
     found: list[tuple[str, str, dict[str, int]]] = []
-    for activation, family in sweep.get("networks", []):
+    for activation, family in preset.sweep.networks:
         for axis in AXES:
-            for value in sweep.get(axis, []):
-                cell = (str(activation), str(family), centre | {axis: int(value)})
+            for value in getattr(preset.sweep, axis):
+                cell = (activation, family, centre | {axis: value})
                 if cell not in found:
                     found.append(cell)
     return found

@@ -26,7 +26,7 @@ _LEVEL = 0.05
 _OURS = ("equality", "resilient")
 
 
-def tell(measures: Measures) -> list[Section]:
+def told(measures: Measures) -> list[Section]:
     """All sections, in order."""
     sections = []
     for part in measures[0]:
