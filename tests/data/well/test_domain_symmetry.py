@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.audit import domain_symmetry, dynamics_defects, known_data_set
-from haar.data.well.axis import Axis
+from haar.audit import dynamics_defects
+from haar.data import Axis, domain_symmetry, known_data_set
 from haar.errors import ArgumentError
 
 PERIODIC = Axis.cells("x", 16, length=1.0)

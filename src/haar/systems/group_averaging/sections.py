@@ -15,7 +15,7 @@ from haar.report.table import Cell
 Measures = Mapping[str, Any]
 
 
-def tell_measures(measures: Sequence[Measures]) -> list[Section]:
+def told(measures: Sequence[Measures]) -> list[Section]:
     """Errors by model and group, rollouts by mode, the shear flow, prediction against gain."""
     return [
         Section(

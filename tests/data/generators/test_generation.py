@@ -6,12 +6,11 @@ import multiprocessing
 
 import pytest
 
-from haar.data.generators import GrayScottGenerator
+from haar.data.generators import GrayScottGenerator, generation
+from haar.data.generators.generation import write_runs
 from haar.data.well import WellReader
 from haar.errors import ArgumentError
 from haar.folders import claimed
-from haar.systems.group_averaging import generation
-from haar.systems.group_averaging.generation import write_runs
 
 SPLITS = {"train": 3, "test": 2}
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import torch
 
 from haar.actions import FieldSpec, Layout, Symmetry
-from haar.audit.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
-from haar.audit.registry import known_data_set
 from haar.data.well.axis import Axis
+from haar.data.well.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
+from haar.data.well.known_symmetries import KnownDataSet, known_data_set
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, grid_group, hyperoctahedral, trivial
 
@@ -96,55 +97,64 @@ def domain_symmetry(
     unknown = [axis for axis in special if axis not in names]
     if unknown:
         raise ArgumentError("special", expected=f"axes among {', '.join(names)}", got=", ".join(unknown))
-    known = known_data_set(name)
+    known = known_data_set(name) or KnownDataSet()  # of a data set that is not known nothing is taken off
     excluded: list[str] = []
-    shape = tuple(axis.size for axis in axes)
-    curved = grid_type.lower() != "cartesian"
-    if curved:
+    if grid_type.lower() != "cartesian":
         excluded.append(f"all motions: the grid is {grid_type}, not cartesian")
-    directed = dict.fromkeys(special, "it has a preferred direction")
-    if known is not None:
+        point: FiniteGroup = trivial(len(axes))
+        periodic = (False,) * len(axes)
+    else:
         fixed = [axis for axis in names if axis in known.fixed or not known.even]
-        directed = dict.fromkeys(fixed, "the physics of the data set singles out its direction") | directed
-    reversible = [not curved and _reversible(axis, directed, excluded) for axis in axes]
-    swaps = {
-        (i, j): not curved
-        and _exchangeable(axes[i], axes[j], directed, allowed=known is None or known.exchange, excluded=excluded)
-        for i in range(len(axes))
-        for j in range(i + 1, len(axes))
-    }
-    told = dict(swaps)
-    for (i, j), allowed in told.items():
-        # Tolerances are no equivalence: what follows from two exchanges must be one itself.
-        others = [k for k in range(len(axes)) if k not in (i, j)]
-        if allowed and any(told[min(i, k), max(i, k)] != told[min(j, k), max(j, k)] for k in others):
-            excluded.append(f"exchange of {axes[i].name} and {axes[j].name}: a third axis is like one of them alone")
-            swaps[i, j] = False
-    periodic = tuple(not shift_fault(axis) and not curved and (known is None or known.shifts) for axis in axes)
-    whole = hyperoctahedral(len(axes))
-    move = whole.motion(whole.elements())
-    keep = []
-    for g, (index, sign) in enumerate(zip(move.index.tolist(), move.sign.tolist(), strict=True)):
-        turned = all(swaps[min(i, a), max(i, a)] for a, i in enumerate(index) if i != a)
-        reversed_ = all(
-            reversible[a] and reversible[i] for (a, i), s in zip(enumerate(index), sign, strict=True) if s < 0
-        )
-        if turned and reversed_:
-            keep.append(g)
-    point: FiniteGroup = trivial(len(axes)) if len(keep) == 1 else whole
-    if 1 < len(keep) < whole.order:
-        point = whole.subgroup(torch.tensor(keep))
+        directed = dict.fromkeys(fixed, "the physics of the data set singles out its direction")
+        directed |= dict.fromkeys(special, "it has a preferred direction")
+        reversible = [_reversible(axis, directed, excluded) for axis in axes]
+        point = _point_group(reversible, _exchanges(axes, directed, allowed=known.exchange, excluded=excluded))
+        periodic = tuple(known.shifts and not shift_fault(axis) for axis in axes)
     centring, joined = field_grid(axes)
     return DomainSymmetry(
         point,
-        shape,
+        tuple(axis.size for axis in axes),
         periodic,
         centring,
         joined,
-        dict(known.parities) if known is not None else {},
+        dict(known.parities),
         tuple(dict.fromkeys(excluded)),
-        known.remark if known is not None else "",
+        known.remark,
     )
+
+
+def _point_group(reversible: Sequence[bool], exchanges: Collection[tuple[int, int]]) -> FiniteGroup:
+    """The signed permutations of axes that exchange and reverse only what may be."""
+    whole = hyperoctahedral(len(reversible))
+    move = whole.motion(whole.elements())
+    keep = [
+        g
+        for g, (index, sign) in enumerate(zip(move.index.tolist(), move.sign.tolist(), strict=True))
+        if all(i == a or (i, a) in exchanges for a, i in enumerate(index))
+        and all(s > 0 or (reversible[a] and reversible[i]) for (a, i), s in zip(enumerate(index), sign, strict=True))
+    ]
+    if len(keep) == 1:
+        return trivial(len(reversible))
+    return whole if len(keep) == whole.order else whole.subgroup(torch.tensor(keep))
+
+
+def _exchanges(
+    axes: Sequence[Axis], directed: Mapping[str, str], *, allowed: bool, excluded: list[str]
+) -> set[tuple[int, int]]:
+    """Places of axes that may be exchanged, each pair either way round."""
+    told = [
+        (i, j)
+        for i, j in combinations(range(len(axes)), 2)
+        if _exchangeable(axes[i], axes[j], directed, allowed=allowed, excluded=excluded)
+    ]
+    alike = {*told, *((j, i) for i, j in told)}
+    found = set(alike)
+    for i, j in told:
+        # Tolerances are no equivalence: what follows from two exchanges must be one itself.
+        if any(((i, k) in alike) != ((j, k) in alike) for k in range(len(axes)) if k not in (i, j)):
+            excluded.append(f"exchange of {axes[i].name} and {axes[j].name}: a third axis is like one of them alone")
+            found -= {(i, j), (j, i)}
+    return found
 
 
 def _reversible(axis: Axis, directed: Mapping[str, str], excluded: list[str]) -> bool:

@@ -5,8 +5,8 @@ import torch
 
 from haar.data import Windows
 from haar.data.well.examples import small_well
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.errors import ArgumentError
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 
 
 @pytest.fixture(scope="module")

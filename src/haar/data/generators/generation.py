@@ -16,8 +16,9 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from haar.data.generators import Generator
-from haar.data.well import WellField, WellWriter
+from haar.data.generators.generator import Generator
+from haar.data.well.stored import WellField
+from haar.data.well.writer import WellWriter
 from haar.errors import ArgumentError, DataError, HaarError
 from haar.files import atomic_path
 from haar.folders import claimed

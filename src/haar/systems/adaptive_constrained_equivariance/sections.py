@@ -6,27 +6,22 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, median
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from haar.report import Section, Table
-from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
 from haar.report.table import Cell
+from haar.systems.adaptive_constrained_equivariance.figures import (
+    LEVEL,
+    Cells,
+    draw_asymmetry,
+    draw_errors,
+    draw_scores,
+)
 
 Measures = Sequence[Mapping[str, Any]]
 
-_SHOWN = {
-    "strict": BASE,
-    "free": WARNING,
-    "equality": "#1d7f4e",
-    "resilient": AVERAGED,
-    "ridge": "#8e5bd0",
-    "residual pathway": "#c98a1b",
-}
-_LEVEL = 0.05
 _OURS = ("equality", "resilient")
 
 
-def tell(measures: Measures) -> list[Section]:
+def told(measures: Measures) -> list[Section]:
     """All sections, in order."""
     sections = []
     for part in measures[0]:
@@ -86,7 +81,7 @@ def merge(measures: Measures, part: str) -> dict[str, dict[str, Any]]:
     return out
 
 
-def errors_table(cells: Mapping[str, Mapping[str, Any]]) -> Table:
+def errors_table(cells: Cells) -> Table:
     """One row a rule, one column a cell."""
     rules = list(next(iter(cells.values()))["rules"])
     columns = ["rule", "tries", *(f"n = {cell['samples']}, beta = {cell['beta']:g}" for cell in cells.values()), "dead"]
@@ -104,7 +99,7 @@ def errors_table(cells: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table("", columns, rows, note=f"{count} networks in every cell.")
 
 
-def plainly(cells: Mapping[str, Mapping[str, Any]]) -> str:
+def plainly(cells: Cells) -> str:
     """Which rule wins where, and where the simpler method does, in words."""
     lines = []
     for cell in cells.values():
@@ -124,75 +119,6 @@ def _middle(values: Sequence[Mapping[str, Any]]) -> float:
     return median(known) if known else float("inf")
 
 
-def draw_errors(cells: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Error against beta, one panel a size of the training set; against that size if there is one beta."""
-    sizes = sorted({cell["samples"] for cell in cells.values()})
-    by_size = len({cell["beta"] for cell in cells.values()}) == 1
-    panels: list[tuple[str, list[Mapping[str, Any]]]] = (
-        [("", list(cells.values()))]
-        if by_size
-        else [(f"{size} samples", [c for c in cells.values() if c["samples"] == size]) for size in sizes]
-    )
-    figure = new_figure(3.4 * len(panels) + 1.2, 3.4)
-    drawn = figure.subplots(1, len(panels), squeeze=False)[0]
-    for k, (axes, (title, here)) in enumerate(zip(drawn, panels, strict=True)):
-        style_axes(
-            axes,
-            title=title,
-            x="training samples" if by_size else "break of the symmetry, beta",
-            y="" if k else "test error",
-        )
-        for number, (rule, colour) in enumerate(_SHOWN.items()):
-            at, low, middle, high = [], [], [], []
-            for cell in here:
-                known = [one["error"] for one in cell["rules"].get(rule, []) if one["error"] is not None]
-                if known:
-                    shift = 0.012 * (number - 2)
-                    at.append(cell["samples"] * (1 + 2 * shift) if by_size else cell["beta"] + shift)
-                    low.append(median(known) - min(known))
-                    middle.append(median(known))
-                    high.append(max(known) - median(known))
-            if at:
-                axes.errorbar(at, middle, [low, high], marker="o", markersize=4, color=colour, label=rule, elinewidth=1)
-        axes.set_yscale("log")
-        if by_size:
-            axes.set_xscale("log")
-            axes.set_xticks(sizes, [str(size) for size in sizes])
-            axes.minorticks_off()
-    handles, labels = drawn[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    return figure
-
-
-def draw_asymmetry(cells: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Largest gamma and equivariance error of the resilient models against beta."""
-    figure = new_figure(7.6, 3)
-    left, right = figure.subplots(1, 2)
-    style_axes(left, x="beta", y="largest |gamma|")
-    style_axes(right, x="beta", y="equivariance error")
-    sizes = sorted({cell["samples"] for cell in cells.values()})
-    for number, size in enumerate(sizes):
-        here = [cell for cell in cells.values() if cell["samples"] == size and "resilient" in cell["rules"]]
-        for axes, of in ((left, _largest_gamma), (right, _defect)):
-            points = [(cell["beta"], of(one)) for cell in here for one in cell["rules"]["resilient"]]
-            shift = 0.015 * (number - (len(sizes) - 1) / 2)
-            axes.plot(
-                [b + shift for b, _ in points], [v for _, v in points], "o", ms=3, alpha=0.5, color=COLOURS[number]
-            )
-            middle = [(cell["beta"], median(of(one) for one in cell["rules"]["resilient"])) for cell in here]
-            axes.plot(*zip(*middle, strict=True), color=COLOURS[number], label=f"{size} samples")
-    left.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _largest_gamma(one: Mapping[str, Any]) -> float:
-    return max(abs(float("nan" if gamma is None else gamma)) for gamma in one["gamma"].values())
-
-
-def _defect(one: Mapping[str, Any]) -> float:
-    return float("nan") if one["defect"] is None else float(one["defect"])
-
-
 def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
     """Share of rejections and median tension, by cell."""
     cells = sorted({(score["samples"], score["beta"]) for score in scores})
@@ -200,31 +126,7 @@ def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
     rows: list[list[Cell]] = []
     for samples, beta in cells:
         here = [score for score in scores if (score["samples"], score["beta"]) == (samples, beta)]
-        shares = [mean(float(score["p"][group] <= _LEVEL) for score in here) for group in groups]
+        shares = [mean(float(score["p"][group] <= LEVEL) for score in here) for group in groups]
         rows.append([samples, beta, *shares, median(score["tension"] for score in here), len(here)])
     names = [f"rejected: {group}" for group in groups]
     return Table("", ["samples", "beta", *names, "median tension", "models"], rows)
-
-
-def draw_scores(scores: Sequence[Mapping[str, Any]]) -> Figure:
-    """P-values of the largest group against beta."""
-    figure = new_figure(5.6, 3)
-    axes = style_axes(figure.subplots(), x="break of the symmetry, beta", y="p")
-    group = list(scores[0]["p"])[-1]
-    sizes = sorted({score["samples"] for score in scores})
-    for number, size in enumerate(sizes):
-        here = [score for score in scores if score["samples"] == size]
-        shift = 0.02 * (number - (len(sizes) - 1) / 2)
-        axes.plot(
-            [score["beta"] + shift for score in here],
-            [score["p"][group] for score in here],
-            "o",
-            ms=4,
-            alpha=0.6,
-            color=COLOURS[number],
-            label=f"{size} samples",
-        )
-    axes.axhline(_LEVEL, color=WARNING, linestyle="--", linewidth=1)
-    axes.set_yscale("log")
-    axes.legend(frameon=False, fontsize=8)
-    return figure

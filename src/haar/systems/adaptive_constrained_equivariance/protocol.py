@@ -6,8 +6,8 @@ itself now and then, finished parts are kept in files: a killed run goes on from
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,19 @@ import torch
 
 from haar.relax.diagnosis.score_test import score_test
 from haar.relax.diagnosis.tension import tension
-from haar.report import plain, write_json
 from haar.systems.adaptive_constrained_equivariance.arms import make_arms
+from haar.systems.adaptive_constrained_equivariance.options import Options, Part
 from haar.systems.adaptive_constrained_equivariance.tasks import make_task
-from haar.systems.adaptive_constrained_equivariance.trial import (
-    Arm,
-    Configuration,
-    Json,
-    Plan,
-    evaluate,
-    train_together,
-)
+from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, evaluate, train_together
+from haar.systems.experiment import Json, Parts, options
 from haar.watch import Watch
 
-Config = Mapping[str, Any]
 
-
-def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
+def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Json:
     """Run all parts of the experiment for one seed.
 
     Args:
-        config: A preset of the recipe.
+        config: A preset of the recipe, see `Options`.
         seed: Everything random derives from it.
         folder: Where checkpoints and finished parts are kept.
         watch: Told of the progress.
@@ -43,27 +35,28 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
     Returns:
         Plain JSON: for every part its cells, and in each for every rule a list with what its networks are worth.
     """
-    return {part["name"]: _part(config, part, seed, folder, watch) for part in config["parts"]}
+    preset, parts, found = options(Options, config), Parts(folder, watch), {}
+    for part in preset.parts:
+        checkpoint = folder / f"{part.name}.pt"
+        found[part.name] = parts.keep(part.name, partial(_measure_part, preset, part, seed, checkpoint, watch))
+        checkpoint.unlink(missing_ok=True)
+    return found
 
 
-def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -> Json:
-    kept = folder / f"{part['name']}.json"
-    if kept.is_file():
-        done: Json = json.loads(kept.read_text(encoding="utf-8"))
-        return done
-    plan = Plan(**part["plan"])
-    networks = part.get("networks", config["networks"])
-    options = {**part["options"], **({part["files"]: config["data"]} if "files" in part else {})}
-    cells = [(n, beta) for n in part["samples"] for beta in part["betas"]]
+def _measure_part(preset: Options, part: Part, seed: int, checkpoint: Path, watch: Watch) -> Json:
+    networks = preset.networks if part.networks is None else part.networks
+    of_task = {**part.options, **({part.files: preset.data} if part.files else {})}
+    cells = [(n, beta) for n in part.samples for beta in part.betas]
     configurations = [
-        Configuration(make_task(part["task"], options, beta), n, seed * networks + k)
+        Configuration(make_task(part.task, of_task, beta), n, seed * networks + k)
         for n, beta in cells
         for k in range(networks)
     ]
-    arms = make_arms(part["arms"], configurations, plan, tried=part["tried"], mode=part["mode"])
-    with watch.stage(f"{part['name']}, {len(arms)} x {len(configurations)} networks", plan.steps) as advance:
-        train_together(arms, configurations, plan, checkpoint=folder / f"{part['name']}.pt", advance=advance)
-    chosen = _choose([(arm, evaluate(arm, configurations, plan)) for arm in arms])
+    arms = make_arms(part.arms, configurations, part.plan, tried=part.tried, mode=part.mode)
+    title = f"{part.name}, {len(arms)} x {len(configurations)} networks"
+    with watch.stage(title, part.plan.steps) as advance:
+        train_together(arms, configurations, part.plan, checkpoint=checkpoint, advance=advance)
+    chosen = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
     found: Json = {"cells": {}}
     for place, (n, beta) in enumerate(cells):
         rows = slice(place * networks, (place + 1) * networks)
@@ -73,12 +66,9 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
             "rules": {name: values[rows] for name, values in chosen.items()},
         }
     strict = next((arm for arm in arms if arm.name == "strict"), None)
-    if strict is not None and part["draws"]:
-        found["scores"] = _scores(strict, configurations, part["draws"], watch)
-    made: Json = plain(found)
-    write_json(kept, made)
-    (folder / f"{part['name']}.pt").unlink(missing_ok=True)
-    return made
+    if strict is not None and part.draws:
+        found["scores"] = _scores(strict, configurations, part.draws, watch)
+    return found
 
 
 def _choose(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]]:

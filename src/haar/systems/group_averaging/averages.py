@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from haar.actions import Symmetry
 from haar.audit import audit
 from haar.average import Averaged, Given, Rollout, average
 from haar.data import Trajectories, Windows
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.groups import FiniteGroup, GridGroup, cyclic, dihedral, grid_group, trivial
 from haar.systems.group_averaging.evaluation import (
     MICRO_BATCH,
@@ -22,7 +23,7 @@ from haar.systems.group_averaging.evaluation import (
     relative_defect,
 )
 from haar.systems.group_averaging.half_orbit import measure_half
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
+from haar.systems.group_averaging.options import Options
 from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
 from haar.watch import Watch
 
@@ -31,14 +32,14 @@ MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")
 
 
 def measure_model(
-    model: Surrogate, root: Path, config: Mapping[str, Any], *, title: str, seed: int, watch: Watch, windowed: bool
+    model: Surrogate, root: Path, preset: Options, *, title: str, seed: int, watch: Watch, windowed: bool
 ) -> dict[str, Any]:
     """Measure one trained surrogate on the test split.
 
     Args:
         model: The surrogate.
         root: The data set.
-        config: The preset.
+        preset: Sizes and modes.
         title: What the watch is told.
         seed: Of the random shifts and the audit.
         watch: Told of the progress.
@@ -49,29 +50,29 @@ def measure_model(
         ``audit``, ``half`` (what half of D4 brings), ``defect`` (relative, float64) before and after, ``parameters``,
         ``near_constant`` share.
     """
-    test = Windows(root, history=config["history"], split="test")
-    chosen = SpreadWindows(test, samples=config["windows"], batch=8)
+    test = Windows(root, history=preset.history, split="test")
+    chosen = SpreadWindows(test, samples=preset.windows, batch=8)
     x, y = chosen.stacked()
     models: dict[str, Callable[[Tensor], Tensor]] = {
         "none": model,
         **averages(model, test, seed=seed, windowed=windowed),
     }
     measures: dict[str, Any] = {"parameters": parameter_count(model), "vrmse": {}, "rollout": {}, "variance_ratio": {}}
-    with watch.stage(title, len(models) + len(config["modes"]) + 1) as advance:
+    with watch.stage(title, len(models) + len(preset.modes) + 1) as advance:
         for name, predict in models.items():
             errors = one_step_errors(predict, x, y, test.inputs)
             measures["vrmse"][name] = errors.value("vrmse")
             measures["near_constant"] = errors.value("near_constant")
             advance()
         symmetry = fields_symmetry(dihedral(4), test)
-        for mode in config["modes"]:
+        for mode in preset.modes:
             predict_run = Rollout(model, symmetry, mode=mode, seed=seed, micro_batch=MICRO_BATCH)
-            measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, config)
+            measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, preset)
             advance()
         # Many trajectories: what labels say about the gain varies much more than what is predicted without them.
-        many = SpreadWindows(test, samples=config["audit_windows"], batch=8)
+        many = SpreadWindows(test, samples=preset.audit_windows, batch=8)
         measures["audit"] = _audited(model, symmetry, many, seed)
-        learned = SpreadWindows(Windows(root, history=config["history"]), samples=config["windows"], batch=8)
+        learned = SpreadWindows(Windows(root, history=preset.history), samples=preset.windows, batch=8)
         measures["half"] = measure_half(model, symmetry, learned, chosen)
         measures["defect"] = _defects(model, symmetry, x[:1])
         advance()
@@ -114,16 +115,16 @@ def _random_cells(space: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.stack([torch.randint(n, (SHIFTS,), generator=generator) for n in space], dim=-1)
 
 
-def _rolled(predict: Rollout, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+def _rolled(predict: Rollout, root: Path, preset: Options) -> tuple[dict[str, float], dict[str, float]]:
     trajectories = Trajectories(root, split="test")
-    runs = [trajectories[index] for index in range(min(len(trajectories), config["rollout_runs"]))]
-    start = torch.stack([run.history(config["history"]) for run in runs])
-    last = max(int(window.split(":")[-1]) for window in config["rollout"])
-    truth = torch.stack([run.future(config["history"])[:last] for run in runs])
-    layout = runs[0].layout.with_history(config["history"])
+    runs = [trajectories[index] for index in range(min(len(trajectories), preset.rollout_runs))]
+    start = torch.stack([run.history(preset.history) for run in runs])
+    last = max(int(window.split(":")[-1]) for window in preset.rollout)
+    truth = torch.stack([run.future(preset.history)[:last] for run in runs])
+    layout = runs[0].layout.with_history(preset.history)
     with torch.no_grad():
-        report = prediction_errors(predict(start, last), truth, layout, config["rollout"])
-    windows = config["rollout"]
+        report = prediction_errors(predict(start, last), truth, layout, preset.rollout)
+    windows = preset.rollout
     return (
         {window: report.value("vrmse", window=window) for window in windows},
         {window: report.value("variance_ratio", window=window) for window in windows},

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.actions import Layout
-from haar.data import Windows
+from haar.data.well.windows import Windows
 from haar.errors import ArgumentError
 
 
