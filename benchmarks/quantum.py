@@ -64,7 +64,7 @@ def step(energies, leaves, x, *, forces: bool):
 def ours(*, qubits: int, batch: int, forces: bool):
     import torch
 
-    from haar.systems.quantum import RotationCircuit
+    from haar.nn.circuits import RotationCircuit
 
     given = drawn(qubits, batch)
     model = RotationCircuit(qubits // 2, layers=LAYERS)

@@ -15,7 +15,8 @@ from haar.average import average
 from haar.constants import ConstantsModule
 from haar.groups import SO, alternating, cyclic, dihedral, octahedral, product, shifts, symmetric, wreath
 from haar.host import on_the_host
-from haar.systems.quantum import board, exchange, generic, graph, pairs, rotational, weighted_graph
+from haar.nn.circuits import board, exchange, graph, pairs, rotational, weighted_graph
+from haar.systems.quantum import generic
 
 DOUBLE = torch.float64
 

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from haar.report.page import png
-from haar.systems.adaptive_constrained_equivariance.recipe_sections import draw_errors, errors_table, merge, plainly
+from haar.systems.adaptive_constrained_equivariance.figures import draw_errors
+from haar.systems.adaptive_constrained_equivariance.sections import errors_table, merge, plainly
 
 _PAGE = Path(__file__).parent.parent / "constrained.md"
 

@@ -12,9 +12,9 @@ from statistics import median
 
 from haar.cli.screen import ProgressBars
 from haar.report.page import png
-from haar.systems.quantum.recipe_claims import models, tables, title
-from haar.systems.quantum.recipe_figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
-from haar.systems.quantum.recipe_sections import board_table, errors_table
+from haar.systems.quantum.claims import models, tables, title
+from haar.systems.quantum.figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
+from haar.systems.quantum.sections import board_table, errors_table
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
 

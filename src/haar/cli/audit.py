@@ -62,7 +62,7 @@ def audit(
     from haar.cli.screen import ProgressBars, warn_bare
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
-    from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
+    from haar.data.well.spread_windows import SpreadWindows, field_scale
 
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     reader, names = open_well(data, split=split, fields=fields)

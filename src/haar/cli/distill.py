@@ -14,10 +14,10 @@ from haar.average.distil import DistilReport, distil
 from haar.cli.model_file import LoadedModel, Program
 from haar.cli.surrogate_input import physical_model, try_model, window_data
 from haar.cli.well_data import open_well, well_symmetry
+from haar.data.well.spread_windows import SpreadWindows
 from haar.errors import ArgumentError, HaarError
 from haar.files import write_safetensors
 from haar.programs import write_program
-from haar.systems.group_averaging.spread_windows import SpreadWindows
 from haar.systems.group_averaging.surrogates import Surrogate, save
 from haar.watch import Watch
 

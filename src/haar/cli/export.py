@@ -10,9 +10,9 @@ import torch
 from haar.average import Selected, average, save, select
 from haar.average.weighted import ORBIT_LIMIT
 from haar.cli.surrogate_input import FittedModel
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.errors import ArgumentError, HaarError
 from haar.systems.group_averaging.evaluation import relative_defect
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 
 #: Windows of the data set that elements are selected on.
 _WINDOWS = 32

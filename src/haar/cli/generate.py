@@ -10,8 +10,8 @@ from typing import Any
 
 from haar.cli.options import check_folder, literal, whole_numbers
 from haar.data.generators import Generator, catalogue
+from haar.data.generators.generation import write_runs
 from haar.errors import ArgumentError
-from haar.systems.group_averaging.generation import write_runs
 from haar.watch import Watch
 
 # The command has words of its own for these.

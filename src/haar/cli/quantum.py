@@ -48,11 +48,11 @@ def data(
     """
     from haar.cli.screen import ProgressBars, console
     from haar.cli.tables import print_table
+    from haar.data.molecules.generation import generate
+    from haar.data.molecules.molecules import open_molecules
+    from haar.data.molecules.public_sets import read_npy_set
     from haar.errors import ArgumentError
     from haar.report.json_file import dumps
-    from haar.systems.quantum.command import described, open_molecules
-    from haar.systems.quantum.generation import generate
-    from haar.systems.quantum.public_sets import read_npy_set
 
     if out is not None:
         check_output("--out", out, ".npz")
@@ -69,7 +69,7 @@ def data(
     else:
         with goes_on(out), ProgressBars(quiet=as_json) as bars:
             molecules = generate(name, out, count=count, seed=seed, watch=bars)
-    table = described(molecules, name)
+    table = molecules.table(name)
     if as_json:
         typer.echo(dumps(table.to_dict()), nl=False)
     else:
@@ -97,8 +97,8 @@ def train(
     from haar.cli.screen import console
     from haar.cli.tables import print_table
     from haar.report.json_file import dumps
-    from haar.systems.quantum.command import train_one
-    from haar.systems.quantum.recipe_sections import errors_table, symmetry_table
+    from haar.systems.quantum.comparison import train_one
+    from haar.systems.quantum.sections import errors_table, symmetry_table
     from haar.systems.quantum.training import Plan
 
     check_output("--out", out, ".safetensors")
@@ -137,7 +137,7 @@ def compare(
     from haar.cli.screen import ProgressBars, console
     from haar.files import atomic_path
     from haar.report.json_file import dumps
-    from haar.systems.quantum.command import compare as run
+    from haar.systems.quantum.comparison_report import compare as run
     from haar.systems.quantum.training import Plan
 
     chosen = [name.strip() for name in models.split(",")] if models else None
@@ -178,7 +178,7 @@ def twirl(
     """Make a gate generator or an observable commute with a group: the nearest operator that does."""
     import json
 
-    from haar.systems.quantum.command import twirled_words
+    from haar.nn.circuits.twirled_words import twirled_words
 
     words, broken = twirled_words(generator, group=group, qubits=qubits, how=how)
     if as_json:
@@ -202,10 +202,10 @@ def audit(
     """Audit a trained potential against rotations and exchanges of equal atoms."""
     from haar.audit import audit as run
     from haar.cli.delivery import deliver
+    from haar.data.molecules.molecules import open_molecules
     from haar.errors import ArgumentError
-    from haar.systems.quantum.command import open_molecules
+    from haar.nn.circuits.symmetries import molecular_symmetry
     from haar.systems.quantum.potential import Potential
-    from haar.systems.quantum.symmetries import molecular_symmetry
 
     model, molecules = Potential.load(potential).eval(), open_molecules(data)
     if molecules.species != model.species:

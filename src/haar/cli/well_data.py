@@ -8,10 +8,10 @@ from pathlib import Path
 from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
-from haar.audit.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
-from haar.audit.domain import domain_symmetry
 from haar.cli.group_name import parse_group
 from haar.data import WellMetadata, WellReader
+from haar.data.well.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
+from haar.data.well.domain_symmetry import domain_symmetry
 from haar.errors import ArgumentError
 
 

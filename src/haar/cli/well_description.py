@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from haar.audit.domain import domain_symmetry
 from haar.data import WellReader
+from haar.data.well.domain_symmetry import domain_symmetry
 from haar.report import Report, Section, Table
 
 

@@ -3,6 +3,9 @@
 from haar.data.metrics import ErrorReport, FieldErrors, StepRange, energy_spectrum, mae, nrmse, rmse, vrmse
 from haar.data.well import (
     Axis,
+    DomainSymmetry,
+    KnownDataSet,
+    SpreadWindows,
     Statistics,
     Trajectories,
     Trajectory,
@@ -12,13 +15,19 @@ from haar.data.well import (
     Windows,
     ZScore,
     compute_statistics,
+    domain_symmetry,
+    field_scale,
+    known_data_set,
     write_well,
 )
 
 __all__ = [
     "Axis",
+    "DomainSymmetry",
     "ErrorReport",
     "FieldErrors",
+    "KnownDataSet",
+    "SpreadWindows",
     "Statistics",
     "StepRange",
     "Trajectories",
@@ -29,7 +38,10 @@ __all__ = [
     "Windows",
     "ZScore",
     "compute_statistics",
+    "domain_symmetry",
     "energy_spectrum",
+    "field_scale",
+    "known_data_set",
     "mae",
     "nrmse",
     "rmse",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import FormatStrFormatter, NullFormatter
+
+Number = float | int
+Shown = Number | None | np.ndarray | Sequence[Number | None]
+"""A number, or its values over seeds; None and NaN are not known."""
 
 BASE = "#9aa1ad"
 AVERAGED = "#2f6fdf"
@@ -16,7 +23,7 @@ INK = "#1c2230"
 COLOURS = (AVERAGED, "#e08a1e", "#1d7f4e", "#8e5bd0", "#16889c", BASE, WARNING)
 
 
-def new_figure(width: float | int = 9, height: float | int = 3.2) -> Figure:
+def new_figure(width: Number = 9, height: Number = 3.2) -> Figure:
     """An empty figure that lays itself out; sizes in inches.
 
     Example:
@@ -39,19 +46,171 @@ def style_axes(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> Axes
 
 
 def draw_bars(
-    axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float | int]], colours: Sequence[str] = COLOURS
+    axes: Axes,
+    names: Sequence[str],
+    series: Mapping[str, Sequence[Shown]],
+    colours: Sequence[str | Sequence[str]] = COLOURS,
+    *,
+    bottom: Number = 0.0,
+    intervals: Mapping[str, Sequence[tuple[Number, Number]]] | None = None,
+    slanted: bool = False,
 ) -> None:
-    """Bars side by side, one group for every name, one colour for every series; a NaN leaves a gap."""
-    width = 0.8 / len(series)
-    places = np.arange(len(groups))
+    """Bars side by side, one group for every name; over seeds the bar is the median, and seeds are dots.
+
+    Args:
+        axes: Where.
+        names: Of the groups, below them.
+        series: By label: a number, or its values over seeds, for every name; what is not known leaves a gap.
+        colours: One for every series, or one for every bar of it.
+        bottom: Where bars begin, such as what chance gives.
+        intervals: By label: lower and upper end for every name; NaN where there is none.
+        slanted: Whether names stand aslant, for they are many or long.
+    """
+    width, places = 0.8 / len(series), np.arange(len(names))
     for number, (label, values) in enumerate(series.items()):
-        offset = (number - (len(series) - 1) / 2) * width
-        axes.bar(places + offset, values, width * 0.92, label=label, color=colours[number % len(colours)])
-    axes.set_xticks(places, groups)
+        at = places + (number - (len(series) - 1) / 2) * width
+        spreads = [_known(value) for value in values]
+        middle = np.array([_middle(spread) for spread in spreads])
+        colour = colours[number % len(colours)]
+        axes.bar(at, middle - bottom, width * 0.92, bottom=bottom, label=label, color=colour)
+        if intervals and label in intervals:
+            reach = [(m - low, high - m) for m, (low, high) in zip(middle, intervals[label], strict=True)]
+            reach_of_known = np.nan_to_num(np.array(reach).reshape(-1, 2).T).clip(min=0.0)
+            axes.errorbar(at, middle, reach_of_known, fmt="none", elinewidth=1, ecolor="#555")
+        for place, spread in zip(at, spreads, strict=True):
+            if len(spread) > 1:
+                axes.plot([place] * len(spread), spread, "o", color=INK, markersize=3, alpha=0.7)
+    aslant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticks(places, names, **aslant)
+
+
+def draw_curves(
+    axes: Axes,
+    at: Sequence[Number],
+    series: Mapping[str, Sequence[Shown]],
+    colours: Sequence[str] | Mapping[str, str] = COLOURS,
+    *,
+    style: str | Mapping[str, str] = "o-",
+    spread: Literal["range", "quartiles", "bars", "dots"] = "range",
+    width: Number = 1.3,
+) -> None:
+    """Curves against numbers; over seeds the curve is the median, and the spread is drawn around it.
+
+    Args:
+        axes: Where.
+        at: The numbers.
+        series: By label: a value, or values over seeds, for every number; what is not known is left out.
+        colours: One for every series, in order or by label.
+        style: Marker and line as matplotlib writes them, for all or by label.
+        spread: A band from the least to the greatest value, a band between the quartiles, bars to the least and the
+            greatest value, or a dot a value.
+        width: Of the lines.
+    """
+    for number, (label, values) in enumerate(series.items()):
+        colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
+        kind = style if isinstance(style, str) else style[label]
+        shown = [(x, found) for x, value in zip(at, values, strict=True) if len(found := _known(value))]
+        places, middle = [x for x, _ in shown], np.array([_middle(found) for _, found in shown])
+        axes.plot(places, middle, kind, color=colour, markersize=4, linewidth=width, label=label)
+        if not any(len(found) > 1 for _, found in shown):
+            continue
+        ends = (25, 75) if spread == "quartiles" else (0, 100)
+        low, high = np.array([np.percentile(found, ends) for _, found in shown]).T
+        if spread == "bars":
+            axes.errorbar(places, middle, [middle - low, high - middle], fmt="none", ecolor=colour, elinewidth=1)
+        elif spread == "dots":
+            for x, found in shown:
+                axes.plot([x] * len(found), found, ".", color=colour, markersize=3, alpha=0.5)
+        else:
+            axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def draw_prediction(
+    axes: Axes,
+    series: Mapping[str, tuple[Sequence[Number] | np.ndarray, Sequence[Number] | np.ndarray]],
+    colours: Sequence[str] | Mapping[str, str] = COLOURS,
+    *,
+    floor: Number,
+    hollow: Collection[str] = (),
+) -> None:
+    """Measured against predicted sizes, both logarithmic, and the line on which they are equal.
+
+    Args:
+        axes: Where.
+        series: By label: what was predicted, and what was measured.
+        colours: One for every series, in order or by label.
+        floor: The least size that is told from zero; what is smaller is drawn there.
+        hollow: Labels whose points are rings.
+    """
+    for number, (label, pair) in enumerate(series.items()):
+        colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
+        predicted, measured = (np.maximum(np.array(side, dtype=float), floor) for side in pair)
+        inside = "none" if label in hollow else colour
+        axes.plot(predicted, measured, "o", markersize=5, color=colour, markerfacecolor=inside, label=label, alpha=0.8)
+    log_scale(axes, "xy")
+    ends = (max(axes.get_xlim()[0], axes.get_ylim()[0]), min(axes.get_xlim()[1], axes.get_ylim()[1]))
+    axes.plot(ends, ends, color=BASE, linewidth=1.0, zorder=1, scalex=False, scaley=False)
+
+
+def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool = False) -> None:
+    """Logarithmic axes.
+
+    Args:
+        axes: Where.
+        which: The axis or axes.
+        plain: Whether numbers are written out, 0.1 and not 10^-1.
+    """
+    for name in which:
+        axes.set(**{f"{name}scale": "log"})
+        if plain:
+            axis = axes.xaxis if name == "x" else axes.yaxis
+            axis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def mark_sizes(axes: Axes, sizes: Sequence[int]) -> None:
+    """A logarithmic axis of sizes that are marked each with its own number, and nothing between them."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+
+
+def share_legend(
+    figure: Figure, axes: Sequence[Axes], *, side: Literal["below", "right"] = "below", columns: int = 4
+) -> None:
+    """One legend for all panels, outside them; a label that several have is said once.
+
+    Args:
+        figure: Whose.
+        axes: The panels.
+        side: Below the panels, or to their right.
+        columns: In how many columns at most; to the right there is one.
+    """
+    found: dict[str, Any] = {}
+    for one in axes:
+        for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    handles, labels = list(found.values()), list(found)
+    if side == "right":
+        figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside right center")
+    else:
+        ncols = max(1, min(columns, len(found)))
+        figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=ncols)
+
+
+def _known(value: Shown) -> np.ndarray:
+    """The values over seeds that are numbers."""
+    values: np.ndarray = np.ravel(np.array(value, dtype=float))
+    known: np.ndarray = values[~np.isnan(values)]
+    return known
+
+
+def _middle(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else math.nan
 
 
 def draw_field(
-    axes: Axes, values: np.ndarray, *, title: str = "", limits: tuple[float | int, float | int], map_name: str
+    axes: Axes, values: np.ndarray, *, title: str = "", limits: tuple[Number, Number], map_name: str
 ) -> AxesImage:
     """One scalar field, first array axis to the right, second one up; returns the image for a colour bar."""
     axes.set_title(title, fontsize=9, color=INK)

@@ -17,6 +17,7 @@ from haar.errors import ShapeError, printable
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
+_VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad"}
 _STYLES = {"good": "green", "bad": "bold red"}
 
 
@@ -32,7 +33,7 @@ class Table:
         columns: Headings.
         rows: One value for every column.
         note: A remark below the table.
-        verdicts: Columns in which *yes* is good and *no* is bad, shown in green and red.
+        verdicts: Columns in which *yes* and *holds* are good, *no* and *contradicted* bad: shown in green and red.
 
     Raises:
         ShapeError: If a row has not one value for every column.
@@ -97,10 +98,23 @@ class Table:
         body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
         return f'<div class="table"><table>{caption}{body}</table></div>{note}'
 
+    def markdown(self) -> str:
+        """The table as text, without title and note.
+
+        Example:
+            >>> print(Table("losses", ("model", "loss"), [("base", 0.25)]).markdown(), end="")
+            | model | loss |
+            |---|---|
+            | base | 0.25 |
+        """
+        rows = [self.columns, *([shown(cell) for cell in row] for row in self.rows)]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]]) + "\n"
+
     def _verdict(self, cell: Cell, column: str) -> str:
-        if isinstance(cell, bool) and column in self.verdicts:
-            return "good" if cell else "bad"
-        return ""
+        if column not in self.verdicts or not isinstance(cell, (bool, str)):
+            return ""
+        return _VERDICTS.get(shown(cell), "")
 
     def _class(self, cell: Cell, column: str) -> str:
         verdict = self._verdict(cell, column)

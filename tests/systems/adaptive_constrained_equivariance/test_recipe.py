@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from haar.errors import ArgumentError, HaarWarning
-from haar.systems.adaptive_constrained_equivariance import measurement
+from haar.systems.adaptive_constrained_equivariance import protocol
+from haar.systems.adaptive_constrained_equivariance.options import Options
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE, AdaptiveConstrainedEquivariance
+from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
 from haar.watch import Unwatched
@@ -62,20 +64,20 @@ def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch):
     page = (tmp_path / "report.html").read_text()
     for words in ("All rules: weight", "All rules: inertia", "least error by", "residual pathway", "under O(3)"):
         assert words in page
-    cells = json.loads(next(tmp_path.glob("runs/*/weight.json")).read_text())["cells"]
+    cells = json.loads(next(tmp_path.glob("runs/*/parts/weight.json")).read_text())["cells"]
     kept = cells["16, 0"]["rules"]
     assert kept["equality"][0]["defect"] < 1e-5
     assert set(kept["equality"][0]["gamma"]) == {"0", "2", "4"}
-    monkeypatch.setattr(measurement, "make_arms", None)
+    monkeypatch.setattr(protocol, "make_arms", None)
     again = reproduce(Tiny(), out=tmp_path)
     assert [e.value for e in again.effects] == [e.value for e in result.effects]
 
 
 def test_finished_parts_are_not_trained_again(tmp_path, monkeypatch):
     config = _tiny() | {"parts": _tiny()["parts"][2:]}
-    first = measurement.measure(config, 0, tmp_path, Unwatched())
-    monkeypatch.setattr(measurement, "train_together", None)
-    assert measurement.measure(config, 0, tmp_path, Unwatched()) == first
+    first = protocol.measure(config, 0, tmp_path, Unwatched())
+    monkeypatch.setattr(protocol, "train_together", None)
+    assert protocol.measure(config, 0, tmp_path, Unwatched()) == first
 
 
 def test_presets_on_published_data_ask_for_them(tmp_path):
@@ -111,3 +113,10 @@ def test_published_trajectories_are_reproduced_from_their_folder(tmp_path):
 def test_it_is_found_by_name():
     recipe = load_recipe("adaptive-constrained-equivariance")
     assert json.loads(json.dumps(recipe.presets["full"])) == recipe.presets["full"]
+
+
+def test_presets_have_the_options_of_the_experiment_and_no_others():
+    for preset in RECIPE.presets.values():
+        options(Options, preset)
+        with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
+            options(Options, {**preset, "netwroks": 3})

@@ -10,7 +10,7 @@ import torch
 
 from haar.errors import HaarWarning
 from haar.systems.adaptive_constrained_equivariance.arms import ARMS, make_arms
-from haar.systems.adaptive_constrained_equivariance.measurement import _choose
+from haar.systems.adaptive_constrained_equivariance.protocol import _choose
 from haar.systems.adaptive_constrained_equivariance.trial import (
     Configuration,
     Plan,

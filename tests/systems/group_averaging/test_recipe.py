@@ -5,10 +5,13 @@ import json
 
 import pytest
 
+from haar.data.generators import catalogue
+from haar.systems.experiment import options
 from haar.systems.group_averaging import protocol
+from haar.systems.group_averaging.claims import judge
+from haar.systems.group_averaging.options import Options
 from haar.systems.group_averaging.recipe import RECIPE
-from haar.systems.group_averaging.recipe_claims import judge
-from haar.systems.recipe import Recipe
+from haar.systems.recipe import RecipeObject
 from haar.systems.runner import reproduce
 from haar.watch import Unwatched
 
@@ -52,11 +55,11 @@ TINY = {
 def tiny(tmp_path_factory):
     """One seed of the protocol at toy size, and its folder."""
     folder = tmp_path_factory.mktemp("seed")
-    return protocol.measure_seed(TINY, 0, folder, Unwatched()), folder
+    return protocol.measure(TINY, 0, folder, Unwatched()), folder
 
 
 def test_the_recipe_is_one_and_its_presets_are_plain():
-    assert isinstance(RECIPE, Recipe)
+    assert isinstance(RECIPE, RecipeObject)
     assert RECIPE.presets["full"]["rollout"] == ["6:12", "13:30"]
     assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
 
@@ -93,16 +96,16 @@ def test_what_is_finished_is_not_measured_again(tiny, monkeypatch):
     monkeypatch.setattr(protocol, "train", None)
     monkeypatch.setattr(protocol, "measure_model", None)
     monkeypatch.setattr(protocol, "measure_trap", None)
-    assert protocol.measure_seed(TINY, 0, folder, Unwatched()) == measures
+    assert protocol.measure(TINY, 0, folder, Unwatched()) == measures
 
 
 def test_a_run_that_was_killed_while_measuring_trains_no_more(tiny, monkeypatch):
     measures, folder = tiny
-    kept = folder / "turb-fno.json"
+    kept = folder / "parts" / "turb-fno.json"
     stored = kept.read_text()
     kept.unlink()
     monkeypatch.setattr(protocol, "write_runs", None)
-    again = protocol.measure_seed(TINY, 0, folder, Unwatched())
+    again = protocol.measure(TINY, 0, folder, Unwatched())
     assert again["runs"]["turb-fno"]["vrmse"]["none"] == measures["runs"]["turb-fno"]["vrmse"]["none"]
     assert json.loads(stored)["defect"] == json.loads(kept.read_text())["defect"]
 
@@ -182,6 +185,21 @@ def test_tables_and_figures_are_told(tiny, tmp_path, monkeypatch):
 
 
 def test_an_unknown_generator_is_refused(tmp_path):
-    config = {**TINY, "data": {"gray_scott": {"generator": "grayscott"}}}
+    preset = {**TINY, "data": {"gray_scott": {"generator": "grayscott"}}}
     with pytest.raises(ValueError, match="generator: expected one of gray_scott"):
-        protocol.data_set("gray_scott", config, 0, tmp_path, Unwatched())
+        protocol.measure(preset, 0, tmp_path, Unwatched())
+
+
+def test_an_option_that_a_generator_does_not_have_is_refused(tmp_path):
+    preset = {**TINY, "data": {"gray_scott": {"paterns": ["maze"]}}}
+    with pytest.raises(ValueError, match=r"preset: data: gray_scott: expected .* got 'paterns'; did"):
+        protocol.measure(preset, 0, tmp_path, Unwatched())
+
+
+@pytest.mark.parametrize("name", list(RECIPE.presets))
+def test_presets_have_the_options_of_the_experiment_and_its_generators(name):
+    preset = options(Options, RECIPE.presets[name])
+    for data, of_generator in preset.data.items():
+        assert options(catalogue()[data], of_generator).resolution == tuple(of_generator["resolution"])
+    with pytest.raises(ValueError, match="got 'rolout'; did you mean rollout"):
+        options(Options, {**RECIPE.presets[name], "rolout": []})

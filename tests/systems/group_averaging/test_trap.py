@@ -5,7 +5,7 @@ import torch
 
 from haar.data import Windows
 from haar.data.generators import ShearFlowGenerator
-from haar.systems.group_averaging.generation import write_runs
+from haar.data.generators.generation import write_runs
 from haar.systems.group_averaging.trap import closed_symmetry
 
 N = 16

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from haar.cli.app import main
-from haar.systems.quantum import Molecules
+from haar.data.molecules import Molecules
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -12,11 +12,8 @@ from torch import Tensor, nn
 import haar
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO
-from haar.systems.quantum import (
-    CoordinateNetwork,
-    DistanceSets,
+from haar.nn.circuits import (
     ExchangeCircuit,
-    GenericCircuit,
     GraphCircuit,
     RotationCircuit,
     WaterCircuit,
@@ -24,8 +21,9 @@ from haar.systems.quantum import (
     energy_and_forces,
     molecular_symmetry,
 )
+from haar.nn.circuits.states import permutation_index
+from haar.systems.quantum import CoordinateNetwork, DistanceSets, GenericCircuit
 from haar.systems.quantum.evaluation import symmetry_errors
-from haar.systems.quantum.states import permutation_index
 from haar.testing import assert_equivariant
 from haar.testing.equivariance import equivariance_error
 

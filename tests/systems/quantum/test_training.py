@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from haar.data.molecules import Molecules
 from haar.errors import ArgumentError, DataError
-from haar.systems.quantum import Molecules, Potential, energy_and_forces
+from haar.nn.circuits import energy_and_forces
+from haar.systems.quantum import Potential
 from haar.systems.quantum.comparison import LIH, NH3, contest, split
 from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors, symmetry_errors
 from haar.systems.quantum.training import Plan, fit

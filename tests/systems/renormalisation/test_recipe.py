@@ -10,14 +10,17 @@ from typing import ClassVar
 
 import pytest
 
+from haar.errors import ArgumentError
 from haar.report.page import png
+from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.renormalisation.claims import TESTABLE, judged, ratios
 from haar.systems.renormalisation.evaluation import LAWS
-from haar.systems.renormalisation.measurement import measure
+from haar.systems.renormalisation.options import Options
 from haar.systems.renormalisation.presets import PRESETS
+from haar.systems.renormalisation.protocol import measure
 from haar.systems.renormalisation.recipe import RenormalisationRecipe
-from haar.systems.renormalisation.telling import errors_table
+from haar.systems.renormalisation.sections import errors_table
 from haar.systems.runner import reproduce
 from haar.watch import Unwatched
 
@@ -120,7 +123,7 @@ def test_parts_are_kept_and_taken_up_again(tmp_path, monkeypatch):
     assert "zoo-linear-free-1.json" in [part.name for part in parts]
     parts[0].unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("haar.systems.renormalisation.measurement.fit", None)  # the zoo is not trained again
+        patch.setattr("haar.systems.renormalisation.protocol.fit", None)  # the zoo is not trained again
         again = measure(config, 3, tmp_path, Unwatched())
     assert again["seeds"] == [6, 7]
     assert json.loads(json.dumps(again)) == first
@@ -151,3 +154,10 @@ def test_laws_without_eighth_moments_are_not_judged():
 def test_ratios_of_exact_zeros_and_missing_numbers():
     assert ratios([1.0, 2.0, None], [0.0, 4.0, 1.0]) == [pytest.approx(1e300), 0.5, None]
     assert math.isfinite(ratios([0.0], [0.0])[0])
+
+
+def test_presets_have_the_options_of_the_experiment_and_no_others():
+    for preset in PRESETS.values():
+        options(Options, preset)
+        with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
+            options(Options, {**preset, "netwroks": 3})

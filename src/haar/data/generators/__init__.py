@@ -2,6 +2,7 @@
 
 from haar.data.generators.acoustic_inclusions import AcousticInclusionsGenerator
 from haar.data.generators.catalogue import catalogue
+from haar.data.generators.generation import write_runs
 from haar.data.generators.generator import Generator, Metadata
 from haar.data.generators.gray_scott import PATTERNS, GrayScottGenerator
 from haar.data.generators.rayleigh_benard import RayleighBenardGenerator
@@ -20,4 +21,5 @@ __all__ = [
     "ShearFlowGenerator",
     "TurbulenceGenerator",
     "catalogue",
+    "write_runs",
 ]

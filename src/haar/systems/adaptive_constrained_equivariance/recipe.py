@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from haar.report import Section
-from haar.systems.adaptive_constrained_equivariance.measurement import measure
-from haar.systems.adaptive_constrained_equivariance.recipe_claims import judge
-from haar.systems.adaptive_constrained_equivariance.recipe_published import PUBLISHED
-from haar.systems.adaptive_constrained_equivariance.recipe_sections import tell
+from haar.systems.adaptive_constrained_equivariance.claims import judge
+from haar.systems.adaptive_constrained_equivariance.protocol import measure
+from haar.systems.adaptive_constrained_equivariance.published_presets import PUBLISHED
+from haar.systems.adaptive_constrained_equivariance.sections import told
 from haar.systems.effect import Effect
 from haar.watch import Watch
 
@@ -124,7 +124,7 @@ class AdaptiveConstrainedEquivariance:
 
     def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
         """Tables and figures."""
-        return tell(measures)
+        return told(measures)
 
 
 RECIPE = AdaptiveConstrainedEquivariance()

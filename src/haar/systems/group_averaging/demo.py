@@ -13,12 +13,12 @@ from haar.audit import audit
 from haar.average import Rollout, average
 from haar.data import ErrorReport, Trajectories, WellReader, Windows
 from haar.data.generators import GrayScottGenerator, TurbulenceGenerator
+from haar.data.generators.generation import write_runs
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.groups import FiniteGroup, cyclic, dihedral, grid_group
 from haar.systems.group_averaging.demo_report import DemoReport
 from haar.systems.group_averaging.demo_story import Finding, Story
 from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors, prediction_errors
-from haar.systems.group_averaging.generation import write_runs
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate, fno, save, unet
 from haar.systems.group_averaging.training import train
 from haar.watch import Advance, Unwatched, Watch

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average import Averaged, Orbit, expected_excess, select
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
 from haar.systems.group_averaging.evaluation import MICRO_BATCH
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 from haar.systems.group_averaging.surrogates import Surrogate
 
 

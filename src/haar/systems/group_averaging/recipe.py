@@ -8,9 +8,9 @@ from typing import Any
 
 from haar.report import Section
 from haar.systems.effect import Effect
-from haar.systems.group_averaging.protocol import measure_seed
-from haar.systems.group_averaging.recipe_claims import judge
-from haar.systems.group_averaging.recipe_sections import tell_measures
+from haar.systems.group_averaging.claims import judge
+from haar.systems.group_averaging.protocol import measure
+from haar.systems.group_averaging.sections import told
 from haar.watch import Watch
 
 _RUNS: tuple[dict[str, Any], ...] = (
@@ -89,15 +89,15 @@ class GroupAveraging:
 
     def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
         """One seed, see `haar.systems.group_averaging.protocol`."""
-        return measure_seed(config, seed, folder, watch)
+        return measure(config, seed, folder, watch)
 
     def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
-        """The claims, see `haar.systems.group_averaging.recipe_claims`."""
+        """The claims, see `haar.systems.group_averaging.claims`."""
         return judge(measures)
 
     def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
-        """Tables and figures, see `haar.systems.group_averaging.recipe_sections`."""
-        return tell_measures(measures)
+        """Tables and figures, see `haar.systems.group_averaging.sections`."""
+        return told(measures)
 
 
 RECIPE = GroupAveraging()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,22 @@ from haar.actions import AxisSign, Symmetry
 from haar.audit import Audit, audit
 from haar.average import average
 from haar.data import Windows
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.groups import cyclic, dihedral, grid_group, reflections
+from haar.systems.group_averaging.averages import fields_symmetry
 from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors
-from haar.systems.group_averaging.measurement import fields_symmetry
-from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
+from haar.systems.group_averaging.options import Options
 from haar.systems.group_averaging.surrogates import Surrogate
 from haar.watch import Watch
 
 
-def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: int, watch: Watch) -> dict[str, Any]:
+def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch: Watch) -> dict[str, Any]:
     """Average a surrogate of the double shear flow over groups that its data have, and over one that they lack.
 
     Args:
         model: The surrogate.
         root: The data set.
-        config: The preset.
+        preset: Sizes and modes.
         seed: Of the audits.
         watch: Told of the progress.
 
@@ -35,9 +36,9 @@ def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: 
         ``vrmse`` of the model, over C4 and D4 (symmetries of the equations only) and over the four elements that the
         data have too; what the audit under D4 says without and with labels; soft averaging over D4.
     """
-    train = Windows(root, history=config["history"], split="train")
-    test = Windows(root, history=config["history"], split="test")
-    chosen = SpreadWindows(test, samples=config["windows"], batch=8)
+    train = Windows(root, history=preset.history, split="train")
+    test = Windows(root, history=preset.history, split="test")
+    chosen = SpreadWindows(test, samples=preset.windows, batch=8)
     x, y = chosen.stacked()
     models: dict[str, Callable[[Tensor], Tensor]] = {
         "none": model,
@@ -53,7 +54,7 @@ def measure_trap(model: Surrogate, root: Path, config: Mapping[str, Any], seed: 
         scale = field_scale(chosen, test.outputs)
         symmetry = fields_symmetry(dihedral(4), test)
         # The data are tested on the training split: its runs are many, and no label of theirs is used.
-        seen = SpreadWindows(train, samples=2 * config["windows"], batch=8)
+        seen = SpreadWindows(train, samples=2 * preset.windows, batch=8)
         unlabelled = ((inputs, None, runs) for inputs, _, runs in seen)
         options: dict[str, Any] = {"scale": scale, "layers": False, "seed": seed, "micro_batch": MICRO_BATCH}
         before = audit(model, symmetry, unlabelled, **options)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.systems.quantum.board import BoardCircuit, random_games
+from haar.nn.circuits.board import BoardCircuit
+from haar.systems.quantum.games import random_games
 
 _VALIDATION = 1_000_003
 

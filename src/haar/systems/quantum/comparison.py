@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from haar.data.molecules.molecules import Molecules, open_molecules
 from haar.errors import ArgumentError
 from haar.systems.quantum.evaluation import errors, symmetry_errors
-from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.training import Plan, fit
 
@@ -156,3 +156,28 @@ def chosen_contenders(data: str, names: Sequence[str] | None = None) -> list[Con
         if name not in known:
             raise ArgumentError("models", expected=f"some of {', '.join(known)}", got=repr(name))
     return [known[name] for name in (names or usual)]
+
+
+def train_one(
+    model: str, data: str, *, train: int, plan: Plan, seed: int = 0, held_out: float = 0.1, layers: int | None = None
+) -> tuple[Potential, dict[str, Any]]:
+    """Train one potential, with augmented frames, and measure it on what was left out.
+
+    Args:
+        model: A name of `haar.systems.quantum.potential.MODELS`.
+        data: A shipped surface or an ``.npz`` file.
+        train: Training points.
+        plan: How.
+        seed: Of the shuffle, the frames, the parameters and the batches.
+        held_out: Share of the training points that chooses the weights.
+        layers: Of a circuit; by default its own.
+
+    Raises:
+        ArgumentError: If something is out of range.
+    """
+    molecules = open_molecules(data)
+    frame = "rotated" if len(molecules.species) == 2 else "augmented"
+    fitted, test = split(molecules.in_frame(frame, seed=seed), train, seed=seed)
+    options = {} if layers is None else {"layers": layers}
+    contender = Contender(model, model, options)
+    return contest(contender, fitted, test, plan=plan, seed=seed, held_out=held_out)

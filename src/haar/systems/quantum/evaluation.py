@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions import Defining
+from haar.data.molecules import Molecules
 from haar.groups import SO, symmetric
+from haar.nn.circuits.forces import energy_and_forces
 from haar.probing import ForwardOnly
-from haar.systems.quantum.molecules import Molecules
-from haar.systems.quantum.potential import energy_and_forces
 
 KCAL_PER_MILLIHARTREE = 0.6275094740631
 """One milli-Hartree in kcal/mol."""

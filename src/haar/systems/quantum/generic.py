@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.systems.quantum.circuit import Circuit, Gate, Program, Readout, normal
-from haar.systems.quantum.options import READOUTS, one_of
-from haar.systems.quantum.states import (
+from haar.nn.circuits.circuit import Circuit, Gate, Program, Readout, normal
+from haar.nn.circuits.options import READOUTS, one_of
+from haar.nn.circuits.states import (
     State,
     axis_gates,
     check_qubits,
@@ -18,7 +18,7 @@ from haar.systems.quantum.states import (
     z_signs,
     zeros,
 )
-from haar.systems.quantum.symmetries import no_symmetry
+from haar.nn.circuits.symmetries import no_symmetry
 
 
 class GenericCircuit(Circuit):

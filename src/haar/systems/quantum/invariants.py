@@ -9,9 +9,9 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.systems.quantum.circuit import normal
-from haar.systems.quantum.given import given
-from haar.systems.quantum.symmetries import molecular_symmetry, no_symmetry
+from haar.nn.circuits.circuit import normal
+from haar.nn.circuits.given import given
+from haar.nn.circuits.symmetries import molecular_symmetry, no_symmetry
 
 
 class DistanceSets(nn.Module):

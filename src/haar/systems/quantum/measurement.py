@@ -13,14 +13,15 @@ from torch import Tensor
 
 from haar.actions import Defining, Invariant, Points, Symmetry
 from haar.average import average
+from haar.data.molecules import Molecules
 from haar.groups import octahedral, product, symmetric
+from haar.nn.circuits.exchange import ExchangeCircuit
 from haar.report import plain, write_json
 from haar.systems.quantum.board_contest import board_contest
 from haar.systems.quantum.comparison import CONTENDERS, Contender, chosen_contenders, contest, split
 from haar.systems.quantum.evaluation import errors, symmetry_errors
-from haar.systems.quantum.exchange import ExchangeCircuit
-from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential
+from haar.systems.quantum.surface_curves import predicted_curve, reference_curves
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
 from haar.systems.quantum.training import Plan
 from haar.watch import Watch
@@ -59,24 +60,6 @@ def measure(config: Config, seed: int, folder: Path, watch: Watch) -> Json:
             found.setdefault(group, {})[name] = _kept(folder, f"{group} {name}", work)
             advance()
     return found
-
-
-def reference_curves() -> Json:
-    """The surfaces that figures draw: the stretch of LiH, the inversion of NH3."""
-    stretch, inversion = Molecules.shipped("lih"), Molecules.shipped("nh3-inversion")
-    return {
-        "lih": {"at": stretch.active.norm(dim=-1)[:, 0].tolist(), "energy": stretch.energy.tolist()},
-        "nh3": {"at": torch.linspace(60, 120, len(inversion)).tolist(), "energy": inversion.energy.tolist()},
-    }
-
-
-def predicted_curve(name: str, potential: Potential) -> Json:
-    """What a potential says along the reference curve of its molecule, if there is one."""
-    along = {"lih": "lih", "nh3": "nh3-inversion"}
-    if name not in along:
-        return {}
-    with torch.no_grad():
-        return {"curve": potential(Molecules.shipped(along[name]).active).tolist()}
 
 
 def _kept(folder: Path, name: str, work: Callable[[], Json]) -> Json:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from haar.report import Section
 from haar.systems.effect import Effect
+from haar.systems.quantum.claims import judged
 from haar.systems.quantum.measurement import measure
-from haar.systems.quantum.recipe_claims import judged
-from haar.systems.quantum.recipe_sections import told
+from haar.systems.quantum.sections import told
 from haar.watch import Watch
 
 _LIH_PLAN = {"steps": 500, "force_steps": 250}

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.systems.quantum.options import one_of
-from haar.systems.quantum.states import axis_gates, check_qubits, halves, probabilities, z_signs, zeros
+from haar.nn.circuits.options import one_of
+from haar.nn.circuits.states import axis_gates, check_qubits, halves, probabilities, z_signs, zeros
 
 FAMILIES = ("symmetric", "free")
 

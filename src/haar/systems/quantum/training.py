@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from haar.data.molecules import Molecules
 from haar.errors import ArgumentError
-from haar.systems.quantum.molecules import Molecules
-from haar.systems.quantum.potential import Potential, energy_and_forces
+from haar.nn.circuits.forces import energy_and_forces
+from haar.systems.quantum.potential import Potential
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from haar.systems.renormalisation.evaluation import LAWS, evaluate, find_law
 from haar.systems.renormalisation.families import FAMILIES, Sizes, find_family
 from haar.systems.renormalisation.flow import learned_flow
 from haar.systems.renormalisation.graph_ensemble import GRAPHS, SHARINGS, GraphEnsemble
-from haar.systems.renormalisation.measurement import training_data
 from haar.systems.renormalisation.nonlinearity import find_nonlinearity
+from haar.systems.renormalisation.protocol import training_data
+from haar.systems.renormalisation.sections import spread
 from haar.systems.renormalisation.spectrum import learned_spectrum
-from haar.systems.renormalisation.telling import spread
 from haar.systems.renormalisation.training import Plan, fit
 from haar.watch import Unwatched, Watch
 

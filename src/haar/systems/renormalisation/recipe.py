@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from haar.report import Section
 from haar.systems.effect import Effect
 from haar.systems.renormalisation.claims import judged
-from haar.systems.renormalisation.measurement import measure
 from haar.systems.renormalisation.presets import PRESETS
-from haar.systems.renormalisation.telling import told
+from haar.systems.renormalisation.protocol import measure
+from haar.systems.renormalisation.sections import told
 from haar.watch import Watch
 
 

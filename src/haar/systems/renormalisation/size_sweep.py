@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from haar.report import Table
 from haar.report.drawing import new_figure, style_axes
 from haar.report.table import Cell
+from haar.systems.renormalisation.options import Options
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -19,27 +20,31 @@ AXES: Mapping[str, str] = {"width": "hidden units", "inputs": "variables of a bl
 
 #: A law far from the training law, where constraints show.
 FAR = "gauss x3"
-_FLOOR = 1e-32
+_FLOOR = 1e-32  # errors below it are rounding
+_LEAST = 1e-300  # in place of an error of 0, as a divisor
 
 
-def sweep_cells(config: Mapping[str, Any]) -> list[tuple[str, str, dict[str, int]]]:
+def sweep_cells(preset: Options) -> list[tuple[str, str, dict[str, int]]]:
     """Every (activation, family, sizes) of a sweep, each once; the centre is the preset's own size.
 
     Args:
-        config: A preset: its ``sweep`` has ``networks`` (activation and family) and values for `AXES`.
+        preset: Its ``sweep`` has ``networks`` and values for `AXES`.
 
     Example:
-        >>> config = {"width": 4, "inputs": 2, "samples": 8, "sweep": {"networks": [["relu", "free"]], "width": [4, 8]}}
-        >>> [sizes["width"] for _, _, sizes in sweep_cells(config)]
-        [4, 8]
+        >>> from dataclasses import replace
+        >>> from haar.systems.experiment import options
+        >>> from haar.systems.renormalisation.options import Sweep
+        >>> from haar.systems.renormalisation.presets import QUICK
+        >>> preset = replace(options(Options, QUICK), sweep=Sweep(networks=(("relu", "free"),), width=(8, 16)))
+        >>> [sizes for _, _, sizes in sweep_cells(preset)]
+        [{'width': 8, 'inputs': 4, 'samples': 512}, {'width': 16, 'inputs': 4, 'samples': 512}]
     """
-    sweep = config.get("sweep") or {}
-    centre = {axis: int(config[axis]) for axis in AXES}
+    centre: dict[str, int] = {axis: getattr(preset, axis) for axis in AXES}
     found: list[tuple[str, str, dict[str, int]]] = []
-    for activation, family in sweep.get("networks", []):
+    for activation, family in preset.sweep.networks:
         for axis in AXES:
-            for value in sweep.get(axis, []):
-                cell = (str(activation), str(family), centre | {axis: int(value)})
+            for value in getattr(preset.sweep, axis):
+                cell = (activation, family, centre | {axis: value})
                 if cell not in found:
                     found.append(cell)
     return found
@@ -59,29 +64,27 @@ def size_table(measures: Measures) -> Table:
     """One row a size: median errors of every family on `FAR`, dead networks, and what each constraint costs."""
     series = _series(measures)
     names = list(dict.fromkeys(name for name, *_ in series))
-    free = [name for name in names if name.endswith(" free")]
-    others = [name for name in names if name not in free]
-    columns = ("varied", "size", *names, *(f"{name.split()[-1]} / free" for name in others), "dead")
-    rows: list[list[Cell]] = []
-    for axis, words in AXES.items():
-        for value in dict.fromkeys(value for _, along, value, *_ in series if along == axis):
-            here = {
-                name: (errors, dead) for name, along, size, errors, dead in series if (along, size) == (axis, value)
-            }
-            middle = {name: float(np.median(errors)) for name, (errors, _) in here.items()}
-            cost = [_ratio(middle, name, free) for name in others]
-            deaths = ", ".join(f"{name.split()[-1]} {dead}" for name, (_, dead) in here.items() if dead) or "none"
-            rows.append([words, value, *(middle.get(name) for name in names), *cost, deaths])
+    constrained = [name for name in names if not name.endswith(" free")]
+    columns = ("varied", "size", *names, *(f"{name.split()[-1]} / free" for name in constrained), "dead")
+    by_size: dict[tuple[str, int], dict[str, tuple[np.ndarray, int]]] = {}
+    for name, axis, size, errors, dead in series:
+        by_size.setdefault((axis, size), {})[name] = (errors, dead)
+    rows = [[AXES[axis], size, *_cells(here, names, constrained)] for (axis, size), here in by_size.items()]
     count = sum(len(one["seeds"]) for one in measures)
     note = f"medians over {count} networks of every size; NMSE on 3 x N(0,1); dead: of {count}"
     return Table("Errors by size", columns, rows, note)
 
 
-def _ratio(middle: Mapping[str, float], name: str, free: Sequence[str]) -> float | None:
-    reference = next((one for one in free if one.split(maxsplit=1)[0] == name.split(maxsplit=1)[0]), None)
-    if reference is None or reference not in middle or name not in middle:
-        return None
-    return middle[name] / max(middle[reference], 1e-300)
+def _cells(here: Mapping[str, tuple[np.ndarray, int]], names: Sequence[str], constrained: Sequence[str]) -> list[Cell]:
+    """Medians of all networks of one size, each over that of the free one, and who died."""
+    middle = {name: float(np.median(errors)) for name, (errors, _) in here.items()}
+    deaths = ", ".join(f"{name.split()[-1]} {dead}" for name, (_, dead) in here.items() if dead) or "none"
+    return [*map(middle.get, names), *(_cost(middle, name) for name in constrained), deaths]
+
+
+def _cost(middle: Mapping[str, float], name: str) -> float | None:
+    free = f"{name.split(maxsplit=1)[0]} free"
+    return middle[name] / max(middle[free], _LEAST) if free in middle and name in middle else None
 
 
 def draw_sizes(measures: Measures, colours: Mapping[str, str]) -> Figure:

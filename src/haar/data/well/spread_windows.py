@@ -1,0 +1,73 @@
+"""Some windows of a data set, spread evenly over it, as an audit and a test of errors take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from haar.actions import Layout
+from haar.data.well.windows import Windows
+from haar.errors import ArgumentError
+
+
+class SpreadWindows:
+    """So many windows, spread evenly over a split, in batches of (inputs, labels, trajectories).
+
+    Args:
+        windows: All windows.
+        samples: How many to take.
+        batch: Windows in a batch.
+
+    Raises:
+        ArgumentError: If a number is below 1.
+    """
+
+    def __init__(self, windows: Windows, *, samples: int, batch: int) -> None:
+        for name, value in (("samples", samples), ("batch", batch)):
+            if value < 1:
+                raise ArgumentError(name, expected="at least 1", got=value)
+        count = min(samples, len(windows))
+        self.windows, self.batch = windows, batch
+        self.chosen = torch.linspace(0, len(windows) - 1, count, dtype=torch.float64).round().long().tolist()
+
+    def __len__(self) -> int:
+        """Number of windows taken."""
+        return len(self.chosen)
+
+    def stacked(self) -> tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"]]:
+        """All of them at once."""
+        x, y, _ = zip(*self, strict=True)
+        return torch.cat(x), torch.cat(y)
+
+    def __iter__(
+        self,
+    ) -> Iterator[tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"], Int[Tensor, " b"]]]:
+        """Inputs, what follows them, and the trajectory of every window."""
+        for start in range(0, len(self.chosen), self.batch):
+            indices = self.chosen[start : start + self.batch]
+            pairs = [self.windows[index] for index in indices]
+            clusters = torch.tensor([self.windows.where(index)[0] for index in indices])
+            yield torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs]), clusters
+
+
+def field_scale(batches: SpreadWindows, layout: Layout) -> Float[Tensor, " channel"]:
+    """Standard deviation of every output field, one number for all its components, so that a group leaves it alone.
+
+    Args:
+        batches: The data.
+        layout: The channels of the output.
+    """
+    count, first, second = 0, torch.zeros(layout.channels).double(), torch.zeros(layout.channels).double()
+    for _, y, _ in batches:
+        values = y.double().movedim(1, 0).flatten(1)
+        count += values.shape[1]
+        first, second = first + values.sum(1), second + values.square().sum(1)
+    variance = (second / count - (first / count).square()).clamp(min=0)
+    scale = torch.ones_like(variance)
+    for part in layout.slices().values():
+        spread = variance[part].mean().sqrt()
+        scale[part] = spread if spread > 0 else 1.0
+    return scale

@@ -1,0 +1,123 @@
+"""Figures of the experiment: errors of all rules, what gammas say, the score tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+
+Cells = Mapping[str, Mapping[str, Any]]
+
+LEVEL = 0.05
+"""P-values below it reject."""
+
+_SHOWN = {
+    "strict": BASE,
+    "free": WARNING,
+    "equality": "#1d7f4e",
+    "resilient": AVERAGED,
+    "ridge": "#8e5bd0",
+    "residual pathway": "#c98a1b",
+}
+
+
+def draw_errors(cells: Cells) -> Figure:
+    """Error against beta, one panel a size of the training set; against that size if there is one beta."""
+    sizes = sorted({cell["samples"] for cell in cells.values()})
+    by_size = len({cell["beta"] for cell in cells.values()}) == 1
+    panels = {"": list(cells.values())}
+    if not by_size:
+        panels = {f"{n} samples": [cell for cell in cells.values() if cell["samples"] == n] for n in sizes}
+    figure = new_figure(3.4 * len(panels) + 1.2, 3.4)
+    drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, here) in zip(drawn, panels.items(), strict=True):
+        style_axes(
+            axes,
+            title=title,
+            x="training samples" if by_size else "break of the symmetry, beta",
+            y="test error" if axes is drawn[0] else "",
+        )
+        for number, (rule, colour) in enumerate(_SHOWN.items()):
+            _draw_rule(axes, here, rule, 0.012 * (number - 2), by_size=by_size, color=colour)
+        axes.set_yscale("log")
+        if by_size:
+            axes.set_xscale("log")
+            axes.set_xticks(sizes, [str(size) for size in sizes])
+            axes.minorticks_off()
+    handles, labels = drawn[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_rule(
+    axes: Axes, cells: Sequence[Mapping[str, Any]], rule: str, shift: float, *, by_size: bool, color: str
+) -> None:
+    """The errors of one rule's networks: their median, least and greatest; dead networks stay out."""
+    points = []
+    for cell in cells:
+        known = [one["error"] for one in cell["rules"].get(rule, []) if one["error"] is not None]
+        if known:
+            at = cell["samples"] * (1 + 2 * shift) if by_size else cell["beta"] + shift
+            middle = median(known)
+            points.append((at, middle, middle - min(known), max(known) - middle))
+    if points:
+        at, middle, low, high = zip(*points, strict=True)
+        axes.errorbar(at, middle, [low, high], marker="o", markersize=4, color=color, label=rule, elinewidth=1)
+
+
+def draw_asymmetry(cells: Cells) -> Figure:
+    """Largest gamma and equivariance error of the resilient models against beta."""
+    figure = new_figure(7.6, 3)
+    left, right = figure.subplots(1, 2)
+    style_axes(left, x="beta", y="largest |gamma|")
+    style_axes(right, x="beta", y="equivariance error")
+    sizes = sorted({cell["samples"] for cell in cells.values()})
+    for number, size in enumerate(sizes):
+        here = [cell for cell in cells.values() if cell["samples"] == size and "resilient" in cell["rules"]]
+        for axes, of in ((left, _largest_gamma), (right, _defect)):
+            points = [(cell["beta"], of(one)) for cell in here for one in cell["rules"]["resilient"]]
+            shift = 0.015 * (number - (len(sizes) - 1) / 2)
+            axes.plot(
+                [b + shift for b, _ in points], [v for _, v in points], "o", ms=3, alpha=0.5, color=COLOURS[number]
+            )
+            middle = [(cell["beta"], median(of(one) for one in cell["rules"]["resilient"])) for cell in here]
+            axes.plot(*zip(*middle, strict=True), color=COLOURS[number], label=f"{size} samples")
+    left.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _largest_gamma(one: Mapping[str, Any]) -> float:
+    return max(abs(float("nan" if gamma is None else gamma)) for gamma in one["gamma"].values())
+
+
+def _defect(one: Mapping[str, Any]) -> float:
+    return float("nan") if one["defect"] is None else float(one["defect"])
+
+
+def draw_scores(scores: Sequence[Mapping[str, Any]]) -> Figure:
+    """P-values of the largest group against beta."""
+    figure = new_figure(5.6, 3)
+    axes = style_axes(figure.subplots(), x="break of the symmetry, beta", y="p")
+    group = list(scores[0]["p"])[-1]
+    sizes = sorted({score["samples"] for score in scores})
+    for number, size in enumerate(sizes):
+        here = [score for score in scores if score["samples"] == size]
+        shift = 0.02 * (number - (len(sizes) - 1) / 2)
+        axes.plot(
+            [score["beta"] + shift for score in here],
+            [score["p"][group] for score in here],
+            "o",
+            ms=4,
+            alpha=0.6,
+            color=COLOURS[number],
+            label=f"{size} samples",
+        )
+    axes.axhline(LEVEL, color=WARNING, linestyle="--", linewidth=1)
+    axes.set_yscale("log")
+    axes.legend(frameon=False, fontsize=8)
+    return figure

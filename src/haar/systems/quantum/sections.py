@@ -1,0 +1,174 @@
+"""The reproduction told: tables and figures of the measures of all seeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from haar.report import Section, Table
+from haar.report.table import Cell
+from haar.systems.quantum.claims import cells, models, tables, title
+from haar.systems.quantum.figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
+
+Measures = Sequence[Mapping[str, Any]]
+
+
+def told(measures: Measures) -> list[Section]:
+    """All sections, in order."""
+    sections = [
+        (
+            Section(
+                title(table),
+                f"The best is **{winner(measures, table)}**. Medians over folds and seeds.",
+                errors_table(measures, table),
+            ),
+            Section("", table=symmetry_table(measures, table)),
+        )
+        for table in tables(measures)
+    ]
+    return [
+        *itertools.chain(*sections),
+        Section("", figure=draw_errors(measures), caption="Test error of every fold against number of parameters."),
+        Section("Surfaces", _SURFACES, figure=draw_surfaces(measures), caption=SURFACES_CAPTION),
+        Section("Another frame", _FRAMES, frames_table(measures), draw_frames(measures), _FRAMES_CAPTION),
+        Section("Averaging after training", _AVERAGED, averaged_table(measures)),
+        Section("Trainability", _TRAIN, trainability_table(measures), draw_trainability(measures), _TRAIN_CAPTION),
+        Section("Symmetry broken on purpose", _BREAKING, breaking_table(measures)),
+        Section("Noughts and crosses", _BOARD, board_table(measures)),
+    ]
+
+
+_SURFACES = "Reference: FCI/6-31G for LiH, MP2/6-31G for NH3. Models saw other geometries, in random orientations."
+SURFACES_CAPTION = (
+    "Energy along the stretch of LiH and along the inversion of NH3 (umbrella angle); the run of median test error."
+)
+_FRAMES = (
+    "Trained on molecules in one orientation and one order of atoms, tested on the same ones turned and relabelled."
+)
+_FRAMES_CAPTION = "Test error in the frame of the training set, and in random ones."
+_AVERAGED = (
+    "Averaging over octahedral rotations and all exchanges never increases the mean squared error over the orbit of "
+    "the test set; it does not come near to symmetry built in."
+)
+_TRAIN = "Variance of the derivative with respect to one angle in the middle of a circuit of depth 6 n."
+_TRAIN_CAPTION = "Gradients vanish exponentially without symmetry, and do not with it."
+_BOARD = (
+    "The circuit of nine qubits with the symmetry of the square, and the same circuit with one parameter a gate: few "
+    "training games, the same training."
+)
+_BREAKING = "RZ(eps) after every layer, eps ~ N(0, scale^2): rms change of the scaled energy under a rotation."
+
+
+def winner(measures: Measures, table: str) -> str:
+    """The model with the least median test error."""
+    middle = {m: median(r["test"]["rmse"] for r in cells(measures, table, m)) for m in models(measures, table)}
+    return min(middle, key=middle.__getitem__)
+
+
+def errors_table(measures: Measures, table: str) -> Table:
+    """One row a model: energies, forces, how it generalises."""
+    columns = ("model", "parameters", "train E", "test E", "range", "test F", "R2", "test/train", "seconds")
+    rows: list[list[Cell]] = []
+    for model in models(measures, table):
+        found = cells(measures, table, model)
+        tests = [row["test"]["rmse"] for row in found]
+        rows.append(
+            [
+                model,
+                found[0]["parameters"],
+                _middle(found, "train", "rmse"),
+                _middle(found, "test", "rmse"),
+                f"{min(tests):.3g} … {max(tests):.3g}",
+                _middle(found, "test", "force_rmse"),
+                _middle(found, "test", "r2"),
+                _middle(found, "ratio"),
+                _middle(found, "seconds"),
+            ]
+        )
+    runs = len(cells(measures, table, models(measures, table)[0]))
+    note = f"{runs} fold(s) and seed(s); RMSE of E in mHa, of F in mHa/Angstrom"
+    if {"MLP", "Classical"} & set(models(measures, table)):
+        note += "; the classical models take more steps than the circuits, which are cheaper (seconds)"
+    return Table(title(table), columns, rows, note)
+
+
+def symmetry_table(measures: Measures, table: str) -> Table:
+    """One row a model: mean absolute errors, and how much of each symmetry it breaks."""
+    columns = ("model", "MAE E", "kcal/mol", "train F", "MAE F", "rotation", "permutation", "parity", "torque")
+    places = (
+        ("test", "mae"),
+        ("test", "mae_kcal"),
+        ("train", "force_rmse"),
+        ("test", "force_mae"),
+        *(("symmetry", what) for what in ("rotation", "permutation", "parity", "torque")),
+    )
+    rows: list[list[Cell]] = []
+    for model in models(measures, table):
+        found = cells(measures, table, model)
+        rows.append([model, *(_middle(found, *place) for place in places)])
+    return Table("", columns, rows, "symmetry errors in mHa: rms change of the energy; rms torque")
+
+
+def _middle(found: Sequence[Mapping[str, Any]], *place: str) -> float:
+    """The median over folds and seeds of what lies at a place."""
+    values: list[Any] = list(found)
+    for name in place:
+        values = [value[name] for value in values]
+    return float(median(values))
+
+
+def frames_table(measures: Measures) -> Table:
+    """One row a model."""
+    rows: list[list[Cell]] = []
+    for model in measures[0]["frames"]:
+        here = median(one["frames"][model]["canonical"]["rmse"] for one in measures)
+        there = median(one["frames"][model]["moved"]["rmse"] for one in measures)
+        rows.append([model, here, there])
+    return Table("NH3 in another frame", ("model", "same frame", "turned and relabelled"), rows, "test RMSE in mHa")
+
+
+def averaged_table(measures: Measures) -> Table:
+    """One row a table and model."""
+    rows: list[list[Cell]] = []
+    for table in tables(measures):
+        for model in models(measures, table):
+            found = [row["averaged"] for row in cells(measures, table, model) if row.get("averaged")]
+            if found:
+                middles = [median(one[what] for one in found) for what in ("before", "orbit", "after")]
+                rows.append([title(table), model, found[0]["elements"], *middles])
+    columns = ("data", "model", "elements", "test", "orbit of the test set", "averaged")
+    return Table("Post-hoc averaging", columns, rows, "RMSE in mHa")
+
+
+def trainability_table(measures: Measures) -> Table:
+    """One row a family."""
+    first = measures[0]["trainability"]["all"]
+    rows: list[list[Cell]] = []
+    for family in ("symmetric", "free"):
+        columns = zip(*(one["trainability"]["all"][family] for one in measures), strict=True)
+        rows.append([family, *(float(median(values)) for values in columns)])
+    return Table("Variance of a derivative", ("circuit", *(f"n = {n}" for n in first["qubits"])), rows)
+
+
+def breaking_table(measures: Measures) -> Table:
+    """One row a strength."""
+    first = measures[0]["breaking"]["all"]
+    rows: list[list[Cell]] = [
+        [scale, float(median(one["breaking"]["all"]["rotation"][k] for one in measures))]
+        for k, scale in enumerate(first["scales"])
+    ]
+    return Table("Rotation error", ("eps", "rms change"), rows)
+
+
+def board_table(measures: Measures) -> Table:
+    """One row a circuit."""
+    rows: list[list[Cell]] = []
+    for name in ("symmetric", "free"):
+        found = {what: [v for one in measures for v in one["board"][name][what]] for what in ("train", "test")}
+        shares = f"{min(found['test']):.3g} … {max(found['test']):.3g}"
+        first = int(measures[0]["board"][name]["parameters"][0])
+        rows.append([name, first, float(median(found["train"])), float(median(found["test"])), shares])
+    columns = ("circuit", "parameters", "train", "test", "range")
+    return Table("Share of games judged right", columns, rows, f"{len(found['test'])} run(s)")
