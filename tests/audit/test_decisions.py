@@ -7,10 +7,10 @@ import math
 import pytest
 
 from haar.audit.closure import ElementClosure
-from haar.audit.estimate import Estimate
 from haar.audit.findings import ElementDefect, Findings, SubgroupFinding
 from haar.audit.recommendation import recommend
 from haar.groups import dihedral
+from haar.statistics import Estimate
 
 D4 = dihedral(4)
 NOTHING = math.nan

@@ -9,11 +9,11 @@ from torch import nn
 from haar.actions import Invariant, Points, Space, Symmetry
 from haar.audit import audit
 from haar.audit.closure import ElementClosure
-from haar.audit.estimate import Estimate
 from haar.audit.findings import closed_under, contradicts, enough
 from haar.audit.part_findings import unit_of
 from haar.audit.sums import Sums
 from haar.groups import dihedral, octahedral
+from haar.statistics import Estimate
 
 F64 = torch.float64
 D4 = dihedral(4)

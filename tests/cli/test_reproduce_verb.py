@@ -1,60 +1,62 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
 
 import pytest
 
 from haar.cli.app import main
 from haar.report import Section, Table
-from haar.systems.effect import Bound, Effect
+from haar.systems.claim import Claim
+from haar.systems.recipe import Recipe
 
 
-class Tiny:
-    name = "kkan"
-    title = "A tiny one"
-    paper = "Nobody"
-    presets: ClassVar = {"quick": {}, "full": {}}
-    default_seeds: ClassVar = {"quick": 1, "full": 2}
-
-    def __init__(self, value: float) -> None:
-        self.value = value
-
-    def measure(self, config, seed, folder, watch):  # noqa: ARG002
+def tiny_recipe(value: float) -> Recipe:
+    def measure(config, seed, folder, watch):
         with watch.stage("measuring", 1) as advance:
             advance()
-        return {"value": self.value + seed}
+        return {"value": value + seed}
 
-    def effects(self, measures):
-        return [Effect.measured("e", [m["value"] for m in measures], Bound(low=0), claim="it is positive", source="s")]
-
-    def sections(self, measures):
-        return [Section("More", table=Table("more", ("value",), [(m["value"],) for m in measures]))]
+    return Recipe(
+        name="kkan",
+        title="A tiny one",
+        paper="Nobody",
+        presets={"quick": {}, "full": {}},
+        default_seeds={"quick": 1, "full": 2},
+        measure=measure,
+        claims=(Claim("e", "it is positive", "s", lambda m: m["value"], at_least=0),),
+        sections=lambda ms: [Section("More", table=Table("more", ("value",), [(m["value"],) for m in ms]))],
+    )
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     def install(value: float) -> None:
-        monkeypatch.setattr("haar.systems.recipe.load_recipe", lambda _: Tiny(value))
+        monkeypatch.setattr("haar.systems.recipe.load_recipe", lambda _: tiny_recipe(value))
 
     return install
 
 
-def test_effects_that_hold_give_0_and_a_table(tiny, tmp_path, capsys):
+def test_claims_that_hold_give_0_and_a_table(tiny, tmp_path, capsys):
     tiny(1.0)
     assert main(["reproduce", "kkan", "--out", str(tmp_path), "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    for piece in ("it is positive", "1.5", "1 … 2", ">= 0", "yes", "more"):
+    for piece in ("it is positive", "1.5", "1 … 2", ">= 0", "holds", "more"):
         assert piece in out
     assert "report.html" in out.replace("\n", "")  # a long folder name wraps
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "result.json").exists()
 
 
-def test_an_effect_that_does_not_hold_gives_1(tiny, tmp_path, capsys):
+def test_a_claim_that_is_contradicted_gives_1(tiny, tmp_path, capsys):
     tiny(-1.0)
     assert main(["reproduce", "kkan", "--out", str(tmp_path)]) == 1
-    assert "no" in capsys.readouterr().out
+    assert "contradicted" in capsys.readouterr().out
+
+
+def test_a_claim_that_is_open_gives_0_and_is_told(tiny, tmp_path, capsys):
+    tiny(-0.5)
+    assert main(["reproduce", "kkan", "--out", str(tmp_path), "--seeds", "2"]) == 0
+    assert "open" in capsys.readouterr().out
 
 
 def test_json_is_one_object_on_stdout(tiny, tmp_path, capsys):
@@ -64,7 +66,7 @@ def test_json_is_one_object_on_stdout(tiny, tmp_path, capsys):
     assert printed == json.loads((tmp_path / "result.json").read_text())
     assert printed["seeds"] == [5, 6]
     assert printed["preset"] == "full"
-    assert {"system", "preset", "seeds", "versions", "effects", "tables"} <= set(printed)
+    assert {"system", "preset", "seeds", "versions", "claims", "tables"} <= set(printed)
 
 
 def test_everything_goes_to_out_name_by_default(tiny, tmp_path, monkeypatch, capsys):

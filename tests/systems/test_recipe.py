@@ -5,34 +5,41 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from haar.errors import ArgumentError, HaarError
 from haar.report import Section, Table
 from haar.report.drawing import new_figure
 from haar.systems import SYSTEMS, find_system
-from haar.systems.effect import Bound, Effect
-from haar.systems.recipe import load_recipe
-from haar.systems.runner import code_hash, content_hash, reproduce
+from haar.systems.claim import Claim
+from haar.systems.recipe import Recipe, load_recipe
+from haar.systems.runner import content_hash, reproduce
 from haar.watch import Unwatched
 
 
 class Coin:
-    """A recipe whose seeds can be made to die half-way."""
-
-    name = "kkan"
-    title = "A coin"
-    paper = "Nobody, Nowhere"
-    default_seeds: ClassVar = {"quick": 2, "full": 3}
+    """An experiment whose seeds can be made to die half-way."""
 
     def __init__(self, low: float = 0.0):
-        self.presets = {"quick": {"low": low}, "full": {"low": low, "throws": 10}}
+        self.low = low
         self.measured: list[int] = []
         self.die_at: int | None = None
+        self.told: list[Any] = []
+
+    def recipe(self, **changes) -> Recipe:
+        known = {
+            "name": "kkan",
+            "title": "A coin",
+            "paper": "Nobody, Nowhere",
+            "presets": {"quick": {"low": self.low}, "full": {"low": self.low, "throws": 10}},
+            "default_seeds": {"quick": 2, "full": 3},
+            "measure": self.measure,
+            "claims": (Claim("share", "it is there", "section 1", lambda m: m["share"], at_least=0.0),),
+            "sections": self.sections,
+        }
+        return Recipe(**known | changes)
 
     def measure(self, config, seed, folder: Path, watch):
         checkpoint = folder / "half.json"
@@ -45,13 +52,10 @@ class Coin:
                 raise KeyboardInterrupt
             advance()
         self.measured.append(seed)
-        return {"share": config["low"] + 0.1 * seed, "resumed": done, "lost": math.nan}
-
-    def effects(self, measures):
-        shares = [measure["share"] for measure in measures]
-        return [Effect.measured("share", shares, Bound(low=0.0), claim="it is there", source="section 1")]
+        return {"share": config["low"] + 0.1 * seed, "resumed": done, "lost": math.inf}
 
     def sections(self, measures):
+        self.told += measures
         figure = new_figure(2, 2)
         return [
             Section("Throws", table=Table("throws", ("share",), [(m["share"],) for m in measures])),
@@ -60,11 +64,26 @@ class Coin:
 
 
 def test_a_run_writes_result_page_and_figures(tmp_path):
-    result = reproduce(Coin(), out=tmp_path, first_seed=3)
+    result = reproduce(Coin().recipe(), out=tmp_path, first_seed=3)
     written = json.loads((tmp_path / "result.json").read_text())
     assert written == result.to_dict()
     assert written["seeds"] == [3, 4]
-    assert set(written) >= {"kind", "schema", "system", "preset", "seeds", "versions", "effects", "tables", "holds"}
+    assert set(written) >= {
+        "kind",
+        "schema",
+        "system",
+        "preset",
+        "seeds",
+        "versions",
+        "claims",
+        "effects",
+        "tables",
+        "holds",
+    }
+    (claim,) = written["claims"]
+    assert set(claim) == {"name", "claim", "source", "value", "low", "high", "bound", "verdict", "values"}
+    assert (claim["value"], claim["low"], claim["high"]) == pytest.approx((0.35, 0.3, 0.4))
+    assert (claim["bound"], claim["verdict"]) == (">= 0", "holds")
     (effect,) = written["effects"]
     assert set(effect) >= {"name", "claim", "source", "value", "spread", "bound", "holds"}
     assert effect["value"] == pytest.approx(0.35)
@@ -72,49 +91,64 @@ def test_a_run_writes_result_page_and_figures(tmp_path):
     assert effect["holds"] is written["holds"] is True
     assert written["tables"][0]["rows"] == [[pytest.approx(0.3)], [pytest.approx(0.4)]]
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["02-the-curve-of-it.png"]
-    assert "1 of 1 effects hold" in (tmp_path / "report.html").read_text()
+    assert "1 of 1 claims hold" in (tmp_path / "report.html").read_text()
 
 
 def test_finished_seeds_are_skipped_and_killed_ones_resume(tmp_path):
-    recipe = Coin()
-    recipe.die_at = 1
+    coin = Coin()
+    coin.die_at = 1
     with pytest.raises(KeyboardInterrupt):
-        reproduce(recipe, out=tmp_path)
+        reproduce(coin.recipe(), out=tmp_path)
     assert not (tmp_path / "result.json").exists()
-    recipe.die_at = None
-    result = reproduce(recipe, out=tmp_path)
-    assert recipe.measured == [0, 1]
+    coin.die_at = None
+    result = reproduce(coin.recipe(), out=tmp_path)
+    assert coin.measured == [0, 1]
     measures = [json.loads(path.read_text())["measures"] for path in tmp_path.glob("runs/*/measures.json")]
     assert sorted(measure["resumed"] for measure in measures) == [0, 1]
     again = Coin()
-    assert reproduce(again, out=tmp_path).to_dict() == result.to_dict()
+    assert reproduce(again.recipe(), out=tmp_path).to_dict() == result.to_dict()
     assert again.measured == []
 
 
 def test_another_configuration_is_measured_anew(tmp_path):
-    reproduce(Coin(), out=tmp_path)
+    reproduce(Coin().recipe(), out=tmp_path)
     other = Coin(low=0.5)
-    reproduce(other, out=tmp_path)
+    reproduce(other.recipe(), out=tmp_path)
     assert other.measured == [0, 1]
 
 
-def test_what_is_not_finite_reaches_the_recipe_as_none(tmp_path):
-    seen = []
+def test_what_is_not_finite_is_kept_as_none_leaves_its_claim_open_and_is_told_as_nan(tmp_path):
+    coin = Coin()
+    claims = (Claim("lost", "it is small", "section 1", lambda m: m["lost"], at_most=1.0),)
+    result = reproduce(coin.recipe(claims=claims), out=tmp_path)
+    kept = [json.loads(path.read_text())["measures"]["lost"] for path in tmp_path.glob("runs/*/measures.json")]
+    assert kept == [None, None]
+    assert [claim.verdict for claim in result.claims] == ["open"]
+    assert all(math.isnan(m["lost"]) for m in coin.told)
+    assert json.loads((tmp_path / "result.json").read_text())["claims"][0]["value"] is None
 
-    class Watching(Coin):
-        def effects(self, measures):
-            seen.extend(measure["lost"] for measure in measures)
-            return super().effects(measures)
 
-    reproduce(Watching(), out=tmp_path)
-    assert seen == [None, None]
-
-
-def test_an_effect_that_does_not_hold_is_named(tmp_path):
-    result = reproduce(Coin(low=-0.05), out=tmp_path)
+def test_claims_that_do_not_hold_are_named(tmp_path):
+    claims = (
+        Claim("low", "-", "-", lambda m: m["share"], at_least=0.0),
+        Claim("high", "-", "-", lambda m: m["share"], at_least=1.0),
+    )
+    result = reproduce(Coin(low=-0.05).recipe(claims=claims), out=tmp_path)
     assert not result.holds
-    assert "0 of 1 effects hold" in result.summary
-    assert "Not: share." in result.summary
+    assert result.contradicted
+    assert "**0 of 2 claims hold**" in result.summary
+    assert "Contradicted: high. Open: low." in result.summary
+    result = reproduce(Coin(low=-0.05).recipe(claims=claims[:1]), out=tmp_path)
+    assert not result.holds
+    assert not result.contradicted
+
+
+def test_a_recipe_says_what_is_wrong_with_it():
+    with pytest.raises(ArgumentError, match="default_seeds: expected one number for each of quick, full, got quick"):
+        Coin().recipe(default_seeds={"quick": 1})
+    claim = Coin().recipe().claims[0]
+    with pytest.raises(ArgumentError, match="claims: expected a name of its own for each, got 'share' twice"):
+        Coin().recipe(claims=(claim, claim))
 
 
 @pytest.mark.parametrize(
@@ -127,43 +161,11 @@ def test_an_effect_that_does_not_hold_is_named(tmp_path):
 )
 def test_bad_options_are_refused(tmp_path, options, message):
     with pytest.raises(ArgumentError, match=message):
-        reproduce(Coin(), out=tmp_path, **options)
+        reproduce(Coin().recipe(), out=tmp_path, **options)
 
 
-values = st.lists(st.floats(-10, 10), min_size=1, max_size=7)
-
-
-@given(values, st.floats(-10, 10))
-def test_an_effect_holds_in_every_seed_or_in_the_middle(numbers, low):
-    every = Effect.measured("e", numbers, Bound(low=low), claim="c", source="s")
-    middle = Effect.measured("e", numbers, Bound(low=low), claim="c", source="s", in_every_seed=False)
-    assert every.holds == (min(numbers) >= low)
-    assert middle.holds == (middle.value >= low)
-    assert middle.holds or not every.holds
-    assert every.spread == (min(numbers), max(numbers))
-
-
-def test_a_missing_value_never_holds():
-    effect = Effect.measured("e", [1.0, None], Bound(low=0), claim="c", source="s", in_every_seed=False)
-    assert not effect.holds
-    assert math.isnan(effect.value)
-    assert not Bound(high=1).holds(math.nan)
-
-
-def test_bounds_speak():
-    assert [str(Bound(high=0.5)), str(Bound(low=1)), str(Bound(low=0, high=1))] == ["<= 0.5", ">= 1", "in [0, 1]"]
-    with pytest.raises(ArgumentError, match="bound: expected a least or a greatest value, got neither"):
-        Bound()
-    with pytest.raises(ArgumentError, match="bound: expected low <= high, got 2 > 1"):
-        Bound(low=2, high=1)
-    with pytest.raises(ArgumentError, match="values: expected one value a seed, got none"):
-        Effect.measured("e", [], Bound(low=0), claim="c", source="s")
-
-
-def test_hashes_tell_configurations_and_systems_apart():
+def test_hashes_tell_configurations_apart():
     assert content_hash({"seed": 0}) != content_hash({"seed": 1})
-    assert code_hash("group-averaging") == code_hash("group-averaging")
-    assert code_hash("group-averaging") != code_hash("kkan")
 
 
 def test_fifteen_systems_and_their_state():

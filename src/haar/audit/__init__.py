@@ -3,13 +3,13 @@
 from haar.audit.audit import Audit, audit
 from haar.audit.closure import Closure, ElementClosure
 from haar.audit.dynamics import dynamics_defects
-from haar.audit.estimate import Estimate
 from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect, layer_defects
 from haar.audit.lie import LieDefect, lie_defects, lie_derivative
 from haar.audit.part_findings import PartFinding
 from haar.audit.recommendation import Recommendation
 from haar.audit.sums import OrbitSums
+from haar.statistics import Estimate
 
 __all__ = [
     "Audit",

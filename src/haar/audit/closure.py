@@ -17,6 +17,7 @@ from haar.audit.units import UnitTable
 from haar.average.joining import is_shared
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
+from haar.statistics import holm, randomisation_p
 
 #: Fields are averaged to at most this many cells along an axis before their means are compared; volumes to half of it.
 _COARSE = 16
@@ -228,17 +229,6 @@ def _test(
     return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
 
 
-def randomisation_p(observed: float, drawn: Float[Tensor, " draws"]) -> float:
-    """Share of draws that are at least as large, the observation counted among them: never 0.
-
-    Example:
-        >>> randomisation_p(3.0, torch.tensor([1.0, 2.0, 4.0]))
-        0.5
-    """
-    # Equality counts against rejection; the slack covers sums taken in another order.
-    return (1 + int((drawn >= observed * (1 - 1e-9)).sum())) / (1 + len(drawn))
-
-
 def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tensor, " rows"]) -> float:
     """The part of one trajectory's squared step that all share, without bias, from rows of several trajectories.
 
@@ -284,21 +274,6 @@ def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> tu
         whole[0], whole[3] = whole[0][:0], whole[3][:0]
     features = [coarse, means, torch.cat([covariance, local], -1), higher]
     return features, [whole[0], whole[1], torch.cat([whole[2], whole[3]]), whole[4]]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: adjusted p-values in the given order.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
-        adjusted[k] = highest
-    return adjusted
 
 
 def _features(x: Float[Tensor, "batch *space channel"]) -> list[Tensor]:

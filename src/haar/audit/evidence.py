@@ -6,9 +6,9 @@ import math
 
 import torch
 
-from haar.audit.estimate import FEWEST
 from haar.audit.findings import Findings
 from haar.groups import FiniteGroup, Group
+from haar.statistics import FEWEST
 
 
 def evidence(found: Findings, group: Group) -> list[str]:

@@ -12,12 +12,12 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.audit import quadratic
 from haar.audit.closure import ElementClosure
-from haar.audit.estimate import Estimate, ratio
 from haar.audit.part_findings import PartFinding, as_one, part_findings
 from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums, Sums
 from haar.groups import FiniteGroup
 from haar.groups.characters import isotypic_projector_coefficients, real_irreducibles
+from haar.statistics import Estimate, ratio
 
 #: Groups with more elements are not split into all their subgroups.
 _SUBGROUP_LIMIT = 64

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from haar.audit.estimate import Estimate, ratio
 from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums, Sums
+from haar.statistics import Estimate, ratio
 
 #: Dtypes with coarser steps than this are half precision.
 _HALF = 1e-4

@@ -8,11 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from haar.audit.estimate import Estimate
 from haar.data.particles import charged_particles, simulate
 from haar.errors import ArgumentError, check_count
 from haar.groups import O
 from haar.report import Report, Section, Table
+from haar.statistics import Estimate, Resampler
 
 #: An orbit variance below this is rounding.
 ROUNDING = 1e-10
@@ -183,10 +183,9 @@ def audit_particles(
 
 def _mean(values: Tensor, generator: torch.Generator) -> Estimate:
     """The mean with a percentile interval from resampled trajectories."""
-    rows = torch.randint(len(values), (_RESAMPLES, len(values)), generator=generator)
-    means = values[rows].mean(1)
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
-    return Estimate(float(values.mean()), low, high)
+    resampler = Resampler(len(values), draws=_RESAMPLES, generator=generator)
+    low, high = resampler.interval(resampler.sums(values) / len(values))
+    return Estimate(float(values.mean()), float(low), float(high))
 
 
 def _tick(progress: Callable[[], None] | None) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.audit.estimate import FEWEST, Estimate
 from haar.audit.evidence import evidence
 from haar.audit.findings import Findings, SubgroupFinding
 from haar.groups import FiniteGroup, Group
+from haar.statistics import FEWEST, Estimate
 
 #: Independent trajectories below which closure of the data is not relied on without labels.
 _LABEL_FREE = 20

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from haar.audit.estimate import Estimate
 from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.recommendation import Recommendation
 from haar.report import Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
+from haar.statistics import Estimate
 
 #: More bars than this are not drawn one by one.
 _MOST_BARS = 24

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.statistics import Resampler
+
 #: Directions in which the sums of products are smaller than this part of the largest are left out.
 _RANK = 1e-12
 
@@ -57,13 +59,9 @@ def bootstrap_interval(
         level: Coverage.
         seed: Seed of the draws.
     """
-    units = len(gram)
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randint(units, (draws, units), generator=generator)
-    counts = torch.stack([torch.bincount(row, minlength=units) for row in chosen]).to(torch.float64)
-    grams, crosses = torch.einsum("du,uij->dij", counts, gram), counts @ cross
-    found = torch.stack([bounded_coefficients(g, c) for g, c in zip(grams, crosses, strict=True)])
-    return found.quantile((1 - level) / 2, dim=0), found.quantile((1 + level) / 2, dim=0)
+    resampler = Resampler(len(gram), draws=draws, level=level, generator=torch.Generator().manual_seed(seed))
+    sums = zip(resampler.sums(gram), resampler.sums(cross), strict=True)
+    return resampler.interval(torch.stack([bounded_coefficients(g, c) for g, c in sums]))
 
 
 def _root(gram: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:

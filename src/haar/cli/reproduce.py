@@ -1,4 +1,4 @@
-"""``haar reproduce``: a paper's experiment, and whether its effects hold."""
+"""``haar reproduce``: a paper's experiment, and what becomes of its claims."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def reproduce(
 ) -> None:
     """Run a system's experiment over seeds and judge what its paper claims.
 
-    Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says that an
-    effect does not hold.
+    Every claim holds, is open (its interval has both sides of the bound in it, or something is not finite), or is
+    contradicted. Finished seeds are kept in the folder and skipped; a killed run goes on where it was. Exit code 1 says
+    that a claim is contradicted.
     """
     folder = out or Path("out") / name
     with goes_on(folder):
@@ -47,5 +48,5 @@ def reproduce(
         screen = console()
         print_tables(screen, result.sections())
         screen.print(f"report: {folder / 'report.html'}")
-    if not result.holds:
+    if result.contradicted:
         raise typer.Exit(1)

@@ -17,6 +17,7 @@ from haar.errors import ShapeError, printable
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
+_VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad"}
 _STYLES = {"good": "green", "bad": "bold red"}
 
 
@@ -32,7 +33,7 @@ class Table:
         columns: Headings.
         rows: One value for every column.
         note: A remark below the table.
-        verdicts: Columns in which *yes* is good and *no* is bad, shown in green and red.
+        verdicts: Columns in which *yes* and *holds* are good, *no* and *contradicted* bad: shown in green and red.
 
     Raises:
         ShapeError: If a row has not one value for every column.
@@ -98,9 +99,9 @@ class Table:
         return f'<div class="table"><table>{caption}{body}</table></div>{note}'
 
     def _verdict(self, cell: Cell, column: str) -> str:
-        if isinstance(cell, bool) and column in self.verdicts:
-            return "good" if cell else "bad"
-        return ""
+        if column not in self.verdicts or not isinstance(cell, (bool, str)):
+            return ""
+        return _VERDICTS.get(shown(cell), "")
 
     def _class(self, cell: Cell, column: str) -> str:
         verdict = self._verdict(cell, column)

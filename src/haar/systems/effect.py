@@ -8,45 +8,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from haar.errors import ArgumentError
+from haar.systems.claim import Bound, Judged
 
-
-@dataclass(frozen=True)
-class Bound:
-    """Where a number must lie.
-
-    Args:
-        low: Least value allowed, if any.
-        high: Greatest value allowed, if any.
-
-    Raises:
-        ArgumentError: If neither is given, or the interval is empty.
-
-    Example:
-        >>> str(Bound(low=0.0, high=0.5)), Bound(high=1).holds(2)
-        ('in [0, 0.5]', False)
-    """
-
-    low: float | int | None = None
-    high: float | int | None = None
-
-    def __post_init__(self) -> None:
-        if self.low is None and self.high is None:
-            raise ArgumentError("bound", expected="a least or a greatest value", got="neither")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ArgumentError("bound", expected="low <= high", got=f"{self.low} > {self.high}")
-
-    def holds(self, value: float | int) -> bool:
-        """Whether a value lies there; NaN never does."""
-        above = self.low is None or value >= self.low
-        below = self.high is None or value <= self.high
-        return above and below and not math.isnan(value)
-
-    def __str__(self) -> str:
-        if self.low is None:
-            return f"<= {self.high:.4g}"
-        if self.high is None:
-            return f">= {self.low:.4g}"
-        return f"in [{self.low:.4g}, {self.high:.4g}]"
+__all__ = ["Bound", "Effect"]
 
 
 @dataclass(frozen=True)
@@ -110,3 +74,8 @@ class Effect:
         spread = (math.nan, math.nan) if undefined else (min(numbers), max(numbers))
         holds = all(map(bound.holds, numbers)) if in_every_seed else bound.holds(middle)
         return cls(name, claim, source, middle, spread, str(bound), holds, numbers)
+
+    def judged(self) -> Judged:
+        """The same as a judged claim."""
+        verdict = "holds" if self.holds else "open" if math.isnan(self.value) else "contradicted"
+        return Judged(self.name, self.claim, self.source, self.value, *self.spread, self.bound, verdict, self.values)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,16 @@ from typing import Any
 from haar.errors import ArgumentError
 from haar.files import atomic_path
 from haar.folders import claimed
-from haar.report import plain, write_json
+from haar.report import Section, plain, write_json
 from haar.report.page import png
-from haar.systems.catalogue import SYSTEMS
-from haar.systems.recipe import Recipe, Result
+from haar.systems.claim import Judged, filled, judge
+from haar.systems.measuring_code import code_hash
+from haar.systems.recipe import Recipe, RecipeObject, Result
 from haar.watch import Unwatched, Watch
 
 
 def reproduce(
-    recipe: Recipe,
+    recipe: Recipe | RecipeObject,
     *,
     out: Path,
     preset: str = "quick",
@@ -61,7 +63,8 @@ def reproduce(
         raise ArgumentError("first_seed", expected="a number that is not negative", got=first_seed)
     config = _with_data(recipe.presets[preset], preset, data)
     chosen = tuple(range(first_seed, first_seed + count))
-    measures = [_measured(recipe, config, seed, out, watch or Unwatched()) for seed in chosen]
+    code = code_hash(recipe.measure)
+    measures = [_measured(recipe, config, seed, code, out=out, watch=watch or Unwatched()) for seed in chosen]
     result = Result(
         system=recipe.name,
         title=recipe.title,
@@ -69,8 +72,8 @@ def reproduce(
         preset=preset,
         seeds=chosen,
         versions=versions(),
-        effects=tuple(recipe.effects(measures)),
-        details=tuple(recipe.sections(measures)),
+        claims=_claims(recipe, measures),
+        details=_details(recipe, measures),
     )
     write_result(result, out)
     return result
@@ -108,23 +111,6 @@ def content_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def code_hash(system: str) -> str:
-    """A digest of the code that measures.
-
-    Left out are ``cli``, ``report``, other systems, and files whose names begin with ``recipe`` or ``demo``.
-    """
-    root = Path(__file__).parent.parent
-    folder = next((known.folder for known in SYSTEMS if known.name == system), system.replace("-", "_"))
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).parts
-        told = path.name.startswith(("recipe", "demo"))
-        if told or parts[0] in ("cli", "report") or (parts[0] == "systems" and parts[1] != folder):
-            continue
-        digest.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
-
-
 def _with_data(config: Mapping[str, Any], preset: str, data: Path | None) -> Mapping[str, Any]:
     if not config.get("needs_data"):
         if data is not None:
@@ -137,13 +123,25 @@ def _with_data(config: Mapping[str, Any], preset: str, data: Path | None) -> Map
     return {**config, "data": str(data.resolve())}
 
 
-def _measured(recipe: Recipe, config: Mapping[str, Any], seed: int, out: Path, watch: Watch) -> Mapping[str, Any]:
+def _claims(recipe: Recipe | RecipeObject, measures: Sequence[Mapping[str, Any]]) -> tuple[Judged, ...]:
+    if isinstance(recipe, Recipe):
+        return tuple(judge(recipe.claims, measures))
+    return tuple(effect.judged() for effect in recipe.effects(measures))
+
+
+def _details(recipe: Recipe | RecipeObject, measures: Sequence[Mapping[str, Any]]) -> tuple[Section, ...]:
+    return tuple(recipe.sections(filled(measures, math.nan) if isinstance(recipe, Recipe) else measures))
+
+
+def _measured(
+    recipe: Recipe | RecipeObject, config: Mapping[str, Any], seed: int, code: str, *, out: Path, watch: Watch
+) -> Mapping[str, Any]:
     configuration = {
         "system": recipe.name,
         "config": config,
         "seed": seed,
         "versions": versions(),
-        "code": code_hash(recipe.name),
+        "code": code,
     }
     folder = out / "runs" / content_hash(configuration)
     finished = folder / "measures.json"

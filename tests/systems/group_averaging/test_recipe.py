@@ -11,7 +11,7 @@ from haar.systems.group_averaging import protocol
 from haar.systems.group_averaging.claims import judge
 from haar.systems.group_averaging.options import Options
 from haar.systems.group_averaging.recipe import RECIPE
-from haar.systems.recipe import Recipe
+from haar.systems.recipe import RecipeObject
 from haar.systems.runner import reproduce
 from haar.watch import Unwatched
 
@@ -59,7 +59,7 @@ def tiny(tmp_path_factory):
 
 
 def test_the_recipe_is_one_and_its_presets_are_plain():
-    assert isinstance(RECIPE, Recipe)
+    assert isinstance(RECIPE, RecipeObject)
     assert RECIPE.presets["full"]["rollout"] == ["6:12", "13:30"]
     assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
 

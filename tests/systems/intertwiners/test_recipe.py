@@ -19,7 +19,7 @@ from haar.systems.intertwiners.recipe_claims import judge
 from haar.systems.intertwiners.recipe_sections import tell_measures
 from haar.systems.intertwiners.tasks import EQUAL_SIZE, EQUAL_WIDTH, TASKS
 from haar.systems.intertwiners.timings import FAMILIES, timed
-from haar.systems.recipe import Recipe
+from haar.systems.recipe import RecipeObject
 from haar.watch import Unwatched
 
 TINY = {
@@ -39,7 +39,7 @@ def measures(tmp_path_factory):
 
 
 def test_the_recipe_is_one_and_its_presets_are_plain_and_have_what_is_needed():
-    assert isinstance(RECIPE, Recipe)
+    assert isinstance(RECIPE, RecipeObject)
     assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
     for preset in RECIPE.presets.values():
         assert set(preset["samples"]) == set(TASKS)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from haar.report import write_json
+from haar.systems.measuring_code import measuring_files
 from haar.systems.quantum import measurement
 from haar.systems.recipe import load_recipe
-from haar.systems.runner import code_hash
 from haar.watch import Unwatched
 
 TINY = {
@@ -58,5 +58,6 @@ def test_finished_parts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_it_is_found_by_name_and_its_code_is_watched() -> None:
-    assert load_recipe("quantum-equivariance").name == "quantum-equivariance"
-    assert code_hash("quantum-equivariance") != code_hash("no-such-system")
+    recipe = load_recipe("quantum-equivariance")
+    assert recipe.name == "quantum-equivariance"
+    assert {"circuit", "states", "molecules"} < {path.stem for path in measuring_files(recipe.measure)}

@@ -18,6 +18,7 @@ from haar.relax.weight_law import layers_of
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
+from haar.statistics import holm, randomisation_p
 
 #: A group with at most so many subgroups is tested over all of them, a larger one along a chain.
 _MOST_SUBGROUPS = 24
@@ -197,21 +198,6 @@ def score_test(
     return _judge(group, tested, found, level=level, draws=draws, samples=n)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: adjusted p-values in the given order.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
-        adjusted[k] = highest
-    return adjusted
-
-
 def _tested(group: Group, subgroups: Sequence[Group] | None) -> list[Group]:
     """Subgroups to test, smallest first, the group itself last."""
     if subgroups is not None:
@@ -265,12 +251,6 @@ def _statistics(layer: HomotopyLayer, subgroup: Group, group: Group, gradients: 
     return torch.cat([observed[None], drawn])
 
 
-def _p_value(statistics: Tensor) -> float:
-    """Ties count against rejection; the slack covers sums taken in another order."""
-    observed, drawn = statistics[0], statistics[1:]
-    return float(1 + (drawn >= observed * (1 - 1e-9)).sum()) / (1 + len(drawn))
-
-
 def _judge(
     group: Group, tested: Sequence[Group], found: list[dict[str, Tensor]], *, level: float, draws: int, samples: int
 ) -> ScoreTest:
@@ -278,7 +258,7 @@ def _judge(
     for statistics in found:
         scaled = [t / t.mean() for t in statistics.values() if float(t.mean()) > 0]
         joined.append(torch.stack(scaled).sum(0) if scaled else torch.ones(1 + draws, dtype=torch.float64))
-    p_values = [_p_value(t) for t in joined]
+    p_values = [randomisation_p(float(t[0]), t[1:]) for t in joined]
     corrected = holm(p_values)
     scores = [
         SubgroupScore(
@@ -288,7 +268,7 @@ def _judge(
             p=p,
             holm=adjusted,
             rejected=adjusted <= level,
-            layers={name: _p_value(part) for name, part in statistics.items()},
+            layers={name: randomisation_p(float(part[0]), part[1:]) for name, part in statistics.items()},
         )
         for subgroup, statistics, t, p, adjusted in zip(tested, found, joined, p_values, corrected, strict=True)
     ]

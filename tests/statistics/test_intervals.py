@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from haar.audit.estimate import Estimate, ratio
+from haar.statistics import Estimate, median_interval, ratio
 
 F64 = torch.float64
 
@@ -74,3 +74,23 @@ def test_estimates_format_with_their_interval():
     assert f"{Estimate(1.0, 0.5, 2.0):.1f}" == "1.0 [0.5, 2.0]"
     assert Estimate(1.0, 0.5, 2.0).to_dict() == {"value": 1.0, "low": 0.5, "high": 2.0}
     assert Estimate(1.0, 0.5, 2.0).over(2.0) == Estimate(0.5, 0.25, 1.0)
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 1), (5, 1), (6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (20, 6)])
+def test_the_interval_of_a_median_has_the_coverage_of_binomials(n, k):
+    """Places after the table in Conover, Practical Nonparametric Statistics: 9 numbers, the second from each end."""
+    found = median_interval([float(v) for v in reversed(range(1, n + 1))])
+    assert (found.value, found.low, found.high) == ((n + 1) / 2, k, n + 1 - k)
+
+    def coverage(place):
+        return 1 - 2 * sum(math.comb(n, j) for j in range(place)) / 2**n
+
+    assert coverage(k) >= 0.95 or k == 1
+    assert coverage(k + 1) < 0.95
+
+
+def test_the_interval_of_a_median_covers_it_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(3)
+    draws = torch.randn(400, 12, generator=generator, dtype=F64).exp()
+    hits = sum(found.low <= 1 <= found.high for found in map(median_interval, draws.tolist()))
+    assert 375 <= hits <= 395  # 96.1 % of 400 are 384.6, their standard deviation 3.9
