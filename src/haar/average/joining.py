@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.actions import Action, Invariant
+from haar.actions.trees import action_leaves, own_axes, rebuild, unrestricted, value_leaves
 from haar.average.mover import Mover
-from haar.average.trees import action_leaves, own_axes, rebuild, unrestricted, value_leaves
 from haar.errors import ArgumentError, ShapeError
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}

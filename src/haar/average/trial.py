@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from haar.average.joining import Call, separate
-from haar.average.probing import agree, refuse_unsteady
 from haar.errors import HaarError
 from haar.probing import drawn_like, undisturbed
+from haar.probing.manners import agree, refuse_unsteady
 
 #: A model for moved inputs: its outputs in the order of the actions.
 Run = Callable[[Sequence[Any]], list[Any]]

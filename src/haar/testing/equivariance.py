@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
-from haar.average.probing import check_call
-from haar.average.trees import value_leaves
+from haar.actions.trees import value_leaves
 from haar.average.weighted import Given
 from haar.errors import ArgumentError, NotEquivariantError, check_count
 from haar.groups import FiniteGroup
 from haar.probing import ForwardOnly, undisturbed
+from haar.probing.manners import check_call
 
 #: Groups of at most this order are tested on every element.
 _EVERY = 64

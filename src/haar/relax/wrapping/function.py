@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Invariant, Symmetry
+from haar.actions.trees import rebuild, value_leaves
 from haar.average import Averaged, Given
-from haar.average.trees import rebuild, value_leaves
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.nn.folding import FoldCache

@@ -34,21 +34,6 @@ def check_call(model: Any, symmetry: Any) -> None:
         )
 
 
-def check_averaged(averaged: Any) -> None:
-    """Say in a line what is no averaged model.
-
-    Raises:
-        ArgumentError: If it has no symmetry and no elements.
-    """
-    if not (hasattr(averaged, "symmetry") and hasattr(averaged, "elements")):
-        raise ArgumentError(
-            "averaged",
-            expected="an averaged model",
-            got=type(averaged).__name__,
-            way_out="haar.average(model, symmetry) makes one",
-        )
-
-
 def by_position(model: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
     """The inputs in the order in which the model takes them, which is that of the actions.
 
