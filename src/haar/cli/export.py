@@ -11,7 +11,7 @@ from haar.average import Selected, average, save, select
 from haar.average.weighted import ORBIT_LIMIT
 from haar.cli.surrogate_input import FittedModel
 from haar.errors import ArgumentError, HaarError
-from haar.systems.group_averaging.evaluation import relative_defect
+from haar.probing import defect
 from haar.systems.group_averaging.spread_windows import SpreadWindows, field_scale
 
 #: Windows of the data set that elements are selected on.
@@ -84,13 +84,16 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
             batched = False  # some models can be traced for one batch size only
     if not batched:
         save(averaged, (x,), output, dynamic_batch=False)
+    generators = fitted.symmetry.group.generators()
     return Written(
         fitted.symmetry.group.name,
         len(averaged.elements) if averaged.elements is not None else 0,
         fitted.symmetry.group.order,
         None if chosen is None else chosen.share,
-        relative_defect(fitted.module, fitted.symmetry, x),
-        relative_defect(averaged, fitted.symmetry, x),
+        *(
+            defect(f, fitted.symmetry, (x,), group.generators(), norm="squares").worst
+            for f in (fitted.module, averaged)
+        ),
         batched,
     )
 
