@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from haar.actions import Action, Symmetry
 from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.frame import Frame, frame_average
-from haar.average.joining import Call, check_samples, separate
+from haar.average.joining import Call
 from haar.average.micro_batch import Plan
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables
@@ -23,6 +23,7 @@ from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError
 from haar.probing import ForwardOnly, transformed
 from haar.probing.manners import by_position, mode_dependent_layers, refuse_train_mode
+from haar.probing.samples import check_samples, separate
 
 _NUMBERS = itertools.count()
 

@@ -90,10 +90,7 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
         len(averaged.elements) if averaged.elements is not None else 0,
         fitted.symmetry.group.order,
         None if chosen is None else chosen.share,
-        *(
-            defect(f, fitted.symmetry, (x,), group.generators(), norm="squares").worst
-            for f in (fitted.module, averaged)
-        ),
+        *(defect(f, fitted.symmetry, (x,), generators, norm="squares").worst for f in (fitted.module, averaged)),
         batched,
     )
 

@@ -9,7 +9,7 @@ from haar.probing.finite import check_finite
 from haar.probing.forward_only import ForwardOnly
 from haar.probing.left_alone import left_alone
 from haar.probing.transformed import transformed
-from haar.probing.undisturbed import undisturbed
+from haar.probing.undisturbed import modes_put_back, undisturbed
 
 __all__ = [
     "Defect",
@@ -23,6 +23,7 @@ __all__ = [
     "fitting_inputs",
     "in_double_precision",
     "left_alone",
+    "modes_put_back",
     "some_elements",
     "tolerance_of",
     "transformed",

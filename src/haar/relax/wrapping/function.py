@@ -89,7 +89,7 @@ class FunctionHomotopy(WholeModule):
             mixed.append(y + (1 - gamma[0]) * nested[0])
             steps = [nested[0], *(larger - smaller for smaller, larger in pairwise(nested))]
             norms.append(torch.stack([step.detach().abs().square().sum() for step in steps]))
-        if self.training and norms and not torch.compiler.is_compiling():
+        if self.training and norms and not transformed():
             with torch.no_grad():
                 size = torch.stack(norms).sum(0).sqrt()
                 self.ratio.copy_((size[1:] / size[0].clamp(min=1e-30)).reshape(self.ratio.shape))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.nn.folding import FoldCache
-from haar.probing import check_finite, disturbed
+from haar.probing import check_finite, disturbed, transformed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
 from haar.relax.wrapping.verification import measured_error
@@ -60,7 +60,7 @@ class SideBranch(WholeModule):
             args: What the branch is called with.
         """
         added = self.branch(*args)
-        if self.training and not torch.compiler.is_compiling():
+        if self.training and not transformed():
             with torch.no_grad():
                 self.ratio.copy_(added.norm() / x.norm().clamp(min=torch.finfo(x.dtype).tiny))
         out: Tensor = x + self._gamma() * added

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.probing import defect, in_double_precision
+from haar.probing import defect, in_double_precision, undisturbed
 from haar.systems.intertwiners.tasks import EQUAL_WIDTH, TASKS
 
 EQUIVARIANT, AUGMENTED = "equivariant", "plain, equal width, augmented"
@@ -42,7 +42,7 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
     equivariant = chosen.equivariant(torch.Generator().manual_seed(seed))
     symmetry = equivariant.symmetry
     networks: dict[str, nn.Module] = {EQUIVARIANT: equivariant}
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         for number, (name, make) in enumerate(chosen.plain.items()):
             torch.manual_seed(10 * seed + number)
             networks[name] = make()
