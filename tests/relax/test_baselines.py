@@ -10,6 +10,7 @@ from relax_worlds import C4, SYMMETRY, data, mse, orbits, wrapped
 from torch import nn
 
 from haar.errors import ArgumentError
+from haar.probing import defect
 from haar.relax.baselines import (
     Augmentation,
     EquivariancePenalty,
@@ -22,13 +23,12 @@ from haar.relax.baselines import (
     Soft,
     Strict,
 )
-from haar.relax.diagnosis.loss_share import relative_defect
 
 X, Y = data(32)
 
 
-def defect(model):
-    return relative_defect(model.eval(), SYMMETRY, X)
+def broken(model):
+    return defect(model, SYMMETRY, (X,), SYMMETRY.group.elements(), norm="squares").mean
 
 
 def train(rule, steps=3, inputs=X, target=Y, make=lambda p: torch.optim.Adam(p, lr=1e-2)):
@@ -75,8 +75,8 @@ def test_every_rule_trains_saves_and_goes_on(make):
 
 
 def test_strict_stays_equivariant_and_free_does_not():
-    assert defect(train(Strict(wrapped())).model) < 1e-12
-    assert defect(train(Free(wrapped())).model) > 1e-2
+    assert broken(train(Strict(wrapped())).model) < 1e-12
+    assert broken(train(Free(wrapped())).model) > 1e-2
 
 
 def test_augmentation_moves_inputs_and_targets_together():
@@ -98,7 +98,7 @@ def test_the_ridge_pulls_harder_the_heavier_it_is():
 
 def test_residual_pathway_adds_both_branches_and_prices_them():
     rule = ResidualPathway(wrapped(), equivariant_weight=0.5, free_weight=3.0)
-    assert 0 < defect(rule.model) < 1e-2  # nearly equivariant at the start
+    assert 0 < broken(rule.model) < 1e-2  # nearly equivariant at the start
     prior = torch.zeros((), dtype=torch.float64)
     for name, layer in rule.model.layers.items():
         law = rule.laws[name]
@@ -108,7 +108,7 @@ def test_residual_pathway_adds_both_branches_and_prices_them():
         prior = prior + 0.5 * (layer.bias**2).sum() + 3 * (law.bias**2).sum()
     assert rule.lagrangian(torch.zeros((), dtype=torch.float64)).item() == pytest.approx(prior.item(), rel=1e-12)
     heavy, light = (train(ResidualPathway(wrapped(), free_weight=w), 30).model for w in (1e2, 1e-4))
-    assert defect(heavy) < 0.5 * defect(light)
+    assert broken(heavy) < 0.5 * broken(light)
 
 
 def test_the_schedule_is_a_triangle_and_the_deployed_model_equivariant():
@@ -119,10 +119,10 @@ def test_the_schedule_is_a_triangle_and_the_deployed_model_equivariant():
         rule.step()
     assert seen == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1, 0.8, 0.6, 0.4, 0.2, 0], abs=1e-12)
     rule = train(Scheduled(wrapped(), steps=10, weight=0.0), 5)
-    assert defect(rule.model) > 1e-3  # free at the top of the triangle
+    assert broken(rule.model) > 1e-3  # free at the top of the triangle
     with rule.deployed():
-        assert defect(rule.model) < 1e-12
-    assert defect(rule.model) > 1e-3
+        assert broken(rule.model) < 1e-12
+    assert broken(rule.model) > 1e-3
 
 
 def test_the_price_of_the_schedule_is_the_written_one():
@@ -160,7 +160,7 @@ def test_softness_goes_from_equivariant_to_trained():
     trained = wrapped()
     with torch.no_grad():
         plain = trained(X)
-    assert defect(Soft(wrapped(), 0.0).model) < 1e-12
+    assert broken(Soft(wrapped(), 0.0).model) < 1e-12
     with torch.no_grad():
         assert torch.allclose(Soft(wrapped(), 1.0).model(X), plain, rtol=0, atol=1e-14)
     model = Soft(wrapped(), 0.3).model
@@ -172,7 +172,7 @@ def test_softness_goes_from_equivariant_to_trained():
 def test_relaxed_filters_start_equivariant_and_part_only_where_data_break_the_symmetry():
     rule = RelaxedConvolution(wrapped(), banks=2)
     assert set(rule.laws) == {"2", "4"}  # the first layer reads vectors, not functions on the group
-    assert defect(rule.model) < 1e-12
+    assert broken(rule.model) < 1e-12
     x, y = orbits(X[:8], Y[:8])
     sgd = lambda p: torch.optim.SGD(p, lr=0.05)  # noqa: E731
     train(rule, 5, x, y, make=sgd)

@@ -13,13 +13,14 @@ from torch import nn
 from haar.actions import Defining, Symmetry, Vector
 from haar.errors import ArgumentError
 from haar.groups import SO
+from haar.probing import defect
 from haar.relax import homotopise
 from haar.relax.baselines import Free
 from haar.relax.diagnosis.bounds import bounds, uniform_approximation, uniform_equivariance
 from haar.relax.diagnosis.dashboard import Dashboard
 from haar.relax.diagnosis.diagnosis import Diagnosis, diagnose
 from haar.relax.diagnosis.lie_error import lie_errors
-from haar.relax.diagnosis.loss_share import loss_share, relative_defect
+from haar.relax.diagnosis.loss_share import loss_share
 from haar.relax.duals.duals import Duals
 
 X, Y = data(24)
@@ -86,7 +87,7 @@ def test_the_loss_splits_over_orbits_as_pythagoras_says():
     assert split.defect == pytest.approx(torch.stack(pairs).mean().item(), rel=1e-10)
     with model.at(0.0):
         assert loss_share(model, SYMMETRY, X, Y).share < 1e-20
-        assert relative_defect(model, SYMMETRY, X) < 1e-12
+        assert defect(model, SYMMETRY, (X,), C4.elements()).worst < 1e-12
     with pytest.raises(ArgumentError, match="target: expected one tensor, got list"):
         loss_share(model, SYMMETRY, X, [Y])
 
@@ -109,7 +110,7 @@ def test_meters_leave_modes_and_random_state_alone_and_let_a_model_differentiate
     state = torch.random.get_rng_state()
     found = [loss_share(model, SYMMETRY, X, Y), loss_share(model, SYMMETRY, X, Y)]
     assert found[0] == found[1]
-    assert relative_defect(model, SYMMETRY, X) > 0
+    assert defect(model, SYMMETRY, (X,), C4.elements()).worst > 0
     assert torch.equal(state, torch.random.get_rng_state())
     assert model.training
     assert model.drop.training
@@ -125,7 +126,8 @@ def test_the_imaginary_part_of_a_loss_counts():
     size = torch.complex(x, x + ramp).abs().square().mean()
     # half of the points differ by 2 between the ramp and its quarter turns, all of them for the half turn
     expected = (torch.tensor([0.0, 2.0, 4.0, 2.0]).mean() / size).sqrt()
-    assert relative_defect(lambda u: torch.complex(u, u + ramp), symmetry, x) == pytest.approx(float(expected))
+    found = defect(lambda u: torch.complex(u, u + ramp), symmetry, (x,), C4.elements(), norm="squares")
+    assert found.mean == pytest.approx(float(expected))
 
 
 def test_meters_refuse_what_is_not_finite_or_does_not_fit():

@@ -22,11 +22,11 @@ from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections
 from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
-from haar.average.probing import check_call
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.groups import LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
 from haar.probing import undisturbed
+from haar.probing.manners import check_call
 from haar.report import Report, Section
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from haar.actions import Action, Field, Points, Symmetry, Vector
+from haar.actions.trees import action_leaves, unrestricted
 from haar.audit.layer_reasons import reason_for
-from haar.average.trees import action_leaves, unrestricted
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Motion
 from haar.probing import ForwardOnly, undisturbed

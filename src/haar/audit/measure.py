@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.actions.trees import value_leaves
 from haar.audit.batches import Batch
 from haar.audit.parts import Outputs, check_scale
 from haar.audit.sums import OrbitSums, PartBatch
 from haar.average import Averaged, Given
-from haar.average.probing import unwritten
-from haar.average.trees import value_leaves
 from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
 from haar.probing import ForwardOnly, undisturbed
+from haar.probing.manners import unwritten
 
 
 def audited_elements(group: Group, elements: int | Tensor | None, limit: int, seed: int) -> tuple[Tensor, str]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from haar.actions import Action, Invariant, Symmetry
 from haar.actions.action import channel_name
+from haar.actions.trees import action_leaves, unrestricted, value_leaves
 from haar.audit.batches import has_sample_axis
-from haar.average.trees import action_leaves, unrestricted, value_leaves
 from haar.errors import ArgumentError, ShapeError
 
 #: An output of more unmixed channels than this is one part: classes, not quantities.

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average.engine import Averaged
-from haar.average.probing import check_call, mode_dependent_layers, refuse_train_mode
 from haar.average.quadrature import Quadrature, QuasiRandom
 from haar.average.sampled import Sampled
 from haar.average.weighted import How, Orbit
 from haar.errors import ArgumentError, known_keywords
+from haar.probing.manners import check_call, mode_dependent_layers, refuse_train_mode
 
 _NAMED: dict[str, Callable[[], How]] = {
     "orbit": Orbit,

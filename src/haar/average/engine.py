@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Symmetry
+from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.frame import Frame, frame_average
-from haar.average.joining import Call, check_samples, separate
+from haar.average.joining import Call
 from haar.average.micro_batch import Plan
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables
 from haar.average.planner import Planner
-from haar.average.probing import by_position, mode_dependent_layers, refuse_train_mode
 from haar.average.stabiliser import distinct_rows
-from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError
 from haar.probing import ForwardOnly, transformed
+from haar.probing.manners import by_position, mode_dependent_layers, refuse_train_mode
+from haar.probing.samples import check_samples, separate
 
 _NUMBERS = itertools.count()
 
@@ -363,3 +364,18 @@ def _add(total: Any, leaf: Any, weight: float) -> Any:
     if leaf.dtype in (torch.float16, torch.bfloat16):
         leaf = leaf.float()
     return leaf * weight if total is None else torch.add(total, leaf, alpha=weight)
+
+
+def check_averaged(averaged: Any) -> None:
+    """Say in a line what is no averaged model.
+
+    Raises:
+        ArgumentError: If it has no symmetry and no elements.
+    """
+    if not (hasattr(averaged, "symmetry") and hasattr(averaged, "elements")):
+        raise ArgumentError(
+            "averaged",
+            expected="an averaged model",
+            got=type(averaged).__name__,
+            way_out="haar.average(model, symmetry) makes one",
+        )

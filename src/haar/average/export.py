@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average.engine import Averaged
 from haar.average.joining import has_batch_axis, is_shared
-from haar.average.probing import agree
-from haar.average.trees import action_leaves, rebuild, value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
 from haar.probing import drawn_like
+from haar.probing.beside import all_agree
 from haar.programs import program_bytes
 
 #: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
@@ -116,7 +116,7 @@ def _succeeds(attempt: Callable[[], None]) -> bool:
 def _check(part: Path, target: Path, args: tuple[Any, ...], expected: Any, on: str) -> None:
     """Raise unless the file gives what the model gives."""
     found, ours = _READERS[target.suffix](part, args), tensors_of(expected)
-    if len(ours) != len(found) or not agree(ours, found):
+    if len(ours) != len(found) or not all_agree(ours, found):
         message = f"{target.name} does not give what the model gives on {on}; nothing was written"
         raise HaarError(message)
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Field, Invariant, Vector
-from haar.average.engine import Averaged
+from haar.actions.trees import action_leaves
+from haar.average.engine import Averaged, check_averaged
 from haar.average.folded_beside import check_beside, check_plain
-from haar.average.probing import check_averaged
-from haar.average.trees import action_leaves
 from haar.errors import ArgumentError
 from haar.host import on_the_host
 from haar.nn.computed_weights import effective

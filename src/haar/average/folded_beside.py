@@ -10,6 +10,7 @@ from haar.average.engine import Averaged
 from haar.errors import ArgumentError
 from haar.nn.computed_weights import computes_weights, effective
 from haar.probing import undisturbed
+from haar.probing.beside import agree, rows_of_sizes
 
 #: Factors on the rows of an input: what a layer does to small, to large and to no numbers.
 _SCALES = (1.0, -1.0, 30.0, -0.03, 0.0)
@@ -63,15 +64,16 @@ def check_beside(made: nn.Module, averaged: Averaged, source: Action, target: Ac
     x = _inputs(made, source).to(dtype=weight.dtype, device=weight.device)
     group = averaged.symmetry.group
     with torch.no_grad(), undisturbed(model, mode=None):
-        _compare(model, _wide(_said(model, x)), _wide(model(x)), torch.zeros(()), weight.dtype)
+        _refuse_apart(model, _said(model, x), model(x), 0.0)
         if len(elements) * x.numel() > _MANY:
             return
-        total, size = torch.zeros(()), torch.zeros(())
+        total, size = torch.zeros((), device=x.device), torch.zeros((), device=x.device)
         for element, share in zip(elements.elements, elements.weights.tolist(), strict=True):
-            y = _wide(target.act(group.inverse(element), model(source.act(element, x))))
+            y = target.act(group.inverse(element), model(source.act(element, x)))
+            y = y.to(torch.complex128 if y.is_complex() else torch.float64)
             total = total + share * y
             size = torch.maximum(size, y.abs().flatten(1).amax(1))
-        _compare(model, _wide(made(x)), total, size, weight.dtype)
+        _refuse_apart(model, made(x), total, size)
 
 
 def _said(model: nn.Module, x: Tensor) -> Tensor:
@@ -83,26 +85,20 @@ def _said(model: nn.Module, x: Tensor) -> Tensor:
     return said
 
 
-def _compare(model: nn.Module, said: Tensor, done: Tensor, size: Tensor, dtype: torch.dtype) -> None:
-    """Raise unless rows agree to rounding, relative to `size` and to their own largest entry."""
-    error = (said - done).abs().flatten(1).amax(1)
-    scale = torch.maximum(size, done.abs().flatten(1).amax(1))
-    if not bool((error <= torch.finfo(dtype).eps ** 0.5 * scale).all()):
+def _refuse_apart(model: nn.Module, said: Tensor, done: Tensor, met: Tensor | float) -> None:
+    """Raise unless rows agree to rounding, relative to the numbers met and to their own largest entry."""
+    if not agree(said, done, torch.finfo(said.dtype).eps ** 0.5, met=met, per="row"):
+        gap = float((said.to(done) - done).abs().max())
         raise ArgumentError(
             "averaged",
             expected="a model that does what its weight and bias say",
-            got=f"{_named(model)}, which is {float(error.max()):.1e} away from that",
+            got=f"{_named(model)}, which is {gap:.1e} away from that",
             way_out="distil it instead: haar.average.distil",
         )
 
 
-def _wide(y: Tensor) -> Tensor:
-    return y.detach().to(torch.complex128 if y.is_complex() else torch.float64).cpu()
-
-
 def _inputs(made: nn.Module, source: Action) -> Tensor:
     """A row for each scale; fields on the group's own grid, or on one that the kernel fits into."""
-    generator = torch.Generator().manual_seed(0)
     if isinstance(made, nn.Linear):
         shape: tuple[int, ...] = (made.in_features,)
     elif isinstance(made, nn.Conv1d | nn.Conv2d | nn.Conv3d) and isinstance(source, Field):
@@ -112,8 +108,7 @@ def _inputs(made: nn.Module, source: Action) -> Tensor:
         shape = (made.in_channels, *space)
     else:
         raise ArgumentError("averaged", expected="a linear layer or a convolution", got=type(made).__name__)
-    x = torch.randn(len(_SCALES), *shape, generator=generator, dtype=torch.float64)
-    return x * torch.tensor(_SCALES, dtype=torch.float64).reshape(-1, *[1] * len(shape))
+    return rows_of_sizes(shape, _SCALES, torch.Generator().manual_seed(0))
 
 
 def _named(model: nn.Module) -> str:

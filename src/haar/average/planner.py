@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from haar.average.joining import Call, check_samples, separate
+from haar.actions import Symmetry
+from haar.actions.trees import value_leaves
+from haar.average.joining import Call
 from haar.average.micro_batch import Plan, choose_plan, layouts
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables, orbit_tables
-from haar.average.probing import interacting_layer, refuse_interacting, unwritten
-from haar.average.trees import value_leaves
-from haar.average.trial import Trial
 from haar.average.watch import Watch
+from haar.average.weighted import WeightedSet
+from haar.average.windowed import OutputWindow
 from haar.containers import mapped
 from haar.errors import ArgumentError, HaarError
-from haar.probing import transformed, undisturbed
-
-if TYPE_CHECKING:
-    from haar.average.engine import Averaged
+from haar.probing import ForwardOnly, transformed, undisturbed
+from haar.probing.manners import interacting_layer, refuse_interacting, unwritten
+from haar.probing.samples import check_samples, separate
+from haar.probing.trial import Trial
 
 #: One trial at a time: it puts the model's state back, and another would disturb its timings.
 _TRIALS = threading.RLock()
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """What a plan is made for: a model, how it is moved, and what was asked for."""
+
+    model: Callable[..., Any]
+    quiet: ForwardOnly
+    symmetry: Symmetry
+    movers: nn.ModuleList
+    elements: WeightedSet | None
+    window: OutputWindow | None
+    micro_batch: int | str
+    memory_limit: int | None
+    share_stabilisers: bool
+    check: bool
+
+    def joins(self, call: Call) -> bool:
+        """Whether copies can stand side by side."""
 
 
 @dataclass
@@ -54,7 +74,7 @@ class Planner:
         """All plans that are known."""
         return [known.plan for known in self._known.values()]
 
-    def plan(self, averaged: Averaged, call: Call) -> Plan:
+    def plan(self, averaged: Planned, call: Call) -> Plan:
         """The plan for a call, known or found out now.
 
         Args:
@@ -85,7 +105,7 @@ class Planner:
             return self._doubted(averaged, call, key, known, watch.weights())
         return known.plan
 
-    def together(self, averaged: Averaged, call: Call) -> int:
+    def together(self, averaged: Planned, call: Call) -> int:
         """How many elements may share a pass where nothing can be timed: all that are wanted, or one.
 
         Args:
@@ -104,7 +124,7 @@ class Planner:
         self._note(call, elements, informative=tried.trial.informative)
         return elements if tried.trial.informative else 1
 
-    def tell_samples_apart(self, averaged: Averaged, call: Call) -> None:
+    def tell_samples_apart(self, averaged: Planned, call: Call) -> None:
         """Refuse outputs whose axis 0 does not count samples.
 
         Args:
@@ -117,7 +137,7 @@ class Planner:
         with _TRIALS, undisturbed(averaged.model, mode=None):
             _Tried(averaged, call).tell_samples_apart()
 
-    def _found(self, averaged: Averaged, call: Call, key: Any) -> Plan:
+    def _found(self, averaged: Planned, call: Call, key: Any) -> Plan:
         wanted, leaves = _wanted(averaged, call), call.tensors
         if any(x.numel() == 0 or x.is_meta for x in leaves):  # there is nothing to time or compare
             return Plan(wanted)
@@ -136,7 +156,7 @@ class Planner:
             self._known[key] = _Known(plan, weights, tried.trial.informative, weights)
             return plan
 
-    def _doubted(self, averaged: Averaged, call: Call, key: Any, known: _Known, weights: int) -> Plan:
+    def _doubted(self, averaged: Planned, call: Call, key: Any, known: _Known, weights: int) -> Plan:
         """Look again after 1, 2, 4, 8, ... changes of the weights, when these stay, or after calls that said nothing.
 
         Between, where gradients are off, two copies of what came are compared.
@@ -176,7 +196,7 @@ class Planner:
 class _Tried:
     """A model tried for one call."""
 
-    def __init__(self, averaged: Averaged, call: Call) -> None:
+    def __init__(self, averaged: Planned, call: Call) -> None:
         self.averaged, self.differentiable = averaged, torch.is_grad_enabled()
         self.call = call.like([x.detach() if isinstance(x, Tensor) else x for x in call.leaves])
         self.movers: list[Mover] = list(averaged.movers)  # type: ignore[arg-type]
@@ -316,7 +336,7 @@ def _ours_alone() -> Iterator[None]:
         pass
 
 
-def _wanted(averaged: Averaged, call: Call) -> int:
+def _wanted(averaged: Planned, call: Call) -> int:
     """Elements per pass that were asked for, if copies can be joined at all."""
     joins, number = averaged.joins(call), max(1, len(averaged.movers))
     if averaged.micro_batch == "auto":

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Field, Layout, Symmetry
+from haar.actions.trees import action_leaves, unrestricted
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.mover import Mover
-from haar.average.probing import check_call
-from haar.average.trees import action_leaves, unrestricted
 from haar.average.weighted import Given, How
 from haar.errors import ArgumentError, ShapeError, check_count, known_keywords
+from haar.probing.manners import check_call
 
 MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")
 

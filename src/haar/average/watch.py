@@ -46,7 +46,9 @@ class Watch:
     def weights(self) -> int:
         """A number that changes when a parameter, a buffer or a real attribute is written or replaced."""
         numbers = [attributes.get(name) for attributes, name in self._numbers]
-        return sum(
-            [id(x) ^ x._version for held in self._tensors for x in held.values() if x is not None],  # noqa: SLF001
-            hash(tuple(numbers)) if numbers else 0,
-        )
+        tensors = [x for held in self._tensors for x in held.values() if x is not None]
+        try:
+            written = sum([id(x) ^ x._version for x in tensors])  # noqa: SLF001
+        except RuntimeError:  # a tensor of inference mode counts no writes
+            written = sum(id(x) ^ (0 if x.is_inference() else x._version) for x in tensors)  # noqa: SLF001
+        return written + (hash(tuple(numbers)) if numbers else 0)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from haar.actions import Action, Field, Symmetry, Trivial
 from haar.actions.action import RestrictedAction
-from haar.average.trees import action_leaves, unrestricted
+from haar.actions.trees import action_leaves, unrestricted
 from haar.average.weighted import WeightedSet
 from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError

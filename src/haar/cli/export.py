@@ -12,7 +12,7 @@ from haar.average.weighted import ORBIT_LIMIT
 from haar.cli.surrogate_input import FittedModel
 from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.errors import ArgumentError, HaarError
-from haar.systems.group_averaging.evaluation import relative_defect
+from haar.probing import defect
 
 #: Windows of the data set that elements are selected on.
 _WINDOWS = 32
@@ -84,13 +84,13 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
             batched = False  # some models can be traced for one batch size only
     if not batched:
         save(averaged, (x,), output, dynamic_batch=False)
+    generators = fitted.symmetry.group.generators()
     return Written(
         fitted.symmetry.group.name,
         len(averaged.elements) if averaged.elements is not None else 0,
         fitted.symmetry.group.order,
         None if chosen is None else chosen.share,
-        relative_defect(fitted.module, fitted.symmetry, x),
-        relative_defect(averaged, fitted.symmetry, x),
+        *(defect(f, fitted.symmetry, (x,), generators, norm="squares").worst for f in (fitted.module, averaged)),
         batched,
     )
 

@@ -13,6 +13,7 @@ from haar.cli.model_file import build, load_weights
 from haar.constants import ConstantsModule
 from haar.data.spectra import adjacency
 from haar.errors import DataError
+from haar.probing import undisturbed
 from haar.received import read_array
 
 
@@ -60,7 +61,7 @@ def graph_model(
         ArgumentError: If it cannot be built.
         DataError: If the weights do not fit.
     """
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         torch.manual_seed(0)
         module = build(model, arguments)
     if weights is not None:

@@ -20,6 +20,7 @@ from haar.cli.relax_plan import RelaxPlan
 from haar.cli.symmetry_name import parse_symmetry
 from haar.errors import ArgumentError, DataError
 from haar.folders import LOCK
+from haar.probing import undisturbed
 from haar.received import Archive, array_tensor, read_tensors
 from haar.relax import (
     Augmentation,
@@ -107,7 +108,7 @@ class RelaxTask:
     def wrapped(self) -> Homotopy:
         """The user's model between free and equivariant, the same one at every call."""
         plan = self.plan
-        with torch.random.fork_rng(devices=[]):
+        with undisturbed():
             torch.manual_seed(plan.seed)
             model = entry(plan.model, plan.model_args, "model")
         if not isinstance(model, nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from haar.moments.joint import InputLaw
 from haar.moments.model_run import ModelRun, WithoutDropout
 from haar.moments.program import Program
 from haar.moments.step_builder import UnsupportedModuleError
+from haar.probing.beside import agree, rows_of_sizes
 
 _ROWS = 8
 _MOST = 32
@@ -25,19 +28,16 @@ def points(size: int, law: InputLaw | None) -> list[Tensor]:
         [8, 4]
     """
     generator = torch.Generator().manual_seed(0)
-
-    def normal(rows: int) -> Tensor:
-        return torch.randn(rows, size, generator=generator, dtype=torch.float64)
-
-    near = [normal(_ROWS - 2), torch.zeros(1, size, dtype=torch.float64), torch.ones(1, size, dtype=torch.float64)]
-    own = [torch.cat(near), 100.0 * normal(_ROWS // 2)]
+    near = rows_of_sizes((size,), (*[1.0] * (_ROWS - 2), 0.0), generator)
+    ones = torch.ones(1, size, dtype=torch.float64)
+    own = [torch.cat([near, ones]), rows_of_sizes((size,), [100.0] * (_ROWS // 2), generator)]
     if law is None:
         return own
     with torch.no_grad():
         source = torch.Generator(device=law.mean.device).manual_seed(0)
         draws = law.sample(_ROWS, source).reshape(-1, size)[:_MOST].cpu()
         sd = law.variance().sqrt().expand_as(law.mean).reshape(-1, size)[0].cpu()
-        wide = law.mean.reshape(-1, size)[0].cpu() + 10.0 * sd * normal(_ROWS // 2)
+        wide = law.mean.reshape(-1, size)[0].cpu() + sd * rows_of_sizes((size,), [10.0] * (_ROWS // 2), generator)
     return [draws, torch.cat([own[0], wide]), own[1]]
 
 
@@ -68,7 +68,7 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
             inside = max(
                 (float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0
             )
-            if not _agree(traced, there, run.tolerance, _CANCELS * inside):
+            if not _agree(traced, there, run.tolerance, absolute=_CANCELS * inside):
                 _refuse(run, rows, traced, there)
 
 
@@ -121,14 +121,8 @@ def _flat(y: Tensor) -> Tensor:
     return y.reshape(y.shape[0], -1)
 
 
-def _agree(one: Tensor, model: Tensor, relative: float, absolute: float = 0.0) -> bool:
-    """Whether numbers agree wherever the model's are finite, each output by its own scale."""
-    if one.shape != model.shape:
-        return False
-    finite = model.isfinite()
-    size = torch.where(finite, model.abs(), 0.0).amax(0)
-    gap = torch.where(finite, (one - model).abs(), 0.0)
-    return bool((gap <= relative * size + absolute).all())
+#: Wherever the model's own numbers are finite, each output by its own scale.
+_agree = partial(agree, per="output", within=True)
 
 
 def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from haar.constants import ConstantsModule
 from haar.intertwiners import IsotypicIntertwiners, MapBlock, right_multiplication
 from haar.nn.isotypic_side import IsotypicSide, Kind, Share, presence
+from haar.probing import transformed
 
 
 @dataclass(frozen=True)
@@ -201,13 +201,7 @@ class _Step(torch.autograd.Function):
 
 def _is_plain(x: Tensor) -> bool:
     """Whether torch runs step by step: no compiler, tracer, function transform, forward mode or autocast."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()  # noqa: SLF001 (what autograd functions ask themselves)
-        or forward_ad._current_level >= 0  # noqa: SLF001 (torch tells it nowhere else)
-        or torch._C._get_tracing_state() is not None  # noqa: SLF001 (not in torch's typed part)
-        or torch.is_autocast_enabled(x.device.type)
-    )
+    return not (transformed() or torch.is_autocast_enabled(x.device.type))
 
 
 def _order(side: IsotypicSide, number: int) -> tuple[Tensor, Tensor]:

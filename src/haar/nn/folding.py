@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
+
+from haar.probing import transformed
 
 #: A dense weight, and a dense bias if there is one.
 Dense = tuple[Tensor, Tensor | None]
@@ -16,9 +17,6 @@ _PLAIN = (Tensor, nn.Parameter)
 
 # Looked up once: small layers ask at every call.
 _in_inference_mode = torch.is_inference_mode_enabled
-_is_compiling = torch.compiler.is_dynamo_compiling  # other compilers and `torch.export` are seen by their modes
-_is_transforming = torch._C._are_functorch_transforms_active  # noqa: SLF001 (what autograd functions ask themselves)
-_tracing_state = torch._C._get_tracing_state  # noqa: SLF001 (not in torch's typed part)
 _modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 (torch tells it nowhere else)
 
 
@@ -130,14 +128,8 @@ def own_tensors(module: nn.Module) -> list[Tensor | None]:
 
 
 def _watched() -> bool:
-    """Whether more is going on than the numbers tell: a compiler, a tracer, a transform or forward-mode derivatives."""
-    return (
-        _is_compiling()
-        or _is_transforming()
-        or forward_ad._current_level >= 0  # noqa: SLF001 (torch tells it nowhere else)
-        or _tracing_state() is not None
-        or _modes() > 0
-    )
+    """Whether more is going on than the numbers tell: a compiler, a tracer, a transform, or a mode."""
+    return transformed() or _modes() > 0
 
 
 def _comparable(p: Tensor) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch.autograd import forward_ad
 
+_are_transforms_active = torch._C._are_functorch_transforms_active  # noqa: SLF001 (what autograd functions ask themselves)
+_tracing_state = torch._C._get_tracing_state  # noqa: SLF001 (not in torch's typed part)
+
 
 def transformed() -> bool:
-    """Whether a call is recorded (compile, export) or transformed (vmap, grad, jvp, dual numbers).
+    """Whether a call is recorded (compile, export, jit tracing) or transformed (vmap, grad, jvp, dual numbers).
 
     Nothing may be timed, compared or decided by its values then: they are placeholders, or carry tangents.
 
@@ -19,6 +22,7 @@ def transformed() -> bool:
     """
     return (
         torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 (there is no public question for it)
-        or forward_ad._current_level >= 0  # noqa: SLF001 (the same)
+        or _are_transforms_active()
+        or forward_ad._current_level >= 0  # noqa: SLF001 (there is no public question for it)
+        or _tracing_state() is not None
     )

@@ -33,20 +33,40 @@ def undisturbed(*models: Callable[..., Any], mode: str | None = "eval") -> Itera
         >>> norm.running_mean.tolist(), norm.num_batches_tracked.item()
         ([0.0, 0.0, 0.0], 0)
     """
-    modules = list({id(m): m for model in models if isinstance(model, nn.Module) for m in model.modules()}.values())
-    modes = [module.training for module in modules]
+    modules = _modules(models).values()
     with _random_state_put_back():
         kept = [part for module in modules for part in _parts(module)]
         try:
-            if mode is not None:
-                for module in modules:
-                    module.training = mode == "train"  # train() may be overridden, and tells its children
-            yield
+            with modes_put_back(*models, mode=mode):
+                yield
         finally:
-            for module, training in zip(modules, modes, strict=True):
-                module.training = training
             for part in kept:
                 part.put_back()
+
+
+@contextmanager
+def modes_put_back(*models: Callable[..., Any], mode: str | None = "eval") -> Iterator[None]:
+    """Put back the mode of every module, which may differ from its parent's; all else that happens, stays.
+
+    Args:
+        models: Modules; functions have no mode.
+        mode: As for `undisturbed`.
+    """
+    modules = _modules(models).values()
+    modes = [module.training for module in modules]
+    try:
+        if mode is not None:
+            for module in modules:
+                module.training = mode == "train"  # train() may be overridden, and tells its children
+        yield
+    finally:
+        for module, training in zip(modules, modes, strict=True):
+            module.training = training
+
+
+def _modules(models: Any) -> dict[int, nn.Module]:
+    """Every module once; no list, of which a type checker at run time would draw an item."""
+    return {id(m): m for model in models if isinstance(model, nn.Module) for m in model.modules()}
 
 
 def _parts(module: nn.Module) -> list[_Buffers | _Gradients | Attributes]:

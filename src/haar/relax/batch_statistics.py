@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from haar.probing import modes_put_back
 from haar.relax.rule import at
 
 _KINDS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -35,15 +36,13 @@ def estimate_statistics(model: Any, batches: Iterable[Any], *, gamma: float | in
     layers = [layer for layer in model.modules() if isinstance(layer, _KINDS) and layer.track_running_stats]
     if not layers:
         return 0
-    training = {module: module.training for module in model.modules()}
     momenta = [layer.momentum for layer in layers]
-    try:
-        model.eval()
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain mean over batches
-            layer.train()
-        with torch.no_grad():
+    with modes_put_back(model), torch.no_grad():
+        try:
+            for layer in layers:
+                layer.reset_running_stats()
+                layer.momentum = None  # a plain mean over batches
+                layer.train()
             for batch in batches:
                 inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
                 if gamma is None:
@@ -51,9 +50,7 @@ def estimate_statistics(model: Any, batches: Iterable[Any], *, gamma: float | in
                 else:
                     with at(model, gamma):
                         model(inputs)
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-        for module, mode in training.items():
-            module.training = mode
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum
     return len(layers)

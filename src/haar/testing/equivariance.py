@@ -12,15 +12,10 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
-from haar.average.probing import check_call
-from haar.average.trees import value_leaves
 from haar.average.weighted import Given
 from haar.errors import ArgumentError, NotEquivariantError, check_count
-from haar.groups import FiniteGroup
-from haar.probing import ForwardOnly, undisturbed
-
-#: Groups of at most this order are tested on every element.
-_EVERY = 64
+from haar.probing import defect, some_elements, tolerance_of
+from haar.probing.manners import check_call
 
 
 @dataclass(frozen=True)
@@ -66,9 +61,13 @@ def equivariance_error(
         True
     """
     check_call(model, symmetry)
-    symmetry.check_inputs(inputs)
-    with undisturbed(model), torch.no_grad():
-        return _worst(ForwardOnly(model), symmetry, inputs, _elements(symmetry, elements, seed))
+    chosen = _elements(symmetry, elements, seed)
+    found = defect(model, symmetry, inputs, chosen)
+    element, output = found.place
+    name = symmetry.group.describe(chosen[element])
+    if math.isnan(found.worst):  # NaN compares with nothing
+        raise ArgumentError("inputs", expected="finite outputs", got=f"NaN for g = {name}")
+    return Equivariance(name, float(found.absolute[element, output]), found.worst, len(chosen))
 
 
 def assert_equivariant(
@@ -115,58 +114,14 @@ def assert_equivariant(
 
 def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> Tensor:
     group = symmetry.group
-    generator = torch.Generator().manual_seed(seed)
     if isinstance(elements, Tensor):
         return Given(elements).weighted(group).elements
-    if elements is None and isinstance(group, FiniteGroup) and group.order <= _EVERY:
-        return group.elements()
-    count = 16 if elements is None else elements
-    if count == 0:
-        raise ArgumentError("elements", expected="at least one", got=count)
-    check_count("elements", count)
-    return torch.cat([group.generators(), group.sample(count, generator)])
-
-
-def _worst(model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], elements: Tensor) -> Equivariance:
-    y = model(*inputs)
-    symmetry.check_outputs(y)
-    outputs = _floats(symmetry, y)
-    if not any(leaf.numel() for leaf in outputs):
-        raise ArgumentError("inputs", expected="a batch that gives some output", got="outputs without numbers")
-    sizes = _sizes(outputs)
-    worst, where, largest = 0.0, symmetry.group.describe(elements[0]), 0.0
-    for g in elements:
-        name = symmetry.group.describe(g)
-        moved_first = _floats(symmetry, model(*symmetry.act_inputs(g, inputs)))
-        moved_last = _floats(symmetry, symmetry.act_outputs(g, y))
-        for a, b, size in zip(moved_first, moved_last, sizes, strict=True):
-            if a.shape != b.shape:
-                raise NotEquivariantError(f"f(g x) has shape {tuple(a.shape)}, g f(x) {tuple(b.shape)} for g = {name}")
-            difference = float((a - b).abs().max()) if a.numel() else 0.0
-            if math.isnan(difference):  # NaN compares with nothing
-                raise ArgumentError("inputs", expected="finite outputs", got=f"NaN for g = {name}")
-            relative = difference / size if size > 0 else difference
-            if relative > worst:
-                worst, where, largest = relative, name, difference
-    return Equivariance(where, largest, worst, len(elements))
-
-
-def _sizes(outputs: list[Tensor]) -> list[float]:
-    """What the error of each output is relative to: its largest value, if that is more than rounding of the rest."""
-    own = [float(leaf.abs().max()) if leaf.numel() else 0.0 for leaf in outputs]
-    largest = max(own, default=0.0)
-    return [max(size, largest * _noticed(leaf.dtype)) for size, leaf in zip(own, outputs, strict=True)]
-
-
-def _noticed(dtype: torch.dtype) -> float:
-    """From this part of the largest output on an output is seen apart from what rounding leaves of a zero."""
-    return min(1.0, 10 * torch.finfo(dtype).eps / _tolerance(torch.finfo(dtype).eps))
-
-
-def _floats(symmetry: Symmetry, tree: Any) -> list[Tensor]:
-    """The tensors of an output, in the order of the actions: dicts may come in any."""
-    leaves = [leaf for leaf in value_leaves(symmetry.outputs, tree) if isinstance(leaf, Tensor)]
-    return [leaf if leaf.is_floating_point() or leaf.is_complex() else leaf.to(torch.float64) for leaf in leaves]
+    if elements is None:
+        return some_elements(group, seed=seed)
+    if elements == 0:
+        raise ArgumentError("elements", expected="at least one", got=elements)
+    check_count("elements", elements)
+    return some_elements(group, every=0, drawn=elements, seed=seed)
 
 
 def _default_tolerance(inputs: tuple[Any, ...]) -> float:
@@ -175,8 +130,4 @@ def _default_tolerance(inputs: tuple[Any, ...]) -> float:
         for leaf in pytree.tree_leaves(inputs)
         if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
     ]
-    return _tolerance(max((torch.finfo(kind).eps for kind in kinds), default=0.0))
-
-
-def _tolerance(eps: float) -> float:
-    return 1e-10 if eps < 1e-12 else 1e-4 if eps < 1e-4 else 1e-1
+    return tolerance_of(max((torch.finfo(kind).eps for kind in kinds), default=0.0))

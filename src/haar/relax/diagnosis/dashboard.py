@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 
 from haar.errors import ArgumentError
 from haar.files import atomic_path
-from haar.probing import ForwardOnly, check_finite, undisturbed
+from haar.probing import ForwardOnly, all_or_drawn, check_finite, defect, undisturbed
 from haar.relax.diagnosis.bounds import Bounds, bounds
 from haar.relax.diagnosis.gradients import Loss
-from haar.relax.diagnosis.loss_share import relative_defect
 from haar.relax.rule import Rule, at
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+
+#: Elements on which the symmetry of a model is read, at most.
+_ELEMENTS = 16
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,10 @@ class Dashboard(Report):
             on = self._loss()
             with at(model, 0.0):
                 off = self._loss()
-            defect = relative_defect(model, model.symmetry, self.inputs)
-        reading = Reading(self.rule.taken, on, off, defect, read_layers(self.rule))
+            arguments = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+            elements = all_or_drawn(model.symmetry.group, _ELEMENTS)
+            broken = defect(model, model.symmetry, arguments, elements, norm="squares").mean
+        reading = Reading(self.rule.taken, on, off, broken, read_layers(self.rule))
         self.readings.append(reading)
         return reading
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
-from haar.probing import ForwardOnly, check_finite, undisturbed
+from haar.probing import ForwardOnly, all_or_drawn, check_finite, undisturbed
 
 #: Groups of at most this order are averaged over whole; of larger ones so many elements are drawn.
 _WHOLE = 64
@@ -71,7 +70,7 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
         raise ArgumentError("target", expected="one tensor", got=type(target).__name__)
     group = symmetry.group
     whole = isinstance(group, FiniteGroup) and group.order <= _WHOLE
-    elements = group.elements() if whole else group.sample(_WHOLE, torch.Generator().manual_seed(seed))
+    elements = all_or_drawn(group, _WHOLE, seed=seed)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     back = []
     check_finite("inputs", inputs)
@@ -90,31 +89,6 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
     symmetric = _mean_square(mean - wanted)
     loss = _mean_square(turned - wanted)
     return LossShare(loss, symmetric, asymmetric, 2 * asymmetric, whole)
-
-
-def relative_defect(model: Any, symmetry: Symmetry, inputs: Any, *, most: int = 16, seed: int = 0) -> float:
-    """Root of mean_g E|f(g x) - g f(x)|^2 / E|f(x)|^2.
-
-    Args:
-        model: Any callable; a module is run in eval mode and left as it was.
-        symmetry: The symmetry.
-        inputs: A tensor, or a tuple of the model's arguments.
-        most: Elements used at most: the whole of a small group, else so many random ones.
-        seed: Of the elements.
-    """
-    group = symmetry.group
-    whole = isinstance(group, FiniteGroup) and group.order <= most
-    elements = group.elements() if whole else group.sample(most, torch.Generator().manual_seed(seed))
-    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-    run = ForwardOnly(model)
-    with undisturbed(model):
-        y = run(*arguments)
-        wrong = [
-            _mean_square(_double(run(*symmetry.act_inputs(g, arguments))) - _double(symmetry.act_outputs(g, y)))
-            for g in elements
-        ]
-    size = max(_mean_square(_double(y)), 1e-300)
-    return math.sqrt(sum(wrong) / len(wrong) / size)
 
 
 def _double(x: Tensor) -> Tensor:

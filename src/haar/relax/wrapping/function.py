@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Invariant, Symmetry
+from haar.actions.trees import rebuild, value_leaves
 from haar.average import Averaged, Given
-from haar.average.trees import rebuild, value_leaves
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.nn.folding import FoldCache
@@ -89,7 +89,7 @@ class FunctionHomotopy(WholeModule):
             mixed.append(y + (1 - gamma[0]) * nested[0])
             steps = [nested[0], *(larger - smaller for smaller, larger in pairwise(nested))]
             norms.append(torch.stack([step.detach().abs().square().sum() for step in steps]))
-        if self.training and norms and not torch.compiler.is_compiling():
+        if self.training and norms and not transformed():
             with torch.no_grad():
                 size = torch.stack(norms).sum(0).sqrt()
                 self.ratio.copy_((size[1:] / size[0].clamp(min=1e-30)).reshape(self.ratio.shape))

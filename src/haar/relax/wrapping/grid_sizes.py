@@ -10,9 +10,10 @@ from torch import Tensor
 
 from haar.actions import Field
 from haar.errors import NotEquivariantError
+from haar.probing import defect, disturbed, some_elements
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE
-from haar.relax.wrapping.verification import disturbed, first_break, moved_difference, some_elements
+from haar.relax.wrapping.verification import first_break
 
 Sizes = tuple[tuple[int, ...], ...]
 
@@ -68,14 +69,13 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
         return torch.randn(min(len(x), 2), *x.shape[1:], generator=generator, dtype=torch.float64).to(x.device)
 
     symmetry = homotopy.symmetry
-    elements = some_elements(symmetry.group)
+    elements = some_elements(symmetry.group, every=0, drawn=2)
     with torch.no_grad():
         inputs = symmetry.map_inputs(random, tuple(args))
-        tried: Homotopy = DOUBLE.of(disturbed(homotopy))  # type: ignore[assignment]
+        tried: Homotopy = DOUBLE.of(disturbed(homotopy, fixed=("gamma",)))  # type: ignore[assignment]
         tried.known_sizes.clear()
         with tried.at(0.0):
-            errors = [moved_difference(tried, symmetry, g, inputs) for g in elements]
-            worst = max(errors)
-            element = elements[errors.index(worst)]
+            found = defect(tried, symmetry, inputs, elements)
+            worst, element = found.worst, elements[found.place[0]]
             where = first_break(tried, symmetry, element, inputs, None, None) if not worst <= DOUBLE.exact else ""
     return worst, where, element

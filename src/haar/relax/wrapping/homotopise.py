@@ -17,8 +17,8 @@ from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
 from haar.probing import check_finite
+from haar.probing.examples import fitting_inputs
 from haar.relax.wrapping.channels import Channels, choose
-from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
 from haar.relax.wrapping.grid_sizes import grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation

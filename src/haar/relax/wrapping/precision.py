@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.containers import mapped
 from haar.probing import ForwardOnly, in_double_precision
-from haar.relax.wrapping.examples import fitting_inputs
+from haar.probing.examples import fitting_inputs
 
 
 @dataclass(frozen=True)

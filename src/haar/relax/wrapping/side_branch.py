@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.nn.folding import FoldCache
-from haar.probing import check_finite
+from haar.probing import check_finite, disturbed, transformed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
-from haar.relax.wrapping.verification import disturbed, measured_error
+from haar.relax.wrapping.verification import measured_error
 from haar.relax.wrapping.whole_module import WholeModule
 
 
@@ -60,7 +60,7 @@ class SideBranch(WholeModule):
             args: What the branch is called with.
         """
         added = self.branch(*args)
-        if self.training and not torch.compiler.is_compiling():
+        if self.training and not transformed():
             with torch.no_grad():
                 self.ratio.copy_(added.norm() / x.norm().clamp(min=torch.finfo(x.dtype).tiny))
         out: Tensor = x + self._gamma() * added
@@ -124,7 +124,7 @@ def with_side_branches(
         raise ArgumentError(
             "model", expected="a model with SideBranch modules", got=type(model).__name__, way_out="or use homotopise"
         )
-    tried = disturbed(homotopy)
+    tried = disturbed(homotopy, fixed=("gamma",))
     given = None if example is None else tuple(example) if isinstance(example, (tuple, list)) else (example,)
     check_finite("example", given)
     with tried.at(0.0):

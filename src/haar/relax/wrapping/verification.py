@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from haar.actions import Action, Field, Symmetry, Vector
-from haar.average.trees import value_leaves
+from haar.actions.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.groups import Group
-from haar.probing import ForwardOnly, undisturbed
+from haar.probing import ForwardOnly, defect, disturbed, some_elements, undisturbed
 from haar.relax.wrapping.feature import Feature
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
 from haar.relax.wrapping.whole_module import WholeModule
 
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
-
-
-def some_elements(group: Group, seed: int = 0) -> Tensor:
-    """Generators, and random elements."""
-    drawn = group.sample(2, torch.Generator().manual_seed(seed))
-    gens = group.generators()
-    return torch.cat([gens, drawn]) if len(gens) else drawn
 
 
 def verify(
@@ -80,16 +71,14 @@ def verify(
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
-    tried: Homotopy = precision.of(disturbed(homotopy))  # type: ignore[assignment]
+    tried: Homotopy = precision.of(disturbed(homotopy, fixed=("gamma",)))  # type: ignore[assignment]
     given = precision.inputs(inputs)
+    elements = some_elements(symmetry.group, every=0, drawn=2)
     with undisturbed(), tried.at(0.0):
-        worst, element = 0.0, None
-        run = ForwardOnly(tried)
-        for g in some_elements(symmetry.group):
-            error = moved_difference(run, symmetry, g, given)
-            if not error <= worst:
-                worst, element = error, g
-        if element is not None and not worst <= precision.exact:
+        found = defect(tried, symmetry, given, elements)
+        worst = found.worst
+        if not worst <= precision.exact:
+            element = elements[found.place[0]]
             begin = (
                 f"at gamma = 0 the model is not equivariant under {symmetry.group.describe(element)} of "
                 f"{symmetry.group.name}: relative error {worst:.1e}"
@@ -106,46 +95,11 @@ def verify(
 def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precision = DOUBLE) -> float:
     """The relative equivariance error at gamma = 0, root mean square over random elements."""
     tried: Homotopy = precision.of(homotopy)  # type: ignore[assignment]
-    group, given, run = homotopy.symmetry.group, precision.inputs(inputs), ForwardOnly(tried)
-    drawn = group.sample(16, torch.Generator().manual_seed(1))
+    given = precision.inputs(inputs)
+    drawn = homotopy.symmetry.group.sample(16, torch.Generator().manual_seed(1))
     with undisturbed(), tried.at(0.0):
-        outputs = homotopy.symmetry.outputs
-        y = _moving(outputs, run(*as_dtype(None, given)))
-        _check_outputs_finite(y)
-        total = 0.0
-        for g in drawn:
-            there = _moving(outputs, run(*homotopy.symmetry.act_inputs(g, as_dtype(None, given))))
-            here = _moving(outputs, homotopy.symmetry.act_outputs(g, run(*as_dtype(None, given))))
-            total += sum(float((a - b).abs().square().sum()) for a, b in zip(there, here, strict=True)) / len(drawn)
-    size = sum(float(part.abs().square().sum()) for part in y)
-    return float((total / size) ** 0.5) if size > 0 else 0.0
-
-
-def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
-    """A copy with random changes of all parameters and statistics, so that zeros and ones hide nothing."""
-    generator = torch.Generator().manual_seed(seed)
-    other = copy.deepcopy(homotopy)
-    with torch.no_grad():
-        for layer in other.modules():
-            for name, value in layer.named_parameters(recurse=False):
-                if (value.is_floating_point() or value.is_complex()) and name != "gamma":
-                    kind = torch.complex128 if value.is_complex() else torch.float64
-                    noise = torch.randn(value.shape, generator=generator, dtype=kind)
-                    size = value.abs().double().square().mean().sqrt() if value.numel() else 1.0
-                    value.add_((0.3 * noise * (size if size > 0 else 0.3)).to(value))
-            for name in ("running_mean", "running_var"):
-                held = getattr(layer, name, None)
-                if isinstance(layer, HomotopyLayer) and isinstance(held, Tensor):
-                    noise = torch.randn(held.shape, generator=generator, dtype=torch.float64).to(held)
-                    held.copy_(held * (0.3 * noise).exp() + (0.3 * noise if name == "running_mean" else 0))
-    return other
-
-
-def moved_difference(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, inputs: Sequence[Any]) -> float:
-    """Largest difference between f(g x) and g f(x), relative to the largest entry."""
-    there = model(*symmetry.act_inputs(g, as_dtype(None, inputs)))
-    here = symmetry.act_outputs(g, model(*as_dtype(None, inputs)))
-    return _difference(_moving(symmetry.outputs, there), _moving(symmetry.outputs, here))
+        _check_outputs_finite(_moving(homotopy.symmetry.outputs, ForwardOnly(tried)(*as_dtype(None, given))))
+        return defect(tried, homotopy.symmetry, given, drawn, norm="squares").mean
 
 
 def first_break(  # noqa: PLR0917 (of one family)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions import Layout, Symmetry
+from haar.actions import Layout
 from haar.data import ErrorReport, FieldErrors
 
 Step = Callable[[Tensor], Tensor]
@@ -59,20 +59,3 @@ def prediction_errors(
     errors = FieldErrors(layout)
     errors.update(prediction, truth)
     return errors.compute(windows)
-
-
-def relative_defect(model: Callable[[Tensor], Tensor], symmetry: Symmetry, x: Tensor) -> float:
-    """The largest difference between the answer for a moved input and the moved answer, over generators, relative.
-
-    Args:
-        model: Of one input and one output.
-        symmetry: How the group acts on them.
-        x: One input, with batch axis.
-    """
-    with torch.no_grad():
-        y = model(x)
-        size = float(y.norm()) or 1.0
-        defects = (
-            symmetry.act_outputs(g, y) - model(symmetry.act_inputs(g, (x,))[0]) for g in symmetry.group.generators()
-        )
-        return max((float(defect.norm()) / size for defect in defects), default=0.0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.probing import defect, in_double_precision, undisturbed
 from haar.systems.intertwiners.tasks import EQUAL_WIDTH, TASKS
 
 EQUIVARIANT, AUGMENTED = "equivariant", "plain, equal width, augmented"
@@ -41,11 +42,13 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
     equivariant = chosen.equivariant(torch.Generator().manual_seed(seed))
     symmetry = equivariant.symmetry
     networks: dict[str, nn.Module] = {EQUIVARIANT: equivariant}
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         for number, (name, make) in enumerate(chosen.plain.items()):
             torch.manual_seed(10 * seed + number)
             networks[name] = make()
     networks[AUGMENTED] = copy.deepcopy(networks[EQUAL_WIDTH])
+    moved = (held_out[0][:32].double(),)
+    elements = symmetry.group.sample(len(moved[0]), torch.Generator().manual_seed(seed))
     found = {}
     for name, start in networks.items():
         tried = []
@@ -58,7 +61,7 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
             "error": error(best, *held_out),
             "rate": rate,
             "parameters": sum(p.numel() for p in best.parameters()),
-            "defect": defect(best, symmetry, held_out[0][:32], torch.Generator().manual_seed(seed)),
+            "defect": defect(in_double_precision(best), symmetry, moved, [elements], norm="squares").mean,
         }
     return found
 
@@ -87,13 +90,3 @@ def error(model: nn.Module, x: Tensor, y: Tensor) -> float:
     """Mean squared error over the variance of the targets; 1 is predicting their mean."""
     with torch.no_grad():
         return float((model(x) - y).square().mean() / (y - y.mean(0)).square().mean())
-
-
-def defect(model: nn.Module, symmetry: Symmetry, x: Tensor, generator: torch.Generator) -> float:
-    """Relative difference of moving before and after a model, in float64."""
-    exact, x = copy.deepcopy(model).double(), x.double()
-    g = symmetry.group.sample(len(x), generator)
-    with torch.no_grad():
-        y = exact(x)
-        (moved,) = symmetry.act_inputs(g, (x,))
-        return float((exact(moved) - symmetry.act_outputs(g, y)).norm() / y.norm())

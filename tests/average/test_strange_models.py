@@ -79,3 +79,12 @@ def test_train_mode_later_is_refused_too():
 def test_train_mode_without_such_layers_is_fine():
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.0)).train()
     assert average(model, vector_symmetry(cyclic(3)))(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_a_model_made_in_inference_mode_is_averaged():
+    symmetry, x = vector_symmetry(cyclic(3)), torch.randn(5, 2, dtype=DOUBLE)
+    with torch.inference_mode():
+        model = nn.Linear(2, 2, dtype=DOUBLE)  # its weights count no writes
+        averaged = average(model, symmetry)
+        torch.testing.assert_close(averaged(x), loop(model, symmetry, (x,)), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(averaged(x), loop(model, symmetry, (x,)), rtol=1e-12, atol=1e-12)

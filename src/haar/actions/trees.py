@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from haar.actions import Action, Field, Points, Vector
-from haar.actions.action import RestrictedAction
+from haar.actions.action import Action, RestrictedAction
+from haar.actions.field import Field
+from haar.actions.vector import Points, Vector
 from haar.containers import named_parts, refilled
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, KeywordError
+from haar.probing.beside import all_agree, another_order
 
 
 def check_call(model: Any, symmetry: Any) -> None:
@@ -31,21 +31,6 @@ def check_call(model: Any, symmetry: Any) -> None:
             expected="a haar.Symmetry: a group and how it acts",
             got=repr(symmetry),
             way_out='haar.Symmetry.of_fields(group, "density, velocity:vector")',
-        )
-
-
-def check_averaged(averaged: Any) -> None:
-    """Say in a line what is no averaged model.
-
-    Raises:
-        ArgumentError: If it has no symmetry and no elements.
-    """
-    if not (hasattr(averaged, "symmetry") and hasattr(averaged, "elements")):
-        raise ArgumentError(
-            "averaged",
-            expected="an averaged model",
-            got=type(averaged).__name__,
-            way_out="haar.average(model, symmetry) makes one",
         )
 
 
@@ -141,7 +126,7 @@ def refuse_unsteady(
     if drew:
         steady = _equal(first, second) and _equal(fresh, between)
     else:
-        steady = all(_equal(a, b) or agree(a, b, _rounding) for a, b in ((first, second), (fresh, between)))
+        steady = all(_equal(a, b) or all_agree(a, b, another_order) for a, b in ((first, second), (fresh, between)))
     if steady:
         return
     got = "a stochastic model: two runs differ" if drew else "one that remembers: two runs differ, and none is random"
@@ -158,37 +143,6 @@ def refuse_unsteady(
 def _equal(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
     pairs = list(zip(first, second, strict=True))
     return all(a.shape == b.shape and torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs)
-
-
-def _rounding(x: Tensor) -> float:
-    """What the order of a sum may change."""
-    return (1e3 if x.is_cuda else 1e2) * torch.finfo(x.dtype).eps
-
-
-def closeness(x: Tensor) -> float:
-    """What a batch of another size may change, accumulated over a network: kernels differ."""
-    eps = torch.finfo(x.dtype).eps
-    if torch.is_autocast_enabled(x.device.type):
-        eps = max(eps, torch.finfo(torch.get_autocast_dtype(x.device.type)).eps)
-    return min(0.1, (10 if x.is_cuda else 1) * math.sqrt(eps))  # short products on a GPU: TF32
-
-
-def agree(first: Sequence[Tensor], second: Sequence[Tensor], tolerance: Callable[[Tensor], float] = closeness) -> bool:
-    """Whether two lists of outputs are equal up to rounding.
-
-    Args:
-        first: Outputs.
-        second: Others.
-        tolerance: From an output to the difference that is forgiven, relative to its largest finite number.
-    """
-    for a, b in zip(first, second, strict=True):
-        if a.shape != b.shape:
-            return False
-        sizes = a.detach().abs()
-        scale = float(sizes[sizes.isfinite()].amax()) if bool(sizes.isfinite().any()) else 0.0
-        if not torch.allclose(a, b, rtol=0, atol=tolerance(a) * scale, equal_nan=True):
-            return False
-    return True
 
 
 @contextmanager

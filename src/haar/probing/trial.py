@@ -6,15 +6,17 @@ Tried on the inputs that came and on inputs of our own, for they may be zeros, c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from haar.average.joining import Call, separate
-from haar.average.probing import agree, refuse_unsteady
 from haar.errors import HaarError
-from haar.probing import drawn_like, undisturbed
+from haar.probing.beside import all_agree
+from haar.probing.drawn import drawn_like
+from haar.probing.manners import refuse_unsteady
+from haar.probing.samples import separate
+from haar.probing.undisturbed import undisturbed
 
 #: A model for moved inputs: its outputs in the order of the actions.
 Run = Callable[[Sequence[Any]], list[Any]]
@@ -30,6 +32,17 @@ _ROUNDING = 100.0
 _LEAST = 4
 
 
+@runtime_checkable
+class Inputs(Protocol):
+    """A model's inputs: their leaves, which of them all copies share, and how copies stand side by side."""
+
+    leaves: list[Any]
+    shared: list[bool]
+
+    def joined(self, copies: Sequence[Sequence[Any]]) -> list[Any]:
+        """Several copies of all leaves, one after the other on the batch axis."""
+
+
 class Trial:
     """A model tried on one call's inputs.
 
@@ -42,7 +55,7 @@ class Trial:
         informative: Whether some run so far gave numbers that differ from copy to copy: without, nothing was decided.
     """
 
-    def __init__(self, model: Callable[..., Any], run: Run, call: Call) -> None:
+    def __init__(self, model: Callable[..., Any], run: Run, call: Inputs) -> None:
         self._model, self._run, self._call = model, run, call
         self._generator = torch.Generator().manual_seed(0)
         self.informative = False
@@ -162,7 +175,7 @@ class Trial:
         return True
 
     def _agree(self, leaves: Sequence[Any], alone: Sequence[Tensor], beside: Sequence[Tensor]) -> bool:
-        if agree(alone, beside):
+        if all_agree(beside, alone):
             return True
         if any(a.shape != b.shape for a, b in zip(alone, beside, strict=True)):
             return False
