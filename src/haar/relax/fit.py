@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.errors import ArgumentError, DataError, HaarError, ShapeError, check_count
+from haar.errors import ArgumentError, DataError, HaarError, ShapeError, check_count, check_rate
 from haar.files import write_checkpoint
 from haar.probing import ForwardOnly, check_finite, undisturbed
 from haar.relax.diagnosis.dashboard import Dashboard, LayerReading, Reading
 from haar.relax.diagnosis.gradients import Loss
-from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule, check_optimizer
 
 
