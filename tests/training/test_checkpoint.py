@@ -61,7 +61,7 @@ def test_saves_may_wait_but_the_last_one_comes(tmp_path):
     ],
 )
 def test_another_runs_file_is_refused(change, what, tmp_path):
-    run_of(tmp_path / "run", **{"run": {"samples": 5}})[1].train()
+    run_of(tmp_path / "run", run={"samples": 5})[1].train()
     with pytest.raises(ArgumentError, match=f"checkpoint: expected the run it belongs to, got another {what}; give"):
         run_of(tmp_path / "run", **{"run": {"samples": 5}, **change})[1].train()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -32,23 +31,6 @@ def run_of(model, plan, **options):
 
 def same(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-
-
-class Told:
-    """Somebody who is told, and who may have enough."""
-
-    def __init__(self, until=math.inf):
-        self.stages, self.steps, self.until = [], 0, until
-
-    @contextmanager
-    def stage(self, title, total):
-        self.stages.append((title, total))
-        yield self._advance
-
-    def _advance(self):
-        self.steps += 1
-        if self.steps == self.until:
-            raise KeyboardInterrupt
 
 
 def test_it_is_the_loop_written_by_hand():
@@ -103,18 +85,17 @@ def test_gradients_are_shortened_before_the_step():
 
 
 @pytest.mark.parametrize("stop", ["end", "break", "error"])
-def test_the_random_state_is_put_back(stop):
+def test_the_random_state_is_put_back(stop, told):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     run = run_of(network(), Plan(steps=3))
-    try:
+    if stop == "error":
+        with pytest.raises(KeyboardInterrupt):
+            run.train(told(until=2))
+    else:
         for _ in run:
             if stop == "break":
                 break
-            if stop == "error":
-                raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -141,24 +122,24 @@ def test_a_run_that_was_left_goes_on():
 
 
 @pytest.mark.parametrize("kill", [1, 4, 7, 8])
-def test_a_killed_run_ends_with_the_same_bits(kill, tmp_path):
+def test_a_killed_run_ends_with_the_same_bits(kill, tmp_path, told):
     plan = Plan(steps=8, every=2, schedule="cosine")
     whole, killed, again = network(), network(), network()
     losses = run_of(whole, plan).train()
     with pytest.raises(KeyboardInterrupt):
-        run_of(killed, plan, checkpoint=Checkpoint(tmp_path / "run", {"model": killed})).train(Told(kill))
-    told = Told()
+        run_of(killed, plan, checkpoint=Checkpoint(tmp_path / "run", {"model": killed})).train(told(until=kill))
+    watch = told()
     run = run_of(again, plan, checkpoint=Checkpoint(tmp_path / "run", {"model": again}))
-    assert run.train(told, "again").tolist() == losses.tolist()
+    assert run.train(watch, "again").tolist() == losses.tolist()
     assert same(whole, again)
     left = 8 - kill + kill % 2
-    assert (told.stages, told.steps) == ([("again", left)] if left else [], left)
+    assert (watch.stages, watch.steps) == ([("again", left)] if left else [], left)
 
 
-def test_somebody_is_told_of_every_step():
-    told = Told()
-    run_of(network(), Plan(steps=3)).train(told)
-    assert (told.stages, told.steps) == ([("training", 3)], 3)
+def test_somebody_is_told_of_every_step(told):
+    watch = told()
+    run_of(network(), Plan(steps=3)).train(watch)
+    assert (watch.stages, watch.steps) == ([("training", 3)], 3)
 
 
 def broken(model, plan, **options):
