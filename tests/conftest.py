@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import jaxtyping
 import pytest
@@ -30,3 +32,26 @@ def unchecked_annotations() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+class Told:
+    """Somebody who is told how far work is, and who may have enough."""
+
+    def __init__(self, until=math.inf):
+        self.stages, self.steps, self.until = [], 0, until
+
+    @contextmanager
+    def stage(self, title, total):
+        self.stages.append((title, total))
+        yield self._advance
+
+    def _advance(self):
+        self.steps += 1
+        if self.steps == self.until:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def told():
+    """Make somebody who is told, and who interrupts the work after some steps."""
+    return Told

@@ -94,6 +94,27 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
         raise ArgumentError(argument, expected=f"at least {least}", got=value)
 
 
+def check_rate(argument: str, value: float | None, *, zero: bool = False) -> None:
+    """Refuse what is no positive number (None stands for "not given").
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        value: What came.
+        zero: Whether 0 is accepted.
+
+    Raises:
+        ArgumentError: If it is negative, infinite or NaN, or 0 and that is not accepted.
+
+    Example:
+        >>> check_rate("learning_rate", 0.0)
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: learning_rate: expected a number above 0, got 0.0
+    """
+    if value is not None and not (0 < float(value) < float("inf") or (zero and value == 0)):
+        raise ArgumentError(argument, expected="a number of at least 0" if zero else "a number above 0", got=value)
+
+
 def one_line(text: str) -> str:
     r"""Text as a terminal may show it: on one line, and nothing in it that moves the cursor or cannot be written.
 

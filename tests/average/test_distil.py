@@ -25,19 +25,17 @@ def fields(n=24, seed=1):
     return torch.randn(n, 3, 6, 6, generator=torch.Generator().manual_seed(seed))
 
 
-def test_a_student_learns_the_teacher_and_its_symmetry():
+def test_a_student_learns_the_teacher_and_its_symmetry(told):
     model = conv()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()
-    losses = []
-    made = distil(
-        average(model, FIELDS), fields(), steps=150, learning_rate=0.01, progress=lambda _, loss: losses.append(loss)
-    )
+    watch = told()
+    made = distil(average(model, FIELDS), fields(), steps=150, learning_rate=0.01, watch=watch)
     report = made.report
     assert report.error < 0.3 * report.defect_before
     assert report.defect_after < 0.3 * report.defect_before
     assert report.gain_kept > 0.9
-    assert losses[-1] < losses[0] / 5
+    assert (watch.stages, watch.steps) == ([("distilling the average over D4", 150)], 150)
     assert not made.student.training
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
     assert torch.equal(torch.get_rng_state(), state)
@@ -60,35 +58,23 @@ def test_the_report_is_what_it_says():
     assert made.report.to_dict()["schema"] == 1
 
 
-class CutOffError(Exception):
-    """The power went."""
-
-
-def cut_off_at(step):
-    def stop(k, _loss):
-        if k == step:
-            raise CutOffError
-
-    return stop
-
-
-def test_a_run_that_was_cut_off_ends_the_same_bit_for_bit(tmp_path):
+def test_a_run_that_was_cut_off_ends_the_same_bit_for_bit(tmp_path, told):
     options = {"steps": 12, "every": 4, "batch_size": 5}
     student = conv(dropout=True)
     teacher = average(conv(), FIELDS, micro_batch=8)
     whole = distil(teacher, fields(), student=student, **options)
-    path = tmp_path / "run.pt"
-    with pytest.raises(CutOffError):
-        distil(teacher, fields(), student=student, checkpoint=path, progress=cut_off_at(9), **options)
-    seen = []
-    again = distil(teacher, fields(), student=student, checkpoint=path, progress=lambda k, _: seen.append(k), **options)
-    assert seen == [8, 9, 10, 11]
+    path = tmp_path / "student"
+    with pytest.raises(KeyboardInterrupt):
+        distil(teacher, fields(), student=student, checkpoint=path, watch=told(until=10), **options)
+    watch = told()
+    again = distil(teacher, fields(), student=student, checkpoint=path, watch=watch, **options)
+    assert watch.steps == 4
     for a, b in zip(whole.student.parameters(), again.student.parameters(), strict=True):
         assert torch.equal(a, b)
     assert again.report == whole.report
-    finished = distil(teacher, fields(), student=student, checkpoint=path, progress=cut_off_at(0), **options)
+    finished = distil(teacher, fields(), student=student, checkpoint=path, watch=told(until=1), **options)
     assert finished.report == whole.report
-    assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["student"]
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):

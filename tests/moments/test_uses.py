@@ -145,13 +145,11 @@ def test_the_moment_loss_is_the_expected_sample_loss(generator):
     assert abs(found.item() - total) < 5 * math.sqrt(error)
 
 
-def test_progress_is_reported():
-    seen = []
-    train_on_moments(
-        nn.Linear(1, 1), [Gaussian([0.0])], [1.0], steps=3, progress=lambda step, loss: seen.append((step, loss))
-    )
-    assert [step for step, _ in seen] == [0, 1, 2]
-    assert seen[-1][1] < seen[0][1]
+def test_somebody_is_told_of_every_step(told):
+    watch = told()
+    losses = train_on_moments(nn.Linear(1, 1), [Gaussian([0.0])], [1.0], steps=3, watch=watch)
+    assert (watch.stages, watch.steps) == ([("training", 3)], 3)
+    assert losses[-1] < losses[0]
 
 
 def test_targets_must_fit():

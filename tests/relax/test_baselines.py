@@ -210,7 +210,7 @@ def test_gradnorm_moves_the_weights_toward_equal_gradients_and_keeps_their_sum()
         (lambda: Soft(wrapped(), 1.5), "softness: expected a number from 0 to 1, got 1.5"),
         (lambda: Scheduled(wrapped(), steps=0), "steps: expected at least 1, got 0"),
         (lambda: ResidualPathway(wrapped(), free_weight=0.0), "free_weight: expected a number above 0"),
-        (lambda: ProjectionRegulariser(wrapped(), free_weight=-1.0), "free_weight: expected a number above"),
+        (lambda: ProjectionRegulariser(wrapped(), free_weight=-1.0), "free_weight: expected a number of at least 0"),
         (lambda: RelaxedConvolution(wrapped(), banks=0), "banks: expected at least 1, got 0"),
         (lambda: RelaxedConvolution(Soft(wrapped()).model), "model: expected layers without a law, got one in '0'"),
         (lambda: EquivariancePenalty(wrapped(), mse, against="both"), "against: expected 'target' or 'output'"),

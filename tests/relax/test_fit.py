@@ -23,15 +23,19 @@ from haar.relax.path import PathPoint, SymmetryPath, path
 TRAIN, VALIDATION = data(64), data(64, seed=1)
 
 SCRIPT = """
-import sys, time, torch
+import contextlib, sys, time, torch
 sys.path.insert(0, sys.argv[1])
 torch.set_num_threads(1)
 from relax_worlds import data, mse, wrapped
 from haar.relax.duals.duals import Duals
 from haar.relax.fit import fit
+class Slowly:
+    @contextlib.contextmanager
+    def stage(self, title, total):
+        yield lambda: time.sleep(0.5)
 fit(
     Duals(wrapped(), solver="paper", steps=12), mse, data(64), steps=12, validation=data(64, seed=1), batch_size=16,
-    every=2, checkpoint=sys.argv[2], progress=lambda step, loss: time.sleep(0.5),
+    every=2, checkpoint=sys.argv[2], watch=Slowly(),
 )
 """
 
@@ -100,7 +104,7 @@ def test_checkpoints_of_other_runs_and_broken_ones_are_refused(tmp_path):
     [
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"steps": True}, "steps: expected a whole number, at least 1, got True"),
-        ({"schedule": "linear"}, "schedule: expected 'cosine' or 'constant', got 'linear'"),
+        ({"schedule": "linear"}, "schedule: expected one of constant, cosine, steps, got 'linear'"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

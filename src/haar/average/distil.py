@@ -6,9 +6,8 @@ import copy
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +18,8 @@ from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.engine import Averaged, check_averaged
 from haar.average.joining import is_shared
 from haar.errors import ArgumentError, DataError, known_keywords
-from haar.files import write_checkpoint
+from haar.training import Checkpoint, Plan, Run, draw
+from haar.watch import Unwatched, Watch
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def distil(
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int = 100,
-    progress: Callable[[int, float], None] | None = None,
+    watch: Watch = Unwatched(),
 ) -> Distilled:
     """Teach one model to do in one forward pass what the averaged model does in many.
 
@@ -88,7 +88,7 @@ def distil(
         seed: Seed of the split, the batches, the elements and any dropout of the student.
         checkpoint: A file to resume from and to write to; the result is the same, bit for bit, as without interruption.
         every: Steps between checkpoints.
-        progress: Called with the step and the loss.
+        watch: Told of every step.
 
     Returns:
         The student and its report.
@@ -97,6 +97,7 @@ def distil(
         ArgumentError: If there are too few samples, an option is out of range, or the checkpoint belongs to another
             run.
         DataError: If an input is NaN or infinite, or the checkpoint cannot be read.
+        DivergedError: If the loss of a step is not finite.
 
     Example:
         >>> from haar.actions import Symmetry
@@ -107,11 +108,7 @@ def distil(
         >>> made.report.defect_after < 0.1 * made.report.defect_before
         True
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size), ("every", every)):
-        if value < 1:
-            raise ArgumentError(name, expected="at least 1", got=value)
-    if not 0 < learning_rate < math.inf:
-        raise ArgumentError("learning_rate", expected="a positive number", got=learning_rate)
+    plan = Plan(steps=steps, learning_rate=learning_rate, batch_size=batch_size, schedule="cosine", every=every)
     check_averaged(averaged)
     args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if not all(bool(x.isfinite().all()) for x in pytree.tree_leaves(args) if isinstance(x, Tensor)):
@@ -121,46 +118,21 @@ def distil(
         pupil = copy.deepcopy(averaged.model if student is None else student)
     if not isinstance(pupil, nn.Module):
         raise ArgumentError("student", expected="a module", got=type(pupil).__name__, way_out="give student=")
-    run = _Run(
-        averaged,
-        args,
-        pupil,
-        learn=learn,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    first = _resume(run, checkpoint)
-    with torch.random.fork_rng(devices=_devices(args)):
-        for step in range(first, steps):
-            loss = run.step(step)
-            if progress is not None:
-                progress(step, loss)
-            if checkpoint is not None and ((step + 1) % every == 0 or step + 1 == steps):
-                _keep(run, checkpoint, step + 1)
+    lesson = _Lesson(averaged, args, pupil, learn, batch_size)
+    kept = Checkpoint(checkpoint, {"student": pupil}, run={"samples": len(learn)})
+    run = Run(pupil.parameters(), lambda _, generator: lesson.loss(generator), plan, seed=seed, checkpoint=kept)
+    run.train(watch, f"distilling the average over {averaged.symmetry.group.name}")
     pupil.eval()
     return Distilled(pupil, _measure(averaged, pupil, _rows(averaged, args, test), steps, batch_size))
 
 
-class _Run:
-    """One training run: everything that a step needs, nothing that it remembers but weights and Adam's moments."""
+class _Lesson:
+    """What the student learns from: inputs, and the teacher's answers to them."""
 
     def __init__(
-        self,
-        averaged: Averaged,
-        args: tuple[Any, ...],
-        pupil: nn.Module,
-        *,
-        learn: Tensor,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        seed: int,
+        self, averaged: Averaged, args: tuple[Any, ...], pupil: nn.Module, learn: Tensor, batch_size: int
     ) -> None:
-        self.averaged, self.args, self.pupil, self.learn = averaged, args, pupil, learn
-        self.steps, self.batch_size, self.learning_rate, self.seed = steps, batch_size, learning_rate, seed
-        self.optimizer = torch.optim.Adam(pupil.parameters(), lr=learning_rate)
+        self.averaged, self.args, self.pupil, self.learn, self.batch_size = averaged, args, pupil, learn, batch_size
         symmetry = averaged.symmetry
         with torch.no_grad():
             averaged.tell_samples_apart(*_rows(averaged, args, learn[:batch_size]))
@@ -172,14 +144,10 @@ class _Run:
             if isinstance(y, Tensor)
         ]
 
-    def step(self, k: int) -> float:
-        """Step k, a function of the weights and of (seed, k) alone."""
+    def loss(self, generator: torch.Generator) -> Tensor:
+        """The loss of one batch, moved by one random element."""
         symmetry = self.averaged.symmetry
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + k)
-        torch.manual_seed(self.seed * 1_000_003 + k)  # the student's own dropout
-        for group in self.optimizer.param_groups:
-            group["lr"] = 0.5 * self.learning_rate * (1 + math.cos(math.pi * k / self.steps))
-        chosen = torch.randint(len(self.learn), (min(self.batch_size, len(self.learn)),), generator=generator)
+        chosen = draw(len(self.learn), min(self.batch_size, len(self.learn)), generator)
         g = symmetry.group.sample(1, generator)[0]
         x = symmetry.act_inputs(g, _rows(self.averaged, self.args, self.learn[chosen]))
         answer = map_values(lambda y: y[chosen.to(y.device)], symmetry.outputs, self.answers)
@@ -196,22 +164,7 @@ class _Run:
                 got="outputs without a graph",
                 way_out="let it take derivatives with create_graph=True in train mode",
             )
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return loss.item()
-
-    def identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with."""
-        shapes = [list(p.shape) for p in self.pupil.parameters()]
-        return {
-            "steps": self.steps,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "seed": self.seed,
-            "samples": len(self.learn),
-            "shapes": shapes,
-        }
+        return loss
 
 
 def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -270,40 +223,3 @@ def _measure(averaged: Averaged, pupil: nn.Module, args: tuple[Any, ...], steps:
 def _squares(tree: Any, values: Any) -> float:
     leaves = [leaf for leaf in value_leaves(tree, values) if isinstance(leaf, Tensor)]
     return sum(float(leaf.abs().to(torch.float64).square().sum()) for leaf in leaves)
-
-
-def _keep(run: _Run, checkpoint: str | os.PathLike[str], step: int) -> None:
-    state = {
-        "run": run.identity(),
-        "step": step,
-        "student": run.pupil.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-    }
-    write_checkpoint(checkpoint, state)
-
-
-def _resume(run: _Run, checkpoint: str | os.PathLike[str] | None) -> int:
-    """Load a checkpoint if there is one; the step to go on with."""
-    if checkpoint is None or not Path(checkpoint).exists():
-        return 0
-    try:
-        state = torch.load(checkpoint, weights_only=True)
-        found, step = state["run"], int(state["step"])
-    except Exception as error:
-        message = f"{checkpoint}: not a readable checkpoint ({type(error).__name__})"
-        raise DataError(message) from error
-    if found != run.identity():
-        different = sorted(key for key, value in run.identity().items() if found.get(key) != value)
-        raise ArgumentError(
-            "checkpoint",
-            expected="the run it belongs to",
-            got=f"another {', '.join(different)}",
-            way_out="give another file name",
-        )
-    run.pupil.load_state_dict(state["student"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    return step
-
-
-def _devices(args: tuple[Any, ...]) -> list[int]:
-    return sorted({x.device.index or 0 for x in pytree.tree_leaves(args) if isinstance(x, Tensor) and x.is_cuda})

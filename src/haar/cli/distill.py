@@ -69,17 +69,16 @@ def distilled(
             try_model(each.eval(), windows)
     teacher = average(module, symmetry, micro_batch="auto" if loaded.batched else 1)
     x, _ = SpreadWindows(windows, samples=request.samples, batch=request.batch).stacked()
-    with watch.stage(f"distilling the average over {symmetry.group.name}", request.steps) as advance:
-        made = distil(
-            teacher,
-            x,
-            student=student,
-            steps=request.steps,
-            batch_size=request.batch,
-            learning_rate=request.learning_rate,
-            seed=request.seed,
-            progress=lambda *_: advance(),
-        )
+    made = distil(
+        teacher,
+        x,
+        student=student,
+        steps=request.steps,
+        batch_size=request.batch,
+        learning_rate=request.learning_rate,
+        seed=request.seed,
+        watch=watch,
+    )
     _write(made.student, x[:2], output)
     return made.report
 

@@ -63,7 +63,7 @@ def path(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (ca
     plan = task.plan
     chosen = plan.weights or WEIGHTS
     model = task.wrapped()
-    with ProgressBars(quiet=as_json) as bars, bars.stage("fits", len(chosen)) as advance:
+    with ProgressBars(quiet=as_json) as bars:
         report = run(
             model,
             task.loss,
@@ -76,7 +76,7 @@ def path(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (ca
             names=_names(task),
             seed=plan.seed,
             checkpoints=out,
-            progress=lambda *_: advance(),
+            watch=bars,
         )
     report.save_json(out / "path.json")
     _show(report, out, report.to_dict(), as_json=as_json)

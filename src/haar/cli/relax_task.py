@@ -181,22 +181,21 @@ class RelaxTask:
     ) -> Fitted:
         """One fit, with a checkpoint of its own from which it goes on."""
         plan, made = self.plan, self.rule_of(rule, problem)
-        with watch.stage(name, plan.steps) as advance:
-            return fit(
-                made,
-                self.loss,
-                self.train,
-                steps=plan.steps,
-                validation=self.validation,
-                batch_size=plan.batch_size,
-                learning_rate=plan.learning_rate,
-                schedule=plan.schedule,
-                every=plan.every,
-                checkpoint=out / f"{name}.pt",
-                log=out / f"{name}.csv",
-                seed=plan.seed,
-                progress=lambda *_: advance(),
-            )
+        return fit(
+            made,
+            self.loss,
+            self.train,
+            steps=plan.steps,
+            validation=self.validation,
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            schedule=plan.schedule,
+            every=plan.every,
+            checkpoint=out / f"{name}.pt",
+            log=out / f"{name}.csv",
+            seed=plan.seed,
+            watch=watch,
+        )
 
 
 def _held(place: Path) -> Mapping[str, Any]:

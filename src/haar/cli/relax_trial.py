@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -13,10 +15,23 @@ from haar.cli.relax_task import RelaxTask
 from haar.errors import ArgumentError, HaarError
 from haar.relax import FixedRidge, Rule, fit
 from haar.relax.path import WEIGHTS
+from haar.watch import Advance
 
 
 class _FirstStep(Exception):  # noqa: N818 (it is no error)
     """The first step has been made."""
+
+
+class _OneStep:
+    """A watch that ends the run after its first step."""
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Advance]:
+        del title, total
+        yield self._stop
+
+    def _stop(self) -> None:
+        raise _FirstStep
 
 
 def try_task(task: RelaxTask, command: str) -> None:
@@ -44,10 +59,6 @@ def try_task(task: RelaxTask, command: str) -> None:
 
 def _try_step(task: RelaxTask, rule: Rule) -> None:
     plan = task.plan
-
-    def stop(*_: object) -> None:
-        raise _FirstStep
-
     try:
         fit(
             rule,
@@ -60,7 +71,7 @@ def _try_step(task: RelaxTask, rule: Rule) -> None:
             schedule=plan.schedule,
             every=plan.every,
             seed=plan.seed,
-            progress=stop,
+            watch=_OneStep(),
         )
     except _FirstStep:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from haar.errors import ArgumentError, ShapeError
 from haar.moments.joint import InputLaw
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.training import Plan, Run
+from haar.watch import Unwatched, Watch
 
 
 def expected_squared_error(
@@ -87,7 +89,7 @@ def train_on_moments(
     *,
     steps: int = 300,
     learning_rate: float = 0.05,
-    progress: Callable[[int, float], None] | None = None,
+    watch: Watch = Unwatched(),
     **options: Any,
 ) -> list[float]:
     """Train a model in place with Adam on `moment_loss`; no sample is ever drawn.
@@ -98,14 +100,15 @@ def train_on_moments(
         targets: Target output of each.
         steps: Number of steps, at least 1.
         learning_rate: Of Adam.
-        progress: Called with the step and the loss.
+        watch: Told of every step.
         **options: Passed to `propagate`.
 
     Returns:
         The loss before every step.
 
     Raises:
-        ArgumentError: If there is no step.
+        ArgumentError: If there is no step or nothing to train.
+        DivergedError: If a loss is not finite.
 
     Example:
         >>> from haar.moments import Gaussian
@@ -113,16 +116,8 @@ def train_on_moments(
         >>> losses[-1] < losses[0]
         True
     """
-    if steps < 1:
-        raise ArgumentError("steps", expected="at least 1", got=steps)
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    losses = []
-    for step in range(steps):
-        optimiser.zero_grad()
-        loss = moment_loss(model, laws, targets, **options)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        if progress is not None:
-            progress(step, losses[-1])
+    plan = Plan(steps=steps, learning_rate=learning_rate)
+    losses: list[float] = (
+        Run(model.parameters(), lambda *_: moment_loss(model, laws, targets, **options), plan).train(watch).tolist()
+    )
     return losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from haar.relax.fit import fit
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.watch import Unwatched, Watch
 
 #: Ridge weights from nearly free to nearly strict.
 WEIGHTS = tuple(float(10.0**e) for e in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3))
@@ -184,7 +185,7 @@ def path(
     names: Sequence[str] = (),
     seed: int = 0,
     checkpoints: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    watch: Watch = Unwatched(),
 ) -> SymmetryPath:
     """Fit a wrapped model for one ridge weight after the other, each from where the last one ended.
 
@@ -204,7 +205,7 @@ def path(
         names: Names of the groups along the chain, the largest first, for the figure.
         seed: Of the batches.
         checkpoints: A folder of one file for each fit, from which a killed path goes on.
-        progress: Called with the number of finished fits and of all.
+        watch: Told of every fit.
 
     Returns:
         The path: `.best`, `.model`, and a report.
@@ -221,29 +222,29 @@ def path(
     current = copy.deepcopy(model)
     points: list[PathPoint] = []
     kept: list[dict[str, Any]] = []
-    for k, weight in enumerate(values):
-        duration = 2 * steps if k == 0 else steps
-        rule = FixedRidge(current, weight, steps=duration, gamma_rate=gamma_rate)
-        done = fit(
-            rule,
-            loss,
-            train,
-            steps=duration,
-            validation=validation,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            every=min(duration, _EVERY),
-            checkpoint=None if folder is None else folder / f"fit_{k}.pt",
-            seed=seed + k,
-        )
-        last = done.dashboard.last  # type: ignore[union-attr]
-        tail = done.losses[-max(1, duration // 10) :]
-        points.append(
-            PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule), last.defect)
-        )
-        kept.append({name: value.clone() for name, value in current.state_dict().items()})
-        if progress is not None:
-            progress(k + 1, len(values))
+    with watch.stage("fits", len(values)) as advance:
+        for k, weight in enumerate(values):
+            duration = 2 * steps if k == 0 else steps
+            rule = FixedRidge(current, weight, steps=duration, gamma_rate=gamma_rate)
+            done = fit(
+                rule,
+                loss,
+                train,
+                steps=duration,
+                validation=validation,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                every=min(duration, _EVERY),
+                checkpoint=None if folder is None else folder / f"fit_{k}.pt",
+                seed=seed + k,
+            )
+            last = done.dashboard.last  # type: ignore[union-attr]
+            tail = done.losses[-max(1, duration // 10) :]
+            points.append(
+                PathPoint(weight, last.loss_on, last.loss_off, sum(tail) / len(tail), read_layers(rule), last.defect)
+            )
+            kept.append({name: value.clone() for name, value in current.state_dict().items()})
+            advance()
     made = SymmetryPath(model.symmetry.group.name, points, current, names)
     with torch.no_grad():
         current.load_state_dict(kept[points.index(made.best)])

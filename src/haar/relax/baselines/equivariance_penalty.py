@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 from haar.relax.baselines.augmentation import moved_batch
 from haar.relax.baselines.free import Free
-from haar.relax.duals.solver import check_rate
 from haar.relax.weight_law import layers_of
 
 
@@ -60,7 +59,7 @@ class EquivariancePenalty(Free):
             raise ArgumentError("against", expected="'target' or 'output'", got=repr(against))
         for label, value in (("alpha", alpha), ("beta", beta), ("rate", rate)):
             check_rate(label, value)
-        check_rate("asymmetry", asymmetry, least=-1e-300)
+        check_rate("asymmetry", asymmetry, zero=True)
         self.loss, self.against, self.adapt = loss, against, adapt
         self.asymmetry, self.rate = float(asymmetry), float(rate)
         self.scales = [float(alpha), float(beta)]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from haar.relax.duals.solver import check_rate
+from haar.errors import check_rate
 from haar.relax.rule import Rule
 from haar.relax.weight_law import layers_of, space
 
@@ -33,8 +33,8 @@ class ProjectionRegulariser(Rule):
 
     def __init__(self, model: Any, *, equivariant_weight: float | int = 0.0, free_weight: float | int = 1e-2) -> None:
         super().__init__(model)
-        check_rate("equivariant_weight", equivariant_weight, least=-1e-300)
-        check_rate("free_weight", free_weight, least=-1e-300)
+        check_rate("equivariant_weight", equivariant_weight, zero=True)
+        check_rate("free_weight", free_weight, zero=True)
         self.equivariant_weight, self.free_weight = float(equivariant_weight), float(free_weight)
         self.layers = layers_of(model)
         self.fix(1.0)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from haar.relax.duals.solver import check_rate
+from haar.errors import check_rate
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected, squared_norm
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer

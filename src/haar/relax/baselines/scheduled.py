@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, check_count
+from haar.errors import ArgumentError, check_count, check_rate
 from haar.groups import LieGroup
-from haar.relax.duals.solver import check_rate
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
@@ -49,7 +48,7 @@ class Scheduled(Rule):
     ) -> None:
         super().__init__(model)
         check_count("steps", steps)
-        check_rate("weight", weight, least=-1e-300)
+        check_rate("weight", weight, zero=True)
         self.steps, self.weight, self.scale_price = steps, float(weight), scale_price
         generator = torch.Generator().manual_seed(seed)
         self.fix(0.0)

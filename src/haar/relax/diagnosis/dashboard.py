@@ -181,6 +181,17 @@ class Dashboard(Report):
             Section("Bounds", text=told),
         ]
 
+    def state_dict(self) -> dict[str, Any]:
+        """All readings, as plain values."""
+        return {"readings": [asdict(reading) for reading in self.readings]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind the readings of a checkpoint."""
+        self.readings = [
+            Reading(**{**entry, "layers": [LayerReading(**layer) for layer in entry["layers"]]})
+            for entry in state["readings"]
+        ]
+
     def write_csv(self, path: str | os.PathLike[str]) -> Path:
         """One row for every layer of every reading, whole or not at all."""
         text = io.StringIO()

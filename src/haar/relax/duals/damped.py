@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError
-from haar.relax.duals.solver import Solver, Variables, check_order, check_rate, follow
+from haar.errors import ArgumentError, check_rate
+from haar.relax.duals.solver import Solver, Variables, check_order, follow
 
 #: Time constants in a run: gammas have settled after a third of it (exp(-5)).
 _TIME_CONSTANTS = 15

@@ -11,12 +11,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from haar.errors import ArgumentError, HaarWarning, check_count
+from haar.errors import ArgumentError, HaarWarning, check_count, check_rate
 from haar.relax.duals.cooper_solver import Cooper
 from haar.relax.duals.damped import Damped
 from haar.relax.duals.paper import Paper
 from haar.relax.duals.ridge import Ridge
-from haar.relax.duals.solver import PROBLEMS, Solver, Variables, check_rate, vector
+from haar.relax.duals.solver import PROBLEMS, Solver, Variables, vector
 from haar.relax.rule import Rule, at, check_optimizer
 
 SOLVERS: dict[str, type[Solver]] = {solver.name: solver for solver in (Damped, Paper, Ridge, Cooper)}

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from haar.relax.duals.solver import Solver, Variables, check_order, check_rate, follow
+from haar.errors import check_rate
+from haar.relax.duals.solver import Solver, Variables, check_order, follow
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Paper(Solver):
         check_order(self.order)
         check_rate("gamma_rate", self.gamma_rate)
         check_rate("dual_rate", self.dual_rate)
-        check_rate("augmentation", self.augmentation, least=-1e-300)
+        check_rate("augmentation", self.augmentation, zero=True)
 
     def tuned(self, steps: int, variables: Variables) -> Paper:
         """A fresh one: its rates do not depend on the number of steps."""

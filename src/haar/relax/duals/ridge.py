@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 from haar.relax.duals.damped import FEWEST_STEPS
-from haar.relax.duals.solver import Solver, Variables, check_rate
+from haar.relax.duals.solver import Solver, Variables
 
 
 @dataclass

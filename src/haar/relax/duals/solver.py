@@ -73,12 +73,6 @@ class Solver(ABC):
         del state
 
 
-def check_rate(name: str, value: float | int | None, *, least: float = 0.0) -> None:
-    """Refuse a rate that is no finite number above `least` (None stands for "to be tuned")."""
-    if value is not None and not (least < float(value) < float("inf")):
-        raise ArgumentError(name, expected=f"a number above {least:g}", got=value)
-
-
 def follow(variables: Variables, before: Tensor, order: str, dual_rate: float) -> None:
     """The dual step, given the violation before the primal one.
 
