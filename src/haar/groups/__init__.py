@@ -16,7 +16,8 @@ from haar.groups.catalogue import (
     trivial,
 )
 from haar.groups.chains import averaging_chain
-from haar.groups.characters import CharacterTable, RealIrreducible, isotypic_projector_coefficients, real_irreducibles
+from haar.groups.character_table import CharacterTable, character_table
+from haar.groups.characters import RealIrreducible, isotypic_projector_coefficients, real_irreducibles
 from haar.groups.finite import FiniteGroup, Subgroup
 from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.grid import GridGroup, grid_group, shifts
@@ -59,6 +60,7 @@ __all__ = [
     "alternating",
     "averaging_chain",
     "axial",
+    "character_table",
     "cyclic",
     "design",
     "dicyclic",

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.groups.character_table import character_table
 from haar.groups.finite import FiniteGroup
 
 _LETTERS = {1: "A", 2: "E", 3: "T", 4: "G", 5: "H"}
@@ -41,7 +42,7 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 
 
 def _plane(group: FiniteGroup, characters: Sequence[Tensor]) -> list[str] | None:
-    table = group.character_table
+    table = character_table(group)
     matrices = group.defining_matrix(group.elements())
     determinant = torch.linalg.det(matrices)
     if (matrices[1:] - matrices[0]).abs().amax((-1, -2)).lt(1e-9).any():
@@ -68,7 +69,7 @@ def _plane(group: FiniteGroup, characters: Sequence[Tensor]) -> list[str] | None
 
 
 def _polyhedral(group: FiniteGroup, characters: Sequence[Tensor]) -> list[str] | None:
-    table = group.character_table
+    table = character_table(group)
     matrices = group.defining_matrix(table.representatives)
     eye = torch.eye(3, dtype=torch.float64)
     proper = torch.linalg.det(matrices) > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int
@@ -15,9 +14,6 @@ from haar.groups.class_rules import ClassRule
 from haar.groups.connected import connected_roots
 from haar.groups.group import Group, Motion
 from haar.groups.subgroup_lattice import all_subgroups
-
-if TYPE_CHECKING:
-    from haar.groups.characters import CharacterTable
 
 #: Above this order no table of all products is made; composition stays arithmetic.
 TABLE_LIMIT = 4096
@@ -162,13 +158,6 @@ class FiniteGroup(Group):
         sizes = torch.bincount(label)
         representatives = label.argsort(stable=True)[sizes.cumsum(0) - sizes]
         return representatives, sizes.to(torch.float64) / self.order
-
-    @cached_property
-    def character_table(self) -> CharacterTable:
-        """The complex irreducible characters; see `haar.groups.characters`."""
-        from haar.groups.characters import CharacterTable
-
-        return CharacterTable(self)
 
     @cached_property
     def is_abelian(self) -> bool:

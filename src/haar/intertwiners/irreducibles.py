@@ -9,6 +9,7 @@ from haar.actions.representation import Given, Regular, Representation
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, real_irreducibles
+from haar.groups.character_table import character_table
 from haar.groups.characters import multiplicity
 from haar.groups.door import check_enumerated
 from haar.host import on_the_host
@@ -106,7 +107,7 @@ def multiplicities(rep: Representation) -> dict[str, int]:
         raise ArgumentError(
             "rep", expected="a representation of an enumerated group", got=group.name, way_out="use decompose(rep)"
         )
-    table = group.character_table
+    table = character_table(group)
     character = rep.character(table.representatives)[table.class_of]
     counts = {r.name: multiplicity(r, character) for r in real_irreducibles(group)}
     return {name: count for name, count in counts.items() if count}

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from haar.actions.representation.elementary import Trivial
-from haar.actions.representation.representation import Representation, check_degree, check_representation, same_group
+from haar.actions.representation.representation import (
+    Made,
+    Representation,
+    check_degree,
+    check_representation,
+    same_group,
+)
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
 
@@ -162,3 +168,6 @@ def tensor_power(rep: Representation, power: int) -> Representation:
     for _ in range(power - 1):
         out = TensorProduct(out, rep)
     return out
+
+
+Made.direct_sum, Made.tensor_product = direct_sum, TensorProduct

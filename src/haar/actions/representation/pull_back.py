@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from haar.actions.representation.representation import Representation, check_representation
+from haar.actions.representation.representation import Made, Representation, check_representation
 from haar.errors import ArgumentError, check_count
 from haar.groups import FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.door import check_group
@@ -133,3 +133,6 @@ class PullBack(_Through):
 
     def _source(self, g: Tensor) -> Tensor:
         return self._source_of(g)
+
+
+Made.restricted, Made.from_factor = Restricted, FromFactor

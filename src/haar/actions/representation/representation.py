@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -15,9 +16,6 @@ from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
 from haar.host import Hosted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Entries of matrices that a proof over all elements of a group of more than 512 may compute, and hold at once.
 _PROOF, _CHUNK = 10_000_000, 4_000_000
@@ -147,25 +145,19 @@ class Representation(Hosted, ABC):
 
     def __add__(self, other: Representation) -> Representation:
         """The direct sum."""
-        from haar.actions.representation.composite import direct_sum
-
-        return direct_sum([self, other])
+        return Made.direct_sum([self, other])
 
     def __mul__(self, copies: int) -> Representation:
         """The direct sum of several copies."""
-        from haar.actions.representation.composite import direct_sum
-
         if isinstance(copies, bool) or not isinstance(copies, SupportsIndex) or copies < 1:
             raise ArgumentError("copies", expected="at least one copy", got=repr(copies))
-        return direct_sum([self] * copies)
+        return Made.direct_sum([self] * copies)
 
     __rmul__ = __mul__
 
     def __matmul__(self, other: Representation) -> Representation:
         """The tensor product; the second factor runs fastest."""
-        from haar.actions.representation.composite import TensorProduct
-
-        return TensorProduct(self, other)
+        return Made.tensor_product(self, other)
 
     def restrict(self, subgroup: Subgroup) -> Representation:
         """The same matrices for the elements of a subgroup; the same object for every call with one subgroup object.
@@ -189,15 +181,11 @@ class Representation(Hosted, ABC):
         return memory[self]
 
     def _restricted(self, subgroup: Subgroup) -> Representation:
-        from haar.actions.representation.pull_back import Restricted
-
-        return Restricted(self, subgroup)
+        return Made.restricted(self, subgroup)
 
     def pull_back(self, product: FiniteProduct | MixedProduct, factor: int) -> Representation:
         """The representation of a product in which only one factor acts, through this one."""
-        from haar.actions.representation.pull_back import FromFactor
-
-        return FromFactor(self, product, factor)
+        return Made.from_factor(self, product, factor)
 
     def dual(self) -> Representation:
         """The dual, R(g^-1)^T: for orthogonal matrices the representation itself."""
@@ -231,6 +219,15 @@ class Representation(Hosted, ABC):
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.group.name}, dimension {self.dim}>"
+
+
+class Made:
+    """How operators make other kinds: each file that defines one puts it here, so that none imports back."""
+
+    direct_sum: Callable[[Sequence[Representation]], Representation]
+    tensor_product: Callable[[Representation, Representation], Representation]
+    restricted: Callable[[Representation, Subgroup], Representation]
+    from_factor: Callable[[Representation, FiniteProduct | MixedProduct, int], Representation]
 
 
 def check_representation(argument: str, value: object) -> None:
