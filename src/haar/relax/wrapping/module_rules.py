@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from haar.actions.representation import Representation
 from haar.errors import ShapeError
+from haar.nn.grid_axes import reversed_axes
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import is_permutation
-from haar.nn.windows import check_window, reversed_axes
 from haar.relax.wrapping.channels import Channels
 from haar.relax.wrapping.feature import Feature
 from haar.relax.wrapping.operations import function_rule, regrouped, unknown, window
 from haar.relax.wrapping.propagation import Call, Scene
+from haar.tracing.windows import check_window
 
 _POINTWISE = (
     nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.ELU, nn.SELU, nn.CELU, nn.LeakyReLU, nn.RReLU, nn.Tanh, nn.Sigmoid,
