@@ -79,7 +79,7 @@ def test_measured_against_predicted_with_the_line_of_equal_sizes(axes):
     assert ring.get_markerfacecolor() == "none"
     assert full.get_markerfacecolor() != "none"
     assert np.array_equal(line.get_xdata(), line.get_ydata())
-    assert line.get_xdata()[0] < 1e-3 < 1.0 < line.get_xdata()[1]
+    assert line.get_xdata()[0] < 2e-3 < 1.0 < line.get_xdata()[1]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert png(axes.figure)[1:4] == b"PNG"
 
