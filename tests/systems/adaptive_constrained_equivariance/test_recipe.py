@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from haar.errors import ArgumentError, HaarWarning
 from haar.systems.adaptive_constrained_equivariance import protocol
 from haar.systems.adaptive_constrained_equivariance.options import Options
-from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE, AdaptiveConstrainedEquivariance
+from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
 from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
@@ -42,9 +42,9 @@ def _tiny():
     }
 
 
-class Tiny(AdaptiveConstrainedEquivariance):
-    presets: ClassVar = {"quick": _tiny(), "nbody": RECIPE.presets["nbody"]}
-    default_seeds: ClassVar = {"quick": 1, "nbody": 1}
+RUN = replace(
+    RECIPE, presets={"quick": _tiny(), "nbody": RECIPE.presets["nbody"]}, default_seeds={"quick": 1, "nbody": 1}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +55,8 @@ def _short():
 
 
 def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch):
-    result = reproduce(Tiny(), out=tmp_path)
-    names = [effect.name for effect in result.effects]
+    result = reproduce(RUN, out=tmp_path)
+    names = [claim.name for claim in result.claims]
     assert len(names) == 14
     assert "the correction of scale is essential" in names
     assert "free training, then symmetry, beats symmetry all along" in names
@@ -69,8 +69,8 @@ def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch):
     assert kept["equality"][0]["defect"] < 1e-5
     assert set(kept["equality"][0]["gamma"]) == {"0", "2", "4"}
     monkeypatch.setattr(protocol, "make_arms", None)
-    again = reproduce(Tiny(), out=tmp_path)
-    assert [e.value for e in again.effects] == [e.value for e in result.effects]
+    again = reproduce(RUN, out=tmp_path)
+    assert again.claims == result.claims
 
 
 def test_finished_parts_are_not_trained_again(tmp_path, monkeypatch):
@@ -82,11 +82,11 @@ def test_finished_parts_are_not_trained_again(tmp_path, monkeypatch):
 
 def test_presets_on_published_data_ask_for_them(tmp_path):
     with pytest.raises(ArgumentError, match="data: expected the published files that preset 'nbody' reads"):
-        reproduce(Tiny(), out=tmp_path, preset="nbody")
+        reproduce(RUN, out=tmp_path, preset="nbody")
     with pytest.raises(ArgumentError, match="data: expected a file or folder that exists"):
-        reproduce(Tiny(), out=tmp_path, preset="nbody", data=tmp_path / "nowhere")
+        reproduce(RUN, out=tmp_path, preset="nbody", data=tmp_path / "nowhere")
     with pytest.raises(ArgumentError, match="data: expected nothing: preset 'quick' makes its own data"):
-        reproduce(Tiny(), out=tmp_path, data=tmp_path)
+        reproduce(RUN, out=tmp_path, data=tmp_path)
 
 
 def test_published_trajectories_are_reproduced_from_their_folder(tmp_path):
@@ -96,17 +96,11 @@ def test_published_trajectories_are_reproduced_from_their_folder(tmp_path):
             np.save(tmp_path / f"{part}_{split}_charged5_initvel1small.npy", random.normal(size=shape))
     (part,) = RECIPE.presets["nbody"]["parts"]
 
-    class Short(Tiny):
-        presets: ClassVar = {
-            "nbody": {
-                **RECIPE.presets["nbody"],
-                "networks": 1,
-                "parts": [{**_small(part), "options": {"hidden": 8, "layers": 2}, "arms": _PUBLISHED}],
-            }
-        }
-
-    result = reproduce(Short(), out=tmp_path / "out", preset="nbody", data=tmp_path)
-    assert [effect.name for effect in result.effects] == ["free training, then symmetry, beats symmetry all along"]
+    short = {**_small(part), "options": {"hidden": 8, "layers": 2}, "arms": _PUBLISHED}
+    preset = {**RECIPE.presets["nbody"], "networks": 1, "parts": [short]}
+    recipe = replace(RECIPE, presets={"nbody": preset}, default_seeds={"nbody": 1})
+    result = reproduce(recipe, out=tmp_path / "out", preset="nbody", data=tmp_path)
+    assert [claim.name for claim in result.claims] == ["free training, then symmetry, beats symmetry all along"]
     assert "equality as published" in (tmp_path / "out" / "report.html").read_text()
 
 

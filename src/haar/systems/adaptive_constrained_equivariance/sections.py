@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, median
 from typing import Any
 
+import numpy as np
+
 from haar.report import Section, Table
 from haar.report.table import Cell
-from haar.systems.adaptive_constrained_equivariance.figures import (
-    LEVEL,
-    Cells,
-    draw_asymmetry,
-    draw_errors,
-    draw_scores,
-)
+from haar.systems.adaptive_constrained_equivariance.claims import LEVEL
+from haar.systems.adaptive_constrained_equivariance.figures import Cells, draw_asymmetry, draw_errors, draw_scores
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -91,7 +89,7 @@ def errors_table(cells: Cells) -> Table:
         dead = 0
         for cell in cells.values():
             values = [one["error"] for one in cell["rules"][rule]]
-            known = [value for value in values if value is not None]
+            known = [value for value in values if math.isfinite(value)]
             dead += len(values) - len(known)
             row.append(f"{median(known):.3g} [{min(known):.3g}, {max(known):.3g}]" if known else None)
         rows.append([*row, dead])
@@ -115,7 +113,7 @@ def plainly(cells: Cells) -> str:
 
 
 def _middle(values: Sequence[Mapping[str, Any]]) -> float:
-    known = [one["error"] for one in values if one["error"] is not None]
+    known = [one["error"] for one in values if math.isfinite(one["error"])]
     return median(known) if known else float("inf")
 
 
@@ -127,6 +125,6 @@ def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
     for samples, beta in cells:
         here = [score for score in scores if (score["samples"], score["beta"]) == (samples, beta)]
         shares = [mean(float(score["p"][group] <= LEVEL) for score in here) for group in groups]
-        rows.append([samples, beta, *shares, median(score["tension"] for score in here), len(here)])
+        rows.append([samples, beta, *shares, float(np.median([score["tension"] for score in here])), len(here)])
     names = [f"rejected: {group}" for group in groups]
     return Table("", ["samples", "beta", *names, "median tension", "models"], rows)
