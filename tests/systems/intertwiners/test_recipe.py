@@ -9,17 +9,18 @@ import torch
 from haar.actions.representation import Defining, Regular, tensor_power
 from haar.groups import cyclic, symmetric
 from haar.intertwiners import OrbitIntertwiners, intertwiners
+from haar.systems.claim import judge
 from haar.systems.intertwiners import exactness
+from haar.systems.intertwiners.claims import CLAIMS
 from haar.systems.intertwiners.exactness import check_pair
 from haar.systems.intertwiners.learning import AUGMENTED, EQUIVARIANT, learn
 from haar.systems.intertwiners.pairs import PAIRS, Pair
-from haar.systems.intertwiners.protocol import measure_seed
+from haar.systems.intertwiners.protocol import measure
 from haar.systems.intertwiners.recipe import RECIPE
-from haar.systems.intertwiners.recipe_claims import judge
-from haar.systems.intertwiners.recipe_sections import tell_measures
+from haar.systems.intertwiners.sections import told
 from haar.systems.intertwiners.tasks import EQUAL_SIZE, EQUAL_WIDTH, TASKS
 from haar.systems.intertwiners.timings import FAMILIES, timed
-from haar.systems.recipe import RecipeObject
+from haar.systems.recipe import Recipe
 from haar.watch import Unwatched
 
 TINY = {
@@ -35,11 +36,11 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def measures(tmp_path_factory):
-    return measure_seed(TINY, 0, tmp_path_factory.mktemp("seed"), Unwatched())
+    return measure(TINY, 0, tmp_path_factory.mktemp("seed"), Unwatched())
 
 
 def test_the_recipe_is_one_and_its_presets_are_plain_and_have_what_is_needed():
-    assert isinstance(RECIPE, RecipeObject)
+    assert isinstance(RECIPE, Recipe)
     assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
     for preset in RECIPE.presets.values():
         assert set(preset["samples"]) == set(TASKS)
@@ -52,11 +53,10 @@ def test_every_count_of_the_catalogue_agrees_with_characters_and_closed_forms():
     cheap = [name for name in PAIRS if name not in ("S6: third order to itself", "SO(3): fourth order to itself")]
     for name in cheap:
         found = check_pair(PAIRS[name], generator)
-        assert found["characters"] in (None, found["dim"]), name
-        assert found["molien"] in (None, found["dim"]), name
-        assert found["known"] is None or found["known"][0] == found["dim"], name
+        for key in ("characters", "molien", "known"):
+            assert found.get(key, found["dim"]) == found["dim"], (name, key)
         for key in ("idempotent", "self_adjoint", "reynolds", "equivariance", "routes", "orthonormal"):
-            assert found[key] is None or found[key] < 1e-12, (name, key)
+            assert found.get(key, 0.0) < 1e-12, (name, key)
 
 
 def test_a_space_that_is_wrong_is_found_out(monkeypatch):
@@ -109,11 +109,11 @@ def _ideal(measures) -> dict:
 
 def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
     good = _ideal(measures)
-    assert all(effect.holds for effect in judge([good])), [e.name for e in judge([good]) if not e.holds]
+    assert {claim.verdict for claim in judge(CLAIMS, [good])} == {"holds"}
     spoilt = {
         "characters": lambda m: m["pairs"]["Q8: regular to itself"].update(characters=9),
         "Molien": lambda m: m["pairs"]["Q8: regular to itself"].update(molien=7),
-        "closed forms": lambda m: m["pairs"]["Q8: regular to itself"].update(known=[9, "wrong"]),
+        "closed forms": lambda m: m["pairs"]["Q8: regular to itself"].update(known=9),
         "equivariance": lambda m: m["pairs"]["Q8: regular to itself"].update(equivariance=1e-6),
         "idempotent": lambda m: m["pairs"]["Q8: regular to itself"].update(idempotent=1e-6),
         "self-adjoint": lambda m: m["pairs"]["Q8: regular to itself"].update(self_adjoint=1e-6),
@@ -126,15 +126,33 @@ def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
         "few samples: equal parameters": lambda m: m["curves"][1]["networks"][EQUAL_SIZE].update(error=0.01),
         "augmentation is not exact": lambda m: m["curves"][1]["networks"][AUGMENTED].update(defect=1e-5),
     }
-    assert set(spoilt) == {effect.name for effect in judge([good])}
+    assert set(spoilt) == {claim.name for claim in CLAIMS}
     for name, spoil in spoilt.items():
         bad = copy.deepcopy(good)
         spoil(bad)
-        assert [effect.name for effect in judge([bad]) if not effect.holds] == [name]
+        verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, [bad]) if not claim.holds}
+        assert verdicts == {name: "contradicted"}
+
+
+def test_a_plain_network_in_the_place_of_the_equivariant_one_holds_nothing(measures):
+    bad = _ideal(measures)
+    for cell in bad["curves"]:
+        cell["networks"][EQUIVARIANT] = dict(cell["networks"][EQUAL_WIDTH], error=0.91)
+    failed = {claim.name for claim in judge(CLAIMS, [bad]) if not claim.holds}
+    assert failed == {"networks are exact", "few samples: equal width", "few samples: equal parameters"}
+
+
+def test_all_maps_in_the_place_of_the_equivariant_ones_hold_nothing(measures):
+    """The space of all matrices: nothing is projected away."""
+    bad = _ideal(measures)
+    for pair in bad["pairs"].values():
+        pair |= {"dim": pair["sizes"][0] * pair["sizes"][1], "reynolds": 0.7, "equivariance": 1.2, "routes": 0.7}
+    failed = {claim.name for claim in judge(CLAIMS, [bad]) if not claim.holds}
+    assert failed == {"characters", "Molien", "closed forms", "average", "equivariance", "routes"}
 
 
 def test_sections_have_their_tables_and_figures(measures):
-    sections = tell_measures([measures, measures])
+    sections = told([measures, measures])
     assert [section.title for section in sections] == ["Counts", "A basis", "Times", "Learning from few samples"]
     assert len(sections[0].table.rows) == len(TINY["pairs"])
     assert len(sections[1].figure.axes) == 15

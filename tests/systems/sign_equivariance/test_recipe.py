@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
 from haar.systems.sign_equivariance import twins
-from haar.systems.sign_equivariance.protocol import measure_seed
-from haar.systems.sign_equivariance.recipe import SignEquivariance
+from haar.systems.sign_equivariance.protocol import measure
+from haar.systems.sign_equivariance.recipe import RECIPE
 from haar.watch import Unwatched
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
@@ -55,9 +56,7 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-class TinyRecipe(SignEquivariance):
-    presets: ClassVar = {"quick": TINY}
-    default_seeds: ClassVar = {"quick": 1}
+TINY_RECIPE = replace(RECIPE, presets={"quick": TINY}, default_seeds={"quick": 1})
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +66,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> Any:
-    return reproduce(TinyRecipe(), out=folder)
+    return reproduce(TINY_RECIPE, out=folder)
 
 
 def test_what_is_exact_holds_without_training(result: Any) -> None:
-    found = {effect.name: effect for effect in result.effects}
+    found = {claim.name: claim for claim in result.claims}
     for name in ("twins tie", "particles: exact", "particles: no floor", "communities: signs do not matter",
                  "patterns: signs do not matter"):  # fmt: skip
         assert found[name].holds, name
-    assert len(found) == len(result.effects) > 15
+    assert set(found) == {claim.name for claim in RECIPE.claims}
 
 
 def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> None:
@@ -97,7 +96,7 @@ def test_a_killed_run_goes_on_behind_the_last_network(
     trained = []
     fit = twins.fit_twins
     monkeypatch.setattr(twins, "fit_twins", lambda kind, *a, **k: trained.append(kind) or fit(kind, *a, **k))
-    again = measure_seed({"twins": TINY["twins"]}, 0, run, Unwatched())["twins"]
+    again = measure({"twins": TINY["twins"]}, 0, run, Unwatched())["twins"]
     assert trained == ["sign_eq"]
     for kind, measured in before["networks"].items():
         assert {**measured, "seconds": 0} == {**again["networks"][kind], "seconds": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -23,31 +24,35 @@ def check_pair(pair: Pair, generator: torch.Generator) -> dict[str, Any]:
         generator: Of the matrices and elements that are tried.
 
     Returns:
-        Sizes, ``dim`` by solving, by ``characters`` and by ``molien`` (None where no exact rule is known), and the
-        largest errors: ``idempotent``, ``self_adjoint``, ``reynolds`` (None where no chain of subgroups is known),
-        ``equivariance``, ``routes`` (None where only one route applies), and ``orthonormal``.
+        Sizes, ``dim`` by solving, by ``characters`` and by ``molien`` (left out where no exact rule is known), as
+        ``known`` with the reason ``known_as`` (left out where there is no closed form), and the largest errors:
+        ``idempotent``, ``self_adjoint``, ``equivariance``, ``reynolds`` (left out where no chain of subgroups is
+        known), ``routes`` (left out where only one route applies), and ``orthonormal`` (left out of large bases).
     """
     left, right = pair.make()
     space = intertwiners(left, right)
     W, V = (torch.randn(2, right.dim, left.dim, dtype=torch.float64, generator=generator)).unbind()
     P = space.project(W)
     scale = float(W.norm())
-    found = {
+    found: dict[str, Any] = {
         "sizes": [left.dim, right.dim],
         "dim": space.dim,
-        "known": None if pair.known is None else list(pair.known),
-        "characters": _or_none(lambda: hom_dimension(left, right)),
-        "molien": _or_none(lambda: equivariant_polynomials(left, right, 1)[1]),
         "idempotent": float((space.project(P) - P).norm()) / scale,
         "self_adjoint": abs(float((P * V).sum() - (W * space.project(V)).sum())) / scale**2,
-        "reynolds": _or_none(lambda: float((reynolds(left, right, W) - P).norm()) / scale),
         "equivariance": equivariance(space, left, right, generator),
-        "routes": None,
-        "orthonormal": None,
     }
+    if pair.known is not None:
+        found["known"], found["known_as"] = pair.known
+    # each refuses where it knows no exact rule
+    with suppress(ArgumentError):
+        found["characters"] = hom_dimension(left, right)
+    with suppress(ArgumentError):
+        found["molien"] = equivariant_polynomials(left, right, 1)[1]
+    with suppress(ArgumentError):
+        found["reynolds"] = float((reynolds(left, right, W) - P).norm()) / scale
     if left.is_signed_permutation and right.is_signed_permutation and left.dim * right.dim <= _ENTRIES:
-        other = _or_none(lambda: intertwiners(left, right, route="isotypic"))
-        if other is not None:
+        with suppress(ArgumentError):
+            other = intertwiners(left, right, route="isotypic")
             found["routes"] = float((other.project(W) - P).norm()) / scale
             found["dim_isotypic"] = other.dim
     if space.dim * left.dim * right.dim <= _ENTRIES:
@@ -63,11 +68,3 @@ def equivariance(space: Intertwiners, left: Representation, right: Representatio
     g = left.group.sample(8, generator)
     y = x @ W.T
     return float((left.act(g, x) @ W.T - right.act(g, y)).norm() / y.norm()) if space.dim else 0.0
-
-
-def _or_none(measure: Any) -> Any:
-    """None where the library says that there is no exact rule."""
-    try:
-        return measure()
-    except ArgumentError:
-        return None

@@ -15,7 +15,7 @@ from haar.systems.intertwiners.timings import timed
 from haar.watch import Watch
 
 
-def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:
+def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:
     """One seed.
 
     Args:

@@ -24,7 +24,7 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[Mapping[str, Any], int, Kept], dict[
 }
 
 
-def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:
+def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> dict[str, Any]:
     """Run every experiment of a preset.
 
     Each trained network leaves a file in the folder; a killed run goes on behind the last of them, with the same
@@ -40,10 +40,10 @@ def measure_seed(config: Mapping[str, Any], seed: int, folder: Path, watch: Watc
         The measures of every experiment, by name.
     """
     found: dict[str, Any] = {}
-    for name, (title, measure) in EXPERIMENTS.items():
+    for name, (title, run) in EXPERIMENTS.items():
         if name in config:
             with watch.stage(title, _files(name, config[name])) as advance:
-                found[name] = measure(config[name], seed, Kept(folder, advance))
+                found[name] = run(config[name], seed, Kept(folder, advance))
     return found
 
 
