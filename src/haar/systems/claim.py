@@ -254,9 +254,10 @@ _MISSING = _Missing()
 
 def _finite(statistic: Callable[[Any], T], measured: Any) -> T | None:
     try:
-        return statistic(measured)
+        found = statistic(measured)
     except (_NotFinite, ZeroDivisionError):
         return None
+    return None if found is _MISSING else found
 
 
 def _parts(claim: Claim, seed: Any) -> list[Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from haar.errors import ArgumentError, HaarWarning
 from haar.systems.adaptive_constrained_equivariance import protocol
+from haar.systems.adaptive_constrained_equivariance.claims import CLAIMS
 from haar.systems.adaptive_constrained_equivariance.options import Options
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
+from haar.systems.claim import judge
 from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
@@ -114,3 +117,46 @@ def test_presets_have_the_options_of_the_experiment_and_no_others():
         options(Options, preset)
         with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
             options(Options, {**preset, "netwroks": 3})
+
+
+@pytest.fixture
+def recorded():
+    """Measures of the shape that the protocol gives, with numbers that show every effect."""
+    return json.loads((Path(__file__).parent / "measures.json").read_text())[0]
+
+
+def _cells(measures):
+    return [cell for part in measures.values() for cell in part["cells"].values()]
+
+
+def _held(measures):
+    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.holds}
+
+
+def test_every_claim_holds_on_recorded_measures_that_show_it(recorded):
+    assert _held(recorded) == {claim.name for claim in CLAIMS}
+
+
+def test_rules_that_learn_nothing_of_the_data_hold_nothing(recorded):
+    """The mean in place of every rule of ours, and gammas that stay where they start."""
+    for cell in _cells(recorded):
+        for rule, networks in cell["rules"].items():
+            worse = {"equality": 1.3, "resilient": 1.1, "ridge": 1.8}.get(rule, 1.0)
+            for one in networks:
+                one |= {"error": worse, "error at 0": worse, "error at gamma": 1.1 * worse, "defect": 0.1}
+                one["gamma"] = dict.fromkeys(one["gamma"], 0.09)
+    for score in recorded["weight"]["scores"]:
+        score["p"] = dict.fromkeys(score["p"], 0.5)
+    assert _held(recorded) == set()
+
+
+@pytest.mark.parametrize("lost", ["equality", "resilient"])
+def test_a_network_that_died_holds_nothing_of_its_rule(recorded, lost):
+    before = _held(recorded)
+    for cell in [cell for cell in _cells(recorded) if lost in cell["rules"]]:
+        cell["rules"][lost][0] |= {"error": None, "error at 0": None, "error at gamma": None, "defect": None}
+        cell["rules"][lost][0]["gamma"] = dict.fromkeys(cell["rules"][lost][0]["gamma"])
+    asked = {name for name in before if lost in next(c.claim for c in CLAIMS if c.name == name)}
+    verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, [recorded])}
+    assert asked
+    assert {verdicts[name] for name in asked - {"undamped does not arrive"}} == {"open"}

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +155,48 @@ def test_presets_have_the_options_of_the_experiment_and_no_others():
         options(Options, preset)
         with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
             options(Options, {**preset, "netwroks": 3})
+
+
+@pytest.fixture
+def recorded():
+    """Measures of the shape that the protocol gives, with numbers that show every effect."""
+    return json.loads((Path(__file__).parent / "measures.json").read_text())[0]
+
+
+def _held(measures):
+    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.holds}
+
+
+def test_every_claim_holds_on_recorded_measures_that_show_it(recorded):
+    assert _held(recorded) == {claim.name for claim in CLAIMS}
+
+
+def test_the_mean_in_the_place_of_every_network_holds_only_that_it_errs(recorded):
+    """A constant output has an error of 1 on every law and no cumulants; constrained ones err a little more."""
+    for name, cell in recorded["zoo"].items():
+        cell["nmse"] = [[1.1 if "free" not in name else 1.0 for _ in row] for row in cell["nmse"]]
+        if "z" in cell:
+            cell["z"] = [[40.0 for _ in row] for row in cell["z"]]
+    for cell in recorded["steps"].values():
+        cell["relative_error"] = [[1.0 for _ in row] for row in cell["relative_error"]]
+    for cell in recorded["graphs"].values():
+        for law in cell.get("propagation", {}).values():
+            law |= {order: [[1.0 for _ in gaps] for gaps in law[order]] for order in ("order2", "order3")}
+    for scenario in recorded["breaking"].values():  # no scenario does anything
+        scenario["distance"] = [[0.1 + 0.01 * step for _ in row] for step, row in enumerate(scenario["distance"])]
+        scenario["losses"] = [[1.0 for _ in row] for row in scenario["losses"]]
+    recorded["breaking"]["perturbed"]["distance"][-1] = [0.09 for _ in recorded["seeds"]]
+    for row in recorded["closure"]["digits"]["rows"]:
+        for run in row["runs"]:
+            run["closures"] = [0.5 for _ in run["closures"]]
+    assert _held(recorded) == {"spectrum of tied"}
+
+
+def test_the_exact_map_in_the_place_of_every_network_holds_nothing_of_what_constraints_cost(recorded):
+    for cell in recorded["zoo"].values():
+        cell["nmse"] = [[1e-31 for _ in row] for row in cell["nmse"]]
+    for cell in recorded["steps"].values():
+        cell["relative_error"] = [[0.0 for _ in row] for row in cell["relative_error"]]
+    costs = {claim.name for claim in CLAIMS if claim.claim.startswith("(i) ")}
+    lost = {*costs, "depth hurts without symmetry", "spectrum of tied"}
+    assert _held(recorded) == {claim.name for claim in CLAIMS} - lost

@@ -47,8 +47,10 @@ def ratio(part: Json, beta: float, rule: str, *others: str) -> list[Number]:
 
 
 def growth(part: Json, of: Callable[[Networks], float]) -> list[Number]:
-    """By what factor something of resilient models grows from beta = 0 to beta = 1."""
-    pairs = zip(cells(part, 0.0), cells(part, 1.0), strict=True)
+    """By what factor something of resilient models grows from beta = 0 to beta = 1, for every size."""
+    every = part["cells"].values()
+    exact, broken = ([cell for cell in every if cell["beta"] == beta] for beta in (0.0, 1.0))
+    pairs = [(one["rules"], other["rules"]) for one in exact for other in broken if one["samples"] == other["samples"]]
     return over(pairs, lambda pair: of(pair[1]["resilient"]) / of(pair[0]["resilient"]))
 
 

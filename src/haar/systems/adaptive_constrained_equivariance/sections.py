@@ -97,6 +97,11 @@ def errors_table(cells: Cells) -> Table:
     return Table("", columns, rows, note=f"{count} networks in every cell.")
 
 
+def _share(values: Sequence[float]) -> float:
+    """How many p-values reject; NaN where one is missing."""
+    return float("nan") if any(map(math.isnan, values)) else mean(float(p <= LEVEL) for p in values)
+
+
 def plainly(cells: Cells) -> str:
     """Which rule wins where, and where the simpler method does, in words."""
     lines = []
@@ -124,7 +129,7 @@ def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
     rows: list[list[Cell]] = []
     for samples, beta in cells:
         here = [score for score in scores if (score["samples"], score["beta"]) == (samples, beta)]
-        shares = [mean(float(score["p"][group] <= LEVEL) for score in here) for group in groups]
+        shares = [_share([score["p"][group] for score in here]) for group in groups]
         rows.append([samples, beta, *shares, float(np.median([score["tension"] for score in here])), len(here)])
     names = [f"rejected: {group}" for group in groups]
     return Table("", ["samples", "beta", *names, "median tension", "models"], rows)

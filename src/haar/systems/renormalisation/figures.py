@@ -138,10 +138,11 @@ def _draw_flow_from(place: Axes, measures: Measures, law: str) -> None:
         )
     place.grid(axis="x", color="#e6e9ef", linewidth=0.8)
     # The neighbourhood of the exact flow: networks that explode leave the frame.
-    skew, bend = float(np.abs(exact[:, 2]).max()), float(np.abs(exact[:, 3]).max())
+    skew, bend = (float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) for values in exact.T[2:4])
     place.set_xlim(-max(0.5 * skew, 0.75), max(1.15 * skew, 0.75))
-    low, high = float(exact[:, 3].min()), float(exact[:, 3].max())
-    place.set_ylim(min(low, 0.0) - 0.25 * bend, max(high, 0.0) + (0.15 if high > 0 else 0.6) * bend)
+    known, bend = exact[np.isfinite(exact[:, 3]), 3], bend or 1.0
+    low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
+    place.set_ylim(low - 0.25 * bend, high + (0.15 if high > 0 else 0.6) * bend)
 
 
 def draw_prediction(measures: Measures) -> Figure:
@@ -236,5 +237,5 @@ def size_series(measures: Measures) -> list[tuple[str, str, int, np.ndarray, int
         dead = sum(bool(flag) for one in measures for flag in one["sweep"][key]["dead"])
         name, sizes, centre = f"{cell['activation']} {cell['family']}", cell["sizes"], cell["centre"]
         along = [axis for axis in AXES if all(sizes[other] == centre[other] for other in AXES if other != axis)]
-        found += [(name, axis, int(sizes[axis]), errors, dead) for axis in along]
+        found += [(name, axis, sizes[axis], errors, dead) for axis in along]
     return sorted(found, key=lambda one: (list(AXES).index(one[1]), one[2]))
