@@ -7,6 +7,7 @@ python docs/figures/constrained.py run [out]
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from haar.report.page import png
 from haar.systems.adaptive_constrained_equivariance.figures import draw_errors
 from haar.systems.adaptive_constrained_equivariance.sections import errors_table, merge, plainly
+from haar.systems.claim import filled
 
 _PAGE = Path(__file__).parent.parent / "constrained.md"
 
@@ -21,7 +23,7 @@ _PAGE = Path(__file__).parent.parent / "constrained.md"
 def main(run: Path, out: Path) -> None:
     """Write the picture, and the table between its marks in the page."""
     found = [json.loads(path.read_text())["measures"] for path in sorted(run.glob("runs/*/measures.json"))]
-    cells = merge(found, "weight")
+    cells = merge(filled(found, math.nan), "weight")
     (out / "constrained-errors.png").write_bytes(png(draw_errors(cells)))
     table = errors_table(cells)
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]

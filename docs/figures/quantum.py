@@ -37,7 +37,7 @@ def main(out: Path) -> None:
         "trainability": draw_trainability,
     }.items():
         (IMAGES / f"quantum-{name}.png").write_bytes(png(draw(measures)))
-    holds = [effect.holds for effect in result.effects]
+    holds = [claim.holds for claim in result.claims]
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     found = told(measures) + f"\n{sum(map(bool, holds))} of {len(holds)} claims hold.\n"

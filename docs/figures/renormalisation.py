@@ -6,11 +6,13 @@ Run: ``python docs/figures/renormalisation.py [FOLDER]``; finished seeds in the 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
 from haar.cli.screen import ProgressBars
 from haar.report.page import png
+from haar.systems.claim import filled
 from haar.systems.recipe import load_recipe
 from haar.systems.renormalisation.figures import (
     draw_breaking,
@@ -28,7 +30,8 @@ def main(out: Path) -> None:
     """Run the quick reproduction, or take up a finished one, and draw."""
     with ProgressBars() as bars:
         reproduce(load_recipe("renormalisation"), out=out, watch=bars)
-    measures = [json.loads(path.read_text())["measures"] for path in sorted(out.glob("runs/*/measures.json"))]
+    kept = [json.loads(path.read_text())["measures"] for path in sorted(out.glob("runs/*/measures.json"))]
+    measures = filled(kept, math.nan)
     IMAGES.mkdir(exist_ok=True)
     for name, draw in {
         "errors": draw_errors,

@@ -13,9 +13,9 @@ from haar.cli.screen import ProgressBars
 from haar.report.page import png
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
+from haar.systems.sign_equivariance.figures import draw_bars_of, draw_links, draw_particles
 from haar.systems.sign_equivariance.link_networks import LABELS as LINKS
 from haar.systems.sign_equivariance.particle_networks import LABELS as MOVERS
-from haar.systems.sign_equivariance.recipe_figures import draw_bars_of, draw_links, draw_particles
 
 IMAGES = Path(__file__).parent.parent / "images"
 

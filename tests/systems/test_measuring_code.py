@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,10 +19,6 @@ from haar.systems.recipe import load_recipe
 
 SOURCE = Path(haar.__file__).parent
 BUILT = [system for system in SYSTEMS if system.built]
-HASH = (
-    "from haar.systems.recipe import load_recipe; from haar.systems.measuring_code import code_hash; "
-    "print(code_hash(load_recipe('intertwiners').measure))"
-)
 
 
 def reached(system) -> set[str]:
@@ -60,38 +58,49 @@ def test_quantum_does_not_reach_the_audit_and_intertwiners_do_not_reach_quantum(
     assert len({code_hash(load_recipe(system.name).measure) for system in BUILT}) == len(BUILT)
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(SOURCE, folder / "haar", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
-    return folder
-
-
-def digest(tree: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", HASH], check=True, capture_output=True, text=True, cwd=tree,
-                          env={"PYTHONPATH": str(tree), "PATH": ""})  # fmt: skip
-    return done.stdout.strip()
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "same"),
-    [
-        ("systems/intertwiners/protocol.py", "One seed.", "One seed, measured.", True),
-        ("systems/intertwiners/protocol.py", "    del folder\n", "    # not used\n    del folder\n", True),
-        ("systems/intertwiners/recipe.py", "What commutes", "What does commute", True),
-        ("audit/sums.py", "from __future__", "X = 1\nfrom __future__", True),
-        ("systems/intertwiners/exactness.py", "from __future__ import annotations\n",
-         "from __future__ import annotations\n\nX = 1\n", False),
-        ("groups/finite.py", "from __future__ import annotations\n",
-         "from __future__ import annotations\n\nX = 1\n", False),
-    ],
-)  # fmt: skip
-def test_what_is_measured_changes_the_digest_and_what_is_told_does_not(tree, file, old, new, same):
-    path = tree / "haar" / file
-    before, text = digest(tree), path.read_text()
-    assert old in text
+ANYWHERE = "from __future__ import annotations\n"
+EDITS = {
+    "a docstring": ("systems/intertwiners/protocol.py", "One seed.", "One seed, measured."),
+    "a comment": ("systems/intertwiners/protocol.py", "    del folder\n", "    # not used\n    del folder\n"),
+    "a title": ("systems/intertwiners/recipe.py", "What commutes", "What does commute"),
+    "a bound": ("systems/intertwiners/claims.py", "EXACT = 1e-10", "EXACT = 1e-11"),
+    "the audit": ("audit/sums.py", ANYWHERE, ANYWHERE + "X = 1\n"),
+    "an experiment": ("systems/intertwiners/exactness.py", ANYWHERE, ANYWHERE + "X = 1\n"),
+    "a group": ("groups/finite.py", ANYWHERE, ANYWHERE + "X = 1\n"),
+    "what is imported later": ("groups/torus.py", ANYWHERE, ANYWHERE + "X = 1\n"),
+}
+MEASURED = {"an experiment", "a group", "what is imported later"}
+#: One process for all edits: it imports the copy of the library that it stands in, then edits it.
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from haar.systems.measuring_code import code_hash
+from haar.systems.recipe import load_recipe
+measure = load_recipe("intertwiners").measure
+before, changed = code_hash(measure), []
+for number, (name, (file, old, new)) in enumerate(json.load(sys.stdin).items()):
+    path = Path("haar") / file
+    text, times = path.read_text(), path.stat().st_mtime_ns
     path.write_text(text.replace(old, new, 1))
-    try:
-        assert (digest(tree) == before) is same
-    finally:
-        path.write_text(text)
+    os.utime(path, ns=(times, times + number + 1))
+    assert path.read_text() != text, name
+    changed += [name] if code_hash(measure) != before else []
+    path.write_text(text)
+    os.utime(path, ns=(times, times))
+    assert code_hash(measure) == before
+print(json.dumps(changed))
+"""
+
+
+def test_what_is_measured_changes_the_digest_and_what_is_told_does_not(tmp_path):
+    shutil.copytree(SOURCE, tmp_path / "haar", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        input=json.dumps(EDITS),
+    )
+    assert set(json.loads(done.stdout)) == MEASURED

@@ -16,7 +16,7 @@ from haar.nn.frames import FrameHealth, PCAFrame
 from haar.nn.frames.principal_axes import TRUSTED_GAP
 from haar.nn.spectral import SignMessagePassing
 from haar.report import Report, Section, Table
-from haar.report.drawing import AVERAGED, WARNING, new_figure, style_axes
+from haar.report.drawing import AVERAGED, WARNING, draw_prediction, new_figure, style_axes
 
 
 class FrameAudit(Report):
@@ -90,11 +90,9 @@ class FrameAudit(Report):
         table = Table("", columns, rows, note=note)
         figure = new_figure(4.6, 3.6)
         axes = style_axes(figure.subplots(), title="Error of the equivariance", x="predicted", y="measured")
-        floor = 1e-17
-        predicted = [max(float(record.predicted[0]), floor) for record in self.health]
-        axes.loglog(predicted, [max(error, floor) for error in self.measured], "o", color=WARNING, label="signs alone")
-        spaces = [max(error, floor) for error in self.repaired]
-        axes.loglog(predicted, spaces, "o", color=AVERAGED, mfc="none", label="with eigenspaces")
+        predicted = [float(record.predicted[0]) for record in self.health]
+        series = {"signs alone": (predicted, self.measured), "with eigenspaces": (predicted, self.repaired)}
+        draw_prediction(axes, series, (WARNING, AVERAGED), floor=1e-17, hollow={"with eigenspaces"})
         axes.legend(fontsize=8, frameon=False)
         caption = "Predicted and measured errors; one point a cloud."
         return [Section("Frames", table=table), Section(figure=figure, caption=caption)]

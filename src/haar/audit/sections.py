@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -13,8 +12,7 @@ from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.recommendation import Recommendation
 from haar.report import Section, Table
-from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
-from haar.statistics import Estimate
+from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 
 #: More bars than this are not drawn one by one.
 _MOST_BARS = 24
@@ -96,20 +94,14 @@ def _draw_defects(axes: Axes, found: Findings) -> None:
     ax = style_axes(
         axes, title="Relative defect of every element (red: contradicts the MSE)", y="defect / spread of predictions"
     )
-    values = [e.relative.value for e in shown]
-    errors = _reach([e.relative for e in shown])
     colours = [WARNING if e.contradiction else AVERAGED for e in shown]
-    ax.bar(range(len(shown)), values, color=colours, yerr=errors, error_kw={"elinewidth": 1, "ecolor": "#555"})
+    names, intervals = [e.element for e in shown], {"": [(e.relative.low, e.relative.high) for e in shown]}
+    draw_bars(
+        ax, names, {"": [e.relative.value for e in shown]}, [colours], intervals=intervals, slanted=len(shown) > 8
+    )
     ax.axhline(found.floor, color=BASE, linewidth=1, linestyle="--", label=f"floor {found.floor:.1e}")
-    ax.set_xticks(range(len(shown)), [e.element for e in shown], rotation=30 if len(shown) > 8 else 0, fontsize=8)
     ax.margins(y=0.18)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
-
-
-def _reach(estimates: Sequence[Estimate]) -> list[list[float]]:
-    """How far intervals reach below and above; not at all where there are none."""
-    pairs = [(0.0, 0.0) if math.isnan(e.low) else (e.value - e.low, e.high - e.value) for e in estimates]
-    return [[max(low, 0.0) for low, _ in pairs], [max(high, 0.0) for _, high in pairs]]
 
 
 def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
@@ -117,23 +109,17 @@ def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
         ax = style_axes(axes, title="Predicted fall of the MSE (no labels)", y="mean square")
         names = [h.name for h in found.subgroups][:_MOST_BARS] or [group]
         values = [h.removed.value for h in found.subgroups][:_MOST_BARS] or [found.removed.value]
-        ax.bar(range(len(names)), values, color=AVERAGED)
-        ax.set_xticks(range(len(names)), names, rotation=30, fontsize=7, ha="right")
+        draw_bars(ax, names, {"": values}, slanted=True)
         return
     ax = style_axes(axes, title="The loss after averaging (red: worse than the model)", y="MSE")
-    ax.bar(0, found.mse.value, color=BASE)
-    labels = ["model"]
-    for h in sorted(found.subgroups, key=lambda h: h.order)[:_MOST_BARS]:
-        if h.after is None:
-            continue
-        place = len(labels)
-        worse = h.after.value > found.mse.value
-        ax.bar(place, h.after.value, color=WARNING if worse else AVERAGED)
-        predicted = found.mse.value - h.removed.value
+    mse, judged = found.mse.value, sorted((h for h in found.subgroups if h.after is not None), key=lambda h: h.order)
+    bars = [(h.name, h.after.value, mse - h.removed.value) for h in judged[:_MOST_BARS] if h.after is not None]
+    names, after = ["model", *(name for name, *_ in bars)], [mse, *(value for _, value, _ in bars)]
+    colours = [BASE, *(WARNING if value > mse else AVERAGED for value in after[1:])]
+    draw_bars(ax, names, {"": after}, [colours], slanted=True)
+    for place, (*_, predicted) in enumerate(bars, 1):
         ax.plot([place - 0.4, place + 0.4], [predicted, predicted], color="#e08a1e", linewidth=2)
-        labels.append(h.name)
     ax.plot([], [], color="#e08a1e", linewidth=2, label="predicted without labels")
-    ax.set_xticks(range(len(labels)), labels, rotation=30, fontsize=7, ha="right")
     ax.axhline(0, color=BASE, linewidth=0.8)
     ax.margins(y=0.18)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
@@ -142,15 +128,8 @@ def _draw_loss(axes: Axes, found: Findings, group: str) -> None:
 def _draw_components(axes: Axes, found: Findings) -> None:
     ax = style_axes(axes, title="Irreducible components of the defect", y="share")
     shares = [c.share for c in found.components]
-    errors = _reach(shares)
-    ax.bar(
-        range(len(shares)),
-        [s.value for s in shares],
-        color=AVERAGED,
-        yerr=errors if shares else None,
-        error_kw={"ecolor": "#555"},
-    )
-    ax.set_xticks(range(len(shares)), [c.name for c in found.components], fontsize=8)
+    intervals = {"": [(share.low, share.high) for share in shares]}
+    draw_bars(ax, [c.name for c in found.components], {"": [share.value for share in shares]}, intervals=intervals)
     if not shares:
         ax.text(0.5, 0.5, "a whole finite group is needed", transform=ax.transAxes, ha="center", color=BASE)
 
@@ -158,14 +137,11 @@ def _draw_components(axes: Axes, found: Findings) -> None:
 def _draw_closure(axes: Axes, found: Findings) -> None:
     ax = style_axes(axes, title="Symmetry of the data: {g x} against {x} (red: rejected)", y="systematic share")
     shown = found.closure[:_MOST_BARS]
-    ax.bar(
-        range(len(shown)),
-        [c.systematic for c in shown],
-        color=[WARNING if c.p <= found.significance else AVERAGED for c in shown],
-    )
+    colours = [WARNING if c.p <= found.significance else AVERAGED for c in shown]
+    names = [c.element for c in shown]
+    draw_bars(ax, names, {"": [c.systematic for c in shown]}, [colours], slanted=len(shown) > 8)
     for k, c in enumerate(shown):
         ax.text(k, c.systematic, f"p={c.p:.2g}", ha="center", va="bottom", fontsize=7)
-    ax.set_xticks(range(len(shown)), [c.element for c in shown], fontsize=8, rotation=30 if len(shown) > 8 else 0)
     ax.set_ylim(0, 1.05)
     if not shown:
         ax.text(0.5, 0.5, "not tested", transform=ax.transAxes, ha="center", color=BASE)

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands after ``haar``; by default this process's own.
 
     Returns:
-        0 when the command did its work, 1 when it found that an effect does not hold, 2 for bad input and for whatever
+        0 when the command did its work, 1 when it found that a claim is contradicted, 2 for bad input and for whatever
         else fails, the user's own model among it (one line on stderr; with HAAR_TRACEBACK set, its traceback before
         that), 130 when it was interrupted (one line that says how to go on).
     """

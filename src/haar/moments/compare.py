@@ -140,13 +140,12 @@ class Comparison(Report):
     def _figure(self) -> Any:
         from matplotlib.ticker import MaxNLocator
 
-        from haar.report.drawing import AVERAGED, BASE, new_figure, style_axes
+        from haar.report.drawing import AVERAGED, BASE, draw_curves, new_figure, style_axes
 
         figure = new_figure(6, 3)
         axes = style_axes(figure.add_subplot(), title="z-scores", x="output", y="z")
-        places = range(self.z_mean.numel())
-        axes.plot(places, self.z_mean.tolist(), "o", markersize=3, color=AVERAGED, label="mean")
-        axes.plot(places, self.z_variance.tolist(), "s", markersize=3, color=BASE, label="variance")
+        series = {"mean": self.z_mean.tolist(), "variance": self.z_variance.tolist()}
+        draw_curves(axes, range(self.z_mean.numel()), series, (AVERAGED, BASE), style={"mean": "o", "variance": "s"})
         axes.axhspan(-2, 2, alpha=0.15, color=BASE)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8)

@@ -84,20 +84,18 @@ class DistributionalDefect(Report):
         return [Section("Cumulants moved by the group", self.summary, table, self._figure(), caption)]
 
     def _figure(self) -> Any:
-        from haar.report.drawing import COLOURS, INK, new_figure, style_axes
+        from haar.report.drawing import INK, draw_bars, new_figure, style_axes
 
         shown = min(len(self.names), _SHOWN)
         figure = new_figure(7, 3)
         axes = style_axes(figure.add_subplot(), y="relative violation")
-        orders = self.defects.shape[1]
-        for order in range(orders):
-            at = [k + 0.8 * (order - (orders - 1) / 2) / orders for k in range(shown)]
-            own, law = (side[:shown, order].clamp(min=_FLOOR).tolist() for side in (self.defects, self.law_defects))
-            axes.bar(at, own, width=0.7 / orders, bottom=0, color=COLOURS[order], label=f"order {order + 1}")
-            axes.plot(at, law, "x", color=INK, markersize=4)
+        own, law = (side[:shown].clamp(min=_FLOOR).T for side in (self.defects, self.law_defects))
+        series = {f"order {order}": values.tolist() for order, values in enumerate(own, 1)}
+        places = draw_bars(axes, [str(name) for name in self.names[:shown]], series, slanted=shown > 10)
+        for at, values in zip(places.values(), law.tolist(), strict=True):
+            axes.plot(at, values, "x", color=INK, markersize=4)
         axes.set_yscale("log")
         axes.set_ylim(bottom=_FLOOR / 2)
-        axes.set_xticks(range(shown), [str(name) for name in self.names[:shown]], rotation=45 if shown > 10 else 0)
         axes.legend(fontsize=8)
         return figure
 

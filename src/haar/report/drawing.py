@@ -54,7 +54,7 @@ def draw_bars(
     bottom: Number = 0.0,
     intervals: Mapping[str, Sequence[tuple[Number, Number]]] | None = None,
     slanted: bool = False,
-) -> None:
+) -> dict[str, np.ndarray]:
     """Bars side by side, one group for every name; over seeds the bar is the median, and seeds are dots.
 
     Args:
@@ -65,10 +65,13 @@ def draw_bars(
         bottom: Where bars begin, such as what chance gives.
         intervals: By label: lower and upper end for every name; NaN where there is none.
         slanted: Whether names stand aslant, for they are many or long.
+
+    Returns:
+        By label: where the middle of every bar is.
     """
-    width, places = 0.8 / len(series), np.arange(len(names))
+    width, places, drawn = 0.8 / len(series), np.arange(len(names)), {}
     for number, (label, values) in enumerate(series.items()):
-        at = places + (number - (len(series) - 1) / 2) * width
+        drawn[label] = at = places + (number - (len(series) - 1) / 2) * width
         spreads = [_known(value) for value in values]
         middle = np.array([_middle(spread) for spread in spreads])
         colour = colours[number % len(colours)]
@@ -82,6 +85,7 @@ def draw_bars(
                 axes.plot([place] * len(spread), spread, "o", color=INK, markersize=3, alpha=0.7)
     aslant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     axes.set_xticks(places, names, **aslant)
+    return drawn
 
 
 def draw_curves(
@@ -99,7 +103,7 @@ def draw_curves(
     Args:
         axes: Where.
         at: The numbers.
-        series: By label: a value, or values over seeds, for every number; what is not known is left out.
+        series: By label: a value, or values over seeds, for every number; what is not known leaves a gap.
         colours: One for every series, in order or by label.
         style: Marker and line as matplotlib writes them, for all or by label.
         spread: A band from the least to the greatest value, a band between the quartiles, bars to the least and the
@@ -109,20 +113,21 @@ def draw_curves(
     for number, (label, values) in enumerate(series.items()):
         colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
         kind = style if isinstance(style, str) else style[label]
-        shown = [(x, found) for x, value in zip(at, values, strict=True) if len(found := _known(value))]
-        places, middle = [x for x, _ in shown], np.array([_middle(found) for _, found in shown])
-        axes.plot(places, middle, kind, color=colour, markersize=4, linewidth=width, label=label)
-        if not any(len(found) > 1 for _, found in shown):
+        spreads = [_known(value) for value in values]
+        middle = np.array([_middle(found) for found in spreads])
+        axes.plot(at, middle, kind, color=colour, markersize=4, linewidth=width, label=label)
+        if not any(len(found) > 1 for found in spreads):
+            continue
+        if spread == "dots":
+            for x, found in zip(at, spreads, strict=True):
+                axes.plot([x] * len(found), found, ".", color=colour, markersize=3, alpha=0.5)
             continue
         ends = (25, 75) if spread == "quartiles" else (0, 100)
-        low, high = np.array([np.percentile(found, ends) for _, found in shown]).T
+        low, high = np.array([np.percentile(found, ends) if len(found) else (math.nan,) * 2 for found in spreads]).T
         if spread == "bars":
-            axes.errorbar(places, middle, [middle - low, high - middle], fmt="none", ecolor=colour, elinewidth=1)
-        elif spread == "dots":
-            for x, found in shown:
-                axes.plot([x] * len(found), found, ".", color=colour, markersize=3, alpha=0.5)
+            axes.errorbar(at, middle, [middle - low, high - middle], fmt="none", ecolor=colour, elinewidth=1)
         else:
-            axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def draw_prediction(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -117,3 +117,19 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
     while 2 * (below + math.comb(n, k)) <= (1 - level) * 2**n:
         below, k = below + math.comb(n, k), k + 1
     return Estimate(median(ordered), ordered[k - 1], ordered[n - k])
+
+
+def spread(values: Iterable[float]) -> Estimate:
+    """Median, least and greatest of numbers; NaN if one of them is, or there is none.
+
+    Args:
+        values: Numbers.
+
+    Example:
+        >>> print(f"{spread([3.0, 1.0, 2.0])} / {spread([1.0, math.nan])}")
+        2 [1, 3] / nan (no interval)
+    """
+    ordered = sorted(map(float, values))
+    if not ordered or any(map(math.isnan, ordered)):
+        return Estimate(math.nan, math.nan, math.nan)
+    return Estimate(median(ordered), ordered[0], ordered[-1])

@@ -37,11 +37,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Literal, NoReturn, TypeVar
 
 from haar.errors import ArgumentError, HaarError
-from haar.statistics import median_interval
+from haar.statistics import median_interval, spread
 
 T = TypeVar("T")
 Number = float | int | None
@@ -255,9 +254,10 @@ _MISSING = _Missing()
 
 def _finite(statistic: Callable[[Any], T], measured: Any) -> T | None:
     try:
-        return statistic(measured)
+        found = statistic(measured)
     except (_NotFinite, ZeroDivisionError):
         return None
+    return None if found is _MISSING else found
 
 
 def _parts(claim: Claim, seed: Any) -> list[Any]:
@@ -292,21 +292,19 @@ def _naming(claim: Claim) -> Iterator[None]:
 
 
 def _judged(claim: Claim, numbers: Sequence[float]) -> Judged:
-    bound = claim.bound
-    finite = [number for number in numbers if not math.isnan(number)]
-    whole = len(finite) == len(numbers)
-    value, low, high = (median(finite), min(finite), max(finite)) if whole else (math.nan,) * 3
+    bound, found = claim.bound, spread(numbers)
+    whole = not math.isnan(found.value)
     verdict: Verdict = "open"
     if claim.every:
-        if not all(map(bound.holds, finite)):
+        if not all(bound.holds(number) for number in numbers if not math.isnan(number)):
             verdict = "contradicted"
         elif whole:
             verdict = "holds"
     elif whole:
-        middle = median_interval(finite)
-        low, high = middle.low, middle.high
-        if bound.holds(low) and bound.holds(high):
+        found = median_interval(numbers)
+        if bound.holds(found.low) and bound.holds(found.high):
             verdict = "holds"
-        elif bound.excludes(low, high):
+        elif bound.excludes(found.low, found.high):
             verdict = "contradicted"
-    return Judged(claim.name, claim.claim, claim.source, value, low, high, str(bound), verdict, tuple(numbers))
+    ends = found.value, found.low, found.high
+    return Judged(claim.name, claim.claim, claim.source, *ends, str(bound), verdict, tuple(numbers))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import ClassVar
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from haar.errors import ArgumentError, HaarWarning
 from haar.systems.adaptive_constrained_equivariance import protocol
+from haar.systems.adaptive_constrained_equivariance.claims import CLAIMS
 from haar.systems.adaptive_constrained_equivariance.options import Options
-from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE, AdaptiveConstrainedEquivariance
+from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
+from haar.systems.claim import judge
 from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
@@ -42,9 +45,9 @@ def _tiny():
     }
 
 
-class Tiny(AdaptiveConstrainedEquivariance):
-    presets: ClassVar = {"quick": _tiny(), "nbody": RECIPE.presets["nbody"]}
-    default_seeds: ClassVar = {"quick": 1, "nbody": 1}
+RUN = replace(
+    RECIPE, presets={"quick": _tiny(), "nbody": RECIPE.presets["nbody"]}, default_seeds={"quick": 1, "nbody": 1}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +58,8 @@ def _short():
 
 
 def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch):
-    result = reproduce(Tiny(), out=tmp_path)
-    names = [effect.name for effect in result.effects]
+    result = reproduce(RUN, out=tmp_path)
+    names = [claim.name for claim in result.claims]
     assert len(names) == 14
     assert "the correction of scale is essential" in names
     assert "free training, then symmetry, beats symmetry all along" in names
@@ -69,8 +72,8 @@ def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch):
     assert kept["equality"][0]["defect"] < 1e-5
     assert set(kept["equality"][0]["gamma"]) == {"0", "2", "4"}
     monkeypatch.setattr(protocol, "make_arms", None)
-    again = reproduce(Tiny(), out=tmp_path)
-    assert [e.value for e in again.effects] == [e.value for e in result.effects]
+    again = reproduce(RUN, out=tmp_path)
+    assert again.claims == result.claims
 
 
 def test_finished_parts_are_not_trained_again(tmp_path, monkeypatch):
@@ -82,11 +85,11 @@ def test_finished_parts_are_not_trained_again(tmp_path, monkeypatch):
 
 def test_presets_on_published_data_ask_for_them(tmp_path):
     with pytest.raises(ArgumentError, match="data: expected the published files that preset 'nbody' reads"):
-        reproduce(Tiny(), out=tmp_path, preset="nbody")
+        reproduce(RUN, out=tmp_path, preset="nbody")
     with pytest.raises(ArgumentError, match="data: expected a file or folder that exists"):
-        reproduce(Tiny(), out=tmp_path, preset="nbody", data=tmp_path / "nowhere")
+        reproduce(RUN, out=tmp_path, preset="nbody", data=tmp_path / "nowhere")
     with pytest.raises(ArgumentError, match="data: expected nothing: preset 'quick' makes its own data"):
-        reproduce(Tiny(), out=tmp_path, data=tmp_path)
+        reproduce(RUN, out=tmp_path, data=tmp_path)
 
 
 def test_published_trajectories_are_reproduced_from_their_folder(tmp_path):
@@ -96,17 +99,11 @@ def test_published_trajectories_are_reproduced_from_their_folder(tmp_path):
             np.save(tmp_path / f"{part}_{split}_charged5_initvel1small.npy", random.normal(size=shape))
     (part,) = RECIPE.presets["nbody"]["parts"]
 
-    class Short(Tiny):
-        presets: ClassVar = {
-            "nbody": {
-                **RECIPE.presets["nbody"],
-                "networks": 1,
-                "parts": [{**_small(part), "options": {"hidden": 8, "layers": 2}, "arms": _PUBLISHED}],
-            }
-        }
-
-    result = reproduce(Short(), out=tmp_path / "out", preset="nbody", data=tmp_path)
-    assert [effect.name for effect in result.effects] == ["free training, then symmetry, beats symmetry all along"]
+    short = {**_small(part), "options": {"hidden": 8, "layers": 2}, "arms": _PUBLISHED}
+    preset = {**RECIPE.presets["nbody"], "networks": 1, "parts": [short]}
+    recipe = replace(RECIPE, presets={"nbody": preset}, default_seeds={"nbody": 1})
+    result = reproduce(recipe, out=tmp_path / "out", preset="nbody", data=tmp_path)
+    assert [claim.name for claim in result.claims] == ["free training, then symmetry, beats symmetry all along"]
     assert "equality as published" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -120,3 +117,46 @@ def test_presets_have_the_options_of_the_experiment_and_no_others():
         options(Options, preset)
         with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
             options(Options, {**preset, "netwroks": 3})
+
+
+@pytest.fixture
+def recorded():
+    """Measures of the shape that the protocol gives, with numbers that show every effect."""
+    return json.loads((Path(__file__).parent / "measures.json").read_text())[0]
+
+
+def _cells(measures):
+    return [cell for part in measures.values() for cell in part["cells"].values()]
+
+
+def _held(measures):
+    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.holds}
+
+
+def test_every_claim_holds_on_recorded_measures_that_show_it(recorded):
+    assert _held(recorded) == {claim.name for claim in CLAIMS}
+
+
+def test_rules_that_learn_nothing_of_the_data_hold_nothing(recorded):
+    """The mean in place of every rule of ours, and gammas that stay where they start."""
+    for cell in _cells(recorded):
+        for rule, networks in cell["rules"].items():
+            worse = {"equality": 1.3, "resilient": 1.1, "ridge": 1.8}.get(rule, 1.0)
+            for one in networks:
+                one |= {"error": worse, "error at 0": worse, "error at gamma": 1.1 * worse, "defect": 0.1}
+                one["gamma"] = dict.fromkeys(one["gamma"], 0.09)
+    for score in recorded["weight"]["scores"]:
+        score["p"] = dict.fromkeys(score["p"], 0.5)
+    assert _held(recorded) == set()
+
+
+@pytest.mark.parametrize("lost", ["equality", "resilient"])
+def test_a_network_that_died_holds_nothing_of_its_rule(recorded, lost):
+    before = _held(recorded)
+    for cell in [cell for cell in _cells(recorded) if lost in cell["rules"]]:
+        cell["rules"][lost][0] |= {"error": None, "error at 0": None, "error at gamma": None, "defect": None}
+        cell["rules"][lost][0]["gamma"] = dict.fromkeys(cell["rules"][lost][0]["gamma"])
+    asked = {name for name in before if lost in next(c.claim for c in CLAIMS if c.name == name)}
+    verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, [recorded])}
+    assert asked
+    assert {verdicts[name] for name in asked - {"undamped does not arrive"}} == {"open"}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from haar.actions.representation import Defining, Regular, tensor_power
+from haar.errors import ArgumentError
 from haar.groups import cyclic, symmetric
 from haar.intertwiners import OrbitIntertwiners, intertwiners
 from haar.systems.claim import judge
@@ -46,6 +47,11 @@ def test_the_recipe_is_one_and_its_presets_are_plain_and_have_what_is_needed():
         assert set(preset["samples"]) == set(TASKS)
         assert set(preset["timings"]) == set(FAMILIES)
         assert set(preset) == set(TINY)
+
+
+def test_an_option_that_a_preset_does_not_have_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match=r"options among pairs, .*, got 'step'; did you mean steps"):
+        measure(TINY | {"step": 3}, 0, tmp_path, Unwatched())
 
 
 def test_every_count_of_the_catalogue_agrees_with_characters_and_closed_forms():

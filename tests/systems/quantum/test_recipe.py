@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from haar.errors import ArgumentError
 from haar.report import write_json
-from haar.systems.measuring_code import measuring_files
-from haar.systems.quantum import measurement
+from haar.systems.claim import judge
+from haar.systems.quantum import protocol
+from haar.systems.quantum.recipe import RECIPE
 from haar.systems.recipe import load_recipe
 from haar.watch import Unwatched
 
@@ -16,7 +18,7 @@ TINY = {
     "tables": [
         {"data": "lih", "train": 16, "test": 8, "folds": 1, "models": ["NonSym", "RotOnly = RotPerm", "Graph"],
          "plan": {"steps": 3, "force_steps": 1}},
-        {"data": "nh3", "train": 10, "test": 10, "folds": 1, "models": ["RotOnly", "Graph"],
+        {"data": "nh3", "train": 100, "test": 10, "folds": 1, "models": ["RotOnly", "RotPerm", "Graph"],
          "plan": {"steps": 2, "force_steps": 0}},
     ],
     "frames": {"models": ["Graph"], "train": 10, "test": 10, "plan": {"steps": 2, "force_steps": 0}},
@@ -26,19 +28,18 @@ TINY = {
 
 
 def test_it_measures_judges_and_tells(tmp_path: Path) -> None:
-    recipe = load_recipe("quantum-equivariance")
-    measures = [recipe.measure(TINY, 0, tmp_path, Unwatched())]
-    effects = {effect.name: effect for effect in recipe.effects(measures)}
-    assert {"lih 16: Graph < RotOnly = RotPerm", "nh3 10: Graph < RotOnly"} < set(effects)
+    measures = [RECIPE.measure(TINY, 0, tmp_path, Unwatched())]
+    claims = {claim.name: claim for claim in judge(RECIPE.claims, measures)}
+    assert {"lih 16: Graph < RotOnly = RotPerm", "nh3 100: Graph < RotPerm"} < set(claims)
     exact = (
         "claimed symmetries are exact",
         "averaging never hurts",
         "symmetry breaks linearly",
         "Graph in another frame",
     )
-    assert all(effects[name].holds for name in exact)
-    assert not effects["lih 16: the circuit without symmetry does not"].holds  # three steps: nothing is learnt
-    sections = recipe.sections(measures)
+    assert all(claims[name].holds for name in exact)
+    assert not claims["lih 16: the circuit without symmetry does not"].holds  # three steps: nothing is learnt
+    sections = RECIPE.sections(measures)
     told = [section.title for section in sections if section.title]
     assert told[0] == "LiH, 16 training points"
     assert {"Surfaces", "Another frame", "Averaging after training", "Trainability", "Noughts and crosses"} < set(told)
@@ -50,14 +51,17 @@ def test_it_measures_judges_and_tells(tmp_path: Path) -> None:
 def test_finished_parts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tmp_path / "parts" / "trainability-all.json"
     write_json(kept, {"qubits": [2, 8], "symmetric": [1.0, 1.0], "free": [1.0, 0.1]})
-    monkeypatch.setattr(measurement, "derivative_variance", None)
+    monkeypatch.setattr(protocol, "derivative_variance", None)
     alone = TINY | {"tables": [], "frames": TINY["frames"] | {"models": []}}
-    found = measurement.measure(alone, 0, tmp_path, Unwatched())
+    found = protocol.measure(alone, 0, tmp_path, Unwatched())
     assert found["trainability"]["all"]["free"] == [1.0, 0.1]
     assert (tmp_path / "parts" / "board-free.json").is_file()
 
 
-def test_it_is_found_by_name_and_its_code_is_watched() -> None:
-    recipe = load_recipe("quantum-equivariance")
-    assert recipe.name == "quantum-equivariance"
-    assert {"circuit", "states", "molecules"} < {path.stem for path in measuring_files(recipe.measure)}
+def test_it_is_found_by_name() -> None:
+    assert load_recipe("quantum-equivariance") is RECIPE
+
+
+def test_an_option_that_no_preset_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"preset: board: expected options among games, .*, got 'game'"):
+        RECIPE.measure(TINY | {"board": TINY["board"] | {"game": 1}}, 0, tmp_path, Unwatched())

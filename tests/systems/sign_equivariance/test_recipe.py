@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
+from haar.errors import ArgumentError
+from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
 from haar.systems.sign_equivariance import twins
-from haar.systems.sign_equivariance.protocol import measure_seed
-from haar.systems.sign_equivariance.recipe import SignEquivariance
+from haar.systems.sign_equivariance.options import Options
+from haar.systems.sign_equivariance.protocol import measure
+from haar.systems.sign_equivariance.recipe import RECIPE
 from haar.watch import Unwatched
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
@@ -55,9 +59,7 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-class TinyRecipe(SignEquivariance):
-    presets: ClassVar = {"quick": TINY}
-    default_seeds: ClassVar = {"quick": 1}
+TINY_RECIPE = replace(RECIPE, presets={"quick": TINY}, default_seeds={"quick": 1})
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +69,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> Any:
-    return reproduce(TinyRecipe(), out=folder)
+    return reproduce(TINY_RECIPE, out=folder)
 
 
 def test_what_is_exact_holds_without_training(result: Any) -> None:
-    found = {effect.name: effect for effect in result.effects}
+    found = {claim.name: claim for claim in result.claims}
     for name in ("twins tie", "particles: exact", "particles: no floor", "communities: signs do not matter",
                  "patterns: signs do not matter"):  # fmt: skip
         assert found[name].holds, name
-    assert len(found) == len(result.effects) > 15
+    assert set(found) == {claim.name for claim in RECIPE.claims}
 
 
 def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> None:
@@ -93,11 +95,11 @@ def test_a_killed_run_goes_on_behind_the_last_network(
 ) -> None:
     (run,) = folder.glob("runs/*")
     before = json.loads((run / "measures.json").read_text())["measures"]["twins"]
-    (run / "twins-sign_eq.json").unlink()
+    (run / "parts" / "twins-sign-eq.json").unlink()
     trained = []
     fit = twins.fit_twins
     monkeypatch.setattr(twins, "fit_twins", lambda kind, *a, **k: trained.append(kind) or fit(kind, *a, **k))
-    again = measure_seed({"twins": TINY["twins"]}, 0, run, Unwatched())["twins"]
+    again = measure({"twins": TINY["twins"]}, 0, run, Unwatched())["twins"]
     assert trained == ["sign_eq"]
     for kind, measured in before["networks"].items():
         assert {**measured, "seconds": 0} == {**again["networks"][kind], "seconds": 0}
@@ -105,10 +107,28 @@ def test_a_killed_run_goes_on_behind_the_last_network(
 
 def test_learning_rates_are_those_of_the_preset(result: Any, folder: Path) -> None:
     (run,) = folder.glob("runs/*")
-    rates = {kind: json.loads((run / f"links-ER-unit-{kind}.json").read_text())["rate"]
+    rates = {kind: json.loads((run / "parts" / f"links-er-unit-{kind.replace('_', '-')}.json").read_text())["rate"]
              for kind in ("signnet", "signnet_paper", "mlp")}  # fmt: skip
     assert (rates["signnet"], rates["signnet_paper"]) == (2e-3, 1e-2)
     assert rates["mlp"] in (1e-3, 1e-2)
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ({"twin": {}}, "preset: expected options among twins, .*, got 'twin'; did you mean twins?"),
+        ({"twins": TINY["twins"] | {"epoch": 1}}, "preset: twins: expected options among nodes, .*, got 'epoch'"),
+        ({"twins": TINY["twins"] | {"nodes": "many"}}, "preset: twins: nodes: expected int, got 'many'"),
+    ],
+)
+def test_options_that_a_preset_does_not_have_are_refused(preset: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        measure(preset, 0, tmp_path, Unwatched())
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_presets_have_the_options_of_their_experiments(name: str) -> None:
+    assert options(Options, RECIPE.presets[name]).particles is not None
 
 
 def test_it_is_found_by_name() -> None:

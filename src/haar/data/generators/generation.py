@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
@@ -155,30 +155,50 @@ class _Runs:
 def _plan(generator: Generator, root: Path, sizes: Mapping[str, int], *, batch: int, over: bool) -> Iterator[list[str]]:
     """What is finished of this plan; a plan that is refused on the way leaves nothing of its own behind."""
     wanted, held = _described(generator, sizes, batch), _held_plan(root)
-    different = None if held is None else sorted(k for k in wanted if held.get("plan", {}).get(k) != wanted[k])
-    if not over and different:
-        raise ArgumentError(
-            "OUT",
-            expected=f"the command that {root} was begun with, which goes on",
-            got=f"one with another {', '.join(different)}",
-            way_out="give another folder, or remove this one",
-        )
-    if not over and held is None and _holds_data(root):
-        raise ArgumentError("OUT", expected="a folder without a data set", got=str(root), way_out="choose another one")
-    finished = [] if held is None or different else [s for s in held.get("finished", []) if s in sizes]
-    if held is None or different:
+    if not over:
+        _check_free(root, wanted, held)
+    finished: list[str] = []
+    if held is not None and not _different(wanted, held):
+        finished += [split for split in held.get("finished", []) if split in sizes]
+    else:
         shutil.rmtree(root / _PARTS, ignore_errors=True)
     _sweep(root, generator.metadata.dataset_name)
     _keep_plan(generator, root, sizes, batch, finished)
     try:
         yield finished
     except HaarError:
-        for split in finished:
-            (root / "data" / split / f"{generator.metadata.dataset_name}.hdf5").unlink(missing_ok=True)
-        if "train" in finished:
-            (root / "stats.yaml").unlink(missing_ok=True)
-        _clear(root)
+        _remove(generator, root, finished)
         raise
+    _clear(root)
+
+
+def _different(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> list[str]:
+    """What two plans differ in."""
+    return sorted(key for key in wanted if held["plan"].get(key) != wanted[key])
+
+
+def _check_free(root: Path, wanted: Mapping[str, Any], held: Mapping[str, Any] | None) -> None:
+    """Refuse a folder that holds a data set, or an unfinished one of another plan."""
+    if held is None:
+        if _holds_data(root):
+            expected = "a folder without a data set"
+            raise ArgumentError("OUT", expected=expected, got=str(root), way_out="choose another one")
+        return
+    different = _different(wanted, held)
+    if different:
+        raise ArgumentError(
+            "OUT",
+            expected=f"the command that {root} was begun with, which goes on",
+            got=f"one with another {', '.join(different)}",
+            way_out="give another folder, or remove this one",
+        )
+
+
+def _remove(generator: Generator, root: Path, finished: Sequence[str]) -> None:
+    for split in finished:
+        (root / "data" / split / f"{generator.metadata.dataset_name}.hdf5").unlink(missing_ok=True)
+    if "train" in finished:
+        (root / "stats.yaml").unlink(missing_ok=True)
     _clear(root)
 
 

@@ -15,7 +15,7 @@ from haar.data.metrics.steps import StepRange
 from haar.data.naming import known
 from haar.errors import ArgumentError
 from haar.report import Report, Section, Table
-from haar.report.drawing import COLOURS, new_figure, style_axes
+from haar.report.drawing import draw_curves, new_figure, style_axes
 from haar.report.table import Cell
 
 METRICS = (
@@ -116,12 +116,9 @@ class ErrorReport(Report):
         known(metric, METRICS, argument="metric", kind="metric")
         figure = new_figure(5.0, 3.2)
         axes = style_axes(figure.add_subplot(), x="predicted step", y=metric.replace("_", " "))
-        for number, field in enumerate(self.layout.fields):
-            curve = torch.tensor(self.curve(metric, field=field.name))
-            shown = curve.where(curve.isfinite(), torch.nan)
-            axes.plot(
-                range(1, len(curve) + 1), shown, marker="o", label=field.name, color=COLOURS[number % len(COLOURS)]
-            )
+        curves = {field.name: torch.tensor(self.curve(metric, field=field.name)) for field in self.layout.fields}
+        shown = {name: curve.where(curve.isfinite(), torch.nan).tolist() for name, curve in curves.items()}
+        draw_curves(axes, range(1, 1 + max(map(len, shown.values()), default=0)), shown)
         axes.legend(frameon=False, fontsize=8)
         return figure
 

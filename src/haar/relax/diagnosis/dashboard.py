@@ -20,7 +20,7 @@ from haar.relax.diagnosis.bounds import Bounds, bounds
 from haar.relax.diagnosis.gradients import Loss
 from haar.relax.rule import Rule, at
 from haar.report import Report, Section, Table
-from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.report.drawing import AVERAGED, BASE, WARNING, draw_curves, new_figure, style_axes
 
 #: Elements on which the symmetry of a model is read, at most.
 _ELEMENTS = 16
@@ -220,17 +220,18 @@ class Dashboard(Report):
             (panels[1, 0], "multiplier", "Multiplier"),
         ):
             axes = style_axes(panel, title=title, x="step")
-            for k, name in enumerate(names):
-                values = [getattr(r.layers[k], key) for r in self.readings]
-                shown = [float("nan") if value is None else value for value in values]
-                axes.plot(
-                    steps, shown, color=COLOURS[k % len(COLOURS)], label=name or "layer", marker=".", markersize=3
-                )
+            curves = {
+                name or "layer": [getattr(r.layers[k], key) for r in self.readings] for k, name in enumerate(names)
+            }
+            draw_curves(axes, steps, curves, style=".-")
             axes.axhline(0, color=BASE, linewidth=0.8)
         panels[0, 0].legend(fontsize=7, frameon=False)
         axes = style_axes(panels[1, 1], title="Validation loss", x="step")
-        axes.plot(steps, [r.loss_on for r in self.readings], color=AVERAGED, label="gamma as it is")
-        axes.plot(steps, [r.loss_off for r in self.readings], color=WARNING, linestyle="--", label="gamma = 0")
+        losses = {
+            "gamma as it is": [r.loss_on for r in self.readings],
+            "gamma = 0": [r.loss_off for r in self.readings],
+        }
+        draw_curves(axes, steps, losses, (AVERAGED, WARNING), style={"gamma as it is": "-", "gamma = 0": "--"})
         axes.legend(fontsize=7, frameon=False)
         return figure
 

@@ -17,7 +17,7 @@ from haar.relax.diagnosis.gradients import Loss, sample_gradients
 from haar.relax.weight_law import layers_of
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.report import Report, Section, Table
-from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
+from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 from haar.statistics import holm, randomisation_p
 
 #: A group with at most so many subgroups is tested over all of them, a larger one along a chain.
@@ -130,9 +130,9 @@ class ScoreTest(Report):
         figure = new_figure(max(4.5, 0.55 * len(self.scores) + 2), 3)
         axes = style_axes(figure.subplots(), title="Score / chance", y="ratio")
         colours = [WARNING if score.rejected else AVERAGED for score in self.scores]
-        axes.bar(range(len(self.scores)), [score.excess for score in self.scores], width=0.6, color=colours)
+        names, excess = [score.name for score in self.scores], [score.excess for score in self.scores]
+        draw_bars(axes, names, {"": excess}, [colours], slanted=True)
         axes.axhline(1, color=BASE, linestyle="--", linewidth=1)
-        axes.set_xticks(range(len(self.scores)), [s.name for s in self.scores], rotation=30, ha="right", fontsize=8)
         return figure
 
 

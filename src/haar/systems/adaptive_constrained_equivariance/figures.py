@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.systems.adaptive_constrained_equivariance.claims import LEVEL, largest
 
 Cells = Mapping[str, Mapping[str, Any]]
-
-LEVEL = 0.05
-"""P-values below it reject."""
 
 _SHOWN = {
     "strict": BASE,
@@ -60,7 +60,7 @@ def _draw_rule(
     """The errors of one rule's networks: their median, least and greatest; dead networks stay out."""
     points = []
     for cell in cells:
-        known = [one["error"] for one in cell["rules"].get(rule, []) if one["error"] is not None]
+        known = [one["error"] for one in cell["rules"].get(rule, []) if math.isfinite(one["error"])]
         if known:
             at = cell["samples"] * (1 + 2 * shift) if by_size else cell["beta"] + shift
             middle = median(known)
@@ -79,24 +79,22 @@ def draw_asymmetry(cells: Cells) -> Figure:
     sizes = sorted({cell["samples"] for cell in cells.values()})
     for number, size in enumerate(sizes):
         here = [cell for cell in cells.values() if cell["samples"] == size and "resilient" in cell["rules"]]
-        for axes, of in ((left, _largest_gamma), (right, _defect)):
+        for axes, of in ((left, largest), (right, _defect)):
             points = [(cell["beta"], of(one)) for cell in here for one in cell["rules"]["resilient"]]
             shift = 0.015 * (number - (len(sizes) - 1) / 2)
             axes.plot(
                 [b + shift for b, _ in points], [v for _, v in points], "o", ms=3, alpha=0.5, color=COLOURS[number]
             )
-            middle = [(cell["beta"], median(of(one) for one in cell["rules"]["resilient"])) for cell in here]
+            middle = [
+                (cell["beta"], float(np.median([of(one) for one in cell["rules"]["resilient"]]))) for cell in here
+            ]
             axes.plot(*zip(*middle, strict=True), color=COLOURS[number], label=f"{size} samples")
     left.legend(frameon=False, fontsize=8)
     return figure
 
 
-def _largest_gamma(one: Mapping[str, Any]) -> float:
-    return max(abs(float("nan" if gamma is None else gamma)) for gamma in one["gamma"].values())
-
-
 def _defect(one: Mapping[str, Any]) -> float:
-    return float("nan") if one["defect"] is None else float(one["defect"])
+    return float(one["defect"])
 
 
 def draw_scores(scores: Sequence[Mapping[str, Any]]) -> Figure:

@@ -85,7 +85,7 @@ def _choose(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]
         out[name] = []
         for k in range(len(settings[0][1])):
             setting, value = min(((s, values[k]) for s, values in settings), key=lambda pair: error(pair[1]))
-            out[name].append({**value, "setting": setting, "tries": len(settings)})
+            out[name].append({**value, "tries": len(settings), **({} if setting is None else {"setting": setting})})
     return out
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, median
 from typing import Any
 
+import numpy as np
+
 from haar.report import Section, Table
 from haar.report.table import Cell
-from haar.systems.adaptive_constrained_equivariance.figures import (
-    LEVEL,
-    Cells,
-    draw_asymmetry,
-    draw_errors,
-    draw_scores,
-)
+from haar.systems.adaptive_constrained_equivariance.claims import LEVEL
+from haar.systems.adaptive_constrained_equivariance.figures import Cells, draw_asymmetry, draw_errors, draw_scores
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -91,12 +89,17 @@ def errors_table(cells: Cells) -> Table:
         dead = 0
         for cell in cells.values():
             values = [one["error"] for one in cell["rules"][rule]]
-            known = [value for value in values if value is not None]
+            known = [value for value in values if math.isfinite(value)]
             dead += len(values) - len(known)
             row.append(f"{median(known):.3g} [{min(known):.3g}, {max(known):.3g}]" if known else None)
         rows.append([*row, dead])
     count = len(next(iter(next(iter(cells.values()))["rules"].values())))
     return Table("", columns, rows, note=f"{count} networks in every cell.")
+
+
+def _share(values: Sequence[float]) -> float:
+    """How many p-values reject; NaN where one is missing."""
+    return float("nan") if any(map(math.isnan, values)) else mean(float(p <= LEVEL) for p in values)
 
 
 def plainly(cells: Cells) -> str:
@@ -115,7 +118,7 @@ def plainly(cells: Cells) -> str:
 
 
 def _middle(values: Sequence[Mapping[str, Any]]) -> float:
-    known = [one["error"] for one in values if one["error"] is not None]
+    known = [one["error"] for one in values if math.isfinite(one["error"])]
     return median(known) if known else float("inf")
 
 
@@ -126,7 +129,7 @@ def score_table(scores: Sequence[Mapping[str, Any]]) -> Table:
     rows: list[list[Cell]] = []
     for samples, beta in cells:
         here = [score for score in scores if (score["samples"], score["beta"]) == (samples, beta)]
-        shares = [mean(float(score["p"][group] <= LEVEL) for score in here) for group in groups]
-        rows.append([samples, beta, *shares, median(score["tension"] for score in here), len(here)])
+        shares = [_share([score["p"][group] for score in here]) for group in groups]
+        rows.append([samples, beta, *shares, float(np.median([score["tension"] for score in here])), len(here)])
     names = [f"rejected: {group}" for group in groups]
     return Table("", ["samples", "beta", *names, "median tension", "models"], rows)

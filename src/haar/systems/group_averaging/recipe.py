@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from haar.report import Section
-from haar.systems.effect import Effect
-from haar.systems.group_averaging.claims import judge
+from haar.systems.group_averaging.claims import CLAIMS
 from haar.systems.group_averaging.protocol import measure
 from haar.systems.group_averaging.sections import told
-from haar.watch import Watch
+from haar.systems.recipe import Recipe
 
 _RUNS: tuple[dict[str, Any], ...] = (
     {"name": "gray_scott-unet", "data": "gray_scott", "model": "unet", "options": {"padding": "zeros"}},
@@ -33,71 +30,59 @@ def _quick(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**run, "options": {**run["options"], **small[run["model"]]}} for run in chosen]
 
 
-class GroupAveraging:
-    """Surrogates of solver data, averaged over groups, over seeds."""
-
-    name = "group-averaging"
-    title = "Group averaging at test time"
-    paper = (
-        "Foit, Hogg, Villar: Group Averaging for Physics Applications: Accuracy Improvements at Zero Training Cost, "
-        "arXiv 2511.09573"
-    )
-    presets: Mapping[str, Mapping[str, Any]] = {
-        "quick": {
-            "data": {
-                "gray_scott": {"resolution": [48, 48], "n_steps": 16, "patterns": ["bubbles", "maze", "spots"]},
-                "turbulence": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "peak": 4.0},
-                "shear_flow": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "width": [0.4, 0.8]},
-            },
-            "train": 12,
-            "test": 18,
-            "history": 2,
-            "steps": 120,
-            "batch": 16,
-            "windows": 24,
-            "audit_windows": 72,
-            "rollout": ["6:12"],
-            "rollout_runs": 18,
-            "modes": ["plain", "step", "stochastic"],
-            "runs": _quick(_RUNS),
-            "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {"modes": 12}},
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {
+        "data": {
+            "gray_scott": {"resolution": [48, 48], "n_steps": 16, "patterns": ["bubbles", "maze", "spots"]},
+            "turbulence": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "peak": 4.0},
+            "shear_flow": {"resolution": [32, 32], "n_steps": 16, "pressure": False, "width": [0.4, 0.8]},
         },
-        "full": {
-            "data": {
-                "gray_scott": {"resolution": [64, 64], "n_steps": 32, "patterns": _LASTING},
-                "turbulence": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
-                "shear_flow": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
-            },
-            "train": 20,
-            "test": 24,
-            "history": 2,
-            "steps": 600,
-            "batch": 16,
-            "windows": 64,
-            "audit_windows": 96,
-            "rollout": ["6:12", "13:30"],
-            "rollout_runs": 24,
-            "modes": ["plain", "step", "trajectory", "stochastic", "cyclic"],
-            "runs": [
-                *_RUNS,
-                {"name": "gray_scott-fno_long", "data": "gray_scott", "model": "fno", "options": {}, "steps": 1800},
-            ],
-            "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {}},
+        "train": 12,
+        "test": 18,
+        "history": 2,
+        "steps": 120,
+        "batch": 16,
+        "windows": 24,
+        "audit_windows": 72,
+        "rollout": ["6:12"],
+        "rollout_runs": 18,
+        "modes": ["plain", "step", "stochastic"],
+        "runs": _quick(_RUNS),
+        "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {"modes": 12}},
+    },
+    "full": {
+        "data": {
+            "gray_scott": {"resolution": [64, 64], "n_steps": 32, "patterns": _LASTING},
+            "turbulence": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
+            "shear_flow": {"resolution": [64, 64], "n_steps": 32, "pressure": False},
         },
-    }
-    default_seeds: Mapping[str, int] = {"quick": 1, "full": 3}
+        "train": 20,
+        "test": 24,
+        "history": 2,
+        "steps": 600,
+        "batch": 16,
+        "windows": 64,
+        "audit_windows": 96,
+        "rollout": ["6:12", "13:30"],
+        "rollout_runs": 24,
+        "modes": ["plain", "step", "trajectory", "stochastic", "cyclic"],
+        "runs": [
+            *_RUNS,
+            {"name": "gray_scott-fno_long", "data": "gray_scott", "model": "fno", "options": {}, "steps": 1800},
+        ],
+        "trap": {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {}},
+    },
+}
 
-    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
-        """One seed, see `haar.systems.group_averaging.protocol`."""
-        return measure(config, seed, folder, watch)
-
-    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
-        """The claims, see `haar.systems.group_averaging.claims`."""
-        return judge(measures)
-
-    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
-        """Tables and figures, see `haar.systems.group_averaging.sections`."""
-        return told(measures)
-
-
-RECIPE = GroupAveraging()
+RECIPE = Recipe(
+    name="group-averaging",
+    title="Group averaging at test time",
+    paper="Foit, Hogg, Villar: Group Averaging for Physics Applications: Accuracy Improvements at Zero Training Cost, "
+    "arXiv 2511.09573",
+    presets=PRESETS,
+    default_seeds={"quick": 1, "full": 3},
+    measure=measure,
+    claims=CLAIMS,
+    sections=told,
+)
+"""Surrogates of solver data, averaged over groups, over seeds."""

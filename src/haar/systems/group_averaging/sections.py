@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from haar.report import Section, Table
-from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 from haar.report.table import Cell
+from haar.systems.group_averaging.figures import draw_gains, draw_trap, middle
 
 Measures = Mapping[str, Any]
 
@@ -22,7 +19,7 @@ def told(measures: Sequence[Measures]) -> list[Section]:
             "One step ahead",
             "Median over seeds. Shifts: eight random ones; D4 shifts: the eight elements, each with a random shift.",
             _one_step(measures, [name for name in _groups(measures) if "half" not in name]),
-            _gains(measures),
+            draw_gains(measures),
             "Change of the one-step VRMSE by averaging, for every model.",
         ),
         Section(
@@ -62,23 +59,10 @@ def told(measures: Sequence[Measures]) -> list[Section]:
             "Four elements keep the law of the data: the mirror of y, and the mirror of x with the sign of the tracer "
             "and half a period along y.",
             _trap(measures),
-            _trap_figure(measures),
+            draw_trap(measures),
             "One-step VRMSE on the shear flow. The audit's advice is in the table.",
         ),
     ]
-
-
-def _middle(measures: Sequence[Measures], *path: str) -> float | None:
-    """Median over seeds of a measure; None if it is missing or not finite in one."""
-    found: list[float] = []
-    for each in measures:
-        value: Any = each
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if value is None:
-            return None
-        found.append(float(value))
-    return median(found)
 
 
 def _groups(measures: Sequence[Measures]) -> list[str]:
@@ -90,7 +74,7 @@ def _one_step(measures: Sequence[Measures], groups: Sequence[str]) -> Table:
     """Models averaged over each of the groups; those that were averaged over none of them are left out."""
     runs = measures[0]["runs"]
     rows: list[tuple[Cell, ...]] = [
-        (name, *(_middle(measures, "runs", name, "vrmse", group) for group in groups))
+        (name, *(middle(measures, "runs", name, "vrmse", group) for group in groups))
         for name in runs
         if any(group in runs[name]["vrmse"] for group in groups if group != "none")
     ]
@@ -100,7 +84,7 @@ def _one_step(measures: Sequence[Measures], groups: Sequence[str]) -> Table:
 def _rollouts(measures: Sequence[Measures], what: str, title: str) -> Table:
     modes = list(next(iter(measures[0]["runs"].values()))["rollout"])
     rows: list[tuple[Cell, ...]] = [
-        (name, window, *(_middle(measures, "runs", name, what, mode, window) for mode in modes))
+        (name, window, *(middle(measures, "runs", name, what, mode, window) for mode in modes))
         for name, run in measures[0]["runs"].items()
         for window in run["rollout"][modes[0]]
     ]
@@ -111,9 +95,9 @@ def _predictions(measures: Sequence[Measures]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             name,
-            _middle(measures, "runs", name, "audit", "mse"),
-            _middle(measures, "runs", name, "audit", "predicted"),
-            _middle(measures, "runs", name, "audit", "gain"),
+            middle(measures, "runs", name, "audit", "mse"),
+            middle(measures, "runs", name, "audit", "predicted"),
+            middle(measures, "runs", name, "audit", "gain"),
             measures[0]["runs"][name]["audit"]["verdict"],
         )
         for name in measures[0]["runs"]
@@ -124,7 +108,7 @@ def _predictions(measures: Sequence[Measures]) -> Table:
 def _halves(measures: Sequence[Measures]) -> Table:
     columns = ("expected", "selected", "subgroup", "random")
     rows: list[tuple[Cell, ...]] = [
-        (name, *(_middle(measures, "runs", name, "half", column) for column in columns)) for name in measures[0]["runs"]
+        (name, *(middle(measures, "runs", name, "half", column) for column in columns)) for name in measures[0]["runs"]
     ]
     return Table("", ("model", "selected: expected", "selected", "quarter turns", "random"), rows)
 
@@ -132,40 +116,8 @@ def _halves(measures: Sequence[Measures]) -> Table:
 def _trap(measures: Sequence[Measures]) -> Table:
     words = {"none": "not averaged", "closed": "the four elements of the data", "soft D4": "softly over D4"}
     rows: list[tuple[Cell, ...]] = [
-        (words.get(group, group), _middle(measures, "trap", "vrmse", group)) for group in measures[0]["trap"]["vrmse"]
+        (words.get(group, group), middle(measures, "trap", "vrmse", group)) for group in measures[0]["trap"]["vrmse"]
     ]
     trap = measures[0]["trap"]
     note = f"Without labels: {trap['without_labels']['sentence']} With labels: {trap['with_labels']['sentence']}"
     return Table("Shear flow", ("averaged over", "one-step VRMSE"), rows, note)
-
-
-def _gains(measures: Sequence[Measures]) -> Figure:
-    names = list(measures[0]["runs"])
-    figure = new_figure(11, 3.4)
-    axes = style_axes(figure.add_subplot(), title="one-step VRMSE against the model's own", y="change")
-    series = {}
-    for group in ("C2", "C4", "D4", "shifts", "D4 shifts"):
-        values = []
-        for name in names:
-            base, after = (_middle(measures, "runs", name, "vrmse", which) for which in ("none", group))
-            values.append(float("nan") if base is None or after is None else after / base - 1)
-        series[group] = values
-    draw_bars(axes, [name.replace("-", "\n") for name in names], series)
-    axes.axhline(0, color=BASE, linewidth=0.8)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
-    axes.legend(fontsize=8, frameon=False, ncols=5)
-    return figure
-
-
-def _trap_figure(measures: Sequence[Measures]) -> Figure:
-    figure = new_figure(6.5, 3.0)
-    axes = style_axes(figure.add_subplot(), y="VRMSE")
-    values = {group: _middle(measures, "trap", "vrmse", group) for group in measures[0]["trap"]["vrmse"]}
-    shown = {group: value for group, value in values.items() if value is not None}
-    base = shown.get("none", 0.0)
-    colours = [BASE if g == "none" else WARNING if v > 1.02 * base else AVERAGED for g, v in shown.items()]
-    axes.bar(range(len(shown)), list(shown.values()), color=colours, width=0.7)
-    axes.set_xticks(range(len(shown)), ["the model" if group == "none" else group for group in shown], fontsize=8)
-    for place, value in enumerate(shown.values()):
-        axes.text(place, value, f"{value:.3g}", ha="center", va="bottom", fontsize=8)
-    return figure

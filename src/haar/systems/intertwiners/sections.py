@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from haar.actions.representation import Defining, tensor_power
@@ -14,6 +13,7 @@ from haar.intertwiners import intertwiners
 from haar.report import Section, Table
 from haar.report.drawing import COLOURS, new_figure, style_axes
 from haar.report.table import Cell
+from haar.statistics import spread
 
 Measures = Sequence[Mapping[str, Any]]
 ERRORS = ("idempotent", "self_adjoint", "reynolds", "equivariance", "routes", "orthonormal")
@@ -33,18 +33,13 @@ def pairs_table(measures: Measures) -> Table:
     """One row a pair: counts, and the largest error of all checks over seeds."""
     rows: list[list[Cell]] = []
     for name, first in measures[0]["pairs"].items():
-        worst = np.max([one["pairs"][name][key] for one in measures for key in ERRORS if key in first])
+        worst = spread(one["pairs"][name][key] for one in measures for key in ERRORS if key in first).high
         known = first.get("known_as")
         size = f"{first['sizes'][0]} to {first['sizes'][1]}"
         counts = [first["dim"], first.get("characters"), first.get("molien")]
         rows.append([name, size, *counts, f"{first['known']}: {known}" if known else None, f"{worst:.0e}"])
     columns = ("pair", "size", "maps", "characters", "Molien", "closed form", "largest error")
     return Table("Maps that commute", columns, rows, "a dash: no exact rule is known, or no closed form")
-
-
-def middle(numbers: Sequence[float]) -> float:
-    """The median; NaN if one of the numbers is."""
-    return float(np.median(numbers))
 
 
 def draw_basis() -> Figure:
@@ -67,7 +62,7 @@ def times_table(measures: Measures) -> Table:
     rows: list[list[Cell]] = []
     for number, one in enumerate(measures[0]["timings"]):
         all_seeds = [m["timings"][number] for m in measures]
-        milliseconds = (1e3 * middle([each[key] for each in all_seeds]) for key in ("seconds", "first"))
+        milliseconds = (1e3 * spread(each[key] for each in all_seeds).value for key in ("seconds", "first"))
         rows.append([one["family"], one["size"], one["n"], one["dim"], *milliseconds])
     columns = ("family", "n", "dimension of V", "maps", "ms", "ms, first in this process")
     note = "CPU time; group and representation are made anew every time"
@@ -83,7 +78,7 @@ def draw_times(measures: Measures) -> Figure:
     for colour, family in zip(COLOURS, dict.fromkeys(one["family"] for one in measures[0]["timings"]), strict=False):
         places = [k for k, one in enumerate(measures[0]["timings"]) if one["family"] == family]
         entries = [measures[0]["timings"][k]["n"] ** 2 for k in places]
-        times = [1e3 * middle([m["timings"][k]["seconds"] for m in measures]) for k in places]
+        times = [1e3 * spread(m["timings"][k]["seconds"] for m in measures).value for k in places]
         axes.plot(entries, times, "o-", color=colour, markersize=4, linewidth=1.3, label=family)
     axes.legend(fontsize=8, frameon=False)
     return figure
@@ -94,12 +89,10 @@ def curves_table(measures: Measures) -> Table:
     rows: list[list[Cell]] = []
     for number, cell in enumerate(measures[0]["curves"]):
         for name, one in cell["networks"].items():
-            errors = [m["curves"][number]["networks"][name]["error"] for m in measures]
-            defects = [m["curves"][number]["networks"][name]["defect"] for m in measures]
-            spread = f"{np.min(errors):.3g} … {np.max(errors):.3g}"
-            rows.append(
-                [cell["task"], cell["samples"], name, one["parameters"], middle(errors), spread, middle(defects)]
-            )
+            error = spread(m["curves"][number]["networks"][name]["error"] for m in measures)
+            defect = spread(m["curves"][number]["networks"][name]["defect"] for m in measures)
+            ends = f"{error.low:.3g} … {error.high:.3g}"
+            rows.append([cell["task"], cell["samples"], name, one["parameters"], error.value, ends, defect.value])
     columns = ("task", "samples", "network", "parameters", "error", "spread", "defect")
     return Table("Errors on held-out samples", columns, rows, "mean square over the targets' variance; over seeds")
 
@@ -116,9 +109,10 @@ def draw_curves(measures: Measures) -> Figure:
         places = [k for k, cell in enumerate(measures[0]["curves"]) if cell["task"] == task]
         samples = [measures[0]["curves"][k]["samples"] for k in places]
         for colour, name in zip(COLOURS, measures[0]["curves"][places[0]]["networks"], strict=False):
-            errors = [[m["curves"][k]["networks"][name]["error"] for m in measures] for k in places]
-            axes.plot(samples, list(map(middle, errors)), "o-", color=colour, markersize=4, linewidth=1.3, label=name)
-            axes.fill_between(samples, np.min(errors, 1), np.max(errors, 1), color=colour, alpha=0.15, linewidth=0)
+            errors = [spread(m["curves"][k]["networks"][name]["error"] for m in measures) for k in places]
+            middle, low, high = zip(*((e.value, e.low, e.high) for e in errors), strict=True)
+            axes.plot(samples, middle, "o-", color=colour, markersize=4, linewidth=1.3, label=name)
+            axes.fill_between(samples, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set_xticks(samples, [str(count) for count in samples])
         axes.minorticks_off()
     handles, labels = panels[0].get_legend_handles_labels()

@@ -1,17 +1,14 @@
-"""The reproduction: presets, the claims judged, tables and figures."""
+"""The recipe of quantum circuits: what is run, claimed and told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from haar.report import Section
-from haar.systems.effect import Effect
-from haar.systems.quantum.claims import judged
-from haar.systems.quantum.measurement import measure
+from haar.systems.quantum.claims import CLAIMS
+from haar.systems.quantum.protocol import measure
 from haar.systems.quantum.sections import told
-from haar.watch import Watch
+from haar.systems.recipe import Recipe
 
 _LIH_PLAN = {"steps": 500, "force_steps": 250}
 _NH3_PLAN = {"steps": 300, "force_steps": 75}
@@ -59,32 +56,19 @@ FULL: Mapping[str, Any] = {
 """All folds of the protocol."""
 
 
-class QuantumRecipe:
-    """Circuits of four symmetry levels and a classical baseline on molecular surfaces."""
-
-    name = "quantum-equivariance"
-    title = "Equivariant quantum circuits for molecules"
-    paper = (
+RECIPE = Recipe(
+    name="quantum-equivariance",
+    title="Equivariant quantum circuits for molecules",
+    paper=(
         "Biswas, Oswal: PERM EQ x GRAPH EQ: Equivariant Neural Networks for Quantum Molecular Learning, arXiv "
         "2512.05475. Also: Le et al., arXiv 2311.11362; Skolik et al., arXiv 2205.06109; Meyer et al., arXiv "
         "2205.06217; Nguyen et al., arXiv 2210.08566. Only the main paper's abstract was available: circuits beyond "
         "those of its predecessors, sizes and training are our own, and no number of its tables is quoted. The "
         "circuits are simulated, and the classical baseline is better than all of them."
-    )
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": QUICK, "full": FULL}
-    default_seeds: ClassVar[Mapping[str, int]] = {"quick": 1, "full": 1}
-
-    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
-        """Every model on every fold, and the parts beside the tables."""
-        return measure(config, seed, folder, watch)
-
-    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
-        """The orderings and ratios that must hold."""
-        return judged(measures)
-
-    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
-        """Tables and figures."""
-        return told(measures)
-
-
-RECIPE = QuantumRecipe()
+    ),
+    presets={"quick": QUICK, "full": FULL},
+    default_seeds={"quick": 1, "full": 1},
+    measure=measure,
+    claims=CLAIMS,
+    sections=told,
+)

@@ -1,4 +1,4 @@
-"""The claims that the reproduction judges: signs and margins, over all networks of all seeds.
+"""What must come out: signs and margins, over all networks of all seeds.
 
 Source marks: "section 6" is the protocol of this test bed, derived from the cumulant account of arXiv 2510.16591.
 """
@@ -6,212 +6,219 @@ Source marks: "section 6" is the protocol of this test bed, derived from the cum
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
-from haar.systems.effect import Bound, Effect
+from haar.systems.claim import Claim, Number, over
 from haar.systems.renormalisation.evaluation import LAWS
 
-Measures = Sequence[Mapping[str, Any]]
-Number = float | None
+Measures = Mapping[str, Any]
 
 TESTABLE = tuple(name for name, law in LAWS.items() if law.cumulant(8) is not None)
 """Laws with a finite eighth cumulant: only there a squared quadratic error has a standard error."""
 
-
-def judged(measures: Measures) -> list[Effect]:
-    """Every claim that the measured cells allow to judge."""
-    return [
-        *_over_constrained(measures),
-        *_right_symmetry(measures),
-        *_complexity(measures),
-        *_spectrum(measures),
-        _prediction(measures),
-        _propagation(measures),
-        *_breaking(measures),
-        *_closure(measures),
-    ]
+PROTOCOL = "section 6 of the protocol"
+BREAKING = "arXiv 2502.05300; section 5 of the protocol"
+FAR = "gauss x3"
+_LEAST = 1e-300  # in place of an error of 0, as a divisor
 
 
-def column(measures: Measures, cell: str, law: str) -> list[Number]:
+def column(measures: Measures, cell: str, law: str) -> list[Any]:
     """Normalised errors of all networks of a cell on one law."""
-    found: list[Number] = []
-    for measured in measures:
-        one = measured["zoo"][cell]
-        at = list(one["laws"]).index(law)
-        found += [row[at] for row in one["nmse"]]
-    return found
+    one = measures["zoo"][cell]
+    at = one["laws"].index(law)
+    return [row[at] for row in one["nmse"]]
 
 
-def ratios(top: Sequence[Number], bottom: Sequence[Number]) -> list[Number]:
-    """Network by network; None where a number is missing, and errors of 0 taken as the least double.
+def ratios(top: Sequence[Any], bottom: Sequence[Any]) -> list[Number]:
+    """Network by network; errors of 0 are taken as the least double.
 
     Example:
-        >>> ratios([1.0, None], [0.5, 2.0])
-        [2.0, None]
+        >>> ratios([1.0, 3.0], [0.5, 2.0])
+        [2.0, 1.5]
     """
-    pairs = zip(top, bottom, strict=True)
-    return [None if a is None or b is None else a / max(b, 1e-300) for a, b in pairs]
+    return over(zip(top, bottom, strict=True), lambda pair: pair[0] / max(pair[1], _LEAST))
 
 
-def _claim(name: str, values: Sequence[Number], bound: Bound, claim: str, *, every: bool = False) -> Effect:
-    source = "section 6 of the protocol"
-    return Effect.measured(name, list(values), bound, claim=claim, source=source, in_every_seed=every)
+def far(measures: Measures, top: str, bottom: str) -> list[Number]:
+    """Errors of one cell over those of another, on 3 x N(0,1)."""
+    return ratios(column(measures, top, FAR), column(measures, bottom, FAR))
 
 
-def _over_constrained(measures: Measures) -> list[Effect]:
-    found = []
-    for family in ("tied", "full"):
-        relu = ratios(column(measures, f"relu {family} 1", "gauss x3"), column(measures, "relu free 1", "gauss x3"))
-        claim = f"(i) over-constrained: relu {family} has at least 20 times the error of relu free on 3 x N(0,1)"
-        found.append(_claim(f"relu {family} fails out of distribution", relu, Bound(low=20), claim))
-        least: list[Number] = []
-        by_law = [
-            ratios(column(measures, f"quadratic {family} 1", law), column(measures, "quadratic free 1", law))
-            for law in LAWS
-        ]
-        for one in zip(*by_law, strict=True):
-            known = [value for value in one if value is not None]
-            least.append(min(known) if len(known) == len(one) else None)
-        claim = f"(i) over-constrained: quadratic {family} is at least 1000 times worse than free on every law"
-        found.append(_claim(f"quadratic {family} fails everywhere", least, Bound(low=1e3), claim))
-    return found
+def least(measures: Measures, top: str, bottom: str) -> list[Number]:
+    """The least of these ratios over all laws."""
+    pairs = zip(measures["zoo"][top]["nmse"], measures["zoo"][bottom]["nmse"], strict=True)
+    return over(pairs, lambda pair: min(a / max(b, _LEAST) for a, b in zip(*pair, strict=True)))
 
 
-def _right_symmetry(measures: Measures) -> list[Effect]:
-    found = []
-    for family in ("sum", "odd"):
-        values = ratios(column(measures, f"relu {family} 1", "gauss x3"), column(measures, "relu free 1", "gauss x3"))
-        claim = f"(ii) the task's own symmetry helps: relu {family} is no worse than relu free on 3 x N(0,1), depth 1"
-        found.append(_claim(f"relu {family} helps", values, Bound(high=1.0), claim))
-    return found
+def third(measures: Measures, cell: str) -> list[Any]:
+    """Relative error of the learned third eigenvalue."""
+    return [row[2] for row in measures["steps"][cell]["relative_error"]]
 
 
-def _complexity(measures: Measures) -> list[Effect]:
-    deep = column(measures, "quadratic free 2", "gauss x3")
-    shallow = column(measures, "quadratic free 1", "gauss x3")
-    tamed = column(measures, "quadratic sum 2", "gauss x3")
-    return [
-        _claim(
-            "depth hurts without symmetry",
-            ratios(deep, shallow),
-            Bound(low=1e6),
-            "(iii) over-complex: a second hidden layer makes quadratic free 1e6 times worse on 3 x N(0,1)",
-        ),
-        _claim(
-            "the right symmetry tames depth",
-            tamed,
-            Bound(high=1e-6),
-            "(iii) quadratic sum of depth 2 stays below 1e-6 on 3 x N(0,1)",
-        ),
-    ]
+def largest_z(measures: Measures) -> list[Number]:
+    """The largest |z| of a network's predicted errors, over quadratic cells and testable laws."""
+    cells = [cell for cell in measures["zoo"].values() if "z" in cell and cell["activation"] == "quadratic"]
+    places = [(cell["z"], at) for cell in cells for at, law in enumerate(cell["laws"]) if law in TESTABLE]
+    return over(range(len(measures["seeds"])), lambda network: max(z[network][at] for z, at in places))
 
 
-def _spectrum(measures: Measures) -> list[Effect]:
-    found = []
-    for family in ("free", "sum", "odd", "tied"):
-        values = [row[2] for one in measures for row in one["steps"][f"quadratic {family}"]["relative_error"]]
-        if family == "tied":
-            claim = "(iv) quadratic tied multiplies the third cumulant wrongly, by at least 30 %"
-            found.append(_claim("spectrum of tied", values, Bound(low=0.3), claim))
-        else:
-            claim = f"(iv) quadratic {family} has learnt lambda_3 within 3 % of an exact map on the same samples"
-            found.append(_claim(f"spectrum of {family}", values, Bound(high=0.03), claim))
-    return found
+def largest_gap(measures: Measures) -> list[Number]:
+    """The largest gap of a graph network's propagated mean and standard deviation, over graphs, laws and orders."""
+    laws = [law for cell in measures["graphs"].values() for law in cell.get("propagation", {}).values()]
+    gaps = [law[order] for law in laws for order in ("order2", "order3")]
+    return over(range(len(measures["seeds"])), lambda network: max(gap for one in gaps for gap in one[network]))
 
 
-def _prediction(measures: Measures) -> Effect:
-    values: list[Number] = []
-    for one in measures:
-        cells = [cell for cell in one["zoo"].values() if "z" in cell and cell["activation"] == "quadratic"]
-        for network in range(len(one["seeds"])):
-            scores = [
-                cell["z"][network][at] for cell in cells for at, law in enumerate(cell["laws"]) if law in TESTABLE
-            ]
-            values.append(None if None in scores else max(scores))
-    claim = (
+def peaks(measures: Measures) -> list[Number]:
+    """The largest breaking distance of a network that starts symmetric."""
+    distances = measures["breaking"]["symmetric"]["distance"]
+    return over(range(len(measures["seeds"])), lambda network: max(row[network] for row in distances))
+
+
+def ends(measures: Measures, what: str, top: str, bottom: str) -> list[Number]:
+    """Where one scenario ends over where another does, network by network."""
+    scenarios = measures["breaking"]
+    return ratios(scenarios[top][what][-1], scenarios[bottom][what][-1])
+
+
+def left_over(digits: Measures) -> list[Number]:
+    """What a closure after the first layer leaves of the error that it makes at the input, of uniform starts."""
+    runs = [run for row in digits["rows"] if not row["start"].startswith("N") for run in row["runs"]]
+    return over(runs, lambda run: abs(run["closures"][1] - run["loss"]) / abs(run["closures"][0] - run["loss"]))
+
+
+CLAIMS = (
+    Claim(
+        "relu tied fails out of distribution",
+        "(i) over-constrained: relu tied has at least 20 times the error of relu free on 3 x N(0,1)",
+        PROTOCOL,
+        lambda m: far(m, "relu tied 1", "relu free 1"),
+        at_least=20,
+    ),
+    Claim(
+        "quadratic tied fails everywhere",
+        "(i) over-constrained: quadratic tied is at least 1000 times worse than free on every law",
+        PROTOCOL,
+        lambda m: least(m, "quadratic tied 1", "quadratic free 1"),
+        at_least=1e3,
+    ),
+    Claim(
+        "relu full fails out of distribution",
+        "(i) over-constrained: relu full has at least 20 times the error of relu free on 3 x N(0,1)",
+        PROTOCOL,
+        lambda m: far(m, "relu full 1", "relu free 1"),
+        at_least=20,
+    ),
+    Claim(
+        "quadratic full fails everywhere",
+        "(i) over-constrained: quadratic full is at least 1000 times worse than free on every law",
+        PROTOCOL,
+        lambda m: least(m, "quadratic full 1", "quadratic free 1"),
+        at_least=1e3,
+    ),
+    Claim(
+        "relu sum helps",
+        "(ii) the task's own symmetry helps: relu sum is no worse than relu free on 3 x N(0,1), depth 1",
+        PROTOCOL,
+        lambda m: far(m, "relu sum 1", "relu free 1"),
+        at_most=1.0,
+    ),
+    Claim(
+        "relu odd helps",
+        "(ii) the task's own symmetry helps: relu odd is no worse than relu free on 3 x N(0,1), depth 1",
+        PROTOCOL,
+        lambda m: far(m, "relu odd 1", "relu free 1"),
+        at_most=1.0,
+    ),
+    Claim(
+        "depth hurts without symmetry",
+        "(iii) over-complex: a second hidden layer makes quadratic free 1e6 times worse on 3 x N(0,1)",
+        PROTOCOL,
+        lambda m: far(m, "quadratic free 2", "quadratic free 1"),
+        at_least=1e6,
+    ),
+    Claim(
+        "the right symmetry tames depth",
+        "(iii) quadratic sum of depth 2 stays below 1e-6 on 3 x N(0,1)",
+        PROTOCOL,
+        lambda m: column(m, "quadratic sum 2", FAR),
+        at_most=1e-6,
+    ),
+    Claim(
+        "spectrum of free",
+        "(iv) quadratic free has learnt lambda_3 within 3 % of an exact map on the same samples",
+        PROTOCOL,
+        lambda m: third(m, "quadratic free"),
+        at_most=0.03,
+    ),
+    Claim(
+        "spectrum of sum",
+        "(iv) quadratic sum has learnt lambda_3 within 3 % of an exact map on the same samples",
+        PROTOCOL,
+        lambda m: third(m, "quadratic sum"),
+        at_most=0.03,
+    ),
+    Claim(
+        "spectrum of odd",
+        "(iv) quadratic odd has learnt lambda_3 within 3 % of an exact map on the same samples",
+        PROTOCOL,
+        lambda m: third(m, "quadratic odd"),
+        at_most=0.03,
+    ),
+    Claim(
+        "spectrum of tied",
+        "(iv) quadratic tied multiplies the third cumulant wrongly, by at least 30 %",
+        PROTOCOL,
+        lambda m: third(m, "quadratic tied"),
+        at_least=0.3,
+    ),
+    Claim(
+        "errors predicted from cumulants",
         "(v) the error of a quadratic network of depth 1 follows from cumulants: largest |z| over five families and "
-        f"{len(TESTABLE)} laws with a finite eighth moment"
-    )
-    return _claim("errors predicted from cumulants", values, Bound(high=3.0), claim)
-
-
-def _propagation(measures: Measures) -> Effect:
-    values: list[Number] = []
-    for one in measures:
-        cells = [cell["propagation"] for cell in one["graphs"].values() if "propagation" in cell]
-        for network in range(len(one["seeds"])):
-            gaps = [
-                gap
-                for cell in cells
-                for law in cell.values()
-                for order in ("order2", "order3")
-                for gap in law[order][network]
-            ]
-            values.append(None if None in gaps else max(gaps))
-    claim = (
+        f"{len(TESTABLE)} laws with a finite eighth moment",
+        PROTOCOL,
+        largest_z,
+        at_most=3.0,
+    ),
+    Claim(
+        "cumulants through graph networks",
         "(vi) propagated mean and standard deviation (orders 2, 3) of trained depth-1 graph networks are within 10 % "
-        "of a standard deviation of Monte Carlo, training law and exponential: worst over graphs, laws, orders"
-    )
-    return _claim("cumulants through graph networks", values, Bound(high=0.1), claim)
-
-
-def _breaking(measures: Measures) -> list[Effect]:
-    def last(name: str, what: str) -> list[Number]:
-        return [value for one in measures for value in one["breaking"][name][what][-1]]
-
-    peak = [
-        max(row[k] for row in one["breaking"]["symmetric"]["distance"])
-        for one in measures
-        for k in range(len(one["seeds"]))
-    ]
-    source = "arXiv 2502.05300; section 5 of the protocol"
-    return [
-        Effect.measured(
-            "equal units stay equal",
-            peak,
-            Bound(high=1e-12),
-            claim="an exactly symmetric start stays symmetric for ever: largest Delta during the training",
-            source=source,
-        ),
-        Effect.measured(
-            "decay restores",
-            ratios(last("decayed", "distance"), last("perturbed", "distance")),
-            Bound(high=1.0),
-            claim="weight decay pulls slightly perturbed equal units together: Delta with over Delta without it",
-            source=source,
-            in_every_seed=False,
-        ),
-        Effect.measured(
-            "a static bias removes the trap",
-            ratios(last("biased", "losses"), last("decayed", "losses")),
-            Bound(high=0.1),
-            claim="with a static bias the same decay no longer holds units together: loss with over loss without it",
-            source="arXiv 2408.15495 (second-hand)",
-            in_every_seed=False,
-        ),
-    ]
-
-
-def _closure(measures: Measures) -> list[Effect]:
-    values = []
-    for one in measures:
-        rows = [row for row in one["closure"]["digits"]["rows"] if not row["start"].startswith("N")]
-        if not rows:
-            return []
-        shares = [
-            abs(run["closures"][1] - run["loss"]) / abs(run["closures"][0] - run["loss"])
-            for row in rows
-            for run in row["runs"]
-        ]
-        values.append(median(shares))
-    return [
-        Effect.measured(
-            "second order from the first layer on",
-            values,
-            Bound(high=0.5),
-            claim="digits: a Gaussian closure after the first hidden layer leaves less than half of the error that it "
-            "makes at the input (networks started from U(+-1/sqrt fan_in))",
-            source="arXiv 2202.04925, abstract; section 6.1 of the protocol",
-        )
-    ]
+        "of a standard deviation of Monte Carlo, training law and exponential: worst over graphs, laws, orders",
+        PROTOCOL,
+        largest_gap,
+        at_most=0.1,
+    ),
+    Claim(
+        "equal units stay equal",
+        "an exactly symmetric start stays symmetric for ever: largest Delta during the training",
+        BREAKING,
+        peaks,
+        at_most=1e-12,
+        every=True,
+    ),
+    Claim(
+        "decay restores",
+        "weight decay pulls slightly perturbed equal units together: Delta with over Delta without it",
+        BREAKING,
+        lambda m: ends(m, "distance", "decayed", "perturbed"),
+        at_most=1.0,
+    ),
+    Claim(
+        "a static bias removes the trap",
+        "with a static bias the same decay no longer holds units together: loss with over loss without it",
+        "arXiv 2408.15495 (second-hand)",
+        lambda m: ends(m, "losses", "biased", "decayed"),
+        at_most=0.1,
+    ),
+    Claim(
+        "second order from the first layer on",
+        "digits: a Gaussian closure after the first hidden layer leaves less than half of the error that it makes at "
+        "the input (networks started from U(+-1/sqrt fan_in))",
+        "arXiv 2202.04925, abstract; section 6.1 of the protocol",
+        left_over,
+        at_most=0.5,
+        part=("closure", "digits"),
+        when=lambda digits: digits["available"],
+    ),
+)
+"""The table."""

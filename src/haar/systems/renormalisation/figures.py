@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from haar.report.drawing import BASE, COLOURS, INK, WARNING, new_figure, style_axes
-from haar.systems.renormalisation.claims import TESTABLE
+from haar.systems.renormalisation.claims import FAR, TESTABLE
+from haar.systems.renormalisation.size_sweep import AXES
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -137,10 +138,11 @@ def _draw_flow_from(place: Axes, measures: Measures, law: str) -> None:
         )
     place.grid(axis="x", color="#e6e9ef", linewidth=0.8)
     # The neighbourhood of the exact flow: networks that explode leave the frame.
-    skew, bend = float(np.abs(exact[:, 2]).max()), float(np.abs(exact[:, 3]).max())
+    skew, bend = (float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) for values in exact.T[2:4])
     place.set_xlim(-max(0.5 * skew, 0.75), max(1.15 * skew, 0.75))
-    low, high = float(exact[:, 3].min()), float(exact[:, 3].max())
-    place.set_ylim(min(low, 0.0) - 0.25 * bend, max(high, 0.0) + (0.15 if high > 0 else 0.6) * bend)
+    known, bend = exact[np.isfinite(exact[:, 3]), 3], bend or 1.0
+    low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
+    place.set_ylim(low - 0.25 * bend, high + (0.15 if high > 0 else 0.6) * bend)
 
 
 def draw_prediction(measures: Measures) -> Figure:
@@ -191,3 +193,49 @@ def draw_breaking(measures: Measures) -> Figure:
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=3)
     return figure
+
+
+def draw_sizes(measures: Measures) -> Figure:
+    """Errors against every size that is swept: median and quartiles over networks."""
+    series = size_series(measures)
+    figure = new_figure(9, 3.2)
+    places = figure.subplots(1, len(AXES), sharey=True)
+    for place, (axis, words) in zip(places, AXES.items(), strict=True):
+        style_axes(place, x=words, y="NMSE on 3 x N(0,1)" if place is places[0] else "")
+        place.set_xscale("log", base=2)
+        place.set_yscale("log")
+        ticks = sorted({value for _, along, value, *_ in series if along == axis})
+        for name in dict.fromkeys(name for name, *_ in series):
+            line = sorted(
+                (value, *_quartiles(errors)) for one, along, value, errors, _ in series if (one, along) == (name, axis)
+            )
+            if line:
+                value, low, middle, high = map(list, zip(*line, strict=True))
+                colour = FAMILY_COLOURS[name.split()[-1]]
+                place.plot(value, middle, "o-", color=colour, markersize=4, linewidth=1.3, label=name)
+                place.fill_between(value, low, high, color=colour, alpha=0.15, linewidth=0)
+        place.set_xticks(ticks, [str(tick) for tick in ticks])
+        place.minorticks_off()
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=max(len(labels), 1))
+    return figure
+
+
+def _quartiles(errors: np.ndarray) -> tuple[float, float, float]:
+    low, middle, high = np.percentile(np.maximum(errors, _ROUNDING), [25, 50, 75], method="nearest")
+    return float(low), float(middle), float(high)
+
+
+def size_series(measures: Measures) -> list[tuple[str, str, int, np.ndarray, int]]:
+    """(network, axis, size, errors of all networks, dead ones); the centre of the sweep stands on every axis."""
+    cells = measures[0].get("sweep", {})
+    found = []
+    for key, cell in cells.items():
+        at = list(cell["laws"]).index(FAR)
+        errors = np.array([row[at] for one in measures for row in one["sweep"][key]["nmse"]], dtype=float)
+        errors = np.where(np.isfinite(errors), errors, np.inf)
+        dead = sum(bool(flag) for one in measures for flag in one["sweep"][key]["dead"])
+        name, sizes, centre = f"{cell['activation']} {cell['family']}", cell["sizes"], cell["centre"]
+        along = [axis for axis in AXES if all(sizes[other] == centre[other] for other in AXES if other != axis)]
+        found += [(name, axis, sizes[axis], errors, dead) for axis in along]
+    return sorted(found, key=lambda one: (list(AXES).index(one[1]), one[2]))

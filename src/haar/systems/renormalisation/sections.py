@@ -10,14 +10,15 @@ import numpy as np
 from haar.report import Section, Table
 from haar.report.table import Cell
 from haar.systems.renormalisation.figures import (
-    FAMILY_COLOURS,
     draw_breaking,
     draw_errors,
     draw_flow,
     draw_prediction,
+    draw_sizes,
     draw_spectrum,
+    size_series,
 )
-from haar.systems.renormalisation.size_sweep import draw_sizes, size_table
+from haar.systems.renormalisation.size_sweep import AXES
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -43,7 +44,7 @@ def told(measures: Measures) -> list[Section]:
             figure=draw_errors(measures),
             caption="NMSE by weight symmetry, one hidden layer: median and quartiles over networks.",
         ),
-        *([Section("Graph networks", table=graphs_table(measures))] if measures[0]["graphs"] else []),
+        *([Section("Graph networks", table=graphs_table(measures))] if "graphs" in measures[0] else []),
         *_sizes(measures),
         Section("Learned spectrum", _SPECTRUM, spectrum_table(measures), draw_spectrum(measures), _SPECTRUM_CAPTION),
         Section("Flow", _FLOW, flow_table(measures), draw_flow(measures), _FLOW_CAPTION),
@@ -72,7 +73,7 @@ def _sizes(measures: Measures) -> list[Section]:
         return []
     text = "One size is varied at a time; the others stay at the values of the tables above."
     caption = "Error far from the training law against size: median and quartiles over networks."
-    return [Section("Size", text, size_table(measures), draw_sizes(measures, FAMILY_COLOURS), caption)]
+    return [Section("Size", text, size_table(measures), draw_sizes(measures), caption)]
 
 
 _SPECTRUM = (
@@ -186,7 +187,7 @@ def propagation_table(measures: Measures) -> Table:
     """Median gaps of mean and standard deviation."""
     columns = ("network", "law", "mean, order 2", "sd, order 2", "mean, order 3", "sd, order 3")
     rows: list[list[Cell]] = []
-    for cell, one in measures[0]["graphs"].items():
+    for cell, one in measures[0].get("graphs", {}).items():
         for law in one.get("propagation", {}):
             gaps = [
                 np.median([row for seed in measures for row in seed["graphs"][cell]["propagation"][law][order]], axis=0)
@@ -223,3 +224,32 @@ def closure_table(measures: Measures) -> Table:
             padded = [*map(float, losses), *[None] * (4 - len(losses))]
             rows.append([name, "-".join(map(str, row["hidden"])), row["start"], *padded])
     return Table("Loss of Gaussian closures", columns, rows, missing)
+
+
+def size_table(measures: Measures) -> Table:
+    """One row a size: median errors of every family on `FAR`, dead networks, and what each constraint costs."""
+    series = size_series(measures)
+    names = list(dict.fromkeys(name for name, *_ in series))
+    constrained = [name for name in names if not name.endswith(" free")]
+    columns = ("varied", "size", *names, *(f"{name.split()[-1]} / free" for name in constrained), "dead")
+    by_size: dict[tuple[str, int], dict[str, tuple[np.ndarray, int]]] = {}
+    for name, axis, size, errors, dead in series:
+        by_size.setdefault((axis, size), {})[name] = (errors, dead)
+    rows = [[AXES[axis], size, *_size_cells(here, names, constrained)] for (axis, size), here in by_size.items()]
+    count = sum(len(one["seeds"]) for one in measures)
+    note = f"medians over {count} networks of every size; NMSE on 3 x N(0,1); dead: of {count}"
+    return Table("Errors by size", columns, rows, note)
+
+
+def _size_cells(
+    here: Mapping[str, tuple[np.ndarray, int]], names: Sequence[str], constrained: Sequence[str]
+) -> list[Cell]:
+    """Medians of all networks of one size, each over that of the free one, and who died."""
+    middle = {name: float(np.median(errors)) for name, (errors, _) in here.items()}
+    deaths = ", ".join(f"{name.split()[-1]} {dead}" for name, (_, dead) in here.items() if dead) or "none"
+    return [*map(middle.get, names), *(_cost(middle, name) for name in constrained), deaths]
+
+
+def _cost(middle: Mapping[str, float], name: str) -> float | None:
+    free = f"{name.split(maxsplit=1)[0]} free"
+    return middle[name] / max(middle[free], 1e-300) if free in middle and name in middle else None

@@ -16,8 +16,9 @@ from torch.nn import functional
 from haar.data.graphs import LabelledGraph, cluster_graphs, pattern_graphs
 from haar.data.spectra import laplacian_eigs
 from haar.nn.spectral import canonical_signs, flip_signs
+from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.community_networks import CommunityNetwork
-from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.sign_equivariance.options import Communities, Patterns
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 
 COMMUNITIES = 6
@@ -76,40 +77,38 @@ def _padded(graphs: Sequence[LabelledGraph], k: int) -> Batch:
     return Batch(v, canonical, values, adjacency, features, labels)
 
 
-def measure_communities(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_communities(config: Communities, seed: int, kept: Parts) -> dict[str, Any]:
     """Class-weighted accuracies.
 
     Args:
-        config: ``train``, ``validation``, ``test`` graphs, ``k``, ``batch``, ``epochs``, ``rates``, ``networks``.
+        config: Sizes, rates and networks.
         seed: Of everything.
         kept: Keeps what was measured.
 
     Returns:
         ``networks`` by name; ``untrained`` accuracies.
     """
-    sizes = [config[part] for part in ("train", "validation", "test")]
-    parts = [
-        batches(cluster_graphs(size, seed=3 * seed + n), config["k"], config["batch"]) for n, size in enumerate(sizes)
-    ]
+    sizes = [config.train, config.validation, config.test]
+    parts = [batches(cluster_graphs(size, seed=3 * seed + n), config.k, config.batch) for n, size in enumerate(sizes)]
     networks = _networks("communities", parts, config, seed, kept, classes=COMMUNITIES)
     return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named, COMMUNITIES)}}
 
 
-def measure_patterns(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_patterns(config: Patterns, seed: int, kept: Parts) -> dict[str, Any]:
     """Class-weighted accuracies; parts hide the same planted graphs.
 
     Args:
-        config: As for `measure_communities`, and ``patterns``, the number of planted graphs.
+        config: Sizes, rates, networks, and the number of planted graphs.
         seed: Of everything.
         kept: Keeps what was measured.
 
     Returns:
         ``networks`` by name; ``untrained`` accuracies, of which one has a threshold from the training graphs.
     """
-    sizes = [config[part] for part in ("train", "validation", "test")]
-    graphs = pattern_graphs(sum(sizes), patterns=config["patterns"], seed=seed)
+    sizes = [config.train, config.validation, config.test]
+    graphs = pattern_graphs(sum(sizes), patterns=config.patterns, seed=seed)
     ends = [0, sizes[0], sizes[0] + sizes[1], sum(sizes)]
-    parts = [batches(graphs[a:b], config["k"], config["batch"]) for a, b in pairwise(ends)]
+    parts = [batches(graphs[a:b], config.k, config.batch) for a, b in pairwise(ends)]
     networks = _networks("patterns", parts, config, seed, kept, classes=2, values=VALUES)
     threshold = degree_threshold(parts[0])
     return {
@@ -134,10 +133,10 @@ def degree_threshold(parts: Sequence[Batch]) -> float:
 
 
 def _networks(
-    name: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int, kept: Kept, **task: int
+    name: str, parts: list[list[Batch]], config: Communities, seed: int, kept: Parts, **task: int
 ) -> dict[str, Any]:
     return {
-        kind: kept(f"{name}-{kind}", partial(_train, kind, parts, config, seed, task)) for kind in config["networks"]
+        kind: kept.keep(f"{name}-{kind}", partial(_train, kind, parts, config, seed, task)) for kind in config.networks
     }
 
 
@@ -163,16 +162,16 @@ def recall(parts: Sequence[Batch], scores: Any, classes: int) -> float:
 
 
 def _train(
-    kind: str, parts: list[list[Batch]], config: Mapping[str, Any], seed: int, task: Mapping[str, int]
+    kind: str, parts: list[list[Batch]], config: Communities, seed: int, task: Mapping[str, int]
 ) -> dict[str, Any]:
     chance = 1 / task["classes"] + LUCK
-    return best_rate(config["rates"], lambda rate: fit_nodes(kind, parts, config, rate, seed, **task), chance=chance)
+    return best_rate(config.rates, lambda rate: fit_nodes(kind, parts, config, rate, seed, **task), chance=chance)
 
 
 def fit_nodes(
     kind: str,
     parts: list[list[Batch]],
-    config: Mapping[str, Any],
+    config: Communities,
     rate: float,
     seed: int,
     *,
@@ -184,7 +183,7 @@ def fit_nodes(
     All classes weigh alike in the loss, as they do in the accuracy.
     """
     train, validation, test = parts
-    network = CommunityNetwork(kind, config["k"], communities=classes, values=values, seed=seed)
+    network = CommunityNetwork(kind, config.k, communities=classes, values=values, seed=seed)
     counts = torch.stack([torch.bincount(b.labels[b.mask], minlength=classes) for b in train]).sum(0)
     weights = counts.sum() / (classes * counts.clamp(min=1))
     generator = torch.Generator().manual_seed(seed)
@@ -205,7 +204,7 @@ def fit_nodes(
             says(batch, v).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
         )
 
-    run = descend(network, loss, steps=config["epochs"] * len(train), rate=rate, cosine=True, clip=1.0)
+    run = descend(network, loss, steps=config.epochs * len(train), rate=rate, cosine=True, clip=1.0)
     with torch.no_grad():
         validated, tested = (recall(part, lambda b: says(b, _columns(kind, b)), classes) for part in (validation, test))
         changed = nodes = 0

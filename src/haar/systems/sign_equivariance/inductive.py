@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,9 +14,10 @@ from torch.nn import functional
 from haar.data.graphs import two_copies
 from haar.data.spectra import laplacian_eigs
 from haar.nn.spectral import canonical_signs, flip_signs
-from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.link_networks import LinkInput, LinkNetwork
 from haar.systems.sign_equivariance.link_prediction import CHANCE
+from haar.systems.sign_equivariance.options import Inductive
 from haar.systems.sign_equivariance.pair_sampling import EdgeSplit, both_ways, random_pairs, split_edges
 from haar.systems.sign_equivariance.ranking import area_under_curve
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
@@ -28,20 +29,20 @@ HELD_OUT = 0.1
 class Graphs:
     """Several graphs of two copies side by side, each with its own split of edges and its own signs."""
 
-    def __init__(self, count: int, config: Mapping[str, Any], seed: int) -> None:
-        nodes = 2 * config["nodes"]
+    def __init__(self, count: int, config: Inductive, seed: int) -> None:
+        nodes = 2 * config.nodes
         generator = torch.Generator().manual_seed(seed)
         self.splits: list[EdgeSplit] = []
         vectors, canonical, values, edges, copies = [], [], [], [], []
         for number in range(count):
             graph = two_copies(
-                config["nodes"],
-                probability=config["probability"],
-                added=config["added"],
+                config.nodes,
+                probability=config.probability,
+                added=config.added,
                 seed=int(torch.randint(2**31, (), generator=generator)),
             )
             split = split_edges(graph.edges, nodes, generator, share=HELD_OUT)
-            spectrum = laplacian_eigs(both_ways(split.train), config["k"], nodes=nodes, unhealthy="quiet")
+            spectrum = laplacian_eigs(both_ways(split.train), config.k, nodes=nodes, unhealthy="quiet")
             vectors.append(flip_signs(spectrum.vectors, generator=generator))
             canonical.append(canonical_signs(spectrum.vectors)[0])
             values.append(spectrum.eigenvalues)
@@ -66,21 +67,21 @@ class Graphs:
         return total / len(self.splits)
 
 
-def measure_inductive(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_inductive(config: Inductive, seed: int, kept: Parts) -> dict[str, Any]:
     """Areas on new graphs.
 
     Args:
-        config: ``train``, ``validation`` and ``test`` graphs, ``nodes`` of each copy, ``probability``, ``added``,
-            ``k``, ``epochs``, ``rates``, ``networks``.
+        config: Sizes, rates and networks.
         seed: Of everything.
         kept: Keeps what was measured.
 
     Returns:
         ``networks`` by name; ``untrained`` areas by name.
     """
-    parts = [Graphs(config[part], config, 3 * seed + n) for n, part in enumerate(("train", "validation", "test"))]
+    sizes = (config.train, config.validation, config.test)
+    parts = [Graphs(size, config, 3 * seed + n) for n, size in enumerate(sizes)]
     networks = {
-        kind: kept(f"inductive-{kind}", partial(_train, kind, parts, config, seed)) for kind in config["networks"]
+        kind: kept.keep(f"inductive-{kind}", partial(_train, kind, parts, config, seed)) for kind in config.networks
     }
     v, copies = parts[2].given.v, parts[2].copies
     untrained = {
@@ -91,8 +92,8 @@ def measure_inductive(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[
     return {"networks": networks, "untrained": untrained}
 
 
-def _train(kind: str, parts: list[Graphs], config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    return best_rate(config["rates"], lambda rate: fit_graphs(kind, parts, config["epochs"], rate, seed), chance=CHANCE)
+def _train(kind: str, parts: list[Graphs], config: Inductive, seed: int) -> dict[str, Any]:
+    return best_rate(config.rates, lambda rate: fit_graphs(kind, parts, config.epochs, rate, seed), chance=CHANCE)
 
 
 def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: int) -> tuple[Training, dict[str, Any]]:
@@ -122,5 +123,5 @@ def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: i
         return areas
 
     run = descend(network, loss, steps=epochs, rate=rate, observe=observe, observe_every=5)
-    best = run.best or {"validation": None, "test": None}
+    best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,8 +13,9 @@ from torch.nn import functional
 from haar.data.graphs import TwoCopies, two_copies
 from haar.data.spectra import laplacian_eigs
 from haar.nn.spectral import inner_score
-from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.link_networks import LinkInput, LinkNetwork
+from haar.systems.sign_equivariance.options import Links
 from haar.systems.sign_equivariance.pair_sampling import EdgeSplit, both_ways, random_pairs, split_edges
 from haar.systems.sign_equivariance.ranking import area_under_curve
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
@@ -27,53 +27,52 @@ CHANCE = 0.51
 PAPER_RATE = 1e-2
 
 
-def measure_links(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_links(config: Links, seed: int, kept: Parts) -> dict[str, Any]:
     """Areas under the curve of all networks, in both scalings of the eigenvectors, beside what needs no training.
 
     Args:
-        config: ``nodes`` of each copy, ``probability``, ``attach``, ``added``, ``k``, ``epochs``, ``rates``,
-            ``networks`` by graph and scaling, and ``signnet_rates`` if SignNet has others.
+        config: Sizes, rates and networks.
         seed: Of the graph, the split, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:
         ``<graph>``: ``untrained`` (area by name), ``ceiling`` (closed form), ``unit`` and ``sqrt_n`` (by network).
     """
-    return {name: _measure_graph(name, config, seed, kept) for name in config["networks"]}
+    return {name: _measure_graph(name, config, seed, kept) for name in config.networks}
 
 
-def _measure_graph(name: str, config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def _measure_graph(name: str, config: Links, seed: int, kept: Parts) -> dict[str, Any]:
     graph = two_copies(
-        config["nodes"],
+        config.nodes,
         kind=KINDS[name],
-        probability=config["probability"],
-        attach=config["attach"],
-        added=config["added"],
+        probability=config.probability,
+        attach=config.attach,
+        added=config.added,
         seed=seed,
     )
     split = split_edges(graph.edges, graph.nodes, torch.Generator().manual_seed(seed))
     edges = both_ways(split.train)
     found: dict[str, Any] = {}
-    spectrum = laplacian_eigs(edges, config["k"], nodes=graph.nodes, scale="unit", unhealthy="quiet")
+    spectrum = laplacian_eigs(edges, config.k, nodes=graph.nodes, scale="unit", unhealthy="quiet")
     values = spectrum.eigenvalues.float().unsqueeze(0)
-    found["untrained"] = kept(
+    found["untrained"] = kept.keep(
         f"links-{name}-untrained", lambda: _untrained(graph, split, spectrum.vectors, spectrum.health.smallest_gap)
     )
-    for scale, kinds in config["networks"][name].items():
+    for scale, kinds in config.networks[name].items():
         v = spectrum.vectors.float() * (1 if scale == "unit" else math.sqrt(graph.nodes))
         given = LinkInput(v, edges, values)
         found[scale] = {
-            kind: kept(f"links-{name}-{scale}-{kind}", partial(_train, kind, given, split, config, seed))
+            kind: kept.keep(f"links-{name}-{scale}-{kind}", partial(_train, kind, given, split, config, seed))
             for kind in kinds
         }
     return found
 
 
-def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    rates = [PAPER_RATE] if kind == "signnet_paper" else config["rates"]
+def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Links, seed: int) -> dict[str, Any]:
+    rates = [PAPER_RATE] if kind == "signnet_paper" else config.rates
     return best_rate(
-        config.get("signnet_rates", rates) if kind == "signnet" else rates,
-        lambda rate: fit_links(kind, given, split, epochs=config["epochs"], rate=rate, seed=seed),
+        config.signnet_rates or rates if kind == "signnet" else rates,
+        lambda rate: fit_links(kind, given, split, epochs=config.epochs, rate=rate, seed=seed),
         chance=CHANCE,
     )
 
@@ -100,7 +99,7 @@ def fit_links(
         }
 
     run = descend(network, loss, steps=epochs, rate=rate, observe=observe)
-    best = run.best or {"validation": None, "test": None}
+    best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -18,7 +18,8 @@ from haar.audit.particle_data import audit_particles
 from haar.data.particles import charged_particles
 from haar.errors import HaarWarning
 from haar.groups import O
-from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.experiment import Parts
+from haar.systems.sign_equivariance.options import Costs, Particles, Trajectories
 from haar.systems.sign_equivariance.particle_networks import Mover
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 
@@ -55,14 +56,11 @@ def states(count: int, d: int, *, clip: str, seed: int, usual: bool = False) -> 
     return States(*(part.float() for part in run.pairs(0, HORIZON)))
 
 
-def measure_particles(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_particles(config: Particles, seed: int, kept: Parts) -> dict[str, Any]:
     """Errors of all networks in all dimensions, what needs no training, the data's own floor, and costs.
 
     Args:
-        config: ``networks`` by dimension, ``train``, ``validation`` and ``test`` samples, ``epochs``, ``long_epochs``
-            of those that train for longer, ``batch``, ``rates``, ``clip``, ``floor`` (samples of the audit),
-            ``costs`` (dimensions, batch, repeats); ``usual``, if there, the same for the usual task in three
-            dimensions, with a list of ``networks``.
+        config: Sizes, rates and networks.
         seed: Of the data, the initial weights and the order of batches.
         kept: Keeps what was measured.
 
@@ -71,28 +69,28 @@ def measure_particles(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[
         ``untrained``, ``floor``.
     """
     found: dict[str, Any] = {"dimensions": {}, "floor": {}}
-    for dimension, kinds in config["networks"].items():
+    for dimension, kinds in config.networks.items():
         found["dimensions"][dimension] = _compare(config, kinds, int(dimension), seed, kept)
     for clip in ("component", "norm"):
-        found["floor"][clip] = kept(f"particles-floor-{clip}", partial(_floor, clip, config["floor"], seed))
+        found["floor"][clip] = kept.keep(f"particles-floor-{clip}", partial(_floor, clip, config.floor, seed))
     found["costs"] = {
-        str(d): kept(f"particles-cost-{d}", partial(frame_costs, d, config["costs"])) for d in config["costs"]["dims"]
+        str(d): kept.keep(f"particles-cost-{d}", partial(frame_costs, d, config.costs)) for d in config.costs.dims
     }
-    if "usual" in config:
-        usual = config["usual"]
-        found["usual"] = _compare(usual, usual["networks"], 3, seed, kept, usual=True)
-        found["usual"]["floor"] = kept(
-            "particles-usual-floor", partial(_floor, usual["clip"], usual["floor"], seed, first=USUAL_FRAME)
+    if config.usual is not None:
+        usual = config.usual
+        found["usual"] = _compare(usual, usual.networks, 3, seed, kept, usual=True)
+        found["usual"]["floor"] = kept.keep(
+            "particles-usual-floor", partial(_floor, usual.clip, usual.floor, seed, first=USUAL_FRAME)
         )
     return found
 
 
 def _compare(
-    config: Mapping[str, Any], kinds: Sequence[str], d: int, seed: int, kept: Kept, *, usual: bool = False
+    config: Trajectories, kinds: Sequence[str], d: int, seed: int, kept: Parts, *, usual: bool = False
 ) -> dict[str, Any]:
     """All networks on the same trajectories, and what needs no training."""
-    sizes = [config[part] for part in ("train", "validation", "test")]
-    parts = [states(n, d, clip=config["clip"], seed=10 * seed + part, usual=usual) for part, n in enumerate(sizes)]
+    sizes = [config.train, config.validation, config.test]
+    parts = [states(n, d, clip=config.clip, seed=10 * seed + part, usual=usual) for part, n in enumerate(sizes)]
     test = parts[2]
     untrained = {
         "static": _error(test.x, test.target),
@@ -100,7 +98,7 @@ def _compare(
     }
     name = "usual" if usual else str(d)
     networks = {
-        kind: kept(f"particles-{name}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
+        kind: kept.keep(f"particles-{name}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
         for kind in kinds
     }
     return {"networks": networks, "untrained": untrained}
@@ -118,19 +116,19 @@ def _floor(clip: str, samples: int, seed: int, *, first: int = 0) -> dict[str, A
     return {"value": floor.value, "low": floor.low, "high": floor.high, "broken": report.broken, "found": report.clip}
 
 
-def _train(kind: str, parts: list[States], config: Mapping[str, Any], seed: int, linear: float) -> dict[str, Any]:
+def _train(kind: str, parts: list[States], config: Trajectories, seed: int, linear: float) -> dict[str, Any]:
     """No better than straight lines: nothing was learned."""
-    return best_rate(config["rates"], lambda rate: fit_mover(kind, parts, config, rate, seed), chance=-linear)
+    return best_rate(config.rates, lambda rate: fit_mover(kind, parts, config, rate, seed), chance=-linear)
 
 
 def fit_mover(
-    kind: str, parts: list[States], config: Mapping[str, Any], rate: float, seed: int
+    kind: str, parts: list[States], config: Trajectories, rate: float, seed: int
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network; mean squared errors per coordinate."""
     train, validation, test = parts
     mover = Mover(kind, train.x.shape[-1], seed=seed)
     generator = torch.Generator().manual_seed(seed)
-    batch = config["batch"]
+    batch = config.batch
     each = max(1, len(train.x) // batch)
     order = torch.arange(0)
 
@@ -146,7 +144,7 @@ def fit_mover(
 
     with warnings.catch_warnings():  # a few clouds of any random set have close eigenvalues; `unhealthy` counts them
         warnings.simplefilter("ignore", HaarWarning)
-        epochs = config["long_epochs" if kind.endswith("_long") else "epochs"]
+        epochs = config.long_epochs if kind.endswith("_long") else config.epochs
         run = descend(mover, loss, steps=epochs * each, rate=rate, cosine=True, clip=1.0)
         mover.eval()
         turn = O(mover.d).sample(1, generator).float()[0]
@@ -167,15 +165,15 @@ def fit_mover(
     }
 
 
-def frame_costs(d: int, config: Mapping[str, Any]) -> dict[str, float]:
+def frame_costs(d: int, config: Costs) -> dict[str, float]:
     """Processor seconds of one step of training in mode sign and with an average over 2^d frames, in turn."""
-    batch = config["batch"]
+    batch = config.batch
     data = _random_states(batch, d)
     movers = {kind: Mover(kind, d) for kind in ("none", "sign", "average")}
     times: dict[str, list[float]] = {kind: [] for kind in movers}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)
-        for _ in range(config["repeats"] + 1):
+        for _ in range(config.repeats + 1):
             for kind, mover in movers.items():
                 start = time.process_time()
                 (mover(data.x, data.v, data.q) - data.target).square().mean().backward()

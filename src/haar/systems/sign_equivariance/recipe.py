@@ -1,17 +1,14 @@
-"""The recipe of sign equivariance: presets, claims, tables and figures (spec section 6; arXiv 2312.02339)."""
+"""The recipe of sign equivariance: what is run, claimed and told (spec section 6; arXiv 2312.02339)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from haar.report import Section
-from haar.systems.effect import Effect
-from haar.systems.sign_equivariance.protocol import measure_seed
-from haar.systems.sign_equivariance.recipe_claims import judge
-from haar.systems.sign_equivariance.recipe_sections import tell_measures
-from haar.watch import Watch
+from haar.systems.recipe import Recipe
+from haar.systems.sign_equivariance.claims import CLAIMS
+from haar.systems.sign_equivariance.protocol import measure
+from haar.systems.sign_equivariance.sections import told
 
 _LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
 _BOTH = {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]}
@@ -31,168 +28,156 @@ _FULL_GRAPHS: Mapping[str, Any] = {
     "networks": _NODES,
 }
 
-
-class SignEquivariance:
-    """Sign-equivariant networks beside sign-invariant ones, oracles, and what needs no training, over seeds."""
-
-    name = "sign-equivariance"
-    title = "Sign-equivariant networks and PCA frames"
-    paper = (
-        "Lim, Robinson, Jegelka, Maron: Expressive Sign Equivariant Networks for Spectral Geometric Learning, "
-        "NeurIPS 2023, arXiv 2312.02339"
-    )
-    presets: Mapping[str, Mapping[str, Any]] = {
-        "quick": {
-            "twins": {
-                "nodes": 100,
-                "probability": 0.12,
-                "crossings": 30,
-                "k": 16,
-                "epochs": 100,
-                "rates": [5e-3],
-                "networks": _LINKS,
-            },
-            "links": {
-                "nodes": 150,
-                "probability": 0.1,
-                "attach": 8,
-                "added": 60,
-                "k": 16,
-                "epochs": 50,
-                "rates": [5e-3],
-                "networks": {"ER": _BOTH, "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]}},
-            },
-            "inductive": {
-                "train": 8,
-                "validation": 4,
-                "test": 8,
-                "nodes": 40,
-                "probability": 0.25,
-                "added": 14,
-                "k": 8,
-                "epochs": 50,
-                "rates": [5e-3],
-                "networks": ["gcn", "flips", "signnet", "mlp", "sign_eq"],
-            },
-            "particles": {
-                "networks": {
-                    "3": ["none", "naive", "sample", "average", "vectors", "sign", "sign_long"],
-                    "5": ["none_long", "sign_long"],  # after the shorter training they are still alike
-                },
-                "train": 500,
-                "validation": 100,
-                "test": 500,
-                "epochs": 12,
-                "long_epochs": 30,
-                "batch": 50,
-                "rates": [5e-3],
-                "clip": "component",
-                "floor": 20,
-                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 12, "repeats": 2},
-            },
-            "communities": {
-                "train": 120,
-                "validation": 20,
-                "test": 50,
-                "k": 8,
-                "batch": 4,
-                "epochs": 6,
-                "rates": [6e-3],
-                "networks": ["none", "flips", "signnet", "sign_eq"],
-            },
-            "patterns": {
-                "patterns": 20,
-                "train": 120,
-                "validation": 20,
-                "test": 60,
-                "k": 8,
-                "batch": 4,
-                "epochs": 6,
-                "rates": [3e-3],
-                "networks": ["none", "flips", "signnet", "sign_eq"],
-            },
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {
+        "twins": {
+            "nodes": 100,
+            "probability": 0.12,
+            "crossings": 30,
+            "k": 16,
+            "epochs": 100,
+            "rates": [5e-3],
+            "networks": _LINKS,
         },
-        # The sizes of the paper's code and of the usual particle data. Links and new graphs, where training takes
-        # minutes, have one learning rate, chosen on other seeds.
-        "full": {
-            "twins": {
-                "nodes": 100,
-                "probability": 0.12,
-                "crossings": 30,
-                "k": 16,
-                "epochs": 100,
-                "rates": [2e-3, 5e-3, 1e-2],
-                "networks": _LINKS,
+        "links": {
+            "nodes": 150,
+            "probability": 0.1,
+            "attach": 8,
+            "added": 60,
+            "k": 16,
+            "epochs": 50,
+            "rates": [5e-3],
+            "networks": {"ER": _BOTH, "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]}},
+        },
+        "inductive": {
+            "train": 8,
+            "validation": 4,
+            "test": 8,
+            "nodes": 40,
+            "probability": 0.25,
+            "added": 14,
+            "k": 8,
+            "epochs": 50,
+            "rates": [5e-3],
+            "networks": ["gcn", "flips", "signnet", "mlp", "sign_eq"],
+        },
+        "particles": {
+            "networks": {
+                "3": ["none", "naive", "sample", "average", "vectors", "sign", "sign_long"],
+                "5": ["none_long", "sign_long"],  # after the shorter training they are still alike
             },
-            "links": {
-                "nodes": 1000,
-                "probability": 0.05,
-                "attach": 20,
-                "added": 1000,
-                "k": 16,
-                "epochs": 100,
-                "rates": [5e-3],
-                "signnet_rates": [1e-3, 5e-3],  # of all networks the one whose rate decides, at this size
-                "networks": {"ER": _BOTH, "BA": _BOTH},
+            "train": 500,
+            "validation": 100,
+            "test": 500,
+            "epochs": 12,
+            "long_epochs": 30,
+            "batch": 50,
+            "rates": [5e-3],
+            "clip": "component",
+            "floor": 20,
+            "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 12, "repeats": 2},
+        },
+        "communities": {
+            "train": 120,
+            "validation": 20,
+            "test": 50,
+            "k": 8,
+            "batch": 4,
+            "epochs": 6,
+            "rates": [6e-3],
+            "networks": ["none", "flips", "signnet", "sign_eq"],
+        },
+        "patterns": {
+            "patterns": 20,
+            "train": 120,
+            "validation": 20,
+            "test": 60,
+            "k": 8,
+            "batch": 4,
+            "epochs": 6,
+            "rates": [3e-3],
+            "networks": ["none", "flips", "signnet", "sign_eq"],
+        },
+    },
+    # The sizes of the paper's code and of the usual particle data. Links and new graphs, where training takes
+    # minutes, have one learning rate, chosen on other seeds.
+    "full": {
+        "twins": {
+            "nodes": 100,
+            "probability": 0.12,
+            "crossings": 30,
+            "k": 16,
+            "epochs": 100,
+            "rates": [2e-3, 5e-3, 1e-2],
+            "networks": _LINKS,
+        },
+        "links": {
+            "nodes": 1000,
+            "probability": 0.05,
+            "attach": 20,
+            "added": 1000,
+            "k": 16,
+            "epochs": 100,
+            "rates": [5e-3],
+            "signnet_rates": [1e-3, 5e-3],  # of all networks the one whose rate decides, at this size
+            "networks": {"ER": _BOTH, "BA": _BOTH},
+        },
+        "inductive": {
+            "train": 20,
+            "validation": 5,
+            "test": 10,
+            "nodes": 60,
+            "probability": 0.2,
+            "added": 20,
+            "k": 8,
+            "epochs": 100,
+            "rates": [5e-3],
+            "networks": _NEW,
+        },
+        "particles": {
+            "networks": {
+                "3": _MOVERS,
+                "4": ["none", "vectors", "sign"],
+                "5": ["none", "augmented", "naive", "sample", "vectors", "sign"],
+                **{str(d): ["none", "sign"] for d in (6, 7, 8)},
             },
-            "inductive": {
-                "train": 20,
-                "validation": 5,
-                "test": 10,
-                "nodes": 60,
-                "probability": 0.2,
-                "added": 20,
-                "k": 8,
-                "epochs": 100,
-                "rates": [5e-3],
-                "networks": _NEW,
-            },
-            "particles": {
-                "networks": {
-                    "3": _MOVERS,
-                    "4": ["none", "vectors", "sign"],
-                    "5": ["none", "augmented", "naive", "sample", "vectors", "sign"],
-                    **{str(d): ["none", "sign"] for d in (6, 7, 8)},
-                },
-                "train": 1000,
-                "validation": 200,
-                "test": 500,
-                "epochs": 40,
-                "long_epochs": 120,
+            "train": 1000,
+            "validation": 200,
+            "test": 500,
+            "epochs": 40,
+            "long_epochs": 120,
+            "batch": 100,
+            "rates": [2e-3, 1e-2],  # the paper's, and one at which all learn faster; by validation
+            "clip": "component",
+            "floor": 1000,
+            "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 20, "repeats": 5},
+            "usual": {
+                "networks": ["none", "naive", "vectors", "sign"],
+                "train": 3000,
+                "validation": 2000,
+                "test": 2000,
+                "epochs": 50,
                 "batch": 100,
-                "rates": [2e-3, 1e-2],  # the paper's, and one at which all learn faster; by validation
+                "rates": [2e-3, 1e-2],
                 "clip": "component",
                 "floor": 1000,
-                "costs": {"dims": [3, 4, 5, 6, 7, 8], "batch": 20, "repeats": 5},
-                "usual": {
-                    "networks": ["none", "naive", "vectors", "sign"],
-                    "train": 3000,
-                    "validation": 2000,
-                    "test": 2000,
-                    "epochs": 50,
-                    "batch": 100,
-                    "rates": [2e-3, 1e-2],
-                    "clip": "component",
-                    "floor": 1000,
-                },
             },
-            "communities": _FULL_GRAPHS,
-            "patterns": {"patterns": 50, **_FULL_GRAPHS},
         },
-    }
-    default_seeds: Mapping[str, int] = {"quick": 3, "full": 3}
+        "communities": _FULL_GRAPHS,
+        "patterns": {"patterns": 50, **_FULL_GRAPHS},
+    },
+}
 
-    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
-        """One seed, see `haar.systems.sign_equivariance.protocol`."""
-        return measure_seed(config, seed, folder, watch)
-
-    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
-        """The claims, see `haar.systems.sign_equivariance.recipe_claims`."""
-        return judge(measures)
-
-    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
-        """Tables and figures, see `haar.systems.sign_equivariance.recipe_sections`."""
-        return tell_measures(measures)
-
-
-RECIPE = SignEquivariance()
+RECIPE = Recipe(
+    name="sign-equivariance",
+    title="Sign-equivariant networks and PCA frames",
+    paper=(
+        "Lim, Robinson, Jegelka, Maron: Expressive Sign Equivariant Networks for Spectral Geometric Learning, "
+        "NeurIPS 2023, arXiv 2312.02339"
+    ),
+    presets=PRESETS,
+    default_seeds={"quick": 3, "full": 3},
+    measure=measure,
+    claims=CLAIMS,
+    sections=told,
+)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,33 +11,34 @@ from torch.nn import functional
 
 from haar.data.graphs import TwinTask, twin_task
 from haar.data.spectra import laplacian_eigs
-from haar.systems.sign_equivariance.keeping import Kept
+from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.link_networks import LinkInput, LinkNetwork
 from haar.systems.sign_equivariance.link_prediction import CHANCE
+from haar.systems.sign_equivariance.options import Twins
 from haar.systems.sign_equivariance.pair_sampling import random_pairs
 from haar.systems.sign_equivariance.ranking import paired_accuracy
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 
 
-def measure_twins(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str, Any]:
+def measure_twins(config: Twins, seed: int, kept: Parts) -> dict[str, Any]:
     """Paired accuracies of all networks, in float64.
 
     A network tells the edge (u, w) from its twin (u, w') or it does not; ties count one half. Half of the held-out
     edges choose the learning rate, the other half is reported.
 
     Args:
-        config: ``nodes``, ``probability``, ``crossings``, ``k``, ``epochs``, ``rates``, ``networks``.
+        config: Sizes, rates and networks.
         seed: Of the graph, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:
         ``networks`` by name, ``untrained`` accuracies, ``smallest_gap`` of the spectrum.
     """
-    task = twin_task(config["nodes"], probability=config["probability"], crossings=config["crossings"], seed=seed)
-    spectrum = laplacian_eigs(task.graph.both_directions, config["k"], nodes=task.graph.nodes, unhealthy="quiet")
+    task = twin_task(config.nodes, probability=config.probability, crossings=config.crossings, seed=seed)
+    spectrum = laplacian_eigs(task.graph.both_directions, config.k, nodes=task.graph.nodes, unhealthy="quiet")
     given = LinkInput(spectrum.vectors, task.graph.both_directions, spectrum.eigenvalues.unsqueeze(0))
     networks = {
-        kind: kept(f"twins-{kind}", partial(_train, kind, given, task, config, seed)) for kind in config["networks"]
+        kind: kept.keep(f"twins-{kind}", partial(_train, kind, given, task, config, seed)) for kind in config.networks
     }
     v = spectrum.vectors
     scores = {
@@ -47,14 +46,13 @@ def measure_twins(config: Mapping[str, Any], seed: int, kept: Kept) -> dict[str,
         "diffusion": lambda p: (v[p[0]] * v[p[1]] * (1 - spectrum.eigenvalues).square()).sum(-1),
     }
     untrained = {name: paired_accuracy(score(task.positive), score(task.negative))[0] for name, score in scores.items()}
-    gap = spectrum.health.smallest_gap
-    return {"networks": networks, "untrained": untrained, "smallest_gap": gap if math.isfinite(gap) else None}
+    return {"networks": networks, "untrained": untrained, "smallest_gap": spectrum.health.smallest_gap}
 
 
-def _train(kind: str, given: LinkInput, task: TwinTask, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def _train(kind: str, given: LinkInput, task: TwinTask, config: Twins, seed: int) -> dict[str, Any]:
     return best_rate(
-        config["rates"],
-        lambda rate: fit_twins(kind, given, task, epochs=config["epochs"], rate=rate, seed=seed),
+        config.rates,
+        lambda rate: fit_twins(kind, given, task, epochs=config.epochs, rate=rate, seed=seed),
         chance=CHANCE,
     )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from statistics import median
 from typing import Any
 
 from haar.report import Section, Table
 from haar.report.table import Cell
+from haar.statistics import spread
 from haar.systems.sign_equivariance.community_networks import LABELS as NODES
+from haar.systems.sign_equivariance.figures import draw_bars_of, draw_links, draw_particles
 from haar.systems.sign_equivariance.link_networks import LABELS as LINKS
 from haar.systems.sign_equivariance.particle_networks import LABELS as MOVERS
-from haar.systems.sign_equivariance.recipe_figures import draw_bars_of, draw_links, draw_particles
 
 Measures = Sequence[Mapping[str, Any]]
 COLUMNS = ("", "parameters", "rate", "median", "least", "most", "dead runs", "CPU s")
@@ -22,7 +22,7 @@ MOVER_COLUMNS = (
 NODE_COLUMNS = (*COLUMNS, "changed by signs")
 
 
-def tell_measures(measures: Measures) -> list[Section]:
+def told(measures: Measures) -> list[Section]:
     """One section an experiment."""
     found: list[Section] = []
     for name, tell in (
@@ -47,7 +47,7 @@ def network_rows(
         runs = [networks(each)[kind] for each in measures]
         rates = " ".join(f"{rate:g}" for rate in sorted({run["rate"] for run in runs}))
         dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
-        seconds = median(run["seconds"] for run in runs)
+        seconds = _middle(run["seconds"] for run in runs)
         rows.append((labels[kind], runs[0]["parameters"], rates, *_spread([run[what] for run in runs]), dead, seconds))
     return rows
 
@@ -61,9 +61,13 @@ def untrained_rows(
     ]
 
 
-def _spread(values: Sequence[float | None]) -> tuple[float | None, float | None, float | None]:
-    kept = [float(value) for value in values if value is not None]
-    return (median(kept), min(kept), max(kept)) if len(kept) == len(values) else (None, None, None)
+def _spread(values: Iterable[float]) -> tuple[float, float, float]:
+    found = spread(values)
+    return found.value, found.low, found.high
+
+
+def _middle(values: Iterable[float]) -> float:
+    return spread(values).value
 
 
 def _at(measures: Mapping[str, Any], *, path: Sequence[str]) -> Mapping[str, Any]:
@@ -145,16 +149,16 @@ def _particles(measures: Measures) -> list[Section]:
         (
             d,
             2 ** int(d),
-            *(median(m["costs"][d][kind] for m in measures) for kind in ("none", "sign", "average")),
-            median(m["costs"][d]["sign"] / m["costs"][d]["none"] for m in measures),
-            median(m["costs"][d]["average"] / m["costs"][d]["sign"] for m in measures),
+            *(_middle(m["costs"][d][kind] for m in measures) for kind in ("none", "sign", "average")),
+            _middle(m["costs"][d]["sign"] / m["costs"][d]["none"] for m in measures),
+            _middle(m["costs"][d]["average"] / m["costs"][d]["sign"] for m in measures),
         )
         for d in measures[0]["costs"]
     ]
     floors = [
         (
             {"component": "components cut off (widely used)", "norm": "forces shortened"}[clip],
-            *(median(m["floor"][clip][part] for m in measures) for part in ("value", "low", "high")),
+            *(_middle(m["floor"][clip][part] for m in measures) for part in ("value", "low", "high")),
         )
         for clip in measures[0]["floor"]
     ]
@@ -193,7 +197,7 @@ def _particles(measures: Measures) -> list[Section]:
 
 
 def _usual(measures: Measures) -> Section:
-    value, low, high = (median(m["floor"][part] for m in measures) for part in ("value", "low", "high"))
+    value, low, high = (_middle(m["floor"][part] for m in measures) for part in ("value", "low", "high"))
     return Section(
         "The usual particle task",
         "Three dimensions, frame 30 to frame 40, with as many trajectories as are usually trained and tested on. What "
@@ -212,8 +216,8 @@ def _mover_rows(d: str, measures: Measures) -> list[tuple[Cell, ...]]:
     for kind in measures[0]["networks"]:
         runs = [m["networks"][kind] for m in measures]
         dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
-        error = median(run["equivariance_error_99"] for run in runs)
-        seconds = median(run["seconds"] for run in runs)
+        error = _middle(run["equivariance_error_99"] for run in runs)
+        seconds = _middle(run["seconds"] for run in runs)
         spread = _spread([run["mse"] for run in runs])
         rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *spread, runs[0]["rate"], dead, seconds))
     return rows
@@ -251,5 +255,5 @@ def _node_rows(measures: Measures) -> list[tuple[Cell, ...]]:
     rows = [(*row, None) for row in untrained_rows(measures, lambda m: m["untrained"])]
     networks = network_rows(measures, lambda m: m["networks"], NODES, "accuracy")
     for row, kind in zip(networks, measures[0]["networks"], strict=True):
-        rows.append((*row, median(m["networks"][kind]["changed"] for m in measures)))
+        rows.append((*row, _middle(m["networks"][kind]["changed"] for m in measures)))
     return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, WARNING, new_figure, style_axes
+from haar.statistics import spread
 
 Measures = Sequence[Mapping[str, Any]]
 
@@ -22,7 +22,7 @@ def _colour(kind: str) -> str:
 def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str, str], *, chance: float) -> None:
     """Medians as bars that begin at chance, seeds as dots."""
     for place, (kind, found) in enumerate(values.items()):
-        axes.bar(place, median(found) - chance, bottom=chance, color=_colour(kind), width=0.66, alpha=0.85)
+        axes.bar(place, spread(found).value - chance, bottom=chance, color=_colour(kind), width=0.66, alpha=0.85)
         axes.plot([place] * len(found), found, "o", color=INK, markersize=3, alpha=0.7)
     names = [labels[kind] for kind in values]
     for word in (",", "of", "sign", "constant", "paper's"):
@@ -43,7 +43,7 @@ def _lines(axes: Axes, values: Mapping[str, float], right: float) -> None:
 def draw_bars_of(measures: Measures, labels: Mapping[str, str], what: str, *, y: str, chance: float) -> Figure:
     """One bar a network, above what chance gives, and lines for what needs no training."""
     networks = {kind: [float(m["networks"][kind][what]) for m in measures] for kind in measures[0]["networks"]}
-    untrained = {name: median(m["untrained"][name] for m in measures) for name in measures[0]["untrained"]}
+    untrained = {name: spread(m["untrained"][name] for m in measures).value for name in measures[0]["untrained"]}
     figure = new_figure(max(5.2, 1.15 * len(networks) + 2.0), 3.2)
     axes = style_axes(figure.add_subplot(), y=y)
     _bars(axes, networks, labels, chance=chance)
@@ -69,7 +69,9 @@ def draw_links(measures: Measures, labels: Mapping[str, str]) -> Figure:
         areas = {kind: [float(m[graph][scale][kind]["auc"]) for m in measures] for kind in kinds}
         _bars(place, areas, labels, chance=0.5)
         names = {"same copy (oracle)": "oracle", "Fiedler product": "Fiedler"}
-        found = {short: median(m[graph]["untrained"]["auc"][name] for m in measures) for name, short in names.items()}
+        found = {
+            short: spread(m[graph]["untrained"]["auc"][name] for m in measures).value for name, short in names.items()
+        }
         _lines(place, found, len(kinds) - 0.6)
         place.axhline(0.5, color=WARNING, linewidth=0.9)
         highest = max(highest, *found.values(), *(max(values) for values in areas.values()))
@@ -97,7 +99,7 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
         errors = {d: [float(m["dimensions"][d]["networks"][kind]["mse"]) for m in measures] for d in at}
         _curve(left, errors, colours[kind], labels[kind])
     for name, dashes in (("linear", (0, (4, 3))), ("static", (0, (1, 2)))):
-        values = [median(m["dimensions"][d]["untrained"][name] for m in measures) for d in dims]
+        values = [spread(m["dimensions"][d]["untrained"][name] for m in measures).value for d in dims]
         left.plot([int(d) for d in dims], values, color=BASE, linestyle=dashes, linewidth=1, label=name)
     floor = measures[0]["floor"]["component"]
     if "3" in dims:
@@ -121,7 +123,7 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
 
 def _curve(axes: Axes, found: Mapping[str, Sequence[float]], colour: str, label: str) -> None:
     """The median over seeds at every dimension, and every seed as a dot."""
-    middle = [median(values) for values in found.values()]
+    middle = [spread(values).value for values in found.values()]
     axes.plot([int(d) for d in found], middle, "-o", color=colour, markersize=4, linewidth=1.3, label=label)
     for d, values in found.items():
         axes.plot([int(d)] * len(values), values, ".", color=colour, markersize=3, alpha=0.5)
