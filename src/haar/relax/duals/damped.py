@@ -9,26 +9,21 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, check_rate
-from haar.relax.duals.solver import Solver, Variables, check_order, follow
-
-#: Time constants in a run: gammas have settled after a third of it (exp(-5)).
-_TIME_CONSTANTS = 15
-#: Fewer steps than this cannot be tuned: a step would be no small part of a time constant.
-FEWEST_STEPS = 30
+from haar.relax.duals.solver import Solver, Variables, follow
+from haar.saddle import check_order, check_steps, critical_rates
 
 
 @dataclass
 class Damped(Solver):
     """Plain steps on gamma and its multiplier, with critical damping.
 
-    With curvature h = d2J/dgamma2 near 0 (it dies with the free branch) the undamped method is an oscillator. With the
-    term c gamma^2 / 2 one simultaneous step is the matrix [[1 - a c, -a], [b, 1]] for rates a (gamma) and b
-    (multiplier); a = 2 r / c and b = r c / 2 give it the double eigenvalue 1 - r exactly, for any r. Here r = 15 / T.
+    With curvature h = d2J/dgamma2 near 0 (it dies with the free branch) the undamped method is an oscillator; with the
+    term c gamma^2 / 2 and the rates of `haar.saddle.critical_rates` it settles without swinging.
 
     Args:
         augmentation: c of the augmented Lagrangian, for equality. 0 leaves the method undamped.
-        gamma_rate: Rate of the gammas, by default 2 r / c.
-        dual_rate: Rate of the multipliers, by default r c / 2.
+        gamma_rate: Rate of the gammas, by default critical.
+        dual_rate: Rate of the multipliers, by default critical.
         slack_rate: Rate of the slacks (resilient), by default the gammas'.
         order: ``"simultaneous"`` or ``"alternating"`` (the dual step sees the new gamma).
 
@@ -69,22 +64,17 @@ class Damped(Solver):
     def tuned(self, steps: int, variables: Variables) -> Damped:
         """Rates for so many steps."""
         del variables
-        c = float(self.augmentation)
-        given = self.gamma_rate is not None and self.dual_rate is not None
-        if not given and steps < FEWEST_STEPS:
-            raise ArgumentError(
-                "steps",
-                expected=f"at least {FEWEST_STEPS} to tune the solver for",
-                got=steps,
-                way_out="give solver=Damped(gamma_rate=..., dual_rate=...)",
-            )
-        r = _TIME_CONSTANTS / max(steps, 1)
-        gamma_rate = 2 * r / c if self.gamma_rate is None else float(self.gamma_rate)
+        gamma_rate, dual_rate = self.gamma_rate, self.dual_rate
+        if gamma_rate is None or dual_rate is None:
+            check_steps(steps, "give solver=Damped(gamma_rate=..., dual_rate=...)")
+            critical = critical_rates(steps, self.augmentation)
+            gamma_rate = critical[0] if gamma_rate is None else gamma_rate
+            dual_rate = critical[1] if dual_rate is None else dual_rate
         return replace(
             self,
-            gamma_rate=gamma_rate,
-            dual_rate=r * c / 2 if self.dual_rate is None else float(self.dual_rate),
-            slack_rate=gamma_rate if self.slack_rate is None else float(self.slack_rate),
+            gamma_rate=float(gamma_rate),
+            dual_rate=float(dual_rate),
+            slack_rate=float(gamma_rate if self.slack_rate is None else self.slack_rate),
         )
 
     def advance(self, variables: Variables, gradient: Tensor) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.errors import check_rate
-from haar.relax.duals.solver import Solver, Variables, check_order, follow
+from haar.relax.duals.solver import Solver, Variables, follow
+from haar.saddle import check_order, feasible, second_sees
 
 
 @dataclass
@@ -74,9 +75,9 @@ class Paper(Solver):
             follow(v, before, self.order, float(self.dual_rate))
             return
         v.gamma, v.slack = _adam_step(self._primal, [v.gamma, v.slack], [by_gamma, by_slack])
-        violation = before if self.order == "simultaneous" else v.violation()
+        violation = second_sees(self.order, before, v.violation)
         (moved,) = _adam_step(self._dual, [v.multiplier], [-violation])
-        v.multiplier = moved if v.problem == "equality" else moved.clamp(min=0)
+        v.multiplier = feasible(moved, equality=v.problem == "equality")
 
     def state_dict(self) -> dict[str, Any]:
         """Adam's moments."""

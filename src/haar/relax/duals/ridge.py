@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from haar.errors import ArgumentError, check_rate
-from haar.relax.duals.damped import FEWEST_STEPS
+from haar.errors import check_rate
 from haar.relax.duals.solver import Solver, Variables
+from haar.saddle import check_steps, critical_rates
 
 
 @dataclass
@@ -38,14 +38,10 @@ class Ridge(Solver):
     def tuned(self, steps: int, variables: Variables) -> Ridge:
         """The rate for so many steps."""
         del variables
-        if self.gamma_rate is None and steps < FEWEST_STEPS:
-            raise ArgumentError(
-                "steps",
-                expected=f"at least {FEWEST_STEPS} to tune the solver for",
-                got=steps,
-                way_out="give solver=Ridge(gamma_rate=...)",
-            )
-        return replace(self, gamma_rate=30 / steps if self.gamma_rate is None else float(self.gamma_rate))
+        if self.gamma_rate is None:
+            check_steps(steps, "give solver=Ridge(gamma_rate=...)")
+            return replace(self, gamma_rate=critical_rates(steps, 1.0)[0])
+        return replace(self, gamma_rate=float(self.gamma_rate))
 
     def advance(self, variables: Variables, gradient: Tensor) -> None:
         """One step; the slack and the multiplier follow in closed form.

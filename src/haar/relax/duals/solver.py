@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.saddle import ascend, second_sees
 
 PROBLEMS = ("equality", "resilient")
 
@@ -74,20 +74,9 @@ class Solver(ABC):
 
 
 def follow(variables: Variables, before: Tensor, order: str, dual_rate: float) -> None:
-    """The dual step, given the violation before the primal one.
-
-    Simultaneous order uses the violation before the primal step, alternating order the one after it. For equality
-    the multiplier takes either sign and is never clamped.
-    """
-    violation = before if order == "simultaneous" else variables.violation()
-    moved = torch.add(variables.multiplier, violation, alpha=dual_rate)
-    variables.multiplier = moved if variables.problem == "equality" else moved.clamp(min=0)
-
-
-def check_order(order: str) -> None:
-    """Refuse an unknown order."""
-    if order not in ("simultaneous", "alternating"):
-        raise ArgumentError("order", expected="'simultaneous' or 'alternating'", got=repr(order))
+    """The dual step, given the violation before the primal one."""
+    violation = second_sees(order, before, variables.violation)
+    variables.multiplier = ascend(variables.multiplier, violation, dual_rate, equality=variables.problem == "equality")
 
 
 def vector(values: list[Tensor]) -> Tensor:
