@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from haar.actions.representation import Representation, TensorProduct
 from haar.actions.representation.representation import check_representation
@@ -212,13 +214,14 @@ class Conv(EquivariantModule):
     def export(self) -> nn.Module:
         """A plain `torch.nn.Conv1d/2d/3d` with equal outputs (and no check of the stride)."""
         weight, bias = effective(self)
-        plain = _PLAIN[self.dim](
+        plain: Any = skip_init(  # which draws no numbers
+            _PLAIN[self.dim],
             self.rep_in.dim,
             self.rep_out.dim,
             self.kernel_size,
             stride=self.stride,
             padding=self.padding,
-            padding_mode=self.padding_mode,  # type: ignore[arg-type]
+            padding_mode=self.padding_mode,
             dilation=self.dilation,
             bias=bias is not None,
             dtype=weight.dtype,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from haar.actions.representation import Representation
 from haar.errors import ArgumentError
@@ -206,7 +207,8 @@ class Linear(EquivariantModule):
     def export(self) -> nn.Linear:
         """A plain `torch.nn.Linear` with equal outputs."""
         weight, bias = effective(self)
-        plain = nn.Linear(
+        plain: nn.Linear = skip_init(  # which draws no numbers
+            nn.Linear,
             self.rep_in.dim,
             self.rep_out.dim,
             bias=bias is not None,

@@ -11,6 +11,7 @@ from haar.errors import check_count
 from haar.nn.drawn import Unshifted, linear_of
 from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_columns, check_edges
+from haar.probing import transformed
 
 
 class GraphConvolution(HostBuilt, nn.Module):
@@ -68,6 +69,9 @@ class GraphConvolution(HostBuilt, nn.Module):
 
 def _summed(h: Float[Tensor, "*batch n f"], edges: Tensor, weights: Tensor) -> Float[Tensor, "*batch n f"]:
     """Sums over the edges into every node, as one sparse product: no copy of the features for every edge."""
+    if transformed():  # sparse matrices are not known there
+        source, target = edges
+        return torch.zeros_like(h).index_add(-2, target, h[..., source, :] * weights.unsqueeze(-1))
     n = h.shape[-2]
     matrix = torch.sparse_coo_tensor(edges.flip(0), weights, (n, n), check_invariants=True)
     side_by_side = h.movedim(-2, 0)

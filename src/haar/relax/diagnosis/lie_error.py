@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.groups import LieGroup
+from haar.probing import undisturbed
 from haar.relax.baselines.scheduled import commutators
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
@@ -46,7 +47,7 @@ def lie_errors(model: Any, inputs: Any, *, symmetry: Symmetry | None = None) -> 
     follows; the terms add up to L_X f where everything between the layers is equivariant.
 
     Args:
-        model: A wrapped model of dense layers.
+        model: A wrapped model of dense layers; it is run in eval mode and left as it was.
         inputs: A tensor, or a tuple of the model's arguments.
         symmetry: By default the model's own.
 
@@ -66,7 +67,7 @@ def lie_errors(model: Any, inputs: Any, *, symmetry: Symmetry | None = None) -> 
         if not isinstance(layer, nn.Linear):
             raise ArgumentError("model", expected="dense layers", got=f"{type(layer).__name__} {name!r}")
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), undisturbed(model):
         return [_of_generator(model, symmetry, layers, arguments, k) for k in range(len(group.algebra))]
 
 
