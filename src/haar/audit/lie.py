@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.audit.batches import batches
 from haar.audit.forward_mode import push_forward
-from haar.average.trees import action_leaves, rebuild, value_leaves
 from haar.errors import ArgumentError, HaarError
 from haar.groups import LieGroup, MixedProduct
 from haar.probing import ForwardOnly, undisturbed

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.actions.trees import map_values, value_leaves
 from haar.average.engine import Averaged
 from haar.average.probing import by_position, check_call
-from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import ORBIT_LIMIT, Given
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group, Subgroup

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.actions.trees import value_leaves
 from haar.average.engine import Averaged
-from haar.average.trees import value_leaves
 from haar.average.weighted import How
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Group

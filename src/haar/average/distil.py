@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.engine import Averaged
 from haar.average.joining import is_shared
 from haar.average.probing import check_averaged
-from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.errors import ArgumentError, DataError, known_keywords
 from haar.files import write_checkpoint
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Symmetry
+from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.frame import Frame, frame_average
 from haar.average.joining import Call, check_samples, separate
 from haar.average.micro_batch import Plan
@@ -18,7 +19,6 @@ from haar.average.orbit_table import OrbitTables
 from haar.average.planner import Planner
 from haar.average.probing import by_position, mode_dependent_layers, refuse_train_mode
 from haar.average.stabiliser import distinct_rows
-from haar.average.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average.engine import Averaged
 from haar.average.joining import has_batch_axis, is_shared
 from haar.average.probing import agree
-from haar.average.trees import action_leaves, rebuild, value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path

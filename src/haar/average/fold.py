@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Action, Field, Invariant, Vector
+from haar.actions.trees import action_leaves
 from haar.average.engine import Averaged
 from haar.average.folded_beside import check_beside, check_plain
 from haar.average.probing import check_averaged
-from haar.average.trees import action_leaves
 from haar.errors import ArgumentError
 from haar.host import on_the_host
 from haar.nn.computed_weights import effective
@@ -174,7 +174,7 @@ def _elements(averaged: Averaged) -> Tensor:
 def _matrices(averaged: Averaged, action: Action, n: int, like: Tensor) -> Tensor:
     """phi(g) for every element, ``(m, n, n)``; complex as `like` is."""
     elements = _elements(averaged)
-    if isinstance(action, (Vector, Field)):
+    if action.rep is not None:
         matrices = action.rep.matrix(elements)
         return matrices.to(torch.complex128) if like.is_complex() else matrices
     return torch.eye(n, dtype=_wide(like).dtype).expand(len(elements), n, n)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
+from haar.actions.trees import map_values, value_leaves
 from haar.average.joining import check_samples
-from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How, WeightedSet
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group

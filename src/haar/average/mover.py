@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.average.trees import action_leaves
+from haar.actions.trees import action_leaves
 
 
 class Mover(nn.Module):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from haar.actions.trees import value_leaves
 from haar.average.joining import Call, check_samples, separate
 from haar.average.micro_batch import Plan, choose_plan, layouts
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables, orbit_tables
 from haar.average.probing import interacting_layer, refuse_interacting, unwritten
-from haar.average.trees import value_leaves
 from haar.average.trial import Trial
 from haar.average.watch import Watch
 from haar.containers import mapped

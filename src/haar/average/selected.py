@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.actions import Symmetry
+from haar.actions.trees import value_leaves
 from haar.average.engine import Averaged
 from haar.average.probing import check_call
-from haar.average.trees import value_leaves
 from haar.average.weighted import ORBIT_LIMIT, How, Orbit, WeightedSet, equal_weights
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group

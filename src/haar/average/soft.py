@@ -12,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.actions.trees import map_values, value_leaves
 from haar.average.anytime import Anytime
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.least_squares import bootstrap_interval, bounded_coefficients, free_coefficients
 from haar.average.probing import by_position, check_call
-from haar.average.trees import map_values, value_leaves
 from haar.average.weighted import How
 from haar.errors import ArgumentError, DataError, ShapeError, known_keywords
 from haar.groups import Subgroup

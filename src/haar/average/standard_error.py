@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.actions.trees import map_values
 from haar.average.engine import Averaged
 from haar.average.probing import check_averaged
-from haar.average.trees import map_values
 from haar.average.weighted import Draw
 from haar.errors import ArgumentError
 

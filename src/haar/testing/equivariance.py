@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
+from haar.actions.trees import value_leaves
 from haar.average.probing import check_call
-from haar.average.trees import value_leaves
 from haar.average.weighted import Given
+from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError, check_count
 from haar.groups import FiniteGroup
 from haar.probing import ForwardOnly, undisturbed
@@ -170,11 +170,7 @@ def _floats(symmetry: Symmetry, tree: Any) -> list[Tensor]:
 
 
 def _default_tolerance(inputs: tuple[Any, ...]) -> float:
-    kinds = [
-        leaf.dtype
-        for leaf in pytree.tree_leaves(inputs)
-        if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
-    ]
+    kinds = [leaf.dtype for leaf in tensors_of(inputs) if leaf.is_floating_point() or leaf.is_complex()]
     return _tolerance(max((torch.finfo(kind).eps for kind in kinds), default=0.0))
 
 

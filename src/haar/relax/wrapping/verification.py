@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from haar.actions import Action, Field, Symmetry, Vector
-from haar.average.trees import value_leaves
+from haar.actions.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import Group
