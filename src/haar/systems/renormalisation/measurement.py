@@ -20,7 +20,7 @@ from haar.moments import propagate
 from haar.moments.joint import Independent
 from haar.report import plain, write_json
 from haar.systems.renormalisation.block import one_shot
-from haar.systems.renormalisation.breaking import breaking_distance, hidden_units, unit_clusters
+from haar.systems.renormalisation.breaking import hidden_units
 from haar.systems.renormalisation.closure import (
     Classes,
     closure_losses,
@@ -40,6 +40,7 @@ from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
 from haar.systems.renormalisation.training import Plan, fit
 from haar.watch import Watch
+from haar.weights import breaking_distance, unit_clusters
 
 Config = Mapping[str, Any]
 Json = dict[str, Any]
