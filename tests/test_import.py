@@ -17,8 +17,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
-    {"errors", "files", "face", "host", "constants", "containers", "watch", "statistics"},
-    {"report", "received", "folders", "programs", "training"},
+    {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics"},
+    {"report", "received", "folders", "programs", "training", "entry"},
     {"groups", "tracing"},
     {"actions", "saddle"},
     {"intertwiners", "probing"},

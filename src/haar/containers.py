@@ -35,19 +35,39 @@ def named_parts(value: Any) -> dict[Any, Any] | None:
     return None
 
 
+def parts_of(value: Any) -> dict[Any, Any] | None:
+    """The parts of any container that is known, by key, field or place; None for a leaf.
+
+    Known are mappings, dataclasses, tuples and lists, and what torch's pytrees have been taught.
+
+    Example:
+        >>> parts_of(["a", "b"]), parts_of("ab")
+        ({0: 'a', 1: 'b'}, None)
+    """
+    parts = named_parts(value)
+    if parts is None and isinstance(value, (tuple, list)):
+        return dict(enumerate(value))
+    if parts is None and type(value) in pytree.SUPPORTED_NODES:
+        return dict(enumerate(pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)[0]))
+    return parts
+
+
 def refilled(value: Any, parts: Mapping[Any, Any]) -> Any:
-    """A mapping or dataclass of the same type, order and attributes around other parts; no constructor runs.
+    """A container of the same type, order and attributes around other parts; no constructor of a mapping runs.
 
     Attributes that hold a part beside the mapping's item, as outputs of language models do, hold the new one.
 
     Args:
         value: The container; it is not changed.
-        parts: New parts for some of its keys or fields.
+        parts: New parts for some of its keys, fields or places.
 
     Example:
         >>> refilled({"b": 1, "a": 2}, {"a": 3})
         {'b': 1, 'a': 3}
     """
+    if isinstance(value, (tuple, list)):
+        listed = [parts.get(place, old) for place, old in enumerate(value)]
+        return type(value)(*listed) if hasattr(value, "_fields") else type(value)(listed)
     if type(value) is dict:
         return {key: parts.get(key, old) for key, old in value.items()}
     if is_record(value):
@@ -55,6 +75,10 @@ def refilled(value: Any, parts: Mapping[Any, Any]) -> Any:
         for name, part in parts.items():
             object.__setattr__(made, name, part)  # a frozen one too
         return made
+    if not isinstance(value, Mapping):
+        flat, context = pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)
+        listed = [parts.get(place, old) for place, old in enumerate(flat)]
+        return pytree.SUPPORTED_NODES[type(value)].unflatten_fn(listed, context)
     if isinstance(value, dict) and not hasattr(type(value), "__copy__"):
         made = _same_dict(value, parts)
     elif isinstance(value, MutableMapping):
@@ -85,13 +109,8 @@ def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
     """
     if isinstance(tree, Tensor):
         return function(tree)
-    parts = named_parts(tree)
-    if parts is not None:
-        return refilled(tree, {key: mapped(function, part) for key, part in parts.items()})
-    if isinstance(tree, (tuple, list)):
-        made = [mapped(function, part) for part in tree]
-        return type(tree)(*made) if hasattr(tree, "_fields") else type(tree)(made)
-    return pytree.tree_map_only(Tensor, function, tree)
+    parts = parts_of(tree)
+    return tree if parts is None else refilled(tree, {key: mapped(function, part) for key, part in parts.items()})
 
 
 def tensors_of(tree: Any) -> list[Tensor]:

@@ -31,6 +31,9 @@ class ArgumentError(HaarError, ValueError):
         got: What came instead.
         way_out: What the caller can do about it.
 
+    Attributes:
+        call: The call that was wrong, where `in_call` has told it.
+
     Example:
         >>> raise ArgumentError("group", expected="a square grid for D4", got="64 x 128", way_out="use D2")
         Traceback (most recent call last):
@@ -39,12 +42,24 @@ class ArgumentError(HaarError, ValueError):
     """
 
     def __init__(self, argument: str, *, expected: str, got: object, way_out: str = "") -> None:
-        self.argument, self.expected, self.got, self.way_out = argument, expected, got, way_out
-        super().__init__(f"{argument}: expected {expected}, got {got}" + (f"; {way_out}" if way_out else ""))
+        self.argument, self.expected, self.got, self.way_out, self.call = argument, expected, got, way_out, ""
+        super().__init__(str(self))
+
+    def in_call(self, argument: str, call: str) -> None:
+        """Name the argument as the caller of an outer function wrote it, and say which call was wrong; told once."""
+        if not self.call:
+            self.argument, self.call = argument, call
+            self.args = (str(self),)
+
+    def __str__(self) -> str:
+        """One line."""
+        told = f"{self.argument}: expected {self.expected}, got {self.got}"
+        return told + (f"; {self.way_out}" if self.way_out else "") + (f" ({self.call})" if self.call else "")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle through the keyword arguments (errors cross process borders)."""
-        return _rebuild, (type(self), self.argument, self.expected, str(self.got), self.way_out)
+        told = {"expected": self.expected, "got": str(self.got), "way_out": self.way_out}
+        return _rebuild, (type(self), self.argument, told, self.call)
 
 
 class ShapeError(ArgumentError):
@@ -136,8 +151,10 @@ class HaarWarning(UserWarning):
     """Base of every warning that `haar` gives."""
 
 
-def _rebuild(cls: type[ArgumentError], argument: str, expected: str, got: str, way_out: str) -> ArgumentError:
-    return cls(argument, expected=expected, got=got, way_out=way_out)
+def _rebuild(cls: type[ArgumentError], argument: str, told: dict[str, str], call: str) -> ArgumentError:
+    error = cls(argument, **told)  # type: ignore[arg-type]
+    error.in_call(argument, call)
+    return error
 
 
 def known_keywords(function: Callable[P, R]) -> Callable[P, R]:

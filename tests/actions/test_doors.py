@@ -7,6 +7,7 @@ import torch
 
 from haar.actions import (
     AxisSign,
+    Bilinear,
     Concatenated,
     Defining,
     DirectSum,
@@ -91,6 +92,7 @@ def test_everything_that_takes_a_group_says_so(argument, call):
 
 TAKES_A_REPRESENTATION = [
     ("rep", Vector),
+    ("rep", Bilinear),
     ("rep", Field),
     ("rep", InterpolatedField),
     ("rotation", lambda rep: Points(rotation=rep)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.actions.axes import Axes
+from haar.actions.axes import FieldAxes
 from haar.actions.grid import Grid
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import dihedral, grid_group, reflections, symmetric
@@ -56,7 +56,7 @@ def test_shapes_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize("channels", ["first", "last", None])
 def test_axes_in_either_order(channels):
-    axes = Axes(2, channels)
+    axes = FieldAxes(2, channels)
     canonical = torch.randn(5, 1 if channels is None else 3, 4, 6)
     x = axes.restored(canonical)
     assert torch.equal(axes.channels_first(x), canonical)
@@ -74,6 +74,6 @@ def test_wrong_channels_are_refused_by_name():
     with pytest.raises(
         ShapeError, match=r"u: expected 2 channels \(u_x, u_y\) on axis -1 of .*, got 3 in \(1, 4, 4, 3\)"
     ):
-        Axes(2, "last").check(torch.zeros(1, 4, 4, 3), "u", 2, lambda: ["u_x", "u_y"])
+        FieldAxes(2, "last").check(torch.zeros(1, 4, 4, 3), "u", 2, lambda: ["u_x", "u_y"])
     with pytest.raises(ArgumentError, match="channels: expected 'first', 'last' or None, got 'middle'"):
-        Axes(2, "middle")
+        FieldAxes(2, "middle")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections import OrderedDict, UserDict
 from typing import Any, NamedTuple
 
@@ -286,3 +287,27 @@ def test_interpolated_fields_know_their_layout_and_name_their_channels():
     assert restricted.outputs.layout.channel_names() == ["p", "u_x", "u_y"]
     with pytest.raises(ArgumentError, match=r"centring: expected 'cell' with interpolate: .* got 'node'"):
         Symmetry.of_fields(group, "p", interpolate="linear", centring="node")
+
+
+def test_a_wrong_call_is_told_once_with_what_was_given():
+    symmetry = Symmetry.of_fields(dihedral(4), "p, u:vector")
+    x = {"u": torch.zeros(1, 2, 8, 8)}
+    nested = Symmetry(symmetry.group, [{"u": symmetry.inputs[0]}], symmetry.outputs)
+    element = torch.tensor(1)
+    told = {
+        "check_inputs": lambda: nested.check_inputs([x]),
+        "act_inputs": lambda: nested.act_inputs(element, [x]),
+        "check_outputs": lambda: symmetry.check_outputs(x["u"]),
+        "act_outputs": lambda: symmetry.act_outputs(element, x["u"]),
+    }
+    for operation, wrong in told.items():
+        path, given = "output", "float32 (1, 2, 8, 8)"
+        if "inputs" in operation:
+            path, given = r"inputs\[0\]\['u'\]", "[[u: float32 (1, 2, 8, 8)]]"
+        call = re.escape(f"({operation} of <Symmetry D4: Field -> Field>, given {given})")
+        with pytest.raises(ShapeError, match=rf"^{path}: expected 3 channels .* got 2 in \(1, 2, 8, 8\); .* {call}$"):
+            wrong()
+    with pytest.raises(ArgumentError, match=r"^g: expected elements 0..7 of D4, got 9 \(act_outputs of .*, given "):
+        symmetry.act_outputs(torch.tensor(9), torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ShapeError, match=r"^inputs: expected 1 values, .* got 2 \(check_inputs of .* \[None, str\]\)$"):
+        symmetry.check_inputs((None, "name"))

@@ -39,8 +39,8 @@ def test_a_cube_has_no_axes_and_a_brick_has():
 
 
 def test_the_prediction_does_not_hang_on_how_equal_eigenvalues_are_rounded():
-    from haar.nn.frames.frame_health import frame_health
-    from haar.nn.frames.principal_axes import principal_axes
+    from haar.nn.principal.axes import principal_axes
+    from haar.nn.principal.health import frame_health
 
     cube = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3)[None]
     exact = principal_axes([cube])

@@ -12,6 +12,7 @@ from haar.actions.field import Field
 from haar.actions.field_representation import field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import FieldSpec, Layout
+from haar.actions.points import Bilinear, Points
 from haar.actions.representation import (
     Defining,
     Determinant,
@@ -28,11 +29,12 @@ from haar.actions.representation import (
 from haar.actions.spectral import SignCharacter, Spectral
 from haar.actions.statistics import invariant_statistics
 from haar.actions.symmetry import Symmetry
-from haar.actions.vector import Points, Vector
+from haar.actions.vector import Vector
 
 __all__ = [
     "Action",
     "AxisSign",
+    "Bilinear",
     "Boxes",
     "Concatenated",
     "ContinuousShift",

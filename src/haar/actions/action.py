@@ -8,6 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from haar.actions.axes import Axes
+from haar.actions.representation import Representation
+from haar.actions.statistics import mixed_channels
 from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Group, Subgroup
@@ -71,6 +74,9 @@ class Action(Hosted, ABC):
         group: The group that acts.
         batched: Whether axis 0 of the tensor counts samples. An unbatched tensor is passed to a model as it is.
         approximate: Whether elements act only up to an interpolation error.
+        axes: Which axes one sample has, its channels' and those of space among them.
+        rep: The representation that turns the channels, where there is one.
+        relabelling: The representation that permutes the axis before the channels, where there is one.
     """
 
     makes_no_tensors = frozenset({"check", "is_batch", "one", "many"})
@@ -78,6 +84,9 @@ class Action(Hosted, ABC):
     group: Group
     batched: bool = True
     approximate: bool = False
+    axes: Axes = Axes()
+    rep: Representation | None = None
+    relabelling: Representation | None = None
 
     @abstractmethod
     def check(self, x: Tensor, argument: str = "x") -> None:
@@ -156,20 +165,25 @@ class Action(Hosted, ABC):
     def move(self, g: Tensor) -> Move:
         """Prepare one element for repeated use."""
 
-    @property
-    def own_axes(self) -> int | None:
-        """How many axes, counted from the end, one sample has; those before them count samples. None: not known."""
-        return None
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
+        """A random tensor that the action fits, float64, standard normal unless it is a place on a grid.
 
-    @property
-    def channel_axis(self) -> int | None:
-        """The axis of components, negative; None where there is none, or none is known."""
-        return None
+        Args:
+            batch: Samples on axis 0.
+            size: Length of the axes whose length the action leaves open: points along an axis of space, points of a
+                cloud, nodes of a graph.
+            generator: Source of randomness; the global one if not given.
 
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """The axes of points in space, negative: over them every sample has a mean and a spread of its own."""
-        return ()
+        Raises:
+            ArgumentError: If the action does not tell the shape of its tensor.
+        """
+        del batch, size, generator
+        raise ArgumentError(
+            "example",
+            expected=f"one batch of inputs: {type(self).__name__} does not tell its shape",
+            got="none",
+            way_out="give example=(input, ...)",
+        )
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """Channels that some element mixes, by way of others too: one unit must do for all of them.
@@ -177,7 +191,7 @@ class Action(Hosted, ABC):
         Args:
             size: Length of the channel axis.
         """
-        return [tuple(range(size))]
+        return [tuple(range(size))] if self.rep is None else mixed_channels(self.rep)
 
     def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
         """The fields behind the channels: those that elements mix, or that are known to be one field, with a name.
@@ -246,6 +260,10 @@ class Invariant(Action):
         self.is_batch(g)
         return x
 
+    def orbit(self, g: Tensor, x: Tensor) -> Tensor:
+        """One view of x for each element."""
+        return x.expand(len(self.many(g)), *x.shape)
+
     def move(self, g: Tensor) -> Move:
         """The identity."""
         self.one(g)
@@ -289,19 +307,13 @@ class RestrictedAction(Action):
         return self.action.move(self._subgroup.include(self.one(g)))
 
     @property
-    def own_axes(self) -> int | None:
+    def axes(self) -> Axes:  # type: ignore[override]
         """As for the whole group."""
-        return self.action.own_axes
+        return self.action.axes
 
-    @property
-    def channel_axis(self) -> int | None:
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
         """As for the whole group."""
-        return self.action.channel_axis
-
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """As for the whole group."""
-        return self.action.grid_axes
+        return self.action.example(batch, size, generator)
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """As for the whole group."""

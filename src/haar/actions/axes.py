@@ -1,4 +1,4 @@
-"""Where the channels and the space axes of a field's tensor stand."""
+"""Where the channels and the space axes of a tensor stand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,22 @@ _WHERE = {"first": "(batch, channel, *space)", "last": "(batch, *space, channel)
 
 @dataclass(frozen=True)
 class Axes:
-    """The axes of a field's tensor, counted from its end so that batch axes may stand before them.
+    """Which axes of a tensor one sample has, counted from the end; those before them count samples.
+
+    Args:
+        count: How many a sample has; None where an action takes whatever comes.
+        channel: The axis of components, negative; None where there is none, or none is known.
+        space: The axes of points in space, negative: over them every sample has a mean and a spread of its own.
+    """
+
+    count: int | None = None
+    channel: int | None = None
+    space: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, init=False)
+class FieldAxes(Axes):
+    """The axes of a field's tensor.
 
     Args:
         dim: Number of space axes.
@@ -36,33 +51,32 @@ class Axes:
         ArgumentError: If `channels` is none of these.
     """
 
-    dim: int
-    channels: str | None
+    count: int = 0
+    dim: int = 0
+    channels: str | None = None
 
-    def __post_init__(self) -> None:
-        if self.channels not in _WHERE:
-            raise ArgumentError("channels", expected="'first', 'last' or None", got=repr(self.channels))
+    def __init__(self, dim: int, channels: str | None) -> None:
+        if channels not in _WHERE:
+            raise ArgumentError("channels", expected="'first', 'last' or None", got=repr(channels))
+        last = 1 if channels == "last" else 0
+        own = {
+            "count": dim + (channels is not None),
+            "channel": None if channels is None else -1 if last else -1 - dim,
+            "space": tuple(axis - dim - last for axis in range(dim)),
+            "dim": dim,
+            "channels": channels,
+        }
+        for name, value in own.items():
+            object.__setattr__(self, name, value)  # as frozen classes do
 
     @property
     def where(self) -> str:
         """The axes in words."""
         return _WHERE[self.channels]
 
-    @property
-    def channel(self) -> int | None:
-        """The channel axis, negative; None where there is none."""
-        return None if self.channels is None else -1 - self.dim if self.channels == "first" else -1
-
-    @property
-    def space(self) -> tuple[int, ...]:
-        """The space axes, negative."""
-        last = 1 if self.channels == "last" else 0
-        return tuple(axis - self.dim - last for axis in range(self.dim))
-
-    @property
-    def count(self) -> int:
-        """Number of axes of one sample."""
-        return self.dim + (self.channels is not None)
+    def shape(self, channels: int, space: Sequence[int]) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return {"first": (channels, *space), "last": (*space, channels), None: tuple(space)}[self.channels]
 
     def check(self, x: Tensor, argument: str, size: int, names: Callable[[], Sequence[str]]) -> list[int]:
         """Raise unless x has all axes and `size` channels.

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.actions.action import Action, Move
-from haar.actions.axes import check_axis
+from haar.actions.action import Action, Invariant, Move
+from haar.actions.axes import Axes, check_axis
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
 
@@ -39,21 +39,15 @@ class Concatenated(Action):
     """
 
     def __init__(self, parts: Sequence[tuple[Action, int]], *, axis: int) -> None:
-        if not isinstance(parts, Sequence) or not parts:
-            raise ArgumentError(
-                "parts", expected="at least one action with its length", got=repr(parts) if parts else "none"
-            )
-        for part in parts:
-            pair = isinstance(part, (tuple, list)) and len(part) == 2
-            if not pair or not isinstance(part[0], Action):
-                raise ArgumentError("parts", expected="pairs (action, length)", got=repr(part))
-            if isinstance(part[1], bool) or not isinstance(part[1], int):
-                raise ArgumentError("parts", expected="whole numbers as lengths", got=repr(part[1]))
+        _check_pairs(parts)
         check_axis(axis)
         self.actions = [action for action, _ in parts]
         self.sizes = [size for _, size in parts]
         self.group, self.axis = self.actions[0].group, axis
         self.approximate = any(action.approximate for action in self.actions)
+        most = max(-axis, *(action.axes.count or 0 for action in self.actions))
+        space = next((action.axes.space for action in self.actions if action.axes.space), ())
+        self.axes = Axes(most, axis, space)
         if min(self.sizes) < 1:
             raise ArgumentError("parts", expected="positive lengths", got=self.sizes)
         for action in self.actions[1:]:
@@ -65,20 +59,19 @@ class Concatenated(Action):
                     way_out="make the group once and pass the same object",
                 )
 
-    @property
-    def own_axes(self) -> int:
-        """Those of the part that has most."""
-        return max(-self.axis, *(action.own_axes or 0 for action in self.actions))
-
-    @property
-    def channel_axis(self) -> int:
-        """The axis of the parts."""
-        return self.axis
-
-    @property
-    def grid_axes(self) -> tuple[int, ...]:
-        """Those of the first part that lives on a grid."""
-        return next((action.grid_axes for action in self.actions if action.grid_axes), ())
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
+        """Every part's own; pieces that nothing moves are drawn like the first that tells its shape."""
+        told = [action for action in self.actions if not isinstance(action, Invariant)]
+        shape = (told or self.actions)[0].example(batch, size, generator).shape
+        like = [*shape[: self.axis], 0, *shape[len(shape) + self.axis + 1 :]]
+        pieces = []
+        for action, length in self._parts():
+            like[self.axis] = length
+            if isinstance(action, Invariant):
+                pieces.append(torch.randn(like, generator=generator, dtype=torch.float64))
+            else:
+                pieces.append(action.example(batch, size, generator))
+        return torch.cat(pieces, self.axis)
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
         """Those that are mixed within their part."""
@@ -95,7 +88,7 @@ class Concatenated(Action):
     ) -> list[tuple[str, tuple[int, ...]]]:
         found, start = [], 0
         for number, (action, n) in enumerate(self._parts()):
-            inside = of_part(action, n) if action.channel_axis == self.axis else [("", tuple(range(n)))]
+            inside = of_part(action, n) if action.axes.channel == self.axis else [("", tuple(range(n)))]
             for name, block in inside:
                 known = name and not name.startswith("channel")
                 found.append((name if known else f"part {number}", tuple(start + k for k in block)))
@@ -137,6 +130,20 @@ class Concatenated(Action):
 
     def _parts(self) -> list[tuple[Action, int]]:
         return list(zip(self.actions, self.sizes, strict=True))
+
+
+def _check_pairs(parts: Sequence[tuple[Action, int]]) -> None:
+    """Actions with lengths."""
+    if not isinstance(parts, Sequence) or not parts:
+        raise ArgumentError(
+            "parts", expected="at least one action with its length", got=repr(parts) if parts else "none"
+        )
+    for part in parts:
+        pair = isinstance(part, (tuple, list)) and len(part) == 2
+        if not pair or not isinstance(part[0], Action):
+            raise ArgumentError("parts", expected="pairs (action, length)", got=repr(part))
+        if isinstance(part[1], bool) or not isinstance(part[1], int):
+            raise ArgumentError("parts", expected="whole numbers as lengths", got=repr(part[1]))
 
 
 class _Pieces(Move):

@@ -8,15 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions.action import Move
-from haar.actions.axes import Axes
+from haar.actions.action import Action, Move
+from haar.actions.axes import FieldAxes
 from haar.actions.fourier import multiply_modes
-from haar.actions.on_grid import OnGrid
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Torus
 
 
-class ContinuousShift(OnGrid):
+class ContinuousShift(Action):
     """Fields on a periodic grid, shifted by any distance: mode k of an axis turns by exp(-i k angle).
 
     An angle of 2 pi is the length of the axis; N cells long, a shift by s cells is the angle 2 pi s / N. The content
@@ -43,6 +42,8 @@ class ContinuousShift(OnGrid):
         True
     """
 
+    axes: FieldAxes
+
     def __init__(
         self,
         group: Torus,
@@ -63,7 +64,7 @@ class ContinuousShift(OnGrid):
                 expected=f"{group.circles} different axes of 0..{self.dim - 1}, one for each circle",
                 got=self.shifted,
             )
-        self.axes = Axes(self.dim, channels)
+        self.axes = FieldAxes(self.dim, channels)
         self.channels = channels
 
     def mixed_channels(self, size: int) -> list[tuple[int, ...]]:

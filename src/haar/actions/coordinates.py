@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.actions.action import Action, Move
+from haar.actions.axes import Axes
 from haar.actions.grid import Grid
 from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups import Group, Subgroup
@@ -47,6 +48,8 @@ class Keypoints(Action):
         [[7, 0], [0, 0]]
     """
 
+    axes = Axes(1, -1)
+
     def __init__(
         self,
         group: Group,
@@ -79,15 +82,17 @@ class Keypoints(Action):
         """How many numbers describe one thing."""
         return self.dim
 
-    @property
-    def own_axes(self) -> int:
-        """The coordinates."""
-        return 1
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
+        """Points of the grid, `size` for each sample."""
+        return self._columns(self._places(batch, size, generator))
 
-    @property
-    def channel_axis(self) -> int:
-        """The coordinates."""
-        return -1
+    def _places(self, batch: int, size: int, generator: torch.Generator | None) -> Tensor:
+        """Points between the grid's first and last, in the order of the array's axes."""
+        unit = torch.rand(batch, size, self.dim, generator=generator, dtype=torch.float64)
+        return unit * (torch.tensor(self.shape) - (1 if self.coordinates == "index" else 0))
+
+    def _columns(self, places: Tensor) -> Tensor:
+        return places if self.order == "ij" else places.flip(-1)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """The last axis must have one number for each coordinate, of a signed dtype."""
@@ -224,6 +229,12 @@ class Boxes(Keypoints):
     def columns(self) -> int:
         """Two numbers for each axis."""
         return 2 * self.dim
+
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
+        """Boxes with both corners on the grid, `size` for each sample."""
+        one, other = (self._places(batch, size, generator) for _ in range(2))
+        low, high = self._columns(one.minimum(other)), self._columns(one.maximum(other))
+        return torch.cat([low, high] if self.form == "xyxy" else [(low + high) / 2, high - low], -1)
 
     def _options(self) -> dict[str, Any]:
         return {**super()._options(), "form": self.form}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.actions.action import Move
 from haar.actions.affine import check_cocycle, extend_cocycle
-from haar.actions.axes import Axes
+from haar.actions.axes import FieldAxes
 from haar.actions.field_move import FieldMove
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.grid import Grid
@@ -20,7 +20,6 @@ from haar.actions.on_grid import OnGrid
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
-from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup, Group, LieGroup, Subgroup
 from haar.groups.real import real
@@ -79,16 +78,9 @@ class Field(OnGrid):
         space_dim: int | None = None,
     ) -> None:
         check_representation("rep", rep)
-        self.rep, self.group = rep, rep.group
         self.grid = Grid(rep.group, centring=centring, periodic=periodic, space_dim=space_dim)
-        self.dim, self.centring, self.periodic = self.grid.dim, self.grid.centring, self.grid.periodic
-        self.axes = Axes(self.dim, channels)
-        if channels is None and rep.dim != 1:
-            raise ArgumentError(
-                "channels", expected="'first' or 'last' for more than one channel", got=f"None with {rep.dim}"
-            )
-        self.channels = channels
-        self.layout: Layout | None = None
+        super().__init__(rep, self.grid.dim, channels)
+        self.centring, self.periodic = self.grid.centring, self.grid.periodic
         self.offset = None if offset is None else real("offset", offset)
         if self.offset is not None:
             self._check_offset(self.offset)
@@ -124,16 +116,27 @@ class Field(OnGrid):
         made.layout = layout
         return made
 
-    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
-        """Those that the representation mixes."""
-        del size
-        return mixed_channels(self.rep)
+    def with_rep(self, rep: Representation, *, channels: str | None = "same") -> Field:
+        """Other channels on the same grid: without the offset and the layout of these.
 
-    def channel_blocks(self, size: int) -> list[tuple[str, tuple[int, ...]]]:
-        """One for each field of the layout, all time steps together; fields that elements mix are one."""
-        if self.layout is None:
-            return super().channel_blocks(size)
-        return self.layout.joined_blocks(self.mixed_channels(size))
+        Args:
+            rep: Representation on the new channels, of this group or of one that moves the same grids.
+            channels: ``"first"``, ``"last"`` or None; where these stand if not given.
+
+        Example:
+            >>> from haar.actions import Space, Trivial
+            >>> from haar.groups import dihedral
+            >>> square = dihedral(4)
+            >>> Field(Space(square), centring="node").with_rep(Trivial(square), channels=None).centring
+            'node'
+        """
+        return Field(
+            rep,
+            centring=self.centring,
+            periodic=self.periodic,
+            channels=self.channels if channels == "same" else channels,
+            space_dim=self.dim,
+        )
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Number of axes, channels, lengths of axes and dtype must fit.
@@ -222,15 +225,9 @@ class Field(OnGrid):
 
     def restrict(self, subgroup: Subgroup) -> Field:
         """The same field for the elements of a subgroup, which may move grids that the whole group cannot."""
-        offset = None if self.offset is None else self.offset[subgroup.embedding]
-        restricted = Field(
-            self.rep.restrict(subgroup),
-            centring=self.centring,
-            periodic=self.periodic,
-            channels=self.channels,
-            offset=offset,
-            space_dim=self.dim,
-        )
+        restricted = self.with_rep(self.rep.restrict(subgroup))
+        if self.offset is not None:
+            restricted.offset = self.offset[subgroup.embedding]
         restricted.layout = self.layout
         return restricted
 
@@ -242,9 +239,6 @@ class Field(OnGrid):
         generator = torch.einsum("a,aij->ij", direction.to(torch.float64), self.rep.algebra()).to(x)
         first = self.axes.channels_first(x)
         return self.axes.restored((generator @ first.flatten(-self.dim)).reshape(first.shape))
-
-    def _channel_names(self) -> list[str]:
-        return [self.rep.name] if self.layout is None else self.layout.channel_names()
 
     def _moves(self, g: Tensor, *, points_and_signs_only: bool = False) -> list[FieldMove]:
         """Moves for a batch of elements; motions and representations are computed for all of them together."""
@@ -312,7 +306,7 @@ class Field(OnGrid):
         which, groups = _kinds(torch.cat(effect, -1))
         first = torch.stack([rows[0] for rows in groups])
         linear = copy.copy(self.linear())
-        linear.axes = Axes(self.dim, "first")
+        linear.axes = FieldAxes(self.dim, "first")
         moved = torch.stack([move(offset) for move in linear._moves(g[first])])  # noqa: SLF001 (its own kind)
         return moved[which]
 

@@ -46,19 +46,7 @@ def field_representation(
         >>> field_representation(Layout.parse("p, u:vector", history=4), dihedral(4)).dim
         12
     """
-    check_group("group", group)
-    if group.space_dim is not None and group.space_dim != layout.dim:
-        raise ArgumentError(
-            "group",
-            expected=f"a group of a {layout.dim}-dimensional grid",
-            got=f"{group.name} of a {group.space_dim}-dimensional one",
-        )
-    if space is None and group.space_dim is not None:
-        space = Space(group)
-    if space is not None and (space.group is not group or space.dim != layout.dim):
-        raise ArgumentError(
-            "space", expected=f"a representation of {group.name} of dimension {layout.dim}", got=repr(space)
-        )
+    space = _space(layout, group, space)
     blocks = _internal_blocks(layout, group, internal or {})
     named = {name for names in blocks for name in names}
     parts: list[Representation] = []
@@ -69,6 +57,24 @@ def field_representation(
             rep = factor if isinstance(rep, Trivial) and rep.dim == 1 else factor @ rep
         parts.append(rep)
     return direct_sum(parts)
+
+
+def _space(layout: Layout, group: Group, space: Representation | None) -> Representation | None:
+    """How vectors turn, if they do, checked."""
+    check_group("group", group)
+    if group.space_dim is not None and group.space_dim != layout.dim:
+        raise ArgumentError(
+            "group",
+            expected=f"a group of a {layout.dim}-dimensional grid",
+            got=f"{group.name} of a {group.space_dim}-dimensional one",
+        )
+    if space is None and group.space_dim is not None:
+        return Space(group)
+    if space is not None and (space.group is not group or space.dim != layout.dim):
+        raise ArgumentError(
+            "space", expected=f"a representation of {group.name} of dimension {layout.dim}", got=repr(space)
+        )
+    return space
 
 
 def _kind_representation(
@@ -109,24 +115,24 @@ def _internal_blocks(layout: Layout, group: Group, internal: Internal) -> dict[t
                 got=repr(rep),
                 way_out="make the group once and pass the same object",
             )
-        specs = [layout.fields[known.index(name)] for name in names]
-        side = [field.name for field in (layout.variables if specs[0].role == "variable" else layout.constants)]
-        if any(
-            (field.order, field.parity, field.role) != (specs[0].order, specs[0].parity, specs[0].role)
-            for field in specs
-        ):
-            raise ArgumentError(
-                "internal",
-                expected="fields of one kind and role to mix",
-                got=", ".join(f"{f.name}: {f.kind}" for f in specs),
-            )
-        start = side.index(names[0])
-        if tuple(side[start : start + len(names)]) != names:
-            raise ArgumentError(
-                "internal", expected=f"neighbours in the order of {', '.join(side)}", got=", ".join(names)
-            )
+        _check_mixed(layout, names)
         blocks[names] = rep
     return blocks
+
+
+def _check_mixed(layout: Layout, names: tuple[str, ...]) -> None:
+    """Fields that are mixed are neighbours of one kind."""
+    specs = [layout.field(name) for name in names]
+    if len({(field.order, field.parity, field.role) for field in specs}) > 1:
+        raise ArgumentError(
+            "internal",
+            expected="fields of one kind and role to mix",
+            got=", ".join(f"{f.name}: {f.kind}" for f in specs),
+        )
+    side = [field.name for field in (layout.variables if specs[0].role == "variable" else layout.constants)]
+    start = side.index(names[0])
+    if tuple(side[start : start + len(names)]) != names:
+        raise ArgumentError("internal", expected=f"neighbours in the order of {', '.join(side)}", got=", ".join(names))
 
 
 def _runs(layout: Layout, blocks: Mapping[tuple[str, ...], Representation]) -> list[Sequence[FieldSpec]]:

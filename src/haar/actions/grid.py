@@ -46,24 +46,10 @@ class Grid:
         check_group("group", group)
         self.group = group
         self.dim = _space_dim(group, space_dim)
-        of_each = isinstance(centring, list | tuple)
-        self.centrings: tuple[str, ...] = tuple(centring) if of_each else (str(centring),) * self.dim
-        if len(self.centrings) != self.dim or any(one not in ("cell", "node") for one in self.centrings):
-            raise ArgumentError(
-                "centring",
-                expected="'cell' or 'node'" + (f" for each of {self.dim} axes" if of_each else ""),
-                got=repr(centring),
-                way_out="collocate staggered components first",
-            )
-        if not isinstance(periodic, (bool, Sequence)) or isinstance(periodic, str):
-            raise ArgumentError("periodic", expected="True, False, or one of these for each axis", got=repr(periodic))
+        self.centrings = _centrings(centring, self.dim)
         agree = len(set(self.centrings)) == 1
         self.centring: str | tuple[str, ...] = self.centrings[0] if agree else self.centrings
-        self.periodic = (periodic,) * self.dim if isinstance(periodic, bool) else tuple(periodic)
-        if not all(isinstance(axis, bool) for axis in self.periodic):
-            raise ArgumentError("periodic", expected="True or False for each axis", got=self.periodic)
-        if len(self.periodic) != self.dim:
-            raise ArgumentError("periodic", expected=f"one value for each of {self.dim} axes", got=self.periodic)
+        self.periodic = _periodicities(periodic, self.dim)
         self._about_nodes = torch.tensor(
             [one == "node" and joined for one, joined in zip(self.centrings, self.periodic, strict=True)], device="cpu"
         )
@@ -147,6 +133,32 @@ class Grid:
                     got=self.centrings,
                     way_out=f"use haar.groups.reflections({self.dim})",
                 )
+
+
+def _centrings(given: str | Sequence[str], dim: int) -> tuple[str, ...]:
+    """One for each axis."""
+    of_each = isinstance(given, list | tuple)
+    centrings = tuple(given) if of_each else (str(given),) * dim
+    if len(centrings) != dim or any(one not in ("cell", "node") for one in centrings):
+        raise ArgumentError(
+            "centring",
+            expected="'cell' or 'node'" + (f" for each of {dim} axes" if of_each else ""),
+            got=repr(given),
+            way_out="collocate staggered components first",
+        )
+    return centrings
+
+
+def _periodicities(given: bool | Sequence[bool], dim: int) -> tuple[bool, ...]:  # noqa: FBT001 (as the user gave it)
+    """One for each axis."""
+    if not isinstance(given, (bool, Sequence)) or isinstance(given, str):
+        raise ArgumentError("periodic", expected="True, False, or one of these for each axis", got=repr(given))
+    periodic = (given,) * dim if isinstance(given, bool) else tuple(given)
+    if not all(isinstance(axis, bool) for axis in periodic):
+        raise ArgumentError("periodic", expected="True or False for each axis", got=periodic)
+    if len(periodic) != dim:
+        raise ArgumentError("periodic", expected=f"one value for each of {dim} axes", got=periodic)
+    return periodic
 
 
 def _exchanged(motion: Motion) -> list[tuple[int, int]]:

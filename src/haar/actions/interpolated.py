@@ -10,14 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from haar.actions.action import Move
-from haar.actions.axes import Axes
 from haar.actions.cubic_convolution import cubic_convolution
 from haar.actions.gradient import gradient
-from haar.actions.layout import Layout
 from haar.actions.on_grid import OnGrid
 from haar.actions.representation import Representation
 from haar.actions.representation.representation import check_representation
-from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, Subgroup
 
@@ -74,34 +71,24 @@ class InterpolatedField(OnGrid):
         dim: int | None = None,
     ) -> None:
         check_representation("rep", rep)
-        self.rep, self.group = rep, rep.group
-        self.layout: Layout | None = None
-        size = self.group.defining_dim
+        size = rep.group.defining_dim
         if size not in (2, 3) or dim not in (None, size):
             raise ArgumentError(
                 "rep",
                 expected=f"a group with matrices of the space's {dim or '2 or 3'} dimensions",
-                got=f"{self.group.name} with {size}",
+                got=f"{rep.group.name} with {size}",
                 way_out="use Field for groups that move grids",
             )
-        self.dim = int(size)
         for name, value, known in (("mode", mode, _MODES), ("padding", padding, _PADDINGS)):
             if value not in known:
                 raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(value))
         if gradient not in _GRADIENTS:
             raise ArgumentError("gradient", expected=f"one of {', '.join(_GRADIENTS)}", got=repr(gradient))
-        self.axes = Axes(self.dim, channels)
-        if channels is None and rep.dim != 1:
-            raise ArgumentError("channels", expected="'first' or 'last' for more than one channel", got=None)
-        self.channels, self.mode, self.padding, self.gradient = channels, mode, padding, gradient
+        super().__init__(rep, int(size), channels)
+        self.mode, self.padding, self.gradient = mode, padding, gradient
         self.spacing = (1.0,) * self.dim if spacing is None else tuple(float(h) for h in spacing)
         if len(self.spacing) != self.dim or min(self.spacing) <= 0:
             raise ArgumentError("spacing", expected=f"{self.dim} positive distances", got=self.spacing)
-
-    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
-        """Those that the representation mixes."""
-        del size
-        return mixed_channels(self.rep)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """Axes and channels must be there; integers and booleans need ``mode="nearest"``, and no matrix on them."""
@@ -192,9 +179,6 @@ class InterpolatedField(OnGrid):
         inside = self.inside(self.axes.check(x, "x", self.rep.dim, self._channel_names))
         kept, first = (self.axes.channels_first(y)[..., inside.to(x.device)] for y in (back, x))
         return float((kept - first).norm() / first.norm().clamp(min=torch.finfo(first.dtype).tiny))
-
-    def _channel_names(self) -> list[str]:
-        return [self.rep.name] if self.layout is None else self.layout.channel_names()
 
     def _moved(self, g: Tensor, *, many: bool) -> _Rotation:
         g = g.cpu() if many else g.cpu().unsqueeze(0)

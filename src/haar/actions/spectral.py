@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from haar.actions.axes import Axes
 from haar.actions.eigenspaces import eigenspaces, multiplicities
 from haar.actions.representation import Defining, Representation, direct_sum
 from haar.actions.vector import Vector
@@ -56,11 +57,7 @@ class Spectral(Vector):
         elif group.name != own.name:
             raise ArgumentError("group", expected=f"{own.name} for eigenspaces of {spaces} columns", got=group.name)
         super().__init__(_representation(spaces, group), axis=axis)
-
-    @property
-    def own_axes(self) -> int:
-        """Nodes and columns: the nodes of one graph are no samples."""
-        return 1 - self.axis
+        self.axes = Axes(1 - axis, axis)  # the nodes of one graph are no samples
 
     @classmethod
     def of_eigenvalues(cls, eigenvalues: Float[Tensor, " k"], *, tol: float | int = 1e-8, axis: int = -1) -> Spectral:

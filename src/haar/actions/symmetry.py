@@ -13,7 +13,8 @@ from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import Fields, FieldSpec, Layout
 from haar.actions.representation import Defining, Representation
-from haar.containers import is_record, named_parts, refilled
+from haar.actions.trees import action_leaves, map_actions, map_named, paths
+from haar.containers import parts_of
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Group, Subgroup
 from haar.groups.door import check_group
@@ -48,7 +49,7 @@ class Symmetry:
         self.inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.outputs = outputs
         for name, tree in (("inputs", self.inputs), ("outputs", outputs)):
-            for path, leaf in _paths(tree, name):
+            for path, leaf in paths(tree, name):
                 _check_leaf(leaf, group, path)
         self._check_grids()
 
@@ -59,31 +60,32 @@ class Symmetry:
 
     def check_inputs(self, args: Sequence[Any]) -> None:
         """Raise a `ShapeError` naming the argument that does not fit."""
-        _zip(self.inputs, tuple(args), "inputs", _check)
+        self._told("check_inputs", _check, tuple(args))
 
     def check_outputs(self, y: Any) -> None:
         """Raise a `ShapeError` naming the output that does not fit."""
-        _zip(self.outputs, y, "output", _check)
+        self._told("check_outputs", _check, y)
 
     def map_inputs(self, function: Callable[[Action, Any], Any], args: Sequence[Any]) -> tuple[Any, ...]:
         """Apply a function of (action, tensor) to every input; what is no tensor stays as it is."""
-        return tuple(_zip(self.inputs, tuple(args), "inputs", lambda action, x, _: _map(function, action, x)))
+        return tuple(map_named(_on_tensors(function), self.inputs, tuple(args), "inputs"))
 
     def map_outputs(self, function: Callable[[Action, Any], Any], y: Any) -> Any:
         """Apply a function of (action, tensor) to every output; what is no tensor stays as it is."""
-        return _zip(self.outputs, y, "output", lambda action, x, _: _map(function, action, x))
+        return map_named(_on_tensors(function), self.outputs, y, "output")
 
     def act_inputs(self, g: Tensor, args: Sequence[Any]) -> tuple[Any, ...]:
         """Move all inputs by one element, or by one element a sample."""
-        return self.map_inputs(lambda action, x: action.act(g, x), args)
+        visit = _on_tensors(lambda action, x: action.act(g, x))
+        return tuple(self._told("act_inputs", visit, tuple(args)))
 
     def act_outputs(self, g: Tensor, y: Any) -> Any:
         """Move all outputs by one element, or by one element a sample."""
-        return self.map_outputs(lambda action, x: action.act(g, x), y)
+        return self._told("act_outputs", _on_tensors(lambda action, x: action.act(g, x)), y)
 
     def linear(self) -> Symmetry:
         """The same with the linear part of every output action: for models that predict differences."""
-        return Symmetry(self.group, self.inputs, _map_actions(lambda action: action.linear(), self.outputs))
+        return Symmetry(self.group, self.inputs, map_actions(lambda action: action.linear(), self.outputs))
 
     def restrict(self, subgroup: Subgroup) -> Symmetry:
         """The same actions for a subgroup.
@@ -97,7 +99,7 @@ class Symmetry:
             >>> symmetry.restrict(symmetry.group.subgroup([2], "C2")).group.order
             2
         """
-        sides = [_map_actions(lambda action: action.restrict(subgroup), side) for side in (self.inputs, self.outputs)]
+        sides = [map_actions(lambda action: action.restrict(subgroup), side) for side in (self.inputs, self.outputs)]
         return Symmetry(subgroup, *sides)
 
     @classmethod
@@ -182,13 +184,33 @@ class Symmetry:
         return cls(group, *sides)
 
     def _leaves(self) -> list[Action]:
-        return [leaf for _, leaf in _paths((self.inputs, self.outputs), "")]
+        return action_leaves((self.inputs, self.outputs))
+
+    def _told(self, operation: str, visit: Callable[[Action, Any, str], Any], values: Any) -> Any:
+        """Walk one side; a wrong call is told once, with the symmetry, the place and what was given."""
+        actions, name = (self.inputs, "inputs") if operation.endswith("inputs") else (self.outputs, "output")
+
+        def call() -> str:
+            return f"{operation} of {self!r}, given {_given(values)}"
+
+        def named(action: Action, x: Any, path: str) -> Any:
+            try:
+                return visit(action, x, path)
+            except ArgumentError as error:
+                error.in_call(path if error.argument == "x" else error.argument, call())
+                raise
+
+        try:
+            return map_named(named, actions, values, name)
+        except ShapeError as error:  # another structure
+            error.in_call(error.argument, call())
+            raise
 
     def _check_grids(self) -> None:
         """Fields of one symmetry share one grid: a reversal must mean the same for all of them."""
         seen: list[tuple[str, Field]] = []
         for name, tree in (("inputs", self.inputs), ("outputs", self.outputs)):
-            seen += [(path, leaf) for path, leaf in _paths(tree, name) if isinstance(leaf, Field)]
+            seen += [(path, leaf) for path, leaf in paths(tree, name) if isinstance(leaf, Field)]
         if self.group.space_dim is None:
             return
         for path, field in seen[1:]:
@@ -202,7 +224,7 @@ class Symmetry:
                 )
 
     def __repr__(self) -> str:
-        sides = [", ".join(type(leaf).__name__ for _, leaf in _paths(side, "")) for side in (self.inputs, self.outputs)]
+        sides = [", ".join(type(leaf).__name__ for _, leaf in paths(side, "")) for side in (self.inputs, self.outputs)]
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
 
 
@@ -272,52 +294,23 @@ def _check(action: Action, x: Any, name: str) -> None:
         )
 
 
-def _map(function: Callable[[Action, Any], Any], action: Action, x: Any) -> Any:
-    return function(action, x) if isinstance(x, Tensor) else x
+def _given(values: Any) -> str:
+    """Shapes and dtypes in the values' own containers."""
+    if isinstance(values, Tensor):
+        return f"{str(values.dtype).removeprefix('torch.')} {tuple(values.shape)}"
+    parts = parts_of(values)
+    if parts is None:
+        return "None" if values is None else type(values).__name__
+    listed = isinstance(values, (tuple, list))
+    inside = ", ".join(_given(part) if listed else f"{key}: {_given(part)}" for key, part in parts.items())
+    return f"[{inside}]"
 
 
-def _zip(actions: Any, values: Any, name: str, visit: Callable[[Action, Any, str], Any]) -> Any:
-    """Walk the tree of actions beside the tree of values, so that a misfit is named by its path."""
-    if isinstance(actions, Action):
-        if not isinstance(values, Tensor):
-            _check(actions, values, name)
-        return visit(actions, values, name)
-    keyed = named_parts(actions)
-    if keyed is not None:
-        parts = named_parts(values)
-        if parts is not None and is_record(values):  # fields that a model leaves empty need no action
-            parts = {key: part for key, part in parts.items() if key in keyed or part is not None}
-        if parts is None or set(parts) != set(keyed):
-            got = type(values).__name__ if parts is None else sorted(map(str, parts))
-            raise ShapeError(name, expected=f"a dict with {sorted(map(str, keyed))}", got=got)
-        walked = {key: _zip(keyed[key], part, f"{name}[{key!r}]", visit) for key, part in parts.items()}
-        return refilled(values, walked)
-    if not isinstance(values, (tuple, list)):
-        raise ShapeError(
-            name, expected=f"a tuple of {len(actions)} values, one for each action", got=type(values).__name__
-        )
-    if len(values) != len(actions):
-        raise ShapeError(name, expected=f"{len(actions)} values, one for each action", got=len(values))
-    places = enumerate(zip(actions, values, strict=True))
-    listed = [_zip(a, v, f"{name}[{k}]", visit) for k, (a, v) in places]
-    return type(values)(*listed) if hasattr(values, "_fields") else type(values)(listed)
+def _on_tensors(function: Callable[[Action, Any], Any]) -> Callable[[Action, Any, str], Any]:
+    def visit(action: Action, x: Any, name: str) -> Any:
+        if isinstance(x, Tensor):
+            return function(action, x)
+        _check(action, x, name)
+        return x
 
-
-def _paths(tree: Any, name: str) -> list[tuple[str, Any]]:
-    """Leaves of a tree of actions with their paths, in the order of the tree."""
-    keyed = named_parts(tree)
-    if keyed is not None:
-        return [leaf for key, part in keyed.items() for leaf in _paths(part, f"{name}[{key!r}]")]
-    if isinstance(tree, (tuple, list)):
-        return [leaf for k, part in enumerate(tree) for leaf in _paths(part, f"{name}[{k}]")]
-    return [(name, tree)]
-
-
-def _map_actions(function: Callable[[Action], Action], tree: Any) -> Any:
-    keyed = named_parts(tree)
-    if keyed is not None:
-        return refilled(tree, {key: _map_actions(function, part) for key, part in keyed.items()})
-    if isinstance(tree, (tuple, list)):
-        parts = [_map_actions(function, part) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return function(tree)
+    return visit

@@ -1,49 +1,58 @@
-"""Trees of actions beside trees of values: one walk for tuples, lists, named tuples, mappings and dataclasses."""
+"""Trees of actions beside trees of values: one walk, whose misfits are named by their path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from haar.actions.action import Action, RestrictedAction
-from haar.actions.field import Field
-from haar.actions.vector import Points, Vector
-from haar.containers import named_parts, refilled
+from haar.actions.action import Action
+from haar.containers import is_record, parts_of, refilled
+from haar.errors import ShapeError
 
 
 def action_leaves(actions: Any) -> list[Action]:
     """The actions of a tree, in order."""
-    if isinstance(actions, Action):
-        return [actions]
-    keyed = named_parts(actions)
-    return [leaf for part in (actions if keyed is None else keyed.values()) for leaf in action_leaves(part)]
+    return [leaf for _, leaf in paths(actions, "")]
 
 
-def value_leaves(actions: Any, values: Any) -> list[Any]:
-    """The values that stand where the actions stand, in the order of `action_leaves`."""
+def paths(tree: Any, name: str) -> list[tuple[str, Any]]:
+    """The leaves of a tree of actions, in order, with their paths: ``inputs[0]['u']``.
+
+    Example:
+        >>> paths({"u": 1, "v": (2, 3)}, "outputs")
+        [("outputs['u']", 1), ("outputs['v'][0]", 2), ("outputs['v'][1]", 3)]
+    """
+    parts = None if isinstance(tree, Action) else parts_of(tree)
+    if parts is None:
+        return [(name, tree)]
+    return [leaf for key, part in parts.items() for leaf in paths(part, f"{name}[{key!r}]")]
+
+
+def value_leaves(actions: Any, values: Any, name: str = "values") -> list[Any]:
+    """The values that stand where the actions stand, in the order of `action_leaves`.
+
+    Raises:
+        ShapeError: If the values have not the structure of the actions; the message names the path.
+    """
     if isinstance(actions, Action):
         return [values]
-    if isinstance(actions, (tuple, list)):
-        return [leaf for a, v in zip(actions, values, strict=True) for leaf in value_leaves(a, v)]
-    keyed = _keyed(actions)
-    return [leaf for key, part in keyed.items() for leaf in value_leaves(part, _part(values, key))]
+    beside = _beside(actions, values, name)
+    return [leaf for key, action in _parts(actions).items() for leaf in value_leaves(action, *beside[key])]
 
 
 def rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
     """The containers of `like`, of their own type and order, around new leaves in the order of `action_leaves`."""
     queue = iter(leaves)
 
-    def walk(tree: Any, value: Any) -> Any:
+    def walk(tree: Any, value: Any, name: str) -> Any:
         if isinstance(tree, Action):
             return next(queue)
-        if isinstance(tree, (tuple, list)):
-            walked = [walk(t, v) for t, v in zip(tree, value, strict=True)]
-            return type(value)(*walked) if hasattr(value, "_fields") else type(value)(walked)
-        return refilled(value, {key: walk(part, _part(value, key)) for key, part in _keyed(tree).items()})
+        beside = _beside(tree, value, name)
+        return refilled(value, {key: walk(action, *beside[key]) for key, action in _parts(tree).items()})
 
-    return walk(actions, like)
+    return walk(actions, like, "values")
 
 
 def map_values(function: Callable[..., Any], actions: Any, first: Any, *others: Any) -> Any:
@@ -52,28 +61,44 @@ def map_values(function: Callable[..., Any], actions: Any, first: Any, *others: 
     return rebuild(actions, first, [function(*row) if isinstance(row[0], Tensor) else row[0] for row in rows])
 
 
-def unrestricted(action: Action) -> Action:
-    """The action of the whole group behind a restriction to a subgroup."""
-    while isinstance(action, RestrictedAction):
-        action = action.action
-    return action
+def map_named(function: Callable[[Action, Any, str], Any], actions: Any, values: Any, name: str) -> Any:
+    """Apply a function of action, value and path to every leaf, in the containers of the values.
+
+    Raises:
+        ShapeError: If the values have not the structure of the actions; the message names the path.
+    """
+    if isinstance(actions, Action):
+        return function(actions, values, name)
+    beside, own = _beside(actions, values, name), _parts(actions)
+    return refilled(values, {key: map_named(function, own[key], *part) for key, part in beside.items()})
 
 
-def own_axes(action: Action) -> int | None:
-    """How many axes, counted from the end, an action works on; the others count samples. None where it is not known."""
-    action = unrestricted(action)
-    if isinstance(action, Field):
-        return action.dim + (action.channels is not None)
-    if isinstance(action, Points):
-        return 2
-    if isinstance(action, Vector):
-        return -action.axis
-    return None
+def map_actions(function: Callable[[Action], Any], tree: Any) -> Any:
+    """Apply a function to every action, in the containers of the tree."""
+    if isinstance(tree, Action):
+        return function(tree)
+    return refilled(tree, {key: map_actions(function, part) for key, part in _parts(tree).items()})
 
 
-def _keyed(actions: Any) -> Mapping[Any, Any]:
-    return actions if isinstance(actions, Mapping) else named_parts(actions) or {}
+def _parts(actions: Any) -> dict[Any, Any]:
+    return parts_of(actions) or {}
 
 
-def _part(values: Any, key: Any) -> Any:
-    return values[key] if isinstance(values, Mapping) else getattr(values, key)
+def _beside(actions: Any, values: Any, name: str) -> dict[Any, tuple[Any, str]]:
+    """The parts of a value with their paths, by the keys of the actions beside it, in the value's own order."""
+    parts = parts_of(values)
+    keyed = not isinstance(actions, (tuple, list))
+    if parts is not None and isinstance(values, (tuple, list)) is keyed:
+        parts = None
+    wanted = _parts(actions)
+    if parts is not None and is_record(values):  # fields that a model leaves empty need no action
+        parts = {key: part for key, part in parts.items() if key in wanted or part is not None}
+    if parts is None or set(parts) != set(wanted):
+        if keyed:
+            got: Any = type(values).__name__ if parts is None else sorted(map(str, parts))
+            raise ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
+        counted = f"{len(wanted)} values, one for each action"
+        if parts is None:
+            raise ShapeError(name, expected=f"a tuple of {counted}", got=type(values).__name__)
+        raise ShapeError(name, expected=counted, got=len(parts))
+    return {key: (part, f"{name}[{key!r}]") for key, part in parts.items()}

@@ -1,4 +1,4 @@
-"""Vectors on one axis and clouds of points: a representation on an axis, and nothing else moves."""
+"""Vectors: a representation on one axis of a tensor, and nothing else moves."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.action import Action, Move
-from haar.actions.axes import check_axis
+from haar.actions.axes import Axes, check_axis
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.actions.representation.representation import check_representation
-from haar.actions.statistics import mixed_channels
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ShapeError
 from haar.groups import LieGroup, Subgroup
 
 
@@ -37,22 +36,15 @@ class Vector(Action):
     def __init__(self, rep: Representation, *, axis: int = -1) -> None:
         check_representation("rep", rep)
         check_axis(axis)
-        self.rep, self.group, self.axis = rep, rep.group, axis
+        self.rep: Representation = rep
+        self.group, self.axis, self.axes = rep.group, axis, Axes(-axis, axis)
 
-    @property
-    def own_axes(self) -> int:
-        """All axes from the one acted on."""
-        return -self.axis
-
-    @property
-    def channel_axis(self) -> int:
-        """The axis acted on."""
-        return self.axis
-
-    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
-        """Those that the representation mixes."""
-        del size
-        return mixed_channels(self.rep)
+    def example(self, batch: int, size: int, generator: torch.Generator | None = None) -> Tensor:
+        """Standard normal; axes that do not move have length `size`."""
+        own, channel = self.axes.count or 1, self.axes.channel or -1
+        shape = [size] * own
+        shape[channel] = self.rep.dim
+        return torch.randn(batch, *shape, generator=generator, dtype=torch.float64)
 
     def check(self, x: Tensor, argument: str = "x") -> None:
         """The axis must exist and have the representation's dimension, and the dtype must hold what elements do."""
@@ -103,86 +95,6 @@ class Vector(Action):
         return g.reshape(len(g), *([1] * axes), *self.group.element_shape)
 
 
-class Points(Action):
-    """Clouds of points ``(..., n, d)``: rotations turn the coordinates, relabellings permute the points.
-
-    Args:
-        rotation: Representation on the last axis, or None.
-        relabelling: Representation on the axis before it, or None.
-
-    Raises:
-        ArgumentError: If both are None, or they represent different groups.
-
-    Example:
-        >>> from haar.actions.representation import Defining
-        >>> from haar.groups import SO, symmetric
-        >>> Points(rotation=Defining(SO(3))).group.name
-        'SO(3)'
-        >>> Points(relabelling=Defining(symmetric(5))).group.name
-        'S5'
-    """
-
-    def __init__(self, *, rotation: Representation | None = None, relabelling: Representation | None = None) -> None:
-        for name, rep in (("rotation", rotation), ("relabelling", relabelling)):
-            if rep is not None:
-                check_representation(name, rep)
-        parts = [rep for rep in (rotation, relabelling) if rep is not None]
-        if not parts:
-            raise ArgumentError("rotation", expected="a rotation, a relabelling or both", got="neither")
-        if parts[0].group is not parts[-1].group:
-            raise ArgumentError(
-                "relabelling",
-                expected=f"a representation of {parts[0].group.name}, like rotation",
-                got=parts[-1].group.name,
-                way_out="take the product of the groups and pull both back",
-            )
-        self.group = parts[0].group
-        self.rotation, self.relabelling = rotation, relabelling
-        self._turn = None if rotation is None else Vector(rotation)
-        self._relabel = None if relabelling is None else Vector(relabelling, axis=-2)
-
-    @property
-    def own_axes(self) -> int:
-        """Points and coordinates."""
-        return 2
-
-    @property
-    def channel_axis(self) -> int:
-        """The coordinates, or features, of every point."""
-        return -1
-
-    def mixed_channels(self, size: int) -> list[tuple[int, ...]]:
-        """Those that rotations mix; features that are only relabelled stay apart."""
-        return [(k,) for k in range(size)] if self.rotation is None else mixed_channels(self.rotation)
-
-    def _steps(self) -> list[Vector]:
-        return [step for step in (self._turn, self._relabel) if step is not None]
-
-    def check(self, x: Tensor, argument: str = "x") -> None:
-        """The last two axes must fit."""
-        for step in self._steps():
-            step.check(x, argument)
-
-    def act(self, g: Tensor, x: Tensor) -> Tensor:
-        """Turn, then relabel (the order does not matter)."""
-        for step in self._steps():
-            x = step.act(g, x)
-        return x
-
-    def move(self, g: Tensor) -> Move:
-        """One prepared step after the other."""
-        return _Both([step.move(g) for step in self._steps()])
-
-    def tangent(self, direction: Float[Tensor, " k"], x: Tensor) -> Tensor:
-        """The sum of both tangents."""
-        return torch.stack([step.tangent(direction, x) for step in self._steps()]).sum(0)
-
-    def restrict(self, subgroup: Subgroup) -> Points:
-        """The same for the elements of a subgroup."""
-        parts = [None if rep is None else rep.restrict(subgroup) for rep in (self.rotation, self.relabelling)]
-        return Points(rotation=parts[0], relabelling=parts[1])
-
-
 class _AxisMove(Move):
     index: Tensor | None
     sign: Tensor | None
@@ -211,16 +123,4 @@ class _AxisMove(Move):
         if self.sign is not None:
             require_signed(x, "x", self.why)
             x = x * self.sign.to(x.dtype)
-        return x
-
-
-class _Both(Move):
-    def __init__(self, moves: list[Move]) -> None:
-        super().__init__()
-        self.moves = torch.nn.ModuleList(moves)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """All moves in turn."""
-        for move in self.moves:
-            x = move(x)
         return x

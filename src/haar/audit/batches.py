@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from haar.actions import Action, Symmetry
 from haar.average.joining import is_shared
+from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
 
 _WAYS_OUT = {"ndarray": "torch.from_numpy makes tensors of arrays", "dict": "yield ((d['x'], d['t']), d['y'])"}
@@ -90,7 +90,7 @@ def batches(
     check_count("batch_size", batch_size)
     seen = 0
     for inputs, labels, ids in _raw(data, batch_size, clusters, symmetry):
-        tensors = [leaf for leaf in pytree.tree_leaves((inputs, labels)) if isinstance(leaf, Tensor)]
+        tensors = tensors_of((inputs, labels))
         if not tensors:
             raise ArgumentError("data", expected="batches of tensors", got=type(inputs).__name__)
         _refuse_nan(tensors, seen)
@@ -119,7 +119,7 @@ def _raw(
         data = (data, None)
     if isinstance(data, tuple) and len(data) == 2 and (data[1] is None or not isinstance(data[0], int)):
         inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
-        if any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(inputs)):
+        if tensors_of(inputs):
             rows = _rows(symmetry, inputs)
             marks = None if clusters is None else _marks(clusters, rows.count)
             _cut_labels(symmetry, data[1], slice(0), rows)
@@ -156,7 +156,7 @@ def _raw(
 
 def has_sample_axis(action: Action, x: Tensor) -> bool:
     """Whether a tensor has an axis before those of one sample."""
-    own = action.own_axes
+    own = action.axes.count
     return x.ndim > (0 if own is None else own)
 
 
@@ -169,7 +169,7 @@ def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
     """
     leaves: list[tuple[Action | None, Tensor]] = []
     if symmetry is None:
-        leaves = [(None, x) for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.ndim]
+        leaves = [(None, x) for x in tensors_of(inputs) if x.ndim]
     else:
         symmetry.map_inputs(lambda a, x: None if is_shared(a, x) else leaves.append((a, x)), inputs)
     if not leaves:
@@ -211,7 +211,7 @@ def _marks(ids: Any, rows: int) -> Tensor:
 
 def _cut(tree: Any, part: slice, cut: frozenset[int]) -> Any:
     """Some rows of what counts samples."""
-    return pytree.tree_map(lambda x: x[part] if isinstance(x, Tensor) and id(x) in cut else x, tree)
+    return mapped(lambda x: x[part] if id(x) in cut else x, tree)
 
 
 def _cut_labels(symmetry: Symmetry | None, labels: Any, part: slice, rows: _Rows) -> Any:
@@ -229,8 +229,8 @@ def _cut_labels(symmetry: Symmetry | None, labels: Any, part: slice, rows: _Rows
         except ShapeError as error:
             raise ShapeError("labels", expected=error.expected, got=error.got, way_out=error.way_out) from error
 
-    def some(x: Any) -> Any:
-        if not isinstance(x, Tensor) or id(x) in shared or (symmetry is None and not x.ndim):
+    def some(x: Tensor) -> Tensor:
+        if id(x) in shared or (symmetry is None and not x.ndim):
             return x
         if not x.ndim or len(x) != rows.count:
             raise ShapeError(
@@ -241,7 +241,7 @@ def _cut_labels(symmetry: Symmetry | None, labels: Any, part: slice, rows: _Rows
             )
         return x[part]
 
-    return pytree.tree_map(some, labels)
+    return mapped(some, labels)
 
 
 def _refuse_nan(tensors: list[Tensor], seen: int) -> None:

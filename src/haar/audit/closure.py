@@ -306,8 +306,8 @@ def _coarsen(x: Tensor) -> Tensor:
 def _channels_last(action: Action, x: Tensor, rows: int, *, single: bool) -> Float[Tensor, "batch *space channel"]:
     """In float64, complex numbers as two channels, with the channels last and at least one axis of points."""
     x = x.to(torch.complex128 if x.is_complex() else torch.float64)
-    axis = action.channel_axis
-    if action.grid_axes:
+    axis = action.axes.channel
+    if action.axes.space:
         x = x.unsqueeze(-1) if axis is None else x.movedim(axis, -1)
     if single:
         x = x.unsqueeze(0)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, HaarWarning, check_count
 from haar.groups import O
-from haar.nn.frames import FrameHealth, PCAFrame
-from haar.nn.frames.principal_axes import TRUSTED_GAP
-from haar.nn.spectral import SignMessagePassing
+from haar.nn.frames import PCAFrame
+from haar.nn.principal import FrameHealth
+from haar.nn.principal.axes import TRUSTED_GAP
+from haar.nn.spectral import Invariants, SignMessagePassing
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, WARNING, draw_prediction, new_figure, style_axes
 
@@ -153,7 +154,7 @@ def audit_frames(
         x, d = given, given.shape[-1]
         net = SignMessagePassing(
             d,
-            nodes=0 if mark is None else 1,
+            invariants=Invariants(nodes=0 if mark is None else 1),
             layers=1,
             generator=torch.Generator().manual_seed(seed),
             dtype=x.dtype,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from haar.actions import Action, Field, Points, Symmetry, Vector
-from haar.actions.trees import action_leaves, unrestricted
+from haar.actions.trees import action_leaves
 from haar.audit.layer_reasons import reason_for
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Motion
@@ -179,7 +179,7 @@ def _first_place(symmetry: Symmetry) -> Action:
 
 def _places(symmetry: Symmetry) -> list[Action]:
     """Fields that the group moves, then clouds."""
-    bare = [unrestricted(action) for action in action_leaves(symmetry.inputs)]
+    bare = action_leaves(symmetry.inputs)
     moves_grids = symmetry.group.space_dim is not None and isinstance(symmetry.group, FiniteGroup)
     fields: list[Action] = [action for action in bare if isinstance(action, Field) and moves_grids]
     return fields + [action for action in bare if isinstance(action, Points)]
@@ -288,9 +288,8 @@ def _moved_features(where: Action, symmetry: Symmetry, g: Tensor, y: Tensor) -> 
         return _points(where, symmetry, g, y, y.shape[-where.dim :]), 1
     if y.ndim < 2:
         return None, -1
-    relabelling = where.relabelling if isinstance(where, Points) else None
-    if relabelling is not None and y.ndim > 2 and y.shape[-2] == relabelling.dim:
-        return Vector(relabelling, axis=-2).act(g, y), -1
+    if where.relabelling is not None and y.ndim > 2 and y.shape[-2] == where.relabelling.dim:
+        return Vector(where.relabelling, axis=-2).act(g, y), -1
     return y, -1
 
 

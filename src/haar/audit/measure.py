@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
 from haar.actions.trees import value_leaves
@@ -15,6 +14,7 @@ from haar.audit.batches import Batch
 from haar.audit.parts import Outputs, check_scale
 from haar.audit.sums import OrbitSums, PartBatch
 from haar.average import Averaged, Given
+from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
 from haar.probing import ForwardOnly, undisturbed
@@ -124,7 +124,7 @@ class OrbitMeter:
             ArgumentError: If the model writes into its inputs, or the scale does not fit.
             ShapeError: If labels do not have the outputs' shape.
         """
-        given = [x for x in pytree.tree_leaves(batch.inputs) if isinstance(x, Tensor)]
+        given = tensors_of(batch.inputs)
         rows = len(batch.clusters)
         with torch.no_grad(), undisturbed(self._model):
             with unwritten(given):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ from torch import Tensor
 
 from haar.actions import Action, Invariant, Symmetry
 from haar.actions.action import channel_name
-from haar.actions.trees import action_leaves, unrestricted, value_leaves
+from haar.actions.trees import action_leaves, value_leaves
 from haar.audit.batches import has_sample_axis
+from haar.containers import parts_of
 from haar.errors import ArgumentError, ShapeError
 
 #: An output of more unmixed channels than this is one part: classes, not quantities.
@@ -71,7 +71,7 @@ class Outputs:
             if (given := self._scales[leaf]) is not None:
                 _check_scale(given, action, size, axis, names[leaf])
             found: list[tuple[str, tuple[int, ...]]] = [("", tuple(range(size)))]
-            if isinstance(unrestricted(action), Invariant):
+            if isinstance(action, Invariant):
                 found = [(channel_name((k,)), (k,)) for k in range(size)] if size > 1 else found
             elif axis is not None:
                 found = action.channel_blocks(size)
@@ -79,7 +79,7 @@ class Outputs:
                 found = [("", tuple(range(size)))]
             for inside, channels in found:
                 name = ": ".join(word for word in (names[leaf], inside) if word) or "output"
-                numbers = 0 if action.grid_axes else len(channels) * (2 if x.is_complex() else 1)
+                numbers = 0 if action.axes.space else len(channels) * (2 if x.is_complex() else 1)
                 self.parts.append(Part(name, leaf, channels, numbers, x.dtype))
 
     def check_same(self, other: Outputs) -> None:
@@ -156,8 +156,8 @@ class Outputs:
 
 def _channels(action: Action, x: Tensor) -> tuple[int, int | None]:
     """Number of channels, and their axis."""
-    axis = action.channel_axis
-    if axis is None and isinstance(unrestricted(action), Invariant) and action.batched and x.ndim == 2:
+    axis = action.axes.channel
+    if axis is None and isinstance(action, Invariant) and action.batched and x.ndim == 2:
         axis = -1  # a row of numbers for each sample
     return (1, None) if axis is None else (x.shape[axis], axis)
 
@@ -168,12 +168,12 @@ def _counts(action: Action, x: Tensor, rows: int) -> bool:
 
 
 def _names(outputs: Any, path: str = "") -> list[str]:
-    """A name for every output, in the order of the actions."""
+    """A name for every output, in the order of the actions: ``output 1.energy``."""
     if isinstance(outputs, Action):
         return [path]
-    items = outputs.items() if isinstance(outputs, Mapping) else enumerate(outputs)
-    words = "" if isinstance(outputs, Mapping) else "output "
-    return [name for key, part in items for name in _names(part, f"{path}.{key}" if path else f"{words}{key}")]
+    begin = f"{path}." if path else "output " if isinstance(outputs, (tuple, list)) else ""
+    parts = parts_of(outputs) or {}
+    return [name for key, part in parts.items() for name in _names(part, f"{begin}{key}")]
 
 
 def _scales(symmetry: Symmetry, scale: Any) -> list[Tensor | None]:
@@ -212,7 +212,7 @@ def _check_scale(scale: Tensor, action: Action, size: int, axis: int | None, nam
     where = f" of {name}" if name else ""
     if len(scale) != size:
         raise ArgumentError("scale", expected=f"one number for each of {size} channels{where}", got=len(scale))
-    blocks = [] if axis is None or isinstance(unrestricted(action), Invariant) else action.mixed_channels(size)
+    blocks = [] if axis is None or isinstance(action, Invariant) else action.mixed_channels(size)
     for block in blocks:
         some = scale[list(block)].to(torch.float64)
         if float(some.max() - some.min()) > 1e-6 * float(some.max()):

@@ -173,7 +173,7 @@ def _elements(averaged: Averaged) -> Tensor:
 def _matrices(averaged: Averaged, action: Action, n: int, like: Tensor) -> Tensor:
     """phi(g) for every element, ``(m, n, n)``; complex as `like` is."""
     elements = _elements(averaged)
-    if isinstance(action, (Vector, Field)):
+    if action.rep is not None:
         matrices = action.rep.matrix(elements)
         return matrices.to(torch.complex128) if like.is_complex() else matrices
     return torch.eye(n, dtype=_wide(like).dtype).expand(len(elements), n, n)

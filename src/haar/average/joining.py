@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.actions import Action, Invariant
-from haar.actions.trees import action_leaves, own_axes, rebuild, unrestricted, value_leaves
+from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average.mover import Mover
 from haar.errors import ShapeError
 
@@ -20,13 +20,13 @@ def is_shared(action: Action, x: Any) -> bool:
     """Whether all samples, and so all copies, use one value: numbers, tensors without axes, unbatched invariants."""
     if not isinstance(x, Tensor) or x.ndim == 0:
         return True
-    return isinstance(unrestricted(action), Invariant) and not action.batched
+    return isinstance(action, Invariant) and not action.batched
 
 
 def has_batch_axis(action: Action, x: Tensor) -> bool:
     """Whether axis 0 counts samples rather than being one that the action works on."""
-    axes = own_axes(action)
-    return action.batched and (axes is None or x.ndim > axes)
+    own = action.axes.count
+    return action.batched and (own is None or x.ndim > own)
 
 
 def batch_length(actions: Sequence[Action], leaves: Sequence[Any]) -> int | torch.SymInt | None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Field, Layout, Symmetry
-from haar.actions.trees import action_leaves, unrestricted
+from haar.actions.trees import action_leaves
 from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.mover import Mover
@@ -200,7 +200,7 @@ def _field(tree: Any, name: str) -> Field:
     Raises:
         ArgumentError: If there are several, or it is no field.
     """
-    leaves = [unrestricted(action) for action in action_leaves(tree)]
+    leaves = action_leaves(tree)
     if len(leaves) != 1 or not isinstance(leaves[0], Field) or leaves[0].channels is None:
         raise ArgumentError(
             name, expected="one field with channels", got=", ".join(type(leaf).__name__ for leaf in leaves)

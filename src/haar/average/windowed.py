@@ -10,13 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.actions import Action, Field, Symmetry, Trivial
-from haar.actions.action import RestrictedAction
-from haar.actions.trees import action_leaves, unrestricted
+from haar.actions import Field, Symmetry, Trivial
+from haar.actions.trees import action_leaves
 from haar.average.weighted import WeightedSet
 from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import Group, Subgroup
+from haar.groups import Group
 
 
 def hann_window(shape: Sequence[int]) -> Float[Tensor, "*space"]:
@@ -95,13 +94,12 @@ class OutputWindow(ConstantsModule):
         self._channels: list[str | None] = []
         self._is_field: list[bool] = []
         self.moves = nn.ModuleList()
-        for action in action_leaves(symmetry.outputs):
-            field = unrestricted(action)
+        for field in action_leaves(symmetry.outputs):
             self._is_field.append(isinstance(field, Field))
             self._channels.append(field.channels if isinstance(field, Field) else None)
             moves, total = nn.ModuleList(), torch.ones(())
             if isinstance(field, Field):
-                scalar = _scalar(action)
+                scalar = field.with_rep(Trivial(field.group), channels=None)
                 scalar.check(self.window[None], "window")
                 back = [symmetry.group.inverse(g) for g in elements.elements]
                 moves.extend(scalar.move(g) for g in back)
@@ -134,22 +132,6 @@ class OutputWindow(ConstantsModule):
             ratio = self.moves[j][k](self.window[None])[0] / getattr(self, f"total_{j}")  # type: ignore[index]
             weighted.append(leaf * (ratio.unsqueeze(-1) if last else ratio).to(leaf.dtype))
         return weighted
-
-
-def _scalar(action: Action) -> Action:
-    """The action on a plain scalar on the same grid."""
-    if isinstance(action, RestrictedAction) and isinstance(action.group, Subgroup):
-        return _scalar(action.action).restrict(action.group)
-    field = unrestricted(action)
-    if not isinstance(field, Field):
-        raise ArgumentError("window", expected="an output that is a field", got=type(field).__name__)
-    return Field(
-        Trivial(field.group),
-        channels=None,
-        centring=field.centring,
-        periodic=field.periodic,
-        space_dim=field.dim,  # type: ignore[arg-type]
-    )
 
 
 def _product(shape: Sequence[int], profile: Callable[[Tensor], Tensor]) -> Tensor:

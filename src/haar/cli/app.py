@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
-from haar.cli.failure import Interrupted, WayOn, own_code, show_traceback, told
+from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.threads import fit_threads
+from haar.entry import own_code
 from haar.errors import HaarError, one_line
 
 
@@ -89,26 +90,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
     try:
         code = app(words, prog_name="haar", standalone_mode=False)
-    except _WrongUsage as error:
-        return _refuse(_usage(error), error)
-    except HaarError as error:
-        return _refuse(str(error), error)
-    except Interrupted as error:
-        return _interrupted(str(error))
-    except KeyboardInterrupt:
-        return _interrupted(_ANEW)
-    except SystemExit as error:
-        if not own_code(error):  # the reader of a pipe has gone
-            return error.code if isinstance(error.code, int) else 1
-        return _refuse(told(error), error)
-    except OSError as error:
-        named = error.filename is not None and error.strerror
-        return _refuse(f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error), error)
-    except Exception as error:  # noqa: BLE001 (a model of the user's own fails in any way it likes)
-        return _refuse(told(error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error), error)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 (a model fails in any way it likes)
+        return _failed(error)
     if code == _INTERRUPTED:
         return _interrupted(_ANEW)
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: BaseException) -> int:
+    """What an error means for the user; the exit code."""
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        return _interrupted(str(error) if isinstance(error, Interrupted) else _ANEW)
+    if isinstance(error, SystemExit) and not own_code(error):  # the reader of a pipe has gone
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, _WrongUsage):
+        return _refuse(_usage(error), error)
+    if isinstance(error, HaarError):
+        return _refuse(str(error), error)
+    if isinstance(error, OSError):
+        named = error.filename is not None and error.strerror
+        return _refuse(f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error), error)
+    return _refuse(told(error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error), error)
 
 
 def _refuse(message: str, error: BaseException) -> int:

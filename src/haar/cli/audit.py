@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from haar.cli.command import told_by
 from haar.cli.options import (
     Data,
     FactoryArg,
@@ -21,35 +24,40 @@ from haar.cli.options import (
 )
 
 
-def audit(
-    model: Model,
-    data: Data,
-    *,
-    group: Group,
-    fields: Fields = None,
-    history: History = None,
-    weights: Weights = None,
-    factory_arg: FactoryArg = None,
-    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None,
+@dataclass(frozen=True)
+class AuditOptions:
+    """What the command is told."""
+
+    model: Model
+    data: Data
+    group: Group
+    fields: Fields = None
+    history: History = None
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
-    ] = False,
-    samples: Annotated[int, count_option("Windows to look at, spread evenly over the split.")] = 64,
-    batch: Annotated[int, count_option("Windows at a time.")] = 8,
+    ] = False
+    samples: Annotated[int, count_option("Windows to look at, spread evenly over the split.")] = 64
+    batch: Annotated[int, count_option("Windows at a time.")] = 8
     law: Annotated[
         str | None,
         typer.Option(
             help="Follow a law through the model too, without samples: gauss, uniform, laplace, ..., every component "
             "about the data's own mean and spread."
         ),
-    ] = None,
+    ] = None
     law_points: Annotated[
         int | None, count_option("Points of every axis for --law; those of the data by default.", most=4096)
-    ] = None,
-    seed: Annotated[int, seed_option("Of drawn elements and tests.")] = 0,
-    out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False,
-) -> None:
+    ] = None
+    seed: Annotated[int, seed_option("Of drawn elements and tests.")] = 0
+    out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False
+
+
+@told_by(AuditOptions)
+def audit(told: AuditOptions) -> None:
     """Audit MODEL against a symmetry on DATA.
 
     Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether
@@ -64,33 +72,39 @@ def audit(
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows, field_scale
 
-    loaded = load_model(model, weights=weights, arguments=factory_arg or ())
-    reader, names = open_well(data, split=split, fields=fields)
-    windows = window_data(reader, names, history, loaded.channels)
-    symmetry = well_symmetry(reader.metadata, group, windows.inputs)
-    module = physical_model(loaded.module, reader, windows, normalised=normalised)
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
+    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    windows = window_data(reader, names, told.history, loaded.channels)
+    symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
-    chosen = SpreadWindows(windows, samples=samples, batch=batch if loaded.batched else 1)
-    with ProgressBars(quiet=as_json) as bars, bars.stage(f"audit under {symmetry.group.name}", len(chosen)) as advance:
-        seen = 0
-
-        def progress(rows: int) -> None:
-            nonlocal seen
-            for _ in range(rows - seen):
-                advance()
-            seen = rows
-
-        report = run(
-            module,
-            symmetry,
-            chosen,
-            scale=field_scale(chosen, windows.outputs),
-            seed=seed,
-            progress=progress,
-        )
-        if law is not None:
-            given, shape = law_of_fields(law, chosen, symmetry, points=law_points)
-            with bars.stage(f"following {law}", 1):
+    chosen = SpreadWindows(windows, samples=told.samples, batch=told.batch if loaded.batched else 1)
+    with ProgressBars(quiet=told.as_json) as bars:
+        with bars.stage(f"audit under {symmetry.group.name}", len(chosen)) as advance:
+            report = run(
+                module,
+                symmetry,
+                chosen,
+                scale=field_scale(chosen, windows.outputs),
+                seed=told.seed,
+                progress=_each(advance),
+            )
+        if told.law is not None:
+            given, shape = law_of_fields(told.law, chosen, symmetry, points=told.law_points)
+            with bars.stage(f"following {told.law}", 1):
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
-    deliver(report, out, "audit.json", report.summary, as_json=as_json)
-    warn_bare(loaded, model)
+    deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
+    warn_bare(loaded, told.model)
+
+
+def _each(advance: Callable[[], object]) -> Callable[[int], None]:
+    """From a count of what has been seen to one step for each."""
+    seen = 0
+
+    def progress(rows: int) -> None:
+        nonlocal seen
+        for _ in range(rows - seen):
+            advance()
+        seen = rows
+
+    return progress

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from haar.cli.command import told_by
 from haar.cli.default_command import DefaultCommandGroup
 from haar.cli.options import (
     Data,
@@ -75,63 +77,55 @@ def export(
     warn_bare(loaded, model)
 
 
-@app.command("distill")
-def distill(
-    model: Model,
-    data: Data,
-    *,
-    group: Group,
-    fields: Fields = None,
-    history: History = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .safetensors file to write.")],
+@dataclass(frozen=True)
+class DistillOptions:
+    """What the command is told."""
+
+    model: Model
+    data: Data
+    group: Group
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .safetensors file to write.")]
+    fields: Fields = None
+    history: History = None
     student: Annotated[
         str | None, typer.Option(help="module:factory of the model to train; by default a copy of MODEL.")
-    ] = None,
-    steps: Annotated[int, steps_option("Training steps.")] = 1000,
-    batch: Annotated[int, count_option("Samples in a step.")] = 16,
-    learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3,
-    samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
-    seed: Annotated[int, seed_option("Of batches and elements.")] = 0,
+    ] = None
+    steps: Annotated[int, steps_option("Training steps.")] = 1000
+    batch: Annotated[int, count_option("Samples in a step.")] = 16
+    learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3
+    samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train"
+    seed: Annotated[int, seed_option("Of batches and elements.")] = 0
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
-    ] = False,
-    weights: Weights = None,
-    factory_arg: FactoryArg = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was achieved as one JSON object.")] = False,
-) -> None:
+    ] = False
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was achieved as one JSON object.")] = False
+
+
+@app.command("distill")
+@told_by(DistillOptions)
+def distill(told: DistillOptions) -> None:
     """Teach one model to answer in one forward pass as the average of MODEL does; no labels are used.
 
     Measured on windows that the student did not learn from: how much of what averaging changes it keeps.
     """
-    from haar.cli.distill import Request, distilled
+    from haar.cli.distill import distilled
     from haar.cli.model_file import build, load_model
     from haar.cli.screen import ProgressBars, console, warn_bare
     from haar.report.json_file import dumps
 
-    check_output("--output", output, ".pt2", ".safetensors")
-    loaded = load_model(model, weights=weights, arguments=factory_arg or ())
-    request = Request(
-        group=group,
-        fields=fields,
-        history=history,
-        split=split,
-        normalised=normalised,
-        samples=samples,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    with ProgressBars(quiet=as_json) as bars:
-        report = distilled(
-            loaded, data, request, output, student=None if student is None else build(student), watch=bars
-        )
-    warn_bare(loaded, model)
-    if as_json:
+    check_output("--output", told.output, ".pt2", ".safetensors")
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
+    student = None if told.student is None else build(told.student)
+    with ProgressBars(quiet=told.as_json) as bars:
+        report = distilled(loaded, told, student=student, watch=bars)
+    warn_bare(loaded, told.model)
+    if told.as_json:
         typer.echo(dumps(report.to_dict()), nl=False)
         return
     screen = console()
-    screen.print(f"{output}: one forward pass in place of the average of {model} over {group}")
+    screen.print(f"{told.output}: one forward pass in place of the average of {told.model} over {told.group}")
     screen.print(f"broken symmetry, relative: {report.defect_before:.3g} before, {report.defect_after:.3g} after")
     screen.print(f"of what averaging changes it keeps {report.gain_kept:.1%}, on {report.held_out} windows held out")

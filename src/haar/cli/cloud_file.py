@@ -6,6 +6,7 @@ import itertools
 import re
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,25 +31,48 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
     """
     check_file(path)
     if path.suffix == ".npy":
-        array = read_array(path)
-        if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or 0 in array.shape:
-            raise ArgumentError(
-                "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"
-            )
-        if array.dtype == np.float16:
-            raise ArgumentError(
-                "FILE",
-                expected="float32 or float64",
-                got="float16",
-                way_out="principal axes of rounded points are not those of the points: write them with more digits",
-            )
-        if not np.isfinite(array).all():
-            raise ArgumentError("FILE", expected="finite coordinates", got="NaN or infinity")
-        # In the byte order of this machine, and in a kind that torch has.
-        array = array.astype(np.float32 if array.dtype.itemsize == 4 and array.dtype.kind == "f" else np.float64)
-        clouds = torch.from_numpy(np.ascontiguousarray(array)).reshape(-1, *array.shape[-2:])
-        kept = list(clouds[:most])
+        kept = _arrays(path, most)
         return kept, [str(number) for number in range(len(kept))], None
+    molecules = _molecules(path, most)
+    for number, molecule in enumerate(molecules):
+        positions = molecule.get_positions()
+        if len(positions) == 0 or not np.isfinite(positions).all():
+            got = "NaN or infinity" if len(positions) else "none"
+            raise ArgumentError("FILE", expected="atoms with finite coordinates", got=f"{got} in frame {number}")
+    clouds_of = [torch.tensor(molecule.get_positions(), dtype=torch.float64) for molecule in molecules]
+    # Principal axes are those of the atoms that the file holds: of another cell of the crystal they are others.
+    names = [
+        f"{number} {molecule.get_chemical_formula()}{', one cell' if molecule.pbc.any() else ''}"
+        for number, molecule in enumerate(molecules)
+    ]
+    marks = [torch.tensor(molecule.get_atomic_numbers(), dtype=torch.float64) / 10 for molecule in molecules]
+    return clouds_of, names, marks
+
+
+def _arrays(path: Path, most: int | None) -> list[Tensor]:
+    """Clouds of an array."""
+    array = read_array(path)
+    if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or 0 in array.shape:
+        raise ArgumentError(
+            "FILE", expected="numbers (n, d) or (clouds, n, d)", got=f"{array.dtype} {tuple(array.shape)}"
+        )
+    if array.dtype == np.float16:
+        raise ArgumentError(
+            "FILE",
+            expected="float32 or float64",
+            got="float16",
+            way_out="principal axes of rounded points are not those of the points: write them with more digits",
+        )
+    if not np.isfinite(array).all():
+        raise ArgumentError("FILE", expected="finite coordinates", got="NaN or infinity")
+    # In the byte order of this machine, and in a kind that torch has.
+    array = array.astype(np.float32 if array.dtype.itemsize == 4 and array.dtype.kind == "f" else np.float64)
+    clouds = torch.from_numpy(np.ascontiguousarray(array)).reshape(-1, *array.shape[-2:])
+    return list(clouds[:most])
+
+
+def _molecules(path: Path, most: int | None) -> list[Any]:
+    """What ASE reads."""
     read = require("ase.io", "chemistry").iread
     frames_first = path.suffix.lower() in (".xyz", ".extxyz")
     if frames_first:
@@ -64,19 +88,7 @@ def read_clouds(path: Path, *, most: int | None = None) -> tuple[list[Tensor], l
         raise DataError(f"{path}: no molecules that ASE could read ({type(error).__name__}: {brief})") from error
     if not molecules:
         raise DataError(f"{path}: no molecules")
-    for number, molecule in enumerate(molecules):
-        positions = molecule.get_positions()
-        if len(positions) == 0 or not np.isfinite(positions).all():
-            got = "NaN or infinity" if len(positions) else "none"
-            raise ArgumentError("FILE", expected="atoms with finite coordinates", got=f"{got} in frame {number}")
-    clouds_of = [torch.tensor(molecule.get_positions(), dtype=torch.float64) for molecule in molecules]
-    # Principal axes are those of the atoms that the file holds: of another cell of the crystal they are others.
-    names = [
-        f"{number} {molecule.get_chemical_formula()}{', one cell' if molecule.pbc.any() else ''}"
-        for number, molecule in enumerate(molecules)
-    ]
-    marks = [torch.tensor(molecule.get_atomic_numbers(), dtype=torch.float64) / 10 for molecule in molecules]
-    return clouds_of, names, marks
+    return molecules
 
 
 def _check_frames(path: Path, most: int | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,43 +10,24 @@ from torch import Tensor, nn
 
 from haar.average import average
 from haar.average.distil import DistilReport, distil
+from haar.cli.average import DistillOptions
 from haar.cli.model_file import LoadedModel, Program
 from haar.cli.surrogate_input import physical_model, try_model, window_data
 from haar.cli.well_data import open_well, well_symmetry
 from haar.data.well.spread_windows import SpreadWindows
-from haar.errors import ArgumentError, HaarError
+from haar.errors import HaarError
 from haar.files import write_safetensors
 from haar.programs import write_program
 from haar.systems.group_averaging.surrogates import Surrogate, save
 from haar.watch import Watch
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for, in the command's own words."""
-
-    group: str
-    fields: str | None
-    history: int | None
-    split: str
-    normalised: bool
-    samples: int
-    steps: int
-    batch: int
-    learning_rate: float
-    seed: int
-
-
-def distilled(
-    loaded: LoadedModel, data: Path, request: Request, output: Path, *, student: nn.Module | None, watch: Watch
-) -> DistilReport:
+def distilled(loaded: LoadedModel, told: DistillOptions, *, student: nn.Module | None, watch: Watch) -> DistilReport:
     """Average, train the student, measure and write it.
 
     Args:
         loaded: The model.
-        data: A data set in The Well's format; its labels are not used.
-        request: Everything else.
-        output: A ``.pt2`` or ``.safetensors`` file.
+        told: The data set, whose labels are not used, the file to write, and everything else.
         student: What to train; None for a copy of the model.
         watch: Told of the progress.
 
@@ -56,30 +36,26 @@ def distilled(
         DataError: If the data set cannot be read.
         HaarError: If the student cannot be exported.
     """
-    if output.suffix not in (".pt2", ".safetensors"):
-        raise ArgumentError("--output", expected="a name that ends in .pt2 or .safetensors", got=output.name)
-    if not request.learning_rate > 0:
-        raise ArgumentError("--learning-rate", expected="a positive number", got=request.learning_rate)
-    reader, names = open_well(data, split=request.split, fields=request.fields)
-    windows = window_data(reader, names, request.history, loaded.channels)
-    symmetry = well_symmetry(reader.metadata, request.group, windows.inputs)
-    module = physical_model(loaded.module, reader, windows, normalised=request.normalised)
+    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    windows = window_data(reader, names, told.history, loaded.channels)
+    symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     for each in (module, student):
         if each is not None:
             try_model(each.eval(), windows)
     teacher = average(module, symmetry, micro_batch="auto" if loaded.batched else 1)
-    x, _ = SpreadWindows(windows, samples=request.samples, batch=request.batch).stacked()
+    x, _ = SpreadWindows(windows, samples=told.samples, batch=told.batch).stacked()
     made = distil(
         teacher,
         x,
         student=student,
-        steps=request.steps,
-        batch_size=request.batch,
-        learning_rate=request.learning_rate,
-        seed=request.seed,
+        steps=told.steps,
+        batch_size=told.batch,
+        learning_rate=told.learning_rate,
+        seed=told.seed,
         watch=watch,
     )
-    _write(made.student, x[:2], output)
+    _write(made.student, x[:2], told.output)
     return made.report
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from haar.average import Selected, average, save, select
+from haar.average import Averaged, Selected, average, save, select
 from haar.average.weighted import ORBIT_LIMIT
 from haar.cli.surrogate_input import FittedModel
 from haar.data.well.spread_windows import SpreadWindows, field_scale
@@ -74,25 +75,29 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
             got="NaN or infinity for " + ("random numbers" if fitted.windows is None else "inputs of the data set"),
             way_out="give --data, whose inputs it knows" if fitted.windows is None else "look at its weights and units",
         )
-    batched = fitted.batched
-    if batched:
-        try:
-            save(averaged, (x,), output)
-        except HaarError as error:
-            if "cannot" not in str(error):
-                raise
-            batched = False  # some models can be traced for one batch size only
-    if not batched:
-        save(averaged, (x,), output, dynamic_batch=False)
+    batched = _saved(averaged, x, output, batched=fitted.batched)
     generators = fitted.symmetry.group.generators()
     return Written(
         fitted.symmetry.group.name,
         len(averaged.elements) if averaged.elements is not None else 0,
         fitted.symmetry.group.order,
         None if chosen is None else chosen.share,
-        *(defect(f, fitted.symmetry, (x,), generators, norm="squares").worst for f in (fitted.module, averaged)),
+        defect(fitted.module, fitted.symmetry, (x,), generators, norm="squares").worst,
+        defect(averaged, fitted.symmetry, (x,), generators, norm="squares").worst,
         batched,
     )
+
+
+def _saved(averaged: Averaged, x: Tensor, output: Path, *, batched: bool) -> bool:
+    """Write for any batch size, where the model can be traced so; whether it could."""
+    try:
+        save(averaged, (x,), output, dynamic_batch=batched)
+    except HaarError as error:
+        if not batched or "cannot" not in str(error):
+            raise
+        save(averaged, (x,), output, dynamic_batch=False)
+        return False
+    return batched
 
 
 def _selected(fitted: FittedModel, share: float, micro_batch: int | str) -> Selected:

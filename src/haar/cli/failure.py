@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from haar.entry import own_code
+
 #: Set to anything, it shows the whole traceback of every failure.
 TRACEBACK = "HAAR_TRACEBACK"
 _WAY = f"{TRACEBACK}=1 shows the whole traceback"
 _LONGEST = 400
-# Code that no user of the command wrote: this library, Python's own, and what is installed.
-_OTHERS = (
-    str(Path(__file__).resolve().parent.parent),
-    *(str(Path(sysconfig.get_paths()[kind]).resolve()) for kind in ("stdlib", "purelib", "platlib")),
-)
 
 
 class Interrupted(Exception):  # noqa: N818 (it is no error)
@@ -65,17 +61,6 @@ def told(error: BaseException) -> str:
     place = own_code(error)
     told = f"{kind}: {text}" if text else kind
     return f"{place}: {told}; {_WAY}" if place else f"{told}; {_WAY}"
-
-
-def own_code(error: BaseException) -> str:
-    """The innermost line of the user's own code that an error went through; empty if there is none."""
-    found = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        file = frame.f_code.co_filename
-        if not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS):
-            name = os.path.relpath(file) if len(os.path.relpath(file)) < len(file) else file
-            found = f"{name}, line {line}, in {frame.f_code.co_name}"
-    return found or (own_code(error.__cause__) if error.__cause__ is not None else "")
 
 
 def show_traceback(error: BaseException) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import math
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -14,36 +12,7 @@ from torch import Tensor
 from haar.cli.number_file import read_numbers
 from haar.errors import ArgumentError
 from haar.moments.joint import Empirical, Gaussian, Independent, InputLaw
-from haar.moments.laws import (
-    Exponential,
-    Gamma,
-    Laplace,
-    Law,
-    Normal,
-    Poisson,
-    Rademacher,
-    StudentT,
-    TwoBump,
-    Uniform,
-)
-
-#: Names of laws of one variable: mean 0 and variance 1, but for ``poisson``, ``gamma`` and what is said otherwise.
-NAMED: Mapping[str, Callable[..., Law]] = {
-    "gauss": Normal,
-    "normal": Normal,
-    "uniform": Uniform,
-    "laplace": Laplace,
-    "exponential": Exponential,
-    "gamma": Gamma,
-    "rademacher": Rademacher,
-    "mixture": TwoBump,
-    "t": StudentT,
-    "t5": lambda: StudentT(5),
-    "poisson": Poisson,
-}
-_FORMS = f"laws made of {', '.join(NAMED)} with numbers, as in 'gauss(0, 0.5)', '2 * laplace + 1', 'uniform; t(5)'"
-_WHOLE = 1e15  # below it every whole number is a float of its own
-_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+from haar.moments.laws import Law, named_law
 
 
 def parse_law(
@@ -72,24 +41,28 @@ def parse_law(
     factor = None if scale is None else _numbers("--scale", scale, size)
     if _is_file(text):
         return _empirical(text, size, shift, factor, cov)
-    parts = [part for part in text.split(";") if part.strip()]
-    if len(parts) not in (1, size):
-        raise ArgumentError("--law", expected=f"one law, or one for each of {size} components", got=f"{len(parts)}")
-    laws = [_parsed(part) for part in parts]
-    laws = laws * size if len(laws) == 1 else laws
+    laws = _laws(text, size)
     if cov is not None:
         return _correlated(laws, cov, shift, factor)
     if factor is not None:
-        # Scaled about its own mean, which the file or the list of means then moves.
-        laws = [
-            law.affine(s, law.require(1) * (1.0 - s)) if s != 1.0 else law
-            for law, s in zip(laws, factor.tolist(), strict=True)
-        ]
-    if all(law.normal for law in laws):
-        level = torch.tensor([law.require(1) for law in laws], dtype=torch.float64)
-        variance = torch.tensor([law.require(2) for law in laws], dtype=torch.float64)
-        return Gaussian(level if shift is None else level + shift, variance)
-    return Independent(laws, shift)
+        laws = [_scaled(law, s) for law, s in zip(laws, factor.tolist(), strict=True)]
+    if not all(law.normal for law in laws):
+        return Independent(laws, shift)
+    level, variance = (torch.tensor([law.require(n) for law in laws], dtype=torch.float64) for n in (1, 2))
+    return Gaussian(level if shift is None else level + shift, variance)
+
+
+def _laws(text: str, size: int) -> list[Law]:
+    parts = [part for part in text.split(";") if part.strip()]
+    if len(parts) not in (1, size):
+        raise ArgumentError("--law", expected=f"one law, or one for each of {size} components", got=f"{len(parts)}")
+    laws = [named_law(part, argument="--law") for part in parts]
+    return laws * size if len(laws) == 1 else laws
+
+
+def _scaled(law: Law, factor: float) -> Law:
+    """Scaled about its own mean, which the file or the list of means then moves."""
+    return law if factor == 1.0 else law.affine(factor, law.require(1) * (1.0 - factor))
 
 
 def _is_file(text: str) -> bool:
@@ -130,75 +103,3 @@ def _numbers(option: str, text: str, size: int) -> Float[Tensor, " size"]:
     if found.numel() not in (1, size) or not bool(torch.isfinite(found).all()):
         raise ArgumentError(option, expected=f"one finite number, or {size}", got=f"{found.numel()} numbers")
     return found.expand(size)
-
-
-def _parsed(text: str) -> Law:
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        found = _law(tree, text)
-        if isinstance(found, Law):
-            for order in (1, 2):  # every use needs them
-                found.require(order)
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        if isinstance(error, ArgumentError):
-            raise
-        raise ArgumentError("--law", expected=_FORMS, got=f"{text[:80]!r}") from error
-    except ArithmeticError as error:
-        raise ArgumentError("--law", expected="numbers that float64 holds", got=f"{text[:80]!r}") from error
-    if isinstance(found, float):
-        raise ArgumentError("--law", expected=_FORMS, got=repr(text))
-    return found
-
-
-def _law(node: ast.expr, text: str) -> Law | float:
-    """A law, or a number, of an expression; nothing is evaluated but these names and arithmetic."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        if abs(number := float(node.value)) == math.inf:
-            raise OverflowError
-        return number
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        inner = _law(node.operand, text)
-        sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
-        return sign * inner if isinstance(inner, float) else _moved(inner, sign, 0.0)
-    if isinstance(node, ast.Name) and node.id in NAMED:
-        return _built(node.id, [], text)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NAMED and not node.keywords:
-        values = [_law(argument, text) for argument in node.args]
-        numbers = [value for value in values if isinstance(value, float)]
-        if len(numbers) == len(values):
-            return _built(node.func.id, numbers, text)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
-        made = _combined(node.op, _law(node.left, text), _law(node.right, text))
-        if made is not None:
-            return made
-    raise ArgumentError("--law", expected=_FORMS, got=repr(text))
-
-
-def _combined(operator: ast.operator, left: Law | float, right: Law | float) -> Law | float | None:
-    if isinstance(left, float) and isinstance(right, float):
-        return None
-    if isinstance(left, Law) and isinstance(right, Law):
-        return None
-    law, number = (left, right) if isinstance(left, Law) else (right, left)
-    if not isinstance(law, Law) or not isinstance(number, float) or not math.isfinite(number):
-        return None
-    first = law is left
-    if isinstance(operator, ast.Mult):
-        return _moved(law, number, 0.0)
-    if isinstance(operator, ast.Div):
-        return _moved(law, 1.0 / number, 0.0) if first and number else None
-    if isinstance(operator, ast.Add):
-        return _moved(law, 1.0, number)
-    return _moved(law, 1.0, -number) if first else _moved(law, -1.0, number)
-
-
-def _moved(law: Law, scale: float, shift: float) -> Law:
-    return law.affine(scale, shift)
-
-
-def _built(name: str, numbers: list[float], text: str) -> Law:
-    whole = [int(x) if x.is_integer() and abs(x) < _WHOLE else x for x in numbers]
-    try:
-        return NAMED[name](*whole)
-    except TypeError as error:
-        raise ArgumentError("--law", expected=f"{name} with other numbers", got=repr(text)) from error

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.cli.entry import brief, called
 from haar.cli.options import literal
 from haar.cli.program_file import load_program
+from haar.entry import brief, called
 from haar.errors import ArgumentError, DataError
 from haar.received import read_pickled_tensors, read_tensors
 
@@ -131,28 +131,39 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 def _program(path: Path, *, fields: bool) -> LoadedModel:
     program = load_program(path)
-    inputs = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    users = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
-    if len(users) != 1:
-        raise DataError(f"{path}: expected a model of one input, got one of {len(users)}")
-    if not isinstance(inputs.get(users[0]), Tensor):
-        raise DataError(f"{path}: expected a model of a tensor, got one of a number")
+    shape = _input_shape(path, program)
     try:
         module = Program(program)
     except Exception as error:  # a graph that does not fit together
         raise DataError(f"{path}: no program that can be called ({_brief(error)})") from error
-    shape = inputs[users[0]].shape
-    sizes = [size if isinstance(size, int) else None for size in shape]
     if len(shape) < (3 if fields else 1):
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
-    space = tuple(size for size in sizes[2:] if size is not None)
+    sizes = [size if isinstance(size, int) else None for size in shape]
     return LoadedModel(
         module,
         channels=sizes[1] if len(shape) > 1 else None,
-        space=space if len(space) == len(shape) - 2 else None,
+        space=_fixed(sizes[2:]) if len(shape) > 1 else None,
         batched=sizes[0] is None,
-        event=None if None in sizes[1:] else tuple(size for size in sizes[1:] if size is not None),
+        event=_fixed(sizes[1:]),
     )
+
+
+def _input_shape(path: Path, program: torch.export.ExportedProgram) -> Sequence[int | torch.SymInt]:
+    """The shape of the one tensor that a program takes."""
+    inputs = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    users = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
+    if len(users) != 1:
+        raise DataError(f"{path}: expected a model of one input, got one of {len(users)}")
+    given = inputs.get(users[0])
+    if not isinstance(given, Tensor):
+        raise DataError(f"{path}: expected a model of a tensor, got one of a number")
+    return given.shape
+
+
+def _fixed(sizes: Sequence[int | None]) -> tuple[int, ...] | None:
+    """Sizes, if none of them is free."""
+    known = tuple(size for size in sizes if size is not None)
+    return known if len(known) == len(sizes) else None
 
 
 def _argument(text: str) -> tuple[str, Any]:

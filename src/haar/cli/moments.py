@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from haar.cli.command import told_by
 from haar.cli.options import (
-    MOST_SAMPLES,
     FactoryArg,
     Model,
     Weights,
@@ -17,15 +18,18 @@ from haar.cli.options import (
     seed_option,
     whole_numbers,
 )
+from haar.limits import MOST_SAMPLES
 
 if TYPE_CHECKING:
     from haar.cli.model_file import LoadedModel
     from haar.moments import NodeOrbits
 
 
-def moments(
-    model: Model,
-    *,
+@dataclass(frozen=True)
+class MomentsOptions:
+    """What the command is told."""
+
+    model: Model
     law: Annotated[
         str,
         typer.Option(
@@ -33,33 +37,36 @@ def moments(
             "poisson(3), moved as in '2 * laplace + 1'; one for all components or 'one; for; each'; or a file of "
             "samples (.csv, .npy, .safetensors)."
         ),
-    ] = "gauss",
-    mean: Annotated[str | None, typer.Option(help="Added to the means: numbers, '0.1, 2', or a file.")] = None,
-    scale: Annotated[str | None, typer.Option(help="Multiplies the spread: a number, one each, or a file.")] = None,
-    cov: Annotated[str | None, typer.Option(help="For --law gauss: a file of the covariance matrix.")] = None,
-    order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2,
-    check: Annotated[int, count_option("Compare with so many Monte Carlo samples.", least=0, most=10**9)] = 0,
-    shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None,
+    ] = "gauss"
+    mean: Annotated[str | None, typer.Option(help="Added to the means: numbers, '0.1, 2', or a file.")] = None
+    scale: Annotated[str | None, typer.Option(help="Multiplies the spread: a number, one each, or a file.")] = None
+    cov: Annotated[str | None, typer.Option(help="For --law gauss: a file of the covariance matrix.")] = None
+    order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2
+    check: Annotated[int, count_option("Compare with so many Monte Carlo samples.", least=0, most=10**9)] = 0
+    shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None
     backend: Annotated[
         str,
         typer.Option(help="dense; diagonal (variances alone); or orbit (graph networks, --shape nodes,features)."),
-    ] = "dense",
+    ] = "dense"
     node_symmetry: Annotated[
         str,
         typer.Option(
             help="For --backend orbit: which permutations of the nodes leave law and network alone: auto (found in "
             "them), complete, ring, or a file with a permutation on every row."
         ),
-    ] = "auto",
-    on_unsupported: Annotated[
-        str, typer.Option(help="Parts without a closed form: raise, linearise or sample.")
-    ] = "raise",
-    seed: Annotated[int, seed_option("Of the samples.")] = 0,
-    weights: Weights = None,
-    factory_arg: FactoryArg = None,
-    out: Annotated[Path | None, folder_option("Folder for moments.json and report.html.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-) -> None:
+    ] = "auto"
+    on_unsupported: Annotated[str, typer.Option(help="Parts without a closed form: raise, linearise or sample.")] = (
+        "raise"
+    )
+    seed: Annotated[int, seed_option("Of the samples.")] = 0
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    out: Annotated[Path | None, folder_option("Folder for moments.json and report.html.")] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False
+
+
+@told_by(MomentsOptions)
+def moments(told: MomentsOptions) -> None:
     """Mean, standard deviation and skewness of MODEL's output when its input is a law, and how far to trust them.
 
     With --check the same by Monte Carlo beside it: standard errors, z-scores, and what the propagation's time would
@@ -74,32 +81,38 @@ def moments(
     from haar.errors import ArgumentError
     from haar.moments import compare, propagate
 
-    if 0 < check < 100:
-        raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
-    if check and backend == "diagonal":
-        raise ArgumentError("--check", expected="--backend dense or orbit", got=f"--backend {backend}")
-    if node_symmetry != "auto" and backend != "orbit":
-        raise ArgumentError("--node-symmetry", expected="--backend orbit beside it", got=f"--backend {backend}")
-    loaded = load_model(model, weights=weights, arguments=factory_arg or (), fields=False)
+    _check(told)
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
     if not loaded.batched:
-        raise ArgumentError("MODEL", expected="a program with a free batch size", got=f"{model}, which fixes it")
+        raise ArgumentError("MODEL", expected="a program with a free batch size", got=f"{told.model}, which fixes it")
     module = loaded.module.graph if isinstance(loaded.module, Program) else loaded.module
-    event = _event(loaded, shape)
-    size = torch.Size(event).numel()
-    given = parse_law(law, size, mean=mean, scale=scale, cov=cov)
+    event = _event(loaded, told.shape)
+    given = parse_law(told.law, torch.Size(event).numel(), mean=told.mean, scale=told.scale, cov=told.cov)
     options: dict[str, Any] = {
-        "order": order,
-        "backend": backend,
+        "order": told.order,
+        "backend": told.backend,
         "input_shape": event,
-        "on_unsupported": on_unsupported,
-        "orbits": _orbits(node_symmetry, event) if backend == "orbit" else None,
+        "on_unsupported": told.on_unsupported,
+        "orbits": _orbits(told.node_symmetry, event) if told.backend == "orbit" else None,
     }
-    if check or backend == "dense":  # the other back-ends draw nothing
-        options["generator"] = torch.Generator().manual_seed(seed)
+    if told.check or told.backend == "dense":  # the other back-ends draw nothing
+        options["generator"] = torch.Generator().manual_seed(told.seed)
     with torch.no_grad():
-        report = compare(module, given, check, **options) if check else propagate(module, given, **options)
-    deliver(report, out, "moments.json", report.trust, as_json=as_json)
-    warn_bare(loaded, model)
+        report = compare(module, given, told.check, **options) if told.check else propagate(module, given, **options)
+    deliver(report, told.out, "moments.json", report.trust, as_json=told.as_json)
+    warn_bare(loaded, told.model)
+
+
+def _check(told: MomentsOptions) -> None:
+    """Refuse options that do not go together."""
+    from haar.errors import ArgumentError
+
+    if 0 < told.check < 100:
+        raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=told.check)
+    if told.check and told.backend == "diagonal":
+        raise ArgumentError("--check", expected="--backend dense or orbit", got=f"--backend {told.backend}")
+    if told.node_symmetry != "auto" and told.backend != "orbit":
+        raise ArgumentError("--node-symmetry", expected="--backend orbit beside it", got=f"--backend {told.backend}")
 
 
 def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:

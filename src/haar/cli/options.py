@@ -12,11 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from haar.errors import ArgumentError
-
-#: What seeds are multiplied with and added to stays below 2^64, which is all that torch takes.
-SEED_LIMIT = 2**40
-#: Steps, samples, draws: what more than this would never end, or fit into no memory.
-MOST_STEPS, MOST_SAMPLES = 10**9, 10**7
+from haar.limits import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
 
 
 def _checked_number(value: float | None) -> float | None:

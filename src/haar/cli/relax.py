@@ -10,7 +10,7 @@ import typer
 from haar.cli.relax_options import command
 
 if TYPE_CHECKING:
-    from haar.cli.relax_task import RelaxTask
+    from haar.relax.task import RelaxTask
     from haar.report import Report
 
 app = typer.Typer(
@@ -27,12 +27,11 @@ def fit(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (cal
     where it can be exported. A killed fit goes on where it was.
     """
     import warnings
-    from dataclasses import asdict
 
-    from haar.cli.relax_files import save_model
     from haar.cli.screen import ProgressBars
     from haar.errors import HaarWarning
     from haar.relax import Duals
+    from haar.relax.task import save_model
     from haar.report.json_file import write_json
 
     with ProgressBars(quiet=as_json) as bars, warnings.catch_warnings():
@@ -42,7 +41,7 @@ def fit(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (cal
     report: Any = done.dashboard
     told = done.rule.arrival() if isinstance(done.rule, Duals) else ""
     found = {**report.to_dict(), "deployed_loss": done.deployed_loss, "model": kept, "warning": told}
-    write_json(out / "fit.json", {**found, "plan": asdict(task.plan)})
+    write_json(out / "fit.json", {**found, "plan": task.plan.keys()})
     _show(report, out, found, as_json=as_json)
     if not as_json:
         typer.echo(f"validation loss of the model to deploy: {done.deployed_loss:.4g}; {', '.join(kept)}")
@@ -60,8 +59,8 @@ def path(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (ca
     from haar.relax import path as run
     from haar.relax.path import WEIGHTS
 
-    plan = task.plan
-    chosen = plan.weights or WEIGHTS
+    plan = task.plan.training
+    chosen = task.plan.rule.weights or WEIGHTS
     model = task.wrapped()
     with ProgressBars(quiet=as_json) as bars:
         report = run(
@@ -91,7 +90,7 @@ def diagnose(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001
     from haar.cli.screen import ProgressBars
     from haar.relax import diagnose as run
 
-    plan = task.plan
+    plan, test = task.plan.training, task.plan.test
     with ProgressBars(quiet=as_json) as bars:
         strict = task.fitted(out, "strict", bars, rule="strict")
         relaxed = task.fitted(out, "resilient", bars, rule="duals", problem="resilient")
@@ -103,8 +102,8 @@ def diagnose(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001
                 strict=strict.rule.model,
                 dashboard=relaxed.dashboard,
                 squared=plan.loss == "mse",
-                draws=plan.draws,
-                level=plan.level,
+                draws=test.draws,
+                level=test.level,
                 seed=plan.seed,
             )
     report.save_json(out / "diagnosis.json")
@@ -116,7 +115,7 @@ def _names(task: RelaxTask) -> list[str]:
     from haar.groups import FiniteGroup
 
     group = task.symmetry.group
-    if task.plan.chain != "auto" or not isinstance(group, FiniteGroup):
+    if task.plan.model.chain != "auto" or not isinstance(group, FiniteGroup):
         return []
     return [group.name, *(subgroup.name for subgroup in group.subgroup_chain()[-2:0:-1]), "1"]
 

@@ -20,7 +20,7 @@ from haar.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from haar.cli.relax_task import RelaxTask
+    from haar.relax.task import RelaxTask
 
 _SOURCE = Annotated[
     str, typer.Argument(metavar="MODEL|FILE", help="module:function of a torch module, or a .yaml file of all keys.")
@@ -80,10 +80,8 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
     def decorate(body: Body) -> Body:
         def run(source: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001 (called by name)
             with goes_on(out):
-                from haar.cli.relax_plan import make_plan
-                from haar.cli.relax_task import make_task
-                from haar.cli.relax_trial import try_task
                 from haar.folders import claimed
+                from haar.relax.task import make_plan, make_task, try_task
 
                 task = make_task(make_plan(source, data, options))
                 try_task(task, name)  # what cannot go on leaves the folder free

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Layout, Symmetry
-from haar.cli.entry import brief
-from haar.cli.group_name import parse_group
 from haar.cli.model_file import LoadedModel
 from haar.cli.options import whole_numbers
 from haar.cli.well_data import open_well, well_symmetry
 from haar.data import WellReader, Windows, ZScore
+from haar.entry import brief
 from haar.errors import ArgumentError, HaarError
+from haar.groups.names import named_group
 
 #: Points of the largest grid that numbers are drawn for without data.
 _MOST_POINTS = 10**8
@@ -87,7 +87,7 @@ def fit_model(
     steps = _history(once, history, loaded.channels)
     if group.lower() == "auto":
         raise ArgumentError("--group", expected="--data beside auto, whose grid and boundaries decide", got="none")
-    chosen = parse_group(group, space=space, periodic=[True] * len(space))
+    chosen = named_group(group, space=space, periodic=[True] * len(space), argument="--group")
     symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
     channels = once.with_history(steps).channels
     sample = torch.randn(1, channels, *space, generator=torch.Generator().manual_seed(0))

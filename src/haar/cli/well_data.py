@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
-from haar.cli.group_name import parse_group
 from haar.data import WellMetadata, WellReader
 from haar.data.well.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
 from haar.data.well.domain_symmetry import domain_symmetry
 from haar.errors import ArgumentError
+from haar.groups.names import named_group
 
 
 def open_well(
@@ -61,7 +61,7 @@ def well_symmetry(metadata: WellMetadata, group: str, layout: Layout) -> Symmetr
         domain = domain_symmetry(metadata.axes, name=metadata.name, grid_type=metadata.grid_type)
         return domain.symmetry(layout.fields, history=layout.history)
     movable = [not shift_fault(axis) for axis in metadata.axes]
-    chosen = parse_group(group, space=metadata.resolution, periodic=movable)
+    chosen = named_group(group, space=metadata.resolution, periodic=movable, argument="--group")
     _check_axes(metadata, chosen.motion(chosen.elements()).index, chosen.motion(chosen.elements()).sign, group)
     centring, periodic = field_grid(metadata.axes)
     return Symmetry.of_fields(chosen, layout.fields, history=layout.history, centring=centring, periodic=periodic)

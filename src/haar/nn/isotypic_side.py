@@ -55,7 +55,6 @@ class IsotypicSide(ConstantsModule):
         shares: For each kind what the runs have of it.
         scaled: For each kind whether its columns have its scale.
         widths: For each kind the numbers of columns that its copies within a part and units have in `enter`'s matrices.
-        turning: Multiplications that a change of basis takes for one row.
     """
 
     def __init__(self, rep: Isotypic, kinds: Sequence[Kind], dtype: torch.dtype | None = None) -> None:
@@ -65,23 +64,28 @@ class IsotypicSide(ConstantsModule):
         self.runs = tuple((run.start, run.copies, run.dim) for run in rep.runs)
         columns: list[list[Tensor]] = [[] for _ in rep.runs]
         self.shares = tuple(_shares(rep, kind, columns) for kind in kinds)
+        bases = [torch.cat(parts, 1) if parts else _NOTHING for parts in columns]
+        self.plain = tuple(map(_is_identity, bases))
         self._widths = tuple([part.shape[1] for part in parts] for parts in columns)
         self._places = self._numbered()
         self.widths = tuple(
             [self.runs[share.run][1] for share in shares for _ in range(share.mu * kind.end)]
             for kind, shares in zip(kinds, self.shares, strict=True)
         )
-        bases = [torch.cat(parts, 1) if parts else _NOTHING for parts in columns]
-        self.plain = tuple(map(_is_identity, bases))
         self.scaled = tuple(not any(self.plain[share.run] for share in shares) for shares in self.shares)
-        for kind, shares, scaled in zip(kinds, self.shares, self.scaled, strict=True):
-            for share in shares if scaled else ():
-                bases[share.run][:, share.at : share.at + share.width] *= kind.scale
+        self._scale(bases)
         for k, basis in enumerate(bases):
             self.register_constant(f"basis_{k}", basis.T.contiguous(), dtype)
-        self.turning = sum(
-            copies * dim**2 for (_, copies, dim), plain in zip(self.runs, self.plain, strict=True) if not plain
-        )
+
+    @property
+    def turning(self) -> int:
+        """Multiplications that a change of basis takes for one row."""
+        return sum(copies * dim**2 for (_, copies, dim), plain in zip(self.runs, self.plain, strict=True) if not plain)
+
+    def _scale(self, bases: list[Tensor]) -> None:
+        for kind, shares, scaled in zip(self.kinds, self.shares, self.scaled, strict=True):
+            for share in shares if scaled else ():
+                bases[share.run][:, share.at : share.at + share.width] *= kind.scale
 
     def _numbered(self) -> tuple[tuple[int, ...], ...]:
         """For each kind's shares their numbers among all runs' shares, run by run."""
@@ -178,13 +182,11 @@ def _shares(rep: Isotypic, kind: Kind, columns: list[list[Tensor]]) -> tuple[Sha
 
 def _class_columns(rep: Isotypic, k: int, number: int) -> Float[Tensor, "n mu end rows"]:
     """Columns of a run's basis that span one class."""
-    start = 0
-    for place, mu, _ in rep.runs[k].places:
-        d, end = rep.classes[place].dim, rep.classes[place].end
-        if place == number:
-            return rep.runs[k].basis[:, start : start + mu * d].reshape(-1, mu, d // end, end).transpose(2, 3)
-        start += mu * d
-    raise AssertionError(number)
+    places = rep.runs[k].places
+    at = [place for place, _, _ in places].index(number)
+    start = sum(mu * rep.classes[place].dim for place, mu, _ in places[:at])
+    mu, d, end = places[at][1], rep.classes[number].dim, rep.classes[number].end
+    return rep.runs[k].basis[:, start : start + mu * d].reshape(-1, mu, d // end, end).transpose(2, 3)
 
 
 def _is_identity(basis: Tensor) -> bool:

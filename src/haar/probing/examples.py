@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from haar.actions import Action, Field, Points, Symmetry, Vector
+from haar.actions import Symmetry
+from haar.actions.trees import action_leaves, map_actions
 from haar.errors import ArgumentError
 
 #: Points along an axis that are tried for fields on grids.
 SIZES = (16, 17, 8, 9, 12, 15, 24, 25, 28, 32, 33, 48, 64, 65)
 _BATCH = 3
-_POINTS = 5
 
 
 def example_inputs(symmetry: Symmetry, size: int, seed: int = 0) -> tuple[Any, ...]:
@@ -24,7 +23,7 @@ def example_inputs(symmetry: Symmetry, size: int, seed: int = 0) -> tuple[Any, .
         ArgumentError: If an action does not tell the shape of its tensor.
     """
     generator = torch.Generator().manual_seed(seed)
-    return tuple(_random(action, size, generator) for action in symmetry.inputs)
+    return tuple(map_actions(lambda action: action.example(_BATCH, size, generator), symmetry.inputs))
 
 
 def fitting_inputs(symmetry: Symmetry, run: Callable[[tuple[Any, ...]], Any]) -> Iterator[tuple[Any, ...]]:
@@ -35,7 +34,8 @@ def fitting_inputs(symmetry: Symmetry, run: Callable[[tuple[Any, ...]], Any]) ->
     """
     problem: Exception | None = None
     some = False
-    for size in SIZES if _has_fields(symmetry.inputs) else SIZES[:1]:
+    some_size = any(a.axes.space and a.group.grid_shape is None for a in action_leaves(symmetry.inputs))
+    for size in SIZES if some_size else SIZES[:1]:
         inputs = example_inputs(symmetry, size)
         try:
             with torch.no_grad():
@@ -54,38 +54,3 @@ def fitting_inputs(symmetry: Symmetry, run: Callable[[tuple[Any, ...]], Any]) ->
             got=f"{type(problem).__name__}: {problem}",
             way_out="give example=(input, ...), one batch",
         ) from problem
-
-
-def _random(action: Any, size: int, generator: torch.Generator) -> Any:
-    if isinstance(action, Mapping):
-        return {key: _random(part, size, generator) for key, part in action.items()}
-    if isinstance(action, (tuple, list)):
-        return type(action)([_random(part, size, generator) for part in action])
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    if isinstance(action, Vector) and action.axis == -1:
-        return normal(_BATCH, action.rep.dim)
-    if isinstance(action, Points) and action.rotation is not None:
-        count = _POINTS if action.relabelling is None else action.relabelling.dim
-        return normal(_BATCH, count, action.rotation.dim)
-    if isinstance(action, Field):
-        space = action.group.grid_shape or (size,) * action.dim
-        shapes = {"first": (action.rep.dim, *space), "last": (*space, action.rep.dim), None: tuple(space)}
-        return normal(_BATCH, *shapes[action.channels])
-    kind = type(action).__name__ if isinstance(action, Action) else repr(action)
-    raise ArgumentError(
-        "example",
-        expected=f"one batch of inputs: {kind} does not tell its shape",
-        got="none",
-        way_out="give example=(input, ...)",
-    )
-
-
-def _has_fields(tree: Any) -> bool:
-    if isinstance(tree, Mapping):
-        return any(_has_fields(part) for part in tree.values())
-    if isinstance(tree, (tuple, list)):
-        return any(_has_fields(part) for part in tree)
-    return isinstance(tree, Field) and tree.group.grid_shape is None

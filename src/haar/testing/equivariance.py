@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
 from haar.average.weighted import Given
+from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError, check_count
 from haar.probing import defect, some_elements, tolerance_of
 from haar.probing.manners import check_call
@@ -125,9 +125,5 @@ def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> T
 
 
 def _default_tolerance(inputs: tuple[Any, ...]) -> float:
-    kinds = [
-        leaf.dtype
-        for leaf in pytree.tree_leaves(inputs)
-        if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
-    ]
+    kinds = [leaf.dtype for leaf in tensors_of(inputs) if leaf.is_floating_point() or leaf.is_complex()]
     return tolerance_of(max((torch.finfo(kind).eps for kind in kinds), default=0.0))

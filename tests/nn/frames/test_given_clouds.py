@@ -13,7 +13,7 @@ from torch import nn
 
 from haar.audit.frames import audit_frames
 from haar.errors import ArgumentError, HaarError, HaarWarning
-from haar.nn.frames import GramMap, PCAFrame, WeightedFrame
+from haar.nn.frames import Averaging, GramMap, PCAFrame, WeightedFrame
 from haar.nn.spectral import SignDeepSets, SignMessagePassing
 
 
@@ -43,12 +43,12 @@ CUBE = molecule("cube")[0]
         (lambda: frame(weights="a"), "weights: expected numbers"),
         (lambda: frame(weights=()), "weights: expected numbers"),
         (lambda: frame(weights=(float("nan"),)), "weights: expected numbers"),
-        (lambda: frame(draws="a"), "draws: expected a whole number"),
-        (lambda: frame(chunk=1.5), "chunk: expected a whole number"),
-        (lambda: frame(most_axes="a"), "most_axes: expected a whole number"),
+        (lambda: Averaging(draws="a"), "draws: expected a whole number"),
+        (lambda: Averaging(chunk=1.5), "chunk: expected a whole number"),
+        (lambda: Averaging(most_axes="a"), "most_axes: expected a whole number"),
         (lambda: frame(tol="a"), "tol: expected a relative gap"),
         (lambda: frame(outputs=()), "outputs: expected vector"),
-        (lambda: frame(generator=3), "generator: expected a torch.Generator, got 3"),
+        (lambda: Averaging(generator=3), "generator: expected a torch.Generator, got 3"),
         (lambda: WeightedFrame(net(), most_points="a"), "most_points: expected a whole number"),
         (lambda: WeightedFrame(net(), chunk=0), "chunk: expected at least 1"),
         (lambda: frame()(None), r"x: expected a tensor \(\*batch, n, d\), got NoneType"),
@@ -156,7 +156,7 @@ def test_derivatives_forward_and_of_second_order():
 
 @pytest.mark.parametrize("mode", ["sign", "average", "sample"])
 def test_frames_are_copied_and_pickled(mode):
-    made = frame(mode=mode, generator=torch.Generator().manual_seed(1)).eval()
+    made = frame(mode=mode, averaging=Averaging(generator=torch.Generator().manual_seed(1))).eval()
     with torch.no_grad():
         for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
             assert torch.equal(other(CUBE * torch.tensor([1.0, 2.0, 3.0])), made(CUBE * torch.tensor([1.0, 2.0, 3.0])))
@@ -179,7 +179,7 @@ def test_a_cloud_without_points_comes_out_as_zero_and_moves_nothing():
 
 def test_refusals_come_before_any_work():
     with pytest.raises(ArgumentError, match="most_axes: expected at least 1"):
-        frame(mode="average", most_axes=0)
+        frame(mode="average", averaging=Averaging(most_axes=0))
 
 
 @pytest.mark.usefixtures("unchecked_annotations")  # which do not know of sizes without a number

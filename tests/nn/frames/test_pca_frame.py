@@ -10,8 +10,10 @@ from tests.nn.frames.clouds import F64, MOLECULES, molecule, motions, rand
 from torch import nn
 
 from haar.errors import ArgumentError, HaarWarning, ShapeError
-from haar.nn.frames import GramMap, PCAFrame, WeightedFrame, frame_health, principal_axes
+from haar.nn.frames import Averaging, GramMap, PCAFrame, WeightedFrame
+from haar.nn.principal import frame_health, principal_axes
 from haar.nn.spectral import (
+    Invariants,
     SignCharacters,
     SignDeepSets,
     SignMessagePassing,
@@ -73,7 +75,7 @@ def test_thirty_two_dimensions_in_one_pass():
 def test_the_average_makes_any_model_exact(d):
     x = rand(4, 9, d)
     for q in motions(d):
-        assert error(PCAFrame(Plain(d), mode="average", chunk=10), x, q, shift=0.4) <= 1e-12
+        assert error(PCAFrame(Plain(d), mode="average", averaging=Averaging(chunk=10)), x, q, shift=0.4) <= 1e-12
         assert error(PCAFrame(Plain(d), mode="average"), x, q) <= 1e-12
     net = SignDeepSets(d, layers=2, norm="rms", **options())
     both = [PCAFrame(net, mode=mode)(x) for mode in ("sign", "average")]
@@ -82,7 +84,7 @@ def test_the_average_makes_any_model_exact(d):
 
 def test_the_sampled_mode_is_exact_when_it_evaluates_and_not_when_it_trains():
     x, q = rand(4, 9, 3), motions(3)[1]
-    frame = PCAFrame(Plain(3), mode="sample", generator=torch.Generator().manual_seed(0))
+    frame = PCAFrame(Plain(3), mode="sample", averaging=Averaging(generator=torch.Generator().manual_seed(0)))
     assert frame.train()(x).shape == x.shape
     assert error(frame, x, q) > 1e-2
     assert error(frame.eval(), x, q) <= 1e-12
@@ -96,7 +98,7 @@ def test_the_naive_mode_fails():
 def test_velocities_masks_and_invariants_go_along():
     x, v, charge = rand(4, 6, 3), rand(4, 6, 3, seed=2), rand(4, 6, 1, seed=3).sign()
     mask = torch.tensor([[True] * 6, [True] * 5 + [False]] * 2)
-    net = SignMessagePassing(3, inputs=2, outputs=2, nodes=1, layers=1, **options())
+    net = SignMessagePassing(3, inputs=2, outputs=2, invariants=Invariants(nodes=1), layers=1, **options())
     frame = PCAFrame(net, outputs=("position", "vector"), weights=(1.0, 0.5))
     given = {"mask": mask, "invariants": {"nodes": charge}}
     places, speeds = frame(x, v, **given)
@@ -182,7 +184,7 @@ def test_policies_on_molecules(name, policy):
     if policy == "weighted" and name == "benzene":
         return  # 132 pairs of points; the cube is as degenerate
     x, numbers = molecule(name)
-    net = SignMessagePassing(3, nodes=1, layers=1, **options())
+    net = SignMessagePassing(3, invariants=Invariants(nodes=1), layers=1, **options())
 
     class Fallback(nn.Module):
         def __init__(self):
@@ -194,7 +196,7 @@ def test_policies_on_molecules(name, policy):
 
     more = {"fallback": Fallback()} if policy == "fallback" else {}
     generator = torch.Generator().manual_seed(0)
-    frame = PCAFrame(net, unhealthy=policy, draws=32, generator=generator, **more)
+    frame = PCAFrame(net, unhealthy=policy, averaging=Averaging(draws=32, generator=generator), **more)
     given = {"invariants": {"nodes": numbers}}
     y = frame(x, **given)
     worst = max(error(frame, x, q, shift=0.2, **given) for q in motions(3)) if float(y.abs().max()) > 1e-9 else 0.0
@@ -284,7 +286,9 @@ def test_gradients_are_finite_on_degenerate_clouds(name, policy):
     if policy == "weighted" and name == "benzene":
         return
     x = molecule(name)[0].requires_grad_()
-    frame = PCAFrame(SignDeepSets(3, norm="rms", **options()), unhealthy=policy, draws=4, differentiable=True)
+    frame = PCAFrame(
+        SignDeepSets(3, norm="rms", **options()), unhealthy=policy, averaging=Averaging(draws=4), differentiable=True
+    )
     with torch.enable_grad():
         frame(x).square().sum().backward()
     assert torch.isfinite(x.grad).all()
@@ -329,7 +333,7 @@ def test_the_record_prints_the_worst_first():
         (lambda: PCAFrame(Plain(3), mode="best"), "mode: expected one of sign, average"),
         (lambda: PCAFrame(Plain(3), unhealthy="ignore"), "unhealthy: expected one of warn"),
         (lambda: PCAFrame(Plain(3), tol=0.0), "tol: expected a relative gap"),
-        (lambda: PCAFrame(Plain(3), draws=0), "draws: expected at least 1"),
+        (lambda: Averaging(draws=0), "draws: expected at least 1"),
         (lambda: PCAFrame(Plain(3), unhealthy="fallback"), "fallback: expected a module"),
         (lambda: PCAFrame(Plain(3), fallback=Plain(3)), "fallback: expected a module"),
         (lambda: PCAFrame(Plain(3), unhealthy="blocks"), "unhealthy: expected 'blocks' in mode sign"),

@@ -16,11 +16,11 @@ from haar.systems.renormalisation import (
     NONLINEARITIES,
     PerceptronEnsemble,
     Sizes,
-    breaking_distance,
     hidden_units,
 )
 from haar.systems.renormalisation.families import Start, drawn, find_family
 from haar.systems.renormalisation.nonlinearity import find_nonlinearity
+from haar.weights import breaking_distance
 
 activations = st.sampled_from(sorted(NONLINEARITIES))
 depths = st.integers(1, 3)

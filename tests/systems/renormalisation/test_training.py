@@ -12,12 +12,12 @@ from haar.systems.renormalisation import (
     PerceptronEnsemble,
     Plan,
     Sizes,
-    breaking_distance,
     fit,
     hidden_units,
     one_shot,
 )
 from haar.systems.renormalisation.restoration import SCENARIOS, Scenario, equalise_units, run_scenario
+from haar.weights import breaking_distance
 
 
 def blocks(networks=3, samples=64, inputs=4, seed=0):

@@ -50,17 +50,14 @@ class Harmonic(Representation):
             )
         check_degree("l", l)
         l = operator.index(l)
-        mirrors = len(group.components) > 0
-        free = mirrors and (group.n == 3 or l == 0)
-        known = parity is None or (not isinstance(parity, bool) and parity in (1, -1))
-        if not known or (parity is not None and not free):
+        self.group, self.l, self._space = group, l, group.n == 3
+        free = len(group.components) > 0 and (self._space or l == 0)
+        if parity is not None and (not free or isinstance(parity, bool) or parity not in (1, -1)):
             raise ArgumentError("parity", expected="+1 or -1, for O(3), or for O(2) with l = 0", got=parity)
-        self.group, self.l = group, l
-        self._space = group.n == 3
-        self.dim = 2 * l + 1 if self._space else (2 if l else 1)
-        self.parity = ((-1) ** l if self._space else 1) if parity is None else int(parity)
-        letter = ("e" if self.parity == 1 else "o") if free else ""
-        self.name = f"l={l}{letter}"
+        self.dim = 2 * l + 1 if self._space else min(l, 1) + 1
+        usual = (-1) ** l if self._space else 1
+        self.parity = usual if parity is None else int(parity)
+        self.name = f"l={l}" + ({1: "e", -1: "o"}[self.parity] if free else "")
 
     @property
     def degree(self) -> int:

@@ -3,6 +3,7 @@
 from haar.moments.laws.continuous import Exponential, Gamma, Laplace, Normal, StudentT, TwoBump, Uniform
 from haar.moments.laws.discrete import Discrete, Poisson, Rademacher
 from haar.moments.laws.law import Exact, Law, UndefinedCumulantError
+from haar.moments.laws.names import named_law
 from haar.moments.laws.stable import SymmetricStable
 from haar.moments.laws.transformed import ScaledSum, Shifted
 
@@ -23,4 +24,5 @@ __all__ = [
     "TwoBump",
     "UndefinedCumulantError",
     "Uniform",
+    "named_law",
 ]

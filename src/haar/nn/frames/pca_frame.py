@@ -11,19 +11,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, HaarWarning, ShapeError, check_count
-from haar.groups import O
+from haar.errors import ArgumentError, HaarWarning, ShapeError
+from haar.nn.frames.averaging import Averaging
 from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
-from haar.nn.frames.frame_health import FrameHealth, frame_health, frame_spaces
-from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes, check_weights, principal_axes
 from haar.nn.frames.weighted_frame import WeightedFrame
+from haar.nn.principal.axes import TRUSTED_GAP, PrincipalAxes, check_weights, principal_axes
+from haar.nn.principal.health import FrameHealth, frame_health, frame_spaces
 
 MODES = ("sign", "average", "sample", "naive")
 POLICIES = ("warn", "raise", "blocks", "average", "weighted", "fallback")
-
-#: 2^d frames are evaluated up to this dimension, unless it is asked for.
-MOST_AXES = 12
 
 
 class PCAFrame(nn.Module):
@@ -54,11 +51,8 @@ class PCAFrame(nn.Module):
         tol: Smallest relative gap of eigenvalues that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
         fallback: The module of the policy ``"fallback"``, called like the model, in the coordinates of space, with the
             positions relative to the centroid.
-        draws: Rotations of the policy ``"average"``.
         differentiable: Whether derivatives go through the axes; by default they are constants.
-        most_axes: Largest dimension for an average over 2^d frames.
-        chunk: Clouds in one pass of an average.
-        generator: Of random signs and rotations; by default torch's.
+        averaging: How averages over frames are taken, and where random frames come from.
 
     Raises:
         ArgumentError: If an option is unknown or does not fit another.
@@ -81,11 +75,8 @@ class PCAFrame(nn.Module):
         unhealthy: str = "warn",
         tol: float | None = None,
         fallback: Callable[..., Any] | None = None,
-        draws: int = 64,
         differentiable: bool = False,
-        most_axes: int = MOST_AXES,
-        chunk: int = 1024,
-        generator: torch.Generator | None = None,
+        averaging: Averaging | None = None,
     ) -> None:
         super().__init__()
         check_model(model)
@@ -96,10 +87,6 @@ class PCAFrame(nn.Module):
             raise ArgumentError("unhealthy", expected=f"one of {', '.join(POLICIES)}", got=repr(unhealthy))
         if tol is not None and not (isinstance(tol, float) and 0 < tol < 1):
             raise ArgumentError("tol", expected="a relative gap between 0 and 1", got=repr(tol))
-        for name, value in {"draws": draws, "most_axes": most_axes, "chunk": chunk}.items():
-            check_count(name, value)
-        if generator is not None and not isinstance(generator, torch.Generator):
-            raise ArgumentError("generator", expected="a torch.Generator", got=repr(generator))
         if (fallback is None) == (unhealthy == "fallback"):
             raise ArgumentError(
                 "fallback",
@@ -111,8 +98,7 @@ class PCAFrame(nn.Module):
             _check_takes_spaces(model, mode)
         self.model, self.mode, self.outputs = model, mode, check_kinds(outputs)
         self.weights, self.unhealthy, self.tol, self.fallback = tuple(weights), unhealthy, tol, fallback
-        self.draws, self.differentiable = draws, differentiable
-        self.most_axes, self.chunk, self.generator = most_axes, chunk, generator
+        self.differentiable, self.averaging = differentiable, averaging or Averaging()
 
     def forward(
         self,
@@ -189,7 +175,7 @@ class PCAFrame(nn.Module):
             "warn": f"{simple}; a warning where they are not",
             "raise": f"{simple}; refused where they are not",
             "blocks": "exact; discontinuous where the multiplicities change",
-            "average": f"{simple}; approximate, by {self.draws} random rotations, where they are not",
+            "average": f"{simple}; approximate, by {self.averaging.draws} random rotations, where they are not",
             "weighted": "exact; discontinuous where the policy sets in",
             "fallback": f"{simple}; that of the fallback where they are not",
         }[self.unhealthy]
@@ -217,20 +203,11 @@ class PCAFrame(nn.Module):
     def _in_mode(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes) -> Any:
         if self.mode in ("sign", "naive"):
             return self._once(clouds, inputs, frames, axes)
-        d = frames.shape[-1]
-        if self.mode == "sample" and self.training:
-            draw = torch.randint(2, (len(frames), 1, d), generator=self.generator)
-            signs = (1 - 2 * draw).to(frames)
-            return self._over(clouds, inputs, frames, axes, signs)
-        if d > self.most_axes:
-            raise ArgumentError(
-                "x",
-                expected=f"at most {self.most_axes} dimensions to average over 2^d frames",
-                got=f"{d}, which is {2**d} passes",
-                way_out="use mode='sign' with a sign-equivariant model, or set most_axes",
-            )
-        patterns = torch.cartesian_prod(*[torch.tensor([1, -1])] * d).reshape(-1, d).to(frames)
-        return self._over(clouds, inputs, frames, axes, patterns.expand(len(frames), *patterns.shape))
+        drawn = self.mode == "sample" and self.training
+        turns = self.averaging.random_signs(frames) if drawn else self.averaging.all_signs(frames)
+        return self.averaging.mean(
+            clouds, self.model, self.outputs, inputs, turns=turns, frames=frames, centre=axes.centre
+        )
 
     def _once(
         self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes, *, spaces: Tensor | None = None
@@ -238,43 +215,18 @@ class PCAFrame(nn.Module):
         said = clouds.call(self.model, inputs, spaces=spaces)
         return clouds.turned_back(self.outputs, said, frames, axes.centre)
 
-    def _over(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes, signs: Tensor) -> Any:
-        """The mean over signs ``(batch, m, d)`` of the model in the frames with those signs."""
-        return self._mean_over(clouds, inputs, torch.diag_embed(signs), frames, axes)
-
-    def _mean_over(
-        self, clouds: Clouds, inputs: list[Tensor], turns: Tensor, frames: Tensor, axes: PrincipalAxes
-    ) -> Any:
-        """The mean over orthogonal matrices ``(batch, m, d, d)`` of the model in the frames turned by them."""
-        total: Any = None
-        m = turns.shape[1]
-        step = max(1, self.chunk // max(1, len(frames)))
-        for start in range(0, m, step):
-            some = turns[:, start : start + step]
-            weights = some.new_full(some.shape[:2], 1 / m)
-            part = clouds.averaged(
-                self.model,
-                self.outputs,
-                inputs,
-                frames=some,
-                weights=weights,
-                centre=axes.centre,
-                back=frames.unsqueeze(1) @ some,
-            )
-            total = part if total is None else map_kinds(lambda _, a, b: a + b, self.outputs, total, part)
-        return total
-
     def _instead(
         self, clouds: Clouds, inputs: list[Tensor], axes: PrincipalAxes, health: FrameHealth, rows: Tensor
     ) -> Any:
         """The outputs for the clouds whose frames are not trusted."""
         centre = axes.centre[rows]
         if self.unhealthy == "average":
-            turns = torch.stack([_block_rotations(health.spaces[row], self.draws, self.generator) for row in rows])
-            chosen = PrincipalAxes(centre, axes.eigenvalues[rows], axes.axes[rows], (), axes.distance[rows])
-            return self._mean_over(clouds, inputs, turns.to(inputs[0]), chosen.axes.to(inputs[0]), chosen)
+            turns, frames = (x.to(inputs[0]) for x in (self.averaging.rotations(health.spaces[rows]), axes.axes[rows]))
+            return self.averaging.mean(
+                clouds, self.model, self.outputs, inputs, turns=turns, frames=frames, centre=centre
+            )
         if self.unhealthy == "weighted":
-            frame = WeightedFrame(self.model, outputs=self.outputs, chunk=self.chunk)
+            frame = WeightedFrame(self.model, outputs=self.outputs, chunk=self.averaging.chunk)
             return frame(*clouds.inputs, mask=clouds.mask, invariants=clouds.invariants)
         centred = clouds.inputs[0] - centre.to(clouds.inputs[0])
         if clouds.mask is not None:
@@ -316,19 +268,6 @@ def _replaced(whole: Tensor, rows: Tensor, part: Tensor) -> Tensor:
         expected = f"{(len(rows), *whole.shape[1:])}, as from the model"
         raise ShapeError("fallback", expected=expected, got=tuple(part.shape))
     return whole.index_copy(0, rows, part.to(whole.dtype))
-
-
-def _block_rotations(spaces: Tensor, draws: int, generator: torch.Generator | None) -> Float[Tensor, "draws d d"]:
-    """Random elements of O(m) for every eigenspace, signs included."""
-    turns = torch.zeros(draws, len(spaces), len(spaces), dtype=torch.float64)
-    for space in spaces.unique().tolist():
-        where = torch.nonzero(spaces == space).flatten().cpu()
-        if len(where) == 1:
-            block = (1 - 2 * torch.randint(2, (draws, 1, 1), generator=generator)).to(turns)
-        else:
-            block = O(len(where)).sample(draws, generator)
-        turns[:, where[:, None], where] = block
-    return turns
 
 
 def _check_takes_spaces(model: Callable[..., Any], mode: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from haar.errors import ArgumentError, check_count
 from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
-from haar.nn.frames.principal_axes import principal_axes
+from haar.nn.principal.axes import principal_axes
 
 
 class WeightedFrame(nn.Module):

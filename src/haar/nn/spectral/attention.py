@@ -91,6 +91,27 @@ class SignAttention(HostBuilt, nn.Module):
         Raises:
             ShapeError: If something does not fit.
         """
+        z = self._checked(x, pairs, mask)
+        if mask is not None:
+            z = torch.where(mask[..., None, None], z, 0)
+            there = mask.unsqueeze(-1) & mask.unsqueeze(-2)
+            pairs = pairs if pairs is None else torch.where(there.unsqueeze(-1), pairs, 0)
+        pairing = Pairs(z[..., 0], None, mask)
+        p = pairing.add(z @ self.mix[0], z @ self.mix[1], -3)
+        columns = Columns(self.k, spaces, before=p.shape[:-2], dtype=z.dtype)
+        sizes = columns.size(p).flatten(-2)
+        made = self.gate(sizes if pairs is None else torch.cat([sizes, pairs.expand(*sizes.shape[:-1], -1)], -1))
+        bias, gates = made[..., : self.heads], made[..., self.heads :].unflatten(-1, (self.heads, *p.shape[-2:]))
+        attention = self._attention(z, columns, bias, mask)
+        gates = torch.stack([columns.share(gate) for gate in gates.unbind(-3)], -3)
+        values = torch.einsum("...ijhkc,...jkc->...ikhc", attention[..., None, None] * gates, z)
+        moved: Tensor = z + self.out(values.flatten(-2))
+        if mask is not None:
+            moved = torch.where(mask[..., None, None], moved, 0)
+        return moved.squeeze(-1) if self.channels == 1 else moved
+
+    def _checked(self, x: Tensor, pairs: Tensor | None, mask: Tensor | None) -> Tensor:
+        """The points with an axis of channels."""
         if self.channels == 1:
             check_columns(x, self.k, dtype=self.mix.dtype)
         z = x.unsqueeze(-1) if self.channels == 1 else x
@@ -104,32 +125,20 @@ class SignAttention(HostBuilt, nn.Module):
         ):
             got = "none" if pairs is None else tuple(pairs.shape)
             raise ShapeError("pairs", expected=f"{self.pairs} features {(*between, self.pairs)}", got=got)
-        if mask is not None:
-            z = torch.where(mask[..., None, None], z, 0)
-            there = mask.unsqueeze(-1) & mask.unsqueeze(-2)
-            pairs = pairs if pairs is None else torch.where(there.unsqueeze(-1), pairs, 0)
-        pairing = Pairs(z[..., 0], None, mask)
-        p = pairing.add(z @ self.mix[0], z @ self.mix[1], -3)
-        columns = Columns(self.k, spaces, before=p.shape[:-2], dtype=z.dtype)
-        sizes = columns.size(p).flatten(-2)
-        made = self.gate(sizes if pairs is None else torch.cat([sizes, pairs.expand(*sizes.shape[:-1], -1)], -1))
-        bias, gates = made[..., : self.heads], made[..., self.heads :].unflatten(-1, (self.heads, *p.shape[-2:]))
+        return z
+
+    def _attention(self, z: Tensor, columns: Columns, bias: Tensor, mask: Tensor | None) -> Tensor:
+        """What every point takes from every other, ``(*batch, receiver, sender, head)``."""
         theta = self.theta if columns.same is None else _shared(self.theta, columns.same)
-        scale = (self.k * self.channels) ** -0.5
         wide = z.to(wide_dtype(z.dtype))
         # two at a time: einsum of three asks opt_einsum for an order, which cannot be found for a free batch
         weighted = torch.einsum("...jkc,...hkc->...jhkc", wide, theta)
-        scores = scale * torch.einsum("...ikc,...jhkc->...ijh", wide, weighted) + bias
+        scores = (self.k * self.channels) ** -0.5 * torch.einsum("...ikc,...jhkc->...ijh", wide, weighted) + bias
         if mask is not None:
             scores = scores.masked_fill(~mask[..., None, :, None], -torch.inf)
             scores = torch.where(mask[..., :, None, None], scores, 0)
-        attention = scores.softmax(-2).to(z.dtype)
-        gates = torch.stack([columns.share(gate) for gate in gates.unbind(-3)], -3)
-        values = torch.einsum("...ijhkc,...jkc->...ikhc", attention[..., None, None] * gates, z)
-        moved: Tensor = z + self.out(values.flatten(-2))
-        if mask is not None:
-            moved = torch.where(mask[..., None, None], moved, 0)
-        return moved.squeeze(-1) if self.channels == 1 else moved
+        attention: Tensor = scores.softmax(-2).to(z.dtype)
+        return attention
 
 
 def _shared(theta: Tensor, same: Tensor) -> Tensor:

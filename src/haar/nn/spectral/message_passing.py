@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -99,6 +101,28 @@ class _Message(HostBuilt, nn.Module):
         return z + z * columns.share(self.stretch(sizes).unflatten(-1, z.shape[-2:]))
 
 
+@dataclass(frozen=True)
+class Invariants:
+    """What is told beside the columns.
+
+    Args:
+        nodes: Invariant features of every point, such as charges.
+        pairs: Invariant features of every pair, such as products of charges.
+        distances: Whether pairs see the squared distance in the first input.
+
+    Raises:
+        ArgumentError: If a number is negative.
+    """
+
+    nodes: int = 0
+    pairs: int = 0
+    distances: bool = True
+
+    def __post_init__(self) -> None:
+        check_count("nodes", self.nodes, least=0)
+        check_count("pairs", self.pairs, least=0)
+
+
 class SignMessagePassing(HostBuilt, nn.Module):
     """Messages p_ij g_ij: p_ij is a channel mix of both points, g_ij a network of |p_ij| and invariants of the pair.
 
@@ -115,9 +139,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         channels: Channels of every column.
         hidden: Hidden features of all networks of invariants.
         layers: Rounds of messages.
-        nodes: Invariant features of every point, such as charges.
-        pairs: Invariant features of every pair, such as products of charges.
-        distances: Whether pairs see the squared distance in the first input.
+        invariants: How many invariant features points and pairs have.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.
 
@@ -125,7 +147,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         ArgumentError: If a size is not positive.
 
     Example:
-        >>> net = SignMessagePassing(3, inputs=2, nodes=1, pairs=1)
+        >>> net = SignMessagePassing(3, inputs=2, invariants=Invariants(nodes=1, pairs=1))
         >>> x, v, q = torch.randn(4, 5, 3), torch.randn(4, 5, 3), torch.ones(4, 5, 1)
         >>> net(x, v, nodes=q, pairs=q.unsqueeze(-2) * q.unsqueeze(-3)).shape
         torch.Size([4, 5, 3])
@@ -142,9 +164,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         channels: int = 8,
         hidden: int = 64,
         layers: int = 3,
-        nodes: int = 0,
-        pairs: int = 0,
-        distances: bool = True,
+        invariants: Invariants | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -152,10 +172,8 @@ class SignMessagePassing(HostBuilt, nn.Module):
         least = {"k": k, "inputs": inputs, "outputs": outputs, "channels": channels, "hidden": hidden, "layers": layers}
         for name, value in least.items():
             check_count(name, value)
-        check_count("nodes", nodes, least=0)
-        check_count("pairs", pairs, least=0)
-        self.k, self.inputs, self.outputs, self.distances = k, inputs, outputs, distances
-        self.nodes, self.pairs = nodes, pairs
+        self.k, self.inputs, self.outputs = k, inputs, outputs
+        self.invariants = told = Invariants() if invariants is None else invariants
         self.enter = linear(inputs, channels, bias=False, generator=generator, dtype=dtype)
         self.leave = linear(channels, outputs, bias=False, generator=generator, dtype=dtype)
         self.rounds = nn.ModuleList(
@@ -163,8 +181,8 @@ class SignMessagePassing(HostBuilt, nn.Module):
                 k,
                 channels=channels,
                 hidden=hidden,
-                nodes=nodes,
-                pairs=pairs + distances,
+                nodes=told.nodes,
+                pairs=told.pairs + told.distances,
                 generator=generator,
                 dtype=dtype,
             )
@@ -211,9 +229,9 @@ class SignMessagePassing(HostBuilt, nn.Module):
         around = pairing.add(-z[..., 0], z[..., 0], -2)
         own = Columns(self.k, spaces, before=first.shape[:-1], dtype=z.dtype)
         both = Columns(self.k, pairing.spaces(spaces, first.ndim), before=around.shape[:-1], dtype=z.dtype)
-        node_extra = _features("nodes", nodes, (*first.shape[:-1], self.nodes), first, mask)
-        pair_extra = _features("pairs", pairs, (*around.shape[:-1], self.pairs), first, pairing.open)
-        if self.distances:
+        node_extra = _features("nodes", nodes, (*first.shape[:-1], self.invariants.nodes), first, mask)
+        pair_extra = _features("pairs", pairs, (*around.shape[:-1], self.invariants.pairs), first, pairing.open)
+        if self.invariants.distances:
             pair_extra = torch.cat([around.square().sum(-1, keepdim=True), pair_extra], -1)
         z = self.enter(z)
         for message in self.rounds:

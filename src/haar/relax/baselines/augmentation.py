@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
 from haar.relax.baselines.free import Free
@@ -36,7 +35,7 @@ def moved_batch(
     """Inputs and targets moved by one random element a sample, and the elements."""
     several = isinstance(inputs, (tuple, list))
     arguments = tuple(inputs) if several else (inputs,)
-    n = len(next(leaf for leaf in pytree.tree_leaves(arguments) if isinstance(leaf, Tensor) and leaf.ndim))
+    n = len(next(leaf for leaf in tensors_of(arguments) if leaf.ndim))
     g = symmetry.group.sample(n, generator)
     moved = symmetry.act_inputs(g, arguments)
     return moved if several else moved[0], symmetry.act_outputs(g, target), g

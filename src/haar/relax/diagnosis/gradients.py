@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
+from haar.containers import mapped
 from haar.errors import ArgumentError
 from haar.relax.weight_law import layers_of
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
@@ -40,7 +40,7 @@ def chosen(layers: dict[str, HomotopyLayer], names: Sequence[str] | None) -> dic
 
 def double(values: Any) -> Any:
     """Floating tensors in float64; everything else as it is."""
-    return pytree.tree_map(lambda x: x.double() if isinstance(x, Tensor) and x.is_floating_point() else x, values)
+    return mapped(lambda x: x.double() if x.is_floating_point() else x, values)
 
 
 def batch_gradients(
@@ -89,7 +89,7 @@ def sample_gradients(
     free = {key: held.pop(key) for key in keys.values()}
 
     def one(weights: dict[str, Tensor], x: Any, y: Any) -> Tensor:
-        x, y = (pytree.tree_map(lambda leaf: leaf.unsqueeze(0), tree) for tree in (x, y))
+        x, y = (mapped(lambda leaf: leaf.unsqueeze(0), tree) for tree in (x, y))
         return loss(torch.func.functional_call(strict, {**held, **weights}, x), y)
 
     each = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, 0), chunk_size=chunk)(free, arguments, wanted)

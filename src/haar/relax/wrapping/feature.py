@@ -31,7 +31,7 @@ class GridPoints(Representation):
     def __init__(self, field: Field, shape: tuple[int, ...]) -> None:
         self.group, self.shape = field.group, shape
         self.name = "x".join(map(str, shape)) + " points"
-        self._bare = Field(Trivial(field.group), centring=field.centring, periodic=field.periodic, space_dim=field.dim)
+        self._bare = field.with_rep(Trivial(field.group), channels="first")
         self._numbers = torch.arange(int(torch.tensor(shape).prod())).reshape(1, 1, *shape)
         self.dim = self._numbers.numel()
 
@@ -89,13 +89,7 @@ class Feature:
         """The action on the tensor, once all channels are chosen."""
         rep = self.channels.representation()
         if self.field is not None:
-            return Field(
-                rep,
-                centring=self.field.centring,
-                periodic=self.field.periodic,
-                channels=self.field.channels,
-                space_dim=self.field.dim,
-            )
+            return self.field.with_rep(rep)
         return Vector(rep) if self.relabel is None else Points(rotation=rep, relabelling=self.relabel)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, cast
@@ -11,8 +11,8 @@ from typing import Any, NoReturn, cast
 import torch
 from torch import Tensor, nn
 
-from haar.actions import Action, Invariant, Symmetry
-from haar.actions.trees import rebuild, value_leaves
+from haar.actions import Action, Symmetry
+from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average import Averaged, Given
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
@@ -59,7 +59,7 @@ class FunctionHomotopy(WholeModule):
         steps = len(members)
         self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros_like(self.gamma))
-        sides = [_actions(side) for side in (symmetry.inputs, symmetry.outputs)]
+        sides = [action_leaves(side) for side in (symmetry.inputs, symmetry.outputs)]
         few = elements if len(elements) <= _AT_ONCE else elements[:0]
         self.moves = nn.ModuleList([PreparedMoves(symmetry, g, *sides) for g in few])
 
@@ -229,17 +229,9 @@ def function_homotopy(
 def _copies(g: Tensor, action: Action, x: Tensor) -> Tensor:
     """All copies of a tensor, one after the other on the batch axis; what all samples share stays one."""
     if not action.batched:
-        return x if isinstance(action, Invariant) else action.act(g[0], x)
-    if isinstance(action, Invariant):
-        return x.repeat(len(g), *[1] * (x.ndim - 1))
+        return action.act(g[0], x)
     return action.orbit(g, x).flatten(0, 1)
 
 
 def _moved_back(g: Tensor, action: Action, y: Tensor) -> Tensor:
     return action.act(g.repeat_interleave(len(y) // len(g), 0), y)
-
-
-def _actions(tree: Any) -> list[Action]:
-    if isinstance(tree, Action):
-        return [tree]
-    return [one for part in (tree.values() if isinstance(tree, Mapping) else tree) for one in _actions(part)]

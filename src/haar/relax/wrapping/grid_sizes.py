@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.actions import Field
 from haar.errors import NotEquivariantError
 from haar.probing import defect, disturbed, some_elements
 from haar.relax.wrapping.homotopy import Homotopy
@@ -23,9 +22,8 @@ def grid_sizes(homotopy: Homotopy, args: Sequence[Any]) -> Sizes:
     found: list[tuple[int, ...]] = []
 
     def note(action: Any, x: Any) -> Any:
-        if isinstance(action, Field) and action.group.space_dim is not None and isinstance(x, Tensor):
-            end = x.ndim - 1 if action.channels == "last" else x.ndim
-            found.append(tuple(x.shape[end - action.dim : end]))
+        if action.axes.space and action.group.space_dim is not None and isinstance(x, Tensor):
+            found.append(tuple(x.shape[axis] for axis in action.axes.space))
         return x
 
     if len(args) == len(homotopy.symmetry.inputs):

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from haar.actions import Action, Symmetry
+from haar.actions import Symmetry
 from haar.actions.representation import Representation
+from haar.actions.trees import action_leaves
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
@@ -204,8 +205,10 @@ def _check(module: Any, symmetry: Symmetry, mode: str, layers: Layers | None) ->
             "symmetry", expected="an exact action on tensors", got=repr(symmetry), way_out='use mode="function"'
         )
     for side in (symmetry.inputs, symmetry.outputs):
-        for rep in _representations(side):
-            require_homomorphism(rep, "symmetry")
+        for action in action_leaves(side):
+            for rep in (action.rep, action.relabelling):
+                if rep is not None:
+                    require_homomorphism(rep, "symmetry")
     for name, pair in (layers or {}).items():
         for rep in pair:
             if rep.group is not symmetry.group:
@@ -215,14 +218,6 @@ def _check(module: Any, symmetry: Symmetry, mode: str, layers: Layers | None) ->
                     got=f"for {name!r} {rep.name} of {rep.group.name}",
                 )
             require_homomorphism(rep, "layers")
-
-
-def _representations(tree: Any) -> list[Representation]:
-    if isinstance(tree, Action):
-        values = [getattr(tree, name, None) for name in ("rep", "rotation", "relabelling")]
-        return [value for value in values if isinstance(value, Representation)]
-    parts = tree.values() if isinstance(tree, Mapping) else tree
-    return [rep for part in parts for rep in _representations(part)]
 
 
 def _chain(symmetry: Symmetry, chain: str | Sequence[Subgroup]) -> tuple[Subgroup, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.actions import Field
 from haar.actions.representation import Trivial
 from haar.nn.representations import same_representation
 from haar.relax.wrapping.channels import Channels, split
@@ -128,9 +127,7 @@ def on_grid(scene: Scene, feature: Feature) -> Feature:
     if grid is None or feature.field is not None or feature.relabel is not None:
         scene.refuse("new axes", "only a vector can become a field")
     trivial = Trivial(grid.group)
-    return Feature(
-        feature.channels, field=Field(trivial, centring=grid.centring, periodic=grid.periodic, space_dim=grid.dim)
-    )
+    return Feature(feature.channels, field=grid.with_rep(trivial, channels="first"))
 
 
 def _binary(scene: Scene, call: Call, name: str) -> Feature:
@@ -239,10 +236,7 @@ def _permuted_axes(scene: Scene, call: Call, feature: Feature) -> Feature:  # no
     grid = feature.field
     if grid is not None and order in ([*rest, *space, axis], [*rest, axis, *space]):
         channels = "last" if order[-1] == axis else "first"
-        turned = Field(
-            Trivial(grid.group), centring=grid.centring, periodic=grid.periodic, channels=channels, space_dim=grid.dim
-        )
-        return Feature(feature.channels, field=turned)
+        return Feature(feature.channels, field=grid.with_rep(Trivial(grid.group), channels=channels))
     if grid is None and feature.relabel is None and order[-1] == axis:
         return feature
     scene.refuse(call.where, f"axes in the order {order}")

@@ -1,7 +1,7 @@
 """Renormalisation as a test bed for symmetry and generalisation: exact maps, a zoo of networks, what they learn."""
 
 from haar.systems.renormalisation.block import block_step, cumulant_flow, eigenvalue, one_shot, step_cumulants
-from haar.systems.renormalisation.breaking import BreakingLog, breaking_distance, hidden_units, unit_clusters
+from haar.systems.renormalisation.breaking import BreakingLog, hidden_units
 from haar.systems.renormalisation.ensemble import Ensemble, PerceptronEnsemble
 from haar.systems.renormalisation.evaluation import LAWS, Errors, evaluate
 from haar.systems.renormalisation.families import FAMILIES, Sizes
@@ -26,7 +26,6 @@ __all__ = [
     "Sizes",
     "StaticBias",
     "block_step",
-    "breaking_distance",
     "cumulant_flow",
     "eigenvalue",
     "evaluate",
@@ -35,5 +34,4 @@ __all__ = [
     "one_shot",
     "predict_error",
     "step_cumulants",
-    "unit_clusters",
 ]

@@ -19,7 +19,7 @@ from haar.moments import propagate
 from haar.moments.joint import Independent
 from haar.systems.experiment import Json, Parts, Work, options
 from haar.systems.renormalisation.block import one_shot
-from haar.systems.renormalisation.breaking import breaking_distance, hidden_units, unit_clusters
+from haar.systems.renormalisation.breaking import hidden_units
 from haar.systems.renormalisation.closure import (
     Classes,
     closure_losses,
@@ -40,6 +40,7 @@ from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
 from haar.systems.renormalisation.training import Plan, fit
 from haar.watch import Watch
+from haar.weights import breaking_distance, unit_clusters
 
 ROUNDING = 1e-24
 """Normalised errors below this are rounding: two of them count as equal."""

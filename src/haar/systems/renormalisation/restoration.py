@@ -55,7 +55,8 @@ def equalise_units(ensemble: PerceptronEnsemble) -> None:
         ArgumentError: If the networks are not free or are deeper.
 
     Example:
-        >>> from haar.systems.renormalisation import breaking_distance, hidden_units
+        >>> from haar.systems.renormalisation import hidden_units
+        >>> from haar.weights import breaking_distance
         >>> nets = PerceptronEnsemble("free", "relu", Sizes(), seeds=[0])
         >>> equalise_units(nets)
         >>> breaking_distance(hidden_units(nets)).item() < 1e-30

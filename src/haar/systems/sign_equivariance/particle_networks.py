@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.nn.frames import PCAFrame
-from haar.nn.spectral import Perceptron, SignMessagePassing
+from haar.nn.frames import Averaging, PCAFrame
+from haar.nn.spectral import Invariants, Perceptron, SignMessagePassing
 
 #: How each network is told of in tables.
 LABELS = {
@@ -97,14 +97,14 @@ class Mover(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.net: nn.Module
         if kind in ("sign", "sign_long", "vectors"):
-            self.net = SignMessagePassing(d, inputs=2, nodes=1, pairs=1, generator=generator)
+            self.net = SignMessagePassing(d, inputs=2, invariants=Invariants(nodes=1, pairs=1), generator=generator)
         else:
             self.net = PlainMessagePassing(d, width=8 * d, hidden=64, layers=3, generator=generator)
         self.frame: PCAFrame | None = None
         if kind not in ("none", "none_long", "augmented", "vectors"):
             mode = kind if kind in MODES else "sign"
             # A frame of positions alone is not defined for few particles in many dimensions: velocities stick out.
-            self.frame = PCAFrame(self.net, mode=mode, weights=(1.0, 1.0), generator=generator)
+            self.frame = PCAFrame(self.net, mode=mode, weights=(1.0, 1.0), averaging=Averaging(generator=generator))
 
     def forward(
         self, x: Float[Tensor, "batch n d"], v: Float[Tensor, "batch n d"], q: Float[Tensor, "batch n"]

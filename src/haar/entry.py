@@ -1,14 +1,23 @@
-"""``module:function`` on the command line: what is imported from the current folder and called."""
+"""``module:function``: the user's own code, imported from the current folder and called; where in it an error was."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import sysconfig
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from haar.cli.failure import own_code
 from haar.errors import ArgumentError, HaarError
+
+# Code that no user of the command wrote: this library, Python's own, and what is installed.
+_OTHERS = (
+    str(Path(__file__).resolve().parent),
+    *(str(Path(sysconfig.get_paths()[kind]).resolve()) for kind in ("stdlib", "purelib", "platlib")),
+)
 
 
 def imported(text: str, argument: str, *, forms: str = "module:function") -> Any:
@@ -77,3 +86,14 @@ def brief(error: BaseException) -> str:
     told = " ".join(kind.split())[:200]
     place = own_code(error)
     return f"{told}, at {place}" if place else told
+
+
+def own_code(error: BaseException) -> str:
+    """The innermost line of the user's own code that an error went through; empty if there is none."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS):
+            name = os.path.relpath(file) if len(os.path.relpath(file)) < len(file) else file
+            found = f"{name}, line {line}, in {frame.f_code.co_name}"
+    return found or (own_code(error.__cause__) if error.__cause__ is not None else "")

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from haar.nn.frames.principal_axes import TRUSTED_GAP, PrincipalAxes
+from haar.nn.principal.axes import TRUSTED_GAP, PrincipalAxes
 
 if TYPE_CHECKING:
     from haar.report import Table

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from haar.cli.relax_task import RelaxTask
 from haar.files import write_bytes, write_safetensors
 from haar.programs import program_bytes
 from haar.relax import Fitted
+from haar.relax.task.task import RelaxTask
 
 
 def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.nn.principal.eigenvectors import eigenvectors
 
 #: Smallest relative gap of eigenvalues that is trusted, for inputs of each precision.
 TRUSTED_GAP = {torch.float64: 1e-6, torch.float32: 1e-3}
@@ -76,17 +77,13 @@ def principal_axes(
     with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
         # A frame that is held fixed still moves with the cloud: only its axes are constants for the derivative.
         held = parts if differentiable else [x.detach() for x in parts]
-        # Solvers return rising eigenvalues: those of -C are the falling ones of C, and nothing has to be turned round.
-        terms = [(x.transpose(-1, -2) @ x) * (-w / count) for w, x in zip(weights, held, strict=False) if w > 0]
-        negative = sum(terms[1:], terms[0])
+        terms = [(x.transpose(-1, -2) @ x) * (w / count) for w, x in zip(weights, held, strict=False) if w > 0]
+        covariance = sum(terms[1:], terms[0])
         # The trace of C is the sum of all squares: what is not finite shows in it.
-        spread = -negative.detach().diagonal(dim1=-2, dim2=-1).sum(-1)
+        spread = covariance.detach().diagonal(dim1=-2, dim2=-1).sum(-1)
         unused = [x for number, x in enumerate(checked) if number >= len(weights) or not weights[number]]
-        sums = [spread, *(x.detach().sum((-1, -2)) for x in unused)]
-        # An exported graph cannot refuse: there NaN comes out as NaN.
-        if not torch.compiler.is_exporting() and not all(bool(torch.isfinite(part).all()) for part in sums):
-            _refuse(checked)
-        eigenvalues, axes = _Eigenvectors.apply(negative, tol) if differentiable else _eigh(negative)
+        _check_finite([spread, *(x.detach().sum((-1, -2)) for x in unused)], checked)
+        eigenvalues, axes = eigenvectors(covariance, tol=tol if differentiable else None)
     far = centre.detach().norm(dim=-1).squeeze(-1) * math.sqrt(weights[0])
     distance = (far / spread.sqrt().clamp(min=torch.finfo(torch.float64).tiny)).clamp(1, 1e16)
     return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts), distance)
@@ -127,8 +124,10 @@ def _checked(inputs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
     return found
 
 
-def _refuse(inputs: Sequence[Tensor]) -> None:
-    """Say which input is not finite, or has no finite square."""
+def _check_finite(sums: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:
+    """Say which input is not finite, or has no finite square; an exported graph cannot: there NaN comes out as NaN."""
+    if torch.compiler.is_exporting() or all(bool(torch.isfinite(part).all()) for part in sums):
+        return
     for number, x in enumerate(inputs):
         name = "x" if number == 0 else f"vectors[{number - 1}]"
         if not bool(torch.isfinite(x.detach()).all()):
@@ -136,47 +135,3 @@ def _refuse(inputs: Sequence[Tensor]) -> None:
     raise ArgumentError(
         "x", expected="coordinates whose squares are finite", got="larger ones", way_out="use another unit of length"
     )
-
-
-def _eigh(negative: Tensor) -> tuple[Tensor, Tensor]:
-    """Falling eigenvalues of C, from -C; rounding does not make them negative."""
-    eigenvalues, axes = torch.linalg.eigh(negative)
-    return (0 - eigenvalues).clamp(min=0), axes
-
-
-class _Eigenvectors(torch.autograd.Function):
-    """`eigh` whose derivative leaves out what close eigenvalues divide by."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(matrix: Tensor, tol: float) -> tuple[Tensor, Tensor]:
-        del tol
-        return _eigh(matrix)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
-        ctx.save_for_backward(*output)
-        ctx.save_for_forward(*output)
-        ctx.tol = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, values_grad: Tensor, axes_grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        eigenvalues, axes = ctx.saved_tensors
-        turned = axes.transpose(-1, -2) @ axes_grad
-        inner = _over_gaps(turned, eigenvalues, ctx.tol) + torch.diag_embed(values_grad)
-        back = axes @ inner @ axes.transpose(-1, -2)
-        return (back + back.transpose(-1, -2)) / -2, None  # by -C
-
-    @staticmethod
-    def jvp(ctx: Any, matrix_step: Tensor, _: None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        eigenvalues, axes = ctx.saved_tensors
-        turned = -(axes.transpose(-1, -2) @ matrix_step @ axes)  # of C
-        return turned.diagonal(dim1=-2, dim2=-1), axes @ _over_gaps(turned, eigenvalues, ctx.tol)
-
-
-def _over_gaps(turned: Tensor, eigenvalues: Tensor, tol: float) -> Tensor:
-    """Entry (a, b) over lambda_b - lambda_a, 0 where that is not trusted."""
-    gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
-    trusted = gaps.abs() > tol * eigenvalues[..., :1, None]
-    return torch.where(trusted, turned / torch.where(trusted, gaps, 1), 0)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
-from haar.cli.entry import brief
-from haar.cli.relax_task import RelaxTask
+from haar.containers import tensors_of
+from haar.entry import brief
 from haar.errors import ArgumentError, HaarError
 from haar.relax import FixedRidge, Rule, fit
 from haar.relax.path import WEIGHTS
+from haar.relax.task.task import RelaxTask
 from haar.watch import Advance
 
 
@@ -47,8 +46,8 @@ def try_task(task: RelaxTask, command: str) -> None:
     _check_memory(task)
     rules: list[Rule]
     if command == "path":
-        weights = task.plan.weights or WEIGHTS
-        rules = [FixedRidge(task.wrapped(), weights[0], steps=task.plan.steps)]
+        weights = task.plan.rule.weights or WEIGHTS
+        rules = [FixedRidge(task.wrapped(), weights[0], steps=task.plan.training.steps)]
     elif command == "diagnose":
         rules = [task.rule_of("strict"), task.rule_of("duals", "resilient")]
     else:
@@ -58,7 +57,8 @@ def try_task(task: RelaxTask, command: str) -> None:
 
 
 def _try_step(task: RelaxTask, rule: Rule) -> None:
-    plan = task.plan
+    plan = task.plan.training
+
     try:
         fit(
             rule,
@@ -83,17 +83,17 @@ def _try_step(task: RelaxTask, rule: Rule) -> None:
 
 def _check_memory(task: RelaxTask) -> None:
     """A batch that the memory of this machine does not hold is refused before it is drawn."""
-    sample = sum(_bytes(leaf) for leaf in pytree.tree_leaves(task.train)) + 8
+    sample = sum(_bytes(leaf) for leaf in tensors_of(task.train)) + 8
     if not hasattr(os, "sysconf"):
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if task.plan.batch_size * sample > memory:
+    if task.plan.training.batch_size * sample > memory:
         raise ArgumentError(
             "batch_size",
             expected=f"a batch that fits into {memory / 2**30:.3g} GiB of memory",
-            got=f"{task.plan.batch_size} samples of {sample} bytes",
+            got=f"{task.plan.training.batch_size} samples of {sample} bytes",
         )
 
 
-def _bytes(leaf: Any) -> int:
-    return leaf[:1].numel() * leaf.element_size() if isinstance(leaf, Tensor) and leaf.ndim else 0
+def _bytes(leaf: Tensor) -> int:
+    return leaf[:1].numel() * leaf.element_size() if leaf.ndim else 0

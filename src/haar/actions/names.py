@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from haar.actions import Action, Field, Invariant, Points, Symmetry, Vector
+from haar.actions.action import Action, Invariant
+from haar.actions.field import Field
+from haar.actions.points import Points
 from haar.actions.representation import (
     Defining,
     Determinant,
@@ -16,29 +18,21 @@ from haar.actions.representation import (
     Trivial,
     direct_sum,
 )
+from haar.actions.symmetry import Symmetry
+from haar.actions.vector import Vector
 from haar.errors import ArgumentError
-from haar.groups import SO, Group, O, cyclic, dihedral, octahedral, reflections, symmetric
+from haar.groups import Group
+from haar.groups.names import named_group
 
-_GROUPS: tuple[tuple[str, Callable[[int], Group]], ...] = (
-    (r"C([0-9]{1,9})", cyclic),
-    (r"D([0-9]{1,9})", dihedral),
-    (r"S([0-9]{1,9})", symmetric),
-    (r"SO\(?([0-9]{1,9})\)?", SO),
-    (r"O\(?([0-9]{1,9})\)?", O),
-    (r"reflections:([0-9])", reflections),
-    (r"Oh", lambda _: octahedral(full=True)),
-    (r"O", lambda _: octahedral()),
-)
-_LARGEST = 2048
 _NAMES = ("scalar", "pseudoscalar", "vector", "tensor", "regular")
 _LAYOUTS = ("vector", "field", "points", "invariant")
 
 
-def parse_symmetry(group: str, inputs: str, outputs: str) -> Symmetry:
+def named_symmetry(group: str, inputs: str, outputs: str) -> Symmetry:
     """The symmetry that three words mean.
 
     Args:
-        group: C4, D6, S3, O, Oh, SO3, O3, or reflections:2 (of so many axes).
+        group: As for `named_group`, without a grid.
         inputs: What the model's argument is made of, ``"2 * scalar + vector"`` on its last axis; several arguments are
             separated by semicolons. ``field: ...`` are channels first on a grid, ``points: ...`` features of points,
             ``invariant`` does not move. The parts are scalar, pseudoscalar, vector, tensor (a vector times a vector)
@@ -49,27 +43,15 @@ def parse_symmetry(group: str, inputs: str, outputs: str) -> Symmetry:
         ArgumentError: If a name is unknown, or the group does not have it.
 
     Example:
-        >>> parse_symmetry("C4", "3 * vector", "vector + 2 * scalar").outputs.rep.dim
+        >>> named_symmetry("C4", "3 * vector", "vector + 2 * scalar").outputs.rep.dim
         4
     """
-    made = _group(group)
+    made = named_group(group, argument="--group")
     sides = []
     for option, text in (("--input", inputs), ("--output", outputs)):
         parts = tuple(_action(made, part, option) for part in text.split(";"))
         sides.append(parts if option == "--input" or len(parts) > 1 else parts[0])
     return Symmetry(made, *sides)
-
-
-def _group(text: str) -> Group:
-    for pattern, make in _GROUPS:
-        found = re.fullmatch(pattern, text.strip(), re.IGNORECASE if pattern.startswith("ref") else 0)
-        if found is not None:
-            number = int(found[1]) if found.groups() else 0
-            if number > _LARGEST:
-                raise ArgumentError("--group", expected=f"a group whose number is at most {_LARGEST}", got=text.strip())
-            if number or not found.groups():
-                return make(number)
-    raise ArgumentError("--group", expected="C4, D4, S3, O, Oh, SO3, O3 or reflections:2", got=repr(text))
 
 
 def _action(group: Group, text: str, option: str) -> Action:
