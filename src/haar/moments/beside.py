@@ -62,7 +62,7 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
                 continue  # far from the law a model may refuse what it is given
             x = rows.to(run.device)
             if at == 0 and not run.steady(rows):
-                raise _stateful(run)
+                raise stateful(run)
             values = program.values(x, program.output, quiet=True)
             traced = _flat(values[program.output])
             inside = max(
@@ -83,7 +83,7 @@ def independent(run: ModelRun, law: InputLaw | None) -> None:
         rows = points(torch.Size(run.shape).numel(), law)[0]
         whole = _flat(_seeded(run, rows, 0))
         if not run.steady(rows):
-            raise _stateful(run)
+            raise stateful(run)
         if _agree(_flat(_seeded(run, rows, 1)), whole, run.tolerance):
             if not all(_agree(parts, whole, run.tolerance) for parts in (_in_parts(run, rows), _one_by_one(run, rows))):
                 raise _mixed(run)
@@ -135,7 +135,7 @@ def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:
     whole, again = _flat(run(rows)), _flat(run(rows))
     name = type(run.model).__name__
     if not _agree(again, whole, run.tolerance) or not _agree(_in_parts(run, rows), there, run.tolerance):
-        raise _stateful(run)
+        raise stateful(run)
     if not _agree(whole, there, run.tolerance):
         raise _mixed(run)
     shapes = traced.shape == there.shape
@@ -148,7 +148,13 @@ def _refuse(run: ModelRun, rows: Tensor, traced: Tensor, there: Tensor) -> None:
     )
 
 
-def _stateful(run: ModelRun) -> UnsupportedModuleError:
+def stateful(run: ModelRun) -> UnsupportedModuleError:
+    """The refusal of a model whose calls do not repeat.
+
+    Example:
+        >>> stateful(ModelRun(torch.nn.ReLU(), (1,))).argument
+        'model'
+    """
     return UnsupportedModuleError(
         "model",
         expected="the same output for the same input",

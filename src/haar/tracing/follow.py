@@ -87,6 +87,18 @@ class Steps(fx.Interpreter):
         return self.followed.model.get_submodule(target)(*args, **kwargs)
 
 
+def is_plain(module: nn.Module) -> bool:
+    """Whether a module does what its class says: no hook, no forward method of its own.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> handle = layer.register_forward_hook(lambda module, inputs, output: 3 * output)
+        >>> is_plain(nn.Linear(1, 1)), is_plain(layer)
+        (True, False)
+    """
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))  # noqa: SLF001
+
+
 def leaves_of(*kinds: type[nn.Module]) -> Leaves:
     """Modules that are one step: those of torch itself, and the caller's kinds with their subclasses.
 
