@@ -15,6 +15,8 @@ _ROWS = 8
 _MOST = 32
 #: What rounding leaves where large numbers inside cancel, relative to them.
 _CANCELS = 1e-12
+#: A change of the input that is no more than rounding in a few layers.
+_ROUNDED = 1e-13
 
 
 def points(size: int, law: InputLaw | None) -> list[Tensor]:
@@ -69,7 +71,10 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
                 (float(v.to(torch.float64).abs().nan_to_num().max()) for v in values.values() if v.numel()), default=0.0
             )
             if not _agree(traced, there, run.tolerance, _CANCELS * inside):
-                _refuse(run, rows, traced, there)
+                firm = _firm(run, rows)
+                told = bool(firm.any()) and traced.shape == there.shape
+                if not told or not _agree(traced[firm], there[firm], run.tolerance, _CANCELS * inside):
+                    _refuse(run, rows, traced, there)
 
 
 def independent(run: ModelRun, law: InputLaw | None) -> None:
@@ -115,6 +120,14 @@ def _one_by_one(run: ModelRun, rows: Tensor) -> Tensor:
         return torch.cat([_flat(run(row)) for row in rows.split(1)])
     except ArgumentError:  # not every model takes a single row
         return _in_parts(run, rows)
+
+
+def _firm(run: ModelRun, rows: Tensor) -> Tensor:
+    """Rows at which rounding of the input does not change the output: a norm of constants, say, makes noise of it."""
+    generator = torch.Generator().manual_seed(1)
+    moved = rows + _ROUNDED * (1.0 + rows.abs()) * torch.randn(rows.shape, generator=generator, dtype=rows.dtype)
+    here, there = _flat(run(rows)), _flat(run(moved))
+    return ((here - there).abs() <= run.tolerance / 10 * here.abs().amax(0)).all(1)
 
 
 def _flat(y: Tensor) -> Tensor:

@@ -97,12 +97,14 @@ def assigned(x: Tensor, index: Any, value: Any) -> Tensor:
 
 
 def called(target: Any) -> Any:
-    """A target of a graph as a function: a method by its name, an assignment into a copy.
+    """A target of a graph as a function: a method by its name, an assignment into a copy, a view of any memory.
 
     Example:
         >>> called("sum")(torch.ones(3)).item()
         3.0
     """
+    if target == "view":  # what lies how in memory is not kept
+        return lambda first, *rest: first.view(*rest) if isinstance(rest[0], torch.dtype) else first.reshape(*rest)
     if isinstance(target, str):
         return lambda first, *rest, **named: getattr(first, target)(*rest, **named)
     return assigned if target is operator.setitem else target

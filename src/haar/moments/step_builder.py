@@ -71,7 +71,7 @@ class StepBuilder:
         return Value(number)
 
     def pointwise(self, name: str, activation: Activation, value: Value | Pending) -> Value | Pending:
-        """Add an activation of a value, or of one whose rows are folded with another axis: unfolded, and folded again."""
+        """Add an activation of a value, or of one whose rows are folded with another axis: unfolded, folded again."""
         if isinstance(value, Value):
             return self.elementwise(name, activation, value)
         for layout in layouts(value.function, [self.zeros(value.inputs, rows) for rows in (2, 3)]):

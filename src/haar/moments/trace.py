@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from haar.errors import ArgumentError, HaarError
 from haar.moments.beside import compared, independent, stateful
-from haar.moments.double_precision import in_precision
+from haar.moments.double_precision import in_precision, wide
 from haar.moments.graph_layers import is_graph_layer
 from haar.moments.joint import InputLaw
 from haar.moments.model_run import ModelRun
@@ -21,7 +21,7 @@ from haar.moments.side_effects import without_side_effects
 from haar.moments.step_builder import Given, first_line, refuse_complex
 from haar.moments.walker import Walker
 from haar.probing import left_alone
-from haar.tracing import Followed, Leaves, NotFollowedError, bind, follow, leaves_of
+from haar.tracing import Followed, Leaves, NotFollowedError, follow, leaves_of
 
 
 def trace(
@@ -108,14 +108,11 @@ def _graph(given: Given, run: ModelRun, leaves: Leaves) -> Followed:
     Raises:
         ArgumentError: If it cannot be run, or its run is no graph.
     """
-    generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randn(rows, *given.input_shape, generator=generator) for rows in (2, 3)]
-    rows = [x.to(run.device, run.own) for x in drawn]
-    constants = in_precision(given.constants, run.own)
-    model, first, again = given.model, [rows[0].clone()], [rows[1].clone()]  # they may be written
+    generator, model = torch.Generator().manual_seed(0), given.model
+    drawn = [torch.randn(rows, *given.input_shape, generator=generator).to(run.device) for rows in (2, 3)]
     try:
         with left_alone(model):
-            followed = follow(model, first, again=again, constants=constants, leaves=leaves)
+            followed, inputs = _run_twice(given, run, drawn, leaves)
     except NotFollowedError as error:
         if not run.steady(drawn[0]):
             raise stateful(run) from error
@@ -135,10 +132,32 @@ def _graph(given: Given, run: ModelRun, leaves: Leaves) -> Followed:
             got=f"shapes {given.input_shape} ({first_line(error)})",
             way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
         ) from error
-    values = {**constants, bind(model, rows[:1], constants)[0][0]: rows[0]}
-    names = [str(node.target) for node in followed.graph.nodes if node.op == "placeholder"]
-    without_side_effects(followed, [values[name] for name in names])
+    without_side_effects(followed, inputs)
     return followed
+
+
+def _run_twice(given: Given, run: ModelRun, drawn: list[Tensor], leaves: Leaves) -> tuple[Followed, list[Any]]:
+    """The graph in the model's own precision, or in double where its parts do not agree on one; and its inputs."""
+    problem: Exception | None = None
+    for dtype, state in ((run.own, None), (torch.float64, _state(given.model))):
+        rows, constants = [x.to(dtype) for x in drawn], in_precision(given.constants, dtype)
+        first, again = rows[0].clone(), rows[1].clone()  # they may be written
+        try:
+            followed = follow(given.model, [first], again=[again], constants=constants, leaves=leaves, state=state)
+        except NotFollowedError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever the model raises)
+            problem = problem or error
+            continue
+        placeholders = [str(node.target) for node in followed.graph.nodes if node.op == "placeholder"]
+        return followed, [constants.get(name, rows[0]) for name in placeholders]
+    raise problem or RuntimeError
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers in double precision."""
+    wider: dict[str, Tensor] = wide({**dict(model.named_parameters()), **dict(model.named_buffers())})
+    return wider
 
 
 def _check_constants(given: Given) -> None:

@@ -135,6 +135,7 @@ def follow(
     again: Sequence[Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     leaves: Leaves | None = None,
+    state: Mapping[str, Tensor] | None = None,
 ) -> Followed:
     """Run a model and write it down as a graph.
 
@@ -151,6 +152,7 @@ def follow(
         again: Other inputs with another number of rows: the graph then holds for every number of rows.
         constants: Values of further arguments by name.
         leaves: Which modules are one step, see `leaves_of`; torch's own by default.
+        state: Parameters and buffers to run it with in place of its own (in another precision, say), by name.
 
     Raises:
         NotFollowedError: If the run is no graph, and where.
@@ -174,7 +176,7 @@ def follow(
     for values in [inputs] if again is None else [inputs, again]:
         names, bound = bind(model, values, given)
         recording = Recording(model, leaves)
-        recording.run(dict(zip(names, values, strict=True)), given, bound)
+        recording.run(dict(zip(names, values, strict=True)), given, bound, state)
         runs.append(recording)
     return _graph(model, runs)
 

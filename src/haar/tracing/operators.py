@@ -192,7 +192,9 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("feature_alpha_dropout", "noise", (nn.FeatureAlphaDropout,)),
     # nothing
     Operator("identity", "same", (nn.Identity,), linear="all"),
-    *_named("same", "contiguous clone detach alias data to type type_as float double half bfloat16 cpu", "all"),
+    *_named(
+        "same", "contiguous clone detach alias data as_tensor to type type_as float double half bfloat16 cpu", "all"
+    ),
     # numbers that meet
     Operator("softmax", "mixing", (nn.Softmax,), ("_softmax",)),
     Operator("log_softmax", "mixing", (nn.LogSoftmax,), ("_log_softmax",)),

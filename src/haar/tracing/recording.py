@@ -109,19 +109,31 @@ class Recording:
         self._held: list[Any] = []  # so that no id and no memory is used twice
         self._touched: set[int] = set()  # memory that depends on the inputs
 
-    def run(self, inputs: Mapping[str, Any], constants: Mapping[str, Any], bound: tuple[Any, Any]) -> Any:
+    def run(
+        self,
+        inputs: Mapping[str, Any],
+        constants: Mapping[str, Any],
+        bound: tuple[Any, Any],
+        state: Mapping[str, Tensor] | None = None,
+    ) -> Any:
         """Run the model.
 
         Args:
             inputs: Values of its inputs by name: what depends on them is followed.
             constants: Values of further arguments by name, taken as they are.
             bound: The same as positional and keyword arguments.
+            state: Parameters and buffers in place of its own, by name.
         """
+        if state is not None:
+            self._own = {id(t): name for name, t in state.items()}
         for name, value in {**inputs, **constants}.items():
             self._enter(name, value, random=name in inputs)
         self.entered = len(self.steps)
         with _recorded(self), torch.no_grad():
-            made = self.model(*bound[0], **bound[1])
+            if state is None:
+                made = self.model(*bound[0], **bound[1])
+            else:
+                made = torch.func.functional_call(self.model, dict(state), tuple(bound[0]), bound[1])
         if self._refused is not None:  # a model may catch what is raised inside
             raise self._refused
         self.steps.append(Recorded("output", "output", (self._refs(made),), {}, shape_of(made)))
