@@ -243,11 +243,25 @@ def rounded(m, x):
     return m.layer(x).to(torch.int64).to(x.dtype)
 
 
-@pytest.mark.parametrize("how", [by_type, by_value_behind_a_guard, rounded])
-def test_what_the_trace_did_not_see_is_found_by_running_it(how):
+def test_a_branch_on_types_is_the_one_that_the_model_takes():
+    torch.manual_seed(0)
+    model = Model(by_type).double()
+    found, expected = propagate(model, LAW), propagate(model.layer, LAW)
+    assert found.exact
+    torch.testing.assert_close(found.cov, expected.cov, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (by_value_behind_a_guard, r"with __bool__, a branch or a number taken from a tensor's values"),
+        (rounded, "expected affine layers and elementwise activations, got to"),
+    ],
+)
+def test_branches_on_values_and_rounding_are_refused_whatever_stands_around_them(how, message):
     torch.manual_seed(0)
     model = Model(how).double()
-    with pytest.raises(UnsupportedModuleError, match="model: expected a trace that gives the model's own numbers"):
+    with pytest.raises(ArgumentError, match=message):
         propagate(model, LAW)
     if how is by_value_behind_a_guard:  # one number of the whole batch decides for all of its rows
         with pytest.raises(UnsupportedModuleError, match="model: expected rows that do not change"):
@@ -256,12 +270,23 @@ def test_what_the_trace_did_not_see_is_found_by_running_it(how):
         _is_sampled(model)
 
 
-@pytest.mark.parametrize("how", [lambda m, x: m.layer(x) if x.shape[1] == 3 else x, lambda m, x: m.layer(x) * (x > 0)])
-def test_branches_and_masks_are_sampled(how):
-    model = Model(how).double()
-    with pytest.raises(ArgumentError):
-        propagate(model, LAW)
-    _is_sampled(model)
+def by_precision(m, x):
+    return m.layer(x) if x.dtype == torch.float32 else m.other(x)
+
+
+def test_what_the_trace_did_not_see_is_found_by_running_it():
+    torch.manual_seed(0)
+    with pytest.raises(UnsupportedModuleError, match="model: expected a trace that gives the model's own numbers"):
+        propagate(Model(by_precision), LAW)
+
+
+def test_branches_on_shapes_are_followed_and_masks_are_sampled():
+    model = Model(lambda m, x: m.layer(x) if x.shape[1] == 3 else x).double()
+    torch.testing.assert_close(propagate(model, LAW).cov, propagate(model.layer, LAW).cov, rtol=1e-12, atol=1e-13)
+    masked = Model(lambda m, x: m.layer(x) * (x > 0)).double()
+    with pytest.raises(UnsupportedModuleError, match="got gt"):
+        propagate(masked, LAW)
+    _is_sampled(masked)
 
 
 def test_the_draws_of_the_law_are_among_the_inputs():
@@ -345,7 +370,7 @@ def test_one_random_number_for_the_whole_batch_is_refused():
         propagate(Model(lambda m, x: m.layer(x) + torch.randn(3)), LAW, on_unsupported="sample")
 
 
-def test_complex_weights_are_refused_and_real_models_of_complex_parts_are_sampled():
+def test_complex_weights_are_refused_and_real_models_of_complex_parts_are_followed():
     with pytest.raises(UnsupportedModuleError, match="model: expected real weights, got complex ones at '0'"):
         propagate(nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64)), LAW)
 
@@ -358,12 +383,17 @@ def test_complex_weights_are_refused_and_real_models_of_complex_parts_are_sample
             return torch.fft.irfft(torch.fft.rfft(x) * self.weight, n=3)
 
     model = Spectral()
-    with pytest.raises(UnsupportedModuleError, match="got fft_rfft"):
-        propagate(model, LAW)
     matrix = model(torch.eye(3)).detach().T.double()
-    found = propagate(model, LAW, affine=[Spectral])  # affine from real to real numbers
-    torch.testing.assert_close(found.cov.detach(), matrix @ LAW.matrix @ matrix.T, rtol=1e-5, atol=1e-6)
-    assert not propagate(model, LAW, on_unsupported="sample").exact
+    for affine in ([], [Spectral]):  # from real to real numbers it is affine, whatever it is in between
+        found = propagate(model, LAW, affine=affine)
+        assert found.exact
+        torch.testing.assert_close(found.cov.detach(), matrix @ LAW.matrix @ matrix.T, rtol=1e-5, atol=1e-6)
+    powers = Model(lambda _m, x: torch.fft.rfft(x).abs())
+    with pytest.raises(UnsupportedModuleError, match="got abs"):
+        propagate(powers, LAW)
+    _is_sampled(powers)
+    with pytest.raises(UnsupportedModuleError, match="model: expected real numbers at the output, got complex ones"):
+        propagate(Model(lambda _m, x: torch.fft.rfft(x)), LAW)
 
 
 class Force(nn.Module):
@@ -434,7 +464,7 @@ def test_the_process_and_the_model_are_left_as_they_were():
 def test_the_orbit_backend_compares_too():
     nodes = Exchangeable(4, [0.0, 0.5, 1.0], torch.eye(3))
     with pytest.raises(UnsupportedModuleError, match="expected a trace that gives the model's own numbers"):
-        propagate_on_orbits(Model(by_type), nodes, NodeOrbits.complete(4), features=3)
+        propagate_on_orbits(Model(by_precision), nodes, NodeOrbits.complete(4), features=3)
 
 
 def test_inputs_before_the_random_one():

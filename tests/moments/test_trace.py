@@ -175,15 +175,16 @@ class Cube(nn.Module):
 
 class Wavelet(nn.Module):
     def forward(self, x):
-        return torch.fft.fft(x, dim=-1).real
+        return x - 0.5 * x.sort(dim=-1).values.sum(-1, keepdim=True)
 
 
 def test_own_activations_and_own_affine_modules():
     model = nn.Sequential(Wavelet(), Cube(2.0))
-    with pytest.raises(ArgumentError, match=r"model: expected a module that torch.fx can trace, got Sequential"):
+    branch = r"got Sequential, with __bool__, a branch or a number taken from a tensor's values \(in '1'\)"
+    with pytest.raises(ArgumentError, match=branch):
         trace(model, (3,))
     extra = {Cube: lambda m: Polynomial((0.0, 0.0, 0.0, m.gain))}
-    with pytest.raises(UnsupportedModuleError, match="got fft_fft"):
+    with pytest.raises(UnsupportedModuleError, match="got sort"):
         trace(model, (3,), activations=extra)
     program = trace(model, (3,), activations=extra, affine=[Wavelet])
     assert [type(step) for step in program.steps] == [Affine, Elementwise]

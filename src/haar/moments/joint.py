@@ -119,6 +119,7 @@ class Gaussian(InputLaw):
             self.variances = given
         elif given.ndim >= 2 and tuple(given.shape[-2:]) == (n, n) and _spreads(given.shape[:-2], self.batch):
             self.matrix = covariance(given, "cov", precision_of(cov))
+            self._roots: list[tuple[int, Tensor]] = []
         else:
             raise ShapeError(
                 "cov", expected=f"a number, ({n},) variances or a (..., {n}, {n}) matrix", got=tuple(given.shape)
@@ -158,10 +159,19 @@ class Gaussian(InputLaw):
         noise = torch.randn(shape, dtype=torch.float64, device=self.mean.device, generator=generator)
         if self.variances is not None:
             return self.mean + noise * self.variances.sqrt()
-        values, vectors = torch.linalg.eigh(self.matrix)
-        root = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
-        found: Tensor = self.mean + (root @ noise[..., None])[..., 0]
+        found: Tensor = self.mean + (self._root() @ noise[..., None])[..., 0]
         return found
+
+    def _root(self) -> Tensor:
+        """A square root of the covariance; kept, for large ones take longer than the draws."""
+        matrix = torch.as_tensor(self.matrix)
+        if self._roots and self._roots[0][0] == matrix._version:  # noqa: SLF001 (torch's count of writes)
+            return self._roots[0][1]
+        values, vectors = torch.linalg.eigh(matrix)
+        root = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
+        if not root.requires_grad and not matrix.requires_grad:
+            self._roots = [(matrix._version, root)]  # noqa: SLF001
+        return root
 
     def absolute_third(self) -> Float[Tensor, "units"] | None:
         """Not needed: the closure of a normal input is exact."""

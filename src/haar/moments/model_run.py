@@ -12,9 +12,10 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.overrides import TorchFunctionMode
 
 from haar.errors import ArgumentError, HaarError
-from haar.moments.affine_calls import in_precision, module_function, wide
+from haar.moments.double_precision import in_precision, module_function, wide
 from haar.moments.step_builder import UnsupportedModuleError, first_line
 from haar.probing import ForwardOnly, left_alone
+from haar.tracing import bind
 
 #: Relative difference that rounding may make: a model in float64 may round to float32 somewhere inside.
 _ROUNDING = {torch.float64: 1e-5, torch.float32: 2e-3, torch.bfloat16: 1e-1, torch.float16: 2e-2}
@@ -29,8 +30,7 @@ class ModelRun:
     Args:
         model: The user's model.
         input_shape: Shape of one input.
-        leading: Values of the inputs before the random one.
-        named: Values of the inputs after it, by name.
+        constants: Values of its further inputs, by name.
 
     Example:
         >>> ModelRun(nn.Linear(2, 3), (2,))(torch.zeros(4, 2, dtype=torch.float64)).shape
@@ -41,11 +41,9 @@ class ModelRun:
         self,
         model: nn.Module,
         input_shape: Sequence[int],
-        leading: Sequence[Any] = (),
-        named: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model, self.shape = model, tuple(input_shape)
-        self.leading, self.named = tuple(leading), dict(named or {})
+        self.model, self.shape, self.constants = model, tuple(input_shape), dict(constants or {})
         held = [p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point() or p.is_complex()]
         own = held[0].real.dtype if held else torch.get_default_dtype()
         self.device = held[0].device if held else torch.device("cpu")
@@ -96,14 +94,17 @@ class ModelRun:
         ) from problem
 
     def _run(self, x: Tensor, dtype: torch.dtype, function: Callable[..., Any], default: torch.dtype | None) -> Any:
-        leading, named = in_precision((self.leading, self.named), dtype)
         x = x.to(self.device, dtype, copy=True).reshape(-1, *self.shape)  # it may be written
         watched = torch.is_grad_enabled() and any(p.requires_grad for p in [x, *self.model.parameters()])
         with _default_dtype(default) if default is not None else nullcontext():
             if watched:
                 with suppress(RuntimeError):  # what autograd does not allow may run without it
-                    return function(*leading, x.clone(), **named)
-            return ForwardOnly(function)(*leading, x, **named)
+                    return self._called(function, x.clone(), dtype)
+            return self._called(ForwardOnly(function), x, dtype)
+
+    def _called(self, function: Callable[..., Any], x: Tensor, dtype: torch.dtype) -> Any:
+        _, (given, named) = bind(self.model, [x], in_precision(self.constants, dtype))
+        return function(*given, **named)
 
     @contextmanager
     def _parameters_watched(self) -> Iterator[None]:
@@ -131,9 +132,8 @@ class ModelRun:
         with torch.no_grad():
             for _ in range(2):
                 torch.manual_seed(seed)
-                leading, named = in_precision((self.leading, self.named), self.own)
                 try:
-                    made.append(ForwardOnly(self.model)(*leading, given.clone(), **named))
+                    made.append(self._called(ForwardOnly(self.model), given.clone(), self.own))
                 except Exception:  # noqa: BLE001 (a model that runs in double precision only tells nothing here)
                     return True
         if not all(isinstance(y, Tensor) for y in made) or made[0].shape != made[1].shape:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
-from haar.moments.exported import is_aten, plain_name
+from haar.tracing import is_aten, operator_of
 
 Factory = Callable[[nn.Module], Activation]
 Registered = Activation | Factory
@@ -96,34 +94,6 @@ def _hardswish(z: Tensor) -> Tensor:
 
 _HARDSIGMOID = ((-3.0, 3.0), (1 / 6, -1 / 6))
 
-_MODULES: dict[type[nn.Module], Callable[[Any], Activation]] = {
-    nn.ReLU: lambda _m: relu(),
-    nn.ReLU6: lambda _m: hardtanh(0.0, 6.0, "relu6"),
-    nn.LeakyReLU: lambda m: leaky_relu(m.negative_slope),
-    nn.Hardtanh: lambda m: hardtanh(m.min_val, m.max_val),
-    nn.Hardsigmoid: lambda _m: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
-    nn.Softshrink: lambda m: _softshrink(m.lambd),
-    nn.Hardshrink: lambda m: _kinked(lambda z: F.hardshrink(z, m.lambd), "hardshrink", -m.lambd, m.lambd),
-    nn.Threshold: lambda m: _kinked(lambda z: F.threshold(z, m.threshold, m.value), "threshold", m.threshold),
-    nn.GELU: lambda m: _gelu(m.approximate),
-    nn.Tanh: lambda _m: _smooth(torch.tanh, "tanh", 1.0),
-    nn.Sigmoid: lambda _m: _smooth(torch.sigmoid, "sigmoid", 0.25),
-    nn.SiLU: lambda _m: _smooth(F.silu, "silu", 1.1),
-    nn.Mish: lambda _m: _smooth(F.mish, "mish", 1.1),
-    nn.Softplus: lambda m: _softplus(m.beta),
-    nn.LogSigmoid: lambda _m: _smooth(F.logsigmoid, "logsigmoid", 1.0),
-    nn.Tanhshrink: lambda _m: _smooth(F.tanhshrink, "tanhshrink", 1.0),
-    nn.Softsign: lambda _m: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
-    nn.ELU: lambda m: _kinked(lambda z: F.elu(z, m.alpha), "elu", 0.0, lipschitz=max(1.0, abs(m.alpha))),
-    nn.CELU: lambda m: _kinked(lambda z: F.celu(z, m.alpha), "celu", 0.0, lipschitz=1.0),
-    nn.SELU: lambda _m: _kinked(F.selu, "selu", 0.0, lipschitz=1.76),
-    nn.Hardswish: lambda _m: _kinked(_hardswish, "hardswish", -3.0, 0.0, 3.0, lipschitz=1.5),
-}
-
-
-#: torch's modules that are activations.
-KNOWN_ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(_MODULES)
-
 
 def _softshrink(width: float | int) -> PiecewiseLinear:
     return PiecewiseLinear((-width, width), (-1.0, 1.0), slope=1.0, offset=width, name="softshrink")
@@ -135,19 +105,24 @@ def _power(exponent: object) -> Activation | None:
     return None
 
 
-_NAMES: dict[str, Callable[..., Activation | None]] = {
+#: The column of moments in the table of operators: the activation of its settings, by the row's name.
+_CLOSED: dict[str, Callable[..., Activation | None]] = {
     "relu": relu,
     "relu6": lambda: hardtanh(0.0, 6.0, "relu6"),
     "leaky_relu": lambda negative_slope=0.01: leaky_relu(negative_slope),
+    "rrelu": lambda lower=1 / 8, upper=1 / 3, training=False: None if training else leaky_relu((lower + upper) / 2),
     "hardtanh": lambda min_val=-1.0, max_val=1.0: hardtanh(min_val, max_val),
     "hardsigmoid": lambda: PiecewiseLinear(*_HARDSIGMOID, name="hardsigmoid"),
     "softshrink": lambda lambd=0.5: _softshrink(lambd),
+    "hardshrink": lambda lambd=0.5: _kinked(lambda z: F.hardshrink(z, lambd), "hardshrink", -lambd, lambd),
+    "threshold": lambda threshold, value: _kinked(lambda z: F.threshold(z, threshold, value), "threshold", threshold),
+    "sign": lambda: _kinked(torch.sign, "sign", 0.0),
     "gelu": lambda approximate="none": _gelu(approximate),
     "tanh": lambda: _smooth(torch.tanh, "tanh", 1.0),
     "sigmoid": lambda: _smooth(torch.sigmoid, "sigmoid", 0.25),
     "silu": lambda: _smooth(F.silu, "silu", 1.1),
     "mish": lambda: _smooth(F.mish, "mish", 1.1),
-    "softplus": lambda beta=1.0: _softplus(beta),
+    "softplus": lambda beta=1.0, threshold=20.0: _softplus(beta),  # noqa: ARG005 (beyond it softplus only rounds off)
     "log_sigmoid": lambda: _smooth(F.logsigmoid, "logsigmoid", 1.0),
     "tanhshrink": lambda: _smooth(F.tanhshrink, "tanhshrink", 1.0),
     "softsign": lambda: _kinked(F.softsign, "softsign", 0.0, lipschitz=1.0),
@@ -158,23 +133,25 @@ _NAMES: dict[str, Callable[..., Activation | None]] = {
     "erf": Erf,
     "sin": Sine,
     "cos": lambda: Sine(math.pi / 2, name="cos"),
+    "sinh": lambda: _smooth(torch.sinh, "sinh", None),
+    "cosh": lambda: _smooth(torch.cosh, "cosh", None),
     "exp": Exponential,
+    "expm1": lambda: _smooth(torch.expm1, "expm1", None),
     "abs": lambda: PiecewiseLinear((0.0,), (2.0,), slope=-1.0, name="abs"),
     "square": lambda: Polynomial((0.0, 0.0, 1.0), name="power 2"),
     "pow": _power,
     "ndtr": normal_cdf,
-    "arctan": lambda: _smooth(torch.atan, "atan", 1.0),
     "atan": lambda: _smooth(torch.atan, "atan", 1.0),
+    "nan_to_num": lambda *_, **__: Polynomial((0.0, 1.0), name="nan_to_num"),
     "clamp": lambda min=None, max=None: _clamp(min, max),  # noqa: A006 - torch's own names
+    "clamp_min": lambda min: _clamp(min, None),  # noqa: A006
+    "clamp_max": lambda max: _clamp(None, max),  # noqa: A006
 }
+_OFF_THE_LINE = "it is not defined on the whole line, where an input's law lives"
+#: Operators of every number by itself that have no activation, and why.
+WITHOUT_ACTIVATION: dict[str, str] = dict.fromkeys(("log", "log1p", "sqrt", "rsqrt", "reciprocal"), _OFF_THE_LINE)
 #: How many arguments of an ATen operator, after the tensor, say which function it is; more are roundings or defaults.
-_ATEN_ARGUMENTS = {"softplus": 1, "elu": 1}
-_ALIASES = {
-    "logsigmoid": "log_sigmoid",
-    "special_erf": "erf",
-    "special_ndtr": "ndtr",
-    "absolute": "abs",
-}
+_ATEN_ARGUMENTS = {"elu": 1}
 
 
 def _clamp(low: object, high: object) -> Activation | None:
@@ -205,8 +182,13 @@ def activation_of_module(module: nn.Module, extra: Mapping[object, Registered]) 
     for kind in type(module).__mro__:
         if kind in extra:
             return _made(extra[kind], module)
-    factory = _MODULES.get(type(module))
-    return None if factory is None else factory(module)
+    row = operator_of(module)
+    if row is None or row.name not in _CLOSED:
+        return None
+    settings = {name: getattr(module, name) for name in row.settings}
+    if isinstance(module, nn.RReLU):
+        settings["training"] = module.training
+    return _CLOSED[row.name](**settings)
 
 
 def activation_of_call(
@@ -227,28 +209,15 @@ def activation_of_call(
     if target in extra:
         found = extra[target]
         return found if isinstance(found, Activation) else None
-    name = plain_name(target)
-    if is_aten(target):
-        arguments = arguments[: _ATEN_ARGUMENTS.get(name, len(arguments))]
-    if target in (operator.pow, operator.ipow):
-        name = "pow"
-    name = _ALIASES.get(name, name)
-    builder = _NAMES.get(name)
-    if builder is None or not _is_torch(target):
+    row = operator_of(target)
+    if row is None or row.name not in _CLOSED:
         return None
-    # Writing in place and the threshold beyond which softplus rounds itself off do not change the function.
-    told = {key: value for key, value in keywords.items() if key not in ("inplace", "threshold") or name == "threshold"}
+    if is_aten(target):
+        arguments = arguments[: _ATEN_ARGUMENTS.get(row.name, len(arguments))]
     try:
-        return builder(*arguments, **told)
+        return _CLOSED[row.name](*arguments, **{k: v for k, v in keywords.items() if k != "inplace"})
     except TypeError:
         return None
-
-
-def _is_torch(target: object) -> bool:
-    if isinstance(target, str) or target in (operator.pow, operator.ipow, operator.abs, abs):
-        return True
-    module = getattr(target, "__module__", None) or "torch"
-    return module.split(".")[0] in ("torch", "_operator")
 
 
 def _made(found: Registered, module: nn.Module) -> Activation:

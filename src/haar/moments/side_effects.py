@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
 from haar.moments.step_builder import UnsupportedModuleError
+from haar.tracing import Followed, Steps
 
 #: Mark of a step that writes into its argument, in the metadata of its node.
 WRITES = "writes"
 
 
-def without_side_effects(graph: fx.Graph, root: nn.Module, inputs: Mapping[str, Any]) -> None:
+def without_side_effects(followed: Followed, inputs: Sequence[Any]) -> None:
     """Rewrite a graph so that every step only returns a value, and drop the steps whose value nobody reads.
 
     The graph is run once. Where a step wrote into memory, what reads that memory afterwards reads the step's result
@@ -24,86 +25,77 @@ def without_side_effects(graph: fx.Graph, root: nn.Module, inputs: Mapping[str, 
     written, or more than it, is refused.
 
     Args:
-        graph: The traced graph; it is changed.
-        root: The module that was traced.
-        inputs: Values of the placeholders by name; one that is not there takes its default.
+        followed: The model; its graph is changed.
+        inputs: Values of the placeholders, in their order.
 
     Raises:
         UnsupportedModuleError: If memory that was written is read through another view, or belongs to the model.
 
     Example:
-        >>> from haar.moments.tracer import Tracer
+        >>> from haar.tracing import follow
         >>> class Model(nn.Module):
         ...     def forward(self, x):
         ...         h = 2 * x
         ...         torch.relu_(h)
         ...         return h
-        >>> graph = Tracer((), ()).trace(Model())
-        >>> without_side_effects(graph, Model(), {"x": torch.zeros(2, 3)})
-        >>> [node.name for node in graph.nodes][-1], graph.output_node().args[0].name
+        >>> followed = follow(Model(), [torch.zeros(2, 3)])
+        >>> without_side_effects(followed, [torch.zeros(2, 3)])
+        >>> [node.name for node in followed.graph.nodes][-1], followed.graph.output_node().args[0].name
         ('output', 'relu_')
     """
-    run = _Watched(root, graph, inputs)
+    run = _Watched(followed)
     try:
-        run.through()
+        run.through(iter(inputs))
     except UnsupportedModuleError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever the model raises: the walk names the step that cannot be run)
         del error
-    for node in reversed(graph.nodes):
+    for node in reversed(followed.graph.nodes):
         if not node.users and node.op not in ("placeholder", "output"):
-            graph.erase_node(node)
+            followed.graph.erase_node(node)
 
 
-class _Watched(fx.Interpreter):
+class _Watched(Steps):
     """Runs a graph and looks after every step which memory it wrote."""
 
-    def __init__(self, root: nn.Module, graph: fx.Graph, inputs: Mapping[str, Any]) -> None:
-        super().__init__(root, garbage_collect_values=False, graph=graph)
-        self.inputs = inputs
-        self.own = {*dict(root.named_parameters()), *dict(root.named_buffers())}
-        self.attributes: dict[str, Any] = {}
-        self.place = {node: at for at, node in enumerate(graph.nodes)}
+    def __init__(self, followed: Followed) -> None:
+        super().__init__(followed)
+        self.own = {name for name, _ in followed.model.named_parameters()}
+        self.copies: dict[str, Any] = {}
+        self.place = {node: at for at, node in enumerate(self.graph.nodes)}
 
-    def through(self) -> None:
+    def through(self, inputs: Iterator[Any]) -> None:
         """Run all steps."""
         with torch.no_grad():
             for node in list(self.graph.nodes):
-                before = self._versions()
-                self.env[node] = self._value(node)
-                written = [t for t, version in before if t._version != version]  # noqa: SLF001 (torch's count of writes)
+                before = [(t, t._version) for value in self.env.values() for t in _tensors(value)]  # noqa: SLF001
+                self.env[node] = next(inputs) if node.op == "placeholder" else self._value(node)
+                written = [t for t, version in before if t._version != version]  # noqa: SLF001 (torch counts writes)
                 if written:
-                    self._redirect(node, {t.untyped_storage().data_ptr() for t in written})
+                    self._redirect(node, {_storage(t) for t in written})
 
     def _value(self, node: fx.Node) -> Any:
-        if node.op == "placeholder":
-            return self.inputs[str(node.target)] if str(node.target) in self.inputs else next(iter(node.args), None)
         if node.op == "get_attr":  # a copy: the model's own parameters are not written
             name = str(node.target)
-            if name not in self.attributes:
+            if name not in self.copies:
                 found = self.fetch_attr(name)
-                self.attributes[name] = found.detach().clone() if isinstance(found, Tensor) else found
-            return self.attributes[name]
+                self.copies[name] = found.detach().clone() if isinstance(found, Tensor) else found
+            return self.copies[name]
         made = self.run_node(node)
         return self.env[node.args[0]] if node.target is operator.setitem else made  # type: ignore[index]
 
-    def _versions(self) -> list[tuple[Tensor, int]]:
-        return [(t, t._version) for value in self.env.values() for t in _tensors(value)]  # noqa: SLF001
-
     def _redirect(self, node: fx.Node, storages: set[int]) -> None:
-        targets = [(one, t) for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages]
+        """Later readers of the memory that a step wrote read the step."""
+        targets = [t for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages]
         made = self.env[node]
         node.meta[WRITES] = True
         for one, value in self.env.items():
-            reads = one is not node and [t for t in _tensors(value) if any(_overlap(t, at) for _, at in targets)]
-            if not reads:
+            if one is node or not any(_overlap(t, target) for t in _tensors(value) for target in targets):
                 continue
             if one.op == "get_attr" and str(one.target) in self.own:
                 _refuse(node, f"writes into the model's own {str(one.target)!r}")
             later = [user for user in one.users if self.place[user] > self.place[node]]
-            if not later:
-                continue
-            if not (isinstance(value, Tensor) and isinstance(made, Tensor) and _same_place(value, made)):
+            if later and not (isinstance(value, Tensor) and isinstance(made, Tensor) and _same_place(value, made)):
                 _refuse(node, f"writes into memory that {later[0].name!r} reads through another view ({one.name!r})")
             for user in later:
                 user.replace_input_with(one, node)

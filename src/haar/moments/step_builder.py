@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from haar.errors import ArgumentError, HaarError
 from haar.moments.activation import Activation
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
-from haar.moments.values import Many, Value
+from haar.moments.registry import Registered
+from haar.moments.row_layout import Layout, layouts
+from haar.moments.values import Pending, Value
 
 #: Sizes of the numbers on which a map is tried; an even number of rows, more than one.
 _SIZES = (1.0, 1e-3, 1e3, 1.0)
@@ -21,22 +24,38 @@ class UnsupportedModuleError(ArgumentError):
     """A part of the model whose effect on cumulants has no closed form, and no opt-in was given."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the caller of `trace` gave.
+
+    Args:
+        model: The model.
+        input_shape: Shape of one input.
+        extra: Own activations.
+        affine: Own affine module classes.
+        constants: Values of further inputs.
+        on_unsupported: What to do without a closed form.
+    """
+
+    model: nn.Module
+    input_shape: tuple[int, ...]
+    extra: dict[object, Registered]
+    affine: tuple[type[nn.Module], ...]
+    constants: dict[str, Any]
+    on_unsupported: str
+
+
 class StepBuilder:
     """A program under construction.
 
     Args:
         program: The program that grows.
         device: Where the model lives.
-        on_unsupported: ``"raise"``, ``"linearise"`` or ``"sample"``.
-
-    Example:
-        >>> builder = StepBuilder(Program(shapes={0: (2,)}), torch.device("cpu"), "raise")
-        >>> builder.new((3,))
-        1
+        given: What the caller gave: his own activations and affine modules, and what to do with what is unsupported.
     """
 
-    def __init__(self, program: Program, device: torch.device, on_unsupported: str) -> None:
-        self.program, self.device, self.on_unsupported = program, device, on_unsupported
+    def __init__(self, program: Program, device: torch.device, given: Given) -> None:
+        self.program, self.device, self.given = program, device, given
 
     def new(self, shape: Sequence[int]) -> int:
         """A new value of an event shape; returns its number."""
@@ -51,9 +70,58 @@ class StepBuilder:
         self.program.steps.append(Elementwise(name, activation.name, (value.number,), number, activation))
         return Value(number)
 
+    def pointwise(self, name: str, activation: Activation, value: Value | Pending) -> Value | Pending:
+        """Add an activation of a value, or of one whose rows are folded with another axis: unfolded, folded again."""
+        if isinstance(value, Value):
+            return self.elementwise(name, activation, value)
+        for layout in layouts(value.function, [self.zeros(value.inputs, rows) for rows in (2, 3)]):
+
+            def unfolded(events: Sequence[Tensor], layout: Layout = layout) -> Tensor:
+                return layout.unfold(value.function(events), events[0].shape[0])
+
+            if value.affine and self.is_affine(unfolded, value.inputs):
+                made = self.affine_from_whole(value.name, value.kind, value.inputs, unfolded, checked=True)
+                bent = self.elementwise(name, activation, made) if isinstance(made, Value) else made
+                number = bent.number if isinstance(bent, Value) else 0
+                kind = activation.name
+                return Pending((number,), lambda events, layout=layout: layout.fold(events[0]), kind, name, affine=True)
+        return self.unsupported(
+            name, activation.name, value.inputs, lambda events: activation(value.function(events)), ""
+        )
+
+    def as_output(self, made: Any) -> int:
+        """The number of the value that the model returns.
+
+        Raises:
+            ArgumentError: If it is not one real tensor that depends on the input, with a row for each input.
+        """
+        if isinstance(made, Value):
+            return made.number
+        found = self.attempt("", made.function, self.zeros(made.inputs)) if isinstance(made, Pending) else made
+        if isinstance(found, Tensor) and isinstance(made, Pending) and found.is_complex():
+            raise UnsupportedModuleError(
+                "model",
+                expected="real numbers at the output",
+                got=f"complex ones from {made.name}",
+                way_out="return their real and imaginary parts side by side, as torch.view_as_real does",
+            )
+        if isinstance(found, Tensor) and isinstance(made, Pending):
+            raise ArgumentError(
+                "model",
+                expected="every part to keep the batch axis first",
+                got=f"{made.name} that turns 2 rows into shape {tuple(found.shape)}",
+                way_out="give the nodes or positions an axis of their own instead of folding them into the batch",
+            )
+        raise ArgumentError(
+            "model",
+            expected="one tensor that depends on the input as its output",
+            got=type(found).__name__,
+            way_out="wrap the model so that it returns the tensor of interest",
+        )
+
     def affine_from_whole(
         self, name: str, kind: str, inputs: tuple[int, ...], whole: EventFunction, *, checked: bool = False
-    ) -> Any:
+    ) -> Value | Pending:
         """Add an affine map known only as a whole: its value at zero is the shift.
 
         Args:
@@ -64,8 +132,8 @@ class StepBuilder:
             checked: Whether it is already known to be affine and to take every row by itself.
         """
         level = self.attempt(name, whole, self.zeros(inputs))
-        if isinstance(level, (tuple, list)):
-            return Many(inputs, whole, kind)  # type: ignore[arg-type]
+        if not is_value(level):
+            return Pending(inputs, whole, kind, name, affine=True)
         if not checked and not self.is_affine(whole, inputs):
             return self.unsupported(name, kind, inputs, whole, "is not affine, or mixes the rows of a batch")
         moved = bool(level.detach().any())
@@ -81,10 +149,10 @@ class StepBuilder:
         found: Tensor = self.attempt("", whole, self.zeros(inputs))[0]
         return found
 
-    def zeros(self, inputs: tuple[int, ...]) -> list[Tensor]:
-        """Two rows of zeros for every input: two, so that a model that mixes the rows is found out."""
+    def zeros(self, inputs: tuple[int, ...], rows: int = 2) -> list[Tensor]:
+        """Rows of zeros for every input: two, so that a model that mixes the rows is found out."""
         like = {"dtype": torch.float64, "device": self.device}
-        return [torch.zeros(2, *self.program.shapes[value], **like) for value in inputs]  # type: ignore[call-overload]
+        return [torch.zeros(rows, *self.program.shapes[value], **like) for value in inputs]  # type: ignore[call-overload]
 
     def affine_step(
         self,
@@ -103,13 +171,15 @@ class StepBuilder:
         self.program.steps.append(Affine(name, kind, inputs, number, linear, shift, matrix))
         return Value(number)
 
-    def unsupported(self, name: str, kind: str, inputs: tuple[int, ...], function: EventFunction, why: str) -> Value:
+    def unsupported(
+        self, name: str, kind: str, inputs: tuple[int, ...], function: EventFunction, why: str
+    ) -> Value | Pending:
         """Add a part without a closed form in the way the caller allowed.
 
         Raises:
             UnsupportedModuleError: If the caller allowed none.
         """
-        if self.on_unsupported == "raise":
+        if self.given.on_unsupported == "raise":
             raise UnsupportedModuleError(
                 "model",
                 expected="affine layers and elementwise activations",
@@ -119,18 +189,18 @@ class StepBuilder:
             )
         with torch.no_grad():
             made = self.attempt(name, function, self.zeros(inputs))
-        if not isinstance(made, Tensor):
-            raise UnsupportedModuleError("model", expected="one tensor from every part", got=f"{kind} ({name!r})")
+        if not is_value(made):
+            return Pending(inputs, function, kind, name, affine=False)
         number = self.new(made.shape[1:])
-        self.program.steps.append(Opaque(name, kind, inputs, number, function, self.on_unsupported))
+        self.program.steps.append(Opaque(name, kind, inputs, number, function, self.given.on_unsupported))
         return Value(number)
 
     @staticmethod
     def attempt(name: str, function: EventFunction, events: list[Tensor]) -> Any:
-        """Call a part of the model on probe tensors, and check that it keeps the rows apart.
+        """Call a part of the model on probe tensors.
 
         Raises:
-            ArgumentError: If it cannot be called on these shapes, or mixes the batch axis with others.
+            ArgumentError: If it cannot be called on these shapes.
         """
         try:
             made = function(events)
@@ -144,22 +214,6 @@ class StepBuilder:
                 got=f"shapes {shapes} there ({first_line(error)})",
                 way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
             ) from error
-        parts = made if isinstance(made, (tuple, list)) else [made]
-        if any(isinstance(part, Tensor) and part.is_complex() for part in parts):
-            raise UnsupportedModuleError(
-                "model",
-                expected="real numbers at every step",
-                got=f"complex ones from {name or 'a part'}",
-                way_out="put the complex part into a module from real to real numbers and register it in `affine`, "
-                "or pass on_unsupported='sample'",
-            )
-        if any(isinstance(part, Tensor) and (part.ndim == 0 or part.shape[0] != events[0].shape[0]) for part in parts):
-            raise ArgumentError(
-                "model",
-                expected="every part to keep the batch axis first",
-                got=f"{name or 'a part'} that turns 2 rows into shape {tuple(parts[0].shape)}",
-                way_out="give the nodes or positions an axis of their own instead of folding them into the batch",
-            )
         return made
 
     def is_affine(self, whole: EventFunction, inputs: tuple[int, ...]) -> bool:
@@ -169,7 +223,7 @@ class StepBuilder:
             x, y = (self._some(inputs, generator) for _ in range(2))
             zero = [torch.zeros_like(a) for a in x]
             both = self.attempt("", whole, [a + b for a, b in zip(x, y, strict=True)])
-            if not isinstance(both, Tensor):
+            if not is_value(both, len(_SIZES)):
                 return False
             parts = [whole(events) for events in (zero, x, y)]
             gap = both + parts[0] - parts[1] - parts[2]
@@ -196,6 +250,35 @@ class StepBuilder:
         number = self.new(self.program.shapes[value.number])
         self.program.steps.append(Noise(name, kind, (value.number,), number, probability))
         return Value(number)
+
+
+def is_value(made: Any, rows: int = 2) -> bool:
+    """Whether what a part made is one real tensor with so many rows.
+
+    Example:
+        >>> is_value(torch.zeros(2, 3)), is_value(torch.zeros(3, 2)), is_value((torch.zeros(2),))
+        (True, False, False)
+    """
+    return isinstance(made, Tensor) and not made.is_complex() and made.ndim > 0 and made.shape[0] == rows
+
+
+def refuse_complex(name: str, values: Iterable[Any]) -> None:
+    """Refuse complex weights by name.
+
+    Raises:
+        UnsupportedModuleError: If there are any.
+
+    Example:
+        >>> refuse_complex("layer", [torch.zeros(1), 3])
+    """
+    if any(isinstance(value, Tensor) and value.is_complex() for value in values):
+        raise UnsupportedModuleError(
+            "model",
+            expected="real weights",
+            got=f"complex ones at {name!r}",
+            way_out="put the complex part into a module from real to real numbers and register it in `affine`, "
+            "or pass on_unsupported='sample'",
+        )
 
 
 def first_line(error: Exception) -> str:

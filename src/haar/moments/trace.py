@@ -1,25 +1,27 @@
-"""From a trained model to a program of steps, by torch.fx, and both run side by side."""
+"""From a trained model to a program of steps, and both run side by side."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, nn
 
 from haar.errors import ArgumentError, HaarError
-from haar.moments.affine_calls import AFFINE_MODULES, BATCH_NORMS, DROPOUTS, in_precision
-from haar.moments.beside import compared, independent
+from haar.moments.beside import compared, independent, stateful
+from haar.moments.double_precision import in_precision, wide
+from haar.moments.graph_layers import is_graph_layer
 from haar.moments.joint import InputLaw
 from haar.moments.model_run import ModelRun
 from haar.moments.program import Opaque, Program
-from haar.moments.registry import KNOWN_ACTIVATIONS, Registered
+from haar.moments.registry import Registered
 from haar.moments.side_effects import without_side_effects
-from haar.moments.step_builder import first_line
-from haar.moments.tracer import Tracer, is_plain
-from haar.moments.walker import Given, Walker
+from haar.moments.step_builder import Given, first_line, refuse_complex
+from haar.moments.walker import Walker
 from haar.probing import left_alone
+from haar.tracing import Followed, Leaves, NotFollowedError, follow, leaves_of
 
 
 def trace(
@@ -39,7 +41,7 @@ def trace(
     is followed to every name of the memory, or refused.
 
     Args:
-        model: Any module that torch.fx can trace: Sequential, residual sums, shared modules, own forward methods.
+        model: Any module whose run is a graph of torch's calls, see `haar.tracing`.
         input_shape: Shape of one input, without the batch axis.
         activations: Additional activations: module class or function to `Activation`, or to a function of the module.
         affine: Additional module classes that are affine in their first argument.
@@ -60,13 +62,13 @@ def trace(
     """
     if on_unsupported not in ("raise", "linearise", "sample"):
         raise ArgumentError("on_unsupported", expected="'raise', 'linearise' or 'sample'", got=repr(on_unsupported))
-    extra = dict(activations or {})
-    known = (*AFFINE_MODULES, *BATCH_NORMS, *DROPOUTS, *KNOWN_ACTIVATIONS)
-    tracer = Tracer((*(k for k in extra if isinstance(k, type)), *affine), known)
-    given = Given(model, tuple(input_shape), extra, tuple(affine), dict(constants or {}), on_unsupported)
+    given = Given(
+        model, tuple(input_shape), dict(activations or {}), tuple(affine), dict(constants or {}), on_unsupported
+    )
+    _check_constants(given)
     try:
         with left_alone(model):
-            return _followed(given, tracer, law)
+            return _followed(given, law)
     except HaarError as error:
         if on_unsupported != "sample":
             raise
@@ -74,30 +76,13 @@ def trace(
             return _as_a_whole(given, law, error)
 
 
-def _followed(given: Given, tracer: Tracer, law: InputLaw | None) -> Program:
+def _followed(given: Given, law: InputLaw | None) -> Program:
     """The model step by step."""
-    model = given.model
-    # Hooks of the outermost module are not among what its forward method does; inside another module they are.
-    alone = tracer.is_leaf_module(model, "") or not (is_plain(model) or given.constants)
-    root = nn.Sequential(model) if alone else model
+    run = ModelRun(given.model, given.input_shape, given.constants)
+    leaves = _leaves(given)
+    followed = _graph(given, run, leaves)
     try:
-        graph = tracer.trace(root)
-    except Exception as error:  # torch.fx raises many kinds; each means the same here
-        raise ArgumentError(
-            "model",
-            expected="a module that torch.fx can trace",
-            got=f"{type(model).__name__} ({first_line(error)})",
-            way_out="put the part with data-dependent control flow into a module of its own and register it, "
-            "or pass on_unsupported='sample', which takes any module",
-        ) from error
-    run, names = _model_run(given, [node for node in graph.nodes if node.op == "placeholder"])
-    rows = torch.randn(2, *given.input_shape, generator=torch.Generator().manual_seed(0))
-    constants = in_precision(given.constants, run.own)
-    without_side_effects(graph, root, {**constants, names: rows.to(run.device, run.own)})
-    builder = Walker(root, given, tracer)
-    try:
-        program = builder.run(graph, strip=alone)
-        program.output = builder.found
+        program = Walker(followed, given, leaves).run()
         compared(program, run, law)
     except HaarError:
         raise
@@ -105,24 +90,97 @@ def _followed(given: Given, tracer: Tracer, law: InputLaw | None) -> Program:
         raise ArgumentError(
             "model",
             expected="steps that can be run one by one in float64",
-            got=f"{type(model).__name__} ({first_line(error)})",
+            got=f"{type(given.model).__name__} ({first_line(error)})",
             way_out="pass on_unsupported='sample', which runs the model as a whole",
         ) from error
     return program
 
 
-def _model_run(given: Given, inputs: Sequence[fx.Node]) -> tuple[ModelRun, str]:
-    """The model itself, and the name of its random input."""
-    names = [str(node.target) for node in inputs]
-    random = next((name for name in names if name not in given.constants), names[0] if names else "")
-    before = names[: names.index(random)] if random in names else []
-    named = {name: value for name, value in given.constants.items() if name not in before}
-    return ModelRun(given.model, given.input_shape, [given.constants[name] for name in before], named), random
+def _leaves(given: Given) -> Leaves:
+    """Torch's own modules, the caller's, and message passing."""
+    known = leaves_of(*(kind for kind in given.extra if isinstance(kind, type)), *given.affine)
+    return lambda module, path: known(module, path) or is_graph_layer(module)
+
+
+def _graph(given: Given, run: ModelRun, leaves: Leaves) -> Followed:
+    """The model run on two batches and written down, without side effects.
+
+    Raises:
+        ArgumentError: If it cannot be run, or its run is no graph.
+    """
+    generator, model = torch.Generator().manual_seed(0), given.model
+    drawn = [torch.randn(rows, *given.input_shape, generator=generator).to(run.device) for rows in (2, 3)]
+    try:
+        with left_alone(model):
+            followed, inputs = _run_twice(given, run, drawn, leaves)
+    except NotFollowedError as error:
+        if not run.steady(drawn[0]):
+            raise stateful(run) from error
+        raise NotFollowedError(
+            "model",
+            expected=error.expected,
+            got=error.got,
+            way_out="put that part into a module of its own and register it, or pass on_unsupported='sample', "
+            "which takes any module",
+        ) from error
+    except Exception as error:  # whatever the model raises
+        for name, module in model.named_modules():
+            refuse_complex(name or type(model).__name__, module.parameters(recurse=False))
+        raise ArgumentError(
+            "input_shape",
+            expected=f"an input that {type(model).__name__} accepts",
+            got=f"shapes {given.input_shape} ({first_line(error)})",
+            way_out="pass input_shape= without the batch axis, and do not fix the batch size in the model",
+        ) from error
+    without_side_effects(followed, inputs)
+    return followed
+
+
+def _run_twice(given: Given, run: ModelRun, drawn: list[Tensor], leaves: Leaves) -> tuple[Followed, list[Any]]:
+    """The graph in the model's own precision, or in double where its parts do not agree on one; and its inputs."""
+    problem: Exception | None = None
+    for dtype, state in ((run.own, None), (torch.float64, _state(given.model))):
+        rows, constants = [x.to(dtype) for x in drawn], in_precision(given.constants, dtype)
+        first, again = rows[0].clone(), rows[1].clone()  # they may be written
+        try:
+            followed = follow(given.model, [first], again=[again], constants=constants, leaves=leaves, state=state)
+        except NotFollowedError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever the model raises)
+            problem = problem or error
+            continue
+        placeholders = [str(node.target) for node in followed.graph.nodes if node.op == "placeholder"]
+        return followed, [constants.get(name, rows[0]) for name in placeholders]
+    raise problem or RuntimeError
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers in double precision."""
+    wider: dict[str, Tensor] = wide({**dict(model.named_parameters()), **dict(model.named_buffers())})
+    return wider
+
+
+def _check_constants(given: Given) -> None:
+    """Every further input of the model has a value or a default."""
+    try:
+        parameters = inspect.signature(given.model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    open_ones = [p for p in named if p.name not in given.constants]
+    for p in open_ones[1:]:
+        if p.default is p.empty:
+            raise ArgumentError(
+                "constants",
+                expected=f"a value for the model's input {p.name!r}",
+                got=f"{sorted(given.constants) or 'nothing'}",
+                way_out=f"pass constants={{{p.name!r}: ...}}; only the first input is random",
+            )
 
 
 def _as_a_whole(given: Given, law: InputLaw | None, error: HaarError) -> Program:
     """The model as one part that is sampled; where it cannot be run at all, the first error stands."""
-    run = ModelRun(given.model, given.input_shape, (), given.constants)
+    run = ModelRun(given.model, given.input_shape, given.constants)
     rows = torch.randn(2, *given.input_shape, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():

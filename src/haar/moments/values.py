@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -29,23 +30,48 @@ class Value:
         self.number = number
 
 
-class Many:
-    """Several random values made by one call (chunk, split, unbind): taken apart by indexing."""
+class Pending:
+    """What is made of random values but is none yet: several tensors, complex ones, rows folded with something else.
+
+    It is taken apart, turned back or unfolded by later steps; the step that makes a real tensor with a row for each
+    input of it is the one that counts.
+
+    Args:
+        inputs: Numbers of the values it depends on.
+        function: From them to what it is.
+        kind: What made it.
+        name: Where.
+        affine: Whether every step so far is affine.
+    """
 
     def __init__(
-        self, inputs: tuple[int, ...], function: Callable[[Sequence[Tensor]], Sequence[Tensor]], kind: str
+        self,
+        inputs: tuple[int, ...],
+        function: Callable[[Sequence[Tensor]], Any],
+        kind: str,
+        name: str,
+        *,
+        affine: bool,
     ) -> None:
-        self.inputs, self.function, self.kind = inputs, function, kind
+        self.inputs, self.function, self.kind, self.name, self.affine = inputs, function, kind, name, affine
 
 
-def _walk(item: Any) -> list[Value]:
-    if isinstance(item, Value):
-        return [item]
-    if isinstance(item, (tuple, list)):
-        return [value for part in item for value in _walk(part)]
-    if isinstance(item, dict):
-        return [value for part in item.values() for value in _walk(part)]
-    return []
+def random_arguments(*items: Any) -> list[Value | Pending]:
+    """Everything random in a nest of arguments, as often as it stands there.
+
+    Example:
+        >>> len(random_arguments([Value(3), Value(3)], {"key": 1}))
+        2
+    """
+    found: list[Value | Pending] = []
+    for item in items:
+        if isinstance(item, (Value, Pending)):
+            found.append(item)
+        elif isinstance(item, (tuple, list)):
+            found += random_arguments(*item)
+        elif isinstance(item, dict):
+            found += random_arguments(*item.values())
+    return found
 
 
 def random_values(*items: Any) -> tuple[int, ...]:
@@ -55,17 +81,9 @@ def random_values(*items: Any) -> tuple[int, ...]:
         >>> random_values([Value(3), (Value(1), 2.0)], {"key": Value(3)})
         (3, 1)
     """
-    return tuple(dict.fromkeys(value.number for value in _walk(items)))
-
-
-def count_values(*items: Any) -> int:
-    """How many random values stand in a nest of arguments.
-
-    Example:
-        >>> count_values([Value(3), Value(3)])
-        2
-    """
-    return len(_walk(items))
+    found = random_arguments(*items)
+    numbers = [(x.number,) if isinstance(x, Value) else x.inputs for x in found]
+    return tuple(dict.fromkeys(number for those in numbers for number in those))
 
 
 def needs_rows(item: Any) -> bool:
@@ -97,6 +115,8 @@ def per_batch(function: Callable[..., Any], arguments: tuple[Any, ...], keywords
 def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
     if isinstance(item, Value):
         return tensors[item.number]
+    if isinstance(item, Pending):
+        return item.function([tensors[number] for number in item.inputs])
     if isinstance(item, BatchSize):
         return rows
     if isinstance(item, PerBatch):
@@ -108,6 +128,52 @@ def _replace(item: Any, tensors: dict[int, Tensor], rows: int) -> Any:
     if isinstance(item, slice):
         return slice(*(_replace(part, tensors, rows) for part in (item.start, item.stop, item.step)))
     return item
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call in a walk.
+
+    Args:
+        name: Where it is.
+        function: What is called.
+        arguments: Its arguments, random values among them.
+        keywords: Its keyword arguments.
+        writes: Whether it writes into its arguments.
+
+    Example:
+        >>> call = Call("relu", max, (Value(0), 1.0), {})
+        >>> call.inputs, call.only_first
+        ((0,), True)
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    writes: bool = False
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Numbers of the random values it depends on."""
+        return random_values(self.arguments, self.keywords)
+
+    @property
+    def only_first(self) -> bool:
+        """Whether the first argument is random, and no other is another."""
+        given = random_arguments(self.arguments, self.keywords)
+        first = self.arguments[0] if self.arguments else None
+        values = [x.number if isinstance(x, Value) else x for x in given]
+        return bool(given) and given[0] is first and len(set(values)) == 1
+
+    @property
+    def whole(self) -> EventFunction:
+        """The call as a function of the random values it depends on."""
+        return filled(self.function, self.arguments, self.keywords, self.inputs, writes=self.writes)
+
+    def of(self, function: Callable[..., Any]) -> Call:
+        """The same call of another function."""
+        return replace(self, function=function)
 
 
 def filled(

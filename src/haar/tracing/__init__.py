@@ -1,6 +1,6 @@
 """A model as a graph: one tracer, and one table of torch's operators."""
 
-from haar.tracing.follow import SHAPE, Followed, Steps, bind, follow, leaves_of
+from haar.tracing.follow import SHAPE, Followed, Steps, bind, follow, is_plain, leaves_of
 from haar.tracing.operators import (
     OPERATORS,
     Operator,
@@ -26,6 +26,7 @@ __all__ = [
     "follow",
     "is_aten",
     "is_of_torch",
+    "is_plain",
     "leaves_of",
     "modules_of",
     "operator_name",

@@ -87,6 +87,18 @@ class Steps(fx.Interpreter):
         return self.followed.model.get_submodule(target)(*args, **kwargs)
 
 
+def is_plain(module: nn.Module) -> bool:
+    """Whether a module does what its class says: no hook, no forward method of its own.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> handle = layer.register_forward_hook(lambda module, inputs, output: 3 * output)
+        >>> is_plain(nn.Linear(1, 1)), is_plain(layer)
+        (True, False)
+    """
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))  # noqa: SLF001
+
+
 def leaves_of(*kinds: type[nn.Module]) -> Leaves:
     """Modules that are one step: those of torch itself, and the caller's kinds with their subclasses.
 
@@ -123,6 +135,7 @@ def follow(
     again: Sequence[Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     leaves: Leaves | None = None,
+    state: Mapping[str, Tensor] | None = None,
 ) -> Followed:
     """Run a model and write it down as a graph.
 
@@ -139,6 +152,7 @@ def follow(
         again: Other inputs with another number of rows: the graph then holds for every number of rows.
         constants: Values of further arguments by name.
         leaves: Which modules are one step, see `leaves_of`; torch's own by default.
+        state: Parameters and buffers to run it with in place of its own (in another precision, say), by name.
 
     Raises:
         NotFollowedError: If the run is no graph, and where.
@@ -162,7 +176,7 @@ def follow(
     for values in [inputs] if again is None else [inputs, again]:
         names, bound = bind(model, values, given)
         recording = Recording(model, leaves)
-        recording.run(dict(zip(names, values, strict=True)), given, bound)
+        recording.run(dict(zip(names, values, strict=True)), given, bound, state)
         runs.append(recording)
     return _graph(model, runs)
 

@@ -43,6 +43,19 @@ class Operator:
     odd: bool = False
     settings: tuple[str, ...] = ()
 
+    def is_affine_in(self, random: int, *, first: bool) -> bool:
+        """Whether it is affine in its random arguments.
+
+        Args:
+            random: How many of its arguments are random.
+            first: Whether the first one is.
+
+        Example:
+            >>> [operator_of(name).is_affine_in(2, first=True) for name in ("add", "matmul", "div")]
+            [True, False, False]
+        """
+        return self.linear == "all" or (random == 1 and (self.linear == "one" or (self.linear == "first" and first)))
+
 
 def _pointwise(name: str, *modules: type[nn.Module], also: tuple[str, ...] = (), odd: bool = False) -> Operator:
     return Operator(name, "pointwise", modules, also, odd=odd)
@@ -106,7 +119,15 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("sub", "affine", also=("subtract", "rsub"), linear="all"),
     Operator("neg", "affine", also=("negative",), linear="all"),
     Operator("div", "affine", also=("true_divide", "truediv", "divide"), linear="first"),
-    *_named("affine", "cumsum diff", "all"),
+    *_named("affine", "cumsum diff scatter_add index_add view_as_real view_as_complex real imag conj", "all"),
+    *(
+        Operator(f"fft_{inverse}{real}{dims}", "affine", linear="all")
+        for inverse in ("", "i")
+        for real in ("fft", "rfft")
+        for dims in ("", "2", "n")
+    ),
+    *_named("shape", "fft_fftshift fft_ifftshift resolve_conj", "all"),
+    Operator("masked_fill", "affine", linear="first"),
     # windows
     *_each_dim("conv{}d", "window", "one", "Conv{}d"),
     Operator("convolution", "window", linear="one"),
@@ -171,7 +192,9 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("feature_alpha_dropout", "noise", (nn.FeatureAlphaDropout,)),
     # nothing
     Operator("identity", "same", (nn.Identity,), linear="all"),
-    *_named("same", "contiguous clone detach alias data to type type_as float double half bfloat16 cpu", "all"),
+    *_named(
+        "same", "contiguous clone detach alias data as_tensor to type type_as float double half bfloat16 cpu", "all"
+    ),
     # numbers that meet
     Operator("softmax", "mixing", (nn.Softmax,), ("_softmax",)),
     Operator("log_softmax", "mixing", (nn.LogSoftmax,), ("_log_softmax",)),

@@ -36,7 +36,8 @@ _TOLD = _words(
     "is_mkldnn is_tensor is_storage result_type requires_grad requires_grad_ retain_grad retains_grad grad_fn names "
     "has_names output_nr register_hook get_device data_ptr untyped_storage storage __len__ __hash__ __repr__ "
     "__format__ __dir__ _version can_cast promote_types broadcast_shapes __dlpack_device__ _is_view is_vulkan is_ipu "
-    "is_maia is_hpu is_mtia is_ort get_default_dtype is_coalesced sparse_dim dense_dim dim_order"
+    "is_maia is_hpu is_mtia is_ort get_default_dtype is_coalesced sparse_dim dense_dim dim_order sym_size sym_numel "
+    "sym_stride sym_storage_offset"
 )
 #: How many numbers come out depends on the numbers that go in.
 _COUNTING = _words(
@@ -102,24 +103,39 @@ class Recording:
         self.entered = self._depth = 0
         self._names = {id(m): name for name, m in reversed(list(model.named_modules(remove_duplicate=False)))}
         self._own = {id(t): name for name, t in [*model.named_buffers(), *model.named_parameters()]}
+        self._refused: NotFollowedError | None = None
         self._inside_of: list[str] = []
         self._made: dict[int, int] = {}  # a tensor's id: the step that made it
         self._held: list[Any] = []  # so that no id and no memory is used twice
         self._touched: set[int] = set()  # memory that depends on the inputs
 
-    def run(self, inputs: Mapping[str, Any], constants: Mapping[str, Any], bound: tuple[Any, Any]) -> Any:
+    def run(
+        self,
+        inputs: Mapping[str, Any],
+        constants: Mapping[str, Any],
+        bound: tuple[Any, Any],
+        state: Mapping[str, Tensor] | None = None,
+    ) -> Any:
         """Run the model.
 
         Args:
             inputs: Values of its inputs by name: what depends on them is followed.
             constants: Values of further arguments by name, taken as they are.
             bound: The same as positional and keyword arguments.
+            state: Parameters and buffers in place of its own, by name.
         """
+        if state is not None:
+            self._own = {id(t): name for name, t in state.items()}
         for name, value in {**inputs, **constants}.items():
             self._enter(name, value, random=name in inputs)
         self.entered = len(self.steps)
         with _recorded(self), torch.no_grad():
-            made = self.model(*bound[0], **bound[1])
+            if state is None:
+                made = self.model(*bound[0], **bound[1])
+            else:
+                made = torch.func.functional_call(self.model, dict(state), tuple(bound[0]), bound[1])
+        if self._refused is not None:  # a model may catch what is raised inside
+            raise self._refused
         self.steps.append(Recorded("output", "output", (self._refs(made),), {}, shape_of(made)))
         return made
 
@@ -271,12 +287,13 @@ class Recording:
 
     def _refuse(self, what: str) -> NoReturn:
         where = f" (in {self._inside_of[-1]!r})" if self._inside_of and self._inside_of[-1] else ""
-        raise NotFollowedError(
+        self._refused = NotFollowedError(
             "model",
             expected="a run that is a graph of torch's calls",
             got=f"{type(self.model).__name__}, with {what}{where}",
             way_out="put that part into a module of its own that is one step",
         )
+        raise self._refused
 
 
 class _Functions(TorchFunctionMode):
@@ -293,6 +310,10 @@ class _Operators(TorchDispatchMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled meanwhile, and torch._dynamo takes seconds to import
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
