@@ -55,8 +55,8 @@ class Parts:
         True
     """
 
-    def __init__(self, folder: Path, watch: Watch | None = None) -> None:
-        self.folder, self.watch = folder / "parts", watch or Unwatched()
+    def __init__(self, folder: Path, watch: Watch = Unwatched()) -> None:
+        self.folder, self.watch = folder / "parts", watch
         self._names: dict[str, str] = {}
         self._advance: Callable[[], None] = lambda: None
 

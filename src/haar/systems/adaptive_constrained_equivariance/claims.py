@@ -6,6 +6,7 @@ Every number is one of a cell: of one size of the training set, over the means o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import mean
 from typing import Any
 
@@ -71,105 +72,74 @@ def rejected(part: Json, beta: float) -> float:
     return mean(float(list(one["p"].values())[-1] <= LEVEL) for one in part["scores"] if one["beta"] == beta)
 
 
+_vectors = partial(Claim, source=PROTOCOL, every=True, part=WEIGHT)
+
 CLAIMS = (
-    Claim(
+    _vectors(
         "equality keeps up with strict",
         "(1) exact symmetry: equality, deployed at gamma = 0, has at most 1.25 times the error of strict",
-        PROTOCOL,
-        lambda part: ratio(part, 0.0, "equality", "strict"),
+        statistic=lambda part: ratio(part, 0.0, "equality", "strict"),
         at_most=1.25,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "equality beats free",
         "(1) exact symmetry: equality, deployed at gamma = 0, has at most 0.4 times the error of free",
-        PROTOCOL,
-        lambda part: ratio(part, 0.0, "equality", "free"),
+        statistic=lambda part: ratio(part, 0.0, "equality", "free"),
         at_most=0.4,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "resilient wins on broken symmetry",
         "(2) beta = 1: resilient has at most 0.8 times the error of the better of strict and free",
-        PROTOCOL,
-        lambda part: ratio(part, 1.0, "resilient", "strict", "free"),
+        statistic=lambda part: ratio(part, 1.0, "resilient", "strict", "free"),
         at_most=0.8,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "gammas arrive",
         "(3) exact symmetry: equality ends with every |gamma| below 0.06 (largest of a network's layers)",
-        PROTOCOL,
-        lambda part: over([one for rules in cells(part, 0.0) for one in rules["equality"]], largest),
+        statistic=lambda part: over([one for rules in cells(part, 0.0) for one in rules["equality"]], largest),
         at_most=0.06,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "nothing is lost at gamma = 0",
         "(3) exact symmetry: equality's losses with gamma and at gamma = 0 are within 5 %",
-        PROTOCOL,
-        lambda part: over(cells(part, 0.0), lambda rules: lost(rules["equality"])),
+        statistic=lambda part: over(cells(part, 0.0), lambda rules: lost(rules["equality"])),
         at_most=0.05,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "gammas tell the break",
         "(4) resilient: the largest |gamma| grows at least fourfold from beta = 0 to beta = 1",
-        PROTOCOL,
-        lambda part: growth(part, largest_mean),
+        statistic=lambda part: growth(part, largest_mean),
         at_least=4,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "asymmetry where the data have it",
         "(4) resilient: the equivariance error grows at least eightfold from beta = 0 to beta = 1",
-        PROTOCOL,
-        lambda part: growth(part, lambda networks: error(networks, "defect")),
+        statistic=lambda part: growth(part, lambda networks: error(networks, "defect")),
         at_least=8,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "resilient is near its control",
         "(5) the ridge on gamma has the same stationary points: its error is within 45 % of resilient's",
-        PROTOCOL,
-        apart,
+        statistic=apart,
         at_most=0.45,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "the correction of scale is essential",
         "(6) exact symmetry: strict without kappa has at least 3 times the error of strict with it",
-        PROTOCOL,
-        lambda part: ratio(part, 0.0, "strict without kappa", "strict"),
+        statistic=lambda part: ratio(part, 0.0, "strict without kappa", "strict"),
         at_least=3,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "undamped does not arrive",
         "(7) exact symmetry: equality with c = 0 still has a |gamma| above 0.1 at the end (mean over networks)",
-        PROTOCOL,
-        lambda part: over(cells(part, 0.0), lambda rules: largest_mean(rules["equality undamped"])),
+        statistic=lambda part: over(cells(part, 0.0), lambda rules: largest_mean(rules["equality undamped"])),
         at_least=0.1,
-        every=True,
-        part=WEIGHT,
     ),
-    Claim(
+    _vectors(
         "the score test sees the break",
         "power: at beta = 1 the test of the strict models' last layers rejects (p <= 0.05) in most runs",
-        PROTOCOL,
-        lambda part: rejected(part, 1.0),
+        statistic=lambda part: rejected(part, 1.0),
         at_least=0.5,
-        every=True,
-        part=WEIGHT,
         when=lambda part: "scores" in part,
     ),
     Claim(
