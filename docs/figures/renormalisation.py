@@ -18,7 +18,7 @@ from haar.systems.renormalisation.figures import (
     draw_breaking,
     draw_errors,
     draw_flow,
-    draw_prediction,
+    draw_predicted,
     draw_spectrum,
 )
 from haar.systems.runner import reproduce
@@ -37,7 +37,7 @@ def main(out: Path) -> None:
         "errors": draw_errors,
         "flow": draw_flow,
         "spectrum": draw_spectrum,
-        "prediction": draw_prediction,
+        "prediction": draw_predicted,
         "breaking": draw_breaking,
     }.items():
         (IMAGES / f"renormalisation-{name}.png").write_bytes(png(draw(measures)))

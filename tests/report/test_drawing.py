@@ -29,13 +29,14 @@ def axes():
 
 
 def test_bars_are_medians_and_seeds_are_dots(axes):
-    places = draw_bars(axes, ["a", "b"], {"one": [[1.0, 2.0, 6.0], 3.0], "two": [None, [NAN, 4.0]]}, bottom=0.5)
+    places = draw_bars(axes, ["a", "b"], {"one": [[1.0, 2.0, 6.0], 3.0], "two": [[NAN, 4.0], [4.0]]}, bottom=0.5)
     assert {label: at.tolist() for label, at in places.items()} == {"one": [-0.2, 0.8], "two": [0.2, 1.2]}
     bars = [(bar.get_y(), bar.get_y() + bar.get_height()) for bar in axes.patches]
     assert bars[:2] == [(0.5, 2.0), (0.5, 3.0)]
     assert math.isnan(bars[2][1])
     assert bars[3] == (0.5, 4.0)
-    (dots,) = axes.lines
+    dots, _, single = axes.lines
+    assert single.get_ydata().tolist() == [4.0]
     assert dots.get_ydata().tolist() == [1.0, 2.0, 6.0]
     assert set(dots.get_xdata()) == {-0.2}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
@@ -81,9 +82,10 @@ def test_measured_against_predicted_with_the_line_of_equal_sizes(axes):
     assert ring.get_markerfacecolor() == "none"
     assert full.get_markerfacecolor() != "none"
     assert np.array_equal(line.get_xdata(), line.get_ydata())
-    assert line.get_xdata()[0] < 2e-3 < 1.0 < line.get_xdata()[1]
+    assert tuple(line.get_xdata()) == axes.get_xlim() == axes.get_ylim() == (5e-10, 2.0)
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert png(axes.figure)[1:4] == b"PNG"
+    draw_prediction(new_figure(2, 2).subplots(), {"a": ([NAN], [NAN])}, floor=1e-9)  # nothing is known: nothing stops
 
 
 def test_logarithmic_numbers_are_written_out_where_they_are_asked_for(axes):

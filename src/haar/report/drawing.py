@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import FormatStrFormatter, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, NullFormatter, NullLocator
 
 Number = float | int
 Shown = Number | None | np.ndarray | Sequence[Number | None]
@@ -72,16 +72,16 @@ def draw_bars(
     width, places, drawn = 0.8 / len(series), np.arange(len(names)), {}
     for number, (label, values) in enumerate(series.items()):
         drawn[label] = at = places + (number - (len(series) - 1) / 2) * width
-        spreads = [_known(value) for value in values]
-        middle = np.array([_middle(spread) for spread in spreads])
+        spreads = [_values(value) for value in values]
+        middle = np.array([_percentiles(spread, 50)[0] for spread in spreads])
         colour = colours[number % len(colours)]
         axes.bar(at, middle - bottom, width * 0.92, bottom=bottom, label=label, color=colour)
         if intervals and label in intervals:
             reach = [(m - low, high - m) for m, (low, high) in zip(middle, intervals[label], strict=True)]
             reach_of_known = np.nan_to_num(np.array(reach).reshape(-1, 2).T).clip(min=0.0)
             axes.errorbar(at, middle, reach_of_known, fmt="none", elinewidth=1, ecolor="#555")
-        for place, spread in zip(at, spreads, strict=True):
-            if len(spread) > 1:
+        for place, value, spread in zip(at, values, spreads, strict=True):
+            if np.ndim(value) > 0:  # type: ignore[arg-type]  # whatever it is
                 axes.plot([place] * len(spread), spread, "o", color=INK, markersize=3, alpha=0.7)
     aslant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     axes.set_xticks(places, names, **aslant)
@@ -113,8 +113,8 @@ def draw_curves(
     for number, (label, values) in enumerate(series.items()):
         colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
         kind = style if isinstance(style, str) else style[label]
-        spreads = [_known(value) for value in values]
-        middle = np.array([_middle(found) for found in spreads])
+        spreads = [_values(value) for value in values]
+        middle = np.array([_percentiles(found, 50)[0] for found in spreads])
         axes.plot(at, middle, kind, color=colour, markersize=4, linewidth=width, label=label)
         if not any(len(found) > 1 for found in spreads):
             continue
@@ -123,7 +123,7 @@ def draw_curves(
                 axes.plot([x] * len(found), found, ".", color=colour, markersize=3, alpha=0.5)
             continue
         ends = (25, 75) if spread == "quartiles" else (0, 100)
-        low, high = np.array([np.percentile(found, ends) if len(found) else (math.nan,) * 2 for found in spreads]).T
+        low, high = np.array([_percentiles(found, *ends) for found in spreads]).T
         if spread == "bars":
             axes.errorbar(at, middle, [middle - low, high - middle], fmt="none", ecolor=colour, elinewidth=1)
         else:
@@ -147,14 +147,17 @@ def draw_prediction(
         floor: The least size that is told from zero; what is smaller is drawn there.
         hollow: Labels whose points are rings.
     """
+    seen = []
     for number, (label, pair) in enumerate(series.items()):
         colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
         predicted, measured = (np.maximum(np.array(side, dtype=float), floor) for side in pair)
+        seen += [size for size in (*predicted, *measured) if math.isfinite(size)]
         inside = "none" if label in hollow else colour
         axes.plot(predicted, measured, "o", markersize=5, color=colour, markerfacecolor=inside, label=label, alpha=0.8)
+    ends = (min(seen, default=1.0) / 2, 2 * max(seen, default=1.0))
+    axes.plot(ends, ends, color=BASE, linewidth=1.0, zorder=1)
     log_scale(axes, "xy")
-    ends = (max(axes.get_xlim()[0], axes.get_ylim()[0]), min(axes.get_xlim()[1], axes.get_ylim()[1]))
-    axes.plot(ends, ends, color=BASE, linewidth=1.0, zorder=1, scalex=False, scaley=False)
+    axes.set(xlim=ends, ylim=ends)
 
 
 def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool = False) -> None:
@@ -177,11 +180,11 @@ def mark_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     """A logarithmic axis of sizes that are marked each with its own number, and nothing between them."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def share_legend(
-    figure: Figure, axes: Sequence[Axes], *, side: Literal["below", "right"] = "below", columns: int = 4
+    figure: Figure, axes: Iterable[Axes], *, side: Literal["below", "right"] = "below", columns: int = 4
 ) -> None:
     """One legend for all panels, outside them; a label that several have is said once.
 
@@ -203,15 +206,18 @@ def share_legend(
         figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=ncols)
 
 
-def _known(value: Shown) -> np.ndarray:
-    """The values over seeds that are numbers."""
+def _values(value: Shown) -> np.ndarray:
     values: np.ndarray = np.ravel(np.array(value, dtype=float))
-    known: np.ndarray = values[~np.isnan(values)]
-    return known
+    return values
 
 
-def _middle(values: np.ndarray) -> float:
-    return float(np.median(values)) if len(values) else math.nan
+def _percentiles(values: np.ndarray, *percents: Number) -> list[float]:
+    """NaN where one of the values is not known, or there is none: nobody knows where the others stand."""
+    if not len(values):
+        return [math.nan] * len(percents)
+    # between a number and infinity there is nothing
+    method: Literal["linear", "nearest"] = "linear" if np.isfinite(values).all() else "nearest"
+    return [float(np.percentile(values, percent, method=method)) for percent in percents]
 
 
 def draw_field(

@@ -5,16 +5,12 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from haar.errors import HaarError
-from haar.systems.claim import filled, judge
+from haar.systems.claim import judge
 from haar.systems.quantum.claims import CLAIMS, STRETCH
-from haar.systems.quantum.sections import told
 
 RECORDED = json.loads((Path(__file__).parent / "measures.json").read_text(encoding="utf-8"))
 TOLD = {claim.name for claim in judge(CLAIMS, RECORDED)}
@@ -121,44 +117,3 @@ def test_the_mean_energy_in_the_place_of_every_model_beats_nothing() -> None:
         "nh3 100: the circuit without symmetry does not",
     ):
         assert found[name] == "contradicted"
-
-
-def places(node: Any, path: tuple = ()) -> Iterator[tuple]:
-    """Where the numbers are."""
-    if isinstance(node, (dict, list)):
-        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from places(value, (*path, key))
-    elif isinstance(node, (int, float)) and not isinstance(node, bool):
-        yield path
-
-
-def changed(path: tuple, change) -> dict:
-    bad = copy.deepcopy(RECORDED[0])
-    node = bad
-    for key in path[:-1]:
-        node = node[key]
-    node[path[-1]] = change(node[path[-1]])
-    return bad
-
-
-def test_no_claim_holds_that_used_a_number_that_is_lost() -> None:
-    before = {claim.name: claim.values for claim in judge(CLAIMS, RECORDED)}
-    used = dict.fromkeys(before, 0)
-    for path in places(RECORDED[0]):
-        lost = {claim.name: claim for claim in judge(CLAIMS, [changed(path, lambda _: None)])}
-        try:
-            moved = {claim.name: claim.values for claim in judge(CLAIMS, [changed(path, lambda x: 1.5 * x + 0.125)])}
-        except HaarError:  # another number of qubits than any that was measured
-            continue
-        for name, values in before.items():
-            if moved.get(name) != values:
-                used[name] += 1
-                assert not lost[name].holds, (name, path)
-    assert min(used.values()) > 0
-
-
-@pytest.mark.parametrize("key", ["rmse", "r2", "ratio", "rotation", "after", "curve", "symmetric", "test"])
-def test_what_is_lost_is_told_as_a_gap(key: str) -> None:
-    path = next(path for path in places(RECORDED[0]) if key in path)
-    sections = told([filled(changed(path, lambda _: None), float("nan"))])
-    assert len(sections) == len(told(RECORDED))

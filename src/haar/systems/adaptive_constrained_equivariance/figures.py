@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, draw_curves, new_figure, share_legend, style_axes
 from haar.systems.adaptive_constrained_equivariance.claims import LEVEL, largest
 
 Cells = Mapping[str, Mapping[str, Any]]
@@ -49,8 +47,7 @@ def draw_errors(cells: Cells) -> Figure:
             axes.set_xscale("log")
             axes.set_xticks(sizes, [str(size) for size in sizes])
             axes.minorticks_off()
-    handles, labels = drawn[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    share_legend(figure, drawn[:1], columns=3)
     return figure
 
 
@@ -58,16 +55,14 @@ def _draw_rule(
     axes: Axes, cells: Sequence[Mapping[str, Any]], rule: str, shift: float, *, by_size: bool, color: str
 ) -> None:
     """The errors of one rule's networks: their median, least and greatest; dead networks stay out."""
-    points = []
+    at, errors = [], []
     for cell in cells:
         known = [one["error"] for one in cell["rules"].get(rule, []) if math.isfinite(one["error"])]
         if known:
-            at = cell["samples"] * (1 + 2 * shift) if by_size else cell["beta"] + shift
-            middle = median(known)
-            points.append((at, middle, middle - min(known), max(known) - middle))
-    if points:
-        at, middle, low, high = zip(*points, strict=True)
-        axes.errorbar(at, middle, [low, high], marker="o", markersize=4, color=color, label=rule, elinewidth=1)
+            at.append(cell["samples"] * (1 + 2 * shift) if by_size else cell["beta"] + shift)
+            errors.append(known)
+    if at:
+        draw_curves(axes, at, {rule: errors}, (color,), spread="bars")
 
 
 def draw_asymmetry(cells: Cells) -> Figure:
@@ -80,15 +75,10 @@ def draw_asymmetry(cells: Cells) -> Figure:
     for number, size in enumerate(sizes):
         here = [cell for cell in cells.values() if cell["samples"] == size and "resilient" in cell["rules"]]
         for axes, of in ((left, largest), (right, _defect)):
-            points = [(cell["beta"], of(one)) for cell in here for one in cell["rules"]["resilient"]]
             shift = 0.015 * (number - (len(sizes) - 1) / 2)
-            axes.plot(
-                [b + shift for b, _ in points], [v for _, v in points], "o", ms=3, alpha=0.5, color=COLOURS[number]
-            )
-            middle = [
-                (cell["beta"], float(np.median([of(one) for one in cell["rules"]["resilient"]]))) for cell in here
-            ]
-            axes.plot(*zip(*middle, strict=True), color=COLOURS[number], label=f"{size} samples")
+            values = [[of(one) for one in cell["rules"]["resilient"]] for cell in here]
+            at, label = [cell["beta"] + shift for cell in here], f"{size} samples"
+            draw_curves(axes, at, {label: values}, COLOURS[number:], style="-", spread="dots")
     left.legend(frameon=False, fontsize=8)
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, draw_field, new_figure, style_axes
+from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, draw_bars, draw_curves, draw_field, new_figure, style_axes
 from haar.systems.group_averaging.demo_story import Finding
 
 _MAPS = ("viridis", "cividis", "magma")
@@ -63,10 +63,10 @@ def draw_errors(f: Finding) -> Figure:
     bars, curves = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
     _bars(bars, f)
     style_axes(curves, title="fed with its own predictions", x="predicted step", y="VRMSE")
-    for name, colour in (("none", BASE), ("C2", COLOURS[1]), ("C4", COLOURS[2]), ("D4", AVERAGED)):
-        values = f.rollouts[name].curve("vrmse")
-        label = "the model" if name == "none" else f"averaged over {name}"
-        curves.plot(range(1, len(values) + 1), values, color=colour, marker="o", markersize=3, label=label)
+    colours = {"none": BASE, "C2": COLOURS[1], "C4": COLOURS[2], "D4": AVERAGED}
+    labels = {name: "the model" if name == "none" else f"averaged over {name}" for name in colours}
+    errors = {label: f.rollouts[name].curve("vrmse") for name, label in labels.items()}
+    draw_curves(curves, range(1, 1 + len(errors["the model"])), errors, list(colours.values()))
     curves.set_ylim(bottom=0)
     curves.legend(fontsize=8, frameon=False)
     return figure
@@ -76,11 +76,10 @@ def _bars(axes: Axes, f: Finding) -> None:
     style_axes(axes, title="one step ahead", y="VRMSE")
     names = list(f.one_step)
     values = [f.one_step[name].value("vrmse") for name in names]
-    axes.bar(range(len(names)), values, color=[BASE, *[AVERAGED] * (len(names) - 1)], width=0.7)
+    draw_bars(axes, ["the model", *names[1:]], {"": values}, [[BASE, *[AVERAGED] * (len(names) - 1)]])
     for place, value in enumerate(values):
         change = "" if place == 0 else f"\n{value / values[0] - 1:+.0%}"
         axes.text(place, value, f"{value:.3g}{change}", ha="center", va="bottom", fontsize=8)
-    axes.set_xticks(range(len(names)), ["the model", *names[1:]], fontsize=8)
     axes.set_ylim(0, 1.25 * max(values))
 
 

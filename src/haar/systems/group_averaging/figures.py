@@ -50,8 +50,9 @@ def draw_trap(measures: Sequence[Measures]) -> Figure:
     shown = {group: middle(measures, "trap", "vrmse", group) for group in measures[0]["trap"]["vrmse"]}
     base = shown["none"]
     colours = [BASE if g == "none" else WARNING if v > 1.02 * base else AVERAGED for g, v in shown.items()]
-    axes.bar(range(len(shown)), list(shown.values()), color=colours, width=0.7)
-    axes.set_xticks(range(len(shown)), ["the model" if group == "none" else group for group in shown], fontsize=8)
+    draw_bars(
+        axes, ["the model" if group == "none" else group for group in shown], {"": list(shown.values())}, [colours]
+    )
     for place, value in enumerate(shown.values()):
         if np.isfinite(value):
             axes.text(place, value, f"{value:.3g}", ha="center", va="bottom", fontsize=8)

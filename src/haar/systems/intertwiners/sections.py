@@ -11,7 +11,7 @@ from haar.actions.representation import Defining, tensor_power
 from haar.groups import symmetric
 from haar.intertwiners import intertwiners
 from haar.report import Section, Table
-from haar.report.drawing import COLOURS, new_figure, style_axes
+from haar.report.drawing import COLOURS, draw_curves, log_scale, mark_sizes, new_figure, share_legend, style_axes
 from haar.report.table import Cell
 from haar.statistics import spread
 
@@ -25,7 +25,7 @@ def told(measures: Measures) -> list[Section]:
         Section("Counts", _COUNTS, pairs_table(measures)),
         Section("A basis", _BASIS, figure=draw_basis(), caption=_BASIS_CAPTION),
         Section("Times", _TIMES, times_table(measures), draw_times(measures), _TIMES_CAPTION),
-        Section("Learning from few samples", _LEARNING, curves_table(measures), draw_curves(measures), _CURVES_CAPTION),
+        Section("Learning from few samples", _LEARNING, curves_table(measures), draw_errors(measures), _CURVES_CAPTION),
     ]
 
 
@@ -73,13 +73,12 @@ def draw_times(measures: Measures) -> Figure:
     """Time against n_in n_out, both logarithmic."""
     figure = new_figure(6.4, 3.6)
     axes = style_axes(figure.subplots(), x="entries of a map, n_in n_out", y="CPU milliseconds")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for colour, family in zip(COLOURS, dict.fromkeys(one["family"] for one in measures[0]["timings"]), strict=False):
-        places = [k for k, one in enumerate(measures[0]["timings"]) if one["family"] == family]
-        entries = [measures[0]["timings"][k]["n"] ** 2 for k in places]
+    log_scale(axes, "xy")
+    first = measures[0]["timings"]
+    for colour, family in zip(COLOURS, dict.fromkeys(one["family"] for one in first), strict=False):
+        places = [k for k, one in enumerate(first) if one["family"] == family]
         times = [1e3 * spread(m["timings"][k]["seconds"] for m in measures).value for k in places]
-        axes.plot(entries, times, "o-", color=colour, markersize=4, linewidth=1.3, label=family)
+        draw_curves(axes, [first[k]["n"] ** 2 for k in places], {family: times}, (colour,))
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -97,26 +96,20 @@ def curves_table(measures: Measures) -> Table:
     return Table("Errors on held-out samples", columns, rows, "mean square over the targets' variance; over seeds")
 
 
-def draw_curves(measures: Measures) -> Figure:
+def draw_errors(measures: Measures) -> Figure:
     """Errors against the number of training samples, median and range over seeds."""
     tasks = list(dict.fromkeys(cell["task"] for cell in measures[0]["curves"]))
     figure = new_figure(4.2 * len(tasks), 3.6)
     panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     for axes, task in zip(panels, tasks, strict=True):
         style_axes(axes, title=task, x="training samples", y="error" if axes is panels[0] else "")
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
-        places = [k for k, cell in enumerate(measures[0]["curves"]) if cell["task"] == task]
-        samples = [measures[0]["curves"][k]["samples"] for k in places]
-        for colour, name in zip(COLOURS, measures[0]["curves"][places[0]]["networks"], strict=False):
-            errors = [spread(m["curves"][k]["networks"][name]["error"] for m in measures) for k in places]
-            middle, low, high = zip(*((e.value, e.low, e.high) for e in errors), strict=True)
-            axes.plot(samples, middle, "o-", color=colour, markersize=4, linewidth=1.3, label=name)
-            axes.fill_between(samples, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.set_xticks(samples, [str(count) for count in samples])
-        axes.minorticks_off()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=2)
+        cells = [[m["curves"][k] for m in measures] for k, c in enumerate(measures[0]["curves"]) if c["task"] == task]
+        samples, networks = [cell[0]["samples"] for cell in cells], cells[0][0]["networks"]
+        errors = {name: [[one["networks"][name]["error"] for one in cell] for cell in cells] for name in networks}
+        draw_curves(axes, samples, errors)
+        log_scale(axes)
+        mark_sizes(axes, samples)
+    share_legend(figure, panels, columns=2)
     return figure
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from haar.report.drawing import INK, draw_bars, draw_curves, log_scale, new_figure, style_axes
+from haar.statistics import spread
 from haar.systems.quantum.claims import NAMES, cells, models, tables
 
 Measures = Sequence[Mapping[str, Any]]
@@ -43,7 +43,7 @@ def draw_errors(measures: Measures) -> Figure:
             place.plot([at] * len(errors), errors, "o", color=COLOURS[model], markersize=7, alpha=0.8)
             place.annotate(
                 model,
-                (at, float(median(errors))),
+                (at, spread(errors).value),
                 xytext=(8, 0),
                 textcoords="offset points",
                 fontsize=8,
@@ -79,7 +79,8 @@ def draw_surfaces(measures: Measures) -> Figure:
         (line,) = place.plot(reference["at"], 1e3 * (energy - zero), "--", color=INK, linewidth=1.6)
         handles.setdefault("reference", line)
         span = 1e3 * (energy.max() - zero)
-        place.set_ylim(-0.4 * span, 1.6 * span)
+        if np.isfinite(span):
+            place.set_ylim(-0.4 * span, 1.6 * span)
     last = handles.pop("reference")
     handles["reference"] = last
     figure.legend(handles.values(), handles.keys(), fontsize=8, frameon=False, loc="outside right center")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,77 +20,13 @@ from haar.systems.experiment import Json, Parts, Work, options
 from haar.systems.quantum.board_contest import board_contest
 from haar.systems.quantum.comparison import Contender, chosen_contenders, contest, split
 from haar.systems.quantum.evaluation import errors, symmetry_errors
+from haar.systems.quantum.options import Board, Frames, Options, Surface, Trainability
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.surface_curves import predicted_curve, reference_curves
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
-from haar.systems.quantum.training import Plan
 from haar.watch import Watch
 
 _FRAME = 1_000_003
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How long models are trained that bring no plan of their own: on energies, then on energies and forces."""
-
-    steps: int
-    force_steps: int
-
-    @property
-    def whole(self) -> Plan:
-        """The plan with these steps."""
-        return Plan(steps=self.steps, force_steps=self.force_steps)
-
-
-@dataclass(frozen=True)
-class Surface:
-    """A table: a shipped surface, training and test points, folds, and who competes (None: all of them)."""
-
-    data: str
-    train: int
-    test: int
-    folds: int
-    plan: Steps
-    models: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Models of NH3 that are trained in one frame and tested in others."""
-
-    models: tuple[str, ...]
-    train: int
-    test: int
-    plan: Steps
-
-
-@dataclass(frozen=True)
-class Trainability:
-    """Registers whose derivatives are sampled."""
-
-    qubits: tuple[int, ...]
-    samples: int
-
-
-@dataclass(frozen=True)
-class Board:
-    """Noughts and crosses: games of each outcome, the circuit's layers, steps of training, runs a seed."""
-
-    games: int
-    test_games: int
-    layers: int
-    steps: int
-    repeats: int
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a preset says."""
-
-    tables: tuple[Surface, ...]
-    frames: Frames
-    trainability: Trainability
-    board: Board
 
 
 def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Json:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from haar.report import Section, Table
 from haar.report.table import Cell
+from haar.statistics import spread
 from haar.systems.quantum.claims import cells, models, tables, title
 from haar.systems.quantum.figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
 
@@ -63,8 +64,8 @@ _BREAKING = "RZ(eps) after every layer, eps ~ N(0, scale^2): rms change of the s
 
 def winner(measures: Measures, table: str) -> str:
     """The model with the least median test error."""
-    middle = {m: median(r["test"]["rmse"] for r in cells(measures, table, m)) for m in models(measures, table)}
-    return min(middle, key=middle.__getitem__)
+    errors = {m: spread(r["test"]["rmse"] for r in cells(measures, table, m)).value for m in models(measures, table)}
+    return min(errors, key=lambda model: (math.isnan(errors[model]), errors[model]))
 
 
 def errors_table(measures: Measures, table: str) -> Table:
@@ -73,14 +74,14 @@ def errors_table(measures: Measures, table: str) -> Table:
     rows: list[list[Cell]] = []
     for model in models(measures, table):
         found = cells(measures, table, model)
-        tests = [row["test"]["rmse"] for row in found]
+        error = spread(row["test"]["rmse"] for row in found)
         rows.append(
             [
                 model,
                 found[0]["parameters"],
                 _middle(found, "train", "rmse"),
-                _middle(found, "test", "rmse"),
-                f"{min(tests):.3g} … {max(tests):.3g}",
+                error.value,
+                f"{error.low:.3g} … {error.high:.3g}",
                 _middle(found, "test", "force_rmse"),
                 _middle(found, "test", "r2"),
                 _middle(found, "ratio"),
@@ -116,16 +117,15 @@ def _middle(found: Sequence[Mapping[str, Any]], *place: str) -> float:
     values: list[Any] = list(found)
     for name in place:
         values = [value[name] for value in values]
-    return float(median(values))
+    return spread(values).value
 
 
 def frames_table(measures: Measures) -> Table:
     """One row a model."""
     rows: list[list[Cell]] = []
     for model in measures[0]["frames"]:
-        here = median(one["frames"][model]["canonical"]["rmse"] for one in measures)
-        there = median(one["frames"][model]["moved"]["rmse"] for one in measures)
-        rows.append([model, here, there])
+        errors = [spread(one["frames"][model][frame]["rmse"] for one in measures) for frame in ("canonical", "moved")]
+        rows.append([model, *(error.value for error in errors)])
     return Table("NH3 in another frame", ("model", "same frame", "turned and relabelled"), rows, "test RMSE in mHa")
 
 
@@ -136,7 +136,7 @@ def averaged_table(measures: Measures) -> Table:
         for model in models(measures, table):
             found = [row["averaged"] for row in cells(measures, table, model) if row.get("averaged")]
             if found:
-                middles = [median(one[what] for one in found) for what in ("before", "orbit", "after")]
+                middles = [spread(one[what] for one in found).value for what in ("before", "orbit", "after")]
                 rows.append([title(table), model, found[0]["elements"], *middles])
     columns = ("data", "model", "elements", "test", "orbit of the test set", "averaged")
     return Table("Post-hoc averaging", columns, rows, "RMSE in mHa")
@@ -148,7 +148,7 @@ def trainability_table(measures: Measures) -> Table:
     rows: list[list[Cell]] = []
     for family in ("symmetric", "free"):
         columns = zip(*(one["trainability"]["all"][family] for one in measures), strict=True)
-        rows.append([family, *(float(median(values)) for values in columns)])
+        rows.append([family, *(spread(values).value for values in columns)])
     return Table("Variance of a derivative", ("circuit", *(f"n = {n}" for n in first["qubits"])), rows)
 
 
@@ -156,7 +156,7 @@ def breaking_table(measures: Measures) -> Table:
     """One row a strength."""
     first = measures[0]["breaking"]["all"]
     rows: list[list[Cell]] = [
-        [scale, float(median(one["breaking"]["all"]["rotation"][k] for one in measures))]
+        [scale, spread(one["breaking"]["all"]["rotation"][k] for one in measures).value]
         for k, scale in enumerate(first["scales"])
     ]
     return Table("Rotation error", ("eps", "rms change"), rows)
@@ -166,9 +166,8 @@ def board_table(measures: Measures) -> Table:
     """One row a circuit."""
     rows: list[list[Cell]] = []
     for name in ("symmetric", "free"):
-        found = {what: [v for one in measures for v in one["board"][name][what]] for what in ("train", "test")}
-        shares = f"{min(found['test']):.3g} … {max(found['test']):.3g}"
-        first = int(measures[0]["board"][name]["parameters"][0])
-        rows.append([name, first, float(median(found["train"])), float(median(found["test"])), shares])
+        train, test = ([v for one in measures for v in one["board"][name][what]] for what in ("train", "test"))
+        share, first = spread(test), measures[0]["board"][name]["parameters"][0]
+        rows.append([name, first, spread(train).value, share.value, f"{share.low:.3g} … {share.high:.3g}"])
     columns = ("circuit", "parameters", "train", "test", "range")
-    return Table("Share of games judged right", columns, rows, f"{len(found['test'])} run(s)")
+    return Table("Share of games judged right", columns, rows, f"{len(test)} run(s)")

@@ -9,7 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from haar.report.drawing import BASE, COLOURS, INK, WARNING, new_figure, style_axes
+from haar.report.drawing import (
+    COLOURS,
+    INK,
+    WARNING,
+    draw_curves,
+    draw_prediction,
+    log_scale,
+    mark_sizes,
+    new_figure,
+    share_legend,
+    style_axes,
+)
 from haar.systems.renormalisation.claims import FAR, TESTABLE
 from haar.systems.renormalisation.size_sweep import AXES
 
@@ -50,8 +61,7 @@ def draw_errors(measures: Measures) -> Figure:
         place.set_yscale("log")
         place.set_xticks(range(len(families)), families)
         place.set_xlim(-0.6, len(families) - 0.4)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=4)
+    share_legend(figure, axes[:1])
     return figure
 
 
@@ -109,8 +119,7 @@ def draw_flow(measures: Measures) -> Figure:
         _draw_flow_from(place, measures, law)
     for place in list(axes.flat)[len(laws) :]:
         place.set_visible(False)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside right center")
+    share_legend(figure, [axes.flat[0]], side="right")
     return figure
 
 
@@ -145,34 +154,22 @@ def _draw_flow_from(place: Axes, measures: Measures, law: str) -> None:
     place.set_ylim(low - 0.25 * bend, high + (0.15 if high > 0 else 0.6) * bend)
 
 
-def draw_prediction(measures: Measures) -> Figure:
-    """Predicted against sampled errors of the quadratic networks."""
+def draw_predicted(measures: Measures) -> Figure:
+    """Predicted against sampled errors of the quadratic networks; rings: laws without an eighth cumulant."""
     figure = new_figure(4.6, 3.8)
     axes = style_axes(figure.add_subplot(), x="predicted from cumulants", y="sampled")
-    seen: set[str] = set()
-    limits = [1e-33, 1e2]
-    axes.plot(limits, limits, color=BASE, linewidth=1.0, zorder=1)
-    for cell in measures[0]["zoo"].values():
+    series: dict[str, tuple[list[float], list[float]]] = {}
+    for key, cell in measures[0]["zoo"].items():
         if "predicted" not in cell or cell["activation"] != "quadratic":
             continue
-        family = cell["family"]
-        key = f"quadratic {family} 1"
-        predicted = np.array([row for one in measures for row in one["zoo"][key]["predicted"]], dtype=float)
-        sampled = np.array([row for one in measures for row in one["zoo"][key]["nmse"]], dtype=float)
-        for at, law in enumerate(cell["laws"]):
-            axes.plot(
-                np.maximum(predicted[:, at], _ROUNDING),
-                np.maximum(sampled[:, at], _ROUNDING),
-                "o",
-                markersize=4,
-                color=FAMILY_COLOURS[family],
-                markerfacecolor=FAMILY_COLOURS[family] if law in TESTABLE else "white",
-                label=family if family not in seen else None,
-                alpha=0.8,
-            )
-            seen.add(family)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+        for one in measures:
+            for side, what in enumerate(("predicted", "nmse")):
+                for row in one["zoo"][key][what]:
+                    for law, value in zip(cell["laws"], row, strict=True):
+                        label = cell["family"] if law in TESTABLE else f"_{cell['family']}"  # which no legend shows
+                        series.setdefault(label, ([], []))[side].append(value)
+    colours = {label: FAMILY_COLOURS[label.removeprefix("_")] for label in series}
+    draw_prediction(axes, series, colours, floor=_ROUNDING, hollow={one for one in series if one[0] == "_"})
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -186,12 +183,10 @@ def draw_breaking(measures: Measures) -> Figure:
     for number, (name, one) in enumerate(measures[0]["breaking"].items()):
         for place, what, floor in ((left, "distance", 1e-9), (right, "losses", 1e-16)):
             curves = np.concatenate([np.array(seed["breaking"][name][what], dtype=float) for seed in measures], axis=1)
-            low, middle, high = np.percentile(np.maximum(curves, floor), [25, 50, 75], axis=1)
-            place.plot(one["steps"], middle, color=COLOURS[number], linewidth=1.5, label=one["title"])
-            place.fill_between(one["steps"], low, high, color=COLOURS[number], alpha=0.15, linewidth=0)
-            place.set_yscale("log")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=3)
+            shown = {one["title"]: list(np.maximum(curves, floor))}
+            draw_curves(place, one["steps"], shown, COLOURS[number:], style="-", spread="quartiles", width=1.5)
+            log_scale(place)
+    share_legend(figure, [left], columns=3)
     return figure
 
 
@@ -202,28 +197,18 @@ def draw_sizes(measures: Measures) -> Figure:
     places = figure.subplots(1, len(AXES), sharey=True)
     for place, (axis, words) in zip(places, AXES.items(), strict=True):
         style_axes(place, x=words, y="NMSE on 3 x N(0,1)" if place is places[0] else "")
-        place.set_xscale("log", base=2)
-        place.set_yscale("log")
-        ticks = sorted({value for _, along, value, *_ in series if along == axis})
-        for name in dict.fromkeys(name for name, *_ in series):
-            line = sorted(
-                (value, *_quartiles(errors)) for one, along, value, errors, _ in series if (one, along) == (name, axis)
-            )
-            if line:
-                value, low, middle, high = map(list, zip(*line, strict=True))
-                colour = FAMILY_COLOURS[name.split()[-1]]
-                place.plot(value, middle, "o-", color=colour, markersize=4, linewidth=1.3, label=name)
-                place.fill_between(value, low, high, color=colour, alpha=0.15, linewidth=0)
-        place.set_xticks(ticks, [str(tick) for tick in ticks])
-        place.minorticks_off()
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=max(len(labels), 1))
+        found = {(name, value): errors for name, along, value, errors, _ in series if along == axis}
+        ticks = sorted({value for _, value in found})
+        curves = {
+            name: [np.maximum(found.get((name, tick), ()), _ROUNDING) for tick in ticks]
+            for name in dict.fromkeys(name for name, _ in found)
+        }
+        colours = {name: FAMILY_COLOURS[name.split()[-1]] for name in curves}
+        draw_curves(place, ticks, curves, colours, spread="quartiles")
+        log_scale(place)
+        mark_sizes(place, ticks)
+    share_legend(figure, list(places), columns=len(series))
     return figure
-
-
-def _quartiles(errors: np.ndarray) -> tuple[float, float, float]:
-    low, middle, high = np.percentile(np.maximum(errors, _ROUNDING), [25, 50, 75], method="nearest")
-    return float(low), float(middle), float(high)
 
 
 def size_series(measures: Measures) -> list[tuple[str, str, int, np.ndarray, int]]:

@@ -13,7 +13,7 @@ from haar.systems.renormalisation.figures import (
     draw_breaking,
     draw_errors,
     draw_flow,
-    draw_prediction,
+    draw_predicted,
     draw_sizes,
     draw_spectrum,
     size_series,
@@ -52,7 +52,7 @@ def told(measures: Measures) -> list[Section]:
             "Errors predicted from cumulants",
             "No sample enters the prediction. The law t5 has a finite fourth but no eighth moment: its sampled error "
             "has no standard error, so it is drawn (open) and not judged.",
-            figure=draw_prediction(measures),
+            figure=draw_predicted(measures),
             caption="Predicted against sampled NMSE of every quadratic network with one hidden layer on every law.",
         ),
         Section(

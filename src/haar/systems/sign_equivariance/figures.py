@@ -7,9 +7,19 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, WARNING, new_figure, style_axes
+from haar.report.drawing import (
+    AVERAGED,
+    BASE,
+    COLOURS,
+    INK,
+    WARNING,
+    draw_bars,
+    draw_curves,
+    log_scale,
+    new_figure,
+    style_axes,
+)
 from haar.statistics import spread
 
 Measures = Sequence[Mapping[str, Any]]
@@ -21,13 +31,11 @@ def _colour(kind: str) -> str:
 
 def _bars(axes: Axes, values: Mapping[str, Sequence[float]], labels: Mapping[str, str], *, chance: float) -> None:
     """Medians as bars that begin at chance, seeds as dots."""
-    for place, (kind, found) in enumerate(values.items()):
-        axes.bar(place, spread(found).value - chance, bottom=chance, color=_colour(kind), width=0.66, alpha=0.85)
-        axes.plot([place] * len(found), found, "o", color=INK, markersize=3, alpha=0.7)
     names = [labels[kind] for kind in values]
     for word in (",", "of", "sign", "constant", "paper's"):
         names = [name.replace(f"{word} ", f"{word}\n") for name in names]
-    axes.set_xticks(range(len(values)), names, fontsize=7.5 if len(values) < 5 else 6.5)
+    draw_bars(axes, names, {"": list(values.values())}, [[_colour(kind) for kind in values]], bottom=chance)
+    axes.tick_params(axis="x", labelsize=7.5 if len(values) < 5 else 6.5)
 
 
 def _lines(axes: Axes, values: Mapping[str, float], right: float) -> None:
@@ -94,10 +102,15 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
             strict=True,
         )
     )
-    for kind in kinds:
-        at = [d for d, found in dims.items() if kind in found["networks"]]
-        errors = {d: [float(m["dimensions"][d]["networks"][kind]["mse"]) for m in measures] for d in at}
-        _curve(left, errors, colours[kind], labels[kind])
+    words = {labels[kind]: colour for kind, colour in colours.items()}
+    errors = {
+        labels[kind]: [
+            [m["dimensions"][d]["networks"][kind]["mse"] for m in measures] if kind in found["networks"] else ()
+            for d, found in dims.items()
+        ]
+        for kind in kinds
+    }
+    draw_curves(left, list(map(int, dims)), errors, words, spread="dots")
     for name, dashes in (("linear", (0, (4, 3))), ("static", (0, (1, 2)))):
         values = [spread(m["dimensions"][d]["untrained"][name] for m in measures).value for d in dims]
         left.plot([int(d) for d in dims], values, color=BASE, linestyle=dashes, linewidth=1, label=name)
@@ -107,23 +120,14 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
             [2.85, 3.15], floor["low"], floor["high"], color=WARNING, alpha=0.35, linewidth=0, label="floor, d = 3"
         )
     left.set_xticks([int(d) for d in dims])
-    left.set_yscale("log")
     left.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     style_axes(right, title="one training step", x="dimension", y="processor seconds")
-    for kind in ("none", "sign", "average"):
-        seconds = {d: [float(m["costs"][d][kind]) for m in measures] for d in measures[0]["costs"]}
-        _curve(right, seconds, colours[kind], labels[kind])
-    right.set_yscale("log")
+    costs = measures[0]["costs"]
+    seconds = {
+        labels[kind]: [[m["costs"][d][kind] for m in measures] for d in costs] for kind in ("none", "sign", "average")
+    }
+    draw_curves(right, list(map(int, costs)), seconds, words, spread="dots")
+    for place in (left, right):
+        log_scale(place, plain=True)
     right.legend(fontsize=7, frameon=False)
-    for axis in (left.yaxis, right.yaxis):
-        axis.set_minor_formatter(NullFormatter())
-    left.yaxis.set_major_formatter(ScalarFormatter())
     return figure
-
-
-def _curve(axes: Axes, found: Mapping[str, Sequence[float]], colour: str, label: str) -> None:
-    """The median over seeds at every dimension, and every seed as a dot."""
-    middle = [spread(values).value for values in found.values()]
-    axes.plot([int(d) for d in found], middle, "-o", color=colour, markersize=4, linewidth=1.3, label=label)
-    for d, values in found.items():
-        axes.plot([int(d)] * len(values), values, ".", color=colour, markersize=3, alpha=0.5)
