@@ -71,22 +71,14 @@ def audit(
     module = physical_model(loaded.module, reader, windows, normalised=normalised)
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=samples, batch=batch if loaded.batched else 1)
-    with ProgressBars(quiet=as_json) as bars, bars.stage(f"audit under {symmetry.group.name}", len(chosen)) as advance:
-        seen = 0
-
-        def progress(rows: int) -> None:
-            nonlocal seen
-            for _ in range(rows - seen):
-                advance()
-            seen = rows
-
+    with ProgressBars(quiet=as_json) as bars:
         report = run(
             module,
             symmetry,
             chosen,
             scale=field_scale(chosen, windows.outputs),
             seed=seed,
-            progress=progress,
+            watch=bars,
         )
         if law is not None:
             given, shape = law_of_fields(law, chosen, symmetry, points=law_points)

@@ -29,7 +29,7 @@ def reproduce(
     seeds: int | None = None,
     first_seed: int = 0,
     data: Path | None = None,
-    watch: Watch | None = None,
+    watch: Watch = Unwatched(),
 ) -> Result:
     """Run a recipe over seeds and write ``result.json``, ``report.html`` and ``figures/``.
 
@@ -61,7 +61,7 @@ def reproduce(
         raise ArgumentError("first_seed", expected="a number that is not negative", got=first_seed)
     config = _with_data(recipe.presets[preset], preset, data)
     chosen = tuple(range(first_seed, first_seed + count))
-    measures = [_measured(recipe, config, seed, out, watch or Unwatched()) for seed in chosen]
+    measures = [_measured(recipe, config, seed, out, watch) for seed in chosen]
     result = Result(
         system=recipe.name,
         title=recipe.title,

@@ -22,7 +22,7 @@ from haar.systems.adaptive_constrained_equivariance.trial import (
     Arm,
     Configuration,
     Json,
-    Plan,
+    TrialPlan,
     evaluate,
     train_together,
 )
@@ -51,7 +51,7 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
     if kept.is_file():
         done: Json = json.loads(kept.read_text(encoding="utf-8"))
         return done
-    plan = Plan(**part["plan"])
+    plan = TrialPlan(**part["plan"])
     networks = part.get("networks", config["networks"])
     options = {**part["options"], **({part["files"]: config["data"]} if "files" in part else {})}
     cells = [(n, beta) for n in part["samples"] for beta in part["betas"]]
@@ -61,8 +61,8 @@ def _part(config: Config, part: Config, seed: int, folder: Path, watch: Watch) -
         for k in range(networks)
     ]
     arms = make_arms(part["arms"], configurations, plan, tried=part["tried"], mode=part["mode"])
-    with watch.stage(f"{part['name']}, {len(arms)} x {len(configurations)} networks", plan.steps) as advance:
-        train_together(arms, configurations, plan, checkpoint=folder / f"{part['name']}.pt", advance=advance)
+    title, kept_at = f"{part['name']}, {len(arms)} x {len(configurations)} networks", folder / f"{part['name']}.pt"
+    train_together(arms, configurations, plan, checkpoint=kept_at, watch=watch, title=title)
     chosen = _choose([(arm, evaluate(arm, configurations, plan)) for arm in arms])
     found: Json = {"cells": {}}
     for place, (n, beta) in enumerate(cells):

@@ -82,7 +82,7 @@ class AdaptiveConstrainedEquivariance:
                     "arms": [*_OURS, "augmentation", *_PRIORS],
                     "tried": True,
                     "draws": 0,
-                    "plan": {"steps": 1000, "batch": 100, "tests": 1000, "validation": 1000},
+                    "plan": {"steps": 1000, "batch_size": 100, "tests": 1000, "validation": 1000},
                 },
                 {
                     "name": "charged particles",
@@ -94,7 +94,7 @@ class AdaptiveConstrainedEquivariance:
                     "arms": [*_OURS, "augmentation"],
                     "tried": True,
                     "draws": 0,
-                    "plan": {"steps": 1500, "batch": 50, "rate": 2e-3, "tests": 1000},
+                    "plan": {"steps": 1500, "batch_size": 50, "learning_rate": 2e-3, "tests": 1000},
                 },
                 {
                     "name": "walking",
@@ -106,7 +106,7 @@ class AdaptiveConstrainedEquivariance:
                     "arms": _OURS,
                     "tried": True,
                     "draws": 0,
-                    "plan": {"steps": 1000, "batch": 12, "rate": 2e-3, "tests": 400, "validation": 400},
+                    "plan": {"steps": 1000, "batch_size": 12, "learning_rate": 2e-3, "tests": 400, "validation": 400},
                 },
             ],
         },

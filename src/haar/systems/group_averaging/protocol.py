@@ -77,17 +77,17 @@ def trained(
     x, y = torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
     model = CATALOGUE[run["model"]](windows.inputs.channels, windows.outputs.channels, seed=seed, **run["options"])
     steps = run.get("steps", config["steps"])
-    with watch.stage(f"{run['name']}: training", steps) as advance:
-        return train(
-            model,
-            (x, y),
-            steps,
-            seed,
-            batch=config["batch"],
-            augment=_augmentation(windows) if run.get("augment") else None,
-            checkpoint=folder / f"{run['name']}.safetensors",
-            progress=lambda *_: advance(),
-        )
+    return train(
+        model,
+        (x, y),
+        steps,
+        seed,
+        batch_size=config["batch"],
+        augment=_augmentation(windows) if run.get("augment") else None,
+        checkpoint=folder / f"{run['name']}.pt",
+        watch=watch,
+        title=f"{run['name']}: training",
+    )
 
 
 def _measure_run(

@@ -20,7 +20,7 @@ from haar.systems.quantum.pauli_words import matrix_words, parse_words, qubits_o
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.recipe_figures import draw_errors, draw_surfaces
 from haar.systems.quantum.recipe_sections import SURFACES_CAPTION, errors_table, symmetry_table, winner
-from haar.systems.quantum.training import Plan
+from haar.systems.quantum.training import PotentialPlan
 from haar.systems.quantum.twirl import twirl
 from haar.watch import Unwatched, Watch
 
@@ -119,9 +119,9 @@ def compare(
     folds: int,
     seeds: int = 1,
     names: Sequence[str] | None = None,
-    plan: Plan | None = None,
+    plan: PotentialPlan | None = None,
     held_out: float = 0.0,
-    watch: Watch | None = None,
+    watch: Watch = Unwatched(),
 ) -> ComparisonReport:
     """Train every model on every fold.
 
@@ -143,21 +143,30 @@ def compare(
         raise ArgumentError("folds, seeds", expected="at least 1", got=f"{folds}, {seeds}")
     contenders = chosen_contenders(data, names)
     rows: dict[str, Any] = {}
-    with (watch or Unwatched()).stage(f"{data}, {train} points", len(contenders) * folds * seeds) as advance:
+    with watch.stage(f"{data}, {train} points", len(contenders) * folds * seeds) as advance:
         for seed in range(seeds):
             surface = Molecules.shipped(data).in_frame("rotated" if data == "lih" else "augmented", seed=seed)
             for fold in range(folds):
                 fitted, test = split(surface, train, fold=fold, seed=seed)
                 for contender in contenders:
                     run = seed * folds + fold
-                    potential, row = contest(contender, fitted, test, plan=plan or Plan(), seed=run, held_out=held_out)
+                    potential, row = contest(
+                        contender, fitted, test, plan=plan or PotentialPlan(), seed=run, held_out=held_out
+                    )
                     rows[f"{data} {train}|{contender.title}|{run}"] = row | predicted_curve(data, potential)
                     advance()
     return ComparisonReport(data, train, {"tables": rows, "surfaces": reference_curves()})
 
 
 def train_one(
-    model: str, data: str, *, train: int, plan: Plan, seed: int = 0, held_out: float = 0.1, layers: int | None = None
+    model: str,
+    data: str,
+    *,
+    train: int,
+    plan: PotentialPlan,
+    seed: int = 0,
+    held_out: float = 0.1,
+    layers: int | None = None,
 ) -> tuple[Potential, dict[str, Any]]:
     """Train one potential, with augmented frames, and measure it on what was left out.
 

@@ -22,7 +22,7 @@ from haar.systems.quantum.exchange import ExchangeCircuit
 from haar.systems.quantum.molecules import Molecules
 from haar.systems.quantum.potential import Potential
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
-from haar.systems.quantum.training import Plan
+from haar.systems.quantum.training import PotentialPlan
 from haar.watch import Watch
 
 Config = Mapping[str, Any]
@@ -98,7 +98,7 @@ def _contest(cell: Config, contender: Contender, fold: int, seed: int) -> Callab
         run = seed * cell["folds"] + fold
         plan = {**cell["plan"], **cell.get("own", {}).get(contender.title, {})}
         own = Contender(contender.title, contender.model, contender.options, {**contender.plan, **plan.pop("own", {})})
-        potential, row = contest(own, train, test, plan=Plan(**plan), seed=run)
+        potential, row = contest(own, train, test, plan=PotentialPlan(**plan), seed=run)
         if fold == 0:
             row |= predicted_curve(cell["data"], potential)
         if contender.title in ("NonSym", "MLP"):
@@ -151,7 +151,7 @@ def _frames(config: Config, contender: Contender, seed: int) -> Callable[[], Jso
     def work() -> Json:
         train, rest = split(Molecules.shipped("nh3"), config["train"], seed=seed)
         test = rest[: config["test"]]
-        potential, row = contest(contender, train, test, plan=Plan(**config["plan"]), seed=seed)
+        potential, row = contest(contender, train, test, plan=PotentialPlan(**config["plan"]), seed=seed)
         moved = errors(potential, test.in_frame("augmented", seed=_FRAME + seed))
         return {"canonical": row["test"], "moved": moved.to_dict(), "parameters": row["parameters"]}
 

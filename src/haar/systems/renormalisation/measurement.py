@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
 from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
-from haar.systems.renormalisation.training import Plan, fit
+from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.watch import Watch
 
 Config = Mapping[str, Any]
@@ -107,7 +108,7 @@ def training_data(law: str, count: int, inputs: int, seeds: Sequence[int]) -> Te
 
 def _trained(nets: Ensemble, config: Config, seeds: Sequence[int], *, samples: int, steps: int) -> Tensor:
     x = training_data(config["train_law"], samples, nets.inputs, seeds)
-    return fit(nets, x, one_shot(x), plan=Plan(steps=steps))
+    return fit(nets, x, one_shot(x), plan=replace(PROTOCOL, steps=steps))
 
 
 def _described(nets: Ensemble, losses: Tensor, config: Config) -> Json:
