@@ -159,12 +159,13 @@ def train_together(
     together = _Together(arms, configurations, plan)
     states: dict[str, Stateful] = {f"models of {arm.label}": arm.ensemble for arm in arms}
     states.update({f"rule of {arm.label}": arm.rule for arm in arms})
+    facts = {"arms": [arm.label for arm in arms], "configurations": [[c.samples, c.seed] for c in configurations]}
     run = Run(
         # One optimiser for all: Adam works entry by entry, so arms do not see each other.
         [w for arm in arms for w in arm.weights],
         lambda step, _: together.objective(step),
         replace(plan, clip=None),
-        checkpoint=Checkpoint(checkpoint, states, run={"arms": [arm.label for arm in arms]}),
+        checkpoint=Checkpoint(checkpoint, states, run=facts),
         shorten=together.shorten,
         not_finite="keep",  # a model that explodes harms no other
     )
