@@ -109,7 +109,7 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
         raise ArgumentError(argument, expected=f"at least {least}", got=value)
 
 
-def check_rate(argument: str, value: float | None, *, zero: bool = False) -> None:
+def check_rate(argument: str, value: float | int | None, *, zero: bool = False) -> None:
     """Refuse what is no positive number (None stands for "not given").
 
     Args:

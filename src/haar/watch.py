@@ -13,8 +13,13 @@ Advance = Callable[[], None]
 class Watch(Protocol):
     """Someone who is told of progress, such as a progress bar."""
 
-    def stage(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """Begin a stage of `total` steps; the value of the context is called once after every step."""
+    def stage(self, title: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Begin a stage; the value of the context is called once after every step.
+
+        Args:
+            title: What is done.
+            total: The number of steps, where that is known.
+        """
         ...
 
 
@@ -27,7 +32,7 @@ class Unwatched:
     """
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
+    def stage(self, title: str, total: int | None) -> Iterator[Advance]:
         """Do nothing."""
         del title, total
         yield lambda: None

@@ -361,3 +361,15 @@ def test_batches_from_a_loader_and_a_limit(generator):
     assert sizes == [4, 3]
     triples = [((x[:2],), x[:2], torch.tensor([5, 5]))]
     assert next(batches(triples)).clusters.tolist() == [5, 5]
+
+
+def test_somebody_is_told_of_every_batch(told, generator):
+    x = torch.randn(10, 1, 4, 4, generator=generator)
+    symmetry = Symmetry.of_fields(dihedral(4), "p")
+    for data, total, read in (((x, x), 3, 3), (list(x.split(5)), 2, 2), (iter(x.split(5)), None, 2)):
+        watch = told()
+        audit(torch.relu, symmetry, data, batch_size=4, layers=False, watch=watch)
+        assert (watch.stages, watch.steps) == ([("audit under D4", total)], read)
+    watch = told()
+    audit(torch.relu, symmetry, x, batch_size=4, max_samples=6, layers=False, watch=watch)
+    assert (watch.stages, watch.steps) == ([("audit under D4", 2)], 2)

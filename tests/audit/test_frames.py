@@ -52,9 +52,11 @@ def test_the_prediction_does_not_hang_on_how_equal_eigenvalues_are_rounded():
     assert float(frame_health(clear, F64).predicted) == pytest.approx(eps / 1e-6 * 3**-0.5, rel=1e-4)
 
 
-def test_marked_points_are_told_apart():
+def test_marked_points_are_told_apart(told):
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=F64)
-    report = audit_frames([x], marks=[torch.arange(5.0)])
+    watch = told()
+    report = audit_frames([x], marks=[torch.arange(5.0)], watch=watch)
+    assert (watch.stages, watch.steps) == ([("principal axes", 1)], 1)
     assert report.verdicts == ["EXACT"]
     assert audit_frames([x[:, :1]]).verdicts == ["EXACT"]
 

@@ -23,8 +23,10 @@ def test_cut_off_components_set_a_floor(found):
     assert found.to_dict()["clipped_in_window"] > 0.02
 
 
-def test_shortened_forces_set_none():
-    report = audit_particles(clip="norm", samples=40, rotations=2, start=0, stop=5)
+def test_shortened_forces_set_none(told):
+    watch = told()
+    report = audit_particles(clip="norm", samples=40, rotations=2, start=0, stop=5, watch=watch)
+    assert (watch.stages, watch.steps) == ([("running again", 4)], 4)
     assert not report.broken
     assert report.floor.value < 1e-12
     assert "turn with the particles" in report.summary

@@ -65,9 +65,11 @@ def broken():
     return model, x, y
 
 
-def test_a_break_is_found_and_the_subgroup_that_is_left_is_named(broken):
+def test_a_break_is_found_and_the_subgroup_that_is_left_is_named(broken, told):
     model, x, y = broken
-    found = score_test(model, mse, x, y, draws=199)
+    watch = told()
+    found = score_test(model, mse, x, y, draws=199, watch=watch)
+    assert (watch.stages, watch.steps) == ([("score test", 2)], 2)
     assert [s.name for s in found.scores] == ["<r180>", "C4"]
     assert [s.rejected for s in found.scores] == [False, True]
     assert found.largest == ["<r180>"]

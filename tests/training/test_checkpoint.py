@@ -52,9 +52,10 @@ def test_saves_may_wait_but_the_last_one_comes(tmp_path):
     ("change", "what"),
     [
         ({"plan": Plan(steps=4, every=1)}, "steps"),
-        ({"plan": Plan(steps=3, every=1, learning_rate=0.5)}, "learning_rate, rates"),
+        ({"plan": Plan(steps=3, every=1, learning_rate=0.5)}, "learning_rate"),
         ({"plan": Plan(steps=3, every=1, schedule="cosine")}, "schedule"),
         ({"plan": Plan(steps=3, every=1, optimizer="sgd")}, "optimizer"),
+        ({"plan": Plan(steps=3, every=1, weight_decay=0.1)}, "optimizer"),
         ({"seed": 1}, "seed"),
         ({"width": 3}, "shapes"),
         ({"run": {"samples": 6}}, "samples"),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from haar.errors import ArgumentError
-from haar.training import Plan, cosine, draw
+from haar.training import Epochs, Plan, cosine, draw, seed_of
 
 
 @pytest.mark.parametrize("end", [0.0, 0.02])
@@ -50,6 +50,22 @@ def test_batches_are_drawn_with_replacement_on_the_cpu():
     assert rows.device.type == "cpu"
     assert rows.unique().tolist() == [0, 1, 2, 3]
     assert torch.equal(rows, draw(4, 1000, torch.Generator().manual_seed(3)))
+
+
+def test_an_epoch_visits_every_sample_at_most_once_in_an_order_of_its_own():
+    epochs = Epochs(11, 3, seed=2)
+    assert epochs.batches == 3
+    first, second = (torch.cat([epochs.rows(k) for k in part]).tolist() for part in (range(3), range(3, 6)))
+    assert len(set(first)) == len(set(second)) == 9
+    assert first != second
+    assert torch.equal(Epochs(11, 3, seed=2).rows(4), epochs.rows(4))  # whatever was visited before
+    assert not torch.equal(Epochs(11, 11, seed=3).rows(0), Epochs(11, 11, seed=2).rows(0))
+    assert sorted(Epochs(4, 9, seed=0).rows(5).tolist()) == [0, 1, 2, 3]
+
+
+def test_steps_of_different_seeds_have_different_seeds():
+    assert len({seed_of(seed, step) for seed in range(-2, 5) for step in range(-50, 1000)}) == 7 * 1050
+    assert all(0 <= seed_of(seed, 3) < 2**63 for seed in (-1, 2**62))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.audit.batches import Batch, batches
+from haar.audit.batches import Batch, batches, count_batches
 from haar.audit.closure import Closure, closed_elements
 from haar.audit.findings import Findings, findings
 from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
@@ -28,6 +28,7 @@ from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distributio
 from haar.probing import undisturbed
 from haar.probing.manners import check_call
 from haar.report import Report, Section
+from haar.watch import Unwatched, Watch
 
 #: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
 WHOLE_LIMIT = 64
@@ -156,7 +157,7 @@ class Audit(Report):
         clusters: Any | None = None,
         max_samples: int | None = None,
         layers: bool = True,
-        progress: Callable[[int], None] | None = None,
+        watch: Watch = Unwatched(),
     ) -> Audit:
         """Read data once, and look into the layers on the first batch.
 
@@ -167,16 +168,16 @@ class Audit(Report):
                 Without them every row is one, and none is that of another audit.
             max_samples: Stop after so many rows.
             layers: Whether to look into the layers of the model.
-            progress: Called with the number of rows seen.
+            watch: Told of every batch.
         """
-        read = batches(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, symmetry=self.symmetry)
-        for number, batch in enumerate(read):
-            made = self._read(batch)
-            if number == 0:
-                self._look_inside(batch, made, layers=layers)
-            self._add(made)
-            if progress is not None:
-                progress(self._told.seen)
+        sizes: dict[str, Any] = {"batch_size": batch_size, "max_samples": max_samples, "symmetry": self.symmetry}
+        with watch.stage(f"audit under {self.symmetry.group.name}", count_batches(data, **sizes)) as advance:
+            for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
+                made = self._read(batch)
+                if number == 0:
+                    self._look_inside(batch, made, layers=layers)
+                self._add(made)
+                advance()
         return self
 
     def follow(
@@ -361,7 +362,7 @@ def audit(
     micro_batch: int | str = 1,
     significance: float = 0.05,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    watch: Watch = Unwatched(),
     law: InputLaw | None = None,
 ) -> Audit:
     """Audit a model against a symmetry on data.
@@ -389,7 +390,7 @@ def audit(
             seed gives the same bits. `"auto"` times it once, see `haar.average`.
         significance: Level of the tests.
         seed: Seed of everything random.
-        progress: Called with the number of rows seen.
+        watch: Told of every batch.
         law: A law of the flattened input that the group leaves alone: it is followed through the model (`Audit.follow`,
             order 2), and the output's cumulants are compared with their moved copies.
 
@@ -421,7 +422,5 @@ def audit(
         significance=significance,
         seed=seed,
     )
-    report.run(
-        data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, layers=layers, progress=progress
-    )
+    report.run(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, layers=layers, watch=watch)
     return report if law is None else report.follow(law)

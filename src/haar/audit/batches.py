@@ -85,9 +85,7 @@ def batches(
         ShapeError: If inputs, labels and clusters have not the same number of rows.
         DataError: If a value is not finite.
     """
-    if max_samples is not None and max_samples < 1:
-        raise ArgumentError("max_samples", expected="at least 1, or None for all", got=max_samples)
-    check_count("batch_size", batch_size)
+    _check_sizes(batch_size, max_samples)
     seen = 0
     for inputs, labels, ids in _raw(data, batch_size, clusters, symmetry):
         tensors = tensors_of((inputs, labels))
@@ -112,22 +110,66 @@ def batches(
         raise DataError("data: no samples")
 
 
-def _raw(
-    data: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
-) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+def count_batches(
+    data: Any, *, batch_size: int = 8, max_samples: int | None = None, symmetry: Symmetry | None = None
+) -> int | None:
+    """How many batches will be read, as far as that is known beforehand.
+
+    Args:
+        data: As in `batches`.
+        batch_size: Likewise.
+        max_samples: Likewise.
+        symmetry: Likewise.
+
+    Raises:
+        ArgumentError: If an option is out of range.
+
+    Example:
+        >>> count_batches(torch.zeros(20, 3)), count_batches(iter([torch.zeros(2, 3)]))
+        (3, None)
+    """
+    _check_sizes(batch_size, max_samples)
+    pair = _pair(data)
+    if pair is None:
+        try:
+            return len(data)  # as a DataLoader counts
+        except (TypeError, NotImplementedError):
+            return None
+    rows = _rows(symmetry, pair[0]).count
+    return -(-(rows if max_samples is None else min(rows, max_samples)) // batch_size)
+
+
+def _check_sizes(batch_size: int, max_samples: int | None) -> None:
+    if max_samples is not None and max_samples < 1:
+        raise ArgumentError("max_samples", expected="at least 1, or None for all", got=max_samples)
+    check_count("batch_size", batch_size)
+
+
+def _pair(data: Any) -> tuple[tuple[Any, ...], Any] | None:
+    """Inputs and labels, where data are tensors of all rows."""
     if isinstance(data, Tensor):
         data = (data, None)
     if isinstance(data, tuple) and len(data) == 2 and (data[1] is None or not isinstance(data[0], int)):
         inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
         if tensors_of(inputs):
-            rows = _rows(symmetry, inputs)
-            marks = None if clusters is None else _marks(clusters, rows.count)
-            _cut_labels(symmetry, data[1], slice(0), rows)
-            for start in range(0, rows.count, batch_size):
-                part = slice(start, start + batch_size)
-                labels = _cut_labels(symmetry, data[1], part, rows)
-                yield _cut(inputs, part, rows.cut), labels, None if marks is None else marks[part]
-            return
+            return inputs, data[1]
+    return None
+
+
+def _raw(
+    data: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
+) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    pair = _pair(data)
+    if pair is not None:
+        inputs, labels = pair
+        rows = _rows(symmetry, inputs)
+        marks = None if clusters is None else _marks(clusters, rows.count)
+        _cut_labels(symmetry, labels, slice(0), rows)
+        for start in range(0, rows.count, batch_size):
+            part = slice(start, start + batch_size)
+            kept = _cut_labels(symmetry, labels, part, rows)
+            yield _cut(inputs, part, rows.cut), kept, None if marks is None else marks[part]
+        return
     if clusters is not None:
         raise ArgumentError(
             "clusters", expected="none beside an iterable", got="some", way_out="yield (inputs, labels, clusters)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from haar.nn.principal.axes import TRUSTED_GAP
 from haar.nn.spectral import Invariants, SignMessagePassing
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, WARNING, draw_prediction, new_figure, style_axes
+from haar.watch import Unwatched, Watch
 
 
 class FrameAudit(Report):
@@ -110,7 +111,7 @@ def audit_frames(
     tol: float | None = None,
     rotations: int = 4,
     seed: int = 0,
-    progress: Callable[[], None] | None = None,
+    watch: Watch = Unwatched(),
 ) -> FrameAudit:
     """Look at the principal axes of clouds, and measure what a random sign-equivariant network makes of them.
 
@@ -121,7 +122,7 @@ def audit_frames(
         tol: Smallest relative gap that is trusted, see `PCAFrame`.
         rotations: Random orthogonal matrices for each cloud, half of them reflections.
         seed: Of the network and the matrices.
-        progress: Called after every cloud.
+        watch: Told of every cloud.
 
     Raises:
         ArgumentError: If there is no cloud, coordinates are not finite, names or marks do not fit, or there are fewer
@@ -141,32 +142,32 @@ def audit_frames(
     check_count("rotations", rotations, least=2)
     generator = torch.Generator().manual_seed(seed)
     health, measured, repaired = [], [], []
-    for number, given in enumerate(clouds):
-        if not isinstance(given, Tensor) or given.ndim != 2 or 0 in given.shape:
-            found = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-            raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=found)
-        if given.dtype not in TRUSTED_GAP:
-            kind = str(given.dtype).removeprefix("torch.")
-            raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)
-        if marks is not None and marks[number].shape != given.shape[:1]:
-            raise ArgumentError("marks", expected=f"({len(given)},) numbers", got=tuple(marks[number].shape))
-        mark = None if marks is None else marks[number].to(given.dtype)[:, None]
-        x, d = given, given.shape[-1]
-        net = SignMessagePassing(
-            d,
-            invariants=Invariants(nodes=0 if mark is None else 1),
-            layers=1,
-            generator=torch.Generator().manual_seed(seed),
-            dtype=x.dtype,
-        )
-        frames = [PCAFrame(net, unhealthy=policy, tol=tol) for policy in ("warn", "blocks")]
-        health.append(frames[0].health(x))
-        turns = _orthogonal(d, rotations, generator)
-        errors = [_error(frame, x, turns, mark) for frame in frames]
-        measured.append(errors[0])
-        repaired.append(errors[1])
-        if progress is not None:
-            progress()
+    with watch.stage("principal axes", len(clouds)) as advance:
+        for number, given in enumerate(clouds):
+            if not isinstance(given, Tensor) or given.ndim != 2 or 0 in given.shape:
+                found = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+                raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=found)
+            if given.dtype not in TRUSTED_GAP:
+                kind = str(given.dtype).removeprefix("torch.")
+                raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)
+            if marks is not None and marks[number].shape != given.shape[:1]:
+                raise ArgumentError("marks", expected=f"({len(given)},) numbers", got=tuple(marks[number].shape))
+            mark = None if marks is None else marks[number].to(given.dtype)[:, None]
+            x, d = given, given.shape[-1]
+            net = SignMessagePassing(
+                d,
+                invariants=Invariants(nodes=0 if mark is None else 1),
+                layers=1,
+                generator=torch.Generator().manual_seed(seed),
+                dtype=x.dtype,
+            )
+            frames = [PCAFrame(net, unhealthy=policy, tol=tol) for policy in ("warn", "blocks")]
+            health.append(frames[0].health(x))
+            turns = _orthogonal(d, rotations, generator)
+            errors = [_error(frame, x, turns, mark) for frame in frames]
+            measured.append(errors[0])
+            repaired.append(errors[1])
+            advance()
     labels = [str(number) for number in range(len(clouds))] if names is None else names
     return FrameAudit(labels, health, measured, repaired)
 

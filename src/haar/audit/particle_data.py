@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -13,6 +13,7 @@ from haar.errors import ArgumentError, check_count
 from haar.groups import O
 from haar.report import Report, Section, Table
 from haar.statistics import Estimate, Resampler
+from haar.watch import Unwatched, Watch
 
 #: An orbit variance below this is rounding.
 ROUNDING = 1e-10
@@ -114,7 +115,7 @@ def audit_particles(
     stop: int = 40,
     save_every: int = 100,
     seed: int = 0,
-    progress: Callable[[], None] | None = None,
+    watch: Watch = Unwatched(),
 ) -> ParticleDataAudit:
     """Run states at one frame again, turned and turned back: their spread is the error that no symmetry can predict.
 
@@ -130,7 +131,7 @@ def audit_particles(
         stop: Frame that they predict.
         save_every: Steps between two frames.
         seed: Of the trajectories, the elements and the interval.
-        progress: Called after each of ``rotations + 2`` runs.
+        watch: Told of each of ``rotations + 2`` runs.
 
     Raises:
         ArgumentError: If a number is too small, a frame is not there, or the data are not reproduced by any law.
@@ -147,35 +148,36 @@ def audit_particles(
         raise ArgumentError("stop", expected=f"a frame after start, {start}", got=stop)
     if data is not None and not isinstance(data, Trajectories):
         raise ArgumentError("data", expected="trajectories with pairs(start, stop)", got=type(data).__name__)
-    window, replayed = stop - start, None
-    before: float | None = None
-    if data is None:
-        made = charged_particles(samples, dim=dim, frames=start + 1, save_every=save_every, clip=clip, seed=seed)
-        x, v, q = made.positions[:, start], made.velocities[:, start], made.charges
-        before = float(made.clipped.any(1).double().mean())
-    else:
-        x, v, q, target = (part[:samples].to(torch.float64) for part in data.pairs(start, stop))
-        replayed = {}
-        for law in ("norm", "component", "none"):  # of equals the first
-            there = simulate(x, v, q, frames=window, save_every=save_every, clip=law).positions[:, -1]
-            replayed[law] = float(((there - target).square().mean((-1, -2)) < _REPRODUCED).double().mean())
-        clip = max(replayed, key=replayed.__getitem__)
-        if replayed[clip] < 0.5:
-            raise ArgumentError(
-                "data",
-                expected="trajectories of charged particles with unit coupling and time step 0.001",
-                got=f"others: run again, {replayed[clip]:.0%} are reproduced",
-            )
-    _tick(progress)
-    generator = torch.Generator().manual_seed(seed)
-    turned_back, hit = [], 0.0
-    for q_d in O(x.shape[-1]).sample(rotations, generator):
-        run = simulate(x @ q_d, v @ q_d, q, frames=window, save_every=save_every, clip=clip)
-        turned_back.append(run.positions[:, -1] @ q_d.T)
-        hit += float(run.clipped.any(1).double().mean()) / rotations
-        _tick(progress)
-    spread = torch.stack(turned_back).var(0).mean((-1, -2))
-    _tick(progress)
+    with watch.stage("running again", rotations + 2) as advance:
+        window, replayed = stop - start, None
+        before: float | None = None
+        if data is None:
+            made = charged_particles(samples, dim=dim, frames=start + 1, save_every=save_every, clip=clip, seed=seed)
+            x, v, q = made.positions[:, start], made.velocities[:, start], made.charges
+            before = float(made.clipped.any(1).double().mean())
+        else:
+            x, v, q, target = (part[:samples].to(torch.float64) for part in data.pairs(start, stop))
+            replayed = {}
+            for law in ("norm", "component", "none"):  # of equals the first
+                there = simulate(x, v, q, frames=window, save_every=save_every, clip=law).positions[:, -1]
+                replayed[law] = float(((there - target).square().mean((-1, -2)) < _REPRODUCED).double().mean())
+            clip = max(replayed, key=replayed.__getitem__)
+            if replayed[clip] < 0.5:
+                raise ArgumentError(
+                    "data",
+                    expected="trajectories of charged particles with unit coupling and time step 0.001",
+                    got=f"others: run again, {replayed[clip]:.0%} are reproduced",
+                )
+        advance()
+        generator = torch.Generator().manual_seed(seed)
+        turned_back, hit = [], 0.0
+        for q_d in O(x.shape[-1]).sample(rotations, generator):
+            run = simulate(x @ q_d, v @ q_d, q, frames=window, save_every=save_every, clip=clip)
+            turned_back.append(run.positions[:, -1] @ q_d.T)
+            hit += float(run.clipped.any(1).double().mean()) / rotations
+            advance()
+        spread = torch.stack(turned_back).var(0).mean((-1, -2))
+        advance()
     return ParticleDataAudit(
         clip, _mean(spread, generator), samples=len(x), rotations=rotations, clipped=(before, hit), replayed=replayed
     )
@@ -186,8 +188,3 @@ def _mean(values: Tensor, generator: torch.Generator) -> Estimate:
     resampler = Resampler(len(values), draws=_RESAMPLES, generator=generator)
     low, high = resampler.interval(resampler.sums(values) / len(values))
     return Estimate(float(values.mean()), float(low), float(high))
-
-
-def _tick(progress: Callable[[], None] | None) -> None:
-    if progress is not None:
-        progress()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -80,31 +79,17 @@ def audit(told: AuditOptions) -> None:
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=told.samples, batch=told.batch if loaded.batched else 1)
     with ProgressBars(quiet=told.as_json) as bars:
-        with bars.stage(f"audit under {symmetry.group.name}", len(chosen)) as advance:
-            report = run(
-                module,
-                symmetry,
-                chosen,
-                scale=field_scale(chosen, windows.outputs),
-                seed=told.seed,
-                progress=_each(advance),
-            )
+        report = run(
+            module,
+            symmetry,
+            chosen,
+            scale=field_scale(chosen, windows.outputs),
+            seed=told.seed,
+            watch=bars,
+        )
         if told.law is not None:
             given, shape = law_of_fields(told.law, chosen, symmetry, points=told.law_points)
             with bars.stage(f"following {told.law}", 1):
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
     deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
     warn_bare(loaded, told.model)
-
-
-def _each(advance: Callable[[], object]) -> Callable[[int], None]:
-    """From a count of what has been seen to one step for each."""
-    seen = 0
-
-    def progress(rows: int) -> None:
-        nonlocal seen
-        for _ in range(rows - seen):
-            advance()
-        seen = rows
-
-    return progress

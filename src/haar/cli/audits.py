@@ -45,10 +45,8 @@ def frame(
     if tol is not None and not 0 < tol < 1:
         raise ArgumentError("--tol", expected="a relative gap between 0 and 1", got=tol)
     clouds, names, marks = read_clouds(file, most=most)
-    with ProgressBars(quiet=as_json) as bars, bars.stage("principal axes", len(clouds)) as advance:
-        report = audit_frames(
-            clouds, names=names, marks=marks, tol=tol, rotations=rotations, seed=seed, progress=advance
-        )
+    with ProgressBars(quiet=as_json) as bars:
+        report = audit_frames(clouds, names=names, marks=marks, tol=tol, rotations=rotations, seed=seed, watch=bars)
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
 
 
@@ -119,8 +117,6 @@ def nbody(
 
     check_clip(clip)
     given = None if folder is None else read_particles(folder, split, limit=samples)
-    with ProgressBars(quiet=as_json) as bars, bars.stage("running again", rotations + 2) as advance:
-        report = audit_particles(
-            given, clip=clip, dim=dim, samples=samples, rotations=rotations, seed=seed, progress=advance
-        )
+    with ProgressBars(quiet=as_json) as bars:
+        report = audit_particles(given, clip=clip, dim=dim, samples=samples, rotations=rotations, seed=seed, watch=bars)
     deliver(report, out, "audit.json", report.summary, as_json=as_json)

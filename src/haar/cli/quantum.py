@@ -99,10 +99,10 @@ def train(
     from haar.report.json_file import dumps
     from haar.systems.quantum.comparison import train_one
     from haar.systems.quantum.sections import errors_table, symmetry_table
-    from haar.systems.quantum.training import Plan
+    from haar.systems.quantum.training import PotentialPlan
 
     check_output("--out", out, ".safetensors")
-    plan = Plan(steps=steps, force_steps=force_steps, rate=rate)
+    plan = PotentialPlan(steps=steps, force_steps=force_steps, learning_rate=rate)
     potential, row = train_one(model, data, train=points, plan=plan, seed=seed, held_out=held_out, layers=layers)
     potential.save(out)
     if as_json:
@@ -138,7 +138,7 @@ def compare(
     from haar.files import atomic_path
     from haar.report.json_file import dumps
     from haar.systems.quantum.comparison_report import compare as run
-    from haar.systems.quantum.training import Plan
+    from haar.systems.quantum.training import PotentialPlan
 
     chosen = [name.strip() for name in models.split(",")] if models else None
     with ProgressBars(quiet=as_json) as bars:
@@ -148,7 +148,7 @@ def compare(
             folds=1 if quick else folds,
             seeds=1 if quick else seeds,
             names=chosen,
-            plan=Plan(steps=steps, force_steps=force_steps),
+            plan=PotentialPlan(steps=steps, force_steps=force_steps),
             held_out=held_out,
             watch=bars,
         )

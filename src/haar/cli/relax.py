@@ -94,18 +94,18 @@ def diagnose(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001
     with ProgressBars(quiet=as_json) as bars:
         strict = task.fitted(out, "strict", bars, rule="strict")
         relaxed = task.fitted(out, "resilient", bars, rule="duals", problem="resilient")
-        with bars.stage("score test", 1):
-            report = run(
-                relaxed.rule.model,
-                task.loss,
-                *task.train,
-                strict=strict.rule.model,
-                dashboard=relaxed.dashboard,
-                squared=plan.loss == "mse",
-                draws=test.draws,
-                level=test.level,
-                seed=plan.seed,
-            )
+        report = run(
+            relaxed.rule.model,
+            task.loss,
+            *task.train,
+            strict=strict.rule.model,
+            dashboard=relaxed.dashboard,
+            squared=plan.loss == "mse",
+            draws=test.draws,
+            level=test.level,
+            seed=plan.seed,
+            watch=bars,
+        )
     report.save_json(out / "diagnosis.json")
     _show(report, out, report.to_dict(), as_json=as_json)
 

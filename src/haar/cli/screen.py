@@ -71,9 +71,10 @@ class ProgressBars:
             self._progress.stop()
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar of `total` steps."""
+    def stage(self, title: str, total: int | None) -> Iterator[Advance]:
+        """A bar of `total` steps, or one without an end."""
         self._progress.start()  # only now: an error before the first stage leaves no empty line
         task = self._progress.add_task(printable(title), total=total)
         yield lambda: self._progress.advance(task)
-        self._progress.update(task, completed=total)
+        if total is not None:
+            self._progress.update(task, completed=total)

@@ -31,7 +31,7 @@ def reproduce(
     seeds: int | None = None,
     first_seed: int = 0,
     data: Path | None = None,
-    watch: Watch | None = None,
+    watch: Watch = Unwatched(),
 ) -> Result:
     """Run a recipe over seeds and write ``result.json``, ``report.html`` and ``figures/``.
 
@@ -64,7 +64,7 @@ def reproduce(
     config = _with_data(recipe.presets[preset], preset, data)
     chosen = tuple(range(first_seed, first_seed + count))
     code = code_hash(recipe.measure)
-    measures = [_measured(recipe, config, seed, code, out=out, watch=watch or Unwatched()) for seed in chosen]
+    measures = [_measured(recipe, config, seed, code, out=out, watch=watch) for seed in chosen]
     result = Result(
         system=recipe.name,
         title=recipe.title,

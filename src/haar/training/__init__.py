@@ -2,6 +2,6 @@
 
 from haar.training.checkpoint import Checkpoint, Stateful
 from haar.training.loop import DivergedError, Run
-from haar.training.plan import Plan, cosine, draw
+from haar.training.plan import Epochs, Plan, Schedule, cosine, draw, seed_of
 
-__all__ = ["Checkpoint", "DivergedError", "Plan", "Run", "Stateful", "cosine", "draw"]
+__all__ = ["Checkpoint", "DivergedError", "Epochs", "Plan", "Run", "Schedule", "Stateful", "cosine", "draw", "seed_of"]

@@ -13,11 +13,9 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, HaarError
 from haar.training.checkpoint import Checkpoint
-from haar.training.plan import Plan
+from haar.training.plan import Plan, seed_of
 from haar.watch import Unwatched, Watch
 
-#: Steps of two seeds share no random numbers in runs shorter than this.
-_APART = 1_000_003
 _NOT_FINITE = ("raise", "stop", "keep")
 
 
@@ -100,6 +98,14 @@ class Run:
         self._rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self._parameters: list[nn.Parameter] = [p for group in self.optimizer.param_groups for p in group["params"]]
         self._generator = torch.Generator()
+        # By what a checkpoint is known again: as things are before the first step.
+        self._facts = {
+            **plan.facts(),
+            "seed": seed,
+            "learning_rate": self._rates,
+            "optimizer": [type(self.optimizer).__name__, *map(_options, self.optimizer.param_groups)],
+            "shapes": [list(p.shape) for p in self._parameters],
+        }
 
     @property
     def losses(self) -> Float[Tensor, "steps *loss"]:
@@ -146,7 +152,7 @@ class Run:
                 self.done = step + 1
                 yield step
                 if self.plan.due(step) and (self.done == self.plan.steps or not self.checkpoint.waits()):
-                    self.checkpoint.save(self._facts(), self._state())
+                    self.checkpoint.save(self._facts, self._state())
                 tell()
 
     def _step(self, step: int, layers: list[torch.Generator]) -> bool:
@@ -155,7 +161,7 @@ class Run:
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         for generator in (self._generator, *layers):
-            generator.manual_seed((self.seed * _APART + step) % 2**63)
+            generator.manual_seed(seed_of(self.seed, step))
         self.optimizer.zero_grad(set_to_none=True)
         value = self.loss(step, self._generator)
         seen = value.detach().clone()
@@ -180,19 +186,20 @@ class Run:
             f"(here {rate:.2g}), or see what the loss divides by"
         )
 
-    def _facts(self) -> dict[str, Any]:
-        """By what a checkpoint is known again."""
-        own = {"seed": self.seed, "rates": self._rates, "optimizer": type(self.optimizer).__name__}
-        return {**self.plan.facts(), **own, "shapes": [list(p.shape) for p in self._parameters]}
-
     def _state(self) -> dict[str, Any]:
         return {"step": self.done, "losses": self.losses, "optimizer": self.optimizer.state_dict()}
 
     def _resume(self) -> None:
-        found = self.checkpoint.load(self._facts())
+        found = self.checkpoint.load(self._facts)
         if found is not None:
             self.optimizer.load_state_dict(found["optimizer"])
             self.done, self._losses = int(found["step"]), list(found["losses"])
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    """What an optimiser's group was made with, but for its parameters and its rate."""
+    plain = (bool, int, float, str, tuple)
+    return {k: v for k, v in group.items() if k not in ("lr", "initial_lr") and isinstance(v, plain)}
 
 
 def _is_finite(value: Tensor) -> bool:
@@ -202,8 +209,8 @@ def _is_finite(value: Tensor) -> bool:
 @contextmanager
 def _random_state_put_back(parameters: Iterable[Tensor]) -> Iterator[list[torch.Generator]]:
     """The global generators from which layers draw on the devices of these parameters, put back at the end."""
-    devices = {p.device.index for p in parameters if p.device.type == "cuda"}
-    generators = [torch.default_generator, *(torch.cuda.default_generators[index] for index in sorted(devices))]
+    devices = {p.device for p in parameters if p.device.type in ("cuda", "xpu")}
+    generators = [torch.default_generator, *(getattr(torch, d.type).default_generators[d.index] for d in devices)]
     states = [generator.get_state() for generator in generators]
     try:
         yield generators

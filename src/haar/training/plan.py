@@ -111,12 +111,48 @@ class Plan:
         falling = self.schedule if isinstance(self.schedule, str) else [self.factor(k) for k in (0, self.steps // 2)]
         return {
             "steps": self.steps,
-            "learning_rate": float(self.learning_rate),
             "batch_size": self.batch_size,
             "schedule": falling,
-            "weight_decay": float(self.weight_decay),
             "clip": None if self.clip is None else float(self.clip),
         }
+
+
+def seed_of(seed: int, step: int) -> int:
+    """The seed of a step: two seeds share none in runs of less than a million steps.
+
+    Example:
+        >>> seed_of(2, 5)
+        2000011
+    """
+    return (seed * 1_000_003 + step) % 2**63
+
+
+class Epochs:
+    """Batches without replacement: every epoch visits the samples in an order of its own, whole batches only.
+
+    Args:
+        samples: How many there are.
+        batch_size: Samples a step, at most all of them.
+        seed: Of the orders.
+
+    Example:
+        >>> epochs = Epochs(6, 3, seed=0)
+        >>> sorted(torch.cat([epochs.rows(0), epochs.rows(1)]).tolist())
+        [0, 1, 2, 3, 4, 5]
+    """
+
+    def __init__(self, samples: int, batch_size: int, *, seed: int) -> None:
+        self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
+        self.batches = samples // self.batch_size
+        self._epoch, self._order = -1, torch.arange(0)
+
+    def rows(self, step: int) -> Int[Tensor, " batch"]:
+        """The samples of a step, a function of (seed, step)."""
+        epoch, place = divmod(step, self.batches)
+        if epoch != self._epoch:
+            source = torch.Generator().manual_seed(seed_of(self.seed, -1 - epoch))  # no step has this seed
+            self._epoch, self._order = epoch, torch.randperm(self.samples, generator=source, device="cpu")
+        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
 
 
 def draw(samples: int, batch_size: int, generator: torch.Generator) -> Int[Tensor, " batch"]:

@@ -18,7 +18,7 @@ def windows():
 def test_windows_are_spread_over_all_trajectories(windows):
     chosen = SpreadWindows(windows, samples=5, batch=2)
     clusters = torch.cat([runs for _, _, runs in chosen]).tolist()
-    assert len(clusters) == len(chosen) == 5
+    assert (len(clusters), len(chosen)) == (5, 3)
     assert clusters == sorted(clusters)
     assert set(clusters) == {0, 1, 2}
     x, y = chosen.stacked()
@@ -28,7 +28,7 @@ def test_windows_are_spread_over_all_trajectories(windows):
 
 def test_all_windows_are_taken_when_more_are_asked_for(windows):
     chosen = SpreadWindows(windows, samples=1000, batch=7)
-    assert len(chosen) == len(windows)
+    assert len(chosen.chosen) == len(windows)
     assert torch.equal(chosen.stacked()[0], torch.stack([windows[k][0] for k in range(len(windows))]))
 
 

@@ -21,7 +21,7 @@ from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
 from haar.watch import Unwatched
 
-_PLAN = {"steps": 30, "batch": 8, "tests": 20, "validation": 10}
+_PLAN = {"steps": 30, "batch_size": 8, "tests": 20, "validation": 10}
 _SOME = ["strict", "free", "equality", "resilient", "ridge", "strict without kappa", "equality undamped"]
 
 

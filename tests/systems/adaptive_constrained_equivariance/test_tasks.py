@@ -14,7 +14,7 @@ from haar.systems.adaptive_constrained_equivariance.arms import make_arms
 from haar.systems.adaptive_constrained_equivariance.particle_network import ParticleNetwork, everyone
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
 from haar.systems.adaptive_constrained_equivariance.tasks import TASKS, make_task
-from haar.systems.adaptive_constrained_equivariance.trial import Configuration, Plan, evaluate, train_together
+from haar.systems.adaptive_constrained_equivariance.trial import Configuration, TrialPlan, evaluate, train_together
 from haar.systems.adaptive_constrained_equivariance.walking import generated_walk
 
 F64 = torch.float64
@@ -106,8 +106,8 @@ def test_an_unknown_task_is_refused():
         make_task("chess", {}, 0.0)
     with pytest.raises(ArgumentError, match="stop: expected a frame after start = 30"):
         make_task("charged", {"stop": 30}, 0.0)
-    with pytest.raises(ArgumentError, match="schedule: expected one of cosine"):
-        Plan(schedule="linear")
+    with pytest.raises(ArgumentError, match="schedule: expected one of constant, cosine, steps, got"):
+        TrialPlan(schedule="linear")
 
 
 # --- Published data
@@ -168,9 +168,9 @@ def test_published_settings_train_on_files_of_that_form(preset, tmp_path):
     files = write(tmp_path, np.random.default_rng(0))
     options = {**part["options"], "hidden": 8, "layers": 2, **smaller, part["files"]: str(files)}
     task = make_task(part["task"], options, 0.0)
-    plan = Plan(**{**part["plan"], "steps": 2, "batch": 3, "validation": 4, "tests": 4, "device": "cpu"})
+    plan = TrialPlan(**{**part["plan"], "steps": 2, "batch_size": 3, "validation": 4, "tests": 4, "device": "cpu"})
     configurations = [Configuration(task, 5, seed=0)]
-    arms = make_arms(["strict", "equality", *part["arms"][3::2]], configurations, Plan(steps=30))
+    arms = make_arms(["strict", "equality", *part["arms"][3::2]], configurations, TrialPlan(steps=30))
     train_together(arms, configurations, plan)
     for arm in arms:
         for one in evaluate(arm, configurations, plan):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from statistics import mean
 
 import pytest
@@ -13,7 +14,7 @@ from haar.systems.adaptive_constrained_equivariance.arms import ARMS, make_arms
 from haar.systems.adaptive_constrained_equivariance.protocol import _choose
 from haar.systems.adaptive_constrained_equivariance.trial import (
     Configuration,
-    Plan,
+    TrialPlan,
     evaluate,
     train_together,
 )
@@ -24,8 +25,8 @@ EXACT = (
     "strict", "strict without kappa", "equality", "equality undamped", "equality as published", "scheduled",
 )  # fmt: skip
 #: What rules are tuned for, and the first steps of it.
-LONG = Plan(steps=30)
-SHORT = Plan(steps=12, batch=8, tests=50, validation=20)
+LONG = TrialPlan(steps=30)
+SHORT = TrialPlan(steps=12, batch_size=8, tests=50, validation=20)
 
 
 def _configurations(betas=(0.0, 1.0), networks=1, samples=64):
@@ -60,24 +61,13 @@ def test_an_arm_does_not_see_the_others():
         torch.testing.assert_close(several[1].ensemble.state_dict()[name], value, rtol=0, atol=1e-5)
 
 
-class _KilledError(Exception):
-    pass
-
-
-def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path, told):
     names = ["augmentation", "resilient", "resilient as published", "scheduled", "equivariance penalty"]
     whole, _ = _trained(names)
-    left = 8
-
-    def kill():
-        nonlocal left
-        left -= 1
-        if not left:
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        _trained(names, checkpoint=tmp_path / "run.pt", checkpoint_every=3, advance=kill)
-    again, _ = _trained(names, checkpoint=tmp_path / "run.pt", checkpoint_every=3)
+    plan = replace(SHORT, every=3)
+    with pytest.raises(KeyboardInterrupt):
+        _trained(names, plan, checkpoint=tmp_path / "run.pt", watch=told(until=8))
+    again, _ = _trained(names, plan, checkpoint=tmp_path / "run.pt")
     for one, other in zip(whole, again, strict=True):
         for name, value in one.ensemble.state_dict().items():
             assert torch.equal(other.ensemble.state_dict()[name], value), (one.name, name)
@@ -111,7 +101,7 @@ def test_the_effects_show_in_a_short_training():
     With exact symmetry the protocol's margins hold already; on broken symmetry resilient leads already, and has the
     protocol's margin (0.8) only at its full length, which `haar reproduce` judges.
     """
-    plan = Plan(steps=700)
+    plan = TrialPlan(steps=700)
     configurations = _configurations(networks=2, samples=256)
     arms = make_arms(["strict", "free", "equality", "resilient"], configurations, plan, tried=False)
     with warnings.catch_warnings():

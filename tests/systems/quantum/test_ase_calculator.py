@@ -14,7 +14,7 @@ from haar.errors import ArgumentError
 from haar.systems.quantum import Potential
 from haar.systems.quantum.ase_calculator import calculator
 from haar.systems.quantum.comparison import split
-from haar.systems.quantum.training import Plan, fit
+from haar.systems.quantum.training import PotentialPlan, fit
 
 ase = pytest.importorskip("ase", reason="these tests need ASE, extra chemistry")
 pytestmark = pytest.mark.referee
@@ -25,7 +25,7 @@ def potential() -> Potential:
     lih = Molecules.shipped("lih")
     train, _ = split(lih, 48)
     made = Potential("distances", lih.species)
-    fit(made, train, plan=Plan(steps=250, force_steps=25, rate=0.01))
+    fit(made, train, plan=PotentialPlan(steps=250, force_steps=25, learning_rate=0.01))
     return made
 
 

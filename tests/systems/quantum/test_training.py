@@ -13,7 +13,8 @@ from haar.nn.circuits import energy_and_forces
 from haar.systems.quantum import Potential
 from haar.systems.quantum.comparison import LIH, NH3, contest, split
 from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors, symmetry_errors
-from haar.systems.quantum.training import Plan, fit
+from haar.systems.quantum.training import PotentialPlan, fit
+from haar.training import DivergedError
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,10 @@ def lih() -> Molecules:
 @pytest.fixture(scope="module")
 def trained(lih: Molecules) -> dict[str, dict]:
     train, test = split(lih, 16)
-    plan = Plan(steps=80, force_steps=5)
+    plan = PotentialPlan(steps=80, force_steps=5)
     rows = {}
     for contender in LIH:
-        own = {"steps": 300, "force_steps": 20, "rate": 0.01} if contender.title == "Classical" else {}
+        own = {"steps": 300, "force_steps": 20, "learning_rate": 0.01} if contender.title == "Classical" else {}
         if contender.title == "MLP":
             continue
         rows[contender.title] = contest(
@@ -50,7 +51,7 @@ def test_the_scale_comes_from_training_data_and_holds_for_forces(lih: Molecules)
     """Trap: scaling by the whole set, or forces by another number than energies."""
     potential = Potential("graph", lih.species, layers=2)
     train = lih[40:80]
-    fit(potential, train, plan=Plan(steps=1, force_steps=0))
+    fit(potential, train, plan=PotentialPlan(steps=1, force_steps=0))
     assert float(potential.scale) == pytest.approx(float(train.energy.max() - train.energy.min()) / 2)
     x = lih.active[:4]
     _, forces = energy_and_forces(potential, x)
@@ -94,7 +95,7 @@ def test_splits_do_not_overlap(lih: Molecules) -> None:
 
 def test_the_best_validation_weights_are_kept(lih: Molecules) -> None:
     train, rest = split(lih, 16)
-    plan = Plan(steps=60, force_steps=0, rate=0.1, every=2)
+    plan = PotentialPlan(steps=60, force_steps=0, learning_rate=0.1, every=2)
     kept, last = (Potential("generic", lih.species, layers=2) for _ in range(2))  # it overfits
     fit(kept, train, plan=plan, validation=rest[:40])
     fit(last, train, plan=plan)
@@ -126,14 +127,14 @@ def test_what_does_not_fit_is_refused(lih: Molecules) -> None:
         Potential("water", ("Li", "H"))
     with pytest.raises(ArgumentError, match="data: expected molecules N, H, H, H, got Li, H"):
         fit(Potential("graph", ("N", "H", "H", "H")), lih)
-    with pytest.raises(ArgumentError, match="steps, batch, every: expected at least 1"):
-        Plan(steps=0)
-    with pytest.raises(ArgumentError, match="rate, force_weight: expected rate > 0"):
-        Plan(rate=0.0)
-    for bad in ({"rate": float("nan")}, {"rate": float("inf")}, {"force_weight": float("nan")}):
-        with pytest.raises(ArgumentError, match="rate, force_weight: expected rate > 0"):
-            Plan(**bad)
-    with pytest.raises(ArgumentError, match=r"plan: expected a rate at which the loss stays finite, got .* at step 2 "):
-        fit(Potential("coordinates", lih.species), lih, plan=Plan(steps=9, rate=1e300))
+    for bad, message in (
+        ({"force_steps": -1}, "force_steps: expected at least 0, got -1"),
+        ({"force_weight": float("nan")}, "force_weight: expected a number of at least 0, got nan"),
+        ({"learning_rate": float("inf")}, "learning_rate: expected a number above 0, got inf"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            PotentialPlan(**bad)
+    with pytest.raises(DivergedError, match=r"loss: .* at step 2 of 9, which no step mends; lower learning_rate"):
+        fit(Potential("coordinates", lih.species), lih, plan=PotentialPlan(steps=9, learning_rate=1e300))
     with pytest.raises(ArgumentError, match=r"held_out: expected a share in \[0, 1\), got 1"):
-        contest(NH3[0], lih, lih, plan=Plan(), held_out=1.0)
+        contest(NH3[0], lih, lih, plan=PotentialPlan(), held_out=1.0)

@@ -73,7 +73,9 @@ def test_training_lowers_the_loss_from_both_starts(generator):
     for he in (False, True):
         before = data.loss(trained_classifier(data, (8,), steps=1, he=he))
         assert data.loss(trained_classifier(data, (8,), steps=200, he=he)) < 0.7 * before
-    small, large = (trained_classifier(data, (64,), steps=1, rate=1e-12, he=he)[0].weight for he in (False, True))
+    small, large = (
+        trained_classifier(data, (64,), steps=1, learning_rate=1e-12, he=he)[0].weight for he in (False, True)
+    )
     assert small.detach().abs().max().item() <= 2**-0.5 + 1e-6
     assert large.detach().std().item() == pytest.approx(1.0, abs=0.2)
 

@@ -24,6 +24,7 @@ from haar.systems.sign_equivariance.pair_sampling import non_edges, random_pairs
 from haar.systems.sign_equivariance.particle_networks import LABELS, Mover
 from haar.systems.sign_equivariance.ranking import area_under_curve, paired_accuracy
 from haar.systems.sign_equivariance.training import Training, best_rate, descend
+from haar.training import Plan
 
 
 def test_the_area_under_the_curve_is_that_of_all_pairs():
@@ -121,6 +122,6 @@ def test_the_rate_is_chosen_on_validation_data_and_dead_runs_are_counted():
     found = best_rate([0.1, 0.2, 0.3], train, chance=0.5)
     assert (found["rate"], found["auc"], found["dead"], found["dead_runs"], found["runs"]) == (0.3, 0.3, False, 2, 3)
     weight = nn.Linear(1, 1)
-    run = descend(weight, lambda step: weight.weight.sum() * (math.nan if step == 2 else 1), steps=5, rate=0.1)
+    run = descend(weight, lambda step, _: weight.weight.sum() * (math.nan if step == 2 else 1), Plan(steps=5))
     assert run.dead
     assert run.loss == math.inf

@@ -36,7 +36,7 @@ def write_runs(
     *,
     batch: int = 8,
     over: bool = True,
-    watch: Watch | None = None,
+    watch: Watch = Unwatched(),
 ) -> Path:
     """Run a solver and write ``data/<split>/<name>.hdf5`` and ``stats.yaml``.
 
@@ -70,7 +70,7 @@ def write_runs(
         _writer(generator, root, split)  # what it refuses is refused before the folder is taken
     with claimed(root, "OUT"), _plan(generator, root, sizes, batch=batch, over=over) as finished:
         runs = _Runs(generator, root / _PARTS, batch)
-        with (watch or Unwatched()).stage(f"solving {generator.name}", generator.n_trajectories) as advance:
+        with watch.stage(f"solving {generator.name}", generator.n_trajectories) as advance:
             first = 0
             for split, count in sizes.items():
                 if split not in finished:

@@ -18,7 +18,7 @@ _EVERY = 10
 
 
 def generate(
-    name: str, out: str | Path, *, count: int | None = None, seed: int = 0, watch: Watch | None = None
+    name: str, out: str | Path, *, count: int | None = None, seed: int = 0, watch: Watch = Unwatched()
 ) -> Molecules:
     """Compute a surface and write it as ``.npz``.
 
@@ -42,7 +42,7 @@ def generate(
     scan = find_scan(name)
     positions = scan.positions(count, seed=seed)
     with claimed_file(out) as target:
-        return _computed(name, scan, positions, target, seed=seed, watch=watch or Unwatched())
+        return _computed(name, scan, positions, target, seed=seed, watch=watch)
 
 
 def _computed(name: str, scan: Scan, positions: Tensor, target: Path, *, seed: int, watch: Watch) -> Molecules:

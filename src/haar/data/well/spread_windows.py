@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -34,8 +35,8 @@ class SpreadWindows:
         self.chosen = torch.linspace(0, len(windows) - 1, count, dtype=torch.float64).round().long().tolist()
 
     def __len__(self) -> int:
-        """Number of windows taken."""
-        return len(self.chosen)
+        """Number of batches."""
+        return math.ceil(len(self.chosen) / self.batch)
 
     def stacked(self) -> tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"]]:
         """All of them at once."""

@@ -16,6 +16,7 @@ from haar.relax.diagnosis.loss_share import LossShare, loss_share
 from haar.relax.diagnosis.score_test import ScoreTest, score_test
 from haar.relax.diagnosis.tension import tension
 from haar.report import Report, Section, Table
+from haar.watch import Unwatched, Watch
 
 #: Relative gaps of the validation loss, gamma = 0 against gamma as learned, below which a symmetry counts as exact and
 #: above which as broken; our choice, between what the table of vectors shows without a break and with a small one.
@@ -155,6 +156,7 @@ def diagnose(
     draws: int = 999,
     level: float = 0.05,
     seed: int = 0,
+    watch: Watch = Unwatched(),
 ) -> Diagnosis:
     """Diagnose a relaxed model and its data.
 
@@ -170,6 +172,7 @@ def diagnose(
         draws: Random moves of the score test.
         level: Its level.
         seed: Of everything random.
+        watch: Told of the score test's subgroups.
 
     Returns:
         The diagnosis: `.verdict`, `.summary`, and a report.
@@ -195,7 +198,7 @@ def diagnose(
             notes.append(f"No Lie-derivative errors: {error}.")
     return Diagnosis(
         symmetry.group.name,
-        score=score_test(tested, loss, inputs, target, draws=draws, level=level, seed=seed),
+        score=score_test(tested, loss, inputs, target, draws=draws, level=level, seed=seed, watch=watch),
         gap=board.gap,
         tension=tension(tested, loss, inputs, target),
         share=loss_share(model, symmetry, inputs, target, seed=seed) if squared else None,

@@ -19,6 +19,7 @@ from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 from haar.statistics import holm, randomisation_p
+from haar.watch import Unwatched, Watch
 
 #: A group with at most so many subgroups is tested over all of them, a larger one along a chain.
 _MOST_SUBGROUPS = 24
@@ -147,6 +148,7 @@ def score_test(
     draws: int = 999,
     level: float = 0.05,
     seed: int = 0,
+    watch: Watch = Unwatched(),
 ) -> ScoreTest:
     """Test whether the law of (inputs, target) is invariant, by the score at a strictly equivariant model.
 
@@ -169,6 +171,7 @@ def score_test(
         draws: Random moves of all samples; enough of them that the corrected p-value can fall below the level.
         level: Significance level after correction.
         seed: Of the draws.
+        watch: Told of every subgroup.
 
     Raises:
         ArgumentError: If an option is out of range or a group is no subgroup.
@@ -191,10 +194,12 @@ def score_test(
     generator = torch.Generator().manual_seed(seed)
     n = len(next(iter(gradients.values())))
     found = []
-    for subgroup in tested:
-        drawn = subgroup.sample(draws * n, generator).reshape(draws, n, *subgroup.element_shape)
-        # the same moves for every layer: their statistics are joined draw by draw
-        found.append({name: _statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()})
+    with watch.stage("score test", len(tested)) as advance:
+        for subgroup in tested:
+            drawn = subgroup.sample(draws * n, generator).reshape(draws, n, *subgroup.element_shape)
+            # the same moves for every layer: their statistics are joined draw by draw
+            found.append({name: _statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()})
+            advance()
     return _judge(group, tested, found, level=level, draws=draws, samples=n)
 
 

@@ -25,7 +25,7 @@ class _OneStep:
     """A watch that ends the run after its first step."""
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
+    def stage(self, title: str, total: int | None) -> Iterator[Advance]:
         del title, total
         yield self._stop
 

@@ -19,13 +19,13 @@ from haar.relax.baselines import (
 from haar.relax.duals.damped import Damped
 from haar.relax.duals.duals import Duals
 from haar.relax.duals.paper import Paper
-from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, Plan
+from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, TrialPlan
 
 #: Rates of the undamped equality run: those that the damped one has in 1500 steps.
 _UNDAMPED = Damped(augmentation=0.0, gamma_rate=0.02, dual_rate=0.005)
 
 Models = Callable[..., list[Homotopy]]
-Make = Callable[[Models, Plan, float], Arm]
+Make = Callable[[Models, TrialPlan, float], Arm]
 
 
 def _duals(name: str, problem: str) -> Make:
@@ -39,7 +39,9 @@ def _as_published(name: str, problem: str) -> Make:
     return lambda models, plan, _: Arm.over(
         name,
         models(),
-        lambda e: Duals(e, problem, Paper(gamma_rate=plan.rate, dual_rate=plan.dual_rate), steps=plan.steps, rho=1.0),
+        lambda e: Duals(
+            e, problem, Paper(gamma_rate=plan.learning_rate, dual_rate=plan.dual_rate), steps=plan.steps, rho=1.0
+        ),
     )
 
 
@@ -107,7 +109,7 @@ ARMS: Mapping[str, tuple[Make, tuple[float, ...]]] = {
 def make_arms(
     names: Sequence[str],
     configurations: Sequence[Configuration],
-    plan: Plan,
+    plan: TrialPlan,
     *,
     tried: bool = True,
     mode: str = "weight",

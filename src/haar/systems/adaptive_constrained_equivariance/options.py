@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from haar.systems.adaptive_constrained_equivariance.trial import Plan
+from haar.systems.adaptive_constrained_equivariance.trial import TrialPlan
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Part:
     samples: tuple[int, ...]
     betas: tuple[float, ...]
     arms: tuple[str, ...]
-    plan: Plan
+    plan: TrialPlan
     options: Mapping[str, Any] = field(default_factory=dict)
     files: str = ""
     mode: str = "weight"

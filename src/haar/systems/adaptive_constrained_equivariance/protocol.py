@@ -54,8 +54,7 @@ def _measure_part(preset: Options, part: Part, seed: int, checkpoint: Path, watc
     ]
     arms = make_arms(part.arms, configurations, part.plan, tried=part.tried, mode=part.mode)
     title = f"{part.name}, {len(arms)} x {len(configurations)} networks"
-    with watch.stage(title, part.plan.steps) as advance:
-        train_together(arms, configurations, part.plan, checkpoint=checkpoint, advance=advance)
+    train_together(arms, configurations, part.plan, checkpoint=checkpoint, watch=watch, title=title)
     chosen = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
     found: Json = {"cells": {}}
     for place, (n, beta) in enumerate(cells):

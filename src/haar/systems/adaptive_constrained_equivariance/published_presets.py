@@ -52,8 +52,8 @@ def _walking(motion: str) -> dict[str, Any]:
         arms=_BROKEN,
         plan={
             "steps": 3000 * 17,  # epochs of 200 windows in batches of 12
-            "batch": 12,
-            "rate": 5e-4,
+            "batch_size": 12,
+            "learning_rate": 5e-4,
             "schedule": "constant",
             "clip": 1.0,
             "dual_rate": 2e-4,
@@ -72,7 +72,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         samples=3000,
         networks=3,
         arms=_SYMMETRIC,
-        plan={"steps": 1000 * 30, "batch": 100, "rate": 9e-4, "schedule": "constant", "validation": 2000},
+        plan={"steps": 1000 * 30, "batch_size": 100, "learning_rate": 9e-4, "schedule": "constant", "validation": 2000},
     ),
     "mocap-walk": _walking("walk"),
     "mocap-run": _walking("run"),
@@ -86,8 +86,8 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         arms=_SYMMETRIC,
         plan={
             "steps": 600 * 105,
-            "batch": 1024,
-            "rate": 6e-4,
+            "batch_size": 1024,
+            "learning_rate": 6e-4,
             "schedule": "steps",
             "dual_rate": 1e-2,
             "tests": 13_000,
@@ -104,8 +104,8 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         arms=_SYMMETRIC,
         plan={
             "steps": 250 * 277,
-            "batch": 32,
-            "rate": 0.1,
+            "batch_size": 32,
+            "learning_rate": 0.1,
             "optimizer": "sgd",
             "dual_rate": 1e-4,
             "validation": 900,
@@ -120,7 +120,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         samples=1000,
         networks=3,
         arms=_SYMMETRIC,
-        plan={"steps": 30_000, "batch": 100, "rate": 1e-3, "validation": 1000},
+        plan={"steps": 30_000, "batch_size": 100, "learning_rate": 1e-3, "validation": 1000},
     ),
 }
 """By the preset's name."""

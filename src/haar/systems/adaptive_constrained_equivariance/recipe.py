@@ -69,7 +69,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                 "arms": [*_OURS, "augmentation", *_PRIORS],
                 "tried": True,
                 "draws": 0,
-                "plan": {"steps": 1000, "batch": 100, "tests": 1000, "validation": 1000},
+                "plan": {"steps": 1000, "batch_size": 100, "tests": 1000, "validation": 1000},
             },
             {
                 "name": "charged particles",
@@ -81,7 +81,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                 "arms": [*_OURS, "augmentation"],
                 "tried": True,
                 "draws": 0,
-                "plan": {"steps": 1500, "batch": 50, "rate": 2e-3, "tests": 1000},
+                "plan": {"steps": 1500, "batch_size": 50, "learning_rate": 2e-3, "tests": 1000},
             },
             {
                 "name": "walking",
@@ -93,7 +93,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                 "arms": _OURS,
                 "tried": True,
                 "draws": 0,
-                "plan": {"steps": 1000, "batch": 12, "rate": 2e-3, "tests": 400, "validation": 400},
+                "plan": {"steps": 1000, "batch_size": 12, "learning_rate": 2e-3, "tests": 400, "validation": 400},
             },
         ],
     },

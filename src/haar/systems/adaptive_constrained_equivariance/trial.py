@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +12,46 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
-from haar.files import write_checkpoint
 from haar.relax.baselines import EquivariancePenalty
 from haar.relax.ensemble import Ensemble, run_together
 from haar.relax.rule import Rule
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.systems.adaptive_constrained_equivariance.task import Task
+from haar.training import Checkpoint, Plan, Run, Schedule, Stateful, draw, seed_of
+from haar.watch import Unwatched, Watch
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How all models are trained.
+class TrialPlan(Plan):
+    """How all models are trained and measured.
 
     Attributes:
         steps: Optimiser steps.
-        batch: Samples in a step, drawn with replacement.
-        rate: The optimiser's rate at the start.
+        learning_rate: The optimiser's rate at the start.
+        batch_size: Samples in a step, drawn with replacement.
+        clip: Largest norm of each model's gradients.
         tests: Test samples.
         validation: Samples by which a setting is chosen.
-        schedule: How the rate falls: ``"cosine"``, ``"steps"`` (a tenth at 80 %, again at 90 %) or ``"constant"``.
-        optimizer: ``"adam"`` or ``"sgd"`` (plain).
-        clip: Largest norm of each model's gradients; 0 for any.
         dual_rate: Rate of the multipliers of the rules "as published".
         device: Where models run; draws are made on the CPU.
     """
 
     steps: int = 1500
-    batch: int = 64
-    rate: float = 3e-3
+    learning_rate: float | int = 3e-3
+    batch_size: int = 64
+    schedule: str | Schedule = "cosine"
+    every: int = 250
     tests: int = 2000
     validation: int = 500
-    schedule: str = "cosine"
-    optimizer: str = "adam"
-    clip: float = 0.0
     dual_rate: float = 8e-4
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name, known in {"schedule": tuple(_SCHEDULES), "optimizer": ("adam", "sgd")}.items():
-            if getattr(self, name) not in known:
-                raise ArgumentError(name, expected=f"one of {', '.join(known)}", got=repr(getattr(self, name)))
+        super().__post_init__()
         if self.device == "auto":
             object.__setattr__(self, "device", "cuda" if torch.cuda.is_available() else "cpu")
-
-    def rate_at(self, step: int) -> float:
-        """The rate of one step."""
-        return self.rate * _SCHEDULES[self.schedule](step / self.steps)
-
-
-_SCHEDULES: Mapping[str, Callable[[float], float]] = {
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
-    "steps": lambda done: 0.1 ** ((done >= 0.8) + (done >= 0.9)),
-    "constant": lambda _: 1.0,
-}
 
 
 @dataclass(frozen=True)
@@ -156,11 +140,11 @@ class Arm:
 def train_together(
     arms: Sequence[Arm],
     configurations: Sequence[Configuration],
-    plan: Plan,
+    plan: TrialPlan,
     *,
     checkpoint: Path | None = None,
-    checkpoint_every: int = 250,
-    advance: Callable[[], None] = lambda: None,
+    watch: Watch = Unwatched(),
+    title: str = "training",
 ) -> None:
     """Train all arms on the same batches, in place; arms of one form run as one.
 
@@ -169,53 +153,73 @@ def train_together(
         configurations: The data sets.
         plan: How to train.
         checkpoint: File to save the run in and to go on from, bit for bit.
-        checkpoint_every: Steps between saves.
-        advance: Called after every step.
+        watch: Told of every step.
+        title: What it is told.
     """
-    task = configurations[0].task
-    drawn = [_moved(c.task.sample("train", c.samples, c.generator(1)), plan.device) for c in configurations]
-    batches = [c.generator(2) for c in configurations]
-    moves = [torch.Generator().manual_seed(31 + k) for k in range(len(arms))]
-    # One optimiser for all: Adam works entry by entry, so arms do not see each other.
-    kind = torch.optim.Adam if plan.optimizer == "adam" else torch.optim.SGD
-    optimizer = kind([w for arm in arms for w in arm.weights], lr=plan.rate)
-    forms: dict[Any, list[Arm]] = {}
-    for arm in arms:
-        if not arm.inside:
-            forms.setdefault(_form(arm.ensemble), []).append(arm)
-    done = _restore(checkpoint, arms, optimizer, [*batches, *moves])
-    for step in range(done, plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate_at(step)
-        optimizer.zero_grad()
-        picks = [torch.randint(len(x), (plan.batch,), generator=g) for (x, _), g in zip(drawn, batches, strict=True)]
-        x = torch.stack([x[pick] for (x, _), pick in zip(drawn, picks, strict=True)])
-        y = torch.stack([y[pick] for (_, y), pick in zip(drawn, picks, strict=True)])
-        total = x.new_zeros(())
-        batch = {arm.label: arm.batch(x, y, g) for arm, g in zip(arms, moves, strict=True)}
-        for alike in forms.values():
-            out = run_together(
-                [arm.ensemble for arm in alike], _call, torch.cat([batch[arm.label][0] for arm in alike])
-            )
-            for arm, given in zip(alike, out, strict=True):
-                total = total + arm.rule.lagrangian(task.losses(given, batch[arm.label][1]).sum())
-        for arm in arms:
-            if arm.inside:
-                total = total + arm.objective(task, *batch[arm.label])
-        total.backward()
-        if plan.clip:
-            for arm in arms:
-                _clip(arm, plan.clip)
-        optimizer.step()
+    together = _Together(arms, configurations, plan)
+    states: dict[str, Stateful] = {f"models of {arm.label}": arm.ensemble for arm in arms}
+    states.update({f"rule of {arm.label}": arm.rule for arm in arms})
+    facts = {"arms": [arm.label for arm in arms], "configurations": [[c.samples, c.seed] for c in configurations]}
+    run = Run(
+        # One optimiser for all: Adam works entry by entry, so arms do not see each other.
+        [w for arm in arms for w in arm.weights],
+        lambda step, _: together.objective(step),
+        replace(plan, clip=None),
+        checkpoint=Checkpoint(checkpoint, states, run=facts),
+        shorten=together.shorten,
+        not_finite="keep",  # a model that explodes harms no other
+    )
+    for _ in run.steps(watch, title):
         for arm in arms:
             arm.rule.step()
-        if checkpoint is not None and (step + 1) % checkpoint_every == 0:
-            _save(checkpoint, step + 1, arms, optimizer, [*batches, *moves])
-        advance()
+
+
+class _Together:
+    """What all arms are trained on."""
+
+    def __init__(self, arms: Sequence[Arm], configurations: Sequence[Configuration], plan: TrialPlan) -> None:
+        self.arms, self.plan, self.task = arms, plan, configurations[0].task
+        drawn = [c.task.sample("train", c.samples, c.generator(1)) for c in configurations]
+        self.data = [_moved(pair, plan.device) for pair in drawn]
+        # Every configuration draws by itself, whatever is trained beside it.
+        self.seeds = [c.generator(2).initial_seed() for c in configurations]
+        forms: dict[Any, list[Arm]] = {}
+        for arm in arms:
+            if not arm.inside:
+                forms.setdefault(_form(arm.ensemble), []).append(arm)
+        self.alike = list(forms.values())
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batches of all configurations."""
+        xs, ys = [], []
+        for (x, y), seed in zip(self.data, self.seeds, strict=True):
+            rows = draw(len(x), self.plan.batch_size, torch.Generator().manual_seed(seed_of(seed, step)))
+            xs.append(x[rows])
+            ys.append(y[rows])
+        return torch.stack(xs), torch.stack(ys)
+
+    def objective(self, step: int) -> Tensor:
+        """The sum of what all arms are trained on."""
+        x, y = self.batch(step)
+        moves = [torch.Generator().manual_seed(seed_of(31 + k, step)) for k in range(len(self.arms))]
+        given = {arm.label: arm.batch(x, y, g) for arm, g in zip(self.arms, moves, strict=True)}
+        parts = [arm.objective(self.task, *given[arm.label]) for arm in self.arms if arm.inside]
+        for alike in self.alike:
+            ensembles = [arm.ensemble for arm in alike]
+            outputs = run_together(ensembles, _call, torch.cat([given[arm.label][0] for arm in alike]))
+            for arm, out in zip(alike, outputs, strict=True):
+                parts.append(arm.rule.lagrangian(self.task.losses(out, given[arm.label][1]).sum()))
+        return torch.stack(parts).sum()
+
+    def shorten(self) -> None:
+        """Clip the gradients of every model by itself."""
+        if self.plan.clip is not None:
+            for arm in self.arms:
+                _clip(arm, float(self.plan.clip))
 
 
 @torch.no_grad()
-def evaluate(arm: Arm, configurations: Sequence[Configuration], plan: Plan) -> list[Json]:
+def evaluate(arm: Arm, configurations: Sequence[Configuration], plan: TrialPlan) -> list[Json]:
     """What every model of an arm is worth on test data.
 
     Returns:
@@ -296,29 +300,3 @@ def _clip(arm: Arm, most: float) -> None:
 def _number(value: Tensor) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
-
-
-def _save(path: Path, step: int, arms: Sequence[Arm], optimizer: torch.optim.Optimizer, random: Sequence[Any]) -> None:
-    state = {
-        "step": step,
-        "arms": {arm.label: [arm.ensemble.state_dict(), arm.rule.state_dict()] for arm in arms},
-        "optimizer": optimizer.state_dict(),
-        "random": [generator.get_state() for generator in random],
-    }
-    write_checkpoint(path, state)
-
-
-def _restore(
-    path: Path | None, arms: Sequence[Arm], optimizer: torch.optim.Optimizer, random: Sequence[torch.Generator]
-) -> int:
-    if path is None or not path.exists():
-        return 0
-    state: Mapping[str, Any] = torch.load(path, weights_only=True)
-    for arm in arms:
-        held, rule = state["arms"][arm.label]
-        arm.ensemble.load_state_dict(held)
-        arm.rule.load_state_dict(rule)
-    optimizer.load_state_dict(state["optimizer"])
-    for generator, kept in zip(random, state["random"], strict=True):
-        generator.set_state(kept)
-    return int(state["step"])

@@ -21,7 +21,7 @@ from haar.systems.group_averaging.demo_story import Finding, Story
 from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors, prediction_errors
 from haar.systems.group_averaging.surrogates import Surrogate, fno, save, unet
 from haar.systems.group_averaging.training import train
-from haar.watch import Advance, Unwatched, Watch
+from haar.watch import Unwatched, Watch
 
 HISTORY = 2
 SPLITS = {"train": 20, "test": 8}
@@ -57,7 +57,7 @@ def stories(seed: int, resolution: int = 64) -> tuple[Story, ...]:
 
 
 def run_demo(
-    out: Path, *, seed: int = 0, watch: Watch | None = None, chosen: Sequence[Story] | None = None
+    out: Path, *, seed: int = 0, watch: Watch = Unwatched(), chosen: Sequence[Story] | None = None
 ) -> DemoReport:
     """Tell all stories and write ``report.html``, the data and the surrogates.
 
@@ -70,8 +70,7 @@ def run_demo(
     Returns:
         The report that was written.
     """
-    listening = watch or Unwatched()
-    found = [tell(story, out, seed=seed, watch=listening) for story in (chosen or stories(seed))]
+    found = [tell(story, out, seed=seed, watch=watch) for story in (chosen or stories(seed))]
     report = DemoReport(found)
     report.save_json(out / "demo.json")
     report.save_html(out / "report.html")
@@ -88,16 +87,7 @@ def tell(story: Story, out: Path, *, seed: int, watch: Watch) -> Finding:
     chosen = SpreadWindows(test, samples=48, batch=8)
     scale = field_scale(chosen, test.outputs)
     symmetries = _symmetries(story, test)
-    with watch.stage("auditing under D4", len(chosen)) as advance:
-        report = audit(
-            model,
-            symmetries["D4"],
-            chosen,
-            scale=scale,
-            micro_batch=MICRO_BATCH,
-            seed=seed,
-            progress=_steps_of(advance),
-        )
+    report = audit(model, symmetries["D4"], chosen, scale=scale, micro_batch=MICRO_BATCH, seed=seed, watch=watch)
     one_step, rollouts, pictures = _measured(model, symmetries, chosen, WellReader(root, split="test"), watch)
     return Finding(story, test.inputs, report, one_step, rollouts, *pictures)
 
@@ -106,8 +96,7 @@ def _trained(story: Story, windows: Windows, seed: int, watch: Watch) -> Surroga
     pairs = [windows[index] for index in range(len(windows))]
     x, y = torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
     model = story.model(windows.inputs.channels, windows.outputs.channels)
-    with watch.stage(f"training {story.model_name}", story.steps) as advance:
-        return train(model, (x, y), story.steps, seed, progress=lambda *_: advance())
+    return train(model, (x, y), story.steps, seed, watch=watch, title=f"training {story.model_name}")
 
 
 def _symmetries(story: Story, windows: Windows) -> dict[str, Symmetry]:
@@ -162,16 +151,3 @@ def _middle_run(base: Tensor, averaged: Tensor, truth: Tensor) -> int:
     """The run whose gain is the median one: neither the best nor the worst is shown."""
     before, after = ((rolled - truth).square().flatten(1).mean(1) for rolled in (base, averaged))
     return int((after / before).argsort()[len(truth) // 2])
-
-
-def _steps_of(advance: Advance) -> Callable[[int], None]:
-    """A count of rows as single steps."""
-    seen = 0
-
-    def progress(rows: int) -> None:
-        nonlocal seen
-        for _ in range(rows - seen):
-            advance()
-        seen = rows
-
-    return progress

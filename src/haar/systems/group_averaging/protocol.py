@@ -73,17 +73,17 @@ def trained(run: Run, windows: Windows, preset: Options, *, seed: int, folder: P
     x, y = torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
     model = CATALOGUE[run.model](windows.inputs.channels, windows.outputs.channels, seed=seed, **run.options)
     steps = preset.steps if run.steps is None else run.steps
-    with watch.stage(f"{run.name}: training", steps) as advance:
-        return train(
-            model,
-            (x, y),
-            steps,
-            seed,
-            batch=preset.batch,
-            augment=_augmentation(windows) if run.augment else None,
-            checkpoint=folder / f"{run.name}.safetensors",
-            progress=lambda *_: advance(),
-        )
+    return train(
+        model,
+        (x, y),
+        steps,
+        seed,
+        batch_size=preset.batch,
+        augment=_augmentation(windows) if run.augment else None,
+        checkpoint=folder / f"{run.name}.pt",
+        watch=watch,
+        title=f"{run.name}: training",
+    )
 
 
 def _measure_run(run: Run, preset: Options, seed: int, folder: Path, watch: Watch) -> Json:

@@ -6,27 +6,19 @@ import copy
 import hashlib
 import math
 import os
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from haar.errors import ArgumentError, DataError, HaarError
-from haar.systems.group_averaging.surrogates.spatial import check_positive
-from haar.systems.group_averaging.surrogates.storage import read_tensors, write_tensors
+from haar.errors import ArgumentError, check_rate
 from haar.systems.group_averaging.surrogates.surrogate import Normaliser, Surrogate
 from haar.systems.group_averaging.surrogates.windows import WindowSource, count, gather
+from haar.training import Checkpoint, Epochs, Plan, Run
+from haar.watch import Unwatched, Watch
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-Progress = Callable[[int, float], object]
-
-_HEADER = "haar.training"
-_SCHEMA = 1
 
 
 def train(
@@ -35,14 +27,15 @@ def train(
     steps: int,
     seed: int,
     *,
-    batch: int = 16,
-    lr: float | int = 3e-3,
+    batch_size: int = 16,
+    learning_rate: float | int = 3e-3,
     weight_decay: float | int = 1e-4,
     augment: Augmentation | None = None,
     normaliser: Normaliser | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float | int = 30.0,
-    progress: Progress | None = None,
+    watch: Watch = Unwatched(),
+    title: str = "training",
 ) -> Surrogate:
     """Train a copy of `model` on pairs of past and next fields.
 
@@ -59,57 +52,70 @@ def train(
             of such pairs without the first axis.
         steps: Number of optimiser steps.
         seed: Seed of the run.
-        batch: WindowSource in a step, at most N.
-        lr: Largest learning rate of the cycle.
+        batch_size: Windows in a step, at most N.
+        learning_rate: Largest one of the cycle.
         weight_decay: Decoupled weight decay.
         augment: Called as augment(x, y, generator) on every batch in physical units; gives the batch to train on.
         normaliser: Statistics to normalise with; by default measured on `windows`.
-        checkpoint: Safetensors file to save the run in, and to continue from.
+        checkpoint: File to save the run in, and to continue from.
         checkpoint_every: Seconds between saves.
-        progress: Called as progress(steps done, loss) after every step.
+        watch: Told of every step.
+        title: What it is told.
 
     Returns:
         The trained surrogate, in eval mode.
 
     Raises:
-        ArgumentError: If a number is out of range, windows are fewer than `batch`, or the model does not fit them.
-        DataError: If a value of `windows` is not finite, or `checkpoint` is unreadable or of another run.
-        HaarError: If the loss becomes infinite or NaN.
+        ArgumentError: If a number is out of range, windows are fewer than `batch_size`, the model does not fit them, or
+            `checkpoint` is of another run.
+        DataError: If a value of `windows` is not finite, or `checkpoint` is unreadable.
+        DivergedError: If the loss becomes infinite or NaN.
 
     Example:
         >>> from haar.systems.group_averaging.surrogates import unet
         >>> x = torch.linspace(0, 1, 8 * 2 * 8 * 8).reshape(8, 2, 8, 8)
-        >>> model = train(unet(2, 2, width=2, levels=1), (x, -x), steps=3, seed=0, batch=4)
+        >>> model = train(unet(2, 2, width=2, levels=1), (x, -x), steps=3, seed=0, batch_size=4)
         >>> model.training, model(x).shape
         (False, torch.Size([8, 2, 8, 8]))
 
     Source: protocol of Ohana et al., arXiv 2412.00568; one cycle of Smith & Topin, arXiv 1708.07120.
     """
-    check_positive(steps=steps, batch=batch)
+    check_rate("checkpoint_every", checkpoint_every, zero=True)
+    plan = Plan(
+        steps=steps,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        schedule=lambda step, steps: one_cycle(step, steps, 1.0)[0],
+        optimizer="adamw",
+        weight_decay=weight_decay,
+        every=1,  # whether it is time is a matter of seconds
+    )
     number = count(windows)
-    if batch > number:
-        raise ArgumentError("batch", expected=f"at most the {number} windows", got=batch, way_out="use a smaller batch")
-    if not (math.isfinite(lr) and lr > 0):
-        raise ArgumentError("lr", expected="a finite positive number", got=lr)
-    for name, value in (("weight_decay", weight_decay), ("checkpoint_every", checkpoint_every)):
-        if not (math.isfinite(value) and value >= 0):
-            raise ArgumentError(name, expected="a finite number of at least 0", got=value)
+    if batch_size > number:
+        way_out = "use a smaller batch"
+        raise ArgumentError("batch_size", expected=f"at most the {number} windows", got=batch_size, way_out=way_out)
     surrogate = _prepare(model, windows, normaliser)
-    settings = {"steps": steps, "seed": seed, "batch": batch, "lr": lr, "weight_decay": weight_decay, "windows": number}
-    run = _Run.start(surrogate, settings)
-    path = None if checkpoint is None else Path(checkpoint)
-    if path is not None and path.exists():
-        run.restore(path)
-    saved = time.monotonic()
-    while run.step < steps:
-        loss = run.advance(windows, augment)
-        if not math.isfinite(loss):
-            raise HaarError(f"training diverged at step {run.step}: the loss is {loss}; lower lr (it is {lr:g})")
-        if path is not None and (run.step == steps or time.monotonic() - saved >= checkpoint_every):
-            run.save(path)
-            saved = time.monotonic()
-        if progress is not None:
-            progress(run.step, loss)
+    facts = {"windows": number, "start": _digest(surrogate)}
+    if _prefers_channels_last(surrogate):
+        surrogate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
+    visits = Epochs(number, batch_size, seed=seed)
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        for group in run.optimizer.param_groups:
+            group["betas"] = (one_cycle(step, steps, 1.0)[1], 0.999)
+        x, y = gather(windows, visits.rows(step))
+        if augment is not None:
+            x, y = augment(x, y, generator)
+        return _loss(surrogate, x, y)
+
+    run = Run(
+        [parameter for parameter in surrogate.parameters() if parameter.requires_grad],
+        loss,
+        plan,
+        seed=seed,
+        checkpoint=Checkpoint(checkpoint, {"surrogate": surrogate}, run=facts, seconds=checkpoint_every),
+    )
+    run.train(watch, title)
     return surrogate.eval()
 
 
@@ -166,107 +172,20 @@ def _prepare(model: nn.Module, windows: WindowSource, normaliser: Normaliser | N
     return surrogate.train()
 
 
-@dataclass
-class _Run:
-    """All that a run's next step depends on, besides the data."""
-
-    surrogate: Surrogate
-    optimiser: torch.optim.AdamW
-    generator: torch.Generator
-    settings: dict[str, Any]
-    order: Tensor
-    cursor: int
-    step: int
-
-    @classmethod
-    def start(cls, surrogate: Surrogate, settings: dict[str, Any]) -> _Run:
-        parameters = [parameter for parameter in surrogate.parameters() if parameter.requires_grad]
-        settings = {**settings, "start": _digest(surrogate)}
-        if surrogate.dim == 2 and getattr(surrogate.net, "prefers_channels_last", False):
-            surrogate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
-        optimiser = torch.optim.AdamW(
-            parameters, lr=settings["lr"], weight_decay=settings["weight_decay"], betas=(0.95, 0.999)
-        )
-        generator = torch.Generator().manual_seed(settings["seed"])
-        order = torch.randperm(settings["windows"], generator=generator)
-        return cls(surrogate, optimiser, generator, settings, order, cursor=0, step=0)
-
-    def advance(self, windows: WindowSource, augment: Augmentation | None) -> float:
-        """One optimiser step; its loss."""
-        batch = self.settings["batch"]
-        if self.cursor + batch > len(self.order):
-            self.order, self.cursor = torch.randperm(len(self.order), generator=self.generator), 0
-        x, y = gather(windows, self.order[self.cursor : self.cursor + batch])
-        self.cursor += batch
-        if augment is not None:
-            x, y = augment(x, y, self.generator)
-        x, y = self._place(x), self._place(y)
-        rate, momentum = one_cycle(self.step, self.settings["steps"], self.settings["lr"])
-        for group in self.optimiser.param_groups:
-            group["lr"], group["betas"] = rate, (momentum, group["betas"][1])
-        self.optimiser.zero_grad(set_to_none=True)
-        # Layers such as dropout draw from the global state: it is lent to them, seeded by this run, and given back.
-        layer_seed = int(torch.randint(2**62, (), generator=self.generator))
-        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-            torch.default_generator.manual_seed(layer_seed)
-            if x.is_cuda:
-                torch.cuda.manual_seed(layer_seed)
-            prediction = self.surrogate.net(self.surrogate.normalise(x))
-        target = self.surrogate.normalise_target(x, y)
-        if prediction.shape != target.shape:
-            raise ArgumentError(
-                "model", expected=f"an output of shape {tuple(target.shape)}", got=tuple(prediction.shape)
-            )
-        loss = functional.mse_loss(prediction, target)
-        loss.backward()
-        self.optimiser.step()
-        self.step += 1
-        return loss.item()
-
-    def save(self, path: Path) -> None:
-        """Write everything to one file."""
-        tensors = {f"model.{name}": value for name, value in self.surrogate.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-        tensors |= {"generator": self.generator.get_state(), "order": self.order}
-        config = {"schema": _SCHEMA, "settings": self.settings, "step": self.step, "cursor": self.cursor}
-        write_tensors(tensors, path, header=_HEADER, config=config)
-
-    def restore(self, path: Path) -> None:
-        """Continue from a file that `save` wrote in a run with the same settings."""
-        tensors, config = read_tensors(path, header=_HEADER)
-        if config.get("schema") != _SCHEMA:
-            raise DataError(f"{path}: expected schema {_SCHEMA} of training runs, got {config.get('schema')}")
-        theirs = config["settings"]
-        different = [name for name, value in self.settings.items() if theirs.get(name) != value]
-        if different:
-            raise DataError(
-                f"{path}: this checkpoint is of another run, with a different {' and '.join(different)}; "
-                "name another file or delete this one"
-            )
-        self.surrogate.load_state_dict(_under("model.", tensors))
-        state: dict[int, dict[str, Tensor]] = {}
-        parameters = self.optimiser.param_groups[0]["params"]
-        for name, value in _under("optimiser.", tensors).items():
-            index, moment = name.split(".")
-            # The moments get the memory layout of their parameter back, on which the order of summation depends.
-            like = parameters[int(index)]
-            placed = value if moment == "step" else torch.empty_like(like).copy_(value)
-            state.setdefault(int(index), {})[moment] = placed
-        self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
-        self.generator.set_state(tensors["generator"])
-        self.order, self.cursor, self.step = tensors["order"], config["cursor"], config["step"]
-
-    def _place(self, values: Tensor) -> Tensor:
-        parameter: Tensor = self.optimiser.param_groups[0]["params"][0]
-        values = values.to(parameter.device, parameter.dtype)
-        if self.surrogate.dim == 2 and getattr(self.surrogate.net, "prefers_channels_last", False):
-            return values.contiguous(memory_format=torch.channels_last)
-        return values
+def _loss(surrogate: Surrogate, x: Tensor, y: Tensor) -> Tensor:
+    """Mean squared error in normalised units."""
+    like = next(surrogate.parameters())
+    x, y = x.to(like.device, like.dtype), y.to(like.device, like.dtype)
+    if _prefers_channels_last(surrogate):
+        x, y = (values.contiguous(memory_format=torch.channels_last) for values in (x, y))
+    prediction, target = surrogate.net(surrogate.normalise(x)), surrogate.normalise_target(x, y)
+    if prediction.shape != target.shape:
+        raise ArgumentError("model", expected=f"an output of shape {tuple(target.shape)}", got=tuple(prediction.shape))
+    return functional.mse_loss(prediction, target)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _prefers_channels_last(surrogate: Surrogate) -> bool:
+    return surrogate.dim == 2 and getattr(surrogate.net, "prefers_channels_last", False)
 
 
 def _digest(surrogate: Surrogate) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.probing import defect, in_double_precision, undisturbed
 from haar.systems.intertwiners.tasks import EQUAL_WIDTH, TASKS
+from haar.training import Plan, Run, draw
 
 EQUIVARIANT, AUGMENTED = "equivariant", "plain, equal width, augmented"
 
@@ -54,7 +55,8 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
         tried = []
         for rate in rates:
             model = copy.deepcopy(start)
-            _fit(model, training, (steps, chosen.batch, rate), symmetry if name == AUGMENTED else None)
+            plan = Plan(steps=steps, learning_rate=rate, batch_size=chosen.batch, schedule="cosine")
+            _fit(model, training, plan, symmetry if name == AUGMENTED else None)
             tried.append((error(model, *validation), rate, model))
         _, rate, best = min(tried, key=lambda one: one[0])
         found[name] = {
@@ -66,24 +68,18 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
     return found
 
 
-def _fit(
-    model: nn.Module, data: tuple[Tensor, Tensor], schedule: tuple[int, int, float], augment: Symmetry | None
-) -> None:
-    """Adam on the mean squared error for some steps, at a batch and a first rate."""
-    steps, batch, rate = schedule
-    generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(steps):
-        rows = torch.randint(len(data[0]), (batch,), generator=generator)
+def _fit(model: nn.Module, data: tuple[Tensor, Tensor], plan: Plan, augment: Symmetry | None) -> None:
+    """Train on the mean squared error, the samples moved by random elements if there is a symmetry to augment with."""
+
+    def loss(_: int, generator: torch.Generator) -> Tensor:
+        rows = draw(len(data[0]), plan.batch_size or len(data[0]), generator)
         x, y = data[0][rows], data[1][rows]
         if augment is not None:
-            g = augment.group.sample(batch, generator)
+            g = augment.group.sample(len(rows), generator)
             (x,), y = augment.act_inputs(g, (x,)), augment.act_outputs(g, y)
-        optimiser.zero_grad()
-        nn.functional.mse_loss(model(x), y).backward()
-        optimiser.step()
-        falling.step()
+        return nn.functional.mse_loss(model(x), y)
+
+    Run(model.parameters(), loss, plan).train()
 
 
 def error(model: nn.Module, x: Tensor, y: Tensor) -> float:

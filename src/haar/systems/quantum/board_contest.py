@@ -8,6 +8,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.nn.circuits.board import BoardCircuit
 from haar.systems.quantum.games import random_games
+from haar.training import Plan, Run
 
 _VALIDATION = 1_000_003
 
@@ -41,13 +42,13 @@ def board_contest(
     boards, targets = random_games(games, seed=seed)
     others = random_games(test_games, seed=_VALIDATION + seed)
     model = BoardCircuit(layers=layers, seed=seed, free=free)
-    source = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
-    for _ in range(steps):
-        at = torch.randperm(len(boards), generator=source)[:15]
-        optimiser.zero_grad(set_to_none=True)
-        (model(boards[at]) - targets[at]).square().sum().backward()
-        optimiser.step()
+
+    def loss(_: int, generator: torch.Generator) -> Tensor:
+        at = torch.randperm(len(boards), generator=generator)[:15]
+        value: Tensor = (model(boards[at]) - targets[at]).square().sum()
+        return value
+
+    Run(model.parameters(), loss, Plan(steps=steps, learning_rate=0.03), seed=seed).train()
     shares = {name: _share(model, *one) for name, one in (("train", (boards, targets)), ("test", others))}
     return {**shares, "parameters": model.parameter_count}
 

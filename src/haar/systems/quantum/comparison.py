@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from haar.data.molecules.molecules import Molecules, open_molecules
 from haar.errors import ArgumentError
 from haar.systems.quantum.evaluation import errors, symmetry_errors
 from haar.systems.quantum.potential import Potential
-from haar.systems.quantum.training import Plan, fit
+from haar.systems.quantum.training import PotentialPlan, fit
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Contender:
 
 
 #: More, cheaper steps for the classical baseline: it is given what it needs, and its wall time is reported.
-_CLASSICAL = {"steps": 1500, "force_steps": 375, "rate": 0.01}
+_CLASSICAL = {"steps": 1500, "force_steps": 375, "learning_rate": 0.01}
 
 LIH = (
     Contender("NonSym", "generic", {"layers": 6}),
@@ -55,7 +55,7 @@ NH3 = (
 VARIANTS = (
     Contender("RotPerm, parity", "exchange", {"layers": 4, "parity": "average"}),
     Contender("RotPerm, radial", "exchange", {"layers": 4, "radial": (1.5, 0.5, 1.0116, 0.08)}),
-    Contender("RotPerm, deep", "exchange", {"layers": 8}, {"steps": 500, "rate": 0.02}),
+    Contender("RotPerm, deep", "exchange", {"layers": 8}, {"steps": 500, "learning_rate": 0.02}),
 )
 H2O = (*NH3[:-1], Contender("Le et al.", "water", {"layers": 6, "readout": "affine"}), NH3[-1])
 CONTENDERS = {"lih": LIH, "nh3": NH3, "h2o": H2O}
@@ -97,7 +97,13 @@ def split(data: Molecules, train: int, *, fold: int = 0, seed: int = 0) -> tuple
 
 
 def contest(
-    contender: Contender, train: Molecules, test: Molecules, *, plan: Plan, seed: int = 0, held_out: float = 0.0
+    contender: Contender,
+    train: Molecules,
+    test: Molecules,
+    *,
+    plan: PotentialPlan,
+    seed: int = 0,
+    held_out: float = 0.0,
 ) -> tuple[Potential, dict[str, Any]]:
     """Train one model and measure it.
 
@@ -118,7 +124,7 @@ def contest(
     if not 0 <= held_out < 1:
         raise ArgumentError("held_out", expected="a share in [0, 1)", got=held_out)
     potential = Potential(contender.model, train.species, **contender.options, seed=seed)
-    own = Plan(**{**plan.__dict__, **contender.plan})
+    own = replace(plan, **contender.plan)
     validation, kept = None, train
     if held_out:
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
@@ -159,7 +165,14 @@ def chosen_contenders(data: str, names: Sequence[str] | None = None) -> list[Con
 
 
 def train_one(
-    model: str, data: str, *, train: int, plan: Plan, seed: int = 0, held_out: float = 0.1, layers: int | None = None
+    model: str,
+    data: str,
+    *,
+    train: int,
+    plan: PotentialPlan,
+    seed: int = 0,
+    held_out: float = 0.1,
+    layers: int | None = None,
 ) -> tuple[Potential, dict[str, Any]]:
     """Train one potential, with augmented frames, and measure it on what was left out.
 

@@ -14,7 +14,7 @@ from haar.systems.quantum.comparison import chosen_contenders, contest, split
 from haar.systems.quantum.figures import draw_errors, draw_surfaces
 from haar.systems.quantum.sections import SURFACES_CAPTION, errors_table, symmetry_table, winner
 from haar.systems.quantum.surface_curves import predicted_curve, reference_curves
-from haar.systems.quantum.training import Plan
+from haar.systems.quantum.training import PotentialPlan
 from haar.watch import Unwatched, Watch
 
 
@@ -69,7 +69,7 @@ def compare(
     folds: int,
     seeds: int = 1,
     names: Sequence[str] | None = None,
-    plan: Plan | None = None,
+    plan: PotentialPlan | None = None,
     held_out: float = 0.0,
     watch: Watch | None = None,
 ) -> ComparisonReport:
@@ -100,7 +100,9 @@ def compare(
                 fitted, test = split(surface, train, fold=fold, seed=seed)
                 for contender in contenders:
                     run = seed * folds + fold
-                    potential, row = contest(contender, fitted, test, plan=plan or Plan(), seed=run, held_out=held_out)
+                    potential, row = contest(
+                        contender, fitted, test, plan=plan or PotentialPlan(), seed=run, held_out=held_out
+                    )
                     rows[f"{data} {train}|{contender.title}|{run}"] = row | predicted_curve(data, potential)
                     advance()
     return ComparisonReport(data, train, {"tables": rows, "surfaces": reference_curves()})

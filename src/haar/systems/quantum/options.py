@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from haar.systems.quantum.training import Plan
+from haar.systems.quantum.training import PotentialPlan
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Steps:
     force_steps: int
 
     @property
-    def whole(self) -> Plan:
+    def whole(self) -> PotentialPlan:
         """The plan with these steps."""
-        return Plan(steps=self.steps, force_steps=self.force_steps)
+        return PotentialPlan(steps=self.steps, force_steps=self.force_steps)
 
 
 @dataclass(frozen=True)

@@ -4,66 +4,66 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from haar.data.molecules import Molecules
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count, check_rate
 from haar.nn.circuits.forces import energy_and_forces
 from haar.systems.quantum.potential import Potential
+from haar.training import Plan, Run, Schedule, cosine
+from haar.watch import Unwatched, Watch
+
+
+def _to_a_fiftieth(step: int, steps: int) -> float:
+    return cosine(step, steps, end=1 / 50)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to train.
+class PotentialPlan(Plan):
+    """How to train a potential.
 
     Args:
         steps: Steps of the first phase, on energies.
-        force_steps: Steps of the second phase, on energies and forces.
-        rate: Learning rate; it falls as a cosine to a fiftieth, once in each phase.
-        force_weight: Weight of the mean squared force error in the second phase.
-        batch: Samples a step; all of them if there are fewer.
+        learning_rate: It falls along the schedule once in each phase.
+        batch_size: Samples a step; all of them if there are fewer.
+        schedule: By default a cosine to a fiftieth.
         every: Steps between looks at the validation set.
+        force_steps: Steps of the second phase, on energies and forces.
+        force_weight: Weight of the mean squared force error in the second phase.
 
     Raises:
         ArgumentError: If a number is out of range.
 
     Example:
-        >>> Plan(steps=300, force_steps=75).rate
+        >>> PotentialPlan(steps=300, force_steps=75).learning_rate
         0.03
     """
 
     steps: int = 400
-    force_steps: int = 100
-    rate: float | int = 0.03
-    force_weight: float | int = 0.1
-    batch: int = 64
+    learning_rate: float | int = 0.03
+    batch_size: int | None = 64
+    schedule: str | Schedule = _to_a_fiftieth
     every: int = 25
+    force_steps: int = 100
+    force_weight: float | int = 0.1
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.every) < 1 or self.force_steps < 0:
-            raise ArgumentError(
-                "steps, batch, every",
-                expected="at least 1 (force_steps: 0)",
-                got=f"{self.steps}, {self.batch}, {self.every}, {self.force_steps}",
-            )
-        if not 0 < self.rate < math.inf or not 0 <= self.force_weight < math.inf:
-            raise ArgumentError(
-                "rate, force_weight", expected="rate > 0 and force_weight >= 0", got=f"{self.rate}, {self.force_weight}"
-            )
+        super().__post_init__()
+        check_count("force_steps", self.force_steps, least=0)
+        check_rate("force_weight", self.force_weight, zero=True)
 
 
 def fit(
     potential: Potential,
     data: Molecules,
     *,
-    plan: Plan | None = None,
+    plan: PotentialPlan | None = None,
     validation: Molecules | None = None,
     seed: int = 0,
-    advance: Callable[[], None] | None = None,
+    watch: Watch = Unwatched(),
 ) -> list[float]:
     """Train a potential in place.
 
@@ -76,21 +76,23 @@ def fit(
         plan: How.
         validation: If given, the weights with the least energy error on it are kept.
         seed: Of the batches.
-        advance: Called after every step.
+        watch: Told of every step.
 
     Returns:
         The loss of every step.
 
     Raises:
-        ArgumentError: If the molecules are of another species, or the loss does not stay finite.
+        ArgumentError: If the molecules are of another species.
+        DivergedError: If the loss does not stay finite.
 
     Example:
         >>> lih = Molecules.shipped("lih")
-        >>> losses = fit(Potential("graph", lih.species, layers=2), lih[::10], plan=Plan(steps=5, force_steps=1))
+        >>> plan = PotentialPlan(steps=5, force_steps=1)
+        >>> losses = fit(Potential("graph", lih.species, layers=2), lih[::10], plan=plan)
         >>> len(losses)
         6
     """
-    plan = plan or Plan()
+    plan = plan or PotentialPlan()
     for name, given in (("data", data), ("validation", validation)):
         if given is not None and given.species != potential.species:
             raise ArgumentError(
@@ -99,49 +101,40 @@ def fit(
     potential.fit_scale(data.energy, data.active)
     x, energy = data.active, (data.energy - potential.middle) / potential.scale
     forces = data.active_forces / potential.scale
-    source = torch.Generator().manual_seed(seed)
     losses: list[float] = []
     best, kept = math.inf, copy.deepcopy(potential.state_dict())
 
-    def look() -> None:
-        nonlocal best, kept
-        if validation is None:
-            return
-        with torch.no_grad():
-            error = float((potential(validation.active) - validation.energy).square().mean())
-        if error < best:
-            best, kept = error, copy.deepcopy(potential.state_dict())
-
-    for steps, with_forces in ((plan.steps, False), (plan.force_steps, True)):
+    for with_forces, title in ((False, "energies"), (True, "energies and forces")):
+        steps = plan.force_steps if with_forces else plan.steps
         if not steps:
             continue
-        optimiser = torch.optim.Adam(potential.model.parameters(), lr=float(plan.rate))
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=plan.rate / 50)
-        for step in range(steps):
-            at = slice(None) if len(x) <= plan.batch else torch.randperm(len(x), generator=source)[: plan.batch]
-            optimiser.zero_grad(set_to_none=True)
-            loss = _loss(potential, x[at], energy[at], forces[at] if with_forces else None, plan)
-            if not bool(loss.isfinite()):
-                raise ArgumentError(
-                    "plan",
-                    expected="a rate at which the loss stays finite",
-                    got=f"a loss of {float(loss.detach())} at step {len(losses) + 1} with rate {plan.rate}",
-                    way_out="lower the rate",
-                )
-            loss.backward()
-            optimiser.step()
-            cosine.step()
-            losses.append(float(loss.detach()))
-            if (step + 1) % plan.every == 0 or step + 1 == steps:
-                look()
-            if advance is not None:
-                advance()
+        phase = replace(plan, steps=steps)
+
+        def loss(_: int, generator: torch.Generator, pushes: Tensor | None = forces if with_forces else None) -> Tensor:
+            at = _batch(len(x), plan.batch_size, generator)
+            return _loss(potential, x[at], energy[at], None if pushes is None else pushes[at], plan)
+
+        run = Run(potential.model.parameters(), loss, phase, seed=2 * seed + with_forces)
+        for step in run.steps(watch, title):
+            if validation is not None and phase.due(step):
+                with torch.no_grad():
+                    error = float((potential(validation.active) - validation.energy).square().mean())
+                if error < best:
+                    best, kept = error, copy.deepcopy(potential.state_dict())
+        losses += run.losses.tolist()
     if validation is not None:
         potential.load_state_dict(kept)
     return losses
 
 
-def _loss(potential: Potential, x: Tensor, energy: Tensor, forces: Tensor | None, plan: Plan) -> Tensor:
+def _batch(samples: int, batch_size: int | None, generator: torch.Generator) -> Tensor | slice:
+    """Samples without replacement; all of them if there are no more."""
+    if batch_size is None or samples <= batch_size:
+        return slice(None)
+    return torch.randperm(samples, generator=generator, device="cpu")[:batch_size]
+
+
+def _loss(potential: Potential, x: Tensor, energy: Tensor, forces: Tensor | None, plan: PotentialPlan) -> Tensor:
     if forces is None:
         loss: Tensor = (potential.model(x) - energy).square().mean()
         return loss

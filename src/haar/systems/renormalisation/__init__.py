@@ -9,7 +9,7 @@ from haar.systems.renormalisation.graph_ensemble import GRAPHS, GraphEnsemble
 from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS, NONLINEARITIES
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.static_bias import StaticBias
-from haar.systems.renormalisation.training import Plan, fit
+from haar.systems.renormalisation.training import PROTOCOL, fit
 
 __all__ = [
     "CLOSED_FORMS",
@@ -17,12 +17,12 @@ __all__ = [
     "GRAPHS",
     "LAWS",
     "NONLINEARITIES",
+    "PROTOCOL",
     "BreakingLog",
     "Ensemble",
     "Errors",
     "GraphEnsemble",
     "PerceptronEnsemble",
-    "Plan",
     "Sizes",
     "StaticBias",
     "block_step",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, require
 from haar.moments import Gaussian, propagate
+from haar.training import Plan, Run
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,13 @@ def digit_classes() -> tuple[Classes, Classes]:
 
 
 def trained_classifier(
-    data: Classes, hidden: tuple[int, ...], *, steps: int = 300, rate: float = 3e-3, seed: int = 0, he: bool = False
+    data: Classes,
+    hidden: tuple[int, ...],
+    *,
+    steps: int = 300,
+    learning_rate: float = 3e-3,
+    seed: int = 0,
+    he: bool = False,
 ) -> nn.Sequential:
     """A ReLU perceptron in float64, trained with mean squared errors, full batches and Adam.
 
@@ -101,7 +108,7 @@ def trained_classifier(
         data: What to learn.
         hidden: Widths of the hidden layers.
         steps: Number of steps.
-        rate: Learning rate.
+        learning_rate: Of Adam.
         seed: Of the initial weights.
         he: Start from N(0, 2/fan_in); otherwise from the smaller uniform law on +-1/sqrt(fan_in).
 
@@ -123,12 +130,9 @@ def trained_classifier(
         linear.bias.data.zero_()
         parts += [linear, nn.ReLU()]
     model = nn.Sequential(*parts[:-1])
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     truth = data.targets[data.labels]
-    for _ in range(steps):
-        optimiser.zero_grad()
-        (model(data.x) - truth).square().mean().backward()
-        optimiser.step()
+    plan = Plan(steps=steps, learning_rate=learning_rate)
+    Run(model.parameters(), lambda *_: (model(data.x) - truth).square().mean(), plan).train()
     return model
 
 

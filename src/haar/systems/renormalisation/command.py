@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from haar.systems.renormalisation.nonlinearity import find_nonlinearity
 from haar.systems.renormalisation.protocol import training_data
 from haar.systems.renormalisation.sections import spread
 from haar.systems.renormalisation.spectrum import learned_spectrum
-from haar.systems.renormalisation.training import Plan, fit
+from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.watch import Unwatched, Watch
 
 
@@ -90,7 +90,7 @@ class Order:
             else PerceptronEnsemble(family, activation, sizes, seeds=seeds)
         )
         x = training_data(self.train_law, self.samples, self.inputs, seeds)
-        fit(nets, x, one_shot(x), plan=Plan(steps=self.steps))
+        fit(nets, x, one_shot(x), plan=replace(PROTOCOL, steps=self.steps))
         return nets
 
 
@@ -131,7 +131,7 @@ class ZooReport(Report):
         return [Section(self.what, self.summary_text, self.shown, self.drawn, self.summary_text)]
 
 
-def run(order: Order, *, watch: Watch | None = None) -> ZooReport:
+def run(order: Order, *, watch: Watch = Unwatched()) -> ZooReport:
     """Train, and measure the errors on every law.
 
     Example:
@@ -162,7 +162,7 @@ def run(order: Order, *, watch: Watch | None = None) -> ZooReport:
 _NOTE = "median [quartiles] over networks; dead networks are counted and stay in"
 
 
-def spectrum(order: Order, *, samples: int = 40_000, watch: Watch | None = None) -> ZooReport:
+def spectrum(order: Order, *, samples: int = 40_000, watch: Watch = Unwatched()) -> ZooReport:
     """Train, and measure with which factor every cumulant is multiplied.
 
     Args:
@@ -196,7 +196,7 @@ def spectrum(order: Order, *, samples: int = 40_000, watch: Watch | None = None)
 
 
 def flow(
-    order: Order, *, law: str = "exponential", steps: int = 5, blocks: int = 4096, watch: Watch | None = None
+    order: Order, *, law: str = "exponential", steps: int = 5, blocks: int = 4096, watch: Watch = Unwatched()
 ) -> ZooReport:
     """Train, and apply the networks to their own output.
 
@@ -235,10 +235,10 @@ def flow(
     return ZooReport("flow", order, measured, table, figure, f"Flow from {law}, b = {order.inputs}.")
 
 
-def _each(order: Order, watch: Watch | None) -> list[Ensemble]:
+def _each(order: Order, watch: Watch) -> list[Ensemble]:
     names = order.names()
     found = []
-    with (watch or Unwatched()).stage("training", len(names)) as advance:
+    with watch.stage("training", len(names)) as advance:
         for name in names:
             found.append(order.trained(*name))
             advance()

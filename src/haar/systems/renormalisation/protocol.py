@@ -7,6 +7,7 @@ part is kept in a file as soon as it is finished, so that a killed run goes on f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
 from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
 from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
-from haar.systems.renormalisation.training import Plan, fit
+from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.watch import Watch
 from haar.weights import breaking_distance, unit_clusters
 
@@ -94,7 +95,7 @@ def training_data(law: str, count: int, inputs: int, seeds: Sequence[int]) -> Te
 
 def _trained(nets: Ensemble, preset: Options, seeds: Sequence[int], *, samples: int, steps: int) -> Tensor:
     x = training_data(preset.train_law, samples, nets.inputs, seeds)
-    return fit(nets, x, one_shot(x), plan=Plan(steps=steps))
+    return fit(nets, x, one_shot(x), plan=replace(PROTOCOL, steps=steps))
 
 
 def _described(nets: Ensemble, losses: Tensor, preset: Options) -> Json:

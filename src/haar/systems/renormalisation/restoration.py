@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from haar.systems.renormalisation.breaking import BreakingLog
 from haar.systems.renormalisation.ensemble import PerceptronEnsemble
 from haar.systems.renormalisation.families import Sizes
 from haar.systems.renormalisation.static_bias import StaticBias
-from haar.systems.renormalisation.training import Plan, fit
+from haar.systems.renormalisation.training import PROTOCOL, fit
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,17 @@ def run_scenario(
     model: nn.Module = nets
     if scenario.bias > 0:
         biased = StaticBias(nets, scale=scenario.bias, seed=seeds[0], weighted=True)
-        fit(biased, x, y, plan=Plan(steps=steps), penalty=lambda: biased.decay(scenario.decay), observer=log)
+        fit(
+            biased,
+            x,
+            y,
+            plan=replace(PROTOCOL, steps=steps),
+            penalty=lambda: biased.decay(scenario.decay),
+            observer=log,
+        )
         model = biased
     else:
-        fit(nets, x, y, plan=Plan(steps=steps, decay=scenario.decay), observer=log)
+        fit(nets, x, y, plan=replace(PROTOCOL, steps=steps, weight_decay=scenario.decay), observer=log)
     with torch.no_grad():
         log(steps if steps % every == 0 else every * (steps // every + 1), model, (model(x) - y).square().mean(-1))
     return log

@@ -20,6 +20,7 @@ from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.community_networks import CommunityNetwork
 from haar.systems.sign_equivariance.options import Communities, Patterns
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+from haar.training import Epochs, Plan
 
 COMMUNITIES = 6
 #: What chance adds to the recall of who has learned nothing, on a hundred graphs.
@@ -186,25 +187,23 @@ def fit_nodes(
     network = CommunityNetwork(kind, config.k, communities=classes, values=values, seed=seed)
     counts = torch.stack([torch.bincount(b.labels[b.mask], minlength=classes) for b in train]).sum(0)
     weights = counts.sum() / (classes * counts.clamp(min=1))
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.arange(0)
+    visits = Epochs(len(train), 1, seed=seed)
 
     def says(batch: Batch, v: Tensor) -> Tensor:
         given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
         y: Tensor = network(v, batch.features, **given)
         return y
 
-    def loss(step: int) -> Tensor:
-        nonlocal order
-        if step % len(train) == 0:
-            order = torch.randperm(len(train), generator=generator)
-        batch = train[order[step % len(train)]]
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        batch = train[int(visits.rows(step))]
         v = flip_signs(batch.v, generator=generator) if kind == "flips" else _columns(kind, batch)
         return functional.cross_entropy(
             says(batch, v).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
         )
 
-    run = descend(network, loss, steps=config.epochs * len(train), rate=rate, cosine=True, clip=1.0)
+    plan = Plan(steps=config.epochs * len(train), learning_rate=rate, schedule="cosine", clip=1.0)
+    run = descend(network, loss, plan, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         validated, tested = (recall(part, lambda b: says(b, _columns(kind, b)), classes) for part in (validation, test))
         changed = nodes = 0

@@ -21,6 +21,7 @@ from haar.systems.sign_equivariance.options import Inductive
 from haar.systems.sign_equivariance.pair_sampling import EdgeSplit, both_ways, random_pairs, split_edges
 from haar.systems.sign_equivariance.ranking import area_under_curve
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+from haar.training import Plan
 
 #: Edges of each graph that are held out, for validation and for the test together.
 HELD_OUT = 0.1
@@ -100,14 +101,13 @@ def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: i
     """Train one network on some graphs, take it where it is best on others, and test it on the rest."""
     train, validation, test = parts
     network = LinkNetwork(kind, train.given.v.shape[-1], seed=seed)
-    generator = torch.Generator().manual_seed(seed)
     count = train.train.shape[1]
     labels = torch.cat([torch.ones(count), torch.zeros(count)])
 
     def seen(graphs: Graphs) -> LinkInput:
         return graphs.canonical if kind == "canonical" else graphs.given
 
-    def loss(_: int) -> Tensor:
+    def loss(_: int, generator: torch.Generator) -> Tensor:
         given = seen(train)
         if kind == "flips":
             given = replace(given, v=flip_signs(given.v, cloud=given.cloud, generator=generator))
@@ -122,6 +122,6 @@ def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: i
             areas[name] = graphs.area(lambda p, z=z: network.score(z, p))
         return areas
 
-    run = descend(network, loss, steps=epochs, rate=rate, observe=observe, observe_every=5)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, every=5), seed=seed, observe=observe)
     best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}

@@ -19,6 +19,7 @@ from haar.systems.sign_equivariance.options import Links
 from haar.systems.sign_equivariance.pair_sampling import EdgeSplit, both_ways, random_pairs, split_edges
 from haar.systems.sign_equivariance.ranking import area_under_curve
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+from haar.training import Plan
 
 KINDS = {"ER": "erdos_renyi", "BA": "barabasi_albert"}
 #: An area under the curve, or a share of pairs, from which nothing was learned.
@@ -82,11 +83,10 @@ def fit_links(
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network on the training edges and as many random pairs; its test area at its best validation area."""
     network = LinkNetwork(kind, given.v.shape[-1], seed=seed)
-    generator = torch.Generator().manual_seed(seed)
     count = split.train.shape[1]
     labels = torch.cat([torch.ones(count), torch.zeros(count)])
 
-    def loss(_: int) -> Tensor:
+    def loss(_: int, generator: torch.Generator) -> Tensor:
         z = network(given)
         pairs = torch.cat([split.train, random_pairs(len(z), count, generator)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
@@ -98,7 +98,7 @@ def fit_links(
             for part in ("validation", "test")
         }
 
-    run = descend(network, loss, steps=epochs, rate=rate, observe=observe)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, every=1), seed=seed, observe=observe)
     best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}
 

@@ -22,6 +22,7 @@ from haar.systems.experiment import Parts
 from haar.systems.sign_equivariance.options import Costs, Particles, Trajectories
 from haar.systems.sign_equivariance.particle_networks import Mover
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+from haar.training import Epochs, Plan
 
 #: Frames of 100 steps from what is seen to what is predicted: one unit of time.
 HORIZON = 10
@@ -127,16 +128,10 @@ def fit_mover(
     """Train one network; mean squared errors per coordinate."""
     train, validation, test = parts
     mover = Mover(kind, train.x.shape[-1], seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    batch = config.batch
-    each = max(1, len(train.x) // batch)
-    order = torch.arange(0)
+    visits = Epochs(len(train.x), config.batch, seed=seed)
 
-    def loss(step: int) -> Tensor:
-        nonlocal order
-        if step % each == 0:
-            order = torch.randperm(len(train.x), generator=generator)
-        part = train.rows(order[(step % each) * batch : (step % each + 1) * batch])
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        part = train.rows(visits.rows(step))
         if kind == "augmented":
             part = part.turned(O(mover.d).sample(len(part.x), generator).float())
         value: Tensor = (mover(part.x, part.v, part.q) - part.target).square().mean()
@@ -145,9 +140,10 @@ def fit_mover(
     with warnings.catch_warnings():  # a few clouds of any random set have close eigenvalues; `unhealthy` counts them
         warnings.simplefilter("ignore", HaarWarning)
         epochs = config.long_epochs if kind.endswith("_long") else config.epochs
-        run = descend(mover, loss, steps=epochs * each, rate=rate, cosine=True, clip=1.0)
+        plan = Plan(steps=epochs * visits.batches, learning_rate=rate, schedule="cosine", clip=1.0)
+        run = descend(mover, loss, plan, seed=seed)
         mover.eval()
-        turn = O(mover.d).sample(1, generator).float()[0]
+        turn = O(mover.d).sample(1, torch.Generator().manual_seed(seed)).float()[0]
         with torch.no_grad():
             y, moved = (mover(part.x, part.v, part.q) for part in (test, test.turned(turn)))
             held = _error(mover(validation.x, validation.v, validation.q), validation.target)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.training import Plan, Run
+
 
 @dataclass
 class Training:
@@ -31,56 +33,39 @@ class Training:
 
 def descend(
     model: nn.Module,
-    loss: Callable[[int], Tensor],
+    loss: Callable[[int, torch.Generator], Tensor],
+    plan: Plan,
     *,
-    steps: int,
-    rate: float | int,
-    cosine: bool = False,
-    clip: float | int | None = None,
+    seed: int = 0,
     observe: Callable[[], Mapping[str, Any]] | None = None,
-    observe_every: int = 1,
 ) -> Training:
     """Train a network in place.
 
     Args:
         model: The network.
-        loss: Of a step's number.
-        steps: Number of steps.
-        rate: Learning rate of Adam.
-        cosine: Whether the rate falls to 0 along a cosine.
-        clip: Largest norm of the gradient.
+        loss: Of a step's number and its generator.
+        plan: How; its ``every`` is for `observe`.
+        seed: Of every draw.
         observe: Measures with the key ``"validation"``, larger is better; those of the best step are kept.
-        observe_every: Steps between two observations.
 
     Example:
         >>> model = nn.Linear(1, 1)
-        >>> run = descend(model, lambda _: (model(torch.ones(1, 1)) - 3).square().mean(), steps=200, rate=0.1)
+        >>> plan = Plan(steps=200, learning_rate=0.1)
+        >>> run = descend(model, lambda *_: (model(torch.ones(1, 1)) - 3).square().mean(), plan)
         >>> run.dead, run.loss < 0.1
         (False, True)
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=float(rate))
-    losses: list[float] = []
     best: dict[str, Any] = {}
     start = time.process_time()
-    for step in range(steps):
-        if cosine:
-            optimiser.param_groups[0]["lr"] = 0.5 * rate * (1 + math.cos(math.pi * step / steps))
-        optimiser.zero_grad(set_to_none=True)
-        value = loss(step)
-        losses.append(float(value.detach()))
-        if not math.isfinite(losses[-1]):
-            return Training(math.inf, dead=True, seconds=time.process_time() - start, best=best)
-        value.backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), float(clip))
-        optimiser.step()
-        if observe is not None and (step % observe_every == 0 or step == steps - 1):
+    run = Run(model.parameters(), loss, plan, seed=seed, not_finite="stop")
+    for step in run:
+        if observe is not None and plan.due(step):
             with torch.no_grad():
                 seen = dict(observe())
             if not best or seen["validation"] > best["validation"]:
                 best = {**seen, "step": step}
-    last = sum(losses[-5:]) / len(losses[-5:])
-    return Training(last, dead=False, seconds=time.process_time() - start, best=best)
+    last = math.inf if run.dead else run.losses[-5:].mean().item()
+    return Training(last, dead=run.dead, seconds=time.process_time() - start, best=best)
 
 
 def best_rate(

@@ -18,6 +18,7 @@ from haar.systems.sign_equivariance.options import Twins
 from haar.systems.sign_equivariance.pair_sampling import random_pairs
 from haar.systems.sign_equivariance.ranking import paired_accuracy
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
+from haar.training import Plan
 
 
 def measure_twins(config: Twins, seed: int, kept: Parts) -> dict[str, Any]:
@@ -62,16 +63,15 @@ def fit_twins(
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network on the edges of the training graph."""
     network = LinkNetwork(kind, given.v.shape[-1], seed=seed, dtype=torch.float64)
-    generator = torch.Generator().manual_seed(seed)
     edges = task.graph.edges
     labels = torch.cat([torch.ones(edges.shape[1]), torch.zeros(edges.shape[1])]).double()
 
-    def loss(_: int) -> Tensor:
+    def loss(_: int, generator: torch.Generator) -> Tensor:
         z = network(given)
         pairs = torch.cat([edges, random_pairs(len(z), edges.shape[1], generator)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
 
-    run = descend(network, loss, steps=epochs, rate=rate, clip=1.0)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, clip=1.0), seed=seed)
     with torch.no_grad():
         z = network(given)
         positive, negative = network.score(z, task.positive), network.score(z, task.negative)
