@@ -84,13 +84,17 @@ def export_average(fitted: FittedModel, output: Path, *, share: float | None = N
             batched = False  # some models can be traced for one batch size only
     if not batched:
         save(averaged, (x,), output, dynamic_batch=False)
-    generators = fitted.symmetry.group.generators()
+    before, after = (
+        defect(f, fitted.symmetry, (x,), fitted.symmetry.group.generators(), norm="squares").worst
+        for f in (fitted.module, averaged)
+    )
     return Written(
         fitted.symmetry.group.name,
         len(averaged.elements) if averaged.elements is not None else 0,
         fitted.symmetry.group.order,
         None if chosen is None else chosen.share,
-        *(defect(f, fitted.symmetry, (x,), generators, norm="squares").worst for f in (fitted.module, averaged)),
+        before,
+        after,
         batched,
     )
 
