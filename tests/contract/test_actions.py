@@ -88,6 +88,7 @@ def test_vmap_is_the_loop(name):
     torch.testing.assert_close(torch.func.vmap(move)(rows), close_to, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own use, inside jvp
 def test_forward_mode_is_the_slope(request, name):
     if name == "InterpolatedField":
         reason = "torch has no forward derivative of grid_sample"

@@ -25,3 +25,18 @@ def test_every_way_in_which_values_are_out_of_sight():
     with torch.inference_mode():
         note(x)
     assert seen[4:] == [False, False]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_trace_and_an_export_see_operations_only():
+    seen = []
+
+    class Note(torch.nn.Module):
+        def forward(self, y):
+            seen.append(transformed())
+            return y + 1
+
+    torch.jit.trace(Note(), torch.ones(2), check_trace=False)
+    torch.export.export(Note(), (torch.ones(2),), strict=False)
+    assert seen
+    assert all(seen)

@@ -1,6 +1,7 @@
 """Audit: does a model respect a symmetry, where does it break, do the data have it, what is to be gained."""
 
-from haar.audit.audit import Audit, audit
+from haar.audit.audit import audit
+from haar.audit.audited import Audit
 from haar.audit.closure import Closure, ElementClosure
 from haar.audit.dynamics import dynamics_defects
 from haar.audit.findings import Findings

@@ -161,14 +161,7 @@ def _raw(
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     pair = _pair(data)
     if pair is not None:
-        inputs, labels = pair
-        rows = _rows(symmetry, inputs)
-        marks = None if clusters is None else _marks(clusters, rows.count)
-        _cut_labels(symmetry, labels, slice(0), rows)
-        for start in range(0, rows.count, batch_size):
-            part = slice(start, start + batch_size)
-            kept = _cut_labels(symmetry, labels, part, rows)
-            yield _cut(inputs, part, rows.cut), kept, None if marks is None else marks[part]
+        yield from _of_tensors(*pair, batch_size, clusters, symmetry)
         return
     if clusters is not None:
         raise ArgumentError(
@@ -181,25 +174,49 @@ def _raw(
             got=type(data).__name__,
             way_out="torch.utils.data.DataLoader(data, batch_size=8)" if hasattr(data, "__getitem__") else "",
         )
-    for item in data:
-        if isinstance(item, Tensor):
-            yield (item,), None, None
-        elif isinstance(item, (tuple, list)) and 1 <= len(item) <= 3:  # one: a DataLoader of inputs alone
-            inputs = tuple(item[0]) if isinstance(item[0], (tuple, list)) else (item[0],)
-            yield inputs, item[1] if len(item) > 1 else None, item[2] if len(item) == 3 else None
-        else:
-            raise ArgumentError(
-                "data",
-                expected="batches that are tensors, (inputs,), (inputs, labels) or (inputs, labels, clusters)",
-                got=type(item).__name__,
-                way_out=_WAYS_OUT.get(type(item).__name__, ""),
-            )
+    yield from map(_of_item, data)
+
+
+def _of_tensors(
+    inputs: tuple[Any, ...], labels: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
+) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    rows = _rows(symmetry, inputs)
+    marks = None if clusters is None else _marks(clusters, rows.count)
+    _cut_labels(symmetry, labels, slice(0), rows)
+    for start in range(0, rows.count, batch_size):
+        part = slice(start, start + batch_size)
+        some = _cut_labels(symmetry, labels, part, rows)
+        yield _cut(inputs, part, rows.cut), some, None if marks is None else marks[part]
+
+
+def _of_item(item: Any) -> tuple[tuple[Any, ...], Any, Any]:
+    """Inputs, labels and clusters of one batch of an iterable."""
+    if isinstance(item, Tensor):
+        return (item,), None, None
+    if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= 3:  # one: a DataLoader of inputs alone
+        raise ArgumentError(
+            "data",
+            expected="batches that are tensors, (inputs,), (inputs, labels) or (inputs, labels, clusters)",
+            got=type(item).__name__,
+            way_out=_WAYS_OUT.get(type(item).__name__, ""),
+        )
+    first, labels, clusters = (*item, None, None)[:3]
+    return tuple(first) if isinstance(first, (tuple, list)) else (first,), labels, clusters
 
 
 def has_sample_axis(action: Action, x: Tensor) -> bool:
     """Whether a tensor has an axis before those of one sample."""
     own = action.axes.count
     return x.ndim > (0 if own is None else own)
+
+
+def _counted(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> list[tuple[Action | None, Tensor]]:
+    """The inputs that count samples, and how they are acted on where that is known."""
+    if symmetry is None:
+        return [(None, x) for x in tensors_of(inputs) if x.ndim]
+    leaves: list[tuple[Action | None, Tensor]] = []
+    symmetry.map_inputs(lambda a, x: None if is_shared(a, x) else leaves.append((a, x)), inputs)
+    return leaves
 
 
 def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
@@ -209,11 +226,7 @@ def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
         ArgumentError: If no input counts samples.
         ShapeError: If two inputs differ.
     """
-    leaves: list[tuple[Action | None, Tensor]] = []
-    if symmetry is None:
-        leaves = [(None, x) for x in tensors_of(inputs) if x.ndim]
-    else:
-        symmetry.map_inputs(lambda a, x: None if is_shared(a, x) else leaves.append((a, x)), inputs)
+    leaves = _counted(symmetry, inputs)
     if not leaves:
         raise ArgumentError("data", expected="an input with an axis of samples", got="none", way_out="add the axis")
     if any(action is not None and not has_sample_axis(action, x) for action, x in leaves):

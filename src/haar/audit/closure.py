@@ -83,8 +83,7 @@ class Closure:
             leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
             if not leaves:
                 return
-            kinds = [x.dtype for _, x in leaves if x.is_floating_point() or x.is_complex()]
-            self._eps = max([self._eps, *(torch.finfo(kind).eps for kind in kinds)])
+            self._eps = max(self._eps, *(_coarseness(x) for _, x in leaves))
             moved, sizes = [], [(0, 0)] * len(leaves)
             for g in self.elements:
                 parts: list[list[Tensor]] = [[] for _ in range(_FEATURES)]
@@ -189,6 +188,11 @@ class Closure:
                 "elements", expected="a set closed under powers", got=f"{group.describe(g)} without its powers"
             )
         return powers
+
+
+def _coarseness(x: Tensor) -> float:
+    """The relative step between numbers of a tensor; whole numbers are exact."""
+    return torch.finfo(x.dtype).eps if x.is_floating_point() or x.is_complex() else 0.0
 
 
 def _test(

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from haar.actions import Symmetry
-from haar.audit.audit import Audit
+from haar.audit.audited import Audit
 
 
 def dynamics_defects(

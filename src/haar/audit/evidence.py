@@ -18,31 +18,73 @@ def evidence(found: Findings, group: Group) -> list[str]:
         found: What the audit found.
         group: The group.
     """
-    lines = [
-        f"floor: relative {found.floor:.1e}" + (" (the model is stochastic)" if found.stochastic else " (rounding)")
-    ]
+    told = (
+        _floor(found),
+        _largest(found),
+        _respected(found, group),
+        _removed(found),
+        "sums over outputs and fields are in units of each one's own spread" if found.units == "own spread" else "",
+        _labelled(found),
+        _alpha(found),
+        _few(found),
+        _contradiction(found),
+        _closed(found),
+    )
+    return [line for line in told if line]
+
+
+def _floor(found: Findings) -> str:
+    return f"floor: relative {found.floor:.1e}" + (" (the model is stochastic)" if found.stochastic else " (rounding)")
+
+
+def _largest(found: Findings) -> str:
     worst = found.worst
-    if worst is not None:
-        lines.append(f"largest defect: {worst.element}, relative {worst.relative.value:.3g}")
-    if isinstance(group, FiniteGroup) and 1 < len(found.holds) < group.order:
-        names = [group.describe(torch.tensor(k)) for k in found.holds]
-        lines.append(f"already respected: {', '.join(names)} ({len(names)} of {group.order} elements)")
-    if not math.isnan(found.removed.value):
-        lines.append(f"averaging removes {found.removed:.3g} of mean square (no labels)")
-    if found.units == "own spread":
-        lines.append("sums over outputs and fields are in units of each one's own spread")
-    if found.mse is not None:
-        lines.append(f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else ""))
-    if found.alpha is not None:
-        lines.append(f"least-squares alpha {found.alpha:z.2f} (0: average fully, 1: leave the model)")
-    if found.independent < FEWEST:
-        lines.append(f"{found.independent} independent samples: from fewer than {FEWEST} there are no intervals")
+    return "" if worst is None else f"largest defect: {worst.element}, relative {worst.relative.value:.3g}"
+
+
+def _respected(found: Findings, group: Group) -> str:
+    if not isinstance(group, FiniteGroup) or not 1 < len(found.holds) < group.order:
+        return ""
+    names = [group.describe(torch.tensor(k)) for k in found.holds]
+    return f"already respected: {', '.join(names)} ({len(names)} of {group.order} elements)"
+
+
+def _removed(found: Findings) -> str:
+    if math.isnan(found.removed.value):
+        return ""
+    return f"averaging removes {found.removed:.3g} of mean square (no labels)"
+
+
+def _alpha(found: Findings) -> str:
+    if found.alpha is None:
+        return ""
+    return f"least-squares alpha {found.alpha:z.2f} (0: average fully, 1: leave the model)"
+
+
+def _labelled(found: Findings) -> str:
+    if found.mse is None:
+        return ""
+    return f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else "")
+
+
+def _few(found: Findings) -> str:
+    if found.independent >= FEWEST:
+        return ""
+    return f"{found.independent} independent samples: from fewer than {FEWEST} there are no intervals"
+
+
+def _contradiction(found: Findings) -> str:
     against = [e.element for e in found.elements if e.contradiction]
-    if against:
-        lines.append(f"contradiction: {', '.join(against)} change predictions by more than twice the root MSE")
-    if found.closure:
-        broken = [f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= found.significance]
-        untold = bool(found.subgroups) and all(h.closed is None for h in found.subgroups)
-        kept = "too few independent trajectories to tell" if untold else "no element is rejected"
-        lines.append("data: " + (f"not closed under {', '.join(broken)}" if broken else kept))
-    return lines
+    if not against:
+        return ""
+    return f"contradiction: {', '.join(against)} change predictions by more than twice the root MSE"
+
+
+def _closed(found: Findings) -> str:
+    if not found.closure:
+        return ""
+    broken = [f"{c.element} (p = {c.p:.3g}, {c.statistic})" for c in found.closure if c.p <= found.significance]
+    if broken:
+        return f"data: not closed under {', '.join(broken)}"
+    untold = bool(found.subgroups) and all(h.closed is None for h in found.subgroups)
+    return "data: " + ("too few independent trajectories to tell" if untold else "no element is rejected")

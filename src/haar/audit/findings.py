@@ -12,7 +12,7 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.audit import quadratic
 from haar.audit.closure import ElementClosure
-from haar.audit.part_findings import PartFinding, as_one, part_findings
+from haar.audit.part_findings import MeanSquares, PartFinding, as_one, mean_squares, part_findings, tells_gains
 from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums, Sums
 from haar.groups import FiniteGroup
@@ -77,12 +77,9 @@ class Component:
     share: Estimate
 
 
-@dataclass(frozen=True)
-class Findings:
-    """Everything that the audit computes from its sums.
-
-    Where there are several outputs or fields and no scale was given, whatever is summed over them is in units of each
-    one's own spread, and each counts alike: no unit outweighs another. `parts` tells every one in its own unit.
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """In which units the findings are, and how small a defect can be told from none.
 
     Attributes:
         units: What numbers over all outputs are in: ``"as given"`` (one output), ``"scale"`` or ``"own spread"``.
@@ -91,22 +88,6 @@ class Findings:
         stochastic: Whether the noise is more than rounding.
         broken: Whether some output's defect rises above three times its own floor.
         spread: Root mean square of predictions about each channel's mean: what defects are relative to.
-        elements: Defect of every element looked at.
-        removed: Predicted fall of the MSE by averaging over the whole group, without labels.
-        mse: MSE on the labelled samples.
-        mse_after: MSE of the average over the whole group.
-        gain: The fall of the MSE that was measured.
-        alpha: Least-squares share of the asymmetric part that the labels want to keep (0: average, 1: leave the model).
-        mse_soft: MSE of the softly averaged model with that alpha, clipped to [0, 1].
-        subgroups: All subgroups but the trivial one, small to large.
-        holds: Places, in the group's list, of the elements that the model already respects; empty for a group that is
-            not listed.
-        components: Split of the orbit variance over irreducible components.
-        closure: Symmetry of the data, element by element.
-        trajectories: Independent trajectories that the closure tests rest on.
-        independent: Independent units that intervals rest on.
-        significance: Level at which closure of the data is rejected.
-        parts: Every output and field by itself.
     """
 
     units: str
@@ -115,20 +96,49 @@ class Findings:
     stochastic: bool
     broken: bool
     spread: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataTests:
+    """Whether the data have the symmetry, and on how much all this rests.
+
+    Attributes:
+        closure: Symmetry of the data, element by element.
+        trajectories: Independent trajectories that the closure tests rest on.
+        independent: Independent units that intervals rest on.
+        significance: Level at which closure of the data is rejected.
+    """
+
+    closure: list[ElementClosure]
+    trajectories: int
+    independent: int
+    significance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings(Resolution, MeanSquares, DataTests):
+    """Everything that the audit computes from its sums.
+
+    Where there are several outputs or fields and no scale was given, whatever is summed over them is in units of each
+    one's own spread, and each counts alike: no unit outweighs another. `parts` tells every one in its own unit.
+
+    Attributes:
+        elements: Defect of every element looked at.
+        alpha: Least-squares share of the asymmetric part that the labels want to keep (0: average, 1: leave the model).
+        mse_soft: MSE of the softly averaged model with that alpha, clipped to [0, 1].
+        subgroups: All subgroups but the trivial one, small to large.
+        holds: Places, in the group's list, of the elements that the model already respects; empty for a group that is
+            not listed.
+        components: Split of the orbit variance over irreducible components.
+        parts: Every output and field by itself.
+    """
+
     elements: list[ElementDefect]
-    removed: Estimate
-    mse: Estimate | None
-    mse_after: Estimate | None
-    gain: Estimate | None
     alpha: Estimate | None
     mse_soft: float | None
     subgroups: list[SubgroupFinding]
     holds: tuple[int, ...]
     components: list[Component]
-    closure: list[ElementClosure]
-    trajectories: int
-    independent: int
-    significance: float
     parts: list[PartFinding]
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,42 +180,41 @@ def findings(
     one = as_one(sums, outputs, scaled=scaled)
     parts = part_findings(sums, outputs, [group.describe(g) for g in elements], kind, one)
     total = one.sums
-    labelled = bool(total.labelled.sum() > 0)
-    mse = ratio(total.losses, total.labelled, least=0.0) if labelled else None
-    removed = total.removed(kind)
-    gains = alpha = mse_soft = None
-    # Of a group that is not listed, random elements stand for all: both means are without bias.
-    if labelled and (kind != "drawn" or len(elements) > 2):
-        cross = total.cross(kind)
-        gains = total.gains(kind)
-        if float(removed.sum()) > 0:
-            taken = torch.where(total.labelled > 0, removed, 0)
-            alpha = ratio(taken - cross, taken)
-            mse_soft = _soft_mse(total, removed, cross, alpha.value)
+    means = mean_squares(total, kind)
+    alpha, mse_soft = _softly(total, kind)
     whole = kind == "whole"
-    return Findings(
+    resolution = Resolution(
         units=one.name,
         noise=one.noise,
         floor=one.floor,
         stochastic=any(part.stochastic for part in parts),
         broken=any(part.defect > 3 * part.floor for part in parts),
         spread=one.spread,
-        elements=_element_defects(total, one.spread, symmetry, elements, mse),
-        removed=ratio(removed, total.samples, least=-math.inf if kind == "drawn" else 0.0),
-        mse=mse,
-        mse_after=None if gains is None else ratio(total.losses - gains, total.labelled),
-        gain=None if gains is None else ratio(gains, total.labelled),
+    )
+    tests = DataTests(closure=closure, trajectories=trajectories, independent=sums.units, significance=significance)
+    return Findings(
+        **vars(resolution),
+        **vars(means),
+        **vars(tests),
+        elements=_element_defects(total, one.spread, symmetry, elements, means.mse),
         alpha=alpha,
         mse_soft=mse_soft,
         subgroups=_subgroups(total, group, closure, significance, trajectories) if whole else [],
         holds=_holds(sums, parts) if whole and isinstance(group, FiniteGroup) else (),
         components=_components(total, group) if whole else [],
-        closure=closure,
-        trajectories=trajectories,
-        independent=sums.units,
-        significance=significance,
         parts=parts,
     )
+
+
+def _softly(total: Sums, kind: str) -> tuple[Estimate | None, float | None]:
+    """The part of the asymmetry that the labels want to keep, and the MSE with it."""
+    removed = total.removed(kind)
+    labelled = total.labelled > 0
+    if not bool(labelled.any()) or not tells_gains(total, kind) or not float(removed.sum()) > 0:
+        return None, None
+    cross, taken = total.cross(kind), torch.where(labelled, removed, 0)
+    alpha = ratio(taken - cross, taken)
+    return alpha, _soft_mse(total, removed, cross, alpha.value)
 
 
 def _element_defects(

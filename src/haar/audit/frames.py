@@ -141,35 +141,42 @@ def audit_frames(
             raise ArgumentError(name, expected=f"one for each of {_clouds(len(clouds))}", got=len(given_names))
     check_count("rotations", rotations, least=2)
     generator = torch.Generator().manual_seed(seed)
-    health, measured, repaired = [], [], []
+    health: list[FrameHealth] = []
+    measured: list[float] = []
+    repaired: list[float] = []
     with watch.stage("principal axes", len(clouds)) as advance:
-        for number, given in enumerate(clouds):
-            if not isinstance(given, Tensor) or given.ndim != 2 or 0 in given.shape:
-                found = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-                raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=found)
-            if given.dtype not in TRUSTED_GAP:
-                kind = str(given.dtype).removeprefix("torch.")
-                raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)
-            if marks is not None and marks[number].shape != given.shape[:1]:
-                raise ArgumentError("marks", expected=f"({len(given)},) numbers", got=tuple(marks[number].shape))
-            mark = None if marks is None else marks[number].to(given.dtype)[:, None]
-            x, d = given, given.shape[-1]
+        for cloud, own in zip(clouds, [None] * len(clouds) if marks is None else marks, strict=True):
+            mark = _checked(cloud, own)
             net = SignMessagePassing(
-                d,
+                cloud.shape[-1],
                 invariants=Invariants(nodes=0 if mark is None else 1),
                 layers=1,
                 generator=torch.Generator().manual_seed(seed),
-                dtype=x.dtype,
+                dtype=cloud.dtype,
             )
             frames = [PCAFrame(net, unhealthy=policy, tol=tol) for policy in ("warn", "blocks")]
-            health.append(frames[0].health(x))
-            turns = _orthogonal(d, rotations, generator)
-            errors = [_error(frame, x, turns, mark) for frame in frames]
-            measured.append(errors[0])
-            repaired.append(errors[1])
+            health.append(frames[0].health(cloud))
+            turns = _orthogonal(cloud.shape[-1], rotations, generator)
+            for errors, frame in zip((measured, repaired), frames, strict=True):
+                errors.append(_error(frame, cloud, turns, mark))
             advance()
     labels = [str(number) for number in range(len(clouds))] if names is None else names
     return FrameAudit(labels, health, measured, repaired)
+
+
+def _checked(cloud: Any, mark: Tensor | None) -> Tensor | None:
+    """The invariant of every point, in a column, if there is one; both fit."""
+    if not isinstance(cloud, Tensor) or cloud.ndim != 2 or 0 in cloud.shape:
+        found = tuple(cloud.shape) if isinstance(cloud, Tensor) else type(cloud).__name__
+        raise ArgumentError("clouds", expected="clouds (n, d) of at least one point", got=found)
+    if cloud.dtype not in TRUSTED_GAP:
+        kind = str(cloud.dtype).removeprefix("torch.")
+        raise ArgumentError("clouds", expected="clouds in float32 or float64", got=kind)
+    if mark is None:
+        return None
+    if mark.shape != cloud.shape[:1]:
+        raise ArgumentError("marks", expected=f"({len(cloud)},) numbers", got=tuple(mark.shape))
+    return mark.to(cloud.dtype)[:, None]
 
 
 def _orthogonal(d: int, count: int, generator: torch.Generator) -> list[Tensor]:

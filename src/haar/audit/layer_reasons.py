@@ -23,38 +23,49 @@ def reason_for(module: nn.Module, x: Any) -> str:
     if not isinstance(x, Tensor):
         return ""
     lengths = list(x.shape[2:])
+    reason = ""
     if isinstance(module, (*_CONVOLUTIONS, *_POOLS)):
-        count = len(lengths)
-        kernel, stride = each(module.kernel_size, count), each(module.stride, count)
-        dilation = each(getattr(module, "dilation", 1), count)
-        sizes = zip(kernel, dilation, strict=True)
-        padding = [padding_of(module, k, d, axis, count) for axis, (k, d) in enumerate(sizes)]
-        for n, k, s, p, d in zip(lengths, kernel, stride, padding, dilation, strict=True):
-            if p is None:
-                return f"an even kernel of {k} with padding 'same' pads one side more; use an odd kernel"
-            left = left_over(n, k, s, p, d)
-            if left:
-                pads = f" + 2*{p}" if p else ""
-                span = d * (k - 1) + 1
-                return (
-                    f"stride {s} on {n} reaches one side only ({n}{pads} - {span} is not a multiple of {s}); "
-                    f"use {n - left + s} points or another kernel"
-                )
-        if any(padding) and getattr(module, "padding_mode", "zeros") == "zeros":
-            return "zero padding on a periodic grid; use padding_mode='circular'"
-        if any(s > 1 for s in stride):
-            less = f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept"
-            return less + "; average over shifts below it"
-    if isinstance(module, _TRANSPOSED):
-        count = len(lengths)
-        kernel, stride = each(module.kernel_size, count), each(module.stride, count)
-        cut, extra = each(module.padding, count), each(module.output_padding, count)
-        if any(extra):
-            return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
-        if any(k != s or p for k, s, p in zip(kernel, stride, cut, strict=True)):
-            overlap = "a transposed convolution whose kernel overlaps its stride cuts the border"
-            return overlap + "; use kernel = stride, or upsample and convolve"
-    if isinstance(module, nn.Upsample):
+        reason = _of_window(module, lengths)
+    elif isinstance(module, _TRANSPOSED):
+        reason = _of_transposed(module, lengths)
+    elif isinstance(module, nn.Upsample):
         border = f"upsampling mode {module.mode!r} treats the border specially"
-        return border + "; use 'nearest' with a whole factor, or pad circularly first"
-    return "no known geometric reason"
+        reason = border + "; use 'nearest' with a whole factor, or pad circularly first"
+    return reason or "no known geometric reason"
+
+
+def _of_window(module: Any, lengths: list[int]) -> str:
+    count = len(lengths)
+    kernel, stride = each(module.kernel_size, count), each(module.stride, count)
+    dilation = each(getattr(module, "dilation", 1), count)
+    sizes = zip(kernel, dilation, strict=True)
+    padding = [padding_of(module, k, d, axis, count) for axis, (k, d) in enumerate(sizes)]
+    for n, k, s, p, d in zip(lengths, kernel, stride, padding, dilation, strict=True):
+        if p is None:
+            return f"an even kernel of {k} with padding 'same' pads one side more; use an odd kernel"
+        left = left_over(n, k, s, p, d)
+        if left:
+            pads = f" + 2*{p}" if p else ""
+            span = d * (k - 1) + 1
+            return (
+                f"stride {s} on {n} reaches one side only ({n}{pads} - {span} is not a multiple of {s}); "
+                f"use {n - left + s} points or another kernel"
+            )
+    if any(padding) and getattr(module, "padding_mode", "zeros") == "zeros":
+        return "zero padding on a periodic grid; use padding_mode='circular'"
+    if max(stride) > 1:
+        less = f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept"
+        return less + "; average over shifts below it"
+    return ""
+
+
+def _of_transposed(module: Any, lengths: list[int]) -> str:
+    count = len(lengths)
+    kernel, stride = each(module.kernel_size, count), each(module.stride, count)
+    cut, extra = each(module.padding, count), each(module.output_padding, count)
+    if any(extra):
+        return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
+    if kernel != stride or any(cut):
+        overlap = "a transposed convolution whose kernel overlaps its stride cuts the border"
+        return overlap + "; use kernel = stride, or upsample and convolve"
+    return ""

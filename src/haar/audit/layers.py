@@ -191,12 +191,9 @@ def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Seq
     move: Motion = group.motion(g)
     dim = field.dim
     space = x.shape[-dim:]
-    shift = []
-    for axis in range(dim):
-        cells = int(move.shift[axis]) * space[axis]
-        if cells % lengths[axis]:
-            return None  # a shift by a fraction of a coarse cell
-        shift.append(cells // lengths[axis])
+    shift = _whole_cells(move.shift, space, lengths)
+    if shift is None:
+        return None
     index, sign = move.index.tolist(), move.sign.tolist()
     if any(space[i] != space[axis] for axis, i in enumerate(index)):
         return None
@@ -210,6 +207,14 @@ def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Seq
     about_nodes = [one == "node" and p for one, p in zip(field.grid.centrings, field.periodic, strict=True)]
     shift = [t + (1 if s < 0 and node else 0) for t, s, node in zip(shift, sign, about_nodes, strict=True)]
     return y.roll(shift, axes) if any(shift) else y
+
+
+def _whole_cells(shift: Tensor, space: Sequence[int], lengths: Sequence[int]) -> list[int] | None:
+    """A shift in cells of a coarser or finer grid; None for one by a fraction of a cell."""
+    cells = [int(t) * n for t, n in zip(shift, space, strict=True)]
+    if any(c % n for c, n in zip(cells, lengths, strict=True)):
+        return None
+    return [c // n for c, n in zip(cells, lengths, strict=True)]
 
 
 def _geometry(

@@ -38,32 +38,39 @@ def audited_elements(group: Group, elements: int | Tensor | None, limit: int, se
         raise ArgumentError(
             "elements", expected="None, a number, or a tensor of elements", got=repr(elements), way_out="torch.tensor"
         )
-    identity = group.identity().unsqueeze(0)
     if isinstance(elements, Tensor):
-        _check_elements(group, elements)
-        others = (
-            elements[~group.equal(elements, group.identity().expand(elements.shape))] if len(elements) else elements
-        )
-        if not len(others):
-            got = "none" if not len(elements) else "the identity alone"
-            raise ArgumentError("elements", expected="at least one element beside the identity", got=got)
-        whole = isinstance(group, FiniteGroup) and len(others.unique()) == group.order - 1
-        if whole:
-            return group.elements(), "whole"  # type: ignore[attr-defined]
-        return torch.cat([identity, others.unique() if isinstance(group, FiniteGroup) else others]), "given"
+        return _given_elements(group, elements)
     if elements is None and isinstance(group, FiniteGroup) and group.order <= limit:
         return group.elements(), "whole"
     count = limit - 1 if elements is None else elements
     if count < 1:
         raise ArgumentError("elements", expected="at least one element beside the identity", got=count)
-    generator = torch.Generator().manual_seed(seed)
+    return torch.cat([group.identity().unsqueeze(0), _drawn_elements(group, count, seed)]), "drawn"
+
+
+def _given_elements(group: Group, elements: Tensor) -> tuple[Tensor, str]:
+    _check_elements(group, elements)
+    identity = group.identity()
+    others = elements[~group.equal(elements, identity.expand(elements.shape))] if len(elements) else elements
+    if not len(others):
+        got = "none" if not len(elements) else "the identity alone"
+        raise ArgumentError("elements", expected="at least one element beside the identity", got=got)
     if isinstance(group, FiniteGroup):
-        # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
+        others = others.unique()
+        if len(others) == group.order - 1:
+            return group.elements(), "whole"
+    return torch.cat([identity.unsqueeze(0), others]), "given"
+
+
+def _drawn_elements(group: Group, count: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if not isinstance(group, FiniteGroup):
+        return group.sample(count, generator)
+    # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
+    drawn = torch.randint(group.order, (count,), generator=generator)
+    while group.order > 1 and not bool(drawn.any()):  # the identity alone decides nothing
         drawn = torch.randint(group.order, (count,), generator=generator)
-        while group.order > 1 and not bool(drawn.any()):  # the identity alone decides nothing
-            drawn = torch.randint(group.order, (count,), generator=generator)
-        return torch.cat([identity, drawn]), "drawn"
-    return torch.cat([identity, group.sample(count, generator)]), "drawn"
+    return drawn
 
 
 def _check_elements(group: Group, elements: Tensor) -> None:

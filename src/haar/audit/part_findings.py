@@ -17,8 +17,42 @@ _HALF = 1e-4
 _CONSTANT = 1e-13
 
 
-@dataclass(frozen=True)
-class PartFinding:
+@dataclass(frozen=True, kw_only=True)
+class MeanSquares:
+    """What averaging over the whole group does to the mean squared error.
+
+    Attributes:
+        removed: Its predicted fall, without labels.
+        mse: It on the labelled samples.
+        mse_after: The same of the average.
+        gain: The fall that was measured.
+    """
+
+    removed: Estimate
+    mse: Estimate | None
+    mse_after: Estimate | None
+    gain: Estimate | None
+
+
+def mean_squares(sums: Sums, kind: str) -> MeanSquares:
+    """Of some sums; `kind` says what the elements are, see `Sums.removed`."""
+    labelled = bool(sums.labelled.sum() > 0)
+    gains = sums.gains(kind) if labelled and tells_gains(sums, kind) else None
+    return MeanSquares(
+        removed=ratio(sums.removed(kind), sums.samples, least=-math.inf if kind == "drawn" else 0.0),
+        mse=ratio(sums.losses, sums.labelled, least=0.0) if labelled else None,
+        mse_after=None if gains is None else ratio(sums.losses - gains, sums.labelled),
+        gain=None if gains is None else ratio(gains, sums.labelled),
+    )
+
+
+def tells_gains(sums: Sums, kind: str) -> bool:
+    """Of a group that is not listed, two random elements stand for all without bias; one does not."""
+    return kind != "drawn" or sums.deviations.shape[-1] > 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartFinding(MeanSquares):
     """One output, or one field of it, in its own unit (divided by the scale, if one was given).
 
     Attributes:
@@ -29,10 +63,6 @@ class PartFinding:
         stochastic: Whether two runs differ by more than rounding.
         element: The element with its largest defect.
         defect: That defect, relative to the unit.
-        removed: Predicted fall of its MSE by averaging, without labels.
-        mse: Its MSE on the labelled samples.
-        mse_after: The same of the average.
-        gain: The fall of the MSE that was measured.
     """
 
     name: str
@@ -41,10 +71,6 @@ class PartFinding:
     stochastic: bool
     element: str
     defect: float
-    removed: Estimate
-    mse: Estimate | None
-    mse_after: Estimate | None
-    gain: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -117,8 +143,6 @@ def part_findings(sums: OrbitSums, outputs: Outputs, elements: list[str], kind: 
         noise = math.sqrt(float(some.noise.sum()) / samples) / unit
         squares = some.deviations.diagonal(dim1=-2, dim2=-1).sum(0)
         worst = int(squares.argmax())
-        labelled = bool(some.labelled.sum() > 0) and (kind != "drawn" or sums.m > 2)
-        gains = some.gains(kind) if labelled else None
         found.append(
             PartFinding(
                 name=part.name,
@@ -127,10 +151,7 @@ def part_findings(sums: OrbitSums, outputs: Outputs, elements: list[str], kind: 
                 stochastic=noise > rounding,
                 element=elements[worst],
                 defect=math.sqrt(max(float(squares[worst]) / samples, 0.0)) / unit,
-                removed=ratio(some.removed(kind), some.samples, least=-math.inf if kind == "drawn" else 0.0),
-                mse=None if gains is None else ratio(some.losses, some.labelled, least=0.0),
-                mse_after=None if gains is None else ratio(some.losses - gains, some.labelled),
-                gain=None if gains is None else ratio(gains, some.labelled),
+                **vars(mean_squares(some, kind)),
             )
         )
     return found

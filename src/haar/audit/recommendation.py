@@ -139,48 +139,60 @@ def _too_few(found: Findings, group: str) -> _Advice:
 
 
 def _with_labels(found: Findings, mse: Estimate, group: str) -> _Advice:
+    """The first that the labels allow: average, over a subgroup or all; softly; or nothing."""
     scale = mse.value if mse.value > 0 else 1.0
-    helping = [
-        h
-        for h in found.subgroups
-        if h.gain is not None and h.gain.low > 0 and h.gain.value >= _LITTLE * scale and h.removed.low <= mse.high
-    ]
-    best = _largest_of_the_best([h for h in helping if h.closed is not False])
+    helping = [h for h in found.subgroups if _helps(h.gain, scale) and h.removed.low <= mse.high]
+    return (
+        _fully(found, [h for h in helping if h.closed is not False], scale, group)
+        or _softly_over(helping, scale)
+        or _softly_by_alpha(found, mse, scale, group)
+        or _no_gain(found, mse, group)
+    )
+
+
+def _helps(gain: Estimate | None, scale: float) -> bool:
+    return gain is not None and gain.low > 0 and gain.value >= _LITTLE * scale
+
+
+def _fully(found: Findings, closed: list[SubgroupFinding], scale: float, group: str) -> _Advice | None:
+    best = _largest_of_the_best(closed)
     if best is not None:
-        chosen = _cheapest([h for h in helping if h.closed is not False], best)
+        chosen = _cheapest(closed, best)
         words = f"Average over {chosen.name}{_only(found, best, group)}: "
         fall = _fall(chosen.gain, scale, chosen.removed)
         return _Advice("average", f"{words}{fall}; {_price(chosen, best)}.", chosen)
-    gain = found.gain
-    if not found.subgroups and gain is not None and gain.low > 0 and gain.value >= _LITTLE * scale:
-        return _Advice("average", f"Average over {group}: {_fall(gain, scale, found.removed)}.", group=group)
-    softly = _largest_of_the_best(helping)
-    if softly is not None and softly.gain is not None:
-        chosen = _cheapest(helping, softly)
-        share = chosen.gain.value / scale if chosen.gain is not None else 0.0
-        return _Advice(
-            "soft",
-            f"Average softly over {chosen.name}: the data are not closed under it, yet the labelled MSE falls by "
-            f"{share:.1%}; fit alpha on held-out samples; {_price(chosen, softly)}.",
-            chosen,
-        )
-    alpha, after = found.alpha, found.mse_after
-    if (
-        found.mse_soft is not None
-        and alpha is not None
-        and alpha.value > 0.02
-        and alpha.high < 0.95
-        and found.mse_soft < 0.98 * mse.value
-    ):
-        full = "" if after is None else f"full averaging takes the MSE to {after.value / scale:.1%} of what it was, "
-        return _Advice(
-            "soft",
-            f"Average softly over {group} with alpha = {alpha.value:.2f}: {full}a part of it to "
-            f"{found.mse_soft / scale:.1%}; fit alpha on held-out samples.",
-            _whole(found),
-            group,
-        )
-    return _no_gain(found, mse, group)
+    if not found.subgroups and _helps(found.gain, scale):
+        return _Advice("average", f"Average over {group}: {_fall(found.gain, scale, found.removed)}.", group=group)
+    return None
+
+
+def _softly_over(helping: list[SubgroupFinding], scale: float) -> _Advice | None:
+    """A subgroup that helps, though the data are not closed under it."""
+    best = _largest_of_the_best(helping)
+    if best is None:
+        return None
+    chosen = _cheapest(helping, best)
+    share = chosen.gain.value / scale if chosen.gain is not None else 0.0
+    return _Advice(
+        "soft",
+        f"Average softly over {chosen.name}: the data are not closed under it, yet the labelled MSE falls by "
+        f"{share:.1%}; fit alpha on held-out samples; {_price(chosen, best)}.",
+        chosen,
+    )
+
+
+def _softly_by_alpha(found: Findings, mse: Estimate, scale: float, group: str) -> _Advice | None:
+    alpha, after, soft = found.alpha, found.mse_after, found.mse_soft
+    if soft is None or alpha is None or not (alpha.value > 0.02 and alpha.high < 0.95 and soft < 0.98 * mse.value):
+        return None
+    full = "" if after is None else f"full averaging takes the MSE to {after.value / scale:.1%} of what it was, "
+    return _Advice(
+        "soft",
+        f"Average softly over {group} with alpha = {alpha.value:.2f}: {full}a part of it to "
+        f"{soft / scale:.1%}; fit alpha on held-out samples.",
+        _whole(found),
+        group,
+    )
 
 
 def _no_gain(found: Findings, mse: Estimate, group: str) -> _Advice:

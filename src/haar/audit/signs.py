@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -110,6 +111,16 @@ def audit_signs(
         >>> audit_signs(lambda v: v.abs(), torch.randn(8, 3)).summary
         'invariant under signs, built in.'
     """
+    _check(model, untrained, vectors, spaces)
+    check_count("samples", samples)
+    changes = _changes(vectors, spaces, samples, torch.Generator().manual_seed(seed))
+    noise = 1e4 * torch.finfo(vectors.dtype).eps
+    return SignAudit(
+        _measured(model, vectors, changes), None if untrained is None else _measured(untrained, vectors, changes), noise
+    )
+
+
+def _check(model: Any, untrained: Any, vectors: Any, spaces: Tensor | None) -> None:
     for name, candidate in (("model", model), ("untrained", untrained)):
         if not callable(candidate) and (name == "model" or candidate is not None):
             raise ArgumentError(name, expected="a module or a function", got=repr(candidate))
@@ -118,48 +129,54 @@ def audit_signs(
         raise ShapeError("vectors", expected="(n, k), eigenvectors in columns", got=got)
     if not vectors.is_floating_point() or not bool(torch.isfinite(vectors).all()):
         raise ArgumentError("vectors", expected="finite floating-point numbers", got="others")
-    check_count("samples", samples)
-    k = vectors.shape[-1]
     if spaces is not None:
-        check_spaces(spaces, k, ())
+        check_spaces(spaces, vectors.shape[-1], ())
         if bool((spaces.diff() < 0).any()):
             raise ArgumentError("spaces", expected="numbers that rise with the column", got=spaces.tolist())
-    generator = torch.Generator().manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Eigenvectors chosen otherwise, and what takes an output there, for each."""
+
+    inputs: list[Tensor]
+    there: Tensor
+
+
+def _changes(vectors: Tensor, spaces: Tensor | None, samples: int, generator: torch.Generator) -> dict[str, _Change]:
+    """Other signs; other bases, where an eigenvalue is repeated."""
+    k = vectors.shape[-1]
     if k <= ALL_SIGNS:
         signs = torch.cartesian_prod(*[torch.tensor([1, -1])] * k).reshape(-1, k)[1:]
     else:
         signs = SignGroup(k).sample(samples, generator)
-    moved = {"signs": [vectors * s.to(vectors) for s in signs]}
-    turned: list[Tensor] = []
+    found = {"signs": _Change([vectors * s.to(vectors) for s in signs], signs)}
     if spaces is not None and len(spaces.unique()) < k:
-        counts = torch.unique_consecutive(spaces, return_counts=True)[1].tolist()
-        action = Spectral(tuple(counts))
+        action = Spectral(tuple(torch.unique_consecutive(spaces, return_counts=True)[1].tolist()))
         elements = action.group.sample(min(samples, 16), generator)
-        turned = [action.act(g, vectors) for g in elements]
-        moved["eigenspaces"] = turned
-        matrices = action.rep.matrix(elements).to(vectors)
-    found = []
-    for candidate in (model, untrained):
-        if candidate is None:
-            continue
-        values: dict[str, dict[str, float | None]] = {}
-        run = ForwardOnly(candidate)
-        with undisturbed(candidate), torch.no_grad():
-            y = _said(run, vectors)
-            again = _said(run, vectors)
-            if again.shape != y.shape or not torch.equal(again, y):
-                raise ArgumentError(
-                    "model",
-                    expected="the same output for the same eigenvectors",
-                    got="another one the second time",
-                    way_out="whatever is random in it must be drawn in training only",
-                )
-            for change, inputs in moved.items():
-                back = signs.to(y) if change == "signs" else matrices.to(y)
-                values[change] = _differences(run, inputs, back, y, columns=k)
-        found.append(values)
-    noise = 1e4 * torch.finfo(vectors.dtype).eps
-    return SignAudit(found[0], found[1] if len(found) > 1 else None, noise)
+        found["eigenspaces"] = _Change(
+            [action.act(g, vectors) for g in elements], action.rep.matrix(elements).to(vectors)
+        )
+    return found
+
+
+def _measured(
+    model: Callable[..., Any], vectors: Tensor, changes: Mapping[str, _Change]
+) -> dict[str, dict[str, float | None]]:
+    run = ForwardOnly(model)
+    with undisturbed(model), torch.no_grad():
+        y, again = _said(run, vectors), _said(run, vectors)
+        if again.shape != y.shape or not torch.equal(again, y):
+            raise ArgumentError(
+                "model",
+                expected="the same output for the same eigenvectors",
+                got="another one the second time",
+                way_out="whatever is random in it must be drawn in training only",
+            )
+        return {
+            name: _differences(run, change.inputs, change.there.to(y), y, columns=vectors.shape[-1])
+            for name, change in changes.items()
+        }
 
 
 def _differences(

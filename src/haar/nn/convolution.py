@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -214,7 +213,7 @@ class Conv(EquivariantModule):
     def export(self) -> nn.Module:
         """A plain `torch.nn.Conv1d/2d/3d` with equal outputs (and no check of the stride)."""
         weight, bias = effective(self)
-        plain: Any = skip_init(  # which draws no numbers
+        plain: nn.Conv1d | nn.Conv2d | nn.Conv3d = skip_init(  # which draws no numbers
             _PLAIN[self.dim],
             self.rep_in.dim,
             self.rep_out.dim,

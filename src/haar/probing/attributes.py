@@ -60,31 +60,22 @@ def _undos(value: Any, seen: set[int], depth: int) -> list[Callable[[], None]]:
     if depth == 0 or id(value) in seen or isinstance(value, _LEFT_ALONE):
         return []
     seen.add(id(value))
-    if isinstance(value, Tensor):
-        return [_of_tensor(value)] if holds_numbers(value) else []
-    if isinstance(value, torch.Generator):
-        state = value.get_state()
-        return [lambda: _none(value.set_state(state))]
-    if isinstance(value, np.ndarray):
-        array = value.copy()
-        return [lambda: _none(value.__setitem__(..., array) if value.flags.writeable else None)]
+    for kind, of in _LEAVES:
+        if isinstance(value, kind):
+            return of(value)
+    own = [of(value) for kind, of in _CONTAINERS if isinstance(value, kind)]
+    return own + [undo for part in _parts(value) for undo in _undos(part, seen, depth - 1)]
+
+
+def _parts(value: Any) -> list[Any]:
+    """What is inside a container, or in a plain object of somebody's class."""
     if isinstance(value, dict):
-        items = dict(value)
-        inner = [undo for part in items.values() for undo in _undos(part, seen, depth - 1)]
-        return [lambda: _put_items(value, items), *inner]
-    if isinstance(value, (list, deque)):
-        parts = list(value)
-        inner = [undo for part in parts for undo in _undos(part, seen, depth - 1)]
-        return [lambda: _put_parts(value, parts), *inner]
-    if isinstance(value, tuple):
-        return [undo for part in value for undo in _undos(part, seen, depth - 1)]
-    if isinstance(value, set):
-        members = set(value)
-        return [lambda: _put_members(value, members)]
+        return list(value.values())
+    if isinstance(value, (list, tuple, deque)):
+        return list(value)
     own = getattr(value, "__dict__", None)
-    if type(own) is dict and type(value).__module__.partition(".")[0] not in ("torch", "numpy", "builtins"):
-        return _undos(own, seen, depth - 1)
-    return []
+    plain = type(own) is dict and type(value).__module__.partition(".")[0] not in ("torch", "numpy", "builtins")
+    return [own] if plain and not isinstance(value, set) else []
 
 
 def holds_numbers(x: Tensor) -> bool:
@@ -92,7 +83,9 @@ def holds_numbers(x: Tensor) -> bool:
     return type(x) in (Tensor, nn.Parameter) and not x.is_meta and not x.is_inference()
 
 
-def _of_tensor(value: Tensor) -> Callable[[], None]:
+def _of_tensor(value: Tensor) -> list[Callable[[], None]]:
+    if not holds_numbers(value):
+        return []
     copied = value.detach().clone()
 
     def undo() -> None:
@@ -100,7 +93,41 @@ def _of_tensor(value: Tensor) -> Callable[[], None]:
             if value.shape != copied.shape or not torch.equal(value, copied):
                 value.detach().resize_(copied.shape).copy_(copied)
 
-    return undo
+    return [undo]
+
+
+def _of_generator(value: torch.Generator) -> list[Callable[[], None]]:
+    state = value.get_state()
+
+    def undo() -> None:
+        value.set_state(state)
+
+    return [undo]
+
+
+def _of_array(value: Any) -> list[Callable[[], None]]:
+    copied = value.copy()
+
+    def undo() -> None:
+        if value.flags.writeable:
+            value[...] = copied
+
+    return [undo]
+
+
+def _of_dict(value: dict[Any, Any]) -> Callable[[], None]:
+    items = dict(value)
+    return lambda: _put_items(value, items)
+
+
+def _of_list(value: list[Any] | deque[Any]) -> Callable[[], None]:
+    parts = list(value)
+    return lambda: _put_parts(value, parts)
+
+
+def _of_set(value: set[Any]) -> Callable[[], None]:
+    members = set(value)
+    return lambda: _put_members(value, members)
 
 
 def _put_items(value: dict[Any, Any], items: dict[Any, Any]) -> None:
@@ -121,5 +148,15 @@ def _put_members(value: set[Any], members: set[Any]) -> None:
         value.update(members)
 
 
-def _none(_: object) -> None:
-    """Drop what a call returns."""
+#: What has nothing inside, and how it is put back.
+_LEAVES: tuple[tuple[type, Callable[[Any], list[Callable[[], None]]]], ...] = (
+    (Tensor, _of_tensor),
+    (torch.Generator, _of_generator),
+    (np.ndarray, _of_array),
+)
+#: What has parts, which are put back by themselves, and how it is told which they were.
+_CONTAINERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Callable[[], None]]], ...] = (
+    (dict, _of_dict),
+    ((list, deque), _of_list),
+    (set, _of_set),
+)

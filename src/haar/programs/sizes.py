@@ -78,24 +78,35 @@ def _bits(node: ast.expr) -> int:
             return _bits(left) + _bits(right) + 1
         case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _COMPARISONS):
             return _bits(left) + _bits(right)
-        case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str() as word)], keywords=keywords):
-            if not SYMBOL.fullmatch(word) or not all(_is_assumption(each) for each in keywords):
-                raise _RefusedError
-            return 64
-        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as digits)], keywords=keywords):
-            if not _DECIMAL.fullmatch(digits) or not all(_is_precision(each) for each in keywords):
-                raise _RefusedError
-            return 4096
-        case ast.Call(func=ast.Name(id="Integer"), args=[inner], keywords=[]):
-            return _literal(inner).bit_length()
-        case ast.Call(func=ast.Name(id="Rational"), args=[above, below], keywords=[]):
-            return _literal(above).bit_length() + _literal(below).bit_length()
-        case ast.Call(func=ast.Name(id=word), args=[base, exponent], keywords=[]) if word in _POWERS:
-            return _power(base, exponent)
-        case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]) if word in _FUNCTIONS:
-            # A function of one number rounds or converts it: floats of 1024 bits become whole numbers of as many.
-            return sum(_bits(each) + 1 for each in arguments)
+        case ast.Call(func=ast.Name(id=word), args=arguments, keywords=keywords):
+            return _bits_of_call(word, arguments, keywords)
     raise _RefusedError
+
+
+def _bits_of_call(word: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> int:
+    match word, arguments:
+        case "Symbol", [ast.Constant(value=str() as name)]:
+            _check(SYMBOL.fullmatch(name) and all(_is_assumption(each) for each in keywords))
+            return 64
+        case "Float", [ast.Constant(value=str() as digits)]:
+            _check(_DECIMAL.fullmatch(digits) and all(_is_precision(each) for each in keywords))
+            return 4096
+    _check(not keywords)
+    match word, arguments:
+        case "Integer", [inner]:
+            return _literal(inner).bit_length()
+        case "Rational", [above, below]:
+            return _literal(above).bit_length() + _literal(below).bit_length()
+        case _, [base, exponent] if word in _POWERS:
+            return _power(base, exponent)
+    _check(word in _FUNCTIONS)
+    # A function of one number rounds or converts it: floats of 1024 bits become whole numbers of as many.
+    return sum(_bits(each) + 1 for each in arguments)
+
+
+def _check(allowed: object) -> None:
+    if not allowed:
+        raise _RefusedError
 
 
 def _power(base: ast.expr, exponent: ast.expr) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -38,21 +38,31 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, (set, frozenset)):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):  # tensors and arrays, without importing either library
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+    for fits, made in _KINDS:
+        if fits(value):
+            return made(value)
     raise ArgumentError("value", expected="numbers, strings, sequences, mappings or arrays", got=type(value).__name__)
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds)
+
+
+def _is_record(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+#: What is made of parts, in the order in which it is asked for, and what JSON says in its place.
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
+    (_is(Enum), lambda value: plain(value.value)),
+    (_is(Mapping), lambda value: {str(key): plain(item) for key, item in value.items()}),
+    (_is_record, lambda value: {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}),
+    (_is(set, frozenset), lambda value: sorted(plain(item) for item in value)),
+    (_is(os.PathLike), os.fspath),
+    # tensors and arrays, without importing either library
+    (lambda value: hasattr(value, "tolist"), lambda value: plain(value.tolist())),
+    (_is(list, tuple), lambda value: [plain(item) for item in value]),
+)
 
 
 def dumps(value: Any) -> str:

@@ -41,16 +41,12 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         nodes = int(graph.num_nodes) if nodes is None else nodes
         weights = getattr(graph, "edge_weight", None)
         graph = graph.edge_index
-    # Nobody lists edges in a sparse matrix: whole numbers in one are weights.
-    is_sparse = hasattr(graph, "tocoo") or (isinstance(graph, Tensor) and graph.layout != torch.strided)
-    if hasattr(graph, "tocoo"):
-        _check_size(max(graph.shape))
-        graph = graph.toarray()
     if nodes is not None:
         check_count("nodes", nodes, least=0)
+    # Nobody lists edges in a sparse matrix: whole numbers in one are weights.
+    is_sparse = hasattr(graph, "tocoo") or (isinstance(graph, Tensor) and graph.layout != torch.strided)
     given = _numbers(graph)
-    whole = not given.is_floating_point() and given.dtype != torch.bool
-    is_edges = given.ndim == 2 and given.shape[0] == 2 and whole and not is_sparse
+    is_edges = not is_sparse and _lists_edges(given)
     if is_edges:
         matrix = _of_edges(given.to(torch.int64), nodes, weights, both=is_object)
     else:
@@ -63,6 +59,17 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
         )
     if not is_edges and nodes not in (None, len(matrix)):
         raise ArgumentError("nodes", expected=f"{len(matrix)}, as the matrix has", got=nodes)
+    _check_weights(matrix)
+    return matrix.fill_diagonal_(0)
+
+
+def _lists_edges(given: Tensor) -> bool:
+    """Whether numbers are two rows of whole ones."""
+    return given.ndim == 2 and given.shape[0] == 2 and not given.is_floating_point() and given.dtype != torch.bool
+
+
+def _check_weights(matrix: Tensor) -> None:
+    """Refuse what is no undirected graph with finite weights."""
     if not bool(torch.isfinite(matrix).all()) or bool((matrix < 0).any()):
         raise ArgumentError("graph", expected="finite weights, none negative", got="others")
     if not bool(torch.isfinite(8 * matrix.sum(1)).all()):
@@ -76,11 +83,13 @@ def adjacency(graph: Any, *, nodes: int | None = None) -> Tensor:
             got="a directed one",
             way_out="take (A + A.T) / 2, which is another graph",
         )
-    return matrix.fill_diagonal_(0)
 
 
 def _numbers(graph: Any) -> Tensor:
     """A dense tensor of real numbers on the CPU."""
+    if hasattr(graph, "tocoo"):
+        _check_size(max(graph.shape))
+        graph = graph.toarray()
     if isinstance(graph, np.ndarray) and graph.dtype.kind in "fiub":
         kind = {"f": np.float64, "b": np.bool_}.get(graph.dtype.kind, np.int64)
         graph = torch.from_numpy(np.ascontiguousarray(graph, dtype=kind))

@@ -1,0 +1,346 @@
+"""The audit of one model, read batch by batch, merged over processes, and told as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from haar.actions import Symmetry
+from haar.audit.batches import Batch, batches, count_batches
+from haar.audit.closure import Closure, closed_elements
+from haar.audit.findings import Findings, findings
+from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
+from haar.audit.lie import LieDefect, lie_defects
+from haar.audit.measure import OrbitMeter, audited_elements
+from haar.audit.recommendation import Recommendation, recommend
+from haar.audit.sections import audit_sections
+from haar.audit.share import Share
+from haar.audit.sums import OrbitSums
+from haar.errors import ArgumentError, check_count
+from haar.groups import LieGroup
+from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
+from haar.probing import undisturbed
+from haar.probing.manners import check_call
+from haar.report import Report, Section
+from haar.watch import Unwatched, Watch
+
+#: Groups of at most this order are audited element by element; of larger ones so many elements are drawn.
+WHOLE_LIMIT = 64
+
+
+class Audit(Report):
+    """The audit of one model: update / merge / compute over float64 sums, then tables, a figure and a page.
+
+    Args:
+        model: Any module or callable.
+        symmetry: How the group acts on its inputs and outputs.
+        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
+            elements.
+        scale: One positive number per output channel by which errors are divided; of several outputs a tensor for each,
+            in the outputs' containers. It must be invariant under the group: one number for all components of a vector.
+            Without it several outputs or fields are measured each in its own spread.
+        data_symmetry: Whether to test the symmetry of the inputs' distribution.
+        bins: Most independent units (samples, trajectories) whose sums are kept apart, so that intervals can tell them
+            from each other; by default as many as fit into some megabytes, at least 128. More share rows, turn by turn.
+        micro_batch: Elements per forward pass. By default one: batches of data fill the machine already, and the same
+            seed gives the same bits. `"auto"` times it once, see `haar.average`.
+        significance: Level at which closure of the data is rejected (after Holm's correction).
+        seed: Seed of drawn elements and of randomisation tests.
+
+    Example:
+        >>> import torch
+        >>> from haar.groups import dihedral
+        >>> model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+        >>> report = Audit(model, Symmetry.of_fields(dihedral(4), "density"))
+        >>> report.run(torch.randn(16, 1, 8, 8)).recommendation.verdict in {"average", "unclear", "do not"}
+        True
+    """
+
+    kind = "audit"
+    schema = 2  # of several outputs or fields, mse, gain and removed are in units of each one's own spread
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        symmetry: Symmetry,
+        *,
+        elements: int | Tensor | None = None,
+        scale: Any = None,
+        data_symmetry: bool = True,
+        bins: int | None = None,
+        micro_batch: int | str = 1,
+        significance: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        check_call(model, symmetry)
+        if not 0 < significance < 1:
+            raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
+        if bins is not None:
+            check_count("bins", bins)
+        self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
+        self.elements, self.elements_kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
+        self._scaled = scale is not None
+        self._meter = OrbitMeter(model, symmetry, self.elements, scale=scale, capacity=bins, micro_batch=micro_batch)
+        listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
+        self._listed = listed
+        # What was read here, and what all processes read, once they have been gathered.
+        self._own = self._empty()
+        self._all: Share | None = None
+        self.distribution: DistributionalDefect | None = None
+
+    def _empty(self) -> Share:
+        closure = None if self._listed is None else Closure(self.symmetry, self._listed)
+        return Share(self.elements, closure=closure)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all elements of the group are looked at."""
+        return self.elements_kind == "whole"
+
+    @property
+    def sums(self) -> OrbitSums | None:
+        """The sums so far."""
+        return self._told.sums
+
+    @property
+    def closure(self) -> Closure | None:
+        """The sums of the data's features, where the data are tested."""
+        return self._told.closure
+
+    @property
+    def layers(self) -> list[LayerDefect]:
+        """What the first batch said of the layers."""
+        return self._told.layers
+
+    @property
+    def lie(self) -> list[LieDefect]:
+        """What the first batch said of the Lie algebra's generators."""
+        return self._told.lie
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one input."""
+        return self._told.input_shape
+
+    @property
+    def _told(self) -> Share:
+        return self._own if self._all is None else self._all
+
+    def update(self, batch: Batch) -> None:
+        """Add one batch of data."""
+        self._add(self._read(batch))
+
+    def _read(self, batch: Batch) -> Share:
+        made = self._empty()
+        made.sums, made.outputs, made.seen = self._meter.measure(batch), self._meter.outputs, len(batch.clusters)
+        if made.closure is not None:
+            made.closure.update(batch)
+        return made
+
+    def _add(self, made: Share) -> None:
+        self._forget()
+        self._own.add(made)
+        if self._all is not None:
+            self._all.add(made)
+
+    def run(
+        self,
+        data: Any,
+        *,
+        batch_size: int = 8,
+        clusters: Any | None = None,
+        max_samples: int | None = None,
+        layers: bool = True,
+        watch: Watch = Unwatched(),
+    ) -> Audit:
+        """Read data once, and look into the layers on the first batch.
+
+        Args:
+            data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches (see `haar.audit.batches`).
+            batch_size: Rows per batch, when data are tensors.
+            clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
+                Without them every row is one, and none is that of another audit.
+            max_samples: Stop after so many rows.
+            layers: Whether to look into the layers of the model.
+            watch: Told of every batch.
+        """
+        sizes: dict[str, Any] = {"batch_size": batch_size, "max_samples": max_samples, "symmetry": self.symmetry}
+        with watch.stage(f"audit under {self.symmetry.group.name}", count_batches(data, **sizes)) as advance:
+            for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
+                made = self._read(batch)
+                if number == 0:
+                    self._look_inside(batch, made, layers=layers)
+                self._add(made)
+                advance()
+        return self
+
+    def follow(
+        self,
+        law: InputLaw,
+        *,
+        input_shape: Sequence[int] | None = None,
+        order: int = 2,
+        on_unsupported: str = "raise",
+    ) -> Audit:
+        """Follow a law through the model and compare the output's cumulants with their moved copies; returns self.
+
+        Needs no data and no samples, and sees what no single input shows: a bias in the mean, a spread that depends on
+        the direction.
+
+        Args:
+            law: Law of the flattened input, one that the group leaves alone.
+            input_shape: Shape of one input without the batch axis; by default that of the data.
+            order: 2 or 3.
+            on_unsupported: What to do with parts that have no closed form, see `haar.moments.propagate`.
+
+        Raises:
+            ArgumentError: If the model is no module, or cannot be followed.
+
+        Example:
+            >>> import torch
+            >>> from haar.groups import dihedral
+            >>> from haar.moments import Gaussian
+            >>> model = torch.nn.AvgPool2d(3, stride=1, padding=1)
+            >>> report = Audit(model, Symmetry.of_fields(dihedral(4), "p", periodic=False))
+            >>> report.follow(Gaussian(torch.zeros(16)), input_shape=(1, 4, 4)).distribution.worst < 1e-14
+            True
+        """
+        if not isinstance(self.model, nn.Module):
+            raise ArgumentError("model", expected="a torch module to follow a law through", got=repr(self.model))
+        shape = self.input_shape if input_shape is None else input_shape
+        with undisturbed(self.model), torch.no_grad():
+            self.distribution = symmetry_in_distribution(
+                self.model,
+                self.symmetry,
+                law,
+                input_shape=shape,
+                elements=self.elements,
+                order=order,
+                on_unsupported=on_unsupported,
+            )
+        return self
+
+    def merge(self, other: Audit | Share) -> Audit:
+        """Add the sums of an audit of the same model and symmetry over other samples; returns self.
+
+        Rows that were given the same trajectory number in both are of one trajectory; rows without are never.
+
+        Args:
+            other: The other audit, or its `share`, as it crosses a process border.
+
+        Raises:
+            ArgumentError: If the audits looked at different elements, outputs or inputs.
+        """
+        share = other.share() if isinstance(other, Audit) else other
+        if not isinstance(share, Share):
+            raise ArgumentError("other", expected="an audit, or its share()", got=type(other).__name__)
+        self._add(share)
+        return self
+
+    def share(self) -> Share:
+        """The sums alone, without the model: what another process needs."""
+        return self._empty().add(self._told)
+
+    def gather(self) -> Audit:
+        """Add up the sums of all processes of the `torch.distributed` group; every process gets the whole audit.
+
+        Shares are merged in the order of ranks, so that all processes hold the same bits. What this process read stays
+        its own: gathering again, after more was read or not, counts nothing twice.
+
+        Raises:
+            ArgumentError: If no process group is initialised.
+        """
+        if not (dist.is_available() and dist.is_initialized()):
+            way_out = "call torch.distributed.init_process_group first, or merge shares yourself"
+            raise ArgumentError("audit", expected="an initialised process group", got="none", way_out=way_out)
+        shares: list[Share] = [self._own] * dist.get_world_size()
+        dist.all_gather_object(shares, self._own)
+        whole = self._empty()
+        for share in shares:
+            whole.add(share)
+        self._forget()
+        self._all = whole
+        return self
+
+    def _forget(self) -> None:
+        self.__dict__.pop("findings", None)
+        self.__dict__.pop("recommendation", None)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Everything computed from the sums.
+
+        Raises:
+            ArgumentError: If no data were given yet.
+        """
+        told = self._told
+        if told.sums is None or told.outputs is None:
+            raise ArgumentError("data", expected="at least one sample", got="none", way_out="call run or update first")
+        tests = [] if told.closure is None else told.closure.tests(significance=self.significance, seed=self.seed)
+        return findings(
+            told.sums,
+            told.outputs,
+            self.symmetry,
+            self.elements,
+            kind=self.elements_kind,
+            scaled=self._scaled,
+            closure=tests,
+            significance=self.significance,
+            trajectories=0 if told.closure is None else told.closure.trajectories,
+        )
+
+    @cached_property
+    def recommendation(self) -> Recommendation:
+        """What to do, in one sentence, with the evidence."""
+        return recommend(self.findings, self.symmetry.group, self.elements, kind=self.elements_kind)
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The page's heading."""
+        return f"Does the model respect {self.symmetry.group.name}?"
+
+    @property
+    def summary(self) -> str:
+        """The recommendation."""
+        return self.recommendation.sentence
+
+    def contents(self) -> dict[str, Any]:
+        """Everything that was found."""
+        return {
+            "group": self.symmetry.group.name,
+            "order": self.symmetry.group.order,
+            "whole_group": self.whole,
+            "samples": self._told.seen,
+            "recommendation": self.recommendation.to_dict(),
+            **self.findings.to_dict(),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "lie": [dict(defect.__dict__) for defect in self.lie],
+            "distribution": None if self.distribution is None else self.distribution.contents(),
+        }
+
+    def sections(self) -> Sequence[Section]:
+        """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
+        told = audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+        if self.distribution is None:
+            return told
+        (followed,) = self.distribution.sections()
+        return [*told, replace(followed, title="Symmetry in distribution")]
+
+    def _look_inside(self, batch: Batch, made: Share, *, layers: bool) -> None:
+        first = batch.inputs[0]
+        if isinstance(first, Tensor):
+            made.input_shape = tuple(first.shape if batch.single else first.shape[1:])
+        group = self.symmetry.group
+        if isinstance(group, LieGroup):
+            made.lie = lie_defects(self.model, self.symmetry, [(batch.inputs, None)])
+        if layers and isinstance(self.model, nn.Module) and can_look_inside(self.symmetry):
+            made.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=self.elements[1:17])
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self.symmetry.group.name} over {self._told.seen} samples>"

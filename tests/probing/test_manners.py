@@ -1,0 +1,59 @@
+"""What a model says of itself, and what is refused by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.actions import Defining, Symmetry, Vector
+from haar.errors import ArgumentError, KeywordError
+from haar.groups import cyclic
+from haar.probing import modes_put_back
+from haar.probing.manners import by_position, check_call, interacting_layer, mode_dependent_layers, unwritten
+
+C3 = Vector(Defining(cyclic(3)))
+
+
+def test_what_is_no_model_and_what_no_symmetry():
+    with pytest.raises(ArgumentError, match="model: expected a torch module or a function, got 3"):
+        check_call(3, Symmetry(C3.group, C3, C3))
+    with pytest.raises(ArgumentError, match=r"symmetry: expected a haar\.Symmetry"):
+        check_call(torch.sin, "C3")
+
+
+def test_named_inputs_come_in_the_order_of_the_model():
+    assert by_position(lambda x, y: (x, y), (), {"y": 2, "x": 1}) == (1, 2)
+    with pytest.raises(KeywordError, match="args"):
+        by_position(lambda x: x, (1,), {"z": 2})
+    with pytest.raises(ArgumentError, match="y: expected inputs that the model takes by position"):
+        by_position(lambda x, *, y: (x, y), (1,), {"y": 2})
+
+
+def test_layers_that_depend_on_the_mode_and_layers_that_interact():
+    model = nn.Sequential(nn.Dropout(0.0), nn.Dropout(0.5), nn.BatchNorm1d(2), nn.ReLU())
+    assert [name for name, _ in mode_dependent_layers(model)] == ["1", "2"]
+    assert interacting_layer(model) is None
+    assert interacting_layer(nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False))).startswith("BatchNorm1d '0'")
+    assert mode_dependent_layers(torch.sin) == ()
+
+
+def test_a_write_into_an_input_is_refused():
+    x = torch.ones(2)
+    with unwritten([x]):
+        x.clone().add_(1)
+    with (
+        pytest.raises(ArgumentError, match="model: expected a model that leaves its inputs"),
+        unwritten([x]),
+    ):
+        x.add_(1)
+
+
+def test_modes_come_back_one_by_one_and_all_else_stays():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Sequential(nn.BatchNorm1d(2).eval()))
+    modes = [module.training for module in model.modules()]
+    with modes_put_back(model, mode="train"):
+        model(torch.randn(8, 2))
+    assert [module.training for module in model.modules()] == modes
+    assert model[0].num_batches_tracked == 1
+    assert model[1][0].num_batches_tracked == 1
