@@ -89,17 +89,27 @@ def _beside(actions: Any, values: Any, name: str) -> list[tuple[Any, Any, Any, s
     listed = isinstance(actions, (tuple, list))
     if listed and isinstance(values, (tuple, list)) and len(values) == len(actions):
         return [(k, *pair, f"{name}[{k}]") for k, pair in enumerate(zip(actions, values, strict=True))]
-    wanted, parts = _parts(actions), parts_of(values)
-    if isinstance(values, (tuple, list)) is not listed:
-        parts = None
-    if parts is not None and is_record(values):  # fields that a model leaves empty need no action
-        parts = {key: part for key, part in parts.items() if key in wanted or part is not None}
+    wanted = _parts(actions)
+    parts = _told(values, wanted) if isinstance(values, (tuple, list)) is listed else None
     if parts is not None and not listed and parts.keys() == wanted.keys():
         return [(key, action, parts[key], f"{name}[{key!r}]") for key, action in wanted.items()]
+    raise _misfit(name, wanted, type(values).__name__ if parts is None else parts, listed=listed)
+
+
+def _told(values: Any, wanted: dict[Any, Any]) -> dict[Any, Any] | None:
+    """The parts of a value, without the fields that a model leaves empty, which need no action."""
+    parts = parts_of(values)
+    if parts is None or not is_record(values):
+        return parts
+    return {key: part for key, part in parts.items() if key in wanted or part is not None}
+
+
+def _misfit(name: str, wanted: dict[Any, Any], came: dict[Any, Any] | str, *, listed: bool) -> ShapeError:
+    """What came is the parts of another container of the kind, or the name of another kind."""
     if not listed:
-        got: Any = type(values).__name__ if parts is None else sorted(map(str, parts))
-        raise ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
+        got = came if isinstance(came, str) else sorted(map(str, came))
+        return ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
     counted = f"{len(wanted)} values, one for each action"
-    if parts is None:
-        raise ShapeError(name, expected=f"a tuple of {counted}", got=type(values).__name__)
-    raise ShapeError(name, expected=counted, got=len(parts))
+    if isinstance(came, str):
+        return ShapeError(name, expected=f"a tuple of {counted}", got=came)
+    return ShapeError(name, expected=counted, got=len(came))
