@@ -44,9 +44,9 @@ def parts_of(value: Any) -> dict[Any, Any] | None:
         >>> parts_of(["a", "b"]), parts_of("ab")
         ({0: 'a', 1: 'b'}, None)
     """
-    parts = named_parts(value)
-    if parts is None and isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list)):
         return dict(enumerate(value))
+    parts = named_parts(value)
     if parts is None and type(value) in pytree.SUPPORTED_NODES:
         return dict(enumerate(pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)[0]))
     return parts

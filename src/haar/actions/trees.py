@@ -14,7 +14,9 @@ from haar.errors import ShapeError
 
 def action_leaves(actions: Any) -> list[Action]:
     """The actions of a tree, in order."""
-    return [leaf for _, leaf in paths(actions, "")]
+    if isinstance(actions, Action):
+        return [actions]
+    return [leaf for part in _parts(actions).values() for leaf in action_leaves(part)]
 
 
 def paths(tree: Any, name: str) -> list[tuple[str, Any]]:
@@ -38,8 +40,7 @@ def value_leaves(actions: Any, values: Any, name: str = "values") -> list[Any]:
     """
     if isinstance(actions, Action):
         return [values]
-    beside = _beside(actions, values, name)
-    return [leaf for key, action in _parts(actions).items() for leaf in value_leaves(action, *beside[key])]
+    return [leaf for _, *beside in _beside(actions, values, name) for leaf in value_leaves(*beside)]
 
 
 def rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
@@ -49,8 +50,7 @@ def rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
     def walk(tree: Any, value: Any, name: str) -> Any:
         if isinstance(tree, Action):
             return next(queue)
-        beside = _beside(tree, value, name)
-        return refilled(value, {key: walk(action, *beside[key]) for key, action in _parts(tree).items()})
+        return refilled(value, {key: walk(*beside) for key, *beside in _beside(tree, value, name)})
 
     return walk(actions, like, "values")
 
@@ -69,8 +69,8 @@ def map_named(function: Callable[[Action, Any, str], Any], actions: Any, values:
     """
     if isinstance(actions, Action):
         return function(actions, values, name)
-    beside, own = _beside(actions, values, name), _parts(actions)
-    return refilled(values, {key: map_named(function, own[key], *part) for key, part in beside.items()})
+    rows = _beside(actions, values, name)
+    return refilled(values, {key: map_named(function, *beside) for key, *beside in rows})
 
 
 def map_actions(function: Callable[[Action], Any], tree: Any) -> Any:
@@ -84,21 +84,32 @@ def _parts(actions: Any) -> dict[Any, Any]:
     return parts_of(actions) or {}
 
 
-def _beside(actions: Any, values: Any, name: str) -> dict[Any, tuple[Any, str]]:
-    """The parts of a value with their paths, by the keys of the actions beside it, in the value's own order."""
-    parts = parts_of(values)
-    keyed = not isinstance(actions, (tuple, list))
-    if parts is not None and isinstance(values, (tuple, list)) is keyed:
-        parts = None
+def _beside(actions: Any, values: Any, name: str) -> list[tuple[Any, Any, Any, str]]:
+    """Key, action, value and path of every part, in the order of the actions."""
+    listed = isinstance(actions, (tuple, list))
+    if listed and isinstance(values, (tuple, list)) and len(values) == len(actions):
+        return [(k, *pair, f"{name}[{k}]") for k, pair in enumerate(zip(actions, values, strict=True))]
     wanted = _parts(actions)
-    if parts is not None and is_record(values):  # fields that a model leaves empty need no action
-        parts = {key: part for key, part in parts.items() if key in wanted or part is not None}
-    if parts is None or set(parts) != set(wanted):
-        if keyed:
-            got: Any = type(values).__name__ if parts is None else sorted(map(str, parts))
-            raise ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
-        counted = f"{len(wanted)} values, one for each action"
-        if parts is None:
-            raise ShapeError(name, expected=f"a tuple of {counted}", got=type(values).__name__)
-        raise ShapeError(name, expected=counted, got=len(parts))
-    return {key: (part, f"{name}[{key!r}]") for key, part in parts.items()}
+    parts = _told(values, wanted) if isinstance(values, (tuple, list)) is listed else None
+    if parts is not None and not listed and parts.keys() == wanted.keys():
+        return [(key, action, parts[key], f"{name}[{key!r}]") for key, action in wanted.items()]
+    raise _misfit(name, wanted, type(values).__name__ if parts is None else parts, listed=listed)
+
+
+def _told(values: Any, wanted: dict[Any, Any]) -> dict[Any, Any] | None:
+    """The parts of a value, without the fields that a model leaves empty, which need no action."""
+    parts = parts_of(values)
+    if parts is None or not is_record(values):
+        return parts
+    return {key: part for key, part in parts.items() if key in wanted or part is not None}
+
+
+def _misfit(name: str, wanted: dict[Any, Any], came: dict[Any, Any] | str, *, listed: bool) -> ShapeError:
+    """What came is the parts of another container of the kind, or the name of another kind."""
+    if not listed:
+        got = came if isinstance(came, str) else sorted(map(str, came))
+        return ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
+    counted = f"{len(wanted)} values, one for each action"
+    if isinstance(came, str):
+        return ShapeError(name, expected=f"a tuple of {counted}", got=came)
+    return ShapeError(name, expected=counted, got=len(came))

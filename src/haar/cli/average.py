@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 
 from haar.cli.command import told_by
 from haar.cli.default_command import DefaultCommandGroup
+from haar.cli.distill_options import DistillOptions
 from haar.cli.options import (
-    Data,
     FactoryArg,
     Fields,
     Group,
@@ -19,10 +18,6 @@ from haar.cli.options import (
     Model,
     Weights,
     check_output,
-    count_option,
-    positive_option,
-    seed_option,
-    steps_option,
 )
 
 app = typer.Typer(
@@ -75,33 +70,6 @@ def export(
     if not written.batched:
         screen.print("its batch size is 1, as the model cannot be traced with a free one")
     warn_bare(loaded, model)
-
-
-@dataclass(frozen=True)
-class DistillOptions:
-    """What the command is told."""
-
-    model: Model
-    data: Data
-    group: Group
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .safetensors file to write.")]
-    fields: Fields = None
-    history: History = None
-    student: Annotated[
-        str | None, typer.Option(help="module:factory of the model to train; by default a copy of MODEL.")
-    ] = None
-    steps: Annotated[int, steps_option("Training steps.")] = 1000
-    batch: Annotated[int, count_option("Samples in a step.")] = 16
-    learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3
-    samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train"
-    seed: Annotated[int, seed_option("Of batches and elements.")] = 0
-    normalised: Annotated[
-        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
-    ] = False
-    weights: Weights = None
-    factory_arg: FactoryArg = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was achieved as one JSON object.")] = False
 
 
 @app.command("distill")

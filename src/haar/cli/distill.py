@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from haar.average import average
 from haar.average.distil import DistilReport, distil
-from haar.cli.average import DistillOptions
+from haar.cli.distill_options import DistillOptions
 from haar.cli.model_file import LoadedModel, Program
 from haar.cli.surrogate_input import physical_model, try_model, window_data
 from haar.cli.well_data import open_well, well_symmetry

@@ -52,11 +52,7 @@ class BlockForm(ConstantsModule):
         super().__init__()
         dtype = torch.get_default_dtype() if dtype is None else dtype
         ins, outs = space.isotypic_in, space.isotypic_out
-        groups: dict[tuple[object, ...], list[MapBlock]] = {}
-        for block in space.structure:
-            key = (block.dim, block.end, presence(ins, block.in_class), presence(outs, block.out_class))
-            groups.setdefault(key, []).append(block)
-        stacks = list(groups.values())
+        stacks = _alike(space)
         shape = [(blocks[0].dim // blocks[0].end, blocks[0].end) for blocks in stacks]
         sources, targets = ([tuple(getattr(b, f"{side}_class") for b in s) for s in stacks] for side in ("in", "out"))
         # a basis of maps has norm 1 if every class is scaled by d^(-1/2): the bases of inputs are
@@ -67,7 +63,7 @@ class BlockForm(ConstantsModule):
         self.outs = IsotypicSide(outs, [Kind(c, *s) for c, s in zip(targets, shape, strict=True)], dtype)
         left = [1.0 if scaled else scale for scale, scaled in zip(scales, self.ins.scaled, strict=True)]
         self._stacks = tuple(self._stack(n, tuple(s), left[n], dtype) for n, s in enumerate(stacks))
-        places = torch.cat([torch.arange(b.start, b.start + b.size) for s in stacks for b in s] or [torch.arange(0)])
+        places = _places(stacks)
         self._in_order = bool((places.diff() == 1).all())
         if not self._in_order:
             self.register_constant("places", places, torch.int64)
@@ -197,6 +193,25 @@ class _Step(torch.autograd.Function):
         of_p, of_x = ctx.form.gradients(p, x, g, of_input=wants_x, in_place=not torch.is_grad_enabled())
         of_shift = (None, fixed[0].t() @ g.sum(0) if wants_shift[1] else None) if fixed else ()
         return None, of_p, of_x, *of_shift
+
+
+def _places(stacks: list[list[MapBlock]]) -> Tensor:
+    """Where each block's parameters stand among all."""
+    return torch.cat([torch.arange(b.start, b.start + b.size) for s in stacks for b in s] or [torch.arange(0)])
+
+
+def _alike(space: IsotypicIntertwiners) -> list[list[MapBlock]]:
+    """The blocks of maps, those of one shape between the same runs together."""
+    groups: dict[tuple[object, ...], list[MapBlock]] = {}
+    for block in space.structure:
+        key = (
+            block.dim,
+            block.end,
+            presence(space.isotypic_in, block.in_class),
+            presence(space.isotypic_out, block.out_class),
+        )
+        groups.setdefault(key, []).append(block)
+    return list(groups.values())
 
 
 def _is_plain(x: Tensor) -> bool:

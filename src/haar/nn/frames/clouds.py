@@ -31,21 +31,7 @@ class Clouds:
         mask: Tensor | None,
         invariants: Mapping[str, Tensor] | None,
     ) -> None:
-        for number, value in enumerate((x, *vectors)):
-            name = "x" if number == 0 else f"vectors[{number - 1}]"
-            if not isinstance(value, Tensor):
-                raise ShapeError(name, expected="a tensor (*batch, n, d)", got=type(value).__name__)
-            if value.ndim < 2 or 0 in value.shape[-2:]:
-                expected = "(*batch, n, d), at least one point and one dimension"
-                raise ShapeError(name, expected=expected, got=tuple(value.shape))
-            if value.shape != x.shape:
-                raise ShapeError(name, expected=f"the shape of x, {tuple(x.shape)}", got=tuple(value.shape))
-        check_mask(mask, x)
-        if invariants is not None and not isinstance(invariants, Mapping):
-            raise ArgumentError("invariants", expected="tensors by name", got=type(invariants).__name__)
-        for name, value in (invariants or {}).items():
-            if not isinstance(value, Tensor):
-                raise ArgumentError(f"invariants[{name!r}]", expected="a tensor", got=type(value).__name__)
+        _check_given(x, vectors, mask, invariants)
         self.shape = x.shape[:-2]
         self.inputs = [value.reshape(-1, *value.shape[-2:]) for value in (x, *vectors)]
         self.mask = None if mask is None else mask.expand(x.shape[:-1]).reshape(-1, x.shape[-2])
@@ -125,3 +111,23 @@ class Clouds:
     def restored(self, kinds: Any, y: Any) -> Any:
         """The outputs with the batch axes of the inputs."""
         return map_kinds(lambda _, leaf: leaf.reshape((*self.shape, *leaf.shape[1:])), kinds, y)
+
+
+def _check_given(
+    x: Tensor, vectors: tuple[Tensor, ...], mask: Tensor | None, invariants: Mapping[str, Tensor] | None
+) -> None:
+    for number, value in enumerate((x, *vectors)):
+        name = "x" if number == 0 else f"vectors[{number - 1}]"
+        if not isinstance(value, Tensor):
+            raise ShapeError(name, expected="a tensor (*batch, n, d)", got=type(value).__name__)
+        if value.ndim < 2 or 0 in value.shape[-2:]:
+            expected = "(*batch, n, d), at least one point and one dimension"
+            raise ShapeError(name, expected=expected, got=tuple(value.shape))
+        if value.shape != x.shape:
+            raise ShapeError(name, expected=f"the shape of x, {tuple(x.shape)}", got=tuple(value.shape))
+    check_mask(mask, x)
+    if invariants is not None and not isinstance(invariants, Mapping):
+        raise ArgumentError("invariants", expected="tensors by name", got=type(invariants).__name__)
+    for name, value in (invariants or {}).items():
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"invariants[{name!r}]", expected="a tensor", got=type(value).__name__)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
+from haar.containers import tensors_of
 from haar.relax.baselines.free import Free
 
 
