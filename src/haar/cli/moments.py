@@ -72,7 +72,8 @@ def moments(
     from haar.cli.model_file import Program, load_model
     from haar.cli.screen import warn_bare
     from haar.errors import ArgumentError
-    from haar.moments import compare, propagate
+    from haar.moments import Backend, Dense, Orbit, compare, propagate
+    from haar.report import Report
 
     if 0 < check < 100:
         raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
@@ -87,17 +88,23 @@ def moments(
     event = _event(loaded, shape)
     size = torch.Size(event).numel()
     given = parse_law(law, size, mean=mean, scale=scale, cov=cov)
+    engine: str | Backend = backend
+    source = torch.Generator().manual_seed(seed)
+    if backend == "orbit":
+        engine = Orbit(_orbits(node_symmetry, event))
+    elif backend == "dense":
+        engine = Dense(generator=source)
     options: dict[str, Any] = {
         "order": order,
-        "backend": backend,
+        "backend": engine,
         "input_shape": event,
         "on_unsupported": on_unsupported,
-        "orbits": _orbits(node_symmetry, event) if backend == "orbit" else None,
     }
-    if check or backend == "dense":  # the other back-ends draw nothing
-        options["generator"] = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        report = compare(module, given, check, **options) if check else propagate(module, given, **options)
+        if check:
+            report: Report = compare(module, given, check, generator=source, **options)
+        else:
+            report = propagate(module, given, **options)
     deliver(report, out, "moments.json", report.trust, as_json=as_json)
     warn_bare(loaded, model)
 
