@@ -2,9 +2,8 @@
 
 from haar.moments.laws.continuous import Exponential, Gamma, Laplace, Normal, StudentT, TwoBump, Uniform
 from haar.moments.laws.discrete import Discrete, Poisson, Rademacher
-from haar.moments.laws.law import Exact, Law, UndefinedCumulantError
+from haar.moments.laws.law import Exact, Law, ScaledSum, Shifted, UndefinedCumulantError
 from haar.moments.laws.stable import SymmetricStable
-from haar.moments.laws.transformed import ScaledSum, Shifted
 
 __all__ = [
     "Discrete",
