@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -46,9 +46,9 @@ def reason_for(module: nn.Module, x: Any) -> str:
             less = f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept"
             return less + "; average over shifts below it"
     if isinstance(module, _TRANSPOSED):
-        count = len(lengths)
+        count, padding_told = len(lengths), cast("tuple[int, ...]", module.padding)
         kernel, stride = each(module.kernel_size, count), each(module.stride, count)
-        cut, extra = each(module.padding, count), each(module.output_padding, count)
+        cut, extra = each(padding_told, count), each(module.output_padding, count)
         if any(extra):
             return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
         if any(k != s or p for k, s, p in zip(kernel, stride, cut, strict=True)):

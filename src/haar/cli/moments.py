@@ -72,8 +72,7 @@ def moments(
     from haar.cli.model_file import Program, load_model
     from haar.cli.screen import warn_bare
     from haar.errors import ArgumentError
-    from haar.moments import Backend, Dense, Orbit, compare, propagate
-    from haar.report import Report
+    from haar.moments import Backend, Comparison, Dense, Orbit, Propagation, compare, propagate
 
     if 0 < check < 100:
         raise ArgumentError("--check", expected="at least 100 samples, or 0 for none", got=check)
@@ -102,7 +101,7 @@ def moments(
     }
     with torch.no_grad():
         if check:
-            report: Report = compare(module, given, check, generator=source, **options)
+            report: Comparison | Propagation = compare(module, given, check, generator=source, **options)
         else:
             report = propagate(module, given, **options)
     deliver(report, out, "moments.json", report.trust, as_json=as_json)

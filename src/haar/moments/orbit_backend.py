@@ -9,7 +9,8 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.moments.dense import DenseRun, DenseState, quadrature_gap
-from haar.moments.joint import Exchangeable, InputLaw
+from haar.moments.exchangeable import Exchangeable
+from haar.moments.joint import InputLaw
 from haar.moments.layer import EXACT, QUADRATURE, LayerReport
 from haar.moments.orbit_propagation import DENSE, OrbitPropagation
 from haar.moments.orbits import NodeOrbits
