@@ -11,7 +11,15 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.nn.utils import parametrizations, parametrize
 
 from haar.errors import ArgumentError
-from haar.moments import Exchangeable, Gaussian, NodeOrbits, UnsupportedModuleError, propagate, propagate_on_orbits
+from haar.moments import (
+    Dense,
+    Exchangeable,
+    Gaussian,
+    NodeOrbits,
+    UnsupportedModuleError,
+    propagate,
+    propagate_on_orbits,
+)
 from haar.moments.joint import Independent
 from haar.moments.laws import Rademacher
 from haar.moments.trace import trace
@@ -453,11 +461,11 @@ def test_the_process_and_the_model_are_left_as_they_were():
     model[2].eval()
     names, state = set(vars(model[0])), torch.get_rng_state()
     modes = [part.training for part in model.modules()]
-    found = propagate(model, LAW, on_unsupported="sample", samples=2000)
+    found = propagate(model, LAW, on_unsupported="sample", backend=Dense(samples=2000))
     assert torch.equal(torch.get_rng_state(), state)
     assert [part.training for part in model.modules()] == modes
     assert set(vars(model[0])) == names
-    again = propagate(model, LAW, on_unsupported="sample", samples=2000)
+    again = propagate(model, LAW, on_unsupported="sample", backend=Dense(samples=2000))
     assert torch.equal(found.cov, again.cov)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from haar.errors import ArgumentError
-from haar.moments import Gaussian, Independent, compare, controlled_mean, kstats, propagate
+from haar.moments import Dense, Gaussian, Independent, compare, controlled_mean, kstats, propagate
 from haar.moments.laws import Exponential
 from haar.moments.opaque import estimated
 
@@ -27,7 +27,7 @@ def test_a_sampled_model_is_as_good_as_plain_draws():
     with torch.no_grad():
         for seed in range(3):
             made, same = (torch.Generator().manual_seed(seed) for _ in range(2))
-            found = propagate(model, LAW, on_unsupported="sample", samples=2000, generator=made)
+            found = propagate(model, LAW, on_unsupported="sample", backend=Dense(samples=2000, generator=made))
             plain = model(LAW.sample(2000, same))
             torch.testing.assert_close(found.mean, plain.mean(0), rtol=1e-12, atol=1e-14)
             torch.testing.assert_close(found.cov, torch.cov(plain.mT), rtol=1e-10, atol=1e-14)
@@ -49,7 +49,7 @@ def test_every_order_of_a_sample_is_estimated():
 def test_batches_gradients_and_orders():
     model = _norms()
     grid = Gaussian(torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]]), 0.5)
-    found = propagate(model, grid, on_unsupported="sample", samples=500, order=4)
+    found = propagate(model, grid, on_unsupported="sample", backend=Dense(samples=500), order=4)
     assert found.third.shape == (2, 2, 2, 2)
     assert found.kurtosis.shape == (2, 2)
     assert found.mean_indicator is None  # two samples differ by noise
@@ -66,19 +66,21 @@ def test_batches_gradients_and_orders():
     found.mean.sum().backward()
     assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in (model[0].weight, model[6].weight))
     with torch.no_grad():
-        alone = propagate(model, Gaussian([0.0, 2.0, 0.0], 0.5), on_unsupported="sample", samples=20_000)
-        many = propagate(model, grid, on_unsupported="sample", samples=20_000)
+        alone = propagate(model, Gaussian([0.0, 2.0, 0.0], 0.5), on_unsupported="sample", backend=Dense(samples=20_000))
+        many = propagate(model, grid, on_unsupported="sample", backend=Dense(samples=20_000))
     assert ((alone.mean - many.mean[1]).abs() < 6 * alone.sd * (2 / 20_000) ** 0.5).all()
 
 
 def test_noise_of_the_model_is_in_the_draws():
     model = nn.Sequential(nn.LayerNorm(3), nn.Dropout(0.5)).train()
-    found = propagate(model, LAW, on_unsupported="sample", samples=40_000)
-    quiet = propagate(model.eval(), LAW, on_unsupported="sample", samples=40_000)
+    found = propagate(model, LAW, on_unsupported="sample", backend=Dense(samples=40_000))
+    quiet = propagate(model.eval(), LAW, on_unsupported="sample", backend=Dense(samples=40_000))
     raw = quiet.variance + quiet.mean.square()
     torch.testing.assert_close(found.variance, quiet.variance + raw, rtol=0.05, atol=0.0)  # E b^2 = 2
     random = nn.Sequential(nn.LayerNorm(3), nn.RReLU(0.0, 1.0)).train()
-    assert torch.equal(*(propagate(random, LAW, on_unsupported="sample", samples=500).mean for _ in range(2)))
+    assert torch.equal(
+        *(propagate(random, LAW, on_unsupported="sample", backend=Dense(samples=500)).mean for _ in range(2))
+    )
 
 
 def test_comparisons_leave_the_model_and_the_process_alone():

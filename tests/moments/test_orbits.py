@@ -10,6 +10,7 @@ from haar.moments import (
     Gaussian,
     Independent,
     NodeOrbits,
+    Orbit,
     UnsupportedModuleError,
     propagate,
     propagate_on_orbits,
@@ -81,7 +82,7 @@ def test_the_orbit_backend_is_the_dense_one(graph, activation, readout):
     law = Exchangeable(n, [0.3, -0.2, 0.1], torch.eye(3) + 0.2, 0.3 * torch.eye(3))
     with torch.no_grad():
         dense = propagate(model, law, input_shape=(n, 3))
-        found = propagate(model, law, backend="orbit", orbits=orbits)
+        found = propagate(model, law, backend=Orbit(orbits))
     scale = float(dense.cov.abs().max())
     torch.testing.assert_close(found.mean, dense.mean, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(found.cov, dense.cov, rtol=0, atol=1e-12 * max(1.0, scale))
@@ -96,7 +97,7 @@ def test_equal_deterministic_and_far_nodes_have_their_limits(within, between, le
     law = Exchangeable(orbits.nodes, [level] * 3, within * torch.ones(3, 3), between * torch.ones(3, 3))
     with torch.no_grad():
         dense = propagate(network(adjacency / 3), law, input_shape=(orbits.nodes, 3))
-        found = propagate(network(adjacency / 3), law, backend="orbit", orbits=orbits)
+        found = propagate(network(adjacency / 3), law, backend=Orbit(orbits))
     torch.testing.assert_close(found.mean, dense.mean, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(found.cov, dense.cov, rtol=0, atol=1e-12)
     assert bool(torch.isfinite(found.cov).all())
@@ -193,7 +194,7 @@ def test_dropout_on_nodes_is_noise():
     law = Exchangeable(3, [0.5, 1.0], torch.eye(2), 0.3 * torch.eye(2))
     with torch.no_grad():
         dense = propagate(model, law, input_shape=(3, 2))
-        found = propagate(model, law, backend="orbit", orbits=NodeOrbits.complete(3))
+        found = propagate(model, law, backend=Orbit(NodeOrbits.complete(3)))
     torch.testing.assert_close(found.cov, dense.cov, rtol=1e-12, atol=1e-13)
 
 
@@ -214,13 +215,13 @@ def test_gradients_pass_through_the_orbit_backend():
 def test_laws_that_the_group_leaves_alone_are_taken():
     orbits = NodeOrbits.ring(5)
     same = Independent.same(Exponential(), 10)
-    found = propagate(nn.Linear(2, 2), same, backend="orbit", orbits=orbits)
+    found = propagate(nn.Linear(2, 2), same, backend=Orbit(orbits))
     assert found.exact
     cov = torch.kron(torch.eye(5) + 0.3 * ring(5), torch.tensor([[1.0, 0.2], [0.2, 0.5]]))
     with torch.no_grad():
         model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
         dense = propagate(model, Gaussian(torch.zeros(10), cov), input_shape=(5, 2))
-        other = propagate(model, Gaussian(torch.zeros(10), cov), backend="orbit", orbits=orbits)
+        other = propagate(model, Gaussian(torch.zeros(10), cov), backend=Orbit(orbits))
     torch.testing.assert_close(dense.cov, other.cov, rtol=1e-12, atol=1e-13)
 
 
@@ -286,7 +287,7 @@ def test_a_global_mean_may_be_given_back_to_the_nodes():
     model = nn.Sequential(nn.Linear(2, 3), Context(), nn.Linear(3, 2), Context())
     with torch.no_grad():
         dense = propagate(model, law, input_shape=(5, 2))
-        found = propagate(model, law, backend="orbit", orbits=orbits)
+        found = propagate(model, law, backend=Orbit(orbits))
     torch.testing.assert_close(found.mean, dense.mean, rtol=1e-12, atol=1e-13)
     torch.testing.assert_close(found.cov, dense.cov, rtol=1e-11, atol=1e-13)
 

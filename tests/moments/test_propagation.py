@@ -10,10 +10,22 @@ from moment_networks import mlp
 from torch import nn
 
 from haar.errors import ArgumentError, HaarWarning, ShapeError
-from haar.moments import Activation, Exchangeable, Gaussian, Independent, NodeOrbits, compare, propagate, sample_outputs
+from haar.moments import (
+    Activation,
+    Dense,
+    Diagonal,
+    Exchangeable,
+    Gaussian,
+    Independent,
+    NodeOrbits,
+    Orbit,
+    compare,
+    propagate,
+    sample_outputs,
+)
 from haar.moments.laws import Exponential, StudentT, UndefinedCumulantError
 
-ORBIT = {"backend": "orbit", "input_shape": (3, 1)}
+ORBIT = {"backend": Orbit(NodeOrbits.complete(3))}
 
 
 @pytest.mark.parametrize("how", ["linearise", "sample"])
@@ -102,24 +114,39 @@ def test_widths_beyond_the_limit_are_refused():
         ({"backend": "sparse"}, "backend: expected 'dense', 'diagonal' or 'orbit', got 'sparse'"),
         ({"backend": "diagonal", "order": 3}, "order: expected at most 2 with backend='diagonal'"),
         ({"backend": "diagonal", "order": 1}, "order: expected 2 with backend='diagonal', which does not linearise"),
-        ({"backend": "diagonal", "tolerance": 1e-6}, "tolerance: expected its default with backend='diagonal'"),
-        ({"backend": "diagonal", "samples": 50}, "samples: expected its default with backend='diagonal'"),
-        ({"backend": "diagonal", "generator": torch.Generator()}, "generator: expected its default with backend="),
         ({**ORBIT, "on_unsupported": "sample"}, "on_unsupported: expected its default with backend='orbit'"),
-        ({**ORBIT, "samples": 50}, "samples: expected its default with backend='orbit'"),
-        ({**ORBIT, "generator": torch.Generator()}, "generator: expected its default with backend='orbit'"),
-        ({**ORBIT, "orbits": NodeOrbits.complete(3), "input_shape": (1, 3)}, r"input_shape: expected \(3, 1\): nodes"),
-        ({"orbits": NodeOrbits.complete(3)}, "orbits: expected its default with backend='dense'.*use backend='orbit'"),
-        ({"samples": 3}, "samples: expected at least 4, got 3"),
-        ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, got 0.0"),
-        ({"tolerance": float("nan")}, "tolerance: expected a number between 0 and 1, got nan"),
-        ({"backend": "orbit"}, "input_shape: expected \\(nodes, features\\), or orbits="),
+        ({**ORBIT, "order": 3}, "order: expected 2 with backend='orbit', got 3"),
+        ({**ORBIT, "input_shape": (1, 3)}, r"input_shape: expected \(3, 1\): nodes"),
+        ({"backend": "orbit"}, r"input_shape: expected \(nodes, features\), or Orbit\(orbits\)"),
         ({"input_shape": (2, 2)}, r"input_shape: expected 3 components, as the law has, got \(2, 2\)"),
     ],
 )
 def test_refusals(options, message):
     with pytest.raises((ArgumentError, ShapeError), match=message):
         propagate(nn.ReLU(), Gaussian(torch.zeros(3)), **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (Dense, {"samples": 3}, "samples: expected at least 4, got 3"),
+        (Dense, {"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, got 0.0"),
+        (Dense, {"tolerance": float("nan")}, "tolerance: expected a number between 0 and 1, got nan"),
+        (Orbit, {"tolerance": 1.0}, "tolerance: expected a number between 0 and 1, got 1.0"),
+    ],
+)
+def test_options_of_a_backend_out_of_range(make, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [(Diagonal, "samples"), (Diagonal, "tolerance"), (Diagonal, "generator"), (Orbit, "samples"), (Dense, "orbits")],
+)
+def test_a_backend_has_only_the_options_that_it_heeds(make, option):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
+        make(**{option: None})
 
 
 def test_undefined_cumulants_stop_the_orders_that_need_them():
@@ -184,7 +211,7 @@ def test_both_backends_answer_alike():
     steep = Activation(lambda z: (z > 0.3).to(z.dtype), name="step")  # a jump that nobody announced
     for model in (nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Sequential(nn.Linear(2, 2), nn.Softsign())):
         dense = propagate(model, law, input_shape=(3, 2))
-        orbit = propagate(model, law, backend="orbit", orbits=nodes)
+        orbit = propagate(model, law, backend=Orbit(nodes))
         assert type(orbit) is type(dense)
         assert (orbit.exact, orbit.output_shape) == (dense.exact, dense.output_shape)
         torch.testing.assert_close(orbit.variance, dense.variance, rtol=1e-10, atol=1e-12)
@@ -196,7 +223,7 @@ def test_both_backends_answer_alike():
 
     jump, extra = nn.Sequential(nn.Linear(2, 2), Jump()), {Jump: steep}
     dense = propagate(jump, law, input_shape=(3, 2), activations=extra)
-    orbit = propagate(jump, law, backend="orbit", orbits=nodes, activations=extra)
+    orbit = propagate(jump, law, backend=Orbit(nodes), activations=extra)
     assert (dense.exact, orbit.exact) == (False, False)
     assert orbit.layers[1].quadrature == pytest.approx(dense.layers[1].quadrature)
     assert orbit.layers[1].quadrature > 1e-3

@@ -8,7 +8,17 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.errors import ArgumentError
-from haar.moments import Exchangeable, Gaussian, NodeOrbits, UnsupportedModuleError, compare, controlled_mean, propagate
+from haar.moments import (
+    Dense,
+    Exchangeable,
+    Gaussian,
+    NodeOrbits,
+    Orbit,
+    UnsupportedModuleError,
+    compare,
+    controlled_mean,
+    propagate,
+)
 from haar.moments.trace import trace
 
 LAW = Gaussian([0.3, -0.2, 0.5], [[1.0, 0.2, 0.0], [0.2, 0.5, 0.1], [0.0, 0.1, 0.7]])
@@ -171,7 +181,7 @@ def test_every_verb_sees_what_was_written():
         expected = propagate(Written(activation_on_a_skip_functional), LAW)
         checked = compare(model, LAW, 20_000)
         nodes = Exchangeable(3, [0.1, 0.2, 0.3], torch.eye(3))
-        orbit = propagate(model, nodes, backend="orbit", orbits=NodeOrbits.complete(3))
+        orbit = propagate(model, nodes, backend=Orbit(NodeOrbits.complete(3)))
         dense = propagate(Written(activation_on_a_skip_functional), nodes, input_shape=(3, 3))
     assert checked.z_mean.abs().max() < 5
     assert checked.z_variance.abs().max() < 5
@@ -246,7 +256,7 @@ def test_parts_that_do_not_overlap_are_no_aliases():
 
 def test_sampling_takes_what_cannot_be_followed():
     model = Written(part_of_the_memory).double()
-    found = propagate(model, LAW, on_unsupported="sample", samples=40_000)
+    found = propagate(model, LAW, on_unsupported="sample", backend=Dense(samples=40_000))
     with torch.no_grad():
         y = model(LAW.sample(200_000, torch.Generator().manual_seed(1)))
     assert not found.exact

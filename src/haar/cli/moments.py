@@ -79,7 +79,7 @@ def moments(told: MomentsOptions) -> None:
     from haar.cli.model_file import Program, load_model
     from haar.cli.screen import warn_bare
     from haar.errors import ArgumentError
-    from haar.moments import compare, propagate
+    from haar.moments import Backend, Comparison, Dense, Orbit, Propagation, compare, propagate
 
     _check(told)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
@@ -88,17 +88,23 @@ def moments(told: MomentsOptions) -> None:
     module = loaded.module.graph if isinstance(loaded.module, Program) else loaded.module
     event = _event(loaded, told.shape)
     given = parse_law(told.law, torch.Size(event).numel(), mean=told.mean, scale=told.scale, cov=told.cov)
+    source = torch.Generator().manual_seed(told.seed)
+    engine: str | Backend = told.backend
+    if told.backend == "orbit":
+        engine = Orbit(_orbits(told.node_symmetry, event))
+    elif told.backend == "dense":
+        engine = Dense(generator=source)
     options: dict[str, Any] = {
         "order": told.order,
-        "backend": told.backend,
+        "backend": engine,
         "input_shape": event,
         "on_unsupported": told.on_unsupported,
-        "orbits": _orbits(told.node_symmetry, event) if told.backend == "orbit" else None,
     }
-    if told.check or told.backend == "dense":  # the other back-ends draw nothing
-        options["generator"] = torch.Generator().manual_seed(told.seed)
     with torch.no_grad():
-        report = compare(module, given, told.check, **options) if told.check else propagate(module, given, **options)
+        if told.check:
+            report: Comparison | Propagation = compare(module, given, told.check, generator=source, **options)
+        else:
+            report = propagate(module, given, **options)
     deliver(report, told.out, "moments.json", report.trust, as_json=told.as_json)
     warn_bare(loaded, told.model)
 

@@ -2,30 +2,36 @@
 
 from haar.moments import laws
 from haar.moments.activation import Activation
-from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
+from haar.moments.backends import Backend, Dense, Diagonal, Orbit
+from haar.moments.closed_forms import Erf, Exponential, Gelu, Polynomial, Sine
 from haar.moments.compare import Comparison, compare, sample_outputs
 from haar.moments.control import ControlledMean, controlled_mean
 from haar.moments.cumulants import joint_cumulant, joint_moment, set_partitions, to_cumulants, to_moments
 from haar.moments.edgeworth import cornish_fisher, density, edgeworth_expectation
-from haar.moments.joint import Empirical, Exchangeable, Gaussian, Independent, InputLaw
+from haar.moments.exchangeable import Exchangeable
+from haar.moments.joint import Empirical, Gaussian, Independent, InputLaw
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.normal import bivariate_cdf
-from haar.moments.orbit_backend import propagate_on_orbits
 from haar.moments.orbit_propagation import OrbitPropagation
 from haar.moments.orbits import NodeOrbits
-from haar.moments.propagate import propagate
-from haar.moments.propagation import Propagation
+from haar.moments.piecewise_linear import PiecewiseLinear
+from haar.moments.propagate import propagate, propagate_on_orbits
+from haar.moments.propagation import ErrorEstimate, Propagation
 from haar.moments.step_builder import UnsupportedModuleError
 from haar.moments.symmetry import DistributionalDefect, distributional_defect, symmetry_in_distribution
 from haar.moments.training import expected_squared_error, moment_loss, train_on_moments
 
 __all__ = [
     "Activation",
+    "Backend",
     "Comparison",
     "ControlledMean",
+    "Dense",
+    "Diagonal",
     "DistributionalDefect",
     "Empirical",
     "Erf",
+    "ErrorEstimate",
     "Exchangeable",
     "Exponential",
     "Gaussian",
@@ -34,6 +40,7 @@ __all__ = [
     "InputLaw",
     "KStatistics",
     "NodeOrbits",
+    "Orbit",
     "OrbitPropagation",
     "PiecewiseLinear",
     "Polynomial",

@@ -1,4 +1,4 @@
-"""Activations with closed forms: piecewise linear (ReLU and its kin), GELU, erf, sine, polynomials."""
+"""Smooth activations with closed forms: GELU, erf, sine, polynomials, the exponential."""
 
 from __future__ import annotations
 
@@ -11,114 +11,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
-from haar.moments.normal import bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral, relu_limit
-
-
-def _standardise(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean / sd with the limit +-inf replaced by +-1e8 where sd is zero, and a mask of the units that move at all."""
-    moves = sd > 0
-    ratio = mean / torch.where(moves, sd, torch.ones_like(sd))
-    still = torch.where(mean > 0, torch.full_like(mean, 1e8), torch.full_like(mean, -1e8))
-    return torch.where(moves, ratio, still).clamp(-1e8, 1e8), moves
-
-
-def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
-    h, _ = _standardise(mean, sd)
-    upper, density = cdf(h), pdf(h)
-    found = [mean * upper + sd * density, sd * upper]
-    weighted = hermite_polynomials(h, max(order - 2, 0), start=density)
-    found += [(-1) ** k * sd * weighted[k - 2] / math.sqrt(k * (k - 1)) for k in range(2, order + 1)]
-    return found[: order + 1]
-
-
-class PiecewiseLinear(Activation):
-    r"""f(z) = offset + slope z + sum_i turn_i relu(z - knot_i): ReLU, LeakyReLU, Hardtanh, ReLU6, absolute value, ...
-
-    Everything is exact. For ReLU with h = mu/s: a_0 = mu Phi(h) + s phi(h), a_1 = s Phi(h), a_k = s (-1)^k
-    He_{k-2}(h) phi(h); the pair covariance is s_x s_y [rho Phi(h) Phi(k) + integral_0^rho (rho - u) phi2(h, k; u) du]
-    (Price's theorem twice).
-
-    Args:
-        knots: Where the slope changes.
-        turns: By how much.
-        slope: Slope of the linear part.
-        offset: Constant part.
-        name: What reports call it.
-
-    Raises:
-        ArgumentError: If knots and turns differ in number.
-
-    Example:
-        >>> relu = PiecewiseLinear((0.0,), (1.0,), name="relu")
-        >>> zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
-        >>> round(float(relu.variance(zero, one)), 12) == round(0.5 - 0.5 / math.pi, 12)
-        True
-    """
-
-    def __init__(
-        self,
-        knots: Sequence[float | int],
-        turns: Sequence[float | int],
-        *,
-        slope: float | int = 0.0,
-        offset: float | int = 0.0,
-        name: str,
-    ) -> None:
-        if len(knots) != len(turns):
-            raise ArgumentError("turns", expected=f"{len(knots)} changes of slope, one per knot", got=len(turns))
-        self.knots, self.turns = tuple(map(float, knots)), tuple(map(float, turns))
-        self.slope, self.offset = float(slope), float(offset)
-        slopes = [self.slope + sum(self.turns[:k]) for k in range(len(self.turns) + 1)]
-        super().__init__(
-            self._evaluate, name=name, breaks=self.knots, scale=0.0, lipschitz=max(abs(value) for value in slopes)
-        )
-
-    def _evaluate(self, z: Tensor) -> Tensor:
-        value = self.offset + self.slope * z
-        for knot, turn in zip(self.knots, self.turns, strict=True):
-            value = value + turn * torch.relu(z - knot)
-        return value
-
-    def hermite(
-        self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"], order: int
-    ) -> Float[Tensor, "*units terms"]:
-        """Closed form, term by term."""
-        terms = [self.offset + self.slope * mean, self.slope * sd][: order + 1]
-        terms += [torch.zeros_like(mean)] * (order + 1 - len(terms))
-        for knot, turn in zip(self.knots, self.turns, strict=True):
-            terms = [a + turn * b for a, b in zip(terms, _relu_hermite(mean - knot, sd, order), strict=True)]
-        return torch.stack(terms, -1)
-
-    def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
-        """Closed form: the pair covariance at correlation one."""
-        total = torch.full_like(mean, self.slope**2)
-        heights = [_standardise(mean - knot, sd)[0] for knot in self.knots]
-        for at, (h, turn) in enumerate(zip(heights, self.turns, strict=True)):
-            total = total + 2.0 * self.slope * turn * cdf(h) + turn**2 * relu_limit(h, h)
-            for k, other in zip(heights[:at], self.turns[:at], strict=True):
-                total = total + 2.0 * turn * other * relu_limit(h, k)
-        return (total * sd.square()).clamp(min=0.0)
-
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
-        """Closed form up to one smooth integral per pair of knots."""
-        left = [_standardise(mean_x - knot, sd_x)[0] for knot in self.knots]
-        right = [_standardise(mean_y - knot, sd_y)[0] for knot in self.knots]
-        pairs = list(zip(left, self.turns, strict=True)), list(zip(right, self.turns, strict=True))
-        gain_x = self.slope + sum((turn * cdf(h) for h, turn in pairs[0]), torch.zeros_like(rho))
-        gain_y = self.slope + sum((turn * cdf(k) for k, turn in pairs[1]), torch.zeros_like(rho))
-        total = rho * gain_x * gain_y
-        for h, turn in pairs[0]:
-            for k, other in pairs[1]:
-                total = total + turn * other * price_integral(h, k, rho, 1)
-        return total * sd_x * sd_y
+from haar.moments.normal import bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral
 
 
 class Gelu(Activation):

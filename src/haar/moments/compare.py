@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -12,10 +12,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
+from haar.moments.backends import Backend, Dense, backend_of
 from haar.moments.joint import InputLaw, shape_under
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.moments.registry import Registered
 from haar.moments.seeding import seeded_by
 from haar.probing import ForwardOnly
 from haar.report import Report, Section, Table
@@ -159,9 +161,12 @@ def compare(
     *,
     order: int = 2,
     generator: torch.Generator | None = None,
+    backend: str | Backend = "dense",
     input_shape: Sequence[int] | None = None,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
     constants: Mapping[str, Any] | None = None,
-    **options: Any,
+    on_unsupported: str = "raise",
 ) -> Comparison:
     """Propagate, sample, and put both side by side.
 
@@ -172,10 +177,13 @@ def compare(
         law: Law of the flattened input, without batch axes.
         n: Number of samples, at least 100.
         order: Order of the propagation.
-        generator: Source of the samples (seed 0 if None).
+        generator: Source of the samples (seed 0 if None), those of a `Dense` back-end without one included.
+        backend: As in `propagate`.
         input_shape: Shape of one input.
+        activations: As in `propagate`.
+        affine: As in `propagate`.
         constants: Values for further inputs of the model.
-        **options: Passed to `propagate`, which knows its keywords.
+        on_unsupported: As in `propagate`.
 
     Raises:
         ArgumentError: If there are too few samples or the law has batch axes.
@@ -194,9 +202,20 @@ def compare(
         )
     start = time.perf_counter()
     with torch.no_grad():
-        if options.get("backend", "dense") == "dense":  # the others draw nothing
-            options["generator"] = generator
-        found = propagate(model, law, order=order, input_shape=input_shape, constants=constants, **options)
+        engine = backend_of(backend)
+        if isinstance(engine, Dense) and engine.generator is None:  # the others draw nothing
+            engine = replace(engine, generator=generator)
+        found = propagate(
+            model,
+            law,
+            order=order,
+            backend=engine,
+            input_shape=input_shape,
+            activations=activations,
+            affine=affine,
+            constants=constants,
+            on_unsupported=on_unsupported,
+        )
     middle = time.perf_counter()
     outputs = sample_outputs(model, law, n, generator=generator, input_shape=input_shape, constants=constants)
     end = time.perf_counter()

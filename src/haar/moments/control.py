@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.moments.dense import Dense
+from haar.moments.dense import DenseRun
 from haar.moments.joint import InputLaw
 from haar.moments.program import Affine, Elementwise, Program
 from haar.moments.propagate import traced
@@ -107,13 +107,13 @@ def controlled_mean(
     exact = law.normal and isinstance(hidden, Elementwise) and hidden.output != program.output
     keep = (0, hidden.output) if exact and hidden is not None else (0,)
     with torch.no_grad():
-        state = Dense(program, order=2, keep=keep, generator=generator).run(law)
+        state = DenseRun(program, order=2, keep=keep, generator=generator).run(law)
         spans = [torch.arange(state.places[v].start, state.places[v].stop) for v in keep]
         index, outputs = torch.cat(spans), state.places[program.output]
         level = law.mean
         if hidden is not None and len(keep) > 1:  # E h, whatever is sampled behind it
             before = Program(program.shapes, program.steps[: first + 1], hidden.output)
-            level = torch.cat([level, Dense(before, order=2).run(law).joint.mean])
+            level = torch.cat([level, DenseRun(before, order=2).run(law).joint.mean])
         inner = state.joint.cov[index][:, index]
         cross = state.joint.cov[outputs][:, index]
         ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()

@@ -43,7 +43,7 @@ class DenseState:
     layers: list[LayerReport] = field(default_factory=list)
 
 
-class Dense:
+class DenseRun:
     """Runs a program on the joint cumulants of all live values.
 
     Args:

@@ -98,9 +98,7 @@ class ModuleSteps(StepBuilder):
         del name, module
         return value
 
-    def _batch_norm(self, name: str, module: Any, value: Value) -> Value | None:
-        if not isinstance(module, BATCH_NORMS):
-            return None
+    def _batch_norm(self, name: str, module: Any, value: Value) -> Value:
         scale = (module.running_var.to(torch.float64) + module.eps).rsqrt()
         if module.weight is not None:
             scale = scale * module.weight.to(torch.float64)

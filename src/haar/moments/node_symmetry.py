@@ -11,7 +11,8 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.groups import Group, SymmetricGroup
 from haar.moments.automorphisms import automorphisms
-from haar.moments.joint import Exchangeable, InputLaw
+from haar.moments.exchangeable import Exchangeable
+from haar.moments.joint import InputLaw
 from haar.moments.orbits import NodeOrbits
 from haar.moments.program import Affine, Program
 

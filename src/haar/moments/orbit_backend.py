@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.moments.dense import Dense, DenseState, quadrature_gap
-from haar.moments.joint import Exchangeable, InputLaw
+from haar.moments.dense import DenseRun, DenseState, quadrature_gap
+from haar.moments.exchangeable import Exchangeable
+from haar.moments.joint import InputLaw
 from haar.moments.layer import EXACT, QUADRATURE, LayerReport
-from haar.moments.node_symmetry import NodeSymmetry, found_orbits, node_orbits
 from haar.moments.orbit_propagation import DENSE, OrbitPropagation
 from haar.moments.orbits import NodeOrbits
 from haar.moments.pairs import all_pairs, cross_pairs
 from haar.moments.program import Affine, Elementwise, Noise, Program, Step
 from haar.moments.propagation import Propagation
-from haar.moments.registry import Registered
 from haar.moments.step_builder import UnsupportedModuleError
-from haar.moments.trace import trace
 from haar.moments.vector import VectorCumulants
 
 _EQUAL = 1e-9
@@ -39,70 +35,26 @@ class _State:
     layers: list[LayerReport]
 
 
-def propagate_on_orbits(
-    model: nn.Module,
-    law: InputLaw,
-    orbits: NodeSymmetry | None = None,
-    *,
-    features: int,
-    activations: Mapping[object, Registered] | None = None,
-    affine: Sequence[type[nn.Module]] = (),
-    constants: Mapping[str, Any] | None = None,
-    tolerance: float = 1e-12,
-) -> OrbitPropagation | Propagation:
-    """Order-2 moments of an equivariant graph network, one block per orbit of node pairs.
-
-    The model takes (batch, nodes, features). Every affine step is checked to be equivariant (or, for a readout,
-    invariant) under the generators; the law must be invariant. After an invariant readout the rest runs dense.
+class OrbitRun:
+    """Runs a fused program on one mean per orbit of nodes and one covariance block per orbit of pairs.
 
     Args:
-        model: The network.
-        law: `Exchangeable`, or any law on nodes * features components that the group leaves alone.
-        orbits: The group: `NodeOrbits`, a haar group that permutes the nodes, a representation or a `Symmetry` of
-            points; None to find the whole symmetry of network and law (small graphs).
-        features: Features of a node.
-        activations: Own activations, as in `propagate`.
-        affine: Own affine module classes.
-        constants: Values for further inputs.
-        tolerance: Relative truncation error of Mehler's series.
-
-    Returns:
-        `OrbitPropagation` if the output has one row per node, `Propagation` after a readout; ``to_dense()`` of either
-        is a `Propagation`.
-
-    Raises:
-        NotEquivariantError: If the law is not invariant or a step is not equivariant.
-        UnsupportedModuleError: If a part has no closed form.
-        ArgumentError: If sizes do not fit.
-
-    Source: one block per orbit is Schur's lemma for permutation representations (Higman, coherent configurations,
-        1975).
-
-    Example:
-        >>> law = Exchangeable(4, [0.0, 0.0], torch.eye(2), 0.3 * torch.eye(2))
-        >>> found = propagate_on_orbits(nn.Linear(2, 3), law, NodeOrbits.complete(4), features=2)
-        >>> found.block(0, 1).shape
-        torch.Size([3, 3])
+        program: The traced model, see `Program.fused`.
+        orbits: Orbits of nodes and pairs.
+        tolerance: Relative accuracy of Mehler's series.
     """
-    known = None if orbits is None else node_orbits(orbits)
-    nodes = law.size // features if known is None else known.nodes
-    if law.batch or law.size != nodes * features:
-        raise ArgumentError(
-            "law", expected=f"{nodes} x {features} components, no batch axes", got=tuple(law.mean.shape)
-        )
-    program = trace(
-        model, (nodes, features), activations=activations, affine=affine, constants=constants, law=law
-    ).fused()
-    known = found_orbits(program, law, nodes, features) if known is None else known
-    return _Runner(program, known, tolerance).run(law, features)
 
-
-class _Runner:
     def __init__(self, program: Program, orbits: NodeOrbits, tolerance: float) -> None:
         self.program, self.orbits, self.tolerance = program, orbits, tolerance
         self.last = program.last_use()
 
     def run(self, law: InputLaw, features: int) -> OrbitPropagation | Propagation:
+        """Carry the law to the output; after an invariant readout the rest runs dense.
+
+        Raises:
+            NotEquivariantError: If the law is not invariant or a step is not equivariant.
+            UnsupportedModuleError: If a part has no closed form.
+        """
         mean, blocks = invariant_blocks(law, self.orbits, features)
         state = _State(mean, blocks, {0: slice(0, features)}, law.normal, exact=True, layers=[])
         for number, step in enumerate(self.program.steps):
@@ -126,7 +78,7 @@ class _Runner:
         )
 
     def _continue(self, state: DenseState, start: int) -> DenseState:
-        engine = Dense(self.program, order=2, tolerance=self.tolerance)
+        engine = DenseRun(self.program, order=2, tolerance=self.tolerance)
         return engine.resume(state, start)
 
     # -- affine -------------------------------------------------------------------------------------------------------

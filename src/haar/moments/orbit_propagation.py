@@ -12,6 +12,7 @@ from haar.errors import ArgumentError
 from haar.moments.layer import LayerReport
 from haar.moments.orbits import NodeOrbits
 from haar.moments.propagation import Propagation
+from haar.moments.vector import VectorCumulants
 from haar.report import Report, Section, Table
 
 #: Up to so many node features a covariance is written out densely.
@@ -73,7 +74,7 @@ class OrbitPropagation(Report):
                 way_out="call propagate_on_orbits, which keeps the blocks",
             )
         shape = (self.orbits.nodes, self.node_mean.shape[1])
-        return Propagation(mean, self.cov(), None, None, shape, 2, "orbit", self.exact, self.layers)
+        return Propagation(VectorCumulants(mean, self.cov()), shape, 2, "orbit", self.exact, self.layers)
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""

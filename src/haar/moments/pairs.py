@@ -118,7 +118,7 @@ def all_pairs(
         tolerance: Accepted truncation error relative to the standard deviations of f.
 
     Example:
-        >>> from haar.moments.closed_forms import PiecewiseLinear
+        >>> from haar.moments.piecewise_linear import PiecewiseLinear
         >>> one, rho = torch.ones(2, dtype=torch.float64), torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
         >>> found = all_pairs(PiecewiseLinear((0.0,), (1.0,), name="relu"), 0 * one, one, rho)
         >>> round(float(found.covariance[0, 1]), 6)  # the arc-cosine kernel

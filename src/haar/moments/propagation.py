@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.moments.dense import DenseState
 from haar.moments.layer import EXACT, QUADRATURE, LayerReport
 from haar.moments.program import Program
+from haar.moments.vector import VectorCumulants
 from haar.report import Report, Section, Table
 from haar.report.table import Cell
 
@@ -20,22 +21,36 @@ _CANCELS = 0.1
 
 
 @dataclass(frozen=True)
+class ErrorEstimate:
+    """What is known of the error of a propagation.
+
+    Args:
+        mean_indicator: |order >= 3 minus order 2| of the mean: an indicator of what order 2 missed, not a bound.
+        cov_indicator: The same for the covariance.
+        mean_bound: Rigorous bound on the error of the mean from a non-normal input, where one is known.
+
+    Example:
+        >>> ErrorEstimate().mean_bound is None
+        True
+    """
+
+    mean_indicator: Float[Tensor, "*batch outputs"] | None = None
+    cov_indicator: Float[Tensor, "*batch outputs outputs"] | None = None
+    mean_bound: Float[Tensor, "*batch outputs"] | None = None
+
+
+@dataclass(frozen=True)
 class Propagation(Report):
     """Moments of a model's output.
 
     Args:
-        mean: (*batch, outputs), the output flattened.
-        cov: (*batch, outputs, outputs).
-        third: Third joint cumulants, from order 3 on.
-        fourth: Fourth joint cumulants, at order 4.
+        cumulants: Joint cumulants of the flattened output; the third from order 3 on, the fourth at order 4.
         output_shape: Shape of one output.
         order: Order of the propagation.
         backend: How cumulants were stored.
         exact: Whether mean and covariance are exact (up to rounding and quadrature).
         layers: What was done, step by step.
-        mean_indicator: |order >= 3 minus order 2| of the mean: an indicator of what order 2 missed, not a bound.
-        cov_indicator: The same for the covariance.
-        mean_bound: Rigorous bound on the error of the mean from a non-normal input, where one is known.
+        error: What is known of the error.
 
     Example:
         >>> from torch import nn
@@ -47,46 +62,65 @@ class Propagation(Report):
     kind: ClassVar[str] = "moments"
     title: ClassVar[str] = "Moments of the output"  # type: ignore[misc]
 
-    mean: Float[Tensor, "*batch outputs"]
-    cov: Float[Tensor, "*batch outputs outputs"]
-    third: Float[Tensor, "*batch outputs outputs outputs"] | None
-    fourth: Float[Tensor, "*batch outputs outputs outputs outputs"] | None
+    cumulants: VectorCumulants
     output_shape: tuple[int, ...]
     order: int
     backend: str
     exact: bool
     layers: tuple[LayerReport, ...]
-    mean_indicator: Float[Tensor, "*batch outputs"] | None = None
-    cov_indicator: Float[Tensor, "*batch outputs outputs"] | None = None
-    mean_bound: Float[Tensor, "*batch outputs"] | None = None
+    error: ErrorEstimate = field(default_factory=ErrorEstimate)
 
     @classmethod
     def of(
-        cls,
-        state: DenseState,
-        program: Program,
-        *,
-        order: int,
-        backend: str,
-        indicator: tuple[Tensor, Tensor] | None = None,
-        mean_bound: Tensor | None = None,
+        cls, state: DenseState, program: Program, *, order: int, backend: str, error: ErrorEstimate | None = None
     ) -> Propagation:
         """Read the result off a finished state."""
         joint = state.joint
+        third, fourth = joint.third if order > 2 else None, joint.fourth if order > 3 else None
         return cls(
-            mean=joint.mean,
-            cov=joint.cov,
-            third=joint.third if order > 2 else None,
-            fourth=joint.fourth if order > 3 else None,
+            VectorCumulants(joint.mean, joint.cov, third, fourth),
             output_shape=program.shapes[program.output],
             order=order,
             backend=backend,
             exact=state.exact and all(x.bound <= EXACT and x.quadrature <= QUADRATURE for x in state.layers),
             layers=tuple(state.layers),
-            mean_indicator=None if indicator is None else indicator[0],
-            cov_indicator=None if indicator is None else indicator[1],
-            mean_bound=mean_bound,
+            error=error or ErrorEstimate(),
         )
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch outputs"]:
+        """Means of the flattened output."""
+        return self.cumulants.mean
+
+    @property
+    def cov(self) -> Float[Tensor, "*batch outputs outputs"]:
+        """Covariances of the outputs."""
+        return self.cumulants.cov
+
+    @property
+    def third(self) -> Float[Tensor, "*batch outputs outputs outputs"] | None:
+        """Third joint cumulants, from order 3 on."""
+        return self.cumulants.third
+
+    @property
+    def fourth(self) -> Float[Tensor, "*batch outputs outputs outputs outputs"] | None:
+        """Fourth joint cumulants, at order 4."""
+        return self.cumulants.fourth
+
+    @property
+    def mean_indicator(self) -> Float[Tensor, "*batch outputs"] | None:
+        """|order >= 3 minus order 2| of the mean: an indicator of what order 2 missed, not a bound."""
+        return self.error.mean_indicator
+
+    @property
+    def cov_indicator(self) -> Float[Tensor, "*batch outputs outputs"] | None:
+        """The same for the covariance."""
+        return self.error.cov_indicator
+
+    @property
+    def mean_bound(self) -> Float[Tensor, "*batch outputs"] | None:
+        """Rigorous bound on the error of the mean from a non-normal input, where one is known."""
+        return self.error.mean_bound
 
     def to_dense(self) -> Propagation:
         """This result, as it is: what `OrbitPropagation.to_dense` makes of its blocks."""

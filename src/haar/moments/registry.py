@@ -11,7 +11,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
-from haar.moments.closed_forms import Erf, Exponential, Gelu, PiecewiseLinear, Polynomial, Sine
+from haar.moments.closed_forms import Erf, Exponential, Gelu, Polynomial, Sine
+from haar.moments.piecewise_linear import PiecewiseLinear
 from haar.tracing import is_aten, operator_of
 
 Factory = Callable[[nn.Module], Activation]

@@ -32,7 +32,8 @@ class Layout:
     def unfold(self, x: Tensor, rows: int) -> Tensor:
         """The tensor with its rows on an axis of their own, the first."""
         sizes = (self.factor, rows) if self.inner else (rows, self.factor)
-        return x.unflatten(self.axis, sizes).movedim(self.axis + int(self.inner), 0)
+        apart: Tensor = x.unflatten(self.axis, sizes)  # type: ignore[no-untyped-call]
+        return apart.movedim(self.axis + int(self.inner), 0)
 
     def fold(self, x: Tensor) -> Tensor:
         """Back."""

@@ -83,8 +83,11 @@ class StepBuilder:
                 made = self.affine_from_whole(value.name, value.kind, value.inputs, unfolded, checked=True)
                 bent = self.elementwise(name, activation, made) if isinstance(made, Value) else made
                 number = bent.number if isinstance(bent, Value) else 0
-                kind = activation.name
-                return Pending((number,), lambda events, layout=layout: layout.fold(events[0]), kind, name, affine=True)
+
+                def folded(events: Sequence[Tensor], layout: Layout = layout) -> Tensor:
+                    return layout.fold(events[0])
+
+                return Pending((number,), folded, activation.name, name, affine=True)
         return self.unsupported(
             name, activation.name, value.inputs, lambda events: activation(value.function(events)), ""
         )

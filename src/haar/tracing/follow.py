@@ -206,14 +206,14 @@ def _graph(model: nn.Module, runs: list[Recording]) -> Followed:
     """One graph of one run, or of two that differ in the number of rows."""
     first, other = runs[0], runs[-1]
     sizes = _Sizes(first, other)
-    graph, nodes = fx.Graph(), {}
+    graph, nodes = fx.Graph(), dict[int, fx.Node]()
     for at, (step, same) in enumerate(zip(first.steps, other.steps, strict=True)):
         args, kwargs = (sizes.merged(getattr(step, a), getattr(same, a)) for a in ("args", "kwargs"))
         if at == first.entered and sizes.rows[0] != sizes.rows[1]:
-            sizes.node = graph.call_function(torch.ops.aten.sym_size.int, (nodes[sizes.source], sizes.axis))
-            sizes.node.name = "size"
-        made = sizes.written((args, kwargs), graph, nodes)
-        nodes[at] = graph.create_node(step.op, step.target, *made, name=_name(step))
+            size = (nodes[sizes.source], sizes.axis)
+            sizes.node = graph.create_node("call_function", torch.ops.aten.sym_size.int, size, name="size")
+        args, kwargs = sizes.written((args, kwargs), graph, nodes)
+        nodes[at] = graph.create_node(step.op, step.target, args, kwargs, name=_name(step))
         nodes[at].meta[SHAPE] = step.shape
     for name, value in first.constants.items():
         if value.shape != other.constants[name].shape or not _equal(value, other.constants[name]):
@@ -233,7 +233,8 @@ class _Sizes:
     """What differs between two runs, as functions of the first size of the inputs that differs."""
 
     def __init__(self, first: Recording, other: Recording) -> None:
-        self.model, self.node = first.model, None
+        self.model = first.model
+        self.node: fx.Node | None = None
         ways = [[(s.op, s.target) for s in run.steps] for run in (first, other)]
         if ways[0] != ways[1]:
             self.refuse("steps that depend on it")

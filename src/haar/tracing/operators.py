@@ -180,8 +180,8 @@ OPERATORS: tuple[Operator, ...] = (
     *_named("reduce", "sum mean", "all"),
     *_named("reduce", "amax amin max min prod var std norm logsumexp"),
     # statistics that scale
-    *_each_dim("batch_norm", "norm", None, "BatchNorm{}d"),
-    *_each_dim("instance_norm", "norm", None, "InstanceNorm{}d"),
+    Operator("batch_norm", "norm", (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
+    Operator("instance_norm", "norm", (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)),
     Operator("layer_norm", "norm", (nn.LayerNorm,)),
     Operator("rms_norm", "norm", (nn.RMSNorm,)),
     Operator("group_norm", "norm", (nn.GroupNorm,)),

@@ -222,13 +222,17 @@ class Recording:
             self._made[id(made)] = at
             self._held.append(made)
             if random:
-                self._touched |= {_memory(made)} - {None}
+                self._touch([made])
             return
         if _is_plain_nest(made) and isinstance(made, (tuple, list, Mapping)):
             for key in made if isinstance(made, Mapping) else range(len(made)):
                 if _tensors(made[key]):
                     step = Recorded("call_function", operator.getitem, (Ref(at), key), {}, random=random)
                     self._note(step, made[key])
+
+    def _touch(self, tensors: list[Tensor]) -> None:
+        """Memory that depends on the inputs from now on."""
+        self._touched |= {place for place in map(_memory, tensors) if place is not None}
 
     def _refs(self, tree: Any) -> Any:
         """The same nest with references in place of tensors."""
@@ -276,7 +280,7 @@ class Recording:
             made = function(*args, **kwargs)
         finally:
             self._depth -= 1
-        self._touched |= {_memory(t) for t, version in before if t._version != version} - {None}  # noqa: SLF001
+        self._touch([t for t, version in before if t._version != version])  # noqa: SLF001
         return made
 
     def _refuse_what_no_graph_has(self, name: str, args: tuple[Any, ...]) -> None:

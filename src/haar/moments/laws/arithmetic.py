@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.moments.laws.law import Exact
+
+#: A number of a cumulant: rational where it can be.
+Exact = int | float | Fraction
 
 
 def checked_order(n: int) -> int:

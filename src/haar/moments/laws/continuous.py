@@ -13,6 +13,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.moments.cumulants import to_cumulants
 from haar.moments.laws.arithmetic import (
+    Exact,
     bernoulli,
     check_sum,
     checked_order,
@@ -22,7 +23,7 @@ from haar.moments.laws.arithmetic import (
     standard_gamma,
 )
 from haar.moments.laws.discrete import Rademacher
-from haar.moments.laws.law import Exact, Law
+from haar.moments.laws.law import Law
 
 
 class Normal(Law):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.moments.cumulants import to_cumulants
-from haar.moments.laws.arithmetic import checked_order, sizes
-from haar.moments.laws.law import Exact, Law
+from haar.moments.laws.arithmetic import Exact, checked_order, sizes
+from haar.moments.laws.law import Law
 
 
 class Discrete(Law):

@@ -11,9 +11,8 @@ from scipy import integrate
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.moments.laws.arithmetic import check_sum, checked_order, sizes
-from haar.moments.laws.law import Exact, Law
-from haar.moments.laws.transformed import ScaledSum
+from haar.moments.laws.arithmetic import Exact, check_sum, checked_order, sizes
+from haar.moments.laws.law import Law, ScaledSum
 
 
 class SymmetricStable(Law):
