@@ -12,7 +12,8 @@ from haar.actions import Field
 from haar.errors import NotEquivariantError
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE
-from haar.relax.wrapping.verification import disturbed, first_break, moved_difference, some_elements
+from haar.relax.wrapping.elements import some_elements
+from haar.relax.wrapping.verification import disturbed, first_break, moved_difference
 
 Sizes = tuple[tuple[int, ...], ...]
 

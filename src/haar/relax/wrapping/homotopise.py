@@ -10,24 +10,24 @@ import torch
 from torch import fx, nn
 
 from haar.actions import Action, Symmetry
-from haar.actions.representation import Representation
+from haar.actions.representation import Representation, Trivial
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
-from haar.probing import check_finite
-from haar.relax.wrapping.channels import Channels, choose
+from haar.probing import check_finite, undisturbed
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
+from haar.relax.wrapping.graph import traced
 from haar.relax.wrapping.grid_sizes import grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.module_rules import rule
-from haar.relax.wrapping.precision import DOUBLE, as_dtype
-from haar.relax.wrapping.propagation import Scene, propagate, traced
-from haar.relax.wrapping.twins import has_twin, nothing_moves, twin
-from haar.relax.wrapping.verification import verify
+from haar.relax.wrapping.precision import DOUBLE, as_dtype, dtype_of
+from haar.relax.wrapping.step import Typed
+from haar.relax.wrapping.twins import has_twin, nothing_moves, parameters_homotopy, twin
+from haar.relax.wrapping.verification import disturbed, repeated_outputs, verify
+from haar.relax.wrapping.walk import Walk
 
 Layers = Mapping[str, tuple[Representation, Representation]]
 
@@ -100,63 +100,102 @@ def homotopise(
     model = copy.deepcopy(module)
     graph = traced(model)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
-    tried = DOUBLE.of(model)
-    inputs: Any = None
+    types, precision = None, DOUBLE
     if graph is None:
-        uses, types = _named(model, layers), None
+        uses = _named(model, layers)
+        tried = DOUBLE.of(model)
         inputs = (
             next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
         )
     else:
-        chooser = hidden_representation(symmetry.group) if hidden == "auto" else hidden
-        if not callable(chooser):
-            raise ArgumentError("hidden", expected="'auto', or a function of the width", got=repr(hidden))
-        scene, inputs, types = _followed(tried, graph, symmetry, layers or {}, given)
-        choose(_all_channels(scene), chooser, symmetry.group)
-        scene.settle()
-        uses = {name: (use.into.representation(), use.out.representation()) for name, use in scene.uses.items()}
+        walk, inputs = _followed(model, graph, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+        uses, types, precision = {name: (use.into, use.out) for name, use in walk.uses.items()}, walk.types, walk.precision
         _check_used(layers or {}, uses)
+        model = _with_parameters(model, walk, steps, options)
         if shared_dropout:
-            for name, feature in scene.dropouts.items():
-                _share_dropout(model, name, feature.channels.representation(), feature.field is not None)
-    for name, (rep_in, rep_out) in uses.items():
-        layer = model.get_submodule(name)
-        if nothing_moves(layer, rep_in, rep_out):
-            continue
-        where = f"{name!r} ({type(layer).__name__})"
-        made_twin = twin(layer, rep_in, rep_out, steps, where=where, **options)
-        model = made_twin if not name else _replaced(model, layer, made_twin)
+            for name, dropped in walk.dropouts.items():
+                _share_dropout(model, name, dropped)
+    model = _with_layers(model, uses, steps, options)
     homotopy = Homotopy(model, symmetry)
-    homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types)
+    homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types, precision=precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
     return homotopy
 
 
-def _followed(
-    tried: nn.Module, graph: fx.Graph, symmetry: Symmetry, layers: Layers, given: Any
-) -> tuple[Scene, Any, dict[fx.Node, Any]]:
-    """Propagate on the first inputs whose sizes treat both ends of every axis alike."""
+def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) -> Callable[[int], Representation]:
+    chooser = hidden_representation(symmetry.group) if hidden == "auto" else hidden
+    if not callable(chooser):
+        raise ArgumentError("hidden", expected="'auto', or a function of the width", got=repr(hidden))
+    return chooser
+
+
+def _followed(  # noqa: PLR0917 (of one family)
+    model: nn.Module,
+    graph: fx.Graph,
+    symmetry: Symmetry,
+    layers: Layers,
+    hidden: Callable[[int], Representation],
+    given: Any,
+) -> tuple[Walk, Any]:
+    """Follow the network on the first inputs whose sizes treat both ends of every axis alike."""
+    tried = DOUBLE.of(disturbed(model))
     problem: ShapeError | None = None
     for inputs in (
         [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
     ):
-        scene = Scene(symmetry, layers)
+        repeated_outputs(model, as_dtype(dtype_of(model), inputs))
+        walk = Walk(tried, graph, symmetry, layers, hidden)
         try:
-            return scene, inputs, propagate(tried, graph, scene, inputs, rule)
+            with undisturbed():
+                walk.follow(as_dtype(None, inputs))
         except ShapeError as error:
             problem = problem or error
+        else:
+            return walk, inputs
     if problem is None:
         raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
     raise problem
 
 
-def _all_channels(scene: Scene) -> list[Channels]:
-    found = [channels for use in scene.uses.values() for channels in (use.into, use.out)]
-    found += [channels for one, other, _ in scene.joins for channels in (one, other)]
-    found += [feature.channels for feature in scene.dropouts.values()]
-    return found + [channels for channels, _, _ in scene.demands]
+def _with_layers(
+    model: nn.Module,
+    uses: Mapping[str, tuple[Representation, Representation]],
+    steps: tuple[Subgroup, ...],
+    options: Mapping[str, Any],
+) -> nn.Module:
+    """The model with homotopy twins in place of its layers."""
+    for name, (rep_in, rep_out) in uses.items():
+        layer = model.get_submodule(name)
+        if nothing_moves(layer, rep_in, rep_out):
+            continue
+        where = f"{name!r} ({type(layer).__name__})"
+        made = twin(layer, rep_in, rep_out, steps, where=where, **options)
+        model = made if not name else _replaced(model, layer, made)
+    return model
+
+
+def _with_parameters(
+    model: nn.Module, walk: Walk, steps: tuple[Subgroup, ...], options: Mapping[str, Any]
+) -> nn.Module:
+    """The model with homotopy twins in place of modules that read parameters of their own."""
+    owners: dict[str, dict[str, list[Representation]]] = {}
+    for path, feature in walk.parameters.items():
+        if not feature.still(walk.elements):
+            owner, _, name = path.rpartition(".")
+            shape = walk.module.get_parameter(path).shape
+            reps = [
+                Trivial(walk.group, size) if leg is None else leg.rep
+                for leg, size in zip(feature.legs, shape, strict=True)
+            ]
+            owners.setdefault(owner, {})[name] = reps
+    for owner, axes in owners.items():
+        plain = model.get_submodule(owner)
+        where = f"{owner!r} ({type(plain).__name__})"
+        made = parameters_homotopy(plain, axes, steps, where=where, **options)
+        model = made if not owner else _replaced(model, plain, made)
+    return model
 
 
 def _named(model: nn.Module, layers: Layers | None) -> dict[str, tuple[Representation, Representation]]:
@@ -258,7 +297,14 @@ def _replaced(model: nn.Module, old: nn.Module, new: nn.Module) -> nn.Module:
     return model
 
 
-def _share_dropout(model: nn.Module, name: str, rep: Representation, on_grid: bool) -> None:  # noqa: FBT001
+def _share_dropout(model: nn.Module, name: str, dropped: Typed) -> None:
+    feature, shape = dropped.feature, dropped.value.shape
+    if feature is None:
+        return
+    on_grid = feature.field is not None and feature.space[-1] == len(shape) - 1
+    leg = feature.legs[feature.space[0] - 1 if on_grid else -1]
+    if leg is None:
+        return
     plain: Any = model.get_submodule(name)
-    shared = Dropout(rep, plain.p, channels="first" if on_grid else "last").train(plain.training)
+    shared = Dropout(leg.rep, plain.p, channels="first" if on_grid else "last").train(plain.training)
     _replaced(model, plain, shared)

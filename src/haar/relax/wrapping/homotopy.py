@@ -98,17 +98,15 @@ class Homotopy(nn.Module):
             gamma: As for `at`; None exports the learned gammas.
         """
         with self.at(gamma):
-            if isinstance(self.model, HomotopyLayer):
-                return self.model.export()
-            plain = copy.deepcopy(self.model)
+            whole = copy.deepcopy(self.model)
         made: dict[HomotopyLayer, nn.Module] = {}
-        for owner in list(plain.modules()):
+        for owner in reversed(list(whole.modules())):  # inner ones first
             for name, child in list(owner._modules.items()):  # noqa: SLF001 (named_children leaves second names out)
                 if isinstance(child, HomotopyLayer):
                     if child not in made:
                         made[child] = child.export()
                     setattr(owner, name, made[child])
-        return plain
+        return whole.export() if isinstance(whole, HomotopyLayer) else whole
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Homotopy:
         new = self.__class__.__new__(self.__class__)

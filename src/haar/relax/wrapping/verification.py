@@ -13,9 +13,9 @@ from haar.actions import Action, Field, Symmetry, Vector
 from haar.average.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.groups import Group
 from haar.probing import ForwardOnly, undisturbed
-from haar.relax.wrapping.feature import Feature
+from haar.relax.wrapping.elements import Elements, some_elements
+from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
@@ -23,13 +23,6 @@ from haar.relax.wrapping.whole_module import WholeModule
 
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
-
-
-def some_elements(group: Group, seed: int = 0) -> Tensor:
-    """Generators, and random elements."""
-    drawn = group.sample(2, torch.Generator().manual_seed(seed))
-    gens = group.generators()
-    return torch.cat([gens, drawn]) if len(gens) else drawn
 
 
 def verify(
@@ -60,18 +53,7 @@ def verify(
     """
     symmetry = homotopy.symmetry
     given = as_dtype(dtype_of(plain), inputs)
-    theirs = ForwardOnly(copy.deepcopy(plain).eval())
-    with undisturbed():
-        first, again = theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given))
-    _check_outputs_finite(first)
-    own_error = _difference(again, first)
-    if not own_error <= SAME:
-        raise ArgumentError(
-            "module",
-            expected="outputs that stay the same from call to call in evaluation",
-            got=f"a relative difference of {own_error:.1e}",
-            way_out="give functional dropout training=self.training, and keep no state between calls",
-        )
+    first = repeated_outputs(plain, given)
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
         mine = copy.deepcopy(homotopy).eval()
         with undisturbed(), mine.at(1.0):
@@ -103,6 +85,27 @@ def verify(
     return worst
 
 
+def repeated_outputs(plain: nn.Module, inputs: Sequence[Any]) -> Any:
+    """What a model returns in evaluation, the same from call to call.
+
+    Raises:
+        ArgumentError: If it does not return the same, or returns something that is not finite.
+    """
+    theirs = ForwardOnly(copy.deepcopy(plain).eval())
+    with undisturbed():
+        first, again = theirs(*as_dtype(None, inputs)), theirs(*as_dtype(None, inputs))
+    _check_outputs_finite(first)
+    own_error = _difference(again, first)
+    if not own_error <= SAME:
+        raise ArgumentError(
+            "module",
+            expected="outputs that stay the same from call to call in evaluation",
+            got=f"a relative difference of {own_error:.1e}",
+            way_out="give functional dropout training=self.training, and keep no state between calls",
+        )
+    return first
+
+
 def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precision = DOUBLE) -> float:
     """The relative equivariance error at gamma = 0, root mean square over random elements."""
     tried: Homotopy = precision.of(homotopy)  # type: ignore[assignment]
@@ -121,7 +124,7 @@ def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precisi
     return float((total / size) ** 0.5) if size > 0 else 0.0
 
 
-def disturbed(homotopy: Homotopy, seed: int = 0) -> Homotopy:
+def disturbed(homotopy: nn.Module, seed: int = 0) -> Any:
     """A copy with random changes of all parameters and statistics, so that zeros and ones hide nothing."""
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(homotopy)
@@ -159,12 +162,13 @@ def first_break(  # noqa: PLR0917 (of one family)
     """The first step whose output does not move as it should, in words."""
     moved = symmetry.act_inputs(g, as_dtype(None, inputs))
     if graph is not None and types is not None:
+        one = Elements(symmetry.group, g[None])
         here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(None, inputs), moved))
         for node, value in here.items():
             kind = types.get(node)
-            if node.op == "placeholder" or not isinstance(value, Tensor) or not value.is_floating_point():
+            if node.op == "placeholder" or not isinstance(kind, Typed) or not value.is_floating_point():
                 continue
-            expected = kind.action().act(g, value) if isinstance(kind, Feature) else value
+            expected = value if kind.feature is None else kind.feature.act(one, 0, value)
             if _difference(there[node], expected) > 100 * DOUBLE.exact:
                 target = str(node.target)
                 if node.op != "call_module" or not target:

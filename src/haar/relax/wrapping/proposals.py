@@ -1,0 +1,119 @@
+"""What else the layers before a step could make, where the step has no place in a symmetric network as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from haar.actions.representation import Representation, TensorProduct, Trivial, direct_sum
+from haar.errors import HaarError
+from haar.nn.kernel_points import KernelPoints
+from haar.nn.representations import same_representation
+from haar.relax.wrapping.feature import Leg
+from haar.relax.wrapping.step import Step
+from haar.relax.wrapping.sums import copies
+
+Proposal = Mapping[Leg, Representation]
+Hidden = Callable[[int], Representation]
+
+
+def proposals(step: Step, hidden: Hidden) -> Iterator[Proposal]:
+    """Other representations for some legs of what goes into a step, the likeliest first.
+
+    Args:
+        step: The step.
+        hidden: Representation of a hidden layer by its width.
+    """
+    yield from _in_line(step)
+    yield from _pairs(step, hidden)
+    for leg in step.legs:
+        if leg.ask is not None:
+            for rep in other_forms(leg.rep.dim, _sizes(step), hidden, leg.rep):
+                yield {leg: rep}
+
+
+def other_forms(width: int, sizes: list[list[int]], hidden: Hidden, now: Representation) -> Iterator[Representation]:
+    """Representations of a width that can be cut into pieces, or are permuted piece by piece.
+
+    Args:
+        width: Their dimension.
+        sizes: Shapes of what comes out.
+        hidden: Representation of a hidden layer by its width.
+        now: What it is.
+    """
+    made: list[Representation] = []
+    every = {n for shape in sizes for n in shape}
+    for inner in sorted(n for n in range(2, width) if width % n == 0 and (n in every or width // n in every)):
+        outer = width // inner
+        made += [copies(hidden(inner), outer), TensorProduct(hidden(outer), Trivial(now.group, inner))]
+        side = round(inner ** (1 / (now.group.space_dim or 1)))
+        if now.group.space_dim is not None and side**now.group.space_dim == inner:
+            try:
+                points = KernelPoints(now.group, (side,) * now.group.space_dim)
+            except HaarError:
+                continue
+            made += [TensorProduct(hidden(outer), points), TensorProduct(points, hidden(outer))]
+    for axis in range(min((len(shape) for shape in sizes), default=0)):
+        widths = [shape[axis] for shape in sizes]
+        if len(widths) > 1 and sum(widths) == width and len(set(widths)) > 1:
+            made.append(direct_sum([hidden(n) for n in widths]))
+    for part in sorted(every):
+        if 0 < part < width and now.group.order:
+            made += [direct_sum([hidden(part), hidden(width - part)]), direct_sum([hidden(width - part), hidden(part)])]
+    still = Trivial(now.group, width)
+    for rep in made:
+        if not same_representation(rep, still) and not same_representation(rep, now):
+            yield rep
+
+
+def _sizes(step: Step) -> list[list[int]]:
+    return [list(leaf.shape) for leaf in pytree.tree_leaves(step.result) if isinstance(leaf, Tensor)]
+
+
+def _in_line(step: Step) -> Iterator[Proposal]:
+    """Where legs meet on the axes of one number, all as the one that nobody can choose, or that moves."""
+    found: dict[Leg, Representation] = {}
+    for legs in _meeting(step):
+        fixed = [leg for leg in legs if leg.ask is None] or [leg for leg in legs if not step.elements.still(leg.rep)]
+        target = (fixed or legs)[0].rep
+        found |= {leg: target for leg in legs if leg.ask is not None and not same_representation(leg.rep, target)}
+    if found:
+        yield found
+        for leg, rep in found.items():
+            if len(found) > 1:
+                yield {leg: rep}
+
+
+def _meeting(step: Step) -> list[list[Leg]]:
+    """The legs on every axis counted from the end."""
+    features = [x.feature for x in step.inputs if x.feature is not None]
+    most = max((len(feature.legs) for feature in features), default=0)
+    found = []
+    for axis in range(1, most + 1):
+        legs = [f.legs[-axis] for f in features if len(f.legs) >= axis]
+        there = [leg for leg in legs if leg is not None]
+        widths = {leg.rep.dim for leg in there}
+        found += [[leg for leg in there if leg.rep.dim == width] for width in widths if width > 1]
+    return [legs for legs in found if len(legs) > 1]
+
+
+def _pairs(step: Step, hidden: Hidden) -> Iterator[Proposal]:
+    """One leg as another of its width; parameters then take what fits on their other axes too."""
+    legs = step.legs
+    moving = [leg for leg in legs if not step.elements.still(leg.rep)]
+    free = [leg for leg in legs if leg.ask is not None]
+    for target in moving or legs:
+        for leg in free:
+            if leg.rep.dim != target.rep.dim or same_representation(leg.rep, target.rep):
+                continue
+            rest = {
+                other: hidden(other.rep.dim)
+                for other in free
+                if other is not leg and step.elements.still(other.rep) and other.rep.dim > 1
+            }
+            moves = {other: rep for other, rep in rest.items() if not same_representation(other.rep, rep)}
+            if moves:
+                yield {leg: target.rep, **moves}
+            yield {leg: target.rep}
