@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from haar.tracing.windows import each, left_over, padding_of
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -22,28 +24,31 @@ def reason_for(module: nn.Module, x: Any) -> str:
         return ""
     lengths = list(x.shape[2:])
     if isinstance(module, (*_CONVOLUTIONS, *_POOLS)):
-        kernel, stride = _each(module.kernel_size, lengths), _each(module.stride, lengths)
-        padding, dilation = _padding(module, lengths), _each(getattr(module, "dilation", 1), lengths)
+        count = len(lengths)
+        kernel, stride = each(module.kernel_size, count), each(module.stride, count)
+        dilation = each(getattr(module, "dilation", 1), count)
+        sizes = zip(kernel, dilation, strict=True)
+        padding = [padding_of(module, k, d, axis, count) for axis, (k, d) in enumerate(sizes)]
         for n, k, s, p, d in zip(lengths, kernel, stride, padding, dilation, strict=True):
             if p is None:
-                if (d * (k - 1)) % 2:
-                    return f"an even kernel of {k} with padding 'same' pads one side more; use an odd kernel"
-                continue
-            span = d * (k - 1) + 1
-            if s > 1 and (n + 2 * p - span) % s:
+                return f"an even kernel of {k} with padding 'same' pads one side more; use an odd kernel"
+            left = left_over(n, k, s, p, d)
+            if left:
                 pads = f" + 2*{p}" if p else ""
+                span = d * (k - 1) + 1
                 return (
                     f"stride {s} on {n} reaches one side only ({n}{pads} - {span} is not a multiple of {s}); "
-                    f"use {_good_length(n, span, p, s)} points or another kernel"
+                    f"use {n - left + s} points or another kernel"
                 )
-        if any(p for p in padding if p is not None) and getattr(module, "padding_mode", "zeros") == "zeros":
+        if any(padding) and getattr(module, "padding_mode", "zeros") == "zeros":
             return "zero padding on a periodic grid; use padding_mode='circular'"
         if any(s > 1 for s in stride):
             less = f"stride {max(stride)}: shifts by fewer cells than the stride change what is kept"
             return less + "; average over shifts below it"
     if isinstance(module, _TRANSPOSED):
-        kernel, stride = _each(module.kernel_size, lengths), _each(module.stride, lengths)
-        cut, extra = _each(module.padding, lengths), _each(module.output_padding, lengths)
+        count = len(lengths)
+        kernel, stride = each(module.kernel_size, count), each(module.stride, count)
+        cut, extra = each(module.padding, count), each(module.output_padding, count)
         if any(extra):
             return f"output_padding {max(extra)} is added on one side only; choose kernel and padding so that it is 0"
         if any(k != s or p for k, s, p in zip(kernel, stride, cut, strict=True)):
@@ -53,20 +58,3 @@ def reason_for(module: nn.Module, x: Any) -> str:
         border = f"upsampling mode {module.mode!r} treats the border specially"
         return border + "; use 'nearest' with a whole factor, or pad circularly first"
     return "no known geometric reason"
-
-
-def _each(value: Any, lengths: list[int]) -> list[int]:
-    return [int(value)] * len(lengths) if isinstance(value, int) else [int(v) for v in value]
-
-
-def _padding(module: nn.Module, lengths: list[int]) -> list[int | None]:
-    padding: Any = module.padding
-    if padding == "same":
-        return [None] * len(lengths)
-    if padding == "valid":
-        return [0] * len(lengths)
-    return list(_each(padding, lengths))
-
-
-def _good_length(n: int, span: int, padding: int, stride: int) -> int:
-    return next(m for m in range(n, n + stride) if (m + 2 * padding - span) % stride == 0)

@@ -16,13 +16,14 @@ from haar.groups import Subgroup
 from haar.intertwiners import Intertwiners, intertwiners, invariants
 from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folding import Dense, FoldCache
+from haar.nn.grid_axes import reversed_axes, space_dim
 from haar.nn.initial import draw_weights
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.parts import PartRun, part_runs
 from haar.nn.precision import check_number, check_numbers, check_precision
 from haar.nn.representations import check_same_group, restricted
-from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
+from haar.tracing.windows import check_window, exact_padding
 
 _PLAIN = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _RUN: dict[int, Callable[..., Tensor]] = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}

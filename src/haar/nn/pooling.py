@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from haar.actions.representation import Representation
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, check_count
+from haar.nn.grid_axes import reversed_axes, space_dim
 from haar.nn.module import Channels, EquivariantModule
 from haar.nn.pointwise import check_permutation
-from haar.nn.windows import check_window, exact_padding, reversed_axes, space_dim
+from haar.tracing.windows import check_window, exact_padding
 
 _AVERAGE: dict[int, Callable[..., Tensor]] = {
     1: nn.functional.avg_pool1d,

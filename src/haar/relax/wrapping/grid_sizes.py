@@ -78,5 +78,5 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
             errors = [moved_difference(tried, symmetry, g, inputs) for g in elements]
             worst = max(errors)
             element = elements[errors.index(worst)]
-            where = first_break(tried, symmetry, element, inputs, None, None) if not worst <= DOUBLE.exact else ""
+            where = first_break(tried, symmetry, element, inputs) if not worst <= DOUBLE.exact else ""
     return worst, where, element

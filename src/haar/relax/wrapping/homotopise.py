@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from haar.actions import Action, Symmetry
 from haar.actions.representation import Representation, Trivial
@@ -19,7 +19,6 @@ from haar.nn.module import EquivariantModule
 from haar.probing import check_finite, undisturbed
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
-from haar.relax.wrapping.graph import traced
 from haar.relax.wrapping.grid_sizes import grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
@@ -28,6 +27,9 @@ from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.twins import has_twin, nothing_moves, parameters_homotopy, twin
 from haar.relax.wrapping.verification import disturbed, repeated_outputs, verify
 from haar.relax.wrapping.walk import Walk
+from haar.tracing import NotFollowedError, follow, leaves_of
+
+_LEAVES = leaves_of(EquivariantModule)
 
 Layers = Mapping[str, tuple[Representation, Representation]]
 
@@ -98,30 +100,29 @@ def homotopise(
     if mode == "function":
         return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
     model = copy.deepcopy(module)
-    graph = traced(model)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
-    types, precision = None, DOUBLE
-    if graph is None:
-        uses = _named(model, layers)
-        tried = DOUBLE.of(model)
-        inputs = (
-            next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
-        )
+    try:
+        walk, inputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+    except NotFollowedError as error:
+        uses = _named(model, layers, error)
+        walk, inputs = None, _inputs(model, symmetry, given)
     else:
-        walk, inputs = _followed(model, graph, symmetry, layers or {}, _chooser(hidden, symmetry), given)
-        uses, types, precision = {name: (use.into, use.out) for name, use in walk.uses.items()}, walk.types, walk.precision
+        uses = {name: (use.into, use.out) for name, use in walk.uses.items()}
         _check_used(layers or {}, uses)
         model = _with_parameters(model, walk, steps, options)
-        if shared_dropout:
-            for name, dropped in walk.dropouts.items():
-                _share_dropout(model, name, dropped)
-    model = _with_layers(model, uses, steps, options)
-    homotopy = Homotopy(model, symmetry)
-    homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types, precision=precision)
+        for name, dropped in walk.dropouts.items() if shared_dropout else ():
+            _share_dropout(model, name, dropped)
+    homotopy = Homotopy(_with_layers(model, uses, steps, options), symmetry)
+    homotopy.error = verify(homotopy, module, inputs, walk=walk, precision=DOUBLE if walk is None else walk.precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
     return homotopy
+
+
+def _inputs(model: nn.Module, symmetry: Symmetry, given: Any) -> Any:
+    tried = DOUBLE.of(model)
+    return next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
 
 
 def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) -> Callable[[int], Representation]:
@@ -131,13 +132,8 @@ def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) 
     return chooser
 
 
-def _followed(  # noqa: PLR0917 (of one family)
-    model: nn.Module,
-    graph: fx.Graph,
-    symmetry: Symmetry,
-    layers: Layers,
-    hidden: Callable[[int], Representation],
-    given: Any,
+def _followed(
+    model: nn.Module, symmetry: Symmetry, layers: Layers, hidden: Callable[[int], Representation], given: Any
 ) -> tuple[Walk, Any]:
     """Follow the network on the first inputs whose sizes treat both ends of every axis alike."""
     tried = DOUBLE.of(disturbed(model))
@@ -146,17 +142,23 @@ def _followed(  # noqa: PLR0917 (of one family)
         [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
     ):
         repeated_outputs(model, as_dtype(dtype_of(model), inputs))
-        walk = Walk(tried, graph, symmetry, layers, hidden)
-        try:
-            with undisturbed():
+        with undisturbed():
+            followed = follow(tried, as_dtype(None, inputs), leaves=_is_leaf)
+            walk = Walk(followed, symmetry, layers, hidden)
+            try:
                 walk.follow(as_dtype(None, inputs))
-        except ShapeError as error:
-            problem = problem or error
-        else:
-            return walk, inputs
+            except ShapeError as error:
+                problem = problem or error
+            else:
+                return walk, inputs
     if problem is None:
         raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
     raise problem
+
+
+def _is_leaf(module: nn.Module, path: str) -> bool:
+    """Torch's own layers and ours; attention is followed inside, for its heads carry something of their own."""
+    return _LEAVES(module, path) and not isinstance(module, nn.MultiheadAttention)
 
 
 def _with_layers(
@@ -198,15 +200,17 @@ def _with_parameters(
     return model
 
 
-def _named(model: nn.Module, layers: Layers | None) -> dict[str, tuple[Representation, Representation]]:
+def _named(
+    model: nn.Module, layers: Layers | None, problem: NotFollowedError
+) -> dict[str, tuple[Representation, Representation]]:
     """The user's own map, which must name every layer with parameters."""
     if not layers:
         raise ArgumentError(
             "module",
-            expected="a module that torch.fx can trace",
-            got=f"{type(model).__name__}, whose calls depend on its data",
+            expected="a module whose run can be followed",
+            got=f"{problem.got}: its calls depend on its data",
             way_out='give layers={name: (representation in, representation out)}, or use mode="function"',
-        )
+        ) from problem
     for name, part in model.named_modules():
         own = [p for p in part._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
         if own and name not in layers and not isinstance(part, EquivariantModule):

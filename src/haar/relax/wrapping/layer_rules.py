@@ -12,7 +12,8 @@ from haar.actions.representation import Representation, Trivial
 from haar.errors import ArgumentError, ShapeError
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import is_permutation
-from haar.nn.windows import check_window, reversed_axes
+from haar.tracing.windows import check_window
+from haar.nn.grid_axes import reversed_axes
 from haar.relax.wrapping.feature import Feature, Leg, scalar_field
 from haar.relax.wrapping.step import Step, Typed, Unknown
 from haar.relax.wrapping.projection import TensorProjection

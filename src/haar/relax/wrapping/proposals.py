@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -30,11 +30,13 @@ def proposals(step: Step, hidden: Hidden) -> Iterator[Proposal]:
     yield from _pairs(step, hidden)
     for leg in step.legs:
         if leg.ask is not None:
-            for rep in other_forms(leg.rep.dim, _sizes(step), hidden, leg.rep):
+            for rep in other_forms(leg.rep.dim, _sizes(step), hidden, leg.rep, _cuts(step)):
                 yield {leg: rep}
 
 
-def other_forms(width: int, sizes: list[list[int]], hidden: Hidden, now: Representation) -> Iterator[Representation]:
+def other_forms(  # noqa: PLR0917 (of one family)
+    width: int, sizes: list[list[int]], hidden: Hidden, now: Representation, cuts: Collection[int] = ()
+) -> Iterator[Representation]:
     """Representations of a width that can be cut into pieces, or are permuted piece by piece.
 
     Args:
@@ -42,6 +44,7 @@ def other_forms(width: int, sizes: list[list[int]], hidden: Hidden, now: Represe
         sizes: Shapes of what comes out.
         hidden: Representation of a hidden layer by its width.
         now: What it is.
+        cuts: Sizes of pieces that may be cut off at one end.
     """
     made: list[Representation] = []
     every = {n for shape in sizes for n in shape}
@@ -59,13 +62,18 @@ def other_forms(width: int, sizes: list[list[int]], hidden: Hidden, now: Represe
         widths = [shape[axis] for shape in sizes]
         if len(widths) > 1 and sum(widths) == width and len(set(widths)) > 1:
             made.append(direct_sum([hidden(n) for n in widths]))
-    for part in sorted(every):
+    for part in sorted(cuts):
         if 0 < part < width and now.group.order:
             made += [direct_sum([hidden(part), hidden(width - part)]), direct_sum([hidden(width - part), hidden(part)])]
     still = Trivial(now.group, width)
     for rep in made:
         if not same_representation(rep, still) and not same_representation(rep, now):
             yield rep
+
+
+def _cuts(step: Step) -> set[int]:
+    """Sizes that come out and do not go in."""
+    return {n for shape in _sizes(step) for n in shape} - {n for x in step.inputs for n in x.value.shape}
 
 
 def _sizes(step: Step) -> list[list[int]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,6 +21,10 @@ from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
 from haar.relax.wrapping.whole_module import WholeModule
+from haar.tracing import Followed, Steps
+
+if TYPE_CHECKING:
+    from haar.relax.wrapping.walk import Walk
 
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
@@ -30,8 +35,7 @@ def verify(
     plain: nn.Module,
     inputs: Sequence[Any],
     *,
-    graph: fx.Graph | None = None,
-    types: dict[fx.Node, Any] | None = None,
+    walk: Walk | None = None,
     precision: Precision = DOUBLE,
 ) -> float:
     """Check the homotopy at both ends.
@@ -40,8 +44,7 @@ def verify(
         homotopy: The homotopy, in any mode; it is not changed.
         plain: The user's module.
         inputs: One batch.
-        graph: The traced graph, to name the step that breaks the symmetry.
-        types: Features of its nodes.
+        walk: What its tensors carry, to name the step that breaks the symmetry.
         precision: The precision to measure in.
 
     Returns:
@@ -79,7 +82,7 @@ def verify(
             if all(isinstance(layer, WholeModule) for layer in tried.layers.values()):
                 message = f"{begin}; see whether it returns finite numbers, the same for the same input in every batch"
                 raise NotEquivariantError(message)
-            where = first_break(tried, symmetry, element, given, graph, types)
+            where = first_break(tried, symmetry, element, given, walk)
             message = f'{begin}, first broken by {where}; use mode="function", which takes any module'
             raise NotEquivariantError(message)
     return worst
@@ -151,21 +154,17 @@ def moved_difference(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, i
     return _difference(_moving(symmetry.outputs, there), _moving(symmetry.outputs, here))
 
 
-def first_break(  # noqa: PLR0917 (of one family)
-    model: Homotopy,
-    symmetry: Symmetry,
-    g: Tensor,
-    inputs: Sequence[Any],
-    graph: fx.Graph | None,
-    types: dict[fx.Node, Any] | None,
+def first_break(
+    model: Homotopy, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any], walk: Walk | None = None
 ) -> str:
     """The first step whose output does not move as it should, in words."""
     moved = symmetry.act_inputs(g, as_dtype(None, inputs))
-    if graph is not None and types is not None:
+    if walk is not None:
         one = Elements(symmetry.group, g[None])
-        here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(None, inputs), moved))
+        graph = replace(walk.followed, model=model.model)
+        here, there = (_Recorder(graph).of(x) for x in (as_dtype(None, inputs), moved))
         for node, value in here.items():
-            kind = types.get(node)
+            kind = walk.types.get(node)
             if node.op == "placeholder" or not isinstance(kind, Typed) or not value.is_floating_point():
                 continue
             expected = value if kind.feature is None else kind.feature.act(one, 0, value)
@@ -190,11 +189,11 @@ def first_break(  # noqa: PLR0917 (of one family)
     return "what follows the last layer"
 
 
-class _Recorder(fx.Interpreter):
+class _Recorder(Steps):
     """Runs a graph and keeps a copy of every value, before anything is changed in place."""
 
-    def __init__(self, module: nn.Module, graph: fx.Graph) -> None:
-        super().__init__(module, garbage_collect_values=False, graph=graph)
+    def __init__(self, followed: Followed) -> None:
+        super().__init__(followed)
         self.kept: dict[fx.Node, Any] = {}
 
     def of(self, inputs: Sequence[Any]) -> dict[fx.Node, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -24,6 +23,7 @@ from haar.relax.wrapping.proposals import Hidden, Proposal, other_forms, proposa
 from haar.relax.wrapping.reasons import reason
 from haar.relax.wrapping.step import Step, Typed, Unknown
 from haar.relax.wrapping.twins import has_twin
+from haar.tracing import Followed
 
 #: What a refusal offers.
 FUNCTION = 'use mode="function", which takes any module, or name its representations in layers'
@@ -57,8 +57,7 @@ class Walk:
     """Follows a network's graph on one batch and gives every tensor in it a feature.
 
     Args:
-        module: The module that was traced, in eval mode and double precision; its parameters shall hide nothing.
-        graph: Its graph.
+        followed: The network as a graph, in eval mode and double precision; its parameters shall hide nothing.
         symmetry: How the group acts on its inputs and outputs.
         fixed: (representation in, representation out) of some layers by name.
         hidden: Representation of a hidden layer by its width.
@@ -73,13 +72,13 @@ class Walk:
 
     def __init__(
         self,
-        module: nn.Module,
-        graph: fx.Graph,
+        followed: Followed,
         symmetry: Symmetry,
         fixed: Mapping[str, tuple[Representation, Representation]],
         hidden: Hidden,
     ) -> None:
-        self.module, self.graph, self.symmetry, self.fixed, self.hidden = module, graph, symmetry, fixed, hidden
+        self.followed, self.module, self.graph = followed, followed.model, followed.graph
+        self.symmetry, self.fixed, self.hidden = symmetry, fixed, hidden
         self.group, self.elements = symmetry.group, Elements(symmetry.group)
         self.uses: dict[str, Use] = {}
         self.dropouts: dict[str, Typed] = {}
@@ -90,8 +89,8 @@ class Walk:
         self._notes: dict[tuple[str, int], Representation] = {}
         self._unsettled: dict[str, ArgumentError] = {}
         self._place = 0
-        self._names = {id(part): name for name, part in module.named_modules()}
-        self._modules = dict(module.named_modules(remove_duplicate=False))
+        self._names = {id(part): name for name, part in self.module.named_modules()}
+        self._modules = dict(self.module.named_modules(remove_duplicate=False))
 
     def follow(self, inputs: Sequence[Any]) -> None:
         """Follow the network on one batch.
@@ -101,7 +100,7 @@ class Walk:
             ShapeError: If a window does not treat both ends of an axis of this size alike.
         """
         values, written = self._values(inputs)
-        nodes = list(self.graph.nodes)
+        nodes = self._read(written)
         places = {node: place for place, node in enumerate(nodes)}
         place = 0
         while place < len(nodes):
@@ -259,6 +258,17 @@ class Walk:
             return self._names.get(id(self._modules[str(node.target)]), "")
         return self._parameter(str(node.target)) if node.op == "get_attr" else None
 
+    def _read(self, written: Mapping[fx.Node, int]) -> list[fx.Node]:
+        """The steps whose value somebody reads, or that write into what others read."""
+        live = {node for node in self.graph.nodes if node.op in ("output", "placeholder") or node in written}
+        stack = list(live)
+        while stack:
+            for source in stack.pop().all_input_nodes:
+                if source not in live:
+                    live.add(source)
+                    stack.append(source)
+        return [node for node in self.graph.nodes if node in live]
+
     def _values(self, inputs: Sequence[Any]) -> tuple[dict[fx.Node, Any], dict[fx.Node, int]]:
         """The network's own numbers, and into which of its tensors each step writes."""
         values: dict[fx.Node, Any] = {}
@@ -270,7 +280,7 @@ class Walk:
             if node.op == "placeholder":
                 values[node] = given.pop(0) if given else (node.args[0] if node.args else None)
             elif node.op == "get_attr":
-                values[node] = operator.attrgetter(str(node.target))(self.module)
+                values[node] = self.followed.attribute(str(node.target))
             else:
                 args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
                 tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
@@ -452,7 +462,7 @@ def _resized(step: Step) -> bool:
 
 
 def _untyped(value: Any) -> Any:
-    return pytree.tree_map_only(Tensor, lambda x: Typed(x, None), value)
+    return pytree.tree_map_only(Tensor, lambda x: Typed(x.detach(), None), value)
 
 
 def _step(  # noqa: PLR0917 (of one family)

@@ -3,43 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
-import torch
+from torch import nn
 
 from haar.errors import ArgumentError, ShapeError, check_count
-from haar.groups import FiniteGroup, Group
-
-
-def space_dim(group: Group, argument: str = "rep_in") -> int:
-    """Number of axes of the grids that a point group moves.
-
-    Raises:
-        ArgumentError: If it moves none.
-    """
-    if group.space_dim not in (1, 2, 3):
-        raise ArgumentError(
-            argument,
-            expected="a representation of a group that moves grids of 1, 2 or 3 axes",
-            got=group.name,
-            way_out="use dihedral(4), reflections(2), octahedral() or from_matrices(..., moves_grid=True)",
-        )
-    return group.space_dim
-
-
-def reversed_axes(group: Group) -> tuple[int, ...]:
-    """Axes that some element reverses.
-
-    Example:
-        >>> from haar.groups import cyclic, trivial
-        >>> reversed_axes(cyclic(4)), reversed_axes(trivial(2))
-        ((0, 1), ())
-    """
-    dim = space_dim(group)
-    if not isinstance(group, FiniteGroup) or group.order > 4096:
-        return tuple(range(dim))
-    sign = group.motion(group.elements()).sign
-    return tuple(torch.nonzero((sign < 0).any(0)).flatten().tolist())
 
 
 def exact_padding(kernel: int, stride: int, padding: int | str, dilation: int = 1) -> int:
@@ -62,6 +30,40 @@ def exact_padding(kernel: int, stride: int, padding: int | str, dilation: int = 
     if isinstance(padding, bool) or not isinstance(padding, SupportsIndex) or padding.__index__() < 0:
         raise ArgumentError("padding", expected="'same' or a number of points", got=repr(padding))
     return padding.__index__()
+
+
+def left_over(n: int, kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> int:
+    """How many points of an axis the last window does not reach; not 0 if windows stand at one side.
+
+    Example:
+        >>> left_over(32, 3, 2, 1), left_over(33, 3, 2, 1)
+        (1, 0)
+    """
+    return (n + 2 * padding - dilation * (kernel - 1) - 1) % stride
+
+
+def each(value: int | Sequence[int], count: int) -> list[int]:
+    """A setting for every axis.
+
+    Example:
+        >>> each(3, 2), each((3, 5), 2)
+        ([3, 3], [3, 5])
+    """
+    return [int(value)] * count if isinstance(value, int) else [int(v) for v in value]
+
+
+def padding_of(module: nn.Module, kernel: int, dilation: int, axis: int, count: int) -> int | None:
+    """Points that a layer adds at both ends of an axis; None where "same" adds one more at one end.
+
+    Example:
+        >>> padding_of(nn.Conv2d(1, 1, 4, padding="same"), 4, 1, 0, 2), padding_of(nn.Conv1d(1, 1, 3), 3, 1, 0, 1)
+        (None, 0)
+    """
+    padding: Any = module.padding
+    if padding == "same":
+        around = dilation * (kernel - 1)
+        return None if around % 2 else around // 2
+    return 0 if padding == "valid" else each(padding, count)[axis]
 
 
 def check_window(
@@ -88,10 +90,9 @@ def check_window(
         points on axis 0, of which 1 are left over on one side; use 33 points, a kernel of another parity, or pool
         exactly
     """
-    span = dilation * (kernel - 1) + 1
     for axis in axes:
         n = space[axis]
-        left = (n + 2 * padding - span) % stride
+        left = left_over(n, kernel, stride, padding, dilation)
         if left:
             raise ShapeError(
                 "x",
