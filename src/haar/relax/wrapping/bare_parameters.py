@@ -12,8 +12,10 @@ from haar.actions.representation import Representation
 from haar.nn.module import EquivariantModule
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
-#: What a homotopy layer has under names of its own.
-_OWN = ("gamma", "kappa", "share", "free", "law", "mode")
+#: What a homotopy layer has under names of its own: a module that has them too cannot be one.
+_OWN = frozenset(("gamma", "kappa", "share", "free", "law", "mode")) | {
+    name for name in vars(HomotopyLayer) if not name.startswith("__") and not hasattr(nn.Module, name)
+}
 
 
 def may_hold_bare_parameters(module: nn.Module) -> bool:

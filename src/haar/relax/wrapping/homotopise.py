@@ -175,6 +175,9 @@ def _with_layers(
         where = f"{name!r} ({type(layer).__name__})"
         made = twin(layer, rep_in, rep_out, steps, where=where, **options)
         model = made if not name else _replaced(model, layer, made)
+    for part in model.modules():
+        if isinstance(part, nn.TransformerEncoderLayer):
+            part.activation_relu_or_gelu = 0  # else its fused form reads the parameters past their layers
     return model
 
 

@@ -27,7 +27,8 @@ def reason(step: Step) -> str:
                 size > 1 and first.feature is not None and len(first.feature.legs) >= k and first.feature.legs[-k]
                 for k, size in enumerate(reversed(shape), 1)
             ):
-                return f"a tensor of shape {shape} that does not move, such as a bare parameter"
+                named = f": {x.name}" if x.name else ""
+                return f"a tensor of shape {shape} that does not move, such as a bare parameter{named}"
     if len(moving) == 1 and moving[0].feature is not None:
         legs = [leg for leg in moving[0].feature.legs if leg is not None]
         for leg in legs:

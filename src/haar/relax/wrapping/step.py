@@ -28,10 +28,17 @@ _FINITE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Typed:
-    """A tensor of the network, and what it carries; None where nothing moves."""
+    """A tensor of the network.
+
+    Attributes:
+        value: The network's own numbers.
+        feature: What it carries; None where nothing moves.
+        name: Of a parameter or buffer, in words.
+    """
 
     value: Tensor
     feature: Feature | None
+    name: str = ""
 
 
 class Unknown(Exception):  # noqa: N818 (it is caught where it is raised)
@@ -76,7 +83,7 @@ class Step:
     def with_legs(self, legs: Mapping[Leg, Representation]) -> Step:
         """The same step on tensors that carry something else."""
         inputs = tuple(
-            Typed(x.value, None if x.feature is None else x.feature.swapped(legs)) for x in self.inputs
+            replace(x, feature=None if x.feature is None else x.feature.swapped(legs)) for x in self.inputs
         )
         return replace(self, inputs=inputs)
 
@@ -170,7 +177,8 @@ class Step:
         places = torch.arange(size, dtype=x.dtype, device=x.device).reshape(-1, *[1] * (x.ndim - 1 - axis))
         feature_less[source] = places.expand(x.shape).clone()
         try:
-            shown = self.run(feature_less)[number]
+            with torch.no_grad():
+                shown = self.run(feature_less)[number]
         except Exception:  # noqa: BLE001 (whatever a step does with other numbers)
             return None
         if not isinstance(shown, Tensor) or not shown.is_floating_point() or not shown.numel():

@@ -383,7 +383,8 @@ class Walk:
     def _attribute(self, node: fx.Node, value: Any) -> Any:
         name = self._parameter(str(node.target))
         if name is None:
-            return _untyped(value)
+            owner = self._modules.get(str(node.target).rpartition(".")[0])
+            return Typed(value.detach(), None, f"{node.target!r} ({type(owner).__name__})") if owner else _untyped(value)
         legs: list[Leg | None] = []
         for axis, size in enumerate(value.shape):
             noted = self._notes.get((name, axis))
