@@ -77,6 +77,13 @@ def attention(m, x):
     return m.b((weight @ v).transpose(1, 2).reshape(batch, tokens, width))
 
 
+def along_edges(m, x):
+    h = m.a(x)
+    sums = torch.zeros_like(h)
+    sums.index_add_(1, torch.tensor([0, 1, 2, 2]), h[:, torch.tensor([1, 2, 3, 4])])
+    return m.b(torch.relu(sums) + h)
+
+
 class Bent(nn.Linear):
     def forward(self, x):
         return torch.tanh(super().forward(x))
@@ -166,6 +173,10 @@ EXACT = {
         IMAGES,
     ),
     "channels squeezed and excited": (squeezed, IMAGES),
+    "group norm across the copies": (
+        lambda: nn.Sequential(nn.Conv2d(1, 18, 3, padding=1), nn.GroupNorm(3, 18), nn.Conv2d(18, 1, 1)), IMAGES,
+    ),
+    "numbers gathered along edges": (two(along_edges), TOKENS),
     "a stride on a grid of nodes": (
         lambda: nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1, padding_mode="circular"), nn.ReLU(), nn.Conv2d(8, 1, 1)), NODES,
     ),
@@ -195,10 +206,6 @@ REFUSED = {
     ),
     "dropout in evaluation": (two(lambda m, x: m.b(functional.dropout(m.a(x)))), COPIES, r"training=self\.training"),
     "a mean that moves": (lambda: nn.Sequential(nn.LayerNorm(6), dense(6, 2)), VECTORS, r"\(LayerNorm\): the mean"),
-    "group norm across the copies": (
-        lambda: nn.Sequential(nn.Conv2d(1, 18, 3, padding=1), nn.GroupNorm(3, 18), nn.Conv2d(18, 1, 1)), IMAGES,
-        r"\(GroupNorm\): 3 groups of 6 channels are torn apart",
-    ),
     "a map shifted": (convolutions(lambda m, x: m.b(m.a(x).roll(1, -1))), IMAGES, "got roll"),
     "padding on one side": (
         convolutions(lambda m, x: m.b(m.a(functional.pad(x, (1, 0, 1, 0)))), a=nn.Conv2d(1, 16, 2)), IMAGES,

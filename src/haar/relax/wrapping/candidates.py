@@ -120,7 +120,7 @@ class Candidates:
     def _parts(self, leg: Leg, size: int, number: int, place: int) -> list[Leg]:
         """Pieces and factors of a leg, and copies of it."""
         rep, found = leg.rep, []
-        if size % rep.dim == 0 and size > rep.dim > 1:
+        if size % rep.dim == 0 and size > rep.dim:
             found.append(Leg(copies(rep, size // rep.dim)))
         if size >= rep.dim:
             return found

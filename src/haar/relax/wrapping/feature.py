@@ -75,10 +75,12 @@ class Leg:
     Attributes:
         rep: Its representation.
         ask: What to note where another one is wanted; None if nobody can choose.
+        own: Whether it is an axis of a parameter that the network reads by itself.
     """
 
     rep: Representation
     ask: Ask | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,19 +19,29 @@ Proposal = Mapping[Leg, Representation]
 Hidden = Callable[[int], Representation]
 
 
-def proposals(step: Step, hidden: Hidden) -> Iterator[Proposal]:
+def proposals(step: Step, hidden: Hidden) -> Iterator[tuple[Proposal, Proposal]]:
     """Other representations for some legs of what goes into a step, the likeliest first.
+
+    The first of a pair is what the step asks for; the second what other axes of its parameters then take, which others
+    may still change.
 
     Args:
         step: The step.
         hidden: Representation of a hidden layer by its width.
     """
-    yield from _in_line(step)
-    yield from _pairs(step, hidden)
+    for legs in (*_in_line(step), *_pairs(step)):
+        rest = {
+            leg: hidden(leg.rep.dim)
+            for leg in step.legs
+            if leg.own and leg not in legs and step.elements.still(leg.rep) and leg.rep.dim > 1
+        }
+        if rest:  # a parameter's other axes are those of a hidden layer
+            yield legs, rest
+        yield legs, {}
     for leg in step.legs:
         if leg.ask is not None:
             for rep in other_forms(leg.rep.dim, _sizes(step), hidden, leg.rep, _cuts(step)):
-                yield {leg: rep}
+                yield {leg: rep}, {}
 
 
 def other_forms(  # noqa: PLR0917 (of one family)
@@ -107,21 +117,11 @@ def _meeting(step: Step) -> list[list[Leg]]:
     return [legs for legs in found if len(legs) > 1]
 
 
-def _pairs(step: Step, hidden: Hidden) -> Iterator[Proposal]:
-    """One leg as another of its width; parameters then take what fits on their other axes too."""
-    legs = step.legs
-    moving = [leg for leg in legs if not step.elements.still(leg.rep)]
-    free = [leg for leg in legs if leg.ask is not None]
-    for target in moving or legs:
-        for leg in free:
-            if leg.rep.dim != target.rep.dim or same_representation(leg.rep, target.rep):
-                continue
-            rest = {
-                other: hidden(other.rep.dim)
-                for other in free
-                if other is not leg and step.elements.still(other.rep) and other.rep.dim > 1
-            }
-            moves = {other: rep for other, rep in rest.items() if not same_representation(other.rep, rep)}
-            if moves:
-                yield {leg: target.rep, **moves}
-            yield {leg: target.rep}
+def _pairs(step: Step) -> Iterator[Proposal]:
+    """One leg as another of its width."""
+    moving = [leg for leg in step.legs if not step.elements.still(leg.rep)]
+    for target in moving or step.legs:
+        for leg in step.legs:
+            if leg.ask is not None and leg.rep.dim == target.rep.dim:
+                if not same_representation(leg.rep, target.rep):
+                    yield {leg: target.rep}

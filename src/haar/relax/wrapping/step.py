@@ -109,9 +109,8 @@ class Step:
 
     def _kept(self, trials: list[_Trial], kept: Feature | None, leaves: list[Any], form: Any) -> Any:
         """What is written into a tensor must carry what the tensor carried."""
-        if kept is None:
-            if any(not trial.depends_on_nothing(-1) for trial in trials):
-                raise Unknown
+        if kept is None:  # nobody has read it: it carries what is written
+            kept = self._feature(trials, -1)
         elif trials[0].equal(trials[-1], -1) or not all(trial.holds(-1, kept, self.elements) for trial in trials):
             raise Unknown  # numbers that are always the same say nothing
         return pytree.tree_unflatten([_typed(leaf, kept) for leaf in leaves], form)
@@ -255,7 +254,14 @@ class _Trial:
             for x, value in zip(step.inputs, self._values, strict=True)
         ]
         with torch.no_grad():
-            return step.run(values)
+            return step.run([_laid_out(v, x.value) for v, x in zip(values, step.inputs, strict=True)])
+
+
+def _laid_out(value: Tensor, like: Tensor) -> Tensor:
+    """The numbers in memory as another tensor has them, for what views memory."""
+    if value.shape != like.shape or value.stride() == like.stride() or 0 in like.stride():
+        return value.contiguous() if like.is_contiguous() else value
+    return torch.empty_strided(like.shape, like.stride(), dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _typed(leaf: Any, feature: Feature | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import torch
@@ -17,8 +17,9 @@ from haar.nn.representations import same_representation
 from haar.relax.wrapping.bare_parameters import may_hold_bare_parameters
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.feature import Feature, Leg, Notes, agree, feature_of
+from haar.relax.wrapping.hidden import narrow_representation
 from haar.relax.wrapping.layer_rules import check_windows, layer_rule
-from haar.relax.wrapping.precision import DOUBLE, SINGLE
+from haar.relax.wrapping.precision import DOUBLE, SINGLE, as_dtype
 from haar.relax.wrapping.proposals import Hidden, Proposal, other_forms, proposals
 from haar.relax.wrapping.reasons import reason
 from haar.relax.wrapping.step import Step, Typed, Unknown
@@ -87,6 +88,10 @@ class Walk:
         self.grid: Field | None = None
         self.precision = DOUBLE
         self._notes: dict[tuple[str, int], Representation] = {}
+        self._overwritten: dict[fx.Node, Tensor] = {}
+        self._narrow = narrow_representation(symmetry.group)
+        self._before: list[tuple[int, fx.Node, Typed]] = []
+        self._choices: dict[tuple[str, int], Representation] = {}
         self._unsettled: dict[str, ArgumentError] = {}
         self._place = 0
         self._names = {id(part): name for name, part in self.module.named_modules()}
@@ -109,7 +114,7 @@ class Walk:
                 self._type(nodes[place], values, written, inputs)
             except _Again as again:
                 self._notes.update(again.notes)
-                paths = {path for path, _ in again.notes}
+                paths = {path for path, _ in (*again.notes, *self._choices)}
                 place = min(places[node] for node in nodes if self._made_by(node) in paths)
                 self._forget(nodes[place:], place)
                 continue
@@ -212,7 +217,7 @@ class Walk:
         """Other representations that a leg may be asked for."""
         if leg is None or leg.ask is None:
             return []
-        found: list[Proposal] = [{leg: rep} for rep in other_forms(leg.rep.dim, sizes, self.hidden, leg.rep)]
+        found: list[Proposal] = [{leg: rep} for rep in other_forms(leg.rep.dim, sizes, self._hidden, leg.rep)]
         return [legs for legs in found if self._asked(legs)]
 
     # ---------------------------------------------------------------- the walk
@@ -250,6 +255,10 @@ class Walk:
     def _forget(self, nodes: Sequence[fx.Node], place: int) -> None:
         for node in nodes:
             self.types.pop(node, None)
+        while self._before and self._before[-1][0] >= place:
+            _, source, typed = self._before.pop()
+            if source in self.types:
+                self.types[source] = typed
         self.uses = {path: use for path, use in self.uses.items() if use.node < place}
 
     def _made_by(self, node: fx.Node) -> str | None:
@@ -271,9 +280,20 @@ class Walk:
 
     def _values(self, inputs: Sequence[Any]) -> tuple[dict[fx.Node, Any], dict[fx.Node, int]]:
         """The network's own numbers, and into which of its tensors each step writes."""
+        _, written = self._run(inputs, {})
+        values, _ = self._run(inputs, written)
+        for value in pytree.tree_leaves(values):
+            if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.complex64):
+                self.precision = SINGLE  # whatever its parameters are, it computes so
+        return values, written
+
+    def _run(
+        self, inputs: Sequence[Any], written: Mapping[fx.Node, int]
+    ) -> tuple[dict[fx.Node, Any], dict[fx.Node, int]]:
+        """All numbers once, and what is written into; what stood there before is kept of steps known to write."""
         values: dict[fx.Node, Any] = {}
-        written: dict[fx.Node, int] = {}
-        given = list(inputs)
+        found: dict[fx.Node, int] = {}
+        given = list(as_dtype(None, inputs))
         for node in self.graph.nodes:
             if node.op == "output":
                 break
@@ -284,16 +304,15 @@ class Walk:
             else:
                 args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
                 tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+                if node in written:
+                    self._overwritten[node] = tensors[written[node]].clone()
                 before = [x._version for x in tensors]  # noqa: SLF001 (torch counts what is written)
                 with torch.no_grad():
                     values[node] = _function(node, self._modules)[0](*args, **kwargs)
                 changed = [k for k, (x, old) in enumerate(zip(tensors, before, strict=True)) if x._version != old]  # noqa: SLF001
                 if changed:
-                    written[node] = changed[0]
-        for value in pytree.tree_leaves(values):
-            if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.complex64):
-                self.precision = SINGLE  # whatever its parameters are, it computes so
-        return values, written
+                    found[node] = changed[0]
+        return values, found
 
     def _type(self, node: fx.Node, values: dict[fx.Node, Any], written: dict[fx.Node, int], inputs: Any) -> None:
         if node.op == "output":
@@ -314,7 +333,24 @@ class Walk:
             return
         where = f"{node.target!r} ({name})" if module is not None else f"{name} ({node.name})"
         step = _step(where, name, function, typed, values[node], self, written.get(node))
+        if step.written is not None:
+            inputs = list(step.inputs)
+            inputs[step.written] = replace(inputs[step.written], value=self._overwritten[node])
+            step = replace(step, inputs=tuple(inputs))
         self.types[node] = self._carried(step, module, self._made_by(node) or "")
+        if step.written is not None:
+            self._written(node, step, self.types[node])
+
+    def _written(self, node: fx.Node, step: Step, typed: Any) -> None:
+        """A tensor that carried nothing carries what is written into it, for those who read it later."""
+        into = step.inputs[step.written or 0]
+        carried = next((leaf for leaf in pytree.tree_leaves(typed) if isinstance(leaf, Typed)), None)
+        if into.feature is None and carried is not None and carried.feature is not None:
+            for source in node.all_input_nodes:
+                there = self.types.get(source)
+                if isinstance(there, Typed) and there.feature is None and there.value.shape == into.value.shape:
+                    self._before.append((self._place, source, there))
+                    self.types[source] = Typed(there.value, carried.feature)
 
     def _carried(self, step: Step, module: nn.Module | None, path: str) -> Any:
         """The features of what a step returns."""
@@ -337,13 +373,14 @@ class Walk:
 
     def _otherwise(self, step: Step, module: nn.Module | None) -> NoReturn:
         """Ask for other representations, or refuse."""
-        for legs in proposals(step, self._hidden):
+        for legs, rest in proposals(step, self._hidden):
             if not self._asked(legs):
                 continue
             try:
-                step.with_legs(legs).features()
+                step.with_legs({**legs, **rest}).features()
             except Unknown:
                 continue
+            self._choices.update(self._asked(rest) or {})
             self.again(legs)
         if module is not None:
             check_windows(self, step, module, next(x.feature for x in step.moving if x.feature is not None))
@@ -352,8 +389,10 @@ class Walk:
         self.refuse(step.where, reason(step))
 
     def _hidden(self, width: int) -> Representation:
+        """Of a hidden layer, or a piece of one, which may be narrower than the group."""
         try:
-            return self.hidden(width)
+            rep = self.hidden(width)
+            return self._narrow(width) if self.elements.still(rep) else rep
         except ArgumentError:
             return Trivial(self.group, width)
 
@@ -393,7 +432,8 @@ class Walk:
             elif size == 1:
                 legs.append(None)
             else:
-                legs.append(Leg(Trivial(self.group, size), lambda rep, key=(name, axis): {key: rep}))
+                rep = self._choices.get((name, axis)) or Trivial(self.group, size)
+                legs.append(Leg(rep, lambda rep, key=(name, axis): {key: rep}, own=True))
         self.parameters[name] = Feature(tuple(legs))
         return Typed(value.detach(), self.parameters[name])
 
