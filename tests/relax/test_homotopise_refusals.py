@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from relax_networks import R4, images, perceptron, worst
+from relax_networks import R4, perceptron, worst
 from relax_worlds import C4
 from relax_worlds import SYMMETRY as VECTORS
 from torch import nn

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from haar.actions.representation import Representation
 from haar.nn.module import EquivariantModule
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
@@ -40,7 +39,7 @@ class HomotopyParameters(HomotopyLayer):
 
     def held(self, name: str) -> Any:
         """The parameter itself."""
-        return self._parameters.get(name)
+        return self._parameters[name] if name in self._symmetry.spaces else None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         del protocol
@@ -60,7 +59,7 @@ def parameters_twin(kind: type[nn.Module], leading: Mapping[str, Tensor]) -> typ
 @cache
 def _twin(kind: type[nn.Module], names: tuple[str, ...]) -> type[HomotopyParameters]:
     def effective(name: str) -> property:
-        return property(lambda self: self._effective(name))  # noqa: SLF001 (its own class)
+        return property(lambda self: self._effective(name))
 
     own: dict[str, Any] = {name: effective(name) for name in names}
     return type(f"Homotopy{kind.__name__}", (HomotopyParameters, kind), {
@@ -72,10 +71,3 @@ def _twin(kind: type[nn.Module], names: tuple[str, ...]) -> type[HomotopyParamet
 def _empty(kind: type[nn.Module], names: tuple[str, ...]) -> HomotopyParameters:
     made = _twin(kind, names)
     return made.__new__(made)
-
-
-def total(representations: list[Representation]) -> Representation:
-    """What stands for a parameter where one representation is asked for: that of its first moving axis."""
-    from haar.nn.representations import stands_still
-
-    return next((rep for rep in representations if not stands_still(rep)), representations[0])

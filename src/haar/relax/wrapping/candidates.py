@@ -20,8 +20,8 @@ MOST = 2000
 Shape = tuple[int, ...]
 #: Tensors that go into a step: what they carry and their shapes.
 Inputs = Sequence[tuple[Feature | None, Shape]]
-#: Where the channels of a result lie in an axis of an input: the first one, or None.
-Start = Callable[[int, int], int | None]
+#: Where the places of a result lie in an axis of an input, given how many it shows: the first one, or None.
+Start = Callable[[int, int, int], int | None]
 
 
 class Candidates:
@@ -30,7 +30,7 @@ class Candidates:
     Args:
         elements: Of the group.
         inputs: Tensors that go into the step.
-        start: Given an input and an axis, the first of its places that the result shows.
+        start: Given an input, an axis and a count, the first of its places, if the result shows so many neighbours.
     """
 
     def __init__(self, elements: Elements, inputs: Inputs, start: Start) -> None:
@@ -91,7 +91,7 @@ class Candidates:
                         size = len(part.shape)
                         for at in range(len(shape) - size + 1):
                             if shape[at : at + size] == part.shape:
-                                found.append((tuple(range(at, at + size)), part.field))  # noqa: PERF401
+                                found.append((tuple(range(at, at + size)), part.field))
         return [*found, ((), None)]
 
     def _legs(self, size: int, axis: int) -> list[Leg]:
@@ -125,8 +125,8 @@ class Candidates:
         if size >= rep.dim:
             return found
         found += [Leg(part, _factor(leg, part)) for part in factors(rep) if part.dim == size]
-        start = self._start(number, place)
-        if start is not None and start + size <= rep.dim:
+        start = self._start(number, place, size)
+        if start is not None:
             widths = [start, size, rep.dim - start - size]
             pieces = split(rep, [width for width in widths if width])
             if pieces is not None:

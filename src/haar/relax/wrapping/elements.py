@@ -76,6 +76,4 @@ class Elements:
         last = x.movedim(space, tuple(range(-len(space), 0)))
         flat = last.reshape(-1, 1, *last.shape[-len(space) :])
         there: Tensor = self._moves[key].to(x.device)(flat)
-        return there.reshape(*last.shape[: -len(space)], *there.shape[2:]).movedim(
-            tuple(range(-len(space), 0)), space
-        )
+        return there.reshape(*last.shape[: -len(space)], *there.shape[2:]).movedim(tuple(range(-len(space), 0)), space)

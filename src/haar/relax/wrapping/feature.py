@@ -116,9 +116,7 @@ class Feature:
 
     def swapped(self, legs: Mapping[Leg, Representation]) -> Feature:
         """The same with other representations in place of some."""
-        return replace(
-            self, legs=tuple(Leg(legs[leg], leg.ask) if leg in legs else leg for leg in self.legs)
-        )
+        return replace(self, legs=tuple(Leg(legs[leg], leg.ask) if leg in legs else leg for leg in self.legs))
 
     def describe(self) -> str:
         """What moves, in words."""

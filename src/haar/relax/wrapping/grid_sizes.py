@@ -10,9 +10,9 @@ from torch import Tensor
 
 from haar.actions import Field
 from haar.errors import NotEquivariantError
+from haar.relax.wrapping.elements import some_elements
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE
-from haar.relax.wrapping.elements import some_elements
 from haar.relax.wrapping.verification import disturbed, first_break, moved_difference
 
 Sizes = tuple[tuple[int, ...], ...]

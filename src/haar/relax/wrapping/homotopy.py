@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.probing import transformed
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.gamma import Gamma
 
 #: Name of a layer that is the whole model.
 ROOT = "model"
@@ -46,10 +46,10 @@ class Homotopy(nn.Module):
         self.known_sizes: set[tuple[tuple[int, ...], ...]] = set()
 
     @property
-    def layers(self) -> Mapping[str, HomotopyLayer]:
-        """The homotopy layers by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
+    def layers(self) -> Mapping[str, Gamma]:
+        """The layers with a gamma by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
         named = self.model.named_modules()
-        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, HomotopyLayer)})
+        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, Gamma)})
 
     @property
     def approximate(self) -> bool:
@@ -99,14 +99,14 @@ class Homotopy(nn.Module):
         """
         with self.at(gamma):
             whole = copy.deepcopy(self.model)
-        made: dict[HomotopyLayer, nn.Module] = {}
+        made: dict[Gamma, nn.Module] = {}
         for owner in reversed(list(whole.modules())):  # inner ones first
             for name, child in list(owner._modules.items()):  # noqa: SLF001 (named_children leaves second names out)
-                if isinstance(child, HomotopyLayer):
+                if isinstance(child, Gamma):
                     if child not in made:
                         made[child] = child.export()
                     setattr(owner, name, made[child])
-        return whole.export() if isinstance(whole, HomotopyLayer) else whole
+        return whole.export() if isinstance(whole, Gamma) else whole
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Homotopy:
         new = self.__class__.__new__(self.__class__)
@@ -116,7 +116,7 @@ class Homotopy(nn.Module):
         return new
 
 
-def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, HomotopyLayer]) -> dict[str, Any]:
+def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, Gamma]) -> dict[str, Any]:
     if not isinstance(gamma, Mapping):
         return dict.fromkeys(layers, gamma)
     for name in gamma:
@@ -125,7 +125,7 @@ def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[s
     return dict(gamma)
 
 
-def _fitting(name: str, value: Any, layer: HomotopyLayer) -> Tensor | None:
+def _fitting(name: str, value: Any, layer: Gamma) -> Tensor | None:
     if value is None:
         return None
     given = torch.as_tensor(value, dtype=layer.gamma.dtype, device=layer.gamma.device)

@@ -16,6 +16,7 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.nn.folding import FoldCache
+from haar.relax.wrapping.gamma import Gamma
 from haar.relax.wrapping.mixing import branched, mixed
 from haar.relax.wrapping.projection import Projection
 
@@ -39,7 +40,7 @@ class LayerSymmetry:
         return self  # nothing of it ever changes
 
 
-class HomotopyLayer(nn.Module):
+class HomotopyLayer(Gamma):
     """A layer of the user's with one number gamma: 1 is the user's own layer, 0 is equivariant.
 
     With P the projection onto equivariant parameters, the layer runs with
@@ -61,13 +62,10 @@ class HomotopyLayer(nn.Module):
         mode: ``"weight"`` or ``"branches"``.
     """
 
-    gamma: nn.Parameter
     kappa: Tensor
     share: Tensor | None
-    mode: str
     _symmetry: LayerSymmetry
     _fold: FoldCache
-    _fixed: Tensor | None
 
     #: The parameters that carry the layer's scale: the first one there is stands for the layer.
     leading: tuple[str, ...] = ("weight", "bias", "running_var")
@@ -199,10 +197,9 @@ class HomotopyLayer(nn.Module):
         return super().train(mode)
 
     def fix(self, gamma: Tensor | None) -> Tensor | None:
-        """Run at this gamma instead of the learned one (None: the learned one); returns what was in force."""
-        before, self._fixed = self._fixed, gamma
+        """As for every gamma; the kept weight is forgotten."""
         self._fold.clear()
-        return before
+        return super().fix(gamma)
 
     def extra_repr(self) -> str:
         """The plain layer's, and the symmetry."""
@@ -228,10 +225,6 @@ class HomotopyLayer(nn.Module):
 
     def _spaces(self, name: str) -> Sequence[Projection]:
         return self._symmetry.spaces[name]
-
-    def _gamma(self) -> Tensor:
-        """The gamma in force, of gamma's shape."""
-        return self.gamma if self._fixed is None else self._fixed.to(self.gamma).expand(self.gamma.shape)
 
     def _factor(self, gamma: Tensor) -> Tensor:
         """kappa(gamma), a constant for gradients."""

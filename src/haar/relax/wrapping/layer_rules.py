@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation, Trivial
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ShapeError
+from haar.nn.grid_axes import reversed_axes
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import is_permutation
-from haar.tracing.windows import check_window
-from haar.nn.grid_axes import reversed_axes
-from haar.relax.wrapping.feature import Feature, Leg, scalar_field
-from haar.relax.wrapping.step import Step, Typed, Unknown
+from haar.relax.wrapping.feature import Feature, Leg
 from haar.relax.wrapping.projection import TensorProjection
+from haar.relax.wrapping.step import Step, Typed, Unknown
 from haar.relax.wrapping.twins import kernel_points, spaces_of
+from haar.tracing.windows import check_window
 
 if TYPE_CHECKING:
     from haar.relax.wrapping.walk import Walk
@@ -86,14 +86,18 @@ def _convolution(walk: Walk, step: Step, module: Any, path: str) -> Typed:
     out = _window(walk, step, module, feature) if feature.field is not None else feature
     grid = feature.field is not None and walk.group.space_dim is not None
     shape = step.result.shape
-    legs = [None if leg is not None and leg.rep.dim != shape[k] and k != axis else leg for k, leg in enumerate(out.legs)]
+    legs = [
+        None if leg is not None and leg.rep.dim != shape[k] and k != axis else leg for k, leg in enumerate(out.legs)
+    ]
     return _made(walk, step, module, path, Feature(tuple(legs), out.space, out.field), axis, moves=grid)
 
 
 def _window(walk: Walk, step: Step, module: Any, feature: Feature) -> Feature:
     """How the points move behind a window with one channel and a kernel that the group keeps."""
     kind = type(module)
-    settings = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")}
+    settings = {
+        name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+    }
     if kind in TRANSPOSED:
         settings["output_padding"] = module.output_padding
     x = step.inputs[0].value
@@ -109,14 +113,25 @@ def _window(walk: Walk, step: Step, module: Any, feature: Feature) -> Feature:
     one = x.narrow(axis, 0, 1)
     bare = Feature((None,) * x.ndim, feature.space, feature.field)
     sample = tuple(step.result.narrow(axis, 0, 1).shape)
-    tried = Step(step.where, step.name, (Typed(one, bare),), lambda values: alone(values[0]), one.new_zeros(sample), walk.elements)
+    tried = Step(
+        step.where,
+        step.name,
+        (Typed(one, bare),),
+        lambda values: alone(values[0]),
+        one.new_zeros(sample),
+        walk.elements,
+    )
     try:
         found = tried.features().feature
     except Unknown:
         found = None
     if found is None or found.space != feature.space:
         check_windows(walk, step, module, feature)
-        why = "output_padding on one side only: use output_padding=0" if any(settings.get("output_padding", (0,))) else "its window"
+        why = (
+            "output_padding on one side only: use output_padding=0"
+            if any(settings.get("output_padding", (0,)))
+            else "its window"
+        )
         walk.refuse_grid(step, why)
     return Feature(feature.legs, found.space, found.field)
 
@@ -180,7 +195,9 @@ def _shared(step: Step, module: Any, rep: Representation | None) -> Callable[[Fe
     core = type(module).forward
 
     def call(tensors: Any) -> Any:
-        return torch.func.functional_call(_Bare(module, core), {f"module.{k}": v for k, v in values.items()}, (tensors[0].clone(),))
+        return torch.func.functional_call(
+            _Bare(module, core), {f"module.{k}": v for k, v in values.items()}, (tensors[0].clone(),)
+        )
 
     def keeps(feature: Feature) -> bool:
         tried = Step(step.where, step.name, (Typed(value, feature),), call, step.result, step.elements)
@@ -236,7 +253,11 @@ def _own(walk: Walk, step: Step, module: Any, path: str) -> Any:
     x = step.inputs[0]
     if x.feature is None:
         walk.refuse(step.where, "what comes does not move")
-    axis = x.value.ndim - 1 if getattr(module, "channels", "last") == "last" or not x.feature.space else x.feature.space[0] - 1
+    axis = (
+        x.value.ndim - 1
+        if getattr(module, "channels", "last") == "last" or not x.feature.space
+        else x.feature.space[0] - 1
+    )
     leg = x.feature.legs[axis]
     walk.meet(leg, module.rep_in, step.where)
     legs: list[Leg | None] = [None] * step.result.ndim

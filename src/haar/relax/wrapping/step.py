@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Field
-from haar.errors import HaarError
 from haar.actions.representation import Representation
+from haar.errors import HaarError
 from haar.relax.wrapping.candidates import Candidates
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.feature import Feature, Leg
@@ -82,9 +82,7 @@ class Step:
 
     def with_legs(self, legs: Mapping[Leg, Representation]) -> Step:
         """The same step on tensors that carry something else."""
-        inputs = tuple(
-            replace(x, feature=None if x.feature is None else x.feature.swapped(legs)) for x in self.inputs
-        )
+        inputs = tuple(replace(x, feature=None if x.feature is None else x.feature.swapped(legs)) for x in self.inputs)
         return replace(self, inputs=inputs)
 
     def features(self) -> Any:
@@ -121,7 +119,7 @@ class Step:
         if len(trials) > 1 and trials[0].equal(trials[1], number):
             return None  # it does not depend on what moves
         inputs = [(x.feature, tuple(x.value.shape)) for x in self.inputs]
-        offered = Candidates(self.elements, inputs, lambda source, axis: self._start(source, axis, number))
+        offered = Candidates(self.elements, inputs, partial(self._start, number))
         for candidate in offered.of(trials[0].shape(number)):
             if all(trial.holds(number, candidate, self.elements) for trial in trials):
                 return self._spread(candidate, trials, number)
@@ -166,14 +164,13 @@ class Step:
 
         return [random(x) for x in self.inputs]
 
-    def _start(self, source: int, axis: int, number: int) -> int | None:
-        """The first place of an axis that the result shows; None where it does something else than choose."""
+    def _start(self, number: int, source: int, axis: int, count: int) -> int | None:
+        """The first of some neighbouring places of an axis that the result shows; None where it does something else."""
         feature_less = [x.value for x in self.inputs]
         x = feature_less[source]
         if not x.is_floating_point():
             return None
-        size = x.shape[axis]
-        places = torch.arange(size, dtype=x.dtype, device=x.device).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        places = torch.arange(x.shape[axis], dtype=x.dtype, device=x.device).reshape(-1, *[1] * (x.ndim - 1 - axis))
         feature_less[source] = places.expand(x.shape).clone()
         try:
             with torch.no_grad():
@@ -183,8 +180,8 @@ class Step:
         if not isinstance(shown, Tensor) or not shown.is_floating_point() or not shown.numel():
             return None
         low, high = float(shown.min()), float(shown.max())
-        inside = 0 <= low <= high < size and bool((shown == shown.round()).all())
-        return int(low) if inside else None
+        chosen = high - low == count - 1 and bool((shown == shown.round()).all())
+        return int(low) if chosen and 0 <= low <= high < x.shape[axis] else None
 
     def run(self, values: list[Tensor]) -> list[Any]:
         """The result's leaves, and last the tensor that was written into."""
@@ -220,7 +217,7 @@ class _Trial:
 
     def equal(self, other: _Trial, number: int) -> bool:
         """Whether the numbers make no difference."""
-        return _same(self._here[number], other._here[number])  # noqa: SLF001 (its own kind)
+        return _same(self._here[number], other._here[number])
 
     def constant(self, number: int, axes: tuple[int, ...]) -> bool:
         """Whether nothing changes along some axes."""

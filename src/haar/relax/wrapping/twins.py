@@ -15,7 +15,7 @@ from haar.intertwiners.orbits import pair_orbits
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.representations import restricted, stands_still
 from haar.relax.wrapping import linear_layers, norm_layers
-from haar.relax.wrapping.bare_parameters import parameters_twin, total
+from haar.relax.wrapping.bare_parameters import parameters_twin
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer, LayerSymmetry
 from haar.relax.wrapping.orbit_mean import OrbitMean
 from haar.relax.wrapping.projection import Projection, TensorProjection
@@ -127,8 +127,8 @@ def parameters_homotopy(
             got=f"{where}: every invariant {kind.leading[0]} is zero",
             way_out='use mode="function"',
         )
-    rep = total(list(axes[kind.leading[0]]))
-    return kind.of(layer, LayerSymmetry(rep, rep, spaces), mode=mode, kappa=kappa, generator=generator)
+    lead = axes[kind.leading[0]]
+    return kind.of(layer, LayerSymmetry(lead[-1], lead[0], spaces), mode=mode, kappa=kappa, generator=generator)
 
 
 def spaces_of(layer: Any, rep_in: Representation, rep_out: Representation, *, where: str) -> dict[str, Projection]:

@@ -16,10 +16,10 @@ from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.probing import ForwardOnly, undisturbed
 from haar.relax.wrapping.elements import Elements, some_elements
-from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
+from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.whole_module import WholeModule
 from haar.tracing import Followed, Steps
 
@@ -154,9 +154,7 @@ def moved_difference(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, i
     return _difference(_moving(symmetry.outputs, there), _moving(symmetry.outputs, here))
 
 
-def first_break(
-    model: Homotopy, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any], walk: Walk | None = None
-) -> str:
+def first_break(model: Homotopy, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any], walk: Walk | None = None) -> str:
     """The first step whose output does not move as it should, in words."""
     moved = symmetry.act_inputs(g, as_dtype(None, inputs))
     if walk is not None:

@@ -34,9 +34,9 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropo
 
 
 class _Again(Exception):  # noqa: N818 (no error: the walk begins again)
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, choices: Notes) -> None:
         super().__init__()
-        self.notes = notes
+        self.notes, self.choices = notes, choices
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ class Walk:
                 self._type(nodes[place], values, written, inputs)
             except _Again as again:
                 self._notes.update(again.notes)
-                paths = {path for path, _ in (*again.notes, *self._choices)}
+                self._choices.update(again.choices)
+                paths = {path for path, _ in (*again.notes, *again.choices)}
                 place = min(places[node] for node in nodes if self._made_by(node) in paths)
                 self._forget(nodes[place:], place)
                 continue
@@ -152,7 +153,7 @@ class Walk:
             way_out=f"use inputs of another size, pad both sides alike, or {FUNCTION}",
         )
 
-    def layer(  # noqa: PLR0917 (of one family)
+    def layer(
         self,
         step: Step,
         module: nn.Module,
@@ -182,7 +183,9 @@ class Walk:
         elif keeps:
             out = leg or Leg(into)
         else:
-            out = self._chosen(path, width, grouped=_grouped(module, into), still=not moves and self.elements.still(into))
+            out = self._chosen(
+                path, width, grouped=_grouped(module, into), still=not moves and self.elements.still(into)
+            )
         seen = self.uses.get(path)
         if seen is None:
             self.uses[path] = Use(into, out.rep, self._place)
@@ -207,11 +210,16 @@ class Walk:
             self.again({leg: wanted})
         self.refuse(where, f"{rep.name} meets {wanted.name}")
 
-    def again(self, legs: Proposal) -> None:
-        """Begin again with other representations on some legs, if those who make them can be asked."""
-        notes = self._asked(legs)
-        if notes:
-            raise _Again(notes)
+    def again(self, legs: Proposal, soft: Proposal | None = None) -> None:
+        """Begin again with other representations on some legs, if those who make them can be asked.
+
+        Args:
+            legs: What is asked for, which nobody changes again.
+            soft: What others may still change.
+        """
+        notes, choices = self._asked(legs), self._asked(soft or {}, soft=True)
+        if notes is not None and choices is not None and (notes or choices):
+            raise _Again(notes, choices)
 
     def other_forms(self, leg: Leg | None, sizes: list[list[int]]) -> list[Proposal]:
         """Other representations that a leg may be asked for."""
@@ -226,8 +234,10 @@ class Walk:
         noted = self._notes.get((path, OUT))
         if noted is not None:
             return Leg(noted)
-        if still:
-            rep: Representation = Trivial(self.group, width)
+        if (path, OUT) in self._choices:
+            rep = self._choices[path, OUT]
+        elif still:
+            rep = Trivial(self.group, width)
         elif grouped is not None:
             rep = grouped
         else:
@@ -237,17 +247,20 @@ class Walk:
                 self._unsettled[path] = error
                 rep = Trivial(self.group, width)
         if rep.dim != width:
-            raise ArgumentError("hidden", expected=f"a representation of dimension {width}", got=f"{rep.name} of {rep.dim}")
+            raise ArgumentError(
+                "hidden", expected=f"a representation of dimension {width}", got=f"{rep.name} of {rep.dim}"
+            )
         return Leg(rep, lambda wanted: {(path, OUT): wanted})
 
-    def _asked(self, legs: Proposal) -> Notes | None:
+    def _asked(self, legs: Proposal, *, soft: bool = False) -> Notes | None:
         notes: dict[tuple[str, int], Representation] = {}
         for leg, rep in legs.items():
             found = leg.ask(rep) if leg.ask is not None else None
             if found is None:
                 return None
             for key, wanted in found.items():
-                if key in self._notes or not same_representation(notes.get(key, wanted), wanted):
+                used = key in self._notes or (soft and key in self._choices)
+                if used or not same_representation(notes.get(key, wanted), wanted):
                     return None  # once at most
                 notes[key] = wanted
         return notes
@@ -374,14 +387,14 @@ class Walk:
     def _otherwise(self, step: Step, module: nn.Module | None) -> NoReturn:
         """Ask for other representations, or refuse."""
         for legs, rest in proposals(step, self._hidden):
-            if not self._asked(legs):
+            notes, choices = self._asked(legs), self._asked(rest, soft=True)
+            if notes is None or choices is None or not (notes or choices):
                 continue
             try:
                 step.with_legs({**legs, **rest}).features()
             except Unknown:
                 continue
-            self._choices.update(self._asked(rest) or {})
-            self.again(legs)
+            self.again(legs, rest)
         if module is not None:
             check_windows(self, step, module, next(x.feature for x in step.moving if x.feature is not None))
         if _resized(step):
@@ -402,7 +415,9 @@ class Walk:
             x = step.inputs[0].value
             if isinstance(step.result, Tensor) and x.ndim > 1 and len(x) > 1 and step.result.numel() > 1:
                 lost = step.result.ndim == x.ndim and step.result.shape[0] == 1 != x.shape[0]
-                lost = lost or (step.result.ndim < x.ndim and step.result.shape == x.shape[1:] and x.shape[0] != x.shape[1])
+                lost = lost or (
+                    step.result.ndim < x.ndim and step.result.shape == x.shape[1:] and x.shape[0] != x.shape[1]
+                )
                 if lost:
                     self.refuse(step.where, "over the batch")
 
@@ -423,7 +438,9 @@ class Walk:
         name = self._parameter(str(node.target))
         if name is None:
             owner = self._modules.get(str(node.target).rpartition(".")[0])
-            return Typed(value.detach(), None, f"{node.target!r} ({type(owner).__name__})") if owner else _untyped(value)
+            return (
+                Typed(value.detach(), None, f"{node.target!r} ({type(owner).__name__})") if owner else _untyped(value)
+            )
         legs: list[Leg | None] = []
         for axis, size in enumerate(value.shape):
             noted = self._notes.get((name, axis))
@@ -445,7 +462,9 @@ class Walk:
             try:
                 found = feature_of(action, value)
             except NotImplementedError:
-                self.refuse(f"an input moved by {type(action).__name__}", "only vectors, points and fields are followed")
+                self.refuse(
+                    f"an input moved by {type(action).__name__}", "only vectors, points and fields are followed"
+                )
             if found is not None and found.field is not None:
                 self.grid = found.field
             return Typed(value, found)
