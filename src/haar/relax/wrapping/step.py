@@ -75,6 +75,15 @@ class Step:
         return [x for x in self.inputs if x.feature is not None and not x.feature.still(self.elements)]
 
     @property
+    def holds(self) -> bool:
+        """Whether there is a candidate for all that it returns."""
+        try:
+            self.features()
+        except Unknown:
+            return False
+        return True
+
+    @property
     def legs(self) -> list[Leg]:
         """The legs of what goes in, each once."""
         found = [leg for x in self.inputs if x.feature is not None for leg in x.feature.legs if leg is not None]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-import torch
 from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
@@ -16,10 +15,12 @@ from haar.errors import ArgumentError, ShapeError
 from haar.nn.representations import same_representation
 from haar.relax.wrapping.bare_parameters import may_hold_bare_parameters
 from haar.relax.wrapping.elements import Elements
-from haar.relax.wrapping.feature import Feature, Leg, Notes, agree, feature_of
+from haar.relax.wrapping.feature import Feature, Leg, agree, feature_of
 from haar.relax.wrapping.hidden import narrow_representation
 from haar.relax.wrapping.layer_rules import check_windows, layer_rule
-from haar.relax.wrapping.precision import DOUBLE, SINGLE, as_dtype
+from haar.relax.wrapping.notes import Again, Noted
+from haar.relax.wrapping.numbers import Numbers
+from haar.relax.wrapping.precision import DOUBLE, SINGLE
 from haar.relax.wrapping.proposals import Hidden, Proposal, other_forms, proposals
 from haar.relax.wrapping.reasons import reason
 from haar.relax.wrapping.step import Step, Typed, Unknown
@@ -31,12 +32,6 @@ FUNCTION = 'use mode="function", which takes any module, or name its representat
 #: Place of what a layer returns among its axes.
 OUT = -1
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-
-
-class _Again(Exception):  # noqa: N818 (no error: the walk begins again)
-    def __init__(self, notes: Notes, choices: Notes) -> None:
-        super().__init__()
-        self.notes, self.choices = notes, choices
 
 
 @dataclass(frozen=True)
@@ -87,15 +82,12 @@ class Walk:
         self.types: dict[fx.Node, Any] = {}
         self.grid: Field | None = None
         self.precision = DOUBLE
-        self._notes: dict[tuple[str, int], Representation] = {}
-        self._overwritten: dict[fx.Node, Tensor] = {}
+        self.noted = Noted()
         self._narrow = narrow_representation(symmetry.group)
         self._before: list[tuple[int, fx.Node, Typed]] = []
-        self._choices: dict[tuple[str, int], Representation] = {}
         self._unsettled: dict[str, ArgumentError] = {}
         self._place = 0
         self._names = {id(part): name for name, part in self.module.named_modules()}
-        self._modules = dict(self.module.named_modules(remove_duplicate=False))
 
     def follow(self, inputs: Sequence[Any]) -> None:
         """Follow the network on one batch.
@@ -104,24 +96,22 @@ class Walk:
             ArgumentError: Naming the step whose symmetry is not known.
             ShapeError: If a window does not treat both ends of an axis of this size alike.
         """
-        values, written = self._values(inputs)
-        nodes = self._read(written)
-        places = {node: place for place, node in enumerate(nodes)}
-        place = 0
+        self._numbers = Numbers(self.followed, inputs)
+        if self._numbers.single:
+            self.precision = SINGLE  # whatever its parameters are, it computes so
+        nodes, place = self._numbers.steps, 0
         while place < len(nodes):
             self._place = place
             try:
-                self._type(nodes[place], values, written, inputs)
-            except _Again as again:
-                self._notes.update(again.notes)
-                self._choices.update(again.choices)
-                paths = {path for path, _ in (*again.notes, *again.choices)}
-                place = min(places[node] for node in nodes if self._made_by(node) in paths)
+                self._type(nodes[place])
+            except Again as again:
+                paths = self.noted.take(again)
+                place = next(k for k, node in enumerate(nodes) if self._made_by(node) in paths)
                 self._forget(nodes[place:], place)
                 continue
             place += 1
         for path, error in self._unsettled.items():
-            if (path, OUT) not in self._notes:
+            if (path, OUT) not in self.noted.notes:
                 raise error
 
     # ---------------------------------------------------------------- what rules ask for
@@ -217,25 +207,23 @@ class Walk:
             legs: What is asked for, which nobody changes again.
             soft: What others may still change.
         """
-        notes, choices = self._asked(legs), self._asked(soft or {}, soft=True)
-        if notes is not None and choices is not None and (notes or choices):
-            raise _Again(notes, choices)
+        self.noted.again(legs, soft or {})
 
     def other_forms(self, leg: Leg | None, sizes: list[list[int]]) -> list[Proposal]:
         """Other representations that a leg may be asked for."""
         if leg is None or leg.ask is None:
             return []
         found: list[Proposal] = [{leg: rep} for rep in other_forms(leg.rep.dim, sizes, self._hidden, leg.rep)]
-        return [legs for legs in found if self._asked(legs)]
+        return [legs for legs in found if self.noted.asked(legs)]
 
     # ---------------------------------------------------------------- the walk
 
     def _chosen(self, path: str, width: int, *, grouped: Representation | None, still: bool) -> Leg:
-        noted = self._notes.get((path, OUT))
+        noted = self.noted.notes.get((path, OUT))
         if noted is not None:
             return Leg(noted)
-        if (path, OUT) in self._choices:
-            rep = self._choices[path, OUT]
+        if (path, OUT) in self.noted.choices:
+            rep = self.noted.choices[path, OUT]
         elif still:
             rep = Trivial(self.group, width)
         elif grouped is not None:
@@ -252,19 +240,6 @@ class Walk:
             )
         return Leg(rep, lambda wanted: {(path, OUT): wanted})
 
-    def _asked(self, legs: Proposal, *, soft: bool = False) -> Notes | None:
-        notes: dict[tuple[str, int], Representation] = {}
-        for leg, rep in legs.items():
-            found = leg.ask(rep) if leg.ask is not None else None
-            if found is None:
-                return None
-            for key, wanted in found.items():
-                used = key in self._notes or (soft and key in self._choices)
-                if used or not same_representation(notes.get(key, wanted), wanted):
-                    return None  # once at most
-                notes[key] = wanted
-        return notes
-
     def _forget(self, nodes: Sequence[fx.Node], place: int) -> None:
         for node in nodes:
             self.types.pop(node, None)
@@ -277,78 +252,33 @@ class Walk:
     def _made_by(self, node: fx.Node) -> str | None:
         """The layer or parameter behind a step, by its first name."""
         if node.op == "call_module":
-            return self._names.get(id(self._modules[str(node.target)]), "")
+            return self._names.get(id(self.followed.module(node)), "")
         return self._parameter(str(node.target)) if node.op == "get_attr" else None
 
-    def _read(self, written: Mapping[fx.Node, int]) -> list[fx.Node]:
-        """The steps whose value somebody reads, or that write into what others read."""
-        live = {node for node in self.graph.nodes if node.op in ("output", "placeholder") or node in written}
-        stack = list(live)
-        while stack:
-            for source in stack.pop().all_input_nodes:
-                if source not in live:
-                    live.add(source)
-                    stack.append(source)
-        return [node for node in self.graph.nodes if node in live]
-
-    def _values(self, inputs: Sequence[Any]) -> tuple[dict[fx.Node, Any], dict[fx.Node, int]]:
-        """The network's own numbers, and into which of its tensors each step writes."""
-        _, written = self._run(inputs, {})
-        values, _ = self._run(inputs, written)
-        for value in pytree.tree_leaves(values):
-            if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.complex64):
-                self.precision = SINGLE  # whatever its parameters are, it computes so
-        return values, written
-
-    def _run(
-        self, inputs: Sequence[Any], written: Mapping[fx.Node, int]
-    ) -> tuple[dict[fx.Node, Any], dict[fx.Node, int]]:
-        """All numbers once, and what is written into; what stood there before is kept of steps known to write."""
-        values: dict[fx.Node, Any] = {}
-        found: dict[fx.Node, int] = {}
-        given = list(as_dtype(None, inputs))
-        for node in self.graph.nodes:
-            if node.op == "output":
-                break
-            if node.op == "placeholder":
-                values[node] = given.pop(0) if given else (node.args[0] if node.args else None)
-            elif node.op == "get_attr":
-                values[node] = self.followed.attribute(str(node.target))
-            else:
-                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
-                tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-                if node in written:
-                    self._overwritten[node] = tensors[written[node]].clone()
-                before = [x._version for x in tensors]  # noqa: SLF001 (torch counts what is written)
-                with torch.no_grad():
-                    values[node] = _function(node, self._modules)[0](*args, **kwargs)
-                changed = [k for k, (x, old) in enumerate(zip(tensors, before, strict=True)) if x._version != old]  # noqa: SLF001
-                if changed:
-                    found[node] = changed[0]
-        return values, found
-
-    def _type(self, node: fx.Node, values: dict[fx.Node, Any], written: dict[fx.Node, int], inputs: Any) -> None:
+    def _type(self, node: fx.Node) -> None:
+        numbers = self._numbers
+        value = numbers.values.get(node)
         if node.op == "output":
             self._leave(fx.node.map_arg(node.args[0], lambda n: self.types[n]), self.symmetry.outputs)
             return
         if node.op == "placeholder":
             place = [n for n in self.graph.nodes if n.op == "placeholder"].index(node)
             known = place < len(self.symmetry.inputs)
-            self.types[node] = self._enter(self.symmetry.inputs[place], inputs[place]) if known else values[node]
+            self.types[node] = self._enter(self.symmetry.inputs[place], numbers.inputs[place]) if known else value
             return
         if node.op == "get_attr":
-            self.types[node] = self._attribute(node, values[node])
+            self.types[node] = self._attribute(node, value)
             return
         typed = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: self.types[n])
-        function, name, module = _function(node, self._modules)
+        function, name, module = numbers.function(node)
         if name == "getitem" and isinstance(typed[0][0], (tuple, list, dict)):
             self.types[node] = typed[0][0][typed[0][1]]
             return
         where = f"{node.target!r} ({name})" if module is not None else f"{name} ({node.name})"
-        step = _step(where, name, function, typed, values[node], self, written.get(node))
+        step = _step(where, name, function, typed, value, self, numbers.written.get(node))
         if step.written is not None:
             inputs = list(step.inputs)
-            inputs[step.written] = replace(inputs[step.written], value=self._overwritten[node])
+            inputs[step.written] = replace(inputs[step.written], value=numbers.overwritten[node])
             step = replace(step, inputs=tuple(inputs))
         self.types[node] = self._carried(step, module, self._made_by(node) or "")
         if step.written is not None:
@@ -387,14 +317,11 @@ class Walk:
     def _otherwise(self, step: Step, module: nn.Module | None) -> NoReturn:
         """Ask for other representations, or refuse."""
         for legs, rest in proposals(step, self._hidden):
-            notes, choices = self._asked(legs), self._asked(rest, soft=True)
-            if notes is None or choices is None or not (notes or choices):
-                continue
             try:
-                step.with_legs({**legs, **rest}).features()
-            except Unknown:
-                continue
-            self.again(legs, rest)
+                self.again(legs, rest)
+            except Again as again:
+                if step.with_legs({**legs, **rest}).holds:
+                    raise again from None
         if module is not None:
             check_windows(self, step, module, next(x.feature for x in step.moving if x.feature is not None))
         if _resized(step):
@@ -424,32 +351,37 @@ class Walk:
     def _parameter(self, target: str) -> str | None:
         """The name of a parameter that the network reads by itself; None for buffers and the parameters of layers."""
         owner, _, name = target.rpartition(".")
-        try:
-            holder = self.module.get_submodule(owner)
-        except AttributeError:
+        holder = self._owner(owner)
+        value = None if holder is None else holder._parameters.get(name)  # noqa: SLF001 (torch's own list)
+        if holder is None or value is None or not value.is_floating_point():
             return None
-        value = holder._parameters.get(name)  # noqa: SLF001 (torch's own list)
-        if value is None or not value.is_floating_point() or has_twin(holder) or not may_hold_bare_parameters(holder):
+        if has_twin(holder) or not may_hold_bare_parameters(holder):
             return None
         first = self._names[id(holder)]
         return f"{first}.{name}" if first else name
 
+    def _owner(self, path: str) -> nn.Module | None:
+        try:
+            return self.module.get_submodule(path)
+        except AttributeError:  # a constant of the graph
+            return None
+
     def _attribute(self, node: fx.Node, value: Any) -> Any:
         name = self._parameter(str(node.target))
         if name is None:
-            owner = self._modules.get(str(node.target).rpartition(".")[0])
+            owner = self._owner(str(node.target).rpartition(".")[0])
             return (
                 Typed(value.detach(), None, f"{node.target!r} ({type(owner).__name__})") if owner else _untyped(value)
             )
         legs: list[Leg | None] = []
         for axis, size in enumerate(value.shape):
-            noted = self._notes.get((name, axis))
+            noted = self.noted.notes.get((name, axis))
             if noted is not None:
                 legs.append(Leg(noted))
             elif size == 1:
                 legs.append(None)
             else:
-                rep = self._choices.get((name, axis)) or Trivial(self.group, size)
+                rep = self.noted.choices.get((name, axis)) or Trivial(self.group, size)
                 legs.append(Leg(rep, lambda rep, key=(name, axis): {key: rep}, own=True))
         self.parameters[name] = Feature(tuple(legs))
         return Typed(value.detach(), self.parameters[name])
@@ -540,19 +472,3 @@ def _step(  # noqa: PLR0917 (of one family)
 
     inputs = tuple(leaves[k] for k in places)
     return Step(where, name, inputs, call, result, walk.elements, written, walk.grid)
-
-
-def _function(node: fx.Node, modules: Mapping[str, nn.Module]) -> tuple[Callable[..., Any], str, nn.Module | None]:
-    """What a step calls, its name, and the module if it is one; without hooks, which the measurement judges."""
-    if node.op == "call_module":
-        part = modules[str(node.target)]
-        return part.forward, type(part).__name__, part
-    if node.op == "call_method":
-        name = str(node.target)
-        return (
-            (lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)),
-            name.rstrip("_") if not name.startswith("__") else name,
-            None,
-        )
-    function: Any = node.target
-    return function, getattr(function, "__name__", str(function)), None
