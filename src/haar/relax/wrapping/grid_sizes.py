@@ -73,7 +73,7 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
     with torch.no_grad():
         inputs = symmetry.map_inputs(random, tuple(args))
         tried: Homotopy = DOUBLE.of(disturbed(homotopy))  # type: ignore[assignment]
-        tried.known_sizes.clear()
+        tried.check_size = None
         with tried.at(0.0):
             errors = [moved_difference(tried, symmetry, g, inputs) for g in elements]
             worst = max(errors)

@@ -19,7 +19,7 @@ from haar.nn.module import EquivariantModule
 from haar.probing import check_finite, undisturbed
 from haar.relax.wrapping.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
-from haar.relax.wrapping.grid_sizes import grid_sizes
+from haar.relax.wrapping.grid_sizes import check_grid, grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE, as_dtype, dtype_of
@@ -50,8 +50,9 @@ def homotopise(
 ) -> Homotopy:
     """A model that is the user's own at gamma = 1 and equivariant at gamma = 0, with one gamma for every layer.
 
-    The module is traced with `torch.fx`, every tensor in it is given a representation, and every layer whose channels
-    move is replaced by its homotopy twin (`HomotopyLayer`). The result is measured before it is returned.
+    The module's run is written down (`haar.tracing`), every tensor in it is given a representation, and every layer
+    whose channels move is replaced by its homotopy twin (`HomotopyLayer`); so is every module of the user's that reads
+    parameters of its own. The result is measured before it is returned.
 
     Args:
         module: The user's module; it is copied, not changed.
@@ -117,6 +118,7 @@ def homotopise(
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
+        homotopy.check_size = check_grid
     return homotopy
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -35,6 +35,7 @@ class Homotopy(nn.Module):
         error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
             `approximate`.
         known_sizes: Sizes of grids on which equivariance at gamma = 0 was measured.
+        check_size: Measures it on grids of other sizes when they first come; None if there are no grids.
     """
 
     error: float = 0.0
@@ -44,10 +45,11 @@ class Homotopy(nn.Module):
         self.model, self.symmetry = model, symmetry
         self.training = model.training
         self.known_sizes: set[tuple[tuple[int, ...], ...]] = set()
+        self.check_size: Callable[[Homotopy, tuple[Any, ...]], None] | None = None
 
     @property
     def layers(self) -> Mapping[str, Gamma]:
-        """The layers with a gamma by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
+        """What has a gamma, by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
         named = self.model.named_modules()
         return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, Gamma)})
 
@@ -66,10 +68,8 @@ class Homotopy(nn.Module):
         Raises:
             NotEquivariantError: On a grid of a new size, if a stride or a pool breaks the symmetry there.
         """
-        if self.known_sizes and not transformed():
-            from haar.relax.wrapping.grid_sizes import check_grid  # which stands on this file
-
-            check_grid(self, args)
+        if self.check_size is not None and not transformed():
+            self.check_size(self, args)
         return self.model(*args, **kwargs)
 
     @contextmanager

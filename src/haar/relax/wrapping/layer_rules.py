@@ -158,16 +158,11 @@ def _norm(walk: Walk, step: Step, module: Any, path: str) -> Any:
         walk.refuse(step.where, "statistics of the batch in eval mode mix samples")
     last = isinstance(module, (nn.LayerNorm, nn.RMSNorm))
     axis = _normed_axis(walk, step, module, x) if last else 1
-    if not last and isinstance(module, nn.GroupNorm) is False and x.value.ndim < 2:
-        walk.refuse(step.where, "its channels are on axis 1, which does not carry them")
     single = isinstance(module, nn.PReLU) and module.num_parameters == 1
-    leg = None if single else x.feature.legs[axis]
-    rep = Trivial(walk.group, x.value.shape[axis]) if leg is None else leg.rep
-    tried = _shared(step, module, None if single else rep)
-    try:
-        if not tried(x.feature):
-            raise Unknown
-    except Unknown:
+    leg = None if single or x.value.ndim <= axis else x.feature.legs[axis]
+    width = 1 if x.value.ndim <= axis else x.value.shape[axis]
+    rep = Trivial(walk.group, width) if leg is None else leg.rep
+    if not _shared(step, module, None if single else rep)(x.feature):
         for legs in walk.other_forms(leg, [[getattr(module, "num_groups", 0)]]):
             if leg is not None and _shared(step, module, legs[leg])(x.feature.swapped(legs)):
                 walk.again(legs)
@@ -182,9 +177,9 @@ def _normed_axis(walk: Walk, step: Step, module: Any, x: Typed) -> int:
     """The axis of a norm over the last one; others over which it runs must carry nothing."""
     count = len(module.normalized_shape)
     axis = x.value.ndim - 1
-    if count == 1 and x.feature is not None and axis not in x.feature.space:
-        return axis
-    walk.refuse(step.where, f"over {tuple(module.normalized_shape)}; only over channels that stand last")
+    if count != 1 or x.feature is None or axis in x.feature.space:
+        walk.refuse(step.where, f"over {tuple(module.normalized_shape)}; only over channels that stand last")
+    return axis
 
 
 def _shared(step: Step, module: Any, rep: Representation | None) -> Callable[[Feature], bool]:

@@ -23,8 +23,8 @@ Hidden = Callable[[int], Representation]
 def proposals(step: Step, hidden: Hidden) -> Iterator[tuple[Proposal, Proposal]]:
     """Other representations for some legs of what goes into a step, the likeliest first.
 
-    The first of a pair is what the step asks for; the second what may still be changed by others: where layers meet that
-    are both free, and what other axes of parameters take.
+    The first of a pair is what the step asks for; the second what others may still change: where layers meet that are
+    both free, and what other axes of parameters take.
 
     Args:
         step: The step.
@@ -135,6 +135,6 @@ def _pairs(step: Step) -> Iterator[Proposal]:
     moving = [leg for leg in step.legs if not step.elements.still(leg.rep)]
     for target in moving or step.legs:
         for leg in step.legs:
-            if leg.ask is not None and leg.rep.dim == target.rep.dim:
-                if not same_representation(leg.rep, target.rep):
-                    yield {leg: target.rep}
+            fits = leg.ask is not None and leg.rep.dim == target.rep.dim
+            if fits and not same_representation(leg.rep, target.rep):
+                yield {leg: target.rep}
