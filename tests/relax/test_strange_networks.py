@@ -21,7 +21,8 @@ CLASSES = Symmetry(D4, Field(Trivial(D4)), Invariant(D4))
 NODES = Symmetry(D4, Field(Trivial(D4), centring="node"), Field(Trivial(D4), centring="node"))
 TOKENS = Symmetry(C4, Vector(4 * Regular(C4)), Vector(4 * Regular(C4)))
 EXAMPLES = {
-    id(TOKENS): (3, 5, 16), id(NODES): (2, 1, 8, 8),id(VECTORS): (5, 6), id(COPIES): (5, 16), id(IMAGES): (2, 1, 8, 8), id(CLASSES): (2, 1, 8, 8),
+    id(TOKENS): (3, 5, 16), id(NODES): (2, 1, 8, 8), id(VECTORS): (5, 6), id(COPIES): (5, 16),
+    id(IMAGES): (2, 1, 8, 8), id(CLASSES): (2, 1, 8, 8),
 }  # fmt: skip
 
 
@@ -150,7 +151,8 @@ EXACT = {
         two(lambda m, x: m.b(functional.glu(m.a(x))), a=dense(16, 12), b=dense(6, 16)), COPIES,
     ),
     "a gate by multiplication": (
-        two(lambda m, x: m.c(functional.silu(m.a(x)) * m.b(x)), a=dense(16, 24), b=dense(16, 24), c=dense(24, 16)), COPIES,
+        two(lambda m, x: m.c(functional.silu(m.a(x)) * m.b(x)), a=dense(16, 24), b=dense(16, 24), c=dense(24, 16)),
+        COPIES,
     ),
     "attention": (lambda: Called(lambda m, x: m.a(x, x, x)[0], a=nn.MultiheadAttention(16, 2)), COPIES),
     "attention as a function": (
@@ -161,7 +163,7 @@ EXACT = {
         lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 24, batch_first=True), 2), TOKENS,
     ),
     "a decoder of a transformer": (
-        lambda: Called(lambda m, x: m.a(x, m.b(x)), a=nn.TransformerDecoderLayer(16, 2, 24, batch_first=True), b=dense()),
+        two(lambda m, x: m.a(x, m.b(x)), a=nn.TransformerDecoderLayer(16, 2, 24, batch_first=True)),
         TOKENS,
     ),
     "patches and their positions": (Patches, IMAGES),
@@ -169,8 +171,10 @@ EXACT = {
         convolutions(lambda m, x: m.b(m.a(x).relu()), b=nn.ConvTranspose2d(16, 1, 2, stride=2)), IMAGES,
     ),
     "pixels made of channels": (
-        convolutions(lambda m, x: m.b(functional.pixel_shuffle(m.a(x), 2)), a=nn.Conv2d(1, 32, 3, padding=1), b=nn.Conv2d(8, 1, 1)),
-        IMAGES,
+        convolutions(
+            lambda m, x: m.b(functional.pixel_shuffle(m.a(x), 2)), a=nn.Conv2d(1, 32, 3, padding=1),
+            b=nn.Conv2d(8, 1, 1),
+        ), IMAGES,
     ),
     "channels squeezed and excited": (squeezed, IMAGES),
     "group norm across the copies": (

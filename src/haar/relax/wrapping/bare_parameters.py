@@ -31,7 +31,7 @@ class HomotopyParameters(HomotopyLayer):
     it does, reads that.
     """
 
-    _kind: tuple[type[nn.Module], tuple[str, ...]]
+    _kind: tuple[type[nn.Module], tuple[str, ...], bool]
 
     @classmethod
     def _plain(cls) -> type[nn.Module]:
@@ -53,21 +53,22 @@ def parameters_twin(kind: type[nn.Module], leading: Mapping[str, Tensor]) -> typ
         kind: The user's class.
         leading: The parameters that the group moves, by name.
     """
-    return _twin(kind, tuple(sorted(leading, key=lambda name: -leading[name].ndim)))
+    names = tuple(sorted(leading, key=lambda name: -leading[name].ndim))
+    return _twin(kind, names, leading[names[0]].ndim > 1)
 
 
 @cache
-def _twin(kind: type[nn.Module], names: tuple[str, ...]) -> type[HomotopyParameters]:
+def _twin(kind: Any, names: tuple[str, ...], scaled: bool) -> type[HomotopyParameters]:  # noqa: FBT001 (a key)
     def effective(name: str) -> property:
         return property(lambda self: self._effective(name))
 
     own: dict[str, Any] = {name: effective(name) for name in names}
     return type(f"Homotopy{kind.__name__}", (HomotopyParameters, kind), {
-        **own, "leading": names, "scaled": names, "_kind": (kind, names), "__module__": __name__,
+        **own, "leading": names, "scaled": names[:scaled], "_kind": (kind, names, scaled), "__module__": __name__,
         "__doc__": f"`{kind.__name__}` between equivariant and free.",
     })  # fmt: skip
 
 
-def _empty(kind: type[nn.Module], names: tuple[str, ...]) -> HomotopyParameters:
-    made = _twin(kind, names)
+def _empty(kind: type[nn.Module], names: tuple[str, ...], scaled: bool) -> HomotopyParameters:  # noqa: FBT001
+    made = _twin(kind, names, scaled)
     return made.__new__(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from itertools import product as combinations
 from math import prod
@@ -124,7 +125,7 @@ class Candidates:
             found.append(Leg(copies(rep, size // rep.dim)))
         if size >= rep.dim:
             return found
-        found += [Leg(part, _factor(leg, part)) for part in factors(rep) if part.dim == size]
+        found += [Leg(part) for part in factors(rep) if part.dim == size]
         start = self._start(number, place, size)
         if start is not None:
             widths = [start, size, rep.dim - start - size]
@@ -132,12 +133,12 @@ class Candidates:
             if pieces is not None:
                 middle = pieces[1 if start else 0]
                 around = pieces[: 1 if start else 0], pieces[(2 if start else 1) :]
-                found.append(Leg(middle, _asked(leg, lambda r, a=around: direct_sum([*a[0], r, *a[1]]))))
+                found.append(Leg(middle, _asked(leg, partial(_between, *around))))
         if rep.dim % size == 0:
             count = rep.dim // size
             piece = equal_pieces(rep, count)
             if piece is not None:
-                found.append(Leg(piece, _asked(leg, lambda r, n=count: copies(r, n))))
+                found.append(Leg(piece, _asked(leg, partial(_times, count))))
         return found
 
     def _products(self, size: int) -> list[Leg]:
@@ -196,6 +197,14 @@ class Candidates:
         return found
 
 
+def _between(before: list[Representation], after: list[Representation], rep: Representation) -> Representation:
+    return direct_sum([*before, rep, *after])
+
+
+def _times(count: int, rep: Representation) -> Representation:
+    return copies(rep, count)
+
+
 def _joined(legs: Sequence[Leg]) -> Leg:
     same = [leg for leg in legs if agree(leg, legs[0])]
     return merged(same)
@@ -213,11 +222,6 @@ def _distinct(legs: Sequence[Leg]) -> list[Leg]:
 def _asked(leg: Leg, whole: Callable[[Representation], Representation]) -> Ask | None:
     ask = leg.ask
     return None if ask is None else lambda rep: ask(whole(rep))
-
-
-def _factor(leg: Leg, part: Representation) -> Ask | None:
-    del leg, part  # the other factor stays: nobody asked so far
-    return None
 
 
 def _summed(legs: Sequence[Leg]) -> Ask:

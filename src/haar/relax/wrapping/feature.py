@@ -116,12 +116,8 @@ class Feature:
 
     def swapped(self, legs: Mapping[Leg, Representation]) -> Feature:
         """The same with other representations in place of some."""
-        return replace(self, legs=tuple(Leg(legs[leg], leg.ask) if leg in legs else leg for leg in self.legs))
-
-    def describe(self) -> str:
-        """What moves, in words."""
-        named = [leg.rep.name for leg in self.legs if leg is not None]
-        return " and ".join(named) or "a field of unmoved channels"
+        new = (replace(leg, rep=legs[leg]) if leg is not None and leg in legs else leg for leg in self.legs)
+        return replace(self, legs=tuple(new))
 
 
 def agree(one: Leg | None, other: Leg | None) -> bool:

@@ -102,12 +102,13 @@ def homotopise(
         return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
     model = copy.deepcopy(module)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
+    walk: Walk | None = None
     try:
         walk, inputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
     except NotFollowedError as error:
         uses = _named(model, layers, error)
-        walk, inputs = None, _inputs(model, symmetry, given)
-    else:
+        inputs = _inputs(model, symmetry, given)
+    if walk is not None:
         uses = {name: (use.into, use.out) for name, use in walk.uses.items()}
         _check_used(layers or {}, uses)
         model = _with_parameters(model, walk, steps, options)

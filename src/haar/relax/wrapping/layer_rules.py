@@ -22,8 +22,8 @@ from haar.tracing.windows import check_window
 if TYPE_CHECKING:
     from haar.relax.wrapping.walk import Walk
 
-CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
-TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -69,7 +69,7 @@ def _shifts(walk: Walk, step: Step, feature: Feature, axis: int) -> None:
 def _convolution(walk: Walk, step: Step, module: Any, path: str) -> Typed:
     _plain(walk, step, module)
     x = step.inputs[0]
-    dims = {**CONVOLUTIONS, **TRANSPOSED}[type(module)]
+    dims = len(module.kernel_size)
     axis = x.value.ndim - dims - 1
     feature = x.feature or Feature((None,) * x.value.ndim)
     places = tuple(range(axis + 1, x.value.ndim))

@@ -127,6 +127,8 @@ class Step:
             raise Unknown
         if len(trials) > 1 and trials[0].equal(trials[1], number):
             return None  # it does not depend on what moves
+        if len(trials) == 1 and trials[0].says_nothing(number):
+            raise Unknown
         inputs = [(x.feature, tuple(x.value.shape)) for x in self.inputs]
         offered = Candidates(self.elements, inputs, partial(self._start, number))
         for candidate in offered.of(trials[0].shape(number)):
@@ -227,6 +229,11 @@ class _Trial:
     def equal(self, other: _Trial, number: int) -> bool:
         """Whether the numbers make no difference."""
         return _same(self._here[number], other._here[number])
+
+    def says_nothing(self, number: int) -> bool:
+        """Whether all numbers are one: of these any feature would hold."""
+        y = self._here[number]
+        return bool(y.numel() > 1 and (y == y.flatten()[0]).all())
 
     def constant(self, number: int, axes: tuple[int, ...]) -> bool:
         """Whether nothing changes along some axes."""

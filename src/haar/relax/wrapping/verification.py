@@ -15,6 +15,7 @@ from haar.average.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.probing import ForwardOnly, undisturbed
+from haar.relax.wrapping.bare_parameters import HomotopyParameters
 from haar.relax.wrapping.elements import Elements, some_elements
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
@@ -174,7 +175,7 @@ def first_break(model: Homotopy, symmetry: Symmetry, g: Tensor, inputs: Sequence
         return "the output"
     outputs, after = _outputs(model, inputs), _outputs(model, moved)
     for name, value in outputs.items():
-        layer = model.layers[name]
+        layer: Any = model.layers[name]
         action: Action = (
             Field(layer.out_representation) if "Conv" in type(layer).__name__ else Vector(layer.out_representation)
         )
@@ -211,9 +212,11 @@ def _outputs(model: Homotopy, inputs: Sequence[Any]) -> dict[str, Tensor]:
     for name, layer in model.layers.items():
 
         def keep(_: nn.Module, __: Any, output: Tensor, name: str = name) -> None:
-            kept.setdefault(name, output.clone())
+            if isinstance(output, Tensor):
+                kept.setdefault(name, output.clone())
 
-        handles.append(layer.register_forward_hook(keep))
+        if isinstance(layer, HomotopyLayer) and not isinstance(layer, HomotopyParameters):
+            handles.append(layer.register_forward_hook(keep))
     try:
         model(*as_dtype(None, inputs))
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from torch import Tensor, fx, nn
@@ -238,7 +239,7 @@ class Walk:
             raise ArgumentError(
                 "hidden", expected=f"a representation of dimension {width}", got=f"{rep.name} of {rep.dim}"
             )
-        return Leg(rep, lambda wanted: {(path, OUT): wanted})
+        return Leg(rep, partial(_note, (path, OUT)))
 
     def _forget(self, nodes: Sequence[fx.Node], place: int) -> None:
         for node in nodes:
@@ -252,7 +253,7 @@ class Walk:
     def _made_by(self, node: fx.Node) -> str | None:
         """The layer or parameter behind a step, by its first name."""
         if node.op == "call_module":
-            return self._names.get(id(self.followed.module(node)), "")
+            return str(self._names.get(id(self.followed.module(node)), ""))
         return self._parameter(str(node.target)) if node.op == "get_attr" else None
 
     def _type(self, node: fx.Node) -> None:
@@ -269,7 +270,7 @@ class Walk:
         if node.op == "get_attr":
             self.types[node] = self._attribute(node, value)
             return
-        typed = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: self.types[n])
+        typed: Any = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: self.types[n])
         function, name, module = numbers.function(node)
         if name == "getitem" and isinstance(typed[0][0], (tuple, list, dict)):
             self.types[node] = typed[0][0][typed[0][1]]
@@ -382,7 +383,7 @@ class Walk:
                 legs.append(None)
             else:
                 rep = self.noted.choices.get((name, axis)) or Trivial(self.group, size)
-                legs.append(Leg(rep, lambda rep, key=(name, axis): {key: rep}, own=True))
+                legs.append(Leg(rep, partial(_note, (name, axis)), own=True))
         self.parameters[name] = Feature(tuple(legs))
         return Typed(value.detach(), self.parameters[name])
 
@@ -431,6 +432,10 @@ class Walk:
             if not agree(leg, other):
                 rep = Trivial(self.group, typed.value.shape[axis]) if other is None else other.rep
                 self.meet(leg, rep, where)
+
+
+def _note(key: tuple[str, int], rep: Representation) -> Notes:
+    return {key: rep}
 
 
 def _point(value: Tensor, wanted: Feature, found: Feature) -> bool:
