@@ -9,7 +9,7 @@ from torch import nn
 from haar.actions import Defining, Symmetry, Vector, direct_sum
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import O, cyclic
-from haar.relax import Duals, SideBranch, with_side_branches
+from haar.relax import Duals, SideBranch, tension, with_side_branches
 from haar.relax.ensemble import Ensemble
 
 F64 = torch.float64
@@ -60,10 +60,9 @@ def test_a_model_that_breaks_the_symmetry_elsewhere_is_refused():
 
 
 def test_what_belongs_to_weights_is_refused_in_words():
-    branch = SideBranch(nn.Linear(3, 3))
-    for ask in (branch.effective_weight, branch.equivariant_weight, branch.free_weight, lambda: branch.group):
-        with pytest.raises(ArgumentError, match="layers wrapped by homotopise"):
-            ask()
+    model = with_side_branches(Pull(), SYMMETRY)
+    with pytest.raises(ArgumentError, match="layers wrapped by homotopise, got a SideBranch"):
+        tension(model, nn.functional.mse_loss, torch.randn(7, 6), torch.zeros(7, 6))
 
 
 def test_effective_size_is_measured_in_training():

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.actions import Regular, Symmetry, Vector
-from haar.errors import ArgumentError, NotEquivariantError
+from haar.errors import ArgumentError, HaarError
 from haar.groups import cyclic
 from haar.relax import homotopise
 
@@ -65,6 +65,12 @@ def unread(m, x):
     return m.out(torch.relu(h))
 
 
+def copied_over(m, x):
+    h = m.a(x)
+    h.copy_(m.b(x))
+    return m.out(h)
+
+
 def equivariance_error(model, x):
     with torch.no_grad(), model.at(0.0):
         y = model(x)
@@ -73,7 +79,8 @@ def equivariance_error(model, x):
 
 
 @pytest.mark.parametrize(
-    "how", [activation_on_a_skip, sum_under_two_names, dropped_results, part_of_the_memory, remembered, unread]
+    "how",
+    [activation_on_a_skip, sum_under_two_names, dropped_results, part_of_the_memory, remembered, unread, copied_over],
 )
 @pytest.mark.parametrize("mode", ["weight", "branches"])
 def test_what_is_written_in_place_stays_the_model(how, mode, generator):
@@ -94,12 +101,6 @@ def scaled_in_place(m, x):
     return m.out(h)
 
 
-def copied_over(m, x):
-    h = m.a(x)
-    h.copy_(m.b(x))
-    return m.out(h)
-
-
 def partly_zero(m, x):
     h = m.a(x)
     h[:, :4].zero_()
@@ -110,7 +111,6 @@ def partly_zero(m, x):
     ("how", "message"),
     [
         (scaled_in_place, r"got mul \(mul_\): a tensor of shape \(8,\) that does not move"),
-        (copied_over, r"got copy \(copy_\)"),
         (partly_zero, r"got zero \(zero_\)"),
         (lambda m, x: m.out(F.linear(x, m.a.weight - m.a.weight.mean(1, keepdim=True))), r"got linear \(linear\)"),
     ],
@@ -125,8 +125,9 @@ def test_a_hook_that_breaks_the_symmetry_is_found(place):
     model = Model(activation_on_a_skip).double()
     size = 4 if place in ("out", "") else 8
     model.get_submodule(place).register_forward_hook(lambda _m, _x, y: y * (torch.arange(size) + 1.0))
+    told = r"got mul \(mul\): a tensor of shape \(4,\) that does not move" if not place else "is not equivariant"
     for mode in ("weight", "branches"):
-        with pytest.raises(NotEquivariantError, match="at gamma = 0 the model is not equivariant"):
+        with pytest.raises(HaarError, match=told):
             homotopise(model, SYMMETRY, mode=mode)
 
 
@@ -144,15 +145,5 @@ def test_a_branch_on_the_type_is_found():
     def by_type(m, x):
         return m.out(m.b(x) * (torch.arange(8) + 1.0)) if isinstance(x, torch.Tensor) else m.out(m.a(x))
 
-    with pytest.raises(NotEquivariantError, match="at gamma = 0 the model is not equivariant"):
+    with pytest.raises(ArgumentError, match=r"got mul \(mul\): a tensor of shape \(8,\) that does not move"):
         homotopise(Model(by_type).double(), SYMMETRY)
-
-
-class Bent(nn.Linear):
-    def forward(self, x):
-        return torch.tanh(super().forward(x))
-
-
-def test_a_subclass_is_no_layer_of_torch():
-    with pytest.raises(ArgumentError, match="module: expected operations whose symmetry is known, got linear"):
-        homotopise(nn.Sequential(Bent(8, 8), nn.Linear(8, 4)), SYMMETRY)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
+from haar.relax.wrapping.gamma import Gamma
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.projection import Projection
 
@@ -52,7 +53,10 @@ def layers_of(model: Any) -> Mapping[str, HomotopyLayer]:
     Raises:
         ArgumentError: If the model has none (mode "function").
     """
-    found: Mapping[str, HomotopyLayer] = getattr(model, "layers", {})
+    found: Mapping[str, Gamma] = getattr(model, "layers", {})
+    for layer in found.values():
+        if isinstance(layer, Gamma) and not isinstance(layer, HomotopyLayer):
+            raise ArgumentError("layers", expected="layers wrapped by homotopise", got=f"a {type(layer).__name__}")
     layers = {name: layer for name, layer in found.items() if isinstance(layer, HomotopyLayer)}
     if not layers:
         raise ArgumentError(
@@ -76,5 +80,5 @@ def space(layer: HomotopyLayer, name: str) -> Projection:
 
 def projected(layer: HomotopyLayer, name: str) -> Tensor:
     """A parameter at gamma = 0: P(W), with kappa."""
-    value = space(layer, name)(getattr(layer, name))
+    value = space(layer, name)(layer.held(name))
     return value * layer.kappa if name in layer.scaled and layer.mode == "weight" else value

@@ -44,7 +44,7 @@ class ProjectionRegulariser(Rule):
         inside, outside = [], []
         for layer in self.layers.values():
             for name in ("weight", "bias"):
-                value = getattr(layer, name, None)
+                value = layer.held(name)
                 if value is None:
                     continue
                 own = space(layer, name)(value)

@@ -76,7 +76,7 @@ class FilterBanks(WeightLaw):
 
     def forward(self, layer: HomotopyLayer, name: str) -> Tensor:
         """The banks, each column weighted by its element's own number."""
-        value: Tensor = getattr(layer, name)
+        value: Tensor = layer.held(name)
         if name != "weight":
             return space(layer, name)(value)
         banks = [value] if self.more is None else [value, *self.more]
@@ -91,7 +91,7 @@ class FilterBanks(WeightLaw):
 
 def _law(layer: HomotopyLayer, banks: int, generator: torch.Generator) -> FilterBanks | None:
     """For a layer with a weight that reads regular channels; elsewhere the layer's own law at gamma = 0."""
-    weight = getattr(layer, "weight", None)
+    weight = layer.held("weight")
     order = layer.group.order
     if weight is None or weight.ndim < 2 or order is None or weight.shape[1] != layer.in_representation.dim:
         return None

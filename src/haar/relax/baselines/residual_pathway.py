@@ -51,7 +51,7 @@ class ResidualPathway(Rule):
         """The loss plus both priors."""
         layers = layers_of(self.model)
         names = [(layers[name], law, part) for name, law in self.laws.items() for part in law.parts]  # type: ignore[union-attr]
-        equivariant = squared_norm([getattr(layer, part) for layer, _, part in names])
+        equivariant = squared_norm([layer.held(part) for layer, _, part in names])
         free = squared_norm([getattr(law, part) for _, law, part in names])
         return loss + self.equivariant_weight * equivariant + self.free_weight * free
 
@@ -61,11 +61,11 @@ class Pathways(WeightLaw):
 
     def __init__(self, layer: HomotopyLayer, generator: torch.Generator) -> None:
         super().__init__()
-        self.parts = [name for name in ("weight", "bias") if getattr(layer, name, None) is not None]
-        weight = getattr(layer, "weight", None)
+        self.parts = [name for name in ("weight", "bias") if layer.held(name) is not None]
+        weight = layer.held("weight")
         fan_in = weight[0].numel() if weight is not None else 1
         for name in self.parts:
-            like: Tensor = getattr(layer, name)
+            like: Tensor = layer.held(name)
             drawn = torch.randn(like.shape, generator=generator, dtype=torch.float64)
             setattr(self, name, nn.Parameter((_START * drawn / fan_in**0.5).to(like)))
 

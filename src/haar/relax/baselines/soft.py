@@ -51,5 +51,5 @@ class Softened(WeightLaw):
 
     def forward(self, layer: HomotopyLayer, name: str) -> Tensor:
         """Weights, biases and statistics alike."""
-        value: Tensor = getattr(layer, name)
+        value: Tensor = layer.held(name)
         return (1 - self.softness) * space(layer, name)(value) + self.softness * value

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average import Averaged, Given
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
-from haar.nn.folding import FoldCache
 from haar.probing import transformed, undisturbed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
@@ -53,7 +52,7 @@ class FunctionHomotopy(WholeModule):
         super().__init__()
         self.module, self.approximate = module, approximate
         self._action, self._elements, self._members = symmetry, elements, tuple(members)
-        self._fixed, self._fold = None, FoldCache()
+        self._fixed = None
         self._asked: dict[Any, tuple[int, bool]] = {}
         like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
         steps = len(members)
@@ -164,9 +163,6 @@ class FunctionHomotopy(WholeModule):
                 joins = averaged.eval().decide(*args) > 1
         self._asked[kind] = (calls, joins)
         return joins
-
-    def _none(self) -> NoReturn:
-        raise ArgumentError("mode", expected="'weight' or 'branches' for weights of layers", got="'function'")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FunctionHomotopy:
         new = self.__class__.__new__(self.__class__)

@@ -71,9 +71,9 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
     with torch.no_grad():
         inputs = symmetry.map_inputs(random, tuple(args))
         tried: Homotopy = DOUBLE.of(disturbed(homotopy, fixed=("gamma",)))  # type: ignore[assignment]
-        tried.known_sizes.clear()
+        tried.check_size = None
         with tried.at(0.0):
             found = defect(tried, symmetry, inputs, elements)
             worst, element = found.worst, elements[found.place[0]]
-            where = first_break(tried, symmetry, element, inputs, None, None) if not worst <= DOUBLE.exact else ""
+            where = first_break(tried, symmetry, element, inputs) if not worst <= DOUBLE.exact else ""
     return worst, where, element

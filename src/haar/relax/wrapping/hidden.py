@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from haar.actions.representation import Defining, Regular, Representation, Trivial, direct_sum
+from haar.actions.representation import Defining, Quotient, Regular, Representation, Trivial, direct_sum
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Group
 from haar.nn.pointwise import is_permutation
+
+#: Subgroups of larger groups are not looked for.
+_LISTED = 1024
 
 
 def hidden_representation(group: Group) -> Callable[[int], Representation]:
@@ -35,6 +38,33 @@ def hidden_representation(group: Group) -> Callable[[int], Representation]:
         return memory[width]
 
     return of_width
+
+
+def narrow_representation(group: Group) -> Callable[[int], Representation]:
+    """Representations by width for pieces that are narrower than the group: cosets of ever larger subgroups.
+
+    Args:
+        group: The group.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> [narrow_representation(dihedral(4))(width).dim for width in (2, 4, 12)]
+        [2, 4, 12]
+    """
+    of_width = hidden_representation(group)
+    if not isinstance(group, FiniteGroup) or group.order > _LISTED:
+        return of_width
+    parts: list[Representation] = []
+
+    def narrow(width: int) -> Representation:
+        if width >= group.order:
+            return of_width(width)
+        if not parts:
+            parts.extend(Quotient(subgroup) for subgroup in group.subgroup_chain()[1:-1])
+            parts.sort(key=lambda part: -part.dim)
+        return _filled(group, parts, width) if parts else Trivial(group, width)
+
+    return narrow
 
 
 def _filled(group: Group, parts: list[Representation], width: int) -> Representation:

@@ -7,28 +7,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from haar.actions import Symmetry
-from haar.actions.representation import Representation
+from haar.actions.representation import Representation, Trivial
 from haar.actions.trees import action_leaves
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
-from haar.probing import check_finite
+from haar.probing import check_finite, disturbed, undisturbed
 from haar.probing.examples import fitting_inputs
-from haar.relax.wrapping.channels import Channels, choose
 from haar.relax.wrapping.function import function_homotopy
-from haar.relax.wrapping.grid_sizes import grid_sizes
+from haar.relax.wrapping.grid_sizes import check_grid, grid_sizes
 from haar.relax.wrapping.hidden import hidden_representation
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.module_rules import rule
-from haar.relax.wrapping.precision import DOUBLE, as_dtype
-from haar.relax.wrapping.propagation import Scene, propagate, traced
-from haar.relax.wrapping.twins import has_twin, nothing_moves, twin
-from haar.relax.wrapping.verification import verify
+from haar.relax.wrapping.precision import DOUBLE, as_dtype, dtype_of
+from haar.relax.wrapping.step import Typed
+from haar.relax.wrapping.twins import has_twin, nothing_moves, parameters_homotopy, twin
+from haar.relax.wrapping.verification import repeated_outputs, verify
+from haar.relax.wrapping.walk import Walk
+from haar.tracing import NotFollowedError, follow, leaves_of
+
+_LEAVES = leaves_of(EquivariantModule)
 
 Layers = Mapping[str, tuple[Representation, Representation]]
 
@@ -49,8 +51,9 @@ def homotopise(
 ) -> Homotopy:
     """A model that is the user's own at gamma = 1 and equivariant at gamma = 0, with one gamma for every layer.
 
-    The module is traced with `torch.fx`, every tensor in it is given a representation, and every layer whose channels
-    move is replaced by its homotopy twin (`HomotopyLayer`). The result is measured before it is returned.
+    The module's run is written down (`haar.tracing`), every tensor in it is given a representation, and every layer
+    whose channels move is replaced by its homotopy twin (`HomotopyLayer`); so is every module of the user's that reads
+    parameters of its own. The result is measured before it is returned.
 
     Args:
         module: The user's module; it is copied, not changed.
@@ -99,76 +102,122 @@ def homotopise(
     if mode == "function":
         return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
     model = copy.deepcopy(module)
-    graph = traced(model)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
-    tried = DOUBLE.of(model)
-    inputs: Any = None
-    if graph is None:
-        uses, types = _named(model, layers), None
-        inputs = (
-            next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
-        )
-    else:
-        chooser = hidden_representation(symmetry.group) if hidden == "auto" else hidden
-        if not callable(chooser):
-            raise ArgumentError("hidden", expected="'auto', or a function of the width", got=repr(hidden))
-        scene, inputs, types = _followed(tried, graph, symmetry, layers or {}, given)
-        choose(_all_channels(scene), chooser, symmetry.group)
-        scene.settle()
-        uses = {name: (use.into.representation(), use.out.representation()) for name, use in scene.uses.items()}
+    walk: Walk | None = None
+    try:
+        walk, inputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+    except NotFollowedError as error:
+        uses = _named(model, layers, error)
+        inputs = _inputs(model, symmetry, given)
+    if walk is not None:
+        uses = {name: (use.into, use.out) for name, use in walk.uses.items()}
         _check_used(layers or {}, uses)
-        if shared_dropout:
-            for name, feature in scene.dropouts.items():
-                _share_dropout(model, name, feature.channels.representation(), feature.field is not None)
-    for name, (rep_in, rep_out) in uses.items():
-        layer = model.get_submodule(name)
-        if nothing_moves(layer, rep_in, rep_out):
-            continue
-        where = f"{name!r} ({type(layer).__name__})"
-        made_twin = twin(layer, rep_in, rep_out, steps, where=where, **options)
-        model = made_twin if not name else _replaced(model, layer, made_twin)
-    homotopy = Homotopy(model, symmetry)
-    homotopy.error = verify(homotopy, module, inputs, graph=graph, types=types)
+        model = _with_parameters(model, walk, steps, options)
+        for name, dropped in walk.dropouts.items() if shared_dropout else ():
+            _share_dropout(model, name, dropped)
+    homotopy = Homotopy(_with_layers(model, uses, steps, options), symmetry)
+    homotopy.error = verify(homotopy, module, inputs, walk=walk, precision=DOUBLE if walk is None else walk.precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
+        homotopy.check_size = check_grid
     return homotopy
 
 
+def _inputs(model: nn.Module, symmetry: Symmetry, given: Any) -> Any:
+    tried = DOUBLE.of(model)
+    return next(fitting_inputs(symmetry, lambda x: tried(*x))) if given is None else as_dtype(torch.float64, given)
+
+
+def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) -> Callable[[int], Representation]:
+    chooser = hidden_representation(symmetry.group) if hidden == "auto" else hidden
+    if not callable(chooser):
+        raise ArgumentError("hidden", expected="'auto', or a function of the width", got=repr(hidden))
+    return chooser
+
+
 def _followed(
-    tried: nn.Module, graph: fx.Graph, symmetry: Symmetry, layers: Layers, given: Any
-) -> tuple[Scene, Any, dict[fx.Node, Any]]:
-    """Propagate on the first inputs whose sizes treat both ends of every axis alike."""
+    model: nn.Module, symmetry: Symmetry, layers: Layers, hidden: Callable[[int], Representation], given: Any
+) -> tuple[Walk, Any]:
+    """Follow the network on the first inputs whose sizes treat both ends of every axis alike."""
+    tried = DOUBLE.of(disturbed(model, fixed=("gamma",)))
     problem: ShapeError | None = None
     for inputs in (
         [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
     ):
-        scene = Scene(symmetry, layers)
-        try:
-            return scene, inputs, propagate(tried, graph, scene, inputs, rule)
-        except ShapeError as error:
-            problem = problem or error
+        repeated_outputs(model, as_dtype(dtype_of(model), inputs))
+        with undisturbed():
+            followed = follow(tried, as_dtype(None, inputs), leaves=_is_leaf)
+            walk = Walk(followed, symmetry, layers, hidden)
+            try:
+                walk.follow(as_dtype(None, inputs))
+            except ShapeError as error:
+                problem = problem or error
+            else:
+                return walk, inputs
     if problem is None:
         raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
     raise problem
 
 
-def _all_channels(scene: Scene) -> list[Channels]:
-    found = [channels for use in scene.uses.values() for channels in (use.into, use.out)]
-    found += [channels for one, other, _ in scene.joins for channels in (one, other)]
-    found += [feature.channels for feature in scene.dropouts.values()]
-    return found + [channels for channels, _, _ in scene.demands]
+def _is_leaf(module: nn.Module, path: str) -> bool:
+    """Torch's own layers and ours; attention is followed inside, for its heads carry something of their own."""
+    return _LEAVES(module, path) and not isinstance(module, nn.MultiheadAttention)
 
 
-def _named(model: nn.Module, layers: Layers | None) -> dict[str, tuple[Representation, Representation]]:
+def _with_layers(
+    model: nn.Module,
+    uses: Mapping[str, tuple[Representation, Representation]],
+    steps: tuple[Subgroup, ...],
+    options: Mapping[str, Any],
+) -> nn.Module:
+    """The model with homotopy twins in place of its layers."""
+    for name, (rep_in, rep_out) in uses.items():
+        layer = model.get_submodule(name)
+        if nothing_moves(layer, rep_in, rep_out):
+            continue
+        where = f"{name!r} ({type(layer).__name__})"
+        made = twin(layer, rep_in, rep_out, steps, where=where, **options)
+        model = made if not name else _replaced(model, layer, made)
+    for part in model.modules():
+        if isinstance(part, nn.TransformerEncoderLayer):
+            part.activation_relu_or_gelu = 0  # else its fused form reads the parameters past their layers
+    return model
+
+
+def _with_parameters(
+    model: nn.Module, walk: Walk, steps: tuple[Subgroup, ...], options: Mapping[str, Any]
+) -> nn.Module:
+    """The model with homotopy twins in place of modules that read parameters of their own."""
+    owners: dict[str, dict[str, list[Representation]]] = {}
+    for path, feature in walk.parameters.items():
+        if not feature.still(walk.elements):
+            owner, _, name = path.rpartition(".")
+            shape = walk.module.get_parameter(path).shape
+            reps = [
+                Trivial(walk.group, size) if leg is None else leg.rep
+                for leg, size in zip(feature.legs, shape, strict=True)
+            ]
+            owners.setdefault(owner, {})[name] = reps
+    for owner, axes in owners.items():
+        plain = model.get_submodule(owner)
+        where = f"{owner!r} ({type(plain).__name__})"
+        made = parameters_homotopy(plain, axes, steps, where=where, **options)
+        model = made if not owner else _replaced(model, plain, made)
+    return model
+
+
+def _named(
+    model: nn.Module, layers: Layers | None, problem: NotFollowedError
+) -> dict[str, tuple[Representation, Representation]]:
     """The user's own map, which must name every layer with parameters."""
     if not layers:
         raise ArgumentError(
             "module",
-            expected="a module that torch.fx can trace",
-            got=f"{type(model).__name__}, whose calls depend on its data",
+            expected="a module whose run can be followed",
+            got=f"{problem.got}: its calls depend on its data",
             way_out='give layers={name: (representation in, representation out)}, or use mode="function"',
-        )
+        ) from problem
     for name, part in model.named_modules():
         own = [p for p in part._parameters.values() if p is not None]  # noqa: SLF001 (its own, not its children's)
         if own and name not in layers and not isinstance(part, EquivariantModule):
@@ -253,7 +302,14 @@ def _replaced(model: nn.Module, old: nn.Module, new: nn.Module) -> nn.Module:
     return model
 
 
-def _share_dropout(model: nn.Module, name: str, rep: Representation, on_grid: bool) -> None:  # noqa: FBT001
+def _share_dropout(model: nn.Module, name: str, dropped: Typed) -> None:
+    feature, shape = dropped.feature, dropped.value.shape
+    if feature is None:
+        return
+    on_grid = feature.field is not None and feature.space[-1] == len(shape) - 1
+    leg = feature.legs[feature.space[0] - 1 if on_grid else -1]
+    if leg is None:
+        return
     plain: Any = model.get_submodule(name)
-    shared = Dropout(rep, plain.p, channels="first" if on_grid else "last").train(plain.training)
+    shared = Dropout(leg.rep, plain.p, channels="first" if on_grid else "last").train(plain.training)
     _replaced(model, plain, shared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.probing import transformed
-from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.gamma import Gamma
 
 #: Name of a layer that is the whole model.
 ROOT = "model"
@@ -35,6 +35,7 @@ class Homotopy(nn.Module):
         error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
             `approximate`.
         known_sizes: Sizes of grids on which equivariance at gamma = 0 was measured.
+        check_size: Measures it on grids of other sizes when they first come; None if there are no grids.
     """
 
     error: float = 0.0
@@ -44,12 +45,13 @@ class Homotopy(nn.Module):
         self.model, self.symmetry = model, symmetry
         self.training = model.training
         self.known_sizes: set[tuple[tuple[int, ...], ...]] = set()
+        self.check_size: Callable[[Homotopy, tuple[Any, ...]], None] | None = None
 
     @property
-    def layers(self) -> Mapping[str, HomotopyLayer]:
-        """The homotopy layers by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
+    def layers(self) -> Mapping[str, Gamma]:
+        """What has a gamma, by the user's own names, in the order of the module; ``"model"`` if it is the whole."""
         named = self.model.named_modules()
-        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, HomotopyLayer)})
+        return MappingProxyType({name or ROOT: layer for name, layer in named if isinstance(layer, Gamma)})
 
     @property
     def approximate(self) -> bool:
@@ -66,10 +68,8 @@ class Homotopy(nn.Module):
         Raises:
             NotEquivariantError: On a grid of a new size, if a stride or a pool breaks the symmetry there.
         """
-        if self.known_sizes and not transformed():
-            from haar.relax.wrapping.grid_sizes import check_grid  # which stands on this file
-
-            check_grid(self, args)
+        if self.check_size is not None and not transformed():
+            self.check_size(self, args)
         return self.model(*args, **kwargs)
 
     @contextmanager
@@ -98,17 +98,15 @@ class Homotopy(nn.Module):
             gamma: As for `at`; None exports the learned gammas.
         """
         with self.at(gamma):
-            if isinstance(self.model, HomotopyLayer):
-                return self.model.export()
-            plain = copy.deepcopy(self.model)
-        made: dict[HomotopyLayer, nn.Module] = {}
-        for owner in list(plain.modules()):
+            whole = copy.deepcopy(self.model)
+        made: dict[Gamma, nn.Module] = {}
+        for owner in reversed(list(whole.modules())):  # inner ones first
             for name, child in list(owner._modules.items()):  # noqa: SLF001 (named_children leaves second names out)
-                if isinstance(child, HomotopyLayer):
+                if isinstance(child, Gamma):
                     if child not in made:
                         made[child] = child.export()
                     setattr(owner, name, made[child])
-        return plain
+        return whole.export() if isinstance(whole, Gamma) else whole
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Homotopy:
         new = self.__class__.__new__(self.__class__)
@@ -118,7 +116,7 @@ class Homotopy(nn.Module):
         return new
 
 
-def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, HomotopyLayer]) -> dict[str, Any]:
+def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, Gamma]) -> dict[str, Any]:
     if not isinstance(gamma, Mapping):
         return dict.fromkeys(layers, gamma)
     for name in gamma:
@@ -127,7 +125,7 @@ def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[s
     return dict(gamma)
 
 
-def _fitting(name: str, value: Any, layer: HomotopyLayer) -> Tensor | None:
+def _fitting(name: str, value: Any, layer: Gamma) -> Tensor | None:
     if value is None:
         return None
     given = torch.as_tensor(value, dtype=layer.gamma.dtype, device=layer.gamma.device)

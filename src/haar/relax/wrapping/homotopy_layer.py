@@ -16,6 +16,7 @@ from haar.actions.representation import Representation
 from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.nn.folding import FoldCache
+from haar.relax.wrapping.gamma import Gamma
 from haar.relax.wrapping.mixing import branched, mixed
 from haar.relax.wrapping.projection import Projection
 
@@ -39,7 +40,7 @@ class LayerSymmetry:
         return self  # nothing of it ever changes
 
 
-class HomotopyLayer(nn.Module):
+class HomotopyLayer(Gamma):
     """A layer of the user's with one number gamma: 1 is the user's own layer, 0 is equivariant.
 
     With P the projection onto equivariant parameters, the layer runs with
@@ -61,13 +62,10 @@ class HomotopyLayer(nn.Module):
         mode: ``"weight"`` or ``"branches"``.
     """
 
-    gamma: nn.Parameter
     kappa: Tensor
     share: Tensor | None
-    mode: str
     _symmetry: LayerSymmetry
     _fold: FoldCache
-    _fixed: Tensor | None
 
     #: The parameters that carry the layer's scale: the first one there is stands for the layer.
     leading: tuple[str, ...] = ("weight", "bias", "running_var")
@@ -128,6 +126,10 @@ class HomotopyLayer(nn.Module):
         """The group."""
         return self._symmetry.rep_in.group
 
+    def held(self, name: str) -> Any:
+        """A parameter or statistic as it is trained; None if there is none."""
+        return getattr(self, name, None)
+
     def effective_weight(self) -> Tensor:
         """What the forward uses, in the parameter's shape."""
         return self._effective(self._lead())
@@ -135,7 +137,7 @@ class HomotopyLayer(nn.Module):
     def equivariant_weight(self) -> Tensor:
         """The weight at gamma = 0, kappa_0 included."""
         name = self._lead()
-        projected = self.project(getattr(self, name))
+        projected = self.project(self.held(name))
         return projected.mul(self.kappa) if self.mode == "weight" and name in self.scaled else projected
 
     def free_weight(self) -> Tensor:
@@ -184,7 +186,7 @@ class HomotopyLayer(nn.Module):
             for name, value in self._plain_values().items():
                 made = value.detach().clone()
                 if name in plain._parameters:  # noqa: SLF001 (a copy made here)
-                    setattr(plain, name, nn.Parameter(made, requires_grad=getattr(self, name).requires_grad))
+                    setattr(plain, name, nn.Parameter(made, requires_grad=self.held(name).requires_grad))
                 else:
                     plain._buffers[name] = made  # noqa: SLF001 (a copy made here)
         return plain
@@ -195,10 +197,9 @@ class HomotopyLayer(nn.Module):
         return super().train(mode)
 
     def fix(self, gamma: Tensor | None) -> Tensor | None:
-        """Run at this gamma instead of the learned one (None: the learned one); returns what was in force."""
-        before, self._fixed = self._fixed, gamma
+        """As for every gamma; the kept weight is forgotten."""
         self._fold.clear()
-        return before
+        return super().fix(gamma)
 
     def extra_repr(self) -> str:
         """The plain layer's, and the symmetry."""
@@ -218,16 +219,12 @@ class HomotopyLayer(nn.Module):
 
     def _lead(self) -> str:
         for name in self.leading:
-            if getattr(self, name, None) is not None:
+            if self.held(name) is not None:
                 return name
         raise ArgumentError("layer", expected="a layer with parameters", got=type(self).__name__)
 
     def _spaces(self, name: str) -> Sequence[Projection]:
         return self._symmetry.spaces[name]
-
-    def _gamma(self) -> Tensor:
-        """The gamma in force, of gamma's shape."""
-        return self.gamma if self._fixed is None else self._fixed.to(self.gamma).expand(self.gamma.shape)
 
     def _factor(self, gamma: Tensor) -> Tensor:
         """kappa(gamma), a constant for gradients."""
@@ -236,7 +233,7 @@ class HomotopyLayer(nn.Module):
 
     def _free(self, name: str) -> Tensor:
         """The free branch before projection, scaled; in mode "weight" the parameter itself."""
-        value: Tensor = getattr(self, name)
+        value: Tensor = self.held(name)
         if self.mode == "weight" or name not in self.scaled:
             return value
         own = self._spaces(name)[0]
@@ -256,7 +253,7 @@ class HomotopyLayer(nn.Module):
         if law is not None:
             made: Tensor = law(self, name)
             return made
-        return self.mix(name, getattr(self, name))
+        return self.mix(name, self.held(name))
 
     def mix(self, name: str, value: Tensor) -> Tensor:
         """The sum of kappa P_0 and gamma_j (P_j - P_(j-1)), on a value that moves as the parameter `name` does."""
@@ -281,7 +278,7 @@ class HomotopyLayer(nn.Module):
 
     def _plain_values(self) -> dict[str, Tensor]:
         """Every parameter and statistic as the plain layer would hold it."""
-        return {name: self._effective(name) for name in self._symmetry.spaces if getattr(self, name) is not None}
+        return {name: self._effective(name) for name in self._symmetry.spaces if self.held(name) is not None}
 
     def _made(self) -> tuple[Tensor, Tensor | None]:
         """Effective weight and bias."""
@@ -307,7 +304,7 @@ class HomotopyLayer(nn.Module):
 
     def _start(self, name: str, *, kappa: bool, generator: torch.Generator | None) -> None:
         """Fix kappa_0; in mode "branches" draw the free branch and give the equivariant one its scale."""
-        value: Tensor = getattr(self, name)
+        value: Tensor = self.held(name)
         order = self.group.order
         with torch.no_grad():
             projected = self.project(value.double())

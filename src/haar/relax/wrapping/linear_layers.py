@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
@@ -31,6 +33,31 @@ class HomotopyConv2d(_Convolution, nn.Conv2d):
 
 class HomotopyConv3d(_Convolution, nn.Conv3d):
     """`torch.nn.Conv3d` between equivariant and free."""
+
+
+class _TransposedConvolution(HomotopyLayer):
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Convolve with the effective kernel and bias, transposed."""
+        own: Any = self
+        dim = len(own.kernel_size)
+        added = own._output_padding(  # noqa: SLF001 (torch's own)
+            x, output_size, own.stride, own.padding, own.kernel_size, dim, own.dilation
+        )
+        run = (nn.functional.conv_transpose1d, nn.functional.conv_transpose2d, nn.functional.conv_transpose3d)[dim - 1]
+        weight, bias = self._folded()
+        return run(x, weight, bias, own.stride, own.padding, added, own.groups, own.dilation)
+
+
+class HomotopyConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
+    """`torch.nn.ConvTranspose1d` between equivariant and free."""
+
+
+class HomotopyConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
+    """`torch.nn.ConvTranspose2d` between equivariant and free."""
+
+
+class HomotopyConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
+    """`torch.nn.ConvTranspose3d` between equivariant and free."""
 
 
 class HomotopyEmbedding(HomotopyLayer, nn.Embedding):

@@ -39,6 +39,8 @@ class Precision:
 
 
 DOUBLE = Precision(torch.float64, 1e-10)
+#: Of a model in double precision that computes some of its numbers in single precision.
+SINGLE = Precision(torch.float64, 1e-4)
 
 
 def own_precision(module: nn.Module) -> Precision:

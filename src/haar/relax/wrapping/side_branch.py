@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.nn.folding import FoldCache
 from haar.probing import check_finite, disturbed, transformed
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import fitting_precision
@@ -50,7 +49,7 @@ class SideBranch(WholeModule):
         like = next((p for p in branch.parameters() if p.is_floating_point()), torch.zeros(()))
         self.gamma = nn.Parameter(torch.ones((), dtype=like.dtype, device=like.device))
         self.register_buffer("ratio", torch.zeros((), dtype=like.dtype, device=like.device))
-        self._fixed, self._fold = None, FoldCache()
+        self._fixed = None
 
     def forward(self, x: Float[Tensor, "..."], *args: Any) -> Float[Tensor, "..."]:
         """Add the branch.
@@ -71,11 +70,6 @@ class SideBranch(WholeModule):
         if not float(self._gamma().detach()):
             return _Given()
         return self._fixed_copy()
-
-    @property
-    def group(self) -> Any:
-        """It knows none: the model does."""
-        self._none()
 
     def extra_repr(self) -> str:
         """That it is one."""

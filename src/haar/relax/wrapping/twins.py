@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from haar.intertwiners.orbits import pair_orbits
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.representations import restricted, stands_still
 from haar.relax.wrapping import linear_layers, norm_layers
+from haar.relax.wrapping.bare_parameters import parameters_twin
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer, LayerSymmetry
 from haar.relax.wrapping.orbit_mean import OrbitMean
 from haar.relax.wrapping.projection import Projection, TensorProjection
@@ -38,7 +39,7 @@ def nothing_moves(layer: nn.Module, rep_in: Representation, rep_out: Representat
     """Whether the group moves neither channels nor kernel points of a layer: every weight is equivariant."""
     size = getattr(layer, "kernel_size", None)
     still = stands_still(rep_in) and stands_still(rep_out)
-    return still and (not isinstance(size, tuple) or stands_still(_points(rep_in, size)))
+    return still and (not isinstance(size, tuple) or stands_still(kernel_points(rep_in, size)))
 
 
 def twin(
@@ -70,7 +71,7 @@ def twin(
     spaces: dict[str, list[Projection]] = {}
     for subgroup in (None, *chain):
         sides = [rep if subgroup is None else restricted(rep, subgroup) for rep in (rep_in, rep_out)]
-        for name, space in _spaces(layer, *sides, where=where).items():
+        for name, space in spaces_of(layer, *sides, where=where).items():
             spaces.setdefault(name, []).append(space)
     weight = getattr(layer, "weight", None)
     kind = _KINDS[type(layer)]
@@ -87,7 +88,50 @@ def twin(
     return kind.of(layer, LayerSymmetry(rep_in, rep_out, spaces), mode=mode, kappa=kappa, generator=generator)
 
 
-def _spaces(layer: Any, rep_in: Representation, rep_out: Representation, *, where: str) -> dict[str, Projection]:
+def parameters_homotopy(
+    layer: nn.Module,
+    axes: Mapping[str, Sequence[Representation]],
+    chain: Sequence[Subgroup],
+    *,
+    where: str,
+    mode: str,
+    kappa: bool,
+    generator: torch.Generator | None,
+) -> HomotopyLayer:
+    """The homotopy twin of a module of the user's that reads parameters of its own.
+
+    Args:
+        layer: The module.
+        axes: What every axis of its parameters carries, by name.
+        chain: Subgroups between the whole group and 1, the largest first.
+        where: The module in words.
+        mode: ``"weight"`` or ``"branches"``.
+        kappa: Whether invariant parameters keep the norm of whole ones.
+        generator: Of free branches.
+
+    Raises:
+        ArgumentError: If every invariant parameter is zero.
+    """
+    spaces: dict[str, list[Projection]] = {}
+    held = dict(layer.named_parameters(recurse=False))
+    for name, reps in axes.items():
+        for subgroup in (None, *chain):
+            sides = [rep if subgroup is None else restricted(rep, subgroup) for rep in reps]
+            spaces.setdefault(name, []).append(TensorProjection(sides, tuple(held[name].shape)))
+    kind = parameters_twin(type(layer), {name: held[name] for name in axes})
+    whole = held[kind.leading[0]].detach().double()
+    if float(whole.norm()) > 0 and float(spaces[kind.leading[0]][0](whole).norm()) < 1e-9 * float(whole.norm()):
+        raise ArgumentError(
+            "module",
+            expected="parameters of which something is invariant",
+            got=f"{where}: every invariant {kind.leading[0]} is zero",
+            way_out='use mode="function"',
+        )
+    lead = axes[kind.leading[0]]
+    return kind.of(layer, LayerSymmetry(lead[-1], lead[0], spaces), mode=mode, kappa=kappa, generator=generator)
+
+
+def spaces_of(layer: Any, rep_in: Representation, rep_out: Representation, *, where: str) -> dict[str, Projection]:
     """The projection of every parameter and statistic of a layer."""
     spaces: dict[str, Projection] = {}
     for name in ("weight", "bias", "running_mean", "running_var"):
@@ -104,9 +148,12 @@ def _spaces(layer: Any, rep_in: Representation, rep_out: Representation, *, wher
         elif isinstance(layer, nn.Linear):
             spaces[name] = TensorProjection([rep_out, rep_in], shape)
         else:
-            points = _points(rep_in, layer.kernel_size)
+            points = kernel_points(rep_in, layer.kernel_size)
+            sides = [rep_in, rep_out] if layer.transposed else [rep_out, rep_in]
             if layer.groups == 1:
-                spaces[name] = TensorProjection([rep_out, rep_in, points], shape)
+                spaces[name] = TensorProjection([*sides, points], shape)
+            elif layer.transposed:
+                raise _torn(where, rep_in, rep_out)
             else:
                 spaces[name] = GroupedProjection(rep_out, rep_in, points, shape, where=where)
     return spaces
@@ -182,9 +229,9 @@ def _torn(where: str, rep_in: Representation, rep_out: Representation) -> Argume
     )
 
 
-def _points(rep: Representation, size: tuple[int, ...]) -> Representation:
+def kernel_points(rep: Representation, size: tuple[int, ...]) -> Representation:
     """The kernel's points: permuted by a group that moves grids, of a subgroup as of the whole."""
     group = rep.group
-    if group.space_dim is None:
+    if group.space_dim is None or set(size) == {1}:
         return Trivial(group, int(torch.tensor(size).prod()))
     return KernelPoints(group, size)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,10 +15,16 @@ from haar.actions.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.probing import ForwardOnly, defect, disturbed, some_elements, undisturbed
-from haar.relax.wrapping.feature import Feature
+from haar.relax.wrapping.bare_parameters import HomotopyParameters
+from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
+from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.whole_module import WholeModule
+from haar.tracing import Followed, Steps
+
+if TYPE_CHECKING:
+    from haar.relax.wrapping.walk import Walk
 
 #: Largest relative difference between the homotopy at gamma = 1 and the user's model, in its own precision.
 SAME = 1e-6
@@ -28,8 +35,7 @@ def verify(
     plain: nn.Module,
     inputs: Sequence[Any],
     *,
-    graph: fx.Graph | None = None,
-    types: dict[fx.Node, Any] | None = None,
+    walk: Walk | None = None,
     precision: Precision = DOUBLE,
 ) -> float:
     """Check the homotopy at both ends.
@@ -38,8 +44,7 @@ def verify(
         homotopy: The homotopy, in any mode; it is not changed.
         plain: The user's module.
         inputs: One batch.
-        graph: The traced graph, to name the step that breaks the symmetry.
-        types: Features of its nodes.
+        walk: What its tensors carry, to name the step that breaks the symmetry.
         precision: The precision to measure in.
 
     Returns:
@@ -51,18 +56,7 @@ def verify(
     """
     symmetry = homotopy.symmetry
     given = as_dtype(dtype_of(plain), inputs)
-    theirs = ForwardOnly(copy.deepcopy(plain).eval())
-    with undisturbed():
-        first, again = theirs(*as_dtype(None, given)), theirs(*as_dtype(None, given))
-    _check_outputs_finite(first)
-    own_error = _difference(again, first)
-    if not own_error <= SAME:
-        raise ArgumentError(
-            "module",
-            expected="outputs that stay the same from call to call in evaluation",
-            got=f"a relative difference of {own_error:.1e}",
-            way_out="give functional dropout training=self.training, and keep no state between calls",
-        )
+    first = repeated_outputs(plain, given)
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
         mine = copy.deepcopy(homotopy).eval()
         with undisturbed(), mine.at(1.0):
@@ -86,10 +80,31 @@ def verify(
             if all(isinstance(layer, WholeModule) for layer in tried.layers.values()):
                 message = f"{begin}; see whether it returns finite numbers, the same for the same input in every batch"
                 raise NotEquivariantError(message)
-            where = first_break(tried, symmetry, element, given, graph, types)
+            where = first_break(tried, symmetry, element, given, walk)
             message = f'{begin}, first broken by {where}; use mode="function", which takes any module'
             raise NotEquivariantError(message)
     return worst
+
+
+def repeated_outputs(plain: nn.Module, inputs: Sequence[Any]) -> Any:
+    """What a model returns in evaluation, the same from call to call.
+
+    Raises:
+        ArgumentError: If it does not return the same, or returns something that is not finite.
+    """
+    theirs = ForwardOnly(copy.deepcopy(plain).eval())
+    with undisturbed():
+        first, again = theirs(*as_dtype(None, inputs)), theirs(*as_dtype(None, inputs))
+    _check_outputs_finite(first)
+    own_error = _difference(again, first)
+    if not own_error <= SAME:
+        raise ArgumentError(
+            "module",
+            expected="outputs that stay the same from call to call in evaluation",
+            got=f"a relative difference of {own_error:.1e}",
+            way_out="give functional dropout training=self.training, and keep no state between calls",
+        )
+    return first
 
 
 def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precision = DOUBLE) -> float:
@@ -102,23 +117,18 @@ def measured_error(homotopy: Homotopy, inputs: Sequence[Any], precision: Precisi
         return defect(tried, homotopy.symmetry, given, drawn, norm="squares").mean
 
 
-def first_break(  # noqa: PLR0917 (of one family)
-    model: Homotopy,
-    symmetry: Symmetry,
-    g: Tensor,
-    inputs: Sequence[Any],
-    graph: fx.Graph | None,
-    types: dict[fx.Node, Any] | None,
-) -> str:
+def first_break(model: Homotopy, symmetry: Symmetry, g: Tensor, inputs: Sequence[Any], walk: Walk | None = None) -> str:
     """The first step whose output does not move as it should, in words."""
     moved = symmetry.act_inputs(g, as_dtype(None, inputs))
-    if graph is not None and types is not None:
-        here, there = (_Recorder(model.model, graph).of(x) for x in (as_dtype(None, inputs), moved))
+    if walk is not None:
+        one = Elements(symmetry.group, g[None])
+        graph = replace(walk.followed, model=model.model)
+        here, there = (_Recorder(graph).of(x) for x in (as_dtype(None, inputs), moved))
         for node, value in here.items():
-            kind = types.get(node)
-            if node.op == "placeholder" or not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = walk.types.get(node)
+            if node.op == "placeholder" or not isinstance(kind, Typed) or not value.is_floating_point():
                 continue
-            expected = kind.action().act(g, value) if isinstance(kind, Feature) else value
+            expected = value if kind.feature is None else kind.feature.act(one, 0, value)
             if _difference(there[node], expected) > 100 * DOUBLE.exact:
                 target = str(node.target)
                 if node.op != "call_module" or not target:
@@ -127,7 +137,7 @@ def first_break(  # noqa: PLR0917 (of one family)
         return "the output"
     outputs, after = _outputs(model, inputs), _outputs(model, moved)
     for name, value in outputs.items():
-        layer = model.layers[name]
+        layer: Any = model.layers[name]
         action: Action = (
             Field(layer.out_representation) if "Conv" in type(layer).__name__ else Vector(layer.out_representation)
         )
@@ -140,11 +150,11 @@ def first_break(  # noqa: PLR0917 (of one family)
     return "what follows the last layer"
 
 
-class _Recorder(fx.Interpreter):
+class _Recorder(Steps):
     """Runs a graph and keeps a copy of every value, before anything is changed in place."""
 
-    def __init__(self, module: nn.Module, graph: fx.Graph) -> None:
-        super().__init__(module, garbage_collect_values=False, graph=graph)
+    def __init__(self, followed: Followed) -> None:
+        super().__init__(followed)
         self.kept: dict[fx.Node, Any] = {}
 
     def of(self, inputs: Sequence[Any]) -> dict[fx.Node, Any]:
@@ -164,9 +174,11 @@ def _outputs(model: Homotopy, inputs: Sequence[Any]) -> dict[str, Tensor]:
     for name, layer in model.layers.items():
 
         def keep(_: nn.Module, __: Any, output: Tensor, name: str = name) -> None:
-            kept.setdefault(name, output.clone())
+            if isinstance(output, Tensor):
+                kept.setdefault(name, output.clone())
 
-        handles.append(layer.register_forward_hook(keep))
+        if isinstance(layer, HomotopyLayer) and not isinstance(layer, HomotopyParameters):
+            handles.append(layer.register_forward_hook(keep))
     try:
         model(*as_dtype(None, inputs))
     finally:
