@@ -135,7 +135,7 @@ def _program(path: Path, *, fields: bool) -> LoadedModel:
     try:
         module = Program(program)
     except Exception as error:  # a graph that does not fit together
-        raise DataError(f"{path}: no program that can be called ({_brief(error)})") from error
+        raise DataError(f"{path}: no program that can be called ({brief(error)})") from error
     if len(shape) < (3 if fields else 1):
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
     sizes = [size if isinstance(size, int) else None for size in shape]

@@ -6,13 +6,12 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 from haar.errors import ArgumentError, HaarError
 from haar.report import Report, Section, Table
 from haar.systems.catalogue import SYSTEMS, find_system
 from haar.systems.claim import Claim, Judged
-from haar.systems.effect import Effect
 from haar.watch import Watch
 
 Measures = Mapping[str, Any]
@@ -78,39 +77,6 @@ class Recipe:
             raise ArgumentError("claims", expected="a name of its own for each", got=f"{double!r} twice")
 
 
-@runtime_checkable
-class RecipeObject(Protocol):
-    """A recipe whose claims are methods."""
-
-    name: str
-    title: str
-    paper: str
-    presets: Mapping[str, Mapping[str, Any]]
-    default_seeds: Mapping[str, int]
-
-    def measure(self, config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Mapping[str, Any]:
-        """Run the experiment for one seed.
-
-        Args:
-            config: One of the presets.
-            seed: Everything random derives from it.
-            folder: A folder of its own, for checkpoints from which a killed run goes on.
-            watch: Told of the progress.
-
-        Returns:
-            What was measured, as plain JSON (a number that is not finite comes back as None).
-        """
-        ...
-
-    def effects(self, measures: Sequence[Mapping[str, Any]]) -> list[Effect]:
-        """Judge the claims on the measures of all seeds."""
-        ...
-
-    def sections(self, measures: Sequence[Mapping[str, Any]]) -> list[Section]:
-        """Tables and figures of the measures of all seeds."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class Result(Report):
     """What came out of a recipe.
@@ -146,11 +112,6 @@ class Result(Report):
     def contradicted(self) -> bool:
         """Whether some claim is contradicted."""
         return any(claim.verdict == "contradicted" for claim in self.claims)
-
-    @property
-    def effects(self) -> tuple[Judged, ...]:
-        """The claims, under their old name."""
-        return self.claims
 
     @property
     def summary(self) -> str:
@@ -206,7 +167,7 @@ def _as_effect(claim: Judged) -> dict[str, Any]:
     return {**kept, "spread": [claim.low, claim.high]}
 
 
-def load_recipe(name: str) -> Recipe | RecipeObject:
+def load_recipe(name: str) -> Recipe:
     """Import a system's recipe.
 
     Args:
@@ -220,5 +181,5 @@ def load_recipe(name: str) -> Recipe | RecipeObject:
     if not system.built:
         built = ", ".join(other.name for other in SYSTEMS if other.built) or "none"
         raise HaarError(f"{name}: not built yet, so there is nothing to reproduce; built so far: {built}")
-    recipe: Recipe | RecipeObject = importlib.import_module(system.module).RECIPE
+    recipe: Recipe = importlib.import_module(system.module).RECIPE
     return recipe

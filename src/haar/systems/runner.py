@@ -7,7 +7,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ from typing import Any
 from haar.errors import ArgumentError
 from haar.files import atomic_path
 from haar.folders import claimed
-from haar.report import Section, plain, write_json
+from haar.report import plain, write_json
 from haar.report.page import png
-from haar.systems.claim import Judged, filled, judge
+from haar.systems.claim import filled, judge
 from haar.systems.measuring_code import code_hash
-from haar.systems.recipe import Recipe, RecipeObject, Result
+from haar.systems.recipe import Recipe, Result
 from haar.watch import Unwatched, Watch
 
 
 def reproduce(
-    recipe: Recipe | RecipeObject,
+    recipe: Recipe,
     *,
     out: Path,
     preset: str = "quick",
@@ -72,8 +72,8 @@ def reproduce(
         preset=preset,
         seeds=chosen,
         versions=versions(),
-        claims=_claims(recipe, measures),
-        details=_details(recipe, measures),
+        claims=tuple(judge(recipe.claims, measures)),
+        details=tuple(recipe.sections(filled(measures, math.nan))),
     )
     write_result(result, out)
     return result
@@ -123,18 +123,8 @@ def _with_data(config: Mapping[str, Any], preset: str, data: Path | None) -> Map
     return {**config, "data": str(data.resolve())}
 
 
-def _claims(recipe: Recipe | RecipeObject, measures: Sequence[Mapping[str, Any]]) -> tuple[Judged, ...]:
-    if isinstance(recipe, Recipe):
-        return tuple(judge(recipe.claims, measures))
-    return tuple(effect.judged() for effect in recipe.effects(measures))
-
-
-def _details(recipe: Recipe | RecipeObject, measures: Sequence[Mapping[str, Any]]) -> tuple[Section, ...]:
-    return tuple(recipe.sections(filled(measures, math.nan) if isinstance(recipe, Recipe) else measures))
-
-
 def _measured(
-    recipe: Recipe | RecipeObject, config: Mapping[str, Any], seed: int, code: str, *, out: Path, watch: Watch
+    recipe: Recipe, config: Mapping[str, Any], seed: int, code: str, *, out: Path, watch: Watch
 ) -> Mapping[str, Any]:
     configuration = {
         "system": recipe.name,

@@ -18,6 +18,7 @@ from haar.probing import ForwardOnly, defect, disturbed, some_elements, undistur
 from haar.relax.wrapping.bare_parameters import HomotopyParameters
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
 from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.whole_module import WholeModule

@@ -1,0 +1,173 @@
+"""The code keeps its shape: no circles of files, no body written twice, nothing too long to be read in one go."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+import haar
+
+SOURCE = Path(haar.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION, MOST_BRANCHES, MOST_ARGUMENTS = 400, 60, 15, 9
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def module_of(path: Path, root: Path = SOURCE) -> str:
+    parts = ("haar", *path.relative_to(root).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST, known: set[str]) -> set[str]:
+    """Modules that a file takes something from, anywhere in it; a face of a folder is no file of ideas."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inside & known or {node.module}
+    return found & known
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Sets of more than one file that all reach each other."""
+    names = sorted(graph)
+    arrows = np.array([[other in graph[name] for other in names] for name in names], dtype=float)
+    _, label = connected_components(csr_array(arrows), connection="strong")
+    sets = [[name for name, own in zip(names, label, strict=True) if own == each] for each in sorted(set(label))]
+    return [files for files in sets if len(files) > 1]
+
+
+def functions() -> Iterator[tuple[str, Function, list[ast.stmt]]]:
+    """Every function with its place and its body without the docstring."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, Function):
+                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+                yield f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}", node, body
+
+
+def branches(function: Function) -> int:
+    """Cyclomatic complexity: one, and one more for every way to go another way."""
+    count, queue = 1, list(ast.iter_child_nodes(function))
+    while queue:
+        node = queue.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        count += isinstance(node, (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.IfExp, ast.match_case))
+        count += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 0
+        count += 1 + len(node.ifs) if isinstance(node, ast.comprehension) else 0
+        queue += ast.iter_child_nodes(node)
+    return count
+
+
+def test_files_form_no_circles():
+    known = {module_of(path) for path in FILES}
+    faces = {module_of(path) for path in FILES if path.name == "__init__.py"}
+    graph = {
+        module_of(path): imports(ast.parse(path.read_text(encoding="utf-8")), known) - faces - {module_of(path)}
+        for path in FILES
+        if path.name != "__init__.py"
+    }
+    assert circles(graph) == []
+
+
+def test_circles_are_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_no_body_is_written_twice():
+    twins = defaultdict(list)
+    for place, _, body in functions():
+        if body and (body[-1].end_lineno or 0) - body[0].lineno >= 2:
+            twins["".join(ast.dump(statement) for statement in body)].append(place)
+    assert [places for places in twins.values() if len(places) > 1] == []
+
+
+def test_a_file_holds_one_idea():
+    long = {str(path.relative_to(SOURCE)): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {name: lines for name, lines in long.items() if lines > LONGEST_FILE} == {}
+
+
+def test_a_function_can_be_read_in_one_go():
+    lines = {place: (body[-1].end_lineno or 0) - body[0].lineno + 1 for place, _, body in functions() if body}
+    assert {place: count for place, count in lines.items() if count > LONGEST_FUNCTION} == {}
+    ways = {place: branches(node) for place, node, _ in functions()}
+    assert {place: count for place, count in ways.items() if count > MOST_BRANCHES} == {}
+
+
+def test_a_constructor_has_few_arguments():
+    many = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            made = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+            if made is not None:
+                count = len(made.args.posonlyargs + made.args.args + made.args.kwonlyargs) - 1
+            elif any("dataclass" in ast.unparse(mark) for mark in node.decorator_list):
+                fields = [ast.unparse(field) for field in node.body if isinstance(field, ast.AnnAssign)]
+                count = sum("ClassVar" not in field for field in fields)
+            else:
+                count = 0
+            if count > MOST_ARGUMENTS:
+                many[f"{path.relative_to(SOURCE)} {node.name}"] = count
+    assert many == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("def f(x): return x", 1),
+        ("def f(x):\n  if x and x > 1 or x: return 1\n  return [y for y in x if y]", 6),
+        ("def f(x):\n  def g():\n    if x: return 1\n  return g", 1),
+    ],
+)
+def test_branches_are_counted_by_hand(code, count):
+    (function,) = ast.parse(code).body
+    assert branches(function) == count
+
+
+def globals_of(code: CodeType) -> Iterator[str]:
+    """Names that a piece of code, and the code inside it, look up outside itself."""
+    yield from (step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from globals_of(inner)
+
+
+def missing(source: str) -> set[str]:
+    """Names that a file uses and nobody defines."""
+    known = set(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__", "__module__", "__qualname__"}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            known.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            known |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            known.add(node.name)
+    return set(globals_of(compile(source, "a file", "exec"))) - known
+
+
+def test_every_name_that_is_used_is_there():
+    """What the linters cannot say of files whose annotations hold names of dimensions."""
+    found = {str(path.relative_to(SOURCE)): missing(path.read_text(encoding="utf-8")) for path in FILES}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_missing_names_are_seen():
+    assert missing("import math\ndef f(x):\n    return math.pi + lost(x)\n") == {"lost"}
