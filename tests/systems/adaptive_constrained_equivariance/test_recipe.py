@@ -133,6 +133,10 @@ def _held(measures):
     return {claim.name for claim in judge(CLAIMS, [measures]) if claim.holds}
 
 
+def _standing(measures):
+    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.verdict != "contradicted"}
+
+
 def test_every_claim_holds_on_recorded_measures_that_show_it(recorded):
     assert _held(recorded) == {claim.name for claim in CLAIMS}
 
@@ -147,7 +151,7 @@ def test_rules_that_learn_nothing_of_the_data_hold_nothing(recorded):
                 one["gamma"] = dict.fromkeys(one["gamma"], 0.09)
     for score in recorded["weight"]["scores"]:
         score["p"] = dict.fromkeys(score["p"], 0.5)
-    assert _held(recorded) == set()
+    assert _standing(recorded) == set()
 
 
 @pytest.mark.parametrize("lost", ["equality", "resilient"])
