@@ -45,6 +45,7 @@ def test_must_hold_is_of_every_number_and_the_rest_of_the_middle(numbers, least)
         ([0.5, 1.0], "holds"),
         ([0.5, 1.0 + 1e-9], "open"),
         ([1.1, 1.2], "contradicted"),
+        ([1.0, 1.2], "open"),
         ([0.5] * 7 + [1.5], "open"),
         ([0.5] * 8 + [1.5], "holds"),  # of nine numbers the interval leaves out one at each end
         ([0.5] * 7 + [1.5] * 2, "open"),
@@ -56,7 +57,8 @@ def test_both_sides_of_the_interval_decide(numbers, expected):
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
-    [([0.1, 0.5], "holds"), ([0.0, 0.2], "open"), ([0.5, 0.7], "open"), ([0.0, 0.05], "contradicted"),
+    [([0.1, 0.5], "holds"), ([0.0, 0.1], "open"), ([0.0, 0.2], "open"), ([0.5, 0.7], "open"),
+     ([0.0, 0.05], "contradicted"),
      ([0.7, 0.9], "contradicted"), ([0.0, 0.9], "open")],
 )  # fmt: skip
 def test_a_bound_of_two_sides(numbers, expected):

@@ -36,7 +36,8 @@ class Resampler:
 
     def sums(self, by_unit: Float[Tensor, "units *shape"]) -> Float[Tensor, "draws *shape"]:
         """Sums over the units of every draw."""
-        return torch.tensordot(self.counts, by_unit, dims=1)
+        found: Tensor = torch.tensordot(self.counts, by_unit, dims=1)
+        return found
 
     def interval(self, found: Float[Tensor, "draws *shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
         """Percentiles of what was computed of every draw."""

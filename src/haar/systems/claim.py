@@ -277,7 +277,7 @@ def _numbers(claim: Claim, measured: Any) -> list[float]:
     """What a statistic says of one seed; NaN for what is not finite."""
     with _naming(claim):
         found = _finite(claim.statistic, measured)
-        several = list(found) if isinstance(found, Sequence) else [found]
+        several: list[Any] = list(found) if isinstance(found, Sequence) else [found]
         numbers = [math.nan if one is None or one is _MISSING else float(one) for one in several]
     return [one if math.isfinite(one) else math.nan for one in numbers] or [math.nan]
 

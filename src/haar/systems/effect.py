@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from haar.errors import ArgumentError
-from haar.systems.claim import Bound, Judged
+from haar.systems.claim import Bound, Judged, Verdict
 
 __all__ = ["Bound", "Effect"]
 
@@ -77,5 +77,5 @@ class Effect:
 
     def judged(self) -> Judged:
         """The same as a judged claim."""
-        verdict = "holds" if self.holds else "open" if math.isnan(self.value) else "contradicted"
+        verdict: Verdict = "holds" if self.holds else "open" if math.isnan(self.value) else "contradicted"
         return Judged(self.name, self.claim, self.source, self.value, *self.spread, self.bound, verdict, self.values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ def network_rows(
         rates = " ".join(f"{rate:g}" for rate in sorted({run["rate"] for run in runs}))
         dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
         seconds = _middle(run["seconds"] for run in runs)
-        rows.append((labels[kind], runs[0]["parameters"], rates, *_spread([run[what] for run in runs]), dead, seconds))
+        rows.append((labels[kind], runs[0]["parameters"], rates, *_spread(run[what] for run in runs), dead, seconds))
     return rows
 
 
@@ -56,14 +57,11 @@ def untrained_rows(
     measures: Measures, values: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 ) -> list[tuple[Cell, ...]]:
     """One row for everything that needs no training."""
-    return [
-        (name, 0, "", *_spread([values(each)[name] for each in measures]), "", None) for name in values(measures[0])
-    ]
+    return [(name, 0, "", *_spread(values(each)[name] for each in measures), "", None) for name in values(measures[0])]
 
 
-def _spread(values: Iterable[float]) -> tuple[float, float, float]:
-    found = spread(values)
-    return found.value, found.low, found.high
+def _spread(values: Iterable[float]) -> tuple[Cell, ...]:
+    return astuple(spread(values))
 
 
 def _middle(values: Iterable[float]) -> float:
@@ -105,7 +103,7 @@ def _links(measures: Measures) -> list[Section]:
                 "closed form: told the copies",
                 0,
                 "",
-                *_spread([m[graph]["untrained"]["ceiling"] for m in measures]),
+                *_spread(m[graph]["untrained"]["ceiling"] for m in measures),
                 "",
                 None,
             )
@@ -145,7 +143,7 @@ def _inductive(measures: Measures) -> list[Section]:
 
 def _particles(measures: Measures) -> list[Section]:
     rows = [row for d in measures[0]["dimensions"] for row in _mover_rows(d, [m["dimensions"][d] for m in measures])]
-    costs = [
+    costs: list[tuple[Cell, ...]] = [
         (
             d,
             2 ** int(d),
@@ -155,7 +153,7 @@ def _particles(measures: Measures) -> list[Section]:
         )
         for d in measures[0]["costs"]
     ]
-    floors = [
+    floors: list[tuple[Cell, ...]] = [
         (
             {"component": "components cut off (widely used)", "norm": "forces shortened"}[clip],
             *(_middle(m["floor"][clip][part] for m in measures) for part in ("value", "low", "high")),
@@ -210,7 +208,7 @@ def _usual(measures: Measures) -> Section:
 def _mover_rows(d: str, measures: Measures) -> list[tuple[Cell, ...]]:
     """What needs no training, then one row a network."""
     rows: list[tuple[Cell, ...]] = [
-        (d, name, 0, None, *_spread([m["untrained"][name] for m in measures]), None, "", None)
+        (d, name, 0, None, *_spread(m["untrained"][name] for m in measures), None, "", None)
         for name in measures[0]["untrained"]
     ]
     for kind in measures[0]["networks"]:
@@ -218,8 +216,8 @@ def _mover_rows(d: str, measures: Measures) -> list[tuple[Cell, ...]]:
         dead = f"{sum(run['dead_runs'] for run in runs)} of {sum(run['runs'] for run in runs)}"
         error = _middle(run["equivariance_error_99"] for run in runs)
         seconds = _middle(run["seconds"] for run in runs)
-        spread = _spread([run["mse"] for run in runs])
-        rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *spread, runs[0]["rate"], dead, seconds))
+        errors = _spread(run["mse"] for run in runs)
+        rows.append((d, MOVERS[kind], runs[0]["parameters"], error, *errors, runs[0]["rate"], dead, seconds))
     return rows
 
 
