@@ -13,6 +13,8 @@ from haar.average.joining import Call
 from haar.average.mover import Mover, full_precision
 
 #: Numbers of all copies together up to which a gather is faster than flips, transposes and sums, one call each.
+#: Measured in turns with them on one thread: 1.3 to 1.9 times for D4 on 8^2 points, 1.1 to 1.7 on 16^2, 1.0 to 1.4 on
+#: 32^2 (wide models on large batches gain least); 2.3 times for the 48 elements of O_h on 6^3, 2.0 for four signs.
 _SMALL = 2**18
 _GRIDS = (4, 5)
 
