@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
-from haar.moments.covariance import in_float64, precision_of, slack, symmetric, vector
+from haar.moments.covariance import covariance, in_float64, precision_of, slack, symmetric, vector
 from haar.moments.joint import Gaussian, InputLaw
 from haar.moments.vector import VectorCumulants
 
