@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from haar.moments import Activation, Erf, Exponential, Gelu, Polynomial, Sine
+from haar.moments import Activation, Erf, Exponential, Gelu, NormalPair, Polynomial, Sine
 from haar.moments.pairs import all_pairs, cross_pairs, mehler, mehler_tail
 from haar.moments.quadrature import GaussianRule
 from haar.moments.registry import hardtanh, leaky_relu, quadratic, relu
@@ -46,7 +46,7 @@ def test_pair_covariances_are_two_dimensional_quadrature(f, means, sds, rho):
     found = all_pairs(f, mean, sd, matrix)
     scale = max(1.0, found.covariance.diagonal().max().item())
     assert found.covariance[0, 1].item() == pytest.approx(expected, abs=1e-10 * scale)
-    exact = f.covariance(mean[:1], sd[:1], mean[1:], sd[1:], rho=matrix[0, 1:])
+    exact = f.covariance(NormalPair(mean[:1], sd[:1], mean[1:], sd[1:], matrix[0, 1:]))
     if exact is not None:
         assert exact.item() == pytest.approx(expected, abs=1e-10 * scale)
 
@@ -55,7 +55,7 @@ def test_pair_covariances_are_two_dimensional_quadrature(f, means, sds, rho):
 def test_zero_mean_relu_is_the_arc_cosine_form(s1, s2, rho):
     zero = torch.zeros(1, dtype=torch.float64)
     sds = torch.tensor([s1], dtype=torch.float64), torch.tensor([s2], dtype=torch.float64)
-    found = relu().covariance(zero, sds[0], zero, sds[1], rho=torch.tensor([rho], dtype=torch.float64)).item()
+    found = relu().covariance(NormalPair(zero, sds[0], zero, sds[1], torch.tensor([rho], dtype=torch.float64))).item()
     angle = math.acos(max(-1.0, min(1.0, rho)))
     expected = s1 * s2 / (2 * math.pi) * (math.sin(angle) + rho * (math.pi - angle) - 1)
     assert found == pytest.approx(expected, abs=1e-13 * max(1.0, s1 * s2))
@@ -64,17 +64,15 @@ def test_zero_mean_relu_is_the_arc_cosine_form(s1, s2, rho):
 @given(st.floats(-0.999, 0.999))
 def test_zero_mean_erf_is_the_arc_sine_form(rho):
     one = torch.ones(1, dtype=torch.float64)
-    found = Erf().covariance(0 * one, one, 0 * one, 2 * one, rho=rho * one).item()
+    found = Erf().covariance(NormalPair(0 * one, one, 0 * one, 2 * one, rho * one)).item()
     assert found == pytest.approx(2 / math.pi * math.asin(2 * rho * 2 / math.sqrt(3 * 9)), abs=1e-13)
 
 
 def test_relu_is_the_limit_of_the_smoothed_family():
     mean, sd = torch.tensor([0.3, -0.4], dtype=torch.float64), torch.tensor([0.8, 1.2], dtype=torch.float64)
     rho = torch.tensor([0.6], dtype=torch.float64)
-    args = mean[:1], sd[:1], mean[1:], sd[1:]
-    gaps = [
-        (Gelu(nu).covariance(*args, rho=rho) - relu().covariance(*args, rho=rho)).abs().item() for nu in (1e-3, 1e-5)
-    ]
+    pair = NormalPair(mean[:1], sd[:1], mean[1:], sd[1:], rho)
+    gaps = [(Gelu(nu).covariance(pair) - relu().covariance(pair)).abs().item() for nu in (1e-3, 1e-5)]
     assert gaps[0] < 1e-3
     assert gaps[1] < gaps[0] / 50
 
@@ -123,7 +121,7 @@ def test_many_units_take_the_same_values_as_their_pairs(f):
     rho[0, 1] = rho[1, 0] = 0.99999
     found = all_pairs(f, mean, sd, rho)
     i, j = torch.triu_indices(150, 150, 1)
-    exact = f.covariance(mean[i], sd[i], mean[j], sd[j], rho=rho[i, j])
+    exact = f.covariance(NormalPair(mean[i], sd[i], mean[j], sd[j], rho[i, j]))
     scale = f.variance(mean, sd).sqrt()
     assert ((found.covariance[i, j] - exact).abs() / (scale[i] * scale[j])).max() < 1e-10
     torch.testing.assert_close(found.covariance, found.covariance.mT, rtol=0, atol=1e-15)

@@ -1,7 +1,7 @@
 """Cumulants through networks: laws, cumulant algebra, and what a trained model makes of an uncertain input."""
 
 from haar.moments import laws
-from haar.moments.activation import Activation
+from haar.moments.activation import Activation, NormalPair
 from haar.moments.backends import Backend, Dense, Diagonal, Orbit
 from haar.moments.closed_forms import Erf, Exponential, Gelu, Polynomial, Sine
 from haar.moments.compare import Comparison, compare, sample_outputs
@@ -40,6 +40,7 @@ __all__ = [
     "InputLaw",
     "KStatistics",
     "NodeOrbits",
+    "NormalPair",
     "Orbit",
     "OrbitPropagation",
     "PiecewiseLinear",

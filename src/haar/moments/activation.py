@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,24 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.moments.quadrature import GaussianRule, factorial_roots
+
+
+class NormalPair(NamedTuple):
+    """Many pairs of normal numbers, each with its correlation.
+
+    Attributes:
+        mean_x: Means of the first of each pair.
+        sd_x: Their standard deviations.
+        mean_y: Means of the second.
+        sd_y: Their standard deviations.
+        rho: Correlations, in [-1, 1].
+    """
+
+    mean_x: Float[Tensor, "*pairs"]
+    sd_x: Float[Tensor, "*pairs"]
+    mean_y: Float[Tensor, "*pairs"]
+    sd_y: Float[Tensor, "*pairs"]
+    rho: Float[Tensor, "*pairs"]
 
 
 class Activation:
@@ -96,17 +115,9 @@ class Activation:
         """
         return self.hermite(mean, sd, order) * factorial_roots(order, mean)
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"] | None:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"] | None:
         """Exact Cov(f(x), f(y)) of jointly normal x and y where a closed form is known, else None (Mehler is used)."""
-        del mean_x, sd_x, mean_y, sd_y, rho
+        del pair
         return None
 
     @property

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.moments.activation import Activation
+from haar.moments.activation import Activation, NormalPair
 from haar.moments.normal import bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral
 
 
@@ -62,16 +62,9 @@ class Gelu(Activation):
             found.append(value + sd * math.sqrt(k) * step[k - 1] if k else value)
         return torch.stack(found, -1)
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form."""
+        mean_x, sd_x, mean_y, sd_y, rho = pair
         nu, s12 = self.nu, rho * sd_x * sd_y
         t1, t2 = (nu + sd_x.square()).sqrt(), (nu + sd_y.square()).sqrt()
         h1, h2, r = mean_x / t1, mean_y / t2, s12 / (t1 * t2)
@@ -104,7 +97,7 @@ class Erf(Activation):
 
     Example:
         >>> one = torch.ones(1, dtype=torch.float64)
-        >>> cov = Erf().covariance(0 * one, one, 0 * one, one, rho=0.5 * one)
+        >>> cov = Erf().covariance(NormalPair(0 * one, one, 0 * one, one, 0.5 * one))
         >>> round(float(cov), 12) == round(2 / math.pi * math.asin(1 / 3), 12)
         True
     """
@@ -138,16 +131,9 @@ class Erf(Activation):
         ]
         return torch.stack(found, -1)
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form by the bivariate normal distribution function."""
+        mean_x, sd_x, mean_y, sd_y, rho = pair
         p1, gain1 = self._reduced(mean_x, sd_x)
         p2, gain2 = self._reduced(mean_y, sd_y)
         return 4.0 * self.height**2 * price_integral(p1, p2, rho * gain1 * gain2, 0)
@@ -185,18 +171,11 @@ class Sine(Activation):
 
     def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
         """Closed form."""
-        return self.covariance(mean, sd, mean, sd, rho=torch.ones_like(mean)).clamp(min=0.0)
+        return self.covariance(NormalPair(mean, sd, mean, sd, torch.ones_like(mean))).clamp(min=0.0)
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form, with expm1 so that small correlations keep their digits."""
+        mean_x, sd_x, mean_y, sd_y, rho = pair
         s12 = rho * sd_x * sd_y
         damping = torch.exp(-0.5 * (sd_x - sd_y).square() - sd_x * sd_y)
         plus, minus = mean_x + mean_y + 2 * self.phase, mean_x - mean_y
@@ -294,17 +273,10 @@ class Exponential(Activation):
 
     def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
         """Closed form."""
-        return self.covariance(mean, sd, mean, sd, rho=torch.ones_like(mean))
+        return self.covariance(NormalPair(mean, sd, mean, sd, torch.ones_like(mean)))
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form."""
+        mean_x, sd_x, mean_y, sd_y, rho = pair
         level = torch.exp(mean_x + mean_y + 0.5 * (sd_x.square() + sd_y.square()))
         return level * torch.expm1(rho * sd_x * sd_y)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.moments.activation import Activation
+from haar.moments.activation import Activation, NormalPair
 
 _ORDERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _STRIP = 64
@@ -126,7 +126,7 @@ def all_pairs(
     """
     variance = activation.variance(mean, sd)
     if activation.prefers_pairs:
-        exact = activation.covariance(*_spread(mean, sd), rho=rho)
+        exact = activation.covariance(NormalPair(*_spread(mean, sd), rho))
         if exact is not None:
             coefficients = activation.hermite(mean, sd, _ORDERS[0])
             return PairCovariance(_with_diagonal(exact, variance), coefficients, 0, rho[..., 0].numel(), 0.0)
@@ -229,7 +229,7 @@ def cross_pairs(
         block, row, column = (size > plan.limit).nonzero(as_tuple=True)
         first, second = (left[block], row), (right[block], column)
         at = (block, row, column)
-        exact = activation.covariance(mean[first], sd[first], mean[second], sd[second], rho=rho[at])
+        exact = activation.covariance(NormalPair(mean[first], sd[first], mean[second], sd[second], rho[at]))
         return (blocks if exact is None else blocks.index_put(at, exact)), tolerance
     tail = _relative_tail(variance, plan.coefficients, plan.order).sqrt()
     worst = size.pow(plan.order + 1) * tail[left][..., :, None] * tail[right][..., None, :]
@@ -270,9 +270,8 @@ def _replace(
     """Put closed forms where the mask says, computed once per unordered pair."""
     *batch, row, column = torch.triu(beyond, 1).nonzero(as_tuple=True)
     at_row, at_column = (*batch, row), (*batch, column)
-    exact = activation.covariance(
-        mean[at_row], sd[at_row], mean[at_column], sd[at_column], rho=rho[*batch, row, column]
-    )
+    pair = NormalPair(mean[at_row], sd[at_row], mean[at_column], sd[at_column], rho[*batch, row, column])
+    exact = activation.covariance(pair)
     if exact is None:
         return covariance, 0
     covariance = covariance.index_put((*batch, row, column), exact)

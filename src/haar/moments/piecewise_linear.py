@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.moments.activation import Activation
+from haar.moments.activation import Activation, NormalPair
 from haar.moments.normal import cdf, hermite_polynomials, pdf, price_integral, relu_limit
 
 
@@ -99,16 +99,9 @@ class PiecewiseLinear(Activation):
                 total = total + 2.0 * turn * other * relu_limit(h, k)
         return (total * sd.square()).clamp(min=0.0)
 
-    def covariance(
-        self,
-        mean_x: Float[Tensor, "*pairs"],
-        sd_x: Float[Tensor, "*pairs"],
-        mean_y: Float[Tensor, "*pairs"],
-        sd_y: Float[Tensor, "*pairs"],
-        *,
-        rho: Float[Tensor, "*pairs"],
-    ) -> Float[Tensor, "*pairs"]:
+    def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form up to one smooth integral per pair of knots."""
+        mean_x, sd_x, mean_y, sd_y, rho = pair
         left = [_standardise(mean_x - knot, sd_x)[0] for knot in self.knots]
         right = [_standardise(mean_y - knot, sd_y)[0] for knot in self.knots]
         pairs = list(zip(left, self.turns, strict=True)), list(zip(right, self.turns, strict=True))
