@@ -53,8 +53,9 @@ def parameters_twin(kind: type[nn.Module], leading: Mapping[str, Tensor]) -> typ
         kind: The user's class.
         leading: The parameters that the group moves, by name.
     """
+    own: Any = kind
     names = tuple(sorted(leading, key=lambda name: -leading[name].ndim))
-    return _twin(kind, names, leading[names[0]].ndim > 1)
+    return _twin(own, names, leading[names[0]].ndim > 1)
 
 
 @cache
@@ -69,6 +70,6 @@ def _twin(kind: Any, names: tuple[str, ...], scaled: bool) -> type[HomotopyParam
     })  # fmt: skip
 
 
-def _empty(kind: type[nn.Module], names: tuple[str, ...], scaled: bool) -> HomotopyParameters:  # noqa: FBT001
+def _empty(kind: Any, names: tuple[str, ...], scaled: bool) -> HomotopyParameters:  # noqa: FBT001
     made = _twin(kind, names, scaled)
     return made.__new__(made)
