@@ -49,7 +49,7 @@ COUNT ?= 40
 SEED ?= 0
 mutants: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[mutants]'
-	$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
+	$(BIN)/python tools/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
 lint: install
 	$(BIN)/ruff check .

@@ -119,7 +119,9 @@ def test_examples_of_boxes_are_boxes_on_the_grid(where, generator):
 
 
 @pytest.mark.parametrize(
-    "action", [Invariant(D4), ContinuousShift(Torus(2)), Points(relabelling=Defining(symmetric(4)))], ids=repr
+    "action",
+    [Invariant(D4), ContinuousShift(Torus(2)), Points(relabelling=Defining(symmetric(4)))],
+    ids=lambda action: type(action).__name__,
 )
 def test_actions_that_take_several_shapes_do_not_tell_one(action):
     with pytest.raises(

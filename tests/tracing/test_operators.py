@@ -57,7 +57,7 @@ def test_a_pointwise_module_is_wrapped_by_relax(kind):
         (torch.special.erf, "erf"), (F.logsigmoid, "log_sigmoid"), (torch.sparse.mm, "sparse_mm"), (F.pad, "pad"),
         (nn.UpsamplingNearest2d, "interpolate"), (torch.fft.rfft, "fft_rfft"), (F.batch_norm, "batch_norm"),
     ],
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else getattr(given, "__name__", "called"),
 )  # fmt: skip
 def test_names_of_one_operator(what, name):
     assert operator_of(what).name == name
