@@ -34,6 +34,8 @@ class CallSteps(ModuleSteps):
             return constant(call)
         name = plain_name(call.arguments[1]) if target is getattr else plain_name(target)
         row = operator_of(call.arguments[1] if target is getattr else target)
+        if row is not None and row.kind == "same" and not isinstance(call.arguments[0], (Value, Pending)):
+            return call.arguments[0]  # a constant in the type of a random value
         made = self._of_first(call, target, row) if call.only_first else None
         if made is not None:
             return made

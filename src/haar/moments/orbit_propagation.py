@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.moments.layer import LayerReport

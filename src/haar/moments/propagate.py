@@ -132,6 +132,7 @@ def propagate_on_orbits(
         1975).
 
     Example:
+        >>> import torch
         >>> from haar.moments import Exchangeable, NodeOrbits
         >>> law = Exchangeable(4, [0.0, 0.0], torch.eye(2), 0.3 * torch.eye(2))
         >>> found = propagate_on_orbits(nn.Linear(2, 3), law, NodeOrbits.complete(4), features=2)

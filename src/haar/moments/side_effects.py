@@ -32,6 +32,7 @@ def without_side_effects(followed: Followed, inputs: Sequence[Any]) -> None:
         UnsupportedModuleError: If memory that was written is read through another view, or belongs to the model.
 
     Example:
+        >>> from torch import nn
         >>> from haar.tracing import follow
         >>> class Model(nn.Module):
         ...     def forward(self, x):

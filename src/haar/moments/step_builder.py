@@ -135,7 +135,8 @@ class StepBuilder:
             checked: Whether it is already known to be affine and to take every row by itself.
         """
         level = self.attempt(name, whole, self.zeros(inputs))
-        if not is_value(level):
+        # Two of something else may stand where the two rows should.
+        if not is_value(level) or not (checked or is_value(whole(self.zeros(inputs, 3)), 3)):
             return Pending(inputs, whole, kind, name, affine=True)
         if not checked and not self.is_affine(whole, inputs):
             return self.unsupported(name, kind, inputs, whole, "is not affine, or mixes the rows of a batch")

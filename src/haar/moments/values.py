@@ -56,14 +56,14 @@ class Pending:
         self.inputs, self.function, self.kind, self.name, self.affine = inputs, function, kind, name, affine
 
 
-def random_arguments(*items: Any) -> list[Value | Pending]:
+def random_arguments(*items: Any) -> list[Any]:
     """Everything random in a nest of arguments, as often as it stands there.
 
     Example:
         >>> len(random_arguments([Value(3), Value(3)], {"key": 1}))
         2
     """
-    found: list[Value | Pending] = []
+    found: list[Any] = []
     for item in items:
         if isinstance(item, (Value, Pending)):
             found.append(item)
