@@ -46,7 +46,7 @@ PRINTED = {
         "['first', 'second', 'norm', 'last']\nTrue\nTrue\n",
         "torch.Size([2]) 2\nTrue False\n",
         "stride 2 with kernel 3 and padding 1",
-        "got '' (TransformerEncoderLayer); use mode=",
+        "got '' (GRU); use mode=",
         "loss at gamma = 0: ",
         "The data break C4 (",
         "\nbroken\n",

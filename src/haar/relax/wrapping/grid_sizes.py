@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.errors import NotEquivariantError
 from haar.probing import defect, disturbed, some_elements
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.precision import DOUBLE
+from haar.relax.wrapping.precision import DOUBLE, SINGLE
 from haar.relax.wrapping.verification import first_break
 
 Sizes = tuple[tuple[int, ...], ...]
@@ -46,7 +46,8 @@ def check_grid(homotopy: Homotopy, args: Sequence[Any]) -> None:
     if not sizes or sizes in known or homotopy.approximate:
         return
     worst, where, element = _measured(homotopy, args)
-    if not worst <= DOUBLE.exact:
+    precision = DOUBLE if homotopy.error <= DOUBLE.exact else SINGLE
+    if not worst <= precision.exact:
         group = homotopy.symmetry.group
         fit = "; ".join(" and ".join("x".join(map(str, one)) for one in size) for size in sorted(known))
         raise NotEquivariantError(
