@@ -153,12 +153,7 @@ class WellWriter:
             ArgumentError: If the writer is not open, another trajectory is, or a constant is missing or unknown.
             ShapeError: If an array has the wrong shape.
         """
-        if self._file is None:
-            raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
-        if self._run is not None:
-            raise ArgumentError("trajectory", expected="the one before to be complete", got="a second one at a time")
-        if self.times.ndim == 2 and self.trajectories >= self.times.shape[0]:
-            raise ArgumentError("times", expected=f"{self.times.shape[0]} trajectories", got="one more")
+        self._check_free()
         given = dict(constants or {})
         complete("constants", [field.name for field in self._constants], given)
         numbers = self._checked_numbers(scalars or {})
@@ -257,6 +252,15 @@ class WellWriter:
                 repeat=self.trajectories,
             )
         skeleton.write_scalars(file.create_group("scalars"), self._scalars, self._varying_scalars)
+
+    def _check_free(self) -> None:
+        """Refuse a trajectory before the file is open, within another, or without times of its own."""
+        if self._file is None:
+            raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
+        if self._run is not None:
+            raise ArgumentError("trajectory", expected="the one before to be complete", got="a second one at a time")
+        if self.times.ndim == 2 and self.trajectories >= self.times.shape[0]:
+            raise ArgumentError("times", expected=f"{self.times.shape[0]} trajectories", got="one more")
 
     @property
     def _constants(self) -> list[WellField]:
