@@ -159,7 +159,8 @@ def simulate(
         square = between.square().sum(-1).add_(own)  # 1 from a particle to itself, where the product is 0
         pull = products / (square * square.sqrt())
         force = (pull.unsqueeze(-2) @ between).squeeze(-2)
-        hit = hit | _clip(force, clip, limit)
+        if clip != "none":
+            hit = hit | _clip(force, clip, limit)
         v.add_(force, alpha=dt)
         x.add_(v, alpha=dt)
         if step % save_every == 0:
@@ -190,12 +191,10 @@ def _clip(force: Tensor, clip: str, limit: float | int) -> Tensor:
     if clip == "component":
         hit = (force.abs() > limit).flatten(1).any(1)
         force.clamp_(-limit, limit)
-    elif clip == "norm":
+    else:
         length = force.norm(dim=-1, keepdim=True)
         hit = (length > limit).flatten(1).any(1)
         force *= limit / length.clamp(min=limit)
-    else:
-        hit = torch.zeros(len(force), dtype=torch.bool)
     return hit
 
 
