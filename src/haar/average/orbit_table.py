@@ -136,7 +136,7 @@ def _pay(leaves: Sequence[Any], returned: Sequence[Tensor], samples: int, elemen
     """Whether inputs and outputs are numbers with a sign, and few enough for tables to be faster."""
     if not all(isinstance(x, Tensor) and x.ndim and _has_sign(x) for x in (*leaves, *returned)):
         return False
-    copy = [samples * x[0].numel() for x in leaves] + [y.numel() for y in returned]
+    copy: list[int] = [samples * x[0].numel() for x in leaves] + [y.numel() for y in returned]
     return elements * max(copy) <= _SMALL
 
 

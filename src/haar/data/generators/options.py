@@ -49,14 +49,17 @@ def with_options(kind: type[G], options: Mapping[str, Any]) -> G:
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         own = {name: options[name] for name in _names(field) if name in options}
+        part = _part(field)
         if own:
-            given |= {field.name: dataclasses.replace(field.default, **own)} if _is_part(field) else own
+            given |= own if part is None else {field.name: dataclasses.replace(part, **own)}
     return kind(**given)
 
 
-def _is_part(field: dataclasses.Field[Any]) -> bool:
-    return dataclasses.is_dataclass(field.default)
+def _part(field: dataclasses.Field[Any]) -> Any:
+    """The default of a field that holds options of its own; None for one that is an option."""
+    return field.default if dataclasses.is_dataclass(field.default) else None
 
 
 def _names(field: dataclasses.Field[Any]) -> list[str]:
-    return [one.name for one in dataclasses.fields(field.default)] if _is_part(field) else [field.name]
+    part = _part(field)
+    return [field.name] if part is None else [one.name for one in dataclasses.fields(part)]
