@@ -7,6 +7,7 @@ import builtins
 import dis
 from collections import defaultdict
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import CodeType
 
@@ -20,6 +21,14 @@ import haar
 SOURCE = Path(haar.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION, MOST_BRANCHES, MOST_ARGUMENTS = 400, 60, 15, 9
+#: Constructors that may have more arguments, as "file class", and why.
+WIDE = {
+    "cli/audit.py AuditOptions": "the command's own words, told by haar.cli.command: nobody writes them side by side",
+    "cli/moments.py MomentsOptions": "as haar audit's",
+    "cli/*options.py *": "as haar audit's, in a file of their own",
+    "systems/*/options.py *": "the fields are a preset's JSON, read by name and checked to the last word",
+    "nn/convolution.py Conv": "torch.nn.Conv2d's arguments under torch's names, with the representations for channels",
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -108,23 +117,25 @@ def test_a_function_can_be_read_in_one_go():
     assert {place: count for place, count in ways.items() if count > MOST_BRANCHES} == {}
 
 
-def test_a_constructor_has_few_arguments():
-    many = {}
+def constructors() -> Iterator[tuple[str, int]]:
+    """Every class with a constructor of its own, and how many arguments that has."""
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.ClassDef):
                 continue
+            name = f"{path.relative_to(SOURCE).as_posix()} {node.name}"
             made = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
             if made is not None:
-                count = len(made.args.posonlyargs + made.args.args + made.args.kwonlyargs) - 1
+                yield name, len(made.args.posonlyargs + made.args.args + made.args.kwonlyargs) - 1
             elif any("dataclass" in ast.unparse(mark) for mark in node.decorator_list):
                 fields = [ast.unparse(field) for field in node.body if isinstance(field, ast.AnnAssign)]
-                count = sum("ClassVar" not in field for field in fields)
-            else:
-                count = 0
-            if count > MOST_ARGUMENTS:
-                many[f"{path.relative_to(SOURCE)} {node.name}"] = count
-    assert many == {}
+                yield name, sum("ClassVar" not in field for field in fields)
+
+
+def test_a_constructor_has_few_arguments():
+    many = {name: count for name, count in constructors() if count > MOST_ARGUMENTS}
+    assert {name: count for name, count in many.items() if not any(fnmatchcase(name, wide) for wide in WIDE)} == {}
+    assert [wide for wide in WIDE if not any(fnmatchcase(name, wide) for name in many)] == []  # no exception is idle
 
 
 @pytest.mark.parametrize(

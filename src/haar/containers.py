@@ -79,20 +79,7 @@ def refilled(value: Any, parts: Mapping[Any, Any]) -> Any:
         flat, context = pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)
         listed = [parts.get(place, old) for place, old in enumerate(flat)]
         return pytree.SUPPORTED_NODES[type(value)].unflatten_fn(listed, context)
-    if isinstance(value, dict) and not hasattr(type(value), "__copy__"):
-        made = _same_dict(value, parts)
-    elif isinstance(value, MutableMapping):
-        made = copy.copy(value)
-        for key, part in parts.items():
-            made[key] = part
-    else:
-        return type(value)({**value, **parts})  # type: ignore[call-arg]
-    attributes = getattr(made, "__dict__", {})
-    for name, held in list(attributes.items()):
-        for key, part in parts.items():
-            if name == key or (held is value[key] and not isinstance(held, (bool, int, float, str, type(None)))):
-                attributes[name] = part
-    return made
+    return _refilled_mapping(value, parts)
 
 
 def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
@@ -123,6 +110,24 @@ def tensors_of(tree: Any) -> list[Tensor]:
 
     mapped(note, tree)
     return found
+
+
+def _refilled_mapping(value: Mapping[Any, Any], parts: Mapping[Any, Any]) -> Any:
+    """As `refilled`, with the attributes that hold one of the old parts."""
+    if isinstance(value, dict) and not hasattr(type(value), "__copy__"):
+        made = _same_dict(value, parts)
+    elif isinstance(value, MutableMapping):
+        made = copy.copy(value)
+        for key, part in parts.items():
+            made[key] = part
+    else:
+        return type(value)({**value, **parts})  # type: ignore[call-arg]
+    attributes = getattr(made, "__dict__", {})
+    for name, held in list(attributes.items()):
+        for key, part in parts.items():
+            if name == key or (held is value[key] and not isinstance(held, (bool, int, float, str, type(None)))):
+                attributes[name] = part
+    return made
 
 
 def _same_dict(value: dict[Any, Any], parts: Mapping[Any, Any]) -> Any:

@@ -12,9 +12,9 @@ from haar.actions import Defining, Symmetry, Vector
 from haar.average import (
     Design,
     Draw,
-    Estimate,
     Given,
     How,
+    MeanWithError,
     Quadrature,
     Sampled,
     WeightedSet,
@@ -107,7 +107,7 @@ def test_a_full_orbit_has_no_error():
     symmetry = symmetry_of(dihedral(3))
     for averaged in (average(model, symmetry), average(model, symmetry, Sampled(6))):
         estimate = standard_error(averaged, X)
-        assert isinstance(estimate, Estimate)
+        assert isinstance(estimate, MeanWithError)
         torch.testing.assert_close(estimate.mean, averaged(X), rtol=1e-12, atol=1e-12)
         assert float(estimate.standard_error.abs().max()) == 0
 

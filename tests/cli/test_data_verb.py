@@ -7,7 +7,8 @@ import pytest
 from haar.cli.app import main
 from haar.cli.generate import make_generator
 from haar.data import WellReader, Windows
-from haar.data.generators import catalogue
+from haar.data.generators import Medium, Sound, catalogue
+from haar.errors import ArgumentError
 
 SMALL = ["--resolution", "16", "--train", "2", "--test", "1", "--steps", "3", "--option", "save_every=2"]
 
@@ -75,6 +76,19 @@ def test_bad_options_are_one_line(tmp_path, words, message, capsys):
     assert len(captured.err.splitlines()) == 1
     assert message in captured.err
     assert not (tmp_path / "x").exists()
+
+
+def test_options_of_a_generators_parts_are_words_among_the_others():
+    words = ["radius=(0.1,0.2)", "rings=(2,2)", "sponge=0.25"]
+    made = make_generator("acoustic_inclusions", "16", steps=2, seed=1, options=words)
+    assert (made.medium.radius, made.sound.rings, made.sponge, made.seed) == ((0.1, 0.2), (2, 2), 0.25, 1)
+    assert (made.medium.edge, made.sound.height) == (Medium().edge, Sound().height)
+    with pytest.raises(ArgumentError, match=r"radius: expected 0 < least <= greatest, got \(0.2, 0.1\)"):
+        make_generator("acoustic_inclusions", "16", steps=2, seed=1, options=["radius=(0.2,0.1)"])
+    with pytest.raises(ArgumentError, match="did you mean width"):
+        make_generator("gray_scott", "16", steps=2, seed=1, options=["witdh=(0.2,0.1)"])
+    with pytest.raises(ArgumentError, match="--option: expected name=value with one of"):
+        make_generator("gray_scott", "16", steps=2, seed=1, options=["start=1"])
 
 
 def test_a_data_set_is_not_overwritten(tmp_path, capsys):

@@ -13,7 +13,7 @@ from haar.average.rollout import Rollout
 from haar.average.sampled import Sampled
 from haar.average.selected import Selected, select
 from haar.average.soft import SoftAverage, SoftFit, soft
-from haar.average.standard_error import Estimate, expected_excess, standard_error
+from haar.average.standard_error import MeanWithError, expected_excess, standard_error
 from haar.average.weighted import Cosets, Draw, Given, How, Orbit, WeightedSet
 from haar.average.windowed import hann_window, triangle_window
 
@@ -25,10 +25,10 @@ __all__ = [
     "DistilReport",
     "Distilled",
     "Draw",
-    "Estimate",
     "Frame",
     "Given",
     "How",
+    "MeanWithError",
     "Orbit",
     "Quadrature",
     "QuasiRandom",

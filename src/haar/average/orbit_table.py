@@ -121,19 +121,23 @@ def orbit_tables(
         The tables, or None where the tensors are too large for them to pay, or an element does more than permute
         numbers and change their signs.
     """
-    leaves = [x for x, shared in zip(call.leaves, call.shared, strict=True) if not shared]
-    returned = [y for y in outputs if isinstance(y, Tensor)]
-    if not leaves or not all(isinstance(x, Tensor) and x.ndim and _has_sign(x) for x in (*leaves, *returned)):
-        return None
     samples = int(call.length or 0)
-    copy = [samples * x[0].numel() for x in leaves] + [y.numel() for y in returned]
-    if len(movers) * max(copy) > _SMALL:
+    leaves = [x for x, shared in zip(call.leaves, call.shared, strict=True) if not shared]
+    if not leaves or not _pay(leaves, [y for y in outputs if isinstance(y, Tensor)], samples, len(movers)):
         return None
     inputs = _input_tables(call, movers, channels_last=channels_last)
     if inputs is None:
         return None
     back = _output_tables(movers, weights, outputs)
     return None if back is None else OrbitTables(inputs, back, samples)
+
+
+def _pay(leaves: Sequence[Any], returned: Sequence[Tensor], samples: int, elements: int) -> bool:
+    """Whether inputs and outputs are numbers with a sign, and few enough for tables to be faster."""
+    if not all(isinstance(x, Tensor) and x.ndim and _has_sign(x) for x in (*leaves, *returned)):
+        return False
+    copy: list[int] = [samples * x[0].numel() for x in leaves] + [y.numel() for y in returned]
+    return elements * max(copy) <= _SMALL
 
 
 def _input_tables(call: Call, movers: Sequence[Mover], *, channels_last: bool) -> list[_InputTable | None] | None:

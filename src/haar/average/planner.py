@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.actions.trees import value_leaves
+from haar.average.fingerprint import Fingerprint
 from haar.average.joining import Call
 from haar.average.micro_batch import Plan, choose_plan, layouts
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables, orbit_tables
-from haar.average.watch import Watch
 from haar.average.weighted import WeightedSet
 from haar.average.windowed import OutputWindow
 from haar.containers import mapped
@@ -67,7 +67,7 @@ class Planner:
     def __init__(self) -> None:
         self._known: dict[Any, _Known] = {}
         self._together: dict[Any, int] = {}
-        self._watch: Watch | None = None
+        self._fingerprint: Fingerprint | None = None
 
     @property
     def plans(self) -> list[Plan]:
@@ -88,21 +88,21 @@ class Planner:
         if transformed():
             averaged.symmetry.check_inputs(call.args)
             return Plan(min(_wanted(averaged, call), self._together.get(_kind(call), 1)))
-        watch = self._watch
-        if watch is None:
-            watch = self._watch = Watch(averaged.model)
+        fingerprint = self._fingerprint
+        if fingerprint is None:
+            fingerprint = self._fingerprint = Fingerprint(averaged.model)
         key = (
             tuple([_of_leaf(x) for x in call.leaves]),
             torch.is_grad_enabled(),
             averaged.micro_batch,
-            watch.switches(),
+            fingerprint.switches(),
         )
         known = self._known.get(key)
         if known is None:
             averaged.symmetry.check_inputs(call.args)
             return self._found(averaged, call, key)
-        if not known.informative or known.tried != watch.weights():
-            return self._doubted(averaged, call, key, known, watch.weights())
+        if not known.informative or known.tried != fingerprint.weights():
+            return self._doubted(averaged, call, key, known, fingerprint.weights())
         return known.plan
 
     def together(self, averaged: Planned, call: Call) -> int:
@@ -144,15 +144,15 @@ class Planner:
         with _TRIALS:
             if key in self._known:  # by another thread meanwhile
                 return self._known[key].plan
-            watch = Watch(averaged.model)
+            fingerprint = Fingerprint(averaged.model)
             with undisturbed(averaged.model, mode=None), unwritten(leaves):
                 tried = _Tried(averaged, call)
                 plan = tried.plan(wanted)
             if not tried.trial.informative:
                 plan = replace(plan, elements=1, independent=False)
             self._note(call, plan.elements, informative=tried.trial.informative)
-            self._watch = watch
-            weights = watch.weights()
+            self._fingerprint = fingerprint
+            weights = fingerprint.weights()
             self._known[key] = _Known(plan, weights, tried.trial.informative, weights)
             return plan
 

@@ -14,7 +14,7 @@ from haar.average.weighted import Draw
 from haar.errors import ArgumentError
 
 
-class Estimate(NamedTuple):
+class MeanWithError(NamedTuple):
     """An average with its standard error, point by point, each in the structure of the model's output.
 
     Attributes:
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
     orbit_variance: Any
 
 
-def standard_error(averaged: Averaged, *args: Any) -> Estimate:
+def standard_error(averaged: Averaged, *args: Any) -> MeanWithError:
     """Average, and say how far off the average over the whole group may be.
 
     With S2 the unbiased variance of n sampled predictions out of N, the variance of their mean is (S2 / n) (1 - n / N),
@@ -59,7 +59,7 @@ def standard_error(averaged: Averaged, *args: Any) -> Estimate:
     tree = averaged.symmetry.outputs
     if draw is None:
         mean = averaged(*args)
-        return Estimate(
+        return MeanWithError(
             mean,
             map_values(lambda y: torch.zeros_like(y.real), tree, mean),
             map_values(lambda ys: _variance(ys, 0, unbiased=False), tree, stack),
@@ -68,7 +68,7 @@ def standard_error(averaged: Averaged, *args: Any) -> Estimate:
     def error(ys: Tensor) -> Tensor:
         return _error(ys, draw)
 
-    return Estimate(
+    return MeanWithError(
         map_values(lambda ys: ys.mean(0), tree, stack),
         map_values(error, tree, stack),
         map_values(lambda ys: _orbit_variance(ys, averaged.symmetry.group.order), tree, stack),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from haar.cli.options import check_folder, literal, whole_numbers
 from haar.data.generators import Generator, catalogue
 from haar.data.generators.generation import write_runs
+from haar.data.generators.options import option_names, with_options
 from haar.errors import ArgumentError
 from haar.watch import Watch
 
@@ -69,7 +69,7 @@ def make_generator(
     if resolution is not None:
         given["resolution"] = _resolution(resolution)
     try:
-        return kind(n_steps=steps, seed=seed, **given)
+        return with_options(kind, {"n_steps": steps, "seed": seed, **given})
     except ArgumentError:
         raise
     except (TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
@@ -86,7 +86,7 @@ def _resolution(text: str) -> tuple[int, int]:
 
 def _option(kind: type[Generator], text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    known = [field.name for field in dataclasses.fields(kind) if field.name not in _SPOKEN_FOR]
+    known = [name for name in option_names(kind) if name not in _SPOKEN_FOR]
     if not equals or name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         way_out = f"did you mean {close[0]}?" if close else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,20 +18,72 @@ from haar.groups.group import Group, Motion
 from haar.host import on_the_host
 
 
-class FiniteProduct(FiniteGroup):
+class DirectProduct(Group):
+    """What all direct products have: every answer is made of the factors' answers.
+
+    Args:
+        factors: Groups; at most one of them moves a grid.
+    """
+
+    def __init__(self, factors: Sequence[Group]) -> None:
+        self.factors: tuple[Group, ...] = tuple(factors)
+        self.name = " x ".join(factor.name for factor in self.factors)
+        self._mover = _mover(self.factors)
+        if self._mover is not None:
+            self.space_dim = self.factors[self._mover].space_dim
+            self.grid_shape = self.factors[self._mover].grid_shape
+
+    @abstractmethod
+    def split(self, g: Tensor) -> list[Tensor]:
+        """The element of every factor."""
+
+    @abstractmethod
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """The element from one element of every factor."""
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Factor by factor."""
+        return self.join([f.compose(x, y) for f, x, y in zip(self.factors, self.split(a), self.split(b), strict=True)])
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Factor by factor."""
+        return self.join([f.inverse(x) for f, x in zip(self.factors, self.split(a), strict=True)])
+
+    def generators(self) -> Tensor:
+        """The generators of every factor."""
+        rows = []
+        for k, factor in enumerate(self.factors):
+            for generator in factor.generators():
+                parts = [f.identity() for f in self.factors]
+                parts[k] = generator
+                rows.append(self.join(parts))
+        if not rows:
+            return self.join([f.identity() for f in self.factors]).unsqueeze(0)[:0]
+        return torch.stack(rows)
+
+    def class_rule(self, degree: int = 0) -> ClassRule | None:
+        """The product of the factors' rules."""
+        found = product_rule([factor.class_rule(degree) for factor in self.factors])
+        return None if found is None else (self.join(found[0]), found[1])
+
+    def motion(self, g: Tensor) -> Motion:
+        """The motion of the one factor that moves a grid."""
+        if self._mover is None:
+            return super().motion(g)
+        return self.factors[self._mover].motion(self.split(g)[self._mover])
+
+
+class FiniteProduct(DirectProduct, FiniteGroup):
     """The direct product of enumerated groups; the last factor runs fastest in the element's number.
 
     Args:
         factors: Enumerated groups; at most one of them moves a grid.
     """
 
+    factors: tuple[FiniteGroup, ...]
+
     def __init__(self, factors: Sequence[FiniteGroup]) -> None:
-        self.factors = tuple(factors)
-        self.name = " x ".join(factor.name for factor in self.factors)
-        self._mover = _mover(self.factors)
-        if self._mover is not None:
-            self.space_dim = self.factors[self._mover].space_dim
-            self.grid_shape = self.factors[self._mover].grid_shape
+        super().__init__(factors)
 
     @property
     def order(self) -> int:
@@ -52,37 +105,14 @@ class FiniteProduct(FiniteGroup):
             g = g * factor.order + part
         return g
 
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Factor by factor."""
-        return self.join([f.compose(x, y) for f, x, y in zip(self.factors, self.split(a), self.split(b), strict=True)])
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Factor by factor."""
-        return self.join([f.inverse(x) for f, x in zip(self.factors, self.split(a), strict=True)])
-
-    def generators(self) -> Tensor:
-        """The generators of every factor."""
-        return _embedded_generators(self.factors, self.join)
-
-    def class_rule(self, degree: int = 0) -> ClassRule | None:
-        """The product of the factors' rules."""
-        found = product_rule([factor.class_rule(degree) for factor in self.factors])
-        return None if found is None else (self.join(found[0]), found[1])
-
     def describe(self, g: Tensor | int) -> str:
         """The names of the parts that are not the identity."""
         parts = zip(self.factors, self.split(torch.as_tensor(g)), strict=True)
         names = [f.describe(x) for f, x in parts if int(x) != 0]
         return "*".join(names) or "e"
 
-    def motion(self, g: Tensor) -> Motion:
-        """The motion of the one factor that moves a grid."""
-        if self._mover is None:
-            return super().motion(g)
-        return self.factors[self._mover].motion(self.split(g)[self._mover])
 
-
-class MixedProduct(Group):
+class MixedProduct(DirectProduct):
     """The direct product of groups of which some are not enumerated: the elements' numbers stand side by side in a row.
 
     Args:
@@ -90,18 +120,13 @@ class MixedProduct(Group):
     """
 
     def __init__(self, factors: Sequence[Group]) -> None:
-        self.factors = tuple(factors)
-        self.name = " x ".join(factor.name for factor in self.factors)
+        super().__init__(factors)
         self._sizes = [math.prod(factor.element_shape) for factor in self.factors]
         self.element_shape = (sum(self._sizes),)
         self.element_dtype = (
             torch.float64 if any(f.element_dtype.is_floating_point for f in self.factors) else torch.int64
         )
         self.is_finite = all(factor.is_finite for factor in self.factors)
-        self._mover = _mover(self.factors)
-        if self._mover is not None:
-            self.space_dim = self.factors[self._mover].space_dim
-            self.grid_shape = self.factors[self._mover].grid_shape
 
     @property
     def order(self) -> int | None:
@@ -126,41 +151,18 @@ class MixedProduct(Group):
         ]
         return torch.cat(rows, -1)
 
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Factor by factor."""
-        return self.join([f.compose(x, y) for f, x, y in zip(self.factors, self.split(a), self.split(b), strict=True)])
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Factor by factor."""
-        return self.join([f.inverse(x) for f, x in zip(self.factors, self.split(a), strict=True)])
-
     def identity(self) -> Tensor:
         """The identity of every factor."""
         return self.join([factor.identity() for factor in self.factors])
-
-    def generators(self) -> Tensor:
-        """The generators of every factor."""
-        return _embedded_generators(self.factors, self.join)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent draws from the factors."""
         return self.join([factor.sample(n, generator) for factor in self.factors])
 
-    def class_rule(self, degree: int = 0) -> ClassRule | None:
-        """The product of the factors' rules."""
-        found = product_rule([factor.class_rule(degree) for factor in self.factors])
-        return None if found is None else (self.join(found[0]), found[1])
-
     def describe(self, g: Tensor | int) -> str:
         """The parts' names."""
         parts = self.split(torch.as_tensor(g))
         return "(" + ", ".join(f.describe(x) for f, x in zip(self.factors, parts, strict=True)) + ")"
-
-    def motion(self, g: Tensor) -> Motion:
-        """The motion of the one factor that moves a grid."""
-        if self._mover is None:
-            return super().motion(g)
-        return self.factors[self._mover].motion(self.split(g)[self._mover])
 
 
 @on_the_host
@@ -197,15 +199,3 @@ def _mover(factors: Sequence[Group]) -> int | None:
             way_out="use haar.groups.grid_group for shifts together with rotations",
         )
     return movers[0] if movers else None
-
-
-def _embedded_generators(factors: Sequence[Group], join: Callable[[list[Tensor]], Tensor]) -> Tensor:
-    rows = []
-    for k, factor in enumerate(factors):
-        for generator in factor.generators():
-            parts = [f.identity() for f in factors]
-            parts[k] = generator
-            rows.append(join(parts))
-    if not rows:
-        return join([f.identity() for f in factors]).unsqueeze(0)[:0]
-    return torch.stack(rows)

@@ -74,8 +74,7 @@ class SelfAttention(EquivariantModule):
     def reset_parameters(self) -> None:
         """The bias at 0; the projections have laws of their own."""
         if self.bias is not None:
-            with torch.no_grad():
-                self.bias.zero_()
+            nn.init.zeros_(self.bias)
 
     @property
     def symmetry(self) -> Symmetry:

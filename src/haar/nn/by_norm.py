@@ -62,8 +62,7 @@ class NormNonlinearity(EquivariantModule):
     def reset_parameters(self) -> None:
         """The bias at 0."""
         if self.bias is not None:
-            with torch.no_grad():
-                self.bias.zero_()
+            nn.init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Stretch every part.

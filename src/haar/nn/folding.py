@@ -45,19 +45,7 @@ class FoldCache:
         """
         sources = own_tensors(module) if sources is None else sources
         kept = self.kept(sources)
-        if kept is not None:
-            return kept
-        first = next(p for p in sources if p is not None)
-        wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in sources)
-        if wanted or _watched() or not all(p is None or _comparable(p) for p in sources):
-            return _fresh(first, make)
-        seen = [None if p is None else _Seen(p) for p in sources]  # before the dense ones: another thread may write
-        weight, bias = _fresh(first, make)
-        value = weight.detach(), None if bias is None else bias.detach()
-        inference = torch.is_inference_mode_enabled()
-        # torch's own counter of writes in place, by whoever was given the dense weight; in inference mode there is none
-        self._kept = _Kept(seen, value, inference, 0 if inference else value[0]._version)  # noqa: SLF001
-        return value
+        return self._made(make, sources) if kept is None else kept
 
     def kept(self, sources: Sequence[Tensor | None]) -> Dense | None:
         """What is kept, if it is true and may be used now, else None; quick, since small layers ask at every call.
@@ -82,6 +70,20 @@ class FoldCache:
     def clear(self) -> None:
         """Forget."""
         self._kept = None
+
+    def _made(self, make: Callable[[], Dense], sources: Sequence[Tensor | None]) -> Dense:
+        """Made anew, and kept where it may be."""
+        first = next(p for p in sources if p is not None)
+        wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in sources)
+        if wanted or _watched() or not all(p is None or _comparable(p) for p in sources):
+            return _fresh(first, make)
+        seen = [None if p is None else _Seen(p) for p in sources]  # before the dense ones: another thread may write
+        weight, bias = _fresh(first, make)
+        value = weight.detach(), None if bias is None else bias.detach()
+        inference = torch.is_inference_mode_enabled()
+        # torch's own counter of writes in place, by whoever was given the dense weight; in inference mode there is none
+        self._kept = _Kept(seen, value, inference, 0 if inference else value[0]._version)  # noqa: SLF001
+        return value
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_kept": None}  # copies and pickles make their own

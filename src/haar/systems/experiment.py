@@ -161,11 +161,7 @@ def _typed(hint: Any, value: Any, name: str) -> Any:
                 refused.append(error)
         raise refused[0]
     if origin is tuple:
-        _check(isinstance(value, (list, tuple)), "a list", value, name)
-        if arguments[-1] is not Ellipsis:
-            _check(len(value) == len(arguments), f"{len(arguments)} values", value, name)
-        each = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_typed(one, item, name) for one, item in zip(each, value, strict=True))
+        return _typed_tuple(arguments, value, name)
     if origin is not None:  # a mapping from strings
         _check(isinstance(value, Mapping), "a mapping", value, name)
         return {key: _typed(arguments[1], item, f"{name}: {key}") for key, item in value.items()}
@@ -174,6 +170,15 @@ def _typed(hint: Any, value: Any, name: str) -> Any:
     wanted = (int, float) if hint is float else hint
     _check(isinstance(value, wanted) and isinstance(value, bool) == (hint is bool), hint.__name__, value, name)
     return hint(value)
+
+
+def _typed_tuple(arguments: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
+    """As `_typed`; of any length where the hint ends with an ellipsis."""
+    _check(isinstance(value, (list, tuple)), "a list", value, name)
+    if arguments[-1] is Ellipsis:
+        arguments = arguments[:1] * len(value)
+    _check(len(value) == len(arguments), f"{len(arguments)} values", value, name)
+    return tuple(_typed(one, item, name) for one, item in zip(arguments, value, strict=True))
 
 
 def _check(fits: bool, expected: str, got: Any, name: str) -> None:  # noqa: FBT001 (a condition, not a switch)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.data.generators import AcousticInclusionsGenerator
+from haar.data.generators import AcousticInclusionsGenerator, Medium, Sound
 from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
 
@@ -32,7 +32,7 @@ def test_dynamics_commutes_with_the_reflections_and_the_sign(axis: int) -> None:
 def test_every_medium_drawn_is_stable_within_its_bounds_and_the_sound_is_positive() -> None:
     data = AcousticInclusionsGenerator(n_trajectories=64)
     state = data.initial(range(64))  # refused if one were not stable
-    for name, (low, high) in (("density", data.density_factor), ("speed_of_sound", data.speed_factor)):
+    for name, (low, high) in (("density", data.medium.density_factor), ("speed_of_sound", data.medium.speed_factor)):
         assert state[name].min() > low * 0.6
         assert state[name].max() < high * 1.6
         assert (state[name].std((1, 2)) > 0.05).all()
@@ -53,8 +53,6 @@ def test_domain_is_centred_with_walls_in_x_and_open_ends_in_y() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rings": (0, 2)}, r"rings: expected 0 < least <= greatest, got \(0, 2\)"),
-        ({"speed_factor": (2.0, 1.0)}, r"speed_factor: expected 0 < least <= greatest, got \(2.0, 1.0\)"),
         ({"lengths": (1.0, 0.0)}, r"lengths: expected two positive lengths, got \(1.0, 0.0\)"),
         ({"sponge": 0.6}, "sponge: expected a part of the domain, 0 to 0.5, got 0.6"),
     ],
@@ -62,6 +60,22 @@ def test_domain_is_centred_with_walls_in_x_and_open_ends_in_y() -> None:
 def test_refusals(options: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         AcousticInclusionsGenerator(**options)
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "message"),
+    [
+        (Sound, {"rings": (0, 2)}, r"rings: expected 0 < least <= greatest, got \(0, 2\)"),
+        (Sound, {"height": (0.0, 2.0)}, r"height: expected 0 < least <= greatest, got \(0.0, 2.0\)"),
+        (Medium, {"inclusions": (3, 2)}, r"inclusions: expected 0 < least <= greatest, got \(3, 2\)"),
+        (Medium, {"radius": (0.0, 0.1)}, r"radius: expected 0 < least <= greatest, got \(0.0, 0.1\)"),
+        (Medium, {"density_factor": (2.0, 1.0)}, r"density_factor: expected 0 < least <= greatest, got \(2.0, 1.0\)"),
+        (Medium, {"speed_factor": (2.0, 1.0)}, r"speed_factor: expected 0 < least <= greatest, got \(2.0, 1.0\)"),
+    ],
+)
+def test_empty_ranges_are_refused(part: type, options: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        part(**options)
 
 
 def test_a_step_beyond_the_limit_of_stability_is_refused() -> None:

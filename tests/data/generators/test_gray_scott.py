@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.data.generators import PATTERNS, GrayScottGenerator
+from haar.data.generators import PATTERNS, GrayScottGenerator, Spots
 from haar.errors import ArgumentError
 
 
@@ -53,11 +53,21 @@ def test_a_run_needs_its_own_rates() -> None:
     [
         ({"patterns": ("maze", "stripes")}, r"patterns: expected names among gliders, .*, spots, got \['stripes'\]"),
         ({"patterns": ()}, "patterns: expected names among .*, got none"),
-        ({"spots": (0, 3)}, r"spots: expected 0 < least <= greatest, got \(0, 3\)"),
-        ({"width": (0.05, 0.02)}, r"width: expected 0 < least <= greatest, got \(0.05, 0.02\)"),
-        ({"height": (-0.1, 0.2)}, "height: expected 0 < least <= greatest"),
     ],
 )
 def test_refusals(options: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         GrayScottGenerator(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"spots": (0, 3)}, r"spots: expected 0 < least <= greatest, got \(0, 3\)"),
+        ({"width": (0.05, 0.02)}, r"width: expected 0 < least <= greatest, got \(0.05, 0.02\)"),
+        ({"height": (-0.1, 0.2)}, "height: expected 0 < least <= greatest"),
+    ],
+)
+def test_empty_ranges_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        Spots(**options)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from haar.actions.layout import FieldSpec
-from haar.data.well import Axis, Boundary, BoundaryType, WellField, WellWriter, compute_statistics
+from haar.data.well import Axis, Boundary, BoundaryType, Shared, WellField, WellWriter, compute_statistics
 
 RESOLUTION = (6, 8)
 FIELDS = (
@@ -86,9 +86,11 @@ def write_everything(root: Path, *, thin: bool = True, seed: int = 0) -> Made:
                 axes=axes(),
                 fields=FIELDS if thin else [full(field) for field in FIELDS],
                 times=0.5 * np.arange(steps),
-                parameters={"Reynolds": 100.0 * (number + 1), "kind": "made up"},
-                scalars={"gravity": 9.81, "drive": np.sin(np.arange(steps))},
-                shared=shared,
+                shared=Shared(
+                    {"Reynolds": 100.0 * (number + 1), "kind": "made up"},
+                    {"gravity": 9.81, "drive": np.sin(np.arange(steps))},
+                    shared,
+                ),
                 boundaries=[obstacle()],
             )
             with writer:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from haar.data.well import Axis, WellReader, WellWriter, Windows
+from haar.data.well import Axis, Storage, WellReader, WellWriter, Windows
 from haar.data.well.opening import open_hdf5
 from haar.errors import ArgumentError, DataError
 
@@ -190,7 +190,7 @@ def test_times_that_do_not_increase_are_not_written(tmp_path):
     close = [1e7, 1e7 + 0.1]
     with pytest.raises(ArgumentError, match="got some that do not in float32; give dtype='float64'"):
         WellWriter(tmp_path / "a.hdf5", times=close, **given)
-    assert WellWriter(tmp_path / "a.hdf5", times=close, dtype="float64", **given).steps == 2
+    assert WellWriter(tmp_path / "a.hdf5", times=close, storage=Storage("float64"), **given).steps == 2
 
 
 def test_a_file_that_is_opened_again_is_looked_through_again_only_if_it_has_changed(path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from haar.actions.layout import FieldSpec
-from haar.data.well import Axis, WellReader, WellWriter
+from haar.data.well import Axis, Storage, WellReader, WellWriter
 from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError, DataError
 
@@ -117,9 +117,8 @@ def broken(tmp_path):
     path = tmp_path / "broken.hdf5"
     run = {"p": np.zeros((4, 5)), "k": np.zeros((2, 5))}
     fields = [FieldSpec("p"), FieldSpec("k", order=0, role="constant")]
-    with WellWriter(
-        path, name="broken", axes=[Axis.cells("x", 5, length=1.0)], fields=fields, times=range(4), nan="keep"
-    ) as writer:
+    axes, storage = [Axis.cells("x", 5, length=1.0)], Storage(nan="keep")
+    with WellWriter(path, name="broken", axes=axes, fields=fields, times=range(4), storage=storage) as writer:
         for trajectory in range(3):
             p, k = run["p"].copy(), run["k"][0].copy()
             if trajectory == 1:
@@ -157,9 +156,8 @@ def test_nan_can_be_kept_or_zeroed(broken):
 
 def test_values_beyond_single_precision_are_refused_not_read_as_infinity(tmp_path):
     path = tmp_path / "wide.hdf5"
-    with WellWriter(
-        path, name="w", axes=[Axis.cells("x", 2, length=1.0)], fields=[FieldSpec("p")], times=[0], dtype="float64"
-    ) as writer:
+    axes, fields = [Axis.cells("x", 2, length=1.0)], [FieldSpec("p")]
+    with WellWriter(path, name="w", axes=axes, fields=fields, times=[0], storage=Storage("float64")) as writer:
         writer.append({"p": np.full((1, 2), 1e300)})
     with pytest.raises(DataError, match="the field p is NaN or infinite"):
         WellReader(path).read(0)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haar.actions.layout import FieldSpec
-from haar.data.well import Axis, WellField, WellReader, WellWriter
+from haar.data.well import Axis, Shared, Storage, WellField, WellReader, WellWriter
 
 
 @st.composite
@@ -67,8 +67,8 @@ def test_every_value_comes_back_in_its_channel(made):
                 axes=axes,
                 fields=fields,
                 times=np.arange(steps),
-                shared=shared,
-                dtype=dtype,
+                shared=Shared(fields=shared),
+                storage=Storage(dtype),
             )
             with writer:
                 for _ in range(trajectories):
@@ -119,7 +119,7 @@ def test_single_precision_is_enough_for_single_precision_files_only(tmp_path):
     value = 1.0 + 2.0**-40
     axes = [Axis.cells("x", 2, length=1.0)]
     options = {"name": "fine", "axes": axes, "fields": [FieldSpec("p")], "times": [0.0]}
-    with WellWriter(tmp_path / "fine.hdf5", dtype="float64", **options) as writer:
+    with WellWriter(tmp_path / "fine.hdf5", storage=Storage("float64"), **options) as writer:
         writer.append({"p": np.full((1, 2), value)})
     assert float(WellReader(tmp_path / "fine.hdf5", dtype=torch.float64).read(0)[0, 0, 0]) == value
     assert float(WellReader(tmp_path / "fine.hdf5").read(0)[0, 0, 0]) == 1.0

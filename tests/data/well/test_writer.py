@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from haar.actions.layout import FieldSpec
-from haar.data.well import Axis, Boundary, BoundaryType, WellField, WellReader, WellWriter, write_well
+from haar.data.well import Axis, Boundary, BoundaryType, Shared, Storage, WellField, WellReader, WellWriter, write_well
 from haar.errors import ArgumentError, DataError, ShapeError
 
 AXES = [Axis.periodic_nodes(name, 4, length=1.0) for name in "xy"]
@@ -76,7 +76,7 @@ def test_a_misspelt_keyword_is_named(tmp_path):
 
 def test_tensors_on_any_device_and_with_gradients_are_taken(tmp_path):
     values = {name: torch.from_numpy(value).requires_grad_() for name, value in run().items()}
-    with writer(tmp_path / "w.hdf5", dtype="float64") as opened:
+    with writer(tmp_path / "w.hdf5", storage=Storage("float64")) as opened:
         opened.append(values)
     read = WellReader(tmp_path / "w.hdf5", dtype=torch.float64).read(0)
     assert torch.equal(read[:, 0], values["p"].detach())
@@ -177,14 +177,15 @@ def test_wrong_values_are_refused(tmp_path, change, message):
         ({"fields": [WellField(FieldSpec("p"), dim_varying=(True,))]}, r"dim_varying of p: expected 2 values"),
         ({"times": []}, "times: expected finite times of shape"),
         ({"times": [0.0, np.nan]}, "times: expected finite times of shape"),
-        ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
-        ({"nan": "zero"}, "nan: expected 'refuse' or 'keep', got 'zero'"),
-        ({"parameters": {"grid_type": 1}}, "parameters: expected names that the format does not use, got 'grid_type'"),
-        ({"parameters": {"nu": [1.0, 2.0]}}, r"parameter nu: expected one number or text, got \[1.0, 2.0\]"),
-        ({"parameters": {"nu": np.complex128(1j)}}, "parameter nu: expected one number or text, got "),
-        ({"scalars": {"a": [1.0, 2.0]}}, r"scalar a: expected shape \(\) or \(3,\), got shape \(2,\)"),
-        ({"scalars": {"a": 1.0}, "parameters": {"a": 1.0}}, "scalars: expected names that are no parameters, got 'a'"),
-        ({"shared": {"p": 1.0}}, "shared: expected a field of this data set .it has none., got 'p'"),
+        (
+            {"shared": Shared({"grid_type": 1})},
+            "parameters: expected names that the format does not use, got 'grid_type'",
+        ),
+        ({"shared": Shared({"nu": [1.0, 2.0]})}, r"parameter nu: expected one number or text, got \[1.0, 2.0\]"),
+        ({"shared": Shared({"nu": np.complex128(1j)})}, "parameter nu: expected one number or text, got "),
+        ({"shared": Shared(scalars={"a": [1.0, 2.0]})}, r"scalar a: expected shape \(\) or \(3,\), got shape \(2,\)"),
+        ({"shared": Shared({"a": 1.0}, {"a": 1.0})}, "scalars: expected names that are no parameters, got 'a'"),
+        ({"shared": Shared(fields={"p": 1.0})}, "shared: expected a field of this data set .it has none., got 'p'"),
         ({"fields": [WellField(FieldSpec("f"), sample_varying=False)]}, "shared: expected values of f, got none of f"),
         (
             {"boundaries": [Boundary("b", BoundaryType.WALL, ("z",), np.zeros(4, dtype=bool))]},
@@ -206,13 +207,25 @@ def test_wrong_descriptions_are_refused_before_anything_is_written(tmp_path, opt
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
+        ({"nan": "zero"}, "nan: expected 'refuse' or 'keep', got 'zero'"),
+    ],
+)
+def test_unknown_ways_to_store_numbers_are_refused(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        Storage(**options)
+
+
 def test_only_tensors_can_be_symmetric():
     with pytest.raises(ArgumentError, match="symmetric: expected a second-order tensor, got u of order 1"):
         WellField(FieldSpec("u", order=1), symmetric=True)
 
 
 def test_scalars_must_be_the_same_for_every_trajectory(tmp_path):
-    with writer(tmp_path / "w.hdf5", parameters={"nu": 0.1}) as opened:
+    with writer(tmp_path / "w.hdf5", shared=Shared({"nu": 0.1})) as opened:
         with pytest.raises(ArgumentError, match="scalars: expected names of their own, got 'nu' again"):
             opened.append(run(), scalars={"nu": 1.0})
         with pytest.raises(ShapeError, match=r"scalar a: expected shape \(\) or \(3,\), got shape \(2,\)"):
@@ -253,7 +266,7 @@ def test_a_writer_is_used_within_its_block(tmp_path):
 
 def test_parameters_may_be_numbers_of_any_kind(tmp_path):
     parameters = {"nu": np.float32(0.5), "n": 3, "mass": torch.tensor(2.0), "shape": "round"}
-    with writer(tmp_path / "w.hdf5", parameters=parameters) as opened:
+    with writer(tmp_path / "w.hdf5", shared=Shared(parameters)) as opened:
         opened.append(run())
     reader = WellReader(tmp_path / "w.hdf5")
     assert reader.parameters(0) == {"nu": 0.5, "n": 3, "mass": 2.0, "shape": "round"}

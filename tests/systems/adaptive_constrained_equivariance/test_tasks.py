@@ -11,7 +11,7 @@ import torch
 
 from haar.errors import ArgumentError, DataError
 from haar.systems.adaptive_constrained_equivariance.arms import make_arms
-from haar.systems.adaptive_constrained_equivariance.particle_network import ParticleNetwork, everyone
+from haar.systems.adaptive_constrained_equivariance.particle_network import Neighbours, ParticleNetwork, everyone
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
 from haar.systems.adaptive_constrained_equivariance.tasks import TASKS, make_task
 from haar.systems.adaptive_constrained_equivariance.trial import Configuration, TrialPlan, evaluate, train_together
@@ -59,7 +59,7 @@ def test_a_seed_gives_one_network_and_one_data_set(name):
 
 def test_networks_of_particles_forget_their_order_and_what_is_not_there():
     network = ParticleNetwork(
-        2, velocities=False, neighbours=everyone(6), hidden=8, layers=2, outputs=3, masked=True, generator=_seeded()
+        2, everyone(6), velocities=False, hidden=8, layers=2, outputs=3, masked=True, generator=_seeded()
     ).double()
     for layer in network.layers:
         layer.features.fix(torch.zeros(()))
@@ -74,7 +74,7 @@ def test_networks_of_particles_forget_their_order_and_what_is_not_there():
     elsewhere[:, 4:, :4] = torch.randn(2, 2, 4, dtype=F64)
     torch.testing.assert_close(network(elsewhere), out)
     few = ParticleNetwork(
-        2, velocities=False, neighbours=everyone(4), hidden=8, layers=2, outputs=3, masked=True, generator=_seeded()
+        2, everyone(4), velocities=False, hidden=8, layers=2, outputs=3, masked=True, generator=_seeded()
     ).double()
     few.load_state_dict(network.state_dict())
     for layer in few.layers:
@@ -85,8 +85,8 @@ def test_networks_of_particles_forget_their_order_and_what_is_not_there():
 
 
 def test_nearest_neighbours_of_all_others_are_all_others():
-    fixed = ParticleNetwork(1, velocities=False, neighbours=everyone(5), hidden=8, layers=2, generator=_seeded())
-    found = ParticleNetwork(1, velocities=False, nearest=4, hidden=8, layers=2, generator=_seeded())
+    fixed = ParticleNetwork(1, everyone(5), velocities=False, hidden=8, layers=2, generator=_seeded())
+    found = ParticleNetwork(1, Neighbours(nearest=4), velocities=False, hidden=8, layers=2, generator=_seeded())
     x = torch.randn(3, 5, 4, generator=_seeded(1))
     torch.testing.assert_close(found(x), fixed(x), rtol=1e-4, atol=1e-5)
 

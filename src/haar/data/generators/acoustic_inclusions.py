@@ -13,11 +13,59 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Generator, Metadata
+from haar.data.generators.generator import Generator, Metadata, check_range
 from haar.data.solvers.acoustics import Acoustics
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import BoundaryType
 from haar.errors import ArgumentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """The law of the medium: smooth variations about 1, and discs within them.
+
+    Args:
+        inclusions: Least and greatest number of discs.
+        radius: Least and greatest radius of a disc.
+        edge: Width of a disc's edge.
+        density_factor: Least and greatest factor of the density in a disc; uniform in the logarithm.
+        speed_factor: The same for the speed of sound.
+        variation: Standard deviation of the logarithms of density and speed of sound outside the discs.
+
+    Raises:
+        ArgumentError: If a range is empty.
+    """
+
+    inclusions: tuple[int, int] = (2, 8)
+    radius: tuple[float, float] = (0.1, 0.3)
+    edge: float = 0.04
+    density_factor: tuple[float, float] = (0.4, 2.5)
+    speed_factor: tuple[float, float] = (0.5, 1.6)
+    variation: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("inclusions", "radius", "density_factor", "speed_factor"):
+            check_range(name, getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """The law of the sound at the start.
+
+    Args:
+        rings: Least and greatest number of rings.
+        height: Least and greatest height of a ring.
+
+    Raises:
+        ArgumentError: If a range is empty.
+    """
+
+    rings: tuple[int, int] = (1, 3)
+    height: tuple[float, float] = (0.5, 2.0)
+
+    def __post_init__(self) -> None:
+        for name in ("rings", "height"):
+            check_range(name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +79,12 @@ class AcousticInclusionsGenerator(Generator):
 
     Args:
         lengths: Extent along x and y.
-        inclusions: Least and greatest number of discs.
-        radius: Least and greatest radius of a disc.
-        edge: Width of a disc's edge.
-        density_factor: Least and greatest factor of the density in a disc; uniform in the logarithm.
-        speed_factor: The same for the speed of sound.
-        variation: Standard deviation of the logarithms of density and speed of sound outside the discs.
-        rings: Least and greatest number of rings.
-        height: Least and greatest height of a ring.
+        medium: How it is drawn.
+        sound: How it is drawn at the start.
         sponge: Width of the sponge at each end of y, as a part of the domain.
 
     Raises:
-        ArgumentError: If a range is empty, or the sponge is not between 0 and half of the domain.
+        ArgumentError: If a length is not positive, or the sponge is not between 0 and half of the domain.
 
     Example:
         >>> data = AcousticInclusionsGenerator(resolution=(16, 16), n_trajectories=1, n_steps=2)
@@ -57,22 +99,12 @@ class AcousticInclusionsGenerator(Generator):
     time_step: float = 0.005
     save_every: int = 20
     lengths: tuple[float, float] = (2.0, 2.0)
-    inclusions: tuple[int, int] = (2, 8)
-    radius: tuple[float, float] = (0.1, 0.3)
-    edge: float = 0.04
-    density_factor: tuple[float, float] = (0.4, 2.5)
-    speed_factor: tuple[float, float] = (0.5, 1.6)
-    variation: float = 0.1
-    rings: tuple[int, int] = (1, 3)
-    height: tuple[float, float] = (0.5, 2.0)
+    medium: Medium = Medium()
+    sound: Sound = Sound()
     sponge: float = 0.125
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for argument in ("inclusions", "radius", "density_factor", "speed_factor", "rings", "height"):
-            low, high = getattr(self, argument)
-            if not 0 < low <= high:
-                raise ArgumentError(argument, expected="0 < least <= greatest", got=(low, high))
         if not all(0 < length < math.inf for length in self.lengths):
             raise ArgumentError("lengths", expected="two positive lengths", got=self.lengths)
         if not 0 <= self.sponge <= 0.5:
@@ -140,18 +172,19 @@ class AcousticInclusionsGenerator(Generator):
 
     def draw(self, random: torch.Generator) -> tuple[Float[Tensor, "x y"], Float[Tensor, "x y"], Float[Tensor, "x y"]]:
         """Draw pressure, density and speed of sound of one run, in float64."""
-        log_density, log_speed = (self.variation * self._cosines(random) for _ in range(2))
-        for _ in range(_integer(self.inclusions, random)):
-            radius = _uniform(self.radius, random)
-            inside = torch.sigmoid(4 * (radius - self._distance(random)) / self.edge)
-            for total, (low, high) in ((log_density, self.density_factor), (log_speed, self.speed_factor)):
+        medium = self.medium
+        log_density, log_speed = (medium.variation * self._cosines(random) for _ in range(2))
+        for _ in range(_integer(medium.inclusions, random)):
+            radius = _uniform(medium.radius, random)
+            inside = torch.sigmoid(4 * (radius - self._distance(random)) / medium.edge)
+            for total, (low, high) in ((log_density, medium.density_factor), (log_speed, medium.speed_factor)):
                 change = _uniform((math.log(low), math.log(high)), random)
                 total.add_(inside * (change - total))
         pressure = torch.zeros(self.resolution, dtype=torch.float64)
-        for _ in range(_integer(self.rings, random)):
+        for _ in range(_integer(self.sound.rings, random)):
             radius, width = _uniform((0.1, 0.25), random), _uniform((0.05, 0.08), random)
             shell = (self._distance(random) - radius) / width
-            pressure += _uniform(self.height, random) * torch.exp(-shell.square() / 2)
+            pressure += _uniform(self.sound.height, random) * torch.exp(-shell.square() / 2)
         return pressure, log_density.exp(), log_speed.exp()
 
     def _distance(self, random: torch.Generator) -> Float[Tensor, "x y"]:

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from haar.data.generators.generator import Generator
+from haar.data.generators.options import options_of
+from haar.data.well.given import Shared
 from haar.data.well.stored import WellField
 from haar.data.well.writer import WellWriter
 from haar.errors import ArgumentError, DataError, HaarError
@@ -107,7 +108,7 @@ def _writer(generator: Generator, root: Path, split: str) -> WellWriter:
         axes=about.axes,
         fields=[WellField(field, symmetric=field.name in about.symmetric) for field in generator.fields],
         times=about.time,
-        parameters=about.parameters,
+        shared=Shared(about.parameters),
     )
 
 
@@ -208,8 +209,8 @@ def _clear(root: Path) -> None:
 
 
 def _described(generator: Generator, sizes: Mapping[str, int], batch: int) -> dict[str, Any]:
-    own = [one.name for one in dataclass_fields(generator) if one.name != "n_trajectories"]  # the splits say it
-    options = {name: getattr(generator, name) for name in own}
+    options = options_of(generator)
+    del options["n_trajectories"]  # the splits say it
     described: dict[str, Any] = plain(
         {
             "generator": generator.name,

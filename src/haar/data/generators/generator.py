@@ -20,6 +20,17 @@ from haar.data.well.axis import Axis
 from haar.errors import ArgumentError, ShapeError
 
 
+def check_range(name: str, bounds: tuple[float | int, float | int]) -> None:
+    """Refuse bounds that hold nothing, or what is not positive.
+
+    Raises:
+        ArgumentError: Naming them.
+    """
+    low, high = bounds
+    if not 0 < low <= high:
+        raise ArgumentError(name, expected="0 < least <= greatest", got=(low, high))
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a data file says about the runs beside the fields.

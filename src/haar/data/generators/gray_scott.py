@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.layout import FieldSpec
-from haar.data.generators.generator import Generator, Metadata
+from haar.data.generators.generator import Generator, Metadata, check_range
 from haar.data.solvers.gray_scott import GrayScott
 from haar.data.solvers.grid import PeriodicGrid
 from haar.data.well.axis import Axis
@@ -30,6 +30,28 @@ PATTERNS: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spots:
+    """The law of the spots that a run starts from.
+
+    Args:
+        spots: Least and greatest number of spots.
+        width: Least and greatest standard deviation of a spot.
+        height: Least and greatest height of a spot.
+
+    Raises:
+        ArgumentError: If a range is empty.
+    """
+
+    spots: tuple[int, int] = (10, 40)
+    width: tuple[float, float] = (0.02, 0.05)
+    height: tuple[float, float] = (0.3, 0.7)
+
+    def __post_init__(self) -> None:
+        for name, bounds in vars(self).items():
+            check_range(name, bounds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GrayScottGenerator(Generator):
     """Reaction and diffusion on a periodic box, The Well's ``gray_scott_reaction_diffusion`` at any size.
 
@@ -42,13 +64,11 @@ class GrayScottGenerator(Generator):
         patterns: Regimes, names of `PATTERNS`; a single name stands for itself.
         spacing: Distance between neighbouring nodes; The Well has 1/64 (128 nodes on a box of side 2).
         diffusion: Diffusivities of A and of B.
-        spots: Least and greatest number of spots.
-        width: Least and greatest standard deviation of a spot.
-        height: Least and greatest height of a spot.
+        start: How many spots there are at the start, of what width and height.
         order: Order of the time stepping, 2 or 4.
 
     Raises:
-        ArgumentError: If a pattern is unknown, none is named, or a range is empty.
+        ArgumentError: If a pattern is unknown or none is named.
 
     Example:
         >>> data = GrayScottGenerator(resolution=(32, 32), n_trajectories=2, n_steps=3, patterns=("maze",))
@@ -66,9 +86,7 @@ class GrayScottGenerator(Generator):
     patterns: tuple[str, ...] | str = tuple(PATTERNS)
     spacing: float = 1 / 64
     diffusion: tuple[float, float] = (2e-5, 1e-5)
-    spots: tuple[int, int] = (10, 40)
-    width: tuple[float, float] = (0.02, 0.05)
-    height: tuple[float, float] = (0.3, 0.7)
+    start: Spots = Spots()
     order: int = 2
 
     def __post_init__(self) -> None:
@@ -78,10 +96,6 @@ class GrayScottGenerator(Generator):
         unknown = [pattern for pattern in self.patterns if pattern not in PATTERNS]
         if unknown or not self.patterns:
             raise ArgumentError("patterns", expected=f"names among {', '.join(PATTERNS)}", got=unknown or "none")
-        for argument in ("spots", "width", "height"):
-            low, high = getattr(self, argument)
-            if not 0 < low <= high:
-                raise ArgumentError(argument, expected="0 < least <= greatest", got=(low, high))
 
     @property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -131,11 +145,11 @@ class GrayScottGenerator(Generator):
 
     def _spots(self, random: torch.Generator) -> Float[Tensor, "x y"]:
         """Periodic Gaussian spots g joined as ``1 - prod (1 - g)``: their sum where they are apart, never above 1."""
-        low, high = self.spots
+        (low, high), widths, heights = self.start.spots, self.start.width, self.start.height
         count = int(torch.randint(low, high + 1, (), generator=random))
         draw = torch.rand(4, count, 1, generator=random, dtype=torch.float64)
-        width = self.width[0] + (self.width[1] - self.width[0]) * draw[0]
-        height = self.height[0] + (self.height[1] - self.height[0]) * draw[1]
+        width = widths[0] + (widths[1] - widths[0]) * draw[0]
+        height = heights[0] + (heights[1] - heights[0]) * draw[1]
         profiles = []
         for axis in (0, 1):
             length = self.grid.lengths[axis]

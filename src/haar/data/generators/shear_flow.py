@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.data.generators.flow import FlowGenerator
+from haar.data.generators.generator import check_range
 from haar.data.solvers.calculus import curl, velocity_of
 from haar.errors import ArgumentError
 
@@ -54,10 +55,8 @@ class ShearFlowGenerator(FlowGenerator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for argument in ("width", "amplitude"):
-            low, high = getattr(self, argument)
-            if not 0 < low <= high:
-                raise ArgumentError(argument, expected="0 < least <= greatest", got=(low, high))
+        check_range("width", self.width)
+        check_range("amplitude", self.amplitude)
         if self.waves < 1:
             raise ArgumentError("waves", expected="at least 1", got=self.waves)
 

@@ -9,44 +9,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.data.particles.trajectories import ParticleTrajectories
 from haar.errors import ArgumentError, ShapeError, check_count
 
 CLIPS = ("norm", "component", "none")
 
 
 @dataclass(frozen=True)
-class ChargedParticles:
-    """Trajectories of charged particles.
+class ChargedParticles(ParticleTrajectories):
+    """Trajectories that were simulated: float64, velocities before the kick of their own frame, charges +1 or -1.
 
     Attributes:
-        positions: ``(sample, frame, particle, d)``, float64, in the simulation's unit of length.
-        velocities: Likewise, before the kick of their own frame.
-        charges: ``(sample, particle)``, +1 or -1.
-        clipped: Which forces were clipped on the way to each frame from the one before, by sample.
+        clipped: Whether a force was clipped on the way to each frame from the one before, by sample and frame.
     """
 
-    positions: Float[Tensor, "sample frame particle d"]
-    velocities: Float[Tensor, "sample frame particle d"]
-    charges: Float[Tensor, "sample particle"]
     clipped: Tensor
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def pairs(self, start: int = 30, stop: int = 40) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The usual task: positions and velocities at one frame, positions at a later one.
-
-        Returns:
-            Positions, velocities and charges at `start`; positions at `stop`.
-
-        Raises:
-            ArgumentError: If a frame is not there.
-        """
-        frames = self.positions.shape[1]
-        for name, frame in (("start", start), ("stop", stop)):
-            if not 0 <= frame < frames:
-                raise ArgumentError(name, expected=f"a frame from 0 to {frames - 1}", got=frame)
-        return self.positions[:, start], self.velocities[:, start], self.charges, self.positions[:, stop]
 
 
 def charged_particles(
@@ -170,6 +147,31 @@ def simulate(
     check_count("frames", frames)
     check_count("save_every", save_every)
     _check_positive(dt=dt, limit=limit)
+    x, v, q = _checked_state(positions, velocities, charges)
+    own = torch.eye(x.shape[1], dtype=torch.float64)
+    products = q.unsqueeze(-1) * q.unsqueeze(-2) * (1 - own)
+    stored: list[tuple[Tensor, Tensor, Tensor]] = []
+    hit = torch.zeros(len(x), dtype=torch.bool)
+    if start:
+        stored.append((x.clone(), v.clone(), hit))
+    for step in range(1, frames * save_every + 1):
+        between = x.unsqueeze(2) - x.unsqueeze(1)
+        square = between.square().sum(-1).add_(own)  # 1 from a particle to itself, where the product is 0
+        pull = products / (square * square.sqrt())
+        force = (pull.unsqueeze(-2) @ between).squeeze(-2)
+        if clip != "none":
+            hit = hit | _clip(force, clip, limit)
+        v.add_(force, alpha=dt)
+        x.add_(v, alpha=dt)
+        if step % save_every == 0:
+            stored.append((x.clone(), v.clone(), hit))
+            hit = torch.zeros_like(hit)
+    places, speeds, hits = (torch.stack(parts, 1) for parts in zip(*stored, strict=True))
+    return ChargedParticles(places, speeds, charges.to(torch.float64), hits)
+
+
+def _checked_state(positions: Tensor, velocities: Tensor, charges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Copies of a state in float64."""
     if not isinstance(positions, Tensor) or positions.ndim != 3:
         got = tuple(positions.shape) if isinstance(positions, Tensor) else type(positions).__name__
         raise ShapeError("positions", expected="(sample, particle, d)", got=got)
@@ -178,34 +180,22 @@ def simulate(
     x, v, q = (value.to(torch.float64).clone() for value in (positions, velocities, charges))
     if not bool(torch.isfinite(x).all() and torch.isfinite(v).all() and torch.isfinite(q).all()):
         raise ArgumentError("positions, velocities, charges", expected="finite numbers", got="NaN or infinity")
-    products = q.unsqueeze(-1) * q.unsqueeze(-2)
     own = torch.eye(x.shape[1], dtype=torch.float64)
-    products = products * (1 - own)
     if bool(((x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1).add(own) == 0).any()):
         raise ArgumentError("positions", expected="particles at different places", got="two at one place")
-    stored: list[tuple[Tensor, Tensor, Tensor]] = []
-    hit = torch.zeros(len(x), dtype=torch.bool)
-    if start:
-        stored.append((x.clone(), v.clone(), hit))
-    for step in range(1, frames * save_every + 1):
-        between = x.unsqueeze(2) - x.unsqueeze(1)
-        square = between.square().sum(-1).add_(own)
-        pull = products / (square * square.sqrt())
-        force = (pull.unsqueeze(-2) @ between).squeeze(-2)
-        if clip == "component":
-            hit = hit | (force.abs() > limit).flatten(1).any(1)
-            force.clamp_(-limit, limit)
-        elif clip == "norm":
-            length = force.norm(dim=-1, keepdim=True)
-            hit = hit | (length > limit).flatten(1).any(1)
-            force *= limit / length.clamp(min=limit)
-        v.add_(force, alpha=dt)
-        x.add_(v, alpha=dt)
-        if step % save_every == 0:
-            stored.append((x.clone(), v.clone(), hit))
-            hit = torch.zeros_like(hit)
-    places, speeds, hits = (torch.stack(parts, 1) for parts in zip(*stored, strict=True))
-    return ChargedParticles(places, speeds, charges.to(torch.float64), hits)
+    return x, v, q
+
+
+def _clip(force: Tensor, clip: str, limit: float | int) -> Tensor:
+    """Clip a force in place, and say for every sample whether that changed it."""
+    if clip == "component":
+        hit = (force.abs() > limit).flatten(1).any(1)
+        force.clamp_(-limit, limit)
+    else:
+        length = force.norm(dim=-1, keepdim=True)
+        hit = (length > limit).flatten(1).any(1)
+        force *= limit / length.clamp(min=limit)
+    return hit
 
 
 def _check_positive(**numbers: object) -> None:

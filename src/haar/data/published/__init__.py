@@ -3,7 +3,7 @@
 from haar.data.published.md17 import MolecularDynamics, read_md17
 from haar.data.published.modelnet import PointClouds, read_modelnet40
 from haar.data.published.motion import MOTION_SPLITS, MotionSamples, MotionTrials, read_motion
-from haar.data.published.particles import ParticleTrajectories, read_particles
+from haar.data.published.particles import read_particles
 from haar.data.published.qm9 import QM9_TARGETS, Molecules, read_qm9
 from haar.data.published.safe_pickle import read_numbers
 
@@ -14,7 +14,6 @@ __all__ = [
     "Molecules",
     "MotionSamples",
     "MotionTrials",
-    "ParticleTrajectories",
     "PointClouds",
     "read_md17",
     "read_modelnet40",

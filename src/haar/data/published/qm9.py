@@ -10,6 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -139,22 +140,23 @@ def _molecule(name: str, text: str) -> tuple[int, list[int], list[list[float]], 
     lines = text.splitlines()
     try:
         count, head = int(lines[0]), lines[1].split()
-        tag, index, values = head[0], int(head[1]), [_number(word) for word in head[5:17]]
+        tag, index, values = head[0], int(head[1]), _numbers(head[5:17])
         rows = [line.split() for line in lines[2 : 2 + count]]
         numbers = [_ELEMENTS[row[0]] for row in rows]
-        points = [[_number(word) for word in row[1:4]] for row in rows]
+        points = [_numbers(row[1:4]) for row in rows]
     except (IndexError, KeyError, ValueError) as error:
         raise DataError(f"{name}: not one of QM9's files: {error!r}") from error
-    if tag != "gdb" or len(values) != len(_ON_DISK) or len(rows) != count or any(len(point) != 3 for point in points):
+    whole = len(values) == len(_ON_DISK) and len(rows) == count and all(len(point) == 3 for point in points)
+    if tag != "gdb" or not whole:
         raise DataError(f"{name}: not one of QM9's files: cut short, or without its line of properties")
-    if not all(map(math.isfinite, (*values, *(x for point in points for x in point)))):
+    if not all(map(math.isfinite, chain(values, *points))):
         raise DataError(f"{name}: not one of QM9's files: NaN or infinity among its numbers")
     scaled = [value * (_HARTREE if key in _IN_HARTREE else 1.0) for key, value in zip(_ON_DISK, values, strict=True)]
     return index, numbers, points, scaled
 
 
-def _number(word: str) -> float:
-    return float(word.replace("*^", "e"))  # as the program that wrote the files prints small numbers
+def _numbers(words: Iterable[str]) -> list[float]:
+    return [float(word.replace("*^", "e")) for word in words]  # as the program that wrote them prints small numbers
 
 
 def _excluded(path: str | os.PathLike[str]) -> list[int]:

@@ -6,7 +6,7 @@ import math
 import os
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -93,14 +93,19 @@ def _filled(shape: Any, kind: Any, held: Any, *, by_columns: bool) -> np.ndarray
     if kind.dtype.hasobject:
         if not isinstance(held, list) or len(held) != count:
             raise pickle.UnpicklingError(f"an array promises {count} entries, and holds others")
-        made = np.empty(count, dtype=object)
-        for place, value in enumerate(held):
-            made[place] = value
+        made = _of_objects(held)
     else:
         if not isinstance(held, (bytes, bytearray)) or len(held) != count * kind.dtype.itemsize:
             raise pickle.UnpicklingError(f"an array promises {count} numbers, and holds others")
         made = np.frombuffer(bytearray(held), dtype=kind.dtype, count=count)
     return made.reshape(shape[::-1]).T if by_columns else made.reshape(shape)
+
+
+def _of_objects(values: list[Any]) -> np.ndarray:
+    made = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):  # one by one: numpy would take lists among them for further axes
+        made[place] = value
+    return made
 
 
 def _begun(*_: Any) -> _Array:
@@ -178,6 +183,10 @@ class _Contents:
         self._done[id(found)] = (found, made, size)  # found is kept, so that its id stays its own
         return made, size
 
+    def _all(self, parts: Iterable[Any]) -> tuple[list[Any], int]:
+        made = [self._made(part) for part in parts]
+        return [value for value, _ in made], 1 + sum(size for _, size in made)
+
     def _contents(self, found: Any) -> tuple[Any, int]:
         if isinstance(found, _Array):
             if found.values is None:
@@ -186,15 +195,12 @@ class _Contents:
         if isinstance(found, np.ndarray):
             if not found.dtype.hasobject:
                 return found, found.size + 1
-            parts = [self._made(value) for value in found.flat]
-            made = np.empty(found.size, dtype=object)
-            for place, (value, _) in enumerate(parts):
-                made[place] = value
-            return made.reshape(found.shape), 1 + sum(size for _, size in parts)
+            values, size = self._all(found.flat)
+            return _of_objects(values).reshape(found.shape), size
         if isinstance(found, dict):
-            pairs = {key: self._made(value) for key, value in found.items()}
-            return {key: value for key, (value, _) in pairs.items()}, 1 + sum(size for _, size in pairs.values())
+            values, size = self._all(found.values())
+            return dict(zip(found, values, strict=True)), size
         if type(found) in (list, tuple, set, frozenset):
-            parts = [self._made(value) for value in found]
-            return type(found)(value for value, _ in parts), 1 + sum(size for _, size in parts)
+            values, size = self._all(found)
+            return type(found)(values), size
         raise pickle.UnpicklingError(f"holds a {type(found).__name__.strip('_').lower()}")

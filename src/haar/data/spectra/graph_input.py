@@ -101,14 +101,7 @@ def _numbers(graph: Any) -> Tensor:
 
 def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> Tensor:
     """Every edge once, whether all are listed in one direction or all in both."""
-    size = int(edges.max()) + 1 if edges.numel() else 0
-    count = size if nodes is None else nodes
-    if count < 1:
-        raise ShapeError("graph", expected="at least one node", got="none")
-    if size > count or (edges.numel() and int(edges.min()) < 0):
-        outside = size - 1 if size > count else int(edges.min())
-        raise ShapeError("graph", expected=f"edges between nodes 0 to {count - 1}", got=f"a node {outside}")
-    _check_size(count)
+    count = _node_count(edges, nodes)
     matrix = torch.zeros(count, count, dtype=torch.float64)
     value = torch.ones(edges.shape[1], dtype=torch.float64) if weights is None else _numbers(weights).to(torch.float64)
     if value.shape != edges.shape[1:]:
@@ -121,17 +114,7 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> 
             got="several for one",
             way_out="coalesce the edges first",
         )
-    number = edges[0] * count + edges[1]
-    found, times = number.unique(return_counts=True)
-    repeated = found[(times > 1) & (found // count != found % count)]
-    if len(repeated):
-        pair = f"{int(repeated[0]) // count} to {int(repeated[0]) % count}"
-        raise ArgumentError(
-            "graph",
-            expected="every edge at most once in each direction",
-            got=f"the edge from {pair} {int(times[found == repeated[0]])} times",
-            way_out="coalesce the edges first, and say by that whether their weights add up",
-        )
+    _check_once(edges, count)
     if not bool(torch.isfinite(value).all()):
         raise ArgumentError("edge_weight", expected="finite weights", got="NaN or infinity")
     listed = torch.zeros(count, count, dtype=torch.bool)
@@ -146,6 +129,34 @@ def _of_edges(edges: Tensor, nodes: int | None, weights: Any, *, both: bool) -> 
             way_out="torch_geometric.utils.to_undirected adds the other direction, which is another graph",
         )
     return torch.where(listed, matrix, matrix.T)
+
+
+def _node_count(edges: Tensor, nodes: int | None) -> int:
+    """How many nodes there are; no edge may leave them."""
+    size = int(edges.max()) + 1 if edges.numel() else 0
+    count = size if nodes is None else nodes
+    if count < 1:
+        raise ShapeError("graph", expected="at least one node", got="none")
+    if size > count or (edges.numel() and int(edges.min()) < 0):
+        outside = size - 1 if size > count else int(edges.min())
+        raise ShapeError("graph", expected=f"edges between nodes 0 to {count - 1}", got=f"a node {outside}")
+    _check_size(count)
+    return count
+
+
+def _check_once(edges: Tensor, count: int) -> None:
+    """Refuse an edge that is listed twice in one direction."""
+    number = edges[0] * count + edges[1]
+    found, times = number.unique(return_counts=True)
+    repeated = found[(times > 1) & (found // count != found % count)]
+    if len(repeated):
+        pair = f"{int(repeated[0]) // count} to {int(repeated[0]) % count}"
+        raise ArgumentError(
+            "graph",
+            expected="every edge at most once in each direction",
+            got=f"the edge from {pair} {int(times[found == repeated[0]])} times",
+            way_out="coalesce the edges first, and say by that whether their weights add up",
+        )
 
 
 def _check_size(nodes: int) -> None:

@@ -6,6 +6,7 @@ from haar.data.well.channels import join_channels, split_channels
 from haar.data.well.collect import StatisticsCollector, compute_statistics
 from haar.data.well.dataset import write_well
 from haar.data.well.domain_symmetry import DomainSymmetry, domain_symmetry
+from haar.data.well.given import Shared, Storage
 from haar.data.well.known_symmetries import KnownDataSet, known_data_set
 from haar.data.well.metadata import WellMetadata
 from haar.data.well.normalise import ZScore
@@ -23,9 +24,11 @@ __all__ = [
     "BoundaryType",
     "DomainSymmetry",
     "KnownDataSet",
+    "Shared",
     "SpreadWindows",
     "Statistics",
     "StatisticsCollector",
+    "Storage",
     "Trajectories",
     "Trajectory",
     "WellField",

@@ -6,7 +6,7 @@ import math
 import os
 
 import h5py
-from h5py import h5d, h5g, h5i, h5l, h5o, h5s  # type: ignore[attr-defined]
+from h5py import h5d, h5g, h5i, h5l, h5o, h5p, h5s  # type: ignore[attr-defined]
 
 from haar.errors import DataError
 from haar.received import check_claim
@@ -113,28 +113,34 @@ def _check_dataset(found: h5d.DatasetID, what: str, stored: int) -> None:
     space = found.get_space()
     if space.get_simple_extent_type() != h5s.SIMPLE or layout == h5d.COMPACT:
         return  # one value, or what the header itself holds
-    shape, size = found.shape, found.get_type().get_size()
-    claimed = math.prod(shape) * size
+    claimed = math.prod(found.shape) * found.get_type().get_size()
     if not claimed:
         return
     held = int(found.get_storage_size())
-    if layout != h5d.CHUNKED:
-        if held == 0:
-            raise DataError(f"{what}: its values were never written, and would be read as zeros")
-        check_claim(what, claimed, min(held, stored))
-        return
-    chunk = plan.get_chunk()
-    chunks = math.prod(-(-length // step) for length, step in zip(shape, chunk, strict=True))
+    if layout == h5d.CHUNKED:
+        _check_chunks(found, plan, what, stored)
+    elif held == 0:
+        raise DataError(f"{what}: its values were never written, and would be read as zeros")
+    packed = layout == h5d.CHUNKED and any(code not in (2, 3) for code in _filters(plan))
+    # The last chunk along an axis reaches beyond the data: what is stored may be more than what is read.
+    check_claim(what, claimed, min(held, stored), packed=packed)
+
+
+def _filters(plan: h5p.PropDCID) -> list[int]:
+    return [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+
+
+def _check_chunks(found: h5d.DatasetID, plan: h5p.PropDCID, what: str, stored: int) -> None:
+    """Refuse chunks that are not all there, packed in layers, or larger than any memory."""
+    chunk, size = plan.get_chunk(), found.get_type().get_size()
+    chunks = math.prod(-(-length // step) for length, step in zip(found.shape, chunk, strict=True))
     written = int(found.get_num_chunks())
     if written < chunks:
         raise DataError(
             f"{what}: {chunks - written} of its {chunks} parts were never written, and would be read as zeros"
         )
-    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    filters = _filters(plan)
     if len([code for code in filters if code in _PACKING]) > 1:
         raise DataError(f"{what}: packed more than once ({', '.join(_FILTERS.get(c, str(c)) for c in filters)})")
     if math.prod(chunk) * size > max(LARGEST_CHUNK, stored):
         raise DataError(f"{what}: chunks of {math.prod(chunk) * size} bytes, in a file of {stored}")
-    packed = any(code not in (2, 3) for code in filters)
-    # The last chunk along an axis reaches beyond the data: what is stored may be more than what is read.
-    check_claim(what, claimed, min(held, stored), packed=packed)

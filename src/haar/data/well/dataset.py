@@ -9,6 +9,7 @@ from pathlib import Path
 from haar.actions.layout import FieldSpec
 from haar.data.well.axis import Axis
 from haar.data.well.folder import SPLITS
+from haar.data.well.given import Shared, Storage
 from haar.data.well.stored import WellField
 from haar.data.well.values import Values
 from haar.data.well.writer import WellWriter
@@ -78,9 +79,8 @@ def write_well(
             axes=axes,
             fields=fields,
             times=times,
-            parameters=parameters,
-            shared=shared,
-            dtype=dtype,
+            shared=Shared(parameters or {}, fields=shared or {}),
+            storage=Storage(dtype),
         )
         with writer:
             for trajectory in trajectories:

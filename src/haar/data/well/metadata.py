@@ -127,8 +127,8 @@ def merge_schemas(schemas: Sequence[FileSchema], parities: Mapping[str, int]) ->
         known(name, names, argument="parity")
     return WellMetadata(
         name=first.name,
-        grid_type=first.grid_type,
-        axes=first.axes,
+        grid_type=first.domain.grid_type,
+        axes=first.domain.axes,
         stored=tuple(_with_parity(field, parities) for field in first.fields),
         scalars=first.scalars,
         parameters=tuple(schema.parameters for schema in schemas),
@@ -147,9 +147,9 @@ def _with_parity(field: WellField, parities: Mapping[str, int]) -> WellField:
 def _same(first: FileSchema, other: FileSchema) -> None:
     for what, ours, theirs in (
         ("the data set name", first.name, other.name),
-        ("the grid type", first.grid_type, other.grid_type),
-        ("the axes", [axis.name for axis in first.axes], [axis.name for axis in other.axes]),
-        ("the resolution", first.resolution, other.resolution),
+        ("the grid type", first.domain.grid_type, other.domain.grid_type),
+        ("the axes", [axis.name for axis in first.domain.axes], [axis.name for axis in other.domain.axes]),
+        ("the resolution", first.domain.resolution, other.domain.resolution),
         ("the fields", [field.spec for field in first.fields], [field.spec for field in other.fields]),
         ("the boundary types", _boundary_words(first), _boundary_words(other)),
     ):
@@ -157,7 +157,7 @@ def _same(first: FileSchema, other: FileSchema) -> None:
             raise DataError(
                 f"{other.path}: {what} differs from {first.path}: {theirs} and {ours}; read them separately"
             )
-    for ours_axis, theirs_axis in zip(first.axes, other.axes, strict=True):
+    for ours_axis, theirs_axis in zip(first.domain.axes, other.domain.axes, strict=True):
         if not ours_axis.like(theirs_axis):
             raise DataError(
                 f"{other.path}: the points of {theirs_axis.name} differ from {first.path}; read them separately"
@@ -165,4 +165,4 @@ def _same(first: FileSchema, other: FileSchema) -> None:
 
 
 def _boundary_words(schema: FileSchema) -> list[str]:
-    return [f"{axis.name}: {axis.boundary[0].name}, {axis.boundary[1].name}" for axis in schema.axes]
+    return [f"{axis.name}: {axis.boundary[0].name}, {axis.boundary[1].name}" for axis in schema.domain.axes]

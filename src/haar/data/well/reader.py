@@ -181,7 +181,7 @@ class WellReader:
             ArgumentError: If there is no boundary of that name.
         """
         schema = self._schemas[file]
-        names = [mark.name for mark in schema.boundaries]
+        names = [mark.name for mark in schema.domain.boundaries]
         if name not in names:
             raise ArgumentError("name", expected=f"a boundary of this file ({', '.join(names)})", got=repr(name))
         with guarded(schema.path, f"reading the mask of {name}"):
@@ -233,7 +233,8 @@ class WellReader:
             with np.errstate(over="ignore"):  # what overflows is found below
                 values = np.asarray(stored, dtype=np.float64 if self.dtype == torch.float64 else np.float32)
         frames = values if field.time_varying else values[None]
-        frames = frames.reshape(len(at), *field.frame_shape(schema.resolution))  # flat tensors, axes kept with size 1
+        # flat tensors, axes kept with size 1
+        frames = frames.reshape(len(at), *field.frame_shape(schema.domain.resolution))
         finite = np.isfinite(frames)
         if self.nan == "keep" or finite.all():
             return frames

@@ -23,39 +23,50 @@ from haar.received import check_claim
 
 
 @dataclass(frozen=True)
+class StoredDomain:
+    """The grid of a file.
+
+    Args:
+        grid_type: ``"cartesian"``, ``"spherical"``, ...
+        axes: The space axes, in the order of the arrays.
+        boundaries: Every boundary condition, reduced to the ends of the axes.
+    """
+
+    grid_type: str
+    axes: tuple[Axis, ...]
+    boundaries: tuple[EdgeMarks, ...]
+
+    @property
+    def resolution(self) -> tuple[int, ...]:
+        """Number of points of every axis."""
+        return tuple(axis.size for axis in self.axes)
+
+
+@dataclass(frozen=True)
 class FileSchema:
     """What one file says about itself.
 
     Args:
         path: The file.
         name: Name of the data set.
-        grid_type: ``"cartesian"``, ``"spherical"``, ...
-        axes: The space axes, in the order of the arrays.
+        domain: Its grid.
         trajectories: Number of trajectories.
         steps: Number of time steps of each.
         fields: Every field, in the order of storage: scalars, vectors, tensors.
         scalars: Every number that is no field.
-        boundaries: Every boundary condition, reduced to the ends of the axes.
         parameters: The simulation parameters of this file.
         times_vary: The file holds a time axis for every trajectory.
     """
 
     path: str
     name: str
-    grid_type: str
-    axes: tuple[Axis, ...]
+    domain: StoredDomain
     trajectories: int
     steps: int
     fields: tuple[WellField, ...]
     scalars: tuple[WellScalar, ...]
-    boundaries: tuple[EdgeMarks, ...]
     parameters: Mapping[str, Any]
     times_vary: bool = False
-
-    @property
-    def resolution(self) -> tuple[int, ...]:
-        """Number of points of every axis."""
-        return tuple(axis.size for axis in self.axes)
 
 
 def read_schema(file: h5py.File, path: str | os.PathLike[str]) -> FileSchema:
@@ -108,17 +119,16 @@ class _Parser:
         marks = tuple(self.boundaries(sizes))
         at_ends = ends(marks, self.names, self.path)
         axes = tuple(self.axis(name, at_ends[name]) for name in self.names)
-        resolution = tuple(axis.size for axis in axes)
+        name = self.root.text("dataset_name")
+        domain = StoredDomain(self.root.text("grid_type"), axes, marks)
         return FileSchema(
             path=self.path,
-            name=self.root.text("dataset_name"),
-            grid_type=self.root.text("grid_type"),
-            axes=axes,
+            name=name,
+            domain=domain,
             trajectories=self.trajectories,
             steps=self.steps,
-            fields=self.fields(resolution),
+            fields=self.fields(domain.resolution),
             scalars=self.scalars(),
-            boundaries=marks,
             parameters={name: _plain(self.root.raw(name)) for name in self.root.texts("simulation_parameters")},
             times_vary=self.times_vary,
         )

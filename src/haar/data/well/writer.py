@@ -16,6 +16,7 @@ from haar.data.well import skeleton
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import Boundary, edge_boundaries
 from haar.data.well.collect import StatisticsCollector
+from haar.data.well.given import Shared, Storage
 from haar.data.well.incoming import (
     Intake,
     checked_axes,
@@ -45,13 +46,10 @@ class WellWriter:
         fields: The fields; `WellField` where the storage is not the usual one. Scalars, vectors and tensors are put in
             the order of the format, otherwise the order is kept.
         times: Times of the steps: (T,) for all trajectories, or (n, T) with one row a trajectory.
-        parameters: Simulation parameters: numbers (or text) that hold for the whole file.
-        scalars: Other numbers that are the same for all trajectories: () or (T,).
-        shared: Values of the fields that are not ``sample_varying``.
+        shared: Parameters, numbers and fields that are the same for all trajectories.
         boundaries: Boundary conditions beyond those that the axes tell, for example an obstacle.
         grid_type: ``"cartesian"``, ...
-        dtype: ``"float32"`` as the format has it, or ``"float64"``.
-        nan: ``"refuse"`` NaN and infinity, or ``"keep"`` them.
+        storage: In single precision, without NaN, if nothing else is said.
 
     Raises:
         ArgumentError: If an argument has a wrong value; nothing is written.
@@ -78,30 +76,23 @@ class WellWriter:
         axes: Sequence[Axis],
         fields: Iterable[FieldSpec | WellField],
         times: Values,
-        parameters: Mapping[str, Values | str] | None = None,
-        scalars: Mapping[str, Values] | None = None,
-        shared: Mapping[str, Values] | None = None,
+        shared: Shared = Shared(),
         boundaries: Iterable[Boundary] = (),
         grid_type: str = "cartesian",
-        dtype: str = "float32",
-        nan: str = "refuse",
+        storage: Storage = Storage(),
     ) -> None:
-        if dtype not in ("float32", "float64"):
-            raise ArgumentError("dtype", expected="'float32' or 'float64'", got=repr(dtype))
-        if nan not in ("refuse", "keep"):
-            raise ArgumentError("nan", expected="'refuse' or 'keep'", got=repr(nan))
         self.path, self.name, self.grid_type = Path(path), name, grid_type
         self.axes = checked_axes(axes)
         self.fields = checked_fields(fields, len(self.axes))
-        self.times = checked_times(times, dtype)
-        self.parameters = dict(parameters or {})
+        self.times = checked_times(times, storage.dtype)
+        self.parameters = dict(shared.parameters)
         edges = [each for axis in self.axes for each in edge_boundaries(axis.name, axis.size, axis.boundary)]
         self.boundaries = checked_boundaries([*edges, *boundaries], self.axes)
         self.trajectories = 0
         self.statistics = StatisticsCollector()
-        self._intake = Intake(self.resolution, np.dtype(dtype), finite=nan == "refuse")
-        self._scalars = checked_scalars(self.parameters, scalars or {}, self.steps)
-        self._shared = self._shared_values(shared or {})
+        self._intake = Intake(self.resolution, storage.kind, finite=storage.finite)
+        self._scalars = checked_scalars(self.parameters, shared.scalars, self.steps)
+        self._shared = self._shared_values(shared.fields)
         self._varying_scalars: dict[str, list[np.ndarray]] = {}
         self._stack: ExitStack | None = None
         self._file: h5py.File | None = None
@@ -153,12 +144,7 @@ class WellWriter:
             ArgumentError: If the writer is not open, another trajectory is, or a constant is missing or unknown.
             ShapeError: If an array has the wrong shape.
         """
-        if self._file is None:
-            raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
-        if self._run is not None:
-            raise ArgumentError("trajectory", expected="the one before to be complete", got="a second one at a time")
-        if self.times.ndim == 2 and self.trajectories >= self.times.shape[0]:
-            raise ArgumentError("times", expected=f"{self.times.shape[0]} trajectories", got="one more")
+        self._check_free()
         given = dict(constants or {})
         complete("constants", [field.name for field in self._constants], given)
         numbers = self._checked_numbers(scalars or {})
@@ -257,6 +243,15 @@ class WellWriter:
                 repeat=self.trajectories,
             )
         skeleton.write_scalars(file.create_group("scalars"), self._scalars, self._varying_scalars)
+
+    def _check_free(self) -> None:
+        """Refuse a trajectory before the file is open, within another, or without times of its own."""
+        if self._file is None:
+            raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
+        if self._run is not None:
+            raise ArgumentError("trajectory", expected="the one before to be complete", got="a second one at a time")
+        if self.times.ndim == 2 and self.trajectories >= self.times.shape[0]:
+            raise ArgumentError("times", expected=f"{self.times.shape[0]} trajectories", got="one more")
 
     @property
     def _constants(self) -> list[WellField]:

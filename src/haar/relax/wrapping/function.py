@@ -17,7 +17,7 @@ from haar.average import Averaged, Given
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.probing import transformed, undisturbed
-from haar.relax.wrapping.homotopy import Homotopy
+from haar.relax.wrapping.homotopy import Homotopy, copied
 from haar.relax.wrapping.precision import fitting_precision
 from haar.relax.wrapping.prepared_moves import PreparedMoves
 from haar.relax.wrapping.verification import measured_error, verify
@@ -165,11 +165,7 @@ class FunctionHomotopy(WholeModule):
         return joins
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FunctionHomotopy:
-        new = self.__class__.__new__(self.__class__)
-        memo[id(self)] = new
-        for name, value in self.__dict__.items():
-            new.__dict__[name] = value if isinstance(value, Symmetry) else copy.deepcopy(value, memo)
-        return new
+        return copied(self, memo)
 
 
 def function_homotopy(

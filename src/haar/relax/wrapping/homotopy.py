@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.probing import transformed
 from haar.relax.wrapping.gamma import Gamma
+
+M = TypeVar("M", bound=nn.Module)
 
 #: Name of a layer that is the whole model.
 ROOT = "model"
@@ -109,11 +111,16 @@ class Homotopy(nn.Module):
         return whole.export() if isinstance(whole, Gamma) else whole
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Homotopy:
-        new = self.__class__.__new__(self.__class__)
-        memo[id(self)] = new
-        for name, value in self.__dict__.items():
-            new.__dict__[name] = value if isinstance(value, Symmetry) else copy.deepcopy(value, memo)
-        return new
+        return copied(self, memo)
+
+
+def copied(module: M, memo: dict[int, Any]) -> M:
+    """A deep copy that keeps its symmetry: elements and subgroups belong to that one object."""
+    new = module.__class__.__new__(module.__class__)
+    memo[id(module)] = new
+    for name, value in module.__dict__.items():
+        new.__dict__[name] = value if isinstance(value, Symmetry) else copy.deepcopy(value, memo)
+    return new
 
 
 def _by_name(gamma: float | Tensor | Mapping[str, Any] | None, layers: Mapping[str, Gamma]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class ChargedTask(Task):
         del branches, mode, kappa
         network = ParticleNetwork(
             1,
-            neighbours=everyone(self.particles),
+            everyone(self.particles),
             pair_scalars=1,
             hidden=self.hidden,
             layers=self.layers,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -9,6 +11,21 @@ from torch import Tensor, nn
 from haar.constants import ConstantsModule
 from haar.relax.wrapping.side_branch import SideBranch
 from haar.systems.adaptive_constrained_equivariance.task import started
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Whose messages reach a particle: a fixed list of others, or the nearest ones.
+
+    Attributes:
+        listed: For each particle its neighbours, -1 where there is none, or None for the nearest.
+        kinds: What is known of each pair of `listed`.
+        nearest: How many, if there is no list.
+    """
+
+    listed: Int[Tensor, "particle k"] | None = None
+    kinds: Float[Tensor, "particle k c"] | None = None
+    nearest: int = 0
 
 
 class ParticleNetwork(ConstantsModule):
@@ -25,10 +42,8 @@ class ParticleNetwork(ConstantsModule):
 
     Args:
         scalars: Scalars of a row.
+        neighbours: Of every particle, see `everyone` and `listed`.
         velocities: Whether a row has a velocity.
-        neighbours: For each particle its neighbours, -1 where there is none, or None for the nearest.
-        kinds: What is known of each pair of `neighbours`.
-        nearest: Number of neighbours if `neighbours` is None.
         pair_scalars: How many of the scalars also enter messages as products of the two particles'.
         hidden: Width.
         layers: Number of layers.
@@ -40,11 +55,9 @@ class ParticleNetwork(ConstantsModule):
     def __init__(
         self,
         scalars: int,
+        neighbours: Neighbours,
         *,
         velocities: bool = True,
-        neighbours: Int[Tensor, "particle k"] | None = None,
-        kinds: Float[Tensor, "particle k c"] | None = None,
-        nearest: int = 0,
         pair_scalars: int = 0,
         hidden: int = 32,
         layers: int = 3,
@@ -53,13 +66,13 @@ class ParticleNetwork(ConstantsModule):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.velocities, self.nearest, self.pair_scalars = velocities, nearest, pair_scalars
+        self.velocities, self.nearest, self.pair_scalars = velocities, neighbours.nearest, pair_scalars
         self.outputs, self.masked = outputs, masked
-        self.register_constant("neighbours", neighbours)
-        self.register_constant("kinds", kinds)
+        self.register_constant("neighbours", neighbours.listed)
+        self.register_constant("kinds", neighbours.kinds)
         self.neighbours: Tensor | None
         self.kinds: Tensor | None
-        known = pair_scalars + (0 if kinds is None else kinds.shape[-1])
+        known = pair_scalars + (0 if neighbours.kinds is None else neighbours.kinds.shape[-1])
         rows = 3 * (1 + velocities) + scalars
         self.embedding = nn.Linear(scalars + velocities, hidden)
         self.stream = nn.Linear(rows, hidden)
@@ -160,17 +173,17 @@ def _picked(values: Float[Tensor, "*batch particle c"], near: Int[Tensor, "*batc
     return found
 
 
-def everyone(particles: int) -> Int[Tensor, "particle k"]:
+def everyone(particles: int) -> Neighbours:
     """All others as neighbours.
 
     Example:
-        >>> everyone(3).tolist()
+        >>> everyone(3).listed.tolist()
         [[1, 2], [0, 2], [0, 1]]
     """
-    return torch.tensor([[j for j in range(particles) if j != i] for i in range(particles)])
+    return Neighbours(torch.tensor([[j for j in range(particles) if j != i] for i in range(particles)]))
 
 
-def listed(edges: Int[Tensor, "2 edge"], kinds: Int[Tensor, " edge"], particles: int) -> tuple[Tensor, Tensor]:
+def listed(edges: Int[Tensor, "2 edge"], kinds: Int[Tensor, " edge"], particles: int) -> Neighbours:
     """Edges as lists of neighbours, -1 where a particle has fewer, and their kinds, one-hot.
 
     Args:
@@ -179,8 +192,8 @@ def listed(edges: Int[Tensor, "2 edge"], kinds: Int[Tensor, " edge"], particles:
         particles: How many there are.
 
     Example:
-        >>> near, kinds = listed(torch.tensor([[0, 1, 1], [1, 0, 2]]), torch.tensor([1, 1, 2]), 3)
-        >>> near.tolist(), kinds.shape
+        >>> near = listed(torch.tensor([[0, 1, 1], [1, 0, 2]]), torch.tensor([1, 1, 2]), 3)
+        >>> near.listed.tolist(), near.kinds.shape
         ([[1, -1], [0, 2], [-1, -1]], torch.Size([3, 2, 2]))
     """
     rows: list[list[tuple[int, int]]] = [[] for _ in range(particles)]
@@ -193,4 +206,4 @@ def listed(edges: Int[Tensor, "2 edge"], kinds: Int[Tensor, " edge"], particles:
         for k, (j, kind) in enumerate(row):
             near[i, k] = j
             known[i, k, kind - 1] = 1
-    return near, known
+    return Neighbours(near, known)

@@ -17,7 +17,7 @@ from haar.errors import DataError
 from haar.groups import O
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.side_branch import with_side_branches
-from haar.systems.adaptive_constrained_equivariance.particle_network import ParticleNetwork, everyone
+from haar.systems.adaptive_constrained_equivariance.particle_network import Neighbours, ParticleNetwork, everyone
 from haar.systems.adaptive_constrained_equivariance.task import Task
 
 _SPACE = O(3)
@@ -72,9 +72,8 @@ class CloudTask(Task):
         points = self.part("train")[0].shape[1]
         network = ParticleNetwork(
             self.scalars,
+            Neighbours(nearest=self.nearest) if self.nearest else everyone(points),
             velocities=False,
-            neighbours=None if self.nearest else everyone(points),
-            nearest=self.nearest,
             hidden=self.hidden,
             layers=self.layers,
             outputs=self.outputs,

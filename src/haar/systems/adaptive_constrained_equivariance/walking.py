@@ -77,10 +77,8 @@ class WalkingTask(Task):
         del branches, mode, kappa
         edges, apart = self._skeleton()
         joints = int(edges.max()) + 1
-        near, kinds = listed(edges, apart, joints)
-        network = ParticleNetwork(
-            1, neighbours=near, kinds=kinds, hidden=self.hidden, layers=self.layers, generator=generator
-        )
+        neighbours = listed(edges, apart, joints)
+        network = ParticleNetwork(1, neighbours, hidden=self.hidden, layers=self.layers, generator=generator)
         example = torch.randn(2, joints, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return with_side_branches(network, self.symmetry, example=example)
 

@@ -92,9 +92,6 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
     """Error and cost against dimension."""
     figure = new_figure(10.5, 3.8)
     left, right = figure.subplots(1, 2)
-    style_axes(left, title="error", x="dimension", y="MSE")
-    dims = measures[0]["dimensions"]
-    kinds = list(dict.fromkeys(kind for found in dims.values() for kind in found["networks"]))
     colours = dict(
         zip(
             labels,
@@ -103,24 +100,7 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
         )
     )
     words = {labels[kind]: colour for kind, colour in colours.items()}
-    errors = {
-        labels[kind]: [
-            [m["dimensions"][d]["networks"][kind]["mse"] for m in measures] if kind in found["networks"] else ()
-            for d, found in dims.items()
-        ]
-        for kind in kinds
-    }
-    draw_curves(left, list(map(int, dims)), errors, words, spread="dots")
-    for name, dashes in (("linear", (0, (4, 3))), ("static", (0, (1, 2)))):
-        values = [spread(m["dimensions"][d]["untrained"][name] for m in measures).value for d in dims]
-        left.plot([int(d) for d in dims], values, color=BASE, linestyle=dashes, linewidth=1, label=name)
-    floor = measures[0]["floor"]["component"]
-    if "3" in dims:
-        left.fill_between(
-            [2.85, 3.15], floor["low"], floor["high"], color=WARNING, alpha=0.35, linewidth=0, label="floor, d = 3"
-        )
-    left.set_xticks([int(d) for d in dims])
-    left.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _draw_errors(left, measures, labels, words)
     style_axes(right, title="one training step", x="dimension", y="processor seconds")
     costs = measures[0]["costs"]
     seconds = {
@@ -131,3 +111,28 @@ def draw_particles(measures: Measures, labels: Mapping[str, str]) -> Figure:
         log_scale(place, plain=True)
     right.legend(fontsize=7, frameon=False)
     return figure
+
+
+def _draw_errors(axes: Axes, measures: Measures, labels: Mapping[str, str], words: Mapping[str, str]) -> None:
+    """Errors of the networks, of what needs no training, and of the task's own noise."""
+    style_axes(axes, title="error", x="dimension", y="MSE")
+    dims = measures[0]["dimensions"]
+    kinds = list(dict.fromkeys(kind for found in dims.values() for kind in found["networks"]))
+    errors = {
+        labels[kind]: [
+            [m["dimensions"][d]["networks"][kind]["mse"] for m in measures] if kind in found["networks"] else ()
+            for d, found in dims.items()
+        ]
+        for kind in kinds
+    }
+    draw_curves(axes, list(map(int, dims)), errors, words, spread="dots")
+    for name, dashes in (("linear", (0, (4, 3))), ("static", (0, (1, 2)))):
+        values = [spread(m["dimensions"][d]["untrained"][name] for m in measures).value for d in dims]
+        axes.plot([int(d) for d in dims], values, color=BASE, linestyle=dashes, linewidth=1, label=name)
+    floor = measures[0]["floor"]["component"]
+    if "3" in dims:
+        axes.fill_between(
+            [2.85, 3.15], floor["low"], floor["high"], color=WARNING, alpha=0.35, linewidth=0, label="floor, d = 3"
+        )
+    axes.set_xticks([int(d) for d in dims])
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

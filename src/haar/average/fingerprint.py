@@ -11,7 +11,7 @@ from torch import nn
 _version = attrgetter("_version")
 
 
-class Watch:
+class Fingerprint:
     """A model looked at from outside, cheaply enough for every call.
 
     Args:
