@@ -151,7 +151,7 @@ def test_wrong_options_are_refused(options, message):
 
 
 def test_layers_are_joined_over_their_means(broken):
-    """From the excess e of a layer alone: scaled, its statistic is e (1 + draws) / (e + draws), by chance 1 / e of it."""
+    """Scaled, the statistic of a layer with excess e is e (1 + draws) / (e + draws), by chance 1 / e of it."""
     model, x, y = broken
     draws = 49
     options = {"draws": draws, "seed": 5}
