@@ -209,3 +209,27 @@ def test_clouds_of_several_sizes(generator):
         closure.update(Batch((x,), None, torch.arange(10), numbered=True))
     assert closure.trajectories == 40
     assert {test.element for test in closure.tests() if test.p > 0.05} <= {"mymz", "(x,-z,y)", "(x,z,-y)"}
+
+
+def test_long_axes_are_compared_by_the_means_of_neighbouring_cells():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(6, 1, 32, generator=generator, dtype=F64)
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "p"), x).tests()
+    centred = x.numpy() - x.numpy().mean(2, keepdims=True)
+    here = (centred[..., 0::2] + centred[..., 1::2]).mean(0) / 2
+    there = here[..., ::-1]
+    apart = ((here - there) ** 2).sum() ** 0.5
+    assert found.distance == pytest.approx(apart / ((here**2).sum() / 2 + (there**2).sum() / 2) ** 0.5, rel=1e-12)
+
+
+def test_the_common_part_and_the_p_value_are_those_by_hand():
+    means = torch.tensor([3.0, 1.0, 2.0, 2.5] * 5, dtype=F64)
+    x = means[:, None, None].expand(20, 1, 4)
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "u:vector"), x).tests()
+    # u -> -u changes every mean by twice itself, and nothing else
+    each, whole = float(means.square().mean()), float(means.mean() ** 2)
+    own = (each - whole) / (1 - 1 / 20)
+    shared = whole - own / 20
+    assert found.statistic == "channel means"
+    assert found.systematic == pytest.approx(shared / (shared + own), rel=1e-12)
+    assert found.p == pytest.approx(4 / 1000)  # no draw of 999 has all signs equal; four statistics

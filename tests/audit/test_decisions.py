@@ -175,3 +175,82 @@ def test_one_random_element_decides_nothing():
     found = advise([whole(0.1)], removed=Estimate(NOTHING, NOTHING, NOTHING))
     assert found.verdict == "unclear"
     assert "nan" not in found.sentence
+
+
+def test_the_largest_of_those_that_gain_as_much_is_taken():
+    best = SubgroupFinding("C2", 2, est(0.05), est(0.1, 0.02), None, None, (0, 2))  # its gain may be 0.08
+    said = advise([best, whole(0.2, 0.081)], mse=1.0)
+    assert (said.verdict, said.group) == ("average", "D4")
+    said = advise([best, whole(0.2, 0.079)], mse=1.0)
+    assert said.group == "C2"
+    assert "Average over C2 (all of D4 would gain less): " in said.sentence
+    said = advise([best, SubgroupFinding("D4", 8, est(0.2), est(0.12, 0.13), None, None, tuple(range(8)))], mse=1.0)
+    assert "Average over C2 (whether all of D4 would gain is not certain): " in said.sentence
+    said = advise([best, SubgroupFinding("D4", 8, est(0.2), est(0.12), None, False, tuple(range(8)))], mse=1.0)
+    assert "Average over C2 (the data are not closed under all of D4): " in said.sentence
+
+
+@pytest.mark.parametrize(("share", "group"), [(0.991, "C2"), (0.989, "D4")])
+def test_a_subgroup_must_do_as_much_at_all_moved_copies(share, group):
+    small = SubgroupFinding("C2", 2, est(0.1), est(0.1), None, None, (0, 2), share)
+    assert advise([small, whole(0.1, 0.1)], mse=1.0).group == group
+
+
+def test_changes_of_predictions_are_told_relative_to_their_variance():
+    said = advise([whole(0.1, closed=True)], spread=2.0)
+    assert "the MSE should fall by 0.1 [0.1, 0.1] (2.50% of the predictions' variance)" in said.sentence
+    said = advise([whole(0.1)], spread=2.0, trajectories=7)
+    assert "would change predictions by 2.50% of their variance; without labels, and without a test" in said.sentence
+    said = advise([whole(0.1, 0.05)], mse=1.0, spread=2.0, independent=1)
+    expected = (
+        "changes predictions by 2.50% of their variance and takes the MSE from 1 to 0.95 on 1 independent sample ("
+    )
+    assert expected in said.sentence
+
+
+def test_enough_trajectories_may_be_too_few_for_many_tests():
+    tests = [ElementClosure(name, 0.0, 0.0, "mean field", 1.0) for name in ("r90", "r180")]
+    said = advise([whole(0.1)], trajectories=20, closure=tests)
+    assert "with 20 independent trajectories, too few to reject one of 2 tests" in said.sentence
+
+
+@pytest.mark.parametrize(("floor", "verdict"), [(0.026, "average"), (0.028, "nothing to gain")])
+def test_what_the_data_allow_must_rise_above_three_floors(floor, verdict):
+    # removed 0.0256 is 0.16 squared; three floors of a spread of 2 are 0.156 and 0.168
+    said = advise([whole(0.0256, closed=True)], floor=floor, spread=2.0)
+    assert said.verdict == verdict
+
+
+def test_alpha_decides_on_both_sides_of_its_lower_end():
+    assert soft(0.021) == "soft"
+    assert soft(0.019) == "do not"
+    said = advise([whole(0.1, -0.01)], mse=2.0, alpha=est(0.25), mse_soft=1.5)
+    assert (
+        "with alpha = 0.25: full averaging takes the MSE to 100.5% of what it was, a part of it to 75.0%"
+        in said.sentence
+    )
+
+
+def test_the_evidence_tells_every_number():
+    element = ElementDefect("r180", False, est(3.0), est(1.5), True)
+    mild = ElementDefect("r90", True, est(1.0), est(0.5), False)
+    said = advise(
+        [whole(0.125, 0.25)],
+        mse=1.0,
+        elements=[mild, element],
+        holds=(0, 2),
+        units="own spread",
+        alpha=est(0.5),
+        independent=4,
+    )
+    assert said.evidence == [
+        "floor: relative 1.0e-06 (rounding)",
+        "largest defect: r180, relative 1.5",
+        "already respected: e, r180 (2 of 8 elements)",
+        "averaging removes 0.125 [0.125, 0.125] of mean square (no labels)",
+        "sums over outputs and fields are in units of each one's own spread",
+        "MSE 1 [1, 1], averaged 0.75 [0.75, 0.75]",
+        "least-squares alpha 0.50 [0.50, 0.50] (0: average fully, 1: leave the model)",
+        "4 independent samples: from fewer than 5 there are no intervals",
+        "contradiction: r180 change predictions by more than twice the root MSE",
+    ]

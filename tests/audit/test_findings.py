@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Invariant, Points, Space, Symmetry
+from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
 from haar.audit import audit
 from haar.audit.closure import ElementClosure
 from haar.audit.findings import closed_under, contradicts, enough
 from haar.audit.part_findings import unit_of
 from haar.audit.sums import Sums
-from haar.groups import dihedral, octahedral
+from haar.groups import dihedral, octahedral, symmetric
 from haar.statistics import Estimate
 
 F64 = torch.float64
@@ -137,3 +137,52 @@ def test_what_already_holds_is_listed(generator):
     assert len(report.findings.holds) == 8  # what keeps the z axis
     assert report.recommendation.to_dict()["holds"][0] == "e"
     assert any("already respected" in line and "8 of 24" in line for line in report.recommendation.evidence)
+
+
+def test_every_number_of_a_group_of_two_is_that_by_hand():
+    group = symmetric(2)
+    swap = Vector(Defining(group))
+    x = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.0, -1.0], [2.0, 2.0], [-1.0, 4.0], [0.5, 0.0]], dtype=F64)
+    double = torch.tensor([2.0, 1.0], dtype=F64)
+    y = torch.tensor([1.5, 1.25], dtype=F64) * x
+    found = audit(lambda u: double * u, Symmetry(group, swap, swap), (x, y), scale=torch.ones(2), layers=False).findings
+    f = (double * x).numpy()
+    d = (double.flip(0) * x).numpy() - f  # swapped, doubled, swapped back
+    r = y.numpy() - f
+    spread = ((f - f.mean(0)) ** 2).mean() ** 0.5
+    removed, mse, cross = (d**2).mean() / 4, (r**2).mean(), (d * r).mean() / 2
+    (swapped,) = found.elements
+    assert (swapped.generator, swapped.contradiction) == (True, False)
+    assert swapped.absolute.value == pytest.approx((d**2).mean() ** 0.5)
+    assert swapped.relative.value == pytest.approx((d**2).mean() ** 0.5 / spread)
+    assert found.spread == pytest.approx(spread)
+    assert found.removed.value == pytest.approx(removed)
+    assert found.mse.value == pytest.approx(mse)
+    assert found.gain.value == pytest.approx(2 * cross - removed)
+    assert found.mse_after.value == pytest.approx(mse - 2 * cross + removed)
+    assert found.alpha.value == pytest.approx(1 - cross / removed)
+    keep = cross / removed
+    assert found.mse_soft == pytest.approx(mse - 2 * keep * cross + keep**2 * removed)
+    (subgroup,) = found.subgroups
+    assert (subgroup.order, subgroup.members, subgroup.share) == (2, (0, 1), pytest.approx(1))
+    assert subgroup.removed.value == pytest.approx(removed)
+    assert subgroup.gain.value == pytest.approx(2 * cross - removed)
+    assert subgroup.after.value == pytest.approx(mse - 2 * cross + removed)
+    assert [(c.dim, c.share.value) for c in found.components] == [(1, pytest.approx(1))]
+    assert (found.holds, found.broken, found.stochastic, found.noise, found.independent) == ((0,), True, False, 0, 6)
+    assert found.worst is swapped
+
+
+@pytest.mark.parametrize(("lean", "broken"), [(740, False), (800, True)])
+def test_the_floor_is_256_roundings_of_the_size_and_three_of_them_hold(lean, broken):
+    group = symmetric(2)
+    swap = Vector(Defining(group))
+    x = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.0, -1.0], [2.0, 2.0]], dtype=F64)
+    eps = torch.finfo(F64).eps
+    spread, size = float((x - x.mean(0)).square().mean().sqrt()), float(x.square().mean().sqrt())
+    # the swap moves the outputs by lean eps size
+    by = torch.tensor([0.5, -0.5], dtype=F64) * lean * eps * size
+    found = audit(lambda u: u + by, Symmetry(group, swap, swap), x, layers=False).findings
+    assert found.floor == pytest.approx(256 * eps * size / spread, rel=1e-6)
+    assert found.broken == broken
+    assert found.holds == ((0,) if broken else (0, 1))

@@ -109,3 +109,46 @@ def test_the_model_and_the_random_state_are_left_as_they_were():
     assert torch.equal(torch.get_rng_state(), state)
     assert model.calls.item() == 0
     assert [m.training for m in model.modules()] == [True, True, False]
+
+
+V = torch.tensor([[2.0, 1.0], [-1.0, 0.5], [0.5, 1.5]], dtype=torch.float64)
+
+
+def test_the_numbers_of_a_model_are_those_by_hand():
+    changes = audit_signs(lambda v: v, V).changes["signs"]
+    assert changes == {
+        "invariant": 2.0,
+        "equivariant": 0.0,
+        "answers": pytest.approx(1.0),
+    }  # -v has its largest elsewhere
+    leaning = audit_signs(lambda v: v.abs() + 0.1 * v[:, :1], V).changes["signs"]
+    y = V.abs() + 0.1 * V[:, :1]
+    assert leaning["invariant"] == pytest.approx(2 * 0.1 * 2 / float(y.max()))  # the first column turned
+    assert leaning["equivariant"] == pytest.approx(
+        max(
+            float((V.abs() + 0.1 * s[0] * V[:, :1] - y * s).abs().max()) / float(y.max())
+            for s in torch.tensor([[1, -1], [-1, 1], [-1, -1]])
+        )
+    )
+    assert audit_signs(lambda v: v.abs().sum(), V).changes["signs"]["answers"] is None
+
+
+@pytest.mark.parametrize(("size", "kind"), [(1.0e-12, "invariant"), (1.2e-12, None)])
+def test_what_is_below_ten_thousand_roundings_is_exact(size, kind):
+    # turning a sign changes |v| + size v by 2 size of the largest entry; 1e4 eps is 2.2e-12
+    assert audit_signs(lambda v: v.abs() + size * v, V).exact("signs") == kind
+
+
+@pytest.mark.parametrize(("k", "runs"), [(2, 2 + 3), (6, 2 + 63), (7, 2 + 5)])
+def test_all_signs_of_few_columns_are_tried_and_as_many_as_asked_of_more(k, runs):
+    calls = []
+    audit_signs(lambda v: (calls.append(0), v.abs())[1], torch.randn(8, k, generator=source()), samples=5)
+    assert len(calls) == runs
+
+
+def test_what_was_exact_before_training_is_built_in_and_the_rest_was_learned():
+    exact, odd = (lambda v: v.abs()), (lambda v: v + 1)
+    assert audit_signs(exact, V, untrained=exact).summary == "invariant under signs, built in."
+    assert audit_signs(exact, V, untrained=odd).summary == "invariant under signs, trained."
+    rows = audit_signs(exact, V, untrained=odd).sections()[0].table.rows
+    assert [row[:3] for row in rows] == [("model", "signs", 0.0), ("untrained", "signs", pytest.approx(4 / 3))]

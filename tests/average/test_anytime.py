@@ -133,3 +133,18 @@ def test_bad_chains_are_refused():
         ArgumentError, match="expected a finite group of at most 1024 elements, got T64x64; give a chain"
     ):
         anytime(torch.exp, Symmetry.of_fields(shifts((64, 64)), "p"))
+
+
+@pytest.mark.parametrize(("factor", "evaluations"), [(1.01, 2), (0.99, 4)])
+def test_the_tolerance_is_a_part_of_the_root_mean_square(factor, evaluations):
+    model, x, rows = conv(), fields(), []
+    stage = list(anytime(model, SYMMETRY).stages(x))[1]
+    change = (stage.increment / float(stage.output.detach().square().mean())) ** 0.5
+    assert 0.01 < change < 0.99  # its square is another number
+    stopping = anytime(model, SYMMETRY, tolerance=factor * change, micro_batch=1)
+    with torch.no_grad():
+        stopping(x)
+        model.register_forward_hook(lambda *_: rows.append(1))
+        stopping(x)
+    assert len(rows) >= evaluations
+    assert (len(rows) == 2) == (evaluations == 2)

@@ -269,3 +269,16 @@ def test_numbers_of_steps_are_whole_and_losses_are_tensors():
         Duals(wrapped(), steps=float("nan"))
     with pytest.raises(ArgumentError, match=r"loss: expected one number in a tensor, got 0\.5"):
         Duals(wrapped(), steps=40).lagrangian(0.5)
+
+
+def test_the_model_is_trained_in_train_mode():
+    rule, modes = Strict(wrapped()), []
+    rule.model.eval()
+
+    def loss(prediction, target):
+        modes.append(rule.model.training)
+        return mse(prediction, target)
+
+    fit(rule, loss, TRAIN, steps=2)
+    assert modes == [True, True]
+    assert not rule.model.training

@@ -148,3 +148,15 @@ def test_tension_is_zero_on_orbits_and_not_after_a_break():
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ArgumentError, match=message):
         score_test(wrapped(), mse, *data(8), **options)
+
+
+def test_layers_are_joined_over_their_means(broken):
+    """Scaled, the statistic of a layer with excess e is e (1 + draws) / (e + draws), by chance 1 / e of it."""
+    model, x, y = broken
+    draws = 49
+    options = {"draws": draws, "seed": 5}
+    alone = [score_test(model, mse, x[:40], y[:40], layers=[name], **options).whole.excess for name in ("2", "4")]
+    both = score_test(model, mse, x[:40], y[:40], layers=["2", "4"], **options).whole.excess
+    assert abs(alone[0] - alone[1]) > 0.1
+    expected = sum(e / (e + draws) for e in alone) / sum(1 / (e + draws) for e in alone)
+    assert both == pytest.approx(expected, rel=1e-9)

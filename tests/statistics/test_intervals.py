@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from haar.statistics import Estimate, median_interval, ratio
+from haar.statistics import Estimate, median_interval, ratio, spread
 
 F64 = torch.float64
 
@@ -73,7 +73,23 @@ def test_the_interval_of_a_mean_covers_it_about_as_often_as_it_says():
 def test_estimates_format_with_their_interval():
     assert f"{Estimate(1.0, 0.5, 2.0):.1f}" == "1.0 [0.5, 2.0]"
     assert Estimate(1.0, 0.5, 2.0).to_dict() == {"value": 1.0, "low": 0.5, "high": 2.0}
-    assert Estimate(1.0, 0.5, 2.0).over(2.0) == Estimate(0.5, 0.25, 1.0)
+    assert Estimate(1.0, 0.5, 3.0).over(4.0) == Estimate(0.25, 0.125, 0.75)
+
+
+def test_intervals_in_words():
+    assert Estimate(1.0, 0.5, 2.0).interval == "[0.5, 2]"
+    assert Estimate(1.0, math.nan, math.nan).interval == "no interval"
+    assert f"{Estimate(1.0, 0.5, 2.0)}" == "1 [0.5, 2]"
+
+
+def test_spread_is_the_median_between_the_ends_and_not_a_number_where_one_is_none():
+    assert spread([4.0, 1.0, 2.0, 9.0]) == Estimate(3.0, 1.0, 9.0)
+    assert all(math.isnan(v) for found in (spread([]), spread([1.0, math.nan])) for v in found.to_dict().values())
+
+
+def test_without_any_denominator_there_is_no_number():
+    found = ratio(torch.ones(5, dtype=F64), torch.zeros(5, dtype=F64))
+    assert all(math.isnan(v) for v in found.to_dict().values())
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 1), (5, 1), (6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (20, 6)])

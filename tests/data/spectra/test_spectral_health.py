@@ -1,0 +1,68 @@
+"""The record of a spectrum written by hand, on both sides of each threshold."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from haar.data.spectra.spectral_health import spectral_health
+
+F64 = torch.float64
+
+
+def record(*values, spaces=None, kept=None, scale=2.0):
+    """A connected graph's spectrum without its null vector; `kept` columns are returned."""
+    kept = len(values) if kept is None else kept
+    numbers = torch.arange(len(values)) if spaces is None else torch.tensor(spaces)
+    beyond = torch.tensor([0.0, *values], dtype=F64)
+    return spectral_health(
+        beyond[1 : 1 + kept],
+        1 + numbers[:kept],
+        beyond=beyond,
+        beyond_spaces=torch.cat([torch.zeros(1, dtype=torch.int64), 1 + numbers]),
+        first=1,
+        asked=kept,
+        components=1,
+        scale=scale,
+        residual=1e-15,
+    )
+
+
+def test_gaps_are_relative_to_the_spectrum_and_near_below_a_millionth():
+    near, apart = record(1.0, 1.0 + 1.9e-6, 2.0), record(1.0, 1.0 + 2.1e-6, 2.0)
+    assert near.smallest_gap == pytest.approx(0.95e-6, rel=1e-6)
+    assert near.predicted_error == pytest.approx(2.0**-52 / 0.95e-6, rel=1e-6)
+    assert set(near.warnings) == {"W5"}
+    assert near.guarantee == "approximate"
+    assert apart.warnings == {}
+    assert apart.guarantee == "exact: the spectrum is simple"
+    assert (apart.components, apart.multiplicities, apart.residual) == (1, (1, 1, 1), 1e-15)
+
+
+def test_the_gap_to_the_first_column_left_out_counts_and_gaps_beyond_it_do_not():
+    assert record(1.0, 1.5, 1.5 + 1e-7, kept=2).smallest_gap == pytest.approx(0.5e-7, rel=1e-4)
+    assert record(0.5, 1.0, 1.5, 1.5 + 1e-7, kept=2).smallest_gap == pytest.approx(0.25)
+    alone = record(1.0)
+    assert math.isinf(alone.smallest_gap)
+    assert alone.predicted_error == 0
+
+
+def test_near_null_modes_are_small_and_before_a_jump():
+    # two small ones, then one more than five times as large
+    assert "2 modes, so about 3 clusters" in record(0.1, 0.11, 0.56).warnings["W6"]
+    assert "W6" not in record(0.1, 0.11, 0.54).warnings
+    assert "W6" in record(0.1, 0.19, 1.0).warnings
+    assert "W6" not in record(0.1, 0.21, 1.2).warnings  # above a tenth of the spectrum
+    assert "W6" not in record(0.1, 0.56, 0.6).warnings  # one mode: two clusters, and nothing to be confused with
+
+
+def test_a_repeated_and_a_cut_space_are_told_with_their_numbers():
+    found = record(0.5, 1.0, 1.0, 2.0, spaces=[0, 1, 1, 2], kept=3)
+    assert found.warnings["W1"].endswith(": 1 (2)")
+    assert "W2" not in found.warnings
+    cut = record(0.5, 1.0, 1.0, 2.0, spaces=[0, 1, 1, 2], kept=2)
+    assert cut.warnings["W2"].endswith("1 of 2 columns of 1; k = 1 or 3 keeps it whole")
+    assert "W1" not in cut.warnings
+    assert cut.to_dict()["multiplicities"] == [1, 1]
