@@ -110,7 +110,7 @@ def homotopise(
         uses = _named(model, layers, error)
         inputs = _inputs(model, symmetry, given)
     if walk is not None:
-        uses = {name: (use.into, use.out) for name, use in walk.uses.items()}
+        uses = {name: (use.into, use.out) for name, use in walk.choices.uses.items()}
         _check_used(layers or {}, uses)
         model = _with_parameters(model, walk, steps, options)
         for name, dropped in walk.dropouts.items() if shared_dropout else ():
@@ -191,11 +191,11 @@ def _with_parameters(
     """The model with homotopy twins in place of modules that read parameters of their own."""
     owners: dict[str, dict[str, list[Representation]]] = {}
     for path, feature in walk.parameters.items():
-        if not feature.still(walk.elements):
+        if not feature.still(walk.choices.elements):
             owner, _, name = path.rpartition(".")
             shape = walk.module.get_parameter(path).shape
             reps = [
-                Trivial(walk.group, size) if leg is None else leg.rep
+                Trivial(walk.choices.group, size) if leg is None else leg.rep
                 for leg, size in zip(feature.legs, shape, strict=True)
             ]
             owners.setdefault(owner, {})[name] = reps
