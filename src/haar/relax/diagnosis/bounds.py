@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +106,7 @@ def bounds(model: Any) -> Bounds:
     return Bounds(approximation, equivariance)
 
 
-def _chained(chain: list[nn.Module]) -> list[list[float]] | str:
+def _chained(chain: Sequence[nn.Module]) -> list[list[float]] | str:
     """The norms of every layer with the activation behind it, or why the bounds do not apply."""
     norms: list[list[float]] = []
     for part in chain:

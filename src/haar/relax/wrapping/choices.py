@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from haar.actions.representation import Representation, Trivial
 from haar.errors import ArgumentError
@@ -17,9 +19,11 @@ from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.feature import Leg, Notes
 from haar.relax.wrapping.hidden import narrow_representation
 from haar.relax.wrapping.notes import Noted
+from haar.relax.wrapping.projection import TensorProjection
 from haar.relax.wrapping.proposals import Hidden, Proposal, other_forms
 from haar.relax.wrapping.refusals import refuse
 from haar.relax.wrapping.step import Step
+from haar.relax.wrapping.twins import kernel_points
 
 #: Place of what a layer returns among its axes.
 OUT = -1
@@ -63,6 +67,7 @@ class Choices:
         self.noted = Noted()
         self.place = 0
         self._fixed, self._of_width, self._narrow = fixed, hidden, narrow_representation(group)
+        self._kernels: dict[tuple[int, ...], Tensor] = {}
         self._unsettled: dict[str, ArgumentError] = {}
 
     def layer(
@@ -145,6 +150,14 @@ class Choices:
             return self._narrow(width) if self.elements.still(rep) else rep
         except ArgumentError:
             return Trivial(self.group, width)
+
+    def kernel(self, size: tuple[int, ...]) -> Tensor:
+        """A random kernel of one channel that the group keeps."""
+        if size not in self._kernels:
+            drawn = torch.randn(prod(size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+            space = TensorProjection([kernel_points(Trivial(self.group), size)], drawn.shape)
+            self._kernels[size] = space(drawn).reshape(1, 1, *size)
+        return self._kernels[size]
 
     def forget(self, place: int) -> None:
         """The layers that are used from a step on are chosen for again."""

@@ -17,7 +17,8 @@ from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
-from haar.probing import check_finite, disturbed, undisturbed
+from haar.probing import check_finite, undisturbed
+from haar.probing.disturbed import disturb
 from haar.probing.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
 from haar.relax.wrapping.grid_sizes import check_grid, grid_sizes
@@ -104,8 +105,9 @@ def homotopise(
     model = copy.deepcopy(module)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
     walk: Walk | None = None
+    outputs = None
     try:
-        walk, inputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+        walk, inputs, outputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
     except NotFollowedError as error:
         uses = _named(model, layers, error)
         inputs = _inputs(model, symmetry, given)
@@ -116,7 +118,8 @@ def homotopise(
         for name, dropped in walk.dropouts.items() if shared_dropout else ():
             _share_dropout(model, name, dropped)
     homotopy = Homotopy(_with_layers(model, uses, steps, options), symmetry)
-    homotopy.error = verify(homotopy, module, inputs, walk=walk, precision=DOUBLE if walk is None else walk.precision)
+    precision = DOUBLE if walk is None else walk.precision
+    homotopy.error = verify(homotopy, module, inputs, walk=walk, outputs=outputs, precision=precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
@@ -138,14 +141,14 @@ def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) 
 
 def _followed(
     model: nn.Module, symmetry: Symmetry, layers: Layers, hidden: Callable[[int], Representation], given: Any
-) -> tuple[Walk, Any]:
-    """Follow the network on the first inputs whose sizes treat both ends of every axis alike."""
-    tried = DOUBLE.of(disturbed(model, fixed=("gamma",)))
+) -> tuple[Walk, Any, Any]:
+    """Follow the network on the first inputs whose sizes treat both ends of every axis alike, with its outputs."""
+    tried = disturb(DOUBLE.of(model), fixed=("gamma",))
     problem: ShapeError | None = None
     for inputs in (
         [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
     ):
-        repeated_outputs(model, as_dtype(dtype_of(model), inputs))
+        outputs = repeated_outputs(model, as_dtype(dtype_of(model), inputs))
         with undisturbed():
             followed = follow(tried, as_dtype(None, inputs), leaves=_is_leaf)
             walk = Walk(followed, symmetry, layers, hidden)
@@ -154,7 +157,7 @@ def _followed(
             except ShapeError as error:
                 problem = problem or error
             else:
-                return walk, inputs
+                return walk, inputs, outputs
     if problem is None:
         raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
     raise problem

@@ -15,10 +15,9 @@ from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import is_permutation
 from haar.relax.wrapping.choices import Choices
 from haar.relax.wrapping.feature import Feature, Leg
-from haar.relax.wrapping.projection import TensorProjection
 from haar.relax.wrapping.refusals import refuse, refuse_grid
 from haar.relax.wrapping.step import Step, Typed, Unknown
-from haar.relax.wrapping.twins import kernel_points, spaces_of
+from haar.relax.wrapping.twins import spaces_of
 from haar.tracing.windows import check_window
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -75,7 +74,7 @@ def _convolution(choices: Choices, step: Step, module: Any, path: str) -> Typed:
     _check_reach(step, module, feature, axis)
     if module.bias is not None:
         _shifts(step, feature, axis)
-    out = _window(step, module, feature) if feature.field is not None else feature
+    out = _window(choices, step, module, feature) if feature.field is not None else feature
     grid = feature.field is not None and choices.group.space_dim is not None
     shape = step.result.shape
     legs = [leg if k == axis or leg is None or leg.rep.dim == shape[k] else None for k, leg in enumerate(out.legs)]
@@ -95,9 +94,11 @@ def _check_reach(step: Step, module: Any, feature: Feature, axis: int) -> None:
         refuse(step.where, "it needs a field with its channels first")
 
 
-def _window(step: Step, module: Any, feature: Feature) -> Feature:
+def _window(choices: Choices, step: Step, module: Any, feature: Feature) -> Feature:
     """How the points move behind a window with one channel and a kernel that the group keeps."""
     kind = type(module)
+    if set(module.kernel_size) | set(module.stride) == {1} and not _pads(module):
+        return feature  # it sees one point at a time
     settings = {
         name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
     }
@@ -105,13 +106,8 @@ def _window(step: Step, module: Any, feature: Feature) -> Feature:
         settings["output_padding"] = module.output_padding
     x = step.inputs[0].value
     alone = kind(1, 1, **settings, bias=False).to(x)
-    size = tuple(module.kernel_size)
-    points = kernel_points(Trivial(step.elements.group), size)
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.randn(int(torch.tensor(size).prod()), generator=generator, dtype=torch.float64)
-    space = TensorProjection([points], drawn.shape)
     with torch.no_grad():
-        alone.weight.copy_(space(drawn).reshape(1, 1, *size))
+        alone.weight.copy_(choices.kernel(tuple(module.kernel_size)))
     axis = feature.space[0] - 1
     one = x.narrow(axis, 0, 1)
     bare = Feature((None,) * x.ndim, feature.space, feature.field)
@@ -137,6 +133,11 @@ def _window(step: Step, module: Any, feature: Feature) -> Feature:
         )
         refuse_grid(step, why)
     return Feature(feature.legs, found.space, found.field)
+
+
+def _pads(module: Any) -> bool:
+    padded = module.padding not in ("same", "valid") and any(module.padding)
+    return padded or any(module.output_padding)
 
 
 def _embedding(choices: Choices, step: Step, module: Any, path: str) -> Typed:
