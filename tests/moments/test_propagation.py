@@ -182,10 +182,10 @@ def test_a_kink_that_was_not_listed_is_reported():
 
     blind = propagate(model, law, activations={Bent: Activation(bent, name="bent")})
     told = propagate(model, law, activations={Bent: Activation(bent, name="bent", breaks=(0.37,))})
-    assert blind.layers[0].quadrature > 1e-6
+    assert blind.layers[0].evaluation.quadrature > 1e-6
     assert blind.layers[0].how == "inaccurate"
     assert not blind.exact
-    assert told.layers[0].quadrature < 1e-12
+    assert told.layers[0].evaluation.quadrature < 1e-12
     # The truth is the clamp that the registry knows in closed form, after a shift.
     shifted = propagate(nn.ReLU(), Gaussian([0.2 - 0.37], 0.8))
     torch.testing.assert_close(told.mean, shifted.mean, rtol=1e-12, atol=0)
@@ -225,5 +225,5 @@ def test_both_backends_answer_alike():
     dense = propagate(jump, law, input_shape=(3, 2), activations=extra)
     orbit = propagate(jump, law, backend=Orbit(nodes), activations=extra)
     assert (dense.exact, orbit.exact) == (False, False)
-    assert orbit.layers[1].quadrature == pytest.approx(dense.layers[1].quadrature)
-    assert orbit.layers[1].quadrature > 1e-3
+    assert orbit.layers[1].evaluation.quadrature == pytest.approx(dense.layers[1].evaluation.quadrature)
+    assert orbit.layers[1].evaluation.quadrature > 1e-3

@@ -47,23 +47,28 @@ class CallSteps(ModuleSteps):
     def _of_first(self, call: Call, target: Any, row: Operator | None) -> Any:
         """The step of a function whose first argument alone is random; None where it is no step of its own kind."""
         first, name = call.arguments[0], call.name
-        twice = len(call.arguments) == 2 and isinstance(call.arguments[1], Value)
-        if twice:
+        if len(call.arguments) == 2 and isinstance(call.arguments[1], Value):  # the same value twice
             square = Polynomial((0.0, 0.0, 1.0), name="power 2")
             return self.pointwise(name, square, first) if row is not None and row.name == "mul" else None
         activation = activation_of_call(target, call.arguments[1:], call.keywords, self.given.extra)
         if activation is not None:
             return self.pointwise(name, activation, first)
-        if row is not None and row.kind == "same" and _keeps_numbers(call):
-            made = isinstance(first, Value) and any(
-                isinstance(step, Opaque) and step.output == first.number for step in self.program.steps
-            )  # by a step that may have left whole numbers or truth values
-            return self.affine_from_whole(name, row.name, call.inputs, call.whole) if made else first
-        if row is not None and row.kind == "noise" and isinstance(first, Value):
-            return self.dropped(name, row.name, first, _probability(call))
-        if row is not None and row.name == "batch_norm" and not _option(call, 5, "training", default=False):
-            return self.affine_from_whole(name, row.name, call.inputs, call.whole)
+        return None if row is None else self._of_row(call, row, first)
+
+    def _of_row(self, call: Call, row: Operator, first: Any) -> Any:
+        """The step of a change of type, a dropout or a normalisation in evaluation mode; None for anything else."""
+        if row.kind == "same" and _keeps_numbers(call):
+            rounded = isinstance(first, Value) and self._is_opaque(first)
+            return self.affine_from_whole(call.name, row.name, call.inputs, call.whole) if rounded else first
+        if row.kind == "noise" and isinstance(first, Value):
+            return self.dropped(call.name, row.name, first, _probability(call))
+        if row.name == "batch_norm" and not _option(call, 5, "training", default=False):
+            return self.affine_from_whole(call.name, row.name, call.inputs, call.whole)
         return None
+
+    def _is_opaque(self, value: Value) -> bool:
+        """Whether a step made it that may have left whole numbers or truth values."""
+        return any(isinstance(step, Opaque) and step.output == value.number for step in self.program.steps)
 
 
 def constant(call: Call) -> Any:

@@ -220,26 +220,27 @@ def compare(
     outputs = sample_outputs(model, law, n, generator=generator, input_shape=input_shape, constants=constants)
     end = time.perf_counter()
     statistics = kstats(outputs)
-
-    def score(mine: Tensor, theirs: Tensor, error: Tensor) -> Tensor:
-        # An output that does not move has no standard error: rounding of the model's own dtype is the yardstick.
-        floor = 1e-6 * theirs.abs().clamp(min=1e-12)
-        return (mine - theirs) / torch.maximum(error, floor)
-
     third = None
     if found.third is not None:
         own = found.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1)
-        third = score(own, statistics.values[2], statistics.errors[2])
+        third = _score(own, statistics.values[2], statistics.errors[2])
     return Comparison(
         propagation=found,
         sampled=statistics,
         sampled_cov=torch.cov(outputs.mT).reshape(outputs.shape[1], outputs.shape[1]),
-        z_mean=score(found.mean, statistics.values[0], statistics.errors[0]),
-        z_variance=score(found.variance, statistics.values[1], statistics.errors[1]),
+        z_mean=_score(found.mean, statistics.values[0], statistics.errors[0]),
+        z_variance=_score(found.variance, statistics.values[1], statistics.errors[1]),
         z_third=third,
         seconds_propagation=middle - start,
         seconds_sampling=end - middle,
     )
+
+
+def _score(mine: Tensor, theirs: Tensor, error: Tensor) -> Tensor:
+    """How many standard errors lie between two values."""
+    # An output that does not move has no standard error: rounding of the model's own dtype is the yardstick.
+    floor = 1e-6 * theirs.abs().clamp(min=1e-12)
+    return (mine - theirs) / torch.maximum(error, floor)
 
 
 def sample_outputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.moments.dense import DenseRun
+from haar.moments.dense import DenseRun, DenseState
 from haar.moments.joint import InputLaw
 from haar.moments.program import Affine, Elementwise, Program
 from haar.moments.propagate import traced
@@ -102,31 +102,16 @@ def controlled_mean(
         )
     generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
     program = traced(model, law, input_shape=input_shape, constants=constants, on_unsupported=on_unsupported)
-    first = next((at for at, step in enumerate(program.steps) if not isinstance(step, Affine)), len(program.steps))
-    hidden = program.steps[first] if first < len(program.steps) else None
-    exact = law.normal and isinstance(hidden, Elementwise) and hidden.output != program.output
-    keep = (0, hidden.output) if exact and hidden is not None else (0,)
+    before = _up_to_hidden(program, law)
+    keep = (0,) if before is None else (0, before.output)
     with torch.no_grad():
         state = DenseRun(program, order=2, keep=keep, generator=generator).run(law)
-        spans = [torch.arange(state.places[v].start, state.places[v].stop) for v in keep]
-        index, outputs = torch.cat(spans), state.places[program.output]
         level = law.mean
-        if hidden is not None and len(keep) > 1:  # E h, whatever is sampled behind it
-            before = Program(program.shapes, program.steps[: first + 1], hidden.output)
+        if before is not None:  # E h, whatever is sampled behind it
             level = torch.cat([level, DenseRun(before, order=2).run(law).joint.mean])
-        inner = state.joint.cov[index][:, index]
-        cross = state.joint.cov[outputs][:, index]
-        ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()
-        gain = torch.linalg.lstsq(inner + ridge, cross.mT).solution.mT
-        plain, controlled = [], []
-        for start in range(0, n, _CHUNK):
-            x = law.sample(min(_CHUNK, n - start), generator)
-            values = program.values(x, *keep, program.output)
-            y = values[program.output].reshape(len(x), -1)
-            h = torch.cat([values[v].reshape(len(x), -1) for v in keep], -1)
-            plain.append(y)
-            controlled.append(y - (h - level) @ gain.mT)
-    raw, after = torch.cat(plain), torch.cat(controlled)
+        gain = _coefficients(state, keep, program.output)
+        drawn = [(y, y - (h - level) @ gain.mT) for y, h in _draws(program, law, n, keep, generator)]
+    raw, after = (torch.cat(part) for part in zip(*drawn, strict=True))
     return ControlledMean(
         mean=after.mean(0),
         standard_error=after.std(0) / n**0.5,
@@ -135,3 +120,33 @@ def controlled_mean(
         controls=("input", "first hidden layer") if len(keep) > 1 else ("input",),
         count=n,
     )
+
+
+def _up_to_hidden(program: Program, law: InputLaw) -> Program | None:
+    """The steps up to the first activation that is hidden; None where its mean is not exact."""
+    for at, step in enumerate(program.steps):
+        if not isinstance(step, Affine):
+            exact = law.normal and isinstance(step, Elementwise) and step.output != program.output
+            return Program(program.shapes, program.steps[: at + 1], step.output) if exact else None
+    return None
+
+
+def _coefficients(state: DenseState, keep: Sequence[int], output: int) -> Tensor:
+    """B = Cov(y, h) Cov(h)^-1 by a propagation."""
+    index = torch.cat([torch.arange(state.places[v].start, state.places[v].stop) for v in keep])
+    inner = state.joint.cov[index][:, index]
+    cross = state.joint.cov[state.places[output]][:, index]
+    ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()
+    coefficients: Tensor = torch.linalg.lstsq(inner + ridge, cross.mT).solution.mT
+    return coefficients
+
+
+def _draws(
+    program: Program, law: InputLaw, n: int, keep: Sequence[int], generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs and controls on draws from the law, in chunks."""
+    for start in range(0, n, _CHUNK):
+        x = law.sample(min(_CHUNK, n - start), generator)
+        values = program.values(x, *keep, program.output)
+        controls = torch.cat([values[v].reshape(len(x), -1) for v in keep], -1)
+        yield values[program.output].reshape(len(x), -1), controls

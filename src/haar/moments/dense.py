@@ -12,7 +12,7 @@ from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 from haar.moments.fourth_order import kurtotic
 from haar.moments.joint import InputLaw
-from haar.moments.layer import EXACT, QUADRATURE, LayerReport
+from haar.moments.layer import EXACT, QUADRATURE, Evaluation, LayerReport
 from haar.moments.opaque import draw_outputs, estimated, linearise
 from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
 from haar.moments.quadrature import quadrature_error
@@ -225,15 +225,12 @@ class DenseRun:
         report = self._report(step, state.joint, exact=state.exact, bound=made.bound)
         if report.how == "exact" and rough > QUADRATURE:
             report = replace(report, how="inaccurate")
+        form = "closed form" if step.activation.closed_form else "quadrature"
         state.layers.append(
             replace(
                 report,
-                mehler_order=made.mehler_order,
-                closed_pairs=made.closed_pairs,
-                bound=made.bound,
+                evaluation=Evaluation(form, made.mehler_order, made.closed_pairs, made.bound, rough),
                 clipped=worst,
-                quadrature=rough,
-                coefficients="closed form" if step.activation.closed_form else "quadrature",
             )
         )
 

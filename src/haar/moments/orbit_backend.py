@@ -12,7 +12,7 @@ from haar.errors import ArgumentError, NotEquivariantError
 from haar.moments.dense import DenseRun, DenseState, quadrature_gap
 from haar.moments.exchangeable import Exchangeable
 from haar.moments.joint import InputLaw
-from haar.moments.layer import EXACT, QUADRATURE, LayerReport
+from haar.moments.layer import EXACT, QUADRATURE, Evaluation, LayerReport
 from haar.moments.orbit_propagation import DENSE, OrbitPropagation
 from haar.moments.orbits import NodeOrbits
 from haar.moments.pairs import all_pairs, cross_pairs
@@ -227,7 +227,8 @@ class OrbitRun:
         how = ("exact" if bound <= EXACT else "bounded") if state.exact else "closure"
         how = "inaccurate" if how == "exact" and rough > QUADRATURE else how
         size, form = part.stop - part.start, "closed form" if step.activation.closed_form else "quadrature"
-        report = LayerReport(step.name, step.kind, size, state.mean.shape[1], how, form, bound=bound, quadrature=rough)
+        evaluation = Evaluation(form, bound=bound, quadrature=rough)
+        report = LayerReport(step.name, step.kind, size, state.mean.shape[1], how, evaluation)
         state.layers.append(report)
 
     def _activate(self, step: Elementwise, state: _State, part: slice, own: Tensor) -> float:

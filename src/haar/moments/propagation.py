@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.moments.dense import DenseState
-from haar.moments.layer import EXACT, QUADRATURE, LayerReport
+from haar.moments.layer import LayerReport
 from haar.moments.program import Program
 from haar.moments.vector import VectorCumulants
 from haar.report import Report, Section, Table
@@ -82,7 +82,7 @@ class Propagation(Report):
             output_shape=program.shapes[program.output],
             order=order,
             backend=backend,
-            exact=state.exact and all(x.bound <= EXACT and x.quadrature <= QUADRATURE for x in state.layers),
+            exact=state.exact and all(x.evaluation.converged for x in state.layers),
             layers=tuple(state.layers),
             error=error or ErrorEstimate(),
         )
@@ -158,7 +158,7 @@ class Propagation(Report):
     @property
     def truncation(self) -> float:
         """The largest rigorous bound on Mehler's series over the layers (relative, per layer)."""
-        return max((layer.bound for layer in self.layers), default=0.0)
+        return max((layer.evaluation.bound for layer in self.layers), default=0.0)
 
     @property
     def summary(self) -> str:
@@ -231,10 +231,7 @@ class Propagation(Report):
 
     def _layers(self) -> Table:
         rows = [
-            (
-                *(x.name, x.kind, x.size, x.live, x.how, x.coefficients, x.mehler_order, x.closed_pairs, x.bound),
-                *(x.quadrature, x.cancellation, x.clipped),
-            )
+            (x.name, x.kind, x.size, x.live, x.how, *vars(x.evaluation).values(), x.cancellation, x.clipped)
             for x in self.layers
         ]
         columns = (

@@ -88,18 +88,21 @@ class _Watched(Steps):
     def _redirect(self, node: fx.Node, storages: set[int]) -> None:
         """Later readers of the memory that a step wrote read the step."""
         targets = [t for one in node.all_input_nodes for t in _tensors(self.env[one]) if _storage(t) in storages]
-        made = self.env[node]
         node.meta[WRITES] = True
         for one, value in self.env.items():
-            if one is node or not any(_overlap(t, target) for t in _tensors(value) for target in targets):
-                continue
-            if one.op == "get_attr" and str(one.target) in self.own:
-                _refuse(node, f"writes into the model's own {str(one.target)!r}")
-            later = [user for user in one.users if self.place[user] > self.place[node]]
-            if later and not (isinstance(value, Tensor) and isinstance(made, Tensor) and _same_place(value, made)):
-                _refuse(node, f"writes into memory that {later[0].name!r} reads through another view ({one.name!r})")
-            for user in later:
-                user.replace_input_with(one, node)
+            if one is not node and any(_overlap(t, target) for t in _tensors(value) for target in targets):
+                self._read_after(node, one, value)
+
+    def _read_after(self, node: fx.Node, one: fx.Node, value: Any) -> None:
+        """Who reads a value after a step wrote into its memory reads what the step returned."""
+        made = self.env[node]
+        if one.op == "get_attr" and str(one.target) in self.own:
+            _refuse(node, f"writes into the model's own {str(one.target)!r}")
+        later = [user for user in one.users if self.place[user] > self.place[node]]
+        if later and not (isinstance(value, Tensor) and isinstance(made, Tensor) and _same_place(value, made)):
+            _refuse(node, f"writes into memory that {later[0].name!r} reads through another view ({one.name!r})")
+        for user in later:
+            user.replace_input_with(one, node)
 
 
 def _refuse(node: fx.Node, what: str) -> NoReturn:

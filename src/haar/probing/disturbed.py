@@ -30,10 +30,25 @@ def disturbed(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
         >>> torch.equal(other.weight, layer.weight), torch.equal(other.bias, layer.bias)
         (False, True)
     """
+    return disturb(copy.deepcopy(model), fixed=fixed, seed=seed)
+
+
+def disturb(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
+    """The same in place, for a copy of one's own.
+
+    Args:
+        model: Any module.
+        fixed: Parameters that stay, by their own names.
+        seed: Of the changes.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> disturb(layer) is layer
+        True
+    """
     generator = torch.Generator().manual_seed(seed)
-    other = copy.deepcopy(model)
     with torch.no_grad():
-        for layer in other.modules():
+        for layer in model.modules():
             for name, value in layer.named_parameters(recurse=False):
                 if (value.is_floating_point() or value.is_complex()) and name not in fixed:
                     size = float(value.abs().double().square().mean().sqrt()) if value.numel() else 1.0
@@ -43,7 +58,7 @@ def disturbed(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
                 noise = _NOISE * _normal(mean, generator)
                 mean.copy_(mean * noise.exp() + noise)
                 variance.copy_(variance * (_NOISE * _normal(variance, generator)).exp())
-    return other
+    return model
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -109,14 +109,7 @@ def fit(
     _check_data("train", train)
     if validation is not None:
         _check_data("validation", validation)
-    tuned_for = getattr(rule, "steps", steps)
-    if tuned_for != steps:
-        raise ArgumentError(
-            "steps",
-            expected=f"the {tuned_for} steps that the rule {rule.name!r} is tuned for",
-            got=steps,
-            way_out="make the rule with the same number of steps",
-        )
+    _check_steps(rule, steps)
     board = None if validation is None else Dashboard(rule, loss, *validation)
     if validation is not None:
         _check_targets_count(rule, loss, *validation)
@@ -146,6 +139,18 @@ def fit(
     return Fitted(
         rule, board, None if validation is None else _deployed(rule, loss, *validation), run.losses.flatten().tolist()
     )
+
+
+def _check_steps(rule: Rule, steps: int) -> None:
+    """A rule is tuned for a number of steps, if it says so."""
+    tuned_for = getattr(rule, "steps", steps)
+    if tuned_for != steps:
+        raise ArgumentError(
+            "steps",
+            expected=f"the {tuned_for} steps that the rule {rule.name!r} is tuned for",
+            got=steps,
+            way_out="make the rule with the same number of steps",
+        )
 
 
 def _check_data(name: str, data: tuple[Any, Any]) -> None:

@@ -261,13 +261,19 @@ class _Sizes:
             return {key: self.merged(value, two[key]) for key, value in one.items()}
         if isinstance(one, slice) and isinstance(two, slice):
             return slice(*(self.merged(getattr(one, k), getattr(two, k)) for k in ("start", "stop", "step")))
-        if type(one) is int and type(two) is int and one != two and self.rows[0] != self.rows[1]:
-            factor, left = divmod(two - one, self.rows[1] - self.rows[0])
-            if not left:
-                return _Rows(factor, one - factor * self.rows[0])
-        if type(one) is not type(two) or (isinstance(one, (int, float, complex, str, Ref)) and not _same(one, two)):
+        return self._leaf(one, two)
+
+    def _leaf(self, one: Any, two: Any) -> Any:
+        rows = self._growing(one, two) if type(one) is int and type(two) is int and one != two else None
+        if rows is None and not _agree(one, two):
             self.refuse(f"{one!r} in one run and {two!r} in another")
-        return one
+        return one if rows is None else rows
+
+    def _growing(self, one: int, two: int) -> _Rows | None:
+        """A whole number that grows with the rows."""
+        more = self.rows[1] - self.rows[0]
+        factor, left = divmod(two - one, more) if more else (0, 1)
+        return None if left else _Rows(factor, one - factor * self.rows[0])
 
     def written(self, tree: Any, graph: fx.Graph, nodes: Mapping[int, fx.Node]) -> Any:
         """The same nest with nodes in place of references and of numbers of rows."""
@@ -295,6 +301,11 @@ def _name(step: Recorded) -> str | None:
 
 def _is_shape(shape: Any) -> bool:
     return isinstance(shape, tuple) and all(type(n) is int for n in shape)
+
+
+def _agree(one: Any, two: Any) -> bool:
+    """Whether two leaves are of one type and, where they are numbers, words or references, the same."""
+    return type(one) is type(two) and (not isinstance(one, (int, float, complex, str, Ref)) or _same(one, two))
 
 
 def _same(one: Any, two: Any) -> bool:

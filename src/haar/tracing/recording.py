@@ -19,32 +19,10 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from haar.errors import ArgumentError
+from haar.tracing.calls import BACKWARDS, TOLD, call_as_written, counts, tensors_in
 from haar.tracing.operators import operator_name, plain_name
 
 Leaves = Callable[[nn.Module, str], bool]
-
-
-def _words(names: str) -> frozenset[str]:
-    return frozenset(names.split())
-
-
-#: What a tensor tells of itself without its numbers.
-_TOLD = _words(
-    "shape size dim ndim ndimension dtype device layout numel nelement stride storage_offset element_size itemsize "
-    "nbytes is_floating_point is_complex is_contiguous is_cuda is_sparse is_quantized is_meta is_mps is_xla is_cpu "
-    "is_xpu is_leaf is_neg is_conj is_inference is_pinned is_shared is_signed is_same_size is_nested is_sparse_csr "
-    "is_mkldnn is_tensor is_storage result_type requires_grad requires_grad_ retain_grad retains_grad grad_fn names "
-    "has_names output_nr register_hook get_device data_ptr untyped_storage storage __len__ __hash__ __repr__ "
-    "__format__ __dir__ _version can_cast promote_types broadcast_shapes __dlpack_device__ _is_view is_vulkan is_ipu "
-    "is_maia is_hpu is_mtia is_ort get_default_dtype is_coalesced sparse_dim dense_dim dim_order sym_size sym_numel "
-    "sym_stride sym_storage_offset"
-)
-#: How many numbers come out depends on the numbers that go in.
-_COUNTING = _words(
-    "nonzero argwhere unique unique_consecutive masked_select bincount histc _unique2 unique_dim nonzero_static"
-)
-#: What runs a graph backwards is no step of a graph.
-_BACKWARDS = _words("grad backward _engine_run_backward")
 
 
 class NotFollowedError(ArgumentError):
@@ -145,21 +123,21 @@ class Recording:
         """A call of a function or a method of torch."""
         if self._depth:
             return function(*args, **kwargs)
-        op, target, args = _call_of(function, args)
+        op, target, args = call_as_written(function, args)
         name = operator_name(target if target is not getattr else args[1])
-        if name in _TOLD:
+        if name in TOLD:
             return self._inside(function, args if target is not getattr else args[:1], kwargs)
         self._refuse_what_no_graph_has(name, args)
         random = self._depends((args, kwargs))
-        if any(is_functorch_wrapped_tensor(t) for t in _tensors((args, kwargs))):
+        if any(is_functorch_wrapped_tensor(t) for t in tensors_in((args, kwargs))):
             if random:
                 self._refuse("a transform of torch.func (vmap, grad, jvp), whose tensors stand for others")
             return function(*args, **kwargs) if target is not getattr else function(args[0])
-        if random and _counts(name, args):
+        if random and counts(name, args):
             self._refuse(f"{name}, whose result's size depends on the numbers")
         step = Recorded(op, target, self._refs(args), self._refs(kwargs), random=random)
         made = self._inside(function, args if target is not getattr else args[:1], kwargs, writes=random)
-        if not _tensors(made) and plain_name(target) != "setitem":
+        if not tensors_in(made) and plain_name(target) != "setitem":
             if random:
                 self._refuse(f"{name}, a branch or a number taken from a tensor's values")
             return made
@@ -226,7 +204,7 @@ class Recording:
             return
         if _is_plain_nest(made) and isinstance(made, (tuple, list, Mapping)):
             for key in made if isinstance(made, Mapping) else range(len(made)):
-                if _tensors(made[key]):
+                if tensors_in(made[key]):
                     step = Recorded("call_function", operator.getitem, (Ref(at), key), {}, random=random)
                     self._note(step, made[key])
 
@@ -263,7 +241,7 @@ class Recording:
         return Ref(self._made[id(tensor)])
 
     def _depends(self, tree: Any) -> bool:
-        found = _tensors(tree)
+        found = tensors_in(tree)
         return any(_memory(t) in self._touched or self._is_random(t) for t in found)
 
     def _is_random(self, tensor: Tensor) -> bool:
@@ -274,7 +252,7 @@ class Recording:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, writes: bool = False
     ) -> Any:
         """Call without writing down what happens inside; memory that is written depends on the inputs from then on."""
-        before = [(t, t._version) for t in _tensors((args, kwargs))] if writes else []  # noqa: SLF001 (counts writes)
+        before = [(t, t._version) for t in tensors_in((args, kwargs))] if writes else []  # noqa: SLF001 (counts writes)
         self._depth += 1
         try:
             made = function(*args, **kwargs)
@@ -284,7 +262,7 @@ class Recording:
         return made
 
     def _refuse_what_no_graph_has(self, name: str, args: tuple[Any, ...]) -> None:
-        if name in _BACKWARDS:
+        if name in BACKWARDS:
             self._refuse("derivatives taken inside forward")
         if name in ("__set__", "__delete__"):
             self._refuse(f"a write into {args[1]!r} of a tensor")
@@ -344,42 +322,6 @@ def _recorded(recording: Recording) -> Iterator[None]:
         stack.enter_context(_Operators(recording))
         stack.enter_context(_Functions(recording))
         yield
-
-
-def _call_of(function: Any, args: tuple[Any, ...]) -> tuple[str, Any, tuple[Any, ...]]:
-    """A call as `torch.fx` writes it: a method by its name, a property by getattr, anything else as it is."""
-    name = getattr(function, "__name__", "")
-    owner = getattr(function, "__self__", None)
-    if name in ("__get__", "__set__", "__delete__") and owner is not None:
-        if name == "__get__":
-            return "call_function", getattr, (args[0], owner.__name__)
-        return "call_function", function, (args[0], owner.__name__)
-    if name == "__getitem__":
-        return "call_function", operator.getitem, args
-    if name == "__setitem__":
-        return "call_function", operator.setitem, args
-    qualified = getattr(function, "__qualname__", "")
-    if qualified.startswith(("TensorBase.", "Tensor.")) and args and isinstance(args[0], Tensor):
-        return "call_method", name, args
-    return "call_function", function, args
-
-
-def _counts(name: str, args: tuple[Any, ...]) -> bool:
-    if name in _COUNTING or (name == "repeat_interleave" and any(isinstance(a, Tensor) for a in args[1:])):
-        return True
-    return name == "getitem" and any(t.dtype == torch.bool for t in _tensors(args[1]))
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    if isinstance(tree, slice):
-        tree = (tree.start, tree.stop, tree.step)
-    found: list[Tensor] = []
-    for leaf in pytree.tree_leaves(tree):
-        if isinstance(leaf, slice):
-            found += _tensors((leaf.start, leaf.stop, leaf.step))
-        elif isinstance(leaf, Tensor):
-            found.append(leaf)
-    return found
 
 
 _PLAIN = (Tensor, int, float, complex, str, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,32 +95,32 @@ def bounds(model: Any) -> Bounds:
     chain = [inner] if isinstance(inner, HomotopyLayer) else list(inner) if isinstance(inner, nn.Sequential) else None
     if chain is None:
         return Bounds(None, None, "the model is no chain of layers")
+    norms = _chained(chain)
+    if isinstance(norms, str):
+        return Bounds(None, None, norms)
+    approximation = equivariance = 0.0
+    for i, (_, moved, changed) in enumerate(norms):
+        before = math.prod(m + c for m, c, _ in norms[:i])
+        approximation += math.prod(m for m, _, _ in norms[i + 1 :]) * moved * before
+        equivariance += math.prod(m + c for m, c, _ in norms[i + 1 :]) * changed * before
+    return Bounds(approximation, equivariance)
+
+
+def _chained(chain: Sequence[nn.Module]) -> list[list[float]] | str:
+    """The norms of every layer with the activation behind it, or why the bounds do not apply."""
     norms: list[list[float]] = []
     for part in chain:
         if isinstance(part, HomotopyLayer) and isinstance(part, nn.Linear):
             if part.bias is not None:
-                return Bounds(None, None, "a layer has a bias")
+                return "a layer has a bias"
             norms.append(_norms(part))
-        elif type(part) in _LIPSCHITZ:
-            if norms:
-                norms[-1] = [value * _LIPSCHITZ[type(part)] for value in norms[-1]]
-            elif _LIPSCHITZ[type(part)] > 1:
-                return Bounds(None, None, "an activation comes before the first layer")
-        else:
-            return Bounds(None, None, f"{type(part).__name__} is not covered by the proof")
-    if not norms:
-        return Bounds(None, None, "there is no wrapped layer")
-    approximation = equivariance = 0.0
-    for i, (_, moved, changed) in enumerate(norms):
-        before = after = strict_after = 1.0
-        for m, c, _ in norms[:i]:
-            before *= m + c
-        for m, c, _ in norms[i + 1 :]:
-            after *= m + c
-            strict_after *= m
-        approximation += strict_after * moved * before
-        equivariance += after * changed * before
-    return Bounds(approximation, equivariance)
+        elif type(part) not in _LIPSCHITZ:
+            return f"{type(part).__name__} is not covered by the proof"
+        elif norms:
+            norms[-1] = [value * _LIPSCHITZ[type(part)] for value in norms[-1]]
+        elif _LIPSCHITZ[type(part)] > 1:
+            return "an activation comes before the first layer"
+    return norms or "there is no wrapped layer"
 
 
 def _norms(layer: HomotopyLayer) -> list[float]:

@@ -206,16 +206,24 @@ def score_test(
 def _tested(group: Group, subgroups: Sequence[Group] | None) -> list[Group]:
     """Subgroups to test, smallest first, the group itself last."""
     if subgroups is not None:
-        for subgroup in subgroups:
-            if subgroup is not group and (not isinstance(subgroup, Subgroup) or subgroup.parent is not group):
-                raise ArgumentError("subgroups", expected=f"subgroups of {group.name}", got=subgroup.name)
+        _check_subgroups(group, subgroups)
         return sorted(subgroups, key=lambda h: h.order or 2**62)
     if not isinstance(group, FiniteGroup):
         return [group]
-    every = [h for h in group.subgroups() if h.order > 1] if group.order <= 64 else []
+    every = _nontrivial(group.subgroups()) if group.order <= 64 else []
     if not every or len(every) > _MOST_SUBGROUPS:
-        every = [h for h in group.subgroup_chain() if h.order > 1] if group.order <= 4096 else []
+        every = _nontrivial(group.subgroup_chain()) if group.order <= 4096 else []
     return [*[h for h in every if h.order < group.order], group]
+
+
+def _nontrivial(subgroups: Sequence[Subgroup]) -> list[Subgroup]:
+    return [h for h in subgroups if h.order > 1]
+
+
+def _check_subgroups(group: Group, subgroups: Sequence[Group]) -> None:
+    for subgroup in subgroups:
+        if subgroup is not group and (not isinstance(subgroup, Subgroup) or subgroup.parent is not group):
+            raise ArgumentError("subgroups", expected=f"subgroups of {group.name}", got=subgroup.name)
 
 
 def _included(subgroup: Group, group: Group, elements: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ from haar.relax.wrapping.sums import copies, equal_pieces, factors, product, spl
 MOST = 2000
 
 Shape = tuple[int, ...]
+#: Places of some axes.
+Axes = tuple[int, ...]
 #: Tensors that go into a step: what they carry and their shapes.
 Inputs = Sequence[tuple[Feature | None, Shape]]
 #: Where the places of a result lie in an axis of an input, given how many it shows: the first one, or None.
@@ -48,20 +50,10 @@ class Candidates:
     def _aligned(self, shape: Shape) -> Iterator[Feature]:
         """Every axis carries what the same axes of the inputs carry, counted from the end or from the front."""
         for from_end in (True, False):
-            found: list[list[Leg]] = [[] for _ in shape]
-            space: tuple[int, ...] = ()
-            field: Field | None = None
-            for feature, size in self._inputs:
-                offset = len(shape) - len(size) if from_end else 0
-                for axis, leg in enumerate(feature.legs):
-                    there = axis + offset
-                    if leg is not None and 0 <= there < len(shape) and size[axis] == shape[there]:
-                        found[there].append(leg)
-                moved = tuple(axis + offset for axis in feature.space)
-                if feature.field is not None and all(0 <= axis < len(shape) for axis in moved):
-                    space, field = moved, feature.field
-            legs = [None if axis in space or not legs else _joined(legs) for axis, legs in enumerate(found)]
-            if field is not None or any(leg is not None for leg in legs):
+            lines = [(feature, size, len(shape) - len(size) if from_end else 0) for feature, size in self._inputs]
+            space, field = _grid_in_line(shape, lines)
+            legs = [None if axis in space else _leg_in_line(shape, axis, lines) for axis in range(len(shape))]
+            if field is not None or any(legs):
                 yield Feature(tuple(legs), space, field)
 
     def _any(self, shape: Shape) -> Iterator[Feature]:
@@ -74,26 +66,28 @@ class Candidates:
                 if field is not None or any(leg is not None for leg in legs):
                     yield Feature(legs, space, field)
 
-    def _places(self, shape: Shape) -> list[tuple[tuple[int, ...], Field | None]]:
+    def _places(self, shape: Shape) -> list[tuple[Axes, Field | None]]:
         """Where the axes of a grid may stand, and how they move."""
-        found: list[tuple[tuple[int, ...], Field | None]] = []
-        fields = {id(feature.field): feature for feature, _ in self._inputs if feature.field is not None}
-        for feature in fields.values():
-            field: Field = feature.field  # type: ignore[assignment]
-            runs = [tuple(range(at, at + field.dim)) for at in range(len(shape) - field.dim + 1)]
-            found += [(run, field) for run in sorted(runs, key=lambda run: run != feature.space)]
-            if any(field.periodic):
-                other = "node" if "cell" in field.centring else "cell"
-                found += [(run, scalar_field(field, centring=other)) for run in runs]
-        for feature, _ in self._inputs:
-            for leg in feature.legs:
-                for part in [] if leg is None else [leg.rep, *factors(leg.rep)]:
-                    if isinstance(part, GridPoints):
-                        size = len(part.shape)
-                        for at in range(len(shape) - size + 1):
-                            if shape[at : at + size] == part.shape:
-                                found.append((tuple(range(at, at + size)), part.field))
+        found: list[tuple[Axes, Field | None]] = []
+        fields = {id(feature.field): (feature.field, feature.space) for feature, _ in self._inputs}
+        for field, space in fields.values():
+            if field is not None:
+                runs = _runs(len(shape), field.dim)
+                found += [(run, field) for run in sorted(runs, key=lambda run: run != space)]
+                if any(field.periodic):
+                    other = "node" if "cell" in field.centring else "cell"
+                    found += [(run, scalar_field(field, centring=other)) for run in runs]
+        for points in self._flattened():
+            sizes = points.shape
+            found += [
+                (run, points.field) for run in _runs(len(shape), len(sizes)) if shape[run[0] : run[-1] + 1] == sizes
+            ]
         return [*found, ((), None)]
+
+    def _flattened(self) -> list[GridPoints]:
+        """Grids that stand as one axis, or as a factor of one."""
+        legs = [leg for feature, _ in self._inputs for leg in feature.legs if leg is not None]
+        return [part for leg in legs for part in (leg.rep, *factors(leg.rep)) if isinstance(part, GridPoints)]
 
     def _legs(self, size: int, axis: int) -> list[Leg]:
         """What an axis of this size may carry."""
@@ -154,31 +148,31 @@ class Candidates:
         return found
 
     def _product(self, feature: Feature, shape: Shape, first: int, last: int) -> Leg | None:
-        group = self._elements.group
-        reps: list[Representation] = []
-        for axis in range(first, last + 1):
-            leg = feature.legs[axis]
-            if axis in feature.space:
-                if axis == feature.space[0] and feature.field is not None:
-                    points = tuple(shape[k] for k in feature.space)
-                    reps += [GridPoints(feature.field, points)] if prod(points) > 1 else []
-            elif shape[axis] > 1 or leg is not None:
-                reps.append(Trivial(group, shape[axis]) if leg is None else leg.rep)
+        reps = [rep for axis in range(first, last + 1) if (rep := self._factor(feature, shape, axis)) is not None]
         if not reps:
             return None
         rep = reps[-1]
         for left in reversed(reps[:-1]):
             rep = product(left, rep)
         legs = [leg for leg in feature.legs[first : last + 1] if leg is not None]
-        if len(reps) == 2 and len(legs) == 1 and feature.legs[last] is legs[0]:
-            count, inner = reps[0].dim, legs[0]
+        if len(legs) != 1:
+            return Leg(rep)
+        if len(reps) == 1:
+            return Leg(rep, legs[0].ask)
+        outer = reps[0]
+        of_copies = len(reps) == 2 and isinstance(outer, Trivial) and feature.legs[last] is legs[0]
+        return Leg(rep, partial(_each_asked, legs[0], outer.dim) if of_copies else None)
 
-            def ask(wanted: Representation) -> Notes | None:
-                piece = equal_pieces(wanted, count)
-                return None if piece is None or inner.ask is None else inner.ask(piece)
-
-            return Leg(rep, ask if isinstance(reps[0], Trivial) else None)
-        return Leg(rep, legs[0].ask if len(legs) == len(reps) == 1 else None)
+    def _factor(self, feature: Feature, shape: Shape, axis: int) -> Representation | None:
+        """What an axis brings to a product; a grid's first axis brings all its points, and the others nothing."""
+        leg, field = feature.legs[axis], feature.field
+        if axis in feature.space:
+            sizes = tuple(shape[k] for k in feature.space)
+            first = axis == feature.space[0]
+            return GridPoints(field, sizes) if first and field is not None and prod(sizes) > 1 else None
+        if leg is not None:
+            return leg.rep
+        return Trivial(self._elements.group, shape[axis]) if shape[axis] > 1 else None
 
     def _sums(self, size: int) -> list[Leg]:
         """Axes of several tensors after one another."""
@@ -195,6 +189,36 @@ class Candidates:
                 ]
                 found.append(Leg(direct_sum([leg.rep for leg in legs]), _summed(legs)))
         return found
+
+
+def _runs(ndim: int, dim: int) -> list[Axes]:
+    """Neighbouring axes."""
+    return [tuple(range(at, at + dim)) for at in range(ndim - dim + 1)]
+
+
+def _grid_in_line(shape: Shape, lines: Sequence[tuple[Feature, Shape, int]]) -> tuple[Axes, Field | None]:
+    """The grid of the last input whose axes the result has."""
+    for feature, _, offset in reversed(lines):
+        moved = tuple(axis + offset for axis in feature.space)
+        if feature.field is not None and all(0 <= axis < len(shape) for axis in moved):
+            return moved, feature.field
+    return (), None
+
+
+def _leg_in_line(shape: Shape, axis: int, lines: Sequence[tuple[Feature, Shape, int]]) -> Leg | None:
+    """What the inputs carry on one axis, where they have as many numbers there."""
+    found = []
+    for feature, size, offset in lines:
+        there = axis - offset
+        leg = feature.legs[there] if 0 <= there < len(size) and size[there] == shape[axis] else None
+        found += [leg] if leg is not None else []
+    return _joined(found) if found else None
+
+
+def _each_asked(leg: Leg, count: int, wanted: Representation) -> Notes | None:
+    """The notes for copies of a leg."""
+    piece = equal_pieces(wanted, count)
+    return None if piece is None or leg.ask is None else leg.ask(piece)
 
 
 def _between(before: list[Representation], after: list[Representation], rep: Representation) -> Representation:

@@ -49,15 +49,15 @@ class Elements:
         if id(rep) not in self._tables:
             self._kept.append(rep)
             signed = rep.is_signed_permutation
-            self._tables[id(rep)] = rep.signed_permutation(self.list) if signed else rep.matrix(self.list)
+            self._tables[id(rep)] = _permutations(rep, self.list) if signed else rep.matrix(self.list)
         table = self._tables[id(rep)]
         if isinstance(table, Tensor):
             matrix = table[number].to(x)
             turned: Tensor = torch.tensordot(x, matrix, ([axis], [1])).movedim(-1, axis)
             return turned
-        index, sign = table[0][number], table[1][number]
+        index, sign = table[number]
         moved = x.index_select(axis, index.to(x.device))
-        if bool((sign < 0).any()):
+        if sign is not None:
             moved = moved * sign.to(x).reshape(-1, *[1] * (x.ndim - 1 - axis))
         return moved
 
@@ -71,3 +71,9 @@ class Elements:
         flat = last.reshape(-1, 1, *last.shape[-len(space) :])
         there: Tensor = self._moves[key].to(x.device)(flat)
         return there.reshape(*last.shape[: -len(space)], *there.shape[2:]).movedim(tuple(range(-len(space), 0)), space)
+
+
+def _permutations(rep: Representation, elements: Tensor) -> list[tuple[Tensor, Tensor | None]]:
+    """Index and sign of every element, the latter only where one changes."""
+    tables = zip(*rep.signed_permutation(elements), strict=True)
+    return [(index, sign if bool((sign < 0).any()) else None) for index, sign in tables]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from haar.errors import NotEquivariantError
-from haar.probing import defect, disturbed, some_elements
+from haar.probing import defect, some_elements
+from haar.probing.disturbed import disturb
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.precision import DOUBLE, SINGLE
 from haar.relax.wrapping.verification import first_break
@@ -71,7 +72,7 @@ def _measured(homotopy: Homotopy, args: Sequence[Any]) -> tuple[float, str, Tens
     elements = some_elements(symmetry.group, every=0, drawn=2)
     with torch.no_grad():
         inputs = symmetry.map_inputs(random, tuple(args))
-        tried: Homotopy = DOUBLE.of(disturbed(homotopy, fixed=("gamma",)))  # type: ignore[assignment]
+        tried: Homotopy = disturb(DOUBLE.of(homotopy), fixed=("gamma",))  # type: ignore[assignment]
         tried.check_size = None
         with tried.at(0.0):
             found = defect(tried, symmetry, inputs, elements)

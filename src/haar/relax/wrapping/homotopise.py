@@ -17,7 +17,8 @@ from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
 from haar.nn.module import EquivariantModule
-from haar.probing import check_finite, disturbed, undisturbed
+from haar.probing import check_finite, undisturbed
+from haar.probing.disturbed import disturb
 from haar.probing.examples import fitting_inputs
 from haar.relax.wrapping.function import function_homotopy
 from haar.relax.wrapping.grid_sizes import check_grid, grid_sizes
@@ -104,19 +105,21 @@ def homotopise(
     model = copy.deepcopy(module)
     options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
     walk: Walk | None = None
+    outputs = None
     try:
-        walk, inputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+        walk, inputs, outputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
     except NotFollowedError as error:
         uses = _named(model, layers, error)
         inputs = _inputs(model, symmetry, given)
     if walk is not None:
-        uses = {name: (use.into, use.out) for name, use in walk.uses.items()}
+        uses = {name: (use.into, use.out) for name, use in walk.choices.uses.items()}
         _check_used(layers or {}, uses)
         model = _with_parameters(model, walk, steps, options)
         for name, dropped in walk.dropouts.items() if shared_dropout else ():
             _share_dropout(model, name, dropped)
     homotopy = Homotopy(_with_layers(model, uses, steps, options), symmetry)
-    homotopy.error = verify(homotopy, module, inputs, walk=walk, precision=DOUBLE if walk is None else walk.precision)
+    precision = DOUBLE if walk is None else walk.precision
+    homotopy.error = verify(homotopy, module, inputs, walk=walk, outputs=outputs, precision=precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
@@ -138,14 +141,14 @@ def _chooser(hidden: str | Callable[[int], Representation], symmetry: Symmetry) 
 
 def _followed(
     model: nn.Module, symmetry: Symmetry, layers: Layers, hidden: Callable[[int], Representation], given: Any
-) -> tuple[Walk, Any]:
-    """Follow the network on the first inputs whose sizes treat both ends of every axis alike."""
-    tried = DOUBLE.of(disturbed(model, fixed=("gamma",)))
+) -> tuple[Walk, Any, Any]:
+    """Follow the network on the first inputs whose sizes treat both ends of every axis alike, with its outputs."""
+    tried = disturb(DOUBLE.of(model), fixed=("gamma",))
     problem: ShapeError | None = None
     for inputs in (
         [as_dtype(torch.float64, given)] if given is not None else fitting_inputs(symmetry, lambda x: tried(*x))
     ):
-        repeated_outputs(model, as_dtype(dtype_of(model), inputs))
+        outputs = repeated_outputs(model, as_dtype(dtype_of(model), inputs))
         with undisturbed():
             followed = follow(tried, as_dtype(None, inputs), leaves=_is_leaf)
             walk = Walk(followed, symmetry, layers, hidden)
@@ -154,7 +157,7 @@ def _followed(
             except ShapeError as error:
                 problem = problem or error
             else:
-                return walk, inputs
+                return walk, inputs, outputs
     if problem is None:
         raise ArgumentError("example", expected="inputs that the model can be run on", got="none")
     raise problem
@@ -191,11 +194,11 @@ def _with_parameters(
     """The model with homotopy twins in place of modules that read parameters of their own."""
     owners: dict[str, dict[str, list[Representation]]] = {}
     for path, feature in walk.parameters.items():
-        if not feature.still(walk.elements):
+        if not feature.still(walk.choices.elements):
             owner, _, name = path.rpartition(".")
             shape = walk.module.get_parameter(path).shape
             reps = [
-                Trivial(walk.group, size) if leg is None else leg.rep
+                Trivial(walk.choices.group, size) if leg is None else leg.rep
                 for leg, size in zip(feature.legs, shape, strict=True)
             ]
             owners.setdefault(owner, {})[name] = reps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,21 +13,19 @@ from haar.errors import ShapeError
 from haar.nn.grid_axes import reversed_axes
 from haar.nn.module import EquivariantModule
 from haar.nn.pointwise import is_permutation
+from haar.relax.wrapping.choices import Choices
 from haar.relax.wrapping.feature import Feature, Leg
-from haar.relax.wrapping.projection import TensorProjection
+from haar.relax.wrapping.refusals import refuse, refuse_grid
 from haar.relax.wrapping.step import Step, Typed, Unknown
-from haar.relax.wrapping.twins import kernel_points, spaces_of
+from haar.relax.wrapping.twins import spaces_of
 from haar.tracing.windows import check_window
-
-if TYPE_CHECKING:
-    from haar.relax.wrapping.walk import Walk
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
-Rule = Callable[["Walk", Step, Any, str], Any]
+Rule = Callable[[Choices, Step, Any, str], Any]
 
 
 def layer_rule(module: nn.Module) -> Rule | None:
@@ -38,63 +36,69 @@ def layer_rule(module: nn.Module) -> Rule | None:
     return _own if isinstance(module, EquivariantModule) else None
 
 
-def _linear(walk: Walk, step: Step, module: Any, path: str) -> Typed:
-    _plain(walk, step, module)
+def _linear(choices: Choices, step: Step, module: Any, path: str) -> Typed:
+    _plain(step, module)
     x = step.inputs[0]
     last = x.value.ndim - 1
     if x.feature is not None and last in x.feature.space:
-        walk.refuse(step.where, "it acts on a space axis; permute the channels to the end")
+        refuse(step.where, "it acts on a space axis; permute the channels to the end")
     feature = x.feature or Feature((None,) * x.value.ndim)
     if module.bias is not None:
-        _shifts(walk, step, feature, last)
-    return _made(walk, step, module, path, feature, last)
+        _shifts(step, feature, last)
+    return _made(choices, step, module, path, feature, last)
 
 
-def _made(walk: Walk, step: Step, module: Any, path: str, feature: Feature, axis: int, moves: bool = False) -> Typed:  # noqa: FBT001, FBT002, PLR0917 (of one family)
+def _made(  # noqa: PLR0917 (of one family)
+    choices: Choices, step: Step, module: Any, path: str, feature: Feature, axis: int, *, moves: bool = False
+) -> Typed:
     """The result of a layer that maps one axis: its channels as they were noted or chosen."""
     leg = feature.legs[axis]
     value = step.result
-    into = Trivial(walk.group, step.inputs[0].value.shape[axis]) if leg is None else leg.rep
-    out = walk.layer(step, module, path, (into, leg), value.shape[axis], moves=moves)
+    into = Trivial(choices.group, step.inputs[0].value.shape[axis]) if leg is None else leg.rep
+    out = choices.layer(step, module, path, (into, leg), value.shape[axis], moves=moves)
     return Typed(value, feature.of(axis, out))
 
 
-def _shifts(walk: Walk, step: Step, feature: Feature, axis: int) -> None:
+def _shifts(step: Step, feature: Feature, axis: int) -> None:
     """A bias is the same at every place: no place may change its sign, or mix with others."""
     for place, leg in enumerate(feature.legs):
         if place != axis and leg is not None and not is_permutation(leg.rep):
-            walk.refuse(step.where, f"its bias does not move with {leg.rep.name} on axis {place}; use bias=False")
+            refuse(step.where, f"its bias does not move with {leg.rep.name} on axis {place}; use bias=False")
 
 
-def _convolution(walk: Walk, step: Step, module: Any, path: str) -> Typed:
-    _plain(walk, step, module)
+def _convolution(choices: Choices, step: Step, module: Any, path: str) -> Typed:
+    _plain(step, module)
     x = step.inputs[0]
-    dims = len(module.kernel_size)
-    axis = x.value.ndim - dims - 1
+    axis = x.value.ndim - len(module.kernel_size) - 1
     feature = x.feature or Feature((None,) * x.value.ndim)
-    places = tuple(range(axis + 1, x.value.ndim))
-    if feature.field is not None and (feature.space != places or feature.field.dim != dims):
-        walk.refuse(step.where, f"it needs a field with its channels first and {dims} space axes")
-    moved = [leg for place in places if (leg := feature.legs[place]) is not None and not walk.elements.still(leg.rep)]
-    size = set(module.kernel_size) | set(module.stride)
-    if moved and size != {1}:
-        walk.refuse(step.where, "its kernel reaches over points that move")
-    if feature.field is None and walk.group.space_dim is not None and size != {1} and not feature.still(walk.elements):
-        walk.refuse(step.where, "it needs a field with its channels first")
+    _check_reach(step, module, feature, axis)
     if module.bias is not None:
-        _shifts(walk, step, feature, axis)
-    out = _window(walk, step, module, feature) if feature.field is not None else feature
-    grid = feature.field is not None and walk.group.space_dim is not None
+        _shifts(step, feature, axis)
+    out = _window(choices, step, module, feature) if feature.field is not None else feature
+    grid = feature.field is not None and choices.group.space_dim is not None
     shape = step.result.shape
-    legs = [
-        None if leg is not None and leg.rep.dim != shape[k] and k != axis else leg for k, leg in enumerate(out.legs)
-    ]
-    return _made(walk, step, module, path, Feature(tuple(legs), out.space, out.field), axis, moves=grid)
+    legs = [leg if k == axis or leg is None or leg.rep.dim == shape[k] else None for k, leg in enumerate(out.legs)]
+    return _made(choices, step, module, path, Feature(tuple(legs), out.space, out.field), axis, moves=grid)
 
 
-def _window(walk: Walk, step: Step, module: Any, feature: Feature) -> Feature:
+def _check_reach(step: Step, module: Any, feature: Feature, axis: int) -> None:
+    """A kernel reaches over the points of a field, or over nothing that moves."""
+    dims, places = len(module.kernel_size), tuple(range(axis + 1, step.inputs[0].value.ndim))
+    if feature.field is not None and (feature.space != places or feature.field.dim != dims):
+        refuse(step.where, f"it needs a field with its channels first and {dims} space axes")
+    if set(module.kernel_size) | set(module.stride) == {1}:
+        return
+    if any(leg is not None and not step.elements.still(leg.rep) for leg in feature.legs[axis + 1 :]):
+        refuse(step.where, "its kernel reaches over points that move")
+    if feature.field is None and step.elements.group.space_dim is not None and not feature.still(step.elements):
+        refuse(step.where, "it needs a field with its channels first")
+
+
+def _window(choices: Choices, step: Step, module: Any, feature: Feature) -> Feature:
     """How the points move behind a window with one channel and a kernel that the group keeps."""
     kind = type(module)
+    if set(module.kernel_size) | set(module.stride) == {1} and not _pads(module):
+        return feature  # it sees one point at a time
     settings = {
         name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
     }
@@ -102,13 +106,8 @@ def _window(walk: Walk, step: Step, module: Any, feature: Feature) -> Feature:
         settings["output_padding"] = module.output_padding
     x = step.inputs[0].value
     alone = kind(1, 1, **settings, bias=False).to(x)
-    size = tuple(module.kernel_size)
-    points = kernel_points(Trivial(walk.group), size)
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.randn(int(torch.tensor(size).prod()), generator=generator, dtype=torch.float64)
-    space = TensorProjection([points], drawn.shape)
     with torch.no_grad():
-        alone.weight.copy_(space(drawn).reshape(1, 1, *size))
+        alone.weight.copy_(choices.kernel(tuple(module.kernel_size)))
     axis = feature.space[0] - 1
     one = x.narrow(axis, 0, 1)
     bare = Feature((None,) * x.ndim, feature.space, feature.field)
@@ -119,66 +118,80 @@ def _window(walk: Walk, step: Step, module: Any, feature: Feature) -> Feature:
         (Typed(one, bare),),
         lambda values: alone(values[0]),
         one.new_zeros(sample),
-        walk.elements,
+        step.elements,
     )
     try:
         found = tried.features().feature
     except Unknown:
         found = None
     if found is None or found.space != feature.space:
-        check_windows(walk, step, module, feature)
+        check_windows(step, module, feature)
         why = (
             "output_padding on one side only: use output_padding=0"
             if any(settings.get("output_padding", (0,)))
             else "its window"
         )
-        walk.refuse_grid(step, why)
+        refuse_grid(step, why)
     return Feature(feature.legs, found.space, found.field)
 
 
-def _embedding(walk: Walk, step: Step, module: Any, path: str) -> Typed:
-    _plain(walk, step, module)
-    moves = step.inputs[0].feature is not None and not step.inputs[0].feature.still(walk.elements)
+def _pads(module: Any) -> bool:
+    padded = module.padding not in ("same", "valid") and any(module.padding)
+    return padded or any(module.output_padding)
+
+
+def _embedding(choices: Choices, step: Step, module: Any, path: str) -> Typed:
+    _plain(step, module)
+    moves = step.inputs[0].feature is not None and not step.inputs[0].feature.still(step.elements)
     if moves or module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
-        walk.refuse(step.where, "indices that move, or options that change the table")
-    into = Trivial(walk.group, module.num_embeddings)
-    out = walk.layer(step, module, path, (into, None), module.embedding_dim)
+        refuse(step.where, "indices that move, or options that change the table")
+    into = Trivial(choices.group, module.num_embeddings)
+    out = choices.layer(step, module, path, (into, None), module.embedding_dim)
     return Typed(step.result, Feature((*(None,) * (step.result.ndim - 1), out)))
 
 
-def _norm(walk: Walk, step: Step, module: Any, path: str) -> Any:
+def _norm(choices: Choices, step: Step, module: Any, path: str) -> Any:
     """A norm, or another layer with numbers for every channel, run with numbers that the group shares."""
-    _plain(walk, step, module)
+    _plain(step, module)
     x = step.inputs[0]
     if x.feature is None:
         return Typed(step.result, None)
-    if isinstance(module, _INSTANCE_NORMS) and module.track_running_stats:
-        walk.refuse(step.where, "running statistics of instances")
-    if isinstance(module, _BATCH_NORMS) and not module.track_running_stats:
-        walk.refuse(step.where, "statistics of the batch in eval mode mix samples")
-    last = isinstance(module, (nn.LayerNorm, nn.RMSNorm))
-    axis = _normed_axis(walk, step, module, x) if last else 1
+    _check_statistics(step, module)
+    axis = _normed_axis(step, module, x.feature)
     single = isinstance(module, nn.PReLU) and module.num_parameters == 1
-    leg = None if single or x.value.ndim <= axis else x.feature.legs[axis]
-    width = 1 if x.value.ndim <= axis else x.value.shape[axis]
-    rep = Trivial(walk.group, width) if leg is None else leg.rep
+    there = axis < x.value.ndim
+    leg = x.feature.legs[axis] if there and not single else None
+    rep = Trivial(choices.group, x.value.shape[axis] if there else 1) if leg is None else leg.rep
     if not _shared(step, module, None if single else rep)(x.feature):
-        for legs in walk.other_forms(leg, [[getattr(module, "num_groups", 0)]]):
+        for legs in choices.other_forms(leg, [[getattr(module, "num_groups", 0)]]):
             if leg is not None and _shared(step, module, legs[leg])(x.feature.swapped(legs)):
-                walk.again(legs)
-        walk.refuse(step.where, _norm_reason(module, rep))
-    own = [value for value in module.parameters() if value is not None]
-    if leg is not None and (own or getattr(module, "running_var", None) is not None):
-        walk.layer(step, module, path, (rep, leg), rep.dim, keeps=True)
+                choices.noted.again(legs)
+        refuse(step.where, _norm_reason(module, rep))
+    if leg is not None and _has_numbers(module):
+        choices.layer(step, module, path, (rep, leg), rep.dim, keeps=True)
     return Typed(step.result, x.feature)
 
 
-def _normed_axis(walk: Walk, step: Step, module: Any, x: Typed) -> int:
-    """The axis of a norm over the last one; others over which it runs must carry nothing."""
-    count = len(module.normalized_shape)
-    axis = x.value.ndim - 1
-    if count != 1 or x.feature is None or axis in x.feature.space:
-        walk.refuse(step.where, f"over {tuple(module.normalized_shape)}; only over channels that stand last")
+def _check_statistics(step: Step, module: Any) -> None:
+    """Running ones are of whole batches, and those of a batch are not taken in eval mode."""
+    if isinstance(module, _INSTANCE_NORMS) and module.track_running_stats:
+        refuse(step.where, "running statistics of instances")
+    if isinstance(module, _BATCH_NORMS) and not module.track_running_stats:
+        refuse(step.where, "statistics of the batch in eval mode mix samples")
+
+
+def _has_numbers(module: nn.Module) -> bool:
+    """Whether there is a number for every channel."""
+    return any(True for _ in module.parameters()) or getattr(module, "running_var", None) is not None
+
+
+def _normed_axis(step: Step, module: Any, feature: Feature) -> int:
+    """The axis of channels; a norm over the last axes must run over one that is none of space."""
+    if not isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return 1
+    axis = step.inputs[0].value.ndim - 1
+    if len(module.normalized_shape) != 1 or axis in feature.space:
+        refuse(step.where, f"over {tuple(module.normalized_shape)}; only over channels that stand last")
     return axis
 
 
@@ -240,21 +253,21 @@ def _norm_reason(module: Any, rep: Representation) -> str:
     return f"what it does to {rep.name} does not move with it"
 
 
-def _own(walk: Walk, step: Step, module: Any, path: str) -> Any:
+def _own(choices: Choices, step: Step, module: Any, path: str) -> Any:
     """A module that is equivariant by construction."""
     del path
-    if module.rep_in.group is not walk.group:
-        walk.refuse(step.where, f"it belongs to another group object, {module.rep_in.group.name}")
+    if module.rep_in.group is not choices.group:
+        refuse(step.where, f"it belongs to another group object, {module.rep_in.group.name}")
     x = step.inputs[0]
     if x.feature is None:
-        walk.refuse(step.where, "what comes does not move")
+        refuse(step.where, "what comes does not move")
     axis = (
         x.value.ndim - 1
         if getattr(module, "channels", "last") == "last" or not x.feature.space
         else x.feature.space[0] - 1
     )
     leg = x.feature.legs[axis]
-    walk.meet(leg, module.rep_in, step.where)
+    choices.meet(leg, module.rep_in, step.where)
     legs: list[Leg | None] = [None] * step.result.ndim
     feature: Feature
     if step.result.ndim == x.value.ndim:
@@ -265,22 +278,22 @@ def _own(walk: Walk, step: Step, module: Any, path: str) -> Any:
     return Typed(step.result, feature)
 
 
-def _plain(walk: Walk, step: Step, module: Any) -> None:
+def _plain(step: Step, module: Any) -> None:
     """Only torch's own parameters, and initialised: no parametrisation, no weight norm."""
     parameters = module._parameters  # noqa: SLF001 (torch's own list)
     if not set(parameters) <= {"weight", "bias"}:
-        walk.refuse(step.where, f"parameters {', '.join(parameters)}")
+        refuse(step.where, f"parameters {', '.join(parameters)}")
     if getattr(module, "weight", None) is not parameters.get("weight"):
-        walk.refuse(step.where, "a weight that is computed from others")
+        refuse(step.where, "a weight that is computed from others")
 
 
-def check_windows(walk: Walk, step: Step, module: Any, feature: Feature) -> None:
+def check_windows(step: Step, module: Any, feature: Feature) -> None:
     """Strides must treat both ends of a reversed axis alike.
 
     Raises:
         ShapeError: Saying which sizes would do.
     """
-    if feature.field is None or walk.group.space_dim is None or not hasattr(module, "kernel_size"):
+    if feature.field is None or step.elements.group.space_dim is None or not hasattr(module, "kernel_size"):
         return
     if type(module) in TRANSPOSED:
         return
@@ -294,7 +307,7 @@ def check_windows(walk: Walk, step: Step, module: Any, feature: Feature) -> None
         padding = module.padding
         if padding == "same":
             if dilation * (kernel - 1) % 2:
-                walk.refuse(step.where, "an even kernel with padding 'same' pads one side more: use an odd one")
+                refuse(step.where, "an even kernel with padding 'same' pads one side more: use an odd one")
             continue
         pads = 0 if padding == "valid" else _each(padding, len(space))[axis]
         try:

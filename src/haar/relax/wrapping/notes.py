@@ -55,13 +55,17 @@ class Noted:
                 made[key] = wanted
         return made
 
-    def again(self, legs: Mapping[Leg, Representation], soft: Mapping[Leg, Representation]) -> None:
+    def again(self, legs: Mapping[Leg, Representation], soft: Mapping[Leg, Representation] | None = None) -> None:
         """Begin again with other representations on some legs, if those who make them can be asked.
+
+        Args:
+            legs: What is asked for, which nobody changes again.
+            soft: What others may still change.
 
         Raises:
             Again: If they can.
         """
-        notes, choices = self.asked(legs), self.asked(soft, soft=True)
+        notes, choices = self.asked(legs), self.asked(soft or {}, soft=True)
         if notes is not None and choices is not None and (notes or choices):
             raise Again(notes, choices)
 

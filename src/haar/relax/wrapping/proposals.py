@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions.representation import Representation, TensorProduct, Trivial, direct_sum
 from haar.errors import HaarError
+from haar.groups import Group
 from haar.nn.kernel_points import KernelPoints
 from haar.nn.parts import part_count
 from haar.nn.representations import same_representation
@@ -57,22 +59,7 @@ def other_forms(
         now: What it is.
         cuts: Sizes of pieces that may be cut off at one end.
     """
-    made: list[Representation] = []
-    every = {n for shape in sizes for n in shape}
-    for inner in sorted(n for n in range(2, width) if width % n == 0 and (n in every or width // n in every)):
-        outer = width // inner
-        made += [copies(hidden(inner), outer), TensorProduct(hidden(outer), Trivial(now.group, inner))]
-        side = round(inner ** (1 / (now.group.space_dim or 1)))
-        if now.group.space_dim is not None and side**now.group.space_dim == inner:
-            try:
-                points = KernelPoints(now.group, (side,) * now.group.space_dim)
-            except HaarError:
-                continue
-            made += [TensorProduct(hidden(outer), points), TensorProduct(points, hidden(outer))]
-    for axis in range(min((len(shape) for shape in sizes), default=0)):
-        widths = [shape[axis] for shape in sizes]
-        if len(widths) > 1 and sum(widths) == width and len(set(widths)) > 1:
-            made.append(direct_sum([hidden(n) for n in widths]))
+    made = [*_tiled(width, sizes, hidden, now.group), *_unequal(width, sizes, hidden)]
     for part in sorted(cuts):
         if 0 < part < width and now.group.order:
             made += [direct_sum([hidden(part), hidden(width - part)]), direct_sum([hidden(width - part), hidden(part)])]
@@ -80,6 +67,38 @@ def other_forms(
     for rep in sorted(made, key=_pieces):  # the larger the pieces that move together, the more there is to choose
         if not same_representation(rep, still) and not same_representation(rep, now):
             yield rep
+
+
+def _tiled(width: int, sizes: list[list[int]], hidden: Hidden, group: Group) -> Iterator[Representation]:
+    """Equal pieces in a row, or moved as wholes: of channels, or of the points of a small grid."""
+    every = {n for shape in sizes for n in shape}
+    for inner in sorted(n for n in range(2, width) if width % n == 0 and (n in every or width // n in every)):
+        outer = width // inner
+        yield copies(hidden(inner), outer)
+        yield TensorProduct(hidden(outer), Trivial(group, inner))
+        points = _points(group, inner)
+        if points is not None:
+            yield TensorProduct(hidden(outer), points)
+            yield TensorProduct(points, hidden(outer))
+
+
+def _points(group: Group, count: int) -> Representation | None:
+    """The points of a square or cubic grid, if there are so many."""
+    dim = group.space_dim
+    side = round(count ** (1 / dim)) if dim is not None else 0
+    if dim is None or side**dim != count:
+        return None
+    try:
+        return KernelPoints(group, (side,) * dim)
+    except HaarError:
+        return None
+
+
+def _unequal(width: int, sizes: list[list[int]], hidden: Hidden) -> Iterator[Representation]:
+    """Pieces of different sizes, as they come out."""
+    for widths in zip(*sizes, strict=False):  # axes that all have
+        if len(widths) > 1 and sum(widths) == width and len(set(widths)) > 1:
+            yield direct_sum([hidden(n) for n in widths])
 
 
 def _pieces(rep: Representation) -> int:
@@ -102,31 +121,32 @@ def _in_line(step: Step) -> Iterator[tuple[Proposal, Proposal]]:
     for legs in _meeting(step):
         fixed = [leg for leg in legs if leg.ask is None]  # an axis on which nothing moves is one, too
         moving = [leg for leg in legs if not step.elements.still(leg.rep)]
-        target = (fixed or moving or legs)[0].rep
-        found = {leg: target for leg in legs if leg.ask is not None and not same_representation(leg.rep, target)}
-        (asked if fixed else chosen).update(found)
+        (asked if fixed else chosen).update(_as_one((fixed or moving or legs)[0].rep, legs))
     if asked or chosen:
         yield asked, chosen
     if len(asked) + len(chosen) > 1:
-        for one, rep in asked.items():
-            yield {one: rep}, {}
-        for one, rep in chosen.items():
-            yield {}, {one: rep}
+        yield from (({one: rep}, {}) for one, rep in asked.items())
+        yield from (({}, {one: rep}) for one, rep in chosen.items())
+
+
+def _as_one(target: Representation, legs: Sequence[Leg]) -> Iterator[tuple[Leg, Representation]]:
+    """Those of the legs that can be asked to carry what they do not carry."""
+    return ((leg, target) for leg in legs if leg.ask is not None and not same_representation(leg.rep, target))
 
 
 def _meeting(step: Step) -> list[list[Leg]]:
-    """The legs on every axis counted from the end."""
-    inputs = [(x.feature, x.value.shape) for x in step.inputs if x.feature is not None]
+    """The legs on every axis counted from the end, by width; one that stands still where some input has none."""
+    there: dict[tuple[int, int], list[Leg | None]] = defaultdict(list)
+    for x in step.inputs:
+        if x.feature is not None:
+            for axis, (leg, size) in enumerate(zip(x.feature.legs, x.value.shape, strict=True)):
+                if size > 1 and axis not in x.feature.space:
+                    there[x.value.ndim - axis, size].append(leg)
     found = []
-    for axis in range(1, max((len(shape) for _, shape in inputs), default=0) + 1):
-        there = [
-            (f.legs[-axis], shape[-axis], len(shape) - axis in f.space) for f, shape in inputs if len(shape) >= axis
-        ]
-        for width in {size for _, size, _ in there if size > 1}:
+    for (_, width), legs in sorted(there.items()):
+        if len(legs) > 1 and any(legs):
             still = Leg(Trivial(step.elements.group, width))
-            legs = [leg or still for leg, size, in_space in there if size == width and not in_space]
-            if len(legs) > 1 and any(leg is not still for leg in legs):
-                found.append(legs)
+            found.append([leg or still for leg in legs])
     return found
 
 

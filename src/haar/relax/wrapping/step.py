@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -288,7 +289,11 @@ def _same(one: Any, other: Any) -> bool:
         return False
     if not (one.is_floating_point() or one.is_complex()):
         return torch.equal(one, other)
+    wide = torch.finfo(one.dtype).eps < 1e-12
+    tolerance = ROUNDING if wide else SINGLE
+    size = float(other.abs().max()) if other.numel() else 0.0
+    if math.isfinite(size):
+        return bool(torch.equal(one, other)) or float((one - other).abs().max()) <= size * tolerance
     finite = other[other.isfinite()].abs()
     size = float(finite.max()) if finite.numel() else 0.0
-    wide = torch.finfo(one.dtype).eps < 1e-12
-    return torch.allclose(one, other, rtol=0, atol=size * (ROUNDING if wide else SINGLE), equal_nan=True)
+    return torch.allclose(one, other, rtol=0, atol=size * tolerance, equal_nan=True)

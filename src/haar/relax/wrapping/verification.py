@@ -14,7 +14,8 @@ from haar.actions import Action, Field, Symmetry, Vector
 from haar.actions.trees import value_leaves
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.probing import ForwardOnly, defect, disturbed, some_elements, undisturbed
+from haar.probing import ForwardOnly, defect, some_elements, undisturbed
+from haar.probing.disturbed import disturb
 from haar.relax.wrapping.bare_parameters import HomotopyParameters
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.homotopy import Homotopy
@@ -37,6 +38,7 @@ def verify(
     inputs: Sequence[Any],
     *,
     walk: Walk | None = None,
+    outputs: Any = None,
     precision: Precision = DOUBLE,
 ) -> float:
     """Check the homotopy at both ends.
@@ -46,6 +48,7 @@ def verify(
         plain: The user's module.
         inputs: One batch.
         walk: What its tensors carry, to name the step that breaks the symmetry.
+        outputs: What the user's module returns on them, if it was found to be the same from call to call.
         precision: The precision to measure in.
 
     Returns:
@@ -57,7 +60,7 @@ def verify(
     """
     symmetry = homotopy.symmetry
     given = as_dtype(dtype_of(plain), inputs)
-    first = repeated_outputs(plain, given)
+    first = repeated_outputs(plain, given) if outputs is None else outputs
     if all(layer.mode != "branches" for layer in homotopy.layers.values()):
         mine = copy.deepcopy(homotopy).eval()
         with undisturbed(), mine.at(1.0):
@@ -66,7 +69,7 @@ def verify(
             raise ArgumentError(
                 "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
-    tried: Homotopy = precision.of(disturbed(homotopy, fixed=("gamma",)))  # type: ignore[assignment]
+    tried: Homotopy = disturb(precision.of(homotopy), fixed=("gamma",))  # type: ignore[assignment]
     given = precision.inputs(inputs)
     elements = some_elements(symmetry.group, every=0, drawn=2)
     with undisturbed(), tried.at(0.0):
