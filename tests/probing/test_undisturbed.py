@@ -130,3 +130,32 @@ def test_plain_attributes_and_gradients_are_put_back():
     assert torch.equal(model.noise.get_state(), torch.Generator().manual_seed(3).get_state())
     assert model.linear.weight.grad is None
     assert model.linear.bias.grad.tolist() == [7.0, 7.0]
+
+
+class Uncounted(tuple):
+    """A tuple that has no length, as one of a multiplicity and a representation."""
+
+    __slots__ = ()
+
+    def __len__(self):
+        raise NotImplementedError
+
+
+class Growing(list):
+    """A list that says nothing of its parts."""
+
+    def __len__(self):
+        raise NotImplementedError
+
+    def __iter__(self):
+        raise NotImplementedError
+
+
+def test_sequences_that_count_otherwise_are_put_back():
+    model = nn.Identity()
+    model.pair, model.seen = Uncounted(([1],)), Growing([2])
+    with undisturbed(model):
+        model.pair[0].append(3)
+        model.seen.append(4)
+    assert model.pair[0] == [1]
+    assert list.__eq__(model.seen, [2])

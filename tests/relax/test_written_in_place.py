@@ -71,6 +71,12 @@ def copied_over(m, x):
     return m.out(h)
 
 
+def into_new_memory_by_a_view(m, x):
+    h = x.new_zeros(len(x), 8)
+    h.narrow(-1, 0, 8).copy_(m.a(x))
+    return m.out(torch.relu(h))
+
+
 def equivariance_error(model, x):
     with torch.no_grad(), model.at(0.0):
         y = model(x)
@@ -80,7 +86,16 @@ def equivariance_error(model, x):
 
 @pytest.mark.parametrize(
     "how",
-    [activation_on_a_skip, sum_under_two_names, dropped_results, part_of_the_memory, remembered, unread, copied_over],
+    [
+        activation_on_a_skip,
+        sum_under_two_names,
+        dropped_results,
+        part_of_the_memory,
+        remembered,
+        unread,
+        copied_over,
+        into_new_memory_by_a_view,
+    ],
 )
 @pytest.mark.parametrize("mode", ["weight", "branches"])
 def test_what_is_written_in_place_stays_the_model(how, mode, generator):

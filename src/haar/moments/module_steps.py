@@ -54,6 +54,8 @@ class ModuleSteps(StepBuilder):
         step = None if row is None else own.get(row.kind, own.get(row.name))
         if step is not None and isinstance(first, Value):
             return step(call.name, module, first)
+        if row is not None and row.kind == "noise" and not module.training:
+            return first
         if isinstance(module, (*AFFINE_MODULES, *self.given.affine)):
             return self._affine_module(call, module)
         return self._graph_layer(call, module) if is_graph_layer(module) else None
@@ -85,6 +87,8 @@ class ModuleSteps(StepBuilder):
             affine = self.is_affine(part.whole, call.inputs)
         except ArgumentError as error:  # attention layers refuse a batch of features on one graph
             affine, reason = False, f"cannot be called on a batch of features: {error.got}"
+        if not affine and inner is None and isinstance(call.arguments[0], Pending) and self.folded(part):
+            return Pending(call.inputs, part.whole, kind, call.name, affine=True)
         if not affine:
             return self.unsupported(call.name, kind, call.inputs, call.whole, reason)
         made = self.affine_from_whole(call.name, kind, call.inputs, part.whole, checked=True)

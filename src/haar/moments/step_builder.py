@@ -14,7 +14,7 @@ from haar.moments.activation import Activation
 from haar.moments.program import Affine, Elementwise, EventFunction, Noise, Opaque, Program
 from haar.moments.registry import Registered
 from haar.moments.row_layout import Layout, layouts
-from haar.moments.values import Pending, Value
+from haar.moments.values import Call, Pending, Value
 
 #: Sizes of the numbers on which a map is tried; an even number of rows, more than one.
 _SIZES = (1.0, 1e-3, 1e3, 1.0)
@@ -75,10 +75,7 @@ class StepBuilder:
         if isinstance(value, Value):
             return self.elementwise(name, activation, value)
         for layout in layouts(value.function, [self.zeros(value.inputs, rows) for rows in (2, 3)]):
-
-            def unfolded(events: Sequence[Tensor], layout: Layout = layout) -> Tensor:
-                return layout.unfold(value.function(events), events[0].shape[0])
-
+            unfolded = _unfolded(value.function, layout)
             if value.affine and self.is_affine(unfolded, value.inputs):
                 made = self.affine_from_whole(value.name, value.kind, value.inputs, unfolded, checked=True)
                 bent = self.elementwise(name, activation, made) if isinstance(made, Value) else made
@@ -91,6 +88,11 @@ class StepBuilder:
         return self.unsupported(
             name, activation.name, value.inputs, lambda events: activation(value.function(events)), ""
         )
+
+    def folded(self, call: Call) -> bool:
+        """Whether a call is affine once the axis that is folded with its rows is unfolded."""
+        function, rows = call.whole, [self.zeros(call.inputs, rows) for rows in (2, 3)]
+        return any(self.is_affine(_unfolded(function, layout), call.inputs) for layout in layouts(function, rows))
 
     def as_output(self, made: Any) -> int:
         """The number of the value that the model returns.
@@ -254,6 +256,10 @@ class StepBuilder:
         number = self.new(self.program.shapes[value.number])
         self.program.steps.append(Noise(name, kind, (value.number,), number, probability))
         return Value(number)
+
+
+def _unfolded(function: EventFunction, layout: Layout) -> EventFunction:
+    return lambda events: layout.unfold(function(events), events[0].shape[0])
 
 
 def is_value(made: Any, rows: int = 2) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 _OF_TORCH = frozenset(vars(nn.Module()))
 #: Objects inside objects inside attributes are looked at so far.
 _DEPTH = 4
+_SEQUENCES = (list, tuple, deque)
 _LEFT_ALONE = (types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, nn.Module)
 
 
@@ -71,11 +72,17 @@ def _parts(value: Any) -> list[Any]:
     """What is inside a container, or in a plain object of somebody's class."""
     if isinstance(value, dict):
         return list(value.values())
-    if isinstance(value, (list, tuple, deque)):
-        return list(value)
+    if isinstance(value, _SEQUENCES):
+        return _in_line(value)
     own = getattr(value, "__dict__", None)
     plain = type(own) is dict and type(value).__module__.partition(".")[0] not in ("torch", "numpy", "builtins")
     return [own] if plain and not isinstance(value, set) else []
+
+
+def _in_line(value: Any) -> list[Any]:
+    """The parts of a sequence as Python itself holds them: a subclass may count otherwise, or refuse to."""
+    kind: Any = next(kind for kind in _SEQUENCES if isinstance(value, kind))
+    return list(kind.__iter__(value))
 
 
 def holds_numbers(x: Tensor) -> bool:
@@ -121,7 +128,7 @@ def _of_dict(value: dict[Any, Any]) -> Callable[[], None]:
 
 
 def _of_list(value: list[Any] | deque[Any]) -> Callable[[], None]:
-    parts = list(value)
+    parts = _in_line(value)
     return lambda: _put_parts(value, parts)
 
 
@@ -137,7 +144,8 @@ def _put_items(value: dict[Any, Any], items: dict[Any, Any]) -> None:
 
 
 def _put_parts(value: list[Any] | deque[Any], parts: list[Any]) -> None:
-    if len(value) != len(parts) or any(now is not then for now, then in zip(value, parts, strict=True)):
+    now = _in_line(value)
+    if len(now) != len(parts) or any(part is not then for part, then in zip(now, parts, strict=True)):
         value.clear()
         value.extend(parts)
 

@@ -25,6 +25,7 @@ class Numbers:
         values: What every step returned.
         written: Which of its tensors a step writes into, for steps that do.
         overwritten: What stood there before.
+        names: The steps that returned that memory as a whole: a tensor, and views of all of it.
         steps: The steps whose value somebody reads, or that write into what others read.
         single: Whether some of it is computed in single precision.
     """
@@ -34,6 +35,7 @@ class Numbers:
         self._modules = dict(followed.model.named_modules(remove_duplicate=False))
         self.written: dict[fx.Node, int] = {}
         self.overwritten: dict[fx.Node, Tensor] = {}
+        self.names: dict[fx.Node, list[fx.Node]] = {}
         self.values: dict[fx.Node, Any] = {}
         for _ in range(2):
             self._run()
@@ -81,6 +83,8 @@ class Numbers:
                 changed = [k for k, (x, old) in enumerate(zip(tensors, before, strict=True)) if x._version != old]  # noqa: SLF001
                 if changed:
                     found[node] = changed[0]
+                    place = _place(tensors[changed[0]])
+                    self.names[node] = [n for n, x in values.items() if isinstance(x, Tensor) and _place(x) == place]
         self.values, self.written = values, found
 
     def _read(self) -> list[fx.Node]:
@@ -93,3 +97,8 @@ class Numbers:
                     live.add(source)
                     stack.append(source)
         return [node for node in nodes if node in live]
+
+
+def _place(x: Tensor) -> tuple[Any, ...]:
+    """Where a tensor lies in memory."""
+    return (x.data_ptr(), x.shape, x.stride()) if x.layout is torch.strided else (id(x),)

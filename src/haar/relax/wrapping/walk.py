@@ -133,13 +133,13 @@ class Walk:
             self._written(node, step, self.types[node])
 
     def _written(self, node: fx.Node, step: Step, typed: Any) -> None:
-        """A tensor that carried nothing carries what is written into it, for those who read it later."""
+        """A tensor that carried nothing carries what is written into it, for those who read it later by any name."""
         into = step.inputs[step.written or 0]
         carried = next((leaf for leaf in pytree.tree_leaves(typed) if isinstance(leaf, Typed)), None)
         if into.feature is None and carried is not None and carried.feature is not None:
-            for source in node.all_input_nodes:
+            for source in self._numbers.names[node]:
                 there = self.types.get(source)
-                if isinstance(there, Typed) and there.feature is None and there.value.shape == into.value.shape:
+                if isinstance(there, Typed) and there.feature is None:
                     self._before.append((self.choices.place, source, there))
                     self.types[source] = Typed(there.value, carried.feature)
 
