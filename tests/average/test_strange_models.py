@@ -88,3 +88,20 @@ def test_a_model_made_in_inference_mode_is_averaged():
         averaged = average(model, symmetry)
         torch.testing.assert_close(averaged(x), loop(model, symmetry, (x,)), rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(averaged(x), loop(model, symmetry, (x,)), rtol=1e-12, atol=1e-12)
+
+
+def test_a_number_that_a_run_makes_a_list(generator):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = 2.0
+
+        def forward(self, x):
+            if not isinstance(self.scale, list):
+                self.scale = [self.scale] * x.ndim
+            return self.scale[0] * x
+
+    averaged = average(Scaled(), vector_symmetry(cyclic(3)))
+    x = torch.randn(3, 2, dtype=DOUBLE, generator=generator)
+    for _ in range(3):
+        torch.testing.assert_close(averaged(x), 2 * x)

@@ -45,7 +45,8 @@ class Fingerprint:
 
     def weights(self) -> int:
         """A number that changes when a parameter, a buffer or a real attribute is written or replaced."""
-        numbers = [attributes.get(name) for attributes, name in self._numbers]
+        found = [attributes.get(name) for attributes, name in self._numbers]
+        numbers = [x if type(x) is float else type(x) for x in found]  # a run may put a list in its place
         tensors = [x for held in self._tensors for x in held.values() if x is not None]
         try:
             written = sum([id(x) ^ x._version for x in tensors])  # noqa: SLF001
