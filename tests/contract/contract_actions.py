@@ -27,6 +27,7 @@ class Example:
 
 
 EXAMPLES = {
+    "Bilinear": Example(lambda: face.Bilinear(Space(D4)), (3, 2, 2)),
     "Boxes": Example(lambda: face.Boxes(D4, (8, 8)), (3, 2, 4)),
     "Concatenated": Example(
         lambda: face.Concatenated([(face.Field(Space(D4)), 2), (face.Invariant(D4), 1)], axis=-3), (3, 3, 4, 4)

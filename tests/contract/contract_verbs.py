@@ -153,8 +153,8 @@ CHANGE = {
 WITHOUT = {
     "certificate", "expected_excess", "hann_window", "triangle_window", "duals_callback", "bivariate_cdf",
     "cornish_fisher", "density", "distributional_defect", "edgeworth_expectation", "expected_squared_error",
-    "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments", "domain_symmetry",
-    "known_data_set", "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
+    "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
+    "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
     "same_representation",
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from haar.groups import O
 from haar.nn.frames import PCAFrame
 from haar.nn.principal import FrameHealth
 from haar.nn.principal.axes import TRUSTED_GAP
-from haar.nn.spectral import Invariants, SignMessagePassing
+from haar.nn.spectral import InvariantFeatures, SignMessagePassing
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, WARNING, draw_prediction, new_figure, style_axes
 from haar.watch import Unwatched, Watch
@@ -149,7 +149,7 @@ def audit_frames(
             mark = _checked(cloud, own)
             net = SignMessagePassing(
                 cloud.shape[-1],
-                invariants=Invariants(nodes=0 if mark is None else 1),
+                invariants=InvariantFeatures(nodes=0 if mark is None else 1),
                 layers=1,
                 generator=torch.Generator().manual_seed(seed),
                 dtype=cloud.dtype,

@@ -13,7 +13,7 @@ from haar.errors import ArgumentError, HaarWarning, ShapeError
 from haar.nn.frames import Averaging, GramMap, PCAFrame, WeightedFrame
 from haar.nn.principal import frame_health, principal_axes
 from haar.nn.spectral import (
-    Invariants,
+    InvariantFeatures,
     SignCharacters,
     SignDeepSets,
     SignMessagePassing,
@@ -98,7 +98,7 @@ def test_the_naive_mode_fails():
 def test_velocities_masks_and_invariants_go_along():
     x, v, charge = rand(4, 6, 3), rand(4, 6, 3, seed=2), rand(4, 6, 1, seed=3).sign()
     mask = torch.tensor([[True] * 6, [True] * 5 + [False]] * 2)
-    net = SignMessagePassing(3, inputs=2, outputs=2, invariants=Invariants(nodes=1), layers=1, **options())
+    net = SignMessagePassing(3, inputs=2, outputs=2, invariants=InvariantFeatures(nodes=1), layers=1, **options())
     frame = PCAFrame(net, outputs=("position", "vector"), weights=(1.0, 0.5))
     given = {"mask": mask, "invariants": {"nodes": charge}}
     places, speeds = frame(x, v, **given)
@@ -184,7 +184,7 @@ def test_policies_on_molecules(name, policy):
     if policy == "weighted" and name == "benzene":
         return  # 132 pairs of points; the cube is as degenerate
     x, numbers = molecule(name)
-    net = SignMessagePassing(3, invariants=Invariants(nodes=1), layers=1, **options())
+    net = SignMessagePassing(3, invariants=InvariantFeatures(nodes=1), layers=1, **options())
 
     class Fallback(nn.Module):
         def __init__(self):

@@ -13,7 +13,7 @@ from haar.nn.spectral import (
     ColumnLinear,
     EigenvalueFilters,
     GraphConvolution,
-    Invariants,
+    InvariantFeatures,
     PairScore,
     SignAttention,
     SignCharacters,
@@ -78,7 +78,7 @@ def test_sizes_are_whole_and_positive(kind, given, options):
     ("call", "words"),
     [
         (lambda: SignGate(3, extra=-1), "extra: expected at least 0"),
-        (lambda: SignMessagePassing(3, invariants=Invariants(nodes=-1)), "nodes: expected at least 0"),
+        (lambda: SignMessagePassing(3, invariants=InvariantFeatures(nodes=-1)), "nodes: expected at least 0"),
         (lambda: SignAttention(3, pairs=-1), "pairs: expected at least 0"),
         (lambda: SignCharacters(CHI, CHI, layers=-1), "layers: expected at least 0"),
         (lambda: SignCharacters(CHI, column_characters(2)), r"chi_out: expected \(features, 3\)"),
@@ -207,7 +207,7 @@ def test_what_stands_in_the_padding_reaches_no_derivative(name, garbage):
     nets = {
         "sets": (SignDeepSets(3, norm="rms", extra=1, layers=2, **made), {"extra": nodes, "adjacency": pairs}),
         "messages": (
-            SignMessagePassing(3, invariants=Invariants(nodes=1, pairs=1), layers=2, **made),
+            SignMessagePassing(3, invariants=InvariantFeatures(nodes=1, pairs=1), layers=2, **made),
             {"nodes": nodes, "pairs": pairs},
         ),
         "attention": (SignAttention(3, pairs=1, **made), {"pairs": pairs}),

@@ -14,7 +14,7 @@ from haar.nn.spectral import (
     ColumnLinear,
     EigenvalueFilters,
     GraphConvolution,
-    Invariants,
+    InvariantFeatures,
     PairScore,
     SignAttention,
     SignCharacters,
@@ -120,7 +120,7 @@ def test_graphs_lists_of_edges_and_batches_of_graphs_agree(name):
 
 
 def test_messages_along_edges_are_those_of_the_complete_graph():
-    net, x = SignMessagePassing(3, invariants=Invariants(nodes=1, pairs=1), **options()), rand(N, 3)
+    net, x = SignMessagePassing(3, invariants=InvariantFeatures(nodes=1, pairs=1), **options()), rand(N, 3)
     edges = torch.cartesian_prod(torch.arange(N), torch.arange(N)).T
     edges = edges[:, edges[0] != edges[1]]
     nodes, pairs = rand(N, 1, seed=2), rand(N, N, 1, seed=3)
@@ -287,7 +287,7 @@ def test_any_dimension_and_a_single_point():
         (lambda: SignMessagePassing(0), "k: expected at least 1"),
         (lambda: SignMessagePassing(3, inputs=2)(torch.zeros(4, 3)), "columns: expected 2 tensors"),
         (
-            lambda: SignMessagePassing(3, invariants=Invariants(nodes=1))(torch.zeros(4, 3)),
+            lambda: SignMessagePassing(3, invariants=InvariantFeatures(nodes=1))(torch.zeros(4, 3)),
             "nodes: expected invariant features",
         ),
         (lambda: SignMessagePassing(3)(torch.zeros(2, 4, 3), edges=EDGES), "edges: expected points"),

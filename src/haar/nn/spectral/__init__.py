@@ -7,7 +7,7 @@ from haar.nn.spectral.deep_sets import SignDeepSets
 from haar.nn.spectral.eigenvalue_filters import EigenvalueFilters
 from haar.nn.spectral.gate import SignGate, SignMLP, SignRMSNorm
 from haar.nn.spectral.graph_convolution import GraphConvolution
-from haar.nn.spectral.message_passing import Invariants, SignMessagePassing
+from haar.nn.spectral.message_passing import InvariantFeatures, SignMessagePassing
 from haar.nn.spectral.neighbours import neighbour_mean
 from haar.nn.spectral.odd_moments import odd_moments
 from haar.nn.spectral.pair_scores import PairScore, inner_score
@@ -19,7 +19,7 @@ __all__ = [
     "ColumnLinear",
     "EigenvalueFilters",
     "GraphConvolution",
-    "Invariants",
+    "InvariantFeatures",
     "PairScore",
     "Perceptron",
     "SignAttention",

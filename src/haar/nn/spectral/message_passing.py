@@ -102,7 +102,7 @@ class _Message(HostBuilt, nn.Module):
 
 
 @dataclass(frozen=True)
-class Invariants:
+class InvariantFeatures:
     """What is told beside the columns.
 
     Args:
@@ -147,7 +147,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         ArgumentError: If a size is not positive.
 
     Example:
-        >>> net = SignMessagePassing(3, inputs=2, invariants=Invariants(nodes=1, pairs=1))
+        >>> net = SignMessagePassing(3, inputs=2, invariants=InvariantFeatures(nodes=1, pairs=1))
         >>> x, v, q = torch.randn(4, 5, 3), torch.randn(4, 5, 3), torch.ones(4, 5, 1)
         >>> net(x, v, nodes=q, pairs=q.unsqueeze(-2) * q.unsqueeze(-3)).shape
         torch.Size([4, 5, 3])
@@ -164,7 +164,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         channels: int = 8,
         hidden: int = 64,
         layers: int = 3,
-        invariants: Invariants | None = None,
+        invariants: InvariantFeatures | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -173,7 +173,7 @@ class SignMessagePassing(HostBuilt, nn.Module):
         for name, value in least.items():
             check_count(name, value)
         self.k, self.inputs, self.outputs = k, inputs, outputs
-        self.invariants = told = Invariants() if invariants is None else invariants
+        self.invariants = told = InvariantFeatures() if invariants is None else invariants
         self.enter = linear(inputs, channels, bias=False, generator=generator, dtype=dtype)
         self.leave = linear(channels, outputs, bias=False, generator=generator, dtype=dtype)
         self.rounds = nn.ModuleList(

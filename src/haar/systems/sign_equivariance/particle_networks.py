@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.nn.frames import Averaging, PCAFrame
-from haar.nn.spectral import Invariants, Perceptron, SignMessagePassing
+from haar.nn.spectral import InvariantFeatures, Perceptron, SignMessagePassing
 
 #: How each network is told of in tables.
 LABELS = {
@@ -97,7 +97,9 @@ class Mover(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.net: nn.Module
         if kind in ("sign", "sign_long", "vectors"):
-            self.net = SignMessagePassing(d, inputs=2, invariants=Invariants(nodes=1, pairs=1), generator=generator)
+            self.net = SignMessagePassing(
+                d, inputs=2, invariants=InvariantFeatures(nodes=1, pairs=1), generator=generator
+            )
         else:
             self.net = PlainMessagePassing(d, width=8 * d, hidden=64, layers=3, generator=generator)
         self.frame: PCAFrame | None = None
