@@ -85,7 +85,7 @@ def test_a_setting_is_chosen_network_by_network_on_validation_data():
         (strict, [{"validation": 3.0, "error": 6}, {"validation": 3.0, "error": 5}]),
     ]
     chosen = _choose(tried)
-    told = {rule: [(v["error"], v["setting"], v["tries"]) for v in values] for rule, values in chosen.items()}
+    told = {rule: [(v["error"], v.get("setting"), v["tries"]) for v in values] for rule, values in chosen.items()}
     assert told == {"scheduled": [(7, 0.01, 3), (8, 0.001, 3)], "strict": [(6, None, 1), (5, None, 1)]}
 
 
