@@ -73,19 +73,26 @@ class Numbers:
                 value = self.followed.attribute(str(node.target))
                 values[node] = value.detach().clone() if isinstance(value, Tensor) else value
             else:
-                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
-                tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-                if node in self.written:
-                    self.overwritten[node] = tensors[self.written[node]].clone()
-                before = [x._version for x in tensors]  # noqa: SLF001 (torch counts what is written)
-                with torch.no_grad():
-                    values[node] = self.function(node)[0](*args, **kwargs)
-                changed = [k for k, (x, old) in enumerate(zip(tensors, before, strict=True)) if x._version != old]  # noqa: SLF001
-                if changed:
-                    found[node] = changed[0]
-                    place = _place(tensors[changed[0]])
-                    self.names[node] = [n for n, x in values.items() if isinstance(x, Tensor) and _place(x) == place]
+                changed = self._called(node, values)
+                if changed is not None:
+                    found[node] = changed
         self.values, self.written = values, found
+
+    def _called(self, node: fx.Node, values: dict[fx.Node, Any]) -> int | None:
+        """Run a step that calls something; which of its tensors it writes into, if it does."""
+        args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
+        tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+        if node in self.written:
+            self.overwritten[node] = tensors[self.written[node]].clone()
+        before = [x._version for x in tensors]  # noqa: SLF001 (torch counts what is written)
+        with torch.no_grad():
+            values[node] = self.function(node)[0](*args, **kwargs)
+        changed = [k for k, (x, old) in enumerate(zip(tensors, before, strict=True)) if x._version != old]  # noqa: SLF001
+        if not changed:
+            return None
+        place = _place(tensors[changed[0]])
+        self.names[node] = [n for n, x in values.items() if isinstance(x, Tensor) and _place(x) == place]
+        return changed[0]
 
     def _read(self) -> list[fx.Node]:
         nodes = list(self.followed.graph.nodes)
