@@ -45,5 +45,5 @@ def test_distillation_from_nan_or_backwards_is_refused(layer):
     teacher = average(layer, SYMMETRY, micro_batch=1)
     with pytest.raises(DataError, match="inputs: a value that is not finite"):
         distil(teacher, x, steps=1)
-    with pytest.raises(ArgumentError, match="learning_rate: expected a number above 0, got 0.0"):
+    with pytest.raises(ArgumentError, match=r"learning_rate: expected a number above 0, got 0\.0"):
         distil(teacher, x, steps=1, learning_rate=0.0)

@@ -71,7 +71,7 @@ def compare(
     names: Sequence[str] | None = None,
     plan: PotentialPlan | None = None,
     held_out: float = 0.0,
-    watch: Watch | None = None,
+    watch: Watch = Unwatched(),
 ) -> ComparisonReport:
     """Train every model on every fold.
 
@@ -93,7 +93,7 @@ def compare(
         raise ArgumentError("folds, seeds", expected="at least 1", got=f"{folds}, {seeds}")
     contenders = chosen_contenders(data, names)
     rows: dict[str, Any] = {}
-    with (watch or Unwatched()).stage(f"{data}, {train} points", len(contenders) * folds * seeds) as advance:
+    with watch.stage(f"{data}, {train} points", len(contenders) * folds * seeds) as advance:
         for seed in range(seeds):
             surface = Molecules.shipped(data).in_frame("rotated" if data == "lih" else "augmented", seed=seed)
             for fold in range(folds):
