@@ -155,7 +155,7 @@ WITHOUT = {
     "cornish_fisher", "density", "distributional_defect", "edgeworth_expectation", "expected_squared_error",
     "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
     "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
-    "same_representation",
+    "same_representation", "domain_symmetry", "known_data_set",
 }  # fmt: skip
 
 

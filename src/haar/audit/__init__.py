@@ -10,21 +10,26 @@ from haar.audit.lie import LieDefect, lie_defects, lie_derivative
 from haar.audit.part_findings import PartFinding
 from haar.audit.recommendation import Recommendation
 from haar.audit.sums import OrbitSums
+from haar.data import DomainSymmetry, KnownDataSet, domain_symmetry, known_data_set
 from haar.statistics import Estimate
 
 __all__ = [
     "Audit",
     "Closure",
+    "DomainSymmetry",
     "ElementClosure",
     "Estimate",
     "Findings",
+    "KnownDataSet",
     "LayerDefect",
     "LieDefect",
     "OrbitSums",
     "PartFinding",
     "Recommendation",
     "audit",
+    "domain_symmetry",
     "dynamics_defects",
+    "known_data_set",
     "layer_defects",
     "lie_defects",
     "lie_derivative",

@@ -1,5 +1,6 @@
 """Readers of the files that symmetry papers compare on, in the form they were published in."""
 
+from haar.data.particles.trajectories import ParticleTrajectories
 from haar.data.published.md17 import MolecularDynamics, read_md17
 from haar.data.published.modelnet import PointClouds, read_modelnet40
 from haar.data.published.motion import MOTION_SPLITS, MotionSamples, MotionTrials, read_motion
@@ -14,6 +15,7 @@ __all__ = [
     "Molecules",
     "MotionSamples",
     "MotionTrials",
+    "ParticleTrajectories",
     "PointClouds",
     "read_md17",
     "read_modelnet40",

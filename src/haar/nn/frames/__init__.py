@@ -4,5 +4,15 @@ from haar.nn.frames.averaging import Averaging
 from haar.nn.frames.gram_map import GramMap
 from haar.nn.frames.pca_frame import PCAFrame
 from haar.nn.frames.weighted_frame import WeightedFrame
+from haar.nn.principal import FrameHealth, PrincipalAxes, frame_health, principal_axes
 
-__all__ = ["Averaging", "GramMap", "PCAFrame", "WeightedFrame"]
+__all__ = [
+    "Averaging",
+    "FrameHealth",
+    "GramMap",
+    "PCAFrame",
+    "PrincipalAxes",
+    "WeightedFrame",
+    "frame_health",
+    "principal_axes",
+]

@@ -1,7 +1,62 @@
 """Equivariant variational quantum circuits for molecules: potentials made of them, and their baselines."""
 
+from haar.data.molecules import Molecules
+from haar.nn.circuits import (
+    AtomVectors,
+    BoardCircuit,
+    Circuit,
+    ExchangeCircuit,
+    Gate,
+    GraphCircuit,
+    PairCircuit,
+    PermutedQubits,
+    Program,
+    QNodeModel,
+    RotationCircuit,
+    SpinOnQubits,
+    WaterCircuit,
+    WeightedGraphCircuit,
+    WithForces,
+    commutant,
+    energy_and_forces,
+    equivariant_gate,
+    molecular_symmetry,
+    molecule_on_qubits,
+    to_pennylane,
+    twirl,
+    twirl_qnode,
+)
 from haar.systems.quantum.generic import GenericCircuit
 from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets
 from haar.systems.quantum.potential import Potential
 
-__all__ = ["CoordinateNetwork", "DistanceSets", "GenericCircuit", "Potential"]
+__all__ = [
+    "AtomVectors",
+    "BoardCircuit",
+    "Circuit",
+    "CoordinateNetwork",
+    "DistanceSets",
+    "ExchangeCircuit",
+    "Gate",
+    "GenericCircuit",
+    "GraphCircuit",
+    "Molecules",
+    "PairCircuit",
+    "PermutedQubits",
+    "Potential",
+    "Program",
+    "QNodeModel",
+    "RotationCircuit",
+    "SpinOnQubits",
+    "WaterCircuit",
+    "WeightedGraphCircuit",
+    "WithForces",
+    "commutant",
+    "energy_and_forces",
+    "equivariant_gate",
+    "molecular_symmetry",
+    "molecule_on_qubits",
+    "to_pennylane",
+    "twirl",
+    "twirl_qnode",
+]

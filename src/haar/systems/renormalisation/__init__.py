@@ -10,6 +10,8 @@ from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS, NONLINEARITI
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.static_bias import StaticBias
 from haar.systems.renormalisation.training import PROTOCOL, fit
+from haar.training import Plan
+from haar.weights import breaking_distance, unit_clusters
 
 __all__ = [
     "CLOSED_FORMS",
@@ -23,9 +25,11 @@ __all__ = [
     "Errors",
     "GraphEnsemble",
     "PerceptronEnsemble",
+    "Plan",
     "Sizes",
     "StaticBias",
     "block_step",
+    "breaking_distance",
     "cumulant_flow",
     "eigenvalue",
     "evaluate",
@@ -34,4 +38,5 @@ __all__ = [
     "one_shot",
     "predict_error",
     "step_cumulants",
+    "unit_clusters",
 ]
