@@ -167,3 +167,9 @@ def test_a_fixed_gate_that_does_not_commute_is_refused() -> None:
 def test_weights_of_whole_numbers_are_refused_by_name() -> None:
     with pytest.raises(ArgumentError, match=r"weights: expected tensors of real numbers, got torch\.int64 for 'scale'"):
         QNodeModel(lambda x, scale: scale * x, {"scale": torch.tensor(1)})
+
+
+def test_a_circuit_goes_to_pennylane_by_its_own_method():
+    circuit = BoardCircuit(layers=1)
+    boards = torch.randint(-1, 2, (2, 9), generator=torch.Generator().manual_seed(0)).double()
+    assert torch.allclose(circuit.to_pennylane()(boards), circuit(boards), atol=1e-9)

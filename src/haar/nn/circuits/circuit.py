@@ -181,6 +181,16 @@ class Circuit(ConstantsModule, ABC):
         twin.eps = nn.Parameter(scale * normal(self.layers, self.qubits, generator=source), requires_grad=trainable)
         return twin
 
+    def to_pennylane(self) -> nn.Module:
+        """The same circuit on PennyLane's default.qubit, sharing these parameters.
+
+        Raises:
+            MissingExtraError: If PennyLane is not installed.
+        """
+        from haar.nn.circuits import to_pennylane
+
+        return to_pennylane(self)
+
     def _break(self, psi: State, layer: int) -> State:
         """RZ(eps_q) on every qubit."""
         if self.eps is None:
