@@ -119,6 +119,7 @@ def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
     spoilt = {
         "characters": lambda m: m["pairs"]["Q8: regular to itself"].update(characters=9),
         "Molien": lambda m: m["pairs"]["Q8: regular to itself"].update(molien=7),
+        "two counts": lambda m: m["pairs"]["Q8: regular to itself"].update(dim_isotypic=7),
         "closed forms": lambda m: m["pairs"]["Q8: regular to itself"].update(known=9),
         "equivariance": lambda m: m["pairs"]["Q8: regular to itself"].update(equivariance=1e-6),
         "idempotent": lambda m: m["pairs"]["Q8: regular to itself"].update(idempotent=1e-6),
@@ -154,7 +155,7 @@ def test_all_maps_in_the_place_of_the_equivariant_ones_hold_nothing(measures):
     for pair in bad["pairs"].values():
         pair |= {"dim": pair["sizes"][0] * pair["sizes"][1], "reynolds": 0.7, "equivariance": 1.2, "routes": 0.7}
     failed = {claim.name for claim in judge(CLAIMS, [bad]) if not claim.holds}
-    assert failed == {"characters", "Molien", "closed forms", "average", "equivariance", "routes"}
+    assert failed == {"characters", "Molien", "closed forms", "two counts", "average", "equivariance", "routes"}
 
 
 def test_sections_have_their_tables_and_figures(measures):
