@@ -55,7 +55,7 @@ def called(
     """What a named function returns.
 
     Args:
-        text: ``module:function``.
+        text: What to call, as ``module:function``.
         arguments: Its arguments by name.
         argument: What the user calls it, for the message.
         forms: What else it may be, for the message.

@@ -102,7 +102,7 @@ def _saved(model: Any, x: Tensor) -> Path:
 VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "average": (Marked, lambda f, _: haar.average.average(f, TURNED)),
     "anytime": (Marked, lambda f, _: haar.average.anytime(f, TURNED)),
-    "soft": (plain, lambda f, x: haar.average.soft(f, TURNED, [(x, x)], bootstrap=10)),
+    "soft": (plain, lambda f, x: haar.average.soft(f, TURNED, [(x, x)], draws=10)),
     "select": (plain, lambda f, x: haar.average.select(f, TURNED, x, share=0.9)),
     "fold": (averaged, lambda f, _: haar.average.fold(f)),
     "save": (averaged, _saved),

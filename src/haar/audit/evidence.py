@@ -16,7 +16,7 @@ def evidence(found: Findings, group: Group) -> list[str]:
 
     Args:
         found: What the audit found.
-        group: The group.
+        group: The group that was audited.
     """
     told = (
         _floor(found),

@@ -48,7 +48,7 @@ class SubgroupFinding:
     """What averaging over one subgroup removes.
 
     Attributes:
-        name: The subgroup.
+        name: Name of the subgroup.
         order: Its number of elements.
         removed: Mean square that averaging takes off the prediction: the predicted fall of the MSE, without labels.
         gain: The fall of the MSE on the labelled samples, if there are any.
@@ -166,14 +166,14 @@ def findings(
     """Compute the findings from the sums.
 
     Args:
-        sums: The sums.
+        sums: The audit's sums over all samples.
         outputs: The parts of the outputs that they are of.
-        symmetry: The symmetry.
+        symmetry: The symmetry that was audited.
         elements: Elements, the identity first.
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
         scaled: Whether outputs were divided by a scale.
         closure: The tests of the data.
-        significance: Their level.
+        significance: Significance level of the tests of the data.
         trajectories: What they rest on.
     """
     group = symmetry.group
@@ -324,7 +324,7 @@ def enough(trajectories: int, significance: float, tests: int) -> bool:
     """Whether so many independent trajectories could reject at all: half of 2^n sign patterns are distinct.
 
     Args:
-        trajectories: Independent trajectories.
+        trajectories: Number of independent trajectories.
         significance: Level of the tests.
         tests: Elements that are tested; four statistics of each are corrected for too.
 

@@ -125,7 +125,7 @@ def audit_particles(
         data: Trajectories to audit, whose law is found by running them again; by default they are generated.
         clip: Law of the generated trajectories, see `haar.data.particles.simulate`.
         dim: Dimension of the generated trajectories.
-        samples: Trajectories.
+        samples: Number of trajectories that are simulated and replayed.
         rotations: Random elements of O(d) for each.
         start: Frame that predictors are given.
         stop: Frame that they predict.

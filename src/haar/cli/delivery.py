@@ -15,7 +15,7 @@ def deliver(report: Report, out: Path | None, file: str, word: str, *, as_json: 
     """Write and print a report.
 
     Args:
-        report: The report.
+        report: The report to be shown and written.
         out: Folder for ``report.html`` and `file`, if it was asked for.
         file: Name of the JSON file.
         word: What is said last.

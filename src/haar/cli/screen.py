@@ -49,7 +49,7 @@ class ProgressBars:
     """A `haar.watch.Watch` that draws a bar for every stage.
 
     Args:
-        quiet: Draw nothing.
+        quiet: Whether nothing is drawn.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:

@@ -29,9 +29,9 @@ class Given:
     """What the caller of `trace` gave.
 
     Args:
-        model: The model.
+        model: The model that is traced.
         input_shape: Shape of one input.
-        extra: Own activations.
+        extra: Activations of the caller's own.
         affine: Own affine module classes.
         constants: Values of further inputs.
         on_unsupported: What to do without a closed form.
@@ -133,7 +133,7 @@ class StepBuilder:
             name: Where it is.
             kind: What it is.
             inputs: Numbers of the values it reads.
-            whole: The map.
+            whole: The map, from its inputs to its output.
             checked: Whether it is already known to be affine and to take every row by itself.
         """
         level = self.attempt(name, whole, self.zeros(inputs))

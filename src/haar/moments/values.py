@@ -40,7 +40,7 @@ class Pending:
         inputs: Numbers of the values it depends on.
         function: From them to what it is.
         kind: What made it.
-        name: Where.
+        name: Name of the step in the model that made it.
         affine: Whether every step so far is affine.
     """
 
@@ -188,7 +188,7 @@ def filled(
 
     Args:
         function: What is called.
-        arguments: Its arguments.
+        arguments: Positional arguments of the call.
         keywords: Its keyword arguments.
         inputs: Numbers of the random values among them.
         writes: Whether it writes into them: then it gets copies.

@@ -98,7 +98,7 @@ class Bilinear(EquivariantModule):
         return looser
 
     def _products(self, x: Tensor, y: Tensor) -> Tensor:
-        """X tensor y in the order (run, run, copy, copy, component, component)."""
+        """x tensor y in the order (run, run, copy, copy, component, component)."""
         batch = broadcast_shapes(x.shape[:-1], y.shape[:-1])
         pieces = []
         for one in self.left_runs:

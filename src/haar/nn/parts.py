@@ -15,8 +15,8 @@ class PartRun:
     """Equal parts that stand next to one another.
 
     Attributes:
-        rep: The part.
-        start: First channel.
+        rep: Representation of one part.
+        start: First channel of the run.
         copies: How many parts.
         first: Number of the first part among all parts.
     """

@@ -83,8 +83,8 @@ def all_agree(
     """Whether several outputs agree, each relative to its largest finite number.
 
     Args:
-        made: Outputs.
-        original: Others.
+        made: Outputs of what was made.
+        original: Outputs of the original, in the same order.
         tolerance: From an output to the difference that is forgiven; by default what another batch size may change.
     """
     allowed = another_batch if tolerance is None else tolerance

@@ -14,7 +14,7 @@ def check_samples(leaves: Sequence[Any], samples: int, name: str = "output") -> 
     """Refuse outputs whose axis 0 does not count the samples of the inputs, where samples are told apart.
 
     Args:
-        leaves: The outputs.
+        leaves: Tensors among the outputs.
         samples: How many samples went in.
         name: What they are.
 

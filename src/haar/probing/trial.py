@@ -49,7 +49,7 @@ class Trial:
     Args:
         model: What was given, whose state is put back.
         run: Runs it on input leaves.
-        call: The inputs.
+        call: Inputs of the call that is decided about.
 
     Attributes:
         informative: Whether some run so far gave numbers that differ from copy to copy: without, nothing was decided.

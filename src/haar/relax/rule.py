@@ -39,7 +39,7 @@ class Rule(ABC):
         name: What tables call it.
         model: The wrapped model.
         gammas: Its gammas, by the names of the layers.
-        taken: Steps taken.
+        taken: Number of steps taken so far.
     """
 
     name: ClassVar[str]

@@ -35,7 +35,7 @@ def critical_rates(steps: int, augmentation: float | int) -> tuple[float, float]
 
     Args:
         steps: Of the whole run.
-        augmentation: c, positive.
+        augmentation: The factor c of the quadratic term, positive.
 
     Returns:
         a and b.

@@ -175,7 +175,7 @@ def judge(claims: Iterable[Claim], measures: Sequence[Any]) -> list[Judged]:
     """Judge every claim of a table that the measures are about.
 
     Args:
-        claims: The table.
+        claims: Table of all claims.
         measures: The measures of every seed.
 
     Returns:

@@ -121,7 +121,7 @@ def options(kind: type[T], preset: Mapping[str, Any], *, within: str = "preset")
     Args:
         kind: A frozen dataclass. Its fields are strings, numbers, truth values, other such dataclasses, tuples and
             mappings of these; a field without a default must be in the preset.
-        preset: The JSON.
+        preset: The preset, as it stands in JSON.
         within: What an error calls the preset.
 
     Raises:

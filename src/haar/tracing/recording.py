@@ -48,7 +48,7 @@ class Recorded:
         op: As in `torch.fx`.
         target: As in `torch.fx`.
         args: Arguments; a `Ref` where a tensor comes from an earlier step.
-        kwargs: Keyword arguments.
+        kwargs: Keyword arguments, as `args` holds them.
         shape: Shapes of the tensors it returned, in its nesting.
         random: Whether it depends on the inputs.
     """
@@ -65,7 +65,7 @@ class Recording:
     """Runs a model once, without gradients, and writes its steps down.
 
     Args:
-        model: The model.
+        model: The model whose run is written down.
         leaves: Whether a module, given with its name, is one step.
 
     Attributes:

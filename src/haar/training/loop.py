@@ -43,7 +43,7 @@ class Run:
     Args:
         parameters: What the optimiser moves: parameters, or groups of them.
         loss: Of the step's number and its generator (on the CPU); a tensor of any shape, whose values are recorded.
-        plan: How.
+        plan: Number of steps, optimiser and learning rate.
         seed: Of every draw.
         checkpoint: Where the run is kept.
         objective: From the value of `loss` to the number to be differentiated; by default the value itself.
@@ -52,9 +52,9 @@ class Run:
             true then), or ``"keep"`` going, for many models trained at once.
 
     Attributes:
-        done: Steps taken.
+        done: Number of steps taken so far.
         dead: Whether it stopped at a loss that was not finite.
-        optimizer: The optimiser.
+        optimizer: The optimiser that moves the parameters.
 
     Raises:
         ArgumentError: If there is nothing to train, a word is unknown, or the checkpoint is another run's.

@@ -97,7 +97,7 @@ class PullBack(_Through):
     A finite group of matrices acts on everything that the Lie group of these matrices acts on.
 
     Args:
-        rep: The representation.
+        rep: A representation of the group that the homomorphism leads to.
         group: The other group.
         homomorphism: Sends elements of `group` to elements of ``rep.group``, batchwise. Give a method rather than a
             lambda if the representation is to be pickled.

@@ -214,7 +214,7 @@ class Generator(ABC):
         """The stored fields of some runs by name, as `batches` yields them.
 
         Args:
-            trajectories: Which runs.
+            trajectories: Numbers of the runs to compute.
         """
         state = self.initial(trajectories)
         frames = {field.name: [state[field.name]] for field in self.fields}

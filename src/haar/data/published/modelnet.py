@@ -21,7 +21,7 @@ class PointClouds:
 
     Attributes:
         points: Each cloud lies in the unit ball.
-        labels: From 0.
+        labels: Class of every cloud, counted from 0.
         names: Of the labels; empty if the folder does not say.
     """
 

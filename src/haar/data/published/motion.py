@@ -94,7 +94,7 @@ class MotionTrials:
         over the frames that have a whole window after them; a trial too short for its share gives all it has.
 
         Args:
-            trials: Which trials.
+            trials: Numbers of the trials to take windows of.
             count: How many windows in all, at most.
             horizon: Frames after the start that are to be predicted.
 

@@ -24,10 +24,10 @@ class LaplacianEncoding:
     Args:
         k: Number of columns.
         name: Of the attribute.
-        normalization: See `laplacian_eigs`.
-        drop: See `laplacian_eigs`.
-        scale: See `laplacian_eigs`.
-        unhealthy: See `laplacian_eigs`.
+        normalization: Which Laplacian, see `laplacian_eigs`.
+        drop: Which trivial eigenvectors are left out, see `laplacian_eigs`.
+        scale: How columns are scaled, see `laplacian_eigs`.
+        unhealthy: What is done about spectra that cannot be trusted, see `laplacian_eigs`.
         dtype: Of the columns and eigenvalues.
 
     Raises:

@@ -36,7 +36,7 @@ class Intake:
         """One field.
 
         Args:
-            field: Which.
+            field: The field that the values are of.
             values: Its values: ([time], *space, *component).
             steps: How many time steps there should be; None for a field without them.
             where: The trajectory, for messages.

@@ -134,7 +134,7 @@ class WellReader:
         """The fields that do not vary in time, as channels; there may be none of them.
 
         Args:
-            trajectory: Which one.
+            trajectory: Number of the trajectory, over all files.
             fields: Names of the fields to take; None for all.
 
         Raises:
@@ -175,7 +175,7 @@ class WellReader:
 
         Args:
             name: Its name in the file, for example ``"x_periodic"``.
-            file: Which file.
+            file: Number of the file, in the order of their names.
 
         Raises:
             ArgumentError: If there is no boundary of that name.
@@ -200,7 +200,7 @@ class WellReader:
         """One field as it is stored: components last, without the axes along which it does not vary.
 
         Args:
-            trajectory: Which one.
+            trajectory: Number of the trajectory, over all files.
             field: One of `metadata.stored`.
             steps: Which time steps, with a positive stride; None for all. A field that does not vary in time has one.
 

@@ -23,7 +23,7 @@ class Run:
         index: Its number in the file.
         steps: How many time steps it will have.
         datasets: Where the fields that vary in time are stored.
-        fields: These fields.
+        fields: The fields that vary in time.
         intake: Checks and converts their values.
         finish: Called with this run at its end, whole or not.
     """

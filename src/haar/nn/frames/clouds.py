@@ -84,7 +84,7 @@ class Clouds:
         """The weighted sum over m frames of what the model says in each, in one pass.
 
         Args:
-            model: The model.
+            model: The model that is averaged.
             kinds: Of its outputs.
             inputs: In the coordinates that `frames` start from.
             frames: Orthogonal matrices by which inputs are turned.

@@ -63,7 +63,7 @@ class Columns:
         return (same @ wide / same.sum(-1, keepdim=True)).to(gates.dtype)
 
     def product(self, x: Float[Tensor, "*any k c"], y: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
-        """X y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
+        """x y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
         if self.same is None:
             return x * y
         wide = wide_dtype(x.dtype)

@@ -95,7 +95,7 @@ class SignMLP(nn.Module):
     Args:
         k: Number of columns.
         hidden: Hidden features of every MLP.
-        layers: How often.
+        layers: How often the step is repeated.
         residual: Whether x is added.
         extra: Invariant features beside the columns.
         generator: Of the initial weights; by default torch's.

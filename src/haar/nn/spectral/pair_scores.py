@@ -22,8 +22,8 @@ class PairScore(nn.Module):
 
     Args:
         k: Number of columns.
-        hidden: Hidden features.
-        layers: Linear layers.
+        hidden: Hidden features of the network.
+        layers: Linear layers of the network.
         extra: Invariant, symmetric features of every pair.
         generator: Of the initial weights; by default torch's.
         dtype: Of the parameters.

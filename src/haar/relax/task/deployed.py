@@ -17,9 +17,9 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
     """Write the model to deploy.
 
     Args:
-        done: The fit.
+        done: What `fit` returned.
         task: What was fitted.
-        out: Folder.
+        out: Folder to write into.
 
     Returns:
         Names of the files.

@@ -93,7 +93,7 @@ class TrainingPlan:
         loss: mse, mae, cross_entropy, or ``module:function`` of (prediction, target).
         steps: Optimiser steps of each fit.
         batch_size: Samples a step.
-        learning_rate: Of Adam.
+        learning_rate: Step size of Adam at the start.
         schedule: cosine or constant.
         every: Steps between readings and checkpoints.
         seed: Of weights, batches and everything else.
@@ -114,7 +114,7 @@ class TestPlan:
 
     Attributes:
         draws: Random moves of the score test.
-        level: Its level.
+        level: Significance level of the score test.
     """
 
     __test__ = False  # no test of pytest's

@@ -48,7 +48,7 @@ class Options:
 
     Attributes:
         networks: Networks in every cell, each with data and an initialisation of its own.
-        parts: Its parts.
+        parts: Parts of the experiment, by name.
         needs_data: Whether published files are read.
         data: Where these are.
     """

@@ -45,7 +45,7 @@ class ParticleNetwork(ConstantsModule):
         neighbours: Of every particle, see `everyone` and `listed`.
         velocities: Whether a row has a velocity.
         pair_scalars: How many of the scalars also enter messages as products of the two particles'.
-        hidden: Width.
+        hidden: Width of the hidden layers.
         layers: Number of layers.
         outputs: 0: places of all particles; else so many scalars of the whole.
         masked: Whether the last scalar says which particles are there.

@@ -28,11 +28,11 @@ class TrialPlan(Plan):
     """How all models are trained and measured.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Steps of the optimiser.
         learning_rate: The optimiser's rate at the start.
         batch_size: Samples in a step, drawn with replacement.
         clip: Largest norm of each model's gradients.
-        tests: Test samples.
+        tests: Number of test samples.
         validation: Samples by which a setting is chosen.
         dual_rate: Rate of the multipliers of the rules "as published".
         device: Where models run; draws are made on the CPU.

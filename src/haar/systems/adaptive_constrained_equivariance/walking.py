@@ -96,7 +96,7 @@ def generated_walk(trials: int, *, beta: float, seed: int, joints: int = _JOINTS
     """Trials of one random skeleton, each seen from its own direction; see `WalkingTask`.
 
     Args:
-        trials: How many.
+        trials: Number of trials to generate.
         beta: How much it sags along the second axis.
         seed: Of the trials; the skeleton and its gait are always the same.
         joints: Of the skeleton.

@@ -38,13 +38,13 @@ class Options:
         test: Trajectories of the test split.
         history: Time steps that a surrogate sees.
         steps: Of the training.
-        batch: Windows in a step.
+        batch_size: Windows in a step.
         windows: Windows that errors are measured on.
         audit_windows: Windows that are audited.
         rollout: Windows of predicted steps, such as ``"6:12"``.
         rollout_runs: Trajectories that are rolled out.
         modes: How rollouts are averaged.
-        runs: The surrogates.
+        runs: Surrogates to be trained.
         trap: The surrogate of the shear flow.
     """
 
@@ -53,7 +53,7 @@ class Options:
     test: int
     history: int
     steps: int
-    batch: int
+    batch_size: int
     windows: int
     audit_windows: int
     rollout: tuple[str, ...]

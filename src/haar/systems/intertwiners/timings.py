@@ -26,7 +26,7 @@ def timed(family: str, size: int, repeats: int) -> dict[str, Any]:
 
     Args:
         family: One of `FAMILIES`.
-        size: Its size.
+        size: Size of the case that is timed.
         repeats: How many solutions after the first.
     """
     seconds = []

@@ -69,9 +69,9 @@ def split(data: Molecules, train: int, *, fold: int = 0, seed: int = 0) -> tuple
     tested on all others. Other surfaces are shuffled by the seed; fold k starts its training set k times `train` later.
 
     Args:
-        data: All geometries.
+        data: Geometries to be divided.
         train: Size of the training set.
-        fold: Which fold.
+        fold: Number of the fold that is tested on.
         seed: Of the shuffle.
 
     Raises:
@@ -108,8 +108,8 @@ def contest(
     """Train one model and measure it.
 
     Args:
-        contender: Which.
-        train: Training set.
+        contender: The model, and how it is trained.
+        train: Number of training points.
         test: Test set; nothing is chosen by it.
         plan: How models are trained that bring no plan of their own.
         seed: Of parameters and batches.
@@ -179,8 +179,8 @@ def train_one(
     Args:
         model: A name of `haar.systems.quantum.potential.MODELS`.
         data: A shipped surface or an ``.npz`` file.
-        train: Training points.
-        plan: How.
+        train: Number of training points.
+        plan: Steps, learning rate and weight of the forces.
         seed: Of the shuffle, the frames, the parameters and the batches.
         held_out: Share of the training points that chooses the weights.
         layers: Of a circuit; by default its own.

@@ -78,7 +78,7 @@ def symmetry_errors(
 
     Args:
         model: From (batch, atoms, 3) to (batch,).
-        x: Where.
+        x: Positions to evaluate at, (batch, atoms, 3).
         seed: Of the rotations.
 
     Returns:

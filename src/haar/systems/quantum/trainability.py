@@ -23,7 +23,7 @@ def derivative_variance(family: str, n: int, *, samples: int = 200, depth: int |
     observable is Z_0 Z_1.
 
     Args:
-        family: Which.
+        family: Which circuits: ``"symmetric"`` or ``"free"``.
         n: Number of qubits.
         samples: Random circuits, one in each place of the batch.
         depth: Number of layers; 6 n by default.

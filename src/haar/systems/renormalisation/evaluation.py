@@ -81,7 +81,7 @@ def evaluate(
     """Test all networks on fresh samples of every law, the same samples for all of them.
 
     Args:
-        ensemble: The networks.
+        ensemble: The trained networks.
         laws: Laws of one coordinate, by name.
         train_law: On which of `LAWS` a network must move to count as alive.
         samples: Vectors a law.

@@ -38,8 +38,8 @@ def fit(
 
     Args:
         model: An `Ensemble`, or a module that wraps one: from x to (networks, samples).
-        x: Inputs.
-        y: Targets.
+        x: Inputs of the training set.
+        y: Targets of the training set.
         plan: How; batches are drawn with replacement.
         penalty: Added to the loss, such as `StaticBias.decay`.
         observer: Told of every step.

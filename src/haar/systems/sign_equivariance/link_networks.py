@@ -34,7 +34,7 @@ class LinkInput:
         v: Eigenvectors in columns.
         edges: Both directions of every edge.
         eigenvalues: Of each graph.
-        graphs: Their number.
+        graphs: Number of graphs side by side.
     """
 
     v: Float[Tensor, "n k"]

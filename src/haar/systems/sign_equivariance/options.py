@@ -14,7 +14,7 @@ class Twins:
         nodes: Of each copy.
         probability: Of an edge in a copy.
         crossings: Pairs of edges between the copies.
-        k: Eigenvectors.
+        k: Number of eigenvectors.
         epochs: Of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
@@ -37,8 +37,8 @@ class Links:
         nodes: Of each copy.
         probability: Of an edge of an Erdos-Renyi graph.
         attach: Edges of every node that joins a Barabasi-Albert graph.
-        added: Random edges.
-        k: Eigenvectors.
+        added: Number of random edges.
+        k: Number of eigenvectors.
         epochs: Of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks, by graph and scaling.
@@ -66,8 +66,8 @@ class Inductive:
         test: Graphs that are reported.
         nodes: Of each copy.
         probability: Of an edge.
-        added: Random edges.
-        k: Eigenvectors.
+        added: Number of random edges.
+        k: Number of eigenvectors.
         epochs: Of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
@@ -95,7 +95,7 @@ class Trajectories:
         test: Samples that are reported.
         epochs: Of the training.
         long_epochs: Of the networks that train for longer.
-        batch: Samples in a step.
+        batch_size: Samples in a step.
         rates: Learning rates to choose from.
         clip: How the generator cuts off forces.
         floor: Samples of the data's audit.
@@ -106,7 +106,7 @@ class Trajectories:
     test: int
     epochs: int
     long_epochs: int = 0
-    batch: int
+    batch_size: int
     rates: tuple[float, ...]
     clip: str
     floor: int
@@ -128,13 +128,13 @@ class Costs:
     """Processor time of a training step.
 
     Attributes:
-        dims: Dimensions.
-        batch: Samples in a step.
+        dims: Dimensions of the clouds.
+        batch_size: Samples in a step.
         repeats: Steps that are timed.
     """
 
     dims: tuple[int, ...]
-    batch: int
+    batch_size: int
     repeats: int
 
 
@@ -161,8 +161,8 @@ class Communities:
         train: Graphs to train on.
         validation: Graphs to choose on.
         test: Graphs that are reported.
-        k: Eigenvectors.
-        batch: Graphs in a step.
+        k: Number of eigenvectors.
+        batch_size: Graphs in a step.
         epochs: Of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
@@ -172,7 +172,7 @@ class Communities:
     validation: int
     test: int
     k: int
-    batch: int
+    batch_size: int
     epochs: int
     rates: tuple[float, ...]
     networks: tuple[str, ...]

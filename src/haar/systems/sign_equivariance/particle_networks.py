@@ -31,7 +31,7 @@ class PlainMessagePassing(nn.Module):
     Args:
         k: Dimension of the cloud.
         width: Features of every point.
-        hidden: Hidden features.
+        hidden: Hidden features of the networks.
         layers: Rounds of messages.
         generator: Of the initial weights.
     """
