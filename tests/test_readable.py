@@ -7,6 +7,7 @@ import torch
 
 from haar.audit import Audit
 from haar.audit.lie import LieDefect
+from haar.audit.recommendation import Recommendation
 from haar.average import DistilReport, Selected, SoftFit, Written
 from haar.data.spectra import laplacian_eigs
 from haar.groups import dihedral
@@ -19,6 +20,8 @@ from haar.relax.diagnosis.lie_error import LieError
 from haar.relax.diagnosis.loss_share import LossShare
 from haar.relax.path import PathPoint
 from haar.report import Table
+from haar.statistics import Estimate
+from haar.systems.claim import Judged
 from haar.testing.equivariance import Equivariance
 
 D4 = dihedral(4)
@@ -61,6 +64,12 @@ LINES = {
     "defect": (
         lambda: Defect(torch.full((8, 2), 0.5), torch.ones(8, 2)),
         "8 elements and 2 outputs: relative, at most 0.5",
+    ),
+    "estimate": (lambda: Estimate(0.5, 0.25, 0.75), "0.5 [0.25, 0.75]"),
+    "recommendation": (lambda: Recommendation("average", "D4", "Average over D4."), "Average over D4."),
+    "claim": (
+        lambda: Judged("a", "a gain", "section 1", 0.5, 0.25, 0.75, "<= 1", "holds", (0.5,)),
+        "a gain: 0.5 [0.25, 0.75], to be <= 1: holds",
     ),
     "unused audit": (lambda: Audit(torch.nn.Identity(), _symmetry()), "<Audit of D4 over 0 samples>"),
 }

@@ -54,6 +54,10 @@ class Recommendation:
         """Plain values."""
         return {name: list(value) if isinstance(value, list) else value for name, value in self.__dict__.items()}
 
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.sentence
+
 
 @dataclass(frozen=True)
 class _Advice:

@@ -47,6 +47,10 @@ class Estimate:
             return f"{self.value:{spec}} (no interval)"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
+    def __str__(self) -> str:
+        """The value and its interval."""
+        return format(self)
+
 
 def ratio(
     top: Float[Tensor, " rows"],
