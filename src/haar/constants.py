@@ -100,7 +100,7 @@ class ConstantsModule(HostBuilt, nn.Module):
         Args:
             name: Name of the buffer.
             value: The constant; None for a buffer that is None.
-            dtype: Of the buffer; by default the constant's own.
+            dtype: Precision of the buffer; by default the constant's own.
         """
         if value is None:
             self.register_buffer(name, None, persistent=False)

@@ -56,7 +56,7 @@ def called(
 
     Args:
         text: What to call, as ``module:function``.
-        arguments: Its arguments by name.
+        arguments: Keyword arguments of the call.
         argument: What the user calls it, for the message.
         forms: What else it may be, for the message.
         way_out: What the user can do about one that fails.

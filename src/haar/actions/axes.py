@@ -84,7 +84,7 @@ class FieldAxes(Axes):
         Args:
             x: The tensor whose axes are checked.
             argument: Its name, for the message.
-            size: How many channels it should have.
+            size: Number of channels it should have.
             names: Gives the names of the channels, for the message.
 
         Returns:

@@ -15,7 +15,7 @@ def evidence(found: Findings, group: Group) -> list[str]:
     """One line for every kind of evidence.
 
     Args:
-        found: What the audit found.
+        found: Findings of the audit.
         group: The group that was audited.
     """
     told = (

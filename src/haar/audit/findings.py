@@ -49,7 +49,7 @@ class SubgroupFinding:
 
     Attributes:
         name: Name of the subgroup.
-        order: Its number of elements.
+        order: Number of its elements.
         removed: Mean square that averaging takes off the prediction: the predicted fall of the MSE, without labels.
         gain: The fall of the MSE on the labelled samples, if there are any.
         after: The MSE after averaging, if there are labels.
@@ -174,7 +174,7 @@ def findings(
         scaled: Whether outputs were divided by a scale.
         closure: The tests of the data.
         significance: Significance level of the tests of the data.
-        trajectories: What they rest on.
+        trajectories: Number of independent trajectories that the tests rest on.
     """
     group = symmetry.group
     one = as_one(sums, outputs, scaled=scaled)

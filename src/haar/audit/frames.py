@@ -26,7 +26,7 @@ class FrameAudit(Report):
     """What was found about the principal axes of some clouds.
 
     Attributes:
-        names: Of the clouds.
+        names: Names of the clouds.
         health: The record of each.
         measured: Largest relative difference of f(X Q) and f(X) Q over random rotations and reflections Q, for a
             network that is equivariant under signs.
@@ -123,7 +123,7 @@ def audit_frames(
         marks: An invariant of every point ``(n,)``, such as the atomic number, which the network is told.
         tolerance: Smallest relative gap that is trusted, see `PCAFrame`.
         rotations: Random orthogonal matrices for each cloud, half of them reflections.
-        seed: Of the network and the matrices.
+        seed: Seed of the network and the matrices.
         watch: Told of every cloud.
 
     Raises:

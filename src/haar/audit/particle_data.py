@@ -130,7 +130,7 @@ def audit_particles(
         start: Frame that predictors are given.
         stop: Frame that they predict.
         save_every: Steps between two frames.
-        seed: Of the trajectories, the elements and the interval.
+        seed: Seed of the trajectories, the elements and the interval.
         watch: Told of each of ``rotations + 2`` runs.
 
     Raises:

@@ -30,7 +30,7 @@ class Part:
         channels: Channels of the output that belong to the part.
         averaged: How many numbers have their mean over all samples taken off for the spread; 0 for fields, whose mean
             is that over points.
-        dtype: Of the output.
+        dtype: Precision of the output.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Outputs:
 
     Attributes:
         parts: The parts, in the order of the actions and of the channels.
-        entries: How many numbers of one sample each part has.
+        entries: Number of numbers of one sample each part has.
 
     Raises:
         ArgumentError: If the scale does not fit, or the group does not keep it.

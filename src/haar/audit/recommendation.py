@@ -77,7 +77,7 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
     is named. From fewer than five independent units nothing is called certain.
 
     Args:
-        found: What the audit found.
+        found: Findings of the audit.
         group: The group that was audited.
         elements: The elements that were looked at, the identity first.
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.

@@ -103,7 +103,7 @@ def audit_signs(
         spaces: Numbers of the eigenspaces; by default all columns are simple.
         untrained: The same model with initial weights: tells what is built in from what was learned.
         samples: Random elements; all signs are tried up to 6 columns.
-        seed: Of the elements.
+        seed: Seed of the elements.
 
     Raises:
         ArgumentError: If the model does not run, or gives something else for the same input, or its output is not

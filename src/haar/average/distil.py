@@ -93,7 +93,7 @@ def distil(
         student: What to train; by default the model that was averaged. It is copied, never changed.
         steps: Number of steps.
         batch_size: Samples per step.
-        learning_rate: Of the first steps; it falls to zero along a cosine.
+        learning_rate: Learning rate of the first steps; it falls to zero along a cosine.
         held_out: Share of the samples that the report is measured on.
         seed: Seed of the split, the batches, the elements and any dropout of the student.
         checkpoint: A file to resume from and to write to; the result is the same, bit for bit, as without interruption.

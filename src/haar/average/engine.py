@@ -125,7 +125,7 @@ class Averaged(nn.Module):
 
         Args:
             args: The model's inputs.
-            named: The same by name.
+            named: Arguments of the model that are given by name.
 
         Returns:
             What the model returns, averaged.

@@ -36,7 +36,7 @@ class SoftFit:
         level: Coverage of the intervals.
         units: Number of samples (or batches) that the fit and the bootstrap are over.
         mse_model: Mean squared error of the model on the labelled samples, divided by `scale` if one was given.
-        mse_average: Of the full average.
+        mse_average: Mean squared error of the full average.
         mse_soft: Of the soft average (fitted on these samples).
     """
 
@@ -87,7 +87,7 @@ class SoftAverage(nn.Module):
 
         Args:
             args: The model's inputs.
-            named: The same by name.
+            named: Arguments of the model that are given by name.
         """
         averaged = self.stages.averaged if isinstance(self.stages, Anytime) else self.stages
         args = by_position(averaged.model, args, named)

@@ -23,7 +23,7 @@ class Program(nn.Module):
     """An exported program as a module like others: it was traced in eval mode and stays there.
 
     Args:
-        program: What `torch.export` made.
+        program: An exported program, as `torch.export` makes it.
     """
 
     def __init__(self, program: torch.export.ExportedProgram) -> None:

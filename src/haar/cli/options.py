@@ -34,7 +34,7 @@ def seed_option(of: str) -> Any:
     """A seed.
 
     Args:
-        of: What derives from it.
+        of: Random choices that derive from it, for the help.
     """
     return typer.Option(min=0, max=SEED_LIMIT, help=of)
 

@@ -27,9 +27,9 @@ class ControlledMean:
 
     Args:
         mean: The estimate of E model(x).
-        standard_error: Its standard error.
+        standard_error: Standard error of `mean`.
         plain_mean: The plain sample mean over the same draws.
-        plain_standard_error: Its standard error.
+        plain_standard_error: Standard error of `plain_mean`.
         controls: What was used as control variates.
         count: Number of draws.
 

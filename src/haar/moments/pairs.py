@@ -23,7 +23,7 @@ class PairCovariance:
         covariance: Off-diagonal by Mehler or closed form, diagonal exact variances.
         coefficients: Normalised Hermite coefficients that were used.
         order: Where Mehler's series was cut.
-        closed_pairs: How many pairs took the closed form.
+        closed_pairs: Number of pairs took the closed form.
         bound: Rigorous bound of the cut, the largest over the pairs, relative to the product of the two standard
             deviations.
 

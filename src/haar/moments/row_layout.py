@@ -15,7 +15,7 @@ class Layout:
 
     Args:
         axis: The axis that holds the rows.
-        factor: How many numbers a row has along it.
+        factor: Number of numbers a row has along it.
         inner: Whether the rows change fastest.
 
     Example:

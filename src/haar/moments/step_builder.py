@@ -130,8 +130,8 @@ class StepBuilder:
         """Add an affine map known only as a whole: its value at zero is the shift.
 
         Args:
-            name: Where it is.
-            kind: What it is.
+            name: Name of the step in the model.
+            kind: Kind of the step, for reports.
             inputs: Numbers of the values it reads.
             whole: The map, from its inputs to its output.
             checked: Whether it is already known to be affine and to take every row by itself.

@@ -28,7 +28,7 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # type: ignore
         eps: Added to the variance.
         momentum: Weight of a new batch in the running statistics; None for the mean over all batches.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the momentum is not between 0 and 1.

@@ -37,7 +37,7 @@ def draw_weights(
         space: Maps to draw from.
         generator: Source of the random numbers; by default torch's.
         gain: Factor on the output's standard deviation.
-        sources: How many such maps are added up.
+        sources: Number of such maps are added up.
         count: How many to draw; one has no leading axis.
 
     Example:

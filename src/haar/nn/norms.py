@@ -30,7 +30,7 @@ class Normalisation(EquivariantModule):
         affine: Whether to learn a factor for every part, and a shift along every invariant direction.
         eps: Added to the variance.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If an option is impossible.
@@ -161,7 +161,7 @@ class GroupNorm(Normalisation):
         affine: Whether to learn factors and shifts.
         eps: Added to the variance.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the copies of some part do not split into so many groups.

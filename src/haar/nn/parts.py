@@ -17,7 +17,7 @@ class PartRun:
     Attributes:
         rep: Representation of one part.
         start: First channel of the run.
-        copies: How many parts.
+        copies: Number of parts in the run.
         first: Number of the first part among all parts.
     """
 

@@ -17,7 +17,7 @@ def rows_of_sizes(shape: Sequence[int], sizes: Sequence[float], generator: torch
     """Normal rows of several sizes in float64: what a model does to small, to large and to no numbers.
 
     Args:
-        shape: Of one row.
+        shape: Shape of one row.
         sizes: One for each row; 0 is a row of zeros.
         generator: Source of the numbers.
 

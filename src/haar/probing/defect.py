@@ -139,8 +139,8 @@ def all_or_drawn(group: Group, most: int, *, seed: Seed = 0) -> Tensor:
 
     Args:
         group: The group to choose from.
-        most: How many at most.
-        seed: Of the random ones.
+        most: Largest number of elements.
+        seed: Seed of the random ones.
     """
     if isinstance(group, FiniteGroup) and group.order <= most:
         return group.elements()

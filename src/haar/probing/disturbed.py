@@ -24,7 +24,7 @@ def disturbed(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
     Args:
         model: Any module; it is not changed.
         fixed: Parameters that stay, by their own names.
-        seed: Of the changes.
+        seed: Seed of the changes.
 
     Example:
         >>> layer = nn.Linear(2, 2)
@@ -41,7 +41,7 @@ def disturb(model: M, *, fixed: Collection[str] = (), seed: Seed = 0) -> M:
     Args:
         model: Any module; its parameters are changed in place.
         fixed: Parameters that stay, by their own names.
-        seed: Of the changes.
+        seed: Seed of the changes.
 
     Example:
         >>> layer = nn.Linear(2, 2)

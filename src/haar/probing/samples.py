@@ -15,8 +15,8 @@ def check_samples(leaves: Sequence[Any], samples: int, name: str = "output") -> 
 
     Args:
         leaves: Tensors among the outputs.
-        samples: How many samples went in.
-        name: What they are.
+        samples: Number of samples went in.
+        name: Name of the outputs, for messages.
 
     Raises:
         ShapeError: Naming the first such output.

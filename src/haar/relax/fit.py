@@ -74,13 +74,13 @@ def fit(
         steps: Steps of the optimiser.
         validation: Inputs and targets on which the projected and the unprojected model are read.
         batch_size: Samples a step.
-        learning_rate: Of the first steps.
+        learning_rate: Learning rate of the first steps.
         schedule: ``"cosine"`` (to zero), ``"constant"``, or another of `haar.training.Plan`.
         optimizer: Makes the optimiser from the rule's weights; by default Adam.
         every: Steps between readings and checkpoints.
         checkpoint: A file to resume from and to write to.
         log: A CSV file of the readings.
-        seed: Of batches, augmentation and dropout.
+        seed: Seed of batches, augmentation and dropout.
         watch: Told of every step.
 
     Returns:

@@ -212,7 +212,7 @@ def path(
         learning_rate: Of Adam, falling along a cosine in every fit.
         gamma_rate: Of the gammas: slow beside the weights, which have to learn what a gamma is worth.
         names: Names of the groups along the chain, the largest first, for the figure.
-        seed: Of the batches.
+        seed: Seed of the batches.
         checkpoints: A folder of one file for each fit, from which a killed path goes on.
         watch: Told of every fit.
 

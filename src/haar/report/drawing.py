@@ -108,7 +108,7 @@ def draw_curves(
         style: Marker and line as matplotlib writes them, for all or by label.
         spread: A band from the least to the greatest value, a band between the quartiles, bars to the least and the
             greatest value, or a dot a value.
-        width: Of the lines.
+        width: Width of the lines.
     """
     for number, (label, values) in enumerate(series.items()):
         colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]

@@ -65,8 +65,8 @@ class Parts:
         """Within it every part, read or measured, is a step of a stage that the watch is told of.
 
         Args:
-            title: Of the stage.
-            total: How many parts it has.
+            title: Title of the stage.
+            total: Number of parts it has.
         """
         outer = self._advance
         with self.watch.stage(title, total) as advance:
@@ -102,7 +102,7 @@ class Parts:
         """Many parts as one stage.
 
         Args:
-            title: Of the stage.
+            title: Title of the stage.
             planned: How to measure every part, by its group and its name in the group.
 
         Returns:

@@ -71,7 +71,7 @@ class Recording:
     Attributes:
         steps: The steps, placeholders first and the output last.
         constants: Tensors that are neither parameters nor made by a step, by name.
-        entered: How many steps are inputs and their parts.
+        entered: Number of steps are inputs and their parts.
     """
 
     def __init__(self, model: nn.Module, leaves: Leaves) -> None:

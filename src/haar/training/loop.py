@@ -44,7 +44,7 @@ class Run:
         parameters: What the optimiser moves: parameters, or groups of them.
         loss: Of the step's number and its generator (on the CPU); a tensor of any shape, whose values are recorded.
         plan: Number of steps, optimiser and learning rate.
-        seed: Of every draw.
+        seed: Seed of every draw.
         checkpoint: Where the run is kept.
         objective: From the value of `loss` to the number to be differentiated; by default the value itself.
         shorten: Called between the backward pass and the optimiser, to clip what `Plan.clip` does not.
@@ -120,7 +120,7 @@ class Run:
 
         Args:
             watch: Told of every step.
-            title: What it is told.
+            title: Title of the stage that `watch` is told of.
         """
         for _ in self.steps(watch, title):
             pass
@@ -134,7 +134,7 @@ class Run:
 
         Args:
             watch: Told of every step.
-            title: What it is told.
+            title: Title of the stage that `watch` is told of.
 
         Yields:
             The number of the step just taken.

@@ -20,8 +20,8 @@ class LabelledGraph:
 
     Attributes:
         edges: Both directions of every edge, ``(2, e)``.
-        features: Of the nodes.
-        labels: Of the nodes.
+        features: Features of the nodes.
+        labels: Community of every node.
     """
 
     edges: Int[Tensor, "2 e"]
@@ -56,12 +56,12 @@ def cluster_graphs(
 
     Args:
         count: Number of graphs.
-        communities: Of each graph.
+        communities: Number of communities in each graph.
         least: Nodes of the smallest community.
         most: Nodes of the largest.
         inside: Probability of an edge inside a community.
         across: Probability of an edge between two.
-        seed: Of everything; graph number i of one seed is always the same.
+        seed: Seed of everything; graph number i of one seed is always the same.
 
     Raises:
         ArgumentError: If a number does not fit.

@@ -58,7 +58,7 @@ def random_graph(
             joined to `attach` old ones, drawn in proportion to their degrees.
         probability: Probability of an edge, for ``"erdos_renyi"``.
         attach: Edges of a new node, for ``"barabasi_albert"``.
-        generator: Of the graph.
+        generator: Source of the graph.
 
     Raises:
         ArgumentError: If the kind is unknown or numbers do not fit.
@@ -141,7 +141,7 @@ def twin_task(
 
     Args:
         nodes: Nodes of each copy.
-        probability: Of an edge.
+        probability: Probability of an edge.
         held_out: Share of the edges that are tested.
         crossings: Edges between the copies, drawn in pairs (a = b gives one).
         seed: Seed of the graph, the split and the crossings.

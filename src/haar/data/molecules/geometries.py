@@ -35,7 +35,7 @@ class Scan:
 
         Args:
             count: How many; by default those of the shipped set.
-            seed: Of the random ones (LiH's are equispaced).
+            seed: Seed of the random ones (LiH's are equispaced).
 
         Raises:
             ArgumentError: If `count` is smaller than 2.

@@ -32,7 +32,7 @@ class Molecules:
 
     Args:
         species: Chemical symbols of the atoms.
-        positions: Vectors from the central atom, in Angstrom.
+        positions: Positions of all atoms, in Angstrom.
         energy: Energies, in Hartree.
         forces: In Hartree per Angstrom.
         origin: Where they come from, in words.
@@ -87,7 +87,7 @@ class Molecules:
         Args:
             frame: ``canonical`` (as they are), ``rotated`` (a Haar random rotation each), or ``augmented`` (a rotation
                 and a random exchange of the atoms behind the central one, each).
-            seed: Of the random motions.
+            seed: Seed of the random motions.
 
         Raises:
             ArgumentError: If the frame is unknown, or unlike atoms would be exchanged.
@@ -130,7 +130,7 @@ class Molecules:
         """The set in one row.
 
         Args:
-            name: What to call it.
+            name: Name of the surface in the table.
         """
         lengths = self.active.norm(dim=-1)
         row: list[Cell] = [

@@ -60,7 +60,7 @@ def charged_particles(
         clip: How large forces are cut off, see `simulate`.
         limit: Size at which forces are cut off, see `simulate`.
         start: Whether the initial state is stored as a frame before the others.
-        seed: Of the initial states.
+        seed: Seed of the initial states.
 
     Raises:
         ArgumentError: If a number is not positive or `clip` is unknown.
@@ -125,7 +125,7 @@ def simulate(
     Args:
         positions: At the start.
         velocities: At the start.
-        charges: Of the particles.
+        charges: Charge of every particle.
         frames: Number of frames that are stored.
         save_every: Steps between two of them.
         dt: Time step of the integrator.

@@ -42,7 +42,7 @@ def read_md17(
     Args:
         path: Path of the published ``.npz`` file.
         limit: Only so many of the first frames.
-        dtype: Of the numbers. Total energies need float64.
+        dtype: Precision of the numbers. Total energies need float64.
 
     Raises:
         DataError: If it is missing or does not have that form.

@@ -131,7 +131,7 @@ def read_motion(path: str | os.PathLike[str], *, dtype: torch.dtype = torch.floa
 
     Args:
         path: The file (``motion.pkl``, ``motion_run.pkl``).
-        dtype: Of the positions.
+        dtype: Precision of the positions.
 
     Raises:
         DataError: If it is missing, holds anything but numbers, or does not have that form.

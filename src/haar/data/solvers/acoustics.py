@@ -89,7 +89,7 @@ class Acoustics:
         Args:
             pressure: Pressure at the centres.
             velocity: Velocity at the centres.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             Pressure and velocity at the later time.

@@ -72,7 +72,7 @@ class GrayScott:
 
         Args:
             state: Concentrations A and B.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             The concentrations at the later time.

@@ -71,7 +71,7 @@ class NavierStokes:
         Args:
             velocity: Velocity; only its curl and its mean count (the divergence-free part).
             tracer: Concentration of the tracer at the start.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             Velocity and tracer at the later time.

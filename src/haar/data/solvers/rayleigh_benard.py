@@ -108,7 +108,7 @@ class RayleighBenard:
         Args:
             buoyancy: Buoyancy at the start.
             velocity: Velocity at the same points; only its divergence-free part counts.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             Buoyancy and velocity at the later time.

@@ -82,15 +82,15 @@ def spectral_health(
     """The record of the columns that were returned.
 
     Args:
-        eigenvalues: Of the columns, rising.
+        eigenvalues: Eigenvalues of the columns, rising.
         spaces: Numbers of their eigenspaces.
         beyond: The whole spectrum, or the part of it that is known.
         beyond_spaces: Numbers of its eigenspaces, of which `spaces` is a part.
         first: Which of them the first column is.
         asked: Columns that were asked for.
         components: Connected components of the graph.
-        scale: Of the spectrum.
-        residual: Of the eigenvectors.
+        scale: Largest eigenvalue, which gaps are relative to.
+        residual: Largest error of the eigenvectors.
     """
     found: dict[str, str] = {}
     counts = tuple(torch.unique_consecutive(spaces, return_counts=True)[1].tolist())

@@ -23,12 +23,12 @@ class LaplacianEncoding:
 
     Args:
         k: Number of columns.
-        name: Of the attribute.
+        name: Name of the attribute of the graph.
         normalization: Which Laplacian, see `laplacian_eigs`.
         drop: Which trivial eigenvectors are left out, see `laplacian_eigs`.
         scale: How columns are scaled, see `laplacian_eigs`.
         unhealthy: What is done about spectra that cannot be trusted, see `laplacian_eigs`.
-        dtype: Of the columns and eigenvalues.
+        dtype: Precision of the columns and eigenvalues.
 
     Raises:
         ArgumentError: If k is not positive, or an option is unknown.

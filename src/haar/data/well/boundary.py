@@ -119,7 +119,7 @@ def edge_boundaries(name: str, size: int, kinds: tuple[BoundaryType, BoundaryTyp
 
     Args:
         name: Name of the axis.
-        size: Its number of points.
+        size: Number of points of the axis.
         kinds: Boundary type at the lower and the upper end.
 
     Returns:

@@ -50,7 +50,7 @@ class StatisticsCollector:
             components: Number of component axes at the end: the tensor order.
             before: The step before the first of these, if there was one.
             varying: Whether the field varies in time; if not, it has no changes.
-            repeat: How many trajectories share these values.
+            repeat: Number of trajectories share these values.
         """
         for part in _parts(frames):
             self._merge(self._values, name, Moments.of(part, components, repeat))

@@ -100,7 +100,7 @@ def checked_times(times: Values, dtype: str = "float64") -> np.ndarray:
     """Times as float64, (steps,) or (trajectories, steps).
 
     Args:
-        times: What was given.
+        times: Times that the caller gave.
         dtype: How they are stored: they must be told apart in it.
 
     Raises:

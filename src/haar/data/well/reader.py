@@ -40,7 +40,7 @@ class WellReader:
         path: A Well folder (``<path>/data/<split>/*.hdf5`` or ``.h5``), a folder of such files, or one file.
         split: ``"train"``, ``"valid"`` or ``"test"``; None means train in a Well folder.
         parity: +1 or -1 by field name: -1 for pseudo-fields such as vorticity or a magnetic field.
-        dtype: Of the tensors returned: torch.float32 or torch.float64.
+        dtype: Precision of the tensors returned: torch.float32 or torch.float64.
         nan: What to do with NaN and infinity: ``"refuse"``, ``"keep"``, or ``"zero"`` them (as The Well's own training
             code does; some of its data sets mark the outside of the domain so).
 

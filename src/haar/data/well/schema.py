@@ -74,7 +74,7 @@ def read_schema(file: h5py.File, path: str | os.PathLike[str]) -> FileSchema:
 
     Args:
         file: The open file.
-        path: Its path, for messages.
+        path: Path of the file, for messages.
 
     Raises:
         DataError: If a group, data set or attribute of the schema is missing or has the wrong type or shape.

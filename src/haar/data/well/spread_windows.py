@@ -19,7 +19,7 @@ class SpreadWindows:
 
     Args:
         windows: All windows of the split.
-        samples: How many to take.
+        samples: Number of windows to take.
         batch_size: Windows in a batch.
 
     Raises:

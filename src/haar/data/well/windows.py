@@ -33,7 +33,7 @@ class Windows(Dataset[tuple[Tensor, Tensor]]):
         every: Distance between the beginnings of neighbouring windows.
         split: Which split, where `source` is a path.
         fields: Names of the fields to take; None for all. The order of the channels is always that of the files.
-        dtype: Of the tensors, where `source` is a path.
+        dtype: Precision of the tensors, where `source` is a path.
 
     Raises:
         ArgumentError: If an argument has a wrong value, no trajectory is long enough, or no field varies in time.

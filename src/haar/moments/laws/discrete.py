@@ -22,7 +22,7 @@ class Discrete(Law):
     Args:
         values: Values that the variable takes.
         probabilities: Their probabilities, which must sum to 1.
-        name: What tables call it.
+        name: Name of it in tables.
 
     Raises:
         ArgumentError: If the probabilities are not a law on these values.

@@ -25,7 +25,7 @@ class AtomVectors(ConstantsModule):
 
     Args:
         circuit: A `RotationCircuit` or an `ExchangeCircuit`.
-        seed: Of the weights.
+        seed: Seed of the weights.
 
     Example:
         >>> AtomVectors(ExchangeCircuit(3)).symmetry

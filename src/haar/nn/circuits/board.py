@@ -33,7 +33,7 @@ class BoardCircuit(Circuit):
 
     Args:
         layers: Number of layers; the board is encoded again before each.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         free: One parameter a gate.
 
     Example:

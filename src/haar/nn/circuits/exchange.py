@@ -38,7 +38,7 @@ class ExchangeCircuit(VectorCircuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
         parity: ``"average"`` for O(3), see `VectorCircuit`.
         radial: Function of the distances, see `VectorCircuit`.

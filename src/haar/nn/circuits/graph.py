@@ -39,7 +39,7 @@ class GraphCircuit(Circuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
         edge: Weight of an edge: ``"distance"`` r, ``"inverse"`` 1/r or ``"exponential"`` exp(-r), in Angstrom.
 

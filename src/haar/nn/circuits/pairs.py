@@ -44,7 +44,7 @@ class PairCircuit(Circuit):
         points: Number m of points, 2 to 6.
         classes: Number of classes.
         blocks: Number of blocks.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Raises:
         ArgumentError: If there are too few or too many points.

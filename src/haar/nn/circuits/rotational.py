@@ -112,7 +112,7 @@ class RotationCircuit(VectorCircuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
         parity: Behaviour under x -> -x, see `VectorCircuit`.
         radial: Function of the distances, see `VectorCircuit`.
@@ -183,7 +183,7 @@ class WaterCircuit(VectorCircuit):
 
     Args:
         layers: Number D of trainable layers.
-        seed: Of the one angle that all first gates start with, from U(0, pi).
+        seed: Seed of the one angle that all first gates start with, from U(0, pi).
         free: Do not share parameters: rotations alone are respected then.
         readout: ``"raw"``: the energy is <sigma_0 . sigma_1> itself, as in the original; or ``"affine"``.
 

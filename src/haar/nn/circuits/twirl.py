@@ -116,7 +116,7 @@ def equivariant_gate(operator: Operator, rep: OnQubits, angle: float | int, *, h
     Args:
         operator: A Hermitian matrix A.
         rep: How the group acts.
-        angle: Of the gate.
+        angle: Angle of the gate.
         how: How the mean is taken, see `twirl`.
 
     Raises:

@@ -35,7 +35,7 @@ class WeightedGraphCircuit(Circuit):
     Args:
         nodes: Number n of nodes, at least 2.
         layers: Number of layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Raises:
         ArgumentError: If there are too few or too many nodes.

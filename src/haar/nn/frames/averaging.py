@@ -27,7 +27,7 @@ class Averaging:
         draws: Random rotations inside the eigenspaces of a frame that cannot be trusted.
         most_axes: Largest dimension for an average over 2^d signs.
         batch_size: Clouds in one pass of the model.
-        generator: Of random signs and rotations; by default torch's.
+        generator: Source of random signs and rotations; by default torch's.
 
     Raises:
         ArgumentError: If a number is not positive.

@@ -85,10 +85,10 @@ class Clouds:
 
         Args:
             model: The model that is averaged.
-            kinds: Of its outputs.
+            kinds: Kinds of the model's outputs.
             inputs: In the coordinates that `frames` start from.
             frames: Orthogonal matrices by which inputs are turned.
-            weights: Of the frames.
+            weights: Weight of every frame.
             centre: Centroids, for positions.
             back: Frames by which outputs are turned back; by default `frames`.
         """

@@ -112,7 +112,7 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tolerance: float | 
 
     Args:
         axes: Principal axes of every cloud.
-        dtype: Of the inputs, before they were raised to float64.
+        dtype: Precision of the inputs, before they were raised to float64.
         tolerance: Smallest relative gap that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
     """
     gap = TRUSTED_GAP[dtype] if tolerance is None else tolerance

@@ -71,7 +71,7 @@ def flip_signs(
     Args:
         v: Eigenvectors in columns.
         cloud: For several graphs side by side, the number of the graph that each row belongs to.
-        generator: Of the signs; by default torch's.
+        generator: Source of the signs; by default torch's.
 
     Raises:
         ShapeError: If the rows are not numbered one by one, or there is a batch axis beside `cloud`.

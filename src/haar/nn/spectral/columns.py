@@ -25,7 +25,7 @@ class Columns:
         k: Number of columns.
         spaces: Equal numbers mark columns of one eigenspace; None means that all columns are simple.
         before: Axes of the tensors before the columns, of which `spaces` has the first ones, or none.
-        dtype: Of the tensors.
+        dtype: Precision of the tensors.
 
     Raises:
         ShapeError: If there is not one number for each column of every cloud.

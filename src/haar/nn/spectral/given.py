@@ -20,7 +20,7 @@ def check_columns(
         k: Number of columns.
         argument: Name of the argument, for messages.
         rows: Whether there must be an axis of rows.
-        dtype: Of the module's parameters; autocast converts by itself.
+        dtype: Precision of the module's parameters; autocast converts by itself.
 
     Raises:
         ShapeError: If the last axis is not k, or there is no axis of rows.

@@ -26,8 +26,8 @@ class SignNet(nn.Module):
         hidden: Hidden features of both networks.
         inner: Features of every column after phi.
         on: ``"graph"``: phi and rho are graph convolutions; ``"set"``: they see every point and the cloud's mean.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If `on` is unknown or a size is not positive.

@@ -26,7 +26,7 @@ class RelaxedConvolution(Rule):
     Args:
         model: A wrapped model with regular representations inside.
         banks: Number of filter banks, 1 to 3 in the source.
-        seed: Of the banks after the first.
+        seed: Seed of the banks after the first.
 
     Raises:
         ArgumentError: If no layer reads regular channels, or `banks` is below 1.

@@ -173,7 +173,7 @@ def diagnose(
         squared: Whether the loss is a mean squared error, so that it splits over the group.
         draws: Random moves of the score test.
         level: Significance level of the score test.
-        seed: Of everything random; a generator goes on from test to test.
+        seed: Seed of everything random; a generator goes on from test to test.
         watch: Told of the score test's subgroups.
 
     Returns:

@@ -61,7 +61,7 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
         symmetry: How the group acts on inputs and targets.
         inputs: A tensor, or a tuple of the model's arguments, samples on axis 0.
         target: The truth, one tensor.
-        seed: Of the elements, where the group is not used whole.
+        seed: Seed of the elements, where the group is not used whole.
 
     Raises:
         ArgumentError: If the target is no tensor like the model's output, or something is not finite.

@@ -172,7 +172,7 @@ def score_test(
         layers: Names of layers; by default all with a weight.
         draws: Random moves of all samples; enough of them that the corrected p-value can fall below the level.
         level: Significance level after correction.
-        seed: Of the draws.
+        seed: Seed of the draws.
         watch: Told of every subgroup.
 
     Raises:

@@ -22,7 +22,7 @@ def read_pairs(plan: DataPlan, seed: Seed) -> tuple[tuple[Any, Any], tuple[Any, 
 
     Args:
         plan: Where they are.
-        seed: Of the split, where the data have no part of their own that validates.
+        seed: Seed of the split, where the data have no part of their own that validates.
 
     Raises:
         ArgumentError: If the data's function cannot be imported or called, or gives something else.

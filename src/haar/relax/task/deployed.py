@@ -18,7 +18,7 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
 
     Args:
         done: What `fit` returned.
-        task: What was fitted.
+        task: The task that was fitted.
         out: Folder to write into.
 
     Returns:

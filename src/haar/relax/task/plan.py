@@ -19,7 +19,7 @@ class ModelPlan:
 
     Attributes:
         model: ``module:function`` of a torch module.
-        model_args: Its arguments by name.
+        model_args: Keyword arguments of the model's function.
         mode: weight, branches or function.
         chain: ``auto`` for a gamma for every subgroup along a chain, else ``none``.
         kappa: Whether equivariant weights keep their scale.
@@ -96,7 +96,7 @@ class TrainingPlan:
         learning_rate: Step size of Adam at the start.
         schedule: cosine or constant.
         every: Steps between readings and checkpoints.
-        seed: Of weights, batches and everything else.
+        seed: Seed of weights, batches and everything else.
     """
 
     loss: str = "mse"

@@ -53,7 +53,7 @@ class Choices:
         hidden: Representation of a hidden layer by its width.
 
     Attributes:
-        elements: Of the group.
+        elements: Elements of the group to try on.
         uses: The layers with parameters, by name.
         noted: What was asked for so far.
         place: The step that is being followed.

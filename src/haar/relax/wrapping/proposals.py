@@ -56,7 +56,7 @@ def other_forms(
         width: Dimension of the representations.
         sizes: Shapes of what comes out.
         hidden: Representation of a hidden layer by its width.
-        now: What it is.
+        now: The representation that it is now.
         cuts: Sizes of pieces that may be cut off at one end.
     """
     made = [*_tiled(width, sizes, hidden, now.group), *_unequal(width, sizes, hidden)]

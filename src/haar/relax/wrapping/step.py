@@ -58,7 +58,7 @@ class Step:
         call: Runs the step on other tensors in their place.
         result: What it returned in the network.
         written: Which tensor it writes into, if any.
-        elements: Of the group.
+        elements: Elements of the group to try on.
         grid: How the points of the inputs' grids move.
     """
 

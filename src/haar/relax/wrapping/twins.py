@@ -64,7 +64,7 @@ def twin(
         where: The layer in words.
         mode: ``"weight"`` or ``"branches"``.
         kappa: Whether equivariant weights keep the norm of whole ones.
-        generator: Of free branches.
+        generator: Source of free branches.
 
     Raises:
         ArgumentError: If every equivariant weight is zero.
@@ -108,7 +108,7 @@ def parameters_homotopy(
         where: The module in words.
         mode: ``"weight"`` or ``"branches"``.
         kappa: Whether invariant parameters keep the norm of whole ones.
-        generator: Of free branches.
+        generator: Source of free branches.
 
     Raises:
         ArgumentError: If every invariant parameter is zero.

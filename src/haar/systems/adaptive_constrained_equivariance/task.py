@@ -48,7 +48,7 @@ class Task(ABC):
         """The network with a gamma in every layer.
 
         Args:
-            generator: Of its weights.
+            generator: Source of its weights.
             branches: Of free branches.
             mode: Of `haar.relax.homotopise`, where the task's network is wrapped by it.
             kappa: Whether equivariant weights keep the norm of whole ones, as in `homotopise`.

@@ -31,7 +31,7 @@ def make_task(name: str, options: Mapping[str, Any], beta: float) -> Task:
 
     Args:
         name: Which of `TASKS` to make.
-        options: Of the task.
+        options: Options of the task, by name.
         beta: How much its symmetry is broken.
 
     Raises:

@@ -61,7 +61,7 @@ class Configuration:
     Attributes:
         task: What is learned.
         samples: Size of the training set.
-        seed: Of the data, the initialisation and the batches.
+        seed: Seed of the data, the initialisation and the batches.
     """
 
     task: Task
@@ -154,7 +154,7 @@ def train_together(
         plan: How to train.
         checkpoint: File to save the run in and to go on from, bit for bit.
         watch: Told of every step.
-        title: What it is told.
+        title: Title of the stage that `watch` is told of.
     """
     together = _Together(arms, configurations, plan)
     states: dict[str, Stateful] = {f"models of {arm.label}": arm.ensemble for arm in arms}

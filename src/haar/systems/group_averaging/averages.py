@@ -41,7 +41,7 @@ def measure_model(
         root: The data set.
         preset: Sizes and modes.
         title: What the watch is told.
-        seed: Of the random shifts and the audit.
+        seed: Seed of the random shifts and the audit.
         watch: Told of the progress.
         windowed: Whether to average over half-box shifts, with and without windows (for models that pad with zeros).
 

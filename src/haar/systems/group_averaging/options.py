@@ -12,10 +12,10 @@ class Run:
     """One surrogate.
 
     Attributes:
-        name: What tables call it.
+        name: Name of it in tables.
         data: Name of its data set.
         model: Name of its network, see `surrogates.CATALOGUE`.
-        options: Of the network.
+        options: Options of the network, by name.
         augment: Whether its batches are moved by random elements of D4.
         steps: Of its training; None for as many as all others.
     """
@@ -37,7 +37,7 @@ class Options:
         train: Trajectories of the training split.
         test: Trajectories of the test split.
         history: Time steps that a surrogate sees.
-        steps: Of the training.
+        steps: Number of training steps.
         batch_size: Windows in a step.
         windows: Windows that errors are measured on.
         audit_windows: Windows that are audited.

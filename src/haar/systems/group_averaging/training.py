@@ -60,7 +60,7 @@ def train(
         checkpoint: File to save the run in, and to continue from.
         checkpoint_every: Seconds between saves.
         watch: Told of every step.
-        title: What it is told.
+        title: Title of the stage that `watch` is told of.
 
     Returns:
         The trained surrogate, in eval mode.

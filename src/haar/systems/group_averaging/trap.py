@@ -29,7 +29,7 @@ def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch
         model: The trained surrogate.
         root: The data set.
         preset: Sizes and modes.
-        seed: Of the audits.
+        seed: Seed of the audits.
         watch: Told of the progress.
 
     Returns:

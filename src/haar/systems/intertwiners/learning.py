@@ -26,7 +26,7 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
     Args:
         task: One of `TASKS`.
         samples: Number of training samples.
-        seed: Of samples and weights.
+        seed: Seed of samples and weights.
         rates: Learning rates that every network may try.
         steps: Steps of Adam with a cosine schedule.
         test: Held-out samples.

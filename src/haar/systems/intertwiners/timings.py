@@ -27,7 +27,7 @@ def timed(family: str, size: int, repeats: int) -> dict[str, Any]:
     Args:
         family: One of `FAMILIES`.
         size: Size of the case that is timed.
-        repeats: How many solutions after the first.
+        repeats: Number of solutions after the first.
     """
     seconds = []
     dim = n = 0

@@ -23,7 +23,7 @@ class Contender:
     Args:
         title: What tables call it.
         model: A name of `haar.systems.quantum.potential.MODELS`.
-        options: Of its constructor.
+        options: Options of its constructor, by name.
         plan: How it is trained, if not like the others: a baseline may need more steps or another rate.
     """
 
@@ -72,7 +72,7 @@ def split(data: Molecules, train: int, *, fold: int = 0, seed: int = 0) -> tuple
         data: Geometries to be divided.
         train: Size of the training set.
         fold: Number of the fold that is tested on.
-        seed: Of the shuffle.
+        seed: Seed of the shuffle.
 
     Raises:
         ArgumentError: If the training set leaves nothing to test on.
@@ -112,7 +112,7 @@ def contest(
         train: Number of training points.
         test: Test set; nothing is chosen by it.
         plan: How models are trained that bring no plan of their own.
-        seed: Of parameters and batches.
+        seed: Seed of parameters and batches.
         held_out: Share of the training set that only chooses which weights are kept.
 
     Returns:
@@ -181,7 +181,7 @@ def train_one(
         data: A shipped surface or an ``.npz`` file.
         train: Number of training points.
         plan: Steps, learning rate and weight of the forces.
-        seed: Of the shuffle, the frames, the parameters and the batches.
+        seed: Seed of the shuffle, the frames, the parameters and the batches.
         held_out: Share of the training points that chooses the weights.
         layers: Of a circuit; by default its own.
 

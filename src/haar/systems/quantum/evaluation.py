@@ -79,7 +79,7 @@ def symmetry_errors(
     Args:
         model: From (batch, atoms, 3) to (batch,).
         x: Positions to evaluate at, (batch, atoms, 3).
-        seed: Of the rotations.
+        seed: Seed of the rotations.
 
     Returns:
         ``rotation``, ``permutation``, ``parity`` in the units of the model, ``torque`` too: sum of x_i x F_i, the

@@ -29,7 +29,7 @@ class GenericCircuit(Circuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
 
     Example:

@@ -23,7 +23,7 @@ class DistanceSets(nn.Module):
     Args:
         atoms: Number m of atoms around the central one.
         hidden: Width of all layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Example:
         >>> DistanceSets(3).parameter_count
@@ -84,7 +84,7 @@ class CoordinateNetwork(nn.Module):
     Args:
         atoms: Number m of atoms around the central one.
         hidden: Width of both layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Example:
         >>> CoordinateNetwork(3).parameter_count, CoordinateNetwork(1).parameter_count

@@ -91,7 +91,7 @@ def cumulant_flow(law: Law, steps: int, b: int = 2, *, orders: int = 4) -> list[
 
     Args:
         law: Where the flow starts.
-        steps: How many steps.
+        steps: Number of steps.
         b: Number of sites in a block.
         orders: Order of the highest cumulant.
 

@@ -109,7 +109,7 @@ def trained_classifier(
         hidden: Widths of the hidden layers.
         steps: Number of steps.
         learning_rate: Step size of Adam.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
         he: Start from N(0, 2/fan_in); otherwise from the smaller uniform law on +-1/sqrt(fan_in).
 
     Example:

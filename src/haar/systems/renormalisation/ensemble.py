@@ -23,7 +23,7 @@ class Ensemble(ConstantsModule, ABC):
     Attributes:
         activation: The activation of the hidden layers.
         inputs: Number of variables in a block.
-        networks: How many there are.
+        networks: Number of there are.
     """
 
     activation: Nonlinearity

@@ -86,7 +86,7 @@ def run_scenario(
         scenario: Start and pull.
         x: Inputs of the training set.
         seeds: One a network.
-        activation: Of the hidden units.
+        activation: Activation of the hidden units.
         width: Number of hidden units.
         steps: Adam steps at 1e-2.
         every: Steps between entries of the log.

@@ -43,7 +43,7 @@ def fit(
         plan: How; batches are drawn with replacement.
         penalty: Added to the loss, such as `StaticBias.decay`.
         observer: Told of every step.
-        seed: Of the batches.
+        seed: Seed of the batches.
         watch: Told of every step.
 
     Returns:

@@ -36,7 +36,7 @@ class Batch:
     Attributes:
         v: Eigenvectors in columns, times sqrt(n).
         canonical: The same with signs by the rule of `canonical_signs`.
-        eigenvalues: Of the columns.
+        eigenvalues: Eigenvalues of the columns.
         adjacency: Ones and zeros.
         features: Numbers of named nodes, else 0.
         labels: Numbers of the communities, from 0; -1 for padding.

@@ -36,7 +36,7 @@ class CommunityNetwork(nn.Module):
             node names, from 1, and 0 for all others.
         width: Features of the graph layers.
         layers: Number of layers.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
 
     Raises:
         ArgumentError: If the kind is unknown.

@@ -33,7 +33,7 @@ def measure_links(config: Links, seed: int, kept: Parts) -> dict[str, Any]:
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the graph, the split, the initial weights and the negatives.
+        seed: Seed of the graph, the split, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:

@@ -11,11 +11,11 @@ class Twins:
     """Edges and their twins.
 
     Attributes:
-        nodes: Of each copy.
+        nodes: Number of nodes of each copy.
         probability: Of an edge in a copy.
         crossings: Pairs of edges between the copies.
         k: Number of eigenvectors.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """
@@ -34,12 +34,12 @@ class Links:
     """Links in two copies of a random graph.
 
     Attributes:
-        nodes: Of each copy.
+        nodes: Number of nodes of each copy.
         probability: Of an edge of an Erdos-Renyi graph.
         attach: Edges of every node that joins a Barabasi-Albert graph.
         added: Number of random edges.
         k: Number of eigenvectors.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks, by graph and scaling.
         signnet_rates: SignNet's, if it has others.
@@ -64,11 +64,11 @@ class Inductive:
         train: Graphs to train on.
         validation: Graphs to choose on.
         test: Graphs that are reported.
-        nodes: Of each copy.
-        probability: Of an edge.
+        nodes: Number of nodes of each copy.
+        probability: Probability of an edge.
         added: Number of random edges.
         k: Number of eigenvectors.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """
@@ -93,7 +93,7 @@ class Trajectories:
         train: Samples to train on.
         validation: Samples to choose on.
         test: Samples that are reported.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         long_epochs: Of the networks that train for longer.
         batch_size: Samples in a step.
         rates: Learning rates to choose from.
@@ -163,7 +163,7 @@ class Communities:
         test: Graphs that are reported.
         k: Number of eigenvectors.
         batch_size: Graphs in a step.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """

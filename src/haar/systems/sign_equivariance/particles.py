@@ -62,7 +62,7 @@ def measure_particles(config: Particles, seed: int, kept: Parts) -> dict[str, An
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the data, the initial weights and the order of batches.
+        seed: Seed of the data, the initial weights and the order of batches.
         kept: Keeps what was measured.
 
     Returns:

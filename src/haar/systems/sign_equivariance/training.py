@@ -45,7 +45,7 @@ def descend(
         model: The network to be trained.
         loss: Of a step's number and its generator.
         plan: How; its ``every`` is for `observe`.
-        seed: Of every draw.
+        seed: Seed of every draw.
         observe: Measures with the key ``"validation"``, larger is better; those of the best step are kept.
 
     Example:

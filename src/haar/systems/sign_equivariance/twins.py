@@ -29,7 +29,7 @@ def measure_twins(config: Twins, seed: int, kept: Parts) -> dict[str, Any]:
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the graph, the initial weights and the negatives.
+        seed: Seed of the graph, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:
