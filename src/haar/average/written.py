@@ -19,7 +19,7 @@ from haar.average.selected import Selected, select
 from haar.average.weighted import ORBIT_LIMIT
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, known_keywords
-from haar.probing import defect
+from haar.probing import defect, undisturbed
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,13 @@ def write_average(
             got=f"{group.name}: {group.order} elements",
             way_out="take coarser shifts, such as D4 x shifts:16",
         )
-    averaged = average(model, symmetry, chosen or "orbit", micro_batch=micro_batch).eval()
+    with undisturbed(model):
+        averaged = average(model, symmetry, chosen or "orbit", micro_batch=micro_batch).eval()
+        return _written(averaged, example, Path(path), chosen, batched=batched)
+
+
+def _written(averaged: Averaged, example: Tensor, path: Path, chosen: Selected | None, *, batched: bool) -> Written:
+    symmetry, group = averaged.symmetry, averaged.symmetry.group
     with torch.no_grad():
         finite = all(bool(y.isfinite().all()) for y in tensors_of(averaged(example)))
     if not finite:
@@ -120,14 +126,14 @@ def write_average(
             got="NaN or infinity for the example",
             way_out="look at its weights and units",
         )
-    free = _saved(averaged, example, Path(path), batched=batched)
+    free = _saved(averaged, example, path, batched=batched)
     generators = group.generators()
     return Written(
         group.name,
         len(averaged.elements) if averaged.elements is not None else 0,
         group.order,
         None if chosen is None else chosen.share,
-        defect(model, symmetry, (example,), generators, norm="squares").worst,
+        defect(averaged.model, symmetry, (example,), generators, norm="squares").worst,
         defect(averaged, symmetry, (example,), generators, norm="squares").worst,
         free,
     )
