@@ -50,8 +50,8 @@ def compare(
     test: tuple[Tensor, Tensor],
     *,
     steps: int,
-    batch: int = 32,
-    rate: float = 1e-2,
+    batch_size: int = 32,
+    learning_rate: float = 1e-2,
 ) -> Comparison:
     """Train all for the same number of steps on the same samples.
 
@@ -62,30 +62,37 @@ def compare(
         train: Inputs and targets.
         test: Held-out inputs and targets.
         steps: Steps of Adam with a cosine schedule.
-        batch: Samples a step.
-        rate: First learning rate.
+        batch_size: Samples a step.
+        learning_rate: First learning rate.
     """
     symmetry, augmented = network.symmetry, copy.deepcopy(plain)
-    fit(network, *train, steps=steps, batch=batch, rate=rate)
-    fit(plain, *train, steps=steps, batch=batch, rate=rate)
-    fit(augmented, *train, steps=steps, batch=batch, rate=rate, augment=symmetry)
-    fit(wide, *train, steps=steps, batch=batch, rate=rate / 3, augment=symmetry)
+    fit(network, *train, steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    fit(plain, *train, steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    fit(augmented, *train, steps=steps, batch_size=batch_size, learning_rate=learning_rate, augment=symmetry)
+    fit(wide, *train, steps=steps, batch_size=batch_size, learning_rate=learning_rate / 3, augment=symmetry)
     errors = [error(model, *test) for model in (network, plain, augmented, wide)]
     return Comparison(*errors, parameters=(size(network), size(plain), size(wide)))
 
 
 def fit(
-    model: nn.Module, x: Tensor, y: Tensor, *, steps: int, batch: int, rate: float, augment: Symmetry | None = None
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    augment: Symmetry | None = None,
 ) -> None:
     """Adam on the mean squared error; with `augment` every sample is moved by a random element first."""
     generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        rows = torch.randint(len(x), (batch,), generator=generator)
+        rows = torch.randint(len(x), (batch_size,), generator=generator)
         inputs, targets = x[rows], y[rows]
         if augment is not None:
-            g = augment.group.sample(batch, generator)
+            g = augment.group.sample(batch_size, generator)
             (inputs,), targets = augment.act_inputs(g, (inputs,)), augment.act_outputs(g, targets)
         optimiser.zero_grad()
         nn.functional.mse_loss(model(inputs), targets).backward()

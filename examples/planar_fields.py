@@ -69,7 +69,7 @@ def main(steps: int = 300) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = flows(16, generator), flows(64, generator)
     network = equivariant_network(4)
-    found = compare(network, plain_network(10), plain_network(32), train, test, steps=steps, batch=8)
+    found = compare(network, plain_network(10), plain_network(32), train, test, steps=steps, batch_size=8)
     print(found)
 
     network, (x, y) = network.double(), test

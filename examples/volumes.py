@@ -68,7 +68,7 @@ def main(steps: int = 100) -> Comparison:
     generator = torch.Generator().manual_seed(1)
     train, test = volumes(64, generator), volumes(128, generator)
     network = equivariant_network(4)
-    found = compare(network, plain_network(3), plain_network(20), train, test, steps=steps, batch=8)
+    found = compare(network, plain_network(3), plain_network(20), train, test, steps=steps, batch_size=8)
     print(found)
 
     network, (x, y) = network.double(), test

@@ -18,7 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
-    {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics"},
+    {"errors", "files", "face", "host", "limits", "constants", "containers", "seeding", "watch", "statistics"},
     {"report", "received", "folders", "programs", "training", "entry"},
     {"groups", "tracing"},
     {"actions", "saddle"},

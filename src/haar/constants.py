@@ -1,4 +1,4 @@
-"""Modules with constants: computed on the host wherever a default device points, never saved, made again when lost."""
+"""Constants: those of modules, computed on the host, never saved and made again when lost; and sizes of rounding."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from torch import Tensor, nn
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: What float64 numbers are divided by at least: a quotient of two zeros is zero, and nothing that was measured changes.
+TINY = 1e-300
+#: The same for sums of squares in float32, where 1e-300 is zero.
+TINY_SINGLE = 1e-30
+#: Entries of orthogonal matrices in float64 that differ by less are the same: rounding of long products stays below it.
+SAME_ENTRY = 1e-9
+#: Largest error of a product of matrices that are taken for a representation: given entries may have ten digits.
+HOMOMORPHISM_ERROR = 1e-8
 
 #: Where parameters belong that are being made on the host.
 _TARGET: ContextVar[torch.device | None] = ContextVar("target", default=None)
@@ -91,7 +100,7 @@ class ConstantsModule(HostBuilt, nn.Module):
         Args:
             name: Name of the buffer.
             value: The constant; None for a buffer that is None.
-            dtype: Of the buffer; by default the constant's own.
+            dtype: Precision of the buffer; by default the constant's own.
         """
         if value is None:
             self.register_buffer(name, None, persistent=False)

@@ -55,8 +55,8 @@ def called(
     """What a named function returns.
 
     Args:
-        text: ``module:function``.
-        arguments: Its arguments by name.
+        text: What to call, as ``module:function``.
+        arguments: Keyword arguments of the call.
         argument: What the user calls it, for the message.
         forms: What else it may be, for the message.
         way_out: What the user can do about one that fails.

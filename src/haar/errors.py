@@ -87,7 +87,7 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
 
     Args:
         argument: Name of the argument as the caller wrote it.
-        value: What came.
+        value: The value that was given.
         least: Smallest number that is accepted.
 
     Raises:
@@ -114,7 +114,7 @@ def check_rate(argument: str, value: float | int | None, *, zero: bool = False) 
 
     Args:
         argument: Name of the argument as the caller wrote it.
-        value: What came.
+        value: The value that was given.
         zero: Whether 0 is accepted.
 
     Raises:
@@ -194,6 +194,38 @@ did you mean speed?
         return function(*args, **kwargs)
 
     return checked
+
+
+def formerly(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function whose keywords had other names, so that calls that were written with those go on working.
+
+    Args:
+        names: For each earlier name, the name of today.
+
+    Raises:
+        ArgumentError: In a call that gives both.
+
+    Example:
+        >>> @formerly(tol="tolerance")
+        ... def near(x: float, *, tolerance: float = 1e-8) -> bool:
+        ...     return abs(x) <= tolerance
+        >>> near(0.1, tol=0.2), near(0.1, tolerance=0.2)
+        (True, True)
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def renamed(*args: P.args, **kwargs: P.kwargs) -> R:
+            for old, new in names.items():
+                if old in kwargs:
+                    if new in kwargs:
+                        raise ArgumentError(new, expected="to be given once", got=f"{old} beside it, its earlier name")
+                    kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return renamed
+
+    return decorate
 
 
 def require(module: str, extra: str) -> ModuleType:

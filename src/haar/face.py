@@ -52,7 +52,7 @@ def show(
     """Turn a package that is being imported into a `Face`.
 
     Args:
-        package: Its name.
+        package: Name of the package.
         nouns: Names to import, by the module that defines them.
         verbs: Subpackages that can be called.
         packages: Other subpackages to import when they are used.

@@ -42,14 +42,16 @@ def test_the_action_composes():
 
 def test_gaps_cluster_and_rounding_does_not():
     values = torch.tensor([0.4999999, 0.5000001, 0.9, 0.9 + 1e-12, 1.0], dtype=F64)
-    assert eigenspaces(values, tol=1e-6).tolist() == [0, 0, 1, 1, 2]
-    assert eigenspaces(values.flip(0), tol=1e-6).tolist() == [0, 1, 1, 2, 2]
+    assert eigenspaces(values, tolerance=1e-6).tolist() == [0, 0, 1, 1, 2]
+    assert eigenspaces(values.flip(0), tolerance=1e-6).tolist() == [0, 1, 1, 2, 2]
     assert eigenspaces(values).tolist() == [0, 1, 2, 2, 3]
     assert (
-        Spectral.of_eigenvalues(values, tol=1e-6).spaces == (2, 2, 1) == multiplicities(eigenspaces(values, tol=1e-6))
+        Spectral.of_eigenvalues(values, tolerance=1e-6).spaces
+        == (2, 2, 1)
+        == multiplicities(eigenspaces(values, tolerance=1e-6))
     )
     chained = torch.tensor([0.0, 0.6, 1.2, 3.0])
-    assert eigenspaces(chained, tol=0.2).tolist() == [0, 0, 0, 1]
+    assert eigenspaces(chained, tolerance=0.2).tolist() == [0, 0, 0, 1]
 
 
 def test_pseudovectors_take_the_determinant():
@@ -70,13 +72,13 @@ def test_pseudovectors_take_the_determinant():
         (lambda: SignCharacter(SignGroup(2), [[0, 1]]), "chi: expected rows of 2"),
         (lambda: eigenspaces([1.0, 2.0]), r"eigenvalues: expected a tensor \(\*batch, k\), got list"),
         (lambda: eigenspaces(torch.tensor(1.0)), "eigenvalues: expected a tensor"),
-        (lambda: eigenspaces(torch.tensor([0.0, 1.0]), tol=float("nan")), "tol: expected 0 or more"),
+        (lambda: eigenspaces(torch.tensor([0.0, 1.0]), tolerance=float("nan")), "tolerance: expected 0 or more"),
         (lambda: Spectral((1, 2), group=spectral_group((2, 2))), "group: expected"),
         (lambda: SignCharacter(SignGroup(2), torch.tensor([[0, 2]])), "chi: expected rows of 2 zeros and ones"),
         (lambda: SignCharacter(SignGroup(2), torch.tensor([[0, 1, 1]])), "chi: expected rows of 2"),
         (lambda: eigenspaces(torch.tensor([1.0, 0.0, 2.0])), "eigenvalues: expected sorted values"),
         (lambda: eigenspaces(torch.tensor([0.0, torch.nan])), "eigenvalues: expected finite numbers"),
-        (lambda: eigenspaces(torch.tensor([0.0, 1.0]), tol=-1), "tol: expected 0 or more"),
+        (lambda: eigenspaces(torch.tensor([0.0, 1.0]), tolerance=-1), "tolerance: expected 0 or more"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(call, words):

@@ -97,7 +97,7 @@ def test_the_same_model_and_example_are_the_same_file(tmp_path):
 
 def test_soft_and_anytime_averages_are_saved_too(tmp_path):
     model, x = conv(), torch.randn(4, 3, 6, 6)
-    made = soft(model, SYMMETRY, [(x, model(x) * 0.5)], bootstrap=10)
+    made = soft(model, SYMMETRY, [(x, model(x) * 0.5)], draws=10)
     path = save(made, (x,), tmp_path / "soft.pt2")
     torch.testing.assert_close(torch.export.load(path).module()(x), made(x), rtol=0, atol=1e-5)
     whole = anytime(model, SYMMETRY)
@@ -190,7 +190,7 @@ def test_bad_input_is_refused(tmp_path):
     averaged = average(conv(), SYMMETRY)
     with pytest.raises(ArgumentError, match=r"path: expected a name that ends in \.pt2 or \.onnx, got model\.pt"):
         save(averaged, (torch.randn(1, 3, 6, 6),), tmp_path / "model.pt")
-    with pytest.raises(ArgumentError, match="module: expected an averaged model, got Conv2d"):
+    with pytest.raises(ArgumentError, match="model: expected an averaged model, got Conv2d"):
         save(conv(), (torch.randn(1, 3, 6, 6),), tmp_path / "model.pt2")
 
 

@@ -70,7 +70,7 @@ def test_the_verbs_that_run_without_gradients():
         assert standard_error(average(model, SYMMETRY, Sampled(4)), x).mean[1].shape == x.shape
     assert len(select(Forces().eval(), FORCES, x, m=2).elements) == 2
     forces = Forces().eval()
-    made = soft(forces, FORCES, (x, forces(x).detach()), bootstrap=10)
+    made = soft(forces, FORCES, (x, forces(x).detach()), draws=10)
     assert float(made.alpha) == pytest.approx(1)
     expected = forces(x).detach()
     with torch.no_grad():

@@ -146,7 +146,7 @@ def test_the_data_of_charged_particles(folder, capsys):
         (["frame", "nan.npy"], "FILE: expected finite coordinates"),
         (["frame", "nan.xyz"], "FILE: expected atoms with finite coordinates, got NaN or infinity in frame 1"),
         (["frame", "empty.xyz"], "FILE: expected atoms with finite coordinates, got none in frame 0"),
-        (["frame", "clouds.npy", "--tol", "5"], "--tol: expected a relative gap between 0 and 1, got 5.0"),
+        (["frame", "clouds.npy", "--tol", "5"], "--tolerance: expected a relative gap between 0 and 1, got 5.0"),
         (["signs", "spectral_models:plain", "nothing.npy"], "no such file"),
         (["signs", "spectral_models:plain", "ring.npy", "-k", "5"], "model: expected a model of eigenvectors (12, 5)"),
         (["signs", "spectral_models:plain", "broken.npy"], "not an array of NumPy"),

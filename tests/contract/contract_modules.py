@@ -73,7 +73,7 @@ class Branched(nn.Module):
 
 def _soft() -> nn.Module:
     x = torch.randn(12, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
-    return haar.average.soft(_net(), VECTORS, [(x, x)], bootstrap=20)
+    return haar.average.soft(_net(), VECTORS, [(x, x)], draws=20)
 
 
 def _rollout() -> nn.Module:

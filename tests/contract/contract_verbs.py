@@ -98,14 +98,26 @@ def _saved(model: Any, x: Tensor) -> Path:
         return haar.average.save(model, (x[:2],), Path(folder) / "model.pt2")
 
 
+def _written(model: Any, x: Tensor) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return str(haar.average.write_average(model, TURNED, x[:1], Path(folder) / "model.pt2"))
+
+
+def _student(model: Any, x: Tensor) -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        return haar.average.write_student(model, x[:2], Path(folder) / "student.pt2")
+
+
 #: Verb: the model that it is given, and the call.
 VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "average": (Marked, lambda f, _: haar.average.average(f, TURNED)),
     "anytime": (Marked, lambda f, _: haar.average.anytime(f, TURNED)),
-    "soft": (plain, lambda f, x: haar.average.soft(f, TURNED, [(x, x)], bootstrap=10)),
+    "soft": (plain, lambda f, x: haar.average.soft(f, TURNED, [(x, x)], draws=10)),
     "select": (plain, lambda f, x: haar.average.select(f, TURNED, x, share=0.9)),
     "fold": (averaged, lambda f, _: haar.average.fold(f)),
     "save": (averaged, _saved),
+    "write_average": (plain, _written),
+    "write_student": (plain, _student),
     "distil": (averaged, lambda f, x: haar.average.distil(f, x, steps=2)),
     "difference": (averaged, lambda f, x: haar.average.difference(f, f, x)),
     "standard_error": (averaged, haar.average.standard_error),

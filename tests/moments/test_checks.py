@@ -82,7 +82,7 @@ def test_laws_with_batches_are_refused(function):
     ("function", "message"), [(compare, "at least 100 samples"), (controlled_mean, "at least 2 draws")]
 )
 def test_too_few_samples_are_refused(function, message):
-    with pytest.raises(ArgumentError, match=f"n: expected {message}"):
+    with pytest.raises(ArgumentError, match=f"samples: expected {message}"):
         function(nn.Linear(2, 1), Gaussian([0.0, 0.0]), 1)
 
 

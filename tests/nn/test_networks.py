@@ -217,11 +217,11 @@ class TestRestrict:
 
     def test_refusals(self):
         group = dihedral(4)
-        with pytest.raises(ArgumentError, match=r"network: expected a network with equivariant modules"):
+        with pytest.raises(ArgumentError, match=r"model: expected a network with equivariant modules"):
             restrict(nn.Sequential(nn.Linear(2, 2)), group.subgroup([1]))
         with pytest.raises(ArgumentError, match=r"subgroup: expected a subgroup of D4"):
             restrict(image_network(group), dihedral(4).subgroup([1]))
-        with pytest.raises(ArgumentError, match=r"network: expected a network with equivariant modules"):
+        with pytest.raises(ArgumentError, match=r"model: expected a network with equivariant modules"):
             export(nn.ReLU())
 
 

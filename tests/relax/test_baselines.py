@@ -196,7 +196,7 @@ def test_the_penalty_is_the_loss_on_moved_samples(against):
 
 
 def test_gradnorm_moves_the_weights_toward_equal_gradients_and_keeps_their_sum():
-    rule = EquivariancePenalty(wrapped(), mse, alpha=1.0, beta=50.0, adapt=True, asymmetry=0.0, rate=0.5)
+    rule = EquivariancePenalty(wrapped(), mse, alpha=1.0, beta=50.0, adapt=True, asymmetry=0.0, learning_rate=0.5)
     before = rule.scales[1] / rule.scales[0]
     train(rule, 5)
     assert sum(rule.scales) == pytest.approx(51.0, rel=1e-12)

@@ -253,5 +253,5 @@ def test_modes_of_parts_are_kept():
 def test_weights_that_are_not_finite_are_the_ones_accused(mode):
     model = nn.Conv2d(1, 1, 3, padding=1)
     nn.init.constant_(model.weight, float("nan"))
-    with pytest.raises(ArgumentError, match="module: expected finite outputs of the model as it was given"):
+    with pytest.raises(ArgumentError, match="model: expected finite outputs of the model as it was given"):
         homotopise(model, PRESSURE, mode=mode)

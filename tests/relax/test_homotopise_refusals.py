@@ -85,7 +85,7 @@ REFUSED = {
     "unknown layer": (perceptron, VECTORS, {"layers": {"9": (R4, R4)}}, "layers: expected layers among .*, got '9'"),
     "mode": (perceptron, VECTORS, {"mode": "soft"}, "mode: expected 'weight', 'branches' or 'function', got 'soft'"),
     "chain": (perceptron, VECTORS, {"chain": [C4.subgroup([1])]}, "chain: expected C4 > ... > 1"),
-    "no module": (lambda: torch.sin, VECTORS, {}, "module: expected a torch.nn.Module"),
+    "no module": (lambda: torch.sin, VECTORS, {}, "model: expected a torch.nn.Module"),
 }
 
 

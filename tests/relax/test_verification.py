@@ -44,5 +44,5 @@ def test_a_break_of_a_ten_millionth_is_no_rounding():
 
 
 def test_at_gamma_one_it_is_the_model_to_a_millionth():
-    with pytest.raises(ArgumentError, match="module: expected the same outputs at gamma = 1"):
+    with pytest.raises(ArgumentError, match="model: expected the same outputs at gamma = 1"):
         verify(*leaning(1e-5), (X,))

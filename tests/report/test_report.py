@@ -137,3 +137,11 @@ def test_names_of_others_are_neither_formulas_nor_tags_nor_markup(capsys):
         title = "<script>"
 
     assert "<h3>&lt;script&gt;</h3>" in Named([])._repr_html_()
+
+
+def test_as_text_a_report_is_its_title_its_summary_and_its_first_table():
+    told = str(FULL)
+    assert told.startswith("What <was> found\n\nIt **fell** by `10 %`.\n\n")
+    assert told.splitlines()[-1].strip() == "1"
+    assert "tensor" not in told
+    assert str(Finding([Section("Words", "One.")])) == "What <was> found\n\nIt **fell** by `10 %`."

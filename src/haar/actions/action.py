@@ -211,7 +211,7 @@ class Action(Hosted, ABC):
 
         Args:
             direction: Coefficients ``(dim,)`` of X.
-            x: The tensor.
+            x: A tensor that the action fits.
 
         Raises:
             ArgumentError: If the group is finite.

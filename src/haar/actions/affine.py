@@ -19,7 +19,7 @@ def check_cocycle(group: FiniteGroup, offset: Tensor, linear_orbit: Callable[[Te
     """Raise unless b_gh = b_g + A_g b_h for all g and all generators h, which proves it for all pairs.
 
     Args:
-        group: The group.
+        group: The group that acts.
         offset: b, ``(order, channel, *space)``.
         linear_orbit: From elements ``(m,)`` and one offset to that offset moved by each, ``(m, channel, *space)``.
 
@@ -50,7 +50,7 @@ def extend_cocycle(
     """Offsets of all elements from those of the generators, by b_gh = b_g + A_g b_h along words of generators.
 
     Args:
-        group: The group.
+        group: The group that acts.
         of_generators: One offset ``(channel, *space)`` for each of ``group.generators()``.
         linear_orbit: As for `check_cocycle`.
 

@@ -82,9 +82,9 @@ class FieldAxes(Axes):
         """Raise unless x has all axes and `size` channels.
 
         Args:
-            x: The tensor.
+            x: The tensor whose axes are checked.
             argument: Its name, for the message.
-            size: How many channels it should have.
+            size: Number of channels it should have.
             names: Gives the names of the channels, for the message.
 
         Returns:

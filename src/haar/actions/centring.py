@@ -62,7 +62,7 @@ def check_centring(
     """Raise unless the coordinates of every axis are reversed as the field reverses them.
 
     Args:
-        field: The field.
+        field: The field whose centring was declared.
         coordinates: Coordinates along each of its axes.
         start: Where the domain starts, along every axis.
         end: Where it ends, see `centring_of`.

@@ -42,7 +42,7 @@ def rayleigh_benard(
             other.
         heights: Coordinates z of the grid points along the last axis, float64; symmetric about L / 2 (Chebyshev nodes
             are).
-        thickness: L.
+        thickness: Distance L of the two plates.
         history: Time steps stacked on the input's channels.
         fields: Fields of the state in channel order, one named buoyancy, one pressure, and a vector (The Well's names).
         channels: ``"first"`` or ``"last"``.

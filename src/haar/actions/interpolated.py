@@ -163,8 +163,8 @@ class InterpolatedField(OnGrid):
         """How far g^-1 (g x) is from x inside the largest ball, relative in the root mean square.
 
         Args:
-            g: One element.
-            x: A field.
+            g: The group element that moves there and back.
+            x: A field on this grid, ``(batch, channels, *space)``.
 
         Example:
             >>> import torch

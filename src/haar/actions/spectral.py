@@ -12,7 +12,7 @@ from haar.actions.axes import Axes
 from haar.actions.eigenspaces import eigenspaces, multiplicities
 from haar.actions.representation import Defining, Representation, direct_sum
 from haar.actions.vector import Vector
-from haar.errors import ArgumentError, check_count
+from haar.errors import ArgumentError, check_count, formerly
 from haar.groups import Group, MixedProduct, O, SignGroup, product
 
 
@@ -28,7 +28,7 @@ class Spectral(Vector):
         group: The group of another `Spectral` of the same eigenspaces, so that both can stand in one `Symmetry`.
 
     Attributes:
-        spaces: As given.
+        spaces: Dimensions of the eigenspaces, as they were given.
 
     Raises:
         ArgumentError: If there is no column, an eigenspace is empty, or the group does not fit.
@@ -60,7 +60,10 @@ class Spectral(Vector):
         self.axes = Axes(1 - axis, axis)  # the nodes of one graph are no samples
 
     @classmethod
-    def of_eigenvalues(cls, eigenvalues: Float[Tensor, " k"], *, tol: float | int = 1e-8, axis: int = -1) -> Spectral:
+    @formerly(tol="tolerance")
+    def of_eigenvalues(
+        cls, eigenvalues: Float[Tensor, " k"], *, tolerance: float | int = 1e-8, axis: int = -1
+    ) -> Spectral:
         """The action for one spectrum, its eigenspaces found by `eigenspaces`.
 
         Raises:
@@ -70,7 +73,7 @@ class Spectral(Vector):
             >>> Spectral.of_eigenvalues(torch.tensor([0.5, 0.5, 2.0])).spaces
             (2, 1)
         """
-        return cls(multiplicities(eigenspaces(eigenvalues, tol=tol)), axis=axis)
+        return cls(multiplicities(eigenspaces(eigenvalues, tolerance=tolerance)), axis=axis)
 
 
 class SignCharacter(Representation):

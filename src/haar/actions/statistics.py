@@ -9,6 +9,7 @@ from torch import Tensor
 from haar.actions.representation import Representation
 from haar.actions.representation.dtypes import require_floating
 from haar.actions.representation.representation import check_representation
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, LieGroup
 from haar.host import on_the_host
@@ -116,7 +117,7 @@ def _projection_on_fixed(moving: Float[Tensor, "m c c"]) -> Float[Tensor, "c c"]
     size = moving.shape[-1]
     stacked = torch.cat([moving.reshape(-1, size), torch.zeros(size, size, dtype=torch.float64)])
     _, singular, right = torch.linalg.svd(stacked, full_matrices=False)
-    kept = right[singular < 1e-9]
+    kept = right[singular < SAME_ENTRY]
     projection = kept.T @ kept
     return torch.where(projection.abs() < _ZERO, torch.zeros_like(projection), projection)
 

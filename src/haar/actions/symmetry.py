@@ -24,7 +24,7 @@ class Symmetry:
     """A group with its actions on a model's inputs and outputs.
 
     Args:
-        group: The group.
+        group: The group that acts on both sides.
         inputs: An action for a model of one input; a tuple or list of actions for ``model(*args)``; or any nesting of
             tuples, lists, namedtuples, dicts and dataclasses of actions that mirrors the arguments.
         outputs: An action, or a nesting of actions that mirrors what the model returns. A dict of actions also stands

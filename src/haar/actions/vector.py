@@ -19,7 +19,7 @@ class Vector(Action):
     """A representation acts on one axis of a tensor.
 
     Args:
-        rep: The representation.
+        rep: The representation on the components.
         axis: The axis it acts on, counted from the end (negative).
 
     Raises:

@@ -342,5 +342,9 @@ class Audit(Report):
         if layers and isinstance(self.model, nn.Module) and can_look_inside(self.symmetry):
             made.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=self.elements[1:17])
 
+    def __str__(self) -> str:
+        """As other reports, once there are samples."""
+        return super().__str__() if self._told.seen else repr(self)
+
     def __repr__(self) -> str:
         return f"<Audit of {self.symmetry.group.name} over {self._told.seen} samples>"

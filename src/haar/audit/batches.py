@@ -117,9 +117,9 @@ def count_batches(
 
     Args:
         data: As in `batches`.
-        batch_size: Likewise.
-        max_samples: Likewise.
-        symmetry: Likewise.
+        batch_size: Samples in a batch, as in `batches`.
+        max_samples: Samples to read at most, as in `batches`.
+        symmetry: How the samples of an input are counted, as in `batches`.
 
     Raises:
         ArgumentError: If an option is out of range.

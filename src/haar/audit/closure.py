@@ -15,8 +15,10 @@ from haar.actions import Action, Symmetry
 from haar.audit.batches import Batch
 from haar.audit.units import UnitTable
 from haar.average.joining import is_shared
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
+from haar.seeding import Seed, generator_of
 from haar.statistics import holm, randomisation_p
 
 #: Fields are averaged to at most this many cells along an axis before their means are compared; volumes to half of it.
@@ -31,7 +33,7 @@ class ElementClosure:
     """Whether one element leaves the distribution of the data alone.
 
     Attributes:
-        element: Its name.
+        element: Name of the group element.
         systematic: Part of the squared difference between x and g x that all trajectories share, without bias: near 0
             for symmetric data, 1 if every trajectory differs in the same way. The largest over the statistics.
         distance: Relative distance between the mean fields of {x} and {g x}: 0 equal, 1.4 unrelated, 2 opposite.
@@ -142,7 +144,7 @@ class Closure:
         """Number of independent trajectories seen."""
         return 0 if self._table is None else len(self._table.rows)
 
-    def tests(self, *, draws: int | None = None, significance: float = 0.05, seed: int = 0) -> list[ElementClosure]:
+    def tests(self, *, draws: int | None = None, significance: float = 0.05, seed: Seed = 0) -> list[ElementClosure]:
         """One result for every element but the identity.
 
         Args:
@@ -163,7 +165,7 @@ class Closure:
         if draws is None:
             draws = max(999, math.ceil(len(_KINDS) * number / significance))
         place = {_key(g): k for k, g in enumerate(self.elements)}
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         results = []
         for k, g in enumerate(self.elements):
             if k == 0:
@@ -222,7 +224,7 @@ def _test(
         if kind == 0:
             here, there = (torch.einsum("n,nf->f", weights, values[:, k % len(powers)]) for k in (0, 1))
             size = math.sqrt(float(here.square().sum() + there.square().sum()) / 2)
-            distance = float((here - there).norm()) / max(size, 1e-300)
+            distance = float((here - there).norm()) / max(size, TINY)
         scaled = step[..., useful] / scale[useful]
         observed = float(torch.einsum("n,nf->f", weights, scaled[:, 0]).square().sum())
         common = _common(observed, scaled[:, 0].square().sum(-1), sizes)
@@ -245,7 +247,7 @@ def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tenso
         return 0.0
     own = max((each - observed) / spare, 0.0)
     shared = max(observed - own / n, 0.0)
-    return shared / max(shared + own, 1e-300)
+    return shared / max(shared + own, TINY)
 
 
 def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> tuple[list[Tensor], list[Tensor]]:

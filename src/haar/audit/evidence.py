@@ -15,8 +15,8 @@ def evidence(found: Findings, group: Group) -> list[str]:
     """One line for every kind of evidence.
 
     Args:
-        found: What the audit found.
-        group: The group.
+        found: Findings of the audit.
+        group: The group that was audited.
     """
     told = (
         _floor(found),

@@ -48,8 +48,8 @@ class SubgroupFinding:
     """What averaging over one subgroup removes.
 
     Attributes:
-        name: The subgroup.
-        order: Its number of elements.
+        name: Name of the subgroup.
+        order: Number of its elements.
         removed: Mean square that averaging takes off the prediction: the predicted fall of the MSE, without labels.
         gain: The fall of the MSE on the labelled samples, if there are any.
         after: The MSE after averaging, if there are labels.
@@ -166,15 +166,15 @@ def findings(
     """Compute the findings from the sums.
 
     Args:
-        sums: The sums.
+        sums: The audit's sums over all samples.
         outputs: The parts of the outputs that they are of.
-        symmetry: The symmetry.
+        symmetry: The symmetry that was audited.
         elements: Elements, the identity first.
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
         scaled: Whether outputs were divided by a scale.
         closure: The tests of the data.
-        significance: Their level.
-        trajectories: What they rest on.
+        significance: Significance level of the tests of the data.
+        trajectories: Number of independent trajectories that the tests rest on.
     """
     group = symmetry.group
     one = as_one(sums, outputs, scaled=scaled)
@@ -324,7 +324,7 @@ def enough(trajectories: int, significance: float, tests: int) -> bool:
     """Whether so many independent trajectories could reject at all: half of 2^n sign patterns are distinct.
 
     Args:
-        trajectories: Independent trajectories.
+        trajectories: Number of independent trajectories.
         significance: Level of the tests.
         tests: Elements that are tested; four statistics of each are corrected for too.
 

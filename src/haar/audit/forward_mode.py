@@ -34,8 +34,8 @@ def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangen
     """The values of a function and its derivative along a direction.
 
     Args:
-        function: Of so many tensors.
-        primals: Where.
+        function: A function of as many tensors as `primals` has.
+        primals: The point at which the derivative is taken: one tensor for each argument of the function.
         tangents: Along which direction, of the same shapes and dtypes.
 
     Returns:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError, HaarWarning, check_count
+from haar.errors import ArgumentError, HaarWarning, check_count, formerly
 from haar.groups import O
 from haar.nn.frames import PCAFrame
 from haar.nn.principal import FrameHealth
@@ -18,6 +18,7 @@ from haar.nn.principal.axes import TRUSTED_GAP
 from haar.nn.spectral import InvariantFeatures, SignMessagePassing
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, WARNING, draw_prediction, new_figure, style_axes
+from haar.seeding import Seed, generator_of
 from haar.watch import Unwatched, Watch
 
 
@@ -25,7 +26,7 @@ class FrameAudit(Report):
     """What was found about the principal axes of some clouds.
 
     Attributes:
-        names: Of the clouds.
+        names: Names of the clouds.
         health: The record of each.
         measured: Largest relative difference of f(X Q) and f(X) Q over random rotations and reflections Q, for a
             network that is equivariant under signs.
@@ -103,14 +104,15 @@ class FrameAudit(Report):
         return list(zip(self.names, self.health, self.verdicts, self.measured, self.repaired, strict=True))
 
 
+@formerly(tol="tolerance")
 def audit_frames(
     clouds: Sequence[Float[Tensor, "..."]],
     *,
     names: Sequence[str] | None = None,
     marks: Sequence[Tensor] | None = None,
-    tol: float | None = None,
+    tolerance: float | None = None,
     rotations: int = 4,
-    seed: int = 0,
+    seed: Seed = 0,
     watch: Watch = Unwatched(),
 ) -> FrameAudit:
     """Look at the principal axes of clouds, and measure what a random sign-equivariant network makes of them.
@@ -119,9 +121,9 @@ def audit_frames(
         clouds: Positions ``(n, d)``, each with its own n.
         names: Of the clouds; by default their numbers.
         marks: An invariant of every point ``(n,)``, such as the atomic number, which the network is told.
-        tol: Smallest relative gap that is trusted, see `PCAFrame`.
+        tolerance: Smallest relative gap that is trusted, see `PCAFrame`.
         rotations: Random orthogonal matrices for each cloud, half of them reflections.
-        seed: Of the network and the matrices.
+        seed: Seed of the network and the matrices.
         watch: Told of every cloud.
 
     Raises:
@@ -140,7 +142,7 @@ def audit_frames(
         if given_names is not None and len(given_names) != len(clouds):
             raise ArgumentError(name, expected=f"one for each of {_clouds(len(clouds))}", got=len(given_names))
     check_count("rotations", rotations, least=2)
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     health: list[FrameHealth] = []
     measured: list[float] = []
     repaired: list[float] = []
@@ -151,10 +153,10 @@ def audit_frames(
                 cloud.shape[-1],
                 invariants=InvariantFeatures(nodes=0 if mark is None else 1),
                 layers=1,
-                generator=torch.Generator().manual_seed(seed),
+                generator=generator_of(seed),
                 dtype=cloud.dtype,
             )
-            frames = [PCAFrame(net, unhealthy=policy, tol=tol) for policy in ("warn", "blocks")]
+            frames = [PCAFrame(net, unhealthy=policy, tolerance=tolerance) for policy in ("warn", "blocks")]
             health.append(frames[0].health(cloud))
             turns = _orthogonal(cloud.shape[-1], rotations, generator)
             for errors, frame in zip((measured, repaired), frames, strict=True):

@@ -17,6 +17,10 @@ from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Motion
 from haar.probing import ForwardOnly, undisturbed
 
+#: Singular values below the first, relative, count for no rank (features may come in float32); below the second
+#: they are not inverted. Features whose squares are below the third part of the whole are constant.
+_RANK, _INVERTED, _CONSTANT = 1e-6, 1e-9, 1e-24
+
 #: Layers whose grid geometry can be tested: their kernel is moved with the element, their output must move.
 _GRIDDED = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
@@ -31,7 +35,7 @@ class LayerDefect:
 
     Attributes:
         name: Its name in the model.
-        kind: Its class.
+        kind: Name of the layer's class.
         shape: Shape of its output, without the batch.
         geometry: Relative error of moving its output instead of its input, with the kernel moved along: what padding,
             stride or size break whatever the weights are. None where it is not a layer on a grid.
@@ -274,13 +278,13 @@ def _unexplained(where: Action, symmetry: Symmetry, g: Tensor, call: _Call, move
     a, b = (t.movedim(axis, -1).reshape(-1, t.shape[axis]).to(torch.float64) for t in (here, moved))
     a, b = a - a.mean(0), b - b.mean(0)
     fit, judge = slice(0, None, 2), slice(1, None, 2)
-    rank = int(torch.linalg.matrix_rank(a, rtol=1e-6)) if len(a) > 1 else 0
-    if len(a[fit]) <= rank or (rank and int(torch.linalg.matrix_rank(a[fit], rtol=1e-6)) < rank):
+    rank = int(torch.linalg.matrix_rank(a, rtol=_RANK)) if len(a) > 1 else 0
+    if len(a[fit]) <= rank or (rank and int(torch.linalg.matrix_rank(a[fit], rtol=_RANK)) < rank):
         return None  # too few rows to tell a map of channels from chance
-    channel_map = torch.linalg.pinv(a[fit], rtol=1e-9) @ b[fit]
+    channel_map = torch.linalg.pinv(a[fit], rtol=_INVERTED) @ b[fit]
     left = (b[judge] - a[judge] @ channel_map).square().sum()
     size = b[judge].square().sum()
-    if float(size) <= 1e-24 * float(moved.to(torch.float64).square().sum()):
+    if float(size) <= _CONSTANT * float(moved.to(torch.float64).square().sum()):
         return 0.0  # constant features
     return min(float((left / size).sqrt()), 1.0)
 

@@ -14,6 +14,7 @@ from haar.actions import Symmetry
 from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.audit.batches import batches
 from haar.audit.forward_mode import push_forward
+from haar.constants import TINY
 from haar.errors import ArgumentError, HaarError
 from haar.groups import LieGroup, MixedProduct
 from haar.probing import ForwardOnly, undisturbed
@@ -34,6 +35,10 @@ class LieDefect:
     defect: float
     relative: float
 
+    def __str__(self) -> str:
+        """In a line."""
+        return f"generator {self.generator}: Lie derivative {self.defect:.4g}, {self.relative:.3g} relative"
+
 
 def lie_derivative(model: Callable[..., Any], symmetry: Symmetry, inputs: Any, direction: Tensor) -> Any:
     """L f(x) = Df(x)[X x] - X f(x) for one batch: zero exactly where f is equivariant along X.
@@ -41,7 +46,7 @@ def lie_derivative(model: Callable[..., Any], symmetry: Symmetry, inputs: Any, d
     The tangent of the inputs is analytic, and one forward-mode pass pushes it through the model.
 
     Args:
-        model: The model.
+        model: Any module or callable.
         symmetry: A symmetry of a Lie group.
         inputs: A tensor, or a tuple of tensors.
         direction: Coefficients of X in the algebra's basis.
@@ -97,7 +102,7 @@ def lie_defects(
                         size[k, leaf] += _square(value)
                         entries[k, leaf] += value.numel()
     measured = entries[0] > 0
-    shares = (wrong / size.clamp(min=1e-300))[:, measured]
+    shares = (wrong / size.clamp(min=TINY))[:, measured]
     relative = shares.mean(1).sqrt()
     absolute = (wrong / entries)[:, measured].mean(1).sqrt() if int(measured.sum()) == 1 else relative
     return [LieDefect(k, float(absolute[k]), float(relative[k])) for k in range(basis)]

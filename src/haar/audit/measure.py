@@ -19,13 +19,14 @@ from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
 from haar.probing import ForwardOnly, undisturbed
 from haar.probing.manners import unwritten
+from haar.seeding import Seed, generator_of
 
 
-def audited_elements(group: Group, elements: int | Tensor | None, limit: int, seed: int) -> tuple[Tensor, str]:
+def audited_elements(group: Group, elements: int | Tensor | None, limit: int, seed: Seed) -> tuple[Tensor, str]:
     """The elements to look at, the identity first, and what they are: ``"whole"``, ``"drawn"`` or ``"given"``.
 
     Args:
-        group: The group.
+        group: The group whose elements are chosen.
         elements: None: all if there are at most `limit`, else `limit` random ones; a number: so many random ones; or
             the elements.
         limit: Largest group that is listed.
@@ -62,8 +63,8 @@ def _given_elements(group: Group, elements: Tensor) -> tuple[Tensor, str]:
     return torch.cat([identity.unsqueeze(0), others]), "given"
 
 
-def _drawn_elements(group: Group, count: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+def _drawn_elements(group: Group, count: int, seed: Seed) -> Tensor:
+    generator = generator_of(seed)
     if not isinstance(group, FiniteGroup):
         return group.sample(count, generator)
     # Uniform over the whole group, the identity included: so the mean of <d_k, d_l>, k != l, is without bias.
@@ -95,8 +96,8 @@ class OrbitMeter:
     """Adds up `OrbitSums` batch by batch.
 
     Args:
-        model: The model.
-        symmetry: Its symmetry.
+        model: The model that is run on the whole orbit of every batch.
+        symmetry: How the group acts on its inputs and outputs.
         elements: Elements, the identity first.
         scale: Per-channel scale of the outputs (invariant under the group), by which errors are divided; see `audit`.
         capacity: Most rows of sums that are kept apart.

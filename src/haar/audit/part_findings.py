@@ -79,7 +79,7 @@ class AsOne:
 
     Attributes:
         name: In which units, see `Findings`.
-        sums: The sums.
+        sums: Sums of all parts together, each over its own scale.
         spread: What defects are relative to.
         noise: Root mean square between two runs, relative.
         floor: The larger of noise and rounding, relative.

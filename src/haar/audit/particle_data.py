@@ -125,12 +125,12 @@ def audit_particles(
         data: Trajectories to audit, whose law is found by running them again; by default they are generated.
         clip: Law of the generated trajectories, see `haar.data.particles.simulate`.
         dim: Dimension of the generated trajectories.
-        samples: Trajectories.
+        samples: Number of trajectories that are simulated and replayed.
         rotations: Random elements of O(d) for each.
         start: Frame that predictors are given.
         stop: Frame that they predict.
         save_every: Steps between two frames.
-        seed: Of the trajectories, the elements and the interval.
+        seed: Seed of the trajectories, the elements and the interval.
         watch: Told of each of ``rotations + 2`` runs.
 
     Raises:

@@ -27,10 +27,10 @@ class Part:
     Attributes:
         name: The output and the field.
         leaf: Number of the output, in the order of the actions.
-        channels: Which channels.
+        channels: Channels of the output that belong to the part.
         averaged: How many numbers have their mean over all samples taken off for the spread; 0 for fields, whose mean
             is that over points.
-        dtype: Of the output.
+        dtype: Precision of the output.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Outputs:
 
     Attributes:
         parts: The parts, in the order of the actions and of the channels.
-        entries: How many numbers of one sample each part has.
+        entries: Number of numbers of one sample each part has.
 
     Raises:
         ArgumentError: If the scale does not fit, or the group does not keep it.
@@ -107,7 +107,7 @@ class Outputs:
         """Every part with one row for each sample, in float64, divided by the scale.
 
         Args:
-            y: Outputs.
+            y: Outputs of the model, as its symmetry describes them.
             rows: Number of samples.
             single: Whether inputs are one sample without an axis.
         """

@@ -47,7 +47,7 @@ def subgroup_share(deviations: Float[Tensor, "m m"], group: FiniteGroup, subgrou
     Args:
         deviations: Sums over all samples.
         group: The group, all of whose elements were looked at.
-        subgroup: The subgroup.
+        subgroup: The subgroup that is averaged over.
     """
     total = orbit_variance(deviations[None])[0] * group.order
     cosets = group.cosets(subgroup, "right")

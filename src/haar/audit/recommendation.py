@@ -14,6 +14,9 @@ from haar.audit.findings import Findings, SubgroupFinding
 from haar.groups import FiniteGroup, Group
 from haar.statistics import FEWEST, Estimate
 
+#: Soft averaging is advised where alpha is told from 0 and its interval from 1, and the error falls by 2 % at least.
+_LEAST_ALPHA, _MOST_ALPHA, _WORTH = 0.02, 0.95, 0.98
+
 #: Independent trajectories below which closure of the data is not relied on without labels.
 _LABEL_FREE = 20
 #: A subgroup that removes this part of what a larger one removes will do.
@@ -51,6 +54,10 @@ class Recommendation:
         """Plain values."""
         return {name: list(value) if isinstance(value, list) else value for name, value in self.__dict__.items()}
 
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.sentence
+
 
 @dataclass(frozen=True)
 class _Advice:
@@ -70,8 +77,8 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
     is named. From fewer than five independent units nothing is called certain.
 
     Args:
-        found: What the audit found.
-        group: The group.
+        found: Findings of the audit.
+        group: The group that was audited.
         elements: The elements that were looked at, the identity first.
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
     """
@@ -183,7 +190,11 @@ def _softly_over(helping: list[SubgroupFinding], scale: float) -> _Advice | None
 
 def _softly_by_alpha(found: Findings, mse: Estimate, scale: float, group: str) -> _Advice | None:
     alpha, after, soft = found.alpha, found.mse_after, found.mse_soft
-    if soft is None or alpha is None or not (alpha.value > 0.02 and alpha.high < 0.95 and soft < 0.98 * mse.value):
+    if (
+        soft is None
+        or alpha is None
+        or not (alpha.value > _LEAST_ALPHA and alpha.high < _MOST_ALPHA and soft < _WORTH * mse.value)
+    ):
         return None
     full = "" if after is None else f"full averaging takes the MSE to {after.value / scale:.1%} of what it was, "
     return _Advice(

@@ -16,6 +16,10 @@ from haar.groups import SignGroup
 from haar.nn.spectral.given import check_spaces
 from haar.probing import ForwardOnly, undisturbed
 from haar.report import Report, Section, Table
+from haar.seeding import Seed, generator_of
+
+#: Differences of so many units of rounding are noise: sums over points and layers.
+_ROUNDINGS = 1e4
 
 #: Up to so many columns all 2^k signs are tried, beyond it as many random ones as were asked for.
 ALL_SIGNS = 6
@@ -89,7 +93,7 @@ def audit_signs(
     spaces: Int[Tensor, " k"] | None = None,
     untrained: Callable[..., Any] | None = None,
     samples: int = 64,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> SignAudit:
     """Change the signs of eigenvectors, and the bases of repeated eigenvalues, and look at the output.
 
@@ -99,7 +103,7 @@ def audit_signs(
         spaces: Numbers of the eigenspaces; by default all columns are simple.
         untrained: The same model with initial weights: tells what is built in from what was learned.
         samples: Random elements; all signs are tried up to 6 columns.
-        seed: Of the elements.
+        seed: Seed of the elements.
 
     Raises:
         ArgumentError: If the model does not run, or gives something else for the same input, or its output is not
@@ -113,8 +117,8 @@ def audit_signs(
     """
     _check(model, untrained, vectors, spaces)
     check_count("samples", samples)
-    changes = _changes(vectors, spaces, samples, torch.Generator().manual_seed(seed))
-    noise = 1e4 * torch.finfo(vectors.dtype).eps
+    changes = _changes(vectors, spaces, samples, generator_of(seed))
+    noise = _ROUNDINGS * torch.finfo(vectors.dtype).eps
     return SignAudit(
         _measured(model, vectors, changes), None if untrained is None else _measured(untrained, vectors, changes), noise
     )

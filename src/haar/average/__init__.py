@@ -5,7 +5,7 @@ from haar.average.average import average
 from haar.average.certificate import certificate, difference
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
-from haar.average.export import save
+from haar.average.export import UntraceableError, save
 from haar.average.fold import fold
 from haar.average.frame import Frame
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
@@ -14,8 +14,10 @@ from haar.average.sampled import Sampled
 from haar.average.selected import Selected, select
 from haar.average.soft import SoftAverage, SoftFit, soft
 from haar.average.standard_error import MeanWithError, expected_excess, standard_error
+from haar.average.student_file import write_student
 from haar.average.weighted import Cosets, Draw, Given, How, Orbit, WeightedSet
 from haar.average.windowed import hann_window, triangle_window
+from haar.average.written import Written, write_average
 
 __all__ = [
     "Anytime",
@@ -38,7 +40,9 @@ __all__ = [
     "SoftAverage",
     "SoftFit",
     "Stage",
+    "UntraceableError",
     "WeightedSet",
+    "Written",
     "anytime",
     "average",
     "certificate",
@@ -52,4 +56,6 @@ __all__ = [
     "soft",
     "standard_error",
     "triangle_window",
+    "write_average",
+    "write_student",
 ]

@@ -110,7 +110,7 @@ class Anytime(nn.Module):
 
         Args:
             args: The model's inputs.
-            named: The same by name.
+            named: Arguments of the model that are given by name.
         """
         args = by_position(self.averaged.model, args, named)
         output: Any = None

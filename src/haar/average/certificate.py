@@ -14,6 +14,9 @@ from haar.average.weighted import How
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Group
 
+#: A part of the start below which nothing is left of it but rounding.
+_NOTHING_LEFT = 1e-12
+
 #: Up to this order the regular representation is decomposed as one dense matrix.
 _DENSE = 512
 
@@ -94,7 +97,7 @@ def _largest_singular_value(n: int, forward: Any, backward: Any) -> float:
 
     start = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     start -= start.mean()
-    if float(forward(start).norm()) < 1e-12 * float(start.norm()):
+    if float(forward(start).norm()) < _NOTHING_LEFT * float(start.norm()):
         return 0.0
 
     class Operator(LinearOperator):

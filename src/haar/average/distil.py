@@ -17,7 +17,9 @@ from torch.utils import _pytree as pytree
 from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.engine import Averaged, check_averaged
 from haar.average.joining import is_shared
+from haar.constants import TINY, TINY_SINGLE
 from haar.errors import ArgumentError, DataError, known_keywords
+from haar.seeding import Seed, generator_of
 from haar.training import Checkpoint, Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
@@ -43,6 +45,14 @@ class DistilReport:
     defect_after: float
     gain_kept: float
     held_out: int
+
+    def __str__(self) -> str:
+        """In a line."""
+        return (
+            f"distilled in {self.steps} steps: broken symmetry, relative, {self.defect_before:.3g} before and "
+            f"{self.defect_after:.3g} after; {self.gain_kept:.1%} of what averaging changes is kept, on "
+            f"{self.held_out} samples held out"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, with a schema number."""
@@ -78,12 +88,12 @@ def distil(
     output divided by its variance.
 
     Args:
-        averaged: The teacher.
+        averaged: The teacher: what `average` returned.
         inputs: Unlabelled inputs: one tensor, or a tuple of the model's arguments, samples on axis 0.
         student: What to train; by default the model that was averaged. It is copied, never changed.
         steps: Number of steps.
         batch_size: Samples per step.
-        learning_rate: Of the first steps; it falls to zero along a cosine.
+        learning_rate: Learning rate of the first steps; it falls to zero along a cosine.
         held_out: Share of the samples that the report is measured on.
         seed: Seed of the split, the batches, the elements and any dropout of the student.
         checkpoint: A file to resume from and to write to; the result is the same, bit for bit, as without interruption.
@@ -139,7 +149,7 @@ class _Lesson:
         answers = [averaged(*part) for part in _batches(averaged, args, learn, batch_size)]
         self.answers = map_values(lambda *ys: torch.cat(ys), symmetry.outputs, *answers)
         self.variance = [
-            y.to(torch.float64).var().clamp(min=1e-30).item()
+            y.to(torch.float64).var().clamp(min=TINY_SINGLE).item()
             for y in value_leaves(symmetry.outputs, self.answers)
             if isinstance(y, Tensor)
         ]
@@ -167,7 +177,7 @@ class _Lesson:
         return loss
 
 
-def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: int) -> tuple[Tensor, Tensor]:
+def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: Seed) -> tuple[Tensor, Tensor]:
     """Rows to learn from and rows to measure on."""
     if not 0 < held_out < 1:
         raise ArgumentError("held_out", expected="a share between 0 and 1", got=held_out)
@@ -177,7 +187,7 @@ def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: int
     test = max(1, round(held_out * n))
     if len(lengths) != 1 or n - test < 1:
         raise ArgumentError("inputs", expected="at least two samples on axis 0 of every input", got=sorted(lengths))
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(n, generator=generator_of(seed))
     return order[test:], order[:test]
 
 
@@ -209,13 +219,12 @@ def _measure(averaged: Averaged, pupil: nn.Module, args: tuple[Any, ...], steps:
         sums["error"] += _squares(tree, map_values(torch.sub, tree, student, teacher))
         sums["model"] += _squares(tree, map_values(torch.sub, tree, model, teacher))
         sums["student"] += _squares(tree, map_values(torch.sub, tree, student, mean))
-    tiny = 1e-300
     return DistilReport(
         steps=steps,
-        error=math.sqrt(sums["error"] / max(sums["teacher"], tiny)),
-        defect_before=math.sqrt(sums["model"] / max(sums["teacher"], tiny)),
-        defect_after=math.sqrt(sums["student"] / max(sums["own"], tiny)),
-        gain_kept=1 - sums["error"] / max(sums["model"], tiny),
+        error=math.sqrt(sums["error"] / max(sums["teacher"], TINY)),
+        defect_before=math.sqrt(sums["model"] / max(sums["teacher"], TINY)),
+        defect_after=math.sqrt(sums["student"] / max(sums["own"], TINY)),
+        gain_kept=1 - sums["error"] / max(sums["model"], TINY),
         held_out=n,
     )
 

@@ -39,7 +39,7 @@ class Prediction(NamedTuple):
     """What the model says of one moved input, moved back: y_k = psi(g_k)^-1 f(phi(g_k) x).
 
     Attributes:
-        place: k.
+        place: Index k of the element in the weighted set.
         form: The model's containers, with a `Stand` where its tensors stand.
         leaves: y_k, in the order of the actions.
     """
@@ -125,7 +125,7 @@ class Averaged(nn.Module):
 
         Args:
             args: The model's inputs.
-            named: The same by name.
+            named: Arguments of the model that are given by name.
 
         Returns:
             What the model returns, averaged.
@@ -179,7 +179,7 @@ class Averaged(nn.Module):
 
         Args:
             args: The model's inputs.
-            places: Which elements.
+            places: Indices of the elements to run, in the weighted set.
         """
         call = self._call(args)
         for _, form, leaves in self._predictions(call, self._plan(call), places):

@@ -30,10 +30,12 @@ from haar.programs import program_bytes
 DESCRIPTION = "haar.json"
 
 
+class UntraceableError(HaarError):
+    """torch's exporters cannot write a model in the way that was asked for."""
+
+
 @known_keywords
-def save(
-    module: nn.Module, example: Sequence[Any], path: str | os.PathLike[str], *, dynamic_batch: bool = True
-) -> Path:
+def save(model: nn.Module, example: Sequence[Any], path: str | os.PathLike[str], *, dynamic_batch: bool = True) -> Path:
     """Write an averaged model as a file that runs without this library.
 
     ``.pt2`` is read by ``torch.export.load(path).module()``, ``.onnx`` by any ONNX runtime (extra ``haar[onnx]``). The
@@ -42,7 +44,7 @@ def save(
     ``.pt2`` file.
 
     Args:
-        module: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
+        model: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
         example: Inputs to trace with, as a tuple of arguments.
         path: Where to write; the suffix decides the format.
         dynamic_batch: Whether the file takes any number of samples. Where torch cannot write that, as for some
@@ -52,7 +54,7 @@ def save(
         The path.
 
     Raises:
-        ArgumentError: If the suffix is unknown or the module has no symmetry.
+        ArgumentError: If the suffix is unknown or the model has no symmetry.
         MissingExtraError: If the ONNX packages are not installed.
         HaarError: If the model cannot be traced, or the file does not reproduce it.
 
@@ -72,24 +74,24 @@ def save(
     writers = {".pt2": _write_program, ".onnx": _write_onnx}
     if target.suffix not in writers:
         raise ArgumentError("path", expected=f"a name that ends in {' or '.join(writers)}", got=target.name)
-    symmetry = getattr(module, "symmetry", None)
+    symmetry = getattr(model, "symmetry", None)
     if not isinstance(symmetry, Symmetry):
-        raise ArgumentError("module", expected="an averaged model", got=type(module).__name__)
+        raise ArgumentError("model", expected="an averaged model", got=type(model).__name__)
     args = tuple(example)
     symmetry.check_inputs(args)
     batch = _batched(symmetry, args) if dynamic_batch else []
     with torch.no_grad():
         traced = _at_least_two(symmetry, args, batch)
-        for averaged in (part for part in module.modules() if isinstance(part, Averaged)):
+        for averaged in (part for part in model.modules() if isinstance(part, Averaged)):
             averaged.decide(*traced)  # whether copies may be joined: a trace has no numbers to try
-        expected = module(*traced)
+        expected = model(*traced)
 
         def write(part: Path, shapes: Any) -> None:
-            writers[target.suffix](module, traced, shapes, part, _describe(module))
+            writers[target.suffix](model, traced, shapes, part, _describe(model))
             _check(part, target, traced, expected, "the example")
             drawn = _drawn(symmetry, traced, [] if shapes is None else batch)
             try:
-                ours = module(*drawn)
+                ours = model(*drawn)
             except Exception:  # noqa: BLE001 (numbers that came from nowhere may be out of its domain)
                 return
             _check(part, target, drawn, ours, "inputs of our own")
@@ -100,7 +102,8 @@ def save(
             except HaarError as error:
                 if batch and _succeeds(lambda: write(part, None)):
                     message = f"{error}; with dynamic_batch=False it can be written, for one number of samples"
-                    raise HaarError(message) from error
+                    kind = UntraceableError if isinstance(error, UntraceableError) else HaarError
+                    raise kind(message) from error
                 raise
     return target
 
@@ -178,7 +181,10 @@ def _write_program(
 ) -> None:
     with _quiet():
         program = _traced(module, args, shapes)
-        stored = program_bytes(program, {DESCRIPTION: json.dumps(description)})
+        try:
+            stored = program_bytes(program, {DESCRIPTION: json.dumps(description)})
+        except HaarError as error:
+            raise UntraceableError(str(error)) from error
     part.write_bytes(stored)
 
 
@@ -192,7 +198,7 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
             made = torch.onnx.export(program, args, dynamo=True, verbose=False)
         except Exception as error:
             message = f"torch.onnx cannot write this model: {_first_line(error)}"
-            raise HaarError(message) from error
+            raise UntraceableError(message) from error
         if made is None:
             message = "torch.onnx returned nothing for this model"
             raise HaarError(message)
@@ -207,7 +213,7 @@ def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:
         return torch.export.export(_Plain(module), args, dynamic_shapes=shapes)
     except Exception as error:
         message = f"torch.export cannot trace this model: {_first_line(error)}"
-        raise HaarError(message) from error
+        raise UntraceableError(message) from error
 
 
 def _forget_machine(program: torch.export.ExportedProgram) -> None:
@@ -224,7 +230,7 @@ def _read_program(part: Path, args: tuple[Any, ...]) -> list[Tensor]:
             outputs = torch.export.load(part).module()(*args)
         except Exception as error:
             message = f"torch cannot read again what it wrote of this model: {_first_line(error)}"
-            raise HaarError(message) from error
+            raise UntraceableError(message) from error
     return [y for y in pytree.tree_leaves(outputs) if isinstance(y, Tensor)]
 
 

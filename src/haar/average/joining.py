@@ -61,7 +61,7 @@ class Call:
 
     Args:
         tree: The actions on the inputs.
-        args: The inputs.
+        args: Arguments that the average was called with.
 
     Attributes:
         leaves: The inputs in the order of the actions.

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.seeding import Seed, generator_of
 from haar.statistics import Resampler
 
 #: Directions in which the sums of products are smaller than this part of the largest are left out.
@@ -48,7 +49,7 @@ def bounded_coefficients(gram: Float[Tensor, "n n"], cross: Float[Tensor, " n"])
 
 
 def bootstrap_interval(
-    gram: Float[Tensor, "unit n n"], cross: Float[Tensor, "unit n"], *, draws: int, level: float, seed: int
+    gram: Float[Tensor, "unit n n"], cross: Float[Tensor, "unit n"], *, draws: int, level: float, seed: Seed
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
     """Percentiles of the bounded coefficients over bootstrap draws of the units.
 
@@ -56,10 +57,10 @@ def bootstrap_interval(
         gram: Sums of products of every unit.
         cross: Sums of products with the right-hand side.
         draws: Number of draws.
-        level: Coverage.
+        level: Coverage of the intervals, such as 0.95.
         seed: Seed of the draws.
     """
-    resampler = Resampler(len(gram), draws=draws, level=level, generator=torch.Generator().manual_seed(seed))
+    resampler = Resampler(len(gram), draws=draws, level=level, generator=generator_of(seed))
     sums = zip(resampler.sums(gram), resampler.sums(cross), strict=True)
     return resampler.interval(torch.stack([bounded_coefficients(g, c) for g, c in sums]))
 

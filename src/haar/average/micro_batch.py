@@ -15,6 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from haar.average.orbit_table import OrbitTables
 
+#: Seconds: what no clock tells from zero, as a divisor.
+_SHORTEST = 1e-9
+
 #: A plan must beat the plain loop by this factor to be preferred: ties go to the smaller memory.
 _GAIN = 0.97
 #: So many of the fastest plans are compared with the loop over all elements.
@@ -116,7 +119,7 @@ def _winner(
     """The plan with the least time for all elements, in turns so that a busy machine slows all; or the loop."""
     ratios: dict[Plan, list[float]] = {plan: [] for plan in plans}
     for _ in range(rounds if plans else 0):
-        slow = max(sum(_timed(run, loop, start) for start in range(n_elements)), 1e-9)
+        slow = max(sum(_timed(run, loop, start) for start in range(n_elements)), _SHORTEST)
         for plan, seen in ratios.items():
             seen.append(sum(_timed(run, plan, start) for start in range(0, n_elements, plan.elements)) / slow)
     middle = {plan: sorted(seen)[len(seen) // 2] for plan, seen in ratios.items()}

@@ -18,7 +18,7 @@ class Mover(nn.Module):
 
     Args:
         symmetry: How the group acts.
-        g: One element.
+        g: The group element that moves.
     """
 
     def __init__(self, symmetry: Symmetry, g: Tensor) -> None:

@@ -112,8 +112,8 @@ def orbit_tables(
 
     Args:
         call: Inputs of the shapes to make tables for.
-        movers: All elements.
-        weights: Their weights.
+        movers: Movers of all elements of the group, in its order.
+        weights: Weight of every element in the average.
         outputs: What the model returns for one moved copy.
         channels_last: Whether moved grids are to be laid out channels last.
 

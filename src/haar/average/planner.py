@@ -79,7 +79,7 @@ class Planner:
 
         Args:
             averaged: The averaged model.
-            call: Its inputs.
+            call: Inputs of the call that is planned.
 
         Raises:
             ArgumentError: If the model is stochastic or keeps state, or several elements a pass were asked for where

@@ -17,7 +17,7 @@ class Quadrature(How):
     """Quadrature of a Lie group: exact for outputs whose dependence on the element has no harmonics above `degree`.
 
     Args:
-        degree: Band limit.
+        degree: Band limit: harmonics up to it are averaged exactly.
         seed: If given, the rule is turned by one random element (unbiased beyond its degree).
 
     Example:

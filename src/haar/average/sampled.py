@@ -24,7 +24,7 @@ class Sampled(How):
     s2 (n - m) / (m (n - 1)) without; `haar.average.standard_error` states it for an input.
 
     Args:
-        m: How many elements.
+        m: Number of elements.
         draw: ``"iid"`` with replacement; ``"without"`` replacement; ``"stratified"`` evenly over the cosets of a
             subgroup, without replacement in each; ``"antithetic"`` pairs g, g z with a central element z of order 2
             (the half turn of D4, the inversion of O_h).

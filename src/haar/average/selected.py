@@ -20,6 +20,9 @@ from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group
 from haar.probing.manners import check_call
 
+#: Sums of covariances in another order differ by less, relative.
+_ROUNDING = 1e-12
+
 #: Up to so many sets of elements all are compared; beyond it one element is added or exchanged at a time.
 _ALL = 20_000
 
@@ -30,7 +33,7 @@ class Selected(How):
 
     Attributes:
         group: The group they belong to.
-        elements: ``(m,)``.
+        elements: Numbers of the chosen elements, ``(m,)``.
         share: Part of the full gain that they bring, expected without labels: 0 for one element, 1 for all.
         shares: The same for the best 1, 2, ... elements that were looked at.
     """
@@ -39,6 +42,13 @@ class Selected(How):
     elements: Int[Tensor, " m"]
     share: float
     shares: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """In a line."""
+        return (
+            f"{len(self.elements)} of {self.group.order} elements of {self.group.name} "
+            f"({', '.join(map(str, self.elements.tolist()))}): {self.share:.1%} of the gain expected"
+        )
 
     def weighted(self, group: Group) -> WeightedSet:
         """The elements.
@@ -158,7 +168,7 @@ def _smallest(group: FiniteGroup, covariance: Tensor, m: int | None, share: floa
         left = float(covariance[chosen][:, chosen].sum()) / size**2
         # a model that is equivariant already has nothing to gain: one element brings all of it
         shares.append(1 - left / whole if whole > 0 else 1.0)
-        if share is not None and shares[-1] >= share - 1e-12:
+        if share is not None and shares[-1] >= share - _ROUNDING:
             break
     return Selected(group, torch.tensor(sorted(chosen)), shares[-1], tuple(shares))
 
@@ -190,7 +200,7 @@ def _best(covariance: Float[Tensor, "n n"], size: int, before: Sequence[int]) ->
         )
         place = int(change.argmin())
         out, into = inside[place // len(outside)], outside[place % len(outside)]
-        if float(change.reshape(-1)[place]) >= -1e-12 * float(diagonal[0]):
+        if float(change.reshape(-1)[place]) >= -_ROUNDING * float(diagonal[0]):
             break
         members[out], members[into] = False, True
         load = load + covariance[:, into] - covariance[:, out]

@@ -18,9 +18,10 @@ from haar.average.average import named
 from haar.average.engine import Averaged
 from haar.average.least_squares import bootstrap_interval, bounded_coefficients, free_coefficients
 from haar.average.weighted import How
-from haar.errors import ArgumentError, DataError, ShapeError, known_keywords
+from haar.errors import ArgumentError, DataError, ShapeError, formerly, known_keywords
 from haar.groups import Subgroup
 from haar.probing.manners import by_position, check_call
+from haar.seeding import Seed
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class SoftFit:
         alpha: ``(links,)``, in [0, 1]: 0 averages fully, 1 not at all.
         raw: The same without the bounds.
         low: Lower ends of the bootstrap intervals of `alpha`.
-        high: Upper ends.
+        high: Upper ends of these intervals.
         level: Coverage of the intervals.
         units: Number of samples (or batches) that the fit and the bootstrap are over.
         mse_model: Mean squared error of the model on the labelled samples, divided by `scale` if one was given.
-        mse_average: Of the full average.
+        mse_average: Mean squared error of the full average.
         mse_soft: Of the soft average (fitted on these samples).
     """
 
@@ -48,6 +49,15 @@ class SoftFit:
     mse_model: float
     mse_average: float
     mse_soft: float
+
+    def __str__(self) -> str:
+        """In a line."""
+        pairs = zip(self.alpha.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        alphas = ", ".join(f"{alpha:.3f} [{low:.3f}, {high:.3f}]" for alpha, low, high in pairs)
+        return (
+            f"alpha = {alphas} ({self.level:.0%} intervals, {self.units} units); mean squared error "
+            f"{self.mse_model:.4g} of the model, {self.mse_average:.4g} averaged, {self.mse_soft:.4g} softly averaged"
+        )
 
 
 class SoftAverage(nn.Module):
@@ -77,7 +87,7 @@ class SoftAverage(nn.Module):
 
         Args:
             args: The model's inputs.
-            named: The same by name.
+            named: Arguments of the model that are given by name.
         """
         averaged = self.stages.averaged if isinstance(self.stages, Anytime) else self.stages
         args = by_position(averaged.model, args, named)
@@ -95,6 +105,7 @@ class SoftAverage(nn.Module):
         return "alpha = " + ", ".join(f"{a:.3f}" for a in self.alpha.tolist())
 
 
+@formerly(bootstrap="draws")
 @known_keywords
 def soft(
     model: Callable[..., Any],
@@ -105,9 +116,9 @@ def soft(
     chain: Sequence[Subgroup] | None = None,
     scale: Tensor | None = None,
     unit: str = "sample",
-    bootstrap: int = 1000,
+    draws: int = 1000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: Seed = 0,
     micro_batch: int | str = "auto",
 ) -> SoftAverage:
     """Average as far as a few labelled samples support it.
@@ -126,7 +137,7 @@ def soft(
             channel.
         unit: ``"sample"`` if all samples are independent; ``"batch"`` if those of one batch are not (one trajectory
             each).
-        bootstrap: Number of bootstrap draws for the intervals.
+        draws: Number of bootstrap draws for the intervals.
         level: Coverage of the intervals.
         seed: Seed of the bootstrap.
         micro_batch: Elements per forward pass, or ``"auto"``.
@@ -161,7 +172,7 @@ def soft(
     sums = _sums(stages, data, scale, unit)
     gram, cross = sums.gram.sum(0), sums.cross.sum(0)
     alpha = bounded_coefficients(gram, cross)
-    low, high = bootstrap_interval(sums.gram, sums.cross, draws=bootstrap, level=level, seed=seed)
+    low, high = bootstrap_interval(sums.gram, sums.cross, draws=draws, level=level, seed=seed)
 
     def mse(a: Tensor) -> float:
         """From the end that is nearer to the target: from the other one it would be a difference of large sums."""

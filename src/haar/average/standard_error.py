@@ -18,7 +18,7 @@ class MeanWithError(NamedTuple):
     """An average with its standard error, point by point, each in the structure of the model's output.
 
     Attributes:
-        mean: The average.
+        mean: The average over the elements that were drawn.
         standard_error: Of the mean as an estimate of the average over the whole group; 0 for a full orbit.
         orbit_variance: Mean over the group of (f_g - Qf)^2, estimated from the draw where it was sampled.
     """

@@ -39,7 +39,7 @@ class WeightedSet:
     """Elements and their weights, the same for every input.
 
     Attributes:
-        elements: ``(m, *element_shape)``.
+        elements: The elements, ``(m, *element_shape)``.
         weights: ``(m,)``, float64, not negative, summing to 1.
         error: What is known of the difference to the average over the whole group: ``"exact"`` or words for the reader.
         draw: How the elements were drawn, if they were drawn at random.
@@ -105,7 +105,7 @@ class Given(How):
     """Elements and weights of the user's own choice.
 
     Args:
-        elements: ``(m, *element_shape)``.
+        elements: The elements, ``(m, *element_shape)``.
         weights: ``(m,)``, not negative; equal if not given. They are normalised.
 
     Example:

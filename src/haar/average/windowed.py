@@ -17,6 +17,9 @@ from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Group
 
+#: Grid points whose weight is below this part of the largest are seen by no element.
+_UNSEEN = 1e-9
+
 
 def hann_window(shape: Sequence[int]) -> Float[Tensor, "*space"]:
     """The product over axes of sin^2(pi (i + 1/2) / N): 1 in the middle, nearly 0 at the border, float64.
@@ -106,11 +109,11 @@ class OutputWindow(ConstantsModule):
                 weights = elements.weights.tolist()
                 moved = [w * move(self.window[None])[0] for w, move in zip(weights, moves, strict=True)]
                 total = torch.stack(moved).sum(0)
-                if not bool((total > 1e-9 * total.max()).all()):
+                if not bool((total > _UNSEEN * total.max()).all()):
                     raise ArgumentError(
                         "window",
                         expected="every grid point seen by some element",
-                        got=f"{int((total <= 1e-9 * total.max()).sum())} points of weight 0",
+                        got=f"{int((total <= _UNSEEN * total.max()).sum())} points of weight 0",
                         way_out="add shifts, or take a window without zeros",
                     )
             self.register_constant(f"total_{len(self.moves)}", total)

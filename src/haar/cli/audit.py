@@ -39,7 +39,7 @@ class AuditOptions:
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False
     samples: Annotated[int, count_option("Windows to look at, spread evenly over the split.")] = 64
-    batch: Annotated[int, count_option("Windows at a time.")] = 8
+    batch_size: Annotated[int, count_option("Windows at a time.", "--batch-size", "--batch")] = 8
     law: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +77,7 @@ def audit(told: AuditOptions) -> None:
     symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
-    chosen = SpreadWindows(windows, samples=told.samples, batch=told.batch if loaded.batched else 1)
+    chosen = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size if loaded.batched else 1)
     with ProgressBars(quiet=told.as_json) as bars:
         report = run(
             module,

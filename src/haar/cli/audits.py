@@ -30,7 +30,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the audit as one JSON 
 def frame(
     file: Annotated[Path, typer.Argument(help="Clouds: .npy (n, d) or (clouds, n, d), or molecules such as .xyz.")],
     *,
-    tol: Annotated[float | None, typer.Option(help="Smallest relative gap of eigenvalues that is trusted.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", "--tol", help="Smallest relative gap of eigenvalues that is trusted."),
+    ] = None,
     most: Annotated[int, count_option("Clouds to look at.")] = 200,
     rotations: Annotated[int, count_option("Random rotations and reflections of each.", least=2, most=10_000)] = 4,
     seed: Annotated[int, seed_option("Of the network and the rotations.")] = 0,
@@ -42,11 +45,13 @@ def frame(
     from haar.cli.cloud_file import read_clouds
     from haar.cli.screen import ProgressBars
 
-    if tol is not None and not 0 < tol < 1:
-        raise ArgumentError("--tol", expected="a relative gap between 0 and 1", got=tol)
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ArgumentError("--tolerance", expected="a relative gap between 0 and 1", got=tolerance)
     clouds, names, marks = read_clouds(file, most=most)
     with ProgressBars(quiet=as_json) as bars:
-        report = audit_frames(clouds, names=names, marks=marks, tol=tol, rotations=rotations, seed=seed, watch=bars)
+        report = audit_frames(
+            clouds, names=names, marks=marks, tolerance=tolerance, rotations=rotations, seed=seed, watch=bars
+        )
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
 
 

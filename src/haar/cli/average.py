@@ -18,7 +18,9 @@ from haar.cli.options import (
     Model,
     Weights,
     check_output,
+    named_on_the_command_line,
 )
+from haar.errors import ArgumentError
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -53,15 +55,28 @@ def export(
 
     The file takes and gives what the model does. It is read again and compared with the average before it is kept.
     """
-    from haar.cli.export import export_average
+    from haar.average import write_average
     from haar.cli.model_file import load_model
     from haar.cli.screen import console, warn_bare
-    from haar.cli.surrogate_input import fit_model
+    from haar.cli.surrogate_input import fit_model, selection_inputs
 
     check_output("--output", output, ".pt2", ".onnx")
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
-    written = export_average(fitted, output, share=share)
+    if share is not None and fitted.windows is None:
+        raise ArgumentError("--share", expected="--data, whose inputs the elements are selected on", got="none")
+    inputs, scale = (None, None) if share is None else selection_inputs(fitted)
+    with named_on_the_command_line(symmetry="--group", model="MODEL", share="--share"):
+        written = write_average(
+            fitted.module,
+            fitted.symmetry,
+            fitted.sample,
+            output,
+            share=share,
+            inputs=inputs,
+            scale=scale,
+            batched=fitted.batched,
+        )
     screen = console()
     screen.print(f"{output}: {model} averaged over {written.elements} elements of {written.group}")
     if written.share is not None:
@@ -79,16 +94,39 @@ def distill(told: DistillOptions) -> None:
 
     Measured on windows that the student did not learn from: how much of what averaging changes it keeps.
     """
-    from haar.cli.distill import distilled
-    from haar.cli.model_file import build, load_model
+    from haar.average import average, distil
+    from haar.cli.model_file import build, load_model, write_model
     from haar.cli.screen import ProgressBars, console, warn_bare
+    from haar.cli.surrogate_input import physical_model, try_model, window_data
+    from haar.cli.well_data import open_well, well_symmetry
+    from haar.data.well.spread_windows import SpreadWindows
     from haar.report.json_file import dumps
 
     check_output("--output", told.output, ".pt2", ".safetensors")
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     student = None if told.student is None else build(told.student)
+    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    windows = window_data(reader, names, told.history, loaded.channels)
+    symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
+    for each in (module, student):
+        if each is not None:
+            try_model(each.eval(), windows)
+    teacher = average(module, symmetry, micro_batch="auto" if loaded.batched else 1)
+    x, _ = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size).stacked()
     with ProgressBars(quiet=told.as_json) as bars:
-        report = distilled(loaded, told, student=student, watch=bars)
+        made = distil(
+            teacher,
+            x,
+            student=student,
+            steps=told.steps,
+            batch_size=told.batch_size,
+            learning_rate=told.learning_rate,
+            seed=told.seed,
+            watch=bars,
+        )
+    write_model(made.student, x[:2], told.output)
+    report = made.report
     warn_bare(loaded, told.model)
     if told.as_json:
         typer.echo(dumps(report.to_dict()), nl=False)

@@ -15,10 +15,10 @@ def deliver(report: Report, out: Path | None, file: str, word: str, *, as_json: 
     """Write and print a report.
 
     Args:
-        report: The report.
+        report: The report to be shown and written.
         out: Folder for ``report.html`` and `file`, if it was asked for.
         file: Name of the JSON file.
-        word: What is said last.
+        word: Sentence that is printed last.
         as_json: Whether to print one JSON object instead of tables.
     """
     from haar.cli.screen import console

@@ -37,7 +37,7 @@ class DistillOptions:
         str | None, typer.Option(help="module:factory of the model to train; by default a copy of MODEL.")
     ] = None
     steps: Annotated[int, steps_option("Training steps.")] = 1000
-    batch: Annotated[int, count_option("Samples in a step.")] = 16
+    batch_size: Annotated[int, count_option("Samples in a step.", "--batch-size", "--batch")] = 16
     learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3
     samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "train"

@@ -21,7 +21,7 @@ class OnGraph(ConstantsModule):
     """A model that is told the graph's edges with every call.
 
     Args:
-        model: Takes ``edges=``.
+        model: A model of nodes that takes ``edges=``.
         edges: Both directions of every edge.
     """
 

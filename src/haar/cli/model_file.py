@@ -23,7 +23,7 @@ class Program(nn.Module):
     """An exported program as a module like others: it was traced in eval mode and stays there.
 
     Args:
-        program: What `torch.export` made.
+        program: An exported program, as `torch.export` makes it.
     """
 
     def __init__(self, program: torch.export.ExportedProgram) -> None:
@@ -46,7 +46,7 @@ class LoadedModel:
     """A model in eval mode, and what its file says about its input.
 
     Args:
-        module: The model.
+        module: The model, in eval mode.
         channels: Channels of its input, if known.
         space: Space axes of its input, if the file fixes them.
         batched: Whether the batch size is free (an exported program may fix it).
@@ -127,6 +127,29 @@ def load_weights(module: nn.Module, path: Path) -> None:
         module.load_state_dict(state)
     except Exception as error:  # a module may load its own way
         raise DataError(f"{path}: does not fit {type(module).__name__}: {brief(error)}") from error
+
+
+def write_model(model: nn.Module, x: Tensor, path: Path) -> None:
+    """Write a model as a file that `load_model` or its weights' option reads.
+
+    Args:
+        model: A surrogate of the house's goes whole into ``.safetensors``; of others the weights go there, under the
+            names of the class that it is of. Into ``.pt2`` goes the program.
+        x: Two inputs, to trace with.
+        path: Where to write; the suffix decides the format.
+
+    Raises:
+        HaarError: If it cannot be exported.
+    """
+    from haar.average import write_student
+    from haar.systems.group_averaging.surrogates import Surrogate, save
+
+    whole = path.suffix == ".safetensors"
+    if whole and isinstance(model, Surrogate):
+        save(model, path)
+        return
+    # A program keeps the names of the model that it was made of: its state dict fits that model's class.
+    write_student(model.graph if whole and isinstance(model, Program) else model, x, path)
 
 
 def _program(path: Path, *, fields: bool) -> LoadedModel:

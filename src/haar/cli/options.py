@@ -6,6 +6,8 @@ import ast
 import math
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +34,7 @@ def seed_option(of: str) -> Any:
     """A seed.
 
     Args:
-        of: What derives from it.
+        of: Random choices that derive from it, for the help.
     """
     return typer.Option(min=0, max=SEED_LIMIT, help=of)
 
@@ -41,10 +43,10 @@ def count_option(what: str, *names: str, least: int = 1, most: int = MOST_SAMPLE
     """A number of things.
 
     Args:
-        what: Which.
+        what: What is counted, for the help.
         names: Of the option, where it is not that of the argument.
-        least: Smallest number.
-        most: Largest number.
+        least: Smallest number that is accepted.
+        most: Largest number that is accepted.
     """
     return typer.Option(*names, min=least, max=most, help=what)
 
@@ -54,9 +56,14 @@ def steps_option(what: str, least: int = 1) -> Any:
     return typer.Option(min=least, max=MOST_STEPS, help=what)
 
 
-def positive_option(what: str) -> Any:
-    """A number above 0 that is finite."""
-    return typer.Option(callback=_checked_number, help=what)
+def positive_option(what: str, *names: str) -> Any:
+    """A number above 0 that is finite.
+
+    Args:
+        what: What the number is, for the help.
+        names: Of the option, where it is not that of the argument.
+    """
+    return typer.Option(*names, callback=_checked_number, help=what)
 
 
 def share_option(what: str, *, most: float = 1.0) -> Any:
@@ -99,7 +106,7 @@ def check_output(argument: str, path: Path, *suffixes: str) -> None:
 
     Args:
         argument: What the user calls it.
-        path: The file.
+        path: The file that is to be written.
         suffixes: How its name may end; any where none is given.
 
     Raises:
@@ -119,11 +126,11 @@ def whole_numbers(
 
     Args:
         argument: What the user calls them.
-        text: The words.
+        text: The words that the user typed.
         expected: What they should be, for the message.
         divided: The characters between them.
-        least: Smallest number.
-        most: Largest number.
+        least: Smallest number that is accepted.
+        most: Largest number that is accepted.
 
     Raises:
         ArgumentError: If they are anything else.
@@ -137,6 +144,32 @@ def whole_numbers(
     if not all(re.fullmatch("[0-9]{1,18}", part) and least <= int(part) <= most for part in parts):
         raise ArgumentError(argument, expected=expected, got=repr(text))
     return tuple(map(int, parts))
+
+
+@contextmanager
+def named_on_the_command_line(**options: str) -> Iterator[None]:
+    """Let a verb's refusals name what the user typed.
+
+    Args:
+        options: For each argument of the verb, what the command calls it.
+
+    Raises:
+        ArgumentError: The verb's own, with the argument renamed.
+
+    Example:
+        >>> with named_on_the_command_line(symmetry="--group"):
+        ...     raise ArgumentError("symmetry", expected="a finite group", got="SO(2)")
+        Traceback (most recent call last):
+        ...
+        haar.errors.ArgumentError: --group: expected a finite group, got SO(2)
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        if error.argument not in options:
+            raise
+        named = options[error.argument]
+        raise type(error)(named, expected=error.expected, got=error.got, way_out=error.way_out) from error
 
 
 def literal(text: str) -> Any:

@@ -87,7 +87,7 @@ def train(
     layers: Annotated[int | None, count_option("Layers of a circuit.", most=1000)] = None,
     steps: Steps = 300,
     force_steps: ForceSteps = 75,
-    rate: Annotated[float, positive_option("Learning rate.")] = 0.03,
+    learning_rate: Annotated[float, positive_option("Learning rate.", "--learning-rate", "--rate")] = 0.03,
     held_out: HeldOut = 0.1,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Where the potential goes (.safetensors).")] = Path("potential.safetensors"),
@@ -102,7 +102,7 @@ def train(
     from haar.systems.quantum.training import PotentialPlan
 
     check_output("--out", out, ".safetensors")
-    plan = PotentialPlan(steps=steps, force_steps=force_steps, learning_rate=rate)
+    plan = PotentialPlan(steps=steps, force_steps=force_steps, learning_rate=learning_rate)
     potential, row = train_one(model, data, train=points, plan=plan, seed=seed, held_out=held_out, layers=layers)
     potential.save(out)
     if as_json:

@@ -71,7 +71,7 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
     """Register a command: the body is called with the task, the folder, and whether JSON is wanted.
 
     Args:
-        app: Where.
+        app: The typer application that the command belongs to.
         name: The command's name.
         further: Keys of the plan that are options of this command, beside those of all commands.
         out: The folder unless another is given.

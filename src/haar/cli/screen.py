@@ -36,7 +36,7 @@ def warn_bare(loaded: LoadedModel, model: str) -> None:
     """Say of a factory's module that nothing was loaded into it: its answers are those of random numbers, most often.
 
     Args:
-        loaded: What was read.
+        loaded: The model as its file gave it.
         model: What the user calls it.
     """
     if loaded.bare:
@@ -49,7 +49,7 @@ class ProgressBars:
     """A `haar.watch.Watch` that draws a bar for every stage.
 
     Args:
-        quiet: Draw nothing.
+        quiet: Whether nothing is drawn.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:

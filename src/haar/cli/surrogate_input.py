@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,17 @@ from haar.actions import Layout, Symmetry
 from haar.cli.model_file import LoadedModel
 from haar.cli.options import whole_numbers
 from haar.cli.well_data import open_well, well_symmetry
+from haar.containers import tensors_of
 from haar.data import WellReader, Windows, ZScore
+from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.entry import brief
 from haar.errors import ArgumentError, HaarError
 from haar.groups.names import named_group
 
 #: Points of the largest grid that numbers are drawn for without data.
 _MOST_POINTS = 10**8
+#: Windows of the data set that elements are selected on, and how many a model of any batch size is given at once.
+_WINDOWS, _AT_ONCE = 32, 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class FittedModel:
     """A model in physical units with its symmetry.
 
     Args:
-        module: The model.
+        module: The model, in physical units.
         symmetry: How the group acts on its input and output.
         sample: One input, (1, channel, *space): from the data set, or random numbers.
         batched: Whether the batch size is free.
@@ -55,7 +59,7 @@ def fit_model(
     """Find a model's symmetry from a data set, or from words alone.
 
     Args:
-        loaded: The model.
+        loaded: The model as its file gives it.
         group: Name of the group.
         fields: The fields in words; needed without `data`.
         history: Time steps in the input; found from the number of channels if it is known.
@@ -75,7 +79,9 @@ def fit_model(
         symmetry = well_symmetry(reader.metadata, group, windows.inputs)
         module = physical_model(loaded.module, reader, windows, normalised=normalised)
         try_model(module, windows)
-        return FittedModel(module, symmetry, windows[len(windows) // 2][0][None], loaded.batched, windows)
+        sample = windows[len(windows) // 2][0][None]
+        _check_finite(module, sample, "inputs of the data set", "look at its weights and units")
+        return FittedModel(module, symmetry, sample, loaded.batched, windows)
     if normalised:
         raise ArgumentError("--normalised", expected="--data, whose stats.yaml says how", got="none")
     if fields is None:
@@ -91,7 +97,21 @@ def fit_model(
     symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
     channels = once.with_history(steps).channels
     sample = torch.randn(1, channels, *space, generator=torch.Generator().manual_seed(0))
+    _check_finite(loaded.module, sample, "random numbers", "give --data, whose inputs it knows")
     return FittedModel(loaded.module, symmetry, sample, loaded.batched)
+
+
+def selection_inputs(fitted: FittedModel) -> tuple[Iterator[Tensor] | None, Tensor | None]:
+    """Unlabelled inputs of the data set that elements are selected on, and the scale of every output field.
+
+    Args:
+        fitted: The model; without a data set there are none.
+    """
+    if fitted.windows is None:
+        return None, None
+    spread = SpreadWindows(fitted.windows, samples=_WINDOWS, batch_size=_AT_ONCE if fitted.batched else 1)
+    scale = field_scale(spread, fitted.windows.outputs).float()
+    return (x for x, _, _ in spread), scale.reshape(-1, *[1] * (fitted.sample.ndim - 2))
 
 
 def window_data(reader: WellReader, fields: Sequence[str] | None, history: int | None, channels: int | None) -> Windows:
@@ -161,6 +181,13 @@ def try_model(model: nn.Module, windows: Windows) -> None:
         raise ArgumentError(
             "MODEL", expected=f"an output of shape {(1, *y.shape)}", got=shape, way_out="check --fields"
         )
+
+
+def _check_finite(model: nn.Module, x: Tensor, which: str, way_out: str) -> None:
+    with torch.no_grad():
+        finite = all(bool(y.isfinite().all()) for y in tensors_of(model(x)))
+    if not finite:
+        raise ArgumentError("MODEL", expected="finite outputs", got=f"NaN or infinity for {which}", way_out=way_out)
 
 
 def _short(windows: Windows) -> list[str]:

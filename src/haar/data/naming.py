@@ -12,8 +12,8 @@ def known(name: str, names: Iterable[str], *, argument: str, kind: str = "field"
     """Return `name` if it is one of `names`, or refuse it with the nearest one.
 
     Args:
-        name: What the caller wrote.
-        names: What there is.
+        name: Name that the caller wrote.
+        names: Names that there are.
         argument: The argument that `name` came in by.
         kind: What the names are names of.
 

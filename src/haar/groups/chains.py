@@ -36,7 +36,7 @@ def averaging_chain(group: Group, degree: int = 0) -> list[Step]:
     order is their product. For SO(3) and SU(2) they are the three Euler angles.
 
     Args:
-        group: The group.
+        group: The group that is averaged over.
         degree: For Lie groups, the largest degree of what is averaged as a polynomial of the group's matrices.
 
     Raises:

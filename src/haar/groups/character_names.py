@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import SAME_ENTRY
 from haar.groups.character_table import character_table
 from haar.groups.finite import FiniteGroup
 
@@ -45,13 +46,13 @@ def _plane(group: FiniteGroup, characters: Sequence[Tensor]) -> list[str] | None
     table = character_table(group)
     matrices = group.defining_matrix(group.elements())
     determinant = torch.linalg.det(matrices)
-    if (matrices[1:] - matrices[0]).abs().amax((-1, -2)).lt(1e-9).any():
+    if (matrices[1:] - matrices[0]).abs().amax((-1, -2)).lt(SAME_ENTRY).any():
         return None
     trace = matrices.diagonal(dim1=-2, dim2=-1).sum(-1).masked_fill(determinant < 0, -math.inf)
     trace[0] = -math.inf
     rotations = int((determinant > 0).sum())
     turn = int(table.class_of[trace.argmax()]) if rotations > 1 else 0
-    axis = torch.nonzero((determinant < 0) & (matrices[:, 0, 1].abs() < 1e-9)).flatten()
+    axis = torch.nonzero((determinant < 0) & (matrices[:, 0, 1].abs() < SAME_ENTRY)).flatten()
     mirrors = rotations < group.order
     if mirrors and not len(axis):
         return None
@@ -74,8 +75,8 @@ def _polyhedral(group: FiniteGroup, characters: Sequence[Tensor]) -> list[str] |
     eye = torch.eye(3, dtype=torch.float64)
     proper = torch.linalg.det(matrices) > 0
     trace = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
-    turn = int(trace.masked_fill(~proper | (trace > 3 - 1e-9), -math.inf).argmax())
-    inversion = torch.nonzero((matrices + eye).abs().amax((-1, -2)) < 1e-9).flatten()
+    turn = int(trace.masked_fill(~proper | (trace > 3 - SAME_ENTRY), -math.inf).argmax())
+    inversion = torch.nonzero((matrices + eye).abs().amax((-1, -2)) < SAME_ENTRY).flatten()
     keys = []
     for c in characters:
         dim = round(float(c[0]))

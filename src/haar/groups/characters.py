@@ -14,6 +14,9 @@ from haar.groups.character_table import character_table, sort_key
 from haar.groups.finite import FiniteGroup
 from haar.host import on_the_host
 
+#: Inner products of characters are whole numbers; rounding of the sums stays below this.
+_WHOLE = 1e-6
+
 Type = Literal["real", "complex", "quaternionic"]
 
 
@@ -23,7 +26,7 @@ class RealIrreducible:
 
     Attributes:
         name: Conventional where there is a convention (A1, B2, E, T1u, ...), else dimension and letter (``3a``).
-        dim: Real dimension.
+        dim: Dimension over the real numbers.
         type: What commutes with it: ``"real"`` numbers, ``"complex"`` numbers (a complex-conjugate pair taken together)
             or ``"quaternionic"`` (a complex irreducible representation taken twice).
         class_character: Its character on every conjugacy class, float64.
@@ -114,7 +117,7 @@ def multiplicity(irreducible: RealIrreducible, character: Float[Tensor, " order"
         ArgumentError: If the inner product is no whole number: then it is no character of a real representation.
     """
     inner = float((irreducible.character * character).mean()) / irreducible.end
-    if abs(inner - round(inner)) > 1e-6:
+    if abs(inner - round(inner)) > _WHOLE:
         raise ArgumentError(
             "character", expected="the character of a real representation", got=f"multiplicity {inner:.6f}"
         )

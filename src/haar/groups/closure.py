@@ -193,7 +193,7 @@ def close(
         generators: Elements as flat rows, float64.
         identity: The identity as a flat row.
         multiply: Product of two broadcast batches of flat rows, as arrays.
-        limit: Largest order.
+        limit: Largest order that is accepted.
         same: Elements whose entries differ by less than this are the same.
 
     Returns:

@@ -15,7 +15,7 @@ def connected_roots(n: int, start: NDArray[np.int64], stop: NDArray[np.int64]) -
     Args:
         n: Number of nodes.
         start: One end of every edge.
-        stop: The other end.
+        stop: The other end of every edge.
 
     Example:
         >>> connected_roots(5, np.array([4, 1]), np.array([1, 3])).tolist()

@@ -51,9 +51,9 @@ class FiniteGroup(Group):
         """The element 0."""
         return torch.tensor(0)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n elements uniformly, with replacement."""
-        return torch.randint(self.order, (n,), generator=generator)
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw elements uniformly, with replacement."""
+        return torch.randint(self.order, (count,), generator=generator)
 
     @cached_property
     def table(self) -> Int[Tensor, "order order"]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from haar.constants import HOMOMORPHISM_ERROR, SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups.closure import SAME, Rows, close
 from haar.groups.nearby_homomorphism import nearby_homomorphism, orthonormal_basis_change
@@ -128,7 +129,7 @@ def _check_square(gens: Tensor) -> None:
     if gens.ndim != 3 or gens.shape[-1] != gens.shape[-2]:
         raise ArgumentError("generators", expected="square matrices (k, d, d)", got=tuple(gens.shape))
     smallest = torch.linalg.svdvals(gens).min(-1).values
-    if bool((smallest < 1e-9).any()):
+    if bool((smallest < SAME_ENTRY).any()):
         raise ArgumentError(
             "generators", expected="invertible matrices", got=f"matrix {int(smallest.argmin())} is singular"
         )
@@ -150,7 +151,7 @@ def _check_not_the_identity(gens: Tensor, places: list[int], same: float) -> Non
 def _check_orthogonal(gens: Tensor) -> None:
     eye = torch.eye(gens.shape[-1], dtype=torch.float64)
     error = (gens @ gens.transpose(-1, -2) - eye).abs().amax((-1, -2))
-    if bool((error > 1e-8).any()):
+    if bool((error > HOMOMORPHISM_ERROR).any()):
         worst = int(error.argmax())
         raise ArgumentError(
             "generators",

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
 from haar.host import Hosted
@@ -74,8 +75,8 @@ class Group(Hosted, ABC):
         """Elements that generate the group (for a Lie group: its components, see `LieGroup.algebra`)."""
 
     @abstractmethod
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n elements from the Haar measure: shape ``(n, *element_shape)``."""
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw elements from the Haar measure: shape ``(count, *element_shape)``."""
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:
         """Elements ``(m, *element_shape)`` and weights ``(m,)`` that average class functions exactly; None if unknown.
@@ -103,7 +104,7 @@ class Group(Hosted, ABC):
 
     def equal(self, a: Tensor, b: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether elements are equal, batchwise (matrices: to 1e-9)."""
-        close = (a - b).abs() <= 1e-9 if self.element_dtype.is_floating_point else a == b
+        close = (a - b).abs() <= SAME_ENTRY if self.element_dtype.is_floating_point else a == b
         return close.flatten(-len(self.element_shape)).all(-1) if self.element_shape else close
 
     def describe(self, g: Tensor | int) -> str:

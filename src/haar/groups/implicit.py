@@ -50,9 +50,9 @@ class SymmetricGroup(Group):
         swap[:2] = torch.tensor([1, 0])
         return torch.stack([swap, torch.arange(1, self.n + 1) % self.n])
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform permutations: argsort of uniform noise."""
-        return torch.rand(n, self.n, generator=generator, dtype=torch.float64).argsort(-1)
+        return torch.rand(count, self.n, generator=generator, dtype=torch.float64).argsort(-1)
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:
         """Cycle types; None beyond n = 45, where they are too many."""
@@ -98,9 +98,9 @@ class SignGroup(Group):
         """One flipped sign each."""
         return 1 - 2 * torch.eye(self.k, dtype=torch.int64)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent fair signs."""
-        return 1 - 2 * torch.randint(2, (n, self.k), generator=generator)
+        return 1 - 2 * torch.randint(2, (count, self.k), generator=generator)
 
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Coordinate signs."""

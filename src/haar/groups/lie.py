@@ -19,6 +19,9 @@ from haar.groups.maximal_torus import MaximalTorus, adjoint, kernel, maximal_tor
 from haar.groups.real import real_matrices
 from haar.host import on_the_host
 
+#: Commutators and turned matrices may leave the span of the algebra by so much: rounding of given entries.
+_OUTSIDE = 1e-7
+
 #: Matrices that differ by less than this are the same.
 _SAME = 1e-8
 #: Steps of the random walk: each takes off at least two thirds of every mean.
@@ -87,7 +90,7 @@ class LieGroup(Group):
             )
         for k, x in enumerate(basis):
             error = span_error(x @ basis[k:] - basis[k:] @ x, basis)
-            if error > 1e-7:
+            if error > _OUTSIDE:
                 raise ArgumentError(
                     "algebra",
                     expected="a Lie algebra, with every commutator X Y - Y X in its span",
@@ -100,7 +103,7 @@ class LieGroup(Group):
         for c in self.components:
             if float((c @ c.T - eye).abs().max()) > _SAME:
                 raise ArgumentError("components", expected="orthogonal matrices, in double precision", got="another")
-            if span_error(c @ basis @ c.T, basis) > 1e-7:
+            if span_error(c @ basis @ c.T, basis) > _OUTSIDE:
                 raise ArgumentError(
                     "components", expected="matrices that map the algebra to itself by c X c^T", got="another"
                 )
@@ -145,7 +148,7 @@ class LieGroup(Group):
         """
         return maximal_torus(self.algebra)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure: a uniform angle for every circle of the centre, then a random walk on what does not commute.
 
         The walk's steps are exponentials of wide normal elements of the algebra in its Killing form, so that its mean
@@ -156,16 +159,16 @@ class LieGroup(Group):
             ArgumentError: If the algebra is that of no closed group.
         """
         centre, rest = self._parts
-        turns = 2 * math.pi * torch.rand(n, centre.rank, generator=generator, dtype=torch.float64)
+        turns = 2 * math.pi * torch.rand(count, centre.rank, generator=generator, dtype=torch.float64)
         elements = centre.element(turns)
         for _ in range(_STEPS if len(rest) else 0):
-            normal = torch.randn(n, len(rest), generator=generator, dtype=torch.float64)
+            normal = torch.randn(count, len(rest), generator=generator, dtype=torch.float64)
             elements = elements @ exponential(torch.einsum("na,aij->nij", normal, rest))
         square = elements.transpose(-1, -2) @ elements
         elements = elements @ (1.5 * self.identity() - 0.5 * square)  # rounding of many products, taken off
         if len(self.components):
             every = torch.cat([self.identity()[None], self.components])
-            elements = every[torch.randint(len(every), (n,), generator=generator)] @ elements
+            elements = every[torch.randint(len(every), (count,), generator=generator)] @ elements
         return elements
 
     @cached_property
@@ -271,9 +274,9 @@ class SU2(LieGroup):
     def _verify(self) -> None:
         """Known to be one."""
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure: uniform unit quaternions."""
-        q = torch.randn(n, 4, generator=generator, dtype=torch.float64)
+        q = torch.randn(count, 4, generator=generator, dtype=torch.float64)
         return quaternion_matrix(q / vector_norm(q, dim=-1, keepdim=True))
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:

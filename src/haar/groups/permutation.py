@@ -117,11 +117,11 @@ class PermutationGroup(Group):
         """The generators it was given with."""
         return self._generators
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Exactly uniform: a product of uniform members of the transversals."""
-        out = torch.arange(self.n).expand(n, self.n)
+        out = torch.arange(self.n).expand(count, self.n)
         for part in self.transversals():
-            out = self.compose(out, part[torch.randint(len(part), (n,), generator=generator)])
+            out = self.compose(out, part[torch.randint(len(part), (count,), generator=generator)])
         return out
 
     def defining_signed_permutation(self, g: Tensor) -> tuple[Tensor, Tensor]:

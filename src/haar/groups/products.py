@@ -155,9 +155,9 @@ class MixedProduct(DirectProduct):
         """The identity of every factor."""
         return self.join([factor.identity() for factor in self.factors])
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent draws from the factors."""
-        return self.join([factor.sample(n, generator) for factor in self.factors])
+        return self.join([factor.sample(count, generator) for factor in self.factors])
 
     def describe(self, g: Tensor | int) -> str:
         """The parts' names."""

@@ -25,14 +25,14 @@ class RotationGroup(LieGroup):
     def _verify(self) -> None:
         """Known to be one."""
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure, by QR of a Gaussian matrix with the signs of R's diagonal divided out."""
-        gauss = torch.randn(n, self.n, self.n, generator=generator, dtype=torch.float64)
+        gauss = torch.randn(count, self.n, self.n, generator=generator, dtype=torch.float64)
         frame, r = torch.linalg.qr(gauss)
         q: Tensor = frame * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
         if not len(self.components):
             # det -1 is moved to det +1 by reversing the first column: this keeps the Haar measure of SO(n).
-            flip = torch.ones(n, self.n, dtype=torch.float64)
+            flip = torch.ones(count, self.n, dtype=torch.float64)
             flip[:, 0] = torch.linalg.det(q).sign()
             q = q * flip.unsqueeze(-2)
         return q

@@ -27,7 +27,7 @@ class TableGroup(FiniteGroup):
     """A finite group given by its table of products.
 
     Args:
-        name: Its name.
+        name: Name of the group, such as ``"D4"``.
         table: Products ``(n, n)``; ``table[a, b]`` is ab and 0 is the identity. Or the products of elements that were
             found by closure, of which a table is made when it is first needed.
         generators: Elements that generate it.

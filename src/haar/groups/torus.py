@@ -58,9 +58,9 @@ class Torus(LieGroup):
         even = torch.arange(0, 2 * self.circles, 2)
         return torch.atan2(g[..., even + 1, even], g[..., even, even])
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure: independent uniform angles."""
-        return self.element(2 * math.pi * torch.rand(n, self.circles, generator=generator, dtype=torch.float64))
+        return self.element(2 * math.pi * torch.rand(count, self.circles, generator=generator, dtype=torch.float64))
 
     def describe(self, g: Tensor | int) -> str:
         """The angles in degrees."""

@@ -163,10 +163,10 @@ class RowWreath(_Wreath):
         """Nothing moves."""
         return self.join(torch.zeros(self.n, dtype=torch.int64), self.top.identity())
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent uniform parts."""
-        bases = torch.randint(self.base.order, (n, self.n), generator=generator)
-        return self.join(bases, self.top.sample(n, generator))
+        bases = torch.randint(self.base.order, (count, self.n), generator=generator)
+        return self.join(bases, self.top.sample(count, generator))
 
 
 @on_the_host

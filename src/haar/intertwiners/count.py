@@ -13,7 +13,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
     """The mean over the group of chi_out chi_in, which is dim Hom_G(V_in, V_out).
 
     Args:
-        rep_in: A representation.
+        rep_in: Representation on the inputs.
         rep_out: Another of the same group object.
 
     Raises:

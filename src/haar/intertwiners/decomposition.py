@@ -71,7 +71,7 @@ class Run:
 
     Attributes:
         start: First index of the run.
-        copies: How many.
+        copies: Number of copies in the run.
         dim: Dimension of one copy.
         basis: Orthogonal Q ``(dim, dim)`` of one copy: columns ordered by class, copy within the class, component.
         places: For each class of the run's representation, in the order of Q's columns: the number of the class in the
@@ -95,8 +95,8 @@ class Isotypic:
     quaternionic type on the last factor `end` of d = (d / end) x end by multiplication from the right.
 
     Attributes:
-        group: The group.
-        dim: Dimension n.
+        group: The group that is represented.
+        dim: Dimension n of the representation.
         classes: The classes, smallest dimension first.
         runs: The direct sum's pieces; a representation that is no direct sum has one run of one copy.
         drawn: Number of the draw that fixed the canonical bases; matching representations need equal draws.
@@ -310,7 +310,7 @@ def matched(left: Representation, right: Representation) -> tuple[Isotypic, Isot
     """Decompose two representations with the same draw and pair their equivalent classes.
 
     Args:
-        left: A representation.
+        left: The first representation.
         right: A representation of the same group object.
 
     Returns:

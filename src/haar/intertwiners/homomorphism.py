@@ -7,6 +7,7 @@ from torch.linalg import vector_norm
 
 from haar.actions.representation import Defining, DirectSum, Quotient, Regular, Representation, TensorProduct, Trivial
 from haar.actions.representation.representation import check_representation
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.groups import LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
 from haar.intertwiners.group_algebra import probes
@@ -24,7 +25,7 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
     products are tested part by part, and what a group's own law makes a representation is not tested.
 
     Args:
-        rep: The representation.
+        rep: The representation to be tried.
         argument: Its name in the caller's signature.
 
     Raises:
@@ -79,7 +80,7 @@ def _test(rep: Representation, argument: str) -> None:
     x = torch.randn(rep.dim, generator=generator, dtype=torch.float64)
     one, other = rep.act(a, rep.act(b, x)), rep.act(group.compose(a, b), x)
     # not Tensor.norm, whose first call imports a symbolic algebra package
-    size = vector_norm(x).clamp(min=1e-300)
+    size = vector_norm(x).clamp(min=TINY)
     error = vector_norm(one - other, dim=-1) / size
     length = (vector_norm(other, dim=-1) / size - 1).abs()
     for wrong, expected in ((error, "a homomorphism, R(a) R(b) = R(ab)"), (length, "orthogonal matrices")):

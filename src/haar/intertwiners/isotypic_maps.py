@@ -53,7 +53,7 @@ class IsotypicIntertwiners(Intertwiners):
     """Hom through isotypic classes (Schur's lemma): between equivalent copies, numbers of the class's division algebra.
 
     Args:
-        rep_in: A representation.
+        rep_in: Representation on the inputs.
         rep_out: Another of the same group object.
 
     Raises:

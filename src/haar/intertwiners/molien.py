@@ -21,7 +21,7 @@ def invariant_polynomials(rep: Representation, up_to: int) -> list[int]:
 
     Args:
         rep: Representation on the variables.
-        up_to: Largest degree.
+        up_to: Largest degree that is counted.
 
     Raises:
         ArgumentError: If `up_to` is negative, or no exact rule for class functions of the group is known.
@@ -45,7 +45,7 @@ def equivariant_polynomials(rep_in: Representation, rep_out: Representation, up_
     Args:
         rep_in: Representation on the variables.
         rep_out: Representation on the values.
-        up_to: Largest degree.
+        up_to: Largest degree that is counted.
 
     Raises:
         ArgumentError: If the groups differ, `up_to` is negative, or no exact rule for class functions is known.

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+#: Largest error of an isometry, or of a unit that squares to -1, which one Newton step makes exact.
+_ISOMETRY = 1e-5
+
 # Small arrays are numpy's here: its calls cost a fraction of torch's. Products and eigenvectors of size n are torch's,
 # which keeps to the number of threads that the user set.
 Array = NDArray[np.float64]
@@ -115,7 +118,7 @@ def _canonical(spaces: list[Array], parts: list[Array]) -> tuple[Block | None, s
     best = turned[np.arange(len(turned)), (turned**2).sum((-1, -2)).argmax(1)]  # (eigenspace, k, k)
     isometry = best / np.sqrt((best**2).sum((-1, -2), keepdims=True) / k)
     square = isometry.transpose(0, 2, 1) @ isometry
-    if np.abs(square - np.eye(k)).max(initial=0.0) > 1e-5:
+    if np.abs(square - np.eye(k)).max(initial=0.0) > _ISOMETRY:
         return None, "two inequivalent eigenspaces share an eigenvalue"
     # one Newton step to the polar factor: the error is squared, below rounding
     isometry = isometry @ (1.5 * np.eye(k) - 0.5 * square)
@@ -144,7 +147,7 @@ def _division_units(compressed: Array) -> tuple[Array | None, str]:
                 return None, "an imaginary unit is too small to be read"
             continue
         unit = rest / size
-        if np.abs(unit @ unit + eye).max() > 1e-5:
+        if np.abs(unit @ unit + eye).max() > _ISOMETRY:
             return None, "an eigenspace holds inequivalent spaces"
         units.append(unit)
     if len(units) > 2:

@@ -25,7 +25,7 @@ class Backend(ABC):
     """How cumulants are stored.
 
     Attributes:
-        name: What it is called.
+        name: Name by which it is chosen.
         takes_parts: Whether it goes on with parts that have no closed form.
     """
 

@@ -47,8 +47,8 @@ def compared(program: Program, run: ModelRun, law: InputLaw | None) -> None:
     """Check that a program is the model.
 
     Args:
-        program: The trace.
-        run: The model.
+        program: The model as it was traced.
+        run: The model as it was given.
         law: Law of the input, or None.
 
     Raises:

@@ -20,9 +20,9 @@ def normal_approximation_bound(
     of the same mean and variance; zero for a unit that does not move.
 
     Args:
-        weights: W.
-        absolute_third: E|x_j - m_j|^3.
-        variance: Var z_i.
+        weights: The matrix W of the layer.
+        absolute_third: E|x_j - m_j|^3 of every component.
+        variance: Var z_i of every unit.
 
     Raises:
         ShapeError: If the sizes do not fit.

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation, NormalPair
-from haar.moments.normal import bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral
+from haar.moments.normal import FAR, bivariate_cdf, cdf, hermite_polynomials, pdf, price_integral
 
 
 class Gelu(Activation):
@@ -51,7 +52,7 @@ class Gelu(Activation):
         """Closed form: f = x times a smoothed step, whose coefficients are Hermite functions of m/t."""
         t = (self.nu + sd.square()).sqrt()
         h, gain = mean / t, sd / t
-        weighted = hermite_polynomials(h.clamp(-1e8, 1e8), max(order, 1), start=pdf(h))
+        weighted = hermite_polynomials(h.clamp(-FAR, FAR), max(order, 1), start=pdf(h))
         # Step: b_0 = Phi(h), b_k = gain^k (-1)^(k-1) He_{k-1}(h) phi(h) / sqrt(k!) (normalised).
         step = [cdf(h)]
         step += [gain**k * (-1) ** (k - 1) * weighted[k - 1] / math.sqrt(k) for k in range(1, order + 2)]
@@ -92,7 +93,7 @@ class Erf(Activation):
     Args:
         gain: Factor of the argument.
         height: Factor of the value.
-        offset: Added constant.
+        offset: Constant that is added.
         name: What reports call it.
 
     Example:
@@ -109,7 +110,7 @@ class Erf(Activation):
         super().__init__(
             lambda z: self.offset + self.height * torch.erf(self.gain * z),
             name=name,
-            scale=1.0 / max(abs(gain), 1e-300),
+            scale=1.0 / max(abs(gain), TINY),
             smooth=True,
             lipschitz=abs(height * gain) * 2 / math.sqrt(math.pi),
         )
@@ -124,7 +125,7 @@ class Erf(Activation):
     ) -> Float[Tensor, "*units terms"]:
         """Closed form in Hermite functions."""
         p, gain = self._reduced(mean, sd)
-        weighted = hermite_polynomials(p.clamp(-1e8, 1e8), max(order - 1, 0), start=pdf(p))
+        weighted = hermite_polynomials(p.clamp(-FAR, FAR), max(order - 1, 0), start=pdf(p))
         found = [self.offset + self.height * torch.erf(p / math.sqrt(2.0))]
         found += [
             2.0 * self.height * gain**k * (-1) ** (k - 1) * weighted[k - 1] / math.sqrt(k) for k in range(1, order + 1)

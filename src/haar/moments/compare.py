@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
+from haar.constants import TINY
+from haar.errors import ArgumentError, formerly, known_keywords
 from haar.moments.backends import Backend, Dense, backend_of
 from haar.moments.joint import InputLaw, shape_under
 from haar.moments.kstatistics import KStatistics, kstats
@@ -21,6 +22,10 @@ from haar.moments.registry import Registered
 from haar.moments.seeding import seeded_by
 from haar.probing import ForwardOnly
 from haar.report import Report, Section, Table
+from haar.seeding import Seed, generator_of
+
+#: Relative rounding of a model in single precision, and what an output of zeros is measured by.
+_ROUNDING, _LEAST = 1e-6, 1e-12
 
 _CHUNK = 8192
 _ROWS = 20
@@ -33,7 +38,7 @@ class Comparison(Report):
     Args:
         propagation: The analytic result.
         sampled: k-statistics of every output.
-        sampled_cov: Sample covariance.
+        sampled_cov: Covariance matrix of the samples.
         z_mean: (propagated - sampled) / standard error, of the means.
         z_variance: The same for the variances.
         z_third: The same for the third cumulants, from order 3 on.
@@ -80,7 +85,7 @@ class Comparison(Report):
     def cov_error(self) -> float:
         """Relative Frobenius error of the covariance, the sampled one as the truth."""
         gap = torch.linalg.matrix_norm(self.propagation.cov.detach() - self.sampled_cov)
-        return float(gap / torch.linalg.matrix_norm(self.sampled_cov).clamp(min=1e-300))
+        return float(gap / torch.linalg.matrix_norm(self.sampled_cov).clamp(min=TINY))
 
     @property
     def summary(self) -> str:
@@ -154,13 +159,15 @@ class Comparison(Report):
         return figure
 
 
+@formerly(n="samples")
+@known_keywords
 def compare(
     model: nn.Module,
     law: InputLaw,
-    n: int = 100_000,
+    samples: int = 100_000,
     *,
     order: int = 2,
-    generator: torch.Generator | None = None,
+    generator: Seed | None = None,
     backend: str | Backend = "dense",
     input_shape: Sequence[int] | None = None,
     activations: Mapping[object, Registered] | None = None,
@@ -173,11 +180,11 @@ def compare(
     Sampling runs the model as it is, in its own dtype, in chunks.
 
     Args:
-        model: The module.
+        model: The module to be followed and sampled.
         law: Law of the flattened input, without batch axes.
-        n: Number of samples, at least 100.
+        samples: Number of samples, at least 100.
         order: Order of the propagation.
-        generator: Source of the samples (seed 0 if None), those of a `Dense` back-end without one included.
+        generator: Source of the samples, or its seed (0 if None); those of a `Dense` back-end without one included.
         backend: As in `propagate`.
         input_shape: Shape of one input.
         activations: As in `propagate`.
@@ -193,18 +200,19 @@ def compare(
         >>> compare(nn.Linear(1, 1), Gaussian([1.0]), 100).sampled.count
         100
     """
-    if n < 100:
-        raise ArgumentError("n", expected="at least 100 samples", got=n)
+    if samples < 100:
+        raise ArgumentError("samples", expected="at least 100 samples", got=samples)
     shape_under(law, input_shape)
     if law.batch:
         raise ArgumentError(
             "law", expected="a law without batch axes", got=f"batch {law.batch}", way_out="compare one at a time"
         )
+    source = None if generator is None else generator_of(generator, law.mean.device, argument="generator")
     start = time.perf_counter()
     with torch.no_grad():
         engine = backend_of(backend)
         if isinstance(engine, Dense) and engine.generator is None:  # the others draw nothing
-            engine = replace(engine, generator=generator)
+            engine = replace(engine, generator=source)
         found = propagate(
             model,
             law,
@@ -217,7 +225,7 @@ def compare(
             on_unsupported=on_unsupported,
         )
     middle = time.perf_counter()
-    outputs = sample_outputs(model, law, n, generator=generator, input_shape=input_shape, constants=constants)
+    outputs = sample_outputs(model, law, samples, generator=source, input_shape=input_shape, constants=constants)
     end = time.perf_counter()
     statistics = kstats(outputs)
     third = None
@@ -239,28 +247,30 @@ def compare(
 def _score(mine: Tensor, theirs: Tensor, error: Tensor) -> Tensor:
     """How many standard errors lie between two values."""
     # An output that does not move has no standard error: rounding of the model's own dtype is the yardstick.
-    floor = 1e-6 * theirs.abs().clamp(min=1e-12)
+    floor = _ROUNDING * theirs.abs().clamp(min=_LEAST)
     return (mine - theirs) / torch.maximum(error, floor)
 
 
+@formerly(n="samples")
+@known_keywords
 def sample_outputs(
     model: nn.Module,
     law: InputLaw,
-    n: int,
+    samples: int,
     *,
-    generator: torch.Generator | None = None,
+    generator: Seed | None = None,
     input_shape: Sequence[int] | None = None,
     constants: Mapping[str, Any] | None = None,
-) -> Float[Tensor, "n outputs"]:
-    """Outputs of the model on n draws from the law, flattened, float64.
+) -> Float[Tensor, "samples outputs"]:
+    """Outputs of the model on draws from the law, flattened, float64.
 
     The model is run as it is, in its own mode; buffers and the random state of the process are left as they are.
 
     Args:
         model: The module; the random numbers of its own are seeded by the generator.
         law: Law of the flattened input, without batch axes.
-        n: Number of draws.
-        generator: Source of the draws (seed 0 if None).
+        samples: Number of draws.
+        generator: Source of the draws, or its seed (0 if None).
         input_shape: Shape of one input.
         constants: Values for further inputs of the model.
 
@@ -270,14 +280,14 @@ def sample_outputs(
         torch.Size([10, 1])
     """
     shape = shape_under(law, input_shape)
-    generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
+    source = generator_of(0 if generator is None else generator, law.mean.device, argument="generator")
     floating = [p.dtype for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()]
     dtype = floating[0] if floating else torch.float64
     found = []
     run = ForwardOnly(model)
-    with seeded_by(generator, model), torch.no_grad():
-        for start in range(0, n, _CHUNK):
-            x = law.sample(min(_CHUNK, n - start), generator)
+    with seeded_by(source, model), torch.no_grad():
+        for start in range(0, samples, _CHUNK):
+            x = law.sample(min(_CHUNK, samples - start), source)
             made = run(x.to(dtype, copy=True).reshape(-1, *shape), **dict(constants or {}))
             found.append(made.reshape(x.shape[0], -1).to(torch.float64))
     return torch.cat(found)

@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, formerly, known_keywords
 from haar.moments.dense import DenseRun, DenseState
 from haar.moments.joint import InputLaw
 from haar.moments.program import Affine, Elementwise, Program
 from haar.moments.propagate import traced
+from haar.seeding import Seed, generator_of
 
 _CHUNK = 8192
 _RIDGE = 1e-9
@@ -25,10 +26,10 @@ class ControlledMean:
     """An unbiased estimate of the output's mean.
 
     Args:
-        mean: The estimate.
-        standard_error: Its standard error.
+        mean: The estimate of E model(x).
+        standard_error: Standard error of `mean`.
         plain_mean: The plain sample mean over the same draws.
-        plain_standard_error: Its standard error.
+        plain_standard_error: Standard error of `plain_mean`.
         controls: What was used as control variates.
         count: Number of draws.
 
@@ -45,6 +46,15 @@ class ControlledMean:
     controls: tuple[str, ...]
     count: int
 
+    def __str__(self) -> str:
+        """As a table, one row an output."""
+        from haar.report.table import Table
+
+        columns = ("output", "mean", "standard error", "plain mean", "standard error", "worth")
+        told = (self.mean, self.standard_error, self.plain_mean, self.plain_standard_error, self.variance_reduction)
+        rows = [(n, *values) for n, values in enumerate(zip(*(part.tolist() for part in told), strict=True))]
+        return str(Table(f"{self.count} draws, controlled by {', '.join(self.controls)}", columns, rows))
+
     @property
     def variance_reduction(self) -> Float[Tensor, "outputs"]:
         """Measured variance of the plain estimate over that of the controlled one: the worth of the controls."""
@@ -58,12 +68,14 @@ class ControlledMean:
         return {"schema": 1, "count": self.count, "controls": list(self.controls), **values}
 
 
+@formerly(n="samples")
+@known_keywords
 def controlled_mean(
     model: nn.Module,
     law: InputLaw,
-    n: int = 10_000,
+    samples: int = 10_000,
     *,
-    generator: torch.Generator | None = None,
+    generator: Seed | None = None,
     input_shape: Sequence[int] | None = None,
     constants: Mapping[str, Any] | None = None,
     on_unsupported: str = "sample",
@@ -78,8 +90,8 @@ def controlled_mean(
     Args:
         model: The module, deterministic (in evaluation mode if it has dropout).
         law: Law of the flattened input, without batch axes.
-        n: Number of draws, at least 2.
-        generator: Source of the draws (seed 0 if None).
+        samples: Number of draws, at least 2.
+        generator: Source of the draws, or its seed (0 if None).
         input_shape: Shape of one input.
         constants: Values for further inputs of the model.
         on_unsupported: As in `propagate`; the default is harmless here, since only the coefficients depend on it.
@@ -94,31 +106,31 @@ def controlled_mean(
         >>> bool(found.variance_reduction.min() > 1e6)  # one hidden layer: the controls explain everything
         True
     """
-    if n < 2:
-        raise ArgumentError("n", expected="at least 2 draws", got=n)
+    if samples < 2:
+        raise ArgumentError("samples", expected="at least 2 draws", got=samples)
     if law.batch:
         raise ArgumentError(
             "law", expected="a law without batch axes", got=f"batch {law.batch}", way_out="take one at a time"
         )
-    generator = generator or torch.Generator(device=law.mean.device).manual_seed(0)
+    source = generator_of(0 if generator is None else generator, law.mean.device, argument="generator")
     program = traced(model, law, input_shape=input_shape, constants=constants, on_unsupported=on_unsupported)
     before = _up_to_hidden(program, law)
     keep = (0,) if before is None else (0, before.output)
     with torch.no_grad():
-        state = DenseRun(program, order=2, keep=keep, generator=generator).run(law)
+        state = DenseRun(program, order=2, keep=keep, generator=source).run(law)
         level = law.mean
         if before is not None:  # E h, whatever is sampled behind it
             level = torch.cat([level, DenseRun(before, order=2).run(law).joint.mean])
         gain = _coefficients(state, keep, program.output)
-        drawn = [(y, y - (h - level) @ gain.mT) for y, h in _draws(program, law, n, keep, generator)]
+        drawn = [(y, y - (h - level) @ gain.mT) for y, h in _draws(program, law, samples, keep, source)]
     raw, after = (torch.cat(part) for part in zip(*drawn, strict=True))
     return ControlledMean(
         mean=after.mean(0),
-        standard_error=after.std(0) / n**0.5,
+        standard_error=after.std(0) / samples**0.5,
         plain_mean=raw.mean(0),
-        plain_standard_error=raw.std(0) / n**0.5,
+        plain_standard_error=raw.std(0) / samples**0.5,
         controls=("input", "first hidden layer") if len(keep) > 1 else ("input",),
-        count=n,
+        count=samples,
     )
 
 

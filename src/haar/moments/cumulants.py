@@ -58,7 +58,7 @@ def set_partitions(items: Sequence[int]) -> Iterator[list[tuple[int, ...]]]:
     """Every way to split `items` into non-empty blocks (Bell number many).
 
     Args:
-        items: Distinct labels.
+        items: Labels that all differ.
 
     Example:
         >>> [len(list(set_partitions(range(n)))) for n in range(6)]

@@ -235,7 +235,7 @@ class DenseRun:
         )
 
     def _noise(self, step: Noise, state: DenseState) -> None:
-        """Y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
+        """y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""
         if self.order == 4:
             raise ArgumentError(
                 "order",

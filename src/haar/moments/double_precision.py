@@ -46,7 +46,7 @@ def module_function(
     Every call starts from the module's own buffers and leaves them as they are.
 
     Args:
-        module: The module.
+        module: Any module; its weights are read in float64.
         with_bias: Whether the bias is kept.
         parameters: The parameters in float64, if they are at hand.
 

@@ -19,7 +19,7 @@ class SignedDensity:
     """A density from a truncated series, which may go below zero: shown as it is, and flagged.
 
     Args:
-        values: The series.
+        values: The series at the points of evaluation.
         negative: Whether it is negative somewhere on the points asked for.
 
     Example:
@@ -45,7 +45,7 @@ def edgeworth_expectation(
     The last two terms are of the same order in 1/n and come together.
 
     Args:
-        activation: f.
+        activation: The function f whose mean is wanted.
         mean: Mean of z.
         sd: Standard deviation of z.
         skewness: g1 = k3/sd^3.
@@ -85,12 +85,12 @@ def density(
     r"""phi(t)/sd [1 + g1 He3(t)/6 + g2 He4(t)/24 (+ g1^2 He6(t)/72 for Edgeworth)], t = (x - mean)/sd.
 
     Args:
-        x: Where.
-        mean: Mean.
+        x: Points to evaluate at, ``(*shape)``.
+        mean: Mean of the variable.
         sd: Standard deviation, > 0.
         skewness: k3/sd^3.
         kurtosis: k4/sd^4.
-        series: Which truncation.
+        series: Where the series ends: ``"edgeworth"`` or ``"gram-charlier"``.
 
     Raises:
         ArgumentError: If sd is not positive or the series is unknown.
@@ -126,8 +126,8 @@ def cornish_fisher(
 
     Args:
         probability: In (0, 1).
-        mean: Mean.
-        sd: Standard deviation.
+        mean: Mean of the variable.
+        sd: Standard deviation of the variable.
         skewness: k3/sd^3.
         kurtosis: k4/sd^4.
 

@@ -49,7 +49,7 @@ def kurtotic(activation: Activation, before: VectorCumulants, part: slice, toler
     """Cumulants up to the fourth after the activation.
 
     Args:
-        activation: The function.
+        activation: The function that acts on the part.
         before: Cumulants of the whole vector up to the fourth (None counts as zero).
         part: The components it acts on; the others pass.
         tolerance: Relative accuracy asked of Mehler's series.

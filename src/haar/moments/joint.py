@@ -88,7 +88,7 @@ class Gaussian(InputLaw):
     """Normal with a mean and a covariance.
 
     Args:
-        mean: (*batch, units).
+        mean: Mean of every unit, ``(*batch, units)``.
         cov: One number (the same variance for all, independent), or (units,) or (*batch, units, 1)-free matrices: a
             vector of variances (units,), or a matrix (*batch, units, units).
 

@@ -33,6 +33,20 @@ class KStatistics:
     gaussian_errors: Float[Tensor, "4 *batch"]
     count: int
 
+    def __str__(self) -> str:
+        """As a table, one row a variable and order."""
+        from haar.report.table import Table
+
+        parts = (part.reshape(4, -1) for part in (self.values, self.errors, self.gaussian_errors))
+        values, errors, normal = (part.T.tolist() for part in parts)
+        rows = [
+            (variable, order + 1, values[variable][order], errors[variable][order], normal[variable][order])
+            for variable in range(len(values))
+            for order in range(4)
+        ]
+        columns = ("variable", "cumulant", "estimate", "standard error", "on normal data")
+        return str(Table(f"k-statistics of {self.count} samples", columns, rows))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, with a schema number."""
         return {

@@ -46,7 +46,7 @@ class LayerReport:
 
     Args:
         name: Where it is in the model.
-        kind: What it is.
+        kind: Kind of the step, such as an activation's name.
         size: Number of components of its output.
         live: Number of components carried jointly after it (residual branches included).
         how: ``"exact"``; ``"bounded"`` (exact but for a truncation with a rigorous bound); ``"follows"`` (an

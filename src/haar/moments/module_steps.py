@@ -116,7 +116,7 @@ class ModuleSteps(StepBuilder):
         return self.affine_step(name, type(module).__name__, (value.number,), lambda events: events[0] * scale, shift)
 
     def _prelu(self, name: str, module: Any, value: Value) -> Value:
-        """A z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
+        """a z + (1 - a) relu(z), with a trainable and per channel: the joint vector of z and relu(z) is exact."""
         shape = self.program.shapes[value.number]
         weight = module.weight.to(torch.float64)
         weight = weight.reshape(-1, *([1] * (len(shape) - 1))) if weight.numel() > 1 else weight.reshape(())

@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+#: Standard deviations from the mean that stand for infinity: the density there is 0, and powers of it are finite.
+FAR = 1e8
+
 _NODES = 64
 _NODES_NEAR_ONE = 96
 _NEAR_ONE = 0.9995
@@ -49,7 +52,7 @@ def hermite_polynomials(
 
     Args:
         x: Where to evaluate.
-        order: Highest degree.
+        order: Highest degree that is evaluated.
         start: Weight that multiplies every polynomial, default 1.
 
     Example:
@@ -186,7 +189,7 @@ def bivariate_cdf(
 
     Args:
         h: First threshold, float64.
-        k: Second threshold.
+        k: Threshold of the second variable.
         rho: Correlation in [-1, 1]; at 1 the value is Phi(min(h, k)), at -1 it is max(0, Phi(h) + Phi(k) - 1).
 
     Example:

@@ -88,7 +88,7 @@ def estimated(rows: Float[Tensor, "count *batch units"], order: int) -> VectorCu
     """Cumulants of draws, unbiased up to order 3.
 
     Args:
-        rows: The draws.
+        rows: Draws, one a row.
         order: Highest order, 2 to 4.
 
     Example:

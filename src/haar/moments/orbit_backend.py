@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.moments.dense import DenseRun, DenseState, quadrature_gap
 from haar.moments.exchangeable import Exchangeable
@@ -132,7 +133,7 @@ class OrbitRun:
         x = torch.randn(1, n, channels, dtype=torch.float64, generator=generator)
         with torch.no_grad():
             y = whole(x)
-            scale = float(y.abs().max()) + 1e-300
+            scale = float(y.abs().max()) + TINY
             equivariant, invariant = bool(out) and out[0] == n, True
             for permutation in self.orbits.permutations:
                 inverse = torch.argsort(permutation)
@@ -276,7 +277,7 @@ def invariant_blocks(law: InputLaw, orbits: NodeOrbits, features: int) -> tuple[
         return law.feature_mean.expand(orbits.node_count, features), torch.where(same, law.within, law.between)
     means = law.mean.reshape(orbits.nodes, features)
     mean = means[orbits.node_representatives]
-    scale = float(law.variance().detach().max()) + 1e-300
+    scale = float(law.variance().detach().max()) + TINY
     if float((mean[orbits.node_label] - means).detach().abs().max()) > _EQUAL * (scale**0.5 + float(means.abs().max())):
         raise NotEquivariantError("the law's mean is not invariant under the node permutations; use backend='dense'")
     own = law.diagonal_cumulants(2)

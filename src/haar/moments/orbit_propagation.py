@@ -30,7 +30,7 @@ class OrbitPropagation(Report):
         node_mean: Mean of the features of a node of each orbit.
         blocks: Covariance block of each orbit of pairs, at its representative (rows, columns).
         exact: Whether mean and covariance are exact.
-        layers: What was done.
+        layers: Report on every layer.
 
     Example:
         >>> same, pair = torch.eye(2), 0.5 * torch.eye(2)  # two features of three exchangeable nodes

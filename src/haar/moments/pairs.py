@@ -23,7 +23,7 @@ class PairCovariance:
         covariance: Off-diagonal by Mehler or closed form, diagonal exact variances.
         coefficients: Normalised Hermite coefficients that were used.
         order: Where Mehler's series was cut.
-        closed_pairs: How many pairs took the closed form.
+        closed_pairs: Number of pairs took the closed form.
         bound: Rigorous bound of the cut, the largest over the pairs, relative to the product of the two standard
             deviations.
 
@@ -87,7 +87,7 @@ def _symmetric_mehler(rho: Tensor, coefficients: Tensor) -> Tensor:
 def mehler_tail(
     variance: Float[Tensor, "*units"], coefficients: Float[Tensor, "*units terms"], order: int
 ) -> Float[Tensor, "*units"]:
-    """Tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
+    """tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
 
     Example:
         >>> mehler_tail(torch.tensor([1.0]), torch.tensor([[0.0, 0.5]]), 1).item()
@@ -111,9 +111,9 @@ def all_pairs(
     the bound that remains is returned.
 
     Args:
-        activation: The function.
-        mean: Means, float64.
-        sd: Standard deviations.
+        activation: The function f of every unit.
+        mean: Means of all units, float64.
+        sd: Standard deviations of all units.
         rho: Correlations in [-1, 1].
         tolerance: Accepted truncation error relative to the standard deviations of f.
 
@@ -198,9 +198,9 @@ def cross_pairs(
     """Covariance blocks of f between the units of two different sites, for many pairs of sites at once.
 
     Args:
-        activation: The function.
+        activation: The function f of every unit.
         mean: Means of the units of every site, float64.
-        sd: Standard deviations.
+        sd: Standard deviations of the units of every site.
         left: First site of every block.
         right: Second site of every block.
         rho: Correlations of the block.

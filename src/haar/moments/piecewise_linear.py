@@ -11,15 +11,15 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation, NormalPair
-from haar.moments.normal import cdf, hermite_polynomials, pdf, price_integral, relu_limit
+from haar.moments.normal import FAR, cdf, hermite_polynomials, pdf, price_integral, relu_limit
 
 
 def _standardise(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean / sd with the limit +-inf replaced by +-1e8 where sd is zero, and a mask of the units that move at all."""
+    """mean / sd with the limit +-inf replaced by +-1e8 where sd is zero, and a mask of the units that move at all."""
     moves = sd > 0
     ratio = mean / torch.where(moves, sd, torch.ones_like(sd))
-    still = torch.where(mean > 0, torch.full_like(mean, 1e8), torch.full_like(mean, -1e8))
-    return torch.where(moves, ratio, still).clamp(-1e8, 1e8), moves
+    still = torch.where(mean > 0, torch.full_like(mean, FAR), torch.full_like(mean, -FAR))
+    return torch.where(moves, ratio, still).clamp(-FAR, FAR), moves
 
 
 def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
@@ -42,7 +42,7 @@ class PiecewiseLinear(Activation):
         knots: Where the slope changes.
         turns: By how much.
         slope: Slope of the linear part.
-        offset: Constant part.
+        offset: Value that is added everywhere.
         name: What reports call it.
 
     Raises:

@@ -81,7 +81,7 @@ class Program:
 
     Args:
         shapes: Event shape of every value.
-        steps: The steps.
+        steps: Steps in the order of their evaluation.
         output: Number of the output value.
     """
 
@@ -149,7 +149,7 @@ class Program:
         """Run the program on inputs in float64: the model itself, or one of its inner values, flattened.
 
         Args:
-            x: Inputs.
+            x: Inputs, one a row.
             value: Number of an inner value; the output by default.
             quiet: Whether noise is left out.
             generator: Source of the noise.

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.moments.backends import Backend, Orbit, backend_of
 from haar.moments.joint import InputLaw, shape_under
 from haar.moments.node_symmetry import NodeSymmetry, node_orbits
@@ -18,6 +18,7 @@ from haar.moments.registry import Registered
 from haar.moments.trace import trace
 
 
+@known_keywords
 def propagate(
     model: nn.Module,
     law: InputLaw,
@@ -93,6 +94,7 @@ def propagate(
     return engine.run(program, law, order).to_dense()
 
 
+@known_keywords
 def propagate_on_orbits(
     model: nn.Module,
     law: InputLaw,
@@ -110,7 +112,7 @@ def propagate_on_orbits(
     invariant) under the generators; the law must be invariant. After an invariant readout the rest runs dense.
 
     Args:
-        model: The network.
+        model: A network on the nodes of a graph.
         law: `Exchangeable`, or any law on nodes * features components that the group leaves alone.
         orbits: The group, see `Orbit`; None to find the whole symmetry of network and law (small graphs).
         features: Features of a node.

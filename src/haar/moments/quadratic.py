@@ -24,12 +24,12 @@ def quadratic_form_cumulants(
     k_1 = c + b.mu + mu'A mu + tr(AS); k_n = 2^(n-1) n! [tr((AS)^n)/n + u'(SA)^(n-2) S u], u = b/2 + A mu, n >= 2.
 
     Args:
-        c: Constant.
-        b: Linear part.
+        c: Constant term of the form.
+        b: Linear part of the form.
         A: Quadratic part; only its symmetric part matters.
         mean: Mean of x.
         cov: Covariance S of x.
-        order: Highest cumulant.
+        order: Order of the highest cumulant.
 
     Raises:
         ShapeError: If the shapes do not fit.
@@ -73,8 +73,8 @@ def quadratic_form_moments(
     E = c + k2 tr A; Var = k2 |b|^2 + 2 k3 sum b_i A_ii + k4 sum A_ii^2 + 2 k2^2 tr(A^2).
 
     Args:
-        c: Constant.
-        b: Linear part.
+        c: Constant term of the form.
+        b: Linear part of the form.
         A: Quadratic part; only its symmetric part matters.
         cumulants: (k2, k3, k4) of one coordinate.
 
@@ -105,9 +105,9 @@ def quadratic_network(
 
     Args:
         weight: w_j as rows.
-        bias: b_j.
-        out_weight: v_j.
-        out_bias: c_out.
+        bias: Biases b_j of the hidden units.
+        out_weight: Weights v_j of the output.
+        out_bias: Bias c_out of the output.
         alpha: Strength of the square.
 
     Example:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.moments.activation import Activation
 from haar.moments.closed_forms import Erf, Exponential, Gelu, Polynomial, Sine
@@ -60,7 +61,7 @@ def normal_cdf() -> Erf:
 
 
 def quadratic(alpha: float | int = 0.5) -> Polynomial:
-    """Z + alpha z^2, the activation of perturbation theory.
+    """z + alpha z^2, the activation of perturbation theory.
 
     Example:
         >>> quadratic(1.0)(torch.tensor(2.0)).item()
@@ -86,7 +87,7 @@ def _gelu(approximate: str) -> Activation:
 
 
 def _softplus(beta: float | int) -> Activation:
-    return _smooth(lambda z: F.softplus(z, beta=beta, threshold=50), "softplus", 1.0, 1.0 / max(abs(beta), 1e-300))
+    return _smooth(lambda z: F.softplus(z, beta=beta, threshold=50), "softplus", 1.0, 1.0 / max(abs(beta), TINY))
 
 
 def _hardswish(z: Tensor) -> Tensor:
@@ -170,7 +171,7 @@ def activation_of_module(module: nn.Module, extra: Mapping[object, Registered]) 
     """The activation that a module stands for, the caller's own first, or None.
 
     Args:
-        module: Any module.
+        module: The module to look up.
         extra: The caller's additions: module class (or function) to an `Activation` or a factory that takes the module.
 
     Raises:
@@ -200,7 +201,7 @@ def activation_of_call(
     Args:
         target: The function, or the method's name.
         arguments: Positional arguments after the first (the tensor).
-        keywords: Keyword arguments.
+        keywords: Keyword arguments of the call.
         extra: The caller's additions.
 
     Example:

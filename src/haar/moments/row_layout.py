@@ -14,8 +14,8 @@ class Layout:
     """A tensor whose axis `axis` holds the rows, `factor` numbers of each.
 
     Args:
-        axis: The axis.
-        factor: How many numbers a row has along it.
+        axis: The axis that holds the rows.
+        factor: Number of numbers a row has along it.
         inner: Whether the rows change fastest.
 
     Example:
@@ -45,7 +45,7 @@ def layouts(function: Callable[[Sequence[Tensor]], Any], events: Sequence[Sequen
     """Where the rows of what a function makes may be, told by two calls with different numbers of them.
 
     Args:
-        function: The function.
+        function: The function whose result is looked at.
         events: What it is called on, twice.
 
     Example:

@@ -18,7 +18,7 @@ class Step:
     """The cumulants after an activation, and how the pair covariances were made.
 
     Args:
-        cumulants: Afterwards.
+        cumulants: Cumulants of the whole vector after the activation.
         mehler_order: Where Mehler's series was cut; 0 if it was not used.
         closed_pairs: Pairs that took the closed form.
         bound: Rigorous bound on the cut, relative to the product of the standard deviations.
@@ -34,7 +34,7 @@ def linearised(activation: Activation, before: VectorCumulants, part: slice) -> 
     """Order 1: mean f(mu), covariance J S J^T; the baseline.
 
     Args:
-        activation: The function.
+        activation: The function that acts on the part.
         before: Cumulants of the whole vector.
         part: The components it acts on; the others pass.
 
@@ -60,7 +60,7 @@ def gaussian(activation: Activation, before: VectorCumulants, part: slice, toler
     The cross block is Stein's lemma, Cov(x, f(z)) = Cov(x, z) E f'(z).
 
     Args:
-        activation: The function.
+        activation: The function that acts on the part.
         before: Cumulants of the whole vector; third ones are ignored.
         part: The components it acts on; the others pass.
         tolerance: Relative accuracy asked of Mehler's series.

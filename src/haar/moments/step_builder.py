@@ -29,9 +29,9 @@ class Given:
     """What the caller of `trace` gave.
 
     Args:
-        model: The model.
+        model: The model that is traced.
         input_shape: Shape of one input.
-        extra: Own activations.
+        extra: Activations of the caller's own.
         affine: Own affine module classes.
         constants: Values of further inputs.
         on_unsupported: What to do without a closed form.
@@ -130,10 +130,10 @@ class StepBuilder:
         """Add an affine map known only as a whole: its value at zero is the shift.
 
         Args:
-            name: Where it is.
-            kind: What it is.
+            name: Name of the step in the model.
+            kind: Kind of the step, for reports.
             inputs: Numbers of the values it reads.
-            whole: The map.
+            whole: The map, from its inputs to its output.
             checked: Whether it is already known to be affine and to take every row by itself.
         """
         level = self.attempt(name, whole, self.zeros(inputs))

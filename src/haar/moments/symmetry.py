@@ -11,13 +11,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Action, Symmetry
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup
 from haar.moments.joint import InputLaw, shape_under
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
 from haar.moments.vector import LinearFunction, VectorCumulants
 from haar.report import Report, Section, Table
+
+#: Defects of a law below this are rounding of its cumulants.
+_INVARIANT = 1e-8
 
 _FLOOR = 1e-17  # drawn no lower
 _SHOWN = 24
@@ -52,7 +55,7 @@ class DistributionalDefect(Report):
     @property
     def law_is_invariant(self) -> bool:
         """Whether the group leaves the input law alone, to 1e-8."""
-        return float(self.law_defects.max()) <= 1e-8
+        return float(self.law_defects.max()) <= _INVARIANT
 
     @property
     def summary(self) -> str:
@@ -100,6 +103,7 @@ class DistributionalDefect(Report):
         return figure
 
 
+@known_keywords
 def distributional_defect(
     law: InputLaw,
     result: Propagation,
@@ -141,6 +145,7 @@ def distributional_defect(
     return _compared(law, result, [_matrix_move(g) for g in inputs], [_matrix_move(g) for g in outputs], names)
 
 
+@known_keywords
 def symmetry_in_distribution(
     model: nn.Module,
     symmetry: Symmetry,

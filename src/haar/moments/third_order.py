@@ -38,7 +38,7 @@ def skewed(activation: Activation, before: VectorCumulants, part: slice, toleran
     """Mean, covariance and third cumulants after the activation, to first order in the third cumulants before.
 
     Args:
-        activation: The function.
+        activation: The function that acts on the part.
         before: Cumulants of the whole vector, third ones included (None counts as zero).
         part: The components it acts on; the others pass.
         tolerance: Relative accuracy asked of Mehler's series.

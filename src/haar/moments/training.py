@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
+from haar.moments.backends import Backend
 from haar.moments.joint import InputLaw
 from haar.moments.propagate import propagate
 from haar.moments.propagation import Propagation
+from haar.moments.registry import Registered
 from haar.training import Plan, Run
 from haar.watch import Unwatched, Watch
 
@@ -23,7 +25,7 @@ def expected_squared_error(
     """E |y - target|^2 = |mean - target|^2 + tr Cov, from propagated moments.
 
     Args:
-        result: A propagation.
+        result: What `propagate` returned.
         target: What the output should be.
 
     Raises:
@@ -45,22 +47,35 @@ def expected_squared_error(
     return found
 
 
+@known_keywords
 def moment_loss(
     model: nn.Module,
     laws: Sequence[InputLaw],
     targets: Sequence[float | int] | Float[Tensor, "laws"],
     *,
     weights: Sequence[float | int] | None = None,
-    **options: Any,
+    order: int = 2,
+    backend: str | Backend = "dense",
+    input_shape: Sequence[int] | None = None,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: str = "raise",
 ) -> Float[Tensor, ""]:
     """Expected squared error over a mixture of laws (one per class or mixture component), differentiable.
 
     Args:
         model: The module; its parameters get gradients.
-        laws: The components.
+        laws: Laws of the mixture's components.
         targets: Target output of each.
         weights: Their probabilities, equal by default.
-        **options: Passed to `propagate`, which knows its keywords.
+        order: Order of the propagation.
+        backend: As in `propagate`.
+        input_shape: Shape of one input.
+        activations: As in `propagate`.
+        affine: As in `propagate`.
+        constants: Values for further inputs of the model.
+        on_unsupported: As in `propagate`.
 
     Raises:
         ArgumentError: If the numbers of laws, targets and weights differ.
@@ -75,13 +90,24 @@ def moment_loss(
     share = [1.0 / max(len(laws), 1)] * len(laws) if weights is None else list(weights)
     if not laws or len(targets) != len(laws) or len(share) != len(laws):
         raise ArgumentError("targets", expected=f"{len(laws)} targets and weights, one per law", got=len(targets))
-    parts = [
-        weight * expected_squared_error(propagate(model, law, **options), float(target)).mean()
-        for law, target, weight in zip(laws, targets, share, strict=True)
-    ]
+    parts = []
+    for law, target, weight in zip(laws, targets, share, strict=True):
+        found = propagate(
+            model,
+            law,
+            order=order,
+            backend=backend,
+            input_shape=input_shape,
+            activations=activations,
+            affine=affine,
+            constants=constants,
+            on_unsupported=on_unsupported,
+        )
+        parts.append(weight * expected_squared_error(found, float(target)).mean())
     return torch.stack(parts).sum()
 
 
+@known_keywords
 def train_on_moments(
     model: nn.Module,
     laws: Sequence[InputLaw],
@@ -89,19 +115,31 @@ def train_on_moments(
     *,
     steps: int = 300,
     learning_rate: float = 0.05,
+    order: int = 2,
+    backend: str | Backend = "dense",
+    input_shape: Sequence[int] | None = None,
+    activations: Mapping[object, Registered] | None = None,
+    affine: Sequence[type[nn.Module]] = (),
+    constants: Mapping[str, Any] | None = None,
+    on_unsupported: str = "raise",
     watch: Watch = Unwatched(),
-    **options: Any,
 ) -> list[float]:
     """Train a model in place with Adam on `moment_loss`; no sample is ever drawn.
 
     Args:
         model: The module; its parameters change.
-        laws: The components.
+        laws: Laws of the mixture's components.
         targets: Target output of each.
         steps: Number of steps, at least 1.
-        learning_rate: Of Adam.
+        learning_rate: Step size of Adam.
+        order: Order of the propagation.
+        backend: As in `propagate`.
+        input_shape: Shape of one input.
+        activations: As in `propagate`.
+        affine: As in `propagate`.
+        constants: Values for further inputs of the model.
+        on_unsupported: As in `propagate`.
         watch: Told of every step.
-        **options: Passed to `propagate`.
 
     Returns:
         The loss before every step.
@@ -117,7 +155,20 @@ def train_on_moments(
         True
     """
     plan = Plan(steps=steps, learning_rate=learning_rate)
-    losses: list[float] = (
-        Run(model.parameters(), lambda *_: moment_loss(model, laws, targets, **options), plan).train(watch).tolist()
-    )
+
+    def loss(_step: int, _generator: torch.Generator) -> Tensor:
+        return moment_loss(
+            model,
+            laws,
+            targets,
+            order=order,
+            backend=backend,
+            input_shape=input_shape,
+            activations=activations,
+            affine=affine,
+            constants=constants,
+            on_unsupported=on_unsupported,
+        )
+
+    losses: list[float] = Run(model.parameters(), loss, plan).train(watch).tolist()
     return losses

@@ -39,8 +39,8 @@ class Pending:
     Args:
         inputs: Numbers of the values it depends on.
         function: From them to what it is.
-        kind: What made it.
-        name: Where.
+        kind: Kind of the step that made it.
+        name: Name of the step in the model that made it.
         affine: Whether every step so far is affine.
     """
 
@@ -135,10 +135,10 @@ class Call:
     """One call in a walk.
 
     Args:
-        name: Where it is.
-        function: What is called.
+        name: Name of the call in the model.
+        function: The function that is called.
         arguments: Its arguments, random values among them.
-        keywords: Its keyword arguments.
+        keywords: Keyword arguments of the call.
         writes: Whether it writes into its arguments.
 
     Example:
@@ -187,9 +187,9 @@ def filled(
     """The call as a function of its random arguments alone.
 
     Args:
-        function: What is called.
-        arguments: Its arguments.
-        keywords: Its keyword arguments.
+        function: The function that is called.
+        arguments: Positional arguments of the call.
+        keywords: Keyword arguments of the call.
         inputs: Numbers of the random values among them.
         writes: Whether it writes into them: then it gets copies.
 

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+#: Part of its trace by which a matrix may miss being positive: rounding of the sums that made it.
+_RIDGE = 1e-10
+
 _STRIP = 64
 LinearFunction = Callable[[Float[Tensor, "rows units"]], Float[Tensor, "rows out"]]
 
@@ -18,8 +21,8 @@ class VectorCumulants:
     """The first two to four joint cumulants of a random vector, float64, with leading batch axes.
 
     Args:
-        mean: Means.
-        cov: Covariance matrix.
+        mean: Means of all units.
+        cov: Covariance matrix of all units.
         third: Third joint cumulants, if carried.
         fourth: Fourth joint cumulants, if carried.
 
@@ -126,7 +129,7 @@ class VectorCumulants:
 def symmetric_product(
     left: Float[Tensor, "*batch out units"], right: Float[Tensor, "out units"]
 ) -> Float[Tensor, "*batch out out"]:
-    """Left @ right^T, known to be symmetric: only the upper strips are multiplied where that is worth it.
+    """left @ right^T, known to be symmetric: only the upper strips are multiplied where that is worth it.
 
     Example:
         >>> symmetric_product(torch.ones(2, 1), torch.ones(2, 1)).tolist()
@@ -169,7 +172,7 @@ def clip_to_positive(cov: Float[Tensor, "*batch units units"]) -> tuple[Float[Te
     plain = cov.detach()
     size = plain.diagonal(dim1=-2, dim2=-1).abs().sum(-1)
     eye = torch.eye(plain.shape[-1], dtype=plain.dtype, device=plain.device)
-    ridge = (1e-10 * size + torch.finfo(plain.dtype).tiny)[..., None, None] * eye
+    ridge = (_RIDGE * size + torch.finfo(plain.dtype).tiny)[..., None, None] * eye
     if not bool(torch.linalg.cholesky_ex(plain + ridge).info.any()):
         return cov, 0.0
     values, vectors = torch.linalg.eigh(plain)

@@ -32,8 +32,8 @@ class SelfAttention(EquivariantModule):
         features: Features of a token.
         heads: Number of heads, a divisor of `features`.
         orbit_bias: Whether to learn the bias (0 at the start).
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the representation is not of permutation type, or the heads do not divide the features.

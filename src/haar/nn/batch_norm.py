@@ -23,12 +23,12 @@ class BatchNorm(Normalisation, nn.modules.batchnorm._BatchNorm):  # type: ignore
     `torch.optim.swa_utils.update_bn`; only `torch.nn.SyncBatchNorm`, which knows channels and no parts, is refused.
 
     Args:
-        rep: Any representation.
+        rep: Representation on the channels.
         affine: Whether to learn factors and shifts.
         eps: Added to the variance.
         momentum: Weight of a new batch in the running statistics; None for the mean over all batches.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the momentum is not between 0 and 1.

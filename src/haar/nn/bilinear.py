@@ -28,8 +28,8 @@ class Bilinear(EquivariantModule):
         rep_right: Representation of y.
         rep_out: Representation of the result.
         gain: Factor on the scale of initial weights.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the groups differ, or no bilinear map exists.
@@ -98,7 +98,7 @@ class Bilinear(EquivariantModule):
         return looser
 
     def _products(self, x: Tensor, y: Tensor) -> Tensor:
-        """X tensor y in the order (run, run, copy, copy, component, component)."""
+        """x tensor y in the order (run, run, copy, copy, component, component)."""
         batch = broadcast_shapes(x.shape[:-1], y.shape[:-1])
         pieces = []
         for one in self.left_runs:
@@ -116,8 +116,8 @@ class TensorSquare(EquivariantModule):
         rep_in: Representation of x.
         rep_out: Representation of the result.
         gain: Factor on the scale of initial weights.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the groups differ, or no quadratic map exists.

@@ -45,7 +45,7 @@ class BlockForm(ConstantsModule):
 
     Args:
         space: The maps, in isotypic form.
-        dtype: Of the bases; by default torch's default.
+        dtype: Precision of the bases; by default torch's default.
     """
 
     def __init__(self, space: IsotypicIntertwiners, dtype: torch.dtype | None = None) -> None:

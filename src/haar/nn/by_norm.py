@@ -28,7 +28,7 @@ class NormNonlinearity(EquivariantModule):
         bias: Whether to learn b (0 at the start).
         channels: ``"last"`` or ``"first"``.
         eps: Added under the root.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If `channels` is unknown or `eps` is not positive.

@@ -65,8 +65,8 @@ class Conv(EquivariantModule):
         dilation: Distance of kernel points.
         bias: Whether to add an invariant bias.
         gain: Factor on the scale of initial weights, see `Linear.reset_parameters`.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters; by default torch's default.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters; by default torch's default.
 
     Raises:
         ArgumentError: If an option is impossible, or an even kernel is to be padded to the same size.

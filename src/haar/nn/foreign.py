@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation import Given, Harmonic, Representation, Trivial, direct_sum
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Group, LieGroup, TableGroup
 
@@ -104,7 +105,7 @@ def _matrix(values: Any) -> Float[Tensor, "n n"]:
     """As float64, with exact zeros and ones where they are meant."""
     matrix = torch.as_tensor(values, dtype=torch.float64)
     near = matrix.round()
-    return torch.where((matrix - near).abs() < 1e-9, near, matrix) + 0.0
+    return torch.where((matrix - near).abs() < SAME_ENTRY, near, matrix) + 0.0
 
 
 def _group_of(fibergroup: Any, elements: list[Any], base: Tensor) -> TableGroup:

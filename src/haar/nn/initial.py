@@ -14,6 +14,9 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.intertwiners import Intertwiners, IsotypicIntertwiners, OrbitIntertwiners
 
+#: Eigenvalues of the metric below this, relative to the largest, belong to what no map reaches.
+_UNREACHED = 1e-10
+
 #: Parameters of orbit spaces above this are scaled orbit by orbit: equal shares of variance for the orbits in a row.
 _WHITENED = 1024
 #: Output dimensions up to this are scaled by the root of their own matrix, if it is smaller than that of parameters.
@@ -34,7 +37,7 @@ def draw_weights(
         space: Maps to draw from.
         generator: Source of the random numbers; by default torch's.
         gain: Factor on the output's standard deviation.
-        sources: How many such maps are added up.
+        sources: Number of such maps are added up.
         count: How many to draw; one has no leading axis.
 
     Example:
@@ -112,7 +115,7 @@ def _output_root(label: np.ndarray, signed: np.ndarray) -> Float[Tensor, "out ou
     """M^(-1/2), zero on what no map reaches."""
     M = np.stack([((label == row) * signed) @ own for row, own in zip(label, signed, strict=True)])
     values, vectors = np.linalg.eigh((M + M.T) / 2)
-    reached = values > 1e-10 * values[-1]
+    reached = values > _UNREACHED * values[-1]
     return torch.from_numpy((vectors[:, reached] * values[reached] ** -0.5) @ vectors[:, reached].T)
 
 

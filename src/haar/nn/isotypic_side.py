@@ -49,7 +49,7 @@ class IsotypicSide(ConstantsModule):
     Args:
         rep: The representation as copies of irreducibles.
         kinds: Classes to take part; a kind's scale is a factor on its columns, where they are not left as they are.
-        dtype: Of the bases; by default torch's default.
+        dtype: Precision of the bases; by default torch's default.
 
     Attributes:
         shares: For each kind what the runs have of it.

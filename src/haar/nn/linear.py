@@ -53,8 +53,8 @@ class Linear(EquivariantModule):
         form: ``"blocks"``, ``"folded"``, or ``"auto"``: the cheaper one, after the layer's width, the number of rows
             and whether gradients of the weights are wanted.
         gain: Factor on the scale of initial weights, see `reset_parameters`.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters; by default torch's default.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters; by default torch's default.
 
     Raises:
         ArgumentError: If the groups differ, the form is unknown, or no map and no bias exists.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from haar.actions.representation import Representation
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, formerly
 from haar.groups import Subgroup
 from haar.nn.module import EquivariantModule
 from haar.nn.representations import restricted
@@ -16,14 +16,15 @@ from haar.nn.representations import restricted
 M = TypeVar("M", bound=nn.Module)
 
 
-def restrict(network: M, subgroup: Subgroup) -> M:
+@formerly(network="model")
+def restrict(model: M, subgroup: Subgroup) -> M:
     """A trained network loosened to a subgroup: the same function, with the subgroup's freedom to learn further.
 
     Every equivariant module in it is restricted, everything else is copied; representations that modules hold are
     replaced, and equal ones stay one object, so that layers still fit together. The network is not changed.
 
     Args:
-        network: An equivariant module, or any module with equivariant ones inside.
+        model: An equivariant module, or any module with equivariant ones inside.
         subgroup: A subgroup of the modules' group object, from ``group.subgroup(...)``.
 
     Returns:
@@ -45,20 +46,21 @@ def restrict(network: M, subgroup: Subgroup) -> M:
         (True, 8, 16)
     """
     memo: dict[int, Any] = {}
-    for layer in _outermost(network):
+    for layer in _outermost(model):
         memo[id(layer)] = layer.restrict(subgroup)
-    for module in network.modules():
+    for module in model.modules():
         for value in module.__dict__.values():
             if isinstance(value, Representation) and value.group is subgroup.parent:
                 memo.setdefault(id(value), restricted(value, subgroup))
-    return _copied(network, memo)
+    return _copied(model, memo)
 
 
-def export(network: M) -> M | nn.Module:
+@formerly(network="model")
+def export(model: M) -> M | nn.Module:
     """The same network in plain torch: every equivariant module becomes its `export`, everything else is copied.
 
     Args:
-        network: An equivariant module, or any module with equivariant ones inside. It is not changed.
+        model: An equivariant module, or any module with equivariant ones inside. It is not changed.
 
     Raises:
         ArgumentError: If there is no equivariant module in it.
@@ -72,9 +74,9 @@ def export(network: M) -> M | nn.Module:
         Linear(in_features=8, out_features=8, bias=True)
     """
     memo: dict[int, Any] = {}
-    for module in _outermost(network):
+    for module in _outermost(model):
         memo[id(module)] = module.export()
-    return _copied(network, memo)
+    return _copied(model, memo)
 
 
 def _copied(network: M, memo: dict[int, Any]) -> M:
@@ -82,21 +84,21 @@ def _copied(network: M, memo: dict[int, Any]) -> M:
     return copied
 
 
-def _outermost(network: nn.Module) -> list[EquivariantModule]:
+def _outermost(model: nn.Module) -> list[EquivariantModule]:
     """Equivariant modules that do not stand inside another one."""
-    if isinstance(network, EquivariantModule):
-        return [network]
+    if isinstance(model, EquivariantModule):
+        return [model]
     inside: set[int] = set()
     found: list[EquivariantModule] = []
-    for module in network.modules():  # parents before their children
+    for module in model.modules():  # parents before their children
         if isinstance(module, EquivariantModule) and id(module) not in inside:
             found.append(module)
             inside.update(id(child) for child in module.modules())
     if not found:
         raise ArgumentError(
-            "network",
+            "model",
             expected="a network with equivariant modules of haar.nn",
-            got=type(network).__name__,
+            got=type(model).__name__,
             way_out="build it from haar.nn",
         )
     return found

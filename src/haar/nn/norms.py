@@ -15,6 +15,9 @@ from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import part_count, part_runs
 from haar.nn.precision import check_number, widened
 
+#: Squared lengths of invariant directions below this are rounding: the smallest that occurs is 1.
+_NO_DIRECTION = 1e-12
+
 
 class Normalisation(EquivariantModule):
     """What the norms share: parts, the invariant direction of every part, and parameters, one a part.
@@ -27,7 +30,7 @@ class Normalisation(EquivariantModule):
         affine: Whether to learn a factor for every part, and a shift along every invariant direction.
         eps: Added to the variance.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If an option is impossible.
@@ -154,11 +157,11 @@ class GroupNorm(Normalisation):
 
     Args:
         groups: Into how many groups the copies of every part are split.
-        rep: Any representation.
+        rep: Representation on the channels.
         affine: Whether to learn factors and shifts.
         eps: Added to the variance.
         channels: ``"last"`` or ``"first"``.
-        dtype: Of the parameters.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the copies of some part do not split into so many groups.
@@ -229,7 +232,7 @@ def invariant_direction(rep: Representation) -> Float[Tensor, " n"]:
     """
     basis = invariants(rep)
     direction = basis @ basis.sum(0)
-    return direction if float(direction.square().sum()) > 1e-12 else torch.zeros_like(direction)
+    return direction if float(direction.square().sum()) > _NO_DIRECTION else torch.zeros_like(direction)
 
 
 def _shaped(values: Tensor, x: Tensor, axis: int) -> Tensor:

@@ -15,9 +15,9 @@ class PartRun:
     """Equal parts that stand next to one another.
 
     Attributes:
-        rep: The part.
-        start: First channel.
-        copies: How many parts.
+        rep: Representation of one part.
+        start: First channel of the run.
+        copies: Number of parts in the run.
         first: Number of the first part among all parts.
     """
 

@@ -26,7 +26,7 @@ class Attributes:
     neither torch, numpy nor Python itself nor a plain class holds (a file, an iterator) is beyond reach.
 
     Args:
-        module: The module.
+        module: The module whose attributes are kept.
 
     Example:
         >>> module = nn.Identity()

@@ -17,7 +17,7 @@ def rows_of_sizes(shape: Sequence[int], sizes: Sequence[float], generator: torch
     """Normal rows of several sizes in float64: what a model does to small, to large and to no numbers.
 
     Args:
-        shape: Of one row.
+        shape: Shape of one row.
         sizes: One for each row; 0 is a row of zeros.
         generator: Source of the numbers.
 
@@ -83,8 +83,8 @@ def all_agree(
     """Whether several outputs agree, each relative to its largest finite number.
 
     Args:
-        made: Outputs.
-        original: Others.
+        made: Outputs of what was made.
+        original: Outputs of the original, in the same order.
         tolerance: From an output to the difference that is forgiven; by default what another batch size may change.
     """
     allowed = another_batch if tolerance is None else tolerance

@@ -17,6 +17,7 @@ from haar.errors import ArgumentError, NotEquivariantError
 from haar.groups import FiniteGroup, Group
 from haar.probing.forward_only import ForwardOnly
 from haar.probing.undisturbed import undisturbed
+from haar.seeding import Seed, generator_of
 
 #: How large a tensor is: its largest entry, or the root of the sum of its squares.
 Norm = Literal["largest", "squares"]
@@ -34,6 +35,14 @@ class Defect:
 
     relative: Float[Tensor, "elements outputs"]
     absolute: Float[Tensor, "elements outputs"]
+
+    def __str__(self) -> str:
+        """In a line."""
+        elements, outputs = self.relative.shape
+        return (
+            f"|f(g x) - g f(x)| over {elements} elements and {outputs} outputs: relative, at most {self.worst:.3g}, "
+            f"root mean square {self.mean:.3g}"
+        )
 
     @property
     def place(self) -> tuple[int, int]:
@@ -106,14 +115,14 @@ def defect(
     return Defect(absolute / torch.where(size > 0, size, 1.0), absolute)
 
 
-def some_elements(group: Group, *, every: int = 64, drawn: int = 16, seed: int = 0) -> Tensor:
+def some_elements(group: Group, *, every: int = 64, drawn: int = 16, seed: Seed = 0) -> Tensor:
     """Elements that show whether a symmetry is exact: all of a small group, else the generators and random ones.
 
     Args:
-        group: The group.
+        group: The group to choose from.
         every: Order up to which all elements are taken.
         drawn: Number of random ones.
-        seed: Their seed.
+        seed: Seed of the random elements.
 
     Example:
         >>> from haar.groups import dihedral
@@ -122,20 +131,20 @@ def some_elements(group: Group, *, every: int = 64, drawn: int = 16, seed: int =
     """
     if isinstance(group, FiniteGroup) and group.order <= every:
         return group.elements()
-    return torch.cat([group.generators(), group.sample(drawn, torch.Generator().manual_seed(seed))])
+    return torch.cat([group.generators(), group.sample(drawn, generator_of(seed))])
 
 
-def all_or_drawn(group: Group, most: int, *, seed: int = 0) -> Tensor:
+def all_or_drawn(group: Group, most: int, *, seed: Seed = 0) -> Tensor:
     """Elements whose mean stands for that of the group: all of a small group, else so many random ones.
 
     Args:
-        group: The group.
-        most: How many at most.
-        seed: Of the random ones.
+        group: The group to choose from.
+        most: Largest number of elements.
+        seed: Seed of the random ones.
     """
     if isinstance(group, FiniteGroup) and group.order <= most:
         return group.elements()
-    return group.sample(most, torch.Generator().manual_seed(seed))
+    return group.sample(most, generator_of(seed))
 
 
 def tolerance_of(eps: float) -> float:

@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from haar.seeding import Seed, generator_of
+
 M = TypeVar("M", bound=nn.Module)
 #: Noise relative to the root mean square of what it is added to, or to 1 where that is 0.
 _NOISE = 0.3
@@ -22,7 +24,7 @@ def disturbed(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
     Args:
         model: Any module; it is not changed.
         fixed: Parameters that stay, by their own names.
-        seed: Of the changes.
+        seed: Seed of the changes.
 
     Example:
         >>> layer = nn.Linear(2, 2)
@@ -33,20 +35,20 @@ def disturbed(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
     return disturb(copy.deepcopy(model), fixed=fixed, seed=seed)
 
 
-def disturb(model: M, *, fixed: Collection[str] = (), seed: int = 0) -> M:
+def disturb(model: M, *, fixed: Collection[str] = (), seed: Seed = 0) -> M:
     """The same in place, for a copy of one's own.
 
     Args:
-        model: Any module.
+        model: Any module; its parameters are changed in place.
         fixed: Parameters that stay, by their own names.
-        seed: Of the changes.
+        seed: Seed of the changes.
 
     Example:
         >>> layer = nn.Linear(2, 2)
         >>> disturb(layer) is layer
         True
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     with torch.no_grad():
         for layer in model.modules():
             for name, value in layer.named_parameters(recurse=False):

@@ -10,19 +10,20 @@ import torch
 from haar.actions import Symmetry
 from haar.actions.trees import action_leaves, map_actions
 from haar.errors import ArgumentError
+from haar.seeding import Seed, generator_of
 
 #: Points along an axis that are tried for fields on grids.
 SIZES = (16, 17, 8, 9, 12, 15, 24, 25, 28, 32, 33, 48, 64, 65)
 _BATCH = 3
 
 
-def example_inputs(symmetry: Symmetry, size: int, seed: int = 0) -> tuple[Any, ...]:
+def example_inputs(symmetry: Symmetry, size: int, seed: Seed = 0) -> tuple[Any, ...]:
     """Random inputs, float64: 3 samples, and `size` points along every axis of a grid.
 
     Raises:
         ArgumentError: If an action does not tell the shape of its tensor.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     return tuple(map_actions(lambda action: action.example(_BATCH, size, generator), symmetry.inputs))
 
 

@@ -14,9 +14,9 @@ def check_samples(leaves: Sequence[Any], samples: int, name: str = "output") -> 
     """Refuse outputs whose axis 0 does not count the samples of the inputs, where samples are told apart.
 
     Args:
-        leaves: The outputs.
-        samples: How many samples went in.
-        name: What they are.
+        leaves: Tensors among the outputs.
+        samples: Number of samples went in.
+        name: Name of the outputs, for messages.
 
     Raises:
         ShapeError: Naming the first such output.

@@ -49,7 +49,7 @@ class Trial:
     Args:
         model: What was given, whose state is put back.
         run: Runs it on input leaves.
-        call: The inputs.
+        call: Inputs of the call that is decided about.
 
     Attributes:
         informative: Whether some run so far gave numbers that differ from copy to copy: without, nothing was decided.
@@ -91,7 +91,7 @@ class Trial:
 
         Args:
             passes: The given inputs as they will really run: for every pass, its moved copies.
-            sizes: How many copies the passes hold.
+            sizes: Number of copies the passes hold.
 
         Raises:
             HaarError: If the model does not fit its symmetry on the given inputs.
@@ -102,7 +102,7 @@ class Trial:
         """The same on inputs of our own alone.
 
         Args:
-            sizes: How many copies the passes hold.
+            sizes: Number of copies the passes hold.
         """
         for size in dict.fromkeys(size for size in sizes if size > 1):
             for turn in range(max(1, -(-_LEAST // size))):

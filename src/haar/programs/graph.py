@@ -282,7 +282,7 @@ def program(stored: bytes, where: str) -> bytes:
 
     Args:
         stored: The entry as it came.
-        where: Its name.
+        where: Name of the entry, for messages.
 
     Raises:
         DataError: If a part of it is not in the grammar.

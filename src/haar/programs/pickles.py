@@ -21,8 +21,8 @@ def refuse_objects(stored: bytes, where: str) -> None:
     """Refuse a file of ``torch.save`` that holds anything but tensors and plain values. Nothing of it is loaded.
 
     Args:
-        stored: The file.
-        where: Its name.
+        stored: Contents of the file.
+        where: Name of the entry, for messages.
 
     Raises:
         DataError: If it does, or is no such file.

@@ -34,7 +34,7 @@ def size_expression(value: Any, where: str) -> str:
 
     Args:
         value: The text, such as ``"Mul(Integer(2), Symbol('s65', positive=True, integer=True))"`` or ``"2*s65"``.
-        where: Where it stands.
+        where: Place in the description, for messages.
 
     Raises:
         DataError: If it is anything else.

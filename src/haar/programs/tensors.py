@@ -69,7 +69,7 @@ def payload(stored: bytes, where: str, folder: str, entries: Mapping[str, bytes]
 
     Args:
         stored: The table as it came.
-        where: Its name.
+        where: Name of the entry, for messages.
         folder: Where its entries lie.
         entries: Contents of the archive.
 
@@ -111,8 +111,8 @@ def older_payload(stored: bytes, where: str, folder: str, prefix: str) -> tuple[
     """Tensors in the one file of `torch.save` that the first torch with this format wrote, as a table and raw numbers.
 
     Args:
-        stored: The file.
-        where: Its name.
+        stored: Contents of the file.
+        where: Name of the entry, for messages.
         folder: Where the raw numbers shall lie.
         prefix: How their names shall begin.
 

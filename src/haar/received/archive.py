@@ -21,7 +21,7 @@ class Archive(Mapping[str, Shaped[ndarray, "..."]]):
     """A ``.npz`` file of plain arrays, each read when it is asked for; pickled objects are refused.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Raises:
         DataError: If it is missing, is no such file, names an entry twice, holds anything but arrays, or promises more

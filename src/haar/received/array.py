@@ -18,7 +18,7 @@ def read_array(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
     """Read a ``.npy`` file of plain values; pickled objects are refused.
 
     Args:
-        path: The file.
+        path: Path of the ``.npy`` file.
 
     Raises:
         DataError: If it is missing, is no such file, holds objects or records, or promises more than it holds.

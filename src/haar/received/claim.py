@@ -18,7 +18,7 @@ def check_file(path: str | os.PathLike[str]) -> Path:
     """A file that is there, is one, and is not empty.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Raises:
         DataError: Saying which of these it is not.

@@ -18,7 +18,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     """Read a ``.safetensors`` file.
 
     Args:
-        path: The file.
+        path: Path of the ``.safetensors`` file.
 
     Returns:
         The tensors by name, on the CPU, and the text entries of the header.
@@ -41,7 +41,7 @@ def read_pickled_tensors(path: str | os.PathLike[str]) -> Any:
     """Read a ``.pt`` or ``.pth`` file that holds tensors, numbers, text and containers of these alone.
 
     Args:
-        path: The file.
+        path: Path of the file of ``torch.save``.
 
     Raises:
         DataError: If it is missing, is no such file, would have to be unpickled, or a tensor is larger than what is

@@ -45,7 +45,7 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
     """Read a YAML file of plain keys and values.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Raises:
         DataError: If it is missing, longer than 4 MiB, not YAML, or has aliases or a key twice.

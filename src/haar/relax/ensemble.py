@@ -138,7 +138,7 @@ class EnsembleLayer:
     """One layer in all models of an ensemble.
 
     Attributes:
-        ensemble: The ensemble.
+        ensemble: The ensemble that the layer belongs to.
         name: The layer's name.
     """
 

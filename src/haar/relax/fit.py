@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.probing import ForwardOnly, check_finite, undisturbed
 from haar.relax.diagnosis.dashboard import Dashboard
 from haar.relax.diagnosis.gradients import Loss
@@ -37,7 +37,14 @@ class Fitted:
     deployed_loss: float | None
     losses: list[float]
 
+    def __str__(self) -> str:
+        """In a line."""
+        deployed = "" if self.deployed_loss is None else f"; validation loss as deployed {self.deployed_loss:.4g}"
+        ends = f"{self.losses[0]:.4g} to {self.losses[-1]:.4g}" if self.losses else "not measured"
+        return f"{self.rule!r} after {len(self.losses)} steps: training loss {ends}{deployed}"
 
+
+@known_keywords
 def fit(
     rule: Rule,
     loss: Loss,
@@ -67,13 +74,13 @@ def fit(
         steps: Steps of the optimiser.
         validation: Inputs and targets on which the projected and the unprojected model are read.
         batch_size: Samples a step.
-        learning_rate: Of the first steps.
+        learning_rate: Learning rate of the first steps.
         schedule: ``"cosine"`` (to zero), ``"constant"``, or another of `haar.training.Plan`.
         optimizer: Makes the optimiser from the rule's weights; by default Adam.
         every: Steps between readings and checkpoints.
         checkpoint: A file to resume from and to write to.
         log: A CSV file of the readings.
-        seed: Of batches, augmentation and dropout.
+        seed: Seed of batches, augmentation and dropout.
         watch: Told of every step.
 
     Returns:

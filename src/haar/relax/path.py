@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from matplotlib.figure import Figure
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.relax.baselines.fixed_ridge import FixedRidge
 from haar.relax.diagnosis.dashboard import LayerReading, read_layers
 from haar.relax.diagnosis.gradients import Loss
@@ -50,6 +50,14 @@ class PathPoint:
     train_loss: float
     layers: list[LayerReading]
     defect: float | None = None
+
+    def __str__(self) -> str:
+        """In a line."""
+        broken = "" if self.defect is None else f"; broken symmetry, relative, {self.defect:.3g}"
+        return (
+            f"ridge weight {self.weight:.3g}: validation loss {self.loss:.4g} with the gammas kept, "
+            f"{self.strict_loss:.4g} at gamma = 0; training loss {self.train_loss:.4g}{broken}"
+        )
 
 
 class SymmetryPath(Report):
@@ -171,6 +179,7 @@ def _size(layer: LayerReading) -> float:
     return abs(layer.gamma) if layer.effective is None else layer.effective
 
 
+@known_keywords
 def path(
     model: Homotopy,
     loss: Loss,
@@ -203,7 +212,7 @@ def path(
         learning_rate: Of Adam, falling along a cosine in every fit.
         gamma_rate: Of the gammas: slow beside the weights, which have to learn what a gamma is worth.
         names: Names of the groups along the chain, the largest first, for the figure.
-        seed: Of the batches.
+        seed: Seed of the batches.
         checkpoints: A folder of one file for each fit, from which a killed path goes on.
         watch: Told of every fit.
 

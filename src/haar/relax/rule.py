@@ -36,10 +36,10 @@ class Rule(ABC):
         ArgumentError: If it has no gammas.
 
     Attributes:
-        name: What tables call it.
+        name: Name of it in tables.
         model: The wrapped model.
         gammas: Its gammas, by the names of the layers.
-        taken: Steps taken.
+        taken: Number of steps taken so far.
     """
 
     name: ClassVar[str]

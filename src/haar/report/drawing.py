@@ -58,7 +58,7 @@ def draw_bars(
     """Bars side by side, one group for every name; over seeds the bar is the median, and seeds are dots.
 
     Args:
-        axes: Where.
+        axes: Panel to draw into.
         names: Of the groups, below them.
         series: By label: a number, or its values over seeds, for every name; what is not known leaves a gap.
         colours: One for every series, or one for every bar of it.
@@ -101,14 +101,14 @@ def draw_curves(
     """Curves against numbers; over seeds the curve is the median, and the spread is drawn around it.
 
     Args:
-        axes: Where.
-        at: The numbers.
+        axes: Panel to draw into.
+        at: Numbers on the horizontal axis.
         series: By label: a value, or values over seeds, for every number; what is not known leaves a gap.
         colours: One for every series, in order or by label.
         style: Marker and line as matplotlib writes them, for all or by label.
         spread: A band from the least to the greatest value, a band between the quartiles, bars to the least and the
             greatest value, or a dot a value.
-        width: Of the lines.
+        width: Width of the lines.
     """
     for number, (label, values) in enumerate(series.items()):
         colour = colours[label] if isinstance(colours, Mapping) else colours[number % len(colours)]
@@ -141,7 +141,7 @@ def draw_prediction(
     """Measured against predicted sizes, both logarithmic, and the line on which they are equal.
 
     Args:
-        axes: Where.
+        axes: Panel to draw into.
         series: By label: what was predicted, and what was measured.
         colours: One for every series, in order or by label.
         floor: The least size that is told from zero; what is smaller is drawn there.
@@ -164,7 +164,7 @@ def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool =
     """Logarithmic axes.
 
     Args:
-        axes: Where.
+        axes: Panel whose axes are made logarithmic.
         which: The axis or axes.
         plain: Whether numbers are written out, 0.1 and not 10^-1.
     """
@@ -189,8 +189,8 @@ def share_legend(
     """One legend for all panels, outside them; a label that several have is said once.
 
     Args:
-        figure: Whose.
-        axes: The panels.
+        figure: Figure that the legend is put on.
+        axes: Panels whose labels it tells.
         side: Below the panels, or to their right.
         columns: In how many columns at most; to the right there is one.
     """

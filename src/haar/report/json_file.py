@@ -84,8 +84,8 @@ def write_json(path: str | os.PathLike[str], value: Any) -> Path:
     """Write a value as JSON, whole or not at all.
 
     Args:
-        path: The file.
-        value: See `plain`.
+        path: Path of the file.
+        value: What to write, see `plain`.
 
     Returns:
         The path written.

@@ -26,7 +26,7 @@ def page(title: str, sections: Sequence[Section], *, summary: str = "", kicker: 
 
     Args:
         title: Heading of the page.
-        sections: Its parts, in order.
+        sections: Parts of the page, in order.
         summary: What was found, in a sentence or two, shown large.
         kicker: A few words above the title.
         footer: The last line, such as versions.

@@ -101,3 +101,9 @@ class Report(ABC):
         """In a notebook: title, summary and tables."""
         tables = "".join(section.table.html() for section in self.sections() if section.table is not None)
         return f"<h3>{html.escape(self.title)}</h3>{paragraphs(self.summary)}{tables}"
+
+    def __str__(self) -> str:
+        """As text: title, summary and the first table."""
+        table = next((section.table for section in self.sections() if section.table is not None), None)
+        told = (self.title, self.summary, "" if table is None else str(table))
+        return "\n\n".join(part for part in told if part)

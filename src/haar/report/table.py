@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -17,6 +19,8 @@ from haar.errors import ShapeError, printable
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
+#: Columns of text that a table is fitted into.
+_WIDTH = 120
 _VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad"}
 _STYLES = {"good": "green", "bad": "bold red"}
 
@@ -30,7 +34,7 @@ class Table:
 
     Args:
         title: What the table shows.
-        columns: Headings.
+        columns: Headings of the columns.
         rows: One value for every column.
         note: A remark below the table.
         verdicts: Columns in which *yes* and *holds* are good, *no* and *contradicted* bad: shown in green and red.
@@ -79,6 +83,13 @@ class Table:
                 *(Text(shown(cell), style=_STYLES.get(self._verdict(cell, name), "")) for cell, name in cells)
             )
         return table
+
+    def __str__(self) -> str:
+        """As text: aligned columns, as a terminal without colours shows them."""
+        console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, force_terminal=False)
+        with console.capture() as shown_table:
+            console.print(self.rich())
+        return "\n".join(line.rstrip() for line in shown_table.get().splitlines()).strip("\n")
 
     def html(self) -> str:
         """The table for a page."""

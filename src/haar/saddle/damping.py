@@ -14,7 +14,7 @@ def check_steps(steps: int, way_out: str) -> None:
     """Refuse so few steps that rates cannot be tuned for them.
 
     Args:
-        steps: Of the whole run.
+        steps: Number of steps of the whole run.
         way_out: What the caller can do about it.
 
     Raises:
@@ -34,8 +34,8 @@ def critical_rates(steps: int, augmentation: float | int) -> tuple[float, float]
     Here r = 15 / steps.
 
     Args:
-        steps: Of the whole run.
-        augmentation: c, positive.
+        steps: Number of steps of the whole run.
+        augmentation: The factor c of the quadratic term, positive.
 
     Returns:
         a and b.

@@ -19,9 +19,9 @@ class Estimate:
     """A number with its interval.
 
     Attributes:
-        value: The estimate.
+        value: Point estimate of the quantity.
         low: Lower end of the interval; NaN where there are too few independent units for one.
-        high: Upper end.
+        high: Upper end of the interval.
     """
 
     value: float
@@ -46,6 +46,10 @@ class Estimate:
         if math.isnan(self.low):
             return f"{self.value:{spec}} (no interval)"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def __str__(self) -> str:
+        """The value and its interval."""
+        return format(self)
 
 
 def ratio(
@@ -102,7 +106,7 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
 
     Args:
         values: Numbers, at least one.
-        level: Coverage wanted.
+        level: Coverage that is wanted, such as 0.95.
 
     Example:
         >>> print(f"{median_interval([3.0, 1.0, 2.0])}")
@@ -123,7 +127,7 @@ def spread(values: Iterable[float]) -> Estimate:
     """Median, least and greatest of numbers; NaN if one of them is, or there is none.
 
     Args:
-        values: Numbers.
+        values: Numbers, one for each seed.
 
     Example:
         >>> print(f"{spread([3.0, 1.0, 2.0])} / {spread([1.0, math.nan])}")

@@ -170,12 +170,16 @@ class Judged:
         """The interval's ends."""
         return self.low, self.high
 
+    def __str__(self) -> str:
+        """In a line: the claim, what was measured, the bound and the verdict."""
+        return f"{self.claim}: {self.value:.4g} [{self.low:.4g}, {self.high:.4g}], to be {self.bound}: {self.verdict}"
+
 
 def judge(claims: Iterable[Claim], measures: Sequence[Any]) -> list[Judged]:
     """Judge every claim of a table that the measures are about.
 
     Args:
-        claims: The table.
+        claims: Table of all claims.
         measures: The measures of every seed.
 
     Returns:

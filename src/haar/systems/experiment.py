@@ -65,8 +65,8 @@ class Parts:
         """Within it every part, read or measured, is a step of a stage that the watch is told of.
 
         Args:
-            title: Of the stage.
-            total: How many parts it has.
+            title: Title of the stage.
+            total: Number of parts it has.
         """
         outer = self._advance
         with self.watch.stage(title, total) as advance:
@@ -102,7 +102,7 @@ class Parts:
         """Many parts as one stage.
 
         Args:
-            title: Of the stage.
+            title: Title of the stage.
             planned: How to measure every part, by its group and its name in the group.
 
         Returns:
@@ -121,7 +121,7 @@ def options(kind: type[T], preset: Mapping[str, Any], *, within: str = "preset")
     Args:
         kind: A frozen dataclass. Its fields are strings, numbers, truth values, other such dataclasses, tuples and
             mappings of these; a field without a default must be in the preset.
-        preset: The JSON.
+        preset: The preset, as it stands in JSON.
         within: What an error calls the preset.
 
     Raises:

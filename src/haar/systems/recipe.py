@@ -83,10 +83,10 @@ class Result(Report):
 
     Args:
         system: Name of the system.
-        title: Its title.
-        paper: Its paper.
+        title: Title of the system.
+        paper: Authors, title and number of the paper.
         preset: Which preset was run.
-        seeds: Which seeds.
+        seeds: Seeds that were measured.
         versions: Versions of what was run.
         claims: The claims, judged.
         details: The recipe's own tables and figures.

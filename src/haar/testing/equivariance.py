@@ -16,6 +16,7 @@ from haar.containers import tensors_of
 from haar.errors import ArgumentError, NotEquivariantError, check_count
 from haar.probing import defect, some_elements, tolerance_of
 from haar.probing.manners import check_call
+from haar.seeding import Seed
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,16 @@ class Equivariance:
     relative: float
     elements: int
 
+    def __str__(self) -> str:
+        """In a line."""
+        return (
+            f"largest difference of f(g x) and g f(x) over {self.elements} elements: {self.absolute:.3g} at "
+            f"{self.element}, {self.relative:.3g} relative"
+        )
+
 
 def equivariance_error(
-    model: Callable[..., Any], symmetry: Symmetry, *inputs: Any, elements: Tensor | int | None = None, seed: int = 0
+    model: Callable[..., Any], symmetry: Symmetry, *inputs: Any, elements: Tensor | int | None = None, seed: Seed = 0
 ) -> Equivariance:
     """Measure f(g x) - g f(x): on every element of a small group, else on the generators and on random ones.
 
@@ -44,7 +52,7 @@ def equivariance_error(
         model: Any module or callable; a module is evaluated in eval mode and left as it was, buffers and the random
             state of the process too.
         symmetry: How the group acts on its inputs and outputs.
-        inputs: One batch.
+        inputs: One batch: a tensor for each argument of the model.
         elements: Elements to look at, or a number of random ones; by default all up to order 64, else the generators
             and 16 random ones.
         seed: Seed of the random elements.
@@ -76,7 +84,7 @@ def assert_equivariant(
     *inputs: Any,
     tolerance: float | None = None,
     elements: Tensor | int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Raise unless f(g x) = g f(x), every output relative to its largest value.
 
@@ -86,7 +94,7 @@ def assert_equivariant(
         inputs: One batch of real-looking inputs; random ones in float64 are best.
         tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision;
             complex numbers as their real parts.
-        elements: See `equivariance_error`.
+        elements: Which group elements are tried, see `equivariance_error`.
         seed: Seed of the random elements.
 
     Raises:
@@ -112,7 +120,7 @@ def assert_equivariant(
         )
 
 
-def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: int) -> Tensor:
+def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: Seed) -> Tensor:
     group = symmetry.group
     if isinstance(elements, Tensor):
         return Given(elements).weighted(group).elements

@@ -32,6 +32,7 @@ from haar.groups import (
     sign,
     symmetric,
 )
+from haar.seeding import Seed, generator_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -89,7 +90,7 @@ def representations(group: Group, *, max_dim: int = 24) -> SearchStrategy[Repres
     """Random direct sums of trivial, defining and regular representations and of tensor powers of the defining one.
 
     Args:
-        group: The group.
+        group: The group that is represented.
         max_dim: Parts of larger dimension are not drawn; sums have at most three parts.
     """
     st = require("hypothesis.strategies", "dev")
@@ -108,7 +109,7 @@ def grids(*, dim: int = 2, max_cells: int = 8) -> SearchStrategy[tuple[FiniteGro
 
     Args:
         dim: Number of axes: 1, 2 or 3.
-        max_cells: Longest axis.
+        max_cells: Points of the longest axis at most.
     """
     st = require("hypothesis.strategies", "dev")
     square = {1: [lambda: reflections(1)], 2: [lambda: dihedral(4), lambda: cyclic(4)], 3: [octahedral]}[dim]
@@ -126,6 +127,6 @@ def grids(*, dim: int = 2, max_cells: int = 8) -> SearchStrategy[tuple[FiniteGro
     return found
 
 
-def normal(shape: tuple[int, ...], seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+def normal(shape: tuple[int, ...], seed: Seed = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     """A standard normal tensor from a seed, without touching the global random state."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    return torch.randn(*shape, generator=generator_of(seed), dtype=dtype)

@@ -147,7 +147,7 @@ def follow(
     The caller sees to modes, random state, and buffers that a forward pass changes.
 
     Args:
-        model: The model.
+        model: The model whose run is written down.
         inputs: Its inputs, in the order of its arguments without `constants`.
         again: Other inputs with another number of rows: the graph then holds for every number of rows.
         constants: Values of further arguments by name.

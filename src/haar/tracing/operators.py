@@ -23,7 +23,7 @@ class Operator:
 
     Args:
         name: Its name as a function.
-        kind: What it does.
+        kind: What it does to its input, such as ``"pointwise"``, ``"affine"`` or ``"window"``.
         modules: torch's module classes that are this operator.
         also: Its other names, as functions, methods or ATen operators; writing in place is left out of all.
         linear: In which arguments it is linear (affine for a module with a bias); None where it is not.
@@ -47,7 +47,7 @@ class Operator:
         """Whether it is affine in its random arguments.
 
         Args:
-            random: How many of its arguments are random.
+            random: Number of of its arguments are random.
             first: Whether the first one is.
 
         Example:

@@ -48,7 +48,7 @@ class Recorded:
         op: As in `torch.fx`.
         target: As in `torch.fx`.
         args: Arguments; a `Ref` where a tensor comes from an earlier step.
-        kwargs: Keyword arguments.
+        kwargs: Keyword arguments, as `args` holds them.
         shape: Shapes of the tensors it returned, in its nesting.
         random: Whether it depends on the inputs.
     """
@@ -65,13 +65,13 @@ class Recording:
     """Runs a model once, without gradients, and writes its steps down.
 
     Args:
-        model: The model.
+        model: The model whose run is written down.
         leaves: Whether a module, given with its name, is one step.
 
     Attributes:
         steps: The steps, placeholders first and the output last.
         constants: Tensors that are neither parameters nor made by a step, by name.
-        entered: How many steps are inputs and their parts.
+        entered: Number of steps are inputs and their parts.
     """
 
     def __init__(self, model: nn.Module, leaves: Leaves) -> None:

@@ -43,8 +43,8 @@ class Run:
     Args:
         parameters: What the optimiser moves: parameters, or groups of them.
         loss: Of the step's number and its generator (on the CPU); a tensor of any shape, whose values are recorded.
-        plan: How.
-        seed: Of every draw.
+        plan: Number of steps, optimiser and learning rate.
+        seed: Seed of every draw.
         checkpoint: Where the run is kept.
         objective: From the value of `loss` to the number to be differentiated; by default the value itself.
         shorten: Called between the backward pass and the optimiser, to clip what `Plan.clip` does not.
@@ -52,9 +52,9 @@ class Run:
             true then), or ``"keep"`` going, for many models trained at once.
 
     Attributes:
-        done: Steps taken.
+        done: Number of steps taken so far.
         dead: Whether it stopped at a loss that was not finite.
-        optimizer: The optimiser.
+        optimizer: The optimiser that moves the parameters.
 
     Raises:
         ArgumentError: If there is nothing to train, a word is unknown, or the checkpoint is another run's.
@@ -120,7 +120,7 @@ class Run:
 
         Args:
             watch: Told of every step.
-            title: What it is told.
+            title: Title of the stage that `watch` is told of.
         """
         for _ in self.steps(watch, title):
             pass
@@ -134,7 +134,7 @@ class Run:
 
         Args:
             watch: Told of every step.
-            title: What it is told.
+            title: Title of the stage that `watch` is told of.
 
         Yields:
             The number of the step just taken.

@@ -45,7 +45,7 @@ class Plan:
 
     Args:
         steps: Number of steps of the optimiser.
-        learning_rate: Of the first steps.
+        learning_rate: Learning rate of the first steps.
         batch_size: Samples a step; None for all.
         schedule: How the rate falls: ``"constant"``, ``"cosine"`` (to 0), ``"steps"`` (to a tenth after 80 % of the
             steps, and again after 90 %), or a function of (step, steps) that gives a factor of it.
@@ -131,9 +131,9 @@ class Epochs:
     """Batches without replacement: every epoch visits the samples in an order of its own, whole batches only.
 
     Args:
-        samples: How many there are.
+        samples: Number of there are.
         batch_size: Samples a step, at most all of them.
-        seed: Of the orders.
+        seed: Seed of the orders.
 
     Example:
         >>> epochs = Epochs(6, 3, seed=0)

@@ -34,7 +34,7 @@ def orbit_distance(
     """Delta_G = |theta - P theta|^2 / |theta|^2 for any finite group that acts on theta by matrices.
 
     Args:
-        theta: Parameters.
+        theta: Parameters as one vector.
         elements: All matrices of the group.
 
     Raises:

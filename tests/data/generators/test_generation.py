@@ -26,7 +26,7 @@ class _Killed(BaseException):
 @pytest.fixture
 def whole(tmp_path):
     """The files of a call that was left alone."""
-    return _files(write_runs(_generator(), tmp_path / "whole", SPLITS, batch=2))
+    return _files(write_runs(_generator(), tmp_path / "whole", SPLITS, batch_size=2))
 
 
 def _files(root):
@@ -45,7 +45,7 @@ def _killed_in(monkeypatch, root, call, **options):
 
     monkeypatch.setattr(GrayScottGenerator, "runs", runs)
     with pytest.raises(_Killed):
-        write_runs(_generator(), root, SPLITS, batch=2, over=False, **options)
+        write_runs(_generator(), root, SPLITS, batch_size=2, over=False, **options)
     monkeypatch.undo()
 
 
@@ -57,7 +57,7 @@ def test_a_killed_call_goes_on_to_the_same_bytes(tmp_path, monkeypatch, whole, c
     asked = []
     real = GrayScottGenerator.runs
     monkeypatch.setattr(GrayScottGenerator, "runs", lambda self, which: asked.append(list(which)) or real(self, which))
-    write_runs(_generator(), root, SPLITS, batch=2, over=False)
+    write_runs(_generator(), root, SPLITS, batch_size=2, over=False)
     assert asked == [[0, 1], [2, 3], [4]][call - 1 :]  # what was finished is not computed again
     assert _files(root) == whole
 
@@ -67,7 +67,7 @@ def test_what_a_killed_process_left_is_cleaned(tmp_path, whole):
     for name in ("data/train/.part-x.hdf5", "data/train/.gray_scott_reaction_diffusion-abc.hdf5", ".stats-abc.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-    write_runs(_generator(), root, SPLITS, batch=2, over=False)
+    write_runs(_generator(), root, SPLITS, batch_size=2, over=False)
     (root / "data/train/.part-x.hdf5").unlink()  # not a name that is ours: left alone, and in nobody's way
     assert _files(root) == whole
 
@@ -76,16 +76,16 @@ def test_another_plan_does_not_go_on_in_an_unfinished_folder(tmp_path, monkeypat
     root = tmp_path / "a"
     _killed_in(monkeypatch, root, 2)
     with pytest.raises(ArgumentError, match=r"OUT: expected the command that .* was begun with.* another seed"):
-        write_runs(_generator(seed=1), root, SPLITS, batch=2, over=False)
+        write_runs(_generator(seed=1), root, SPLITS, batch_size=2, over=False)
     with pytest.raises(ArgumentError, match="another splits"):
-        write_runs(_generator(), root, {"train": 4}, batch=2, over=False)
+        write_runs(_generator(), root, {"train": 4}, batch_size=2, over=False)
 
 
 def test_a_finished_data_set_is_refused_or_written_over(tmp_path, whole):
-    root = write_runs(_generator(seed=1), tmp_path / "a", SPLITS, batch=2)
+    root = write_runs(_generator(seed=1), tmp_path / "a", SPLITS, batch_size=2)
     with pytest.raises(ArgumentError, match="OUT: expected a folder without a data set"):
-        write_runs(_generator(), root, SPLITS, batch=2, over=False)
-    write_runs(_generator(), root, SPLITS, batch=2)
+        write_runs(_generator(), root, SPLITS, batch_size=2, over=False)
+    write_runs(_generator(), root, SPLITS, batch_size=2)
     assert _files(root) == whole
 
 

@@ -16,7 +16,7 @@ def windows():
 
 
 def test_windows_are_spread_over_all_trajectories(windows):
-    chosen = SpreadWindows(windows, samples=5, batch=2)
+    chosen = SpreadWindows(windows, samples=5, batch_size=2)
     clusters = torch.cat([runs for _, _, runs in chosen]).tolist()
     assert (len(clusters), len(chosen)) == (5, 3)
     assert clusters == sorted(clusters)
@@ -27,13 +27,13 @@ def test_windows_are_spread_over_all_trajectories(windows):
 
 
 def test_all_windows_are_taken_when_more_are_asked_for(windows):
-    chosen = SpreadWindows(windows, samples=1000, batch=7)
+    chosen = SpreadWindows(windows, samples=1000, batch_size=7)
     assert len(chosen.chosen) == len(windows)
     assert torch.equal(chosen.stacked()[0], torch.stack([windows[k][0] for k in range(len(windows))]))
 
 
 def test_the_scale_is_the_spread_of_a_field_and_one_for_its_components(windows):
-    chosen = SpreadWindows(windows, samples=1000, batch=4)
+    chosen = SpreadWindows(windows, samples=1000, batch_size=4)
     y = chosen.stacked()[1].double()
     scale = field_scale(chosen, windows.outputs)
     torch.testing.assert_close(scale[0], y[:, 0].std(correction=0), rtol=1e-9, atol=0)
@@ -42,8 +42,8 @@ def test_the_scale_is_the_spread_of_a_field_and_one_for_its_components(windows):
     torch.testing.assert_close(scale[1], pooled, rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("option", ["samples", "batch"])
+@pytest.mark.parametrize("option", ["samples", "batch_size"])
 def test_numbers_below_one_are_refused(windows, option):
-    options = {"samples": 2, "batch": 2, option: 0}
+    options = {"samples": 2, "batch_size": 2, option: 0}
     with pytest.raises(ArgumentError, match=f"{option}: expected at least 1, got 0"):
         SpreadWindows(windows, **options)

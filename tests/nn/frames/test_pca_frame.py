@@ -75,7 +75,7 @@ def test_thirty_two_dimensions_in_one_pass():
 def test_the_average_makes_any_model_exact(d):
     x = rand(4, 9, d)
     for q in motions(d):
-        assert error(PCAFrame(Plain(d), mode="average", averaging=Averaging(chunk=10)), x, q, shift=0.4) <= 1e-12
+        assert error(PCAFrame(Plain(d), mode="average", averaging=Averaging(batch_size=10)), x, q, shift=0.4) <= 1e-12
         assert error(PCAFrame(Plain(d), mode="average"), x, q) <= 1e-12
     net = SignDeepSets(d, layers=2, norm="rms", **options())
     both = [PCAFrame(net, mode=mode)(x) for mode in ("sign", "average")]
@@ -224,7 +224,7 @@ def test_only_unhealthy_clouds_of_a_batch_are_treated():
 
 
 def test_the_predicted_error_is_the_measured_one():
-    frame = PCAFrame(SignMessagePassing(3, layers=2, **options()), tol=1e-13)
+    frame = PCAFrame(SignMessagePassing(3, layers=2, **options()), tolerance=1e-13)
     gaps, measured = torch.logspace(-12, -6, 7, dtype=F64), []
     start = rand(12, 3) - rand(12, 3).mean(0)
     start = torch.linalg.qr(start).Q * 12**0.5
@@ -332,7 +332,7 @@ def test_the_record_prints_the_worst_first():
     [
         (lambda: PCAFrame(Plain(3), mode="best"), "mode: expected one of sign, average"),
         (lambda: PCAFrame(Plain(3), unhealthy="ignore"), "unhealthy: expected one of warn"),
-        (lambda: PCAFrame(Plain(3), tol=0.0), "tol: expected a relative gap"),
+        (lambda: PCAFrame(Plain(3), tolerance=0.0), "tolerance: expected a relative gap"),
         (lambda: Averaging(draws=0), "draws: expected at least 1"),
         (lambda: PCAFrame(Plain(3), unhealthy="fallback"), "fallback: expected a module"),
         (lambda: PCAFrame(Plain(3), fallback=Plain(3)), "fallback: expected a module"),

@@ -17,7 +17,7 @@ def test_any_model_is_exact_in_three_dimensions(name):
     v = rand(*x.shape, seed=8)
     for q in motions(3):
         assert error(WeightedFrame(Plain(3)), x, q, shift=0.7) <= 1e-12
-        assert error(WeightedFrame(Plain(3, 2), chunk=7), x, q, v) <= 1e-12
+        assert error(WeightedFrame(Plain(3, 2), batch_size=7), x, q, v) <= 1e-12
 
 
 def test_any_model_is_exact_in_two_dimensions():
@@ -40,7 +40,7 @@ def test_it_does_not_jump_where_the_principal_frame_does():
     weighted = WeightedFrame(Plain(3))
     with torch.no_grad():
         principal = PCAFrame(
-            SignDeepSets(3, norm="rms", dtype=F64, generator=torch.Generator().manual_seed(0)), tol=1e-9
+            SignDeepSets(3, norm="rms", dtype=F64, generator=torch.Generator().manual_seed(0)), tolerance=1e-9
         )
         jumps = {name: [] for name in ("weighted", "principal")}
         for t in (1e-1, 1e-2, 1e-3, 1e-4):

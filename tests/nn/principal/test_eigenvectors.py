@@ -51,9 +51,9 @@ def test_what_equal_eigenvalues_divide_by_is_left_out(generator):
 @pytest.mark.parametrize(("gap", "seen"), [(0.99e-3, False), (1.01e-3, True)])
 def test_the_smallest_gap_is_relative_to_the_largest_eigenvalue(gap, seen):
     matrix = torch.diag(torch.tensor([4.0, 4.0 * (1 - gap)], dtype=F64)).requires_grad_()
-    eigenvectors(matrix, tol=1e-3)[1].abs()[0, 1].backward()
-    vectors = eigenvectors(matrix.detach(), tol=None)[1]
-    assert torch.equal(eigenvectors(matrix, tol=1e-3)[1].detach(), vectors)
+    eigenvectors(matrix, tolerance=1e-3)[1].abs()[0, 1].backward()
+    vectors = eigenvectors(matrix.detach(), tolerance=None)[1]
+    assert torch.equal(eigenvectors(matrix, tolerance=1e-3)[1].detach(), vectors)
     step = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=F64)
-    turned = torch.func.jvp(lambda m: eigenvectors(m, tol=1e-3)[1], (matrix.detach(),), (step,))[1]
+    turned = torch.func.jvp(lambda m: eigenvectors(m, tolerance=1e-3)[1], (matrix.detach(),), (step,))[1]
     assert bool((turned != 0).any()) is seen

@@ -90,7 +90,7 @@ def test_sizes_are_whole_and_positive(kind, given, options):
         (lambda: odd_moments(rand(4, 3), power=3.5), "power: expected an odd positive number"),
         (lambda: odd_moments(rand(4, 3), mask=torch.ones(4)), "mask: expected a tensor of booleans, got float32"),
         (lambda: canonical_signs(rand(2, 4, 3)), r"v: expected \(n, k\), one graph"),
-        (lambda: canonical_signs(rand(4, 3), tol=float("nan")), "tol: expected 0 or more"),
+        (lambda: canonical_signs(rand(4, 3), tolerance=float("nan")), "tolerance: expected 0 or more"),
         (lambda: flip_signs(rand(4)), "v: expected"),
         (lambda: flip_signs(rand(4, 3), cloud=torch.zeros(3, dtype=torch.int64)), r"cloud: expected \(4,\)"),
         (lambda: flip_signs(rand(2, 4, 3), cloud=torch.zeros(4, dtype=torch.int64)), "without a batch axis"),

@@ -303,7 +303,7 @@ def test_any_dimension_and_a_single_point():
         (lambda: SignNet(3, 2)(torch.zeros(4, 3)), "edges: expected the graph's edges"),
         (lambda: EigenvalueFilters(2)(torch.zeros(4, 3), torch.zeros(2)), "eigenvalues: expected"),
         (lambda: canonical_signs(torch.full((2, 2), torch.nan)), "v: expected finite"),
-        (lambda: canonical_signs(torch.zeros(2, 2), tol=-1), "tol: expected 0 or more"),
+        (lambda: canonical_signs(torch.zeros(2, 2), tolerance=-1), "tolerance: expected 0 or more"),
         (lambda: odd_moments(torch.zeros(2, 2), power=2), "power: expected an odd"),
         (lambda: odd_moments(torch.zeros(2, 2), eps=0), "eps: expected a positive"),
     ],

@@ -106,6 +106,8 @@ def test_an_unknown_task_is_refused():
         make_task("chess", {}, 0.0)
     with pytest.raises(ArgumentError, match="stop: expected a frame after start = 30"):
         make_task("charged", {"stop": 30}, 0.0)
+    with pytest.raises(ArgumentError, match=r"options: expected options of vectors \(order, noise\), got orders"):
+        make_task("vectors", {"orders": 3}, 0.0)
     with pytest.raises(ArgumentError, match="schedule: expected one of constant, cosine, steps, got"):
         TrialPlan(schedule="linear")
 

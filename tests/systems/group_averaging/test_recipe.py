@@ -27,7 +27,7 @@ TINY = {
     "test": 2,
     "history": 2,
     "steps": 2,
-    "batch": 4,
+    "batch_size": 4,
     "windows": 4,
     "audit_windows": 6,
     "rollout": ["6:7"],

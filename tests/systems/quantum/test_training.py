@@ -121,7 +121,9 @@ def test_what_does_not_fit_is_refused(lih: Molecules) -> None:
         Potential("graph", ("H", "N", "H", "H"))
     with pytest.raises(ArgumentError, match=r"model: expected one of generic, .*got 'mace'"):
         Potential("mace", ("Li", "H"))
-    with pytest.raises(ArgumentError, match="options: expected options of graph"):
+    with pytest.raises(
+        ArgumentError, match=r"options: expected options of graph \(layers, seed, readout, edge\), got .*width"
+    ):
         Potential("graph", ("Li", "H"), width=3)
     with pytest.raises(ArgumentError, match="model: expected a molecule XH2 for 'water', got 1 atoms"):
         Potential("water", ("Li", "H"))

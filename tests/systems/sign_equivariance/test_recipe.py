@@ -41,19 +41,19 @@ TINY: dict[str, Any] = {
             "3": ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"],
             "4": ["none_long", "sign_long"],
         },
-        "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch": 4, "rates": [1e-3],
-        "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch": 1, "repeats": 1},
+        "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch_size": 4, "rates": [1e-3],
+        "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch_size": 1, "repeats": 1},
         "usual": {
-            "networks": ["none", "sign"], "train": 4, "validation": 2, "test": 4, "epochs": 1, "batch": 2,
+            "networks": ["none", "sign"], "train": 4, "validation": 2, "test": 4, "epochs": 1, "batch_size": 2,
             "rates": [1e-3], "clip": "component", "floor": 8,
         },
     },
     "communities": {
-        "train": 4, "validation": 2, "test": 3, "k": 5, "batch": 2, "epochs": 1, "rates": [6e-3],
+        "train": 4, "validation": 2, "test": 3, "k": 5, "batch_size": 2, "epochs": 1, "rates": [6e-3],
         "networks": ["none", "flips", "canonical", "spe", "signnet", "sign_eq"],
     },
     "patterns": {
-        "patterns": 2, "train": 4, "validation": 2, "test": 3, "k": 5, "batch": 2, "epochs": 1, "rates": [6e-3],
+        "patterns": 2, "train": 4, "validation": 2, "test": 3, "k": 5, "batch_size": 2, "epochs": 1, "rates": [6e-3],
         "networks": ["none", "flips", "signnet", "sign_eq"],
     },
 }  # fmt: skip

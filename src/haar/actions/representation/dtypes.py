@@ -11,7 +11,7 @@ def require_floating(x: Tensor, argument: str, what: str) -> None:
     """Refuse integers and booleans, which cannot hold what a matrix makes of them.
 
     Args:
-        x: The tensor.
+        x: The tensor that is to be moved.
         argument: Its name, for the message.
         what: What acts on it, for the message.
 
@@ -39,7 +39,7 @@ def require_signed(x: Tensor, argument: str, why: str) -> None:
     """Refuse booleans and unsigned integers, which have no negative.
 
     Args:
-        x: The tensor.
+        x: The tensor that is to be moved.
         argument: Its name, for the message.
         why: What changes signs, for the message.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.actions.representation.representation import Representation
+from haar.constants import HOMOMORPHISM_ERROR, SAME_ENTRY
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup
 from haar.groups.door import check_enumerated
@@ -101,13 +102,13 @@ def representation_from_generators(
     n = stacked.shape[-1]
     eye = torch.eye(n, dtype=torch.float64)
     smallest = torch.linalg.svdvals(stacked).min(-1).values
-    if bool((smallest < 1e-9).any()):
+    if bool((smallest < SAME_ENTRY).any()):
         raise ArgumentError(
             "matrices", expected="invertible matrices", got=f"matrix {int(smallest.argmin())} is singular"
         )
     if not orthogonalise:
         error = (stacked @ stacked.transpose(-1, -2) - eye).abs().amax((-1, -2))
-        if bool((error > 1e-8).any()):
+        if bool((error > HOMOMORPHISM_ERROR).any()):
             raise ArgumentError(
                 "matrices",
                 expected="orthogonal matrices",

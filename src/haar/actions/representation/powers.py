@@ -30,7 +30,7 @@ def symmetric_power(rep: Representation, power: int) -> Representation:
     permutations are signed permutations.
 
     Args:
-        rep: The representation.
+        rep: The representation whose power is taken.
         power: k, at least 0.
 
     Raises:
@@ -49,7 +49,7 @@ def exterior_power(rep: Representation, power: int) -> Representation:
     """The exterior power: antisymmetric tensors, of dimension C(n, k), in the basis e_a ^ e_b ^ ... with a < b < ...
 
     Args:
-        rep: The representation.
+        rep: The representation whose power is taken.
         power: k, from 0 to n.
 
     Raises:

@@ -97,8 +97,8 @@ class PullBack(_Through):
     A finite group of matrices acts on everything that the Lie group of these matrices acts on.
 
     Args:
-        rep: The representation.
-        group: The other group.
+        rep: A representation of the group that the homomorphism leads to.
+        group: The group that is mapped into that of `rep`.
         homomorphism: Sends elements of `group` to elements of ``rep.group``, batchwise. Give a method rather than a
             lambda if the representation is to be pickled.
         degree: Degree of the entries in the defining matrices of `group`, where it is a Lie group and the degree is

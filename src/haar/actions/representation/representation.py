@@ -12,10 +12,12 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from haar.actions.representation.dtypes import require_floating, require_signed
+from haar.constants import HOMOMORPHISM_ERROR
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
 from haar.host import Hosted
+from haar.seeding import Seed, generator_of
 
 #: Entries of matrices that a proof over all elements of a group of more than 512 may compute, and hold at once.
 _PROOF, _CHUNK = 10_000_000, 4_000_000
@@ -30,7 +32,7 @@ class Representation(Hosted, ABC):
 
     Attributes:
         group: The group represented.
-        dim: Dimension.
+        dim: Dimension of the space it acts on.
         name: A short name.
     """
 
@@ -191,14 +193,14 @@ class Representation(Hosted, ABC):
         """The dual, R(g^-1)^T: for orthogonal matrices the representation itself."""
         return self
 
-    def check(self, *, samples: int = 64, seed: int = 0) -> None:
+    def check(self, *, samples: int = 64, seed: Seed = 0) -> None:
         """Verify that this is an orthogonal homomorphism: a proof where elements can be listed, else a random test.
 
         Raises:
             ArgumentError: Naming the first pair of elements where it fails.
         """
         group = self.group
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         gens = group.generators()
         if isinstance(group, FiniteGroup) and len(gens) and self._is_cheap(group.order, len(gens)):
             elements = group.elements()
@@ -301,7 +303,7 @@ def matrix_of(index: Tensor, sign: Tensor) -> Tensor:
 
 
 def _first_failure(rep: Representation, pairs: tuple[Tensor, Tensor], error: Tensor, expected: str) -> None:
-    bad = torch.nonzero(error > 1e-8).flatten()
+    bad = torch.nonzero(error > HOMOMORPHISM_ERROR).flatten()
     if len(bad):
         k = int(bad[0])
         raise ArgumentError(

@@ -23,7 +23,7 @@ class Spin(Representation):
     1/2 is equivalent to the defining representation.
 
     Args:
-        group: ``SU2()``.
+        group: The group SU(2), ``SU2()``.
         j: 0, 0.5, 1, 1.5, ...
 
     Raises:

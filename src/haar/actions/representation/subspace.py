@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions.representation.representation import Representation, check_representation
+from haar.constants import HOMOMORPHISM_ERROR
 from haar.errors import ArgumentError, ShapeError
 from haar.groups.real import real
 
@@ -43,7 +44,7 @@ class Subspace(Representation):
         self.group, self.dim, self.name = rep.group, int(basis.shape[1]), name
         eye = torch.eye(self.dim, dtype=torch.float64)
         error = float((self.basis.T @ self.basis - eye).abs().max()) if self.dim else 0.0
-        if error > 1e-8:
+        if error > HOMOMORPHISM_ERROR:
             raise ArgumentError(
                 "basis", expected="orthonormal columns", got=f"off by {error:.1e}", way_out="use torch.linalg.qr"
             )
@@ -51,7 +52,7 @@ class Subspace(Representation):
         for g in some:
             moved = rep.act(g, self.basis.T)
             leak = float((moved - moved @ self.basis @ self.basis.T).abs().max()) if self.dim else 0.0
-            if leak > 1e-8:
+            if leak > HOMOMORPHISM_ERROR:
                 raise ArgumentError(
                     "basis",
                     expected=f"an invariant subspace of {rep.name}",

@@ -27,7 +27,7 @@ class FlowGenerator(Generator):
 
     Args:
         lengths: Periods along x and y; by default the cells are square and the shorter side is 2 pi.
-        viscosity: Kinematic viscosity.
+        viscosity: Kinematic viscosity nu of the fluid.
         diffusivity: Diffusivity of the tracer.
         order: Order of the time stepping, 2 or 4.
         pressure: Store the pressure (unit density, zero mean).

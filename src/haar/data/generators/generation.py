@@ -20,7 +20,7 @@ from haar.data.generators.options import options_of
 from haar.data.well.given import Shared
 from haar.data.well.stored import WellField
 from haar.data.well.writer import WellWriter
-from haar.errors import ArgumentError, DataError, HaarError
+from haar.errors import ArgumentError, DataError, HaarError, formerly
 from haar.files import atomic_path
 from haar.folders import claimed
 from haar.received import read_tensors
@@ -30,28 +30,29 @@ from haar.watch import Unwatched, Watch
 _PLAN, _PARTS = ".generating.json", ".generating"
 
 
+@formerly(batch="batch_size")
 def write_runs(
     generator: Generator,
     root: Path,
     splits: Mapping[str, int],
     *,
-    batch: int = 8,
+    batch_size: int = 8,
     over: bool = True,
     watch: Watch = Unwatched(),
 ) -> Path:
     """Run a solver and write ``data/<split>/<name>.hdf5`` and ``stats.yaml``.
 
     The splits are consecutive runs of one data set, so that none of them share a run; parameters that vary between runs
-    are stored as scalars of each trajectory. At most `batch` runs are in memory.
+    are stored as scalars of each trajectory. At most `batch_size` runs are in memory.
 
     Finished runs are kept in a hidden folder until their split is written, so that the same call goes on where a killed
     one ended, with the same bytes. One process at a time writes into a folder.
 
     Args:
         generator: The data set; its number of trajectories is replaced by the sum of the splits'.
-        root: The folder.
+        root: Folder of the data set.
         splits: Trajectories of every split; splits of none are left out.
-        batch: Runs computed side by side.
+        batch_size: Runs computed side by side.
         over: Write over a data set that is there; else it is refused, as is an unfinished one of another plan.
         watch: Told of every run.
 
@@ -66,18 +67,18 @@ def write_runs(
     if "train" not in sizes:
         raise ArgumentError("splits", expected="at least 1 trajectory for training", got=dict(splits))
     generator = replace(generator, n_trajectories=sum(sizes.values()))
-    _check_room(generator, root, batch)
+    _check_room(generator, root, batch_size)
     for split in sizes:
         _writer(generator, root, split)  # what it refuses is refused before the folder is taken
-    with claimed(root, "OUT"), _plan(generator, root, sizes, batch=batch, over=over) as finished:
-        runs = _Runs(generator, root / _PARTS, batch)
+    with claimed(root, "OUT"), _plan(generator, root, sizes, batch_size=batch_size, over=over) as finished:
+        runs = _Runs(generator, root / _PARTS, batch_size)
         with watch.stage(f"solving {generator.name}", generator.n_trajectories) as advance:
             first = 0
             for split, count in sizes.items():
                 if split not in finished:
                     _write(generator, runs, root, split, range(first, first + count), advance=advance)
                     finished.append(split)
-                    _keep_plan(generator, root, sizes, batch, finished)
+                    _keep_plan(generator, root, sizes, batch_size, finished)
                 else:
                     for _ in range(count):
                         advance()
@@ -118,16 +119,16 @@ class _Runs:
     Args:
         generator: What makes them.
         folder: Where they are kept.
-        batch: Runs computed side by side.
+        batch_size: Runs computed side by side.
     """
 
-    def __init__(self, generator: Generator, folder: Path, batch: int) -> None:
-        self.generator, self.folder, self.batch = generator, folder, batch
+    def __init__(self, generator: Generator, folder: Path, batch_size: int) -> None:
+        self.generator, self.folder, self.batch_size = generator, folder, batch_size
         self._start = -1
         self._held: dict[str, Tensor] = {}
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        start = number - number % self.batch
+        start = number - number % self.batch_size
         if start != self._start:
             self._start, self._held = start, self._several(start)
         return {name: values[number - start] for name, values in self._held.items()}
@@ -135,7 +136,7 @@ class _Runs:
     def forget(self, before: int) -> None:
         """Remove the batches whose runs all lie before a number."""
         for path in self.folder.glob("*.safetensors"):
-            if path.stem.isdecimal() and int(path.stem) + self.batch <= before:
+            if path.stem.isdecimal() and int(path.stem) + self.batch_size <= before:
                 path.unlink(missing_ok=True)
 
     def _several(self, start: int) -> dict[str, Tensor]:
@@ -145,7 +146,7 @@ class _Runs:
                 return read_tensors(path)[0]
             except DataError:
                 path.unlink()  # damaged by the disk: it is computed again
-        numbers = range(start, min(start + self.batch, self.generator.n_trajectories))
+        numbers = range(start, min(start + self.batch_size, self.generator.n_trajectories))
         made = self.generator.runs(numbers)
         with atomic_path(path) as part:
             save_file({name: values.contiguous() for name, values in made.items()}, part)
@@ -153,9 +154,11 @@ class _Runs:
 
 
 @contextmanager
-def _plan(generator: Generator, root: Path, sizes: Mapping[str, int], *, batch: int, over: bool) -> Iterator[list[str]]:
+def _plan(
+    generator: Generator, root: Path, sizes: Mapping[str, int], *, batch_size: int, over: bool
+) -> Iterator[list[str]]:
     """What is finished of this plan; a plan that is refused on the way leaves nothing of its own behind."""
-    wanted, held = _described(generator, sizes, batch), _held_plan(root)
+    wanted, held = _described(generator, sizes, batch_size), _held_plan(root)
     if not over:
         _check_free(root, wanted, held)
     finished: list[str] = []
@@ -164,7 +167,7 @@ def _plan(generator: Generator, root: Path, sizes: Mapping[str, int], *, batch: 
     else:
         shutil.rmtree(root / _PARTS, ignore_errors=True)
     _sweep(root, generator.metadata.dataset_name)
-    _keep_plan(generator, root, sizes, batch, finished)
+    _keep_plan(generator, root, sizes, batch_size, finished)
     try:
         yield finished
     except HaarError:
@@ -208,7 +211,7 @@ def _clear(root: Path) -> None:
     (root / _PLAN).unlink(missing_ok=True)
 
 
-def _described(generator: Generator, sizes: Mapping[str, int], batch: int) -> dict[str, Any]:
+def _described(generator: Generator, sizes: Mapping[str, int], batch_size: int) -> dict[str, Any]:
     options = options_of(generator)
     del options["n_trajectories"]  # the splits say it
     described: dict[str, Any] = plain(
@@ -216,14 +219,16 @@ def _described(generator: Generator, sizes: Mapping[str, int], batch: int) -> di
             "generator": generator.name,
             **{key: value if isinstance(value, (int, float, tuple)) else str(value) for key, value in options.items()},
             "splits": dict(sizes),
-            "batch": batch,
+            "batch": batch_size,
         }
     )
     return described
 
 
-def _keep_plan(generator: Generator, root: Path, sizes: Mapping[str, int], batch: int, finished: list[str]) -> None:
-    write_json(root / _PLAN, {"plan": _described(generator, sizes, batch), "finished": finished})
+def _keep_plan(
+    generator: Generator, root: Path, sizes: Mapping[str, int], batch_size: int, finished: list[str]
+) -> None:
+    write_json(root / _PLAN, {"plan": _described(generator, sizes, batch_size), "finished": finished})
 
 
 def _held_plan(root: Path) -> dict[str, Any] | None:
@@ -250,15 +255,16 @@ def _sweep(root: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_room(generator: Generator, root: Path, batch: int) -> None:
+def _check_room(generator: Generator, root: Path, batch_size: int) -> None:
     values = math.prod(generator.resolution) * generator.n_steps * sum(field.size(2) for field in generator.fields)
-    side_by_side = min(batch, generator.n_trajectories) * values * generator.dtype.itemsize
+    at_once = min(batch_size, generator.n_trajectories)
+    side_by_side = at_once * values * generator.dtype.itemsize
     if hasattr(os, "sysconf"):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if side_by_side > memory:
             raise ArgumentError(
                 "resolution, steps",
-                expected=f"runs of which {min(batch, generator.n_trajectories)} fit into {_size(memory)} of memory",
+                expected=f"runs of which {at_once} fit into {_size(memory)} of memory",
                 got=_size(side_by_side),
             )
     there = root.absolute()

@@ -138,7 +138,7 @@ class Generator(ABC):
         Args:
             state: One frame, each field (run, x, y[, component]), by name. Only `state_fields` are read; they are
                 brought to this data set's dtype and device.
-            steps: How many frames to advance.
+            steps: Number of frames to advance.
             trajectories: Which runs these are, where runs have parameters of their own; the first ones by default.
 
         Returns:
@@ -214,7 +214,7 @@ class Generator(ABC):
         """The stored fields of some runs by name, as `batches` yields them.
 
         Args:
-            trajectories: Which runs.
+            trajectories: Numbers of the runs to compute.
         """
         state = self.initial(trajectories)
         frames = {field.name: [state[field.name]] for field in self.fields}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from haar.data.generators.generator import Generator
+from haar.errors import ArgumentError
 
 G = TypeVar("G", bound=Generator)
 
@@ -39,13 +40,17 @@ def with_options(kind: type[G], options: Mapping[str, Any]) -> G:
         options: Values by name, see `option_names`; the others keep their defaults.
 
     Raises:
-        ArgumentError: If a value does not fit.
+        ArgumentError: If there is no such option, or a value does not fit.
 
     Example:
         >>> from haar.data.generators import GrayScottGenerator
         >>> with_options(GrayScottGenerator, {"spots": (1, 2), "order": 4}).start.spots
         (1, 2)
     """
+    unknown = sorted(options.keys() - set(option_names(kind)))
+    if unknown:
+        known = ", ".join(option_names(kind))
+        raise ArgumentError("options", expected=f"options of {kind.name} ({known})", got=", ".join(unknown))
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         own = {name: options[name] for name in _names(field) if name in options}

@@ -29,8 +29,8 @@ class RayleighBenardGenerator(Generator):
 
     Args:
         lengths: Period along x and distance of the plates.
-        rayleigh: Rayleigh number.
-        prandtl: Prandtl number.
+        rayleigh: Rayleigh number: buoyancy against diffusion.
+        prandtl: Prandtl number: viscosity over thermal diffusivity.
         amplitude: Root mean square of the disturbance of the buoyancy.
         waves: Number of wave lengths along x, and of sines between the plates, in the disturbance.
 

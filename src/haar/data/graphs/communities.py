@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, check_count, require
+from haar.seeding import Seed, generator_of
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class LabelledGraph:
 
     Attributes:
         edges: Both directions of every edge, ``(2, e)``.
-        features: Of the nodes.
-        labels: Of the nodes.
+        features: Features of the nodes.
+        labels: Community of every node.
     """
 
     edges: Int[Tensor, "2 e"]
@@ -55,12 +56,12 @@ def cluster_graphs(
 
     Args:
         count: Number of graphs.
-        communities: Of each graph.
+        communities: Number of communities in each graph.
         least: Nodes of the smallest community.
         most: Nodes of the largest.
         inside: Probability of an edge inside a community.
         across: Probability of an edge between two.
-        seed: Of everything; graph number i of one seed is always the same.
+        seed: Seed of everything; graph number i of one seed is always the same.
 
     Raises:
         ArgumentError: If a number does not fit.
@@ -113,7 +114,7 @@ def pattern_graphs(
         across: Probability of an edge between two.
         pattern_inside: Probability of an edge inside a planted graph.
         pattern_across: Probability of an edge between a planted node and another.
-        seed: Of everything.
+        seed: Seed of the graphs and of their features.
 
     Raises:
         ArgumentError: If a number does not fit.
@@ -157,9 +158,9 @@ def _check(count: int, communities: int, least: int, most: int, **probabilities:
             raise ArgumentError(name, expected="a probability", got=repr(chance))
 
 
-def _generators(count: int, seed: int) -> Iterator[torch.Generator]:
+def _generators(count: int, seed: Seed) -> Iterator[torch.Generator]:
     """One source for each graph, so that a longer list begins with the shorter one."""
-    seeds = torch.Generator().manual_seed(seed)
+    seeds = generator_of(seed)
     for _ in range(count):
         yield torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=seeds)))
 

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from haar.errors import ArgumentError, check_count
+from haar.seeding import Seed, generator_of
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def random_graph(
         nodes: Number of nodes.
         kind: ``"erdos_renyi"``: every pair is an edge with `probability`; ``"barabasi_albert"``: every new node is
             joined to `attach` old ones, drawn in proportion to their degrees.
-        probability: See `kind`.
-        attach: See `kind`.
-        generator: Of the graph.
+        probability: Probability of an edge, for ``"erdos_renyi"``.
+        attach: Edges of a new node, for ``"barabasi_albert"``.
+        generator: Source of the graph.
 
     Raises:
         ArgumentError: If the kind is unknown or numbers do not fit.
@@ -99,7 +100,7 @@ def two_copies(
     probability: float = 0.05,
     attach: int = 20,
     added: int = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> TwoCopies:
     """Two copies of a random graph, and edges between uniformly drawn nodes; loops and repetitions are dropped.
 
@@ -107,11 +108,11 @@ def two_copies(
 
     Args:
         nodes: Nodes of each copy.
-        kind: See `random_graph`.
-        probability: See `random_graph`.
-        attach: See `random_graph`.
-        added: Drawn edges.
-        seed: Of everything.
+        kind: Law of the graph, see `random_graph`.
+        probability: Probability of an edge, see `random_graph`.
+        attach: Edges of a new node, see `random_graph`.
+        added: Number of edges drawn between nodes of either copy.
+        seed: Seed of the graph and of the added edges.
 
     Raises:
         ArgumentError: If the kind is unknown or numbers do not fit.
@@ -121,14 +122,14 @@ def two_copies(
         40
     """
     check_count("added", added, least=0)
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     edges = random_graph(nodes, kind=kind, probability=probability, attach=attach, generator=generator)
     drawn = torch.randint(2 * nodes, (2, added), generator=generator)
     return _assembled(torch.cat([edges, edges + nodes, drawn], 1), nodes)
 
 
 def twin_task(
-    nodes: int = 100, *, probability: float = 0.12, held_out: float = 0.2, crossings: int = 30, seed: int = 0
+    nodes: int = 100, *, probability: float = 0.12, held_out: float = 0.2, crossings: int = 30, seed: Seed = 0
 ) -> TwinTask:
     """The task on which sign-invariant features provably tie.
 
@@ -140,10 +141,10 @@ def twin_task(
 
     Args:
         nodes: Nodes of each copy.
-        probability: Of an edge.
+        probability: Probability of an edge.
         held_out: Share of the edges that are tested.
         crossings: Edges between the copies, drawn in pairs (a = b gives one).
-        seed: Of everything.
+        seed: Seed of the graph, the split and the crossings.
 
     Raises:
         ArgumentError: If a share is not between 0 and 1, or numbers do not fit.
@@ -156,7 +157,7 @@ def twin_task(
     check_count("crossings", crossings, least=2)
     if not 0 < held_out < 1:
         raise ArgumentError("held_out", expected="a share between 0 and 1", got=held_out)
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     edges = random_graph(nodes, probability=probability, generator=generator)
     order = torch.randperm(edges.shape[1], generator=generator)
     tested, kept = edges[:, order[: round(held_out * len(order))]], edges[:, order[round(held_out * len(order)) :]]

@@ -59,7 +59,7 @@ class ErrorReport(Report):
 
         Args:
             metric: One of the names above.
-            window: The steps.
+            window: Range of predicted steps, such as ``"6:12"``.
             field: A field, or None for the mean over all channels.
 
         Raises:

@@ -71,7 +71,7 @@ class FieldErrors:
         Args:
             prediction: (batch, channel, *space) for one step, or (batch, time, channel, *space) for a rollout, or, as
                 `Windows` stacks them, (batch, time * channel, *space).
-            truth: The same shape.
+            truth: True fields, of the same shape.
 
         Raises:
             ShapeError: If the shapes differ, or the channels are not those of the layout.

@@ -145,7 +145,7 @@ def near_constant(truth: Real[Tensor, "*shape"], *, dim: int, below: float = NEA
     """The share of (sample, time, channel) whose variance over space is below a bound, where VRMSE says nothing.
 
     Args:
-        truth: (..., channel, *space).
+        truth: True fields, ``(..., channel, *space)``.
         dim: Number of space axes.
         below: Bound on the variance.
 

@@ -23,7 +23,7 @@ def energy_spectrum(
     kinetic energy.
 
     Args:
-        x: (..., *space), real.
+        x: Real fields, ``(..., *space)``.
         dim: Number of space axes.
         lengths: Side lengths of the domain; None takes equal spacing along all axes and 1 for the longest.
 

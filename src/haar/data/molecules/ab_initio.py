@@ -26,8 +26,8 @@ def ab_initio(
     gradient is analytic too.
 
     Args:
-        species: Chemical symbols.
-        positions: In Angstrom.
+        species: Chemical symbols of all atoms.
+        positions: Positions of the atoms, in Angstrom.
         method: ``hf``, ``mp2``, ``ccsd`` or ``fci``.
         basis: A basis set known to PySCF.
 
@@ -62,7 +62,7 @@ def check_apart(positions: Float[Tensor, "n atoms 3"], argument: str, *, least: 
     """Refuse geometries in which atoms coincide.
 
     Args:
-        positions: In Angstrom.
+        positions: Positions of the atoms, in Angstrom.
         argument: What the caller calls them.
         least: Smallest distance allowed, in Angstrom.
 

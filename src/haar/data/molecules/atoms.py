@@ -21,7 +21,7 @@ def to_atoms(molecules: Molecules) -> list[Any]:
     """One ``ase.Atoms`` a geometry, with energies (eV) and forces (eV/Angstrom) as a single-point calculator.
 
     Args:
-        molecules: Geometries.
+        molecules: Geometries of one kind of molecule.
 
     Raises:
         MissingExtraError: If ASE is not installed.
@@ -109,7 +109,7 @@ def positions_of(atoms: Any, species: Sequence[str]) -> Tensor:
     """Vectors from the central atom of an ``ase.Atoms``, (1, m, 3) in Angstrom: what a potential takes.
 
     Args:
-        atoms: A molecule.
+        atoms: A molecule as ASE holds it.
         species: The potential's species, the central atom first.
 
     Raises:
@@ -127,7 +127,7 @@ def centre_first(symbols: Sequence[str], centre: str | None = None) -> list[int]
     """The order that puts the central atom first, the others as they come.
 
     Args:
-        symbols: Chemical symbols.
+        symbols: Chemical symbols of all atoms.
         centre: Symbol of the central atom; by default the one that occurs once.
 
     Raises:

@@ -28,7 +28,7 @@ def generate(
         name: ``lih`` (FCI/6-31G), ``nh3`` or ``h2o`` (MP2/6-31G).
         out: Where the finished set belongs.
         count: Number of geometries; by default the shipped set's own.
-        seed: Of the random geometries.
+        seed: Seed of the random geometries.
         watch: Told of the progress.
 
     Returns:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.seeding import Seed, generator_of
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class Scan:
     basis: str
     count: int
 
-    def positions(self, count: int | None = None, *, seed: int = 0) -> Float[Tensor, "n atoms 3"]:
+    def positions(self, count: int | None = None, *, seed: Seed = 0) -> Float[Tensor, "n atoms 3"]:
         """Geometries in Angstrom, the central atom at the origin.
 
         Args:
             count: How many; by default those of the shipped set.
-            seed: Of the random ones (LiH's are equispaced).
+            seed: Seed of the random ones (LiH's are equispaced).
 
         Raises:
             ArgumentError: If `count` is smaller than 2.
@@ -46,7 +47,7 @@ class Scan:
         number = self.count if count is None else count
         if number < 2:
             raise ArgumentError("count", expected="at least 2 geometries", got=number)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         laws = {"lih": _stretch, "nh3": _umbrella, "nh3-inversion": _inversion, "h2o": _bend}
         active = laws[self.name](number, source)
         return torch.cat([torch.zeros(number, 1, 3, dtype=torch.float64), active], 1)

@@ -20,6 +20,7 @@ from haar.groups import SO
 from haar.received import Archive
 from haar.report import Table
 from haar.report.table import Cell
+from haar.seeding import Seed, generator_of
 
 _SCHEMA = 1
 FRAMES = ("canonical", "rotated", "augmented")
@@ -31,8 +32,8 @@ class Molecules:
 
     Args:
         species: Chemical symbols of the atoms.
-        positions: In Angstrom.
-        energy: In Hartree.
+        positions: Positions of all atoms, in Angstrom.
+        energy: Energies, in Hartree.
         forces: In Hartree per Angstrom.
         origin: Where they come from, in words.
 
@@ -80,13 +81,13 @@ class Molecules:
         """Forces on all atoms but the central one."""
         return self.forces[:, 1:]
 
-    def in_frame(self, frame: str, *, seed: int = 0) -> Molecules:
+    def in_frame(self, frame: str, *, seed: Seed = 0) -> Molecules:
         """The same molecules seen otherwise.
 
         Args:
             frame: ``canonical`` (as they are), ``rotated`` (a Haar random rotation each), or ``augmented`` (a rotation
                 and a random exchange of the atoms behind the central one, each).
-            seed: Of the random motions.
+            seed: Seed of the random motions.
 
         Raises:
             ArgumentError: If the frame is unknown, or unlike atoms would be exchanged.
@@ -101,7 +102,7 @@ class Molecules:
             raise ArgumentError("frame", expected=f"one of {', '.join(FRAMES)}", got=repr(frame))
         if frame == "canonical":
             return self
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         turn = SO(3).sample(len(self), source)
         moved = [torch.einsum("nij,naj->nai", turn, value) for value in (self.positions, self.forces)]
         if frame == "augmented":
@@ -129,7 +130,7 @@ class Molecules:
         """The set in one row.
 
         Args:
-            name: What to call it.
+            name: Name of the surface in the table.
         """
         lengths = self.active.norm(dim=-1)
         row: list[Cell] = [

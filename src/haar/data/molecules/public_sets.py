@@ -77,7 +77,7 @@ def check_lengths(active: Tensor, unit: str) -> None:
 
     Args:
         active: Vectors from the central atom, in Angstrom by that unit.
-        unit: What was said.
+        unit: Unit that the lengths are said to be in.
 
     Raises:
         ArgumentError: With the median length.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from haar.data.particles.trajectories import ParticleTrajectories
 from haar.errors import ArgumentError, ShapeError, check_count
+from haar.seeding import Seed, generator_of
 
 CLIPS = ("norm", "component", "none")
 
@@ -38,7 +39,7 @@ def charged_particles(
     clip: str = "norm",
     limit: float | int = 100.0,
     start: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> ChargedParticles:
     """Draw initial states and run them.
 
@@ -52,14 +53,14 @@ def charged_particles(
         samples: Number of trajectories.
         particles: Particles of each.
         dim: Dimension of space.
-        frames: Stored frames.
+        frames: Number of frames that are stored.
         save_every: Steps between two stored frames.
-        dt: Time step.
+        dt: Time step of the integrator.
         speed: Of all particles at the start.
-        clip: See `simulate`.
-        limit: See `simulate`.
+        clip: How large forces are cut off, see `simulate`.
+        limit: Size at which forces are cut off, see `simulate`.
         start: Whether the initial state is stored as a frame before the others.
-        seed: Of the initial states.
+        seed: Seed of the initial states.
 
     Raises:
         ArgumentError: If a number is not positive or `clip` is unknown.
@@ -87,7 +88,7 @@ def charged_particles(
 
 
 def initial_state(
-    samples: int, *, particles: int = 5, dim: int = 3, speed: float = 0.5, seed: int = 0
+    samples: int, *, particles: int = 5, dim: int = 3, speed: float = 0.5, seed: Seed = 0
 ) -> tuple[Float[Tensor, "sample particle d"], Float[Tensor, "sample particle d"], Float[Tensor, "sample particle"]]:
     """Positions, velocities and charges at the start.
 
@@ -95,7 +96,7 @@ def initial_state(
         >>> bool(((initial_state(2)[1].norm(dim=-1) - 0.5).abs() < 1e-12).all())
         True
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     shape = (samples, particles, dim)
     positions = torch.randn(shape, generator=generator, dtype=torch.float64)
     directions = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -124,13 +125,13 @@ def simulate(
     Args:
         positions: At the start.
         velocities: At the start.
-        charges: Of the particles.
-        frames: Stored frames.
+        charges: Charge of every particle.
+        frames: Number of frames that are stored.
         save_every: Steps between two of them.
-        dt: Time step.
+        dt: Time step of the integrator.
         clip: ``"norm"``: forces longer than `limit` are shortened to it, which turns with the particles;
             ``"component"``: every component is cut off at +-limit, which does not; ``"none"``.
-        limit: Largest force.
+        limit: Size at which forces are cut off.
         start: Whether the initial state is stored as a frame before the others.
 
     Raises:

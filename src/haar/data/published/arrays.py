@@ -33,7 +33,7 @@ def checked(
         array: Anything numpy takes.
         shape: Its shape; None where any size will do.
         what: The file and the name in it, for the message.
-        dtype: Of the tensor.
+        dtype: Precision of the tensor.
         finite: Whether NaN and infinity are refused.
 
     Raises:

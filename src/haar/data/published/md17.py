@@ -19,8 +19,8 @@ class MolecularDynamics:
     """Frames of one molecule.
 
     Attributes:
-        numbers: Atomic numbers.
-        positions: In angstrom.
+        numbers: Atomic numbers of the molecule's atoms.
+        positions: Positions of all atoms in every frame, in angstrom.
         energies: In kcal/mol, as published.
         forces: In kcal/mol/angstrom: minus the gradient of the energy.
     """
@@ -40,9 +40,9 @@ def read_md17(
     """Read one molecule's ``.npz``: entries ``z R E F``, or ``nuclear_charges coords energies forces`` (revised).
 
     Args:
-        path: The file.
+        path: Path of the published ``.npz`` file.
         limit: Only so many of the first frames.
-        dtype: Of the numbers. Total energies need float64.
+        dtype: Precision of the numbers. Total energies need float64.
 
     Raises:
         DataError: If it is missing or does not have that form.

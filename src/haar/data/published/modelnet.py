@@ -21,7 +21,7 @@ class PointClouds:
 
     Attributes:
         points: Each cloud lies in the unit ball.
-        labels: From 0.
+        labels: Class of every cloud, counted from 0.
         names: Of the labels; empty if the folder does not say.
     """
 
@@ -66,7 +66,7 @@ def read_modelnet40(
         split: ``"train"`` or ``"test"``.
         points: Only so many of the first points of a cloud (they are in random order).
         limit: Only so many of the first clouds.
-        dtype: Of the points.
+        dtype: Precision of the points.
 
     Raises:
         ArgumentError: If there is no such split or a cloud has fewer points.

@@ -94,7 +94,7 @@ class MotionTrials:
         over the frames that have a whole window after them; a trial too short for its share gives all it has.
 
         Args:
-            trials: Which trials.
+            trials: Numbers of the trials to take windows of.
             count: How many windows in all, at most.
             horizon: Frames after the start that are to be predicted.
 
@@ -131,7 +131,7 @@ def read_motion(path: str | os.PathLike[str], *, dtype: torch.dtype = torch.floa
 
     Args:
         path: The file (``motion.pkl``, ``motion_run.pkl``).
-        dtype: Of the positions.
+        dtype: Precision of the positions.
 
     Raises:
         DataError: If it is missing, holds anything but numbers, or does not have that form.

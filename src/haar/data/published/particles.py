@@ -29,7 +29,7 @@ def read_particles(
         split: ``"train"``, ``"valid"`` or ``"test"``.
         name: The end of the files' names.
         limit: Only so many of the first samples.
-        dtype: Of the tensors.
+        dtype: Precision of the tensors.
 
     Raises:
         DataError: If a file is missing, or their shapes do not agree.

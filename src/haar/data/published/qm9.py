@@ -81,7 +81,7 @@ def read_qm9(
         exclude: Molecules to leave out: their numbers, or the published list of those that fail its consistency check
             (``uncharacterized.txt``).
         limit: Only so many, in the order of their numbers in a folder, of the archive otherwise.
-        dtype: Of positions and targets. Total energies are thousands of eV: differences of them need float64.
+        dtype: Precision of positions and targets. Total energies are thousands of eV: differences of them need float64.
 
     Raises:
         DataError: If there is no such file, or one does not have the published form.

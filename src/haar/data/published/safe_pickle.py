@@ -27,7 +27,7 @@ def read_numbers(path: str | os.PathLike[str]) -> Any:
     numbers that the file holds for it. So it is safe to open one from the net.
 
     Args:
-        path: The file.
+        path: Path of the pickled file.
 
     Returns:
         What was pickled.

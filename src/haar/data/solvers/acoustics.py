@@ -32,7 +32,7 @@ class Acoustics:
         density: Density, positive, (run, x, y).
         speed_of_sound: Speed of sound, positive, (run, x, y).
         spacing: Cell sizes along x and y.
-        time_step: Time step.
+        time_step: Time step of the integrator.
         sponge: Number of cells of the sponge at each end of y; 0 leaves rigid ends.
         absorption: Factor by which a normal wave of speed 1 is damped on its way through the sponge and back.
 
@@ -89,7 +89,7 @@ class Acoustics:
         Args:
             pressure: Pressure at the centres.
             velocity: Velocity at the centres.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             Pressure and velocity at the later time.

@@ -33,7 +33,7 @@ def check_finite(state: Float[Tensor, "*shape"], time_step: float) -> Float[Tens
     """Return the state if it is finite.
 
     Args:
-        state: What a solver computed.
+        state: Fields that a solver computed.
         time_step: The time step it used, for the message.
 
     Raises:

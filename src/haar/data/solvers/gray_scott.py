@@ -29,7 +29,7 @@ class GrayScott:
         feed: Feed rate F: a number, or one for every run of the batch.
         kill: Kill rate K: the same.
         diffusion: Diffusivities of A and of B, in squared lengths per time.
-        time_step: Time step.
+        time_step: Time step of the integrator.
         order: 2 for ETDRK2, 4 for ETDRK4.
 
     Raises:
@@ -72,7 +72,7 @@ class GrayScott:
 
         Args:
             state: Concentrations A and B.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             The concentrations at the later time.

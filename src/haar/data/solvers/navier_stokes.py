@@ -27,9 +27,9 @@ class NavierStokes:
 
     Args:
         grid: The periodic grid.
-        viscosity: Kinematic viscosity.
+        viscosity: Kinematic viscosity nu of the fluid.
         diffusivity: Diffusivity of the tracer.
-        time_step: Time step.
+        time_step: Time step of the integrator.
         order: 2 for ETDRK2, 4 for ETDRK4.
 
     Raises:
@@ -70,8 +70,8 @@ class NavierStokes:
 
         Args:
             velocity: Velocity; only its curl and its mean count (the divergence-free part).
-            tracer: Tracer.
-            steps: How many time steps.
+            tracer: Concentration of the tracer at the start.
+            steps: Number of time steps.
 
         Returns:
             Velocity and tracer at the later time.

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.data.solvers.finite import check_finite
 from haar.data.solvers.staggered import to_centres, to_faces
 from haar.errors import ArgumentError, ShapeError
@@ -36,8 +37,8 @@ class RayleighBenard:
         shape: Number of points along x (even or odd) and y, each at least 4.
         lengths: Period along x and distance of the plates.
         rayleigh: Rayleigh number (of plates at distance 1).
-        prandtl: Prandtl number.
-        time_step: Time step.
+        prandtl: Prandtl number: viscosity over thermal diffusivity.
+        time_step: Time step of the integrator.
         dtype: ``torch.float32`` or ``torch.float64``.
         device: Where to compute.
 
@@ -92,9 +93,7 @@ class RayleighBenard:
         cosines = torch.cos(wave[:, None] * (torch.arange(ny, dtype=torch.float64) + 0.5))
         self._cosines = (cosines / cosines.norm(dim=1, keepdim=True)).to(self._like)
         symbol = (2 * torch.sin(wave / 2) / self._dy).square()[:, None] + k.square()
-        self._inverse = (
-            torch.where(symbol > 0, -1 / symbol.clamp(min=1e-300), 0.0).repeat_interleave(2, 1).to(self._like)
-        )
+        self._inverse = torch.where(symbol > 0, -1 / symbol.clamp(min=TINY), 0.0).repeat_interleave(2, 1).to(self._like)
 
     @property
     def conduction(self) -> Float[Tensor, " y"]:
@@ -107,9 +106,9 @@ class RayleighBenard:
         """Advance by a number of time steps.
 
         Args:
-            buoyancy: Buoyancy.
+            buoyancy: Buoyancy at the start.
             velocity: Velocity at the same points; only its divergence-free part counts.
-            steps: How many time steps.
+            steps: Number of time steps.
 
         Returns:
             Buoyancy and velocity at the later time.

@@ -13,7 +13,7 @@ from torch import Tensor
 from haar.actions import Spectral, eigenspaces
 from haar.data.spectra.graph_input import NORMALIZATIONS, adjacency, laplacian
 from haar.data.spectra.spectral_health import SpectralHealth, spectral_health
-from haar.errors import ArgumentError, HaarWarning, check_count
+from haar.errors import ArgumentError, HaarWarning, check_count, formerly
 
 DROPS = ("trivial", "null", "none")
 
@@ -30,7 +30,7 @@ class LaplacianSpectrum:
         vectors: Orthonormal columns, times sqrt(n) where they were scaled; 0 in padded columns.
         columns: Which columns hold an eigenvector.
         spaces: Number of the eigenspace of each column: what `spaces=` of the networks takes.
-        health: The record.
+        health: What is known of the spectrum's accuracy and multiplicities.
     """
 
     eigenvalues: Float[Tensor, " k"]
@@ -46,6 +46,7 @@ class LaplacianSpectrum:
         return Spectral(tuple(counts.tolist()))
 
 
+@formerly(tol="tolerance")
 def laplacian_eigs(
     graph: Any,
     k: int,
@@ -54,7 +55,7 @@ def laplacian_eigs(
     normalization: str = "symmetric",
     drop: str = "trivial",
     scale: str = "sqrt_n",
-    tol: float = 1e-8,
+    tolerance: float = 1e-8,
     unhealthy: str = "warn",
 ) -> LaplacianSpectrum:
     """The lowest eigenvectors of a graph's Laplacian, always by a symmetric solver in float64.
@@ -71,7 +72,7 @@ def laplacian_eigs(
         normalization: ``"symmetric"`` or ``"none"``.
         drop: ``"trivial"`` null vector, all of the ``"null"`` space (one mode for each component), or ``"none"``.
         scale: ``"sqrt_n"``: columns have length sqrt(n) and entries of order 1, as networks want them; ``"unit"``.
-        tol: Largest relative gap inside an eigenspace.
+        tolerance: Largest relative gap inside an eigenspace.
         unhealthy: ``"warn"``, ``"raise"`` or ``"quiet"`` when the record has warnings.
 
     Raises:
@@ -86,14 +87,14 @@ def laplacian_eigs(
         ([0.5, 1.5], {})
     """
     check_options(k, normalization=normalization, drop=drop, scale=scale, unhealthy=unhealthy)
-    if not isinstance(tol, float | int) or not tol >= 0:
-        raise ArgumentError("tol", expected="0 or more", got=repr(tol))
+    if not isinstance(tolerance, float | int) or not tolerance >= 0:
+        raise ArgumentError("tolerance", expected="0 or more", got=repr(tolerance))
     weights = adjacency(graph, nodes=nodes)
     matrix = laplacian(weights, normalization)
     values, vectors, components = _spectrum(matrix, weights, normalization)
     size = max(float(values.max()), torch.finfo(torch.float64).tiny)
     # The null space is known exactly; what is merely close to it is none of it.
-    other = eigenspaces(values[components:], tol=tol, scale=values.new_tensor(size))
+    other = eigenspaces(values[components:], tolerance=tolerance, scale=values.new_tensor(size))
     all_spaces = torch.cat([torch.zeros(components, dtype=torch.int64), 1 + other])
     first = {"trivial": 1, "null": components, "none": 0}[drop]
     last = min(first + k, len(values))

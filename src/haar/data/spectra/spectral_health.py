@@ -52,6 +52,16 @@ class SpectralHealth:
             return "not exact under signs alone: give the network the eigenspaces"
         return "approximate" if {"W5"} & set(self.warnings) else "exact: the spectrum is simple"
 
+    def __str__(self) -> str:
+        """In a few lines: the guarantee, what it rests on, and every warning."""
+        columns = ", ".join(map(str, self.multiplicities))
+        first = (
+            f"{self.guarantee}; {self.components} components, eigenspaces of {columns} columns, smallest gap "
+            f"{self.smallest_gap:.3g}, predicted error {self.predicted_error:.3g}, residual "
+            f"{self.residual:.3g}"
+        )
+        return "\n".join([first, *(f"{code}: {MEANINGS[code]} ({found})" for code, found in self.warnings.items())])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain values."""
         return {**self.__dict__, "multiplicities": list(self.multiplicities), "guarantee": self.guarantee}
@@ -72,15 +82,15 @@ def spectral_health(
     """The record of the columns that were returned.
 
     Args:
-        eigenvalues: Of the columns, rising.
+        eigenvalues: Eigenvalues of the columns, rising.
         spaces: Numbers of their eigenspaces.
         beyond: The whole spectrum, or the part of it that is known.
         beyond_spaces: Numbers of its eigenspaces, of which `spaces` is a part.
         first: Which of them the first column is.
         asked: Columns that were asked for.
         components: Connected components of the graph.
-        scale: Of the spectrum.
-        residual: Of the eigenvectors.
+        scale: Largest eigenvalue, which gaps are relative to.
+        residual: Largest error of the eigenvectors.
     """
     found: dict[str, str] = {}
     counts = tuple(torch.unique_consecutive(spaces, return_counts=True)[1].tolist())

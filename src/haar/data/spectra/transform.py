@@ -23,12 +23,12 @@ class LaplacianEncoding:
 
     Args:
         k: Number of columns.
-        name: Of the attribute.
-        normalization: See `laplacian_eigs`.
-        drop: See `laplacian_eigs`.
-        scale: See `laplacian_eigs`.
-        unhealthy: See `laplacian_eigs`.
-        dtype: Of the columns and eigenvalues.
+        name: Name of the attribute of the graph.
+        normalization: Which Laplacian, see `laplacian_eigs`.
+        drop: Which trivial eigenvectors are left out, see `laplacian_eigs`.
+        scale: How columns are scaled, see `laplacian_eigs`.
+        unhealthy: What is done about spectra that cannot be trusted, see `laplacian_eigs`.
+        dtype: Precision of the columns and eigenvalues.
 
     Raises:
         ArgumentError: If k is not positive, or an option is unknown.

@@ -26,7 +26,7 @@ class Axis:
     for all but ``"periodic-node"``, where it is a flip and a roll by one.
 
     Args:
-        name: ``"x"``, ``"y"``, ...
+        name: Name of the axis, such as ``"x"``.
         coordinates: The points, in the units of the file, float64.
         boundary: What holds at the lower and at the upper end.
         centring: Where the points lie, if it is known; None infers it from the coordinates and the boundary.

@@ -34,7 +34,7 @@ def exchange_fault(a: Axis, b: Axis) -> str:
     """Why the exchange of two axes is no motion of the grid; empty where it is one.
 
     Args:
-        a: One axis.
+        a: One of the two axes.
         b: The other: an exchange needs as many points, at the same distances, in the same places of their cells, and
             the same boundaries.
 
@@ -61,7 +61,7 @@ def shift_fault(axis: Axis) -> str:
     """Why shifts by whole points along an axis are no motions of the grid; empty where they are.
 
     Args:
-        axis: The axis.
+        axis: The axis to shift along.
 
     Example:
         >>> shift_fault(Axis.nodes("x", 8, length=1.0, boundary="PERIODIC"))

@@ -70,7 +70,7 @@ class EdgeMarks:
 
     Args:
         name: Name of the boundary.
-        kind: Its type.
+        kind: Type of the boundary, as the file names it.
         touched: For every axis of the boundary, (lower end, upper end).
     """
 
@@ -118,8 +118,8 @@ def edge_boundaries(name: str, size: int, kinds: tuple[BoundaryType, BoundaryTyp
     """The entries that say what holds at the two ends of one axis.
 
     Args:
-        name: The axis.
-        size: Its number of points.
+        name: Name of the axis.
+        size: Number of points of the axis.
         kinds: Boundary type at the lower and the upper end.
 
     Returns:

@@ -19,7 +19,7 @@ def split_channels(
 
     Args:
         tensor: Channels stacked in the order of `fields`.
-        fields: The fields.
+        fields: Fields whose components are the channels, in their order.
         dim: Number of space dimensions.
 
     Returns:

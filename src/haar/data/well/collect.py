@@ -45,12 +45,12 @@ class StatisticsCollector:
         """Add consecutive time steps of one field of one trajectory.
 
         Args:
-            name: The field.
-            frames: The steps.
+            name: Name of the field.
+            frames: Consecutive time steps of the field.
             components: Number of component axes at the end: the tensor order.
             before: The step before the first of these, if there was one.
             varying: Whether the field varies in time; if not, it has no changes.
-            repeat: How many trajectories share these values.
+            repeat: Number of trajectories share these values.
         """
         for part in _parts(frames):
             self._merge(self._values, name, Moments.of(part, components, repeat))

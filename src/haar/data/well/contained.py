@@ -28,7 +28,7 @@ def check_contained(file: h5py.File, path: str | os.PathLike[str]) -> None:
 
     Args:
         file: The open file.
-        path: Its path, for messages.
+        path: Path of the file, for messages.
 
     Raises:
         DataError: Naming the link or data set: an external link, a virtual data set, raw storage in another file, a

@@ -36,14 +36,14 @@ def write_well(
     numbers that vary between trajectories, use `WellWriter`, and `compute_statistics` at the end.
 
     Args:
-        root: The folder.
+        root: Folder of the data set.
         splits: For ``"train"`` and perhaps ``"valid"`` and ``"test"`` the trajectories: mappings from field to values,
             as `WellWriter.append` takes them.
         name: Name of the data set.
         axes: The space axes, in the order of the arrays.
-        fields: The fields.
+        fields: Name, tensor order and parity of every field.
         times: Times of the steps, (T,).
-        parameters: Simulation parameters.
+        parameters: Parameters of the simulation, by name.
         shared: Values of the fields that are not ``sample_varying``.
         dtype: ``"float32"`` or ``"float64"``.
 

@@ -25,7 +25,7 @@ def small_well(*, trajectories: int = 2, steps: int = 6, size: int = 8, seed: in
         trajectories: In each split; they differ in the phase.
         steps: Time steps, 0.1 apart.
         size: Points of each axis.
-        seed: Of the random phases.
+        seed: Seed of the random phases.
 
     Yields:
         The folder; it is removed at the end.

@@ -20,7 +20,7 @@ class OpenFiles:
     none.
 
     Args:
-        limit: How many files may be open at a time.
+        limit: Number of files may be open at a time.
 
     Raises:
         ArgumentError: If `limit` is below 1.

@@ -36,7 +36,7 @@ class Intake:
         """One field.
 
         Args:
-            field: Which.
+            field: The field that the values are of.
             values: Its values: ([time], *space, *component).
             steps: How many time steps there should be; None for a field without them.
             where: The trajectory, for messages.
@@ -100,7 +100,7 @@ def checked_times(times: Values, dtype: str = "float64") -> np.ndarray:
     """Times as float64, (steps,) or (trajectories, steps).
 
     Args:
-        times: What was given.
+        times: Times that the caller gave.
         dtype: How they are stored: they must be told apart in it.
 
     Raises:

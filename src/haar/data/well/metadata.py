@@ -21,7 +21,7 @@ class WellMetadata:
 
     Args:
         name: Name of the data set.
-        grid_type: ``"cartesian"``, ``"spherical"``, ...
+        grid_type: Coordinates of the grid: ``"cartesian"``, ``"spherical"``, ...
         axes: The space axes, in the order of the arrays ("ij": the first axis of an array is the first of these).
         stored: Every field with its storage, in The Well's channel order: scalars, vectors, tensors.
         scalars: Every number that is no field, in the first file (they may differ between files).

@@ -54,7 +54,7 @@ def open_hdf5(path: str | os.PathLike[str], *, seen: bool = False) -> h5py.File:
     """Open an HDF5 file for reading, and see that it stands for itself (`check_contained`).
 
     Args:
-        path: The file.
+        path: Path of the file.
         seen: The same file was opened before, and need not be looked through again.
 
     Returns:

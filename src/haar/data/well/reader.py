@@ -40,7 +40,7 @@ class WellReader:
         path: A Well folder (``<path>/data/<split>/*.hdf5`` or ``.h5``), a folder of such files, or one file.
         split: ``"train"``, ``"valid"`` or ``"test"``; None means train in a Well folder.
         parity: +1 or -1 by field name: -1 for pseudo-fields such as vorticity or a magnetic field.
-        dtype: Of the tensors returned: torch.float32 or torch.float64.
+        dtype: Precision of the tensors returned: torch.float32 or torch.float64.
         nan: What to do with NaN and infinity: ``"refuse"``, ``"keep"``, or ``"zero"`` them (as The Well's own training
             code does; some of its data sets mark the outside of the domain so).
 
@@ -134,7 +134,7 @@ class WellReader:
         """The fields that do not vary in time, as channels; there may be none of them.
 
         Args:
-            trajectory: Which one.
+            trajectory: Number of the trajectory, over all files.
             fields: Names of the fields to take; None for all.
 
         Raises:
@@ -175,7 +175,7 @@ class WellReader:
 
         Args:
             name: Its name in the file, for example ``"x_periodic"``.
-            file: Which file.
+            file: Number of the file, in the order of their names.
 
         Raises:
             ArgumentError: If there is no boundary of that name.
@@ -200,7 +200,7 @@ class WellReader:
         """One field as it is stored: components last, without the axes along which it does not vary.
 
         Args:
-            trajectory: Which one.
+            trajectory: Number of the trajectory, over all files.
             field: One of `metadata.stored`.
             steps: Which time steps, with a positive stride; None for all. A field that does not vary in time has one.
 

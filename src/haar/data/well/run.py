@@ -21,9 +21,9 @@ class Run:
 
     Args:
         index: Its number in the file.
-        steps: How many time steps it will have.
+        steps: Number of time steps it will have.
         datasets: Where the fields that vary in time are stored.
-        fields: These fields.
+        fields: The fields that vary in time.
         intake: Checks and converts their values.
         finish: Called with this run at its end, whole or not.
     """

@@ -27,7 +27,7 @@ class StoredDomain:
     """The grid of a file.
 
     Args:
-        grid_type: ``"cartesian"``, ``"spherical"``, ...
+        grid_type: Coordinates of the grid: ``"cartesian"``, ``"spherical"``, ...
         axes: The space axes, in the order of the arrays.
         boundaries: Every boundary condition, reduced to the ends of the axes.
     """
@@ -47,9 +47,9 @@ class FileSchema:
     """What one file says about itself.
 
     Args:
-        path: The file.
+        path: Path of the file.
         name: Name of the data set.
-        domain: Its grid.
+        domain: Grid and boundaries of the file.
         trajectories: Number of trajectories.
         steps: Number of time steps of each.
         fields: Every field, in the order of storage: scalars, vectors, tensors.
@@ -74,7 +74,7 @@ def read_schema(file: h5py.File, path: str | os.PathLike[str]) -> FileSchema:
 
     Args:
         file: The open file.
-        path: Its path, for messages.
+        path: Path of the file, for messages.
 
     Raises:
         DataError: If a group, data set or attribute of the schema is missing or has the wrong type or shape.

@@ -11,32 +11,33 @@ from torch import Tensor
 
 from haar.actions import Layout
 from haar.data.well.windows import Windows
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, formerly
 
 
 class SpreadWindows:
     """So many windows, spread evenly over a split, in batches of (inputs, labels, trajectories).
 
     Args:
-        windows: All windows.
-        samples: How many to take.
-        batch: Windows in a batch.
+        windows: All windows of the split.
+        samples: Number of windows to take.
+        batch_size: Windows in a batch.
 
     Raises:
         ArgumentError: If a number is below 1.
     """
 
-    def __init__(self, windows: Windows, *, samples: int, batch: int) -> None:
-        for name, value in (("samples", samples), ("batch", batch)):
+    @formerly(batch="batch_size")
+    def __init__(self, windows: Windows, *, samples: int, batch_size: int) -> None:
+        for name, value in (("samples", samples), ("batch_size", batch_size)):
             if value < 1:
                 raise ArgumentError(name, expected="at least 1", got=value)
         count = min(samples, len(windows))
-        self.windows, self.batch = windows, batch
+        self.windows, self.batch_size = windows, batch_size
         self.chosen = torch.linspace(0, len(windows) - 1, count, dtype=torch.float64).round().long().tolist()
 
     def __len__(self) -> int:
         """Number of batches."""
-        return math.ceil(len(self.chosen) / self.batch)
+        return math.ceil(len(self.chosen) / self.batch_size)
 
     def stacked(self) -> tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"]]:
         """All of them at once."""
@@ -47,8 +48,8 @@ class SpreadWindows:
         self,
     ) -> Iterator[tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"], Int[Tensor, " b"]]]:
         """Inputs, what follows them, and the trajectory of every window."""
-        for start in range(0, len(self.chosen), self.batch):
-            indices = self.chosen[start : start + self.batch]
+        for start in range(0, len(self.chosen), self.batch_size):
+            indices = self.chosen[start : start + self.batch_size]
             pairs = [self.windows[index] for index in indices]
             clusters = torch.tensor([self.windows.where(index)[0] for index in indices])
             yield torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs]), clusters
@@ -58,7 +59,7 @@ def field_scale(batches: SpreadWindows, layout: Layout) -> Float[Tensor, " chann
     """Standard deviation of every output field, one number for all its components, so that a group leaves it alone.
 
     Args:
-        batches: The data.
+        batches: The windows whose labels are measured.
         layout: The channels of the output.
     """
     count, first, second = 0, torch.zeros(layout.channels).double(), torch.zeros(layout.channels).double()

@@ -98,7 +98,7 @@ class WellScalar:
     """A number that belongs to no point of the grid.
 
     Args:
-        name: Its name.
+        name: Name of the number in the file.
         sample_varying: One for every trajectory; otherwise one for all.
         time_varying: One for every time step.
     """

@@ -67,7 +67,7 @@ class Trajectories(Dataset[Trajectory]):
         fields: Names of the fields to take; None for all.
         stride: Distance between the steps that are read.
         limit: Read at most this many steps of each; None for all.
-        dtype: Of the tensors, where `source` is a path.
+        dtype: Precision of the tensors, where `source` is a path.
 
     Raises:
         ArgumentError: If an argument has a wrong value.

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from haar.actions.layout import Layout
 from haar.data.well.reader import WellReader
-from haar.errors import ArgumentError, known_keywords
+from haar.errors import ArgumentError, formerly, known_keywords
 
 
 class Windows(Dataset[tuple[Tensor, Tensor]]):
@@ -33,7 +33,7 @@ class Windows(Dataset[tuple[Tensor, Tensor]]):
         every: Distance between the beginnings of neighbouring windows.
         split: Which split, where `source` is a path.
         fields: Names of the fields to take; None for all. The order of the channels is always that of the files.
-        dtype: Of the tensors, where `source` is a path.
+        dtype: Precision of the tensors, where `source` is a path.
 
     Raises:
         ArgumentError: If an argument has a wrong value, no trajectory is long enough, or no field varies in time.
@@ -117,28 +117,34 @@ class Windows(Dataset[tuple[Tensor, Tensor]]):
             past = torch.cat([past, self.reader.constants(trajectory, self.fields)])
         return past, future
 
+    @formerly(size="batch_size")
     def batches(
-        self, size: int, *, shuffle: bool = False, generator: torch.Generator | None = None, drop_last: bool = False
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        drop_last: bool = False,
     ) -> Iterator[tuple[Float[Tensor, "batch inputs *space"], Float[Tensor, "batch outputs *space"]]]:
         """Iterate over all windows in batches; one batch is in memory at a time.
 
         Args:
-            size: Windows in a batch.
+            batch_size: Windows in a batch.
             shuffle: Take them in random order.
             generator: Source of that order; needed to shuffle.
             drop_last: Leave out a last batch that is smaller.
 
         Raises:
-            ArgumentError: If `size` is below 1, or `shuffle` comes without a generator.
+            ArgumentError: If `batch_size` is below 1, or `shuffle` comes without a generator.
         """
-        if size < 1:
-            raise ArgumentError("size", expected="at least 1 window", got=size)
+        if batch_size < 1:
+            raise ArgumentError("batch_size", expected="at least 1 window", got=batch_size)
         if shuffle and generator is None:
             raise ArgumentError("generator", expected="a torch.Generator, to shuffle reproducibly", got="None")
         order = torch.randperm(len(self), generator=generator).tolist() if shuffle else range(len(self))
-        return self._batches(order, size, len(self) - len(self) % size if drop_last else len(self))
+        return self._batches(order, batch_size, len(self) - len(self) % batch_size if drop_last else len(self))
 
-    def _batches(self, order: Any, size: int, stop: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, stop, size):
-            pairs = [self[i] for i in order[start : min(start + size, stop)]]
+    def _batches(self, order: Any, batch_size: int, stop: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, stop, batch_size):
+            pairs = [self[i] for i in order[start : min(start + batch_size, stop)]]
             yield torch.stack([past for past, _ in pairs]), torch.stack([future for _, future in pairs])

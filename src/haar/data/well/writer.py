@@ -48,7 +48,7 @@ class WellWriter:
         times: Times of the steps: (T,) for all trajectories, or (n, T) with one row a trajectory.
         shared: Parameters, numbers and fields that are the same for all trajectories.
         boundaries: Boundary conditions beyond those that the axes tell, for example an obstacle.
-        grid_type: ``"cartesian"``, ...
+        grid_type: Coordinates of the grid, such as ``"cartesian"``.
         storage: In single precision, without NaN, if nothing else is said.
 
     Raises:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 
 #: A number of a cumulant: rational where it can be.
@@ -109,7 +110,7 @@ def standard_gamma(shape: float, size: tuple[int, ...], generator: torch.Generat
         x = torch.randn(need, dtype=torch.float64, generator=generator)
         u = torch.rand(need, dtype=torch.float64, generator=generator)
         v = (1.0 + c * x).pow(3)
-        accept = (v > 0) & (torch.log(u) < 0.5 * x.square() + d - d * v + d * torch.log(v.clamp(min=1e-300)))
+        accept = (v > 0) & (torch.log(u) < 0.5 * x.square() + d - d * v + d * torch.log(v.clamp(min=TINY)))
         found = torch.cat([found, (d * v)[accept]])
     found = found[:count].reshape(size)
     if boost:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.moments.cumulants import to_cumulants
 from haar.moments.laws.arithmetic import (
@@ -166,7 +167,7 @@ class Gamma(Law):
         """Zero left of the start."""
         a, th = float(self.shape), float(self.scale)
         y = x + a * th if self.centred else x
-        safe = y.clamp(min=1e-300)
+        safe = y.clamp(min=TINY)
         log = (a - 1) * torch.log(safe) - safe / th - a * math.log(th) - math.lgamma(a)
         return torch.where(y > 0, torch.exp(log), torch.zeros_like(y))
 

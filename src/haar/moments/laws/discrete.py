@@ -20,9 +20,9 @@ class Discrete(Law):
     """Finitely many values; everything is exact if values and probabilities are rational.
 
     Args:
-        values: The values.
+        values: Values that the variable takes.
         probabilities: Their probabilities, which must sum to 1.
-        name: What tables call it.
+        name: Name of it in tables.
 
     Raises:
         ArgumentError: If the probabilities are not a law on these values.

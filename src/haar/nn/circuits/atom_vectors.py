@@ -13,6 +13,7 @@ from haar.nn.circuits.given import given
 from haar.nn.circuits.rotational import RotationCircuit
 from haar.nn.circuits.states import bloch_vectors
 from haar.nn.circuits.symmetries import molecular_symmetry
+from haar.seeding import Seed, generator_of
 
 
 class AtomVectors(ConstantsModule):
@@ -24,7 +25,7 @@ class AtomVectors(ConstantsModule):
 
     Args:
         circuit: A `RotationCircuit` or an `ExchangeCircuit`.
-        seed: Of the weights.
+        seed: Seed of the weights.
 
     Example:
         >>> AtomVectors(ExchangeCircuit(3)).symmetry
@@ -33,13 +34,13 @@ class AtomVectors(ConstantsModule):
 
     copies: Tensor
 
-    def __init__(self, circuit: RotationCircuit | ExchangeCircuit, *, seed: int = 0) -> None:
+    def __init__(self, circuit: RotationCircuit | ExchangeCircuit, *, seed: Seed = 0) -> None:
         super().__init__()
         self.circuit = circuit
         exchange = isinstance(circuit, ExchangeCircuit)
         qubits = torch.arange(circuit.qubits)
         self.register_constant("copies", qubits // circuit.atoms if exchange else qubits % 2)
-        self.weight = nn.Parameter(normal(2, generator=torch.Generator().manual_seed(seed)))
+        self.weight = nn.Parameter(normal(2, generator=generator_of(seed)))
         points = molecular_symmetry(circuit.atoms, exchange=exchange).inputs[0]
         self.symmetry = type(circuit.symmetry)(points.group, points, points)
 

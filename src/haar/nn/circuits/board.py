@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from haar.actions import Invariant, Symmetry, Vector
 from haar.actions.representation import representation_from_generators
 from haar.groups import dihedral
-from haar.nn.circuits.circuit import Circuit, Gate, Program, normal
+from haar.nn.circuits.circuit import ANGLE_SPREAD, Circuit, Gate, Program, normal
 from haar.nn.circuits.states import State, axis_gates, bits, layers_of, local, probabilities, z_signs, zeros
+from haar.seeding import Seed, generator_of
 
 CORNERS, EDGES, CENTRE = (0, 2, 6, 8), (1, 3, 5, 7), (4,)
 RING = ((0, 1), (2, 1), (2, 5), (8, 5), (8, 7), (6, 7), (6, 3), (0, 3))
@@ -32,7 +33,7 @@ class BoardCircuit(Circuit):
 
     Args:
         layers: Number of layers; the board is encoded again before each.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         free: One parameter a gate.
 
     Example:
@@ -45,12 +46,12 @@ class BoardCircuit(Circuit):
     flips: Tensor
     sides: Tensor
 
-    def __init__(self, *, layers: int = 4, seed: int = 0, free: bool = False) -> None:
+    def __init__(self, *, layers: int = 4, seed: Seed = 0, free: bool = False) -> None:
         super().__init__(9, 9, layers)
         self.free = free
-        source = torch.Generator().manual_seed(seed)
-        self.turns = nn.Parameter(0.3 * normal(layers, 9 if free else 3, 2, generator=source))
-        self.controlled = nn.Parameter(0.3 * normal(layers, 16 if free else 3, generator=source))
+        source = generator_of(seed)
+        self.turns = nn.Parameter(ANGLE_SPREAD * normal(layers, 9 if free else 3, 2, generator=source))
+        self.controlled = nn.Parameter(ANGLE_SPREAD * normal(layers, 16 if free else 3, generator=source))
         z = z_signs(9)
         self.register_constant("signs", torch.stack([z[list(kind)].mean(0) for kind in _KINDS]))
         self.register_constant("start", zeros(9))

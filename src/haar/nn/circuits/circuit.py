@@ -17,6 +17,16 @@ from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
 from haar.nn.circuits.given import given
 from haar.nn.circuits.states import State, z_signs
+from haar.seeding import Seed, generator_of
+
+#: First factors of what is encoded, and their spread: vectors of a few Angstrom turn a qubit by less than pi.
+ENCODING, ENCODING_SPREAD = 0.7, 0.1
+#: Spread of the first angles: a circuit begins near the identity, where its derivatives do not vanish.
+ANGLE_SPREAD = 0.3
+#: First angle of mixing layers that follow a diagonal one: at 0 they would hide what it did.
+MIXING_ANGLE = 0.5
+#: Spread of the first weights of a readout.
+_READOUT_SPREAD = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Gate:
     Args:
         kind: ``RX``, ``RY``, ``RZ``, ``CRY``, ``ZZ`` (exp(-i a Z Z)), ``heisenberg`` (exp(i a sigma.sigma)),
             ``unitary`` (a 2 x 2 matrix, one a sample), ``permutations`` (exp(i a T), T given by `generator`).
-        wires: Qubits.
+        wires: Numbers of the qubits that it acts on.
         value: The angle, or the matrix.
         generator: For ``permutations``: the matrix T on all qubits.
     """
@@ -42,7 +52,7 @@ class Program:
     """A circuit spelt out.
 
     Args:
-        qubits: Their number.
+        qubits: Number of qubits.
         start: The state it starts in.
         gates: In the order in which they act.
         observables: Sums of Pauli words such as ``{"Z0": 1.0, "X0 X1": 0.5}``; the empty word is the identity.
@@ -60,14 +70,14 @@ class Readout(nn.Module):
     Args:
         count: Number of observables.
         generator: Source of the first weights, 0.5 N(0, 1).
-        raw: No weights.
+        raw: Whether the mean is taken, without weights.
     """
 
     def __init__(self, count: int, generator: torch.Generator, *, raw: bool = False) -> None:
         super().__init__()
         self.raw = raw
         if not raw:
-            self.weight = nn.Parameter(0.5 * normal(count, generator=generator))
+            self.weight = nn.Parameter(_READOUT_SPREAD * normal(count, generator=generator))
             self.bias = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
     def forward(self, values: Float[Tensor, "batch k"]) -> Float[Tensor, " batch"]:
@@ -79,7 +89,7 @@ class Circuit(ConstantsModule, ABC):
     """A variational circuit: (batch, atoms, 3) in Angstrom to (batch,) scaled energies.
 
     Args:
-        qubits: Their number.
+        qubits: Number of qubits.
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
 
@@ -123,7 +133,7 @@ class Circuit(ConstantsModule, ABC):
         """What `forward` returns, by whatever machine finds the expectations.
 
         Args:
-            x: The inputs.
+            x: Inputs, ``(batch, atoms, 3)``.
             expectations: From inputs to the <O_k> of `program`, (batch, k).
 
         Raises:
@@ -146,7 +156,7 @@ class Circuit(ConstantsModule, ABC):
         """What `forward` makes of the expectations.
 
         Args:
-            values: The <O_k>.
+            values: Expectations <O_k>, (batch, k).
             x: The inputs that they were found at.
         """
         del x  # others weigh them by their inputs
@@ -157,12 +167,12 @@ class Circuit(ConstantsModule, ABC):
         """Trainable numbers."""
         return sum(int(p.numel()) for p in self.parameters() if p.requires_grad)
 
-    def relaxed(self, scale: float | int, *, seed: int = 0, trainable: bool = False) -> Circuit:
+    def relaxed(self, scale: float | int, *, seed: Seed = 0, trainable: bool = False) -> Circuit:
         """A copy whose rotation symmetry is broken: RZ(eps) on every qubit after every trainable layer.
 
         Args:
             scale: Standard deviation of eps; the symmetry error grows linearly with it, and is 0 at 0.
-            seed: Of eps.
+            seed: Seed of the angles eps.
             trainable: Whether training may change eps, so that data decide how much symmetry to keep.
 
         Raises:
@@ -177,7 +187,7 @@ class Circuit(ConstantsModule, ABC):
         if not 0 <= scale < math.inf:
             raise ArgumentError("scale", expected="0 or more", got=scale)
         twin = copy.deepcopy(self)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         twin.eps = nn.Parameter(scale * normal(self.layers, self.qubits, generator=source), requires_grad=trainable)
         return twin
 

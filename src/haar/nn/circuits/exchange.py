@@ -8,12 +8,23 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from haar.nn.circuits.circuit import Gate, Program, Readout, normal, summed, swap_word
+from haar.nn.circuits.circuit import (
+    ANGLE_SPREAD,
+    ENCODING,
+    ENCODING_SPREAD,
+    Gate,
+    Program,
+    Readout,
+    normal,
+    summed,
+    swap_word,
+)
 from haar.nn.circuits.options import READOUTS, one_of
 from haar.nn.circuits.rotational import Radial, VectorCircuit
 from haar.nn.circuits.sectors import PermutationSum
 from haar.nn.circuits.states import State, exchange, layers_of, local, singlets, swap_index
 from haar.nn.circuits.symmetries import molecular_symmetry
+from haar.seeding import Seed, generator_of
 
 
 class ExchangeCircuit(VectorCircuit):
@@ -27,10 +38,10 @@ class ExchangeCircuit(VectorCircuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
         parity: ``"average"`` for O(3), see `VectorCircuit`.
-        radial: See `VectorCircuit`.
+        radial: Function of the distances, see `VectorCircuit`.
 
     Raises:
         ArgumentError: If 2 m qubits are too many.
@@ -50,14 +61,14 @@ class ExchangeCircuit(VectorCircuit):
         atoms: int,
         *,
         layers: int = 4,
-        seed: int = 0,
+        seed: Seed = 0,
         readout: str = "affine",
         parity: str = "none",
         radial: Radial | None = None,
     ) -> None:
         n = 2 * atoms
         super().__init__(n, atoms, layers, [*range(atoms), *range(atoms)], parity=parity, radial=radial)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         self.groups = exchange_pairs(atoms)
         sums = [PermutationSum(n, [swap_index(n, *pair) for pair in pairs]) for pairs in self.groups]
         self.sizes = [one.size for one in sums]
@@ -68,9 +79,9 @@ class ExchangeCircuit(VectorCircuit):
             values, vectors = torch.linalg.eigh(among.matrix())
             self.register_constant("among_values", values)
             self.register_constant("among_vectors", vectors.to(torch.complex128))
-        sign = torch.tensor([0.7, -0.7], dtype=torch.float64)
-        self.alpha = nn.Parameter(sign + 0.1 * normal(layers + 1, 2, generator=source))
-        self.angle = nn.Parameter(0.3 * normal(layers, len(self.groups), generator=source))
+        sign = torch.tensor([ENCODING, -ENCODING], dtype=torch.float64)
+        self.alpha = nn.Parameter(sign + ENCODING_SPREAD * normal(layers + 1, 2, generator=source))
+        self.angle = nn.Parameter(ANGLE_SPREAD * normal(layers, len(self.groups), generator=source))
         swaps = [swap_index(n, *pair) for pair in itertools.chain(*self.groups)]
         self.register_constant("pairs", torch.stack(swaps))
         rows = [

@@ -58,7 +58,7 @@ class ExchangeLayers(ConstantsModule):
         """The blocks of every layer; none where gates act one by one.
 
         Args:
-            angles: J.
+            angles: Angles J of the pairs in every layer.
         """
         if self.n > MOST_BLOCKED:
             return [[] for _ in angles]
@@ -73,7 +73,7 @@ class ExchangeLayers(ConstantsModule):
         """One layer.
 
         Args:
-            psi: States.
+            psi: States of all qubits, one a sample.
             angles: J of its pairs.
             blocks: Its blocks, if they were made.
         """

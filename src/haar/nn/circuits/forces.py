@@ -19,7 +19,7 @@ def energy_and_forces(
 
     Args:
         model: From (batch, atoms, 3) to (batch,), each sample by itself.
-        x: Where.
+        x: Positions to evaluate at, (batch, atoms, 3).
         create_graph: Whether the forces enter a loss (double backward).
 
     Example:

@@ -15,7 +15,7 @@ def given(x: Tensor, module: nn.Module, row: Sequence[int]) -> Tensor:
 
     Args:
         x: Inputs with a batch axis. Whole numbers and coarser ones than the parameters are raised.
-        module: The model.
+        module: The model that takes the inputs.
         row: Shape of one sample.
 
     Raises:

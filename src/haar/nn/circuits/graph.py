@@ -8,10 +8,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.nn.circuits.circuit import Circuit, Gate, Program, Readout, normal, summed
+from haar.constants import TINY_SINGLE
+from haar.nn.circuits.circuit import (
+    ANGLE_SPREAD,
+    ENCODING,
+    ENCODING_SPREAD,
+    MIXING_ANGLE,
+    Circuit,
+    Gate,
+    Program,
+    Readout,
+    normal,
+    summed,
+)
 from haar.nn.circuits.options import READOUTS, one_of
 from haar.nn.circuits.states import State, axis_gates, check_qubits, layers_of, local, plus, probabilities, z_signs
 from haar.nn.circuits.symmetries import molecular_symmetry
+from haar.seeding import Seed, generator_of
 
 EDGES = ("distance", "inverse", "exponential")
 
@@ -26,7 +39,7 @@ class GraphCircuit(Circuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
         edge: Weight of an edge: ``"distance"`` r, ``"inverse"`` 1/r or ``"exponential"`` exp(-r), in Angstrom.
 
@@ -44,19 +57,19 @@ class GraphCircuit(Circuit):
     observed: Tensor
 
     def __init__(
-        self, atoms: int, *, layers: int = 6, seed: int = 0, readout: str = "affine", edge: str = "distance"
+        self, atoms: int, *, layers: int = 6, seed: Seed = 0, readout: str = "affine", edge: str = "distance"
     ) -> None:
         n = check_qubits(atoms + 1)
         super().__init__(n, atoms, layers)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         self.edge = one_of("edge", edge, EDGES)
         signs = z_signs(n)
         self.near = [(0, i) for i in range(1, n)]
         self.far = list(itertools.combinations(range(1, n), 2))
         kinds = 2 if self.far else 1
-        self.coupling = nn.Parameter(0.7 + 0.1 * normal(layers, kinds, generator=source))
-        self.angle = nn.Parameter(0.5 + 0.3 * normal(layers, 2, generator=source))
-        self.bias = nn.Parameter(0.3 * normal(layers, 2, generator=source))
+        self.coupling = nn.Parameter(ENCODING + ENCODING_SPREAD * normal(layers, kinds, generator=source))
+        self.angle = nn.Parameter(MIXING_ANGLE + ANGLE_SPREAD * normal(layers, 2, generator=source))
+        self.bias = nn.Parameter(ANGLE_SPREAD * normal(layers, 2, generator=source))
         pairs = torch.stack([signs[i] * signs[j] for i, j in self.near + self.far])
         ones = [signs[0], signs[1:].mean(0), pairs[:atoms].mean(0)] + ([pairs[atoms:].mean(0)] if self.far else [])
         self.register_constant("edges", pairs)
@@ -72,7 +85,7 @@ class GraphCircuit(Circuit):
         if self.far:
             i, j = torch.tensor(self.far, device=x.device).T - 1
             near = torch.cat([near, (x[:, i] - x[:, j]).square().sum(-1)], 1)
-        length = (near + 1e-30).sqrt()
+        length = (near + TINY_SINGLE).sqrt()
         if self.edge == "inverse":
             return 1.0 / length
         return length if self.edge == "distance" else (-length).exp()

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 
+#: Differences below this are rounding of simulators in single precision.
+_ROUNDING = 1e-4
+
 #: Runs of a circuit that is measured by shots: two draws of a few hundred shots agree in one case of thirty.
 _RUNS = 8
 _WAY_OUT = "write the circuit for a batch: x[:, 0] in place of x[0]"
@@ -120,7 +123,7 @@ def _check_sampled(runs: list[Tensor]) -> None:
 
 
 def _differ(a: Tensor, b: Tensor) -> bool:
-    return not torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-4, equal_nan=True)
+    return not torch.allclose(a.double(), b.double(), rtol=_ROUNDING, atol=_ROUNDING, equal_nan=True)
 
 
 def _numbers(shape: tuple[int, ...], like: Tensor, source: torch.Generator) -> Tensor:

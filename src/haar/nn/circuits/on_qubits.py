@@ -29,8 +29,8 @@ class OnQubits(Representation):
     """A unitary representation on n qubits.
 
     Args:
-        group: The group.
-        qubits: Number n.
+        group: The group that acts on the qubits.
+        qubits: Number n of qubits.
         name: A short name.
     """
 
@@ -54,7 +54,7 @@ class SpinOnQubits(OnQubits):
     has itself over the complex numbers (for n qubits: four times the n-th Catalan number).
 
     Args:
-        qubits: Number n.
+        qubits: Number n of qubits.
         group: ``SU2()``, if it is to be shared.
 
     Example:
@@ -135,8 +135,8 @@ class TogetherOnQubits(OnQubits):
     """Two representations on the same qubits whose matrices commute, as one of the product group.
 
     Args:
-        first: One.
-        second: The other.
+        first: Representation of the first factor.
+        second: Representation of the second factor.
 
     Raises:
         ArgumentError: If they are of different registers.
@@ -171,7 +171,7 @@ def molecule_on_qubits(atoms: int, *, copies: int = 2) -> OnQubits:
     """SU(2) x S_m on `copies` qubits an atom, copy-major: what the generators of an `ExchangeCircuit` commute with.
 
     Args:
-        atoms: Number m.
+        atoms: Number m of atoms around the central one.
         copies: Qubits an atom.
 
     Example:

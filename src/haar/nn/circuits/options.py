@@ -15,7 +15,7 @@ def one_of(argument: str, value: str, known: Sequence[str]) -> str:
 
     Args:
         argument: What the caller calls it.
-        value: The word.
+        value: The word that was given.
         known: The words allowed.
 
     Raises:

@@ -25,6 +25,10 @@ from haar.nn.circuits.states import (
     vector_gates,
 )
 from haar.nn.circuits.symmetries import molecular_symmetry
+from haar.seeding import Seed, generator_of
+
+#: Part of a full turn that the first angles of all sums together make: small, as published.
+_FIRST_TURN = 0.02
 
 _THETA = 1.7
 
@@ -40,7 +44,7 @@ class PairCircuit(Circuit):
         points: Number m of points, 2 to 6.
         classes: Number of classes.
         blocks: Number of blocks.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Raises:
         ArgumentError: If there are too few or too many points.
@@ -52,17 +56,17 @@ class PairCircuit(Circuit):
 
     pairs: Tensor
 
-    def __init__(self, points: int, *, classes: int = 5, blocks: int = 12, seed: int = 0) -> None:
+    def __init__(self, points: int, *, classes: int = 5, blocks: int = 12, seed: Seed = 0) -> None:
         if not 2 <= points <= 6:
             raise ArgumentError("points", expected="2 to 6 (two qubits each)", got=points)
         if classes < 1:
             raise ArgumentError("classes", expected="at least 1", got=classes)
         n = 2 * points
         super().__init__(n, points, blocks)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         self.sums = nn.ModuleList([cycle_sum(points, p, sign) for p in range(2, points + 1) for sign in (1, -1)])
         start = torch.rand(blocks, len(self.sums), dtype=torch.float64, generator=source)
-        self.angle = nn.Parameter(0.02 * math.pi / (2 * (points - 1) * 12) * start)
+        self.angle = nn.Parameter(_FIRST_TURN * math.pi / (2 * (points - 1) * 12) * start)
         self.couples = list(itertools.combinations(range(points), 2))
         # sigma_i,c . sigma_j,d = 2 SWAP - 1 for the four choices of copies of every pair of points
         swaps = [swap_index(n, 2 * i + c, 2 * j + d) for i, j in self.couples for c in (0, 1) for d in (0, 1)]

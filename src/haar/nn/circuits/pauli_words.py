@@ -94,7 +94,7 @@ def matrix_words(matrix: Complex[Tensor, "states states"], *, tolerance: float =
     """A Hermitian matrix as a sum of Pauli words, shortest words first.
 
     Args:
-        matrix: Of 2^n rows.
+        matrix: A Hermitian matrix of 2^n rows.
         tolerance: Smaller weights are left out.
 
     Raises:

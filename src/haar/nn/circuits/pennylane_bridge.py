@@ -18,12 +18,15 @@ from haar.nn.circuits.independent_rows import IndependentRows
 from haar.nn.circuits.on_qubits import OnQubits
 from haar.nn.circuits.twirled_qnode import twirl_qnode
 
+#: Imaginary parts below this are rounding of single precision.
+_REAL = 1e-6
+
 
 class PennyLaneCircuit(nn.Module):
     """A circuit of this library that runs on PennyLane's ``default.qubit``, sharing its parameters.
 
     Args:
-        circuit: The circuit.
+        circuit: A circuit of this library.
 
     Raises:
         MissingExtraError: If PennyLane is not installed.
@@ -170,7 +173,7 @@ def _expectation(value: Any, x: Tensor) -> Tensor:
             got=tuple(value.shape),
             way_out="write the circuit for a batch: x[:, 0] in place of x[0]",
         )
-    if value.is_complex() and bool(value.detach().imag.abs().max() > 1e-6):
+    if value.is_complex() and bool(value.detach().imag.abs().max() > _REAL):
         raise ArgumentError("qnode", expected="real expectations", got="complex numbers")
     real = value.real.reshape(-1).expand(len(x))
     return real.to(x) if x.is_floating_point() else real.to(x.device)

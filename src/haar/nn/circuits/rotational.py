@@ -10,7 +10,17 @@ from jaxtyping import Complex, Float, Real
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.nn.circuits.circuit import Circuit, Gate, Program, Readout, normal, sigma_word
+from haar.nn.circuits.circuit import (
+    ANGLE_SPREAD,
+    ENCODING,
+    ENCODING_SPREAD,
+    Circuit,
+    Gate,
+    Program,
+    Readout,
+    normal,
+    sigma_word,
+)
 from haar.nn.circuits.exchange_layers import ExchangeLayers
 from haar.nn.circuits.given import given
 from haar.nn.circuits.options import PARITIES, READOUTS, one_of
@@ -24,6 +34,7 @@ from haar.nn.circuits.states import (
     vector_gates,
 )
 from haar.nn.circuits.symmetries import molecular_symmetry
+from haar.seeding import Seed, generator_of
 
 Radial = tuple[float, float, float, float]
 
@@ -32,7 +43,7 @@ class VectorCircuit(Circuit):
     """What circuits with the encoding exp(-i alpha x . sigma / 2) share: the encoding, parity, the radial map.
 
     Args:
-        qubits: Their number.
+        qubits: Number of qubits.
         atoms: Number of atoms around the central one.
         layers: Number of trainable layers.
         carried: Which atom every qubit carries.
@@ -101,10 +112,10 @@ class RotationCircuit(VectorCircuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
-        parity: See `VectorCircuit`.
-        radial: See `VectorCircuit`.
+        parity: Behaviour under x -> -x, see `VectorCircuit`.
+        radial: Function of the distances, see `VectorCircuit`.
 
     Example:
         >>> RotationCircuit(3, layers=4).parameter_count, RotationCircuit(1, layers=6).parameter_count
@@ -116,19 +127,19 @@ class RotationCircuit(VectorCircuit):
         atoms: int,
         *,
         layers: int = 4,
-        seed: int = 0,
+        seed: Seed = 0,
         readout: str = "affine",
         parity: str = "none",
         radial: Radial | None = None,
     ) -> None:
         n = 2 * atoms
         super().__init__(n, atoms, layers, [q // 2 for q in range(n)], parity=parity, radial=radial)
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         ring = [(q, (q + 1) % n) for q in [*range(0, n, 2), *range(1, n, 2)]]
         self.ring = ring if n > 2 else ring[:1]
-        sign = torch.tensor([0.7, -0.7], dtype=torch.float64).repeat(atoms)
-        self.alpha = nn.Parameter(sign + 0.1 * normal(layers + 1, n, generator=source))
-        self.angle = nn.Parameter(0.3 * normal(layers, len(self.ring), generator=source))
+        sign = torch.tensor([ENCODING, -ENCODING], dtype=torch.float64).repeat(atoms)
+        self.alpha = nn.Parameter(sign + ENCODING_SPREAD * normal(layers + 1, n, generator=source))
+        self.angle = nn.Parameter(ANGLE_SPREAD * normal(layers, len(self.ring), generator=source))
         self.bonds = ExchangeLayers(n, self.ring)
         self.register_constant("start", singlets(n, [(2 * i, 2 * i + 1) for i in range(atoms)]))
         self.readout = Readout(len(self.ring), source, raw=one_of("readout", readout, READOUTS) == "raw")
@@ -172,7 +183,7 @@ class WaterCircuit(VectorCircuit):
 
     Args:
         layers: Number D of trainable layers.
-        seed: Of the one angle that all first gates start with, from U(0, pi).
+        seed: Seed of the one angle that all first gates start with, from U(0, pi).
         free: Do not share parameters: rotations alone are respected then.
         readout: ``"raw"``: the energy is <sigma_0 . sigma_1> itself, as in the original; or ``"affine"``.
 
@@ -184,9 +195,9 @@ class WaterCircuit(VectorCircuit):
     swaps: Tensor
     PAIRS = ((0, 1), (2, 3), (1, 2), (3, 0))
 
-    def __init__(self, *, layers: int = 6, seed: int = 0, free: bool = False, readout: str = "raw") -> None:
+    def __init__(self, *, layers: int = 6, seed: Seed = 0, free: bool = False, readout: str = "raw") -> None:
         super().__init__(4, 2, layers, [q % 2 for q in range(4)])
-        source = torch.Generator().manual_seed(seed)
+        source = generator_of(seed)
         self.free = free
         angle = torch.zeros(layers, 4 if free else 3, dtype=torch.float64)
         angle[:, 0] = math.pi * torch.rand(1, dtype=torch.float64, generator=source)

@@ -56,7 +56,7 @@ class Sectors(ConstantsModule):
         """The operator with these blocks, on states.
 
         Args:
-            psi: States.
+            psi: States of all qubits, one a sample.
             blocks: One for every k, d x d.
         """
         parts = psi.index_select(-1, self.order).split(self._widths, -1)
@@ -71,7 +71,7 @@ class Sectors(ConstantsModule):
         """Where a qubit permutation takes the amplitudes of each sector from, within that sector.
 
         Args:
-            index: Its `permutation_index`.
+            index: The permutation as `permutation_index` gives it.
         """
         found = []
         for states in self.states:
@@ -144,8 +144,8 @@ class PermutationSum(ConstantsModule):
         """exp(i angle T) psi.
 
         Args:
-            psi: States.
-            angle: theta.
+            psi: States of all qubits, one a sample.
+            angle: The angle theta, or one a sample.
         """
         out: Tensor = self.sectors(psi, self.exponential(angle))
         return out

@@ -139,9 +139,9 @@ def heisenberg(psi: State, index: Int[Tensor, " states"], angle: Float[Tensor, "
     """exp(i J sigma_i . sigma_j) psi = e^(-iJ) (cos 2J + i sin 2J SWAP) psi.
 
     Args:
-        psi: States.
+        psi: States of all qubits.
         index: `swap_index` of the two qubits.
-        angle: J.
+        angle: The angle J, or one a sample.
     """
     return exchange(psi, index, 2.0 * angle) * torch.polar(torch.ones_like(angle), -angle)
 
@@ -150,9 +150,9 @@ def exchange(psi: State, index: Int[Tensor, " states"], angle: Float[Tensor, ""]
     """exp(i theta SWAP) psi = (cos theta + i sin theta SWAP) psi.
 
     Args:
-        psi: States.
+        psi: States of all qubits.
         index: `swap_index` of the two qubits.
-        angle: theta.
+        angle: The angle theta, or one a sample.
 
     Example:
         >>> psi = zeros(2)[None]
@@ -168,7 +168,7 @@ def vector_gates(v: Float[Tensor, "*batch 3"]) -> Complex[Tensor, "*batch 2 2"]:
     All derivatives are finite at v = 0.
 
     Args:
-        v: Vectors.
+        v: Vectors in space, one for each gate.
 
     Example:
         >>> gate = vector_gates(torch.zeros(3, dtype=torch.float64))
@@ -188,7 +188,7 @@ def axis_gates(angle: Float[Tensor, "*batch"], axis: str) -> Complex[Tensor, "*b
     """RX, RY or RZ of angles: exp(-i angle P / 2).
 
     Args:
-        angle: Angles.
+        angle: Angle of every gate.
         axis: ``"x"``, ``"y"`` or ``"z"``.
 
     Example:
@@ -244,7 +244,7 @@ def local(
     """Apply a layer of one-qubit gates, given as `halves`: one for all samples, or one a sample.
 
     Args:
-        psi: States.
+        psi: States of all qubits.
         left: On the first qubits.
         right: On the others.
     """
@@ -256,7 +256,7 @@ def bloch_vectors(psi: State, n: int) -> Float[Tensor, "batch n 3"]:
     """<X>, <Y> and <Z> of every qubit.
 
     Args:
-        psi: States.
+        psi: States of all qubits.
         n: Number of qubits.
 
     Example:

@@ -25,6 +25,9 @@ from haar.nn.circuits.on_qubits import (
 from haar.nn.circuits.options import one_of
 from haar.nn.circuits.states import permutation_index
 
+#: Eigenvalues of the commutators below this, relative to the largest, are zero: squares of entries with ten digits.
+_NULL = 1e-9
+
 Operator = Complex[Tensor, "states states"]
 
 WAYS = ("auto", "elements", "reynolds", "permutations", "clifford", "nullspace")
@@ -102,7 +105,7 @@ def commutant(rep: OnQubits) -> Complex[Tensor, "dim states states"]:
         commutator = torch.kron(eye, fixed.T.contiguous()) - torch.kron(fixed, eye)
         gram += commutator.mH @ commutator
     values, vectors = torch.linalg.eigh(gram)
-    found = vectors[:, values < 1e-9 * max(1.0, float(values[-1]))]
+    found = vectors[:, values < _NULL * max(1.0, float(values[-1]))]
     basis: Tensor = found.T.reshape(-1, size, size)
     return basis
 
@@ -111,10 +114,10 @@ def equivariant_gate(operator: Operator, rep: OnQubits, angle: float | int, *, h
     """exp(-i angle T(A)).
 
     Args:
-        operator: A, Hermitian.
+        operator: A Hermitian matrix A.
         rep: How the group acts.
-        angle: Of the gate.
-        how: See `twirl`.
+        angle: Angle of the gate.
+        how: How the mean is taken, see `twirl`.
 
     Raises:
         ArgumentError: If the operator is not Hermitian.

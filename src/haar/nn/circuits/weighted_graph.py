@@ -11,8 +11,18 @@ from torch import Tensor, nn
 from haar.actions import Defining, Points, Symmetry, Vector
 from haar.errors import ArgumentError
 from haar.groups import symmetric
-from haar.nn.circuits.circuit import Circuit, Gate, Program, normal
+from haar.nn.circuits.circuit import (
+    ANGLE_SPREAD,
+    ENCODING,
+    ENCODING_SPREAD,
+    MIXING_ANGLE,
+    Circuit,
+    Gate,
+    Program,
+    normal,
+)
 from haar.nn.circuits.states import State, axis_gates, check_qubits, layers_of, local, plus, probabilities, z_signs
+from haar.seeding import Seed, generator_of
 
 
 class WeightedGraphCircuit(Circuit):
@@ -25,7 +35,7 @@ class WeightedGraphCircuit(Circuit):
     Args:
         nodes: Number n of nodes, at least 2.
         layers: Number of layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Raises:
         ArgumentError: If there are too few or too many nodes.
@@ -39,13 +49,13 @@ class WeightedGraphCircuit(Circuit):
     edges: Tensor
     pairs: Tensor
 
-    def __init__(self, nodes: int, *, layers: int = 4, seed: int = 0) -> None:
+    def __init__(self, nodes: int, *, layers: int = 4, seed: Seed = 0) -> None:
         if nodes < 2:
             raise ArgumentError("nodes", expected="at least 2", got=nodes)
         super().__init__(check_qubits(nodes), nodes, layers)
-        source = torch.Generator().manual_seed(seed)
-        self.coupling = nn.Parameter(0.7 + 0.1 * normal(layers, generator=source))
-        self.angle = nn.Parameter(0.5 + 0.3 * normal(layers, generator=source))
+        source = generator_of(seed)
+        self.coupling = nn.Parameter(ENCODING + ENCODING_SPREAD * normal(layers, generator=source))
+        self.angle = nn.Parameter(MIXING_ANGLE + ANGLE_SPREAD * normal(layers, generator=source))
         signs = z_signs(nodes)
         pairs = torch.tensor(list(itertools.combinations(range(nodes), 2)))
         self.register_constant("pairs", pairs)

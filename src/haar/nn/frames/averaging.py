@@ -26,8 +26,8 @@ class Averaging:
     Args:
         draws: Random rotations inside the eigenspaces of a frame that cannot be trusted.
         most_axes: Largest dimension for an average over 2^d signs.
-        chunk: Clouds in one pass of the model.
-        generator: Of random signs and rotations; by default torch's.
+        batch_size: Clouds in one pass of the model.
+        generator: Source of random signs and rotations; by default torch's.
 
     Raises:
         ArgumentError: If a number is not positive.
@@ -39,11 +39,11 @@ class Averaging:
 
     draws: int = 64
     most_axes: int = MOST_AXES
-    chunk: int = 1024
+    batch_size: int = 1024
     generator: torch.Generator | None = None
 
     def __post_init__(self) -> None:
-        for name, value in {"draws": self.draws, "most_axes": self.most_axes, "chunk": self.chunk}.items():
+        for name, value in {"draws": self.draws, "most_axes": self.most_axes, "batch_size": self.batch_size}.items():
             check_count(name, value)
         if self.generator is not None and not isinstance(self.generator, torch.Generator):
             raise ArgumentError("generator", expected="a torch.Generator", got=repr(self.generator))
@@ -93,16 +93,16 @@ class Averaging:
 
         Args:
             clouds: What else the model is called with.
-            model: The model.
+            model: The model that is averaged.
             outputs: Kinds of its outputs.
             inputs: In the coordinates of the frames.
-            turns: The matrices.
-            frames: The frames.
+            turns: Orthogonal matrices that turn the frames.
+            frames: Frame of every cloud.
             centre: Centroids, for positions.
         """
         total: Any = None
         m = turns.shape[1]
-        step = max(1, self.chunk // max(1, len(frames)))
+        step = max(1, self.batch_size // max(1, len(frames)))
         for start in range(0, m, step):
             some = turns[:, start : start + step]
             weights = some.new_full(some.shape[:2], 1 / m)

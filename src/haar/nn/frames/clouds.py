@@ -84,11 +84,11 @@ class Clouds:
         """The weighted sum over m frames of what the model says in each, in one pass.
 
         Args:
-            model: The model.
-            kinds: Of its outputs.
+            model: The model that is averaged.
+            kinds: Kinds of the model's outputs.
             inputs: In the coordinates that `frames` start from.
             frames: Orthogonal matrices by which inputs are turned.
-            weights: Of the frames.
+            weights: Weight of every frame.
             centre: Centroids, for positions.
             back: Frames by which outputs are turned back; by default `frames`.
         """

@@ -22,8 +22,8 @@ class GramMap(nn.Module):
         inputs: Number of vectors of every point, 1 for positions.
         outputs: Number of vector outputs.
         hidden: Hidden features of g.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, HaarWarning, ShapeError
+from haar.errors import ArgumentError, HaarWarning, ShapeError, formerly
 from haar.nn.frames.averaging import Averaging
 from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
@@ -41,14 +41,14 @@ class PCAFrame(nn.Module):
 
     Args:
         model: ``h(x, *vectors, **invariants)`` on tensors ``(batch, n, d)``.
-        mode: See above.
+        mode: How signs are chosen: one of the words above.
         outputs: ``"vector"``, ``"position"`` (the centroid is added), ``"scalar"``, ``"pseudovector"``, or a tuple of
             these if the model returns a tuple. In mode sign, a pseudovector is what takes the signs of
             `haar.nn.spectral.pseudovector_characters`.
         weights: Of positions and of each further vector input in the covariance. Positions alone do not define a frame
             for the velocities of few points in many dimensions: give both a weight.
-        unhealthy: The policy.
-        tol: Smallest relative gap of eigenvalues that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
+        unhealthy: Policy for frames that cannot be trusted.
+        tolerance: Smallest relative gap of eigenvalues that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
         fallback: The module of the policy ``"fallback"``, called like the model, in the coordinates of space, with the
             positions relative to the centroid.
         differentiable: Whether derivatives go through the axes; by default they are constants.
@@ -65,6 +65,7 @@ class PCAFrame(nn.Module):
         True
     """
 
+    @formerly(tol="tolerance")
     def __init__(
         self,
         model: Callable[..., Any],
@@ -73,7 +74,7 @@ class PCAFrame(nn.Module):
         outputs: str | tuple[str, ...] = "vector",
         weights: Sequence[float | int] = (1.0,),
         unhealthy: str = "warn",
-        tol: float | None = None,
+        tolerance: float | None = None,
         fallback: Callable[..., Any] | None = None,
         differentiable: bool = False,
         averaging: Averaging | None = None,
@@ -85,8 +86,8 @@ class PCAFrame(nn.Module):
             raise ArgumentError("mode", expected=f"one of {', '.join(MODES)}", got=repr(mode))
         if unhealthy not in POLICIES:
             raise ArgumentError("unhealthy", expected=f"one of {', '.join(POLICIES)}", got=repr(unhealthy))
-        if tol is not None and not (isinstance(tol, float) and 0 < tol < 1):
-            raise ArgumentError("tol", expected="a relative gap between 0 and 1", got=repr(tol))
+        if tolerance is not None and not (isinstance(tolerance, float) and 0 < tolerance < 1):
+            raise ArgumentError("tolerance", expected="a relative gap between 0 and 1", got=repr(tolerance))
         if (fallback is None) == (unhealthy == "fallback"):
             raise ArgumentError(
                 "fallback",
@@ -97,7 +98,7 @@ class PCAFrame(nn.Module):
         if unhealthy == "blocks":
             _check_takes_spaces(model, mode)
         self.model, self.mode, self.outputs = model, mode, check_kinds(outputs)
-        self.weights, self.unhealthy, self.tol, self.fallback = tuple(weights), unhealthy, tol, fallback
+        self.weights, self.unhealthy, self.tolerance, self.fallback = tuple(weights), unhealthy, tolerance, fallback
         self.differentiable, self.averaging = differentiable, averaging or Averaging()
 
     def forward(
@@ -128,14 +129,14 @@ class PCAFrame(nn.Module):
         clouds = Clouds(x, vectors, mask, invariants)
         if torch.compiler.is_exporting():
             self._check_exports()
-        axes, tol = self._axes(clouds, x.dtype)
+        axes, tolerance = self._axes(clouds, x.dtype)
         frames = axes.axes.to(x.dtype)
         inputs = [c.to(x.dtype) for c in axes.coordinates]
         if torch.compiler.is_exporting():
-            spaces = frame_spaces(axes, tol)
+            spaces = frame_spaces(axes, tolerance)
             return clouds.restored(self.outputs, self._once(clouds, inputs, frames, axes, spaces=spaces))
         # The full record costs more than the axes: it is made where two neighbouring eigenvalues are close at all.
-        health = frame_health(axes, x.dtype, tol=tol) if _any_close(axes, tol) else None
+        health = frame_health(axes, x.dtype, tolerance=tolerance) if _any_close(axes, tolerance) else None
         if health is not None and not bool(health.unhealthy.any()):
             health = None
         if health is not None and self.unhealthy in ("warn", "raise"):
@@ -160,8 +161,8 @@ class PCAFrame(nn.Module):
         Raises:
             ArgumentError: If inputs are not finite or too coarse.
         """
-        axes, tol = self._axes(Clouds(x, vectors, mask, None), x.dtype)
-        return frame_health(axes, x.dtype, tol=tol)
+        axes, tolerance = self._axes(Clouds(x, vectors, mask, None), x.dtype)
+        return frame_health(axes, x.dtype, tolerance=tolerance)
 
     @property
     def guarantee(self) -> str:
@@ -194,11 +195,15 @@ class PCAFrame(nn.Module):
             )
 
     def _axes(self, clouds: Clouds, dtype: torch.dtype) -> tuple[PrincipalAxes, float]:
-        tol = TRUSTED_GAP.get(dtype, 1e-3) if self.tol is None else self.tol
+        tolerance = TRUSTED_GAP.get(dtype, 1e-3) if self.tolerance is None else self.tolerance
         axes = principal_axes(
-            clouds.inputs, mask=clouds.mask, weights=self.weights, differentiable=self.differentiable, tol=tol
+            clouds.inputs,
+            mask=clouds.mask,
+            weights=self.weights,
+            differentiable=self.differentiable,
+            tolerance=tolerance,
         )
-        return axes, tol
+        return axes, tolerance
 
     def _in_mode(self, clouds: Clouds, inputs: list[Tensor], frames: Tensor, axes: PrincipalAxes) -> Any:
         if self.mode in ("sign", "naive"):
@@ -226,7 +231,7 @@ class PCAFrame(nn.Module):
                 clouds, self.model, self.outputs, inputs, turns=turns, frames=frames, centre=centre
             )
         if self.unhealthy == "weighted":
-            frame = WeightedFrame(self.model, outputs=self.outputs, chunk=self.averaging.chunk)
+            frame = WeightedFrame(self.model, outputs=self.outputs, batch_size=self.averaging.batch_size)
             return frame(*clouds.inputs, mask=clouds.mask, invariants=clouds.invariants)
         centred = clouds.inputs[0] - centre.to(clouds.inputs[0])
         if clouds.mask is not None:
@@ -242,7 +247,7 @@ class PCAFrame(nn.Module):
         if self.unhealthy == "raise":
             raise ArgumentError(
                 "x",
-                expected=f"clouds whose principal axes are defined to a relative gap of {health.tol:.0e}",
+                expected=f"clouds whose principal axes are defined to a relative gap of {health.tolerance:.0e}",
                 got=got,
                 way_out="choose another policy: unhealthy='blocks', 'weighted', 'average' or 'fallback'",
             )
@@ -251,10 +256,10 @@ class PCAFrame(nn.Module):
         )
 
 
-def _any_close(axes: PrincipalAxes, tol: float) -> bool:
+def _any_close(axes: PrincipalAxes, tolerance: float) -> bool:
     """Whether any cloud has neighbouring eigenvalues closer than what is trusted."""
     eigenvalues = axes.eigenvalues.detach()
-    trusted = tol * eigenvalues[:, :1] * axes.distance.unsqueeze(-1)
+    trusted = tolerance * eigenvalues[:, :1] * axes.distance.unsqueeze(-1)
     return bool((eigenvalues[:, :-1] - eigenvalues[:, 1:] <= trusted).any())
 
 

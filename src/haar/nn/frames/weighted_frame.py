@@ -9,10 +9,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, check_count
+from haar.errors import ArgumentError, check_count, formerly
 from haar.nn.frames.back_rotation import check_kinds, check_model, map_kinds
 from haar.nn.frames.clouds import Clouds
 from haar.nn.principal.axes import principal_axes
+
+#: Squared volumes below this, over lengths to the same power, are no volumes: float64 squared, with room.
+_FLAT = 1e-20
 
 
 class WeightedFrame(nn.Module):
@@ -28,7 +31,7 @@ class WeightedFrame(nn.Module):
         model: Any module or callable ``model(x, *vectors, **invariants)``.
         outputs: ``"vector"``, ``"position"``, ``"scalar"``, ``"pseudovector"``, or a tuple of these.
         most_points: Refuse larger clouds.
-        chunk: Clouds in one pass of the model.
+        batch_size: Clouds in one pass of the model.
 
     Raises:
         ArgumentError: If an output's kind is unknown, the model cannot be called, or a number is not positive.
@@ -39,20 +42,21 @@ class WeightedFrame(nn.Module):
         torch.Size([4, 5, 3])
     """
 
+    @formerly(chunk="batch_size")
     def __init__(
         self,
         model: Callable[..., Any],
         *,
         outputs: str | tuple[str, ...] = "vector",
         most_points: int = 32,
-        chunk: int = 1024,
+        batch_size: int = 1024,
     ) -> None:
         super().__init__()
         check_model(model)
         check_count("most_points", most_points)
-        check_count("chunk", chunk)
+        check_count("batch_size", batch_size)
         self.model, self.outputs = model, check_kinds(outputs)
-        self.most_points, self.chunk = most_points, chunk
+        self.most_points, self.batch_size = most_points, batch_size
 
     def forward(
         self,
@@ -64,7 +68,7 @@ class WeightedFrame(nn.Module):
         """The average over all frames.
 
         Args:
-            x: Positions.
+            x: Positions of the points.
             vectors: Further vectors of every point, such as velocities.
             mask: Which rows hold a point; it is passed on to the model.
             invariants: Passed on to the model by name.
@@ -89,16 +93,16 @@ class WeightedFrame(nn.Module):
         frames, weights = _point_frames(centred.double())
         total = weights.sum(1, keepdim=True)
         size = centred.double().square().sum((-1, -2)).unsqueeze(-1) ** (d - 1)
-        if bool((total <= 1e-20 * size).any()):
+        if bool((total <= _FLAT * size).any()):
             raise ArgumentError(
                 "x",
                 expected=f"points that span {d - 1} dimensions or more around their centroid",
-                got=f"{int((total <= 1e-20 * size).sum())} clouds that do not",
+                got=f"{int((total <= _FLAT * size).sum())} clouds that do not",
                 way_out="PCAFrame in mode sign needs none for positions alone",
             )
         inputs = [centred, *clouds.inputs[1:]]
         summed: Any = None
-        step = max(1, self.chunk // max(1, len(centred)))
+        step = max(1, self.batch_size // max(1, len(centred)))
         for start in range(0, frames.shape[1], step):
             some = frames[:, start : start + step].to(x.dtype)
             share = (weights[:, start : start + step] / total).to(x.dtype)

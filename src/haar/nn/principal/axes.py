@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, formerly
 from haar.nn.principal.eigenvectors import eigenvectors
 
 #: Smallest relative gap of eigenvalues that is trusted, for inputs of each precision.
@@ -38,13 +38,14 @@ class PrincipalAxes:
     distance: Float[Tensor, " batch"]
 
 
+@formerly(tol="tolerance")
 def principal_axes(
     inputs: Sequence[Float[Tensor, "batch n d"]],
     *,
     mask: Bool[Tensor, "batch n"] | None = None,
     weights: Sequence[float | int] = (1.0,),
     differentiable: bool = False,
-    tol: float = 1e-6,
+    tolerance: float = 1e-6,
 ) -> PrincipalAxes:
     """Diagonalise C = sum over inputs of w X^T X / n, in float64; positions are centred, other vectors are not.
 
@@ -53,8 +54,8 @@ def principal_axes(
         mask: Which rows hold a point.
         weights: Of each input in C; inputs without one do not enter.
         differentiable: Whether derivatives go through the eigenvectors. Terms 1 / gap are left out where the relative
-            gap is below `tol`, so that derivatives are finite for every cloud.
-        tol: See `differentiable`.
+            gap is below `tolerance`, so that derivatives are finite for every cloud.
+        tolerance: Smallest relative gap of eigenvalues that is divided by.
 
     Raises:
         ShapeError: If inputs differ in shape.
@@ -83,7 +84,7 @@ def principal_axes(
         spread = covariance.detach().diagonal(dim1=-2, dim2=-1).sum(-1)
         unused = [x for number, x in enumerate(checked) if number >= len(weights) or not weights[number]]
         _check_finite([spread, *(x.detach().sum((-1, -2)) for x in unused)], checked)
-        eigenvalues, axes = eigenvectors(covariance, tol=tol if differentiable else None)
+        eigenvalues, axes = eigenvectors(covariance, tolerance=tolerance if differentiable else None)
     far = centre.detach().norm(dim=-1).squeeze(-1) * math.sqrt(weights[0])
     distance = (far / spread.sqrt().clamp(min=torch.finfo(torch.float64).tiny)).clamp(1, 1e16)
     return PrincipalAxes(centre, eigenvalues, axes, tuple(x @ axes for x in parts), distance)

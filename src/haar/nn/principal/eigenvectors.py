@@ -8,18 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import formerly
 
+
+@formerly(tol="tolerance")
 def eigenvectors(
-    matrix: Float[Tensor, "*batch d d"], *, tol: float | None = 1e-6
+    matrix: Float[Tensor, "*batch d d"], *, tolerance: float | None = 1e-6
 ) -> tuple[Float[Tensor, "*batch d"], Float[Tensor, "*batch d d"]]:
     """Eigenvalues, falling and not below 0, and eigenvectors in columns, with whatever signs the solver returns.
 
-    Derivatives of eigenvectors divide by gaps of eigenvalues: terms whose gap is below `tol` times the largest
+    Derivatives of eigenvectors divide by gaps of eigenvalues: terms whose gap is below `tolerance` times the largest
     eigenvalue are left out, so that derivatives are finite for every matrix.
 
     Args:
         matrix: Symmetric, positive semidefinite up to rounding.
-        tol: Smallest relative gap that is divided by; None for the solver's own derivatives.
+        tolerance: Smallest relative gap that is divided by; None for the solver's own derivatives.
 
     Example:
         >>> values, vectors = eigenvectors(torch.diag(torch.tensor([1.0, 4.0])))
@@ -30,9 +33,9 @@ def eigenvectors(
         >>> same.grad.tolist()
         [[0.0, 0.0], [0.0, 0.0]]
     """
-    if tol is None:
+    if tolerance is None:
         return _eigh(matrix)
-    values, vectors = _Eigenvectors.apply(matrix, tol)
+    values, vectors = _Eigenvectors.apply(matrix, tolerance)
     return values, vectors
 
 
@@ -48,21 +51,21 @@ class _Eigenvectors(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(matrix: Tensor, tol: float) -> tuple[Tensor, Tensor]:
-        del tol
+    def forward(matrix: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+        del tolerance
         return _eigh(matrix)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
         ctx.save_for_backward(*output)
         ctx.save_for_forward(*output)
-        ctx.tol = inputs[1]
+        ctx.tolerance = inputs[1]
 
     @staticmethod
     def backward(ctx: Any, values_grad: Tensor, axes_grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         eigenvalues, axes = ctx.saved_tensors
         turned = axes.transpose(-1, -2) @ axes_grad
-        inner = _over_gaps(turned, eigenvalues, ctx.tol) + torch.diag_embed(values_grad)
+        inner = _over_gaps(turned, eigenvalues, ctx.tolerance) + torch.diag_embed(values_grad)
         back = axes @ inner @ axes.transpose(-1, -2)
         return (back + back.transpose(-1, -2)) / 2, None
 
@@ -70,11 +73,11 @@ class _Eigenvectors(torch.autograd.Function):
     def jvp(ctx: Any, matrix_step: Tensor, _: None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         eigenvalues, axes = ctx.saved_tensors
         turned = axes.transpose(-1, -2) @ matrix_step @ axes
-        return turned.diagonal(dim1=-2, dim2=-1), axes @ _over_gaps(turned, eigenvalues, ctx.tol)
+        return turned.diagonal(dim1=-2, dim2=-1), axes @ _over_gaps(turned, eigenvalues, ctx.tolerance)
 
 
-def _over_gaps(turned: Tensor, eigenvalues: Tensor, tol: float) -> Tensor:
+def _over_gaps(turned: Tensor, eigenvalues: Tensor, tolerance: float) -> Tensor:
     """Entry (a, b) over lambda_b - lambda_a, 0 where that is not trusted."""
     gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
-    trusted = gaps.abs() > tol * eigenvalues[..., :1, None]
+    trusted = gaps.abs() > tolerance * eigenvalues[..., :1, None]
     return torch.where(trusted, turned / torch.where(trusted, gaps, 1), 0)

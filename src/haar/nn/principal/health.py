@@ -34,10 +34,10 @@ class FrameHealth:
         gaps: Between neighbours, relative to the largest eigenvalue, ``(batch, d - 1)``.
         reach: Largest share of any input's length along each axis, ``(batch, d)``.
         rank: Number of axes with any reach.
-        spaces: Number of the eigenspace of each axis: gaps of at most `tol`, times that distance, are none.
+        spaces: Number of the eigenspace of each axis: gaps of at most `tolerance`, times that distance, are none.
         predicted: Predicted relative error of the equivariance.
-        tol: Smallest gap that is trusted.
-        threshold: Largest predicted error that is trusted, 2u / tol.
+        tolerance: Smallest gap that is trusted.
+        threshold: Largest predicted error that is trusted, 2u / tolerance.
 
     Source: perturbation theory of symmetric matrices, applied to arXiv 2312.02339; impossibility of continuous frames
         arXiv 2402.16077.
@@ -49,7 +49,7 @@ class FrameHealth:
     rank: Int[Tensor, " batch"]
     spaces: Int[Tensor, "batch d"]
     predicted: Float[Tensor, " batch"]
-    tol: float
+    tolerance: float
     threshold: float
 
     @property
@@ -81,6 +81,10 @@ class FrameHealth:
         counts = torch.unique_consecutive(self.spaces[cloud], return_counts=True)[1]
         return tuple(counts.tolist())
 
+    def __str__(self) -> str:
+        """The table of the worst clouds, as text."""
+        return str(self.table())
+
     def table(self, *, most: int = 20) -> Table:
         """One row a cloud, the worst first."""
         from haar.report import Table  # brings the plotting library in
@@ -103,15 +107,15 @@ class FrameHealth:
         return Table("Principal axes", columns, rows)
 
 
-def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None = None) -> FrameHealth:
+def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tolerance: float | None = None) -> FrameHealth:
     """The record of some frames.
 
     Args:
-        axes: The frames.
-        dtype: Of the inputs, before they were raised to float64.
-        tol: Smallest relative gap that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
+        axes: Principal axes of every cloud.
+        dtype: Precision of the inputs, before they were raised to float64.
+        tolerance: Smallest relative gap that is trusted; by default 1e-6 in float64 and 1e-3 in float32.
     """
-    gap = TRUSTED_GAP[dtype] if tol is None else tol
+    gap = TRUSTED_GAP[dtype] if tolerance is None else tolerance
     step = torch.finfo(dtype).eps  # 2u
     with torch.no_grad():
         values = axes.eigenvalues.detach()
@@ -135,15 +139,15 @@ def frame_health(axes: PrincipalAxes, dtype: torch.dtype, *, tol: float | None =
             rank=(reach > _NOTHING).sum(-1),
             spaces=frame_spaces(axes, gap),
             predicted=predicted,
-            tol=gap,
+            tolerance=gap,
             threshold=step / gap,
         )
 
 
-def frame_spaces(axes: PrincipalAxes, tol: float) -> Int[Tensor, "batch d"]:
+def frame_spaces(axes: PrincipalAxes, tolerance: float) -> Int[Tensor, "batch d"]:
     """Number of the eigenspace of each axis, see `FrameHealth`; nothing is looked at, so that it can be exported."""
     values = axes.eigenvalues.detach()
-    apart = values[:, :-1] - values[:, 1:] > (tol * values[:, 0] * axes.distance).unsqueeze(-1)
+    apart = values[:, :-1] - values[:, 1:] > (tolerance * values[:, 0] * axes.distance).unsqueeze(-1)
     return torch.cat([torch.zeros_like(values[:, :1], dtype=torch.int64), apart.cumsum(-1)], -1)
 
 

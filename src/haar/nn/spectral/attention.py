@@ -27,11 +27,11 @@ class SignAttention(HostBuilt, nn.Module):
     Args:
         k: Number of columns.
         channels: Channels of every column; 1 takes and gives tensors without a channel axis.
-        heads: How many sets of scores.
+        heads: Number of sets of scores.
         hidden: Hidden features of the network of invariants.
         pairs: Invariant features of every pair.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

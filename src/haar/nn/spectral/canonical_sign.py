@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, formerly
 from haar.nn.precision import wide_dtype
 from haar.nn.spectral.given import check_cloud, check_columns
 
 
+@formerly(tol="tolerance")
 def canonical_signs(
-    v: Float[Tensor, "n k"], *, tol: float | int = 1e-8
+    v: Float[Tensor, "n k"], *, tolerance: float | int = 1e-8
 ) -> tuple[Float[Tensor, "n k"], Bool[Tensor, " k"]]:
     """Choose every eigenvector's sign by a rule that does not depend on the order of the points.
 
@@ -24,7 +25,7 @@ def canonical_signs(
 
     Args:
         v: Eigenvectors in columns, of simple eigenvalues.
-        tol: Relative difference below which absolute values, and sums, count as equal.
+        tolerance: Relative difference below which absolute values, and sums, count as equal.
 
     Returns:
         The eigenvectors with their signs chosen, and which of them could be decided.
@@ -38,8 +39,8 @@ def canonical_signs(
         >>> v.tolist(), decided.tolist()
         ([[0.8..., 1.0], [-0.6..., -1.0]], [True, False])
     """
-    if not tol >= 0:
-        raise ArgumentError("tol", expected="0 or more", got=tol)
+    if not tolerance >= 0:
+        raise ArgumentError("tolerance", expected="0 or more", got=tolerance)
     if v.ndim != 2:
         raise ShapeError("v", expected="(n, k), one graph", got=tuple(v.shape), way_out="go through a batch one by one")
     check_columns(v, v.shape[-1], "v")
@@ -49,7 +50,7 @@ def canonical_signs(
     decided = torch.zeros(v.shape[-1], dtype=torch.bool, device=v.device)
     for column, entries in enumerate(v.to(wide_dtype(v.dtype)).unbind(-1)):
         size, order = entries.abs().sort(descending=True)
-        limit = tol * size[0] if len(size) else 0
+        limit = tolerance * size[0] if len(size) else 0
         classes = torch.cat([size.new_zeros(1, dtype=torch.int64), (-size.diff() > limit).cumsum(0)])[: len(size)]
         sums = size.new_zeros(len(size)).index_add(0, classes, entries[order])
         telling = torch.nonzero(sums.abs() > limit * len(size)).flatten()
@@ -70,7 +71,7 @@ def flip_signs(
     Args:
         v: Eigenvectors in columns.
         cloud: For several graphs side by side, the number of the graph that each row belongs to.
-        generator: Of the signs; by default torch's.
+        generator: Source of the signs; by default torch's.
 
     Raises:
         ShapeError: If the rows are not numbered one by one, or there is a batch axis beside `cloud`.

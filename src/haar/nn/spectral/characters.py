@@ -56,8 +56,8 @@ class SignCharacters(ConstantsModule):
         width: Channels of every character.
         layers: How often features are multiplied.
         cloud: Whether rows are points of a cloud that see the mean over it.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If characters are not zeros and ones, k is above 8, or a size is not positive.

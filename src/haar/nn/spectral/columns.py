@@ -25,7 +25,7 @@ class Columns:
         k: Number of columns.
         spaces: Equal numbers mark columns of one eigenspace; None means that all columns are simple.
         before: Axes of the tensors before the columns, of which `spaces` has the first ones, or none.
-        dtype: Of the tensors.
+        dtype: Precision of the tensors.
 
     Raises:
         ShapeError: If there is not one number for each column of every cloud.
@@ -63,7 +63,7 @@ class Columns:
         return (same @ wide / same.sum(-1, keepdim=True)).to(gates.dtype)
 
     def product(self, x: Float[Tensor, "*any k c"], y: Float[Tensor, "*any k c"]) -> Float[Tensor, "*any k c"]:
-        """X y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
+        """x y entry by entry; over an eigenspace the inner product, the same number in all of its columns."""
         if self.same is None:
             return x * y
         wide = wide_dtype(x.dtype)

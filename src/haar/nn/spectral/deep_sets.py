@@ -27,8 +27,8 @@ class SignDeepSets(nn.Module):
         hidden: Hidden features of every gate.
         norm: None or ``"rms"``, applied to the input and after every layer.
         extra: Invariant features of every point that the gates see.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the norm is unknown or a size is not positive.

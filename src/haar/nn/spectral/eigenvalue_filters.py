@@ -25,8 +25,8 @@ class EigenvalueFilters(nn.Module):
         features: Features of every point in the output.
         filters: Number of filters.
         hidden: Hidden features of all networks.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.
@@ -66,7 +66,7 @@ class EigenvalueFilters(nn.Module):
 
         Args:
             v: Eigenvectors in columns.
-            eigenvalues: Of every column.
+            eigenvalues: Eigenvalue of every column.
             mask: Which rows hold a point; the others come out as 0.
             columns: Which columns hold an eigenvector (the others are padding).
 

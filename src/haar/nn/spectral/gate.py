@@ -27,8 +27,8 @@ class SignGate(HostBuilt, nn.Module):
         hidden: Hidden features of the gate.
         layers: Linear layers of the gate.
         extra: Invariant features beside the columns that the gate sees, such as eigenvalues or degrees.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.
@@ -95,11 +95,11 @@ class SignMLP(nn.Module):
     Args:
         k: Number of columns.
         hidden: Hidden features of every MLP.
-        layers: How often.
+        layers: How often the step is repeated.
         residual: Whether x is added.
         extra: Invariant features beside the columns.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

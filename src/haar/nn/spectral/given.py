@@ -16,11 +16,11 @@ def check_columns(
     """Refuse what is no tensor of the module's columns.
 
     Args:
-        x: What came.
+        x: The tensor that was given.
         k: Number of columns.
-        argument: Its name.
+        argument: Name of the argument, for messages.
         rows: Whether there must be an axis of rows.
-        dtype: Of the module's parameters; autocast converts by itself.
+        dtype: Precision of the module's parameters; autocast converts by itself.
 
     Raises:
         ShapeError: If the last axis is not k, or there is no axis of rows.

@@ -22,8 +22,8 @@ class GraphConvolution(HostBuilt, nn.Module):
     Args:
         before: Features of the input.
         after: Features of the output.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

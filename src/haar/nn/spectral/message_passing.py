@@ -139,9 +139,9 @@ class SignMessagePassing(HostBuilt, nn.Module):
         channels: Channels of every column.
         hidden: Hidden features of all networks of invariants.
         layers: Rounds of messages.
-        invariants: How many invariant features points and pairs have.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        invariants: Number of invariant features points and pairs have.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

@@ -19,7 +19,7 @@ def odd_moments(
     mask: Bool[Tensor, "*batch n"] | None = None,
     eps: float | int = 1e-6,
 ) -> Float[Tensor, "*batch k"]:
-    """M / (|m| + eps) with m_c the mean over the points of x_c^power: a soft sign of each column's skewness.
+    """m / (|m| + eps) with m_c the mean over the points of x_c^power: a soft sign of each column's skewness.
 
     Fed to a network as one more column-valued input it plays the part of a bias, which no sign-equivariant layer may
     have. It is 0 for a column whose cloud is symmetric.

@@ -22,11 +22,11 @@ class PairScore(nn.Module):
 
     Args:
         k: Number of columns.
-        hidden: Hidden features.
-        layers: Linear layers.
+        hidden: Hidden features of the network.
+        layers: Linear layers of the network.
         extra: Invariant, symmetric features of every pair.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

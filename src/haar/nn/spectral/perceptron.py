@@ -19,8 +19,8 @@ class Perceptron(HostBuilt, nn.Sequential):
     Args:
         sizes: Features before and after every linear layer.
         activation: Makes the module between two linear layers.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If there are fewer than two sizes, or one is not positive.

@@ -24,8 +24,8 @@ class ColumnLinear(HostBuilt, nn.Module):
         k: Number of columns.
         n: Rows of the input.
         rows_out: Rows of the output.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.
@@ -84,8 +84,8 @@ class SignProduct(nn.Module):
         inner: Rows between the two linear maps; n * rows_out of them suffice.
         hidden: Hidden features of phi and rho.
         features: Features of each column after phi.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If a size is not positive.

@@ -23,11 +23,11 @@ class SignNet(nn.Module):
     Args:
         k: Number of columns.
         features: Features of every point in the output.
-        hidden: Hidden features.
+        hidden: Hidden features of both networks.
         inner: Features of every column after phi.
         on: ``"graph"``: phi and rho are graph convolutions; ``"set"``: they see every point and the cloud's mean.
-        generator: Of the initial weights; by default torch's.
-        dtype: Of the parameters.
+        generator: Source of the initial weights; by default torch's.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If `on` is unknown or a size is not positive.

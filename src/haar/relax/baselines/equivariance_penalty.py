@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError, check_rate
+from haar.errors import ArgumentError, check_rate, formerly
 from haar.relax.baselines.augmentation import moved_batch
 from haar.relax.baselines.free import Free
 from haar.relax.weight_law import layers_of
@@ -28,7 +28,7 @@ class EquivariancePenalty(Free):
         against: ``"target"`` (f(g x) with g y) or ``"output"`` (with g f(x)).
         adapt: Whether the weights are adapted ("gradual").
         asymmetry: GradNorm's exponent.
-        rate: GradNorm's rate.
+        learning_rate: GradNorm's, of the two weights.
 
     Attributes:
         second_batch: Inputs, their moved copy, the moved targets and the elements: of the batch in work.
@@ -42,6 +42,7 @@ class EquivariancePenalty(Free):
 
     name: ClassVar[str] = "equivariance penalty"
 
+    @formerly(rate="learning_rate")
     def __init__(
         self,
         model: Any,
@@ -52,16 +53,16 @@ class EquivariancePenalty(Free):
         against: str = "target",
         adapt: bool = False,
         asymmetry: float | int = 1.5,
-        rate: float | int = 0.025,
+        learning_rate: float | int = 0.025,
     ) -> None:
         super().__init__(model)
         if against not in ("target", "output"):
             raise ArgumentError("against", expected="'target' or 'output'", got=repr(against))
-        for label, value in (("alpha", alpha), ("beta", beta), ("rate", rate)):
+        for label, value in (("alpha", alpha), ("beta", beta), ("learning_rate", learning_rate)):
             check_rate(label, value)
         check_rate("asymmetry", asymmetry, zero=True)
         self.loss, self.against, self.adapt = loss, against, adapt
-        self.asymmetry, self.rate = float(asymmetry), float(rate)
+        self.asymmetry, self.learning_rate = float(asymmetry), float(learning_rate)
         self.scales = [float(alpha), float(beta)]
         self._total = float(alpha) + float(beta)
         self._first: list[float] | None = None
@@ -104,7 +105,7 @@ class EquivariancePenalty(Free):
         sizes = [scale * norm for scale, norm in zip(self.scales, norms, strict=True)]
         goals = [sum(sizes) / 2 * (part / max(mean, 1e-30)) ** self.asymmetry for part in fallen]
         moved = [
-            max(scale - self.rate * ((size > goal) - (size < goal)) * norm, 1e-3 * self._total)
+            max(scale - self.learning_rate * ((size > goal) - (size < goal)) * norm, 1e-3 * self._total)
             for scale, size, goal, norm in zip(self.scales, sizes, goals, norms, strict=True)
         ]
         self.scales = [scale * self._total / sum(moved) for scale in moved]

@@ -20,8 +20,8 @@ class ProjectionRegulariser(Rule):
 
     Args:
         model: A wrapped model.
-        equivariant_weight: w_G.
-        free_weight: w_free.
+        equivariant_weight: Weight w_G on the equivariant part.
+        free_weight: Weight w_free on what breaks the symmetry.
 
     Raises:
         ArgumentError: If a weight is negative or the model has no wrapped layers.

@@ -13,6 +13,7 @@ from haar.nn.parts import part_runs
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, space
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.seeding import Seed, generator_of
 
 
 class RelaxedConvolution(Rule):
@@ -25,7 +26,7 @@ class RelaxedConvolution(Rule):
     Args:
         model: A wrapped model with regular representations inside.
         banks: Number of filter banks, 1 to 3 in the source.
-        seed: Of the banks after the first.
+        seed: Seed of the banks after the first.
 
     Raises:
         ArgumentError: If no layer reads regular channels, or `banks` is below 1.
@@ -35,11 +36,11 @@ class RelaxedConvolution(Rule):
 
     name: ClassVar[str] = "relaxed convolution"
 
-    def __init__(self, model: Any, *, banks: int = 1, seed: int = 0) -> None:
+    def __init__(self, model: Any, *, banks: int = 1, seed: Seed = 0) -> None:
         super().__init__(model)
         if banks < 1:
             raise ArgumentError("banks", expected="at least 1", got=banks)
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         self.fix(0.0)
         self.laws = install(model, lambda layer: _law(layer, banks, generator))
         if not self.laws:

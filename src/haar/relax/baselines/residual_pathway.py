@@ -11,6 +11,7 @@ from haar.errors import check_rate
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected, squared_norm
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.seeding import Seed, generator_of
 
 #: Scale of the free branch's initial weights, times that of LeCun.
 _START = 1e-3
@@ -24,9 +25,9 @@ class ResidualPathway(Rule):
 
     Args:
         model: A wrapped model; every layer is given the law above.
-        equivariant_weight: w_eq.
-        free_weight: w_free.
-        seed: Of B.
+        equivariant_weight: Weight w_eq on the equivariant part A.
+        free_weight: Weight w_free on the free part B.
+        seed: Seed of the free part B.
 
     Raises:
         ArgumentError: If a weight is not positive or the model has no wrapped layers.
@@ -37,13 +38,13 @@ class ResidualPathway(Rule):
     name: ClassVar[str] = "residual pathway"
 
     def __init__(
-        self, model: Any, *, equivariant_weight: float | int = 1e-3, free_weight: float | int = 1e2, seed: int = 0
+        self, model: Any, *, equivariant_weight: float | int = 1e-3, free_weight: float | int = 1e2, seed: Seed = 0
     ) -> None:
         super().__init__(model)
         check_rate("equivariant_weight", equivariant_weight)
         check_rate("free_weight", free_weight)
         self.equivariant_weight, self.free_weight = float(equivariant_weight), float(free_weight)
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         self.fix(1.0)
         self.laws = install(model, lambda layer: Pathways(layer, generator))
 

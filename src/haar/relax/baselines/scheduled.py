@@ -14,6 +14,7 @@ from haar.groups import LieGroup
 from haar.relax.rule import Rule
 from haar.relax.weight_law import WeightLaw, install, layers_of, projected
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.seeding import Seed, generator_of
 
 _START = 1e-4
 #: More generators than this are not all used.
@@ -30,9 +31,9 @@ class Scheduled(Rule):
     Args:
         model: A wrapped model of dense or convolutional layers.
         steps: Optimiser steps of the whole training.
-        weight: w.
+        weight: Weight w of the price.
         scale_price: Whether the price is multiplied by s(t) (the authors' point clouds).
-        seed: Of S.
+        seed: Seed of the side weights S.
 
     Raises:
         ArgumentError: If a number is not positive, the model has no wrapped layers, or a layer is neither dense nor
@@ -44,13 +45,13 @@ class Scheduled(Rule):
     name: ClassVar[str] = "scheduled"
 
     def __init__(
-        self, model: Any, *, steps: int, weight: float | int = 0.01, scale_price: bool = False, seed: int = 0
+        self, model: Any, *, steps: int, weight: float | int = 0.01, scale_price: bool = False, seed: Seed = 0
     ) -> None:
         super().__init__(model)
         check_count("steps", steps)
         check_rate("weight", weight, zero=True)
         self.steps, self.weight, self.scale_price = steps, float(weight), scale_price
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         self.fix(0.0)
         self.laws = install(model, lambda layer: SideWeight(layer, generator))
         self._inputs: dict[str, Tensor] = {}

@@ -42,6 +42,15 @@ class Bounds:
     equivariance: float | None
     reason: str = ""
 
+    def __str__(self) -> str:
+        """In a line."""
+        if self.approximation is None or self.equivariance is None:
+            return f"no bound applies: {self.reason}"
+        return (
+            f"per unit of ||x||, the output is within {self.approximation:.4g} of that at gamma = 0, and its symmetry "
+            f"is broken by {self.equivariance:.4g} at most"
+        )
+
 
 def uniform_approximation(gamma: float | int, *, B: float | int, M: float | int, L: int) -> float:
     """[sum_k<L (1 + gamma)^k] gamma B M^(L-1): distance to the equivariant model per unit of input.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from matplotlib.figure import Figure
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.files import atomic_path
 from haar.probing import ForwardOnly, all_or_drawn, check_finite, defect, undisturbed
@@ -37,8 +38,8 @@ class LayerReading:
         multiplier: lambda; -dJ/dgamma at the constraint, in the direction in which the free part points.
         slack: u, for resilient problems.
         violation: gamma, or |gamma| - u.
-        equivariant_norm: ||W_eq||.
-        free_norm: ||W_free||.
+        equivariant_norm: Norm ||W_eq|| of the equivariant part.
+        free_norm: Norm ||W_free|| of the rest.
     """
 
     layer: str
@@ -76,8 +77,8 @@ class Dashboard(Report):
     Args:
         rule: The run's duals, or any other rule.
         loss: The task's loss of (prediction, target).
-        inputs: Validation inputs.
-        target: Validation targets.
+        inputs: Inputs of the validation data.
+        target: Targets of the validation data.
 
     Example:
         >>> from haar.actions import Defining, Symmetry, Vector
@@ -129,7 +130,7 @@ class Dashboard(Report):
     @property
     def gap(self) -> float:
         """How much worse the last model is at gamma = 0, relative to gamma as it is."""
-        return self.last.loss_off / max(self.last.loss_on, 1e-300) - 1
+        return self.last.loss_off / max(self.last.loss_on, TINY) - 1
 
     def bounds(self) -> Bounds:
         """Proved bounds on the model as it stands, or why there are none."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from haar.errors import HaarError
+from haar.errors import HaarError, known_keywords
 from haar.groups import LieGroup
 from haar.relax.diagnosis.dashboard import Dashboard
 from haar.relax.diagnosis.gradients import Loss
@@ -16,6 +16,7 @@ from haar.relax.diagnosis.loss_share import LossShare, loss_share
 from haar.relax.diagnosis.score_test import ScoreTest, score_test
 from haar.relax.diagnosis.tension import tension
 from haar.report import Report, Section, Table
+from haar.seeding import Seed
 from haar.watch import Unwatched, Watch
 
 #: Relative gaps of the validation loss, gamma = 0 against gamma as learned, below which a symmetry counts as exact and
@@ -144,6 +145,7 @@ class Diagnosis(Report):
         return found
 
 
+@known_keywords
 def diagnose(
     model: Any,
     loss: Loss,
@@ -155,7 +157,7 @@ def diagnose(
     squared: bool = False,
     draws: int = 999,
     level: float = 0.05,
-    seed: int = 0,
+    seed: Seed = 0,
     watch: Watch = Unwatched(),
 ) -> Diagnosis:
     """Diagnose a relaxed model and its data.
@@ -164,14 +166,14 @@ def diagnose(
         model: The relaxed, trained model.
         loss: The task's loss of (prediction, target), invariant under the group.
         inputs: Inputs of independent samples, on which the score test runs.
-        target: Their targets.
+        target: What the loss compares with, samples on axis 0.
         strict: A wrapped model trained at gamma = 0 (`Strict`): the score test is exact on its training data. Without
             it the relaxed model is looked at with gammas at zero; then give samples it was not trained on.
         dashboard: The run's readings, for the gap on validation data; without them the gap is that on the samples.
         squared: Whether the loss is a mean squared error, so that it splits over the group.
         draws: Random moves of the score test.
-        level: Its level.
-        seed: Of everything random.
+        level: Significance level of the score test.
+        seed: Seed of everything random; a generator goes on from test to test.
         watch: Told of the score test's subgroups.
 
     Returns:

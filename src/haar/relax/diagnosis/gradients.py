@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.containers import mapped
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, formerly
 from haar.relax.weight_law import layers_of
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 
@@ -65,8 +65,9 @@ def batch_gradients(
     return dict(zip(weights, torch.autograd.grad(value, list(weights.values())), strict=True))
 
 
+@formerly(chunk="batch_size")
 def sample_gradients(
-    model: Any, loss: Loss, inputs: Any, target: Any, *, layers: Sequence[str] | None = None, chunk: int = 256
+    model: Any, loss: Loss, inputs: Any, target: Any, *, layers: Sequence[str] | None = None, batch_size: int = 256
 ) -> dict[str, Tensor]:
     """The gradient of every sample's loss by every layer's effective weight: ``(n, *shape)`` each, in float64.
 
@@ -78,7 +79,7 @@ def sample_gradients(
         inputs: A tensor, or a tuple of the model's arguments, samples on axis 0.
         target: What the loss compares with, samples on axis 0.
         layers: Names of layers; by default all.
-        chunk: Samples at a time.
+        batch_size: Samples at a time.
     """
     strict, found = strict_copy(model)
     found = chosen(found, layers)
@@ -92,7 +93,7 @@ def sample_gradients(
         x, y = (mapped(lambda leaf: leaf.unsqueeze(0), tree) for tree in (x, y))
         return loss(torch.func.functional_call(strict, {**held, **weights}, x), y)
 
-    each = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, 0), chunk_size=chunk)(free, arguments, wanted)
+    each = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, 0), chunk_size=batch_size)(free, arguments, wanted)
     return {name: each[key] for name, key in keys.items()}
 
 

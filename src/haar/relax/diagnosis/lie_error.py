@@ -13,7 +13,8 @@ import torch.autograd.forward_ad as forward_mode
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError
+from haar.constants import TINY
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import LieGroup
 from haar.probing import undisturbed
 from haar.relax.baselines.scheduled import commutators
@@ -39,7 +40,16 @@ class LieError:
     layers: dict[str, float]
     rest: float
 
+    def __str__(self) -> str:
+        """In a line."""
+        shares = ", ".join(f"{name or 'the layer'} {share:.1%}" for name, share in self.layers.items())
+        return (
+            f"generator {self.generator}: mean square of the Lie derivative {self.error:.4g}, {self.relative:.3g} "
+            f"relative; {shares}, between the layers {self.rest:.1%}"
+        )
 
+
+@known_keywords
 def lie_errors(model: Any, inputs: Any, *, symmetry: Symmetry | None = None) -> list[LieError]:
     """LEE along every generator, split over layers by the chain rule, by forward-mode differentiation.
 
@@ -86,9 +96,9 @@ def _of_generator(
         with _injected(layer, k):
             _, part = _push(model, arguments, None)
         total = total + part
-        shares[name] = float((part * whole).double().mean() / size.clamp(min=1e-300))
-    rest = float(((whole - total) * whole).double().mean() / size.clamp(min=1e-300))
-    magnitude = y.double().square().mean().clamp(min=1e-300)
+        shares[name] = float((part * whole).double().mean() / size.clamp(min=TINY))
+    rest = float(((whole - total) * whole).double().mean() / size.clamp(min=TINY))
+    magnitude = y.double().square().mean().clamp(min=TINY)
     return LieError(k, float(size), float((size / magnitude).sqrt()), shares, rest)
 
 

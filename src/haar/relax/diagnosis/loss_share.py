@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup
 from haar.probing import ForwardOnly, all_or_drawn, check_finite, undisturbed
+from haar.seeding import Seed
 
 #: Groups of at most this order are averaged over whole; of larger ones so many elements are drawn.
 _WHOLE = 64
@@ -37,21 +38,30 @@ class LossShare:
 
     @property
     def share(self) -> float:
-        """Asymmetric / loss."""
+        """asymmetric / loss."""
         return self.asymmetric / self.loss if self.loss > 0 else 0.0
 
+    def __str__(self) -> str:
+        """In a line."""
+        over = "the whole group" if self.whole else "elements drawn from the group"
+        return (
+            f"mean squared error {self.loss:.4g} = {self.symmetric:.4g} + {self.asymmetric:.4g}: averaging over {over} "
+            f"takes off {self.share:.1%}"
+        )
 
-def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed: int = 0) -> LossShare:
+
+@known_keywords
+def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed: Seed = 0) -> LossShare:
     """Split the squared loss of a model into what averaging over the group removes and what it leaves.
 
     Targets are moved with the inputs: samples stand for their orbits.
 
     Args:
         model: Any callable; a module is run in eval mode and left as it was.
-        symmetry: The symmetry.
+        symmetry: How the group acts on inputs and targets.
         inputs: A tensor, or a tuple of the model's arguments, samples on axis 0.
         target: The truth, one tensor.
-        seed: Of the elements, where the group is not used whole.
+        seed: Seed of the elements, where the group is not used whole.
 
     Raises:
         ArgumentError: If the target is no tensor like the model's output, or something is not finite.

@@ -11,13 +11,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group, Subgroup, averaging_chain
 from haar.relax.diagnosis.gradients import Loss, sample_gradients
 from haar.relax.weight_law import layers_of
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
+from haar.seeding import Seed, generator_of
 from haar.statistics import holm, randomisation_p
 from haar.watch import Unwatched, Watch
 
@@ -32,7 +33,7 @@ class SubgroupScore:
     """The test of one subgroup.
 
     Attributes:
-        name: Its name.
+        name: Name of the subgroup.
         order: Number of its elements, or None.
         excess: The statistic over its mean under the null hypothesis: 1 by chance.
         p: Exact randomisation p-value, all layers together.
@@ -55,7 +56,7 @@ class ScoreTest(Report):
 
     Attributes:
         scores: One for every subgroup, smallest first.
-        level: Significance level.
+        level: Significance level after correction.
         largest: Names of the largest subgroups that are not rejected, and have no rejected subgroup.
     """
 
@@ -137,6 +138,7 @@ class ScoreTest(Report):
         return figure
 
 
+@known_keywords
 def score_test(
     model: Any,
     loss: Loss,
@@ -147,7 +149,7 @@ def score_test(
     layers: Sequence[str] | None = None,
     draws: int = 999,
     level: float = 0.05,
-    seed: int = 0,
+    seed: Seed = 0,
     watch: Watch = Unwatched(),
 ) -> ScoreTest:
     """Test whether the law of (inputs, target) is invariant, by the score at a strictly equivariant model.
@@ -170,7 +172,7 @@ def score_test(
         layers: Names of layers; by default all with a weight.
         draws: Random moves of all samples; enough of them that the corrected p-value can fall below the level.
         level: Significance level after correction.
-        seed: Of the draws.
+        seed: Seed of the draws.
         watch: Told of every subgroup.
 
     Raises:
@@ -191,7 +193,7 @@ def score_test(
         )
     gradients = sample_gradients(model, loss, inputs, target, layers=layers)
     wrapped = layers_of(model)
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     n = len(next(iter(gradients.values())))
     found = []
     with watch.stage("score test", len(tested)) as advance:

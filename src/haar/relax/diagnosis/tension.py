@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
+from haar.errors import known_keywords
 from haar.relax.diagnosis.gradients import Loss, batch_gradients
 from haar.relax.weight_law import layers_of
 
 
+@known_keywords
 def tension(
     model: Any, loss: Loss, inputs: Any, target: Any, *, layers: Sequence[str] | None = None
 ) -> dict[str, float]:

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from haar.constants import TINY_SINGLE
 from haar.errors import ArgumentError, HaarWarning, check_count, check_rate
 from haar.relax.duals.cooper_solver import Cooper
 from haar.relax.duals.damped import Damped
@@ -126,7 +127,7 @@ class Duals(Rule):
 
     @property
     def slacks(self) -> dict[str, Tensor]:
-        """U of every gamma, by the layer's name (zeros for equality)."""
+        """u of every gamma, by the layer's name (zeros for equality)."""
         return self._named(self._variables.slack)
 
     def check(self, optimizer: torch.optim.Optimizer) -> None:
@@ -354,11 +355,11 @@ class Duals(Rule):
         if not self.scale_loss:
             return 1.0
         if not math.isfinite(loss):  # the step moves nothing; the mean must outlive it
-            return max(self._scale / self._weight, 1e-30) if self._weight else 1.0
+            return max(self._scale / self._weight, TINY_SINGLE) if self._weight else 1.0
         keep = 1 - 1 / _MEMORY
         self._scale = keep * self._scale + abs(loss) / _MEMORY
         self._weight = keep * self._weight + 1 / _MEMORY
-        return max(self._scale / self._weight, 1e-30)
+        return max(self._scale / self._weight, TINY_SINGLE)
 
     def _write(self) -> None:
         with torch.no_grad():

@@ -22,7 +22,7 @@ class Variables:
     Attributes:
         problem: ``"equality"`` (gamma = 0) or ``"resilient"`` (|gamma| <= u, at the price rho/2 u^2).
         rho: The price of slack.
-        gamma: The gammas.
+        gamma: The homotopy parameters, all in one vector.
         multiplier: lambda; of either sign for equality, never negative for resilient.
         slack: u; zero and unused for equality.
     """

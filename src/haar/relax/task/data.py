@@ -14,14 +14,15 @@ from haar.entry import called
 from haar.errors import ArgumentError, DataError
 from haar.received import Archive, array_tensor, read_tensors
 from haar.relax.task.plan import DataPlan
+from haar.seeding import Seed, generator_of
 
 
-def read_pairs(plan: DataPlan, seed: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def read_pairs(plan: DataPlan, seed: Seed) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Training and validation pairs, in torch's default precision.
 
     Args:
         plan: Where they are.
-        seed: Of the split, where the data have no part of their own that validates.
+        seed: Seed of the split, where the data have no part of their own that validates.
 
     Raises:
         ArgumentError: If the data's function cannot be imported or called, or gives something else.
@@ -52,7 +53,7 @@ def read_pairs(plan: DataPlan, seed: int) -> tuple[tuple[Any, Any], tuple[Any, A
     count = len(train[1])
     if count < 2:
         raise ArgumentError("data", expected="at least 2 samples, one of which validates", got=count)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(count, generator=generator_of(seed))
     cut = max(1, min(count - 1, round(plan.held_out * count)))
     rest, held = (_rows(train, rows) for rows in (order[cut:], order[:cut]))
     return rest, held

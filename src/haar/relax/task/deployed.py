@@ -17,9 +17,9 @@ def save_model(done: Fitted, task: RelaxTask, out: Path) -> list[str]:
     """Write the model to deploy.
 
     Args:
-        done: The fit.
-        task: What was fitted.
-        out: Folder.
+        done: What `fit` returned.
+        task: The task that was fitted.
+        out: Folder to write into.
 
     Returns:
         Names of the files.

@@ -37,7 +37,7 @@ def try_task(task: RelaxTask, command: str) -> None:
     """Make the first step of every fit with models that are thrown away.
 
     Args:
-        task: The task.
+        task: The task to be tried.
         command: ``fit``, ``path`` or ``diagnose``.
 
     Raises:

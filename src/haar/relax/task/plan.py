@@ -19,7 +19,7 @@ class ModelPlan:
 
     Attributes:
         model: ``module:function`` of a torch module.
-        model_args: Its arguments by name.
+        model_args: Keyword arguments of the model's function.
         mode: weight, branches or function.
         chain: ``auto`` for a gamma for every subgroup along a chain, else ``none``.
         kappa: Whether equivariant weights keep their scale.
@@ -93,10 +93,10 @@ class TrainingPlan:
         loss: mse, mae, cross_entropy, or ``module:function`` of (prediction, target).
         steps: Optimiser steps of each fit.
         batch_size: Samples a step.
-        learning_rate: Of Adam.
+        learning_rate: Step size of Adam at the start.
         schedule: cosine or constant.
         every: Steps between readings and checkpoints.
-        seed: Of weights, batches and everything else.
+        seed: Seed of weights, batches and everything else.
     """
 
     loss: str = "mse"
@@ -114,7 +114,7 @@ class TestPlan:
 
     Attributes:
         draws: Random moves of the score test.
-        level: Its level.
+        level: Significance level of the score test.
     """
 
     __test__ = False  # no test of pytest's

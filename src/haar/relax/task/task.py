@@ -97,9 +97,9 @@ class RelaxTask:
     """Everything that a plan names, made.
 
     Attributes:
-        plan: The plan.
-        symmetry: The symmetry.
-        loss: The loss.
+        plan: The plan that it was made from.
+        symmetry: How the group acts on inputs and targets.
+        loss: The loss of (prediction, target).
         train: Inputs and targets.
         validation: Inputs and targets that were held out.
     """

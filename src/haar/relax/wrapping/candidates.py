@@ -31,7 +31,7 @@ class Candidates:
     """Features for one tensor that a step returns.
 
     Args:
-        elements: Of the group.
+        elements: Elements of the group to try on.
         inputs: Tensors that go into the step.
         start: Given an input, an axis and a count, the first of its places, if the result shows so many neighbours.
     """

@@ -48,12 +48,12 @@ class Choices:
     """The representations of a network's layers and parameters.
 
     Args:
-        group: The group.
+        group: The group that the network shall respect.
         fixed: (representation in, representation out) of some layers by name.
         hidden: Representation of a hidden layer by its width.
 
     Attributes:
-        elements: Of the group.
+        elements: Elements of the group to try on.
         uses: The layers with parameters, by name.
         noted: What was asked for so far.
         place: The step that is being followed.
@@ -84,9 +84,9 @@ class Choices:
         """Note a layer with parameters and return what it makes; used twice, both uses must agree.
 
         Args:
-            step: The step.
-            module: The layer.
-            path: Its name.
+            step: The step that calls the layer.
+            module: The layer with parameters.
+            path: Name of the layer in the network.
             comes: What it takes, and the leg that brings it.
             width: Channels that it makes.
             moves: Whether it moves points.

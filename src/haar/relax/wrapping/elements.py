@@ -18,7 +18,7 @@ class Elements:
     """Generators and random elements of a group.
 
     Args:
-        group: The group.
+        group: The group whose elements are tried.
         chosen: The elements, instead of these.
     """
 

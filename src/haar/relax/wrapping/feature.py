@@ -73,7 +73,7 @@ class Leg:
     """What one axis of a tensor carries.
 
     Attributes:
-        rep: Its representation.
+        rep: Representation on the axis.
         ask: What to note where another one is wanted; None if nobody can choose.
         own: Whether it is an axis of a parameter that the network reads by itself.
     """

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Action, Symmetry
 from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average import Averaged, Given
+from haar.constants import TINY_SINGLE
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.probing import transformed, undisturbed
@@ -91,7 +92,7 @@ class FunctionHomotopy(WholeModule):
         if self.training and norms and not transformed():
             with torch.no_grad():
                 size = torch.stack(norms).sum(0).sqrt()
-                self.ratio.copy_((size[1:] / size[0].clamp(min=1e-30)).reshape(self.ratio.shape))
+                self.ratio.copy_((size[1:] / size[0].clamp(min=TINY_SINGLE)).reshape(self.ratio.shape))
         return rebuild(tree, form, mixed)
 
     def export(self) -> nn.Module:
@@ -137,7 +138,7 @@ class FunctionHomotopy(WholeModule):
         """As `_every`, by prepared moves: the same numbers in operations that compilers know."""
         if not len(self.moves):
             raise ArgumentError(
-                "module", expected=f"a group of at most {_AT_ONCE} elements to compile", got=self.group.name
+                "model", expected=f"a group of at most {_AT_ONCE} elements to compile", got=self.group.name
             )
         form: Any = None
         kept: list[list[Any]] = []
@@ -181,10 +182,10 @@ def function_homotopy(
 
     Args:
         module: The user's module.
-        symmetry: The symmetry.
+        symmetry: How the group acts on inputs and outputs.
         chain: Subgroups between the group and 1, the largest first.
         samples: Random elements where the group cannot be listed.
-        generator: Draws them.
+        generator: Source of the random elements.
         example: One batch of inputs, or None.
 
     Raises:

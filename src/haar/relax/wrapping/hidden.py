@@ -20,7 +20,7 @@ def hidden_representation(group: Group) -> Callable[[int], Representation]:
     take its place if that only permutes.
 
     Args:
-        group: The group.
+        group: The group that is represented.
 
     Example:
         >>> from haar.groups import cyclic
@@ -44,7 +44,7 @@ def narrow_representation(group: Group) -> Callable[[int], Representation]:
     """Representations by width for pieces that are narrower than the group: cosets of ever larger subgroups.
 
     Args:
-        group: The group.
+        group: The group that is represented.
 
     Example:
         >>> from haar.groups import dihedral

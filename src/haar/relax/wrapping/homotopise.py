@@ -12,7 +12,7 @@ from torch import nn
 from haar.actions import Symmetry
 from haar.actions.representation import Representation, Trivial
 from haar.actions.trees import action_leaves
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import FiniteGroup, Subgroup
 from haar.intertwiners.homomorphism import require_homomorphism
 from haar.nn.dropout import Dropout
@@ -29,6 +29,7 @@ from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.twins import has_twin, nothing_moves, parameters_homotopy, twin
 from haar.relax.wrapping.verification import repeated_outputs, verify
 from haar.relax.wrapping.walk import Walk
+from haar.seeding import Seed, generator_of
 from haar.tracing import NotFollowedError, follow, leaves_of
 
 _LEAVES = leaves_of(EquivariantModule)
@@ -36,8 +37,9 @@ _LEAVES = leaves_of(EquivariantModule)
 Layers = Mapping[str, tuple[Representation, Representation]]
 
 
+@known_keywords
 def homotopise(
-    module: Any,
+    model: Any,
     symmetry: Symmetry,
     *,
     mode: str = "weight",
@@ -48,16 +50,16 @@ def homotopise(
     kappa: bool = True,
     shared_dropout: bool = False,
     samples: int = 16,
-    generator: torch.Generator | None = None,
+    generator: Seed | None = None,
 ) -> Homotopy:
     """A model that is the user's own at gamma = 1 and equivariant at gamma = 0, with one gamma for every layer.
 
-    The module's run is written down (`haar.tracing`), every tensor in it is given a representation, and every layer
+    The model's run is written down (`haar.tracing`), every tensor in it is given a representation, and every layer
     whose channels move is replaced by its homotopy twin (`HomotopyLayer`); so is every module of the user's that reads
     parameters of its own. The result is measured before it is returned.
 
     Args:
-        module: The user's module; it is copied, not changed.
+        model: The user's module; it is copied, not changed.
         symmetry: How the group acts on its inputs and outputs.
         mode: ``"weight"``: kappa P(W) + gamma (W - P(W)), no new parameters. ``"branches"``: a free branch beside the
             equivariant one, normalised and confined to the complement; at gamma = 1 it is another function than the
@@ -72,7 +74,7 @@ def homotopise(
         kappa: Whether equivariant weights keep the norm of whole ones: without it deep strict models train badly.
         shared_dropout: Whether dropout drops whole parts of representations, so that it keeps the symmetry too.
         samples: For a Lie group in mode ``"function"``, the number of fixed random elements.
-        generator: Of free branches and of these elements; by default seed 0.
+        generator: Source of free branches and of these elements, or its seed; by default 0.
 
     Returns:
         The homotopy model, with all gammas at 1.
@@ -95,31 +97,31 @@ def homotopise(
 
     Source: Manolache, Chamon, Niepert, arXiv 2505.13631, section 3; weight mode and kappa are this library's.
     """
-    _check(module, symmetry, mode, layers)
+    _check(model, symmetry, mode, layers)
     steps = _chain(symmetry, chain)
-    made = torch.Generator().manual_seed(0) if generator is None else generator
+    drawn = generator_of(0 if generator is None else generator, argument="generator")
     given = None if example is None else example if isinstance(example, (tuple, list)) else (example,)
     check_finite("example", given)
     if mode == "function":
-        return function_homotopy(module, symmetry, steps, samples=samples, generator=made, example=given)
-    model = copy.deepcopy(module)
-    options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": made}
+        return function_homotopy(model, symmetry, steps, samples=samples, generator=drawn, example=given)
+    made = copy.deepcopy(model)
+    options: dict[str, Any] = {"mode": mode, "kappa": kappa, "generator": drawn}
     walk: Walk | None = None
     outputs = None
     try:
-        walk, inputs, outputs = _followed(model, symmetry, layers or {}, _chooser(hidden, symmetry), given)
+        walk, inputs, outputs = _followed(made, symmetry, layers or {}, _chooser(hidden, symmetry), given)
     except NotFollowedError as error:
-        uses = _named(model, layers, error)
-        inputs = _inputs(model, symmetry, given)
+        uses = _named(made, layers, error)
+        inputs = _inputs(made, symmetry, given)
     if walk is not None:
         uses = {name: (use.into, use.out) for name, use in walk.choices.uses.items()}
         _check_used(layers or {}, uses)
-        model = _with_parameters(model, walk, steps, options)
+        made = _with_parameters(made, walk, steps, options)
         for name, dropped in walk.dropouts.items() if shared_dropout else ():
-            _share_dropout(model, name, dropped)
-    homotopy = Homotopy(_with_layers(model, uses, steps, options), symmetry)
+            _share_dropout(made, name, dropped)
+    homotopy = Homotopy(_with_layers(made, uses, steps, options), symmetry)
     precision = DOUBLE if walk is None else walk.precision
-    homotopy.error = verify(homotopy, module, inputs, walk=walk, outputs=outputs, precision=precision)
+    homotopy.error = verify(homotopy, model, inputs, walk=walk, outputs=outputs, precision=precision)
     sizes = grid_sizes(homotopy, inputs)
     if sizes:
         homotopy.known_sizes.add(sizes)
@@ -216,7 +218,7 @@ def _named(
     """The user's own map, which must name every layer with parameters."""
     if not layers:
         raise ArgumentError(
-            "module",
+            "model",
             expected="a module whose run can be followed",
             got=f"{problem.got}: its calls depend on its data",
             way_out='give layers={name: (representation in, representation out)}, or use mode="function"',
@@ -245,9 +247,9 @@ def _check_used(layers: Layers, uses: Mapping[str, Any]) -> None:
             raise ArgumentError("layers", expected=f"layers among {', '.join(uses)}", got=repr(name))
 
 
-def _check(module: Any, symmetry: Symmetry, mode: str, layers: Layers | None) -> None:
-    if not isinstance(module, nn.Module):
-        raise ArgumentError("module", expected="a torch.nn.Module", got=type(module).__name__)
+def _check(model: Any, symmetry: Symmetry, mode: str, layers: Layers | None) -> None:
+    if not isinstance(model, nn.Module):
+        raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
     if not isinstance(symmetry, Symmetry):
         raise ArgumentError("symmetry", expected="a haar.Symmetry", got=type(symmetry).__name__)
     if mode not in ("weight", "branches", "function"):

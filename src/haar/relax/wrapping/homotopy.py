@@ -33,7 +33,7 @@ class Homotopy(nn.Module):
 
     Attributes:
         model: The module that runs.
-        symmetry: The symmetry.
+        symmetry: The symmetry that gamma = 0 has.
         error: Relative equivariance error at gamma = 0, measured when it was made (float64); rounding, unless
             `approximate`.
         known_sizes: Sizes of grids on which equivariance at gamma = 0 was measured.

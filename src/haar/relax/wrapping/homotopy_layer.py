@@ -89,7 +89,7 @@ class HomotopyLayer(Gamma):
             symmetry: How the groups act on it.
             mode: ``"weight"`` or ``"branches"``.
             kappa: Whether the equivariant weight keeps the norm of the whole one.
-            generator: Of the free branch's initial weights.
+            generator: Source of the free branch's initial weights.
         """
         twin = cls.__new__(cls)
         nn.Module.__init__(twin)

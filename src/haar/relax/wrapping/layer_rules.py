@@ -314,7 +314,7 @@ def check_windows(step: Step, module: Any, feature: Feature) -> None:
             check_window([space[axis]], (0,), kernel=kernel, stride=stride, padding=pads, dilation=dilation)
         except ShapeError as error:
             raise ShapeError(
-                "module",
+                "model",
                 expected=f"in {step.where} {error.expected}",
                 got=error.got,
                 way_out=f"{error.way_out}; {_fitting(space[axis], kernel, stride, pads, dilation)} work here",

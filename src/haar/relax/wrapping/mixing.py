@@ -21,10 +21,10 @@ def mixed(
     <D, V - P(V)>: the factor on P is kappa(gamma) - gamma with kappa(gamma) = 1 + (kappa - 1) (1 - gamma), a constant.
 
     Args:
-        values: Parameters.
-        means: Their projections.
-        gamma: Shape ``()``.
-        kappas: Their factors.
+        values: The parameters V.
+        means: Their projections P(V), in the same order.
+        gamma: The homotopy parameter, of shape ``()``.
+        kappas: Factor kappa of every parameter, or None.
     """
     if not transformed():
         out: tuple[Tensor, ...] = _Mixed.apply(gamma, tuple(means), tuple(kappas), *values)
@@ -40,10 +40,10 @@ def branched(equivariant: Tensor, free: Tensor, mean: OrbitMean, gamma: Tensor, 
     """P(A) + gamma kappa |P(A)| R / |R| with R = B - P(B); the length |P(A)| is a constant for gradients.
 
     Args:
-        equivariant: A.
-        free: B.
-        mean: P.
-        gamma: Shape ``()``.
+        equivariant: Parameter A of the equivariant branch.
+        free: Parameter B of the free branch.
+        mean: The projection P onto equivariant parameters.
+        gamma: The homotopy parameter, of shape ``()``.
         kappa: Factor on the free branch.
     """
     if not transformed():

@@ -28,8 +28,8 @@ class Noted:
     Every layer is chosen for at most once and noted at most once: so the walk ends.
 
     Attributes:
-        notes: What was asked for.
-        choices: What may still change.
+        notes: Representations that steps have asked for.
+        choices: Legs that may still be given another representation.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Noted:
         """What to note for other representations on some legs; None if somebody cannot be asked.
 
         Args:
-            legs: What is wanted.
+            legs: Legs and the representations that are wanted for them.
             soft: Whether it may be changed by others later.
         """
         made: dict[tuple[str, int], Representation] = {}

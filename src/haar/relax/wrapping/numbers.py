@@ -18,10 +18,10 @@ class Numbers:
 
     Args:
         followed: The network as a graph.
-        inputs: One batch.
+        inputs: One batch to run it on.
 
     Attributes:
-        inputs: The batch.
+        inputs: The batch that the graph was run on.
         values: What every step returned.
         written: Which of its tensors a step writes into, for steps that do.
         overwritten: What stood there before.

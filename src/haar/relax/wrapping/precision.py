@@ -21,7 +21,7 @@ class Precision:
     """How a model is run to be measured, and what difference is rounding there.
 
     Attributes:
-        dtype: Of real inputs.
+        dtype: Precision of real inputs.
         exact: Largest relative difference between f(g x) and g f(x) that is rounding.
     """
 

@@ -16,7 +16,7 @@ class PreparedMoves(nn.Module):
 
     Args:
         symmetry: How the group acts.
-        g: One element.
+        g: The group element that moves.
         inputs: The actions in the inputs' tree.
         outputs: The actions in the outputs' tree.
     """

@@ -29,7 +29,7 @@ def proposals(step: Step, hidden: Hidden) -> Iterator[tuple[Proposal, Proposal]]
     both free, and what other axes of parameters take.
 
     Args:
-        step: The step.
+        step: The step whose inputs may carry something else.
         hidden: Representation of a hidden layer by its width.
     """
     for legs, soft in (*_in_line(step), *((legs, {}) for legs in _pairs(step))):
@@ -53,10 +53,10 @@ def other_forms(
     """Representations of a width that can be cut into pieces, or are permuted piece by piece.
 
     Args:
-        width: Their dimension.
+        width: Dimension of the representations.
         sizes: Shapes of what comes out.
         hidden: Representation of a hidden layer by its width.
-        now: What it is.
+        now: The representation that it is now.
         cuts: Sizes of pieces that may be cut off at one end.
     """
     made = [*_tiled(width, sizes, hidden, now.group), *_unequal(width, sizes, hidden)]

@@ -18,7 +18,7 @@ def refuse(where: str, why: str = "") -> NoReturn:
         ArgumentError: Always.
     """
     raise ArgumentError(
-        "module",
+        "model",
         expected="operations whose symmetry is known",
         got=where + (f": {why}" if why else ""),
         way_out=FUNCTION,
@@ -33,7 +33,7 @@ def refuse_grid(step: Step, why: str) -> NoReturn:
     """
     sizes = " and ".join("x".join(map(str, x.value.shape)) for x in step.moving)
     raise ShapeError(
-        "module",
+        "model",
         expected=f"in {step.where} a step that treats both ends of every axis alike",
         got=f"{why} on {sizes}, broken by {step.name!r}",
         way_out=f"use inputs of another size, pad both sides alike, or {FUNCTION}",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from haar.actions.representation import Representation
 from haar.actions.representation.representation import matrix_of
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups.connected import connected_roots
 from haar.relax.wrapping.orbit_mean import OrbitMean
@@ -52,14 +53,14 @@ class MixedScales(Projection):
     A diagonal matrix commutes with every R(g) iff its entries agree wherever some R(g) has an entry that is not zero.
 
     Args:
-        rep: Any representation.
+        rep: Representation on the channels.
         shape: Shape of the factors, which has one axis.
     """
 
     def __init__(self, rep: Representation, shape: tuple[int, ...]) -> None:
         self.rep, self.shape = rep, shape
         some = torch.cat([rep.group.generators(), rep.group.sample(4, torch.Generator().manual_seed(0))])
-        joined = (rep.matrix(some).abs() > 1e-9).any(0)
+        joined = (rep.matrix(some).abs() > SAME_ENTRY).any(0)
         one, other = torch.nonzero(joined, as_tuple=True)
         roots = torch.from_numpy(connected_roots(rep.dim, one.numpy(), other.numpy()))
         label = roots.unique(return_inverse=True)[1]

@@ -28,7 +28,7 @@ class SideBranch(WholeModule):
         branch: The module; its output is added to x and must have x's shape, or one that broadcasts to it.
 
     Attributes:
-        branch: The module.
+        branch: The module f beside the equivariant path.
         ratio: ||f|| / ||x|| in the latest forward in training.
 
     Example:

@@ -18,6 +18,7 @@ from haar.errors import HaarError
 from haar.relax.wrapping.candidates import Candidates
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.feature import Feature, Leg
+from haar.seeding import Seed, generator_of
 
 #: Largest difference that is rounding, relative to the largest number; where a step computes in less than double.
 ROUNDING, SINGLE = 1e-9, 1e-3
@@ -57,7 +58,7 @@ class Step:
         call: Runs the step on other tensors in their place.
         result: What it returned in the network.
         written: Which tensor it writes into, if any.
-        elements: Of the group.
+        elements: Elements of the group to try on.
         grid: How the points of the inputs' grids move.
     """
 
@@ -163,9 +164,9 @@ class Step:
             return trials
         return [_Trial(self, [x.value for x in self.inputs])]
 
-    def _drawn(self, seed: int, size: float) -> list[Tensor]:
+    def _drawn(self, seed: Seed, size: float) -> list[Tensor]:
         """Random numbers for what moves, and the network's own for the rest."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
 
         def random(x: Typed) -> Tensor:
             if x.feature is None or not (x.value.is_floating_point() or x.value.is_complex()):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions.representation import Representation, TensorProduct, Trivial
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups import Subgroup
 from haar.intertwiners.orbits import pair_orbits
@@ -63,7 +64,7 @@ def twin(
         where: The layer in words.
         mode: ``"weight"`` or ``"branches"``.
         kappa: Whether equivariant weights keep the norm of whole ones.
-        generator: Of free branches.
+        generator: Source of free branches.
 
     Raises:
         ArgumentError: If every equivariant weight is zero.
@@ -77,9 +78,9 @@ def twin(
     kind = _KINDS[type(layer)]
     if "weight" in kind.scaled and isinstance(weight, Tensor):
         whole = weight.detach().double()
-        if float(whole.norm()) > 0 and float(spaces["weight"][0](whole).norm()) < 1e-9 * float(whole.norm()):
+        if float(whole.norm()) > 0 and float(spaces["weight"][0](whole).norm()) < SAME_ENTRY * float(whole.norm()):
             raise ArgumentError(
-                "module",
+                "model",
                 expected=f"layers that some equivariant map can replace under {rep_in.group.name}",
                 got=f"{where}: every one from {rep_in.name} to {rep_out.name} is zero",
                 way_out=f"make hidden layers at least {rep_in.group.order or 'a few'} wide, or name their "
@@ -101,13 +102,13 @@ def parameters_homotopy(
     """The homotopy twin of a module of the user's that reads parameters of its own.
 
     Args:
-        layer: The module.
+        layer: A module that reads parameters of its own.
         axes: What every axis of its parameters carries, by name.
         chain: Subgroups between the whole group and 1, the largest first.
         where: The module in words.
         mode: ``"weight"`` or ``"branches"``.
         kappa: Whether invariant parameters keep the norm of whole ones.
-        generator: Of free branches.
+        generator: Source of free branches.
 
     Raises:
         ArgumentError: If every invariant parameter is zero.
@@ -120,9 +121,9 @@ def parameters_homotopy(
             spaces.setdefault(name, []).append(TensorProjection(sides, tuple(held[name].shape)))
     kind = parameters_twin(type(layer), {name: held[name] for name in axes})
     whole = held[kind.leading[0]].detach().double()
-    if float(whole.norm()) > 0 and float(spaces[kind.leading[0]][0](whole).norm()) < 1e-9 * float(whole.norm()):
+    if float(whole.norm()) > 0 and float(spaces[kind.leading[0]][0](whole).norm()) < SAME_ENTRY * float(whole.norm()):
         raise ArgumentError(
-            "module",
+            "model",
             expected="parameters of which something is invariant",
             got=f"{where}: every invariant {kind.leading[0]} is zero",
             way_out='use mode="function"',
@@ -222,7 +223,7 @@ class GroupedProjection(Projection):
 
 def _torn(where: str, rep_in: Representation, rep_out: Representation) -> ArgumentError:
     return ArgumentError(
-        "module",
+        "model",
         expected="groups of channels that the symmetry carries to one another",
         got=f"{where} from {rep_in.name} to {rep_out.name}",
         way_out="use groups=1, or a width that is a multiple of the group's order",

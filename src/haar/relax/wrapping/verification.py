@@ -46,7 +46,7 @@ def verify(
     Args:
         homotopy: The homotopy, in any mode; it is not changed.
         plain: The user's module.
-        inputs: One batch.
+        inputs: One batch to compare on.
         walk: What its tensors carry, to name the step that breaks the symmetry.
         outputs: What the user's module returns on them, if it was found to be the same from call to call.
         precision: The precision to measure in.
@@ -67,7 +67,7 @@ def verify(
             error = _difference(ForwardOnly(mine)(*as_dtype(None, given)), first)
         if not error <= SAME:
             raise ArgumentError(
-                "module", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
+                "model", expected="the same outputs at gamma = 1", got=f"a relative difference of {error:.1e}"
             )
     tried: Homotopy = disturb(precision.of(homotopy), fixed=("gamma",))  # type: ignore[assignment]
     given = precision.inputs(inputs)
@@ -103,7 +103,7 @@ def repeated_outputs(plain: nn.Module, inputs: Sequence[Any]) -> Any:
     own_error = _difference(again, first)
     if not own_error <= SAME:
         raise ArgumentError(
-            "module",
+            "model",
             expected="outputs that stay the same from call to call in evaluation",
             got=f"a relative difference of {own_error:.1e}",
             way_out="give functional dropout training=self.training, and keep no state between calls",
@@ -214,7 +214,7 @@ def _moving(actions: Any, outputs: Any) -> list[Tensor]:
 def _check_outputs_finite(outputs: Any) -> None:
     if not all(bool(y.isfinite().all()) for y in tensors_of(outputs)):
         raise ArgumentError(
-            "module",
+            "model",
             expected="finite outputs of the model as it was given",
             got="NaN or infinity",
             way_out="give example=(input, ...), one batch of the data, or look at the parameters",

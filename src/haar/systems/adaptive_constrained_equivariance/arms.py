@@ -117,11 +117,11 @@ def make_arms(
     """Arms by name, one for each value tried.
 
     Args:
-        names: Among `ARMS`.
+        names: Which of `ARMS` to make.
         configurations: One model each.
         plan: How they will be trained.
         tried: Whether all values are tried, or the middle one alone.
-        mode: Of `homotopise`.
+        mode: How layers are relaxed, see `homotopise`.
     """
 
     def models(*, kappa: bool = True) -> list[Homotopy]:

@@ -34,7 +34,7 @@ class ChargedTask(Task):
     """Positions, velocities and charges at one frame to positions at a later one.
 
     Args:
-        particles: How many.
+        particles: Number of charged particles.
         start: Frame that is given.
         stop: Frame to be predicted.
         hidden: Width of the network.

@@ -88,7 +88,7 @@ def _defect(one: Mapping[str, Any]) -> float:
 
 
 def draw_scores(scores: Sequence[Mapping[str, Any]]) -> Figure:
-    """P-values of the largest group against beta."""
+    """p-values of the largest group against beta."""
     figure = new_figure(5.6, 3)
     axes = style_axes(figure.subplots(), x="break of the symmetry, beta", y="p")
     group = list(scores[0]["p"])[-1]

@@ -86,7 +86,7 @@ class InertiaNetwork(nn.Module):
     """Two products of features with gates between them; plain linear layers in between are free to break the symmetry.
 
     Args:
-        generator: Of the weights.
+        generator: Source of the weights.
     """
 
     def __init__(self, generator: torch.Generator) -> None:

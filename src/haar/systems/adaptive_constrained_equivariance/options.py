@@ -14,13 +14,13 @@ class Part:
     """One task, at several sizes of the training set and several breaks of its symmetry.
 
     Attributes:
-        name: What tables call it.
+        name: Name of it in tables.
         task: Name of the task, see `tasks.TASKS`.
         samples: Sizes of the training set.
         betas: Breaks of the symmetry.
         arms: The rules, see `arms.ARMS`.
         plan: How all models are trained.
-        options: Of the task.
+        options: Options of the task, by name.
         files: Which option of the task is given the published files, if any.
         mode: How the models are loosened, see `haar.relax.homotopise`.
         tried: Whether all settings of a rule are tried, or the middle one alone.
@@ -48,7 +48,7 @@ class Options:
 
     Attributes:
         networks: Networks in every cell, each with data and an initialisation of its own.
-        parts: Its parts.
+        parts: Parts of the experiment, in their order.
         needs_data: Whether published files are read.
         data: Where these are.
     """

@@ -45,11 +45,11 @@ class ParticleNetwork(ConstantsModule):
         neighbours: Of every particle, see `everyone` and `listed`.
         velocities: Whether a row has a velocity.
         pair_scalars: How many of the scalars also enter messages as products of the two particles'.
-        hidden: Width.
+        hidden: Width of the hidden layers.
         layers: Number of layers.
         outputs: 0: places of all particles; else so many scalars of the whole.
         masked: Whether the last scalar says which particles are there.
-        generator: Of the weights.
+        generator: Source of the weights.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ def listed(edges: Int[Tensor, "2 edge"], kinds: Int[Tensor, " edge"], particles:
     Args:
         edges: Pairs (i, j): j is a neighbour of i.
         kinds: 1, 2, ... for each.
-        particles: How many there are.
+        particles: Number of there are.
 
     Example:
         >>> near = listed(torch.tensor([[0, 1, 1], [1, 0, 2]]), torch.tensor([1, 1, 2]), 3)

@@ -113,7 +113,7 @@ class ShapeTask(CloudTask):
     """ModelNet40: the class of a shape of 300 points; cross-entropy with labels smoothed by 0.2.
 
     Args:
-        points: Of each cloud.
+        points: Number of points of each cloud.
         dropout: Whether test clouds miss up to 87.5 % of their points.
     """
 

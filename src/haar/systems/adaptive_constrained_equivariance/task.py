@@ -37,7 +37,7 @@ class Task(ABC):
 
         Args:
             part: ``"train"``, ``"validation"`` or ``"test"``.
-            count: How many.
+            count: Number of samples to draw.
             generator: The source of randomness.
         """
 
@@ -48,10 +48,10 @@ class Task(ABC):
         """The network with a gamma in every layer.
 
         Args:
-            generator: Of its weights.
+            generator: Source of its weights.
             branches: Of free branches.
             mode: Of `haar.relax.homotopise`, where the task's network is wrapped by it.
-            kappa: Likewise.
+            kappa: Whether equivariant weights keep the norm of whole ones, as in `homotopise`.
         """
 
     def losses(self, out: Float[Tensor, "model batch ..."], y: Float[Tensor, "model batch ..."]) -> Tensor:

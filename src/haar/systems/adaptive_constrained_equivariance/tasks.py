@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,12 +30,12 @@ def make_task(name: str, options: Mapping[str, Any], beta: float) -> Task:
     """One task.
 
     Args:
-        name: Among `TASKS`.
-        options: Of the task.
+        name: Which of `TASKS` to make.
+        options: Options of the task, by name.
         beta: How much its symmetry is broken.
 
     Raises:
-        ArgumentError: If there is no task of that name.
+        ArgumentError: If there is no task of that name, or it has no such option.
 
     Example:
         >>> make_task("vectors", {"order": 3}, 0.5)
@@ -42,4 +43,8 @@ def make_task(name: str, options: Mapping[str, Any], beta: float) -> Task:
     """
     if name not in TASKS:
         raise ArgumentError("task", expected=f"one of {', '.join(TASKS)}", got=repr(name))
+    known = [key for key in inspect.signature(TASKS[name]).parameters if key != "beta"]
+    unknown = sorted(options.keys() - set(known))
+    if unknown:
+        raise ArgumentError("options", expected=f"options of {name} ({', '.join(known)})", got=", ".join(unknown))
     return TASKS[name](beta=beta, **options)

@@ -28,11 +28,11 @@ class TrialPlan(Plan):
     """How all models are trained and measured.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Steps of the optimiser.
         learning_rate: The optimiser's rate at the start.
         batch_size: Samples in a step, drawn with replacement.
         clip: Largest norm of each model's gradients.
-        tests: Test samples.
+        tests: Number of test samples.
         validation: Samples by which a setting is chosen.
         dual_rate: Rate of the multipliers of the rules "as published".
         device: Where models run; draws are made on the CPU.
@@ -61,7 +61,7 @@ class Configuration:
     Attributes:
         task: What is learned.
         samples: Size of the training set.
-        seed: Of the data, the initialisation and the batches.
+        seed: Seed of the data, the initialisation and the batches.
     """
 
     task: Task
@@ -154,7 +154,7 @@ def train_together(
         plan: How to train.
         checkpoint: File to save the run in and to go on from, bit for bit.
         watch: Told of every step.
-        title: What it is told.
+        title: Title of the stage that `watch` is told of.
     """
     together = _Together(arms, configurations, plan)
     states: dict[str, Stateful] = {f"models of {arm.label}": arm.ensemble for arm in arms}

@@ -82,8 +82,8 @@ def perceptron(generator: torch.Generator, *, width: int = 32) -> nn.Sequential:
     """The network of the task, 6 -> width -> width -> 2 with SiLU: weights uniform in +-1/sqrt(fan-in), biases zero.
 
     Args:
-        generator: Of the weights.
-        width: Of both hidden layers.
+        generator: Source of the weights.
+        width: Width of both hidden layers.
     """
     model = nn.Sequential(nn.Linear(6, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2))
     with torch.no_grad():

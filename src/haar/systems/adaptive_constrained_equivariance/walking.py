@@ -96,10 +96,10 @@ def generated_walk(trials: int, *, beta: float, seed: int, joints: int = _JOINTS
     """Trials of one random skeleton, each seen from its own direction; see `WalkingTask`.
 
     Args:
-        trials: How many.
+        trials: Number of trials to generate.
         beta: How much it sags along the second axis.
-        seed: Of the trials; the skeleton and its gait are always the same.
-        joints: Of the skeleton.
+        seed: Seed of the trials; the skeleton and its gait are always the same.
+        joints: Number of joints of the skeleton.
     """
     body = torch.Generator().manual_seed(5)
     parents = [int(torch.randint(max(0, k - 3), k, (1,), generator=body)) for k in range(1, joints)]

@@ -37,11 +37,11 @@ def measure_model(
     """Measure one trained surrogate on the test split.
 
     Args:
-        model: The surrogate.
+        model: The trained surrogate.
         root: The data set.
         preset: Sizes and modes.
         title: What the watch is told.
-        seed: Of the random shifts and the audit.
+        seed: Seed of the random shifts and the audit.
         watch: Told of the progress.
         windowed: Whether to average over half-box shifts, with and without windows (for models that pad with zeros).
 
@@ -51,7 +51,7 @@ def measure_model(
         ``near_constant`` share.
     """
     test = Windows(root, history=preset.history, split="test")
-    chosen = SpreadWindows(test, samples=preset.windows, batch=8)
+    chosen = SpreadWindows(test, samples=preset.windows, batch_size=8)
     x, y = chosen.stacked()
     models: dict[str, Callable[[Tensor], Tensor]] = {
         "none": model,
@@ -70,9 +70,9 @@ def measure_model(
             measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, preset)
             advance()
         # Many trajectories: what labels say about the gain varies much more than what is predicted without them.
-        many = SpreadWindows(test, samples=preset.audit_windows, batch=8)
+        many = SpreadWindows(test, samples=preset.audit_windows, batch_size=8)
         measures["audit"] = _audited(model, symmetry, many, seed)
-        learned = SpreadWindows(Windows(root, history=preset.history), samples=preset.windows, batch=8)
+        learned = SpreadWindows(Windows(root, history=preset.history), samples=preset.windows, batch_size=8)
         measures["half"] = measure_half(model, symmetry, learned, chosen)
         measures["defect"] = _defects(model, symmetry, x[:1])
         advance()

@@ -84,7 +84,7 @@ def tell(story: Story, out: Path, *, seed: int, watch: Watch) -> Finding:
     model = _trained(story, windows, seed, watch)
     save(model, out / f"{story.name}.safetensors")
     test = Windows(root, history=HISTORY, split="test")
-    chosen = SpreadWindows(test, samples=48, batch=8)
+    chosen = SpreadWindows(test, samples=48, batch_size=8)
     scale = field_scale(chosen, test.outputs)
     symmetries = _symmetries(story, test)
     report = audit(model, symmetries["D4"], chosen, scale=scale, micro_batch=MICRO_BATCH, seed=seed, watch=watch)

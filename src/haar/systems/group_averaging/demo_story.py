@@ -20,12 +20,12 @@ class Story:
 
     Args:
         name: Name of its folder.
-        title: For people.
+        title: What the story is called in the report.
         about: The equations in a sentence.
         generator: Makes the data.
         model: Makes the surrogate from the numbers of input and output channels.
-        model_name: For people.
-        steps: Optimiser steps.
+        model_name: What the model is called in the report.
+        steps: Steps of the optimiser.
         windowed: Whether shifts are of use (the model pads with zeros) and are shown.
     """
 
@@ -44,7 +44,7 @@ class Finding:
     """What came out of one story.
 
     Attributes:
-        story: The story.
+        story: The story that it belongs to.
         layout: The channels of the model's input.
         audit: The audit under D4.
         one_step: Errors of one-step predictions, by group.

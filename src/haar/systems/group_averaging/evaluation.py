@@ -23,21 +23,21 @@ def one_step_errors(
     y: Float[Tensor, "window outputs *space"],
     layout: Layout,
     *,
-    batch: int = 8,
+    batch_size: int = 8,
 ) -> ErrorReport:
     """Errors of one-step predictions, in physical units.
 
     Args:
         model: From inputs to the next state.
-        x: Windows.
+        x: Windows that the model is given.
         y: What follows them.
         layout: The channels of `x` (or of `y`).
-        batch: Windows at a time.
+        batch_size: Windows at a time.
     """
     errors = FieldErrors(layout)
     with torch.no_grad():
-        for start in range(0, len(x), batch):
-            part = slice(start, start + batch)
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)
             errors.update(model(x[part]), y[part])
     return errors.compute()
 

@@ -20,7 +20,7 @@ def measure_half(model: Surrogate, symmetry: Symmetry, learned: SpreadWindows, t
     """Shares of the fall of the mean squared error that half of the elements bring.
 
     Args:
-        model: The surrogate.
+        model: The trained surrogate.
         symmetry: How D4 acts; its first half is the subgroup that an anytime average has evaluated by then.
         learned: Windows whose inputs the elements are selected on; their labels are not looked at.
         test: Windows with labels.

@@ -12,10 +12,10 @@ class Run:
     """One surrogate.
 
     Attributes:
-        name: What tables call it.
+        name: Name of it in tables.
         data: Name of its data set.
         model: Name of its network, see `surrogates.CATALOGUE`.
-        options: Of the network.
+        options: Options of the network, by name.
         augment: Whether its batches are moved by random elements of D4.
         steps: Of its training; None for as many as all others.
     """
@@ -37,14 +37,14 @@ class Options:
         train: Trajectories of the training split.
         test: Trajectories of the test split.
         history: Time steps that a surrogate sees.
-        steps: Of the training.
-        batch: Windows in a step.
+        steps: Number of training steps.
+        batch_size: Windows in a step.
         windows: Windows that errors are measured on.
         audit_windows: Windows that are audited.
         rollout: Windows of predicted steps, such as ``"6:12"``.
         rollout_runs: Trajectories that are rolled out.
         modes: How rollouts are averaged.
-        runs: The surrogates.
+        runs: Surrogates to be trained.
         trap: The surrogate of the shear flow.
     """
 
@@ -53,7 +53,7 @@ class Options:
     test: int
     history: int
     steps: int
-    batch: int
+    batch_size: int
     windows: int
     audit_windows: int
     rollout: tuple[str, ...]

@@ -78,7 +78,7 @@ def trained(run: Run, windows: Windows, preset: Options, *, seed: int, folder: P
         (x, y),
         steps,
         seed,
-        batch_size=preset.batch,
+        batch_size=preset.batch_size,
         augment=_augmentation(windows) if run.augment else None,
         checkpoint=folder / f"{run.name}.pt",
         watch=watch,

@@ -60,7 +60,7 @@ def train(
         checkpoint: File to save the run in, and to continue from.
         checkpoint_every: Seconds between saves.
         watch: Told of every step.
-        title: What it is told.
+        title: Title of the stage that `watch` is told of.
 
     Returns:
         The trained surrogate, in eval mode.
@@ -119,15 +119,16 @@ def train(
     return surrogate.eval()
 
 
-def one_cycle(step: int, steps: int, lr: float | int) -> tuple[float, float]:
+def one_cycle(step: int, steps: int, learning_rate: float | int) -> tuple[float, float]:
     """Learning rate and first momentum of AdamW at a step: cosine up for 30 % of the steps, then cosine down.
 
-    The learning rate goes from lr / 25 to `lr` and down to lr / 250 000, the momentum from 0.95 to 0.85 and back.
+    The learning rate goes from a 25th of the largest up to it and down to a 250 000th of it, the momentum from 0.95
+    to 0.85 and back.
 
     Args:
         step: Steps done before this one.
         steps: Steps of the whole run.
-        lr: Largest learning rate.
+        learning_rate: Largest learning rate of the cycle.
 
     Returns:
         Learning rate and momentum.
@@ -141,9 +142,9 @@ def one_cycle(step: int, steps: int, lr: float | int) -> tuple[float, float]:
     top, last = 0.3 * steps - 1, steps - 1
     if step <= top:
         rising = step / top if top > 0 else 1.0
-        return _cosine(lr / 25, lr, rising), _cosine(0.95, 0.85, rising)
+        return _cosine(learning_rate / 25, learning_rate, rising), _cosine(0.95, 0.85, rising)
     falling = (step - top) / (last - top) if last > top else 1.0
-    return _cosine(lr, lr / 25 / 1e4, falling), _cosine(0.85, 0.95, falling)
+    return _cosine(learning_rate, learning_rate / 25 / 1e4, falling), _cosine(0.85, 0.95, falling)
 
 
 def _cosine(start: float | int, end: float | int, fraction: float) -> float:

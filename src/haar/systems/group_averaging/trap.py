@@ -26,10 +26,10 @@ def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch
     """Average a surrogate of the double shear flow over groups that its data have, and over one that they lack.
 
     Args:
-        model: The surrogate.
+        model: The trained surrogate.
         root: The data set.
         preset: Sizes and modes.
-        seed: Of the audits.
+        seed: Seed of the audits.
         watch: Told of the progress.
 
     Returns:
@@ -38,7 +38,7 @@ def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch
     """
     train = Windows(root, history=preset.history, split="train")
     test = Windows(root, history=preset.history, split="test")
-    chosen = SpreadWindows(test, samples=preset.windows, batch=8)
+    chosen = SpreadWindows(test, samples=preset.windows, batch_size=8)
     x, y = chosen.stacked()
     models: dict[str, Callable[[Tensor], Tensor]] = {
         "none": model,
@@ -54,7 +54,7 @@ def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch
         scale = field_scale(chosen, test.outputs)
         symmetry = fields_symmetry(dihedral(4), test)
         # The data are tested on the training split: its runs are many, and no label of theirs is used.
-        seen = SpreadWindows(train, samples=2 * preset.windows, batch=8)
+        seen = SpreadWindows(train, samples=2 * preset.windows, batch_size=8)
         unlabelled = ((inputs, None, runs) for inputs, _, runs in seen)
         options: dict[str, Any] = {"scale": scale, "layers": False, "seed": seed, "micro_batch": MICRO_BATCH}
         before = audit(model, symmetry, unlabelled, **options)

@@ -21,7 +21,7 @@ def check_pair(pair: Pair, generator: torch.Generator) -> dict[str, Any]:
 
     Args:
         pair: What to solve.
-        generator: Of the matrices and elements that are tried.
+        generator: Source of the matrices and elements that are tried.
 
     Returns:
         Sizes, ``dim`` by solving, by ``characters`` and by ``molien`` (left out where no exact rule is known), as

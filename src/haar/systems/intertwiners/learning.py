@@ -25,8 +25,8 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
 
     Args:
         task: One of `TASKS`.
-        samples: Training samples.
-        seed: Of samples and weights.
+        samples: Number of training samples.
+        seed: Seed of samples and weights.
         rates: Learning rates that every network may try.
         steps: Steps of Adam with a cosine schedule.
         test: Held-out samples.
@@ -55,7 +55,7 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
         tried = []
         for rate in rates:
             model = copy.deepcopy(start)
-            plan = Plan(steps=steps, learning_rate=rate, batch_size=chosen.batch, schedule="cosine")
+            plan = Plan(steps=steps, learning_rate=rate, batch_size=chosen.batch_size, schedule="cosine")
             _fit(model, training, plan, symmetry if name == AUGMENTED else None)
             tried.append((error(model, *validation), rate, model))
         _, rate, best = min(tried, key=lambda one: one[0])

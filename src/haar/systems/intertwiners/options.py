@@ -16,7 +16,7 @@ class Options:
         repeats: Times that each is timed.
         samples: Numbers of training samples, by task.
         rates: Learning rates to choose from.
-        steps: Of the training.
+        steps: Number of training steps.
         test: Samples that errors are measured on.
     """
 

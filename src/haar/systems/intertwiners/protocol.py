@@ -22,7 +22,7 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
 
     Args:
         config: A preset, see `Options`.
-        seed: Of everything random.
+        seed: Seed of everything random.
         folder: Not used: a seed is short.
         watch: Told of the progress.
     """

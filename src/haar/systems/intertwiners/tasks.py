@@ -23,13 +23,13 @@ class Task:
         samples: Draws inputs and targets.
         equivariant: Makes the equivariant network.
         plain: Makes plain networks, by name: of equal width, and of about as many parameters.
-        batch: Samples a step.
+        batch_size: Samples a step.
     """
 
     samples: Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
     equivariant: Callable[[torch.Generator], Sequential]
     plain: Mapping[str, Callable[[], nn.Module]]
-    batch: int
+    batch_size: int
 
 
 def balanced(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -26,8 +26,8 @@ def timed(family: str, size: int, repeats: int) -> dict[str, Any]:
 
     Args:
         family: One of `FAMILIES`.
-        size: Its size.
-        repeats: How many solutions after the first.
+        size: Size of the case that is timed.
+        repeats: Number of solutions after the first.
     """
     seconds = []
     dim = n = 0

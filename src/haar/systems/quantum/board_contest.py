@@ -24,7 +24,7 @@ def board_contest(
         test_games: Other games of each outcome.
         layers: Number of layers.
         steps: Steps of training.
-        seed: Of games, parameters and batches.
+        seed: Seed of games, parameters and batches.
 
     Returns:
         ``train`` and ``test``: the shares of games whose outcome has the largest score; ``parameters``.

@@ -23,7 +23,7 @@ class Contender:
     Args:
         title: What tables call it.
         model: A name of `haar.systems.quantum.potential.MODELS`.
-        options: Of its constructor.
+        options: Options of its constructor, by name.
         plan: How it is trained, if not like the others: a baseline may need more steps or another rate.
     """
 
@@ -69,10 +69,10 @@ def split(data: Molecules, train: int, *, fold: int = 0, seed: int = 0) -> tuple
     tested on all others. Other surfaces are shuffled by the seed; fold k starts its training set k times `train` later.
 
     Args:
-        data: All geometries.
+        data: Geometries to be divided.
         train: Size of the training set.
-        fold: Which fold.
-        seed: Of the shuffle.
+        fold: Number of the fold that is tested on.
+        seed: Seed of the shuffle.
 
     Raises:
         ArgumentError: If the training set leaves nothing to test on.
@@ -108,11 +108,11 @@ def contest(
     """Train one model and measure it.
 
     Args:
-        contender: Which.
-        train: Training set.
+        contender: The model, and how it is trained.
+        train: Number of training points.
         test: Test set; nothing is chosen by it.
         plan: How models are trained that bring no plan of their own.
-        seed: Of parameters and batches.
+        seed: Seed of parameters and batches.
         held_out: Share of the training set that only chooses which weights are kept.
 
     Returns:
@@ -179,9 +179,9 @@ def train_one(
     Args:
         model: A name of `haar.systems.quantum.potential.MODELS`.
         data: A shipped surface or an ``.npz`` file.
-        train: Training points.
-        plan: How.
-        seed: Of the shuffle, the frames, the parameters and the batches.
+        train: Number of training points.
+        plan: Steps, learning rate and weight of the forces.
+        seed: Seed of the shuffle, the frames, the parameters and the batches.
         held_out: Share of the training points that chooses the weights.
         layers: Of a circuit; by default its own.
 

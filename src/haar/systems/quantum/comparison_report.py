@@ -23,8 +23,8 @@ class ComparisonReport(Report):
     """Every model on the same folds.
 
     Args:
-        data: Which surface.
-        train: Training points.
+        data: Name of the surface.
+        train: Number of training points.
         measured: What was measured, by table, model and fold.
     """
 
@@ -77,7 +77,7 @@ def compare(
 
     Args:
         data: ``lih``, ``nh3`` or ``h2o``.
-        train: Training points.
+        train: Number of training points.
         folds: Number of folds.
         seeds: Seeds of every fold.
         names: Some of the models, by title.

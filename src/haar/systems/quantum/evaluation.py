@@ -78,8 +78,8 @@ def symmetry_errors(
 
     Args:
         model: From (batch, atoms, 3) to (batch,).
-        x: Where.
-        seed: Of the rotations.
+        x: Positions to evaluate at, (batch, atoms, 3).
+        seed: Seed of the rotations.
 
     Returns:
         ``rotation``, ``permutation``, ``parity`` in the units of the model, ``torque`` too: sum of x_i x F_i, the

@@ -12,7 +12,7 @@ def random_games(count: int, *, seed: int = 0) -> tuple[Float[Tensor, "n fields"
 
     Args:
         count: Games of each of the three outcomes.
-        seed: Of the play.
+        seed: Seed of the play.
 
     Returns:
         Boards (crosses 1, noughts -1, empty 0) and targets: +1 for the outcome (crosses, noughts, draw), else -1.

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.nn.circuits.circuit import Circuit, Gate, Program, Readout, normal
+from haar.nn.circuits.circuit import ANGLE_SPREAD, ENCODING, ENCODING_SPREAD, Circuit, Gate, Program, Readout, normal
 from haar.nn.circuits.options import READOUTS, one_of
 from haar.nn.circuits.states import (
     State,
@@ -29,7 +29,7 @@ class GenericCircuit(Circuit):
     Args:
         atoms: Number m of atoms around the central one.
         layers: Number D of trainable layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
         readout: ``"affine"`` or ``"raw"``.
 
     Example:
@@ -44,10 +44,10 @@ class GenericCircuit(Circuit):
         n = check_qubits(2 * atoms)
         super().__init__(n, atoms, layers)
         source = torch.Generator().manual_seed(seed)
-        self.encoding = nn.Parameter(0.7 + 0.1 * normal(layers + 1, n, 3, generator=source))
-        self.turns = nn.Parameter(0.3 * normal(layers, n, 3, generator=source))
+        self.encoding = nn.Parameter(ENCODING + ENCODING_SPREAD * normal(layers + 1, n, 3, generator=source))
+        self.turns = nn.Parameter(ANGLE_SPREAD * normal(layers, n, 3, generator=source))
         self.ring = [(q, (q + 1) % n) for q in range(n)]
-        self.coupling = nn.Parameter(0.3 * normal(layers, n, generator=source))
+        self.coupling = nn.Parameter(ANGLE_SPREAD * normal(layers, n, generator=source))
         signs = z_signs(n)
         pairs = torch.stack([signs[i] * signs[j] for i, j in self.ring])
         self.register_constant("start", zeros(n))

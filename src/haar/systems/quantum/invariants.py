@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor, nn
 
+from haar.constants import TINY_SINGLE
 from haar.errors import ArgumentError
 from haar.nn.circuits.circuit import normal
 from haar.nn.circuits.given import given
@@ -22,7 +23,7 @@ class DistanceSets(nn.Module):
     Args:
         atoms: Number m of atoms around the central one.
         hidden: Width of all layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Example:
         >>> DistanceSets(3).parameter_count
@@ -69,11 +70,11 @@ class DistanceSets(nn.Module):
         return energy[:, 0]
 
     def _distances(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        r = (x.square().sum(-1) + 1e-30).sqrt()
+        r = (x.square().sum(-1) + TINY_SINGLE).sqrt()
         if self.atoms == 1:
             return r, None
         i, j = torch.triu_indices(self.atoms, self.atoms, 1, device=x.device)
-        apart = ((x[:, i] - x[:, j]).square().sum(-1) + 1e-30).sqrt()
+        apart = ((x[:, i] - x[:, j]).square().sum(-1) + TINY_SINGLE).sqrt()
         return r, torch.stack([apart, r[:, i] + r[:, j], r[:, i] * r[:, j]], -1)
 
 
@@ -83,7 +84,7 @@ class CoordinateNetwork(nn.Module):
     Args:
         atoms: Number m of atoms around the central one.
         hidden: Width of both layers.
-        seed: Of the first parameters.
+        seed: Seed of the first parameters.
 
     Example:
         >>> CoordinateNetwork(3).parameter_count, CoordinateNetwork(1).parameter_count

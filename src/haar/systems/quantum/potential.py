@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -52,10 +53,13 @@ def build(name: str, atoms: int, **options: Any) -> nn.Module:
         raise ArgumentError("model", expected=f"one of {', '.join(MODELS)}", got=repr(name))
     if name == "water" and atoms != 2:
         raise ArgumentError("model", expected="a molecule XH2 for 'water'", got=f"{atoms} atoms around the centre")
+    known = [key for key in inspect.signature(MODELS[name]).parameters if key != "atoms"]
     try:
         return MODELS[name](**options) if name == "water" else MODELS[name](atoms, **options)
     except TypeError as error:
-        raise ArgumentError("options", expected=f"options of {name}", got=f"{options} ({error})") from error
+        raise ArgumentError(
+            "options", expected=f"options of {name} ({', '.join(known)})", got=f"{options} ({error})"
+        ) from error
 
 
 class Potential(nn.Module):

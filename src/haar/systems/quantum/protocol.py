@@ -34,7 +34,7 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
 
     Args:
         config: A preset of the recipe, see `Options`.
-        seed: Of parameters, shuffles and random frames.
+        seed: Seed of parameters, shuffles and random frames.
         folder: Where finished parts are kept.
         watch: Told of the progress.
 

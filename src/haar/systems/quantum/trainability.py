@@ -23,11 +23,11 @@ def derivative_variance(family: str, n: int, *, samples: int = 200, depth: int |
     observable is Z_0 Z_1.
 
     Args:
-        family: Which.
+        family: Which circuits: ``"symmetric"`` or ``"free"``.
         n: Number of qubits.
         samples: Random circuits, one in each place of the batch.
         depth: Number of layers; 6 n by default.
-        seed: Of the angles, uniform on [0, 2 pi).
+        seed: Seed of the angles, uniform on [0, 2 pi).
 
     Raises:
         ArgumentError: If the family is unknown or there are too few qubits or samples.

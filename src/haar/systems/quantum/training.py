@@ -72,10 +72,10 @@ def fit(
 
     Args:
         potential: What to train.
-        data: Training set.
-        plan: How.
+        data: Molecules to learn from.
+        plan: Steps, learning rate and weight of the forces.
         validation: If given, the weights with the least energy error on it are kept.
-        seed: Of the batches.
+        seed: Seed of the batches.
         watch: Told of every step.
 
     Returns:

@@ -22,7 +22,7 @@ def block_step(x: Float[Tensor, "*batch sites"], b: int = 2, *, index: float = 2
 
     Args:
         x: Variables on the sites of a chain, last axis; a multiple of b.
-        b: Block size.
+        b: Number of sites in a block.
         index: 2 for the central limit theorem, alpha for alpha-stable laws.
 
     Raises:
@@ -60,7 +60,7 @@ def eigenvalue(n: int, b: int = 2, *, index: float = 2.0) -> Exact:
 
     Args:
         n: Order of the cumulant.
-        b: Block size.
+        b: Number of sites in a block.
         index: 2 for the central limit theorem.
 
     Raises:
@@ -91,9 +91,9 @@ def cumulant_flow(law: Law, steps: int, b: int = 2, *, orders: int = 4) -> list[
 
     Args:
         law: Where the flow starts.
-        steps: How many steps.
-        b: Block size.
-        orders: Highest cumulant.
+        steps: Number of steps.
+        b: Number of sites in a block.
+        orders: Order of the highest cumulant.
 
     Raises:
         ArgumentError: If there is no step or no order.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from haar.constants import TINY
 from haar.systems.claim import Claim, Number, over
 from haar.systems.renormalisation.evaluation import LAWS
 
@@ -20,7 +21,7 @@ TESTABLE = tuple(name for name, law in LAWS.items() if law.cumulant(8) is not No
 
 BREAKING = "arXiv 2502.05300; section 5 of the protocol"
 FAR = "gauss x3"
-_LEAST = 1e-300  # in place of an error of 0, as a divisor
+_LEAST = TINY  # in place of an error of 0, as a divisor
 
 
 def column(measures: Measures, cell: str, law: str) -> list[Any]:

@@ -24,7 +24,7 @@ class Classes:
     """Labelled points with numeric targets.
 
     Args:
-        x: Inputs.
+        x: Points of both classes.
         labels: Class of every point, 0 .. classes - 1.
         targets: What the network should say for every class.
     """
@@ -45,7 +45,7 @@ def xor_classes(count: int, *, m: float = 1.0, sd: float = 0.5, generator: torch
     Args:
         count: Points of each class.
         m: Where the four clouds lie.
-        sd: Their width.
+        sd: Standard deviation of the noise.
         generator: Source of the draws.
 
     Raises:
@@ -108,8 +108,8 @@ def trained_classifier(
         data: What to learn.
         hidden: Widths of the hidden layers.
         steps: Number of steps.
-        learning_rate: Of Adam.
-        seed: Of the initial weights.
+        learning_rate: Step size of Adam.
+        seed: Seed of the initial weights.
         he: Start from N(0, 2/fan_in); otherwise from the smaller uniform law on +-1/sqrt(fan_in).
 
     Example:
@@ -145,7 +145,7 @@ def closure_losses(model: nn.Sequential, data: Classes) -> list[float]:
 
     Args:
         model: Linear layers with activations between.
-        data: Labelled points.
+        data: Points with their labels.
 
     Returns:
         One loss for the input and one for every hidden layer, in order; the last one is ``data.loss(model)``.

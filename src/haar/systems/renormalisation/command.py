@@ -38,9 +38,9 @@ class Order:
         train_law: Law of a coordinate in the training data.
         seeds: Networks of every architecture.
         inputs: Variables of a block.
-        width: Hidden units.
-        steps: Training steps.
-        samples: Training vectors.
+        width: Number of hidden units.
+        steps: Number of training steps.
+        samples: Number of training vectors.
 
     Raises:
         ArgumentError: If a name is unknown, a list empty or a number out of range.
@@ -102,9 +102,9 @@ class ZooReport(Report):
         what: run, spectrum or flow.
         order: What was trained.
         measured: Name of every architecture to what was measured.
-        shown: The table.
-        drawn: The figure.
-        summary_text: One sentence.
+        shown: The table that is shown.
+        drawn: The figure beside the table.
+        summary_text: What came out, in one sentence.
     """
 
     kind: ClassVar[str] = "renormalisation"

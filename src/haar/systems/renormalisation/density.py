@@ -80,7 +80,7 @@ class GridDensity:
         interpolant off the grid (a chirp transform), so a smooth density loses nothing.
 
         Args:
-            b: Block size.
+            b: Number of sites in a block.
             index: 2 for the central limit theorem; alpha-stable densities are fixed for alpha.
 
         Raises:
@@ -145,7 +145,7 @@ def characteristic_step(
 
     Args:
         phi: A characteristic function.
-        b: Block size.
+        b: Number of sites in a block.
         index: exp(-c |t|^a) is fixed for index a.
 
     Raises:

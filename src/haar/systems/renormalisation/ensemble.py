@@ -23,7 +23,7 @@ class Ensemble(ConstantsModule, ABC):
     Attributes:
         activation: The activation of the hidden layers.
         inputs: Number of variables in a block.
-        networks: How many there are.
+        networks: Number of there are.
     """
 
     activation: Nonlinearity
@@ -68,7 +68,7 @@ class Ensemble(ConstantsModule, ABC):
         """One network by itself, as a plain module with a copy of its weights.
 
         Args:
-            index: Which one.
+            index: Number of the network.
 
         Raises:
             ArgumentError: If there is no such network.

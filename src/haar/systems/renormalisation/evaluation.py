@@ -81,11 +81,11 @@ def evaluate(
     """Test all networks on fresh samples of every law, the same samples for all of them.
 
     Args:
-        ensemble: The networks.
+        ensemble: The trained networks.
         laws: Laws of one coordinate, by name.
         train_law: On which of `LAWS` a network must move to count as alive.
         samples: Vectors a law.
-        seed: Of the samples; every law has a stream of its own.
+        seed: Seed of the samples; every law has a stream of its own.
 
     Raises:
         ArgumentError: If there are fewer than two samples or the training law is unknown.

@@ -69,7 +69,7 @@ class WeightFamily(ABC):
     """A constraint on the weights of a perceptron.
 
     Attributes:
-        name: What tables call it.
+        name: Name of it in tables.
         meaning: The constraint in words.
     """
 

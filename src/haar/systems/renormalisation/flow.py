@@ -44,7 +44,7 @@ def learned_flow(ensemble: Ensemble, law: Law, *, steps: int = 5, blocks: int = 
         law: Law of a site.
         steps: How often the map is applied.
         blocks: Sites that are left in the end.
-        seed: Of the chain.
+        seed: Seed of the chain.
 
     Raises:
         ArgumentError: If there is no step or fewer than four sites are left.

@@ -59,7 +59,7 @@ class GraphEnsemble(Ensemble):
     Args:
         graph: complete, ring or path.
         sharing: distinct, or shared (Ws = Wn).
-        activation: Of every layer.
+        activation: Activation of every layer.
         sizes: Nodes (one variable each), channels and layers.
         seeds: One a network.
 

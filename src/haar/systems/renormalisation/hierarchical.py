@@ -93,8 +93,8 @@ class HierarchicalModel:
         The square is kept to twice the degree before the weight exp(-beta/2 d^2/dk^2) brings high degrees down.
 
         Args:
-            series: a_1..a_terms.
-            beta: Inverse temperature.
+            series: Coefficients a_1..a_terms of the law.
+            beta: Inverse temperature of the coupling.
         """
         n = self.terms
         whole = torch.cat([series.new_ones(1), series]) * self._shrink

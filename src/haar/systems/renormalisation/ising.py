@@ -49,7 +49,7 @@ def decimate_in_field(coupling: float | int, field: float | int, b: int = 2) -> 
 
     Args:
         coupling: K > 0, or any K if b is odd (an even power of an antiferromagnet is a ferromagnet).
-        field: h.
+        field: Magnetic field h on every spin.
         b: Every b-th spin is kept.
 
     Raises:
@@ -104,9 +104,9 @@ def sample_chain(
     """Exact samples of an open chain without field: neighbours agree with probability e^K / (2 cosh K).
 
     Args:
-        coupling: K.
+        coupling: Coupling K of neighbouring spins.
         sites: Spins of a chain.
-        chains: How many.
+        chains: Number of chains to draw.
         generator: Source of the draws.
 
     Raises:

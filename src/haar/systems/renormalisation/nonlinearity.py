@@ -34,7 +34,7 @@ class Nonlinearity:
     """An elementwise activation.
 
     Args:
-        name: What tables call it.
+        name: Name of it in tables.
         function: The activation on a tensor.
         module: Makes the same as a module.
     """

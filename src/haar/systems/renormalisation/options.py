@@ -11,9 +11,9 @@ class Sweep:
 
     Attributes:
         networks: Activation and family of every network.
-        width: Hidden units.
+        width: Number of hidden units.
         inputs: Variables of a block.
-        samples: Training vectors.
+        samples: Number of training vectors.
     """
 
     networks: tuple[tuple[str, str], ...] = ()
@@ -29,10 +29,10 @@ class Options:
     Attributes:
         networks: Networks of every architecture in a seed of the recipe.
         inputs: Variables of a block.
-        width: Hidden units.
+        width: Number of hidden units.
         train_law: Law of a coordinate in the training data.
-        samples: Training vectors.
-        steps: Training steps.
+        samples: Number of training vectors.
+        steps: Number of training steps.
         test: Test vectors on every law.
         perceptrons: Activation, family and depth of every perceptron.
         graphs: Graph, sharing, activation and depth of every graph network.

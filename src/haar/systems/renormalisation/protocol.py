@@ -155,7 +155,7 @@ def propagation_gaps(nets: Ensemble, law: str, samples: int) -> Json:
     """Propagated against sampled mean and standard deviation of every network, in units of the sampled one.
 
     Args:
-        nets: Trained networks.
+        nets: The trained networks.
         law: Name of the law of a coordinate.
         samples: Monte Carlo samples.
 

@@ -84,10 +84,10 @@ def run_scenario(
 
     Args:
         scenario: Start and pull.
-        x: Training inputs.
+        x: Inputs of the training set.
         seeds: One a network.
-        activation: Of the hidden units.
-        width: Hidden units.
+        activation: Activation of the hidden units.
+        width: Number of hidden units.
         steps: Adam steps at 1e-2.
         every: Steps between entries of the log.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from haar.constants import TINY
 from haar.report import Section, Table
 from haar.report.table import Cell
 from haar.systems.renormalisation.figures import (
@@ -252,4 +253,4 @@ def _size_cells(
 
 def _cost(middle: Mapping[str, float], name: str) -> float | None:
     free = f"{name.split(maxsplit=1)[0]} free"
-    return middle[name] / max(middle[free], 1e-300) if free in middle and name in middle else None
+    return middle[name] / max(middle[free], TINY) if free in middle and name in middle else None

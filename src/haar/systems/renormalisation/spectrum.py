@@ -73,7 +73,7 @@ def learned_spectrum(
         inputs: Block size b.
         laws: Between which every cumulant differs.
         samples: Blocks a law; the same for the network and the exact map.
-        seed: Of the samples.
+        seed: Seed of the samples.
 
     Raises:
         ArgumentError: If a cumulant is the same for all laws that are used for it.

@@ -38,12 +38,12 @@ def fit(
 
     Args:
         model: An `Ensemble`, or a module that wraps one: from x to (networks, samples).
-        x: Inputs.
-        y: Targets.
+        x: Inputs of the training set.
+        y: Targets of the training set.
         plan: How; batches are drawn with replacement.
         penalty: Added to the loss, such as `StaticBias.decay`.
         observer: Told of every step.
-        seed: Of the batches.
+        seed: Seed of the batches.
         watch: Told of every step.
 
     Returns:

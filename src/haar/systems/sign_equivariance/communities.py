@@ -36,7 +36,7 @@ class Batch:
     Attributes:
         v: Eigenvectors in columns, times sqrt(n).
         canonical: The same with signs by the rule of `canonical_signs`.
-        eigenvalues: Of the columns.
+        eigenvalues: Eigenvalues of the columns.
         adjacency: Ones and zeros.
         features: Numbers of named nodes, else 0.
         labels: Numbers of the communities, from 0; -1 for padding.
@@ -83,14 +83,16 @@ def measure_communities(config: Communities, seed: int, kept: Parts) -> dict[str
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of everything.
+        seed: Seed of graphs and networks.
         kept: Keeps what was measured.
 
     Returns:
         ``networks`` by name; ``untrained`` accuracies.
     """
     sizes = [config.train, config.validation, config.test]
-    parts = [batches(cluster_graphs(size, seed=3 * seed + n), config.k, config.batch) for n, size in enumerate(sizes)]
+    parts = [
+        batches(cluster_graphs(size, seed=3 * seed + n), config.k, config.batch_size) for n, size in enumerate(sizes)
+    ]
     networks = _networks("communities", parts, config, seed, kept, classes=COMMUNITIES)
     return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named, COMMUNITIES)}}
 
@@ -100,7 +102,7 @@ def measure_patterns(config: Patterns, seed: int, kept: Parts) -> dict[str, Any]
 
     Args:
         config: Sizes, rates, networks, and the number of planted graphs.
-        seed: Of everything.
+        seed: Seed of graphs and networks.
         kept: Keeps what was measured.
 
     Returns:
@@ -109,7 +111,7 @@ def measure_patterns(config: Patterns, seed: int, kept: Parts) -> dict[str, Any]
     sizes = [config.train, config.validation, config.test]
     graphs = pattern_graphs(sum(sizes), patterns=config.patterns, seed=seed)
     ends = [0, sizes[0], sizes[0] + sizes[1], sum(sizes)]
-    parts = [batches(graphs[a:b], config.k, config.batch) for a, b in pairwise(ends)]
+    parts = [batches(graphs[a:b], config.k, config.batch_size) for a, b in pairwise(ends)]
     networks = _networks("patterns", parts, config, seed, kept, classes=2, values=VALUES)
     threshold = degree_threshold(parts[0])
     return {
@@ -173,7 +175,7 @@ def fit_nodes(
     kind: str,
     parts: list[list[Batch]],
     config: Communities,
-    rate: float,
+    learning_rate: float,
     seed: int,
     *,
     classes: int,
@@ -201,7 +203,7 @@ def fit_nodes(
             says(batch, v).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
         )
 
-    plan = Plan(steps=config.epochs * len(train), learning_rate=rate, schedule="cosine", clip=1.0)
+    plan = Plan(steps=config.epochs * len(train), learning_rate=learning_rate, schedule="cosine", clip=1.0)
     run = descend(network, loss, plan, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

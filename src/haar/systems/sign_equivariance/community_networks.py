@@ -35,8 +35,8 @@ class CommunityNetwork(nn.Module):
         values: Number of values of the node feature, from 0; by default the feature is the number of the class that a
             node names, from 1, and 0 for all others.
         width: Features of the graph layers.
-        layers: Their number.
-        seed: Of the initial weights.
+        layers: Number of layers.
+        seed: Seed of the initial weights.
 
     Raises:
         ArgumentError: If the kind is unknown.

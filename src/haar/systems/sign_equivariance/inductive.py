@@ -73,7 +73,7 @@ def measure_inductive(config: Inductive, seed: int, kept: Parts) -> dict[str, An
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of everything.
+        seed: Seed of graphs and networks.
         kept: Keeps what was measured.
 
     Returns:
@@ -97,7 +97,9 @@ def _train(kind: str, parts: list[Graphs], config: Inductive, seed: int) -> dict
     return best_rate(config.rates, lambda rate: fit_graphs(kind, parts, config.epochs, rate, seed), chance=CHANCE)
 
 
-def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: int) -> tuple[Training, dict[str, Any]]:
+def fit_graphs(
+    kind: str, parts: list[Graphs], epochs: int, learning_rate: float, seed: int
+) -> tuple[Training, dict[str, Any]]:
     """Train one network on some graphs, take it where it is best on others, and test it on the rest."""
     train, validation, test = parts
     network = LinkNetwork(kind, train.given.v.shape[-1], seed=seed)
@@ -122,6 +124,6 @@ def fit_graphs(kind: str, parts: list[Graphs], epochs: int, rate: float, seed: i
             areas[name] = graphs.area(lambda p, z=z: network.score(z, p))
         return areas
 
-    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, every=5), seed=seed, observe=observe)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=learning_rate, every=5), seed=seed, observe=observe)
     best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}

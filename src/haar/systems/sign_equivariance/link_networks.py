@@ -33,8 +33,8 @@ class LinkInput:
     Attributes:
         v: Eigenvectors in columns.
         edges: Both directions of every edge.
-        eigenvalues: Of each graph.
-        graphs: Their number.
+        eigenvalues: Eigenvalues of each graph.
+        graphs: Number of graphs side by side.
     """
 
     v: Float[Tensor, "n k"]
@@ -53,8 +53,8 @@ class GraphStack(nn.Module):
 
     Args:
         sizes: Features before and after each.
-        generator: Of the initial weights.
-        dtype: Of the parameters.
+        generator: Source of the initial weights.
+        dtype: Precision of the parameters.
     """
 
     def __init__(self, sizes: tuple[int, ...], *, generator: torch.Generator, dtype: torch.dtype) -> None:
@@ -76,8 +76,8 @@ class LinkNetwork(nn.Module):
     Args:
         kind: A key of `LABELS`.
         k: Number of eigenvectors.
-        seed: Of the initial weights.
-        dtype: Of the parameters.
+        seed: Seed of the initial weights.
+        dtype: Precision of the parameters.
 
     Raises:
         ArgumentError: If the kind is unknown.

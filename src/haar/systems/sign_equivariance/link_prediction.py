@@ -33,7 +33,7 @@ def measure_links(config: Links, seed: int, kept: Parts) -> dict[str, Any]:
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the graph, the split, the initial weights and the negatives.
+        seed: Seed of the graph, the split, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:
@@ -73,13 +73,13 @@ def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Links, seed: i
     rates = [PAPER_RATE] if kind == "signnet_paper" else config.rates
     return best_rate(
         config.signnet_rates or rates if kind == "signnet" else rates,
-        lambda rate: fit_links(kind, given, split, epochs=config.epochs, rate=rate, seed=seed),
+        lambda rate: fit_links(kind, given, split, epochs=config.epochs, learning_rate=rate, seed=seed),
         chance=CHANCE,
     )
 
 
 def fit_links(
-    kind: str, given: LinkInput, split: EdgeSplit, *, epochs: int, rate: float, seed: int
+    kind: str, given: LinkInput, split: EdgeSplit, *, epochs: int, learning_rate: float, seed: int
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network on the training edges and as many random pairs; its test area at its best validation area."""
     network = LinkNetwork(kind, given.v.shape[-1], seed=seed)
@@ -98,7 +98,7 @@ def fit_links(
             for part in ("validation", "test")
         }
 
-    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, every=1), seed=seed, observe=observe)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=learning_rate, every=1), seed=seed, observe=observe)
     best = run.best or {"validation": math.nan, "test": math.nan}
     return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}
 

@@ -11,11 +11,11 @@ class Twins:
     """Edges and their twins.
 
     Attributes:
-        nodes: Of each copy.
+        nodes: Number of nodes of each copy.
         probability: Of an edge in a copy.
         crossings: Pairs of edges between the copies.
-        k: Eigenvectors.
-        epochs: Of the training.
+        k: Number of eigenvectors.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """
@@ -34,12 +34,12 @@ class Links:
     """Links in two copies of a random graph.
 
     Attributes:
-        nodes: Of each copy.
+        nodes: Number of nodes of each copy.
         probability: Of an edge of an Erdos-Renyi graph.
         attach: Edges of every node that joins a Barabasi-Albert graph.
-        added: Random edges.
-        k: Eigenvectors.
-        epochs: Of the training.
+        added: Number of random edges.
+        k: Number of eigenvectors.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks, by graph and scaling.
         signnet_rates: SignNet's, if it has others.
@@ -64,11 +64,11 @@ class Inductive:
         train: Graphs to train on.
         validation: Graphs to choose on.
         test: Graphs that are reported.
-        nodes: Of each copy.
-        probability: Of an edge.
-        added: Random edges.
-        k: Eigenvectors.
-        epochs: Of the training.
+        nodes: Number of nodes of each copy.
+        probability: Probability of an edge.
+        added: Number of random edges.
+        k: Number of eigenvectors.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """
@@ -93,9 +93,9 @@ class Trajectories:
         train: Samples to train on.
         validation: Samples to choose on.
         test: Samples that are reported.
-        epochs: Of the training.
+        epochs: Number of epochs of the training.
         long_epochs: Of the networks that train for longer.
-        batch: Samples in a step.
+        batch_size: Samples in a step.
         rates: Learning rates to choose from.
         clip: How the generator cuts off forces.
         floor: Samples of the data's audit.
@@ -106,7 +106,7 @@ class Trajectories:
     test: int
     epochs: int
     long_epochs: int = 0
-    batch: int
+    batch_size: int
     rates: tuple[float, ...]
     clip: str
     floor: int
@@ -128,13 +128,13 @@ class Costs:
     """Processor time of a training step.
 
     Attributes:
-        dims: Dimensions.
-        batch: Samples in a step.
+        dims: Dimensions of the clouds.
+        batch_size: Samples in a step.
         repeats: Steps that are timed.
     """
 
     dims: tuple[int, ...]
-    batch: int
+    batch_size: int
     repeats: int
 
 
@@ -161,9 +161,9 @@ class Communities:
         train: Graphs to train on.
         validation: Graphs to choose on.
         test: Graphs that are reported.
-        k: Eigenvectors.
-        batch: Graphs in a step.
-        epochs: Of the training.
+        k: Number of eigenvectors.
+        batch_size: Graphs in a step.
+        epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks.
     """
@@ -172,7 +172,7 @@ class Communities:
     validation: int
     test: int
     k: int
-    batch: int
+    batch_size: int
     epochs: int
     rates: tuple[float, ...]
     networks: tuple[str, ...]

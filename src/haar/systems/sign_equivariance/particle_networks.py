@@ -31,9 +31,9 @@ class PlainMessagePassing(nn.Module):
     Args:
         k: Dimension of the cloud.
         width: Features of every point.
-        hidden: Hidden features.
+        hidden: Hidden features of the networks.
         layers: Rounds of messages.
-        generator: Of the initial weights.
+        generator: Source of the initial weights.
     """
 
     def __init__(self, k: int, *, width: int, hidden: int, layers: int, generator: torch.Generator) -> None:
@@ -78,7 +78,7 @@ class Mover(nn.Module):
     Args:
         kind: A key of `LABELS`.
         d: Dimension of space.
-        seed: Of the initial weights, and of random frames.
+        seed: Seed of the initial weights, and of random frames.
 
     Raises:
         ArgumentError: If the kind is unknown.

@@ -62,7 +62,7 @@ def measure_particles(config: Particles, seed: int, kept: Parts) -> dict[str, An
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the data, the initial weights and the order of batches.
+        seed: Seed of the data, the initial weights and the order of batches.
         kept: Keeps what was measured.
 
     Returns:
@@ -123,12 +123,12 @@ def _train(kind: str, parts: list[States], config: Trajectories, seed: int, line
 
 
 def fit_mover(
-    kind: str, parts: list[States], config: Trajectories, rate: float, seed: int
+    kind: str, parts: list[States], config: Trajectories, learning_rate: float, seed: int
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network; mean squared errors per coordinate."""
     train, validation, test = parts
     mover = Mover(kind, train.x.shape[-1], seed=seed)
-    visits = Epochs(len(train.x), config.batch, seed=seed)
+    visits = Epochs(len(train.x), config.batch_size, seed=seed)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         part = train.rows(visits.rows(step))
@@ -140,7 +140,7 @@ def fit_mover(
     with warnings.catch_warnings():  # a few clouds of any random set have close eigenvalues; `unhealthy` counts them
         warnings.simplefilter("ignore", HaarWarning)
         epochs = config.long_epochs if kind.endswith("_long") else config.epochs
-        plan = Plan(steps=epochs * visits.batches, learning_rate=rate, schedule="cosine", clip=1.0)
+        plan = Plan(steps=epochs * visits.batches, learning_rate=learning_rate, schedule="cosine", clip=1.0)
         run = descend(mover, loss, plan, seed=seed)
         mover.eval()
         turn = O(mover.d).sample(1, torch.Generator().manual_seed(seed)).float()[0]
@@ -163,8 +163,8 @@ def fit_mover(
 
 def frame_costs(d: int, config: Costs) -> dict[str, float]:
     """Processor seconds of one step of training in mode sign and with an average over 2^d frames, in turn."""
-    batch = config.batch
-    data = _random_states(batch, d)
+    batch_size = config.batch_size
+    data = _random_states(batch_size, d)
     movers = {kind: Mover(kind, d) for kind in ("none", "sign", "average")}
     times: dict[str, list[float]] = {kind: [] for kind in movers}
     with warnings.catch_warnings():

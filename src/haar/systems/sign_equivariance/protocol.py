@@ -24,7 +24,7 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
 
     Args:
         config: A preset of the recipe, see `Options`.
-        seed: Of everything random.
+        seed: Seed of everything random.
         folder: For the measures of every network.
         watch: Told of the progress.
 

@@ -26,7 +26,7 @@ def paired_accuracy(
     """The share of pairs in which the positive scores higher, ties one half; and the largest difference of a pair.
 
     Args:
-        positive: Scores.
+        positive: Scores of the true pairs.
         negative: Of each its partner's.
         tie: Differences up to this share of the largest score are ties.
 

@@ -42,10 +42,10 @@ def descend(
     """Train a network in place.
 
     Args:
-        model: The network.
+        model: The network to be trained.
         loss: Of a step's number and its generator.
         plan: How; its ``every`` is for `observe`.
-        seed: Of every draw.
+        seed: Seed of every draw.
         observe: Measures with the key ``"validation"``, larger is better; those of the best step are kept.
 
     Example:
@@ -74,7 +74,7 @@ def best_rate(
     """Train with every learning rate and keep what did best on validation data.
 
     Args:
-        rates: Learning rates.
+        rates: Learning rates to try.
         train: From a rate to how training went and measures with the key ``"validation"``, larger is better.
         chance: The validation measure of who has learned nothing; a run that is no better is dead.
 

@@ -29,7 +29,7 @@ def measure_twins(config: Twins, seed: int, kept: Parts) -> dict[str, Any]:
 
     Args:
         config: Sizes, rates and networks.
-        seed: Of the graph, the initial weights and the negatives.
+        seed: Seed of the graph, the initial weights and the negatives.
         kept: Keeps what was measured.
 
     Returns:
@@ -53,13 +53,13 @@ def measure_twins(config: Twins, seed: int, kept: Parts) -> dict[str, Any]:
 def _train(kind: str, given: LinkInput, task: TwinTask, config: Twins, seed: int) -> dict[str, Any]:
     return best_rate(
         config.rates,
-        lambda rate: fit_twins(kind, given, task, epochs=config.epochs, rate=rate, seed=seed),
+        lambda rate: fit_twins(kind, given, task, epochs=config.epochs, learning_rate=rate, seed=seed),
         chance=CHANCE,
     )
 
 
 def fit_twins(
-    kind: str, given: LinkInput, task: TwinTask, *, epochs: int, rate: float, seed: int
+    kind: str, given: LinkInput, task: TwinTask, *, epochs: int, learning_rate: float, seed: int
 ) -> tuple[Training, dict[str, Any]]:
     """Train one network on the edges of the training graph."""
     network = LinkNetwork(kind, given.v.shape[-1], seed=seed, dtype=torch.float64)
@@ -71,7 +71,7 @@ def fit_twins(
         pairs = torch.cat([edges, random_pairs(len(z), edges.shape[1], generator)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
 
-    run = descend(network, loss, Plan(steps=epochs, learning_rate=rate, clip=1.0), seed=seed)
+    run = descend(network, loss, Plan(steps=epochs, learning_rate=learning_rate, clip=1.0), seed=seed)
     with torch.no_grad():
         z = network(given)
         positive, negative = network.score(z, task.positive), network.score(z, task.negative)

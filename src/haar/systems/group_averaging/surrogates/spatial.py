@@ -71,7 +71,7 @@ def seeded(seed: int) -> Iterator[None]:
     the meta device nothing is drawn.
 
     Args:
-        seed: Any integer.
+        seed: Any whole number.
 
     Example:
         >>> with seeded(0):

@@ -61,7 +61,7 @@ def load(path: str | os.PathLike[str]) -> Surrogate:
     """Read what `save` wrote, in eval mode and in the dtype it was saved in.
 
     Args:
-        path: The file.
+        path: Path of the ``.safetensors`` file.
 
     Raises:
         DataError: If the file is missing, truncated, of another kind or schema, or lacks weights that it promises.
@@ -119,7 +119,7 @@ def read_tensors(path: str | os.PathLike[str], *, header: str) -> tuple[dict[str
     """Read what `write_tensors` wrote.
 
     Args:
-        path: The file.
+        path: Path of the ``.safetensors`` file.
         header: Key of the JSON object.
 
     Returns:

@@ -78,16 +78,16 @@ def gather(windows: WindowSource, indices: Tensor | Sequence[int]) -> tuple[Tens
     return torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
 
 
-def as_batches(windows: WindowSource, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """All windows in their order, at most `batch` at a time.
+def as_batches(windows: WindowSource, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """All windows in their order, at most `batch_size` at a time.
 
     Example:
         >>> [len(x) for x, _ in as_batches((torch.zeros(5, 1, 2), torch.zeros(5, 1, 2)), 2)]
         [2, 2, 1]
     """
     number = count(windows)
-    for start in range(0, number, batch):
-        yield gather(windows, range(start, min(start + batch, number)))
+    for start in range(0, number, batch_size):
+        yield gather(windows, range(start, min(start + batch_size, number)))
 
 
 def _stacked(windows: object) -> tuple[Tensor, Tensor] | None:
