@@ -141,3 +141,69 @@ def test_circuits_come_back(make):
     circuit.load_state_dict(state)
     for name, buffer in circuit.named_buffers():
         assert torch.equal(buffer, expected[name]), name
+
+
+def test_a_constant_in_the_precision_it_has_is_the_buffer_itself():
+    module = Third()
+    assert module.constant_as("third", torch.float32) is module.third
+    module.register_constant("none", None)
+    assert module.none is None
+    assert list(module.state_dict()) == ["scale"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [(torch.float16, torch.complex32), (torch.float32, torch.complex64), (torch.complex64, torch.complex64)],
+)
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental", "ignore:Casting complex values to real")
+def test_imaginary_parts_stay_in_every_precision(asked, made):
+    module = ConstantsModule()
+    module.register_constant("phase", torch.tensor([1 / 3 + 1j], dtype=torch.complex128))
+    module._apply(lambda x: x.to(asked))
+    assert module.phase.dtype == made
+    module._apply(lambda x: x.to(torch.complex128))
+    assert module.phase.item() == 1 / 3 + 1j
+
+
+def test_what_is_still_on_meta_stays_there_until_it_is_filled():
+    with torch.device("meta"):
+        module = Third()
+    assert {module.third.device.type, module.order.device.type, module.scale.device.type} == {"meta"}
+    module.load_state_dict({"scale": torch.ones(1, device="meta")}, assign=True)
+    assert module.order.is_meta
+    module.load_state_dict({"scale": torch.ones(1)}, assign=True)
+    assert (module.order.tolist(), module.third.dtype) == ([2, 0, 1], torch.float32)
+
+
+class Drawn(ConstantsModule):
+    """Draws its weight; what it computes with has numbers under any default device."""
+
+    def __init__(self, generator=None):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(2, generator=generator))
+        assert self.weight.is_cpu
+
+
+class Outer(Drawn):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(2))
+        self.inner = Drawn()
+
+
+def test_a_subclass_and_what_it_holds_are_put_where_they_belong():
+    with torch.device("meta"):
+        made = Outer()
+    assert [p.device.type for p in made.parameters()] == ["meta"] * 3
+    assert "_built" not in vars(made)
+    assert [p.device.type for p in Outer().parameters()] == ["cpu"] * 3  # and nothing is left behind
+
+
+def test_layers_on_the_cpu_draw_as_torchs_do():
+    generator = torch.Generator().manual_seed(1)
+    one, other = Drawn(generator), Drawn(generator)
+    assert not torch.equal(one.weight, other.weight)
+    torch.manual_seed(2)
+    wanted = torch.randn(2)
+    torch.manual_seed(2)
+    assert torch.equal(Drawn().weight, wanted)

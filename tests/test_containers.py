@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
-from haar.containers import mapped, named_parts, refilled, tensors_of
+from haar.containers import is_record, mapped, named_parts, parts_of, refilled, tensors_of
 
 
 @dataclass
@@ -95,3 +96,58 @@ def test_dataclasses_named_tuples_and_structures_of_torch():
 def test_what_holds_no_tensor_is_the_same(value):
     assert mapped(lambda x: x + 1, copy.deepcopy(value)) == value
     assert tensors_of(value) == []
+
+
+class Counting(OrderedDict):
+    """An item that is a small number, and an attribute that happens to be the same number."""
+
+
+def test_attributes_that_are_equal_by_chance_stay():
+    value = Counting(rows=1, x="a")
+    value.count, value.rows, value.words = 1, 1, "a"
+    made = refilled(value, {"rows": 5, "x": "b"})
+    assert dict(made) == {"rows": 5, "x": "b"}
+    assert (made.count, made.rows, made.words) == (1, 5, "a")
+    assert (value.rows, dict(value)) == (1, {"rows": 1, "x": "a"})
+
+
+def test_parts_that_are_not_given_stay():
+    x = torch.zeros(1)
+    assert refilled([1, 2, 3], {1: 5}) == [1, 5, 3]
+    assert refilled(Pair(1, 2), {1: 5}) == Pair(1, 5)
+    assert refilled(Frozen(x), {"name": "J"}) == Frozen(x, "J")
+    assert refilled(Attributed(a=1, b=2), {"a": 5}) == Attributed(a=5, b=2)
+    largest = torch.tensor([[3.0, 1.0]]).max(1)
+    assert refilled(largest, {1: 7})[1] == 7
+    assert refilled(slice_of := _Known(1, 2), {0: 5}) == _Known(5, 2)
+    assert parts_of(slice_of) == {0: 1, 1: 2}
+
+
+class _Known:
+    """What torch's pytrees have been taught."""
+
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+    def __eq__(self, other):
+        return (self.a, self.b) == (other.a, other.b)
+
+    __hash__ = None
+
+
+pytree.register_pytree_node(_Known, lambda k: ([k.a, k.b], None), lambda parts, _: _Known(*parts))
+
+
+def test_what_is_a_record_and_what_has_no_parts():
+    assert is_record(Frozen(torch.zeros(1)))
+    assert not is_record(Frozen)
+    assert not is_record(ModelOutput(loss=1))  # a mapping first
+    assert named_parts(ModelOutput(loss=1)) == {"loss": 1}
+    assert parts_of("ab") is None
+    assert parts_of(torch.zeros(2)) is None
+    assert parts_of(Pair(1, 2)) == {0: 1, 1: 2}
+
+
+def test_tensors_come_in_order():
+    tree = {"b": torch.zeros(1), "a": [Frozen(torch.ones(1)), Pair(torch.full((1,), 2.0), None)]}
+    assert [x.item() for x in tensors_of(tree)] == [0.0, 1.0, 2.0]

@@ -89,3 +89,33 @@ def test_tied_and_transposed_tensors_are_written_each_for_itself(tmp_path):
     assert torch.equal(found["a"], weight)
     assert torch.equal(found["b"], weight)
     assert torch.equal(found["c"], weight.T)
+
+
+def test_a_full_disk_elsewhere_and_other_faults_keep_their_own_names(tmp_path):
+    for number, name in ((errno.ENOSPC, "elsewhere"), (errno.EIO, None)):
+        with pytest.raises(OSError, match=os.strerror(number)) as caught, atomic_path(tmp_path / "a.txt"):
+            raise OSError(number, os.strerror(number), *([name] if name else []))
+        assert caught.value.filename == name
+
+
+def test_the_part_lies_beside_its_goal_and_the_file_has_the_users_rights(tmp_path):
+    old = os.umask(0o027)
+    try:
+        with atomic_path(tmp_path / "a.txt") as part:
+            assert (part.parent, part.suffix, part.name[:3]) == (tmp_path, ".txt", ".a-")
+            part.write_text("whole")
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+        assert os.umask(0o027) == 0o027  # as it was found
+    finally:
+        os.umask(old)
+
+
+def test_tensors_begin_at_multiples_of_eight_bytes(tmp_path):
+    for n in range(1, 12):  # headers of every length
+        write_safetensors(tmp_path / "a.safetensors", {"x" * n: torch.ones(1)}, {"\u00e4": "\u00df" * n})
+        held = (tmp_path / "a.safetensors").read_bytes()
+        length = int.from_bytes(held[:8], "little")
+        assert length % 8 == 0
+        assert held[8 : 8 + length].rstrip(b" ").endswith(b"}")
+        assert "\u00df".encode() in held[:length]
+        assert load_file(tmp_path / "a.safetensors")["x" * n].item() == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 
@@ -37,6 +39,7 @@ from haar.groups import (
     symmetric,
     wreath,
 )
+from haar.host import Hosted, on_the_host
 from haar.intertwiners import hom_dimension, intertwiners, invariants, irreducibles, reynolds
 
 GROUPS = [
@@ -126,3 +129,51 @@ def test_representations_and_actions_have_values():
     there = Field.act(symmetry.inputs[0], element, x)
     with torch.device("cpu"):
         assert torch.equal(there, Symmetry.of_fields(dihedral(4), "p, u:vector").act_inputs(element, (x,))[0])
+
+
+class Measured(Hosted):
+    makes_no_tensors = frozenset({"handed"})
+
+    def __init__(self):
+        self.made = torch.zeros(1)
+
+    def public(self):
+        return torch.zeros(1)
+
+    def handed(self):
+        return torch.zeros(1)
+
+    def _own(self):
+        return torch.zeros(1)
+
+    @functools.cached_property
+    def kept(self):
+        return torch.zeros(1)
+
+
+class Child(Measured):
+    makes_no_tensors = Measured.makes_no_tensors | {"left"}
+
+    def left(self):
+        return torch.zeros(1)
+
+    def further(self):
+        return torch.zeros(1)
+
+
+@pytest.mark.usefixtures("meta")
+def test_what_a_class_makes_is_on_the_cpu_but_for_what_it_hands_on():
+    thing = Child()
+    assert not any(x.is_meta for x in (thing.made, thing.kept, thing.public(), thing.further()))
+    assert all(x.is_meta for x in (thing.handed(), thing.left(), thing._own()))
+    assert torch.zeros(1).is_meta  # as it was found
+
+
+def test_decorated_functions_take_and_give_what_they_did():
+    @on_the_host
+    def named(a, *, b):
+        """What it says."""
+        return a, b
+
+    assert named(1, b=2) == (1, 2)
+    assert (named.__name__, named.__doc__) == ("named", "What it says.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.actions import Action, Defining, Invariant, Move, Vector
+from haar.actions import Action, Defining, Invariant, Move, Trivial, Vector
 from haar.actions.action import RestrictedAction, Still
+from haar.actions.axes import Axes
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, dihedral
 
@@ -72,3 +73,80 @@ def test_subgroups_of_another_group_are_refused():
 def test_an_unprepared_move_does_nothing():
     with pytest.raises(NotImplementedError):
         Move()(torch.zeros(1))
+
+
+class Shared(Weighted):
+    """As one that knows its axes, is only approximate, and is shared by all samples."""
+
+    batched, approximate, axes = False, True, Axes(2, -1, (-2,))
+
+    def example(self, batch, size, generator=None):
+        return torch.randn(batch, size, 2, generator=generator)
+
+    def mixed_channels(self, size):
+        return [(k,) for k in range(size)]
+
+    def channel_blocks(self, size):
+        return [("all", tuple(range(size)))]
+
+
+def test_a_restricted_action_is_what_the_whole_one_is():
+    action = Shared(dihedral(4))
+    restricted = action.restrict(action.group.subgroup([1]))
+    assert isinstance(restricted, RestrictedAction)
+    assert (restricted.batched, restricted.approximate, restricted.axes) == (False, True, Axes(2, -1, (-2,)))
+    assert restricted.mixed_channels(2) == [(0,), (1,)]
+    assert restricted.channel_blocks(2) == [("all", (0, 1))]
+    for seed in (0, 1):
+        made, wanted = (a.example(2, 3, torch.Generator().manual_seed(seed)) for a in (restricted, action))
+        assert torch.equal(made, wanted)
+
+
+def test_blocks_are_named_where_there_are_several():
+    action = Weighted(dihedral(4))
+    assert action.mixed_channels(3) == [(0, 1, 2)]
+    assert action.channel_blocks(3) == [("", (0, 1, 2))]
+    action.rep = Trivial(action.group, 2)
+    assert action.channel_blocks(2) == [("channel 0", (0,)), ("channel 1", (1,))]
+
+
+@pytest.mark.parametrize(
+    ("g", "x", "error", "message"),
+    [
+        (torch.tensor([3, -2, 9]), None, ArgumentError, "g: expected elements 0..7 of D4, got -2"),
+        (torch.tensor([3, 8]), None, ArgumentError, "g: expected elements 0..7 of D4, got 8"),
+        (torch.tensor([0, 7]), torch.zeros(()), ShapeError, "or one for each of 0 samples, got 2 elements; orbit"),
+        (torch.tensor([0, 7]), torch.zeros(3, 2), ShapeError, "or one for each of 3 samples, got 2 elements"),
+        (
+            torch.zeros(1, 1, dtype=torch.int64),
+            None,
+            ShapeError,
+            r"g: expected one element \(\) of D4, or one for each",
+        ),
+        (torch.tensor(0.0), None, ArgumentError, "g: expected int64 elements of D4, got float32"),
+    ],
+)
+def test_what_is_no_element_or_no_batch_of_them(g, x, error, message):
+    with pytest.raises(error, match=message):
+        Weighted(dihedral(4)).is_batch(g, x)
+
+
+def test_one_and_many():
+    action = Weighted(dihedral(4))
+    assert not action.is_batch(torch.tensor(7))
+    assert action.is_batch(torch.tensor([0, 7]), torch.zeros(2, 5))
+    assert action.is_batch(torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ShapeError, match=r"g: expected one element \(\) of D4, got \(2,\)"):
+        action.one(torch.tensor([0, 1]))
+    with pytest.raises(ShapeError, match=r"g: expected elements \(m, \*\(\)\) of D4, got \(\)"):
+        action.many(torch.tensor(0))
+
+
+def test_a_prepared_move_comes_back_from_the_meta_device_and_from_half_precision():
+    move = Vector(Defining(dihedral(5))).move(torch.tensor(1))
+    x = torch.randn(3, 2, dtype=torch.float64)
+    expected = move(x)
+    move.to("meta").to("meta").to_empty(device="cpu")
+    assert torch.equal(move(x), expected)
+    move.half().double()
+    assert torch.equal(move(x), expected)

@@ -63,3 +63,44 @@ def test_a_field_must_be_reversed_as_its_coordinates_are():
         check_centring(Field(Trivial(reflections(2))), cells)
     closed = Field(Trivial(reflections(1)), centring="node", periodic=False)
     check_centring(closed, torch.linspace(0, 1, 9), end=1.0)
+
+
+@pytest.mark.parametrize("spacing", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(("off", "found"), [(0.9e-3, True), (1.1e-3, False)])
+def test_coordinates_may_be_off_by_a_thousandth_of_a_spacing(off, found, spacing):
+    """Of cells as of nodes: the first one, one in the middle, and the end (which may be off by two)."""
+    nodes = torch.arange(6, dtype=torch.float64)
+    cells, late, bent = nodes + 0.5 + off / 2, nodes + off, nodes.clone()
+    bent[2] += off / 2
+    bent[4] += off / 2  # steps differ by `off` in one place
+    end = 6.0 + 2 * off
+    cases = [
+        (cells, {}, "cell"), (late, {"end": 6.0 + off}, "node"), (bent, {}, "node"), (nodes, {"end": end}, "node"),
+    ]  # fmt: skip
+    for points, options, kind in cases:
+        if options:
+            options["end"] *= spacing
+        if found:
+            assert centring_of(points * spacing, **options) == kind
+        elif kind == "cell" or points is not bent:
+            with pytest.raises(ArgumentError, match="coordinates: expected points symmetric"):
+                centring_of(points * spacing, **options)
+
+
+def test_two_points_are_enough_and_none_may_repeat():
+    assert centring_of(torch.tensor([0.0, 1.0])) == "node"
+    assert centring_of(torch.tensor([0.5, 1.5])) == "cell"
+    with pytest.raises(
+        ArgumentError, match="coordinates: expected increasing numbers, got numbers that repeat or fall"
+    ):
+        centring_of(torch.tensor([0.0, 1.0, 1.0, 2.0]))
+
+
+def test_the_domain_of_the_coordinates_is_that_of_every_axis():
+    cells = torch.arange(4.0) + 2.5
+    check_centring(Field(Trivial(reflections(2))), cells, cells, start=2.0)
+    check_centring(Field(Trivial(reflections(1))), cells, start=2.0, end=6.0)
+    with pytest.raises(ArgumentError, match="coordinates: expected points symmetric about the middle of 0 to 4, or"):
+        check_centring(Field(Trivial(reflections(1))), cells)
+    with pytest.raises(ArgumentError, match=r"got 2\.5 to 5\.5 with mean spacing 1; give the domain's start and end"):
+        check_centring(Field(Trivial(reflections(1))), cells, start=2.0, end=7.0)

@@ -8,7 +8,18 @@ import pickle
 import pytest
 import torch
 
-from haar.actions import AxisSign, Concatenated, Defining, Field, InterpolatedField, Invariant, Space, Trivial, Vector
+from haar.actions import (
+    AxisSign,
+    Concatenated,
+    Defining,
+    Field,
+    InterpolatedField,
+    Invariant,
+    Layout,
+    Space,
+    Trivial,
+    Vector,
+)
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, dihedral, reflections
 
@@ -76,3 +87,37 @@ def test_pieces_that_do_not_fit_are_refused():
     wrong = Concatenated([(Vector(Defining(D4)), 1), (Invariant(D4), 1)], axis=-1)
     with pytest.raises(ShapeError, match=r"x \(part 0\): expected 2 on axis -1"):
         wrong.check(torch.zeros(4, 2))
+
+
+def test_blocks_are_named_after_their_fields_or_their_part():
+    layout = Layout.parse("p, u:vector", dim=2)
+    parts = [
+        (Field.of_layout(layout, D4), 3),
+        (Field(Trivial(D4, 2)), 2),
+        (Invariant(D4), 2),
+        (Vector(Trivial(D4, 2), axis=-1), 1),  # its channels are on another axis
+    ]
+    action = Concatenated(parts, axis=-3)
+    blocks = [("p", (0,)), ("u", (1, 2)), ("part 1", (3,)), ("part 1", (4,)), ("part 2", (5, 6)), ("part 3", (7,))]
+    assert action.channel_blocks(8) == blocks
+    assert action.mixed_channels(8) == [block for _, block in blocks]
+
+
+def test_its_axes_are_those_of_all_parts():
+    field = Field(Trivial(D4))
+    action = Concatenated([(Invariant(D4), 1), (field, 1)], axis=-1)
+    assert (action.axes.count, action.axes.channel, action.axes.space) == (3, -1, (-2, -1))
+    assert Concatenated([(Vector(Defining(D4)), 2)], axis=-1).axes.count == 1
+    rotated, still = InterpolatedField(Trivial(SO2 := SO(2))), Invariant(SO2)
+    for parts in ([(rotated, 1), (still, 1)], [(still, 1), (rotated, 1)]):
+        assert Concatenated(parts, axis=-3).approximate
+
+
+def test_examples_follow_their_generator():
+    action = Concatenated([(Invariant(D4), 2), (Field(Trivial(D4)), 1)], axis=-3)
+    one, other, third = (action.example(2, 5, torch.Generator().manual_seed(k)) for k in (1, 1, 2))
+    assert torch.equal(one, other)
+    assert not torch.equal(one[:, :2], third[:, :2])
+    assert not torch.equal(one[:, 2:], third[:, 2:])
+    with pytest.raises(ArgumentError, match="Invariant does not tell its shape"):
+        Concatenated([(Invariant(D4), 2)], axis=-1).example(2, 5)

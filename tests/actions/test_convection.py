@@ -117,3 +117,23 @@ def test_a_volume_with_a_preferred_direction_cannot_be_turned_upside_down_but_ke
     group = axial(2)
     symmetry = rayleigh_benard(group, HEIGHTS, thickness=THICKNESS)
     assert not bool(symmetry.outputs.offset.any())
+
+
+@pytest.mark.parametrize("size", [1e-2, 1.0, 1e2])
+def test_heights_may_be_off_by_a_millionth_of_the_thickness(size):
+    for off, accepted in ((0.9e-6, True), (1.1e-6, False)):
+        heights = (torch.tensor([0.25, 0.75], dtype=torch.float64) + torch.tensor([0.0, off])) * size
+        if accepted:
+            added = rayleigh_benard(reflections(2), heights, thickness=size).outputs.offset[1, 1].flatten() / size
+            assert added.tolist() == pytest.approx([-0.25 * size, 0.25 * size], abs=1e-6 * size)
+        else:
+            with pytest.raises(ArgumentError, match=f"heights: expected coordinates symmetric about {size / 2:g}, got"):
+                rayleigh_benard(reflections(2), heights, thickness=size)
+
+
+def test_channels_stand_last_on_both_sides():
+    symmetry = rayleigh_benard(reflections(2), HEIGHTS, thickness=THICKNESS, history=2, channels="last")
+    assert (symmetry.inputs[0].channels, symmetry.outputs.channels) == ("last", "last")
+    assert symmetry.outputs.rep.dim == 4
+    with pytest.raises(ArgumentError, match="fields: expected pressure as a scalar, got vector"):
+        rayleigh_benard(reflections(2), HEIGHTS, thickness=THICKNESS, fields="buoyancy, pressure:vector")

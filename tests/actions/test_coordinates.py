@@ -194,3 +194,41 @@ def test_what_does_not_fit_is_refused(make, message):
 def test_internal_groups_leave_points_alone():
     x = torch.rand(3, 2)
     assert torch.equal(Keypoints(symmetric(3), (4, 6)).act(torch.tensor(1), x), x)
+
+
+@pytest.mark.parametrize(("shape", "fits"), [((127, 3), True), ((3, 127), True), ((128, 3), False), ((3, 128), False)])
+def test_whole_numbers_must_reach_to_the_end_of_the_longest_axis(shape, fits):
+    action, x = Keypoints(reflections(2), shape), torch.zeros(1, 2, dtype=torch.int8)
+    action.linear().check(x)  # displacements have no place
+    if fits:
+        action.check(x)
+    else:
+        with pytest.raises(ArgumentError, match="x: expected a dtype that holds coordinates up to 128, got int8"):
+            action.check(x)
+
+
+def test_complex_numbers_are_no_places():
+    with pytest.raises(ArgumentError, match="x: expected signed integers or floating numbers, got complex64"):
+        Keypoints(dihedral(4), (4, 4)).check(torch.zeros(1, 2, dtype=torch.complex64))
+
+
+def test_the_first_half_cell_of_a_periodic_axis_belongs_to_its_first_cell():
+    group = grid_group(reflections(1), (8,))
+    shift = group.element(0, [1])
+    moved = Keypoints(group, (8,)).act(shift, torch.tensor([[6.4], [6.6], [-1.4], [-1.6], [7.0]]))
+    assert torch.allclose(moved, torch.tensor([[7.4], [-0.4], [-0.4], [7.4], [0.0]]), atol=1e-6)
+    edges = Keypoints(group, (8,), coordinates="edge").act(shift, torch.tensor([[6.9], [7.0], [-1.1]]))
+    assert torch.allclose(edges, torch.tensor([[7.9], [0.0], [7.9]]), atol=1e-6)
+    nodes = Keypoints(group, (8,), centring="node").act(shift, torch.tensor([[6.9], [7.0], [-1.1]]))
+    assert torch.allclose(nodes, torch.tensor([[7.9], [0.0], [7.9]]), atol=1e-6)
+    whole = Keypoints(group, (8,)).act(shift, torch.tensor([[7], [-1]]))
+    assert whole.tolist() == [[0], [0]]
+
+
+def test_examples_reach_the_ends_of_the_grid(generator):
+    for coordinates, end in (("index", 2.0), ("edge", 3.0)):
+        made = Keypoints(reflections(1), (3,), coordinates=coordinates).example(400, 1, generator)
+        assert 0 <= float(made.min()) < 0.05
+        assert 0.97 * end < float(made.max()) <= end
+    with pytest.raises(ArgumentError, match="shape: expected at least 1, got 0"):
+        Keypoints(reflections(1), (0,))

@@ -65,6 +65,18 @@ def test_the_first_block_of_a_member_is_its_own_matrix():
     assert block.tolist() == [[0, -1], [1, 0]]
 
 
+def test_what_is_induced_of_a_signed_permutation_is_one():
+    for rep in REPRESENTATIONS[:4]:
+        induced = Induced(rep)
+        assert induced.is_signed_permutation == rep.is_signed_permutation
+        assert induced.changes_signs == any(rep.matrix(g).min() < 0 for g in rep.group.elements())
+        g = torch.tensor(3)
+        index, sign = induced.signed_permutation(g)
+        x = torch.arange(1.0, induced.dim + 1, dtype=torch.float64)
+        assert torch.equal(x[index] * sign, induced.matrix(g) @ x)
+    assert not Induced(irreducibles(subgroup_of(symmetric(4), 6))[2]).is_signed_permutation
+
+
 @pytest.mark.parametrize("rep", REPRESENTATIONS[:5], ids=lambda rep: rep.name)
 def test_frobenius_reciprocity(rep):
     whole = Regular(rep.group.parent)

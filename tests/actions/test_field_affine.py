@@ -62,3 +62,25 @@ def test_offsets_that_break_the_group_law_are_refused():
     sized = Field(AxisSign(group, 0)).affine(torch.ones(1, 1, 4, dtype=torch.float64))
     with pytest.raises(ShapeError, match="x: expected a grid that the offset's 4 fits, got 5"):
         sized.check(torch.zeros(1, 1, 5))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("off", "accepted"), [(0.9e-9, True), (1.1e-9, False)])
+def test_offsets_may_be_off_by_a_billionth_of_the_largest(off, accepted, scale):
+    group = reflections(1)
+    rep = Trivial(group, 2)
+    for identity, mirror in (([off, 0.0], [0.0, 0.0]), ([0.0, 0.0], [off / 2, 0.0])):
+        offset = torch.tensor([identity, mirror], dtype=torch.float64) * scale
+        offset = offset.reshape(2, 2, 1).repeat(1, 1, 4)
+        offset[1, 1] = torch.tensor([1.0, 0, 0, -1.0]).double() * scale  # b_1 + b_1(mirrored) = 0
+        if accepted:
+            Field(rep, offset=offset)
+        else:
+            with pytest.raises(ArgumentError, match=r"offset: expected (zero for the identity|a cocycle)"):
+                Field(rep, offset=offset)
+
+
+def test_no_offset_at_all_is_one():
+    assert (
+        not Field(Trivial(reflections(1)), offset=torch.zeros(2, 1, 1)).act(torch.tensor(1), torch.zeros(1, 1, 3)).any()
+    )

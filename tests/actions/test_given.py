@@ -9,7 +9,7 @@ import torch
 
 from haar.actions.representation import Defining, Given, representation_from_generators
 from haar.errors import ArgumentError
-from haar.groups import cyclic, icosahedral
+from haar.groups import cyclic, dihedral, icosahedral
 from haar.intertwiners import intertwiners, irreducibles
 from haar.nn import Linear
 
@@ -89,3 +89,84 @@ def test_irreducibles_are_homomorphisms_to_rounding():
         products = rep.matrix(ICO.elements()[:, None]) @ rep.matrix(ICO.generators()[None])
         wanted = rep.matrix(ICO.compose(ICO.elements()[:, None], ICO.generators()[None]))
         torch.testing.assert_close(products, wanted, rtol=0, atol=1e-12)
+
+
+def bent(off):
+    """A mirror in a basis that is off by so much: its square is 1, and it is not orthogonal."""
+    return torch.tensor([[1.0, off], [0.0, -1.0]], dtype=torch.float64)
+
+
+def test_how_orthogonal_matrices_must_be():
+    group = cyclic(2)
+    assert representation_from_generators(group, [bent(0.9e-8)]).dim == 2
+    with pytest.raises(ArgumentError, match=r"orthogonal matrices, got matrix 0 with \|R R\^T - 1\| = 1.1e-08; pass"):
+        representation_from_generators(group, [bent(1.1e-8)])
+
+
+def test_the_worst_matrix_is_named():
+    square = dihedral(4)
+    turn, mirror = Defining(square).matrix(square.generators())
+    with pytest.raises(ArgumentError, match=r"got matrix 1 with \|R R\^T - 1\| = 3.0e\+00"):
+        representation_from_generators(square, [turn * 1.1, mirror * 2])
+    with pytest.raises(ArgumentError, match="invertible matrices, got matrix 1 is singular"):
+        representation_from_generators(square, [turn * 1e-8, mirror * 1e-10], orthogonalise=True)
+
+
+def test_how_singular_a_matrix_may_be():
+    """[[1, a], [0, -1]] has singular values near a and 1 / a: far from singular for any group's sake."""
+    rep = representation_from_generators(cyclic(2), [bent(1e4)], orthogonalise=True)
+    torch.testing.assert_close(rep.character(torch.arange(2)), torch.tensor([2.0, 0.0], dtype=torch.float64))
+    with pytest.raises(ArgumentError, match="matrix 0 is singular"):
+        representation_from_generators(cyclic(2), [torch.diag(torch.tensor([1, 0.9e-9])).double()], orthogonalise=True)
+    with pytest.raises(ArgumentError, match="break s0 s0 = 1"):
+        representation_from_generators(cyclic(2), [torch.diag(torch.tensor([1, 1.1e-9])).double()], orthogonalise=True)
+
+
+@pytest.mark.parametrize(("off", "refused"), [(0.9e-6, False), (1.1e-6, True)])
+def test_how_exactly_relations_must_hold(off, refused):
+    """Turned by a little more than half a turn: its square is off by twice that."""
+    a = math.pi + off / 2
+    turned = torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]], dtype=torch.float64)
+    message = "break s0 s0 = 1 by 1.1e-06; s0, s1" if refused else "expected a homomorphism"
+    with pytest.raises(ArgumentError, match=message):  # what the relations let pass, the homomorphism does not
+        representation_from_generators(cyclic(2), [turned])
+    if not refused:
+        made = representation_from_generators(cyclic(2), [turned], orthogonalise=True)
+        torch.testing.assert_close(made.matrix(torch.tensor(1)), -torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "told"), [(3, "s0 s0 s0"), (4, r"s0\^4")])
+def test_long_words_are_spelt_by_their_powers(n, told):
+    with pytest.raises(ArgumentError, match=f"break {told} = 1 by"):
+        representation_from_generators(cyclic(n), [turn(7)])
+
+
+@pytest.mark.parametrize(("off", "accepted"), [(0.9e-8, True), (1.1e-8, False)])
+def test_how_exact_a_table_must_be(off, accepted):
+    """Half a turn that is a little more: its square differs from 1 by `off`."""
+    a = math.pi + off / 2
+    one = torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]], dtype=torch.float64)
+    table = torch.stack([torch.eye(2, dtype=torch.float64), one])
+    if accepted:
+        rep = Given(cyclic(2), table, "half turns")
+        assert rep.name == "half turns"
+        torch.testing.assert_close(rep.matrix(torch.tensor(1)), -torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-15)
+    else:
+        with pytest.raises(
+            ArgumentError, match=r"a homomorphism, .* off by 1.1\de-08 at a = .*; representation_from_gen"
+        ):
+            Given(cyclic(2), table)
+
+
+def test_the_way_out_is_that_of_rounding_only_where_it_is_rounding():
+    for off, rounding in ((0.9e-3, True), (1.1e-3, False)):
+        table = torch.ones(2, 1, 1, dtype=torch.float64)
+        table[1] += off / 2
+        with pytest.raises(ArgumentError, match="orthogonal matrices, got given: off by") as caught:
+            Given(cyclic(2), table)
+        assert ("takes off the rounding of single precision" in str(caught.value)) is rounding
+
+
+def test_names_are_kept():
+    rep = representation_from_generators(cyclic(5), [turn(5)], "turns")
+    assert repr(rep) == "<turns of C5, dimension 2>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.actions.axes import FieldAxes
+from haar.actions.axes import FieldAxes, check_axis
 from haar.actions.grid import Grid
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import dihedral, grid_group, reflections, symmetric
@@ -77,3 +77,11 @@ def test_wrong_channels_are_refused_by_name():
         FieldAxes(2, "last").check(torch.zeros(1, 4, 4, 3), "u", 2, lambda: ["u_x", "u_y"])
     with pytest.raises(ArgumentError, match="channels: expected 'first', 'last' or None, got 'middle'"):
         FieldAxes(2, "middle")
+
+
+@pytest.mark.parametrize("axis", [0, -0, 1, True, 1.0, None, "last"])
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_axes_are_counted_from_the_end(axis):
+    check_axis(-1)
+    with pytest.raises(ArgumentError, match="axis: expected a negative axis, counted from the end, got"):
+        check_axis(axis)

@@ -216,3 +216,56 @@ def test_wrong_shapes_are_refused():
     with pytest.raises(ShapeError, match="x: expected a batch axis, for one element a sample"):
         action.act(SO(2).sample(2), torch.zeros(2, 4, 4))
     assert math.isclose(float(action.inside((3, 3)).sum()), 5)
+
+
+def test_what_is_restricted_keeps_every_setting(generator):
+    group = dihedral(8)
+    layout = Layout.parse("p", dim=2)
+    for options in (
+        {"mode": "cubic", "padding": "zeros"}, {"mode": "nearest", "padding": "reflection"},
+        {"channels": "last", "spacing": (1.0, 2.0)}, {"padding": "zeros", "gradient": "spectral"},
+    ):  # fmt: skip
+        action = InterpolatedField(Trivial(group), **options)
+        action.layout = layout
+        half = action.restrict(group.subgroup([1]))
+        settings = ("mode", "padding", "channels", "spacing", "gradient", "dim", "layout")
+        assert [getattr(half, name) for name in settings] == [getattr(action, name) for name in settings]
+        x = torch.randn(1, 1, 6, 6, generator=generator, dtype=torch.float64)
+        x = x if half.channels == "first" else x.movedim(1, -1)
+        assert torch.equal(half.act(torch.tensor(1), x), action.act(torch.tensor(1), x))
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_what_stands_outside_the_grid(mode):
+    """Ones, turned by an eighth: the corners come from outside."""
+    eighth, x = SO(2).exp(torch.tensor([torch.pi / 4])), torch.ones(1, 1, 9, 9, dtype=torch.float64)
+    corner = {
+        padding: float(InterpolatedField(Trivial(SO(2)), mode=mode, padding=padding).act(eighth, x)[0, 0, 0, 0])
+        for padding in ("border", "zeros", "reflection")
+    }
+    assert corner == {
+        "border": pytest.approx(1.0),
+        "zeros": pytest.approx(0.0, abs=0.05),
+        "reflection": pytest.approx(1.0),
+    }
+    ramp = torch.arange(9.0, dtype=torch.float64).expand(1, 1, 9, 9)
+    ends = [
+        InterpolatedField(Trivial(SO(2)), mode=mode, padding=padding).act(eighth, ramp)[0, 0].flatten()
+        for padding in ("border", "reflection")
+    ]
+    assert not torch.allclose(*ends, atol=0.1)
+
+
+def test_the_largest_ball_is_that_of_the_shortest_side_with_its_boundary():
+    action = InterpolatedField(Trivial(SO(2)), spacing=(1.0, 0.5))
+    inside = action.inside((5, 9))
+    assert inside[:, 4].tolist() == [True] * 5
+    assert inside[2].tolist() == [True] * 9
+    assert action.inside((5, 21))[2].nonzero().flatten().tolist() == list(range(6, 15))
+    with pytest.raises(ArgumentError, match=r"spacing: expected 2 positive distances, got \(1.0, 0.0\)"):
+        InterpolatedField(Trivial(SO(2)), spacing=(1.0, 0.0))
+
+
+def test_of_zeros_nothing_is_lost_on_the_way_there_and_back():
+    action = InterpolatedField(Trivial(SO(2)))
+    assert action.round_trip_error(SO(2).exp(torch.tensor([0.3])), torch.zeros(1, 1, 5, 5)) == 0

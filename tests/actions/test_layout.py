@@ -100,3 +100,42 @@ def test_components_are_named_after_the_axes():
 def test_what_is_no_layout_is_refused(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def test_axes_of_several_letters_are_told_apart_where_one_of_them_has_them():
+    tensor = FieldSpec("D", 2)
+    assert tensor.components(2, ("r", "theta")) == ["D_r_r", "D_r_theta", "D_theta_r", "D_theta_theta"]
+    assert tensor.components(2, ("z", "r")) == ["D_zz", "D_zr", "D_rz", "D_rr"]
+    assert tensor.components(1) == ["D_xx"]
+
+
+def test_one_step_has_no_tags_and_constants_stand_in_every_step():
+    layout = Layout.parse("p, k:vector:constant", dim=2, history=2)
+    assert layout.with_history(1).channel_names() == ["p", "k_x", "k_y"]
+    assert layout.slices(1) == {"p": slice(1, 2), "k": slice(2, 4)}
+    with pytest.raises(ArgumentError, match="step: expected 0 to 1, got 2"):
+        layout.slices(2)
+    with pytest.raises(ArgumentError, match="step: expected 0 to 1, got -1"):
+        layout.slices(-1)
+    assert layout.joined_blocks([(0,)]) == [("p", (0, 1)), ("k", (2, 3))]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FieldSpec(""), "name: expected the name of a field, got ''"),
+        (lambda: FieldSpec("p", True), "order: expected 0, 1 or 2, got True"),
+        (lambda: FieldSpec("p", 0, True), "parity: expected 1 or -1, got True"),
+        (lambda: Layout.parse({"p": 3}), r"fields: expected {name: kind} in words, got {'p': 3}"),
+        (lambda: Layout.parse(3), 'fields: expected "name:kind, name:kind" or a list of such, got 3'),
+        (lambda: Layout.parse([3]), r"fields: expected name\[:kind\[:constant\]\] for each field, got 3"),
+        (lambda: Layout(["p"]), r"fields: expected a tuple of FieldSpec, got \['p'\]; Layout.parse reads names"),
+        (lambda: Layout.parse("p", dim=True), "dim: expected 1, 2 or 3 space dimensions, got True"),
+        (lambda: Layout.parse("p", history=True), "history: expected at least one time step, got True"),
+        (lambda: Layout.parse("p", history=1.0), "history: expected at least one time step, got 1.0"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_what_is_of_another_kind_is_refused(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()

@@ -85,3 +85,35 @@ def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ArgumentError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_a_gap_of_the_tolerance_is_no_gap():
+    values = torch.tensor([0.0, 0.25, 1.0], dtype=F64)
+    assert eigenspaces(values, tol=0.25).tolist() == [0, 0, 1]
+    assert eigenspaces(values, tol=0.2499).tolist() == [0, 1, 2]
+    assert eigenspaces(values, tol=0).tolist() == [0, 1, 2]
+    assert eigenspaces(torch.tensor([1.0, 1.0], dtype=F64), tol=0).tolist() == [0, 0]
+    assert eigenspaces(values, tol=0.25, scale=torch.tensor(0.9, dtype=F64)).tolist() == [0, 1, 2]
+    assert eigenspaces(
+        torch.stack([values, 0 * values]), tol=0.3, scale=torch.tensor([4.0, 0.0]).double()
+    ).tolist() == [
+        [0, 0, 0],
+        [0, 0, 0],
+    ]
+    assert eigenspaces(-values.flip(0) * 8, tol=0.25).tolist() == [0, 1, 1]
+    assert eigenspaces(torch.zeros(2, 0)).shape == (2, 0)
+
+
+@pytest.mark.parametrize(("gap", "spaces"), [(0.9e-8, (2, 1)), (1.1e-8, (1, 1, 1))])
+def test_equal_to_a_hundred_millionth_of_the_largest(gap, spaces):
+    values = torch.tensor([0.0, 2 * gap, 2.0], dtype=F64)
+    assert multiplicities(eigenspaces(values)) == spaces
+    action = Spectral.of_eigenvalues(values, axis=-2)
+    assert (action.spaces, action.axis, action.axes.count) == (spaces, -2, 3)
+
+
+def test_two_actions_of_one_group():
+    one = Spectral((1, 2))
+    other = Spectral((1, 2), axis=-2, group=one.group)
+    assert other.group is one.group
+    assert (other.rep.dim, other.axis) == (3, -2)

@@ -17,6 +17,7 @@ from haar.actions import (
     invariant_statistics,
     tensor_power,
 )
+from haar.actions.statistics import mixed_channels
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, O, dihedral, grid_group, octahedral, product, reflections, sign, symmetric
 
@@ -111,3 +112,43 @@ def test_a_group_of_one_element_changes_nothing():
     mean, std = invariant_statistics(Given(group, torch.eye(3)[None]), torch.arange(3.0), torch.arange(3.0))
     assert mean.tolist() == std.tolist() == [0, 1, 2]
     assert invariant_statistics(Trivial(dihedral(4), 2), torch.ones(2), torch.ones(2))[1].tolist() == [1, 1]
+
+
+def test_the_dtypes_are_those_of_the_old_ones_and_complex_means_count_by_their_size():
+    rep = Space(dihedral(4))
+    mean, std = invariant_statistics(rep, torch.tensor([3 + 4j, 0j], dtype=torch.complex64), torch.zeros(2).half())
+    assert (mean.dtype, std.dtype) == (torch.complex64, torch.float16)
+    assert mean.tolist() == [0, 0]
+    assert torch.allclose(std.float(), torch.full((2,), 12.5).sqrt(), atol=1e-2)
+    with pytest.raises(ArgumentError, match="std: expected a real floating dtype, got complex64"):
+        invariant_statistics(rep, torch.zeros(2), torch.zeros(2, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize(("size", "apart"), [(256, True), (257, False)])
+def test_more_channels_than_that_are_not_taken_apart(size, apart):
+    assert (len(mixed_channels(Trivial(dihedral(4), size))) == size) is apart
+
+
+def test_channels_are_linked_by_way_of_others():
+    """A cycle of five: a generator sends each to the next alone."""
+    five = Defining(symmetric(5).subgroup(symmetric(5).generators()[1:]))
+    assert mixed_channels(five) == [(0, 1, 2, 3, 4)]
+    twice = field_representation(Layout.parse("p, q:pseudoscalar, u:vector"), dihedral(4))
+    assert mixed_channels(twice) == [(0,), (1,), (2, 3)]
+
+
+@pytest.mark.parametrize("angle", [1e-8, 1e-4])
+def test_a_small_turn_leaves_nothing_alone(angle):
+    """What a group turns by a small angle is not fixed; what rounding turns is."""
+    n = round(2 * torch.pi / angle)
+    c, s = torch.cos(torch.tensor(2 * torch.pi / n).double()), torch.sin(torch.tensor(2 * torch.pi / n).double())
+
+    class Turns(Trivial):
+        is_signed_permutation = False
+
+        def matrix(self, g):
+            return torch.tensor([[c, -s], [s, c]], dtype=torch.float64).expand(*g.shape[:-1], 2, 2)
+
+    rep = Turns(symmetric(8), 2)
+    mean, _ = invariant_statistics(rep, torch.ones(2).double(), torch.zeros(2).double())
+    assert mean.tolist() == [0, 0]

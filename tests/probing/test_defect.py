@@ -11,7 +11,7 @@ from haar.actions import Defining, Field, Invariant, Symmetry, Vector
 from haar.actions.representation import Trivial
 from haar.errors import ArgumentError, NotEquivariantError, ShapeError
 from haar.groups import SO, cyclic, symmetric
-from haar.probing import all_or_drawn, defect, disturbed, some_elements, tolerance_of
+from haar.probing import Defect, all_or_drawn, defect, disturbed, some_elements, tolerance_of
 
 F64 = torch.float64
 C2 = symmetric(2)
@@ -151,3 +151,37 @@ def test_a_disturbed_copy_has_no_zeros_and_leaves_the_model_and_what_is_fixed_al
     assert bool((other[0].running_var > 0).all())
     again = disturbed(model, fixed=("weight",))
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_all_elements_up_to_sixty_four_and_sixteen_random_ones_beyond():
+    assert torch.equal(some_elements(cyclic(64)), torch.arange(64))
+    found = some_elements(cyclic(65))
+    assert len(found) == 17
+    assert found[0] == 1  # the generator
+    assert torch.equal(found, some_elements(cyclic(65)))
+    assert not torch.equal(found, some_elements(cyclic(65), seed=1))
+    assert torch.equal(all_or_drawn(cyclic(5), 5), torch.arange(5))
+    assert torch.equal(all_or_drawn(cyclic(65), 64), all_or_drawn(cyclic(65), 64))
+    assert not torch.equal(all_or_drawn(cyclic(65), 64), all_or_drawn(cyclic(65), 64, seed=1))
+
+
+@pytest.mark.parametrize(("eps", "tolerance"), [(0.99e-12, 1e-10), (1e-12, 1e-4), (0.99e-4, 1e-4), (1e-4, 1e-1)])
+def test_where_a_precision_ends(eps, tolerance):
+    assert tolerance_of(eps) == tolerance
+
+
+@pytest.mark.parametrize("norm", ["largest", "squares"])
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e-6, 1e-9])
+def test_an_output_is_in_its_own_units_from_two_parts_in_a_hundred_thousand_of_the_largest_on(norm, size):
+    """10 eps of float64 over its tolerance of 1e-10; of squares so much for every number."""
+    symmetry = Symmetry(C2, TURNED, (TURNED, TURNED))
+    found = defect(lambda x: (x, size * lopsided(x)), symmetry, (X,), C2.elements(), norm=norm)
+    apart, own = by_hand((lambda x: x.abs().max()) if norm == "largest" else torch.linalg.norm)
+    floor = 3.0 * 10 * torch.finfo(F64).eps / 1e-10 * (2.0 if norm == "squares" else 1.0)
+    assert found.worst == pytest.approx(float(size * apart) / max(float(size * own), floor))
+
+
+def test_of_several_elements_the_worst_is_told_with_its_place():
+    found = Defect(torch.tensor([[0.1, 0.0], [0.2, 0.5], [0.3, 0.4]]).double(), torch.zeros(3, 2).double())
+    assert (found.place, found.worst) == ((1, 1), 0.5)
+    assert found.mean == pytest.approx(math.sqrt(0.55 / 6))

@@ -10,7 +10,15 @@ from haar.actions import Defining, Symmetry, Vector
 from haar.errors import ArgumentError, KeywordError
 from haar.groups import cyclic
 from haar.probing import modes_put_back
-from haar.probing.manners import by_position, check_call, interacting_layer, mode_dependent_layers, unwritten
+from haar.probing.manners import (
+    by_position,
+    check_call,
+    interacting_layer,
+    mode_dependent_layers,
+    refuse_interacting,
+    refuse_train_mode,
+    unwritten,
+)
 
 C3 = Vector(Defining(cyclic(3)))
 
@@ -57,3 +65,61 @@ def test_modes_come_back_one_by_one_and_all_else_stays():
     assert [module.training for module in model.modules()] == modes
     assert model[0].num_batches_tracked == 1
     assert model[1][0].num_batches_tracked == 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "depends"),
+    [
+        (nn.Dropout(1e-3), True),
+        (nn.Dropout2d(0.0), False),
+        (nn.MultiheadAttention(2, 1, dropout=0.1), True),
+        (nn.MultiheadAttention(2, 1), False),
+        (nn.GRU(2, 2, num_layers=2, dropout=0.1), True),
+        (nn.GRU(2, 2), False),
+        (nn.RReLU(), True),
+        (nn.BatchNorm2d(1), True),
+        (nn.LayerNorm(1), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_layer_does_in_train_mode(layer, depends):
+    assert bool(mode_dependent_layers(nn.Sequential(layer))) is depends
+
+
+def test_train_mode_is_refused_by_the_layers_name():
+    model = nn.Sequential(nn.Dropout(0.5).eval(), nn.BatchNorm1d(2))
+    layers = mode_dependent_layers(model)
+    told = "BatchNorm1d '1' in train mode, where copies of one input interact or differ; call model.eval() first"
+    with pytest.raises(ArgumentError) as caught:
+        refuse_train_mode(layers)
+    assert str(caught.value) == f"model: expected eval mode, got {told}"
+    refuse_train_mode(mode_dependent_layers(model.eval()))
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(2, track_running_stats=False), nn.BatchNorm1d(2)])
+def test_statistics_of_the_batch(norm):
+    norm.running_mean = None
+    told = interacting_layer(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), norm))
+    assert told == "BatchNorm1d '2', whose statistics are those of the batch"
+    assert interacting_layer(torch.sin) is None
+    told_to = nn.BatchNorm1d(2)
+    told_to.track_running_stats = False
+    assert interacting_layer(told_to) == "BatchNorm1d '', whose statistics are those of the batch"
+
+
+def test_several_elements_a_pass_are_refused():
+    with pytest.raises(
+        ArgumentError, match=r"^micro_batch: expected 1 for a model .*, got 3; use micro_batch=\"auto\"$"
+    ):
+        refuse_interacting(3)
+    with pytest.raises(ArgumentError, match="got 3 and a norm;"):
+        refuse_interacting(3, "a norm")
+
+
+def test_inputs_by_position_of_functions_that_tell_nothing_of_theirs():
+    assert by_position(nn.Bilinear(1, 1, 1), (1,), {"input2": 2}) == (1, 2)
+    assert by_position(len, (1,), {}) == (1,)
+    with pytest.raises(KeywordError, match="args: expected the model's own arguments, got "):
+        by_position(torch.sin, (), {"x": 1})
+    with pytest.raises(ArgumentError, match=r"average lambda x, y: model\(x, y=y\)$"):
+        by_position(lambda x, *, y: (x, y), (1,), {"y": 2})

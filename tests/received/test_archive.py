@@ -58,3 +58,23 @@ def test_a_damaged_archive_is_one_line(tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"not a \.npz archive of arrays \(BadZipFile"):
         Archive(tmp_path / "a.npz")["a"]
+
+
+def test_entries_that_promise_more_bytes_than_the_file_has_are_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    _write(path, [("a.npy", _npy(np.ones(3))), ("b.npy", _npy(np.ones(3)))])
+    content, size = path.read_bytes(), path.stat().st_size
+    for place in [k for k in range(size) if content[k : k + 4] == b"PK\x01\x02"]:  # packed sizes of the directory
+        content = content[: place + 20] + (size // 2 + 1).to_bytes(4, "little") + content[place + 24 :]
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.npz: its entries promise more bytes than the file has"):
+        Archive(path)
+
+
+def test_names_and_numbers_of_entries(tmp_path):
+    _write(tmp_path / "a.npz", [("a.npy", _npy(np.ones(3))), ("b/c.npy", _npy(np.arange(2)))], zipfile.ZIP_DEFLATED)
+    archive = Archive(str(tmp_path / "a.npz"))
+    assert (len(archive), list(archive)) == (2, ["a", "b/c"])
+    assert archive["b/c"].tolist() == [0, 1]
+    with pytest.raises(KeyError):
+        archive["c"]

@@ -68,3 +68,22 @@ def test_what_is_no_file_is_said_to_be_none(tmp_path):
         read_array(tmp_path)
     with pytest.raises(DataError, match="no regular file"):
         read_array("/dev/null")
+
+
+def test_only_formats_of_plain_numbers_are_read(tmp_path):
+    records = np.zeros(2, dtype=[("a", "<f8"), ("b", "<i4")])
+    np.save(tmp_path / "records.npy", records)
+    with pytest.raises(DataError, match=r"records\.npy: expected plain numbers, got \[.*; nothing is unpickled"):
+        read_array(tmp_path / "records.npy")
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.arange(3.0), version=(3, 0))
+    (tmp_path / "new.npy").write_bytes(stream.getvalue())
+    with pytest.raises(DataError, match=r"expected plain numbers, got an array of format 3\.0"):
+        read_array(tmp_path / "new.npy")
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.arange(3.0), version=(2, 0))
+    (tmp_path / "long.npy").write_bytes(stream.getvalue() + b"what comes after is left")
+    assert read_array(tmp_path / "long.npy").tolist() == [0.0, 1.0, 2.0]
+    found = read_array(tmp_path / "long.npy")
+    found += 1  # it is the reader's own
+    assert found.tolist() == [1.0, 2.0, 3.0]

@@ -72,3 +72,28 @@ def test_plain_tensors_are_read_and_objects_are_not(tmp_path):
 def test_only_real_numbers_become_tensors(array):
     with pytest.raises(DataError, match="a: expected real numbers"):
         array_tensor(array, "a")
+
+
+@pytest.mark.parametrize(("depth", "accepted"), [(20, True), (21, False)])
+def test_containers_within_each_other(depth, accepted, tmp_path):
+    held = torch.ones(1)
+    for k in range(depth):
+        held = [held] if k % 2 else {"a": held}
+    torch.save(held, tmp_path / "a.pt")
+    if accepted:
+        read_pickled_tensors(tmp_path / "a.pt")
+    else:
+        with pytest.raises(DataError, match="more than 20 containers within each other"):
+            read_pickled_tensors(tmp_path / "a.pt")
+
+
+def test_arrays_become_tensors_of_their_own_kind_and_shape():
+    assert array_tensor(np.array(2.5, dtype=">f8"), "a").shape == ()
+    assert array_tensor(np.asfortranarray(np.arange(6).reshape(2, 3)), "a").tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert array_tensor(np.array([True]), "a").dtype == torch.bool
+    assert array_tensor(np.array([1], dtype=np.uint64), "a").dtype == torch.uint64
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(DataError, match="a: expected real numbers, got float"):
+            array_tensor(np.ones(2, dtype=np.longdouble), "a")
+    with pytest.raises(DataError, match=r"a\.pt: no such file"):
+        read_pickled_tensors("a.pt")

@@ -49,3 +49,9 @@ def test_text_of_another_encoding_and_endless_text_are_refused(tmp_path):
         file.truncate(LONGEST + 1)
     with pytest.raises(DataError, match="at most 4194304 are read"):
         read_yaml(tmp_path / "b.yaml")
+
+
+def test_the_longest_text_that_is_read(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"a: 1" + b" " * (LONGEST - 4))
+    assert read_yaml(tmp_path / "a.yaml") == {"a": 1}
+    assert LONGEST == 4 * 2**20

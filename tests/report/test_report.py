@@ -145,3 +145,51 @@ def test_as_text_a_report_is_its_title_its_summary_and_its_first_table():
     assert told.splitlines()[-1].strip() == "1"
     assert "tensor" not in told
     assert str(Finding([Section("Words", "One.")])) == "What <was> found\n\nIt **fell** by `10 %`."
+
+
+def test_the_page_has_every_part_where_it_belongs(tmp_path):
+    text = FULL.save_html(tmp_path / "r.html").read_text()
+    assert '<p class="kicker">haar · finding</p>' in text
+    assert '<div class="lead"><p>It <strong>fell</strong> by <code>10 %</code>.</p></div>' in text
+    assert "<footer>haar</footer>" in text
+    assert text.index("<h2>Words</h2>") < text.index("<p>One.</p><p>Two.</p>") < text.index("<h2>Numbers</h2>")
+    assert "<figcaption>A &amp; B</figcaption>" in text
+    assert "<h2></h2>" not in text
+    bare = page("t", [Section("Loss", figure=new_figure(1, 1))])
+    assert 'alt="Loss"' in bare
+    assert not any(word in bare for word in ("figcaption>", 'class="lead"', "<footer>"))
+    assert '<p class="kicker">haar</p>' in bare
+
+
+def test_a_report_that_says_no_more_than_it_must():
+    class Least(Report):
+        kind = "least"
+        title = "Least"
+
+        def contents(self):
+            return {"found": 3}
+
+        def sections(self):
+            return []
+
+    assert (Least().summary, Least().footer, Least().to_dict()) == ("", "", {"kind": "least", "schema": 1, "found": 3})
+    assert Least()._repr_html_() == "<h3>Least</h3>"
+
+
+def test_pictures_are_sharp_and_carry_no_version():
+    picture = png(new_figure(2, 1))
+    width, height = (int.from_bytes(picture[k : k + 4], "big") for k in (16, 20))
+    assert (width, height) == (288, 144)
+    assert b"Software" not in picture
+
+
+def test_powers_on_an_axis_stay_formulas():
+    figure = new_figure(3, 2)
+    axes = figure.subplots()
+    axes.plot([1e-3, 1e3], [1, 2])
+    axes.set_xscale("log")
+    axes.set_title("$x$")
+    png(figure)
+    assert not axes.title.get_parse_math()
+    assert all(label.get_parse_math() for label in axes.get_xticklabels() if "mathdefault" in label.get_text())
+    assert any("mathdefault" in label.get_text() for label in axes.get_xticklabels())

@@ -47,3 +47,44 @@ def test_a_row_of_another_length_is_refused():
 def test_only_verdicts_are_coloured():
     table = Table("t", ("generator", "holds"), [(True, False)], verdicts=("holds",))
     assert '<td>yes</td><td class="bad">no</td>' in table.html()
+
+
+def test_numbers_stand_right_and_words_left():
+    table = TABLE.rich()
+    assert [column.justify for column in table.columns] == ["left", "right", "right", "left"]
+    assert {column.overflow for column in table.columns} == {"fold"}
+    assert (str(table.title), str(table.caption)) == ("losses <of two>", "lower is better")
+    assert (table.title_justify, table.caption_justify) == ("left", "left")
+    empty = Table("", ("a",), [(None,)])
+    assert (empty.rich().title, empty.rich().caption) == (None, None)
+    assert empty.rich().columns[0].justify == "left"  # nothing is known of it
+    assert "caption" not in empty.html()
+    assert "class" not in empty.html().removeprefix('<div class="table">')
+    assert "number" not in Table("t", ("a",), [(1,), (True,)]).html()
+
+
+def test_verdicts_in_a_terminal():
+    words = Table("t", ("a", "b"), [("holds", "holds"), ("contradicted", "no"), ("open", True)], verdicts=("b",))
+    cells = [list(column.cells) for column in words.rich().columns]
+    assert [str(cell.style) for cell in cells[0]] == ["", "", ""]
+    assert [str(cell.style) for cell in cells[1]] == ["green", "bold red", "green"]
+    assert 'class="good">holds' in words.html()
+    assert 'class="bad">contradicted' in Table("t", ("a",), [("contradicted",)], verdicts=("a",)).html()
+    assert 'class="number">3' in Table("t", ("a",), [(3,)], verdicts=("a",)).html()
+
+
+def test_a_table_as_text():
+    assert Table("t", ("a|b", "c"), [("x|y", 0.5), (True, None)]).markdown() == (
+        "| a\\|b | c |\n|---|---|\n| x\\|y | 0.5 |\n| yes | – |\n"
+    )
+
+
+def test_the_dictionary_has_all_of_it():
+    assert Table("t", ("a",), [(1,)], "note").to_dict() == {
+        "title": "t",
+        "columns": ["a"],
+        "rows": [[1]],
+        "note": "note",
+    }
+    assert '<p class="note">lower is better</p>' in TABLE.html()
+    assert "<caption>losses &lt;of two&gt;</caption>" in TABLE.html()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from haar.actions import Field, Invariant, Points, Space, Symmetry, Vector
-from haar.actions.representation import Trivial
+from haar.actions.representation import Defining, Trivial
 from haar.errors import ArgumentError, NotEquivariantError, ShapeError
-from haar.groups import dihedral, octahedral
+from haar.groups import SO, dihedral, octahedral, symmetric
 from haar.nn import Linear
 from haar.testing import assert_equivariant, equivariance_error, strategies
 
@@ -213,3 +213,51 @@ def test_dictionaries_are_compared_by_name():
 def test_a_batch_without_numbers_shows_nothing():
     with pytest.raises(ArgumentError, match="inputs: expected a batch that gives some output, got outputs without"):
         assert_equivariant(lambda u: u.cumsum(-1), SCALAR, torch.zeros(0, 1, 4, 4, dtype=F64))
+
+
+def off_by(size):
+    """Off by so much of the largest number, for every element but those that leave the last row where it is."""
+    return lambda u: u + size * u.abs().amax() * torch.tensor([0.0, 0, 0, 1.0], dtype=u.dtype)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(F64, 1e-10), (torch.float32, 1e-4), (torch.bfloat16, 0.1)])
+def test_both_sides_of_every_tolerance(dtype, tolerance):
+    x = torch.full((1, 1, 4, 4), -0.5).to(dtype)  # f(x) is largest where it is not off
+    assert_equivariant(off_by(0.9 * tolerance), SCALAR, x)
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(off_by(1.2 * tolerance), SCALAR, x)
+    with pytest.raises(NotEquivariantError, match=r"allowed 0\.01, 8 elements"):
+        assert_equivariant(off_by(0.0115), SCALAR, x.double(), tolerance=0.01)
+    assert_equivariant(off_by(0.0095), SCALAR, x.double(), tolerance=0.01)
+
+
+def test_whole_numbers_alone_are_exact():
+    labels = torch.arange(16).reshape(1, 1, 4, 4)
+    assert_equivariant(lambda u: u + 1, SCALAR, labels)
+    with pytest.raises(NotEquivariantError, match="allowed 1e-10"):
+        assert_equivariant(lambda u: u.double() + 1e-8 * torch.arange(4), SCALAR, labels)
+
+
+def test_which_elements_are_looked_at():
+    large = symmetric(6)
+    symmetry = Symmetry(large, Vector(Defining(large)), Vector(Defining(large)))
+    x = strategies.normal((2, 6))
+    count = len(large.generators())
+    assert equivariance_error(nn.Identity(), symmetry, x).elements == count + 16
+    assert equivariance_error(nn.Identity(), symmetry, x, elements=3).elements == count + 3
+    assert equivariance_error(nn.Identity(), symmetry, x, elements=torch.tensor([0, 700])).elements == 2
+    weights = torch.arange(6.0, dtype=F64)
+    space = Vector(Defining(SO(3)))
+    turned = [
+        equivariance_error(lambda u: u * weights[:3], Symmetry(space.group, space, space), x[:, :3], elements=2, seed=k)
+        for k in (0, 0, 1)
+    ]
+    assert turned[0] == turned[1] != turned[2]
+    for wrong in (2.5, True):
+        with pytest.raises(ArgumentError, match="elements: expected a whole number, at least 1, got"):
+            equivariance_error(nn.Identity(), symmetry, x, elements=wrong)
+    with pytest.raises(ArgumentError, match="elements: expected at least 1, got -1"):
+        assert_equivariant(nn.Identity(), symmetry, x, elements=-1)
+    with pytest.raises(NotEquivariantError):
+        assert_equivariant(lambda u: u * weights, symmetry, x, elements=torch.tensor([1]), seed=3)
+    assert_equivariant(lambda u: u * weights, symmetry, x, elements=torch.tensor([0]))

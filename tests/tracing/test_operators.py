@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import pytest
@@ -13,7 +14,7 @@ from haar.actions import Regular, Symmetry, Vector
 from haar.groups import cyclic
 from haar.moments.registry import WITHOUT_ACTIVATION, activation_of_call, activation_of_module
 from haar.relax import homotopise
-from haar.tracing import OPERATORS, modules_of, operator_of, plain_name, writes_by_name
+from haar.tracing import OPERATORS, is_aten, is_of_torch, modules_of, operator_of, plain_name, writes_by_name
 
 #: Settings of functions that have no defaults.
 SETTINGS = {"threshold": (0.1, -1.0), "clamp": (-0.5, 0.5), "clamp_min": (-0.5,), "clamp_max": (0.5,), "pow": (3,)}
@@ -100,3 +101,41 @@ def test_modules_that_are_affine_are_so(generator):
 def test_what_may_write(target, arguments, keywords, writes):
     assert writes_by_name(target, arguments, keywords) is writes
     assert plain_name("copy_") == "copy"
+
+
+@pytest.mark.parametrize(
+    ("name", "random", "first", "affine"),
+    [
+        ("add", 1, True, True), ("add", 2, False, True), ("matmul", 1, True, True), ("matmul", 1, False, True),
+        ("matmul", 2, True, False), ("div", 1, True, True), ("div", 1, False, False), ("div", 2, True, False),
+        ("relu", 1, True, False), ("masked_fill", 1, True, True),
+    ],
+)  # fmt: skip
+def test_in_which_arguments_an_operator_is_affine(name, random, first, affine):
+    assert operator_of(name).is_affine_in(random, first=first) is affine
+
+
+def test_modules_of_a_kind_and_of_two():
+    assert set(modules_of("noise")) == {
+        nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout
+    }  # fmt: skip
+    assert set(modules_of("norm", "noise")) == set(modules_of("norm")) | set(modules_of("noise"))
+    assert modules_of() == ()
+    linear = set(modules_of(linear=True))
+    assert {nn.Linear, nn.Conv3d, nn.AvgPool1d, nn.Flatten, nn.Identity} <= linear
+    assert not linear & {nn.ReLU, nn.MaxPool2d, nn.Dropout, nn.BatchNorm2d, nn.Softmax}
+
+
+def test_whose_name_says_what_it_does():
+    def relu(x):
+        return x
+
+    relu.__module__ = "torchvision.ops"
+    assert not is_of_torch(relu)
+    assert is_of_torch(math.sin)
+    assert is_of_torch(torch.Tensor.relu)
+    assert not is_of_torch(torch.ops.prims.sin.default)
+    assert is_aten(torch.ops.aten.sin.default)
+    assert not is_aten(torch.ops.aten.sin)
+    assert writes_by_name(torch.relu, (True,))
+    assert not writes_by_name(torch.relu, (1,))

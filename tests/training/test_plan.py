@@ -63,6 +63,16 @@ def test_an_epoch_visits_every_sample_at_most_once_in_an_order_of_its_own():
     assert sorted(Epochs(4, 9, seed=0).rows(5).tolist()) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("change", [{"samples": 9}, {"seed": 5}, {"batch_size": 2}])
+def test_an_epoch_is_one_of_what_it_is_now(change):
+    changed, made = Epochs(11, 3, seed=2), Epochs(**{"samples": 11, "batch_size": 3, "seed": 2, **change})
+    changed.rows(0)
+    for name, value in change.items():
+        setattr(changed, name, value)
+    assert changed.batches == made.batches
+    assert [changed.rows(k).tolist() for k in range(4)] == [made.rows(k).tolist() for k in range(4)]
+
+
 def test_steps_of_different_seeds_have_different_seeds():
     assert len({seed_of(seed, step) for seed in range(-2, 5) for step in range(-50, 1000)}) == 7 * 1050
     assert all(0 <= seed_of(seed, 3) < 2**63 for seed in (-1, 2**62))

@@ -81,6 +81,7 @@ def rayleigh_benard(
         if layout.field(name).order != 0:
             raise ArgumentError("fields", expected=f"{name} as a scalar", got=layout.field(name).kind)
     z = heights.to(torch.float64)
+    z = (z + thickness - z.flip(0)) / 2  # mirror images exactly: what they miss each other by would break the group law
     added = {"buoyancy": torch.full_like(z, thickness), "pressure": thickness * z - thickness**2 / 2}
     periodic = [True] * (dim - 1) + [False]
     sides = []

@@ -164,7 +164,7 @@ class Products:
     def left(self) -> Int[Tensor, "k n"]:
         """For every generator s: the place of s a for all a."""
         rows = [self._known.find(self._multiply(generator, self._known.flat)) for generator in self._generators]
-        return torch.from_numpy(np.stack(rows) if rows else np.empty((0, self.order), dtype=np.int64))
+        return torch.from_numpy(np.stack(rows))
 
     def inverse(self) -> Int[Tensor, " n"]:
         """The inverse of every element, without the table."""

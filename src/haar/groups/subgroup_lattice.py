@@ -54,8 +54,6 @@ def _extensions(mask: Mask, table: Places, conjugates: Places) -> list[Mask]:
     members = np.flatnonzero(mask)
     normaliser = np.flatnonzero(mask[conjugates[:, members]].all(1))
     index = len(normaliser) // len(members)
-    if index == 1:
-        return []
     label = table[normaliser[:, None], members].min(1)  # the smallest member of each coset
     cosets = np.unique(label)[1:]
     made = []

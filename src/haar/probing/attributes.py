@@ -97,8 +97,10 @@ def _of_tensor(value: Tensor) -> list[Callable[[], None]]:
 
     def undo() -> None:
         with torch.no_grad():
-            if value.shape != copied.shape or not torch.equal(value, copied):
-                value.detach().resize_(copied.shape).copy_(copied)
+            if value.shape != copied.shape:
+                value.resize_(copied.shape)  # itself: an alias would grow alone
+            if not torch.equal(value, copied):
+                value.detach().copy_(copied)
 
     return [undo]
 

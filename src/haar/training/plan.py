@@ -143,15 +143,20 @@ class Epochs:
 
     def __init__(self, samples: int, batch_size: int, *, seed: int) -> None:
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
-        self.batches = samples // self.batch_size
-        self._epoch, self._order = -1, torch.arange(0)
+        self._shuffled, self._order = (0, 0, -1), torch.arange(0)
+
+    @property
+    def batches(self) -> int:
+        """How many batches an epoch has."""
+        return self.samples // self.batch_size
 
     def rows(self, step: int) -> Int[Tensor, " batch"]:
         """The samples of a step, a function of (seed, step)."""
         epoch, place = divmod(step, self.batches)
-        if epoch != self._epoch:
+        if self._shuffled != (self.samples, self.seed, epoch):
             source = torch.Generator().manual_seed(seed_of(self.seed, -1 - epoch))  # no step has this seed
-            self._epoch, self._order = epoch, torch.randperm(self.samples, generator=source, device="cpu")
+            self._shuffled = self.samples, self.seed, epoch
+            self._order = torch.randperm(self.samples, generator=source, device="cpu")
         return self._order[place * self.batch_size : (place + 1) * self.batch_size]
 
 
