@@ -9,7 +9,7 @@ from torch import nn
 
 from haar.actions import Defining, Field, Invariant, Points, Spectral, Symmetry, Trivial
 from haar.audit import Audit, audit
-from haar.audit.batches import batches
+from haar.audit.batches import batches, count_batches
 from haar.errors import ArgumentError, DataError, ShapeError
 from haar.groups import dihedral, from_permutations
 
@@ -155,3 +155,110 @@ def test_an_empty_batch_is_passed_over_and_complex_nan_is_seen(generator):
     z[2] = complex(0, float("nan"))
     with pytest.raises(DataError, match=r"not finite .* in sample 2"):
         list(batches(z, symmetry=PV))
+
+
+def lengths(read):
+    return [len(batch.clusters) for batch in read]
+
+
+def test_eight_rows_are_read_at_a_time():
+    x = torch.zeros(17, 2)
+    assert lengths(batches(x)) == [8, 8, 1]
+    assert (count_batches(x), count_batches(x, batch_size=4), count_batches(x, max_samples=9)) == (3, 5, 2)
+    assert (count_batches(x[:16]), count_batches(x, max_samples=8), count_batches(x, max_samples=20)) == (2, 1, 3)
+    assert count_batches([x, x]) == 2
+    for read in (batches, count_batches):
+        with pytest.raises(ArgumentError, match="batch_size: expected at least 1, got 0"):
+            list([read(x, batch_size=0)][0] or [])
+        with pytest.raises(ArgumentError, match="max_samples: expected at least 1, or None for all, got 0"):
+            list([read(x, max_samples=0)][0] or [])
+
+
+def test_a_limit_cuts_everything_of_a_batch_alike():
+    x, y = torch.arange(10.0)[:, None], torch.arange(10.0)[:, None] + 100
+    marks = torch.arange(10) * 3
+    for data, clusters in (((x, y), marks), ([(x[:4], y[:4], marks[:4]), (x[4:], y[4:], marks[4:])], None)):
+        read = list(batches(data, clusters=clusters, batch_size=4, max_samples=6))
+        assert lengths(read) == [4, 2]
+        assert torch.cat([batch.inputs[0] for batch in read]).tolist() == x[:6].tolist()
+        assert torch.cat([batch.labels for batch in read]).tolist() == y[:6].tolist()
+        assert torch.cat([batch.clusters for batch in read]).tolist() == marks[:6].tolist()
+        assert not any(batch.numbered or batch.single for batch in read)
+        assert [unit for batch in read for unit in batch.units] == marks[:6].tolist()
+    assert lengths(batches((x, y), batch_size=4, max_samples=4)) == [4]
+
+
+def test_rows_without_clusters_are_counted_and_are_units_of_their_own():
+    x = torch.zeros(10, 1)
+    read = [*batches(x, batch_size=4, max_samples=7), *batches([x[:3], x[3:5]])]
+    assert [batch.clusters.tolist() for batch in read] == [[0, 1, 2, 3], [4, 5, 6], [0, 1, 2], [3, 4]]
+    assert all(batch.numbered for batch in read)
+    units = [unit for batch in read for unit in batch.units]
+    assert len(set(units)) == 12
+    assert min(units) >= 2**64  # what no cluster can be named
+    assert read[0].units == read[0].units
+
+
+def test_a_sample_without_an_axis_is_not_cut(generator):
+    x, y = states(2, generator)
+    (batch,) = batches((x, y), symmetry=PV, batch_size=2, max_samples=1)
+    assert (batch.single, batch.clusters.tolist()) == (True, [0])
+    assert torch.equal(batch.inputs[0], x)
+    assert torch.equal(batch.labels, y)
+    assert count_batches((x, y), symmetry=PV, batch_size=2) == 1
+    assert count_batches(x[None].expand(5, 3, 6, 6), symmetry=PV, batch_size=2) == 3
+
+
+def test_numbers_without_axes_belong_to_all_rows():
+    x, time = torch.zeros(5, 2), torch.tensor(2.0)
+    read = list(batches(((x, time), torch.tensor(1.0)), batch_size=3))
+    assert lengths(read) == [3, 2]
+    assert [float(batch.inputs[1]) for batch in read] == [2, 2]
+    assert [float(batch.labels) for batch in read] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "row"),
+    [
+        ([(torch.zeros(3, 1), None), (torch.tensor([[0.0], [torch.nan]]), None)], 4),
+        ((torch.zeros(3, 1), torch.tensor([[0.0], [0.0], [torch.inf]])), 2),
+        ([((torch.zeros(3, 1), torch.tensor(torch.nan)), None)], 0),
+        (torch.tensor([[0.0, 0.0], [0.0, -torch.inf], [torch.nan, 0.0]]), 1),
+    ],
+)
+def test_a_value_that_is_not_finite_is_told_by_its_sample(data, row):
+    with pytest.raises(DataError, match=f"not finite .* in sample {row};"):
+        list(batches(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "clusters", "message"),
+    [
+        ([()], None, r"data: expected batches that are tensors, .* got tuple$"),
+        ([(torch.zeros(2, 1),) * 4], None, r"data: expected batches that are tensors, .* got tuple$"),
+        ([torch.zeros(2, 1).numpy()], None, "data: .* got ndarray; torch.from_numpy makes tensors of arrays"),
+        ([("a", None)], None, "data: expected batches of tensors, got tuple"),
+        (iter([torch.zeros(2, 1)]), torch.arange(2), r"clusters: expected none beside an iterable, got some; yield \("),
+        (3, None, r"data: expected a tensor, a pair \(inputs, labels\), or an iterable of batches, got int$"),
+        (torch.zeros(2, 1), torch.arange(2) + 1j, "clusters: expected whole numbers, one for each row, got complex64"),
+    ],
+)
+def test_what_is_no_data_is_told(data, clusters, message):
+    with pytest.raises(ArgumentError, match=message):
+        list(batches(data, clusters=clusters))
+
+
+def test_a_batch_is_a_tensor_inputs_alone_or_with_labels_and_clusters():
+    x = torch.ones(2, 1)
+    for item, labelled, named in (
+        (x, False, False),
+        ((x,), False, False),
+        ([x, 2 * x], True, False),
+        ((x, x, [4, 4]), True, True),
+    ):
+        (batch,) = batches([item])
+        assert (len(batch.inputs), batch.labels is not None, batch.numbered) == (1, labelled, not named)
+    (batch,) = batches([([x, 2 * x], 3 * x)])
+    assert [float(z.sum()) for z in (*batch.inputs, batch.labels)] == [2, 4, 6]
+    (batch,) = batches(((x, 2 * x), None))
+    assert len(batch.inputs) == 2

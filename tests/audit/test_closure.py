@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.actions import Defining, Invariant, Points, Space, Symmetry
+from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
 from haar.audit.batches import Batch
-from haar.audit.closure import Closure
+from haar.audit.closure import Closure, closed_elements
 from haar.data.generators import ShearFlowGenerator
 from haar.errors import ArgumentError
-from haar.groups import cyclic, dihedral, octahedral, product, reflections, sign, symmetric
+from haar.groups import SO, cyclic, dihedral, octahedral, product, reflections, sign, symmetric
 
 F64 = torch.float64
 
@@ -233,3 +234,195 @@ def test_the_common_part_and_the_p_value_are_those_by_hand():
     assert found.statistic == "channel means"
     assert found.systematic == pytest.approx(shared / (shared + own), rel=1e-12)
     assert found.p == pytest.approx(4 / 1000)  # no draw of 999 has all signs equal; four statistics
+
+
+@pytest.mark.parametrize(
+    ("shape", "blocks"),
+    [
+        ((16,), (1,)),
+        ((18,), (2,)),
+        ((48,), (3,)),
+        ((34,), (17,)),  # the smallest block that divides the axis and leaves at most sixteen
+        ((32, 4), (2, 1)),
+        ((16, 18), (1, 2)),
+        ((8, 2, 2), (1, 1, 1)),
+        ((12, 2, 10), (2, 1, 2)),  # of volumes at most eight
+    ],
+)
+def test_fields_are_compared_on_at_most_sixteen_cells_an_axis(shape, blocks, generator):
+    symmetry = Symmetry.of_fields(reflections(len(shape)), "p")
+    x = torch.randn(3, 1, *shape, generator=generator, dtype=F64)
+    mirror = next(g for g in symmetry.group.elements() if torch.equal(symmetry.act_inputs(g, [x])[0], x.flip(2)))
+    (found,) = closure_of(symmetry, x, elements=torch.stack([0 * mirror, mirror])).tests(draws=1)
+    mean = x[:, 0].numpy()
+    mean = (mean - mean.mean(tuple(range(1, mean.ndim)), keepdims=True)).mean(0)
+    for axis, block in enumerate(blocks):
+        cells = range(mean.shape[axis] // block)
+        mean = np.stack([mean.take(range(k * block, (k + 1) * block), axis).mean(axis) for k in cells], axis)
+    apart = ((mean - mean[::-1]) ** 2).sum() / (mean**2).sum()
+    assert found.distance == pytest.approx(apart**0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lean", "statistic"),
+    [
+        (F64, 2.4e-13, None),  # squares differ by 4 lean, less than 1e-12
+        (F64, 2.7e-13, "second moments"),
+        (F64, 4.9e-13, "second moments"),
+        (F64, 5.2e-13, "mean field"),  # the field differs by 2 lean
+        (torch.float32, 1.8e-6, None),  # 64 steps of float32 are 7.6e-6
+        (torch.float32, 2.1e-6, "second moments"),
+        (torch.float32, 3.6e-6, "second moments"),
+        (torch.float32, 4.2e-6, "mean field"),
+    ],
+)
+def test_what_rounding_may_do_says_nothing(dtype, lean, statistic):
+    x = (torch.tensor([1.0, -1, -1, 1], dtype=F64) + lean * torch.tensor([1.0, 0, 0, -1], dtype=F64)).to(dtype)
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "p"), x.expand(20, 1, 4)).tests()
+    if statistic is None:
+        assert (found.p, found.systematic, found.distance) == (1, 0, 0)
+        return
+    assert (found.statistic, found.p) == (statistic, pytest.approx(4 / 1000))
+    assert found.systematic == pytest.approx(1, rel=1e-6)
+    assert (found.distance > 0) == (statistic == "mean field")
+
+
+@pytest.mark.parametrize("coarse_first", [True, False])
+def test_the_coarsest_numbers_say_what_rounding_may_do(coarse_first):
+    symmetry = Symmetry.of_fields(reflections(1), "p")
+    x = torch.tensor([1.0, -1, -1, 1], dtype=F64) + 1e-6 * torch.tensor([1.0, 0, 0, -1], dtype=F64)
+    batches = [x.to(dtype).expand(10, 1, 4) for dtype in (torch.float32, F64)]
+    parts = [
+        closure_of(symmetry, y, torch.arange(10 * k, 10 * k + 10))
+        for k, y in enumerate(batches if coarse_first else batches[::-1])
+    ]
+    whole = parts[0].merge(parts[1])
+    one = Closure(symmetry, symmetry.group.elements())
+    for k, y in enumerate(batches if coarse_first else batches[::-1]):
+        one.update(Batch((y,), None, torch.arange(10 * k, 10 * k + 10)))
+    assert [closure.tests()[0].p for closure in (whole, one)] == [1, 1]
+    assert closure_of(symmetry, batches[1]).tests()[0].p < 0.05
+
+
+def common_part(rows, sizes):
+    """Of steps of rows that hold so many trajectories each, in plain Python."""
+    count = sum(sizes)
+    mean = sum(k * row for k, row in zip(sizes, rows, strict=True)) / count
+    square = sum(k * row**2 for k, row in zip(sizes, rows, strict=True)) / count
+    own = (square - mean**2) / (sum(k / count / k for k in sizes) - 1 / count)
+    shared = max(mean**2 - own / count, 0)
+    return shared / (shared + own)
+
+
+@pytest.mark.parametrize(
+    ("means", "capacity"), [([3.0, 1.0, 2.0, 2.5, 0.5], 2), ([3.0, 1.0, 2.0, 2.5, 0.5], None), ([1.0, -1.0] * 4, None)]
+)
+def test_trajectories_that_share_a_row_are_weighed_by_their_number(means, capacity):
+    symmetry = Symmetry.of_fields(reflections(1), "u:vector")
+    closure = Closure(symmetry, symmetry.group.elements(), capacity=capacity)
+    closure.update(
+        Batch((torch.tensor(means, dtype=F64)[:, None, None].expand(-1, 1, 4),), None, torch.arange(len(means)))
+    )
+    rows = [means[k :: capacity or len(means)] for k in range(capacity or len(means))]
+    expected = common_part([sum(row) / len(row) for row in rows], [len(row) for row in rows])
+    (found,) = closure.tests()
+    assert found.systematic == pytest.approx(expected, rel=1e-12)
+    if capacity is None:  # two of 32 signs are as far from zero; no draw has a smaller mean than none
+        assert (found.p == 1) == (sum(means) == 0)
+
+
+def test_one_trajectory_shares_nothing_with_another():
+    symmetry = Symmetry.of_fields(reflections(1), "u:vector")
+    (found,) = closure_of(symmetry, torch.full((1, 1, 4), 3.0, dtype=F64)).tests()
+    assert (found.p, found.systematic) == (1, 0)
+
+
+def test_draws_follow_the_level_and_the_seed():
+    symmetry = Symmetry.of_fields(reflections(1), "u:vector")
+    closure = closure_of(symmetry, torch.full((20, 1, 4), 3.0, dtype=F64))
+    assert closure.tests(significance=0.002)[0].p == pytest.approx(4 / 2001)
+    assert closure.tests(draws=199)[0].p == pytest.approx(4 / 200)
+    assert closure.tests(significance=0.5)[0].p == pytest.approx(4 / 1000)
+    some = closure_of(
+        symmetry, torch.tensor([1.0, -0.4, 0.7, -0.2, 0.9, 0.1], dtype=F64)[:, None, None].expand(6, 1, 4)
+    )
+    assert some.tests()[0].p == some.tests(seed=0)[0].p != some.tests(seed=1)[0].p
+
+
+def test_p_values_are_corrected_for_statistics_and_elements():
+    symmetry = Symmetry.of_fields(cyclic(4), "u:vector")
+    found = closure_of(symmetry, torch.ones(20, 2, 4, 4, dtype=F64)).tests()
+    # 4 statistics of 3 elements in 999 draws; a draw of quarter turns comes nowhere near
+    assert [test.p for test in found] == pytest.approx([3 * 4 / 1000] * 3)
+    assert {test.statistic for test in found} == {"channel means"}
+
+
+def test_higher_moments_see_what_others_do_not(generator):
+    # w -> -w in the mirror turns the skewness round; means, squares and places are alike
+    x = -torch.rand(40, 1, 64, generator=generator, dtype=F64).log() - 1
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "w:pseudoscalar"), x).tests()
+    assert (found.statistic, found.p < 0.05) == ("higher moments", True)
+    # of a single vector the moments are those about 0: fourth powers of 2 and 1
+    group = dihedral(4)
+    signs = 1 - 2.0 * torch.randint(2, (40, 2), generator=generator, dtype=F64)
+    vectors = Symmetry(group, Vector(Defining(group)), Invariant(group))
+    tests = {test.element: test for test in closure_of(vectors, signs * torch.tensor([2.0, 1.0], dtype=F64)).tests()}
+    assert (tests["r90"].statistic, tests["r90"].p < 0.05) == ("higher moments", True)
+    assert_closed(tests["r180"])
+
+
+def test_no_input_and_no_channel_outweighs_another(generator):
+    group = reflections(1)
+    fields = Symmetry.of_fields(group, "p, q").inputs[0], Symmetry.of_fields(group, "u:vector").inputs[0]
+    symmetry = Symmetry(group, fields, Invariant(group))
+    x, u = (torch.randn(12, c, 6, generator=generator, dtype=F64) for c in (2, 1))
+    plain, other = (Closure(symmetry, group.elements()) for _ in range(2))
+    plain.update(Batch((x, u), None, torch.arange(12)))
+    other.update(Batch((x * torch.tensor([[1e6], [1.0]], dtype=F64), 1e-7 * u), None, torch.arange(12)))
+    (a,), (b,) = plain.tests(), other.tests()
+    assert (a.p, a.statistic) == (b.p, b.statistic)
+    assert a.distance == pytest.approx(b.distance, rel=1e-9)
+    assert a.systematic == pytest.approx(b.systematic, rel=1e-9, abs=1e-12)
+
+
+def test_one_row_for_all_stands_beside_every_sample(generator):
+    group = reflections(1)
+    fields = Symmetry.of_fields(group, "p").inputs[0], Symmetry.of_fields(group, "u:vector").inputs[0]
+    symmetry = Symmetry(group, fields, Invariant(group))
+    x, u = torch.randn(6, 1, 4, generator=generator, dtype=F64), torch.ones(1, 1, 4, dtype=F64)
+    found = []
+    for wind in (u, u.expand(6, 1, 4)):
+        closure = Closure(symmetry, group.elements())
+        closure.update(Batch((x, wind), None, torch.arange(6)))
+        found.append(closure.tests())
+    assert found[0] == found[1]
+
+
+def test_features_of_other_numbers_of_channels_are_refused(generator):
+    group = reflections(1)
+    symmetry = Symmetry(group, Invariant(group), Invariant(group))
+    closure = closure_of(symmetry, torch.randn(4, 3, generator=generator, dtype=F64))
+    message = (
+        r"data: expected inputs with as many channels as before, .*\(1\), got \(2, 2\) features after \(2, 3\); pass"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        closure.update(Batch((torch.randn(4, 2, generator=generator, dtype=F64),), None, torch.arange(4)))
+    open_set = closure_of(
+        Symmetry.of_fields(cyclic(4), "p"),
+        torch.randn(4, 1, 4, 4, generator=generator, dtype=F64),
+        elements=torch.tensor([0, 1, 3]),
+    )
+    with pytest.raises(ArgumentError, match="elements: expected a set closed under powers, got r90"):
+        open_set.tests()
+
+
+def test_nothing_is_tested_before_there_are_data_or_without_elements():
+    group = reflections(1)
+    symmetry = Symmetry(group, Invariant(group, batched=False), Invariant(group))
+    closure = Closure(symmetry, symmetry.group.elements())
+    assert (closure.tests(), closure.trajectories) == ([], 0)
+    closure.update(Batch((torch.ones(3),), None, torch.arange(4)))  # all samples share it
+    assert (closure.tests(), closure.trajectories) == ([], 0)
+    assert closed_elements(cyclic(5), 5).tolist() == [0, 1, 2, 3, 4]
+    assert closed_elements(cyclic(5), 4) is None
+    assert closed_elements(SO(2), 64) is None

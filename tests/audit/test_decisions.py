@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from haar.audit.closure import ElementClosure
 from haar.audit.findings import ElementDefect, Findings, SubgroupFinding
@@ -33,7 +34,7 @@ def _gain(gain, reach):
     return None if gain is None else est(gain, reach)
 
 
-def advise(subgroups, mse=None, *, few_labels=False, **changes):
+def advise(subgroups, mse=None, *, few_labels=False, kind="whole", seen=None, listed=True, **changes):
     last = subgroups[-1]
     defect = ElementDefect("r180", False, est(1.0), est(1.0), None)
     after = None if mse is None or last.gain is None else est(mse - last.gain.value)
@@ -53,7 +54,7 @@ def advise(subgroups, mse=None, *, few_labels=False, **changes):
         gain=last.gain,
         alpha=None,
         mse_soft=None,
-        subgroups=subgroups,
+        subgroups=subgroups if listed else [],
         holds=(0,),
         components=[],
         closure=[],
@@ -62,7 +63,8 @@ def advise(subgroups, mse=None, *, few_labels=False, **changes):
         significance=0.05,
         parts=[],
     )
-    return recommend(Findings(**{**found.__dict__, **known}), D4, D4.elements())
+    seen = D4.elements() if seen is None else seen
+    return recommend(Findings(**{**found.__dict__, **known}), D4, seen, kind=kind)
 
 
 def test_the_smallest_subgroup_that_does_99_percent_is_named():
@@ -254,3 +256,119 @@ def test_the_evidence_tells_every_number():
         "4 independent samples: from fewer than 5 there are no intervals",
         "contradiction: r180 change predictions by more than twice the root MSE",
     ]
+
+
+def unlisted(kind="drawn", elements=8, **changes):
+    """The same weighed where no subgroups are known."""
+    known = {"gain": est(0.1), "mse_after": est(0.9)} | changes
+    return advise([whole(0.1, 0.1)], 1.0, kind=kind, seen=torch.arange(elements), listed=False, **known)
+
+
+def test_elements_that_were_drawn_or_given_are_named_as_such():
+    said = unlisted()
+    assert (said.verdict, said.group, said.members) == ("average", "D4", [])
+    assert said.sentence == (
+        "Average over D4: the MSE falls by 10.0% [10.0%, 10.0%] on the labelled samples; 10.0% was predicted without "
+        "labels."
+    )
+    assert unlisted(gain=est(0.1, 0.2)).verdict == "unclear"
+    said = unlisted("given", 3)
+    assert (said.group, said.members, said.elements) == ("the 3 elements given", [0, 1, 2], ["e", "r90", "r180"])
+    said = unlisted("given", 3, gain=est(-0.1))
+    assert (said.verdict, said.members, said.elements) == ("do not", [], [])
+    said = unlisted("given", 3, gain=est(-0.1), alpha=est(0.5), mse_soft=0.5)
+    assert (said.verdict, said.members) == ("soft", [0, 1, 2])
+    size = "its relative defect{}, 1.0e+00, is within three times what rounding may do (1.0e-06)."
+    assert unlisted(broken=False).sentence == "The model already respects D4: " + size.format(" over 7 random elements")
+    said = unlisted("given", 3, broken=False)
+    assert said.sentence == "The model already respects the 3 elements given: " + size.format("")
+    assert unlisted("whole", broken=False, elements=8).sentence.endswith(size.format(""))
+
+
+def test_a_stochastic_model_is_told_its_noise():
+    said = advise([whole(0.1, 0.1)], mse=1.0, broken=False, stochastic=True, noise=0.25)
+    assert "two runs on one input differ by 2.5e-01 of the predictions' spread, and its defect under D4, 1.0e+00, " in (
+        said.sentence
+    )
+    assert said.evidence[0] == "floor: relative 1.0e-06 (the model is stochastic)"
+    none = advise([whole(0.1, 0.1)], mse=1.0, elements=[])
+    assert "its relative defect, 0, is within" in none.sentence
+    assert not any(line.startswith("largest defect") for line in none.evidence)
+
+
+def test_a_gain_that_may_be_zero_is_none():
+    assert advise([whole(0.5, 0.5, reach=0.5)], mse=1.0).verdict == "unclear"
+    assert advise([whole(0.5, 0.5, reach=0.4375)], mse=1.0).verdict == "average"
+
+
+def test_words_for_what_was_not_measured_or_is_not_allowed():
+    said = advise([whole(0.1)], mse=1.0, gain=None)
+    assert (said.verdict, said.sentence) == ("unclear", "What averaging over D4 would do to the MSE was not measured.")
+    said = advise([whole(1.01, 0.5)], mse=1.0)
+    assert "but predictions change by more than the MSE allows: on the labelled samples it takes" in said.sentence
+    said = advise([half(0.1, 0.125, closed=False), whole(0.2, -0.1, closed=False)], mse=1.0)
+    assert said.sentence == (
+        "Average softly over C2: the data are not closed under it, yet the labelled MSE falls by 12.5%; fit alpha on "
+        "held-out samples; the price is 2 copies."
+    )
+    said = advise([whole(0.1, -0.01)], mse=1.0, alpha=est(0.5), mse_soft=0.5, mse_after=None)
+    assert said.sentence == (
+        "Average softly over D4 with alpha = 0.50: a part of it to 50.0%; fit alpha on held-out samples."
+    )
+
+
+@pytest.mark.parametrize(("less", "group"), [(0.9e-6, "D4"), (1.1e-6, "C2")])
+def test_gains_that_differ_by_a_millionth_are_the_same(less, group):
+    small = SubgroupFinding("C2", 2, est(0.05), est(0.1), None, None, (0, 2))
+    assert advise([small, whole(0.2, 0.1 * (1 - less))], mse=1.0).group == group
+
+
+@pytest.mark.parametrize(("more", "group"), [(1e-8, "first"), (1e-5, "second")])
+def test_of_equal_subgroups_the_first_is_taken_unless_another_removes_more(more, group):
+    pair = [
+        SubgroupFinding(name, 2, est(0.1 * (1 + k * more)), est(0.1), None, None, (0, 2))
+        for k, name in enumerate(("first", "second"))
+    ]
+    assert advise([*pair, whole(0.1, 0.1)], mse=1.0).group == group
+
+
+def test_a_price_is_never_more_than_all():
+    said = advise([half(0.11, 0.1), whole(0.1, 0.1)], mse=1.0)
+    assert "the price is 2 copies, which remove 100.0% of what the 8 copies of D4 would." in said.sentence
+
+
+def test_what_the_data_allow_without_labels():
+    said = advise([half(0.1, closed=True), whole(0.1, closed=True)], floor=0.5)
+    assert said.sentence == ("The model already respects D4, the largest subgroup of D4 that the data do not reject.")
+    assert (said.verdict, said.members) == ("nothing to gain", list(range(8)))
+    said = advise([half(0.1, closed=None), whole(0.2, closed=False)])
+    assert said.verdict == "do not"
+    assert said.sentence.startswith("Do not average over D4 unchecked: the data are not closed under it;")
+    assert advise([half(0.1, closed=None), whole(0.2, closed=None)]).verdict == "unclear"
+    larger = SubgroupFinding("V", 2, est(0.2), None, None, True, (0, 3))
+    assert advise([half(0.1, closed=True), larger]).group == "V"  # of one order what removes more
+    said = advise([half(0.0991, closed=True), whole(0.1, closed=False)])
+    assert "Average over C2 (the data are not closed under all of D4): the MSE should fall by 0.0991 [" in said.sentence
+
+
+def lines(**changes):
+    return advise([whole(0.1, 0.1, closed=None)], mse=1.0, **changes).evidence
+
+
+def test_the_evidence_of_the_data_and_of_what_holds():
+    tests = [
+        ElementClosure("r180", 0.0, 0.0, "mean field", 0.05),
+        ElementClosure("r90", 0.0, 0.0, "channel means", 0.06),
+    ]
+    assert lines(closure=tests)[-1] == "data: not closed under r180 (p = 0.05, mean field)"
+    assert lines(closure=tests[1:])[-1] == "data: too few independent trajectories to tell"
+    assert lines(closure=tests[1:], listed=False)[-1] == "data: no element is rejected"
+    known = advise([half(0.1, closed=True), whole(0.1, closed=None)], closure=tests[1:])
+    assert known.evidence[-1] == "data: no element is rejected"
+    for holds, said in (((0,), False), ((0, 2), True), (tuple(range(8)), False)):
+        assert any(line.startswith("already respected") for line in lines(holds=holds)) == said
+    for independent, said in ((4, True), (5, False)):
+        assert any("from fewer than 5" in line for line in lines(independent=independent)) == said
+    assert "MSE 1 [1, 1]" in lines(mse_after=None)
+    assert not any(line.startswith(("MSE", "least-squares")) for line in advise([whole(0.1, closed=True)]).evidence)
+    assert not any("nan" in line for line in advise([whole(0.1)], removed=est(NOTHING)).evidence)

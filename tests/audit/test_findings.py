@@ -12,7 +12,7 @@ from haar.audit.closure import ElementClosure
 from haar.audit.findings import closed_under, contradicts, enough
 from haar.audit.part_findings import unit_of
 from haar.audit.sums import Sums
-from haar.groups import dihedral, octahedral, symmetric
+from haar.groups import dihedral, octahedral, symmetric, trivial
 from haar.statistics import Estimate
 
 F64 = torch.float64
@@ -186,3 +186,120 @@ def test_the_floor_is_256_roundings_of_the_size_and_three_of_them_hold(lean, bro
     assert found.floor == pytest.approx(256 * eps * size / spread, rel=1e-6)
     assert found.broken == broken
     assert found.holds == ((0,) if broken else (0, 1))
+
+
+SWAP = symmetric(2)
+PAIRS = Symmetry(SWAP, Vector(Defining(SWAP)), Vector(Defining(SWAP)))
+DOUBLE = torch.tensor([2.0, 1.0], dtype=F64)
+
+
+def test_labels_that_some_rows_lack_are_judged_where_they_are(generator):
+    x = torch.randn(10, 2, generator=generator, dtype=F64)
+    y = torch.tensor([1.5, 1.25], dtype=F64) * x[:6]
+    found = audit(lambda u: DOUBLE * u, PAIRS, [(x[:6], y), (x[6:], None)], scale=torch.ones(2)).findings
+    f = (DOUBLE * x).numpy()
+    d = (DOUBLE.flip(0) * x).numpy() - f
+    r = y.numpy() - f[:6]
+    here, cross, mse = (d[:6] ** 2).mean() / 4, (d[:6] * r).mean() / 2, (r**2).mean()
+    assert found.independent == 10
+    assert found.removed.value == pytest.approx((d**2).mean() / 4)
+    assert found.subgroups[0].removed.value == pytest.approx((d**2).mean() / 4)
+    assert found.mse.value == pytest.approx(mse)
+    assert found.gain.value == pytest.approx(2 * cross - here)
+    assert found.mse_after.value == pytest.approx(mse - 2 * cross + here)
+    assert found.subgroups[0].gain.value == pytest.approx(2 * cross - here)
+    assert found.subgroups[0].after.value == pytest.approx(mse - 2 * cross + here)
+    assert found.alpha.value == pytest.approx(1 - cross / here)
+    keep = cross / here
+    assert found.mse_soft == pytest.approx(mse - 2 * keep * cross + keep**2 * here)
+
+
+@pytest.mark.parametrize(("alpha", "kept"), [(-1.0, 1.0), (1.5, 0.0)])
+def test_alpha_is_clipped_for_the_soft_average(alpha, kept, generator):
+    # y = f + (1 - alpha) dbar
+    x = torch.randn(8, 2, generator=generator, dtype=F64)
+    f = DOUBLE * x
+    change = (DOUBLE.flip(0) * x - f) / 2
+    y = f + (1 - alpha) * change
+    found = audit(lambda u: DOUBLE * u, PAIRS, (x, y), scale=torch.ones(2)).findings
+    assert found.alpha.value == pytest.approx(alpha)
+    assert found.mse_soft == pytest.approx(float((f + kept * change - y).square().mean()))
+
+
+def test_what_cannot_be_negative_has_no_negative_ends():
+    # one row outweighs all: the interval would reach below 0
+    x = torch.tensor([[0.1, 0.2], [0.2, 0.1], [0.1, 0.1], [0.2, 0.2], [0.1, 0.3], [50.0, -40.0]], dtype=F64)
+    found = audit(lambda u: DOUBLE * u, PAIRS, (x, 0 * x), scale=torch.ones(2)).findings
+    (subgroup,) = found.subgroups
+    for number in (found.removed, found.mse, subgroup.removed, subgroup.after, found.elements[0].absolute):
+        assert number.low == 0 < number.value < number.high
+    assert found.gain.low < 0  # this can be a loss
+    assert found.mse_after.low < 0  # of random elements it could be
+    group = symmetric(3)
+    points = Symmetry(group, Vector(Defining(group)), Vector(Defining(group)))
+    z = torch.cat([torch.eye(3, dtype=F64), torch.ones(3, 3, dtype=F64), 50 * torch.eye(3, dtype=F64)[:1]])
+    shares = audit(lambda u: u * torch.tensor([0.0, 1.0, 3.0], dtype=F64), points, z).findings.components
+    assert all(share.share.low >= 0 for share in shares)
+    assert any(share.share.low == 0 for share in shares)
+
+
+def test_random_elements_stand_for_all_without_a_bound(generator):
+    x = torch.randn(7, 2, generator=generator, dtype=F64)
+    y = 0.3 * x
+    two = audit(lambda u: DOUBLE * u, PAIRS, (x, y), elements=2, seed=1, scale=torch.ones(2)).findings
+    assert (two.gain is None, two.mse_after is None, two.alpha is None) == (False, False, False)
+    assert (two.subgroups, two.components, two.holds) == ([], [], ())
+    one = audit(lambda u: DOUBLE * u, PAIRS, (x, y), elements=1, scale=torch.ones(2)).findings
+    assert one.mse is not None
+    assert (one.gain, one.mse_after, one.alpha, one.mse_soft) == (None, None, None, None)
+    assert one.removed.value != one.removed.value
+
+
+def test_a_group_of_one_has_no_components(generator):
+    x = torch.randn(6, 1, 4, 4, generator=generator, dtype=F64)
+    found = audit(lambda u: u, Symmetry.of_fields(trivial(2), "p"), x, layers=False).findings
+    assert (found.subgroups, found.components, found.elements, found.worst) == ([], [], [], None)
+    same = audit(lambda u: u, PAIRS, x[:, 0, 0, :2]).findings
+    assert same.components == []  # nothing to split
+    assert [c.name for c in audit(lambda u: DOUBLE * u, PAIRS, x[:, 0, 0, :2]).findings.components] != []
+
+
+@pytest.mark.parametrize(
+    ("dtype", "units"), [(torch.float16, 8), (torch.bfloat16, 8), (torch.float32, 256), (F64, 256)]
+)
+def test_the_floor_of_every_dtype(dtype, units):
+    x = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.0, -1.0], [2.0, 2.0]], dtype=dtype)
+    found = audit(lambda u: u * 1, PAIRS, x, layers=False).findings
+    spread, size = float((x - x.mean(0)).double().square().mean().sqrt()), float(x.double().square().mean().sqrt())
+    assert found.floor == pytest.approx(units * torch.finfo(dtype).eps * size / spread, rel=1e-2)
+    assert (found.stochastic, found.noise) == (False, 0)
+
+
+def test_parts_count_alike_in_units_of_their_own(generator):
+    symmetry = Symmetry(SWAP, PAIRS.inputs, (PAIRS.outputs, Invariant(SWAP)))
+    x = torch.randn(9, 2, generator=generator, dtype=F64) + 3
+
+    def model(u):
+        return DOUBLE * u, 100 * u[:, 0]
+
+    found = audit(model, symmetry, x).findings
+    vector, number = found.parts
+    for part, y in zip(found.parts, model(x), strict=True):
+        assert part.unit == pytest.approx(float((y - y.mean(0)).square().mean().sqrt()), rel=1e-10)
+        eps, size = torch.finfo(F64).eps, float(y.square().mean().sqrt())
+        assert part.floor == pytest.approx(256 * eps * size / part.unit, rel=1e-6)
+        assert (part.element, part.stochastic) == (found.elements[0].element, False)
+    wrong = 100 * (x[:, 1] - x[:, 0])
+    assert number.defect == pytest.approx(float(wrong.square().mean().sqrt()) / number.unit, rel=1e-10)
+    assert number.removed.value == pytest.approx(float(wrong.square().mean()) / 4, rel=1e-10)
+    halves = [part.removed.value / part.unit**2 / 2 for part in found.parts]
+    assert found.removed.value == pytest.approx(sum(halves), rel=1e-10)
+    assert (found.units, found.spread) == ("own spread", 1)
+    assert found.floor == pytest.approx(((vector.floor**2 + number.floor**2) / 2) ** 0.5, rel=1e-10)
+    noisy = torch.Generator().manual_seed(0)
+    shaken = audit(
+        lambda u: (DOUBLE * u, 100 * u[:, 0] + torch.randn(len(u), generator=noisy, dtype=F64)), symmetry, x
+    ).findings
+    assert [part.stochastic for part in shaken.parts] == [False, True]
+    assert shaken.stochastic
+    assert shaken.floor == shaken.noise == pytest.approx(shaken.parts[1].floor / 2**0.5, rel=1e-10)

@@ -91,3 +91,41 @@ def test_gradients_pass_through():
     change.sum().backward()
     assert net.weight.grad is not None
     assert torch.allclose(net.weight.grad, torch.full_like(net.weight, 4.0))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w, b: functional.conv1d(x, w, b, 2),
+        lambda x, w, _: functional.conv1d(x, w, None, 2),
+        lambda x, w, b: functional.conv1d(x, w, b, stride=2),
+        lambda x, w, b: functional.conv1d(x, w, bias=b, stride=2),
+        lambda x, w, _: functional.conv1d(x, w, stride=2),
+        lambda x, w, b: functional.conv1d(x, w, b * x.sum()),  # a bias that depends on the direction
+        lambda x, w, b: functional.conv1d(x, w, bias=b * x.sum()),
+        lambda x, w, b: functional.conv1d(input=x, weight=w * x.sum(), bias=b),
+        lambda x, w, b: functional.conv1d(w, w[:, :, :2] * x.mean(), b),
+        lambda x, w, b: functional.conv_transpose1d(x, w.transpose(0, 1), b, 2, 1),
+        lambda x, w, b: functional.linear(x.transpose(1, 2), w[:, :, 0], b),
+    ],
+)
+def test_every_way_to_call_a_linear_map(function):
+    w, b, x, v = (torch.randn(shape, dtype=torch.float64) for shape in ((3, 2, 3), (3,), (1, 2, 9), (1, 2, 9)))
+    y, change = push_forward(lambda z: function(z, w, b), [x], [v])
+    expected, wanted = torch.func.jvp(lambda z: function(z, w, b), (x,), (v,))
+    torch.testing.assert_close(y, expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(change, wanted, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "leave", [torch.detach, torch.Tensor.detach, lambda x: x.data], ids=["torch", "method", "data"]
+)
+def test_what_leaves_the_graph_keeps_its_derivative(leave):
+    x, v = torch.tensor([2.0, 3.0]), torch.tensor([1.0, -1.0])
+    y, change = push_forward(lambda z: leave(z) ** 2 + leave(torch.ones(2)), [x], [v])
+    assert (y.tolist(), change.tolist()) == ([5, 10], [4, -6])
+
+
+def test_directions_are_as_many_as_inputs():
+    with pytest.raises(ValueError, match="zip"):
+        push_forward(lambda x, y: x + y, [torch.ones(2), torch.ones(2)], [torch.ones(2)])

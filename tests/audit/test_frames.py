@@ -81,3 +81,56 @@ def test_bad_clouds_are_refused():
         audit_frames([torch.zeros(0, 3)])
     with pytest.raises(ArgumentError, match="finite"):
         audit_frames([torch.full((4, 3), torch.inf)])
+
+
+def test_every_number_of_a_report_stands_in_its_place():
+    line = torch.tensor([[-2.0, 0, 0], [1, 0, 0], [1, 0, 0]], dtype=F64)
+    square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=F64)
+    report = audit_frames([line, square])
+    straight, even = report.to_dict()["clouds"]
+    assert (straight["name"], even["name"]) == ("0", "1")
+    assert (straight["rank"], straight["multiplicities"]) == (1, [1, 2])
+    assert straight["smallest_gap"] == pytest.approx(1)
+    assert (even["rank"], even["multiplicities"], even["smallest_gap"]) == (2, [2], pytest.approx(0, abs=1e-12))
+    assert straight["eigenvalues"][1:] == pytest.approx([0, 0], abs=1e-12)
+    assert audit_frames([line[:, :1]]).to_dict()["clouds"][0]["smallest_gap"] is None  # one axis has no neighbour
+    assert report.summary.startswith("1 of 2 clouds without trusted axes")
+    assert audit_frames([line]).summary.startswith("1 cloud: every axis")
+    assert [list(row) for row in report.sections()[0].table.rows] == [
+        [
+            cloud["name"],
+            cloud["rank"],
+            " + ".join(map(str, cloud["multiplicities"])),
+            cloud["smallest_gap"],
+            cloud["predicted_error"],
+            cloud["measured_error"],
+            cloud["measured_error_with_eigenspaces"],
+            cloud["verdict"],
+        ]
+        for cloud in (straight, even)
+    ]
+    assert (report.measured, report.repaired) == (
+        [straight["measured_error"], even["measured_error"]],
+        [straight["measured_error_with_eigenspaces"], even["measured_error_with_eigenspaces"]],
+    )
+    assert even["measured_error"] > 0.01 > 1e-10 > even["measured_error_with_eigenspaces"]
+
+
+def test_four_turns_and_seed_0_are_the_defaults_and_sizes_do_not_matter():
+    square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=F64)
+    usual = audit_frames([square]).measured
+    assert audit_frames([square], rotations=4, seed=0).measured == usual
+    assert audit_frames([square], rotations=2).measured <= usual  # the largest over the turns, which come in one order
+    assert audit_frames([square], seed=1).measured != usual
+    assert audit_frames([8 * square]).measured == usual
+    assert audit_frames([square], tol=1e-3).health[0].tol == 1e-3
+    assert len(audit_frames([square], rotations=2).measured) == 1
+
+
+def test_marks_reach_the_network():
+    cloud = torch.randn(5, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    cloud = cloud - cloud.mean(0)
+    u, _, vh = torch.linalg.svd(cloud, full_matrices=False)
+    even = u @ vh  # both axes alike
+    plain, marked = (audit_frames([even], marks=marks).measured for marks in (None, [torch.arange(5)]))
+    assert plain != marked

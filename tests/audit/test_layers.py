@@ -8,8 +8,9 @@ from torch import nn
 
 from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
 from haar.audit import layer_defects
+from haar.audit.layers import can_look_inside
 from haar.errors import ArgumentError
-from haar.groups import dihedral, octahedral, shifts, symmetric
+from haar.groups import SO, dihedral, octahedral, shifts, symmetric
 
 D4 = dihedral(4)
 
@@ -219,3 +220,136 @@ def test_hooks_of_the_user_stay_and_are_run():
     (found,) = layer_defects(model, Symmetry.of_fields(D4, "a, b"), images())
     assert found.geometry > 0.1
     assert len(layer._forward_hooks) == 1
+
+
+class Said(nn.Module):
+    """A layer that is a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(("n", "runs"), [(16, 16), (17, 2)])
+def test_all_elements_of_small_groups_are_looked_at_and_generators_of_larger_ones(n, runs):
+    counted = []
+    model = nn.Sequential(Said(lambda x: (counted.append(0), x)[1]))
+    layer_defects(model, Symmetry.of_fields(shifts((n,)), "p"), torch.zeros(1, 1, n, dtype=torch.float64))
+    assert len(counted) == runs  # as it is, and moved
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+@pytest.mark.parametrize("place", [1, 2])
+def test_the_worst_of_the_elements_given_is_named(place):
+    model = nn.Sequential(nn.Conv2d(2, 3, 4, padding="same").double())
+    chosen = D4.elements()[place : place + 1]
+    (found,) = layer_defects(model, Symmetry.of_fields(D4, "a, b"), images(), elements=chosen)
+    assert found.element == D4.describe(chosen[0])
+    assert (found.kind, found.shape) == ("Conv2d", (3, 16, 16))
+    assert found.to_dict()["geometry"] == found.geometry
+
+
+class Leaning(nn.Conv2d):
+    """A convolution that adds a slope of some size."""
+
+    lean = 1e-3
+
+    def forward(self, x):
+        return super().forward(x) + self.lean * torch.arange(x.shape[-1], dtype=x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "bad"),
+    [
+        (torch.float64, 0.9e-9, False),
+        (torch.float64, 1.1e-9, True),
+        (torch.float32, 0.9e-4, False),
+        (torch.float32, 1.1e-4, True),
+    ],
+)
+def test_what_rounding_may_do_to_a_layer_needs_no_reason(dtype, size, bad):
+    layer = Leaning(2, 2, 1).to(dtype)
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(2)[..., None, None])
+    per_lean = look(layer, images().to(dtype)).geometry / layer.lean
+    layer.lean = size / per_lean
+    found = look(layer, images().to(dtype))
+    assert found.geometry == pytest.approx(size, rel=0.02)
+    assert found.reason == ("no known geometric reason" if bad else "")
+
+
+@pytest.mark.parametrize(("batch", "judged"), [(1, False), (2, True)])
+def test_a_map_of_channels_is_fitted_on_more_rows_than_it_has_channels(batch, judged):
+    found = look(Said(lambda x: x * 2), images(2, 2, batch))  # half of 4 or 8 rows, and two channels
+    assert (found.unexplained is not None) == judged
+
+
+def test_features_that_the_fit_does_not_see_are_not_judged():
+    x = images()
+    x[..., 0::2] = 0  # every other row of the features
+    assert look(Said(lambda x: x * 2), x).unexplained is None
+
+
+def test_features_that_hardly_change_are_constant():
+    assert look(Said(torch.ones_like), images()).unexplained == 0
+    assert look(Said(lambda x: 1 + 1e-13 * x.cumsum(-1)), images()).unexplained == 0
+    assert look(Said(lambda x: 1 + 1e-11 * x.cumsum(-1)), images()).unexplained > 0.1
+
+
+def test_the_unexplained_part_is_at_most_all():
+    noise = torch.randn(2, 2, 16, 16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    assert 0.9 < look(Said(lambda x: 0 * x + noise), images()).unexplained <= 1
+
+
+def test_what_is_no_field_of_numbers_is_not_judged():
+    for function in (lambda x: x.argmax(1), lambda x: x.argmax(1, keepdim=True), lambda x: x.flatten(1)):
+        found = look(Said(function), images())
+        assert (found.unexplained, found.geometry, found.reason) == (None, None, "")
+
+
+def test_a_run_that_goes_another_way_is_not_judged():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other, self.last = isotropic(0.0), isotropic(0.0), isotropic(0.0)
+
+        def forward(self, x):
+            chosen = self.one if x[0, 0, 0, 0] > 0 else self.other
+            y = chosen(x)
+            return self.last(y) if chosen is self.one else y
+
+    x = images()
+    x[0, 0] = x[0, 0].abs()
+    x[0, 0, -1, -1] = -1  # one quarter turn brings it to the corner
+    one, last = layer_defects(Branches(), Symmetry.of_fields(D4, "a, b"), x)
+    assert (one.name, one.unexplained, last.name, last.unexplained) == ("one", None, "last", None)
+    x[0, 0] = 1
+    assert all(layer.unexplained < 1e-9 for layer in layer_defects(Branches(), Symmetry.of_fields(D4, "a, b"), x))
+
+
+def test_reflections_of_nodes_leave_the_first_where_it_is():
+    nodes = Symmetry.of_fields(D4, "a, b", centring="node")
+    strided = nn.Conv2d(2, 3, 3, stride=2, padding=1, padding_mode="circular").double()
+    assert look(strided, images(), nodes).geometry < 1e-12
+    assert look(strided, images()).geometry > 1e-3
+    assert look(nn.AvgPool2d(2).double(), images(), nodes).geometry > 1e-3
+
+
+def test_shifts_move_coarser_grids_by_fewer_cells():
+    symmetry = Symmetry.of_fields(shifts((12, 8), step=4), "a, b")
+    x = images(8).repeat(1, 1, 2, 1)[:, :, :12]
+    assert look(nn.AvgPool2d(4).double(), x, symmetry).geometry < 1e-12
+    assert look(nn.AvgPool2d((3, 2)).double(), x, symmetry).geometry == 1  # 4/3 of a cell
+    assert look(nn.Upsample(scale_factor=2), x, symmetry).geometry < 1e-12
+
+
+def test_fields_that_a_finite_group_moves_and_clouds_can_be_looked_into():
+    vector = Symmetry(D4, Vector(Defining(D4)), Invariant(D4))
+    clouds = Symmetry(D4, (Invariant(D4), Points(rotation=Space(D4))), Invariant(D4))
+    interpolated = Symmetry.of_fields(SO(2), "p", interpolate="linear")
+    cases = ((Symmetry.of_fields(D4, "p"), True), (vector, False), (clouds, True), (interpolated, False))
+    for symmetry, inside in cases:
+        assert can_look_inside(symmetry) == inside

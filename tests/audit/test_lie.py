@@ -9,7 +9,7 @@ from torch import nn
 from haar.actions import Defining, Field, Invariant, Points, Symmetry, Trivial, Vector, tensor_power
 from haar.audit import lie_defects, lie_derivative
 from haar.errors import ArgumentError, HaarError
-from haar.groups import SO, SU2, O, dihedral
+from haar.groups import SO, SU2, O, dihedral, product
 
 F64 = torch.float64
 
@@ -90,3 +90,78 @@ def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_name
     plane = Symmetry(so2, Vector(Defining(so2)), Vector(Defining(so2)))
     with pytest.raises(HaarError, match="no forward-mode derivative"):
         lie_derivative(NoForward.apply, plane, torch.zeros(2, 2, dtype=F64), torch.ones(1))
+
+
+PLANE = SO(2)
+VECTOR = Vector(Defining(PLANE))
+
+
+def rotations(actions, outputs=VECTOR):
+    return Symmetry(PLANE, actions, outputs)
+
+
+def test_the_defect_is_that_by_hand_over_all_rows(generator):
+    x = torch.randn(11, 2, generator=generator, dtype=F64)
+    stretch = torch.tensor([1.0, 3.0], dtype=F64)
+    # D (X v) - X (D v) = 2 (y, x) up to signs
+    wrong = 4 * x.square().sum()
+    for rows in ({}, {"batch_size": 3}):
+        (found,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x, **rows)
+        assert found.generator == 0
+        assert found.defect == pytest.approx(float((wrong / 22).sqrt()), rel=1e-12)
+        assert found.relative == pytest.approx(float((wrong / (x * stretch).square().sum()).sqrt()), rel=1e-12)
+    (some,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x, max_samples=5)
+    (five,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x[:5])
+    assert (some.defect, some.relative) == pytest.approx((five.defect, five.relative), rel=1e-12)
+
+
+def test_batches_of_eight_rows_are_the_default(generator):
+    rows = []
+    lie_defects(lambda v: (rows.append(len(v)), v)[1], rotations(VECTOR), torch.randn(9, 2, generator=generator))
+    assert set(rows) == {8, 1}
+
+
+def test_several_outputs_are_each_taken_over_their_own(generator):
+    x = torch.randn(6, 2, generator=generator, dtype=F64)
+    symmetry = rotations(VECTOR, {"a": VECTOR, "n": Invariant(PLANE), "k": Invariant(PLANE)})
+
+    def model(v):
+        return {"a": v, "n": 100 * v[:, 0], "k": (v[:, 0] > 0).long()}
+
+    (found,) = lie_defects(model, symmetry, x)
+    of_number = float(x[:, 1].square().sum() / x[:, 0].square().sum())
+    kept = 2 if found.relative == pytest.approx((of_number / 2) ** 0.5, rel=1e-10) else 3
+    assert found.relative == pytest.approx((of_number / kept) ** 0.5, rel=1e-10)  # whole numbers have no derivative
+    assert found.defect == found.relative
+    y = lie_derivative(model, symmetry, x, torch.ones(1, dtype=F64))
+    assert list(y) == ["a", "n", "k"]
+    assert y["n"].abs().tolist() == pytest.approx((100 * x[:, 1].abs()).tolist(), rel=1e-12)
+
+
+def test_the_model_is_asked_in_eval_mode_and_no_gradients_are_recorded(generator):
+    x = torch.randn(6, 2, generator=generator, dtype=F64)
+    model = nn.Sequential(nn.Linear(2, 2, dtype=F64), nn.Dropout(0.5)).train()
+    expected = lie_defects(model[0], rotations(VECTOR), x)
+    assert lie_defects(model, rotations(VECTOR), x) == expected
+    assert all(module.training for module in model.modules())
+    assert model[0].weight.grad is None
+
+
+def test_whole_numbers_beside_vectors_stay_as_they_are(generator):
+    x, kinds = torch.randn(4, 2, generator=generator, dtype=F64), torch.tensor([0, 1, 2, 1])
+    symmetry = rotations((Invariant(PLANE), VECTOR))
+    (found,) = lie_defects(lambda k, v: v * k[:, None], symmetry, ((kinds, x), None))
+    assert found.relative < 1e-12
+    single = lie_defects(lambda k, v: v * k[:, None] * torch.tensor([1.0, 2.0]), symmetry, ((kinds, x.float()), None))
+    assert single[0].relative > 0.1
+
+
+def test_of_a_mixed_group_the_lie_factor_is_asked_for():
+    finite = dihedral(4)
+    for group, way_out in (
+        (product(SO(2), finite), "make the symmetry of the Lie factor alone"),
+        (finite, "use haar.audit for finite"),
+    ):
+        symmetry = Symmetry(group, Invariant(group), Invariant(group))
+        with pytest.raises(ArgumentError, match=f"symmetry: expected a Lie group for Lie derivatives, .*; {way_out}"):
+            lie_defects(lambda x: x, symmetry, torch.zeros(2))

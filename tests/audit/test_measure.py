@@ -11,8 +11,9 @@ from torch import nn
 
 from haar.actions import Concatenated, Defining, Field, Invariant, Points, Space, Symmetry, Trivial, Vector
 from haar.audit import audit, layer_defects, lie_defects, lie_derivative
+from haar.audit.measure import audited_elements
 from haar.average import average
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import SO, dihedral, octahedral
 
 F64 = torch.float64
@@ -253,3 +254,59 @@ def test_a_constant_that_turns_is_not(generator):
     found = audit(lambda z: z * 0 + wind, PV, x).findings
     assert found.worst.element in ("r180", "mx")
     assert max(part.defect for part in found.parts) == pytest.approx(2, rel=1e-12)
+
+
+def test_elements_are_whole_drawn_or_given():
+    def read(elements, group=D4, limit=64, seed=0):
+        found, kind = audited_elements(group, elements, limit, seed)
+        return found.tolist(), kind
+
+    assert read(None) == (list(range(8)), "whole")
+    assert read(None, limit=8)[1] == "whole"
+    drawn, kind = read(None, limit=7)
+    assert (kind, len(drawn), drawn[0]) == ("drawn", 7, 0)
+    assert set(drawn) <= set(range(8))
+    assert read(3)[1] == "drawn"
+    assert len(read(3)[0]) == 4
+    assert read(40)[0] != read(40, seed=1)[0]
+    assert set(read(200)[0][1:]) == set(range(8))  # uniform over the group, the identity included
+    assert read(torch.tensor([3, 1, 3])) == ([0, 1, 3], "given")
+    assert read(torch.tensor([0, 2])) == ([0, 2], "given")
+    assert read(torch.tensor([7, 6, 5, 4, 3, 2, 1, 1])) == (list(range(8)), "whole")
+    turns, kind = audited_elements(SO2, None, 64, 0)
+    assert (tuple(turns.shape), kind, torch.equal(turns[0], torch.eye(2, dtype=F64))) == ((64, 2, 2), "drawn", True)
+    turns, kind = audited_elements(SO2, torch.stack([torch.eye(2, dtype=F64), -torch.eye(2, dtype=F64)]), 64, 0)
+    assert (turns.tolist(), kind) == ([[[1, 0], [0, 1]], [[-1, 0], [0, -1]]], "given")
+    with pytest.raises(ArgumentError, match=r"elements: expected float64 elements \(k, 2, 2\) of SO\(2\), got int64"):
+        read(torch.ones(3, 2, 2, dtype=torch.long), SO2)
+    with pytest.raises(ArgumentError, match="elements: expected at least one element beside the identity, got -1"):
+        read(-1)
+
+
+def test_outputs_that_are_not_finite_name_their_element():
+    symmetry = Symmetry.of_fields(D4, "p")
+    x = torch.zeros(2, 1, 4, 4, dtype=F64)
+    x[1, 0, 0, -1] = 1
+    places = [k for k in range(8) if symmetry.act_inputs(torch.tensor(k), [x])[0][1, 0, 0, 0] == 1]
+    assert places[0] > 0
+    with pytest.raises(
+        HaarError, match=rf"model: outputs that are not finite \(NaN or infinite\) for element {places[0]} of D4"
+    ):
+        audit(lambda u: u / (1 - u[:, :, :1, :1]), symmetry, x)
+
+
+def test_labels_stand_in_the_containers_of_the_outputs(generator):
+    symmetry = Symmetry(D4, PV.inputs, {"a": Invariant(D4), "b": Invariant(D4)})
+    x, y = torch.randn(4, 3, 6, 6, generator=generator, dtype=F64), torch.zeros(4, dtype=F64)
+    model = lambda z: {"a": z.sum((1, 2, 3)), "b": z.amax((1, 2, 3))}  # noqa: E731
+    found = audit(model, symmetry, [(x, {"a": y, "b": y})], scale={"a": torch.ones(1), "b": torch.ones(1)}).findings
+    assert found.mse.value == pytest.approx(
+        float(sum(part.square().mean() for part in model(x).values()) / 2), rel=1e-12
+    )
+    for labels, message in (
+        ({"a": y}, "labels: expected .*; give targets like the model's output"),
+        ({"a": y, "b": None}, r"labels: expected the outputs' \(4,\), got None"),
+        ({"a": y, "b": y[:, None]}, r"labels: expected the outputs' \(4,\), got \(4, 1\)"),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            audit(model, symmetry, [(x, labels)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.audit.signs import audit_signs
+from haar.audit.signs import SignAudit, audit_signs
 from haar.errors import ArgumentError
 from haar.nn.spectral import SignDeepSets, SignNet
 
@@ -152,3 +152,59 @@ def test_what_was_exact_before_training_is_built_in_and_the_rest_was_learned():
     assert audit_signs(exact, V, untrained=odd).summary == "invariant under signs, trained."
     rows = audit_signs(exact, V, untrained=odd).sections()[0].table.rows
     assert [row[:3] for row in rows] == [("model", "signs", 0.0), ("untrained", "signs", pytest.approx(4 / 3))]
+
+
+def test_64_random_signs_and_16_random_bases_are_tried_by_default():
+    v, calls = torch.randn(9, 7, generator=source()), []
+    audit_signs(lambda x: (calls.append(0), x.abs())[1], v)
+    assert len(calls) == 2 + 64
+    calls.clear()
+    spaces = torch.tensor([0, 0, 1, 2, 3, 4, 5])
+    audit_signs(lambda x: (calls.append(0), x.abs())[1], v, spaces=spaces)
+    assert len(calls) == 2 + 64 + 16
+    calls.clear()
+    audit_signs(lambda x: (calls.append(0), x.abs())[1], v, spaces=spaces, samples=5)
+    assert len(calls) == 2 + 5 + 5
+    lean = lambda x: x.abs() + (x * torch.arange(7.0)).sum()  # noqa: E731
+    some = [
+        audit_signs(lean, v, samples=3, **seed).changes["signs"]["invariant"] for seed in ({}, {"seed": 0}, {"seed": 1})
+    ]
+    assert some[0] == some[1] != some[2]
+
+
+def test_eigenvectors_themselves_turn_with_their_bases():
+    report = audit_signs(lambda v: v, vectors(9, 4).double(), spaces=torch.tensor([0, 0, 0, 1]))
+    assert report.exact("eigenspaces") == report.exact("signs") == "equivariant"
+    assert report.summary == "equivariant under signs, built in; equivariant under eigenspaces, built in."
+    simple = audit_signs(lambda v: v, vectors(), spaces=torch.tensor([0, 1, 2, 3]))
+    assert list(simple.changes) == ["signs"]
+
+
+def test_a_summary_tells_the_smaller_change_and_leaves_answers_out():
+    numbers = {"invariant": 0.5, "equivariant": 0.25, "answers": 0.0}
+    plain = SignAudit({"signs": numbers}, None, 1e-3)
+    assert plain.summary == "depends on signs: relative change 0.25."
+    trained = SignAudit({"signs": numbers}, {"signs": {"invariant": 2.0, "equivariant": None, "answers": 0.0}}, 1e-3)
+    assert trained.summary == "depends on signs: relative change 0.25, 2 before training."
+    assert plain.to_dict()["noise"] == 1e-3
+    assert plain.to_dict()["changes"] == {"signs": numbers}
+    assert [list(row) for row in trained.sections()[0].table.rows] == [
+        ["model", "signs", 0.5, 0.25, 0.0],
+        ["untrained", "signs", 2.0, None, 0.0],
+    ]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1e-3, "invariant"), (1.01e-3, None)])
+def test_noise_itself_is_exact(value, kind):
+    report = SignAudit({"signs": {"invariant": value, "equivariant": None, "answers": None}}, None, 1e-3)
+    assert report.exact("signs") == kind
+
+
+def test_complex_outputs_are_refused_and_whole_numbers_are_not():
+    with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor as output, got Tensor"):
+        audit_signs(lambda v: v + 1j, V)
+    with pytest.raises(ArgumentError, match=r"model: expected a model of eigenvectors \(3, 2\), got IndexError: too"):
+        audit_signs(lambda v: v[0, 0, 0], V)
+    assert audit_signs(lambda v: (v > 0).long(), V).changes["signs"]["invariant"] == 1
+    with pytest.raises(ArgumentError, match="untrained: expected a module or a function, got 3"):
+        audit_signs(torch.sin, V, untrained=3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -83,20 +82,40 @@ class Audit(Report):
             raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
         if bins is not None:
             check_count("bins", bins)
-        self.model, self.symmetry, self.significance, self.seed = model, symmetry, significance, seed
-        self.elements, self.elements_kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
+        self._model, self._symmetry, self.significance, self.seed = model, symmetry, significance, seed
+        self._elements, self._kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
         self._scaled = scale is not None
-        self._meter = OrbitMeter(model, symmetry, self.elements, scale=scale, capacity=bins, micro_batch=micro_batch)
-        listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
-        self._listed = listed
+        self._meter = OrbitMeter(model, symmetry, self._elements, scale=scale, capacity=bins, micro_batch=micro_batch)
+        self._listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
         # What was read here, and what all processes read, once they have been gathered.
         self._own = self._empty()
         self._all: Share | None = None
+        self._computed: dict[tuple[float, int], Findings] = {}
         self.distribution: DistributionalDefect | None = None
 
     def _empty(self) -> Share:
         closure = None if self._listed is None else Closure(self.symmetry, self._listed)
         return Share(self.elements, closure=closure)
+
+    @property
+    def model(self) -> Callable[..., Any]:
+        """What is audited."""
+        return self._model
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """How the group acts on its inputs and outputs."""
+        return self._symmetry
+
+    @property
+    def elements(self) -> Tensor:
+        """The elements that are looked at, the identity first."""
+        return self._elements
+
+    @property
+    def elements_kind(self) -> str:
+        """What they are: ``"whole"``, ``"drawn"`` or ``"given"``."""
+        return self._kind
 
     @property
     def whole(self) -> bool:
@@ -144,7 +163,7 @@ class Audit(Report):
         return made
 
     def _add(self, made: Share) -> None:
-        self._forget()
+        self._computed.clear()
         self._own.add(made)
         if self._all is not None:
             self._all.add(made)
@@ -264,21 +283,23 @@ class Audit(Report):
         whole = self._empty()
         for share in shares:
             whole.add(share)
-        self._forget()
+        self._computed.clear()
         self._all = whole
         return self
 
-    def _forget(self) -> None:
-        self.__dict__.pop("findings", None)
-        self.__dict__.pop("recommendation", None)
-
-    @cached_property
+    @property
     def findings(self) -> Findings:
         """Everything computed from the sums.
 
         Raises:
             ArgumentError: If no data were given yet.
         """
+        asked = (self.significance, self.seed)
+        if asked not in self._computed:
+            self._computed[asked] = self._compute()
+        return self._computed[asked]
+
+    def _compute(self) -> Findings:
         told = self._told
         if told.sums is None or told.outputs is None:
             raise ArgumentError("data", expected="at least one sample", got="none", way_out="call run or update first")
@@ -295,7 +316,7 @@ class Audit(Report):
             trajectories=0 if told.closure is None else told.closure.trajectories,
         )
 
-    @cached_property
+    @property
     def recommendation(self) -> Recommendation:
         """What to do, in one sentence, with the evidence."""
         return recommend(self.findings, self.symmetry.group, self.elements, kind=self.elements_kind)

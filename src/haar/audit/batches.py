@@ -149,7 +149,7 @@ def _pair(data: Any) -> tuple[tuple[Any, ...], Any] | None:
     """Inputs and labels, where data are tensors of all rows."""
     if isinstance(data, Tensor):
         data = (data, None)
-    if isinstance(data, tuple) and len(data) == 2 and (data[1] is None or not isinstance(data[0], int)):
+    if isinstance(data, tuple) and len(data) == 2:
         inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
         if tensors_of(inputs):
             return inputs, data[1]
@@ -285,15 +285,11 @@ def _cut_labels(symmetry: Symmetry | None, labels: Any, part: slice, rows: _Rows
             raise ShapeError("labels", expected=error.expected, got=error.got, way_out=error.way_out) from error
 
     def some(x: Tensor) -> Tensor:
-        if id(x) in shared or (symmetry is None and not x.ndim):
+        if id(x) in shared or not x.ndim:
             return x
-        if not x.ndim or len(x) != rows.count:
-            raise ShapeError(
-                "labels",
-                expected=f"{rows.count} rows, like the inputs",
-                got=len(x) if x.ndim else "one number",
-                way_out=_SHARED,
-            )
+        if len(x) != rows.count:
+            expected = f"{rows.count} rows, like the inputs"
+            raise ShapeError("labels", expected=expected, got=len(x), way_out=_SHARED)
         return x[part]
 
     return mapped(some, labels)

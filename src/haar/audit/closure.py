@@ -182,14 +182,17 @@ class Closure:
         """Places of 1, g, g^2, ... as far as they are among the elements."""
         group = self.symmetry.group
         powers, power = [0], g
-        while _key(power) in place and place[_key(power)] != 0 and len(powers) < 64:
-            powers.append(place[_key(power)])
+        for _ in self.elements:
+            at = place.get(_key(power))
+            if at == 0:
+                return powers
+            if at is None:
+                break
+            powers.append(at)
             power = group.compose(power, g)
-        if _key(power) not in place:
-            raise ArgumentError(
-                "elements", expected="a set closed under powers", got=f"{group.describe(g)} without its powers"
-            )
-        return powers
+        raise ArgumentError(
+            "elements", expected="a set closed under powers", got=f"{group.describe(g)} without its powers"
+        )
 
 
 def _coarseness(x: Tensor) -> float:
@@ -222,7 +225,7 @@ def _test(
         if not bool(useful.any()):
             continue  # g changes nothing that this statistic sees
         if kind == 0:
-            here, there = (torch.einsum("n,nf->f", weights, values[:, k % len(powers)]) for k in (0, 1))
+            here, there = (torch.einsum("n,nf->f", weights, values[:, k]) for k in (0, 1))
             size = math.sqrt(float(here.square().sum() + there.square().sum()) / 2)
             distance = float((here - there).norm()) / max(size, TINY)
         scaled = step[..., useful] / scale[useful]
@@ -243,7 +246,7 @@ def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tenso
     weights = sizes / sizes.sum()
     each, n = float(weights @ squares), float(sizes.sum())
     spare = float(weights @ (1 / sizes)) - 1 / n
-    if spare <= 0 or each <= 0:
+    if spare <= 0:  # one trajectory
         return 0.0
     own = max((each - observed) / spare, 0.0)
     shared = max(observed - own / n, 0.0)
@@ -263,7 +266,7 @@ def _comparable(sums: Sequence[Tensor], leaves: Sequence[tuple[int, int]]) -> tu
     at, start = 0, 0
     for channels, places in leaves:
         block = covariance[:, 0, start : start + channels**2].reshape(-1, channels, channels)
-        variance = block.diagonal(dim1=-2, dim2=-1).clamp(min=0)
+        variance = block.diagonal(dim1=-2, dim2=-1)
         size = (variance + means[:, 0, at : at + channels].square()).mean(0).sqrt()
         spread = variance.mean(0).sqrt()
         units.append(torch.where(spread > 0, spread, 1).repeat(places))

@@ -279,7 +279,7 @@ def _holds(sums: OrbitSums, parts: list[PartFinding]) -> tuple[int, ...]:
 def _subgroups(
     sums: Sums, group: object, closure: list[ElementClosure], significance: float, trajectories: int
 ) -> list[SubgroupFinding]:
-    if not isinstance(group, FiniteGroup) or not 1 < group.order <= _SUBGROUP_LIMIT:
+    if not isinstance(group, FiniteGroup) or group.order > _SUBGROUP_LIMIT:
         return []
     labelled, orbits = bool(sums.labelled.sum() > 0), sums.deviations.sum(0)
     found = []

@@ -133,3 +133,74 @@ def test_a_graph_becomes_a_geometric_one():
 def test_bad_numbers_are_refused(call, words):
     with pytest.raises(ArgumentError, match=words):
         call(torch.Generator())
+
+
+def test_the_defaults_are_those_written():
+    g = lambda: torch.Generator().manual_seed(0)  # noqa: E731
+    assert torch.equal(random_graph(60, generator=g()), random_graph(60, probability=0.05, generator=g()))
+    kind = "barabasi_albert"
+    assert torch.equal(
+        random_graph(30, kind=kind, generator=g()), random_graph(30, kind=kind, attach=20, generator=g())
+    )
+    whole = two_copies(added=5)
+    assert (whole.nodes, whole.copy.tolist()) == (2000, [0] * 1000 + [1] * 1000)
+    given = two_copies(1000, kind="erdos_renyi", probability=0.05, added=5, seed=0)
+    assert torch.equal(whole.edges, given.edges)
+    some = two_copies(40)
+    assert torch.equal(some.edges, two_copies(40, probability=0.05, added=1000, seed=0).edges)
+    grown = two_copies(40, kind=kind, added=0)
+    assert torch.equal(grown.edges, two_copies(40, kind=kind, attach=20, added=0).edges)
+    task = twin_task()
+    assert task.graph.nodes == 200
+    assert torch.equal(task.positive, twin_task(100, probability=0.12, held_out=0.2, crossings=30, seed=0).positive)
+    assert torch.equal(task.graph.edges, twin_task(100, probability=0.12, crossings=30).graph.edges)
+    assert task.positive.shape[1] == pytest.approx(0.2 * 0.12 * 4950, rel=0.2)
+    across = (task.graph.edges[0] < 100) & (task.graph.edges[1] >= 100)
+    assert 0 < int(across.sum()) <= 30
+    assert len(twin_task(20, probability=0.3, crossings=2).graph.edges.T) > 0
+
+
+def test_edges_of_an_oracle_are_drawn_by_degree():
+    edges = random_graph(7, kind="barabasi_albert", attach=2, generator=torch.Generator().manual_seed(3)).T.tolist()
+    assert edges[:2] == [[0, 2], [1, 2]]
+    assert all(old < new for old, new in edges)
+    assert [new for _, new in edges] == [2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
+    assert len({tuple(edge) for edge in edges}) == 10
+
+
+def test_planted_graphs_have_the_densities_that_were_asked_for():
+    def shares(**options):
+        counts = torch.zeros(4, 2, dtype=F64)
+        for graph in pattern_graphs(8, patterns=8, **options):
+            planted, n = graph.labels == 1, len(graph.labels)
+            dense = torch.zeros(n, n, dtype=torch.bool)
+            dense[graph.edges[0], graph.edges[1]] = True
+            assert torch.equal(dense, dense.T)
+            assert not dense.diagonal().any()
+            assert len(graph.edges.T) == int(dense.sum())  # none twice
+            for row, (a, b) in enumerate(((planted, planted), (planted, ~planted), (~planted, ~planted))):
+                pairs = a[:, None] & b[None, :] & ~torch.eye(n, dtype=torch.bool)
+                counts[row] += torch.tensor([int((dense & pairs).sum()), int(pairs.sum())])
+        return (counts[:3, 0] / counts[:3, 1]).tolist()
+
+    inside, across, around = shares()
+    assert (inside, across) == pytest.approx((0.5, 0.5), abs=0.04)
+    assert 0.35 < around < 0.5  # a mixture of inside and across
+    inside, across, around = shares(pattern_inside=0.9, pattern_across=0.1, inside=0.2, across=0.2)
+    assert (inside, across, around) == pytest.approx((0.9, 0.1, 0.2), abs=0.04)
+    assert shares(communities=1, across=0.0)[2] == pytest.approx(0.5, abs=0.05)
+
+
+def test_sizes_reach_both_ends_and_a_hundred_patterns_take_turns():
+    sizes = [
+        n for graph in cluster_graphs(40, communities=2, least=3, most=5) for n in graph.labels.bincount().tolist()
+    ]
+    assert set(sizes) == {3, 4, 5}
+    graphs = pattern_graphs(101, communities=1, least=6, most=12)
+    planted = [graph.features[graph.labels == 1].sort().values.tolist() for graph in graphs]
+    assert planted[0] == planted[100]
+    assert len({tuple(features) for features in planted[:100]}) > 60
+    assert {len(features) for features in planted} == set(range(6, 13))
+    assert {int(f) for features in planted for f in features} == {0, 1, 2}
+    assert len(pattern_graphs(1, patterns=1)[0].labels) > 5 * 5
+    assert len(cluster_graphs(1)[0].labels.unique()) == 6

@@ -199,3 +199,18 @@ def test_two_processes_have_the_answer_of_one(tmp_path):
         sums = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         for name, total in expected.items():
             assert torch.allclose(sums[name], total, rtol=1e-13, atol=0.0), name
+
+
+def test_what_diverges_and_what_is_nearly_constant_is_counted_by_channel():
+    truth = torch.zeros(2, 1, 3, 5, 6, dtype=torch.float64)
+    truth[:, 0, 1] = torch.arange(30.0).reshape(5, 6)
+    truth[0, 0, 2, 0, 0] = 1.0
+    report = gathered((truth + 1, truth)).compute()
+    assert report.by_step["near_constant"].tolist() == [[1.0, 0.0, 0.5]]
+    assert report.value("near_constant") == 0.5
+    assert report.value("near_constant", window="1") == report.value("near_constant")
+    assert report.value("mae", field="p") == report.value("rmse", field="p") == 1
+    assert report.by_step["diverged"].tolist() == [[0.0, 0.0, 0.0]]
+    rows = report.sections()[0].table.rows
+    assert [list(row[:2]) for row in rows] == [["1", "all"], ["1", "p"], ["1", "u"]]
+    assert list(rows[2][2:]) == [report.value(metric, field="u") for metric in METRICS]

@@ -144,3 +144,11 @@ def test_wrong_input_is_refused(metric):
         metric(x[..., :1], x[..., :1], dim=1)
     with pytest.raises(ArgumentError, match="truth: expected finite values, got NaN or infinity"):
         metric(x, x + torch.nan, dim=1)
+
+
+@pytest.mark.parametrize(("height", "share"), [(1.9, 1.0), (2.1, 0.0)])
+def test_a_variance_below_1e_5_is_nearly_constant(height, share):
+    # half 0 and half h: the unbiased variance of 8 points is h^2 2 / 7
+    truth = torch.tensor([[0.0, 1.0] * 4], dtype=torch.float64) * height * (3.5e-5 / 4) ** 0.5
+    assert float(truth.var()) == pytest.approx(height**2 / 4 * 1e-5)
+    assert float(near_constant(truth, dim=1)) == share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from haar.data.molecules import Molecules
 from haar.data.molecules.ab_initio import ab_initio, check_apart
 from haar.data.molecules.generation import generate
 from haar.data.molecules.geometries import SCANS, find_scan, pyramid
-from haar.data.molecules.public_sets import read_npy_set
+from haar.data.molecules.molecules import open_molecules
+from haar.data.molecules.public_sets import check_lengths, read_npy_set
 from haar.errors import ArgumentError, DataError, ShapeError
 from haar.folders import claimed_file
 
@@ -212,3 +214,114 @@ def test_what_cannot_be_computed_is_refused() -> None:
     with pytest.raises(ArgumentError, match="positions: expected atoms at least"):
         ab_initio(("Li", "H"), torch.zeros(2, 3, dtype=torch.float64))
     check_apart(LIH[None], "positions")
+
+
+def pair(apart: float) -> Tensor:
+    return torch.tensor([[[0.0, 0, 0], [0, 0, 1.0]], [[0.0, 0, 0], [0, apart, 0]]], dtype=torch.float64)
+
+
+def test_atoms_are_a_thousandth_of_an_angstrom_apart() -> None:
+    check_apart(pair(1.01e-3), "x")
+    with pytest.raises(
+        ArgumentError, match=r"x: expected atoms at least 0\.001 Angstrom apart, got atoms 0 and 1 of geo"
+    ):
+        check_apart(pair(0.99e-3), "x")
+    with pytest.raises(ArgumentError, match="of geometry 1 at the same place"):
+        check_apart(pair(0.5), "x", least=0.6)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0.349, False), (0.351, True), (5.99, True), (6.01, False)])
+def test_bonds_are_of_lengths_that_molecules_have(length: float, *, fits: bool) -> None:
+    active = torch.tensor([[[0.0, 0.0, length]]] * 3)
+    if fits:
+        check_lengths(active, "bohr")
+        return
+    with pytest.raises(ArgumentError, match=r"got a median of .* read as bohr; is the unit angstrom, or nanometres\?"):
+        check_lengths(active, "bohr")
+
+
+def test_energies_in_kilocalories_are_read(tmp_path: Path) -> None:
+    water = Molecules.shipped("h2o")[:3]
+    write_set(tmp_path, water, energy=627.5094740631)
+    read = read_npy_set(tmp_path, ("O", "H", "H"), energy="kcal/mol")
+    assert (read.energy - water.energy).abs().max() < 1e-10
+    assert (read.forces - water.forces).abs().max() < 1e-12
+    assert read.origin == f"{tmp_path.name}, read as kcal/mol and angstrom"
+    plain = read_npy_set(tmp_path, ("O", "H", "H"))
+    assert plain.energy.tolist() == pytest.approx((627.5094740631 * water.energy).tolist(), rel=1e-12)
+    for centre in (-1, 3):
+        with pytest.raises(ArgumentError, match=f"centre: expected 0 to 2, got {centre}"):
+            read_npy_set(tmp_path, ("O", "H", "H"), centre=centre)
+    np.save(tmp_path / "Positions.npy", np.full((3, 3, 3), np.inf))
+    with pytest.raises(DataError, match=r"Positions\.npy: has NaN or infinity"):
+        read_npy_set(tmp_path, ("O", "H", "H"))
+    np.save(tmp_path / "More_Positions.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"2 files named \*Positions\*\.npy, expected one"):
+        read_npy_set(tmp_path, ("O", "H", "H"))
+
+
+def two_bonds() -> Molecules:
+    positions = torch.tensor([[[1.0, 0, 0], [1, 2, 0]], [[0, 0, 0], [0, 0, 3]]], dtype=torch.float64)
+    forces = torch.tensor([[[0.0, 0, 9], [0.003, 0, 0]], [[0, 0, 0], [0, 0, 0.006]]], dtype=torch.float64)
+    return Molecules(("Li", "H"), positions, torch.tensor([-7.5, -7.25], dtype=torch.float64), forces, "by hand")
+
+
+def test_a_set_is_told_in_one_row() -> None:
+    table = two_bonds().table("two")
+    (row,) = table.rows
+    assert row[:3] == ["two", "Li, H", 2]
+    force = 1e3 * ((0.003**2 + 0.006**2) / 6) ** 0.5
+    assert row[3:7] == pytest.approx([-7.5, -7.25, 1e3 * 0.25 / 2**0.5, force], rel=1e-12)
+    assert (row[7], table.note) == ("2.000 … 3.000", "by hand")
+    assert two_bonds().active.tolist() == [[[0, 2, 0]], [[0, 0, 3]]]
+    assert two_bonds()[1:].energy.tolist() == [-7.25]
+
+
+def test_frames_are_drawn_by_their_seed_and_atoms_are_exchanged() -> None:
+    nh3 = Molecules.shipped("nh3")[:12]
+    for frame in ("rotated", "augmented"):
+        usual = nh3.in_frame(frame)
+        assert torch.equal(usual.positions, nh3.in_frame(frame, seed=0).positions)
+        assert not torch.equal(usual.positions, nh3.in_frame(frame, seed=1).positions)
+        # turned, not mirrored
+        volumes = [torch.linalg.det(some.active) for some in (nh3, nh3.in_frame("rotated"))]
+        torch.testing.assert_close(*volumes, rtol=1e-9, atol=1e-12)
+    lengths = nh3.in_frame("augmented").active.norm(dim=-1)
+    assert (lengths - nh3.active.norm(dim=-1)).abs().max() > 1e-3
+    torch.testing.assert_close(lengths.sort().values, nh3.active.norm(dim=-1).sort().values, rtol=1e-12, atol=0)
+    pushes = nh3.in_frame("augmented").active_forces.norm(dim=-1)
+    by_length = pushes.gather(1, lengths.argsort(-1))
+    expected = nh3.active_forces.norm(dim=-1).gather(1, nh3.active.norm(dim=-1).argsort(-1))
+    torch.testing.assert_close(by_length, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head": {"schema": 2, "species": ["Li", "H"], "origin": ""}}, "schema 2, this version reads 1"),
+        ({"head": {"species": ["Li", "H"], "origin": ""}}, "schema None, this version reads 1"),
+        ({"head": {"schema": 1, "origin": ""}}, "not a set of molecules"),
+        ({"energy": np.zeros(3)}, r"positions is torch.float64 \(2, 2, 3\), expected numbers \(3, 2, 3\)"),
+        ({"energy": np.float64(1.0)}, r"energy is torch.float64 \(\), expected numbers \(0,\)"),
+        ({"forces": np.zeros((2, 2, 3), dtype=np.int64)}, "forces is torch.int64"),
+        ({"forces": np.full((2, 2, 3), np.nan)}, "forces has NaN or infinity"),
+    ],
+)
+def test_files_that_hold_something_else_are_refused(tmp_path: Path, change: dict, message: str) -> None:
+    some = two_bonds()
+    arrays = {name: getattr(some, name).numpy() for name in ("positions", "energy", "forces")}
+    held = {"head": {"schema": 1, "species": ["Li", "H"], "origin": "x"}, **arrays, **change}
+    held["head"] = np.array(json.dumps(held["head"]))
+    np.savez(tmp_path / "a.npz", **held)
+    with pytest.raises(DataError, match=f"a.npz: {message}"):
+        Molecules.load(tmp_path / "a.npz")
+
+
+def test_a_set_is_opened_by_name_or_file(tmp_path: Path) -> None:
+    two_bonds().save(tmp_path / "a.npz")
+    assert open_molecules(str(tmp_path / "a.npz")).origin == "by hand"
+    assert len(open_molecules("lih")) == 160
+    with pytest.raises(ArgumentError, match=r"data: expected one of lih, .*, or an .npz file, got 'lih.txt'"):
+        open_molecules("lih.txt")
+    with pytest.raises(DataError, match=r"b\.npz: no such file"):
+        open_molecules(str(tmp_path / "b.npz"))

@@ -138,6 +138,18 @@ def test_samples_are_spread_evenly_over_the_trials(motion):
     np.testing.assert_allclose(made.velocities[1], trials[1][57] - trials[1][56])
     np.testing.assert_array_equal(made.futures[1], trials[1][[82, 83, 84, 85, 86]])
     np.testing.assert_allclose(made.scalars()[..., 1], made.positions[..., 1] / 10)
+    np.testing.assert_allclose(made.scalars()[..., 0], np.linalg.norm(made.velocities, axis=-1))
+    uneven = read_motion(path, dtype=torch.float64).samples([1, 0], 5, horizon=(2, 4))
+    assert uneven.origins[:, 0].tolist() == [1, 1, 1, 0, 0]  # the first trial has one more
+    assert uneven.origins[:, 1].tolist() == [0, 98, 195, 0, 55]
+    np.testing.assert_array_equal(uneven.futures[4], trials[0][[57, 59]])
+    assert len(read_motion(path).samples([0], 1)) == 1
+    assert read_motion(path).trials[0].dtype == torch.float32
+    for trials_asked, count, horizon in (([0], 0, (1,)), ([], 1, (1,)), ([0], 1, ()), ([0], 1, (0, 3))):
+        with pytest.raises(ArgumentError, match="count: expected at least one window, trial and frame to predict"):
+            read_motion(path).samples(trials_asked, count, horizon=horizon)
+    with pytest.raises(ArgumentError, match="trials: expected trials from 0 to 3, got -1"):
+        read_motion(path).samples([-1], 5)
 
 
 def test_short_trials_give_what_they_have(motion):
@@ -172,6 +184,9 @@ def test_the_published_splits_do_not_overlap():
         (([[0, 1]], []), "at least one trial"),
         (([[0, 1]], [np.zeros((5, 2))]), "expected shape any x any x 3"),
         (([[0, 9]], [np.zeros((5, 2, 3))]), "the bones name 9"),
+        (([[0, 2]], [np.zeros((5, 2, 3))]), "the bones name 2"),
+        (([[-1, 1]], [np.zeros((5, 2, 3))]), "the bones name 1"),
+        (([[0, 1]], [np.zeros((5, 2, 3)), np.zeros((5, 4, 3))]), r"the trials have \[2, 4\] joints"),
     ],
 )
 def test_motion_of_another_form_is_refused(tmp_path, held, match):
@@ -240,6 +255,44 @@ def test_a_broken_archive_is_refused(tmp_path):
         read_qm9(tmp_path / "archive.tar.bz2")
 
 
+def test_qm9_is_read_as_far_as_asked_and_no_file_is_longer_than_a_molecule(tmp_path):
+    for number, text in ((1, METHANE), (3, WATER), (4, METHANE.replace("gdb 1", "gdb 4"))):
+        (tmp_path / f"dsgdb9nsd_00000{number}.xyz").write_text(text)
+    assert read_qm9(tmp_path).positions.dtype == torch.float32
+    assert read_qm9(tmp_path, limit=2).indices.tolist() == [1, 3]
+    assert read_qm9(tmp_path, limit=2, exclude=[1]).indices.tolist() == [3, 4]
+    (tmp_path / "list.txt").write_text("3 x\n1234567890\n")
+    read = read_qm9(tmp_path, exclude=tmp_path / "list.txt", dtype=torch.float64)
+    assert read.indices.tolist() == [1, 4]
+    hartree = 27.211386245988
+    units = [1, 1, hartree, hartree, hartree, 1, hartree, hartree, hartree, hartree, hartree, 1]
+    assert read.targets[0].tolist() == pytest.approx(units, rel=1e-8)
+    for size, fits in ((1 << 20, True), ((1 << 20) + 1, False)):
+        padded = METHANE + " " * (size - len(METHANE))
+        (tmp_path / "dsgdb9nsd_000001.xyz").write_text(padded)
+        if fits:
+            assert len(read_qm9(tmp_path)) == 3
+            continue
+        with pytest.raises(DataError, match="1048577 bytes; a molecule of this set has at most 1048576"):
+            read_qm9(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WATER.replace("\t6.002", ""),
+        WATER.replace("6.002", "inf"),
+        WATER.replace("0.9775395708", "nan"),
+        METHANE.replace("C 0 0 0 0", "C 0 0"),
+        "5\n" + METHANE.split("\n", 1)[1].rsplit("H 1 1 1 0\n", 1)[0],
+    ],
+)
+def test_files_of_qm9_with_holes_are_refused(tmp_path, text):
+    (tmp_path / "dsgdb9nsd_000003.xyz").write_text(text)
+    with pytest.raises(DataError, match="not one of QM9's files"):
+        read_qm9(tmp_path)
+
+
 # --- ModelNet40
 
 
@@ -253,7 +306,10 @@ def test_point_clouds_come_back(tmp_path):
     np.testing.assert_array_equal(read.points, held[:, :32])
     assert read.labels.tolist() == [3, 0, 3, 1]
     assert read.names == ("airplane", "bathtub")
-    with pytest.raises(ArgumentError, match="points: expected at most 64"):
+    assert len(read_modelnet40(tmp_path, "train", points=64, limit=3)) == 3
+    assert read_modelnet40(tmp_path, "train", points=64, limit=3).labels.tolist() == [3, 0, 3]
+    assert read_modelnet40(tmp_path, "train", points=8, dtype=torch.float64).points.dtype == torch.float64
+    with pytest.raises(ArgumentError, match=r"points: expected at most 64, as .* has, got 1024"):
         read_modelnet40(tmp_path, "train")
     with pytest.raises(DataError, match=r"ply_data_test0\.h5"):
         read_modelnet40(tmp_path, "test")
@@ -272,8 +328,12 @@ def test_dropped_points_lie_on_the_first():
     share = 1 - kept.double().mean(1)
     assert share.max() < 0.96  # at most the ratio, and its spread over a hundred points
     assert abs(share.mean().item() - 0.875 / 2) < 5 * 0.875 / 12**0.5 / 200**0.5 + 0.01
-    with pytest.raises(ArgumentError, match="most"):
-        clouds.with_dropout(torch.Generator(), most=1.5)
+    for most in (1.5, -0.1):
+        with pytest.raises(ArgumentError, match="most"):
+            clouds.with_dropout(torch.Generator(), most=most)
+    none = clouds.with_dropout(torch.Generator().manual_seed(1), most=0)
+    assert torch.equal(none.points, clouds.points)
+    assert torch.equal(made.points, clouds.with_dropout(torch.Generator().manual_seed(1), most=0.875).points)
 
 
 # --- MD17

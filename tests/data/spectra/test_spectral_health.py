@@ -66,3 +66,62 @@ def test_a_repeated_and_a_cut_space_are_told_with_their_numbers():
     assert cut.warnings["W2"].endswith("1 of 2 columns of 1; k = 1 or 3 keeps it whole")
     assert "W1" not in cut.warnings
     assert cut.to_dict()["multiplicities"] == [1, 1]
+
+
+def parts(*values, components=2, first=1, asked=None, spaces=None):
+    """A graph of several parts, whose null vectors but the first are among the columns."""
+    beyond = torch.tensor([0.0] * components + list(values), dtype=F64)
+    numbers = torch.cat([torch.zeros(components, dtype=torch.int64), 1 + torch.arange(len(values))])
+    numbers = numbers if spaces is None else torch.tensor(spaces)
+    kept = beyond[first:]
+    return spectral_health(
+        kept,
+        numbers[first:],
+        beyond=beyond,
+        beyond_spaces=numbers,
+        first=first,
+        asked=len(kept) if asked is None else asked,
+        components=components,
+        scale=2.0,
+        residual=0.0,
+    )
+
+
+def test_null_vectors_are_the_parts_of_a_graph_and_no_repetition():
+    found = parts(0.5, 1.5)
+    assert set(found.warnings) == {"W3"}
+    assert found.warnings["W3"].endswith(": 2 components")
+    assert (found.multiplicities, found.smallest_gap) == ((1, 1, 1), 0.5)
+    three = parts(0.5, 1.5, components=3)
+    assert set(three.warnings) == {"W3"}
+    assert (three.multiplicities, three.components) == ((2, 1, 1), 3)
+    assert parts(0.5, 1.5, components=1).warnings == {}
+    assert "not exact under signs alone" in found.guarantee
+    after = parts(0.5, 0.5, components=2, first=2, spaces=[0, 0, 1, 1])
+    assert after.warnings["W1"].endswith(": 0.5 (2)")
+    assert math.isinf(after.smallest_gap)
+
+
+def test_clusters_are_the_parts_and_their_near_null_modes():
+    assert "2 modes, so about 4 clusters" in parts(0.1, 0.11, 1.0).warnings["W6"]
+
+
+def test_columns_that_are_missing_are_counted():
+    assert parts(0.5, 1.5, asked=4).warnings["W4"].endswith(": 3 of 4")
+    assert "W4" not in parts(0.5, 1.5, asked=3).warnings
+
+
+def test_equal_eigenvalues_of_two_spaces_are_known_to_nothing():
+    found = parts(1.0, 1.0, components=1)
+    assert (found.smallest_gap, found.predicted_error) == (0, 1)
+    assert "relative gap 0.0e+00" in found.warnings["W5"]
+    # half of the rounding is left of a gap of twice the rounding
+    some = parts(1.0, 1.0 + 2.0**-50, components=1)
+    assert some.predicted_error == pytest.approx(0.5)
+
+
+def test_a_cut_space_says_how_many_columns_keep_it():
+    found = record(1.0, 1.0, 1.0, 2.0, spaces=[0, 0, 0, 1], kept=2)
+    assert found.warnings["W2"].endswith("2 of 3 columns of 1; k = 3 keeps it whole")
+    assert found.warnings["W1"].endswith(": 1 (2)")
+    assert found.guarantee.startswith("not exact: an eigenspace is cut")

@@ -119,3 +119,76 @@ def test_wrong_axes_are_refused():
         Axis.cells("x", 3, length=1.0, boundary=("PERIODIC", "WALL"))
     with pytest.raises(ArgumentError, match="boundary: expected 'WALL', 'OPEN' or 'PERIODIC', got 'NOSLIP'"):
         Axis.cells("x", 3, length=1.0, boundary="NOSLIP")
+
+
+def line(*changed, start=0.0):
+    """Eight points, 0 to 7, some of them moved; the tolerance is 1e-3 + 4 eps 7, eps that of single precision."""
+    points = start + np.arange(8.0)
+    for place, by in changed:
+        points[place] += by
+    return Axis("x", points, WALLS, "unknown")
+
+
+TOLERANCE = 1e-3 + 4 * 2.0**-23 * 7
+
+
+def test_points_are_even_symmetric_and_alike_up_to_a_thousandth_and_the_rounding_of_files():
+    assert [line((3, f * TOLERANCE)).uniform for f in (0.999, 1.001)] == [True, False]
+    assert [line((3, f * 2 * TOLERANCE)).symmetric for f in (0.999, 1.001)] == [True, False]
+    assert [line((3, f * 2 * TOLERANCE)).like(line()) for f in (0.999, 1.001)] == [True, False]
+    assert [line().like(line((5, -f * 2 * TOLERANCE))) for f in (0.999, 1.001)] == [True, False]
+    # far from the origin files are coarser
+    assert line((3, 1.5e-3), start=2000.0).uniform
+    assert not line((3, 3e-3), start=2000.0).uniform
+
+
+@pytest.mark.parametrize(
+    ("start", "periodic", "walled"),
+    [
+        (0.0, "periodic-node", "node"),
+        (0.009, "periodic-node", "node"),
+        (-0.009, "periodic-node", "node"),
+        (0.011, "unknown", "unknown"),
+        (-4.0, "periodic-node", "unknown"),
+        (-4.009, "periodic-node", "unknown"),
+        (-4.011, "unknown", "unknown"),
+        (0.5, "cell", "cell"),
+        (0.509, "cell", "cell"),
+        (0.511, "unknown", "unknown"),
+        (-3.5, "cell", "unknown"),
+        (-3.491, "cell", "unknown"),
+        (-3.489, "unknown", "unknown"),
+    ],
+)
+def test_the_first_point_tells_the_centring_to_a_hundredth_of_a_cell(start, periodic, walled):
+    points = start + np.arange(8.0)
+    assert Axis("x", points, PERIODIC).centring == periodic
+    assert Axis("x", points, WALLS).centring == walled
+    assert Axis("x", points[::-1], WALLS).centring == walled
+    assert Axis("x", points[:2], WALLS).centring == "unknown"
+    assert Axis("x", points[:3], WALLS).centring == walled
+
+
+@pytest.mark.parametrize("kind", ["roots", "extrema"])
+@pytest.mark.parametrize(("share", "centring"), [(0.99, "chebyshev"), (1.01, "unknown")])
+def test_points_of_chebyshev_are_known_to_a_thousandth_of_a_cell_over_their_number(kind, share, centring):
+    angles = (np.arange(16) + 0.5) / 16 if kind == "roots" else np.arange(16) / 15
+    points = 1.0 - np.cos(np.pi * angles)
+    reach = points[-1] - points[0]
+    spacing = reach / 15
+    near = (1e-3 * spacing + 4 * 2.0**-23 * points[-1]) / (16 * spacing)
+    points[7] += share * near * reach / 2
+    assert Axis("x", points, WALLS).centring == centring
+
+
+def test_defaults_of_the_constructors():
+    for make, boundary in ((Axis.cells, "PERIODIC"), (Axis.nodes, "WALL"), (Axis.chebyshev, "WALL")):
+        axis = make("x", 5, length=2.0)
+        assert axis.boundary == (BoundaryType[boundary],) * 2
+        assert not axis.sample_varying
+        assert np.allclose(make("x", 5, length=2.0, start=3.0).coordinates, axis.coordinates + 3.0)
+        assert axis.coordinates[0] >= 0
+    plain = Axis("x", np.array([4.0]))
+    assert plain.boundary == (BoundaryType.OPEN, BoundaryType.OPEN)
+    assert (plain.spacing, plain.length, plain.origin, plain.uniform, plain.size) == (0, 0, 4, True, 1)
+    assert Axis.chebyshev("x", 4, length=2.0).coordinates.sum() == pytest.approx(4.0)

@@ -194,3 +194,9 @@ def test_a_real_solver_confirms_the_group_of_its_metadata():
     defects = dynamics_defects(lambda u: solver.evolve(u, 20), found.symmetry("A, B"), state)
     assert len(defects) == 7
     assert max(defects.values()) < 1e-10
+
+
+@pytest.mark.parametrize(("more", "order"), [(1.04e-5, 8), (1.06e-5, 4)])
+def test_spacings_are_equal_to_one_part_in_a_hundred_thousand_and_the_rounding_of_files(more, order):
+    # of 16 cells of 1/16 the rounding of the last point is 4.9e-7 of the spacing, shared by 15 steps
+    assert domain_symmetry([axis("x"), axis("y", length=1 + more)]).point.order == order

@@ -93,3 +93,36 @@ def test_a_file_that_changes_while_it_is_open_is_a_data_error(everything, tmp_pa
         del file["t1_fields/velocity"]
     with pytest.raises(DataError, match="reading the field velocity of trajectory 0 failed"):
         reader.read(0)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(160, "a" * 160), (161, "a" * 159 + "…")])
+def test_a_reason_has_at_most_160_letters(length, shown):
+    with pytest.raises(DataError) as caught, guarded("f", "reading"):
+        raise OSError("a" * length)
+    assert str(caught.value) == f"f: reading failed: {shown}"
+
+
+@pytest.mark.parametrize("error", [KeyError("'name'"), ValueError(), MemoryError("much"), ZeroDivisionError("by 0")])
+def test_every_kind_of_error_is_told(error):
+    words = {"KeyError": "name", "ValueError": "ValueError", "MemoryError": "much", "ZeroDivisionError": "by 0"}
+    with pytest.raises(DataError, match=f"^f: reading failed: {words[type(error).__name__]}$"), guarded("f", "reading"):
+        raise error
+
+
+def test_eight_files_are_open_at_a_time(tmp_path):
+    from haar.data.well.handles import OpenFiles
+
+    paths = [str(tmp_path / f"{number}.h5") for number in range(9)]
+    for path in paths:
+        h5py.File(path, "w").close()
+    files = OpenFiles()
+    first, second = files.get(paths[0]), files.get(paths[1])
+    for path in paths[2:8]:
+        files.get(path)
+    assert files.get(paths[0]) is first  # the one that was read last
+    files.get(paths[8])
+    assert (bool(first), bool(second)) == (True, False)
+    files.close()
+    assert not first
+    assert files.get(paths[0])
+    files.close()

@@ -138,6 +138,8 @@ def test_the_file_has_the_form_of_the_format(everything, tmp_path):
         ("mean: {u: [[1.0], [1.0, 2.0]]}\nstd: {p: 1.0}", "mean of u is not a number or a list of numbers"),
         ("mean: {p: .nan}\nstd: {p: 1.0}", "mean of p is not finite: nan"),
         ("mean: {p: 1.0}\nstd: {p: -1.0}", "std of p is negative: -1.0"),
+        ("mean: {p: 1.0}\nstd: {p: 0.0}\nrms: {p: [1, -1]}", r"rms of p is negative: \[1, -1\]"),
+        ("mean: {p: 1.0}\nstd: {p: 0.0}\nstd_delta: {p: -2}", "std_delta of p is negative: -2"),
     ],
 )
 def test_what_is_not_statistics_is_refused(tmp_path, content, message):

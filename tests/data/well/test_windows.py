@@ -159,3 +159,24 @@ def test_trajectories_may_be_thinned_and_cut(everything):
 def test_errors_of_the_files_come_through(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         Windows(tmp_path / "nothing")
+
+
+def test_the_defaults_are_those_written(everything):
+    windows = Windows(everything.root)
+    assert (windows.history, windows.horizon, windows.stride, windows.every) == (4, 1, 1, 1)
+    assert len(windows) == 1 + 1 + 1 + 3 + 3  # of 5, 5, 5, 7 and 7 steps
+    assert windows[0][0].dtype == torch.float32
+    assert (windows.inputs.history, windows.outputs.history) == (4, 1)
+    assert Windows(everything.root, dtype=torch.float64)[0][0].dtype == torch.float64
+    assert Windows(everything.root, split="valid").reader.split == "valid"
+    assert [len(x) for x, _ in windows.batches(4)] == [4, 4, 1]
+    assert torch.equal(next(windows.batches(2))[0][1], windows[1][0])  # in order
+    run = Trajectories(everything.root, split="test", dtype=torch.float64)[0]
+    assert run.states.dtype == torch.float64
+    assert torch.equal(run.states, Trajectories(everything.root, split="test", dtype=torch.float64, stride=1)[0].states)
+    assert torch.equal(run.history(2), run.history(2, start=0))
+    assert torch.equal(run.future(2), run.states[2:])
+    with pytest.raises(ArgumentError, match="split: expected none, as the reader has one, got 'test'"):
+        Trajectories(WellReader(everything.root), split="test")
+    with pytest.raises(ArgumentError, match="split: expected none, as the reader has one, got 'test'"):
+        Windows(WellReader(everything.root), split="test")

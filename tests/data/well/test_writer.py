@@ -320,3 +320,21 @@ def test_a_whole_folder(tmp_path):
 def test_splits_have_their_names(tmp_path, splits):
     with pytest.raises(ArgumentError, match="splits: expected 'train' and perhaps 'valid' and 'test', got"):
         write_well(tmp_path, splits, name="w", axes=AXES, fields=FIELDS, times=[0])
+
+
+@pytest.mark.parametrize(("rest", "fits"), [(0.9e-5, True), (1.1e-5, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_tensor_is_symmetric_as_declared_up_to_rounding(tmp_path, sign, rest, fits):
+    tensor = np.zeros((3, 4, 4, 2, 2))
+    tensor[..., 0, 1], tensor[..., 1, 0] = 1.0, sign * (1.0 - rest)
+    declared = {"symmetric": sign == 1, "antisymmetric": sign == -1}
+    made = writer(
+        tmp_path / "w.hdf5", fields=[WellField(FieldSpec("s", order=2), **declared)], storage=Storage("float64")
+    )
+    if fits:
+        with made as opened:
+            opened.append({"s": tensor})
+        return
+    word = "symmetric" if sign == 1 else "antisymmetric"
+    with pytest.raises(ArgumentError, match=f"s: expected {word} values, as declared"), made as opened:
+        opened.append({"s": tensor})

@@ -194,14 +194,14 @@ def _spectrum(matrix: Tensor, weights: Tensor, normalization: str) -> tuple[Tens
 
 
 def _beginning_with(columns: Tensor, coefficients: Tensor) -> Tensor:
-    """An orthonormal basis of the span of orthonormal columns that begins with a given combination of them.
+    """An orthonormal basis of the span of orthonormal columns that begins with a combination with no negative share.
 
     One reflection turns the first column into that combination. A factorisation of the combination and the columns
     would meet dependent columns, and may leave the span there.
     """
     first = coefficients / coefficients.norm()
     normal = first.clone()
-    normal[0] += 1.0 if float(first[0]) >= 0 else -1.0
+    normal[0] += 1.0  # what is added to it is not negative: no digits are lost
     basis: Tensor = columns - torch.outer(columns @ normal, 2 * normal / normal.square().sum())
     basis[:, 0] = columns @ first
     return basis

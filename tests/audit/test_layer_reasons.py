@@ -1,0 +1,67 @@
+"""The words for what a layer's geometry does to a grid: every number in them, and which reason comes first."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.audit.layer_reasons import reason_for
+
+UNKNOWN = "no known geometric reason"
+ZEROS = "zero padding on a periodic grid; use padding_mode='circular'"
+BORDER = "a transposed convolution whose kernel overlaps its stride cuts the border"
+
+
+def one_sided(stride, n, padded, span, points):
+    size = f"{n}{padded} - {span} is not a multiple of {stride}"
+    return f"stride {stride} on {n} reaches one side only ({size}); use {points} points or another kernel"
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "reason"),
+    [
+        (nn.Conv2d(1, 1, 3, stride=2, padding=1), (32, 32), one_sided(2, 32, " + 2*1", 3, 33)),
+        (nn.Conv2d(1, 1, 3, stride=2), (32, 32), one_sided(2, 32, "", 3, 33)),
+        (nn.Conv2d(1, 1, 3, stride=3), (32, 32), one_sided(3, 32, "", 3, 33)),  # two are left over
+        (nn.Conv2d(1, 1, 3, stride=(1, 2)), (32, 9), "stride 2: shifts by fewer cells"),
+        (nn.Conv2d(1, 1, 3, stride=(1, 2)), (9, 32), one_sided(2, 32, "", 3, 33)),
+        (nn.Conv1d(1, 1, 3, stride=2, dilation=2), (10,), one_sided(2, 10, "", 5, 11)),
+        (nn.Conv1d(1, 1, 3, stride=2, dilation=2), (9,), "stride 2: shifts by fewer cells"),
+        (nn.MaxPool2d(3, stride=2), (16, 16), one_sided(2, 16, "", 3, 17)),
+        (nn.MaxPool2d(3, stride=2, dilation=2), (16, 16), one_sided(2, 16, "", 5, 17)),
+        (nn.AvgPool1d(3, stride=2, padding=1), (16,), one_sided(2, 16, " + 2*1", 3, 17)),
+        (nn.MaxPool3d(2), (4, 4, 5), one_sided(2, 5, "", 2, 6)),
+        (nn.Conv2d(1, 1, (3, 4), padding="same"), (8, 8), "an even kernel of 4 with padding 'same' pads one side more"),
+        (nn.Conv2d(1, 1, 3, padding="same"), (8, 8), ZEROS),
+        (nn.Conv2d(1, 1, 3, padding=(0, 1)), (8, 8), ZEROS),
+        (nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), (8, 8), UNKNOWN),
+        (nn.Conv2d(1, 1, 3, padding="valid"), (8, 8), UNKNOWN),
+        (nn.Conv2d(1, 1, 2, stride=2), (8, 8), "stride 2: shifts by fewer cells than the stride change what is kept"),
+        (nn.Conv2d(1, 1, 3, stride=2, padding=1), (33, 33), ZEROS),
+        (nn.AvgPool2d((2, 4)), (8, 8), "stride 4: shifts by fewer cells than the stride change what is kept; average"),
+        (
+            nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=(0, 1)),
+            (8, 8),
+            "output_padding 1 is added on",
+        ),
+        (nn.ConvTranspose2d(1, 1, 2, stride=2), (8, 8), UNKNOWN),
+        (nn.ConvTranspose2d(1, 1, 3, stride=2), (8, 8), BORDER),
+        (nn.ConvTranspose2d(1, 1, 2, stride=2, padding=(0, 1)), (8, 8), BORDER),
+        (nn.ConvTranspose1d(1, 1, 4, stride=2, padding=1), (8,), BORDER),
+        (nn.ConvTranspose3d(1, 1, 2, stride=2), (4, 4, 4), UNKNOWN),
+        (
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            (8, 8),
+            "upsampling mode 'bilinear' treats the border specially",
+        ),
+        (nn.ReLU(), (8, 8), UNKNOWN),
+    ],
+    ids=str,
+)
+def test_the_reason_and_the_way_out(module, shape, reason):
+    assert reason_for(module, torch.zeros(1, 1, *shape)).startswith(reason)
+
+
+def test_what_is_no_tensor_has_no_geometry():
+    assert reason_for(nn.ReLU(), None) == ""
