@@ -172,10 +172,10 @@ def test_a_p_value_at_the_level_rejects(broken):
 
 
 def test_draws_belong_to_the_seed(broken):
-    model, x, y = broken
+    model, x, _ = broken
+    y = data(32)[1]
     default, zero, one = (
-        score_test(model, mse, x[:32], data(32)[1], draws=99, **options).whole.p
-        for options in ({}, {"seed": 0}, {"seed": 1})
+        score_test(model, mse, x[:32], y, draws=99, **o).whole.p for o in ({}, {"seed": 0}, {"seed": 1})
     )
     assert default == zero != one
 
