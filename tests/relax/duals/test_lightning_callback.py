@@ -78,7 +78,7 @@ except ArgumentError as error:
 
 def test_the_callback_is_the_loop(tmp_path):
     pytest.importorskip("lightning.pytorch", reason="the extra haar[lightning] is not installed")
-    folder = str(Path(__file__).parent)
+    folder = str(Path(__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, folder, str(tmp_path)], capture_output=True, text=True, check=False
     )
