@@ -332,7 +332,7 @@ def test_names_that_mean_the_same():
     ],
 )
 def test_what_is_no_law_is_refused(text):
-    with pytest.raises(ArgumentError, match="law: expected laws made of gauss, normal, .* with numbers, as in"):
+    with pytest.raises(ArgumentError, match=r"law: expected laws made of gauss, normal, .* with numbers, as in"):
         named_law(text)
 
 
