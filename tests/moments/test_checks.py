@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from haar.errors import ArgumentError, ShapeError
-from haar.moments import Gaussian, Independent, compare, controlled_mean, propagate, sample_outputs
+from haar.moments import (
+    Activation,
+    Comparison,
+    ControlledMean,
+    Dense,
+    Gaussian,
+    Independent,
+    KStatistics,
+    Propagation,
+    UnsupportedModuleError,
+    compare,
+    controlled_mean,
+    kstats,
+    propagate,
+    sample_outputs,
+)
 from haar.moments.bounds import mean_bound, normal_approximation_bound
 from haar.moments.laws import Exponential, Rademacher, StudentT
 from haar.moments.trace import trace
+from haar.moments.vector import VectorCumulants
 
 
 def network(width=8, depth=1, inputs=3, outputs=2, activation=None):
@@ -79,11 +98,12 @@ def test_laws_with_batches_are_refused(function):
 
 
 @pytest.mark.parametrize(
-    ("function", "message"), [(compare, "at least 100 samples"), (controlled_mean, "at least 2 draws")]
+    ("function", "n", "message"), [(compare, 99, "at least 100 samples"), (controlled_mean, 1, "at least 2 draws")]
 )
-def test_too_few_samples_are_refused(function, message):
-    with pytest.raises(ArgumentError, match=f"samples: expected {message}"):
-        function(nn.Linear(2, 1), Gaussian([0.0, 0.0]), 1)
+def test_too_few_samples_are_refused(function, n, message):
+    with pytest.raises(ArgumentError, match=f"samples: expected {message}, got {n}"):
+        function(nn.Linear(2, 1), Gaussian([0.0, 0.0]), n)
+    assert function(nn.Linear(2, 1), Gaussian([0.0, 0.0]), n + 1).to_dict()
 
 
 def test_controls_explain_one_hidden_layer_completely():
@@ -184,3 +204,220 @@ def test_units_that_do_not_move_need_no_bound():
     assert found.tolist() == [0.0, 0.0]
     with pytest.raises(ShapeError, match=r"absolute_third: expected \(3,\)"):
         normal_approximation_bound(torch.zeros(2, 3), torch.ones(2), torch.zeros(2))
+
+
+def by_hand(outputs=2):
+    """Propagated means 1, 1.. and variances 4, 0, 0..; sampled means 2, 3.5, 3.5.., the second sampled variance too."""
+    double = {"dtype": torch.float64}
+    mean, variance, third = (
+        torch.ones(outputs, **double),
+        torch.zeros(outputs, **double),
+        torch.zeros(outputs, **double),
+    )
+    variance[0], third[0] = 4.0, 16.0
+    cumulants = VectorCumulants(mean, variance.diag(), torch.diag_embed(third.diag()))
+    sampled = torch.stack([torch.full((outputs,), 3.5, **double), variance, 2 * third, torch.zeros(outputs, **double)])
+    sampled[0, 0] = 2.0
+    z = torch.tensor([-2.5, 1.0] + [0.0] * (outputs - 2), **double)
+    return Comparison(
+        propagation=Propagation(cumulants, (outputs,), 3, "dense", False, ()),
+        sampled=KStatistics(sampled, sampled / 10, sampled / 20, 1000),
+        sampled_cov=torch.tensor([3.0] + [4.0] * (outputs - 1), **double).diag(),
+        z_mean=z,
+        z_variance=1.3 * z,
+        z_third=2 * z,
+        seconds_propagation=0.5,
+        seconds_sampling=2.0,
+    )
+
+
+def test_what_a_comparison_shows_by_hand():
+    found = by_hand()
+    assert (found.time_ratio, found.equal_time_samples) == (4.0, 250.0)
+    assert found.mean_error == 0.25  # |1 - 2| / 2, and an output that does not move
+    assert found.cov_error == pytest.approx(17**0.5 / 5)
+    assert found.summary == (
+        "Over 1000 samples the largest |z| is 2.50 for the means and 3.25 for the variances. "
+        "The propagation took as long as 250 samples."
+    )
+    assert found.trust == f"{found.propagation.summary} {found.summary}"
+    told = found.to_dict()
+    assert told["z_mean"] == [-2.5, 1.0]
+    assert told["z_variance"] == [-3.25, 1.3]
+    assert told["z_third"] == [-5.0, 2.0]
+    assert (told["seconds_propagation"], told["seconds_sampling"]) == (0.5, 2.0)
+    assert told["propagation"]["order"] == 3
+    assert (told["mean_error"], told["equal_time_samples"]) == (0.25, 250.0)
+
+
+def test_the_table_of_a_comparison_by_hand():
+    sections = by_hand().sections()
+    table = sections[0].table
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert shown == {
+        "output": "0",
+        "mean": 1.0,
+        "sampled mean": 2.0,
+        "standard error": 0.2,
+        "z": -2.5,
+        "sd": 2.0,
+        "sampled sd": 2.0,
+        "z of the variance": -3.25,
+        "skewness": 2.0,
+        "sampled skewness": 4.0,
+        "z of the third cumulant": -5.0,
+    }
+    assert [section.title for section in sections] == ["Side by side", "Layers"]
+    drawn = sections[0].figure.axes[0]
+    assert [line.get_ydata().tolist() for line in drawn.lines] == [[-2.5, 1.0], [-3.25, 1.3]]
+    band = drawn.patches[0].get_path().get_extents(drawn.patches[0].get_patch_transform())
+    assert (band.y0, band.y1) == (-2.0, 2.0)
+
+
+@pytest.mark.parametrize(("outputs", "note"), [(20, ""), (21, "first 20 of 21")])
+def test_twenty_outputs_are_shown(outputs, note):
+    table = by_hand(outputs).sections()[0].table
+    assert (len(table.rows), table.note) == (20, note)
+
+
+def test_scores_are_the_gap_over_the_standard_error(generator):
+    model, law = network(), Gaussian([0.1, -0.2, 0.3], 0.5)
+    found = compare(model, law, 300, order=3, generator=generator)
+    y = sample_outputs(model, law, 300, generator=torch.Generator().manual_seed(0))
+    sampled, third = kstats(y), found.propagation.third.diagonal(dim1=0, dim2=1).diagonal()
+    own = (found.propagation.mean, found.propagation.variance, third)
+    for at, (mine, z) in enumerate(zip(own, (found.z_mean, found.z_variance, found.z_third), strict=True)):
+        torch.testing.assert_close(z, (mine - sampled.values[at]) / sampled.errors[at], rtol=1e-12, atol=0)
+    np.testing.assert_allclose(found.sampled_cov, np.cov(y.T), rtol=1e-12)
+    assert not found.propagation.mean.requires_grad
+    assert compare(model, law, 100).z_third is None
+
+
+def test_rounding_of_the_model_is_the_yardstick_of_what_does_not_move():
+    model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
+    with torch.no_grad():
+        for layer, bias in ((model[0], [0.1, 0.2]), (model[1], [0.3])):
+            layer.weight.fill_(float(layer is model[1]))
+            layer.bias.copy_(torch.tensor(bias))
+    found = compare(model, Gaussian([0.0]), 100)
+    mine, theirs = found.propagation.mean.item(), found.sampled.values[0].item()
+    assert mine != theirs
+    assert found.z_mean.item() == pytest.approx((mine - theirs) / (1e-6 * theirs))
+
+
+def test_the_times_of_a_comparison_are_those_of_its_halves(monkeypatch):
+    clock = SimpleNamespace(perf_counter=iter([1.0, 1.5, 3.5]).__next__)
+    monkeypatch.setattr(importlib.import_module("haar.moments.compare"), "time", clock)
+    found = compare(nn.Linear(1, 1), Gaussian([0.0]), 100)
+    assert (found.seconds_propagation, found.seconds_sampling) == (0.5, 2.0)
+
+
+class Scaled(nn.Module):
+    """Rows of two numbers, times a constant, and rectified by a function of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.bend = Bend()
+
+    def forward(self, x, gain):
+        return self.bend(x[:, 0] * gain)
+
+
+class Bend(nn.Module):
+    def forward(self, z):
+        return torch.where(z > 0, z, 0 * z)
+
+
+class Doubling(nn.Module):
+    def forward(self, z):
+        return z.detach() + z
+
+
+def test_what_propagate_takes_is_passed_on():
+    law, bend = Gaussian(torch.zeros(2)), Activation(lambda z: z.clamp(min=0), name="bend", scale=0.0)
+    options = {"input_shape": (1, 2), "constants": {"gain": torch.tensor(3.0)}}
+    found = compare(Scaled(), law, 1000, activations={Bend: bend}, **options)
+    assert found.propagation.exact
+    torch.testing.assert_close(found.propagation.mean, torch.full((2,), 3 / (2 * math.pi) ** 0.5).double())
+    assert found.z_mean.abs().max() < 5
+    with pytest.raises(UnsupportedModuleError):
+        compare(Scaled(), law, 1000, **options)
+    assert controlled_mean(Scaled(), law, 100, **options).mean.shape == (2,)
+    with pytest.raises(UnsupportedModuleError):
+        controlled_mean(Scaled(), law, 100, on_unsupported="raise", **options)
+    told = compare(Doubling(), law, 100, affine=[Doubling], backend="diagonal")
+    assert told.propagation.backend == "diagonal"
+    assert [(layer.kind, layer.how) for layer in told.propagation.layers] == [("Doubling", "uncorrelated")]
+
+
+def test_one_generator_serves_the_draws_of_both_halves():
+    model, law = nn.Sequential(nn.LayerNorm(2)), Gaussian([0.0, 1.0])
+
+    def seeded(seed):
+        return torch.Generator().manual_seed(seed)
+
+    own = propagate(model, law, backend=Dense(generator=seeded(5)), on_unsupported="sample")
+    found = compare(model, law, 100, generator=seeded(5), on_unsupported="sample")
+    assert torch.equal(found.propagation.mean, own.mean)
+    kept = compare(model, law, 100, generator=seeded(6), backend=Dense(generator=seeded(5)), on_unsupported="sample")
+    assert torch.equal(kept.propagation.mean, own.mean)
+    assert not torch.equal(kept.sampled.values, found.sampled.values)
+
+
+def test_samples_are_the_model_on_the_draws_of_the_law_in_chunks():
+    law, seen = Gaussian([0.5, 1.0]), []
+
+    class Seen(nn.Linear):
+        def forward(self, x):
+            seen.append((len(x), x.dtype))
+            return super().forward(x)
+
+    model = Seen(2, 1)
+    found = sample_outputs(model, law, 10_000, generator=torch.Generator().manual_seed(3))
+    same = torch.Generator().manual_seed(3)
+    x = torch.cat([law.sample(count, same) for count, _ in seen])
+    assert [count for count, _ in seen] == [8192, 1808]
+    assert {dtype for _, dtype in seen} == {torch.float32}
+    with torch.no_grad():
+        torch.testing.assert_close(found, model(x.float()).double(), rtol=0, atol=0)
+    assert torch.equal(sample_outputs(nn.Identity(), law, 3), law.sample(3, torch.Generator().manual_seed(0)))
+
+
+def test_a_control_by_hand(generator):
+    """relu(x) is controlled by x itself: Cov(relu(x), x) / Var x = P(x > 0) (Stein)."""
+    n, law = 9000, Gaussian([0.7], 4.0)
+    found = controlled_mean(nn.ReLU(), law, n, generator=generator)
+    again = torch.Generator().manual_seed(0)
+    x = torch.cat([law.sample(count, again) for count in (8192, n - 8192)])
+    after = x.relu() - 0.5 * math.erfc(-0.35 / 2**0.5) * (x - 0.7)
+    torch.testing.assert_close(found.plain_mean, x.relu().mean(0), rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.plain_standard_error, x.relu().std(0) / n**0.5, rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.mean, after.mean(0), rtol=1e-9, atol=0)
+    torch.testing.assert_close(found.standard_error, after.std(0) / n**0.5, rtol=1e-7, atol=0)
+    assert (found.controls, found.count) == (("input",), n)
+    assert not found.mean.requires_grad
+
+
+def test_the_hidden_layer_is_a_control_where_its_mean_is_exact():
+    model = network()
+    assert controlled_mean(model, Independent.same(Exponential(), 3), 2).controls == ("input",)
+    assert controlled_mean(model[:2], Gaussian(torch.zeros(3)), 2).controls == ("input",)
+    assert controlled_mean(model[:1], Gaussian(torch.zeros(3)), 2).controls == ("input",)
+    assert controlled_mean(model, Gaussian(torch.zeros(3)), 2).controls == ("input", "first hidden layer")
+
+
+def test_what_a_controlled_mean_tells_by_hand():
+    one = torch.ones(2, dtype=torch.float64)
+    found = ControlledMean(2 * one, torch.tensor([0.5, 0.0], dtype=torch.float64), 3 * one, 0 * one, ("input",), 7)
+    assert found.to_dict() == {
+        "schema": 1,
+        "count": 7,
+        "controls": ["input"],
+        "mean": [2.0, 2.0],
+        "standard_error": [0.5, 0.0],
+        "plain_mean": [3.0, 3.0],
+        "plain_standard_error": [0.0, 0.0],
+        "variance_reduction": pytest.approx([0.0, 1.0], abs=1e-300),
+    }
+    better = ControlledMean(one, 0.5 * one, one, 2 * one, ("input",), 7)
+    assert better.variance_reduction.tolist() == [16.0, 16.0]

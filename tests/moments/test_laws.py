@@ -24,6 +24,7 @@ from haar.moments.laws import (
     TwoBump,
     UndefinedCumulantError,
     Uniform,
+    named_law,
 )
 
 ZOO = [
@@ -174,6 +175,20 @@ def test_draws_repeat_with_their_seed():
     ("make", "message"),
     [
         (lambda: Normal(0, -1), "sd: expected a number >= 0"),
+        (lambda: Normal(0, math.inf), "sd: expected a number >= 0, got inf"),
+        (lambda: Uniform(math.inf), "half_squared: expected a number > 0"),
+        (lambda: Gamma(1, 0), "shape, scale: expected numbers > 0, got 1, 0"),
+        (lambda: Gamma(1, math.inf), "shape, scale: expected numbers > 0"),
+        (lambda: Gamma(math.inf), "shape, scale: expected numbers > 0"),
+        (lambda: Discrete((0, 1), (1,)), "probabilities: expected one >= 0 per value"),
+        (lambda: Discrete((0, 1), (-0.5, 1.5)), "probabilities: expected one >= 0 per value"),
+        (lambda: Discrete((0, 1), (0.5, 0.5 + 2e-12)), "probabilities: expected one >= 0 per value"),
+        (lambda: TwoBump(-0.1), "m: expected a number in"),
+        (lambda: StudentT(math.inf), "nu: expected more than 2 degrees of freedom"),
+        (lambda: Poisson(math.inf), "rate: expected a number > 0"),
+        (lambda: SymmetricStable(0), "alpha: expected an index"),
+        (lambda: Normal().affine(math.inf, 0), "scale: expected a number other than 0, got inf, shift 0"),
+        (lambda: Normal().affine(1, math.nan), "scale: expected a number other than 0, got 1, shift nan"),
         (lambda: Normal(0, math.nan), "sd: expected a number >= 0, got nan"),
         (lambda: Normal(math.inf), "mean: expected a finite number, got inf"),
         (lambda: Discrete((0, math.nan), (0.5, 0.5)), "values: expected finite numbers"),
@@ -203,3 +218,141 @@ def test_a_cumulant_beyond_float64_is_refused():
         UndefinedCumulantError, match=r"cumulant 2 of normal\(0, 1e\+200\) is larger than float64 holds"
     ):
         Normal(0, 1e200).require(2)
+
+
+def test_the_ends_of_what_laws_take():
+    assert Normal(2, 0).sample(3).tolist() == [2.0, 2.0, 2.0]
+    assert SymmetricStable(2).cumulant(2) == 2
+    assert SymmetricStable(2).cumulant(1) == SymmetricStable(2).cumulant(3) == 0
+    assert SymmetricStable(1).cumulant(1) is None
+    assert TwoBump(0).cumulant(4) == 0
+    assert Discrete((0, 1), (0.5, 0.5 + 5e-13)).cumulant(1) == pytest.approx(0.5)
+    assert Laplace().scaled_sum(1).cumulant(4) == 3
+    assert [StudentT(4).cumulant(n) for n in (3, 4)] == [0, None]
+    assert Exponential().moment(0) == 1
+
+
+def test_names_tell_the_law():
+    assert repr(Normal(1, 2)) == "normal(1, 2)"
+    assert [law.name for law in (Normal(), Normal(1), Normal(0, 2))] == ["normal", "normal(1, 1)", "normal(0, 2)"]
+    assert Exponential().affine(-2, 5).name == "-2*exponential+5"
+    assert Laplace().scaled_sum(3).name == "laplace^(3)"
+    assert Laplace().scaled_sum(3, 1.5).name == "laplace^(3)/1.5"
+    assert (Gamma(3, 2).name, Poisson(2).name, TwoBump().name) == ("gamma(3, 2)", "poisson(2)", "two_bump(0.9)")
+
+
+def test_sums_of_other_indices_compose_and_draw(generator):
+    """Steps of one index are one step; steps of two indices are kept apart; draws are sums over b^(1/index)."""
+    one = Laplace().scaled_sum(2, 1.5).scaled_sum(4, 1.5)
+    assert one.name == "laplace^(8)/1.5"
+    two = Laplace().scaled_sum(2, 1.5).scaled_sum(4)
+    assert two.cumulant(2) == Laplace().scaled_sum(2, 1.5).cumulant(2)
+    assert Normal(3, 2).scaled_sum(8, 3).require(1) == pytest.approx(3 * 8 / 2)
+    assert Normal(3, 2).scaled_sum(8, 3).require(2) == pytest.approx(4 * 8 / 4)
+    again = torch.Generator().manual_seed(0)
+    total = sum(Laplace().sample((5,), again) for _ in range(3))
+    torch.testing.assert_close(Laplace().scaled_sum(3, 1.5).sample((5,), generator), total / 3 ** (1 / 1.5))
+    density = Normal(0.5, 1).affine(1, 0).scaled_sum(3).density(torch.tensor([0.2, 1.5]).double())
+    exact = stats.norm.pdf([0.2, 1.5], loc=0.5 * 3**0.5)
+    torch.testing.assert_close(density, torch.as_tensor(exact), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.7, 1.0, 1.3])
+def test_stable_draws_have_the_distribution(alpha, generator):
+    draws = SymmetricStable(alpha).sample((4000,), generator)
+    for t in (0.5, 1.0, 2.0):
+        assert abs(float(torch.cos(t * draws).mean()) - math.exp(-(t**alpha))) < 4.5 / 4000**0.5
+        assert abs(float(torch.sin(t * draws).mean())) < 4.5 / 4000**0.5
+
+
+def test_densities_where_the_law_is_not():
+    x = torch.tensor([-2.0, -1.0, 1.7320508, 1.7320509], dtype=torch.float64)
+    assert Uniform().density(x).tolist() == pytest.approx([0.0, 0.5 / 3**0.5, 0.5 / 3**0.5, 0.0])
+    assert Exponential().density(torch.tensor([-1.1, -1.0, -0.9]).double()).tolist() == pytest.approx(
+        [0.0, 0.0, math.exp(-0.1)]
+    )
+    ours = StudentT(5).density(torch.tensor([0.0, 2.0]).double())
+    assert ours.tolist() == pytest.approx(stats.t.pdf([0.0, 2.0], 5, scale=(3 / 5) ** 0.5).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "cumulants"),
+    [
+        ("gauss", (0, 1, 0)),
+        ("normal(2, 3)", (2, 9, 0)),
+        ("exponential", (0, 1, 2)),
+        ("gamma(4)", (0, 4, 8)),
+        ("rademacher", (0, 1, 0)),
+        ("poisson(3)", (3, 3, 3)),
+        ("2 * exponential + 1", (1, 4, 16)),
+        ("exponential * 2 - 1", (-1, 4, 16)),
+        ("1 + exponential", (1, 1, 2)),
+        ("1 - exponential", (1, 1, -2)),
+        ("-exponential", (0, 1, -2)),
+        ("+exponential", (0, 1, 2)),
+        ("exponential / 2", (0, 0.25, 0.25)),
+        ("gauss(-1, 0.5)", (-1, 0.25, 0)),
+        ("  t(5)  ", (0, 1, 0)),
+    ],
+)
+def test_what_an_expression_means(text, cumulants):
+    law = named_law(text)
+    assert [law.require(n) for n in (1, 2, 3)] == pytest.approx(list(cumulants))
+
+
+def test_names_that_mean_the_same():
+    assert named_law("t5").name == named_law("t(5)").name == "t5"
+    assert named_law("gauss(0, 1)").name == named_law("normal").name == "normal"
+    assert named_law("uniform").name == "uniform"
+    assert named_law("mixture").name == "two_bump(0.9)"
+    assert named_law("laplace").name == "laplace"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3",
+        "cauchy",
+        "gauss + gauss",
+        "gauss * gauss",
+        "2 / gauss",
+        "gauss / 0",
+        "gauss ** 2",
+        "gauss // 2",
+        "gauss(mean=1)",
+        "gauss(gauss)",
+        "True * gauss",
+        "'gauss'",
+        "gauss; gauss",
+        "__import__('os')",
+        "gauss.mean",
+        "2 + 3",
+        "~gauss",
+    ],
+)
+def test_what_is_no_law_is_refused(text):
+    with pytest.raises(ArgumentError, match=r"law: expected laws made of gauss, normal, .* with numbers, as in"):
+        named_law(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gauss(1, 2, 3)", r"noise: expected gauss with other numbers, got 'gauss\(1, 2, 3\)'"),
+        ("gauss(0, -1)", r"sd: expected a number >= 0"),
+        ("1e999 * gauss", "noise: expected numbers that float64 holds"),
+        ("gauss(0, 1e200)", "noise: expected numbers that float64 holds"),
+        ("0 * gauss", "scale: expected a number other than 0"),
+    ],
+)
+def test_numbers_that_a_law_does_not_take_are_named(text, message):
+    with pytest.raises(ArgumentError, match=message):
+        named_law(text, argument="noise")
+
+
+def test_whole_numbers_stay_exact():
+    """The variance of a t with 5 degrees of freedom is a fraction; beyond 1e15 a whole float is no integer any more."""
+    assert isinstance(named_law("poisson(3)").cumulant(1), int)
+    assert isinstance(named_law("poisson(1e15)").cumulant(1), float)
+    assert isinstance(named_law("poisson(2.5)").cumulant(1), float)

@@ -9,10 +9,17 @@ import torch
 from scipy import integrate, stats
 from torch import nn
 
+from haar.actions import Invariant, Symmetry, Vector
+from haar.actions.representation import Defining, Regular
 from haar.errors import ArgumentError, ShapeError
+from haar.groups import SO, cyclic
 from haar.moments import (
+    DistributionalDefect,
     Exchangeable,
     Gaussian,
+    Polynomial,
+    Propagation,
+    UnsupportedModuleError,
     cornish_fisher,
     density,
     distributional_defect,
@@ -20,10 +27,12 @@ from haar.moments import (
     expected_squared_error,
     moment_loss,
     propagate,
+    symmetry_in_distribution,
     train_on_moments,
 )
 from haar.moments.laws import Exponential
 from haar.moments.registry import relu
+from haar.moments.vector import VectorCumulants
 
 
 @pytest.mark.parametrize("series", ["edgeworth", "gram-charlier"])
@@ -76,6 +85,26 @@ def test_cornish_fisher_quantiles_of_a_gamma_law():
     assert (cornish_fisher(p, 0, 1) - exact).abs().max() > 0.1
 
 
+def test_cornish_fisher_quantiles_by_hand():
+    """At the normal quantiles 0, 1 and 2, where the polynomials are whole numbers."""
+    mean, sd, g1, g2 = 3.0, 2.0, 0.6, 0.24
+    expected = [-g1 / 6, 1 + 0 * g1 - 2 * g2 / 24 + 3 * g1**2 / 36, 2 + 3 * g1 / 6 + 2 * g2 / 24 - 6 * g1**2 / 36]
+    found = cornish_fisher(torch.special.ndtr(torch.arange(3.0).double()), mean, sd, g1, g2)
+    torch.testing.assert_close(found, mean + sd * torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
+    for p in (1e-300, 1.0 - 1e-16):
+        assert math.isfinite(cornish_fisher(torch.tensor([p], dtype=torch.float64), 0.0, 1.0).item())
+
+
+def test_edgeworth_terms_by_hand():
+    """E z^6 = 15 + 15 g2 + 10 g1^2 and E z^3 = g1 for a standardised z; moved and scaled, E x^3 too."""
+    six, cube, g1, g2 = Polynomial((0, 0, 0, 0, 0, 0, 1)), Polynomial((0, 0, 0, 1)), 0.6, 0.2
+    found = [edgeworth_expectation(six, 0, 1, g1, g2, order=order) for order in (2, 3, 4)]
+    assert found == pytest.approx([15, 15, 15 + 15 * g2 + 10 * g1**2])
+    assert edgeworth_expectation(six, 0, 1, g1, g2) == found[2]
+    moved = [edgeworth_expectation(cube, 0.5, 2.0, g1, g2, order=order) for order in (2, 3, 4)]
+    assert moved == pytest.approx([0.125 + 6, 0.125 + 6 + 8 * g1, 0.125 + 6 + 8 * g1])
+
+
 def test_edgeworth_expectations_of_the_literature():
     """E relu(S_n - 0.3) for sums of exponentials: the rule that the last two terms belong together."""
     n = 16
@@ -90,6 +119,9 @@ def test_edgeworth_expectations_of_the_literature():
     ("make", "message"),
     [
         (lambda: edgeworth_expectation(relu(), 0, 1, order=5), "order: expected 2, 3 or 4"),
+        (lambda: edgeworth_expectation(relu(), 0, 1, order=1), "order: expected 2, 3 or 4"),
+        (lambda: cornish_fisher(torch.zeros(1), 0, 1), r"probability: expected numbers in \(0, 1\)"),
+        (lambda: moment_loss(nn.Linear(1, 1), [Gaussian([0.0])], [1.0], weights=[0.5, 0.5]), "targets: expected 1"),
         (lambda: density(torch.zeros(1), 0, 0), "sd: expected a number > 0"),
         (lambda: density(torch.zeros(1), 0, 1, series="taylor"), "series: expected 'edgeworth' or 'gram-charlier'"),
         (lambda: cornish_fisher(torch.ones(1), 0, 1), r"probability: expected numbers in \(0, 1\)"),
@@ -152,6 +184,31 @@ def test_somebody_is_told_of_every_step(told):
     assert losses[-1] < losses[0]
 
 
+def test_the_moment_loss_by_hand():
+    """E |y - t|^2 = |mean - t|^2 + tr Cov, averaged over the batch and weighted over the laws."""
+    laws = [Gaussian([[1.0, 0.0], [3.0, 0.0]], [0.5, 0.25]), Gaussian([0.0, 2.0], 2.0)]
+    parts = [((0 + 1) + (4 + 1)) / 2 + 0.75, 1 + 1 + 4.0]
+    assert moment_loss(nn.Identity(), laws, [1.0, 1.0]).item() == pytest.approx(sum(parts) / 2)
+    weighted = moment_loss(nn.Identity(), laws, [1.0, 1.0], weights=[0.25, 0.5])
+    assert weighted.item() == pytest.approx(0.25 * parts[0] + 0.5 * parts[1])
+    bent = nn.Sequential(nn.Linear(1, 1), nn.LayerNorm(1))
+    with pytest.raises(UnsupportedModuleError):
+        moment_loss(bent, [Gaussian([0.0])], [1.0])
+    assert moment_loss(bent, [Gaussian([0.0])], [1.0], on_unsupported="linearise").item() == pytest.approx(1.0)
+
+
+def test_a_step_is_one_of_adam_at_the_given_rate():
+    """The first step of Adam moves every parameter that matters by the learning rate, 0.05 if none is given."""
+    for options, rate in (({}, 0.05), ({"learning_rate": 0.2}, 0.2)):
+        model = nn.Linear(1, 1).double()
+        for p in model.parameters():
+            nn.init.zeros_(p)
+        assert train_on_moments(model, [Gaussian([1.0])], [5.0], steps=1, **options) == [25.0]
+        assert [p.item() for p in model.parameters()] == pytest.approx([rate, rate], rel=1e-6)
+    bent = nn.Sequential(nn.Linear(1, 1), nn.LayerNorm(1))
+    assert len(train_on_moments(bent, [Gaussian([0.0])], [1.0], steps=2, on_unsupported="linearise")) == 2
+
+
 def test_targets_must_fit():
     found = propagate(nn.Identity(), Gaussian([0.0, 1.0]))
     assert expected_squared_error(found, torch.tensor([0.0, 1.0])).item() == pytest.approx(2.0)
@@ -211,3 +268,97 @@ def test_symmetry_refusals():
     batch = Gaussian(torch.zeros(2, 4))
     with pytest.raises(ArgumentError, match="result: expected no batch axes"):
         distributional_defect(batch, propagate(nn.ReLU(), batch), g, g)
+
+
+def test_defects_by_hand():
+    """Relative to the powers of the root mean square: means (3, 0), variances (4, 3), rms 4; the third 64 of one."""
+    swap = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    third = torch.zeros(2, 2, 2, dtype=torch.float64)
+    third[0, 0, 0] = 64.0
+    cumulants = VectorCumulants(torch.tensor([3.0, 0.0]).double(), torch.tensor([4.0, 3.0]).double().diag(), third)
+    found = distributional_defect(
+        Gaussian([0.0, 1.0]), Propagation(cumulants, (2,), 3, "dense", False, ()), swap, torch.eye(2)[None]
+    )
+    assert found.defects.tolist() == [[0.0, 0.0, 0.0]]
+    torch.testing.assert_close(found.law_defects, torch.tensor([[2**0.5 / 3**0.5, 0.0, 0.0]], dtype=torch.float64))
+    moved = distributional_defect(Gaussian([0.0, 0.0]), Propagation(cumulants, (2,), 3, "dense", False, ()), swap, swap)
+    expected = [18**0.5 / 4, 2**0.5 / 16, 2**0.5]
+    torch.testing.assert_close(moved.defects, torch.tensor([expected], dtype=torch.float64))
+    assert moved.names == ("g0",)
+    assert moved.worst == pytest.approx(2**0.5)
+    assert moved.summary == ("Largest relative violation over the elements and orders: 1.41, without sampling.")
+
+
+@pytest.mark.parametrize(("defect", "invariant"), [(1e-8, True), (1.01e-8, False)])
+def test_a_law_counts_as_invariant_to_1e_8(defect, invariant):
+    own = torch.tensor([[0.5, 0.25], [0.0, 0.125]], dtype=torch.float64)
+    found = DistributionalDefect(own, ("a", "b"), torch.tensor([[0.0, defect], [0.0, 0.0]], dtype=torch.float64))
+    assert found.law_is_invariant is invariant
+    assert ("says nothing" in found.summary) is not invariant
+    assert found.to_dict() == {
+        "kind": "distributional-symmetry",
+        "schema": 1,
+        "names": ["a", "b"],
+        "defects": own.tolist(),
+        "law_defects": [[0.0, defect], [0.0, 0.0]],
+        "law_is_invariant": invariant,
+        "worst": 0.5,
+    }
+
+
+def test_the_bars_are_the_output_and_the_crosses_the_law():
+    own, law = torch.tensor([[0.5, 0.0]] * 30).double(), torch.tensor([[0.125, 0.0]] * 30).double()
+    (section,) = DistributionalDefect(own, tuple(f"g{k}" for k in range(30)), law).sections()
+    assert section.table.columns == ("element", "order 1", "order 2")
+    assert section.table.rows[29] == ("g29", 0.5, 0.0)
+    (axes,) = section.figure.axes
+    assert len(axes.patches) == 2 * 24  # the first 24 elements
+    assert {round(bar.get_height(), 20) for bar in axes.patches} == {0.5, 1e-17}
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[0.125] * 24, [1e-17] * 24]
+    assert axes.get_yscale() == "log"
+
+
+def turning(order, **options):
+    """A model that turns with the cyclic group of four up to a bias at one place."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).double()
+    with torch.no_grad():
+        model[0].weight.copy_(torch.eye(4))
+        model[0].bias.copy_(torch.tensor([0.3, 0.0, 0.0, 0.0]))
+    group, law = cyclic(4), Gaussian(torch.zeros(4))
+    turn = Vector(Regular(group))
+    return symmetry_in_distribution(model, Symmetry(group, turn, turn), law, order=order, **options)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_all_elements_of_a_finite_group_are_looked_at(order):
+    found = turning(order)
+    assert found.defects.shape == (4, order)
+    assert found.defects[0].abs().max() == 0.0
+    assert found.defects[1:].min() > 1e-3
+    assert found.law_is_invariant
+    assert found.names == tuple(cyclic(4).describe(torch.tensor(g)) for g in range(4))
+    some = turning(order, elements=torch.tensor([2]))
+    torch.testing.assert_close(some.defects, found.defects[2:3])
+
+
+@pytest.mark.parametrize("order", [1, 4])
+def test_other_orders_are_not_compared(order):
+    with pytest.raises(ArgumentError, match=f"order: expected 2 or 3, got {order}"):
+        turning(order)
+
+
+def test_symmetries_in_distribution_that_are_refused():
+    group, law, model = cyclic(2), Gaussian(torch.zeros(2)), nn.Linear(2, 2)
+    own = Vector(Regular(group))
+    for inputs, outputs in (((own, own), own), (own, (own, own))):
+        with pytest.raises(ArgumentError, match="symmetry: expected one input and one output"):
+            symmetry_in_distribution(model, Symmetry(group, inputs, outputs), law)
+    turning = SO(2)
+    turns = Vector(Defining(turning))
+    with pytest.raises(ArgumentError, match="elements: expected some elements of a group that is not finite"):
+        symmetry_in_distribution(model, Symmetry(turning, turns, turns), law)
+    normed = nn.LayerNorm(2)
+    with pytest.raises(UnsupportedModuleError):
+        symmetry_in_distribution(normed, Symmetry(group, own, Invariant(group)), law)
+    found = symmetry_in_distribution(normed, Symmetry(group, own, own), law, on_unsupported="linearise")
+    assert found.worst < 1e-9

@@ -128,6 +128,28 @@ def defect(module: nn.Module, symmetry: Symmetry, *args: Tensor, samples: int = 
     return float((moved - wanted).abs().max()) / max(float(still.abs().max()), 1e-30)
 
 
+def drawn_alone(make: Callable[..., nn.Module]) -> None:
+    """Everything that is drawn comes from the generator alone, in the dtype asked for; another seed draws it anew."""
+    made = []
+    for process_seed in (1, 2):
+        torch.manual_seed(process_seed)
+        made.append(make(generator=torch.Generator().manual_seed(3), dtype=torch.float64))
+    one, other = (module.state_dict() for module in made)
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert {p.dtype for p in made[0].parameters()} == {torch.float64}
+    assert {p.dtype for p in make().parameters()} == {torch.float32}
+    unlike = make(generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    for key, p in unlike.named_parameters():
+        constant = p.numel() < 2 or bool((p == p.flatten()[0]).all())
+        assert constant or not torch.equal(p, one[key]), key
+
+
+@pytest.fixture(name="drawn_alone")
+def drawn_alone_fixture() -> Callable[..., None]:
+    """`drawn_alone`."""
+    return drawn_alone
+
+
 @pytest.fixture(params=sorted(CATALOGUE))
 def reps(request: pytest.FixtureRequest) -> tuple[Representation, Representation]:
     """Input and output representation of one group of the catalogue."""
