@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
 
 from haar.cli.app import app, main
 from haar.errors import ArgumentError
@@ -129,3 +131,39 @@ def test_the_verbs():
     assert set(groups) == {"audit", "average", "data", "quantum", "relax", "rg"}
     assert {command.name for command in groups["relax"].registered_commands} == {"fit", "path", "diagnose"}
     assert {command.name for command in groups["audit"].registered_commands} == {"model", "frame", "signs"}
+
+
+def _offered(command, words=()):
+    """What a command takes, and those under it: names, defaults, ranges and words of help."""
+    params = [
+        {
+            "names": [*param.opts, *param.secondary_opts],
+            "default": str(param.default),
+            "required": param.required,
+            "flag": getattr(param, "is_flag", False),
+            "eager": param.is_eager,
+            "many": getattr(param, "multiple", False),
+            "range": [str(getattr(param, end, None)) for end in ("min", "max")],
+            "help": getattr(param, "help", None),
+        }
+        for param in command.params
+        if param.name not in ("help", "install_completion", "show_completion")
+    ]
+    # The first words of the help: the rest is for people, and nothing hangs on it.
+    mine = {"help": (command.help or "").split("\n")[0], "alone": command.no_args_is_help, "params": params}
+    found = {" ".join(words): mine}
+    for name, below in getattr(command, "commands", {}).items():
+        found |= _offered(below, (*words, name))
+    return found
+
+
+def test_the_commands_take_what_they_took():
+    """Names, defaults and ranges are promises: whoever means to change one deletes the file and looks at the new."""
+    kept = Path(__file__).parent / "commands.json"
+    found = _offered(typer.main.get_command(app))
+    if not kept.is_file():
+        kept.write_text(json.dumps(found, separators=(",", ":")).replace('},{"names"', '},\n{"names"') + "\n")
+        pytest.fail(f"{kept.name} was not there and has been written: look at it")
+    recorded = json.loads(kept.read_text(encoding="utf-8"))
+    assert found.keys() == recorded.keys()
+    assert [name for name in found if found[name] != recorded[name]] == []

@@ -89,3 +89,37 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     ):
         with pytest.raises(DataError, match=message):
             parse_law(str(tmp_path / name), 2)
+
+
+def test_samples_of_a_file_are_rows_however_they_are_written(tmp_path):
+    rows = np.random.default_rng(1).normal(size=(4, 2, 3))
+    np.save(tmp_path / "fields.npy", rows)
+    law = parse_law(str(tmp_path / "fields.npy"), 6, scale="0.5, 1, 1, 1, 1, 2")
+    assert law.mean.tolist() == pytest.approx(rows.reshape(4, 6).mean(0).tolist())
+    factor = np.array([0.25, 1, 1, 1, 1, 4])
+    assert law.variance().tolist() == pytest.approx((factor * rows.reshape(4, 6).var(0, ddof=1)).tolist())
+    np.save(tmp_path / "one.npy", np.arange(4.0))
+    assert parse_law(str(tmp_path / "one.npy"), 1).mean.tolist() == [1.5]
+    for name, array in (("number", np.array(2.0)), ("wide", np.zeros((4, 7))), ("few", rows[:3])):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(ArgumentError, match="--law: expected at least 4 rows of 6 numbers"):
+            parse_law(str(tmp_path / f"{name}.npy"), 6)
+
+
+def test_a_correlated_law_keeps_its_own_mean(tmp_path):
+    np.save(tmp_path / "cov.npy", np.array([[2.0, 1.0], [1.0, 3.0]]))
+    law = parse_law("gauss(3, 1); gauss(4, 1)", 2, cov=str(tmp_path / "cov.npy"))
+    assert law.mean.tolist() == [3, 4]
+    assert parse_law("gauss(3, 1);", 2, cov=str(tmp_path / "cov.npy"), mean="1, 2").mean.tolist() == [4, 5]
+    with pytest.raises(ArgumentError, match="--cov: expected --law gauss without --scale"):
+        parse_law("gauss", 2, cov=str(tmp_path / "cov.npy"), scale="2")
+
+
+def test_a_law_without_a_scale_is_not_moved_and_one_mixed_word_keeps_all_laws():
+    law = parse_law("gauss(1, 2); exponential", 2, scale="1, 2")
+    assert isinstance(law, Independent)
+    assert law.mean.tolist() == [1, 0]
+    assert law.variance().tolist() == [4, 4]
+    for text in ("inf", "1, nan, 2"):
+        with pytest.raises(ArgumentError, match="--mean: expected one finite number, or 3"):
+            parse_law("gauss", 3, mean=text)

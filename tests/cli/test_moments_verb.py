@@ -102,6 +102,11 @@ def test_a_narrow_screen_breaks_no_word(here, monkeypatch, capsys):
         assert word in out.split()
 
 
+def test_a_hundred_samples_are_enough_to_compare_with(here, capsys):
+    assert main(["moments", "my_networks:make", "--check", "100", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "moments-comparison"
+
+
 def test_exactness_is_said(here, capsys):
     assert main(["moments", "my_networks:image", "--shape", "1,4,4"]) == 0
     assert "Order 2: mean and covariance are exact." in _words(capsys)
@@ -127,14 +132,16 @@ def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
     assert main([*command, "--backend", "orbit", "--check", "2000"]) == 0
     assert max(map(abs, json.loads(capsys.readouterr().out)["z_mean"])) < 5
     for name, message in (
+        ("complete", "neither equivariant nor invariant"),
         ("ring", "neither equivariant nor invariant"),  # its steps go one way: no mirror
         ("torus", "--node-symmetry: expected auto, complete, ring or a file, got 'torus'"),
     ):
         assert main([*command, "--backend", "orbit", "--node-symmetry", name]) == 2
         assert message in " ".join(capsys.readouterr().err.split())
-    turn.write_text("1,2,3\n")
-    assert main([*command, "--backend", "orbit", "--node-symmetry", str(turn)]) == 2
-    assert "--node-symmetry: expected rows of 5 whole numbers" in " ".join(capsys.readouterr().err.split())
+    for rows in ("1,2,3\n", "1,2,3,4,0.5\n"):
+        turn.write_text(rows)
+        assert main([*command, "--backend", "orbit", "--node-symmetry", str(turn)]) == 2
+        assert "--node-symmetry: expected rows of 5 whole numbers" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +154,9 @@ def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
         (["my_networks:image", "--shape", "a"], "--shape: expected whole numbers"),
         (["my_networks:make", "--shape", "4"], "input_shape: expected an input that"),
         (["my_networks:make", "--law", "cauchy"], "--law: expected laws made of"),
-        (["my_networks:make", "--check", "5"], "--check: expected at least 100"),
+        (["my_networks:make", "--check", "99"], "--check: expected at least 100 samples, or 0 for none, got 99"),
+        (["my_networks:make", "--check", "1"], "--check: expected at least 100 samples, or 0 for none, got 1"),
+        (["my_networks:make", "--shape", "10000000,2"], "--shape: expected at most 10000000 numbers in all"),
         (["my_networks:make", "--check", "500", "--backend", "diagonal"], "--check: expected --backend dense or orbit"),
         (["my_networks:make", "--backend", "sparse"], "backend: expected 'dense', 'diagonal' or 'orbit'"),
         (["my_networks:make", "--order", "5"], "'--order': Input should be less than or equal to 4"),

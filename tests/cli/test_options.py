@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import pytest
+import typer
 
 from haar.cli.app import main
-from haar.cli.options import check_folder, check_output, literal, whole_numbers
+from haar.cli.options import (
+    check_folder,
+    check_output,
+    count_option,
+    literal,
+    positive_option,
+    seed_option,
+    share_option,
+    steps_option,
+    whole_numbers,
+)
 from haar.errors import ArgumentError
+from haar.limits import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -68,3 +82,53 @@ def test_folders_and_files_that_cannot_be_written(tmp_path):
         check_output("--out", tmp_path)
     with pytest.raises(ArgumentError, match=r"--out: expected a name that ends in \.a or \.b, got 'x\.c'"):
         check_output("--out", Path("x.c"), ".a", ".b")
+
+
+def refused(option, value):
+    """Whether the check of an option says no, and what it says."""
+    try:
+        assert option.callback(value) == value
+    except typer.BadParameter as error:
+        return error.message
+    return ""
+
+
+def test_ends_of_shares_and_positive_numbers():
+    share, less = share_option("a share"), share_option("a share", most=0.9)
+    assert [refused(share, value) for value in (None, 0, 0.5, 1)] == [""] * 4
+    assert refused(share, 1.01) == "expected a number from 0 to 1, got 1.01"
+    assert refused(share, -0.01) == "expected a number from 0 to 1, got -0.01"
+    assert refused(less, 0.9) == ""
+    assert refused(less, 0.91) == "expected a number from 0 to 0.9, got 0.91"
+    positive = positive_option("a rate")
+    assert [refused(positive, value) for value in (None, 1e-300, 0.5, 2, 1e300)] == [""] * 5
+    for value in (0.0, -1.0, math.inf, math.nan):
+        assert refused(positive, value) == f"expected a positive number, got {value}"
+
+
+def test_ranges_of_counts_steps_and_seeds():
+    ranges = [(option.min, option.max) for option in (
+        count_option("things"), count_option("things", least=0, most=7), steps_option("steps"),
+        steps_option("steps", 0), seed_option("all"),
+    )]  # fmt: skip
+    assert ranges == [(1, MOST_SAMPLES), (0, 7), (1, MOST_STEPS), (0, MOST_STEPS), (0, SEED_LIMIT)]
+    assert [option.help for option in (count_option("a"), steps_option("b"), seed_option("c"))] == ["a", "b", "c"]
+
+
+def test_ends_of_whole_numbers():
+    assert whole_numbers("--n", "0,3", expected="few", least=0, most=3) == (0, 3)
+    assert whole_numbers("--n", f"1,{MOST_SAMPLES}", expected="few") == (1, MOST_SAMPLES)
+    assert whole_numbers("--n", "1" * 18, expected="few", most=10**18) == (int("1" * 18),)
+    for text, bounds in (("4", {"most": 3}), ("1", {"least": 2}), (str(MOST_SAMPLES + 1), {}), ("0", {})):
+        with pytest.raises(ArgumentError, match=f"--n: expected few, got '{text}'"):
+            whole_numbers("--n", text, expected="few", **bounds)
+    with pytest.raises(ArgumentError, match="--n: expected few"):
+        whole_numbers("--n", "1" * 19, expected="few", most=10**20)
+
+
+def test_a_folder_must_be_one_to_write_and_to_enter(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.access", lambda path, mode: asked.append((path, mode)))
+    with pytest.raises(ArgumentError, match=r"--out: expected a folder that can be written, got .*, which cannot"):
+        check_folder("--out", tmp_path / "new")
+    assert asked == [(tmp_path, os.W_OK | os.X_OK)]

@@ -52,7 +52,8 @@ def test_must_hold_is_of_every_number_and_the_rest_of_the_middle(numbers, least)
     ],
 )
 def test_both_sides_of_the_interval_decide(numbers, expected):
-    assert of(numbers, at_most=1.0).verdict == expected
+    found = of(numbers, at_most=1.0)
+    assert (found.verdict, found.holds) == (expected, expected == "holds")
 
 
 @pytest.mark.parametrize(

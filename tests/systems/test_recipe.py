@@ -207,3 +207,102 @@ def test_the_catalogue_does_not_import_torch():
 def test_nobody_need_watch():
     with Unwatched().stage("a", 1) as advance:
         assert advance() is None
+
+
+def test_figures_are_numbered_and_named_by_title_or_caption(tmp_path):
+    def sections(_):
+        figure = new_figure(2, 2)
+        return [
+            Section("", figure=figure, caption="Errors of all: 50 % & more!"),
+            Section("A title that is longer than forty characters", figure=figure, caption="not this"),
+        ]
+
+    reproduce(Coin().recipe(sections=sections), out=tmp_path)
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names == ["01-errors-of-all-50-more.png", "02-a-title-that-is-longer-than-forty-charac.png"]
+
+
+def test_a_seed_is_kept_beside_all_that_its_numbers_depend_on(tmp_path):
+    reproduce(Coin(low=0.25).recipe(), out=tmp_path, seeds=1, first_seed=7)
+    (run,) = (tmp_path / "runs").iterdir()
+    configuration = json.loads((run / "configuration.json").read_text())
+    assert run.name == content_hash(configuration)
+    assert len(run.name) == 12
+    assert {**configuration, "versions": None, "code": None} == {
+        "system": "kkan", "config": {"low": 0.25}, "seed": 7, "versions": None, "code": None,
+    }  # fmt: skip
+    assert set(configuration["versions"]) == {"haar", "torch", "numpy", "python"}
+    assert len(configuration["code"]) == 12
+    assert json.loads((run / "measures.json").read_text())["configuration"] == configuration
+
+
+def test_the_presets_own_number_of_seeds_and_everyone_who_watches(tmp_path, told):
+    watch = told()
+    result = reproduce(Coin().recipe(), out=tmp_path, preset="full", watch=watch)
+    assert result.seeds == (0, 1, 2)
+    assert watch.stages == [("throwing", 2)] * 3
+    assert reproduce(Coin().recipe(), out=tmp_path, preset="full", seeds=1).seeds == (0,)
+
+
+def test_one_seed_is_measured_by_one_run_at_a_time(tmp_path):
+    coin = Coin()
+
+    def measure(*_):
+        return reproduce(Coin().recipe(measure=measure), out=tmp_path, seeds=1).to_dict()
+
+    with pytest.raises(HaarError, match="out"):
+        reproduce(coin.recipe(measure=measure), out=tmp_path, seeds=1)
+
+
+def test_presets_that_read_published_data_are_told_where_they_are(tmp_path, monkeypatch):
+    seen = []
+
+    def measure(config, *_):
+        seen.append(config)
+        return {"share": 1.0}
+
+    recipe = Coin().recipe(
+        measure=measure,
+        presets={"quick": {"low": 0.0}, "full": {"needs_data": True}},
+    )
+    with pytest.raises(ArgumentError, match="data: expected the published files that preset 'full' reads, got nothing"):
+        reproduce(recipe, out=tmp_path, preset="full")
+    with pytest.raises(ArgumentError, match=r"data: expected a file or folder that exists, got .*nowhere"):
+        reproduce(recipe, out=tmp_path, preset="full", data=tmp_path / "nowhere")
+    with pytest.raises(ArgumentError, match="data: expected nothing: preset 'quick' makes its own data, got "):
+        reproduce(recipe, out=tmp_path, data=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    reproduce(recipe, out=tmp_path / "out", preset="full", seeds=1, data=Path("there"))
+    assert seen == [{"needs_data": True, "data": str((tmp_path / "there").resolve())}]
+
+
+def test_a_result_in_words_and_as_a_table(tmp_path):
+    claims = (
+        Claim("low", "it is there", "section 1", lambda m: m["share"], at_least=0.0),
+        Claim("high", "it is large", "section 2", lambda m: m["share"], at_least=0.25),
+        Claim("huge", "it is huge", "section 3", lambda m: m["share"], at_most=0.0),
+    )
+    result = reproduce(Coin().recipe(claims=claims), out=tmp_path, seeds=3, first_seed=2)
+    assert result.summary == (
+        "**1 of 3 claims hold** over 3 seeds, preset `quick`. Contradicted: huge. Open: high.\n\nNobody, Nowhere"
+    )
+    assert not result.holds
+    assert result.contradicted
+    table = result.claims_table()
+    assert table.rows == [
+        ("it is there", "section 1", pytest.approx(0.3), "0.2 … 0.4", ">= 0", "holds"),
+        ("it is large", "section 2", pytest.approx(0.3), "0.2 … 0.4", ">= 0.25", "open"),
+        ("it is huge", "section 3", pytest.approx(0.3), "0.2 … 0.4", "<= 0", "contradicted"),
+    ]
+    assert (table.title, table.verdicts) == ("A coin", ("verdict",))
+    assert table.note.startswith("seeds 2, 3, 4; intervals are those of the median (95 %) from six numbers on")
+    assert result.footer.startswith("haar ")
+    assert result.footer.count(" · ") == 3
+    one = reproduce(Coin().recipe(claims=claims[:1]), out=tmp_path, seeds=1)
+    assert one.summary.startswith("**1 of 1 claims hold** over 1 seed, preset `quick`.\n")
+    assert one.holds
+    assert not one.contradicted
+    assert [section.title for section in one.sections()] == [
+        "What is claimed, and what came out", "Throws", "The curve of it",
+    ]  # fmt: skip

@@ -117,3 +117,82 @@ def test_the_mean_energy_in_the_place_of_every_model_beats_nothing() -> None:
         "nh3 100: the circuit without symmetry does not",
     ):
         assert found[name] == "contradicted"
+
+
+ORDER = ("median", 1.0, 1.01)
+BOUNDS = {
+    **{f"{table}: better than the mean": ("median", 0.0, -0.01) for table in ("lih 16", "lih 48", "nh3 100", "h2o 100")},
+    **{f"{table}: Classical < Graph": ORDER for table in ("lih 16", "lih 48", "nh3 100", "h2o 100")},
+    **{f"{table}: Graph < RotOnly = RotPerm": ORDER for table in ("lih 16", "lih 48")},
+    **{f"{table}: RotOnly = RotPerm < NonSym": ("median", 0.2, 0.21) for table in ("lih 16", "lih 48")},
+    **{f"{table}: Graph < RotPerm": ORDER for table in ("nh3 100", "h2o 100")},
+    **{f"{table}: RotPerm < RotOnly": ORDER for table in ("nh3 100", "h2o 100")},
+    **{f"{table}: RotOnly < NonSym": ORDER for table in ("nh3 100", "h2o 100")},
+    **{f"{table}: symmetric circuits generalise": ("median", 2.5, 2.51) for table in ("lih 16", "nh3 100")},
+    **{f"{table}: the circuit without symmetry does not": ("median", 5.0, 4.99) for table in ("lih 16", "nh3 100")},
+    "averaging never hurts": ("every", 1.0, 1.0001),
+    **{f"{model} in another frame": ("every", 2.5, 2.49) for model in ("NonSym", "MLP")},
+    **{f"{model} in another frame": ("every", 1e-8, 1.1e-8) for model in ("RotPerm", "Graph")},
+    "claimed symmetries are exact": ("every", 1e-10, 1.1e-10),
+    "symmetry breaks linearly": ("every", (9.0, 11.0), (8.99, 11.01)),
+    "gradients, symmetric": ("every", 0.2, 0.19),
+    "gradients, free": ("every", 0.15, 0.16),
+    "symmetry helps on the board": ("median", 0.0, -0.001),
+}
+READ = {
+    "lih 16: better than the mean": [0.991847],
+    "nh3 100: better than the mean": [0.767857],
+    "lih 16: Classical < Graph": [0.610654 / 1.77523],
+    "lih 16: Graph < RotOnly = RotPerm": [1.77523 / 2.67692],
+    "lih 16: RotOnly = RotPerm < NonSym": [2.67692 / 79.0268],
+    "nh3 100: Classical < Graph": [2.41407 / 8.0014],
+    "nh3 100: Graph < RotPerm": [8.0014 / 12.7464],
+    "nh3 100: RotPerm < RotOnly": [12.7464 / 14.6808],
+    "nh3 100: RotOnly < NonSym": [14.6808 / 37.4717],
+    "lih 16: symmetric circuits generalise": [0.976414],
+    "lih 16: the circuit without symmetry does not": [144.812],
+    "nh3 100: symmetric circuits generalise": [1.98445],
+    "nh3 100: the circuit without symmetry does not": [5.6358],
+    "averaging never hurts": [46.6556 / 79.9183, 21.2801 / 38.0, 28.0689 / 36.7194, 20.6241 / 32.3857],
+    "NonSym in another frame": [64.2736 / 23.7972],
+    "MLP in another frame": [1567.76 / 10.1684],
+    "RotPerm in another frame": [0.0],
+    "claimed symmetries are exact": [
+        *(error / 2.67692 for error in (2.48253e-13, 0.0, 1.57009e-13)),
+        *(error / 1.77523 for error in (2.93737e-13, 0.0, 0.0)),
+        *(error / 0.610654 for error in (1.57009e-13, 0.0, 0.0)),
+        1.53837e-12 / 14.6808,
+        *(error / 12.7464 for error in (1.25607e-12, 1.08779e-12)),
+        *(error / 8.0014 for error in (1.25607e-12, 3.62597e-13, 0.0)),
+        *(error / 2.41407 for error in (8.88178e-13, 7.25195e-13, 0.0)),
+    ],
+    "symmetry breaks linearly": [0.00177457 / 0.000177463],
+    "gradients, symmetric": [0.204025 / 0.402134],
+    "gradients, free": [0.00167548 / 0.0984791],
+    "symmetry helps on the board": [0.76 - 0.71],
+}
+
+
+def test_bounds_are_where_they_are_said_to_be(holds_between) -> None:
+    holds_between(CLAIMS, BOUNDS)
+
+
+def test_claims_read_the_numbers_that_they_are_about(reads) -> None:
+    reads(CLAIMS, "quantum", READ)
+
+
+def test_folds_are_paired_seed_by_seed_and_a_change_counts_whichever_way_it_goes() -> None:
+    m = copy.deepcopy(RECORDED[0])
+    for name in [name for name in m["tables"] if name.startswith("lih 16|")]:
+        m["tables"][name.replace("|0", "|1")] = copy.deepcopy(m["tables"][name])
+    m["tables"]["lih 16|Classical|1"]["test"]["rmse"] = 1.0
+    m["tables"]["lih 16|Graph|1"]["test"] |= {"rmse": 2.0, "r2": 0.5}
+    m["tables"]["lih 16|Graph|1"]["ratio"] = 1.5
+    m["frames"]["RotPerm"]["moved"]["rmse"] = 0.9 * m["frames"]["RotPerm"]["canonical"]["rmse"]
+    m["trainability"]["all"] |= {"qubits": [2, 8, 10], "symmetric": [0.4, 0.1, 0.05]}
+    found = {claim.name: claim.values for claim in judge(CLAIMS, [m])}
+    assert found["lih 16: Classical < Graph"] == pytest.approx([0.610654 / 1.77523, 0.5])
+    assert found["lih 16: better than the mean"] == pytest.approx([0.991847, 0.5])
+    assert found["lih 16: symmetric circuits generalise"] == pytest.approx([0.976414, 1.5])
+    assert found["RotPerm in another frame"] == pytest.approx([0.1])
+    assert found["gradients, symmetric"] == pytest.approx([0.25])
