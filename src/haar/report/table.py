@@ -6,13 +6,18 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from haar.errors import ShapeError, printable
+from haar.errors import ShapeError, printable, require
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Cell = str | bool | int | float | None
 
@@ -60,6 +65,15 @@ class Table:
         rows = [list(row) for row in self.rows]
         return {"title": self.title, "columns": list(self.columns), "rows": rows, "note": self.note}
 
+    def to_pandas(self) -> DataFrame:
+        """The table as a data frame, with its numbers as they are.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        frame: DataFrame = require("pandas", "tables").DataFrame(list(map(list, self.rows)), columns=list(self.columns))
+        return frame
+
     def rich(self) -> RichTable:
         """The table for a terminal."""
         table = RichTable(
@@ -79,6 +93,14 @@ class Table:
                 *(Text(shown(cell), style=_STYLES.get(self._verdict(cell, name), "")) for cell, name in cells)
             )
         return table
+
+    def text(self) -> str:
+        """The table as it is printed: as wide as the terminal, at least 80 columns, without colours."""
+        console = Console(file=StringIO(), color_system=None)
+        console.width = max(80, console.width)
+        with console.capture() as captured:
+            console.print(self.rich())
+        return "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip()
 
     def html(self) -> str:
         """The table for a page."""
