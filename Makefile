@@ -1,8 +1,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-# make install | demo | test | processors | mutants | lint | bench | docs | clean
-.PHONY: help install demo test processors mutants lint bench docs clean
+# make install | demo | check | test | lint | docs | wheel | installs | processors | mutants | bench | clean
+.PHONY: help install demo check test lint docs wheel installs processors mutants bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,12 +13,15 @@ WORKERS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 help:
-	@echo "make install   the library, the command and every extra, into $(VENV)"
+	@echo "make install   the library, the command, every extra and what development needs, into $(VENV)"
 	@echo "make demo      data from a solver, a surrogate, its audit and its average: about three minutes"
+	@echo "make check     lint, types, the documentation, every test"
 	@echo "make test      every test"
 	@echo "make processors  the tests of exactness as other processors compute"
 	@echo "make mutants   one-edit mutants of a room, and how many its tests find: ROOM=audit COUNT=40 SEED=0"
 	@echo "make lint      ruff and mypy"
+	@echo "make wheel     the package, into dist/"
+	@echo "make installs  the wheel and each extra of it, in an environment of its own: EXTRAS=onnx,graphs"
 	@echo "make bench     side-by-side timings against other packages"
 	@echo "make docs      the documentation, into site/"
 
@@ -27,7 +30,8 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("haar needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	$(BIN)/python -m pip install --quiet 'pip>=25.1' # the first that knows dependency groups
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
 	@touch $@
 
 demo: install
@@ -48,8 +52,11 @@ ROOM ?= audit
 COUNT ?= 40
 SEED ?= 0
 mutants: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group mutants
 	$(BIN)/python tools/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
+
+# What takes least is tried first.
+check: lint docs test
 
 lint: install
 	$(BIN)/ruff check .
@@ -63,6 +70,14 @@ bench: install
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+wheel: install
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+# Each extra is tried by one thing that needs it, with asserts and without (python -O).
+EXTRAS ?= all
+installs: wheel
+	$(BIN)/python tools/installs.py --extras $(EXTRAS)
 
 clean:
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

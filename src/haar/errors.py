@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
@@ -248,5 +248,24 @@ def require(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        message = f"{module} is needed here and is not installed; install it with: pip install 'haar[{extra}]'"
-        raise MissingExtraError(message) from error
+        alone = " ".join(f"'{requirement}'" for requirement in _brought_by(extra))
+        raise MissingExtraError(
+            f"{module} is needed here and is not installed; install it with: pip install {alone}, "
+            f"or with haar itself: pip install 'haar[{extra}]', in a copy of its source pip install '.[{extra}]'"
+        ) from error
+
+
+def _brought_by(extra: str) -> list[str]:
+    """What an extra of this package asks for, in pip's words; the extra itself where nothing is known of it."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        told: Sequence[str] = requires("haar") or ()
+    except PackageNotFoundError:  # run from a folder, not installed
+        told = ()
+    found = []
+    for requirement in told:
+        name, _, condition = map(str.strip, requirement.partition(";"))
+        if condition.replace('"', "'") == f"extra == '{extra}'":
+            found.append(name)
+    return found or [f"haar[{extra}]"]

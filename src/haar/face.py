@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +26,9 @@ class Face(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         known = vars(self)
-        if name == "__version__":
+        if name == "__version__" and name in known["__all__"]:
+            from importlib.metadata import version
+
             return version(self.__name__)
         if name in known["_nouns"]:
             value = getattr(importlib.import_module(known["_nouns"][name]), name)

@@ -141,10 +141,10 @@ def test_names_of_others_are_neither_formulas_nor_tags_nor_markup(capsys):
 
 def test_as_text_a_report_is_its_title_its_summary_and_its_first_table():
     told = str(FULL)
-    assert told.startswith("What <was> found\n\nIt **fell** by `10 %`.\n\n")
+    assert told.startswith("What <was> found\n\nIt fell by 10 %.\n\n")
     assert told.splitlines()[-1].strip() == "1"
     assert "tensor" not in told
-    assert str(Finding([Section("Words", "One.")])) == "What <was> found\n\nIt **fell** by `10 %`."
+    assert str(Finding([Section("Words", "One.")])) == "What <was> found\n\nIt fell by 10 %."
 
 
 def test_the_page_has_every_part_where_it_belongs(tmp_path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from matplotlib.figure import Figure
 from rich.table import Table as RichTable
@@ -16,6 +17,10 @@ from haar.errors import ArgumentError
 from haar.report.json_file import plain, write_json
 from haar.report.page import page, paragraphs, write_page
 from haar.report.section import Section
+from haar.report.table import Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Report(ABC):
@@ -72,9 +77,21 @@ class Report(ABC):
         Raises:
             ArgumentError: If there is none.
         """
+        return self._first_table().rich()
+
+    def to_pandas(self) -> DataFrame:
+        """The first table of the sections as a data frame, with its numbers as they are.
+
+        Raises:
+            ArgumentError: If there is none.
+            MissingExtraError: If pandas is not installed.
+        """
+        return self._first_table().to_pandas()
+
+    def _first_table(self) -> Table:
         for section in self.sections():
             if section.table is not None:
-                return section.table.rich()
+                return section.table
         raise ArgumentError("table", expected=f"a {self.kind} report with a table", got="none")
 
     def figure(self) -> Figure:
@@ -97,13 +114,13 @@ class Report(ABC):
         text = page(self.title, self.sections(), summary=self.summary, kicker=f"haar · {self.kind}", footer=self.footer)
         return write_page(path, text)
 
+    def __str__(self) -> str:
+        """As it is printed: title, summary and the first table."""
+        table = next((section.table for section in self.sections() if section.table is not None), None)
+        told = [self.title, re.sub(r"\*\*|`", "", self.summary), "" if table is None else str(table)]
+        return "\n\n".join(part for part in told if part)
+
     def _repr_html_(self) -> str:
         """In a notebook: title, summary and tables."""
         tables = "".join(section.table.html() for section in self.sections() if section.table is not None)
         return f"<h3>{html.escape(self.title)}</h3>{paragraphs(self.summary)}{tables}"
-
-    def __str__(self) -> str:
-        """As text: title, summary and the first table."""
-        table = next((section.table for section in self.sections() if section.table is not None), None)
-        told = (self.title, self.summary, "" if table is None else str(table))
-        return "\n\n".join(part for part in told if part)

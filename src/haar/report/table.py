@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from haar.errors import ShapeError, printable
+from haar.errors import ShapeError, printable, require
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
-#: Columns of text that a table is fitted into.
-_WIDTH = 120
 _VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad"}
 _STYLES = {"good": "green", "bad": "bold red"}
 
@@ -64,6 +65,15 @@ class Table:
         rows = [list(row) for row in self.rows]
         return {"title": self.title, "columns": list(self.columns), "rows": rows, "note": self.note}
 
+    def to_pandas(self) -> DataFrame:
+        """The table as a data frame, with its numbers as they are.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        frame: DataFrame = require("pandas", "tables").DataFrame(list(map(list, self.rows)), columns=list(self.columns))
+        return frame
+
     def rich(self) -> RichTable:
         """The table for a terminal."""
         table = RichTable(
@@ -85,11 +95,12 @@ class Table:
         return table
 
     def __str__(self) -> str:
-        """As text: aligned columns, as a terminal without colours shows them."""
-        console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, force_terminal=False)
-        with console.capture() as shown_table:
+        """The table as it is printed: as wide as the terminal, at least 80 columns, without colours."""
+        console = Console(file=StringIO(), color_system=None)
+        console.width = max(80, console.width)
+        with console.capture() as captured:
             console.print(self.rich())
-        return "\n".join(line.rstrip() for line in shown_table.get().splitlines()).strip("\n")
+        return "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip()
 
     def html(self) -> str:
         """The table for a page."""

@@ -1,5 +1,19 @@
-"""Testing: the assertion, and strategies of random symmetries for property tests."""
+"""Testing: the assertion, and strategies of random symmetries for property tests.
 
-from haar.testing.equivariance import Equivariance, assert_equivariant, equivariance_error
+pytest imports this package in every test run where it is installed (the fixture): nothing is imported before its use.
+"""
+# ruff: noqa: TC004 (names are imported for type checkers here, and when they are used at run time)
+
+from typing import TYPE_CHECKING
+
+from haar.face import show
+
+if TYPE_CHECKING:
+    from haar.testing.equivariance import Equivariance, assert_equivariant, equivariance_error
 
 __all__ = ["Equivariance", "assert_equivariant", "equivariance_error"]
+
+show(
+    __name__,
+    nouns={"haar.testing.equivariance": ("Equivariance", "assert_equivariant", "equivariance_error")},
+)

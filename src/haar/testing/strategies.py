@@ -66,7 +66,7 @@ def finite_groups(*, max_order: int = 48) -> SearchStrategy[FiniteGroup]:
     Raises:
         MissingExtraError: If hypothesis is not installed.
     """
-    st = require("hypothesis.strategies", "dev")
+    st = require("hypothesis.strategies", "testing")
     named = st.sampled_from(_FINITE).map(lambda make: make()).filter(lambda group: group.order <= max_order)
     made = (
         st.integers(2, 4)
@@ -79,7 +79,7 @@ def finite_groups(*, max_order: int = 48) -> SearchStrategy[FiniteGroup]:
 
 def groups(*, max_order: int = 48) -> SearchStrategy[Group]:
     """Finite groups, implicit ones, and compact Lie groups."""
-    st = require("hypothesis.strategies", "dev")
+    st = require("hypothesis.strategies", "testing")
     implicit = st.sampled_from((lambda: symmetric(7), lambda: sign(11))).map(lambda make: make())
     lie = st.sampled_from(_LIE).map(lambda make: make())
     found: SearchStrategy[Group] = st.one_of(finite_groups(max_order=max_order), implicit, lie)
@@ -93,7 +93,7 @@ def representations(group: Group, *, max_dim: int = 24) -> SearchStrategy[Repres
         group: The group that is represented.
         max_dim: Parts of larger dimension are not drawn; sums have at most three parts.
     """
-    st = require("hypothesis.strategies", "dev")
+    st = require("hypothesis.strategies", "testing")
     parts: list[Representation] = [Trivial(group)]
     if group.defining_dim is not None:
         parts += [tensor_power(Defining(group), power) for power in (1, 2, 3)]
@@ -111,7 +111,7 @@ def grids(*, dim: int = 2, max_cells: int = 8) -> SearchStrategy[tuple[FiniteGro
         dim: Number of axes: 1, 2 or 3.
         max_cells: Points of the longest axis at most.
     """
-    st = require("hypothesis.strategies", "dev")
+    st = require("hypothesis.strategies", "testing")
     square = {1: [lambda: reflections(1)], 2: [lambda: dihedral(4), lambda: cyclic(4)], 3: [octahedral]}[dim]
 
     def cube(n: int) -> SearchStrategy[tuple[FiniteGroup, tuple[int, ...]]]:

@@ -218,7 +218,7 @@ def closure_table(measures: Measures) -> Table:
     missing = ""
     for name, found in measures[0]["closure"].items():
         if not found["available"]:
-            missing = "digits need scikit-learn: pip install 'haar[digits]'"
+            missing = "digits need scikit-learn: pip install scikit-learn"
         for number, row in enumerate(found["rows"]):
             runs = [run for one in measures for run in one["closure"][name]["rows"][number]["runs"]]
             losses = np.median([run["closures"] for run in runs], axis=0)
