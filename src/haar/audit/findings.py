@@ -32,8 +32,8 @@ class ElementDefect:
         generator: Whether it is one of the group's generators.
         absolute: Root mean square of psi(g)^-1 f(phi(g) x) - f(x) over samples and output entries.
         relative: The same over the spread of the predictions (their root mean square about each channel's mean).
-        contradiction: Whether it is larger than 2 root MSE, which no symmetric truth with invariant data allows (spec
-            2.4 ii'); None without labels or intervals.
+        contradiction: Whether it is larger than 2 root MSE, which no symmetric truth with invariant data allows;
+            None without labels or intervals.
     """
 
     element: str

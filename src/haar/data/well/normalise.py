@@ -19,7 +19,7 @@ class ZScore(nn.Module):
     """Subtracts the mean and divides by the standard deviation of every channel of a layout.
 
     Statistics of single components do not survive a rotation: do not act with a group on normalised values unless the
-    statistics are invariant under it (spec: all components of a vector share one std, and its mean is 0).
+    statistics are invariant under it (all components of a vector share one std, and its mean is 0).
 
     Args:
         statistics: Of the fields, from `WellReader.statistics`, `compute_statistics` or elsewhere.

@@ -1,4 +1,4 @@
-"""Charged particles in space: where they are ten frames later (spec section 6, at any size)."""
+"""Charged particles in space: where they are ten frames later (at any size)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five masses to their inertia tensor: residual pathway priors' task under O(3) (spec section 9)."""
+"""Five masses to their inertia tensor: residual pathway priors' task under O(3)."""
 
 from __future__ import annotations
 

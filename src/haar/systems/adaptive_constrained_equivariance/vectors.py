@@ -1,4 +1,4 @@
-"""Three vectors of the plane to one: a task whose symmetry is exact, or broken by a dial (spec section 9)."""
+"""Three vectors of the plane to one: a task whose symmetry is exact, or broken by a dial."""
 
 from __future__ import annotations
 

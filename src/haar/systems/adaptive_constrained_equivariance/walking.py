@@ -1,4 +1,4 @@
-"""A walking skeleton: where its joints are thirty frames later (spec section 6, generated or from published files)."""
+"""A walking skeleton: where its joints are thirty frames later (generated or from published files)."""
 
 from __future__ import annotations
 

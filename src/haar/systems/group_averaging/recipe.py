@@ -1,4 +1,4 @@
-"""The recipe of group averaging: presets, claims, tables and figures (spec section 7; arXiv 2511.09573)."""
+"""The recipe of group averaging: presets, claims, tables and figures (arXiv 2511.09573)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must come out, judged on the measures of all seeds (spec section 6 and the theorems of section 2)."""
+"""What must come out, judged on the measures of all seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLUSTER: which community does a node belong to, one node of each being named; PATTERN: is it planted (spec 6.5)?"""
+"""CLUSTER: which community does a node belong to, one node of each being named; PATTERN: is it planted?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Link prediction on graphs that were never seen, with signs drawn anew for each (spec 6.3)."""
+"""Link prediction on graphs that were never seen, with signs drawn anew for each."""
 
 from __future__ import annotations
 

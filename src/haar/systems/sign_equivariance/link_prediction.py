@@ -1,4 +1,4 @@
-"""Link prediction in nearly symmetric graphs: two copies of a random graph and a few random edges (spec 6.1)."""
+"""Link prediction in nearly symmetric graphs: two copies of a random graph and a few random edges."""
 
 from __future__ import annotations
 

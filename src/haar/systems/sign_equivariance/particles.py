@@ -1,4 +1,4 @@
-"""Charged particles in d dimensions: error, equivariance and cost of every way to turn with the cloud (spec 6.4)."""
+"""Charged particles in d dimensions: error, equivariance and cost of every way to turn with the cloud."""
 
 from __future__ import annotations
 

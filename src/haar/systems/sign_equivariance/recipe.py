@@ -1,4 +1,4 @@
-"""The recipe of sign equivariance: what is run, claimed and told (spec section 6; arXiv 2312.02339)."""
+"""The recipe of sign equivariance: what is run, claimed and told (arXiv 2312.02339)."""
 
 from __future__ import annotations
 

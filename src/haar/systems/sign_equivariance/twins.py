@@ -1,4 +1,4 @@
-"""The twin task: an exact automorphism under which sign-invariant networks must tie (spec 6.2)."""
+"""The twin task: an exact automorphism under which sign-invariant networks must tie."""
 
 from __future__ import annotations
 
