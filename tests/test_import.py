@@ -18,8 +18,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
-    {"errors", "files", "face", "host", "limits", "constants", "containers", "seeding", "watch", "statistics"},
-    {"report", "received", "folders", "programs", "training", "entry"},
+    {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics"},
+    {"report", "received", "folders", "programs", "training", "seeding", "entry"},
     {"groups", "tracing"},
     {"actions", "saddle"},
     {"intertwiners", "probing"},

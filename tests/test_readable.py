@@ -90,7 +90,7 @@ def test_a_result_is_told_in_a_line(name):
 
 
 def cloud():
-    return frame_health(principal_axes(torch.randn(2, 6, 3, dtype=F64)), F64)
+    return frame_health(principal_axes([torch.randn(2, 6, 3, dtype=F64)]), F64)
 
 
 TABLES = {

@@ -12,7 +12,7 @@ Seed = int | torch.Generator
 """What every random choice takes: a number, which gives the same choice every time, or a generator."""
 
 
-def generator_of(seed: Seed, device: torch.device | str = "cpu", *, argument: str = "seed") -> torch.Generator:
+def generator_of(seed: object, device: torch.device | str = "cpu", *, argument: str = "seed") -> torch.Generator:
     """The generator that is given, or one that begins at a seed.
 
     Args:
@@ -33,7 +33,7 @@ def generator_of(seed: Seed, device: torch.device | str = "cpu", *, argument: st
     if isinstance(seed, torch.Generator):
         return seed
     try:
-        number = operator.index(seed)
+        number = operator.index(seed)  # type: ignore[arg-type]
         return torch.Generator(device=device).manual_seed(number)
     except (TypeError, RuntimeError, ValueError) as error:  # no whole number, or one that torch does not take
         raise ArgumentError(

@@ -30,8 +30,8 @@ from haar.limits import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
     [
         (["demo", "--seed", str(2**64)], "--seed"),
         (["demo", "--seed", "-1"], "--seed"),
-        (["quantum", "train", "--rate", "nan"], "--rate"),
-        (["quantum", "train", "--rate", "inf"], "--rate"),
+        (["quantum", "train", "--rate", "nan"], "--learning-rate"),
+        (["quantum", "train", "--learning-rate", "inf"], "--learning-rate"),
         (["quantum", "train", "--held-out", "nan"], "--held-out"),
         (["quantum", "train", "--steps", str(2**70)], "--steps"),
         (["relax", "fit", "a:b", "--batch-size", str(10**12)], "--batch-size"),
