@@ -24,7 +24,8 @@ from haar.errors import (
 
 
 def test_a_refusal_is_one_line_with_the_way_out_where_there_is_one():
-    assert str(ArgumentError("x", expected="a", got=3)) == "x: expected a, got 3"
+    error = ArgumentError("x", expected="a", got=3)
+    assert (str(error), error.args) == ("x: expected a, got 3", ("x: expected a, got 3",))
     assert str(ArgumentError("x", expected="a", got=3, way_out="take b")) == "x: expected a, got 3; take b"
 
 
