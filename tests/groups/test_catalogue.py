@@ -101,6 +101,7 @@ def test_which_grids_a_group_moves(group, moves):
 
 
 @pytest.mark.parametrize("make", [cyclic, dihedral, dicyclic, symmetric, alternating, sign])
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_numbers_begin_at_one(make):
     assert make(1).order >= 1
     for wrong in (0, True, 2.0):
