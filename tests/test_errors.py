@@ -24,8 +24,14 @@ from haar.errors import (
 
 
 def test_a_refusal_is_one_line_with_the_way_out_where_there_is_one():
-    assert str(ArgumentError("x", expected="a", got=3)) == "x: expected a, got 3"
+    error = ArgumentError("x", expected="a", got=3)
+    assert (str(error), error.args) == ("x: expected a, got 3", ("x: expected a, got 3",))
     assert str(ArgumentError("x", expected="a", got=3, way_out="take b")) == "x: expected a, got 3; take b"
+
+
+def test_what_was_expected_is_told_by_name():
+    with pytest.raises(TypeError):
+        ArgumentError("x", "a", 3)
 
 
 def test_the_call_is_told_once_by_the_innermost_that_knows_it():

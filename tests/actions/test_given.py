@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from haar.actions.representation import Defining, Given, representation_from_generators
+from haar.actions.representation import Defining, Given, Trivial, representation, representation_from_generators
 from haar.errors import ArgumentError
 from haar.groups import cyclic, dihedral, icosahedral
 from haar.intertwiners import intertwiners, irreducibles
@@ -170,3 +170,30 @@ def test_the_way_out_is_that_of_rounding_only_where_it_is_rounding():
 def test_names_are_kept():
     rep = representation_from_generators(cyclic(5), [turn(5)], "turns")
     assert repr(rep) == "<turns of C5, dimension 2>"
+
+
+class Broken(Trivial):
+    """Wrong at one element alone."""
+
+    def matrix(self, g):
+        return super().matrix(g) * torch.where(g == 300, -1, 1)[..., None, None]
+
+
+@pytest.mark.parametrize(("order", "dim", "proved"), [(512, 5, True), (513, 4, True), (513, 5, False)])
+def test_what_is_proved_and_what_is_only_tried(order, dim, proved, monkeypatch):
+    """All elements of a group of at most 512, whatever the size; of larger ones while so many entries do."""
+    monkeypatch.setattr(representation, "_PROOF", 10_000)
+    group = cyclic(order)
+    assert not (group.sample(128, torch.Generator().manual_seed(0)) == 300).any()
+    if proved:
+        with pytest.raises(ArgumentError, match=r"rep: expected a homomorphism, .* off by 2\.00"):
+            Broken(group, dim).check()
+    else:
+        Broken(group, dim).check()
+
+
+def test_more_elements_are_tried_where_they_are_asked_for(monkeypatch):
+    monkeypatch.setattr(representation, "_PROOF", 10_000)
+    group = cyclic(513)
+    with pytest.raises(ArgumentError, match="expected a homomorphism"):
+        Broken(group, 5).check(samples=600, seed=1)

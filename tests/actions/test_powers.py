@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.actions.representation import Defining, Subspace, TensorProduct, exterior_power, symmetric_power, tensor_power
+from haar.actions.representation import (
+    Defining,
+    Given,
+    Subspace,
+    TensorProduct,
+    Trivial,
+    exterior_power,
+    symmetric_power,
+    tensor_power,
+)
 from haar.actions.representation import powers as powers_file
 from haar.errors import ArgumentError
 from haar.groups import SO, cyclic, dihedral
@@ -98,3 +107,20 @@ def test_how_exactly_a_subspace_is_one(off, refused):
                 Subspace(whole, basis)
         else:
             Subspace(whole, basis)
+
+
+def test_what_random_elements_miss_the_generators_show():
+    """The four elements that are drawn are rotations, under which the sign of a mirror says nothing."""
+    group = dihedral(26)
+    assert bool((group.sample(4, torch.Generator().manual_seed(0)) < 26).all())
+    signs = torch.ones(2 * 26, 2, 2, dtype=F64) * torch.eye(2, dtype=F64)
+    signs[26:, 1, 1] = -1
+    with pytest.raises(ArgumentError, match=r"an invariant subspace of given, got one that m0 leaves by 7\.1e-01"):
+        Subspace(Given(group, signs), torch.full((2, 1), ROOT, dtype=F64))
+
+
+def test_nothing_at_all_has_a_name():
+    group = cyclic(2)
+    assert [repr(Trivial(group, k)) for k in (0, 1, 2)] == [
+        "<0 trivial of C2, dimension 0>", "<trivial of C2, dimension 1>", "<2 trivial of C2, dimension 2>"
+    ]  # fmt: skip

@@ -91,8 +91,12 @@ def test_places_are_those_of_the_factor(factor):
             Defining(group).pull_back(whole, wrong)
     with pytest.raises(ArgumentError, match="factor: expected at least 0, got -1"):
         Defining(group).pull_back(whole, -1)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_a_group_that_is_no_product_has_no_factors():
     with pytest.raises(ArgumentError, match="product: expected a product of groups, got D4"):
-        FromFactor(Defining(group), group, 0)
+        FromFactor(Defining(dihedral(4)), dihedral(4), 0)
 
 
 @pytest.mark.parametrize("rep", [Defining(symmetric(4)), Defining(dihedral(5)), Harmonic(SO(3), 2)], ids=repr)

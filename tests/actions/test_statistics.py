@@ -120,8 +120,12 @@ def test_the_dtypes_are_those_of_the_old_ones_and_complex_means_count_by_their_s
     assert (mean.dtype, std.dtype) == (torch.complex64, torch.float16)
     assert mean.tolist() == [0, 0]
     assert torch.allclose(std.float(), torch.full((2,), 12.5).sqrt(), atol=1e-2)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_a_spread_is_real():
     with pytest.raises(ArgumentError, match="std: expected a real floating dtype, got complex64"):
-        invariant_statistics(rep, torch.zeros(2), torch.zeros(2, dtype=torch.complex64))
+        invariant_statistics(Space(dihedral(4)), torch.zeros(2), torch.zeros(2, dtype=torch.complex64))
 
 
 @pytest.mark.parametrize(("size", "apart"), [(256, True), (257, False)])

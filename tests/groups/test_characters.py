@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -182,3 +184,23 @@ def test_natural_order_of_names() -> None:
 def test_many_classes_get_distinct_names() -> None:
     found = real_irreducibles(TableGroup("C60", cyclic(60).table, [1]))
     assert len({r.name for r in found}) == len(found) == 31
+
+
+@pytest.mark.parametrize(("off", "whole"), [(0.9e-6, True), (1.1e-6, False)])
+def test_multiplicities_are_whole_to_a_millionth(off: float, whole: bool) -> None:  # noqa: FBT001
+    trivial = real_irreducibles(dihedral(4))[0]
+    character = torch.full((8,), 2 + off, dtype=torch.float64)
+    if whole:
+        assert multiplicity(trivial, character) == 2
+    else:
+        with pytest.raises(ArgumentError, match=r"character: expected .*, got multiplicity 2\.000001"):
+            multiplicity(trivial, character)
+
+
+def test_characters_that_are_not_orthogonal_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No group is known whose table fails: less than rounding is asked for."""
+    monkeypatch.setattr(sys.modules[character_table.__module__], "_TOLERANCE", -1.0)
+    with pytest.raises(
+        ArgumentError, match=r"orthogonality relations, got D4: off by .*; report this group: its class"
+    ):
+        character_table(dihedral(4))

@@ -173,3 +173,57 @@ def test_defining_matrices_multiply_as_the_table(expected: str, matrices: torch.
     with pytest.raises(ArgumentError) as caught:
         TableGroup("D5", dihedral(5).table, [1, 5], defining=matrices)
     assert str(caught.value).startswith(expected)
+
+
+def test_how_many_elements_are_listed() -> None:
+    assert len(shifts((400, 500)).elements()) == 200_000
+    large = shifts((449, 449))
+    with pytest.raises(ArgumentError, match=r"at most 200000 elements to list, got T449x449 with 201601; sample it"):
+        large.elements()
+    assert large.class_rule() is None
+    assert len(large.elements(201_601)) == 201_601
+    assert len(cyclic(400).subgroups()) == 15
+    with pytest.raises(ArgumentError, match="at most 400 elements to list all subgroups, got C401 with 401"):
+        cyclic(401).subgroups()
+
+
+def test_orders_of_elements() -> None:
+    group = dihedral(6)
+    assert [group.element_order(g) for g in range(12)] == [1, 6, 3, 2, 3, 6, 2, 2, 2, 2, 2, 2]
+
+
+def test_matrices_are_equal_to_a_billionth() -> None:
+    from haar.groups import SO
+
+    group, one = SO(2), torch.eye(2, dtype=torch.float64)
+    for off, equal in ((0.9e-9, True), (1.1e-9, False)):
+        moved = one.clone()
+        moved[0, 1] += off
+        assert group.equal(torch.stack([one, moved]), one).tolist() == [True, equal]
+    assert dihedral(4).equal(torch.tensor([1, 2]), torch.tensor(2)).tolist() == [False, True]
+    assert repr(group) == "<RotationGroup SO(2)>"
+
+
+@pytest.mark.parametrize(("generators", "message"), [([-1], r"got \[-1\]"), ([3, 8], r"got \[3, 8\]")])
+def test_generators_of_a_subgroup_are_elements(generators: list[int], message: str) -> None:
+    with pytest.raises(ArgumentError, match=r"generators: expected elements 0\.\.7 of D4, " + message):
+        dihedral(4).subgroup(generators)
+    assert dihedral(4).subgroup([7]).order == 2
+    assert dihedral(4).subgroup([]).name == "1"
+    assert dihedral(4).subgroup([1, 4]).name == "D4"
+    assert dihedral(4).subgroup([4, 6]).name == "<r180, my>"
+
+
+@pytest.mark.parametrize(("off", "accepted"), [(0.9e-8, True), (1.1e-8, False)])
+def test_how_exactly_matrices_multiply_as_the_table(off: float, accepted: bool) -> None:  # noqa: FBT001
+    """A mirror of determinant -1 whose square is off by so much, and one that is no unit."""
+    matrices = dihedral(1).defining_matrix(torch.arange(2)).clone()
+    bent, first = matrices.clone(), matrices.clone()
+    bent[1, 1, 1] -= off / 2
+    first[0, 0, 0] += off
+    for wrong in (bent, first):
+        if accepted:
+            TableGroup("D1", dihedral(1).table, [1], defining=wrong)
+        else:
+            with pytest.raises(ArgumentError, match=r"defining: expected orthogonal matrices .* off by"):
+                TableGroup("D1", dihedral(1).table, [1], defining=wrong)

@@ -65,3 +65,11 @@ def test_the_trivial_group() -> None:
 def test_refusal() -> None:
     with pytest.raises(ArgumentError, match=r"rows that are permutations of 0\.\.n-1"):
         permutation_group([[0, 2, 2]])
+
+
+def test_points_that_nothing_moves_are_no_part_of_the_base() -> None:
+    group = permutation_group([[0, 2, 1, 3], [0, 1, 3, 2]])
+    assert group.order == 6
+    assert 0 not in group.base
+    assert group.sample(20, torch.Generator().manual_seed(0))[:, 0].tolist() == [0] * 20
+    assert group.contains(torch.tensor([[0, 3, 2, 1], [1, 0, 2, 3]])).tolist() == [True, False]

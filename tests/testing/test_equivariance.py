@@ -253,11 +253,15 @@ def test_which_elements_are_looked_at():
         for k in (0, 0, 1)
     ]
     assert turned[0] == turned[1] != turned[2]
-    for wrong in (2.5, True):
-        with pytest.raises(ArgumentError, match="elements: expected a whole number, at least 1, got"):
-            equivariance_error(nn.Identity(), symmetry, x, elements=wrong)
     with pytest.raises(ArgumentError, match="elements: expected at least 1, got -1"):
         assert_equivariant(nn.Identity(), symmetry, x, elements=-1)
     with pytest.raises(NotEquivariantError):
         assert_equivariant(lambda u: u * weights, symmetry, x, elements=torch.tensor([1]), seed=3)
     assert_equivariant(lambda u: u * weights, symmetry, x, elements=torch.tensor([0]))
+
+
+@pytest.mark.parametrize("wrong", [2.5, True])
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_elements_are_counted_in_whole_numbers(wrong):
+    with pytest.raises(ArgumentError, match="elements: expected a whole number, at least 1, got"):
+        equivariance_error(nn.Identity(), SCALAR, strategies.normal((1, 1, 4, 4)), elements=wrong)
