@@ -200,6 +200,7 @@ def test_noise_itself_is_exact(value, kind):
     assert report.exact("signs") == kind
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_complex_outputs_are_refused_and_whole_numbers_are_not():
     with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor as output, got Tensor"):
         audit_signs(lambda v: v + 1j, V)
