@@ -426,3 +426,15 @@ def test_nothing_is_tested_before_there_are_data_or_without_elements():
     assert closed_elements(cyclic(5), 5).tolist() == [0, 1, 2, 3, 4]
     assert closed_elements(cyclic(5), 4) is None
     assert closed_elements(SO(2), 64) is None
+
+
+def test_channels_are_measured_in_the_spread_that_they_have_unmoved(generator):
+    symmetry = Symmetry.of_fields(cyclic(4), "u:vector")
+    x = torch.randn(5, 2, 4, 4, generator=generator, dtype=F64) * torch.tensor([3.0, 1.0], dtype=F64)[:, None, None]
+    moved = symmetry.act_inputs(torch.tensor(1), [x])[0]
+    here, there = (y - y.mean((2, 3), keepdim=True) for y in (x, moved))
+    unit = here.square().mean((0, 2, 3)).sqrt()[:, None, None]
+    here, there = (here / unit).mean(0), (there / unit).mean(0)
+    size = (here.square().sum() + there.square().sum()) / 2
+    expected = ((here - there).square().sum() / size).sqrt()
+    assert closure_of(symmetry, x).tests()[0].distance == pytest.approx(float(expected), rel=1e-12)

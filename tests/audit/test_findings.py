@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 import torch
 from torch import nn
 
 from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
-from haar.audit import audit
+from haar.audit import Findings, LayerDefect, LieDefect, PartFinding, Recommendation, audit
+from haar.audit.batches import Batch
 from haar.audit.closure import ElementClosure
 from haar.audit.findings import closed_under, contradicts, enough
-from haar.audit.part_findings import unit_of
-from haar.audit.sums import Sums
+from haar.audit.part_findings import AsOne, unit_of
+from haar.audit.parts import Part
+from haar.audit.sums import PartBatch, Sums
 from haar.groups import dihedral, octahedral, symmetric, trivial
 from haar.statistics import Estimate
 
@@ -303,3 +307,24 @@ def test_parts_count_alike_in_units_of_their_own(generator):
     assert [part.stochastic for part in shaken.parts] == [False, True]
     assert shaken.stochastic
     assert shaken.floor == shaken.noise == pytest.approx(shaken.parts[1].floor / 2**0.5, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Batch,
+        ElementClosure,
+        Sums,
+        PartBatch,
+        Part,
+        AsOne,
+        PartFinding,
+        Findings,
+        LayerDefect,
+        LieDefect,
+        Recommendation,
+    ],
+)
+def test_records_stay_as_they_were_made(kind):
+    with pytest.raises(FrozenInstanceError):
+        object.__new__(kind).name = "another"

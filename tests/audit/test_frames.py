@@ -134,3 +134,9 @@ def test_marks_reach_the_network():
     even = u @ vh  # both axes alike
     plain, marked = (audit_frames([even], marks=marks).measured for marks in (None, [torch.arange(5)]))
     assert plain != marked
+
+
+def test_a_single_point_has_nothing_that_could_turn():
+    (cloud,) = audit_frames([torch.tensor([[1.0, 2.0, 3.0]], dtype=F64)]).to_dict()["clouds"]
+    assert (cloud["rank"], cloud["verdict"]) == (0, "EXACT")
+    assert cloud["measured_error"] < 1e-12

@@ -130,6 +130,7 @@ class Given:
         return self.made.positions[:, 0], self.made.velocities[:, 0], self.made.charges, self.target
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_half_of_given_trajectories_must_be_reproduced():
     options = {"rotations": 2, "start": 0, "stop": 1, "save_every": 5}
     report = audit_particles(Given(2, 1.0), **options)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from haar.actions import Invariant, Symmetry
+from haar.audit.closure import Closure
 from haar.audit.share import Share
 from haar.errors import ArgumentError
+from haar.groups import cyclic
 
 ELEMENTS = torch.tensor([0, 1])
 
@@ -27,3 +30,16 @@ def test_shares_of_other_elements_are_refused():
     for other in (torch.tensor([0, 2]), torch.tensor([0, 1, 2])):
         with pytest.raises(ArgumentError, match="other: expected an audit over the same elements, got others"):
             Share(ELEMENTS).add(Share(other))
+
+
+def test_shares_with_and_without_a_test_of_the_data_are_not_added():
+    group = cyclic(2)
+    symmetry = Symmetry(group, Invariant(group), Invariant(group))
+
+    def share(*, closure):
+        return Share(ELEMENTS, closure=Closure(symmetry, ELEMENTS) if closure else None)
+
+    for ours in (True, False):
+        with pytest.raises(ArgumentError, match="other: expected data_symmetry as here, got another choice"):
+            share(closure=ours).add(share(closure=not ours))
+        assert (share(closure=ours).add(share(closure=ours)).closure is None) != ours

@@ -200,6 +200,7 @@ def test_noise_itself_is_exact(value, kind):
     assert report.exact("signs") == kind
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_complex_outputs_are_refused_and_whole_numbers_are_not():
     with pytest.raises(ArgumentError, match="model: expected a model with one finite tensor as output, got Tensor"):
         audit_signs(lambda v: v + 1j, V)
@@ -208,3 +209,9 @@ def test_complex_outputs_are_refused_and_whole_numbers_are_not():
     assert audit_signs(lambda v: (v > 0).long(), V).changes["signs"]["invariant"] == 1
     with pytest.raises(ArgumentError, match="untrained: expected a module or a function, got 3"):
         audit_signs(torch.sin, V, untrained=3)
+
+
+def test_answers_are_given_by_the_last_axis():
+    assert audit_signs(lambda v: v.abs().unsqueeze(-1), V).changes["signs"]["answers"] is None
+    assert audit_signs(lambda v: v.abs()[:, 0], V).changes["signs"]["answers"] is None
+    assert audit_signs(lambda v: v[:, :1, None] * torch.tensor([1.0, 2.0]), V).changes["signs"]["answers"] == 1

@@ -189,6 +189,7 @@ def _differences(
     invariant, equivariant, answers = 0.0, 0.0, 0.0
     size = max(float(y.abs().max()), torch.finfo(y.dtype).tiny)
     in_columns = y.ndim > 0 and y.shape[-1] == columns
+    some = y.ndim > 1 and y.shape[-1] > 1
     for x, g in zip(inputs, back, strict=True):
         z = _said(model, x)
         if z.shape != y.shape:
@@ -198,9 +199,8 @@ def _differences(
         if in_columns:
             expected = y * g if g.ndim == 1 else y @ g.T
             equivariant = max(equivariant, float((z - expected).abs().max()) / size)
-        if y.ndim > 1 and y.shape[-1] > 1:
+        if some:
             answers = max(answers, float((z.argmax(-1) != y.argmax(-1)).double().mean()))
-    some = y.ndim > 1 and y.shape[-1] > 1
     return {
         "invariant": invariant,
         "equivariant": equivariant if in_columns else None,

@@ -87,3 +87,10 @@ def test_what_is_dropped_of_two_parts(drop, values):
     assert usual.columns.sum() == 3
     own = {"trivial": [0, 1, 1, 2], "null": [0, 0, 1, 2], "none": [0, 0, 1, 1]}[drop]
     assert spectrum.spaces.tolist() == own
+
+
+def test_a_graph_without_eigenvectors_is_all_padding():
+    alone = laplacian_eigs(torch.zeros(1, 1, dtype=F64), 3, unhealthy="quiet")
+    assert (alone.spaces.tolist(), alone.columns.tolist()) == ([0, 1, 2], [False] * 3)
+    assert alone.vectors.tolist() == [[0, 0, 0]]
+    assert alone.action.spaces == (1, 1, 1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
 
+from haar.data.spectra import LaplacianSpectrum, SpectralHealth
 from haar.data.spectra.spectral_health import spectral_health
 
 F64 = torch.float64
@@ -125,3 +127,9 @@ def test_a_cut_space_says_how_many_columns_keep_it():
     assert found.warnings["W2"].endswith("2 of 3 columns of 1; k = 3 keeps it whole")
     assert found.warnings["W1"].endswith(": 1 (2)")
     assert found.guarantee.startswith("not exact: an eigenspace is cut")
+
+
+@pytest.mark.parametrize("kind", [SpectralHealth, LaplacianSpectrum])
+def test_records_stay_as_they_were_made(kind):
+    with pytest.raises(FrozenInstanceError):
+        object.__new__(kind).name = "another"

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import h5py
 import numpy as np
 import pytest
 
+from haar.data.well import (
+    Axis,
+    Boundary,
+    DomainSymmetry,
+    KnownDataSet,
+    Shared,
+    Statistics,
+    Storage,
+    Trajectory,
+    WellField,
+    WellMetadata,
+    WellScalar,
+)
 from haar.data.well.attributes import Attributes
+from haar.data.well.boundary import EdgeMarks
+from haar.data.well.incoming import Intake
+from haar.data.well.moments import Moments
+from haar.data.well.schema import FileSchema, StoredDomain
 from haar.errors import DataError
 
 
@@ -81,3 +100,30 @@ def test_long_values_are_cut(attributes):
     attributes.of.attrs["long"] = "x" * 100
     with pytest.raises(DataError, match=r"it is x{60}$"):
         attributes.integer("long")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Attributes,
+        Axis,
+        Boundary,
+        EdgeMarks,
+        DomainSymmetry,
+        FileSchema,
+        Intake,
+        KnownDataSet,
+        Moments,
+        Shared,
+        Statistics,
+        Storage,
+        StoredDomain,
+        Trajectory,
+        WellField,
+        WellMetadata,
+        WellScalar,
+    ],
+)
+def test_records_stay_as_they_were_made(kind):
+    with pytest.raises(FrozenInstanceError):
+        object.__new__(kind).name = "another"
