@@ -125,3 +125,40 @@ def test_rules_name_the_groups_they_know():
         QuasiRandom(8).weighted(SO(4))
     with pytest.raises(ArgumentError, match="m >= 1, got C3, m = 0"):
         QuasiRandom(0).weighted(cyclic(3))
+
+
+def test_rules_say_how_exact_they_are():
+    assert Quadrature(4).weighted(SO(2)).error == "exact up to degree 4; compare with degree 8"
+    assert Design(4).weighted(SO(3)).error == "exact up to degree 4"
+    assert QuasiRandom(4).weighted(SO(3)).error == "quasi-random: compare two seeds"
+    assert [len(Design(strength).weighted(SO(3))) for strength in range(1, 6)] == [12, 12, 24, 60, 60]
+
+
+def test_a_turned_rule_is_one_rule_turned_as_a_whole():
+    """From the left, by one element of its seed."""
+    plain, turned, other = (Design(2, seed).weighted(SO(3)).elements for seed in (None, 4, 5))
+    turn = turned[0] @ plain[0].T
+    assert torch.allclose(turn @ plain, turned, atol=1e-12)
+    assert not torch.allclose(turned, other, atol=1e-3)
+    assert torch.allclose(turned, SO(3).sample(1, torch.Generator().manual_seed(4)) @ plain, atol=1e-12)
+
+
+@pytest.mark.parametrize(("group", "real"), [(SO(2), True), (SO(3), True), (SU2(), False)])
+def test_quasi_random_points_have_the_second_moments_of_the_group(group, real):
+    """The mean of |entry|^2 is 1 / n for every entry, and that of a product of two distinct real ones 0."""
+    elements = QuasiRandom(512).weighted(group).elements
+    if not real:  # a quaternion's matrix, by its first column
+        elements = elements[..., :1]
+    n = elements.shape[-2]
+    flat = elements.flatten(1)
+    moments = (flat.T @ flat) / len(flat)
+    assert torch.allclose(moments.diagonal(), torch.full((flat.shape[1],), 1 / n, dtype=DOUBLE), atol=0.02)
+    if n > 2:
+        assert float((moments - moments.diagonal().diag()).abs().max()) < 0.02
+
+
+def test_one_point_is_enough_and_enumerated_elements_are_evenly_hit():
+    assert len(QuasiRandom(1).weighted(SO(3))) == 1
+    hit = torch.bincount(QuasiRandom(96).weighted(cyclic(3)).elements, minlength=3)
+    assert hit.tolist() == pytest.approx([32, 32, 32], abs=1)
+    assert torch.equal(QuasiRandom(8).weighted(SO(2)).elements, QuasiRandom(8, 0).weighted(SO(2)).elements)

@@ -106,3 +106,29 @@ def test_what_cannot_be_drawn_is_refused():
     for group in (cyclic(3), SO(3)):
         with pytest.raises(ArgumentError, match="draw: expected a group with a central element of order 2"):
             Sampled(2, draw="antithetic").weighted(group)
+
+
+def test_a_draw_says_whether_it_is_the_whole_group():
+    assert Sampled(8, draw="stratified", subgroup=C4).weighted(D4).error == "exact"
+    assert Sampled(8, draw="antithetic").weighted(D4).error == "exact"
+    for how in (
+        Sampled(7),
+        Sampled(8, draw="iid"),
+        Sampled(4, draw="stratified", subgroup=C4),
+        Sampled(6, draw="antithetic"),
+    ):
+        assert how.weighted(D4).error == "sampled: see haar.average.standard_error"
+    assert Sampled(4) == Sampled(4, draw="without", subgroup=None, seed=0)
+    assert Sampled(3, draw="iid").weighted(D4).draw == Draw()
+    assert Sampled(3).weighted(SO(2)).draw == Draw()
+    assert Sampled(4, draw="antithetic").weighted(SO(2)).draw == Draw(unit=2)
+    weights = Sampled(5).weighted(D4).weights
+    assert torch.allclose(weights, torch.full((5,), 0.2, dtype=weights.dtype))
+
+
+def test_antithetic_pairs_of_an_enumerated_group_need_a_central_involution():
+    """Of C6 the half turn is 3; a mirror of D4 commutes with too little to be taken."""
+    pairs = Sampled(6, draw="antithetic").weighted(cyclic(6)).elements.reshape(-1, 2)
+    assert bool(((pairs[:, 1] - pairs[:, 0]) % 6 == 3).all())
+    with pytest.raises(ArgumentError, match="antithetic pairs, got S3"):
+        Sampled(2, draw="antithetic").weighted(symmetric(3))

@@ -282,3 +282,74 @@ def test_the_model_is_trained_in_train_mode():
     fit(rule, loss, TRAIN, steps=2)
     assert modes == [True, True]
     assert not rule.model.training
+
+
+def losses(train=TRAIN, seed=0, **options):
+    return fit(Strict(wrapped()), mse, train, **{"steps": 3, **options}, seed=seed).losses
+
+
+def test_the_defaults_are_adam_along_a_cosine_on_batches_of_64():
+    told = {"batch_size": 64, "learning_rate": 3e-3, "schedule": "cosine"}
+    default = losses()
+    assert default == losses(**told) == losses(**told, optimizer=lambda weights: torch.optim.Adam(weights, lr=3e-3))
+    for other in ({"batch_size": 63}, {"learning_rate": 2e-3}, {"schedule": "constant"}, {"seed": 1}):
+        assert losses(**{**told, **other}) != default
+
+
+def test_it_reads_and_keeps_every_hundredth_step_and_the_last(tmp_path, told):
+    watch = told()
+    done = fit(Strict(wrapped()), mse, TRAIN, steps=101, validation=VALIDATION, batch_size=4, watch=watch)
+    assert [reading.step for reading in done.dashboard.readings] == [100, 101]
+    assert watch.stages == [("training with strict", 101)]
+    assert (watch.steps, done.rule.taken) == (101, 101)
+    assert not (tmp_path / "log.csv").exists()
+    plain = fit(Strict(wrapped()), mse, TRAIN, steps=2, log=tmp_path / "log.csv")
+    assert (plain.dashboard, plain.deployed_loss, len(plain.losses)) == (None, None, 2)
+    assert not (tmp_path / "log.csv").exists()  # there is nothing to read
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"rule": lambda: Augmentation(wrapped())}, "rule"),
+        ({"train": (TRAIN[0][:60], TRAIN[1][:60])}, "samples"),
+        ({"validation": VALIDATION}, "validation"),
+    ],
+)
+def test_a_checkpoint_belongs_to_one_rule_and_its_data(change, named, tmp_path):
+    place = tmp_path / "run.pt"
+    fit(Strict(wrapped()), mse, TRAIN, steps=2, every=1, checkpoint=place)
+    rule = change.pop("rule", lambda: Strict(wrapped()))()
+    train = change.pop("train", TRAIN)
+    with pytest.raises(ArgumentError, match=f"expected the run it belongs to, got another {named}"):
+        fit(rule, mse, train, steps=2, every=1, checkpoint=place, **change)
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (
+            (TRAIN[0], torch.tensor(1.0)),
+            r"train: expected the samples on axis 0 of all inputs and targets, got \(\), \(64",
+        ),
+        (
+            ((TRAIN[0], TRAIN[0][:3]), TRAIN[1]),
+            r"train: expected 64 samples on axis 0 .* got \(64, 2\), \(64, 6\), \(3, 6\)",
+        ),
+        ((1.0, 2.0), "train: expected tensors of inputs and targets, got float; use torch.as_tensor"),
+    ],
+)
+def test_axis_zero_counts_the_samples_of_everything(train, message):
+    with pytest.raises(HaarError, match=message):
+        fit(Strict(wrapped()), mse, train, steps=2)
+
+
+def test_validation_is_looked_at_as_training_data_are():
+    with pytest.raises(HaarError, match="validation: expected 64 samples on axis 0"):
+        fit(Strict(wrapped()), mse, TRAIN, steps=2, validation=(VALIDATION[0][:3], VALIDATION[1]))
+    (one,) = {len(losses((TRAIN[0][:1], TRAIN[1][:1]), batch_size=2))}
+    assert one == 3  # one sample is enough
+    with pytest.raises(
+        ArgumentError, match=r"expected the 40 steps .*got 30; make the rule with the same number of steps"
+    ):
+        fit(Duals(wrapped(), steps=40), mse, TRAIN, steps=30)

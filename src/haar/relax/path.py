@@ -20,7 +20,7 @@ from haar.relax.diagnosis.gradients import Loss
 from haar.relax.fit import fit
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.report import Report, Section, Table
-from haar.report.drawing import BASE, COLOURS, WARNING, new_figure, style_axes
+from haar.report.drawing import BASE, COLOURS, WARNING, draw_curves, new_figure, style_axes
 from haar.watch import Unwatched, Watch
 
 #: Ridge weights from nearly free to nearly strict.
@@ -140,23 +140,18 @@ class SymmetryPath(Report):
         figure = new_figure(8, 5.6)
         above, below = figure.subplots(2, 1, sharex=True)
         weights = [point.weight for point in self.points]
-        axes = style_axes(above, title="Effective asymmetry", y="|gamma| ||W_free|| / ||W_eq||")
-        names = [layer.layer for layer in self.points[0].layers]
-        for k, name in enumerate(names):
-            values = [_size(p.layers[k]) for p in self.points]
-            axes.plot(
-                weights, values, marker="o", markersize=3, color=COLOURS[k % len(COLOURS)], label=self._label(name)
-            )
-        axes.legend(fontsize=7, frameon=False, ncols=2)
+        sizes = {
+            self._label(layer.layer): [_size(point.layers[k]) for point in self.points]
+            for k, layer in enumerate(self.points[0].layers)
+        }
+        losses = {"gammas kept": [p.loss for p in self.points], "gamma = 0": [p.strict_loss for p in self.points]}
+        draw_curves(style_axes(above, title="Effective asymmetry", y="|gamma| ||W_free|| / ||W_eq||"), weights, sizes)
+        colours = (COLOURS[0], WARNING)
         axes = style_axes(below, title="Validation loss", x="ridge weight", y="loss")
-        axes.plot(
-            weights, [p.loss for p in self.points], marker="o", markersize=3, color=COLOURS[0], label="gammas kept"
-        )
-        strict = [p.strict_loss for p in self.points]
-        axes.plot(weights, strict, ".--", color=WARNING, label="gamma = 0")
+        draw_curves(axes, weights, losses, colours, style={"gammas kept": "o-", "gamma = 0": ".--"})
         axes.set_xscale("log")
-        axes.legend(fontsize=7, frameon=False)
         for panel in (above, below):
+            panel.legend(fontsize=7, frameon=False)
             panel.axvline(self.best.weight, color=BASE, linestyle=":", linewidth=1.2)
         return figure
 

@@ -95,8 +95,9 @@ def as_dtype(dtype: torch.dtype | None, inputs: Any) -> Any:
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:
-    """Of its first real parameter, or of the parts of its first complex one."""
-    kinds = [p.dtype for p in module.parameters() if p.is_floating_point() or p.is_complex()]
+    """Of its first real parameter, or of the parts of its first complex one; of its buffers if it has none."""
+    held = (*module.parameters(), *module.buffers())
+    kinds = [x.dtype for x in held if x.is_floating_point() or x.is_complex()]
     if not kinds:
         return torch.get_default_dtype()
     return next((kind for kind in kinds if kind.is_floating_point), kinds[0].to_real())
