@@ -288,3 +288,8 @@ def test_the_map_of_inner_products_is_its_double_loop(masked):
 
 def test_the_map_of_inner_products_draws_from_its_generator(drawn_alone):
     drawn_alone(lambda **options: GramMap(2, hidden=4, **options))
+
+
+@pytest.mark.parametrize("make", [PCAFrame, lambda f: PCAFrame(f, mode="average"), WeightedFrame])
+def test_no_clouds_at_all_come_out_as_none(make):
+    assert make(uneven)(torch.zeros(0, 5, 3, dtype=F64)).shape == (0, 5, 3)

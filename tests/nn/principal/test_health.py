@@ -194,3 +194,25 @@ def test_which_input_is_not_finite(place):
     for dtype in (torch.float16, torch.bfloat16):
         with pytest.raises(HaarError, match=r"x: expected float32 or float64, got b?float16; principal axes"):
             principal_axes([torch.eye(2, dtype=dtype)[None]])
+
+
+def test_every_cloud_has_a_record_of_its_own():
+    clouds = torch.randn(3, 6, 3, generator=torch.Generator().manual_seed(0), dtype=F64)
+    clouds[1] = clouds[1] * torch.tensor([1.0, 1.0, 3.0]) + 7.0
+    together = frame_health(principal_axes([clouds]), F64)
+    for k in range(3):
+        alone = frame_health(principal_axes([clouds[k : k + 1]]), F64)
+        for name in ("eigenvalues", "gaps", "reach", "rank", "spaces"):
+            torch.testing.assert_close(getattr(together, name)[k], getattr(alone, name)[0])
+        assert together.predicted[k].item() == pytest.approx(alone.predicted.item(), rel=1e-6)
+    assert principal_axes([clouds[:0]]).eigenvalues.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("tol", "left_out"), [(0.3, True), (0.2, False), (None, False)])
+def test_derivatives_leave_out_gaps_below_the_given_one(tol, left_out):
+    """Eigenvalues 2 and 1.5: a relative gap of 0.25."""
+    x = torch.tensor([[[2.0, 0.0], [-2.0, 0.0], [0.0, 3.0**0.5], [0.0, -(3.0**0.5)]]], dtype=F64, requires_grad=True)
+    options = {} if tol is None else {"tol": tol}
+    axes = principal_axes([x], differentiable=True, **options).axes
+    (slope,) = torch.autograd.grad((axes * torch.arange(4.0).reshape(2, 2)).sum(), x)
+    assert bool((slope == 0).all()) is left_out
