@@ -168,3 +168,84 @@ def test_gradients_pass_through_a_checked_covariance():
     root = torch.tensor([[1.0, 0.2], [0.0, 0.5]], dtype=torch.float64, requires_grad=True)
     Gaussian([0.0, 0.0], root @ root.T).cumulants(2).cov.sum().backward()
     torch.testing.assert_close(root.grad, 2 * root.detach().sum(0).expand(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("precision", "allowed", "refused"),
+    [(torch.float64, 0.9e-8, 1.1e-8), (torch.float32, 9.0e-7, 10.0e-7), (torch.bfloat16, 0.058, 0.066)],
+)
+def test_how_far_halves_may_lie_apart(precision, allowed, refused):
+    """1e-8 of the largest entry, or eight roundings of the precision; then they meet in the middle."""
+    for gap, fits in ((allowed, True), (refused, False)):
+        wide = torch.tensor([[64.0, 64.0 * gap], [0.0, 64.0]], dtype=torch.float64)
+        matrix = wide.to(precision)
+        if fits:
+            torch.testing.assert_close(Gaussian([0.0, 0.0], matrix).matrix[0, 1].item(), float(matrix[0, 1]) / 2)
+        else:
+            with pytest.raises(ArgumentError, match="cov: expected a symmetric matrix, got asymmetry"):
+                Gaussian([0.0, 0.0], matrix)
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "limit"),
+    [(2, torch.float64, 2 * 2.0**-23), (100, torch.float64, 1e-5), (2, torch.bfloat16, 2 * 2.0**-7)],
+)
+def test_how_far_an_eigenvalue_may_lie_below_zero(size, precision, limit):
+    # in bfloat16 whole steps of its own rounding
+    for share, fits in ((0.5, True), (1.5, False)) if precision == torch.bfloat16 else ((0.9, True), (1.1, False)):
+        matrix = 4.0 * torch.eye(size, dtype=torch.float64)
+        matrix[0, 1] = matrix[1, 0] = 4.0 * (1 + share * limit)
+        if fits:
+            assert Gaussian(torch.zeros(size), matrix.to(precision)).sample(2).isfinite().all()
+        else:
+            with pytest.raises(ArgumentError, match="cov: expected a covariance, got smallest eigenvalue -"):
+                Gaussian(torch.zeros(size), matrix.to(precision))
+
+
+def test_a_variance_of_zero_is_one_and_a_negative_one_is_none():
+    assert Gaussian([1.0], 0.0).sample(2).tolist() == [[1.0], [1.0]]
+    with pytest.raises(ArgumentError, match="cov: expected finite entries and variances >= 0, got -1e-300"):
+        Gaussian([1.0], -1e-300)
+
+
+@pytest.mark.parametrize("change", ["written", "replaced"])
+def test_draws_follow_a_covariance_that_changes(change):
+    """The root of a large covariance is kept: for this matrix as it is now, and no other."""
+    wide, narrow = torch.eye(2, dtype=torch.float64) + 0.5, 1e-4 * torch.eye(2, dtype=torch.float64)
+    law = Gaussian([0.0, 0.0], wide.clone())
+    assert law.sample(500, torch.Generator().manual_seed(0)).std() > 0.5
+    if change == "written":
+        law.matrix.copy_(narrow)
+    else:
+        law.matrix = narrow.clone()
+    assert law.sample(500, torch.Generator().manual_seed(0)).std() < 0.02
+
+
+def test_third_cumulants_of_data_by_hand():
+    data = torch.tensor([[0.0], [0.0], [0.0], [4.0]], dtype=torch.float64)
+    own = Empirical(data).cumulants(3)
+    assert own.mean.item() == 1.0
+    assert own.cov.item() == pytest.approx(12 / 3)
+    assert own.third.item() == pytest.approx(24 * 4 / (3 * 2))
+    assert Empirical(data).cumulants(2).third is None
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("shape", [(0, 2), (-1, -2), "2", ["1", 2]])
+def test_shapes_that_are_none(shape):
+    from haar.moments import propagate
+
+    with pytest.raises(ArgumentError, match="input_shape: expected"):
+        propagate(torch.nn.ReLU(), Gaussian([0.0, 0.0]), input_shape=shape)
+
+
+def test_exchangeable_blocks_on_the_edge():
+    """Two nodes of variance 1: correlations from -1 to 1 exist, one beyond by more than rounding does not."""
+    for between in (1.0, -1.0, 1 + 1e-8):
+        assert Exchangeable(2, [0.0], [[1.0]], [[between]]).sample(2).isfinite().all()
+    for between in (1.001, -1.001):
+        with pytest.raises(ArgumentError, match=r"between: expected within - between .* smallest eigenvalue -0.001"):
+            Exchangeable(2, [0.0], [[1.0]], [[between]])
+    assert Exchangeable(1, [0.0], [[1.0]], [[0.5]]).size == 1
+    with pytest.raises(ArgumentError, match="between: expected within - between"):
+        Exchangeable(3, [0.0], [[1.0]], [[-0.6]])

@@ -12,6 +12,7 @@ from haar.moments import (
     Independent,
     NodeOrbits,
     Orbit,
+    OrbitPropagation,
     UnsupportedModuleError,
     propagate,
     propagate_on_orbits,
@@ -327,3 +328,71 @@ def test_results_on_orbits_can_be_read(tmp_path):
     assert found.table().row_count == 3 * 4
     assert found.save_html(tmp_path / "page.html").exists()
     assert found.cov().shape == (20, 20)
+
+
+def path_result():
+    """Features 1, 2 of five nodes in a path: means by node orbit, variances 4 and 9, correlation 1/2 of neighbours."""
+    orbits = GRAPHS["path"][1]
+    blocks = torch.zeros(13, 2, 2, dtype=torch.float64)
+    for k, (i, j) in enumerate(zip(orbits.rows.tolist(), orbits.columns.tolist(), strict=True)):
+        blocks[k] = torch.tensor([4.0, 9.0]).diag() * (1.0 if i == j else 0.5 if abs(i - j) == 1 else 0.0)
+    mean = torch.arange(6.0, dtype=torch.float64).reshape(3, 2)
+    return OrbitPropagation(orbits, mean, blocks, True, ())
+
+
+def test_what_a_result_on_orbits_shows_by_hand():
+    found = path_result()
+    assert found.to_dict()["node_mean"] == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    (section,) = found.sections()
+    assert section.text == "5 nodes, 13 orbits of pairs."
+    assert section.table.columns == ("node", "nodes in the orbit", "feature", "mean", "sd")
+    nodes, sizes = found.orbits.node_representatives.tolist(), found.orbits.node_sizes.tolist()
+    assert section.table.rows == [
+        (nodes[orbit], sizes[orbit], feature, 2.0 * orbit + feature, 2.0 + feature)
+        for orbit in range(3)
+        for feature in range(2)
+    ]
+    (axes,) = section.figure.axes
+    pairs = zip(found.orbits.rows.tolist(), found.orbits.columns.tolist(), strict=True)
+    expected = [1.0 if i == j else 0.5 if abs(i - j) == 1 else 0.0 for i, j in pairs]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[value] * 2 for value in expected]
+    assert axes.get_ylim() == (-0.05, 1.05)
+    dense = found.to_dense()
+    assert (dense.order, dense.backend, dense.exact, dense.output_shape) == (2, "orbit", True, (5, 2))
+    assert dense.mean.reshape(5, 2)[:, 0].tolist() == [0.0, 2.0, 4.0, 2.0, 0.0]
+    assert found.block(1, 2).tolist() == [[2.0, 0.0], [0.0, 4.5]]
+
+
+@pytest.mark.parametrize(("moved", "fits"), [(0.9e-9, True), (1.1e-9, False)])
+def test_how_far_a_law_may_move(moved, fits):
+    """Means by 1e-9 of their size and spread together, variances and covariances by 1e-9 of the largest variance."""
+    orbits, one = NodeOrbits.ring(5), torch.zeros(5, dtype=torch.float64)
+    one[2] = moved
+    cov = 4.0 * torch.eye(5, dtype=torch.float64)
+    laws = {
+        "mean": Gaussian(3.0 + 5.0 * one, 4.0 * (1 - 1e-12)),
+        "variances": Gaussian(torch.zeros(5), 4.0 * (1 - one)),
+        "covariance": Gaussian(torch.zeros(5), cov - 4.0 * one.diag()),
+    }
+    for what, law in laws.items():
+        if fits:
+            assert propagate_on_orbits(nn.Identity(), law, orbits, features=1).exact
+        else:
+            with pytest.raises(NotEquivariantError, match=f"the law's {what} "):
+                propagate_on_orbits(nn.Identity(), law, orbits, features=1)
+
+
+def test_layers_on_orbits_are_told_as_dense_ones():
+    law, orbits = Exchangeable(3, [0.1, 0.2], torch.eye(2), 0.3 * torch.eye(2)), NodeOrbits.complete(3)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 4), nn.Sigmoid()).train()
+    with torch.no_grad():
+        found = propagate_on_orbits(model, law, orbits, features=2)
+    assert [(layer.kind, layer.size, layer.live, layer.how) for layer in found.layers] == [
+        ("Linear", 3, 3, "exact"),
+        ("relu", 3, 3, "exact"),
+        ("Dropout", 3, 3, "exact"),
+        ("Linear", 4, 4, "exact"),
+        ("sigmoid", 4, 4, "closure"),
+    ]
+    assert not found.exact
+    assert [layer.evaluation.coefficients for layer in found.layers] == ["", "closed form", "", "", "quadrature"]

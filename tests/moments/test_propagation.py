@@ -14,16 +14,20 @@ from haar.moments import (
     Activation,
     Dense,
     Diagonal,
+    ErrorEstimate,
     Exchangeable,
     Gaussian,
     Independent,
     NodeOrbits,
     Orbit,
+    Propagation,
     compare,
     propagate,
     sample_outputs,
 )
 from haar.moments.laws import Exponential, StudentT, UndefinedCumulantError
+from haar.moments.layer import Evaluation, LayerReport
+from haar.moments.vector import VectorCumulants
 
 ORBIT = {"backend": Orbit(NodeOrbits.complete(3))}
 
@@ -227,3 +231,167 @@ def test_both_backends_answer_alike():
     assert (dense.exact, orbit.exact) == (False, False)
     assert orbit.layers[1].evaluation.quadrature == pytest.approx(dense.layers[1].evaluation.quadrature)
     assert orbit.layers[1].evaluation.quadrature > 1e-3
+
+
+def by_hand(*layers, exact=False, outputs=2, order=4, **error):
+    """Means 1, variances 4, 0, 0.., third cumulant 16 and fourth 32 of the first output."""
+    mean, one = torch.ones(outputs, dtype=torch.float64), torch.zeros(outputs, dtype=torch.float64)
+    one[0] = 1.0
+    third, fourth = torch.zeros([outputs] * 3, dtype=torch.float64), torch.zeros([outputs] * 4, dtype=torch.float64)
+    third[0, 0, 0], fourth[0, 0, 0, 0] = 16.0, 32.0
+    cumulants = VectorCumulants(mean, 4 * one.diag(), third, fourth)
+    return Propagation(cumulants, (outputs,), order, "dense", exact, layers, ErrorEstimate(**error))
+
+
+def layer(how="closure", cancellation=None, name="0", **evaluation):
+    return LayerReport(name, "ReLU", 3, 5, how, Evaluation(**evaluation), cancellation, -0.25)
+
+
+def test_what_a_result_shows_by_hand():
+    found = by_hand(layer(bound=1e-6, quadrature=2e-6), layer(), mean_indicator=torch.tensor([0.5, 0.25]).double())
+    assert (found.sd.tolist(), found.skewness.tolist(), found.kurtosis.tolist()) == ([2.0, 0.0], [2.0, 0.0], [2.0, 0.0])
+    assert found.truncation == 1e-6
+    assert by_hand().truncation == 0.0
+    told = found.to_dict()
+    for name, value in {"mean": [1.0, 1.0], "sd": [2.0, 0.0], "skewness": [2.0, 0.0], "kurtosis": [2.0, 0.0]}.items():
+        assert told[name] == value
+    assert (told["backend"], told["exact"], told["output_shape"], told["truncation"]) == ("dense", False, [2], 1e-6)
+    assert (told["mean_indicator"], told["mean_bound"]) == ([0.5, 0.25], None)
+    assert told["cov"] == [[4.0, 0.0], [0.0, 0.0]]
+    output, layers = found.sections()
+    assert dict(zip(output.table.columns, output.table.rows[0], strict=True)) == {
+        "output": "0",
+        "mean": 1.0,
+        "sd": 2.0,
+        "skewness": 2.0,
+        "excess kurtosis": 2.0,
+        "|order 4 - order 2| of the mean (indicator)": 0.5,
+    }
+    assert dict(zip(layers.table.columns, layers.table.rows[0], strict=True)) == {
+        "layer": "0",
+        "kind": "ReLU",
+        "size": 3,
+        "live": 5,
+        "how": "closure",
+        "coefficients": "",
+        "Mehler order": 0,
+        "closed pairs": 0,
+        "bound": 1e-6,
+        "quadrature": 2e-6,
+        "cancellation": None,
+        "clipped": -0.25,
+    }
+    (axes,) = output.figure.axes
+    ((line, _, (bars,)),) = axes.containers
+    assert line.get_ydata().tolist() == [1.0, 1.0]
+    assert [[point[1] for point in bar] for bar in bars.get_segments()] == [[-1.0, 3.0], [1.0, 1.0]]
+    bounded = by_hand(mean_bound=torch.tensor([0.5, 0.25]).double())
+    assert bounded.sections()[0].table.columns[-1] == "bound on the mean's error"
+    assert bounded.to_dict()["mean_bound"] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(("outputs", "note"), [(20, ""), (21, "first 20 of 21")])
+def test_twenty_outputs_are_shown(outputs, note):
+    table = by_hand(outputs=outputs).sections()[0].table
+    assert (len(table.rows), table.note) == (20, note)
+
+
+@pytest.mark.parametrize(
+    ("layers", "exact", "summary"),
+    [
+        ([layer(cancellation=0.01)], True, "Order 4: mean and covariance are exact."),
+        (
+            [layer("sampled"), layer("linearised")],
+            False,
+            "Order 4: sampled, the moments of draws that went through the whole model.",
+        ),
+        (
+            [layer("linearised"), layer(cancellation=0.1)],
+            False,
+            (
+                "Order 4: an approximation (normal closure between layers), with parts linearised; "
+                "check it with `compare`."
+            ),
+        ),
+        (
+            [layer(cancellation=0.01), layer(cancellation=0.0999, name="last"), layer(cancellation=0.5)],
+            False,
+            (
+                "Order 4: an approximation (normal closure between layers); check it with `compare`. "
+                "Layer 'last' cancels: its output keeps 0.1 of the variance that uncorrelated inputs would give, "
+                "and relative errors are largest there."
+            ),
+        ),
+    ],
+)
+def test_one_sentence_on_how_far_to_trust_a_result(layers, exact, summary):
+    found = by_hand(*layers, exact=exact)
+    assert found.summary == found.trust == summary
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "converged"),
+    [
+        ({"bound": 1e-10, "quadrature": 1e-8}, True),
+        ({"bound": 1.01e-10}, False),
+        ({"quadrature": 1.01e-8}, False),
+    ],
+)
+def test_what_counts_as_converged(evaluation, converged):
+    assert Evaluation(**evaluation).converged is converged
+
+
+def test_indicators_are_the_gap_to_order_two():
+    model, law = mlp(4, 2, inputs=3), Gaussian(torch.zeros(3))
+    with torch.no_grad():
+        two, three = (propagate(model, law, order=order) for order in (2, 3))
+    torch.testing.assert_close(three.mean_indicator, (three.mean - two.mean).abs())
+    torch.testing.assert_close(three.cov_indicator, (three.cov - two.cov).abs())
+    assert three.mean_indicator.max() > 1e-6
+    assert (two.cov_indicator, two.mean_bound) == (None, None)
+    skew = Independent.same(Exponential(), 3)
+    hidden = mlp(4, 1, inputs=3)
+    assert propagate(hidden, skew).mean_bound is not None
+    assert propagate(hidden, skew, order=1).mean_bound is None
+    assert propagate(hidden, skew, backend="diagonal").mean_bound is not None
+    assert propagate(hidden, law, backend="diagonal").mean_bound is None
+    sampled = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    assert propagate(sampled, law, order=3, on_unsupported="sample").mean_indicator is None
+
+
+@pytest.mark.parametrize(("order", "width"), [(2, 15812), (3, 630), (4, 126)])
+def test_the_widest_tensor_is_two_gigabytes(order, width):
+    """8 n^order bytes: one component less would fit."""
+    assert 8 * (width - 1) ** order <= 2e9 < 8 * width**order
+    with pytest.raises(ArgumentError) as caught:
+        propagate(nn.ReLU(), Gaussian(torch.zeros(width), 1.0), order=order)
+    assert str(caught.value) == (
+        "order: expected an order whose tensors fit 2 GB at this width, "
+        f"got order {order} with {width} live components (2.0 GB); use a lower order"
+        + (", or backend='diagonal'" if order == 2 else "")
+    )
+
+
+@pytest.mark.parametrize("tolerance", [1.0, -1e-12])
+def test_tolerances_lie_strictly_between_0_and_1(tolerance):
+    with pytest.raises(ArgumentError, match="tolerance: expected a number between 0 and 1"):
+        Dense(tolerance=tolerance)
+    assert (Dense(samples=4).samples, Dense().samples, Dense().tolerance, Orbit().tolerance) == (
+        4,
+        20_000,
+        1e-12,
+        1e-12,
+    )
+
+
+def test_a_looser_tolerance_cuts_the_series_earlier():
+    model, law = nn.Sequential(nn.Linear(3, 4), nn.Tanh()).double(), Exchangeable(3, [0.1], [[1.0]], [[0.3]])
+    orders = [
+        propagate(model, law, backend=Dense(tolerance=t)).layers[1].evaluation.mehler_order for t in (1e-2, 1e-12)
+    ]
+    assert orders[0] < orders[1]
+    nodes, graph = NodeOrbits.complete(3), nn.Sequential(nn.Linear(1, 1), nn.Tanh()).double()
+    bounds = [
+        propagate(graph, law, backend=Orbit(nodes, tolerance=t)).layers[1].evaluation.bound for t in (1e-2, 1e-12)
+    ]
+    assert bounds[0] > 1e3 * bounds[1]

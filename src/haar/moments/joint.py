@@ -119,7 +119,7 @@ class Gaussian(InputLaw):
             self.variances = given
         elif given.ndim >= 2 and tuple(given.shape[-2:]) == (n, n) and _spreads(given.shape[:-2], self.batch):
             self.matrix = covariance(given, "cov", precision_of(cov))
-            self._roots: list[tuple[int, Tensor]] = []
+            self._roots: list[tuple[Tensor, int, Tensor]] = []
         else:
             raise ShapeError(
                 "cov", expected=f"a number, ({n},) variances or a (..., {n}, {n}) matrix", got=tuple(given.shape)
@@ -165,12 +165,13 @@ class Gaussian(InputLaw):
     def _root(self) -> Tensor:
         """A square root of the covariance; kept, for large ones take longer than the draws."""
         matrix = torch.as_tensor(self.matrix)
-        if self._roots and self._roots[0][0] == matrix._version:  # noqa: SLF001 (torch's count of writes)
-            return self._roots[0][1]
+        for of, version, known in self._roots:
+            if of is matrix and version == matrix._version:  # noqa: SLF001 (torch's count of writes)
+                return known
         values, vectors = torch.linalg.eigh(matrix)
         root: Tensor = vectors * values.clamp(min=0.0).sqrt()[..., None, :]
         if not root.requires_grad and not matrix.requires_grad:
-            self._roots = [(matrix._version, root)]  # noqa: SLF001
+            self._roots = [(matrix, matrix._version, root)]  # noqa: SLF001
         return root
 
     def absolute_third(self) -> Float[Tensor, "units"] | None:

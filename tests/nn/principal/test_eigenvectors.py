@@ -57,3 +57,21 @@ def test_the_smallest_gap_is_relative_to_the_largest_eigenvalue(gap, seen):
     step = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=F64)
     turned = torch.func.jvp(lambda m: eigenvectors(m, tolerance=1e-3)[1], (matrix.detach(),), (step,))[1]
     assert bool((turned != 0).any()) is seen
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own rules for forward mode
+def test_batches_of_any_shape_are_differentiated_one_by_one(generator):
+    matrices = torch.stack([semidefinite([4.0, 2.0 + k, 0.5], generator) for k in range(2)]).unsqueeze(1)
+    step = torch.randn(2, 1, 3, 3, generator=generator, dtype=F64)
+    step = step + step.mT
+
+    def turned(matrix, direction):
+        return torch.func.jvp(lambda m: eigenvectors(m)[1], (matrix,), (direction,))[1]
+
+    whole = turned(matrices, step)
+    (back,) = torch.autograd.grad(eigenvectors(matrices.requires_grad_())[1], matrices, grad_outputs=step)
+    for k in range(2):
+        alone = matrices[k, 0].detach().requires_grad_()
+        assert torch.allclose(whole[k, 0], turned(alone.detach(), step[k, 0]), atol=1e-12)
+        (slope,) = torch.autograd.grad(eigenvectors(alone)[1], alone, grad_outputs=step[k, 0])
+        assert torch.allclose(back[k, 0], slope, atol=1e-12)

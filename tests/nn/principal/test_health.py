@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from haar.errors import HaarError
 from haar.nn.principal import FrameHealth, PrincipalAxes, frame_health, principal_axes
 
 F64 = torch.float64
@@ -154,3 +155,64 @@ def test_derivatives_go_through_the_axes_only_if_asked():
         assert found.eigenvalues.requires_grad is differentiable
         assert found.coordinates[0].requires_grad
         assert not found.distance.requires_grad
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("inputs", "options", "words"),
+    [
+        ([(3, 2)], {}, r"x: expected \(batch, n, d\), here \(3, 2\), got \(3, 2\)"),
+        ([(1, 1, 3, 2)], {}, r"x: expected \(batch, n, d\)"),
+        ([(1, 3, 0)], {}, r"x: expected \(batch, n, d\)"),
+        (
+            [(1, 3, 2), (1, 3, 2), (1, 4, 2)],
+            {},
+            r"vectors\[1\]: expected .*, here \(1, 3, 2\), got \(1, 4, 2\)",
+        ),
+        ([(1, 3, 2)], {"weights": ()}, r"weights: expected 1 to 1 numbers, none negative, one positive, got \(\)"),
+        ([(1, 3, 2)], {"weights": (1.0, 1.0)}, "weights: expected 1 to 1 numbers"),
+        ([(1, 3, 2)] * 2, {"weights": (1.0, -1e-9)}, "weights: expected 1 to 2 numbers"),
+        ([(1, 3, 2)] * 2, {"weights": (0.0, 0.0)}, "weights: expected 1 to 2 numbers"),
+        ([(1, 3, 2)], {"weights": (math.inf,)}, "weights: expected 1 to 1 numbers"),
+    ],
+)
+def test_what_has_no_axes(inputs, options, words):
+    with pytest.raises(HaarError, match=words):
+        principal_axes([torch.ones(shape, dtype=F64) for shape in inputs], **options)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_which_input_is_not_finite(place):
+    inputs = [torch.ones(1, 3, 2, dtype=F64) for _ in range(2)]
+    inputs[place][0, 1, 0] = math.nan
+    name = ("x", r"vectors\[0\]")[place]
+    for weights in ((1.0,), (1.0, 1.0), (1.0, 0.0)):
+        with pytest.raises(HaarError, match=f"{name}: expected finite coordinates, got NaN or infinity"):
+            principal_axes(inputs, weights=weights)
+    with pytest.raises(HaarError, match="x: expected coordinates whose squares are finite, got larger ones"):
+        principal_axes([1e200 * torch.eye(2, dtype=F64)[None]])
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(HaarError, match=r"x: expected float32 or float64, got b?float16; principal axes"):
+            principal_axes([torch.eye(2, dtype=dtype)[None]])
+
+
+def test_every_cloud_has_a_record_of_its_own():
+    clouds = torch.randn(3, 6, 3, generator=torch.Generator().manual_seed(0), dtype=F64)
+    clouds[1] = clouds[1] * torch.tensor([1.0, 1.0, 3.0]) + 7.0
+    together = frame_health(principal_axes([clouds]), F64)
+    for k in range(3):
+        alone = frame_health(principal_axes([clouds[k : k + 1]]), F64)
+        for name in ("eigenvalues", "gaps", "reach", "rank", "spaces"):
+            torch.testing.assert_close(getattr(together, name)[k], getattr(alone, name)[0])
+        assert together.predicted[k].item() == pytest.approx(alone.predicted.item(), rel=1e-6)
+    assert principal_axes([clouds[:0]]).eigenvalues.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("tol", "left_out"), [(0.3, True), (0.2, False), (None, False)])
+def test_derivatives_leave_out_gaps_below_the_given_one(tol, left_out):
+    """Eigenvalues 2 and 1.5: a relative gap of 0.25."""
+    x = torch.tensor([[[2.0, 0.0], [-2.0, 0.0], [0.0, 3.0**0.5], [0.0, -(3.0**0.5)]]], dtype=F64, requires_grad=True)
+    options = {} if tol is None else {"tol": tol}
+    axes = principal_axes([x], differentiable=True, **options).axes
+    (slope,) = torch.autograd.grad((axes * torch.arange(4.0).reshape(2, 2)).sum(), x)
+    assert bool((slope == 0).all()) is left_out
