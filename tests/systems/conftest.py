@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.ticker import FixedLocator
 
@@ -153,7 +154,9 @@ def artist_told(artist):
 
 
 def readable(value):
-    """As JSON has it; what is not a number or a word, in words."""
+    """As JSON has it; what is not a number or a word, in words; of a picture least, mean and greatest."""
+    if getattr(value, "size", 0) > 200:
+        value = np.array([value.min(), value.mean(), value.max()])
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
