@@ -175,12 +175,12 @@ class Trials:
     entered: dict[str, dict[int, set[str]]] = field(default_factory=dict)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that enter an edited line, quickest first; those of the whole file where it runs at import."""
+        """The tests that enter an edited line, quickest first; where it runs at import, all that could."""
         lines = self.entered.get(str(mutant.path), {})
         statement = mutant.lines()
         found = set().union(*(lines.get(line, set()) for line in statement)) - {""}
-        if not found and any("" in lines.get(line, set()) for line in statement):
-            found = set().union(*lines.values()) - {""}
+        if any("" in lines.get(line, set()) for line in statement):
+            found |= set().union(*lines.values()) - {""} or set(self.seconds)
         return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -18,6 +19,7 @@ from haar.systems.adaptive_constrained_equivariance.trial import Configuration, 
 from haar.systems.adaptive_constrained_equivariance.walking import generated_walk
 
 F64 = torch.float64
+HERE = Path(__file__).parent
 
 
 def _seeded(seed=0):
@@ -55,6 +57,23 @@ def test_a_seed_gives_one_network_and_one_data_set(name):
         assert torch.equal(value, other.state_dict()[key])
     assert torch.equal(task.sample("train", 4, _seeded(3))[0], task.sample("train", 4, _seeded(3))[0])
     assert not torch.equal(task.sample("train", 4, _seeded(3))[0], task.sample("test", 4, _seeded(4))[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "beta"),
+    [
+        ("vectors", {"order": 4}, 0.5),
+        ("inertia", {}, 0.3),
+        ("charged", {"pool": 8, "start": 0, "stop": 1, "hidden": 8, "layers": 2}, 0.0),
+        ("walking", {"trials": 1, "hidden": 8, "layers": 2}, 1.0),
+    ],
+)
+def test_data_and_untrained_networks_are_those_that_they_were(name, given, beta, as_recorded):
+    task = make_task(name, given, beta)
+    found = {part: task.sample(part, 3, _seeded(3)) for part in ("train", "validation", "test")}
+    found["answer"] = (task.model(_seeded(1), _seeded(2))(found["test"][0]),)
+    shown = {part: [x.detach().flatten(1)[:, ::5] for x in several] for part, several in found.items()}
+    as_recorded(shown, HERE / f"task_{name}.json", relative=1e-3)
 
 
 def test_networks_of_particles_forget_their_order_and_what_is_not_there():
@@ -163,7 +182,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("preset", PUBLISHED)
-def test_published_settings_train_on_files_of_that_form(preset, tmp_path):
+def test_published_settings_train_on_files_of_that_form(preset, tmp_path, as_recorded):
     """Two steps at small width; everything else is the preset's."""
     write, smaller = PUBLISHED[preset]
     (part,) = RECIPE.presets[preset]["parts"]
@@ -174,11 +193,12 @@ def test_published_settings_train_on_files_of_that_form(preset, tmp_path):
     configurations = [Configuration(task, 5, seed=0)]
     arms = make_arms(["strict", "equality", *part["arms"][3::2]], configurations, TrialPlan(steps=30))
     train_together(arms, configurations, plan)
-    for arm in arms:
-        for one in evaluate(arm, configurations, plan):
-            assert one["error"] > 0
-            if arm.name in ("strict", "equality", "equality as published"):
-                assert one["defect"] < 1e-4
+    found = {arm.name: evaluate(arm, configurations, plan) for arm in arms}
+    for name, (one,) in found.items():
+        assert one["error"] > 0
+        if name in ("strict", "equality", "equality as published"):
+            assert one["defect"] < 1e-4
+    as_recorded(found, HERE / f"published_{preset}.json", relative=1e-3)
 
 
 def test_parts_of_published_data_do_not_meet(tmp_path):

@@ -67,12 +67,9 @@ def values(measures):
     return {claim.name: list(claim.values) for claim in judge(CLAIMS, [measures])}
 
 
-def test_bounds_are_where_they_are_said_to_be(holds_between):
-    holds_between(CLAIMS, BOUNDS)
-
-
-def test_claims_read_the_numbers_that_they_are_about(reads):
+def test_claims_read_the_numbers_that_they_are_about_and_are_bounded_as_is_said(reads, holds_between):
     reads(CLAIMS, "group_averaging", READ)
+    holds_between(CLAIMS, BOUNDS)
 
 
 def test_gains_are_told_apart_model_by_model(recorded):

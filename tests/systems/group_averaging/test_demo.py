@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,13 @@ def test_errors_are_told_by_field_and_group_before_and_after(told):
     assert {"tracer, 1 step", "velocity, 1 step", "tracer, 6:12", "velocity, 6:12"} <= set(turbulence.columns)
     value = report.found[1].one_step["D4"].value("vrmse", field="velocity")
     assert turbulence.rows[3][turbulence.columns.index("velocity, 1 step")] == value
+
+
+def test_the_demo_tells_what_it_did(told, as_recorded, told_as_recorded):
+    report, _, _ = told
+    here = Path(__file__).parent
+    as_recorded(report.to_dict(), here / "demo.json", relative=1e-2)
+    told_as_recorded(report.sections(), here / "demo_told.json")
 
 
 def test_every_stage_is_watched_to_its_end(told):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,13 @@ def test_a_seed_measures_every_model_and_the_trap(tiny):
     assert len(unet["half"]["elements"]) == 4
     assert unet["half"]["random"] == pytest.approx(6 / 7)
     assert set(measures["trap"]["vrmse"]) == {"none", "C4", "D4", "closed", "soft D4"}
+
+
+def test_a_seed_measures_what_it_did(tiny, as_recorded):
+    found = copy.deepcopy(tiny[0])
+    for labels in ("with_labels", "without_labels"):  # shares of a variance that is rounding
+        del found["trap"][labels]["sentence"]
+    as_recorded(found, Path(__file__).parent / "measured.json", relative=1e-3)
 
 
 def test_what_is_finished_is_not_measured_again(tiny, monkeypatch):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -88,6 +89,10 @@ def test_a_seed_measures_pairs_times_and_every_network(measures):
         assert 0.8 < sizes[EQUAL_SIZE] / sizes[EQUIVARIANT] < 1.25
         assert sizes[EQUAL_WIDTH] == sizes[AUGMENTED] > 5 * sizes[EQUIVARIANT]
         assert cell["networks"][EQUIVARIANT]["defect"] < 1e-12 < 0.1 < cell["networks"][EQUAL_WIDTH]["defect"]
+
+
+def test_a_seed_measures_what_it_did(measures, as_recorded):
+    as_recorded(measures, Path(__file__).parent / "measured.json")
 
 
 def test_learning_has_the_same_answer_twice_and_leaves_the_global_generator_alone():

@@ -121,7 +121,9 @@ def test_the_mean_energy_in_the_place_of_every_model_beats_nothing() -> None:
 
 ORDER = ("median", 1.0, 1.01)
 BOUNDS = {
-    **{f"{table}: better than the mean": ("median", 0.0, -0.01) for table in ("lih 16", "lih 48", "nh3 100", "h2o 100")},
+    **{
+        f"{table}: better than the mean": ("median", 0.0, -0.01) for table in ("lih 16", "lih 48", "nh3 100", "h2o 100")
+    },
     **{f"{table}: Classical < Graph": ORDER for table in ("lih 16", "lih 48", "nh3 100", "h2o 100")},
     **{f"{table}: Graph < RotOnly = RotPerm": ORDER for table in ("lih 16", "lih 48")},
     **{f"{table}: RotOnly = RotPerm < NonSym": ("median", 0.2, 0.21) for table in ("lih 16", "lih 48")},
@@ -173,12 +175,9 @@ READ = {
 }
 
 
-def test_bounds_are_where_they_are_said_to_be(holds_between) -> None:
-    holds_between(CLAIMS, BOUNDS)
-
-
-def test_claims_read_the_numbers_that_they_are_about(reads) -> None:
+def test_claims_read_the_numbers_that_they_are_about_and_are_bounded_as_is_said(reads, holds_between) -> None:
     reads(CLAIMS, "quantum", READ)
+    holds_between(CLAIMS, BOUNDS)
 
 
 def test_folds_are_paired_seed_by_seed_and_a_change_counts_whichever_way_it_goes() -> None:

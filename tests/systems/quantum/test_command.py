@@ -12,6 +12,8 @@ import torch
 from haar.cli.app import main
 from haar.data.molecules import Molecules
 
+HERE = Path(__file__).parent
+
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = main(["quantum", *arguments])
@@ -47,7 +49,7 @@ def test_a_public_set_becomes_a_surface(capsys: pytest.CaptureFixture[str], tmp_
     assert "test/train" in shown
 
 
-def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path, as_recorded) -> None:
     path = str(tmp_path / "p.safetensors")
     code, out, _ = run(
         capsys, "train", "--model", "graph", "--data", "lih", "--train", "16", "--steps", "5", "--force-steps", "1",
@@ -55,14 +57,16 @@ def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     )  # fmt: skip
     assert code == 0
     assert json.loads(out)["symmetry"]["rotation"] < 1e-9
+    as_recorded(json.loads(out), HERE / "trained.json")
     code, out, _ = run(capsys, "audit", path, "--data", "lih", "--samples", "2", "--elements", "2", "--json")
     assert code == 0
     assert json.loads(out)["kind"] == "audit"
+    assert json.loads(out)["samples"] == 2
     code, _, err = run(capsys, "audit", path, "--data", "nh3")
     assert (code, err) == (2, "haar: data: expected molecules Li, H, got N, H, H, H\n")
 
 
-def test_compare_writes_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_compare_writes_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path, as_recorded) -> None:
     code, out, _ = run(
         capsys, "compare", "--data", "lih", "--models", "Graph,NonSym", "--steps", "3", "--force-steps", "0", "--quick",
         "--out", str(tmp_path),
@@ -70,7 +74,9 @@ def test_compare_writes_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert code == 0
     assert "least test error" in out
     assert (tmp_path / "table.md").read_text().startswith("| model |")
-    assert json.loads((tmp_path / "result.json").read_text())["train"] == 16
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["train"] == 16
+    as_recorded(result, HERE / "compared.json")
     assert run(capsys, "compare", "--models", "Best")[0] == 2
 
 

@@ -27,7 +27,7 @@ TINY = {
 }  # fmt: skip
 
 
-def test_it_measures_judges_and_tells(tmp_path: Path) -> None:
+def test_it_measures_judges_and_tells(tmp_path: Path, as_recorded) -> None:
     measures = [RECIPE.measure(TINY, 0, tmp_path, Unwatched())]
     claims = {claim.name: claim for claim in judge(RECIPE.claims, measures)}
     assert {"lih 16: Graph < RotOnly = RotPerm", "nh3 100: Graph < RotPerm"} < set(claims)
@@ -39,6 +39,7 @@ def test_it_measures_judges_and_tells(tmp_path: Path) -> None:
     )
     assert all(claims[name].holds for name in exact)
     assert not claims["lih 16: the circuit without symmetry does not"].holds  # three steps: nothing is learnt
+    as_recorded(measures, Path(__file__).parent / "measured.json")
     sections = RECIPE.sections(measures)
     told = [section.title for section in sections if section.title]
     assert told[0] == "LiH, 16 training points"

@@ -105,12 +105,9 @@ def values(measures):
     return {claim.name: list(claim.values) for claim in judge(CLAIMS, [measures])}
 
 
-def test_bounds_are_where_they_are_said_to_be(holds_between):
-    holds_between(CLAIMS, BOUNDS)
-
-
-def test_claims_read_the_numbers_that_they_are_about():
+def test_claims_read_the_numbers_that_they_are_about_and_are_bounded_as_is_said(holds_between):
     assert values(MADE) == {name: pytest.approx(told) for name, told in READ.items()}
+    holds_between(CLAIMS, BOUNDS)
 
 
 def test_digits_that_are_not_there_are_not_judged():

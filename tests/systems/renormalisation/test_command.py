@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from haar.cli.rg import app
 from haar.errors import ArgumentError
-from haar.systems.renormalisation.command import Order, run
+from haar.systems.renormalisation.command import Order, flow, run, spectrum
 
 SMALL = ["--seeds", "2", "--steps", "3", "--samples", "8", "--width", "4"]
 
@@ -43,6 +44,17 @@ def test_the_same_call_prints_the_same_bytes(verb):
         "linear odd, depth 1",
         "linear tied, depth 1",
     }
+
+
+@pytest.mark.parametrize("what", ["run", "spectrum", "flow"])
+def test_what_the_verbs_tell(what, as_recorded, told_as_recorded):
+    order = Order(activations=("quadratic",), families=("odd", "tied"), seeds=2, inputs=2, width=4, steps=3, samples=8)
+    of = {"run": run, "spectrum": spectrum, "flow": flow}[what]
+    options = {"run": {}, "spectrum": {"samples": 100}, "flow": {"law": "mixture", "steps": 2, "blocks": 50}}[what]
+    report = of(order, **options)
+    here = Path(__file__).parent
+    as_recorded(report.to_dict(), here / f"rg_{what}.json")
+    told_as_recorded(report.sections(), here / f"rg_{what}_told.json")
 
 
 def test_an_order_trains_on_its_own_law():

@@ -86,6 +86,13 @@ def test_seeds_are_pooled(run):
     assert all(row[2].endswith(" of 4") for row in table.rows)
 
 
+def test_a_seed_measures_what_it_did(run, as_recorded):
+    (path,) = run[0].glob("runs/*/measures.json")
+    measured = json.loads(path.read_text())["measures"]
+    measured["closure"].pop("digits")  # they come with an extra
+    as_recorded(measured, Path(__file__).parent / "measured.json")
+
+
 def test_tables_figures_and_page(run):
     out, _ = run
     written = json.loads((out / "result.json").read_text())

@@ -162,12 +162,9 @@ READ = {
 }
 
 
-def test_bounds_are_where_they_are_said_to_be(holds_between):
-    holds_between(CLAIMS, BOUNDS)
-
-
-def test_claims_read_the_numbers_that_they_are_about(reads):
+def test_claims_read_the_numbers_that_they_are_about_and_are_bounded_as_is_said(reads, holds_between):
     reads(CLAIMS, "sign_equivariance", READ)
+    holds_between(CLAIMS, BOUNDS)
 
 
 def test_order_of_links_and_communities_is_the_lesser_of_two_steps():

@@ -90,6 +90,22 @@ def test_every_network_oracle_and_line_is_told(result: Any, folder: Path) -> Non
     assert len(list((folder / "figures").glob("*.png"))) == 6
 
 
+#: What depends on the signs of eigenvectors depends on the make of the processor, which chooses them.
+_SIGNED = {"flips", "canonical", "raw", "naive", "sample"}
+
+
+def test_a_seed_measures_what_it_did(result: Any, folder: Path, as_recorded: Any) -> None:
+    (run,) = folder.glob("runs/*")
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: kept(each) for name, each in value.items() if name not in _SIGNED | {"costs", "floor"}}
+
+    measured = json.loads((run / "measures.json").read_text())["measures"]
+    as_recorded(kept(measured), Path(__file__).parent / "measured.json", relative=1e-3)
+
+
 def test_a_killed_run_goes_on_behind_the_last_network(
     result: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
