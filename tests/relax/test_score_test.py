@@ -142,7 +142,7 @@ def test_tension_is_zero_on_orbits_and_not_after_a_break():
         ({"draws": 38}, "draws: expected at least 39 to reject any of 2 subgroups at 0.05, got 38"),
         ({"level": 1.0}, "level: expected a level between 0 and 1"),
         ({"layers": ["5"]}, "layers: expected names among 0, 2, 4, got '5'"),
-        ({"subgroups": [cyclic(4)]}, "subgroups: expected subgroups of C4, got C4"),
+        ({"subgroups": [cyclic(8)]}, "subgroups: expected subgroups of C4, got C8"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

@@ -49,7 +49,7 @@ def restrict(network: M, subgroup: Subgroup) -> M:
         memo[id(layer)] = layer.restrict(subgroup)
     for module in network.modules():
         for value in module.__dict__.values():
-            if isinstance(value, Representation) and value.group is subgroup.parent:
+            if isinstance(value, Representation) and value.group == subgroup.parent:
                 memo.setdefault(id(value), restricted(value, subgroup))
     return _copied(network, memo)
 
