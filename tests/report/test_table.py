@@ -47,3 +47,16 @@ def test_a_row_of_another_length_is_refused():
 def test_only_verdicts_are_coloured():
     table = Table("t", ("generator", "holds"), [(True, False)], verdicts=("holds",))
     assert '<td>yes</td><td class="bad">no</td>' in table.html()
+
+
+def test_it_is_printed_as_wide_as_the_terminal_and_never_narrower_than_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = TABLE.text()
+    assert "averaged & soft" in shown
+    assert "\x1b" not in shown
+    assert shown == "\n".join(line.rstrip() for line in shown.splitlines())
+    long = Table("", ("a", "b"), [("x" * 60, "y" * 60)])
+    monkeypatch.setenv("COLUMNS", "200")
+    assert f"{'x' * 60}   {'y' * 60}" in long.text()
+    monkeypatch.setenv("COLUMNS", "30")
+    assert max(map(len, long.text().splitlines())) <= 80
