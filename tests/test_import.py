@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
+import importlib
+import importlib.util
+import inspect
+import pickle
+import pydoc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,11 +137,52 @@ def test_names_are_there_when_they_are_used():
         _ = haar.nothing
 
 
-def test_the_face_lists_what_type_checkers_see():
-    tree = ast.parse((SOURCE / "__init__.py").read_text())
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    seen = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert seen | {"__version__"} == set(haar.__all__)
+def test_type_checkers_see_every_name_of_the_face_and_of_the_verbs():
+    tool = SOURCE.parents[1] / "tools" / "face_stub.py"
+    spec = importlib.util.spec_from_file_location("face_stub", tool)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    text = (SOURCE / "__init__.pyi").read_text()
+    assert text == made.stub(), "run tools/face_stub.py"
+    tree = ast.parse(text)
+    seen = {alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    seen |= {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
+    assert seen == set(haar.__all__)
+    classes = {node.name: {n.targets[0].id for n in node.body} for node in tree.body if isinstance(node, ast.ClassDef)}
+    for verb in ("audit", "average", "relax"):
+        assert set(getattr(haar, verb).__all__) <= classes[f"_{verb.title()}"]
+
+
+def test_every_package_is_reached_by_its_name():
+    names = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+    code = f"import haar; print([name for name in {names} if getattr(haar, name).__name__.split('.')[-1] != name])"
+    assert _fresh(code) == "[]"
+    assert (
+        _fresh("import haar; print(haar.audit.layers.__name__, haar.entry.__name__)") == "haar.audit.layers haar.entry"
+    )
+
+
+@pytest.mark.parametrize("verb", ["audit", "average", "relax"])
+def test_a_verb_is_described_as_its_function(verb):
+    package = importlib.import_module(f"haar.{verb}")
+    function, shown = getattr(package, verb), getattr(haar, verb)
+    assert inspect.signature(shown) == inspect.signature(function)
+    assert inspect.getdoc(shown) == inspect.getdoc(function)
+    text = pydoc.render_doc(shown, renderer=pydoc.plaintext)
+    assert text.split("\n", 2)[2] == pydoc.render_doc(function, renderer=pydoc.plaintext).split("\n", 2)[2]
+    assert f"\n{verb}(model: " in text
+    assert pickle.loads(pickle.dumps(shown)) is copy.deepcopy(shown) is shown
+    assert set(dir(package)) <= set(dir(shown))
+
+
+def test_what_is_set_on_a_verb_is_set_in_its_package(monkeypatch):
+    package = importlib.import_module("haar.average")
+    monkeypatch.setattr(haar.average, "Orbit", 3)
+    assert package.Orbit == haar.average.Orbit == 3
+    monkeypatch.undo()
+    assert package.Orbit is haar.average.Orbit is not None
+    with pytest.raises(AttributeError, match=r"module 'haar\.average' has no attribute 'nothing'"):
+        _ = haar.average.nothing
 
 
 ORDERS = """\

@@ -21,8 +21,14 @@ def is_record(value: Any) -> bool:
     )
 
 
+def is_graph(value: Any) -> bool:
+    """Whether a value is a graph, or a batch of graphs of one kind, as PyTorch Geometric has it (not imported here)."""
+    kinds = type(value).__mro__
+    return any(kind.__module__ == "torch_geometric.data.data" and kind.__name__ == "Data" for kind in kinds)
+
+
 def named_parts(value: Any) -> dict[Any, Any] | None:
-    """The parts of a mapping by key, of a dataclass by field; None for anything else.
+    """The parts of a mapping by key, of a dataclass by field, of a graph by attribute; None for anything else.
 
     Example:
         >>> named_parts({"energy": 1.0}), named_parts((1.0,))
@@ -32,13 +38,15 @@ def named_parts(value: Any) -> dict[Any, Any] | None:
         return dict(value.items())
     if is_record(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if is_graph(value):
+        return dict(value.to_dict())
     return None
 
 
 def parts_of(value: Any) -> dict[Any, Any] | None:
     """The parts of any container that is known, by key, field or place; None for a leaf.
 
-    Known are mappings, dataclasses, tuples and lists, and what torch's pytrees have been taught.
+    Known are mappings, dataclasses, graphs, tuples and lists, and what torch's pytrees have been taught.
 
     Example:
         >>> parts_of(["a", "b"]), parts_of("ab")
@@ -74,6 +82,11 @@ def refilled(value: Any, parts: Mapping[Any, Any]) -> Any:
         made = copy.copy(value)
         for name, part in parts.items():
             object.__setattr__(made, name, part)  # a frozen one too
+        return made
+    if is_graph(value):
+        made = copy.copy(value)
+        for name, part in parts.items():
+            setattr(made, name, part)
         return made
     if not isinstance(value, Mapping):
         flat, context = pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)

@@ -62,10 +62,10 @@ def test_restricted_actions_act_through_the_parent():
 
 
 def test_subgroups_of_another_group_are_refused():
-    other = dihedral(4).subgroup([1], "C4")
+    other = dihedral(8).subgroup([1], "C8")
     for action in (Invariant(dihedral(4)), Weighted(dihedral(4))):
         with pytest.raises(
-            ArgumentError, match="subgroup: expected a subgroup of D4, got a subgroup of D4; make it with"
+            ArgumentError, match="subgroup: expected a subgroup of D4, got a subgroup of D8; make it with"
         ):
             action.restrict(other)
 

@@ -70,8 +70,8 @@ def test_tangents_and_linear_parts_stand_side_by_side(generator):
         (lambda: Concatenated([(Invariant(D4), 1)], axis=1), "axis: expected a negative axis"),
         (lambda: Concatenated([(Invariant(D4), 0)], axis=-1), r"parts: expected positive lengths, got \[0\]"),
         (
-            lambda: Concatenated([(Invariant(D4), 1), (Invariant(dihedral(4)), 1)], axis=-1),
-            "parts: expected actions of one group object, D4, got D4; make the group once",
+            lambda: Concatenated([(Invariant(D4), 1), (Invariant(dihedral(2)), 1)], axis=-1),
+            "parts: expected actions of one group object, D4, got D2; make the group once",
         ),
     ],
 )

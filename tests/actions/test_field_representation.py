@@ -95,7 +95,7 @@ SIGN = Given(D4, Determinant(Space(D4)).matrix(D4.elements()), "det")
             {"p": Space(D4)},
             "internal: expected for p a representation of D4 of dimension 1, got <vector of D4",
         ),
-        ("p", D4, {"p": Trivial(dihedral(4))}, "make the group once and pass the same object"),
+        ("p", D4, {"p": Trivial(dihedral(2))}, "make the group once and pass the same object"),
         ("p, q", D4, {("p", "q"): Space(D4), "p": SIGN}, "internal: expected every field at most once, got 'p' twice"),
         (
             "p, u:vector",

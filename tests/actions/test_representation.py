@@ -320,7 +320,7 @@ def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="parts: expected representations of one group object, D4, got D5"):
         direct_sum([Defining(square), Defining(five)])
     with pytest.raises(ArgumentError, match="parts: expected representations of one group object"):
-        Defining(square) @ Defining(dihedral(4))
+        Defining(square) @ Defining(dihedral(2))
     with pytest.raises(ArgumentError, match="parts: expected at least one representation"):
         direct_sum([])
     with pytest.raises(ArgumentError, match="copies: expected at least one copy, got 0"):

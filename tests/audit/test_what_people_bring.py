@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -202,12 +203,15 @@ def test_inputs_alone_from_a_loader(generator):
     ("change", "message"),
     [
         ({"max_samples": 0}, "max_samples: expected at least 1, or None for all, got 0"),
-        ({"data": torch.zeros(2, 1, 6, 6).numpy()}, "got ndarray; torch.from_numpy makes tensors of arrays"),
+        ({"data": np.full((2, 1, 6, 6), "a")}, "data: expected arrays of numbers, got an array of <U1"),
         (
             {"data": Subset(TensorDataset(torch.zeros(2, 1, 6, 6)), [0])},
             r"got Subset; torch.utils.data.DataLoader\(data",
         ),
-        ({"data": [{"x": torch.zeros(2, 1, 6, 6)}]}, "got dict; yield"),
+        (
+            {"data": [{"a": torch.zeros(2, 1, 6, 6), "b": 3.0}]},
+            r"data: expected batches with input by name .*, got dict with a, b; yield",
+        ),
         ({"batchsize": 4}, r"batchsize: expected a keyword of audit \(model, .*; did you mean batch_size\?"),
     ],
 )

@@ -122,7 +122,7 @@ def test_bad_chains_are_refused():
     C4, mirror = D4.subgroup([1], "C4"), D4.subgroup([4], "M")
     with pytest.raises(ArgumentError, match="chain: expected subgroups each in the next, got M, C4"):
         anytime(conv(), SYMMETRY, chain=[mirror, C4])
-    other, rotations = dihedral(4), SO(3)
+    other, rotations = dihedral(8), SO(3)
     with pytest.raises(ArgumentError, match="chain: expected subgroups of D4"):
         anytime(conv(), SYMMETRY, chain=[other.subgroup([1])])
     with pytest.raises(ArgumentError, match="tolerance: expected 0 or more, got -1"):

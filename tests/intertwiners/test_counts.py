@@ -130,7 +130,7 @@ def test_refusals() -> None:
     rep = Defining(dihedral(4))
     with pytest.raises(ArgumentError, match="up_to: expected 0 or more, got -1"):
         invariant_polynomials(rep, -1)
-    other = Defining(dihedral(4))
+    other = Defining(dihedral(3))
     with pytest.raises(ArgumentError, match="rep_out: expected a representation of the same group object"):
         equivariant_polynomials(rep, other, 1)
     with pytest.raises(ArgumentError, match="rep_out: expected a representation of the same group object"):

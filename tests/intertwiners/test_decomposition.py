@@ -236,7 +236,7 @@ def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="rep: expected orthogonal matrices, got defining: off by"):
         decompose(_Stretched(dihedral(3)))
     with pytest.raises(ArgumentError, match="rep_out: expected a representation of the same group object as rep_in"):
-        matched(Defining(dihedral(3)), Defining(dihedral(3)))
+        matched(Defining(dihedral(3)), Defining(dihedral(4)))
     rep = Regular(dihedral(3))
     with pytest.raises(
         ArgumentError, match=r"decomposes into irreducible ones, got regular of D3, dimension 6: no draw was tried"

@@ -63,7 +63,7 @@ def test_an_empty_space() -> None:
 
 
 def test_refusals() -> None:
-    one, other = dihedral(4), dihedral(4)
+    one, other = dihedral(4), dihedral(3)
     for call in (intertwiners, hom_dimension):
         with pytest.raises(ArgumentError, match="rep_out: expected a representation of the same group object"):
             call(Defining(one), Defining(other))

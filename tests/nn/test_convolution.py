@@ -207,7 +207,7 @@ class TestRefusals:
 
     def test_groups_differ(self):
         with pytest.raises(ArgumentError, match=r"rep_out: expected a representation of the same group object"):
-            Conv(Space(dihedral(4)), Space(dihedral(4)), 3)
+            Conv(Space(dihedral(4)), Space(dihedral(2)), 3)
 
     def test_even_kernel_with_same_padding(self):
         rep = Space(dihedral(4))

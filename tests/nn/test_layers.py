@@ -227,7 +227,7 @@ class TestProducts:
     def test_refusals(self):
         vector = Defining(SO(3))
         with pytest.raises(ArgumentError, match=r"rep_right: expected a representation of the same group object"):
-            Bilinear(vector, Defining(SO(3)), vector)
+            Bilinear(vector, Defining(O(3)), vector)
         with pytest.raises(ShapeError, match=r"y: expected 3 on the last axis"):
             Bilinear(vector, vector, vector)(torch.zeros(1, 3), torch.zeros(1, 4))
 

@@ -329,7 +329,7 @@ def test_any_batch_shape(copies, batch):
 class TestRefusals:
     def test_groups_differ(self):
         with pytest.raises(ArgumentError, match=r"rep_out: expected a representation of the same group object .* D4"):
-            Linear(Regular(dihedral(4)), Regular(dihedral(4)))
+            Linear(Regular(dihedral(4)), Regular(dihedral(2)))
 
     def test_unknown_form(self):
         rep = Regular(dihedral(4))
@@ -349,7 +349,7 @@ class TestRefusals:
     def test_foreign_subgroup(self):
         rep = Regular(dihedral(4))
         with pytest.raises(ArgumentError, match=r"subgroup: expected a subgroup of D4"):
-            Linear(rep, rep).restrict(dihedral(4).subgroup([1]))
+            Linear(rep, rep).restrict(dihedral(2).subgroup([1]))
 
 
 def test_a_layer_that_has_nothing_but_a_bias():

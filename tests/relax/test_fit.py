@@ -147,7 +147,7 @@ def test_data_that_are_not_finite_are_refused_before_a_step():
         ((TRAIN[0], TRAIN[1][:30]), r"train: expected 30 samples on axis 0 of all inputs and targets, got \(30, "),
         ((TRAIN[0][:30], TRAIN[1]), r"train: expected \d+ samples on axis 0 of all inputs and targets, got .* \(30, "),
         ((TRAIN[0][:0], TRAIN[1][:0]), "train: expected at least one sample, got none"),
-        ((TRAIN[0].numpy(), TRAIN[1].numpy()), "train: expected tensors of inputs and targets, got ndarray"),
+        ((("x",), ("y",)), "train: expected tensors of inputs and targets, got tuple"),
     ],
 )
 def test_inputs_and_targets_are_rows_of_the_same_samples(train, message):

@@ -3,14 +3,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, MissingExtraError
 from haar.report import Report, Section, Table, page
 from haar.report.drawing import draw_bars, draw_field, new_figure, style_axes
 from haar.report.page import paragraphs, png
@@ -193,3 +195,41 @@ def test_powers_on_an_axis_stay_formulas():
     assert not axes.title.get_parse_math()
     assert all(label.get_parse_math() for label in axes.get_xticklabels() if "mathdefault" in label.get_text())
     assert any("mathdefault" in label.get_text() for label in axes.get_xticklabels())
+
+
+def test_a_report_is_printed_as_its_table():
+    assert str(FULL) == "What <was> found\n\nIt fell by 10 %.\n\n" + str(FULL.sections()[1].table)
+    assert str(Finding([])) == "What <was> found\n\nIt fell by 10 %."
+
+
+def test_the_first_table_is_a_data_frame(monkeypatch):
+    pandas = pytest.importorskip("pandas", reason="needs the extra haar[tables]")
+    table = Table("t", ("model", "loss"), [("base", 0.25), ("averaged", None)])
+    frame = Finding([Section("Words", "One."), Section("Numbers", table=table)]).to_pandas()
+    assert frame["loss"][0] == 0.25
+    assert frame["loss"].isna().tolist() == [False, True]
+    assert list(frame.columns) == ["model", "loss"]
+    assert isinstance(frame, pandas.DataFrame)
+    with pytest.raises(ArgumentError, match="table: expected a finding report with a table, got none"):
+        Finding([]).to_pandas()
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'haar\[tables\]'"):
+        table.to_pandas()
+
+
+def test_a_report_that_is_one_picture_draws_on_given_axes():
+    class Drawn(Finding):
+        def draw(self, axes):
+            axes.set_title("drawn")
+
+    whole = Figure()
+    for axes in (whole.add_subplot(), whole.subfigures(1, 2)[1].subplots()):
+        assert Drawn([]).figure(ax=axes) is whole
+        assert axes.get_title() == "drawn"
+    with pytest.raises(
+        ArgumentError, match=r"ax: expected nothing: .* got axes for a finding report; figure\(\) makes"
+    ):
+        FULL.figure(ax=axes)
+    axes.remove()
+    with pytest.raises(ArgumentError, match="ax: expected axes of a figure"):
+        Drawn([]).figure(ax=axes)

@@ -88,3 +88,16 @@ def test_the_dictionary_has_all_of_it():
     }
     assert '<p class="note">lower is better</p>' in TABLE.html()
     assert "<caption>losses &lt;of two&gt;</caption>" in TABLE.html()
+
+
+def test_it_is_printed_as_wide_as_the_terminal_and_never_narrower_than_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = str(TABLE)
+    assert "averaged & soft" in shown
+    assert "\x1b" not in shown
+    assert shown == "\n".join(line.rstrip() for line in shown.splitlines())
+    long = Table("", ("a", "b"), [("x" * 60, "y" * 60)])
+    monkeypatch.setenv("COLUMNS", "200")
+    assert f"{'x' * 60}   {'y' * 60}" in str(long)
+    monkeypatch.setenv("COLUMNS", "30")
+    assert max(map(len, str(long).splitlines())) <= 80

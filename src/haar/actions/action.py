@@ -340,7 +340,7 @@ def channel_name(block: tuple[int, ...]) -> str:
 
 def _check_subgroup(action: Action, subgroup: Subgroup) -> None:
     parent = getattr(subgroup, "parent", None)
-    if parent is not action.group:
+    if parent != action.group:
         raise ArgumentError(
             "subgroup",
             expected=f"a subgroup of {action.group.name}",

@@ -51,7 +51,7 @@ class Concatenated(Action):
         if min(self.sizes) < 1:
             raise ArgumentError("parts", expected="positive lengths", got=self.sizes)
         for action in self.actions[1:]:
-            if action.group is not self.group:
+            if action.group != self.group:
                 raise ArgumentError(
                     "parts",
                     expected=f"actions of one group object, {self.group.name}",

@@ -108,7 +108,7 @@ def _internal_blocks(layout: Layout, group: Group, internal: Internal) -> dict[t
             if any(name in others for others in blocks):
                 raise ArgumentError("internal", expected="every field at most once", got=f"{name!r} twice")
         check_representation("internal", rep)
-        if rep.group is not group or rep.dim != len(names):
+        if rep.group != group or rep.dim != len(names):
             raise ArgumentError(
                 "internal",
                 expected=f"for {', '.join(names)} a representation of {group.name} of dimension {len(names)}",

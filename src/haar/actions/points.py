@@ -72,7 +72,7 @@ class Points(_AxisByAxis):
         parts = [rep for rep in (rotation, relabelling) if rep is not None]
         if not parts:
             raise ArgumentError("rotation", expected="a rotation, a relabelling or both", got="neither")
-        if parts[0].group is not parts[-1].group:
+        if parts[0].group != parts[-1].group:
             raise ArgumentError(
                 "relabelling",
                 expected=f"a representation of {parts[0].group.name}, like rotation",

@@ -17,7 +17,8 @@ from haar.actions.trees import action_leaves, map_actions, map_named, paths
 from haar.containers import parts_of
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.groups import Group, Subgroup
-from haar.groups.door import check_group
+from haar.groups.door import check_group, constructor_of
+from haar.groups.names import named_group
 
 
 class Symmetry:
@@ -106,7 +107,7 @@ class Symmetry:
     @known_keywords
     def of_fields(
         cls,
-        group: Group,
+        group: Group | str,
         fields: str | Fields,
         *,
         dim: int | None = None,
@@ -121,7 +122,8 @@ class Symmetry:
         """The symmetry of a surrogate model: ``history`` states of some fields in, the next state out.
 
         Args:
-            group: A group that moves a grid, a group of internal symmetries, or (with `interpolate`) of rotations.
+            group: A group that moves a grid, a group of internal symmetries, or (with `interpolate`) of rotations; or
+                its name: ``"D4"``, ``"C4"``, ``"Oh"``, ``"SO3"``, ``"reflections:2"``.
             fields: ``"density, velocity:vector, mask:scalar:constant"``; or the same as a list of names with kinds or
                 of specifications, or as ``{"density": "scalar", "velocity": "vector"}``; in channel order.
             dim: Number of space axes; by default the group's.
@@ -143,7 +145,10 @@ class Symmetry:
             >>> symmetry = Symmetry.of_fields(dihedral(4), "p, u:vector", history=4)
             >>> symmetry.inputs[0].rep.dim, symmetry.outputs.rep.dim
             (12, 3)
+            >>> Symmetry.of_fields("D4", {"tracer": "scalar", "velocity": "vector"}).group == symmetry.group
+            True
         """
+        group = _group_of_name(group, dim) if isinstance(group, str) else group
         check_group("group", group)
         size = dim if dim is not None else group.space_dim
         if interpolate is not None and size is None:
@@ -228,6 +233,16 @@ class Symmetry:
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
 
 
+def _group_of_name(name: str, dim: int | None) -> Group:
+    """A group in words; of a name that the catalogue has in code alone, the call."""
+    try:
+        return named_group(name if name != "reflections" or dim is None else f"reflections:{dim}")
+    except ArgumentError as error:
+        raise ArgumentError(
+            "group", expected=f"a haar.groups.Group, or {error.expected}", got=error.got, way_out=constructor_of(name)
+        ) from error
+
+
 def _check_leaf(leaf: Any, group: Group, path: str) -> None:
     if not isinstance(leaf, Action):
         raise ArgumentError(
@@ -236,7 +251,7 @@ def _check_leaf(leaf: Any, group: Group, path: str) -> None:
             got=repr(leaf) if len(repr(leaf)) <= 80 else type(leaf).__name__,
             way_out=_action_hint(leaf),
         )
-    if leaf.group is not group:
+    if leaf.group != group:
         raise ArgumentError(
             path,
             expected=f"an action of the same group object, {group.name}",

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from haar.actions.action import Action
-from haar.containers import is_record, parts_of, refilled
+from haar.containers import is_graph, is_record, parts_of, refilled
 from haar.errors import ShapeError
 
 
@@ -97,11 +97,21 @@ def _beside(actions: Any, values: Any, name: str) -> list[tuple[Any, Any, Any, s
 
 
 def _told(values: Any, wanted: dict[Any, Any]) -> dict[Any, Any] | None:
-    """The parts of a value, without the fields that a model leaves empty, which need no action."""
+    """The parts of a value, without those that need no action.
+
+    These are fields that a model leaves empty, and of a graph what holds no real numbers (edges, batches, kinds of
+    atoms), and its label.
+    """
     parts = parts_of(values)
+    if parts is not None and is_graph(values):
+        return {key: part for key, part in parts.items() if key in wanted or (key != "y" and _is_real(part))}
     if parts is None or not is_record(values):
         return parts
     return {key: part for key, part in parts.items() if key in wanted or part is not None}
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
 
 
 def _misfit(name: str, wanted: dict[Any, Any], came: dict[Any, Any] | str, *, listed: bool) -> ShapeError:

@@ -43,8 +43,10 @@ def audit(
     Args:
         model: Any module or callable; evaluated in eval mode, never changed.
         symmetry: How the group acts on its inputs and outputs.
-        data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches ``inputs``, ``(inputs,
-            labels)`` or ``(inputs, labels, clusters)``.
+        data: A tensor or numpy array of inputs, a pair ``(inputs, labels)``, or an iterable of batches ``inputs``,
+            ``(inputs, labels)`` or ``(inputs, labels, clusters)``, such as a `DataLoader`. A batch may also be a dict
+            by the names of the model's arguments, with ``labels`` and ``clusters``; a graph or a batch of graphs of
+            PyTorch Geometric; or ASE's `Atoms`, with the results of their calculators as labels.
         elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
             elements.
         scale: One positive number per output channel by which errors are divided; one for all components of a vector.

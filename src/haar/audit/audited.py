@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
@@ -18,13 +19,13 @@ from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.recommendation import Recommendation, recommend
-from haar.audit.sections import audit_sections
+from haar.audit.sections import audit_sections, draw_defects
 from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
 from haar.errors import ArgumentError, check_count
 from haar.groups import LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
-from haar.probing import undisturbed
+from haar.probing import given_data, undisturbed
 from haar.probing.manners import check_call
 from haar.report import Report, Section
 from haar.watch import Unwatched, Watch
@@ -181,7 +182,8 @@ class Audit(Report):
         """Read data once, and look into the layers on the first batch.
 
         Args:
-            data: A tensor of inputs, a pair ``(inputs, labels)``, or an iterable of batches (see `haar.audit.batches`).
+            data: A tensor or array of inputs, a pair ``(inputs, labels)``, or an iterable of batches (see
+                `haar.audit.batches`); graphs, atoms and dictionaries by name as in `haar.probing.given_data`.
             batch_size: Rows per batch, when data are tensors.
             clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
                 Without them every row is one, and none is that of another audit.
@@ -189,6 +191,7 @@ class Audit(Report):
             layers: Whether to look into the layers of the model.
             watch: Told of every batch.
         """
+        data = given_data(data, self.model, self.symmetry)
         sizes: dict[str, Any] = {"batch_size": batch_size, "max_samples": max_samples, "symmetry": self.symmetry}
         with watch.stage(f"audit under {self.symmetry.group.name}", count_batches(data, **sizes)) as advance:
             for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
@@ -352,6 +355,10 @@ class Audit(Report):
             return told
         (followed,) = self.distribution.sections()
         return [*told, replace(followed, title="Symmetry in distribution")]
+
+    def draw(self, axes: Axes) -> None:
+        """The relative defect of every element, on given axes."""
+        draw_defects(axes, self.findings)
 
     def _look_inside(self, batch: Batch, made: Share, *, layers: bool) -> None:
         first = batch.inputs[0]

@@ -81,14 +81,15 @@ def overview(found: Findings, group: str) -> Figure:
     """Four panels: defects, the loss, components, data."""
     figure = new_figure(11, 6.2)
     axes = figure.subplots(2, 2)
-    _draw_defects(axes[0, 0], found)
+    draw_defects(axes[0, 0], found)
     _draw_loss(axes[0, 1], found, group)
     _draw_components(axes[1, 0], found)
     _draw_closure(axes[1, 1], found)
     return figure
 
 
-def _draw_defects(axes: Axes, found: Findings) -> None:
+def draw_defects(axes: Axes, found: Findings) -> None:
+    """The relative defect of every element, with its interval, against the floor."""
     shown = sorted(found.elements, key=lambda e: -e.relative.value)[:_MOST_BARS]
     shown = [e for e in found.elements if e in shown]
     ax = style_axes(

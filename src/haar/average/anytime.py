@@ -160,7 +160,7 @@ def checked_chain(group: Group, chain: Sequence[Subgroup] | None) -> list[Subgro
         inside = bool(torch.isin(small.embedding, big.embedding).all()) and small.order < big.order
         if not inside:
             raise ArgumentError("chain", expected="subgroups each in the next", got=f"{small.name}, {big.name}")
-    if any(link.parent is not group for link in links):
+    if any(link.parent != group for link in links):
         raise ArgumentError("chain", expected=f"subgroups of {group.name}", got=", ".join(h.name for h in links))
     return links
 

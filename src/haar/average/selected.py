@@ -18,6 +18,7 @@ from haar.average.engine import Averaged
 from haar.average.weighted import ORBIT_LIMIT, How, Orbit, WeightedSet, equal_weights
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup, Group
+from haar.probing import given_data
 from haar.probing.manners import check_call
 
 #: Sums of covariances in another order differ by less, relative.
@@ -56,7 +57,7 @@ class Selected(How):
         Raises:
             ArgumentError: If they were chosen in another group.
         """
-        if group is not self.group and group.name != self.group.name:
+        if group != self.group and group.name != self.group.name:
             raise ArgumentError("how", expected=f"elements selected in {group.name}", got=f"in {self.group.name}")
         whole = len(self.elements) == self.group.order
         return equal_weights(self.elements, "exact" if whole else f"selected: {self.share:.1%} of the gain expected")
@@ -84,7 +85,8 @@ def select(
     Args:
         model: Any module or callable.
         symmetry: How an enumerated group acts.
-        inputs: Unlabelled inputs: one tensor, or batches, each a tensor or a tuple of arguments.
+        inputs: Unlabelled inputs: one tensor or array, or batches, each a tensor, an array, a tuple of arguments, or
+            arguments by name, a graph or atoms as `haar.audit` takes them.
         m: How many elements; or
         share: choose the fewest that bring this part of the gain, in (0, 1].
         scale: Errors are divided by it (broadcast against the outputs), such as the standard deviation of every
@@ -125,6 +127,7 @@ def select(
     if share is not None and not 0 < share <= 1:
         raise ArgumentError("share", expected="a part of the gain, above 0 and at most 1", got=share)
     orbit = Averaged(model, symmetry, Orbit(), micro_batch=micro_batch)
+    inputs = given_data(inputs, model, symmetry, argument="inputs", labelled=False)
     batches = [inputs] if isinstance(inputs, Tensor) else inputs
     covariance = _right_invariant(group, _covariance(orbit, batches, scale))
     return _smallest(group, covariance, m, share)

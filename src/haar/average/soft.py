@@ -20,6 +20,7 @@ from haar.average.least_squares import bootstrap_interval, bounded_coefficients,
 from haar.average.weighted import How
 from haar.errors import ArgumentError, DataError, ShapeError, formerly, known_keywords
 from haar.groups import Subgroup
+from haar.probing import given_data
 from haar.probing.manners import by_position, check_call
 from haar.seeding import Seed
 
@@ -130,7 +131,8 @@ def soft(
     Args:
         model: Any module or callable; it is wrapped, never changed.
         symmetry: How the group acts.
-        data: One pair ``(inputs, target)``, or batches of them; inputs are one tensor or a tuple of arguments.
+        data: One pair ``(inputs, target)``, or batches of them; inputs are one tensor or a tuple of arguments. Arrays,
+            dictionaries by name, graphs and atoms are read as in `haar.audit`.
         how: What to average over, without a chain.
         chain: Subgroups of an enumerated group, each in the next.
         scale: Errors are divided by it (broadcast against the outputs), such as the standard deviation of every
@@ -169,7 +171,7 @@ def soft(
         stages: Averaged | Anytime = Averaged(model, symmetry, named(how), micro_batch=micro_batch)
     else:
         stages = Anytime(model, symmetry, chain=chain, micro_batch=micro_batch)
-    sums = _sums(stages, data, scale, unit)
+    sums = _sums(stages, given_data(data, model, symmetry), scale, unit)
     gram, cross = sums.gram.sum(0), sums.cross.sum(0)
     alpha = bounded_coefficients(gram, cross)
     low, high = bootstrap_interval(sums.gram, sums.cross, draws=draws, level=level, seed=seed)

@@ -166,7 +166,7 @@ class Cosets(How):
     def weighted(self, group: Group) -> WeightedSet:
         """The representatives."""
         parent = getattr(self.subgroup, "parent", None)
-        if not isinstance(group, FiniteGroup) or parent is not group:
+        if not isinstance(group, FiniteGroup) or parent != group:
             got = self.subgroup.name if parent is not None else repr(self.subgroup)
             way_out = "make it with group.subgroup(...) of the same group object"
             raise ArgumentError("subgroup", expected=f"a subgroup of {group.name}", got=got, way_out=way_out)

@@ -222,6 +222,9 @@ class Subgroup(FiniteGroup):
         if name:
             self.name = name
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.embedding, self.parent)
+
     @cached_property
     def name(self) -> str:  # type: ignore[override]
         """As it was given; by default from its generators' names in the parent."""

@@ -39,6 +39,9 @@ class GridGroup(FiniteGroup):
         shifts = "T" + "x".join(str(c) for c in self.counts)
         self.name = shifts if point.order == 1 else f"{point.name} x {shifts}"
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.shape, self.step, self.point)
+
     @property
     def order(self) -> int:
         """Point elements times shifts."""

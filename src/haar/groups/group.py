@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule
+from haar.groups.content import same_content
 from haar.host import Hosted
 
 
@@ -146,6 +147,24 @@ class Group(Hosted, ABC):
         index, sign = pair
         matrix = torch.zeros(*index.shape, index.shape[-1], dtype=torch.float64)
         return matrix.scatter(-1, index.unsqueeze(-1), sign.to(torch.float64).unsqueeze(-1))
+
+    def _content(self) -> tuple[object, ...]:
+        """What tells it from groups of its class and name, cheapest first; without it a group equals itself alone.
+
+        Of groups with equal content, elements with equal numbers (or rows, or matrices) are the same.
+        """
+        return (id(self),)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same group, element by element: of the same class, name and content."""
+        if self is other:
+            return True
+        if not isinstance(other, Group) or type(self) is not type(other) or self.name != other.name:
+            return False
+        return same_content(self._content(), other._content())
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
 
     def __repr__(self) -> str:
         order = f", order {self.order}" if self.order is not None else ""

@@ -24,6 +24,9 @@ class SymmetricGroup(Group):
         self.element_shape = (n,)
         self.defining_dim = n
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.n,)
+
     @property
     def order(self) -> int:
         """The factorial of n."""
@@ -76,6 +79,9 @@ class SignGroup(Group):
         self.name = f"{{+-1}}^{k}"
         self.element_shape = (k,)
         self.defining_dim = k
+
+    def _content(self) -> tuple[object, ...]:
+        return (self.k,)
 
     @property
     def order(self) -> int:

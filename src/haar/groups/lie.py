@@ -72,6 +72,9 @@ class LieGroup(Group):
         self.defining_dim = d
         self._verify()
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.algebra, self.components)
+
     def _verify(self) -> None:
         """Refuse what is no basis of a Lie algebra of antisymmetric matrices with components that normalise it."""
         algebra, d = self.algebra, self.n

@@ -37,6 +37,9 @@ class ListedSymmetric(TableGroup):
         self.__dict__ |= made.__dict__ | self.__dict__
         return getattr(self, name)
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.n,)
+
     @property
     def order(self) -> int:
         """The factorial of n."""

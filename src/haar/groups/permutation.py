@@ -80,6 +80,9 @@ class PermutationGroup(Group):
         self._levels: list[_Level] = []
         self._complete(rows.numpy())
 
+    def _content(self) -> tuple[object, ...]:
+        return (self._generators,)
+
     @property
     def order(self) -> int:
         """Product of the orbits' lengths along the stabiliser chain."""

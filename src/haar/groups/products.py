@@ -33,6 +33,9 @@ class DirectProduct(Group):
             self.space_dim = self.factors[self._mover].space_dim
             self.grid_shape = self.factors[self._mover].grid_shape
 
+    def _content(self) -> tuple[object, ...]:
+        return self.factors
+
     @abstractmethod
     def split(self, g: Tensor) -> list[Tensor]:
         """The element of every factor."""

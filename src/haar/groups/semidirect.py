@@ -36,6 +36,9 @@ class SemidirectProduct(FiniteGroup):
         self.name = f"{normal.name} : {complement.name}"
         _check_action(normal, complement, action)
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.action, self.normal, self.complement)
+
     @property
     def order(self) -> int:
         """|N| |H|."""

@@ -89,6 +89,11 @@ class TableGroup(FiniteGroup):
             return self.__dict__
         return self.__dict__ | {"_table": self._table, "_products": None}  # a table is all that a copy needs
 
+    def _content(self) -> tuple[object, ...]:
+        """Beyond `TABLE_LIMIT` elements, the elements themselves tell it, or it equals itself alone."""
+        told = (self.order, self._generators, self._names, self.space_dim, self._defining)
+        return (*told, self._table) if self.order <= TABLE_LIMIT else (*told, self._products)
+
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """The product ab, by the table; of more than `TABLE_LIMIT` elements by the elements themselves."""
         if self._products is not None and "_table" not in self.__dict__:

@@ -25,6 +25,9 @@ class _Wreath(Group):
     top: Group
     n: int
 
+    def _content(self) -> tuple[object, ...]:
+        return (self.base, self.top)
+
     def split(self, g: Tensor) -> tuple[Int[Tensor, "*batch n"], Tensor]:
         """The base elements and the element of the top group."""
         raise NotImplementedError

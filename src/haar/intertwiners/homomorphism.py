@@ -49,7 +49,7 @@ def require_same_group(rep_in: Representation, rep_out: Representation) -> None:
     """
     check_representation("rep_in", rep_in)
     check_representation("rep_out", rep_out)
-    if rep_in.group is not rep_out.group:
+    if rep_in.group != rep_out.group:
         raise ArgumentError(
             "rep_out",
             expected=f"a representation of the same group object as rep_in, {rep_in.group.name}",

@@ -50,7 +50,7 @@ def restrict(model: M, subgroup: Subgroup) -> M:
         memo[id(layer)] = layer.restrict(subgroup)
     for module in model.modules():
         for value in module.__dict__.values():
-            if isinstance(value, Representation) and value.group is subgroup.parent:
+            if isinstance(value, Representation) and value.group == subgroup.parent:
                 memo.setdefault(id(value), restricted(value, subgroup))
     return _copied(model, memo)
 

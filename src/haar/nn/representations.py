@@ -22,7 +22,7 @@ def same_representation(left: Representation, right: Representation) -> bool:
     """
     if left is right:
         return True
-    if left.group is not right.group or left.dim != right.dim:
+    if left.group != right.group or left.dim != right.dim:
         return False
     if isinstance(left, DirectSum) and isinstance(right, DirectSum) and len(left.parts) == len(right.parts):
         pairs = {(id(a), id(b)): (a, b) for a, b in zip(left.parts, right.parts, strict=True)}
@@ -44,7 +44,7 @@ def check_same_group(rep_in: Representation, rep_out: Representation, argument: 
     """
     check_representation("rep_in", rep_in)
     check_representation(argument, rep_out)
-    if rep_in.group is not rep_out.group:
+    if rep_in.group != rep_out.group:
         raise ArgumentError(
             argument,
             expected=f"a representation of the same group object as the other, {rep_in.group.name}",

@@ -124,7 +124,7 @@ class Sequential(EquivariantModule):
 def _check_fit(k: int, one: EquivariantModule, other: EquivariantModule) -> None:
     names = f"{type(one).__name__} at place {k}", f"{type(other).__name__} at place {k + 1}"
     left, right = one.rep_out, other.rep_in
-    if left.group is not right.group:
+    if left.group != right.group:
         raise ArgumentError(
             "layers",
             expected=f"{names[1]} of the same group object as {names[0]}, {left.group.name}",

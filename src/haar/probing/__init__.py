@@ -7,6 +7,7 @@ from haar.probing.drawn import drawn_like
 from haar.probing.examples import example_inputs, fitting_inputs
 from haar.probing.finite import check_finite
 from haar.probing.forward_only import ForwardOnly
+from haar.probing.given import given_data, given_rows
 from haar.probing.left_alone import left_alone
 from haar.probing.transformed import transformed
 from haar.probing.undisturbed import modes_put_back, undisturbed
@@ -21,6 +22,8 @@ __all__ = [
     "drawn_like",
     "example_inputs",
     "fitting_inputs",
+    "given_data",
+    "given_rows",
     "in_double_precision",
     "left_alone",
     "modes_put_back",

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from haar.actions import Symmetry
 from haar.errors import ArgumentError, ShapeError, known_keywords
-from haar.probing import ForwardOnly, check_finite, undisturbed
+from haar.probing import ForwardOnly, check_finite, given_rows, undisturbed
 from haar.relax.diagnosis.dashboard import Dashboard
 from haar.relax.diagnosis.gradients import Loss
 from haar.relax.rule import Rule, check_optimizer
@@ -48,10 +49,10 @@ class Fitted:
 def fit(
     rule: Rule,
     loss: Loss,
-    train: tuple[Any, Any],
+    train: Any,
     *,
     steps: int,
-    validation: tuple[Any, Any] | None = None,
+    validation: Any = None,
     batch_size: int = 64,
     learning_rate: float | int = 3e-3,
     schedule: str = "cosine",
@@ -70,7 +71,8 @@ def fit(
     Args:
         rule: `Duals` or a baseline, made for the same number of steps.
         loss: The task's loss of (prediction, target), a mean over samples.
-        train: Inputs (a tensor, or a tuple of the model's arguments) and targets, samples on axis 0.
+        train: Inputs (a tensor, or a tuple of the model's arguments) and targets, samples on axis 0; or arrays, a dict
+            by name with labels, or an iterable of batches, as `haar.audit` reads them.
         steps: Steps of the optimiser.
         validation: Inputs and targets on which the projected and the unprojected model are read.
         batch_size: Samples a step.
@@ -113,9 +115,7 @@ def fit(
         optimizer=optimizer or "adam",
         every=every,
     )
-    _check_data("train", train)
-    if validation is not None:
-        _check_data("validation", validation)
+    train, validation = _read(rule, "train", train), _read(rule, "validation", validation)
     _check_steps(rule, steps)
     board = None if validation is None else Dashboard(rule, loss, *validation)
     if validation is not None:
@@ -146,6 +146,16 @@ def fit(
     return Fitted(
         rule, board, None if validation is None else _deployed(rule, loss, *validation), run.losses.flatten().tolist()
     )
+
+
+def _read(rule: Rule, name: str, data: Any) -> Any:
+    """Inputs and targets in rows, checked; None stays None."""
+    if data is None:
+        return None
+    symmetry = getattr(rule.model, "symmetry", None)
+    read = given_rows(data, rule.model, symmetry, argument=name) if isinstance(symmetry, Symmetry) else data
+    _check_data(name, read)
+    return read
 
 
 def _check_steps(rule: Rule, steps: int) -> None:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FormatStrFormatter, NullFormatter, NullLocator
 
+from haar.errors import ArgumentError
+
 Number = float | int
 Shown = Number | None | np.ndarray | Sequence[Number | None]
 """A number, or its values over seeds; None and NaN are not known."""
@@ -31,6 +33,14 @@ def new_figure(width: Number = 9, height: Number = 3.2) -> Figure:
         [4.0, 3.0]
     """
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The whole figure that axes stand in, of axes in a part of a figure as well."""
+    figure = getattr(axes.figure, "figure", None)  # of a part of a figure, the whole
+    if not isinstance(figure, Figure):
+        raise ArgumentError("ax", expected="axes of a figure", got="axes that were removed from theirs")
+    return figure
 
 
 def style_axes(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> Axes:

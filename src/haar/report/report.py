@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table as RichTable
 
 from haar.errors import ArgumentError
+from haar.report.drawing import figure_of
 from haar.report.json_file import plain, write_json
 from haar.report.page import page, paragraphs, write_page
 from haar.report.section import Section
@@ -94,16 +96,37 @@ class Report(ABC):
                 return section.table
         raise ArgumentError("table", expected=f"a {self.kind} report with a table", got="none")
 
-    def figure(self) -> Figure:
-        """The first figure of the sections.
+    def figure(self, *, ax: Axes | None = None) -> Figure:
+        """The first figure of the sections, or what is most important of it on given axes.
+
+        Args:
+            ax: Axes of a figure of your own, for reports that can be drawn on one.
 
         Raises:
-            ArgumentError: If there is none.
+            ArgumentError: If there is no figure, or none for a single axes.
         """
+        if ax is not None:
+            figure = figure_of(ax)
+            self.draw(ax)
+            return figure
         for section in self.sections():
             if section.figure is not None:
                 return section.figure
         raise ArgumentError("figure", expected=f"a {self.kind} report with a figure", got="none")
+
+    def draw(self, axes: Axes) -> None:
+        """Draw what is most important on given axes.
+
+        Raises:
+            ArgumentError: If the report is no single picture.
+        """
+        del axes
+        raise ArgumentError(
+            "ax",
+            expected="nothing: this report is no picture on one axes",
+            got=f"axes for a {self.kind} report",
+            way_out="figure() makes its own",
+        )
 
     def save_json(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict` as JSON, whole or not at all."""

@@ -135,7 +135,7 @@ def test_lie_groups_are_tested_as_a_whole():
         ({"level": 1.0}, "level: expected a level between 0 and 1, got 1"),
         ({"level": 0.0}, "level: expected a level between 0 and 1, got 0"),
         ({"layers": ["5"]}, "layers: expected names among 0, 2, 4, got '5'"),
-        ({"subgroups": [cyclic(4)]}, "subgroups: expected subgroups of C4, got C4"),
+        ({"subgroups": [cyclic(8)]}, "subgroups: expected subgroups of C4, got C8"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

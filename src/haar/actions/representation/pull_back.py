@@ -65,7 +65,7 @@ class FromFactor(_Through):
         if not isinstance(product, (FiniteProduct, MixedProduct)):
             raise ArgumentError("product", expected="a product of groups", got=getattr(product, "name", repr(product)))
         check_count("factor", factor, least=0)
-        if not 0 <= factor < len(product.factors) or product.factors[factor] is not rep.group:
+        if not 0 <= factor < len(product.factors) or product.factors[factor] != rep.group:
             raise ArgumentError("factor", expected=f"the place of {rep.group.name} in {product.name}", got=factor)
         self.rep, self.group, self.dim, self.name = rep, product, rep.dim, f"{rep.name}({rep.group.name})"
         self._split, self._factor = product.split, factor

@@ -170,7 +170,7 @@ class Representation(Hosted, ABC):
             ArgumentError: If it is no subgroup of the representation's group object.
         """
         parent = getattr(subgroup, "parent", None)
-        if parent is not self.group:
+        if parent != self.group:
             raise ArgumentError(
                 "subgroup",
                 expected=f"a subgroup of {self.group.name}, of which {self.name} is a representation",
@@ -287,7 +287,7 @@ def same_group(parts: Sequence[Representation]) -> None:
     for part in parts:
         check_representation("parts", part)
     for part in parts[1:]:
-        if part.group is not parts[0].group:
+        if part.group != parts[0].group:
             raise ArgumentError(
                 "parts",
                 expected=f"representations of one group object, {parts[0].group.name}",

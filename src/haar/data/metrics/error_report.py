@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from haar.data.metrics.steps import StepRange
 from haar.data.naming import known
 from haar.errors import ArgumentError
 from haar.report import Report, Section, Table
-from haar.report.drawing import draw_curves, new_figure, style_axes
+from haar.report.drawing import draw_curves, figure_of, new_figure, style_axes
 from haar.report.table import Cell
 
 METRICS = (
@@ -107,20 +108,24 @@ class ErrorReport(Report):
         columns = ("steps", "field", *(metric.replace("_", " ") for metric in METRICS))
         return [Section("Errors", table=Table("Errors", columns, rows), figure=self.figure(), caption=_CAPTION)]
 
-    def figure(self, metric: str = "vrmse") -> Figure:
+    def figure(self, metric: str = "vrmse", *, ax: Axes | None = None) -> Figure:
         """Draw a metric against the predicted step, a line for every field.
+
+        Args:
+            metric: Which.
+            ax: Axes to draw it on; by default those of a new figure.
 
         Raises:
             ArgumentError: If there is no such metric.
         """
         known(metric, METRICS, argument="metric", kind="metric")
-        figure = new_figure(5.0, 3.2)
-        axes = style_axes(figure.add_subplot(), x="predicted step", y=metric.replace("_", " "))
+        axes = new_figure(5.0, 3.2).add_subplot() if ax is None else ax
+        style_axes(axes, x="predicted step", y=metric.replace("_", " "))
         curves = {field.name: torch.tensor(self.curve(metric, field=field.name)) for field in self.layout.fields}
         shown = {name: curve.where(curve.isfinite(), torch.nan).tolist() for name, curve in curves.items()}
         draw_curves(axes, range(1, 1 + max(map(len, shown.values()), default=0)), shown)
         axes.legend(frameon=False, fontsize=8)
-        return figure
+        return figure_of(axes)
 
     def _rows(self) -> dict[str, str | None]:
         return {"all": None, **{field.name: field.name for field in self.layout.fields}}

@@ -224,7 +224,7 @@ def _nontrivial(subgroups: Sequence[Subgroup]) -> list[Subgroup]:
 
 def _check_subgroups(group: Group, subgroups: Sequence[Group]) -> None:
     for subgroup in subgroups:
-        if subgroup is not group and (not isinstance(subgroup, Subgroup) or subgroup.parent is not group):
+        if subgroup != group and (not isinstance(subgroup, Subgroup) or subgroup.parent != group):
             raise ArgumentError("subgroups", expected=f"subgroups of {group.name}", got=subgroup.name)
 
 

@@ -265,7 +265,7 @@ def _check(model: Any, symmetry: Symmetry, mode: str, layers: Layers | None) -> 
                     require_homomorphism(rep, "symmetry")
     for name, pair in (layers or {}).items():
         for rep in pair:
-            if rep.group is not symmetry.group:
+            if rep.group != symmetry.group:
                 raise ArgumentError(
                     "layers",
                     expected=f"representations of the symmetry's own group object, {symmetry.group.name}",
@@ -285,7 +285,7 @@ def _chain(symmetry: Symmetry, chain: str | Sequence[Subgroup]) -> tuple[Subgrou
         return tuple(group.subgroup_chain()[-2:0:-1])
     larger: Any = set(range(int(group.order))) if isinstance(group, FiniteGroup) else None
     for subgroup in chain:
-        if not isinstance(subgroup, Subgroup) or subgroup.parent is not group:
+        if not isinstance(subgroup, Subgroup) or subgroup.parent != group:
             raise ArgumentError("chain", expected=f"subgroups of the group object {group.name}", got=repr(subgroup))
         members = set(subgroup.embedding.tolist())
         if not 1 < len(members) < len(larger) or not members < larger:

@@ -256,7 +256,7 @@ def _norm_reason(module: Any, rep: Representation) -> str:
 def _own(choices: Choices, step: Step, module: Any, path: str) -> Any:
     """A module that is equivariant by construction."""
     del path
-    if module.rep_in.group is not choices.group:
+    if module.rep_in.group != choices.group:
         refuse(step.where, f"it belongs to another group object, {module.rep_in.group.name}")
     x = step.inputs[0]
     if x.feature is None:
