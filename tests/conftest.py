@@ -1,7 +1,11 @@
-"""Settings shared by every test: reproducible, single-threaded, hypothesis without deadlines."""
+"""Settings shared by every test: reproducible, single-threaded, hypothesis without deadlines, sparing shape checks."""
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import functools
+import inspect
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +16,63 @@ import torch
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["haar.testing.plugin"]
+
+# Checking the shapes of every call costs seven times what is computed, and most of that is making the checks of each
+# inner function again and again. So a function is checked on its first calls in every test, and an inner one where it
+# is made first: that is where one that is annotated wrongly is found.
+CHECKED_CALLS, CHECKED_COPIES = 16, 4
+_checked = jaxtyping.jaxtyped
+_copies = collections.Counter()
+_test = [0]
+
+
+def _sparing(function=None, *, typechecker):
+    """As jaxtyping's own decorator, made when it is first called, and passed by after some calls."""
+    again = functools.partial(_sparing, typechecker=typechecker)
+    if function is None:
+        return again
+    if inspect.isclass(function):
+        if dataclasses.is_dataclass(function):
+            function.__init__ = again(function.__init__)
+        return function
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(again(function.__func__))
+    if isinstance(function, property):
+        return property(*(each and again(each) for each in (function.fget, function.fset, function.fdel)))
+    if not inspect.isfunction(function) or hasattr(function, "_sparing"):
+        return function
+    if "<locals>" in function.__qualname__:
+        _copies[function.__code__] += 1
+        if _copies[function.__code__] > CHECKED_COPIES:
+            return function
+    checked, calls, test = None, 0, -1
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        __tracebackhide__ = True
+        nonlocal checked, calls, test
+        if torch.compiler.is_compiling():
+            return function(*args, **kwargs)
+        if test != _test[0]:
+            test, calls = _test[0], 0
+        if calls == CHECKED_CALLS:
+            return function(*args, **kwargs)
+        calls += 1
+        if checked is None:
+            checked = _checked(function, typechecker=typechecker)
+        return checked(*args, **kwargs)
+
+    wrapped._sparing = True
+    return wrapped
+
+
+jaxtyping.jaxtyped = _sparing  # before the library is imported
+
+
+def pytest_runtest_setup():
+    """Every test begins to count the calls anew."""
+    _test[0] += 1
+
 
 settings.register_profile(
     "haar", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow], derandomize=True
