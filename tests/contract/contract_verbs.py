@@ -134,6 +134,8 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "propagate": (plain, lambda f, _: haar.moments.propagate(f, LAW, on_unsupported="linearise")),
     "compare": (plain, lambda f, _: haar.moments.compare(f, LAW, 100, on_unsupported="linearise")),
     "controlled_mean": (plain, lambda f, _: haar.moments.controlled_mean(f, LAW, 100)),
+    "controlled_moments": (plain, lambda f, _: haar.moments.controlled_moments(f, LAW, 100)),
+    "moments_within": (plain, lambda f, _: haar.moments.moments_within(f, LAW, 1e-3, on_unsupported="linearise")),
     "sample_outputs": (plain, lambda f, _: haar.moments.sample_outputs(f, LAW, 100)),
     "symmetry_in_distribution": (
         plain,

@@ -2,10 +2,11 @@
 
 from haar.moments import laws
 from haar.moments.activation import Activation, NormalPair
-from haar.moments.backends import Backend, Dense, Diagonal, Orbit
+from haar.moments.backends import Backend, Dense, Diagonal, Factored, Orbit
 from haar.moments.closed_forms import Erf, Exponential, Gelu, Polynomial, Sine
 from haar.moments.compare import Comparison, compare, sample_outputs
 from haar.moments.control import ControlledMean, controlled_mean
+from haar.moments.controlled_moments import ControlledMoments, FusedMoments, controlled_moments, moments_within
 from haar.moments.cumulants import joint_cumulant, joint_moment, set_partitions, to_cumulants, to_moments
 from haar.moments.edgeworth import cornish_fisher, density, edgeworth_expectation
 from haar.moments.exchangeable import Exchangeable
@@ -26,6 +27,7 @@ __all__ = [
     "Backend",
     "Comparison",
     "ControlledMean",
+    "ControlledMoments",
     "Dense",
     "Diagonal",
     "DistributionalDefect",
@@ -34,6 +36,8 @@ __all__ = [
     "ErrorEstimate",
     "Exchangeable",
     "Exponential",
+    "Factored",
+    "FusedMoments",
     "Gaussian",
     "Gelu",
     "Independent",
@@ -51,6 +55,7 @@ __all__ = [
     "bivariate_cdf",
     "compare",
     "controlled_mean",
+    "controlled_moments",
     "cornish_fisher",
     "density",
     "distributional_defect",
@@ -61,6 +66,7 @@ __all__ = [
     "kstats",
     "laws",
     "moment_loss",
+    "moments_within",
     "propagate",
     "propagate_on_orbits",
     "sample_outputs",

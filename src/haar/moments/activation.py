@@ -132,4 +132,4 @@ class Activation:
         rule = self.rule(mean, sd)
         values = self(rule.z)
         values = values - rule.expect(values)[..., None]
-        return [rule.hermite(values.pow(p), order) for p in powers]
+        return list(rule.hermite(torch.stack([values.pow(p) for p in powers]), order))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from haar.constants import TINY
 from haar.errors import ArgumentError, formerly, known_keywords
-from haar.moments.backends import Backend, Dense, backend_of
+from haar.moments.backends import Backend, Dense, backend_for
 from haar.moments.joint import InputLaw, shape_under
 from haar.moments.kstatistics import KStatistics, kstats
 from haar.moments.propagate import propagate
@@ -166,9 +166,9 @@ def compare(
     law: InputLaw,
     samples: int = 100_000,
     *,
-    order: int = 2,
+    order: int | str = 2,
     generator: Seed | None = None,
-    backend: str | Backend = "dense",
+    backend: str | Backend | None = None,
     input_shape: Sequence[int] | None = None,
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
@@ -210,7 +210,7 @@ def compare(
     source = None if generator is None else generator_of(generator, law.mean.device, argument="generator")
     start = time.perf_counter()
     with torch.no_grad():
-        engine = backend_of(backend)
+        engine = backend_for(backend, order)
         if isinstance(engine, Dense) and engine.generator is None:  # the others draw nothing
             engine = replace(engine, generator=source)
         found = propagate(
@@ -229,8 +229,8 @@ def compare(
     end = time.perf_counter()
     statistics = kstats(outputs)
     third = None
-    if found.third is not None:
-        own = found.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1)
+    own = found.cumulants.own(3)
+    if own is not None:
         third = _score(own, statistics.values[2], statistics.errors[2])
     return Comparison(
         propagation=found,

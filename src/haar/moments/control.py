@@ -114,7 +114,7 @@ def controlled_mean(
         )
     source = generator_of(0 if generator is None else generator, law.mean.device, argument="generator")
     program = traced(model, law, input_shape=input_shape, constants=constants, on_unsupported=on_unsupported)
-    before = _up_to_hidden(program, law)
+    before = up_to_hidden(program, law)
     keep = (0,) if before is None else (0, before.output)
     with torch.no_grad():
         state = DenseRun(program, order=2, keep=keep, generator=source).run(law)
@@ -134,8 +134,15 @@ def controlled_mean(
     )
 
 
-def _up_to_hidden(program: Program, law: InputLaw) -> Program | None:
-    """The steps up to the first activation that is hidden; None where its mean is not exact."""
+def up_to_hidden(program: Program, law: InputLaw) -> Program | None:
+    """The steps up to the first activation that is hidden; None where its mean is not exact.
+
+    Example:
+        >>> from haar.moments import Gaussian
+        >>> from haar.moments.trace import trace
+        >>> up_to_hidden(trace(nn.ReLU(), (1,)), Gaussian([0.0])) is None  # it is the output
+        True
+    """
     for at, step in enumerate(program.steps):
         if not isinstance(step, Affine):
             exact = law.normal and isinstance(step, Elementwise) and step.output != program.output

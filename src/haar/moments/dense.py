@@ -16,7 +16,7 @@ from haar.moments.layer import EXACT, QUADRATURE, Evaluation, LayerReport
 from haar.moments.opaque import draw_outputs, estimated, linearise
 from haar.moments.program import Affine, Elementwise, Noise, Opaque, Program
 from haar.moments.quadrature import quadrature_error
-from haar.moments.second_order import gaussian, linearised
+from haar.moments.second_order import Step, gaussian, linearised
 from haar.moments.third_order import skewed
 from haar.moments.vector import VectorCumulants, clip_to_positive
 
@@ -85,21 +85,29 @@ class DenseRun:
         start = 0
         if alone and isinstance(first, Affine):
             # Independent inputs: the cumulants of the first affine layer in factored form, no dense input tensor.
-            joint = law.push(self.program.flat(first), first.matrix, self._order_carried(first.output))
+            joint = self._pushed(law, first)
             joint = replace(joint, mean=joint.mean if first.shift is None else joint.mean + first.shift.reshape(-1))
             state = DenseState(joint, {first.output: slice(0, joint.size)}, law.normal, exact=True)
             state.layers.append(self._report(first, joint, exact=True))
             start = 1
         else:
-            joint = law.cumulants(self._order_carried(0))
+            joint = self._started(law)
             state = DenseState(joint, {0: slice(0, joint.size)}, law.normal, exact=True)
         return self.resume(state, start)
+
+    def _pushed(self, law: InputLaw, first: Affine) -> VectorCumulants:
+        """Cumulants of the law's image under the first affine step."""
+        return law.push(self.program.flat(first), first.matrix, self._order_carried(first.output))
+
+    def _started(self, law: InputLaw) -> VectorCumulants:
+        """Cumulants of the law."""
+        return law.cumulants(self._order_carried(0))
 
     def _drawn(self, law: InputLaw) -> DenseState:
         """Cumulants of draws that went through the program."""
         wanted = tuple(dict.fromkeys((*self.keep, self.program.output)))
         rows = draw_outputs(self.program, law, wanted, count=self.samples, generator=self.generator)
-        joint = estimated(rows, max(self.order, 2))
+        joint = estimated(rows, self.drawn_order)
         state = DenseState(joint, {}, normal=False, exact=False)
         at = 0
         for value in wanted:
@@ -204,21 +212,14 @@ class DenseRun:
 
     def _activate(self, step: Elementwise, state: DenseState) -> None:
         part = state.places[step.output]
-        before = state.joint.select(part)
-        if self.order == 1:
-            made = linearised(step.activation, state.joint, part)
-        elif self.order == 2:
-            made = gaussian(step.activation, state.joint, part, self.tolerance)
-        elif self.order == 4:
-            made = kurtotic(step.activation, state.joint, part, self.tolerance)
-        else:
-            made = skewed(step.activation, state.joint, part, self.tolerance)
+        before = VectorCumulants(state.joint.mean[..., part], state.joint.cov[..., part, part])
+        made = self._through(step.activation, state.joint, part)
         linear = step.activation.degree is not None and step.activation.degree <= 1
         state.exact = state.exact and self.order > 1 and (state.normal or linear)
         state.normal = state.normal and linear
         state.joint = made.cumulants
         worst = 0.0
-        if self.order > 2 or made.bound > EXACT:
+        if self.beyond_second or made.bound > EXACT:
             cov, worst = clip_to_positive(state.joint.cov)
             state.joint = state.joint.with_cov(cov)
         rough = 0.0 if self.order == 1 else quadrature_gap(step.activation, before)
@@ -231,8 +232,29 @@ class DenseRun:
                 report,
                 evaluation=Evaluation(form, made.mehler_order, made.closed_pairs, made.bound, rough),
                 clipped=worst,
+                damped=made.damped,
             )
         )
+
+    @property
+    def beyond_second(self) -> bool:
+        """Whether cumulants beyond the second move the covariance, which may then lose its positivity."""
+        return self.order > 2
+
+    @property
+    def drawn_order(self) -> int:
+        """Highest cumulant of draws that is estimated."""
+        return max(self.order, 2)
+
+    def _through(self, activation: Activation, joint: VectorCumulants, part: slice) -> Step:
+        """The cumulants after an activation of some of the components."""
+        if self.order == 1:
+            return linearised(activation, joint, part)
+        if self.order == 2:
+            return gaussian(activation, joint, part, self.tolerance)
+        if self.order == 4:
+            return kurtotic(activation, joint, part, self.tolerance)
+        return skewed(activation, joint, part, self.tolerance)
 
     def _noise(self, step: Noise, state: DenseState) -> None:
         """y = x b with independent b: E b = 1, E b^2 = q, E b^3 = q^2 with q = 1/(1-p)."""

@@ -70,7 +70,7 @@ def kurtotic(activation: Activation, before: VectorCumulants, part: slice, toler
     units = _units(rho, kappa, kappa4)
     pairs = all_pairs(activation, before.mean[..., part], scale[..., part], rho[..., part, part], tolerance=tolerance)
     length = max(_TERMS, 4 * activation.degree if activation.degree is not None else max(pairs.order, _SERIES))
-    f, *powers = _coefficients(activation, before.mean, scale, part, length)
+    f, *powers = power_coefficients(activation, before.mean, scale, part, length)
     roots = factorial_roots(length, before.mean)[:_TERMS]
     c, g, t, u = (x[..., :_TERMS] * roots for x in (f, *powers))
 
@@ -132,8 +132,15 @@ def _units(rho: Tensor, kappa: Tensor, kappa4: Tensor) -> _Units:
     )
 
 
-def _coefficients(activation: Activation, mean: Tensor, sd: Tensor, part: slice, length: int) -> list[Tensor]:
-    """Normalised Hermite coefficients of f and of the powers 2, 3, 4 of f - E f; f(z) = z outside `part`."""
+def power_coefficients(activation: Activation, mean: Tensor, sd: Tensor, part: slice, length: int) -> list[Tensor]:
+    """Normalised Hermite coefficients of f and of the powers 2, 3, 4 of f - E f; f(z) = z outside `part`.
+
+    Example:
+        >>> from haar.moments.closed_forms import Polynomial
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> [float(x[0, 0]) for x in power_coefficients(Polynomial((0.0, 1.0)), 0 * one, one, slice(0, 0), 4)]
+        [0.0, 1.0, 0.0, 3.0]
+    """
     zero = torch.zeros_like(sd)
     passing = ((mean, sd), (sd**2, zero, math.sqrt(2) * sd**2), (zero, 3 * sd**3, zero, math.sqrt(6) * sd**3))
     fourth = (3 * sd**4, zero, 12 / math.sqrt(2) * sd**4, zero, 24 / math.sqrt(24) * sd**4)

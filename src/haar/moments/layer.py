@@ -59,6 +59,8 @@ class LayerReport:
             were uncorrelated; far below 1 the output is a small difference of large terms, and relative errors are
             largest.
         clipped: Most negative eigenvalue that was removed, relative to the largest; 0 if none was.
+        damped: Units whose third and fourth cumulants were made smaller before the activation, or left out, because
+            the series in them would diverge (orders "2+" and 3 in factors).
 
     Example:
         >>> LayerReport("0", "Linear", 8, 8, "exact").to_dict()["how"]
@@ -73,6 +75,7 @@ class LayerReport:
     evaluation: Evaluation = Evaluation()
     cancellation: float | None = None
     clipped: float = 0.0
+    damped: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, those of the evaluation among them."""

@@ -44,15 +44,7 @@ def linearise(
     level = whole(means)
     jacobian = torch.stack([torch.func.jacrev(lambda row: whole(row[None])[0])(mean) for mean in means])
     jacobian, level = jacobian.reshape(*batch, -1, size), level.reshape(*batch, -1)
-    cov = jacobian @ joint.cov @ jacobian.mT
-    third = joint.third
-    if third is not None:
-        third = torch.einsum("...ai,...bj,...ck,...ijk->...abc", jacobian, jacobian, jacobian, third)
-    fourth = joint.fourth
-    if fourth is not None:
-        for axis in (-1, -2, -3, -4):
-            fourth = (fourth.movedim(axis, -1) @ jacobian.mT[..., None, None, :, :]).movedim(-1, axis)
-    return VectorCumulants(level, 0.5 * (cov + cov.mT), third, fourth)
+    return joint.image(jacobian, level)
 
 
 def draw_outputs(

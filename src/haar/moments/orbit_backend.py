@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from haar.constants import TINY
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.moments.dense import DenseRun, DenseState, quadrature_gap
 from haar.moments.exchangeable import Exchangeable
+from haar.moments.factors import Factors
 from haar.moments.joint import InputLaw
 from haar.moments.layer import EXACT, QUADRATURE, Evaluation, LayerReport
 from haar.moments.orbit_propagation import DENSE, OrbitPropagation
@@ -26,7 +27,7 @@ _EQUAL = 1e-9
 
 
 @dataclass
-class _State:
+class OrbitState:
     """Joint features of all live values, node by node."""
 
     mean: Tensor  # (node orbits, channels)
@@ -35,6 +36,9 @@ class _State:
     normal: bool
     exact: bool
     layers: list[LayerReport]
+    factors: Factors = field(default_factory=Factors)
+    damped: int = 0
+    clipped: float = 0.0
 
 
 class OrbitRun:
@@ -45,6 +49,8 @@ class OrbitRun:
         orbits: Orbits of nodes and pairs.
         tolerance: Relative accuracy of Mehler's series.
     """
+
+    order: int | str = 2
 
     def __init__(self, program: Program, orbits: NodeOrbits, tolerance: float) -> None:
         self.program, self.orbits, self.tolerance = program, orbits, tolerance
@@ -58,14 +64,15 @@ class OrbitRun:
             UnsupportedModuleError: If a part has no closed form.
         """
         mean, blocks = invariant_blocks(law, self.orbits, features)
-        state = _State(mean, blocks, {0: slice(0, features)}, law.normal, exact=True, layers=[])
+        state = OrbitState(mean, blocks, {0: slice(0, features)}, law.normal, exact=True, layers=[])
+        state.factors = self._law_factors(law, features)
         for number, step in enumerate(self.program.steps):
             live = {v: s for v, s in state.places.items() if self.last.get(v, -1) > number}
             if isinstance(step, Affine):
                 dense = self._affine(step, state, live)
                 if dense is not None:
                     done = self._continue(dense, number + 1)
-                    return Propagation.of(done, self.program, order=2, backend="orbit")
+                    return Propagation.of(done, self.program, order=self.order, backend="orbit")
             elif isinstance(step, (Elementwise, Noise)):
                 self._pointwise(step, state, live)
             else:
@@ -77,15 +84,34 @@ class OrbitRun:
             state.blocks[:, kept, kept],
             state.exact and all(layer.how not in ("bounded", "inaccurate") for layer in state.layers),
             tuple(state.layers),
+            self.order,
         )
 
     def _continue(self, state: DenseState, start: int) -> DenseState:
         engine = DenseRun(self.program, order=2, tolerance=self.tolerance)
         return engine.resume(state, start)
 
+    # -- what an order beyond 2 carries besides -----------------------------------------------------------------------
+
+    def _law_factors(self, law: InputLaw, features: int) -> Factors:
+        """Third and fourth cumulants of the law."""
+        del law, features
+        return Factors()
+
+    def _follow(self, kernel: Tensor, state: OrbitState) -> None:
+        """Take the factors through an affine map."""
+
+    def _repeat(self, index: Tensor, state: OrbitState) -> None:
+        """Take the factors to a selection of channels."""
+
+    def _read(self, joint: VectorCumulants, maps: Tensor, state: OrbitState) -> VectorCumulants:
+        """The outputs of a readout with what is carried besides."""
+        del maps, state
+        return joint
+
     # -- affine -------------------------------------------------------------------------------------------------------
 
-    def _affine(self, step: Affine, state: _State, live: dict[int, slice]) -> DenseState | None:
+    def _affine(self, step: Affine, state: OrbitState, live: dict[int, slice]) -> DenseState | None:
         n, channels = self.orbits.nodes, state.mean.shape[1]
         shapes = [self.program.shapes[v] for v in step.inputs]
         spans = [state.places[v] for v in step.inputs]
@@ -115,6 +141,7 @@ class OrbitRun:
         size = kernel.shape[1]
         shift = self._shift(step, size - made.shape[-1], made.shape[-1])
         mean = self._apply(kernel, state.mean)
+        self._follow(kernel, state)
         state.mean = mean if shift is None else mean + shift
         state.blocks = self.orbits.product(self.orbits.product(kernel, state.blocks), self.orbits.transpose(kernel))
         at, places = 0, {}
@@ -149,7 +176,7 @@ class OrbitRun:
             "use backend='dense', or the automorphism group of the graph that the layer uses"
         )
 
-    def _kernel(self, made: Tensor, state: _State, live: dict[int, slice]) -> Tensor:
+    def _kernel(self, made: Tensor, state: OrbitState, live: dict[int, slice]) -> Tensor:
         """Blocks (out, in) of (kept, new) at the representative of every orbit of pairs."""
         representatives = self.orbits.node_representatives
         place = torch.zeros(self.orbits.nodes, dtype=torch.long)
@@ -186,26 +213,27 @@ class OrbitRun:
             )
         return torch.cat([own.new_zeros(own.shape[0], kept), own], -1)
 
-    def _readout(self, step: Affine, state: _State, maps: Tensor) -> DenseState:
+    def _readout(self, step: Affine, state: OrbitState, maps: Tensor) -> DenseState:
         """An invariant map: its matrix is the same at all nodes of an orbit."""
         orbits = self.orbits
         mean = (orbits.node_sizes.to(maps)[:, None] * (maps @ state.mean[..., None])[..., 0]).sum(0)
         mean = mean if step.shift is None else mean + step.shift.reshape(-1)
         left, right = maps[orbits.node_label[orbits.rows]], maps[orbits.node_label[orbits.columns]]
         cov = (orbits.sizes.to(maps)[:, None, None] * (left @ state.blocks @ right.mT)).sum(0)
-        joint = VectorCumulants(mean, 0.5 * (cov + cov.mT))
+        joint = self._read(VectorCumulants(mean, 0.5 * (cov + cov.mT)), maps, state)
         how = "exact" if state.exact else "follows"
         layers = [*state.layers, LayerReport(step.name, step.kind, joint.size, joint.size, how)]
         return DenseState(joint, {step.output: slice(0, joint.size)}, state.normal, state.exact, layers)
 
     # -- activations and noise ----------------------------------------------------------------------------------------
 
-    def _pointwise(self, step: Elementwise | Noise, state: _State, live: dict[int, slice]) -> None:
+    def _pointwise(self, step: Elementwise | Noise, state: OrbitState, live: dict[int, slice]) -> None:
         (source,) = step.inputs
         span = state.places[source]
         if source in live:
             index = torch.cat([torch.arange(state.mean.shape[1]), torch.arange(span.start, span.stop)])
             state.places[step.output] = slice(state.mean.shape[1], index.numel())
+            self._repeat(index, state)
             state.mean, state.blocks = state.mean[:, index], state.blocks[:, index][:, :, index]
         else:
             state.places[step.output] = state.places.pop(source)
@@ -229,10 +257,12 @@ class OrbitRun:
         how = "inaccurate" if how == "exact" and rough > QUADRATURE else how
         size, form = part.stop - part.start, "closed form" if step.activation.closed_form else "quadrature"
         evaluation = Evaluation(form, bound=bound, quadrature=rough)
-        report = LayerReport(step.name, step.kind, size, state.mean.shape[1], how, evaluation)
+        report = LayerReport(
+            step.name, step.kind, size, state.mean.shape[1], how, evaluation, None, state.clipped, state.damped
+        )
         state.layers.append(report)
 
-    def _activate(self, step: Elementwise, state: _State, part: slice, own: Tensor) -> float:
+    def _activate(self, step: Elementwise, state: OrbitState, part: slice, own: Tensor) -> float:
         orbits = self.orbits
         within = VectorCumulants(state.mean[:, part], state.blocks[own][:, part, part])
         sd, inverse = within.sd(), within.inverse_sd()

@@ -31,6 +31,7 @@ class OrbitPropagation(Report):
         blocks: Covariance block of each orbit of pairs, at its representative (rows, columns).
         exact: Whether mean and covariance are exact.
         layers: Report on every layer.
+        order: Order of the propagation.
 
     Example:
         >>> same, pair = torch.eye(2), 0.5 * torch.eye(2)  # two features of three exchangeable nodes
@@ -47,6 +48,7 @@ class OrbitPropagation(Report):
     blocks: Float[Tensor, "pair_orbits features features"]
     exact: bool
     layers: tuple[LayerReport, ...]
+    order: int | str = 2
 
     def mean(self) -> Float[Tensor, "units"]:
         """Mean of all nodes' features, node-major."""
@@ -75,7 +77,7 @@ class OrbitPropagation(Report):
                 way_out="call propagate_on_orbits, which keeps the blocks",
             )
         shape = (self.orbits.nodes, self.node_mean.shape[1])
-        return Propagation(VectorCumulants(mean, self.cov()), shape, 2, "orbit", self.exact, self.layers)
+        return Propagation(VectorCumulants(mean, self.cov()), shape, self.order, "orbit", self.exact, self.layers)
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""

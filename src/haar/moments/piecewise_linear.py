@@ -31,6 +31,44 @@ def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
     return found[: order + 1]
 
 
+def _binomial(start: Tensor, slope: Tensor, power: int) -> Tensor:
+    """Coefficients of (start + slope xi)^power, in powers of xi."""
+    terms = [math.comb(power, j) * start.pow(power - j) * slope.pow(j) for j in range(power + 1)]
+    return torch.stack(terms, -1)
+
+
+def _raised(moments: Tensor) -> Tensor:
+    """E[xi He_k ..] from E[He_k ..], normalised by sqrt(k!): xi He_k = He_(k+1) + k He_(k-1); one term fewer."""
+    roots = torch.arange(moments.shape[-1], dtype=moments.dtype, device=moments.device).sqrt()
+    lower = torch.nn.functional.pad(moments[..., :-2], (1, 0)) if moments.shape[-1] > 1 else moments[..., :0]
+    return roots[1:] * moments[..., 1:] + roots[:-1] * lower
+
+
+def _contracted(polynomial: Tensor, moments: Tensor, order: int) -> Tensor:
+    total = polynomial[..., :1] * moments[..., : order + 1]
+    for j in range(1, polynomial.shape[-1]):
+        moments = _raised(moments)
+        total = total + polynomial[..., j : j + 1] * moments[..., : order + 1]
+    return total
+
+
+def _whole(polynomial: Tensor, order: int) -> Tensor:
+    """E[p(xi) He_k] / sqrt(k!) on the whole line."""
+    start = torch.zeros(order + polynomial.shape[-1], dtype=polynomial.dtype, device=polynomial.device)
+    start[0] = 1.0
+    return _contracted(polynomial, start, order)
+
+
+def _beyond(polynomial: Tensor, height: Tensor, below: Tensor, order: int) -> Tensor:
+    """E[p(xi) He_k] / sqrt(k!) over xi > height, or over xi < height: He_(k-1) pdf is what He_k pdf integrates to."""
+    last = order + polynomial.shape[-1] - 1
+    weighted = torch.stack(hermite_polynomials(height, max(last - 1, 0), start=pdf(height)), -1)[..., :last]
+    roots = torch.arange(1, last + 1, dtype=height.dtype, device=height.device).sqrt()
+    share = torch.where(below[..., 0], cdf(height), cdf(-height))[..., None]
+    moments = torch.cat([share, torch.where(below, -1.0, 1.0) * weighted / roots], -1)
+    return _contracted(polynomial, moments, order)
+
+
 class PiecewiseLinear(Activation):
     r"""f(z) = offset + slope z + sum_i turn_i relu(z - knot_i): ReLU, LeakyReLU, Hardtanh, ReLU6, absolute value, ...
 
@@ -98,6 +136,29 @@ class PiecewiseLinear(Activation):
             for k, other in zip(heights[:at], self.turns[:at], strict=True):
                 total = total + 2.0 * turn * other * relu_limit(h, k)
         return (total * sd.square()).clamp(min=0.0)
+
+    def centred_powers(
+        self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"], order: int, powers: Sequence[int]
+    ) -> list[Float[Tensor, "*units terms"]]:
+        """Closed form: a power is a polynomial on each side of a knot, and the moments of He_k there are known."""
+        level = self.hermite(mean, sd, 0)[..., 0]
+        pieces = [(self.offset + self.slope * mean - level, self.slope * sd)]
+        for knot, turn in zip(self.knots, self.turns, strict=True):
+            pieces.append((pieces[-1][0] + turn * (mean - knot), pieces[-1][1] + turn * sd))
+        found = []
+        for power in powers:
+            polynomials = [_binomial(*piece, power) for piece in pieces]
+            # The polynomial where the mean is, and what differs from it beyond each knot: no large numbers cancel.
+            own = polynomials[0]
+            terms = torch.zeros_like(own[..., :1])
+            for at, knot in enumerate(self.knots):
+                jump, over = polynomials[at + 1] - polynomials[at], (mean > knot)[..., None]
+                own = torch.where(over, polynomials[at + 1], own)
+                terms = terms + torch.where(over, -1.0, 1.0) * _beyond(
+                    jump, _standardise(knot - mean, sd)[0], over, order
+                )
+            found.append(terms + _whole(own, order))
+        return found
 
     def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:
         """Closed form up to one smooth integral per pair of knots."""

@@ -64,7 +64,7 @@ class Propagation(Report):
 
     cumulants: VectorCumulants
     output_shape: tuple[int, ...]
-    order: int
+    order: int | str
     backend: str
     exact: bool
     layers: tuple[LayerReport, ...]
@@ -72,13 +72,11 @@ class Propagation(Report):
 
     @classmethod
     def of(
-        cls, state: DenseState, program: Program, *, order: int, backend: str, error: ErrorEstimate | None = None
+        cls, state: DenseState, program: Program, *, order: int | str, backend: str, error: ErrorEstimate | None = None
     ) -> Propagation:
         """Read the result off a finished state."""
-        joint = state.joint
-        third, fourth = joint.third if order > 2 else None, joint.fourth if order > 3 else None
         return cls(
-            VectorCumulants(joint.mean, joint.cov, third, fourth),
+            state.joint,
             output_shape=program.shapes[program.output],
             order=order,
             backend=backend,
@@ -99,8 +97,8 @@ class Propagation(Report):
 
     @property
     def third(self) -> Float[Tensor, "*batch outputs outputs outputs"] | None:
-        """Third joint cumulants, from order 3 on."""
-        return self.cumulants.third
+        """Third joint cumulants, from order "2+" on; written out when asked for where they are kept in factors."""
+        return self.cumulants.whole_third()
 
     @property
     def fourth(self) -> Float[Tensor, "*batch outputs outputs outputs outputs"] | None:
@@ -138,18 +136,15 @@ class Propagation(Report):
 
     @property
     def skewness(self) -> Float[Tensor, "*batch outputs"] | None:
-        """Third cumulant over sd^3, from order 3 on; zero for an output that does not move."""
-        if self.third is None:
-            return None
-        return self._standardised(self.third.diagonal(dim1=-3, dim2=-2).diagonal(dim1=-2, dim2=-1), 3)
+        """Third cumulant over sd^3, from order "2+" on; zero for an output that does not move."""
+        own = self.cumulants.own(3)
+        return None if own is None else self._standardised(own, 3)
 
     @property
     def kurtosis(self) -> Float[Tensor, "*batch outputs"] | None:
-        """Excess kurtosis: fourth cumulant over sd^4, at order 4."""
-        if self.fourth is None:
-            return None
-        two = self.fourth.diagonal(dim1=-4, dim2=-3).diagonal(dim1=-3, dim2=-2)
-        return self._standardised(two.diagonal(dim1=-2, dim2=-1), 4)
+        """Excess kurtosis: fourth cumulant over sd^4, at order 4 and in factors."""
+        own = self.cumulants.own(4)
+        return None if own is None else self._standardised(own, 4)
 
     def _standardised(self, own: Tensor, order: int) -> Tensor:
         moves = self.variance > 0
@@ -175,6 +170,12 @@ class Propagation(Report):
         if any(layer.how == "sampled" for layer in self.layers):
             return f"Order {self.order}: sampled, the moments of draws that went through the whole model."
         extra = ", with parts linearised" if any(layer.how == "linearised" for layer in self.layers) else ""
+        damped = sum(layer.damped for layer in self.layers)
+        if damped:
+            warning += (
+                f" The series diverges on {damped} units, too far from normal: third and fourth cumulants were made "
+                "smaller there; draw, before you trust them."
+            )
         return (
             f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
             + warning
@@ -231,7 +232,7 @@ class Propagation(Report):
 
     def _layers(self) -> Table:
         rows = [
-            (x.name, x.kind, x.size, x.live, x.how, *vars(x.evaluation).values(), x.cancellation, x.clipped)
+            (x.name, x.kind, x.size, x.live, x.how, *vars(x.evaluation).values(), x.cancellation, x.clipped, x.damped)
             for x in self.layers
         ]
         columns = (
@@ -247,6 +248,7 @@ class Propagation(Report):
             "quadrature",
             "cancellation",
             "clipped",
+            "damped",
         )
         return Table("Layers", columns, rows)
 

@@ -22,12 +22,14 @@ class Step:
         mehler_order: Where Mehler's series was cut; 0 if it was not used.
         closed_pairs: Pairs that took the closed form.
         bound: Rigorous bound on the cut, relative to the product of the standard deviations.
+        damped: Units whose third and fourth cumulants were made smaller, for their series would diverge.
     """
 
     cumulants: VectorCumulants
     mehler_order: int = 0
     closed_pairs: int = 0
     bound: float = 0.0
+    damped: int = 0
 
 
 def linearised(activation: Activation, before: VectorCumulants, part: slice) -> Step:

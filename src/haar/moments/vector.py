@@ -92,18 +92,35 @@ class VectorCumulants:
         if matrix is not None:
             cov = symmetric_product(matrix @ self.cov, matrix)
         else:
-            cov = _along(function, _along(function, self.cov, -1).mT, -1)
+            cov = along(function, along(function, self.cov, -1).mT, -1)
             cov = 0.5 * (cov + cov.mT)
         third = fourth = None
         if self.third is not None:
             third = self.third
             for axis in (-1, -2, -3):
-                third = _along(function, third, axis)
+                third = along(function, third, axis)
         if self.fourth is not None:
             fourth = self.fourth
             for axis in (-1, -2, -3, -4):
-                fourth = _along(function, fourth, axis)
+                fourth = along(function, fourth, axis)
         return VectorCumulants(mean, cov, third, fourth)
+
+    def image(self, jacobian: Float[Tensor, "*batch out units"], mean: Float[Tensor, "*batch out"]) -> VectorCumulants:
+        """The cumulants of mean + jacobian (x - E x), one matrix for every batch entry.
+
+        Example:
+            >>> x = VectorCumulants(torch.zeros(2), torch.eye(2))
+            >>> x.image(torch.ones(1, 2), torch.ones(1)).cov.tolist()
+            [[2.0]]
+        """
+        cov = jacobian @ self.cov @ jacobian.mT
+        third, fourth = self.third, self.fourth
+        if third is not None:
+            third = torch.einsum("...ai,...bj,...ck,...ijk->...abc", jacobian, jacobian, jacobian, third)
+        if fourth is not None:
+            for axis in (-1, -2, -3, -4):
+                fourth = (fourth.movedim(axis, -1) @ jacobian.mT[..., None, None, :, :]).movedim(-1, axis)
+        return VectorCumulants(mean, 0.5 * (cov + cov.mT), third, fourth)
 
     def select(self, index: Tensor | slice) -> VectorCumulants:
         """The cumulants of some of the components.
@@ -120,6 +137,22 @@ class VectorCumulants:
             if self.fourth is None
             else self.fourth[..., index, :, :, :][..., index, :, :][..., index, :][..., index],
         )
+
+    def whole_third(self) -> Float[Tensor, "*batch units units units"] | None:
+        """The third joint cumulants, dense, if they are carried in any way."""
+        return self.third
+
+    def own(self, order: int) -> Float[Tensor, "*batch units"] | None:
+        """Third or fourth cumulant of every component alone, if carried.
+
+        Example:
+            >>> VectorCumulants(torch.zeros(1), torch.eye(1), torch.full((1, 1, 1), 2.0)).own(3).tolist()
+            [2.0]
+        """
+        found = self.third if order == 3 else self.fourth
+        for axis in range(-order, -1):
+            found = None if found is None else found.diagonal(dim1=axis, dim2=axis + 1)
+        return found
 
     def with_cov(self, cov: Float[Tensor, "*batch units units"]) -> VectorCumulants:
         """The same with another covariance."""
@@ -151,7 +184,7 @@ def symmetric_product(
     return found
 
 
-def _along(function: LinearFunction, tensor: Tensor, axis: int) -> Tensor:
+def along(function: LinearFunction, tensor: Tensor, axis: int) -> Tensor:
     """Apply a linear function of rows along one axis of a tensor."""
     moved = tensor.movedim(axis, -1)
     mapped = function(moved.reshape(-1, moved.shape[-1]))
