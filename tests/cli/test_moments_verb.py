@@ -158,7 +158,7 @@ def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
         (["my_networks:make", "--check", "1"], "--check: expected at least 100 samples, or 0 for none, got 1"),
         (["my_networks:make", "--shape", "10000000,2"], "--shape: expected at most 10000000 numbers in all"),
         (["my_networks:make", "--check", "500", "--backend", "diagonal"], "--check: expected --backend dense or orbit"),
-        (["my_networks:make", "--backend", "sparse"], "backend: expected 'dense', 'diagonal' or 'orbit'"),
+        (["my_networks:make", "--backend", "sparse"], "backend: expected 'dense', 'factored', 'diagonal' or"),
         (["my_networks:make", "--order", "5"], "'--order': Input should be less than or equal to 4"),
         (["my_networks:make", "--law", "t(5)", "--order", "4", "--law", "t(3.5)"], "cumulant 4 of t3.5 is undefined"),
         (["fixed.pt2"], "a program with a free batch size"),

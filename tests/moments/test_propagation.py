@@ -114,12 +114,12 @@ def test_widths_beyond_the_limit_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"order": 5}, "order: expected 1, 2, 3 or 4, got 5"),
-        ({"backend": "sparse"}, "backend: expected 'dense', 'diagonal' or 'orbit', got 'sparse'"),
+        ({"order": 5}, r"order: expected 1, 2, '2\+', 3 or 4, got 5"),
+        ({"backend": "sparse"}, "backend: expected 'dense', 'factored', 'diagonal' or 'orbit', got 'sparse'"),
         ({"backend": "diagonal", "order": 3}, "order: expected at most 2 with backend='diagonal'"),
         ({"backend": "diagonal", "order": 1}, "order: expected 2 with backend='diagonal', which does not linearise"),
         ({**ORBIT, "on_unsupported": "sample"}, "on_unsupported: expected its default with backend='orbit'"),
-        ({**ORBIT, "order": 3}, "order: expected 2 with backend='orbit', got 3"),
+        ({**ORBIT, "order": 4}, r"order: expected 2, '2\+' or 3 with backend='orbit', got 4"),
         ({**ORBIT, "input_shape": (1, 3)}, r"input_shape: expected \(3, 1\): nodes"),
         ({"backend": "orbit"}, r"input_shape: expected \(nodes, features\), or Orbit\(orbits\)"),
         ({"input_shape": (2, 2)}, r"input_shape: expected 3 components, as the law has, got \(2, 2\)"),

@@ -46,7 +46,10 @@ class MomentsOptions:
     shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None
     backend: Annotated[
         str,
-        typer.Option(help="dense; diagonal (variances alone); or orbit (graph networks, --shape nodes,features)."),
+        typer.Option(
+            help="dense; factored (order 3 at n^3); diagonal (variances alone); or orbit (graph networks, --shape "
+            "nodes,features)."
+        ),
     ] = "dense"
     node_symmetry: Annotated[
         str,
