@@ -142,6 +142,7 @@ def test_what_is_not_installed_is_told_with_its_extra():
     assert require("math", "none") is math
     with pytest.raises(MissingExtraError) as caught:
         require("haar_has_no_such_module", "plots")
-    told = "haar_has_no_such_module is needed here and is not installed; install it with: pip install 'haar[plots]'"
-    assert str(caught.value) == told
+    told = "haar_has_no_such_module is needed here and is not installed; install it with: pip install "
+    assert str(caught.value).startswith(told)
+    assert "pip install 'haar[plots]'" in str(caught.value)
     assert isinstance(caught.value.__cause__, ImportError)

@@ -196,6 +196,7 @@ def test_parts_that_have_no_closed_form_are_done_with_as_was_asked():
     assert Audit(model, P).follow(law, input_shape=(1, 4, 4), on_unsupported="linearise").distribution is not None
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_an_audit_names_its_group_and_its_samples(generator):
     report = Audit(Sloped(), P).run(fields(3, generator))
     assert repr(report) == "<Audit of D4 over 3 samples>"

@@ -17,7 +17,7 @@ from haar.errors import ArgumentError
 from haar.limits import MOST_SAMPLES, MOST_STEPS, SEED_LIMIT
 
 
-def _checked_number(value: float | None) -> float | None:
+def _checked_number(value: float | int | None) -> float | int | None:
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter(f"expected a positive number, got {value}")
     return value
@@ -69,7 +69,7 @@ def positive_option(what: str, *names: str) -> Any:
 def share_option(what: str, *, most: float = 1.0) -> Any:
     """A number from 0 to `most`."""
 
-    def checked(value: float | None) -> float | None:
+    def checked(value: float | int | None) -> float | int | None:
         if value is not None and not 0 <= value <= most:
             raise typer.BadParameter(f"expected a number from 0 to {most:g}, got {value}")
         return value

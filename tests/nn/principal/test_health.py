@@ -37,7 +37,7 @@ def record(predicted, *, reach=None, gaps=None, threshold=1e-9):
         rank=torch.full((count,), 3),
         spaces=torch.tensor([[0, 0, 1]] * count),
         predicted=torch.tensor(predicted, dtype=F64),
-        tol=1e-6,
+        tolerance=1e-6,
         threshold=threshold,
     )
 
@@ -82,10 +82,10 @@ def test_gaps_reach_and_rank_by_hand():
     both = frame_health(axes([4.0, 3.0, 1.0], [places, speeds]), F64)
     assert both.reach[0].tolist() == pytest.approx([0.5**0.5, 0.8, 0.5**0.5])
     assert both.rank.tolist() == [3]
-    assert (alone.tol, alone.threshold) == (1e-6, EPS / 1e-6)
+    assert (alone.tolerance, alone.threshold) == (1e-6, EPS / 1e-6)
     single = frame_health(axes([4.0, 3.0, 1.0], [places]), torch.float32)
-    assert (single.tol, single.threshold) == (1e-3, 2.0**-23 / 1e-3)
-    given = frame_health(axes([4.0, 3.0, 1.0], [places]), F64, tol=0.3)
+    assert (single.tolerance, single.threshold) == (1e-3, 2.0**-23 / 1e-3)
+    given = frame_health(axes([4.0, 3.0, 1.0], [places]), F64, tolerance=0.3)
     assert given.threshold == EPS / 0.3
     assert given.spaces.tolist() == [[0, 0, 1]]
 
@@ -208,11 +208,11 @@ def test_every_cloud_has_a_record_of_its_own():
     assert principal_axes([clouds[:0]]).eigenvalues.shape == (0, 3)
 
 
-@pytest.mark.parametrize(("tol", "left_out"), [(0.3, True), (0.2, False), (None, False)])
-def test_derivatives_leave_out_gaps_below_the_given_one(tol, left_out):
+@pytest.mark.parametrize(("tolerance", "left_out"), [(0.3, True), (0.2, False), (None, False)])
+def test_derivatives_leave_out_gaps_below_the_given_one(tolerance, left_out):
     """Eigenvalues 2 and 1.5: a relative gap of 0.25."""
     x = torch.tensor([[[2.0, 0.0], [-2.0, 0.0], [0.0, 3.0**0.5], [0.0, -(3.0**0.5)]]], dtype=F64, requires_grad=True)
-    options = {} if tol is None else {"tol": tol}
+    options = {} if tolerance is None else {"tolerance": tolerance}
     axes = principal_axes([x], differentiable=True, **options).axes
     (slope,) = torch.autograd.grad((axes * torch.arange(4.0).reshape(2, 2)).sum(), x)
     assert bool((slope == 0).all()) is left_out
