@@ -127,7 +127,7 @@ class TestSequential:
         Sequential(Linear(Regular(group), 2 * Regular(group)), Pointwise(Regular(group) + Regular(group)))
         assert not same_representation(Regular(group), 4 * Space(group))
         assert same_representation(Regular(group), Regular(dihedral(4)))
-    assert not same_representation(Regular(group), Regular(dihedral(2)))
+        assert not same_representation(Regular(group), Regular(dihedral(2)))
         space = O(3)
         assert not same_representation(Defining(space), Harmonic(space, 1, parity=1))
 
