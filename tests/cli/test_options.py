@@ -95,13 +95,13 @@ def refused(option, value):
 
 def test_ends_of_shares_and_positive_numbers():
     share, less = share_option("a share"), share_option("a share", most=0.9)
-    assert [refused(share, value) for value in (None, 0, 0.5, 1)] == [""] * 4
+    assert [refused(share, value) for value in (None, 0.0, 0.5, 1.0)] == [""] * 4
     assert refused(share, 1.01) == "expected a number from 0 to 1, got 1.01"
     assert refused(share, -0.01) == "expected a number from 0 to 1, got -0.01"
     assert refused(less, 0.9) == ""
     assert refused(less, 0.91) == "expected a number from 0 to 0.9, got 0.91"
     positive = positive_option("a rate")
-    assert [refused(positive, value) for value in (None, 1e-300, 0.5, 2, 1e300)] == [""] * 5
+    assert [refused(positive, value) for value in (None, 1e-300, 0.5, 2.0, 1e300)] == [""] * 5
     for value in (0.0, -1.0, math.inf, math.nan):
         assert refused(positive, value) == f"expected a positive number, got {value}"
 
