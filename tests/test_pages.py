@@ -62,7 +62,11 @@ PRINTED = {
         "equivariant under signs, built in; depends on eigenspaces",
         "component a floor\nnorm no floor",
     ),
-    "testing": ("f(g x) differs from g f(x) for g = ", "(allowed 1e-10, 8 elements)", "Equivariance(element="),
+    "testing": (
+        "f(g x) differs from g f(x) for g = ",
+        "(allowed 1e-10, 8 elements)",
+        "largest difference of f(g x) and g f(x) over ",
+    ),
     "examples": (
         "<Symmetry Th: Vector -> Vector> 1600 parameters\nThe model already respects Th",
         "use haar.nn.Odd, haar.nn.NormNonlinearity or haar.nn.Gated",

@@ -245,7 +245,8 @@ class _Draws:
         values, vectors = torch.linalg.eigh(inner)
         kept = values > ridge * self.size
         inverse = torch.where(kept, 1.0 / torch.where(kept, values, torch.ones_like(values)), 0.0)
-        return ((vectors * inverse) @ (vectors.mT @ cross)).mT
+        slope: Tensor = ((vectors * inverse) @ (vectors.mT @ cross)).mT
+        return slope
 
     def _estimate(self, moments: Tensor, slope: Tensor, centre: Tensor | None) -> tuple[Tensor, Tensor]:
         one, h, y = 0, slice(1, 1 + self.size), slice(1 + self.size, None)

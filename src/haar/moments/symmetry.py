@@ -235,7 +235,7 @@ def _compared(
     outputs: Sequence[_Move],
     names: tuple[str, ...],
 ) -> DistributionalDefect:
-    own = law.cumulants(max(result.order, 2))
+    own = law.cumulants(2 if result.third is None else 3)
     before = VectorCumulants(own.mean.detach(), own.cov.detach(), None if own.third is None else own.third.detach())
     third = None if result.third is None else result.third.detach()
     after = VectorCumulants(result.mean.detach(), result.cov.detach(), third)
