@@ -82,7 +82,7 @@ def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch, 
     kept = cells["16, 0"]["rules"]
     assert kept["equality"][0]["defect"] < 1e-5
     assert set(kept["equality"][0]["gamma"]) == {"0", "2", "4"}
-    as_recorded(_measured(tmp_path), HERE / "measured.json", relative=1e-3)
+    as_recorded(_measured(tmp_path), HERE / "measured.json")
     monkeypatch.setattr(protocol, "make_arms", None)
     again = reproduce(RUN, out=tmp_path)
     assert again.claims == result.claims
@@ -117,7 +117,7 @@ def test_published_trajectories_are_reproduced_from_their_folder(tmp_path, as_re
     result = reproduce(recipe, out=tmp_path / "out", preset="nbody", data=tmp_path)
     assert [claim.name for claim in result.claims] == ["free training, then symmetry, beats symmetry all along"]
     assert "equality as published" in (tmp_path / "out" / "report.html").read_text()
-    as_recorded(_measured(tmp_path / "out"), HERE / "published.json", relative=1e-3)
+    as_recorded(_measured(tmp_path / "out"), HERE / "published.json")
 
 
 def test_it_is_found_by_name():

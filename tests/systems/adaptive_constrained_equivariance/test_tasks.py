@@ -73,7 +73,7 @@ def test_data_and_untrained_networks_are_those_that_they_were(name, given, beta,
     found = {part: task.sample(part, 3, _seeded(3)) for part in ("train", "validation", "test")}
     found["answer"] = (task.model(_seeded(1), _seeded(2))(found["test"][0]),)
     shown = {part: [x.detach().flatten(1)[:, ::5] for x in several] for part, several in found.items()}
-    as_recorded(shown, HERE / f"task_{name}.json", relative=1e-3)
+    as_recorded(shown, HERE / f"task_{name}.json")
 
 
 def test_networks_of_particles_forget_their_order_and_what_is_not_there():
@@ -198,7 +198,7 @@ def test_published_settings_train_on_files_of_that_form(preset, tmp_path, as_rec
         assert one["error"] > 0
         if name in ("strict", "equality", "equality as published"):
             assert one["defect"] < 1e-4
-    as_recorded(found, HERE / f"published_{preset}.json", relative=1e-3)
+    as_recorded(found, HERE / f"published_{preset}.json")
 
 
 def test_parts_of_published_data_do_not_meet(tmp_path):

@@ -95,7 +95,7 @@ def test_a_seed_measures_what_it_did(tiny, as_recorded):
     found = copy.deepcopy(tiny[0])
     for labels in ("with_labels", "without_labels"):  # shares of a variance that is rounding
         del found["trap"][labels]["sentence"]
-    as_recorded(found, Path(__file__).parent / "measured.json", relative=1e-3)
+    as_recorded(found, Path(__file__).parent / "measured.json")
 
 
 def test_what_is_finished_is_not_measured_again(tiny, monkeypatch):

@@ -103,7 +103,7 @@ def test_a_seed_measures_what_it_did(result: Any, folder: Path, as_recorded: Any
         return {name: kept(each) for name, each in value.items() if name not in _SIGNED | {"costs", "floor"}}
 
     measured = json.loads((run / "measures.json").read_text())["measures"]
-    as_recorded(kept(measured), Path(__file__).parent / "measured.json", relative=1e-3)
+    as_recorded(kept(measured), Path(__file__).parent / "measured.json")
 
 
 def test_a_killed_run_goes_on_behind_the_last_network(
