@@ -53,7 +53,6 @@ GROUPS = {
     "None; haar.groups has": None,
 }
 TAKES_A_GROUP = [
-    ("group", lambda g: Symmetry.of_fields(g, "p")),
     ("group", lambda g: Symmetry(g, V, V)),
     ("group", Defining),
     ("group", Trivial),
@@ -77,7 +76,7 @@ TAKES_A_GROUP = [
 @pytest.mark.parametrize(("got", "value"), GROUPS.items())
 def test_what_is_no_group_is_named_with_the_constructor(got, value):
     with pytest.raises(ArgumentError) as caught:
-        Symmetry.of_fields(value, "p")
+        Symmetry(value, V, V)
     assert str(caught.value).startswith(f"group: expected a haar.groups.Group, got {got}")
     assert "\n" not in str(caught.value)
 

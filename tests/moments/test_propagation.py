@@ -280,6 +280,7 @@ def test_what_a_result_shows_by_hand():
         "quadrature": 2e-6,
         "cancellation": None,
         "clipped": -0.25,
+        "damped": 0,
     }
     (axes,) = output.figure.axes
     ((line, _, (bars,)),) = axes.containers

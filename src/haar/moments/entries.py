@@ -31,8 +31,8 @@ class Entries:
         return matrix.mT
 
     def product(
-        self, left: Float[Tensor, "*batch rows inner"], right: Float[Tensor, "*batch inner columns"]
-    ) -> Float[Tensor, "*batch rows columns"]:
+        self, left: Float[Tensor, "*#batch rows inner"], right: Float[Tensor, "*#batch inner columns"]
+    ) -> Float[Tensor, "... rows columns"]:
         """Sum over the inner index."""
         return left @ right
 

@@ -71,15 +71,15 @@ def test_every_choice_of_signs_is_there_once():
     assert Averaging(most_axes=2).all_signs(torch.eye(2, dtype=F64)[None]).shape == (1, 4, 2, 2)
     with pytest.raises(ArgumentError, match=r"x: expected at most 2 dimensions .* got 3, which is 8 passes"):
         Averaging(most_axes=2).all_signs(torch.eye(3, dtype=F64)[None])
-    assert (Averaging().draws, Averaging().most_axes, Averaging().chunk) == (64, 12, 1024)
+    assert (Averaging().draws, Averaging().most_axes, Averaging().batch_size) == (64, 12, 1024)
 
 
-def test_passes_are_no_larger_than_a_chunk():
-    for model, chunk, sizes in ((Seen(), 10, [8, 8, 8, 8]), (Seen(), 3, [4] * 8), (Seen(), 1024, [32])):
-        PCAFrame(model, mode="average", averaging=Averaging(chunk=chunk))(rand(4, 5, 3))
+def test_passes_are_no_larger_than_a_batch():
+    for model, batch_size, sizes in ((Seen(), 10, [8, 8, 8, 8]), (Seen(), 3, [4] * 8), (Seen(), 1024, [32])):
+        PCAFrame(model, mode="average", averaging=Averaging(batch_size=batch_size))(rand(4, 5, 3))
         assert model.sizes == sizes
     model = Seen()
-    WeightedFrame(model, chunk=10)(rand(4, 3, 2))
+    WeightedFrame(model, batch_size=10)(rand(4, 3, 2))
     assert model.sizes == [8, 8, 8]
 
 
@@ -170,7 +170,7 @@ def test_how_large_and_how_flat_a_weighted_cloud_may_be():
 @pytest.mark.parametrize(("gap", "warned"), [(0.69e-3, True), (0.73e-3, False)])
 def test_the_trusted_gap_is_that_of_the_precision_or_the_one_given(gap, warned):
     """Each axis holds half of the squares: the prediction is 2^-0.5 of the rounding over the gap."""
-    for x, options in ((ellipse(gap).float(), {}), (ellipse(gap), {"tol": 1e-3}), (ellipse(gap * 1e-3), {})):
+    for x, options in ((ellipse(gap).float(), {}), (ellipse(gap), {"tolerance": 1e-3}), (ellipse(gap * 1e-3), {})):
         frame = PCAFrame(uneven, mode="naive", **options)
         if warned:
             with pytest.warns(HaarWarning, match="1 of 1 with close eigenvalues"):
@@ -214,12 +214,12 @@ def test_a_fallback_sees_space_around_the_centroid():
 
 def test_policies_pass_on_what_they_are_given():
     model = Seen(lambda x, **_: x.exp())
-    frame = PCAFrame(model, unhealthy="average", averaging=Averaging(draws=7, chunk=3))
+    frame = PCAFrame(model, unhealthy="average", averaging=Averaging(draws=7, batch_size=3))
     frame(torch.cat([SQUARE, ellipse(0.5)]), invariants={"charge": torch.tensor([1.0, 2.0])})
     assert model.sizes == [2, 3, 3, 1]
     assert [given["charge"].tolist() for _, given in model.calls] == [[1.0, 2.0], [1.0] * 3, [1.0] * 3, [1.0]]
     model = Seen(lambda x, **_: x.exp())
-    frame = PCAFrame(model, unhealthy="weighted", averaging=Averaging(chunk=5), outputs="position")
+    frame = PCAFrame(model, unhealthy="weighted", averaging=Averaging(batch_size=5), outputs="position")
     y = frame(SQUARE + 2.0, mask=torch.ones(1, 4, dtype=torch.bool))
     torch.testing.assert_close(y, WeightedFrame(lambda x: x.exp(), outputs="position")(SQUARE + 2.0))
     assert model.sizes == [1, 5, 3]
@@ -249,10 +249,10 @@ def test_guarantees():
     assert PCAFrame(uneven, mode="naive").guarantee == "none: the signs of the axes are the solver's"
 
 
-@pytest.mark.parametrize("tol", [1.0, -0.1, 2.0])
-def test_tolerances_out_of_range(tol):
-    with pytest.raises(ArgumentError, match="tol: expected a relative gap between 0 and 1"):
-        PCAFrame(uneven, tol=tol)
+@pytest.mark.parametrize("tolerance", [1.0, -0.1, 2.0])
+def test_tolerances_out_of_range(tolerance):
+    with pytest.raises(ArgumentError, match="tolerance: expected a relative gap between 0 and 1"):
+        PCAFrame(uneven, tolerance=tolerance)
 
 
 def test_more_axes_of_an_output_are_turned_too():

@@ -32,7 +32,7 @@ class PointClouds:
     def __len__(self) -> int:
         return len(self.points)
 
-    def with_dropout(self, generator: torch.Generator, *, most: float = 0.875) -> PointClouds:
+    def with_dropout(self, generator: torch.Generator, *, most: float | int = 0.875) -> PointClouds:
         """Clouds from which points are missing: dropped points are replaced by the first.
 
         Each cloud draws its ratio uniformly from [0, `most`], then each point is dropped with that probability.
