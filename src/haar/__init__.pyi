@@ -1,7 +1,4 @@
 # What type checkers see of `haar`; written by tools/face_stub.py.
-import haar.audit as _audit
-import haar.average as _average
-import haar.relax as _relax
 from haar import actions as actions
 from haar import data as data
 from haar import groups as groups
@@ -14,6 +11,9 @@ from haar import systems as systems
 from haar import testing as testing
 from haar import training as training
 from haar import weights as weights
+from haar._verbs import audit as audit
+from haar._verbs import average as average
+from haar._verbs import relax as relax
 from haar.actions import Action as Action
 from haar.actions import Field as Field
 from haar.actions import FieldSpec as FieldSpec
@@ -33,118 +33,3 @@ from haar.relax import enforce as enforce
 from haar.relax import homotopise as homotopise
 
 __version__: str
-
-class _Audit:
-    __call__ = staticmethod(_audit.audit)
-    Audit = _audit.Audit
-    Closure = _audit.Closure
-    DomainSymmetry = _audit.DomainSymmetry
-    ElementClosure = _audit.ElementClosure
-    Estimate = _audit.Estimate
-    Findings = _audit.Findings
-    KnownDataSet = _audit.KnownDataSet
-    LayerDefect = _audit.LayerDefect
-    LieDefect = _audit.LieDefect
-    OrbitSums = _audit.OrbitSums
-    PartFinding = _audit.PartFinding
-    Recommendation = _audit.Recommendation
-    audit = staticmethod(_audit.audit)
-    domain_symmetry = staticmethod(_audit.domain_symmetry)
-    dynamics_defects = staticmethod(_audit.dynamics_defects)
-    known_data_set = staticmethod(_audit.known_data_set)
-    layer_defects = staticmethod(_audit.layer_defects)
-    lie_defects = staticmethod(_audit.lie_defects)
-    lie_derivative = staticmethod(_audit.lie_derivative)
-
-class _Average:
-    __call__ = staticmethod(_average.average)
-    Anytime = _average.Anytime
-    Averaged = _average.Averaged
-    Cosets = _average.Cosets
-    Design = _average.Design
-    DistilReport = _average.DistilReport
-    Distilled = _average.Distilled
-    Draw = _average.Draw
-    Frame = _average.Frame
-    Given = _average.Given
-    How = _average.How
-    MeanWithError = _average.MeanWithError
-    Orbit = _average.Orbit
-    Quadrature = _average.Quadrature
-    QuasiRandom = _average.QuasiRandom
-    Rollout = _average.Rollout
-    Sampled = _average.Sampled
-    Selected = _average.Selected
-    SoftAverage = _average.SoftAverage
-    SoftFit = _average.SoftFit
-    Stage = _average.Stage
-    UntraceableError = _average.UntraceableError
-    WeightedSet = _average.WeightedSet
-    Written = _average.Written
-    anytime = staticmethod(_average.anytime)
-    average = staticmethod(_average.average)
-    certificate = staticmethod(_average.certificate)
-    difference = staticmethod(_average.difference)
-    distil = staticmethod(_average.distil)
-    expected_excess = staticmethod(_average.expected_excess)
-    fold = staticmethod(_average.fold)
-    hann_window = staticmethod(_average.hann_window)
-    save = staticmethod(_average.save)
-    select = staticmethod(_average.select)
-    soft = staticmethod(_average.soft)
-    standard_error = staticmethod(_average.standard_error)
-    triangle_window = staticmethod(_average.triangle_window)
-    write_average = staticmethod(_average.write_average)
-    write_student = staticmethod(_average.write_student)
-
-class _Relax:
-    __call__ = staticmethod(_relax.relax)
-    Augmentation = _relax.Augmentation
-    Bounds = _relax.Bounds
-    Cooper = _relax.Cooper
-    Damped = _relax.Damped
-    Dashboard = _relax.Dashboard
-    Diagnosis = _relax.Diagnosis
-    Duals = _relax.Duals
-    EquivariancePenalty = _relax.EquivariancePenalty
-    Fitted = _relax.Fitted
-    FixedRidge = _relax.FixedRidge
-    Free = _relax.Free
-    Homotopy = _relax.Homotopy
-    HomotopyLayer = _relax.HomotopyLayer
-    LayerSymmetry = _relax.LayerSymmetry
-    LieError = _relax.LieError
-    LossShare = _relax.LossShare
-    Paper = _relax.Paper
-    Projection = _relax.Projection
-    ProjectionRegulariser = _relax.ProjectionRegulariser
-    Relaxation = _relax.Relaxation
-    RelaxedConvolution = _relax.RelaxedConvolution
-    ResidualPathway = _relax.ResidualPathway
-    Ridge = _relax.Ridge
-    Rule = _relax.Rule
-    Scheduled = _relax.Scheduled
-    ScoreTest = _relax.ScoreTest
-    SideBranch = _relax.SideBranch
-    Soft = _relax.Soft
-    Strict = _relax.Strict
-    SymmetryPath = _relax.SymmetryPath
-    TensorProjection = _relax.TensorProjection
-    bounds = staticmethod(_relax.bounds)
-    diagnose = staticmethod(_relax.diagnose)
-    duals_callback = staticmethod(_relax.duals_callback)
-    enforce = staticmethod(_relax.enforce)
-    estimate_statistics = staticmethod(_relax.estimate_statistics)
-    fit = staticmethod(_relax.fit)
-    homotopise = staticmethod(_relax.homotopise)
-    lie_errors = staticmethod(_relax.lie_errors)
-    loss_share = staticmethod(_relax.loss_share)
-    path = staticmethod(_relax.path)
-    relax = staticmethod(_relax.relax)
-    score_test = staticmethod(_relax.score_test)
-    tension = staticmethod(_relax.tension)
-    with_side_branches = staticmethod(_relax.with_side_branches)
-
-audit: _Audit
-average: _Average
-relax: _Relax
