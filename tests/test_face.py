@@ -1,4 +1,4 @@
-"""A package whose names come when they are used: nouns, verbs that can be called, other packages."""
+"""A package whose names come when they are used: nouns, verbs that can be called, other packages and files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import haar
 FILES = {
     "__init__.py": "from haar.face import show\n"
     "__all__ = ['Noun', 'run']\n"
-    "show('faced', nouns={'faced.nouns': ['Noun', 'other']}, verbs=['run'], packages=['parts'])\n",
+    "show('faced', nouns={'faced.nouns': ['Noun', 'other']}, verbs=['run'])\n",
     "nouns.py": "class Noun: pass\nother = 3\n",
-    "run/__init__.py": "def run(*args, **kwargs): return args, kwargs\nword = 'still a package'\n",
+    "run/__init__.py": "def run(*args, **kwargs):\n    'Run.'\n    return args, kwargs\nword = 'still a package'\n",
     "parts/__init__.py": "word = 'a part'\n",
 }
 
@@ -41,7 +41,7 @@ def test_verbs_are_called_by_their_packages_name(faced):
     assert "faced.run" not in sys.modules
     assert faced.run(1, x=2) == ((1,), {"x": 2})
     assert faced.run.word == "still a package"
-    assert faced.run is sys.modules["faced.run"]
+    assert faced.run.__doc__ == "Run." == sys.modules["faced.run"].run.__doc__
 
 
 def test_a_verb_is_one_whoever_imports_it_first(faced):

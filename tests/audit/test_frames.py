@@ -123,7 +123,7 @@ def test_four_turns_and_seed_0_are_the_defaults_and_sizes_do_not_matter():
     assert audit_frames([square], rotations=2).measured <= usual  # the largest over the turns, which come in one order
     assert audit_frames([square], seed=1).measured != usual
     assert audit_frames([8 * square]).measured == usual
-    assert audit_frames([square], tol=1e-3).health[0].tol == 1e-3
+    assert audit_frames([square], tolerance=1e-3).health[0].tolerance == 1e-3
     assert len(audit_frames([square], rotations=2).measured) == 1
 
 
