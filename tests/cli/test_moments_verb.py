@@ -75,6 +75,15 @@ def test_the_numbers_are_those_of_propagate(here, model, capsys):
     assert found["exact"] is False
 
 
+def test_order_2_plus_is_that_of_propagate(here, capsys):
+    command = ["moments", "my_networks:make", "--scale", "0.5", "--order", "2+", "--json"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = propagate(here[1], Gaussian([0, 0, 0], 0.25), order="2+")
+    assert found["cov"] == [pytest.approx(row, rel=1e-9) for row in wanted.cov.tolist()]
+    assert (found["order"], found["backend"]) == ("2+", "factored")
+
+
 def test_the_check_prints_scores_and_writes_the_page(here, tmp_path, capsys):
     command = ["moments", "my_networks:make", "--law", "exponential; 2 * uniform; t(5)", "--order", "3"]
     assert main([*command, "--check", "4000", "--out", str(tmp_path / "found")]) == 0
@@ -159,7 +168,7 @@ def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
         (["my_networks:make", "--shape", "10000000,2"], "--shape: expected at most 10000000 numbers in all"),
         (["my_networks:make", "--check", "500", "--backend", "diagonal"], "--check: expected --backend dense or orbit"),
         (["my_networks:make", "--backend", "sparse"], "backend: expected 'dense', 'factored', 'diagonal' or"),
-        (["my_networks:make", "--order", "5"], "'--order': Input should be less than or equal to 4"),
+        (["my_networks:make", "--order", "5"], "--order: expected 1, 2, 2+, 3 or 4, got 5"),
         (["my_networks:make", "--law", "t(5)", "--order", "4", "--law", "t(3.5)"], "cumulant 4 of t3.5 is undefined"),
         (["fixed.pt2"], "a program with a free batch size"),
         (["none.pt2"], "no such file"),

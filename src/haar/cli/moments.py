@@ -41,16 +41,22 @@ class MomentsOptions:
     mean: Annotated[str | None, typer.Option(help="Added to the means: numbers, '0.1, 2', or a file.")] = None
     scale: Annotated[str | None, typer.Option(help="Multiplies the spread: a number, one each, or a file.")] = None
     cov: Annotated[str | None, typer.Option(help="For --law gauss: a file of the covariance matrix.")] = None
-    order: Annotated[int, typer.Option(min=1, max=4, help="Highest cumulant carried; 1 linearises.")] = 2
+    order: Annotated[
+        str,
+        typer.Option(
+            help="Highest cumulant carried: 1 (linearises), 2, 2+ (third and fourth of one activation at a time, in "
+            "factors), 3 or 4."
+        ),
+    ] = "2"
     check: Annotated[int, count_option("Compare with so many Monte Carlo samples.", least=0, most=10**9)] = 0
     shape: Annotated[str | None, typer.Option(help="Shape of one input, such as 8 or 1,28,28.")] = None
     backend: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="dense; factored (order 3 at n^3); diagonal (variances alone); or orbit (graph networks, --shape "
-            "nodes,features)."
+            help="dense (as a rule); factored (for order 2+, and order 3 at n^3); diagonal (variances alone); or orbit "
+            "(graph networks, --shape nodes,features)."
         ),
-    ] = "dense"
+    ] = None
     node_symmetry: Annotated[
         str,
         typer.Option(
@@ -92,13 +98,14 @@ def moments(told: MomentsOptions) -> None:
     event = _event(loaded, told.shape)
     given = parse_law(told.law, torch.Size(event).numel(), mean=told.mean, scale=told.scale, cov=told.cov)
     source = torch.Generator().manual_seed(told.seed)
-    engine: str | Backend = told.backend
+    order = _order(told.order)
+    engine: str | Backend | None = told.backend
     if told.backend == "orbit":
         engine = Orbit(_orbits(told.node_symmetry, event))
-    elif told.backend == "dense":
+    elif told.backend == "dense" or (told.backend is None and order != "2+"):
         engine = Dense(generator=source)
     options: dict[str, Any] = {
-        "order": told.order,
+        "order": order,
         "backend": engine,
         "input_shape": event,
         "on_unsupported": told.on_unsupported,
@@ -112,6 +119,14 @@ def moments(told: MomentsOptions) -> None:
     warn_bare(loaded, told.model)
 
 
+def _order(name: str) -> int | str:
+    from haar.errors import ArgumentError
+
+    if name not in ("1", "2", "2+", "3", "4"):
+        raise ArgumentError("--order", expected="1, 2, 2+, 3 or 4", got=name)
+    return name if name == "2+" else int(name)
+
+
 def _check(told: MomentsOptions) -> None:
     """Refuse options that do not go together."""
     from haar.errors import ArgumentError
@@ -121,7 +136,9 @@ def _check(told: MomentsOptions) -> None:
     if told.check and told.backend == "diagonal":
         raise ArgumentError("--check", expected="--backend dense or orbit", got=f"--backend {told.backend}")
     if told.node_symmetry != "auto" and told.backend != "orbit":
-        raise ArgumentError("--node-symmetry", expected="--backend orbit beside it", got=f"--backend {told.backend}")
+        raise ArgumentError(
+            "--node-symmetry", expected="--backend orbit beside it", got=f"--backend {told.backend or 'dense'}"
+        )
 
 
 def _orbits(name: str, event: tuple[int, ...]) -> NodeOrbits | None:
