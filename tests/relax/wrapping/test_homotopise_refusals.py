@@ -124,3 +124,15 @@ def test_a_module_that_cannot_be_traced_needs_every_layer_named():
         assert worst(model, WORDS, (torch.randn(4, 8),)) < 1e-10
     with pytest.raises(NotEquivariantError, match=r"first broken by 'layer' \(HomotopyLinear\)|what follows"):
         homotopise(Asks(), Symmetry(C4, Vector(2 * R4), Vector(8 * Trivial(C4))), layers={"layer": (2 * R4, 2 * R4)})
+
+
+class Drifting(Trivial):
+    """Wrong at one element alone."""
+
+    def act(self, g, x):
+        return super().act(g, x) * torch.where(g == 3, -1, 1)[..., None]
+
+
+def test_named_representations_are_homomorphisms():
+    with pytest.raises(ArgumentError, match="layers: expected a homomorphism"):
+        homotopise(Asks(), WORDS, layers={"layer": (2 * R4, Drifting(C4, 8))})

@@ -180,3 +180,16 @@ def test_whatever_changes_changes_the_kept_weight(kind):
         model.at(torch.ones(2)).__enter__()
     with pytest.raises(ArgumentError, match="gamma: expected layers among model, got 'other'"):
         model.at({"other": 0.0}).__enter__()
+
+
+def test_every_subgroup_has_its_share_of_the_weight_and_an_equal_one_of_nothing():
+    group = dihedral(4)
+    layer = nn.Linear(8, 8, bias=False, dtype=DOUBLE)
+    symmetry = Symmetry(group, Vector(Regular(group)), Vector(Regular(group)))
+    (share,) = (value for name, value in homotopise(layer, symmetry, chain="auto").named_buffers() if "share" in name)
+    torch.testing.assert_close(share.sum(), torch.ones((), dtype=DOUBLE))
+    with torch.no_grad():
+        layer.weight.zero_()
+    (share,) = (value for name, value in homotopise(layer, symmetry, chain="auto").named_buffers() if "share" in name)
+    assert len(share) > 1
+    torch.testing.assert_close(share, torch.full_like(share, 1 / len(share)))
