@@ -9,17 +9,19 @@ from haar.actions.representation import Defining, DirectSum, Quotient, Regular, 
 from haar.actions.representation.representation import check_representation
 from haar.constants import TINY
 from haar.errors import ArgumentError
-from haar.groups import LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
+from haar.groups import FiniteGroup, LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
 from haar.intertwiners.group_algebra import probes
 
 #: Largest relative difference between R(a) R(b) x and R(ab) x.
 _TOLERANCE = 1e-7
+#: Up to so many elements every pair of them is tried.
+_EVERY_PAIR = 12
 #: Groups whose elements are the matrices, or rows that act as they are composed.
 _LAWFUL = (LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup)
 
 
 def require_homomorphism(rep: Representation, argument: str) -> None:
-    """Refuse what is no orthogonal homomorphism on generators and random elements.
+    """Refuse what is no orthogonal homomorphism: on every pair of few elements, on generators and random ones of many.
 
     Matrices with the right traces need not be a representation; this costs a few products with one vector. Sums and
     products are tested part by part, and what a group's own law makes a representation is not tested.
@@ -74,8 +76,12 @@ def _untested(rep: Representation) -> tuple[Representation, ...]:
 
 def _test(rep: Representation, argument: str) -> None:
     group = rep.group
-    a = probes(group)
-    b = a.flip(0)
+    if isinstance(group, FiniteGroup) and group.order <= _EVERY_PAIR:
+        every = group.elements()
+        a, b = every.repeat_interleave(group.order, 0), torch.cat([every] * group.order)
+    else:
+        a = probes(group)
+        b = a.flip(0)
     generator = torch.Generator().manual_seed(7)
     x = torch.randn(rep.dim, generator=generator, dtype=torch.float64)
     one, other = rep.act(a, rep.act(b, x)), rep.act(group.compose(a, b), x)
