@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from haar.actions import Defining, Invariant, Points, Symmetry
 from haar.audit import audit
@@ -138,6 +138,7 @@ def test_training_reads_the_same_data(train):
     ("train", "message"),
     [
         ([X[:5], X[5:], X], r"train: expected batches \(inputs, labels\), got none with labels"),
+        (DataLoader(TensorDataset(torch.tensor(X)), batch_size=4), "train: expected batches .*, got none with labels"),
         (
             [(X, Y), (X[:, :, :4], Y)],
             "train: expected samples of one shape, to be trained on in rows, got .*; train in a",

@@ -140,6 +140,10 @@ def test_a_scaled_loss_is_unscaled_and_a_step_with_an_overflow_is_skipped():
     duals.weights()[0].grad[0, 0] = float("inf")
     duals.step(Scaler(1.0))
     assert (duals.taken, duals.skipped) == (1, 1)
+    duals.lagrangian(mse(model(X), Y)).backward()
+    duals.weights()[0].grad[0, 0] = float("inf")
+    duals.step(Scaler(0.0))  # the gammas' gradients overflow, too
+    assert (duals.taken, duals.skipped) == (1, 2)
     assert torch.equal(duals.state_dict()["gamma"], before["gamma"])
     assert torch.equal(duals.state_dict()["multiplier"], before["multiplier"])
 
