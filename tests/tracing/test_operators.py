@@ -139,3 +139,21 @@ def test_whose_name_says_what_it_does():
     assert not is_aten(torch.ops.aten.sin)
     assert writes_by_name(torch.relu, (True,))
     assert not writes_by_name(torch.relu, (1,))
+
+
+#: Odd at its own settings, and not at others.
+SOMETIMES_ODD = {"hardtanh"}
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in OPERATORS if row.kind == "pointwise" and row.modules], ids=lambda row: row.name
+)
+def test_functions_called_odd_are_those_that_are(row):
+    x = torch.tensor([0.1, 0.3, 0.45, 0.8, 1.7, 4.0, 7.0], dtype=torch.float64)
+    settings = {nn.Threshold: (0.1, 20.0)}
+    for module in row.modules:
+        f = module(*settings.get(module, ())).double().eval()
+        if row.odd:
+            assert torch.equal(f(-x), -f(x))
+        elif row.name not in SOMETIMES_ODD:
+            assert not torch.allclose(f(-x), -f(x))
