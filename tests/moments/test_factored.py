@@ -230,8 +230,10 @@ def test_higher_orders_are_nearer_to_draws(name):
             float((propagate(model, law, **given, **shape).cov - cov).norm() / cov.norm())
             for given in ({"order": 2}, orders("2+"), orders(3))
         ]
-    assert max(errors[1:]) < 0.9 * errors[0]
-    if name != "convolution":  # where both are as near as that many draws can tell
+    if name == "convolution":  # which of the two is nearer depends on the weights
+        assert max(errors[1:]) < 0.3 * errors[0]
+    else:
+        assert errors[1] < 0.9 * errors[0]
         assert errors[2] < 0.7 * errors[1]
 
 

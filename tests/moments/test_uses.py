@@ -149,6 +149,18 @@ def xor(spread=0.2):
     return [Gaussian(plus, spread), Gaussian(minus, spread)]
 
 
+def test_the_loss_takes_every_order_and_its_own_back_end():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 1)).double()
+    law = Gaussian([0.3, 0.0, -0.2], 0.5)
+    found = propagate(model, law, order="2+")
+    loss = moment_loss(model, [law], [0.7], order="2+")
+    expected = found.variance.sum() + (found.mean.sum() - 0.7) ** 2
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
+    loss.backward()
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
 def test_xor_is_learnt_from_moments_alone(generator):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 4), Quadratic(), nn.Linear(4, 1))

@@ -19,8 +19,8 @@ from haar.actions import Defining, Symmetry, Trivial, Vector
 from haar.groups import octahedral
 from haar.relax import homotopise
 
-o3 = pytest.importorskip("e3nn.o3", reason="these tests need e3nn, extra architectures")
-gates = pytest.importorskip("e3nn.nn", reason="these tests need e3nn, extra architectures")
+o3 = pytest.importorskip("e3nn.o3", reason="these tests need e3nn (make install)")
+gates = pytest.importorskip("e3nn.nn", reason="these tests need e3nn (make install)")
 pytestmark = [
     pytest.mark.referee,
     # e3nn compiles what it generates by torch.jit, which torch would have it leave

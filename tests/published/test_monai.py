@@ -10,7 +10,7 @@ from haar.errors import ShapeError
 from haar.groups import dihedral
 from haar.relax import homotopise
 
-nets = pytest.importorskip("monai.networks.nets", reason="these tests need MONAI, extra architectures")
+nets = pytest.importorskip("monai.networks.nets", reason="these tests need MONAI (make install)")
 pytestmark = pytest.mark.referee
 
 D4 = dihedral(4)

@@ -10,7 +10,7 @@ from haar.errors import ArgumentError
 from haar.groups import cyclic, dihedral
 from haar.relax import homotopise
 
-transformers = pytest.importorskip("transformers", reason="these tests need transformers, extra architectures")
+transformers = pytest.importorskip("transformers", reason="these tests need transformers, of the group architectures")
 pytestmark = pytest.mark.referee
 
 C4, D4 = cyclic(4), dihedral(4)

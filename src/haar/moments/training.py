@@ -54,8 +54,8 @@ def moment_loss(
     targets: Sequence[float | int] | Float[Tensor, "laws"],
     *,
     weights: Sequence[float | int] | None = None,
-    order: int = 2,
-    backend: str | Backend = "dense",
+    order: int | str = 2,
+    backend: str | Backend | None = None,
     input_shape: Sequence[int] | None = None,
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
@@ -69,7 +69,7 @@ def moment_loss(
         laws: Laws of the mixture's components.
         targets: Target output of each.
         weights: Their probabilities, equal by default.
-        order: Order of the propagation.
+        order: Order of the propagation, as in `propagate`.
         backend: As in `propagate`.
         input_shape: Shape of one input.
         activations: As in `propagate`.
@@ -115,8 +115,8 @@ def train_on_moments(
     *,
     steps: int = 300,
     learning_rate: float = 0.05,
-    order: int = 2,
-    backend: str | Backend = "dense",
+    order: int | str = 2,
+    backend: str | Backend | None = None,
     input_shape: Sequence[int] | None = None,
     activations: Mapping[object, Registered] | None = None,
     affine: Sequence[type[nn.Module]] = (),
@@ -132,7 +132,7 @@ def train_on_moments(
         targets: Target output of each.
         steps: Number of steps, at least 1.
         learning_rate: Step size of Adam.
-        order: Order of the propagation.
+        order: Order of the propagation, as in `propagate`.
         backend: As in `propagate`.
         input_shape: Shape of one input.
         activations: As in `propagate`.
