@@ -254,6 +254,13 @@ def test_a_skip_is_exact_where_one_quadratic_layer_is(order):
     torch.testing.assert_close(found.cov, exact.cov, rtol=1e-11, atol=1e-11)
 
 
+def test_it_says_what_is_carried_between_layers():
+    law = Gaussian(torch.zeros(16))
+    told = propagate(NETWORKS["perceptron"][0], law, order="2+").trust
+    assert told.startswith("Order 2+: an approximation (third and fourth cumulants in factors between layers)")
+    assert "(normal closure between layers)" in propagate(NETWORKS["perceptron"][0], law, order=2).trust
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_batch_of_means_is_one_answer_each(order):
     model, means = residual(), torch.randn(3, 12, generator=torch.Generator().manual_seed(0), **DOUBLE)

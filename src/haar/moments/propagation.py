@@ -176,9 +176,10 @@ class Propagation(Report):
                 f" The series diverges on {damped} units, too far from normal: third and fourth cumulants were made "
                 "smaller there; draw, before you trust them."
             )
+        # the tensors are closed as those of a normal law; slices of the third and fourth cumulants are carried on
+        closed = "third and fourth cumulants in factors" if self.backend == "factored" else "normal closure"
         return (
-            f"Order {self.order}: an approximation (normal closure between layers){extra}; check it with `compare`."
-            + warning
+            f"Order {self.order}: an approximation ({closed} between layers){extra}; check it with `compare`." + warning
         )
 
     @property
