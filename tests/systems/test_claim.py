@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from haar.errors import ArgumentError, HaarError
 from haar.systems.claim import Bound, Claim, filled, judge, over
+from haar.systems.sample import ratio, value
 
 
 def verdict(statistic, *measures, **bound):
@@ -33,19 +34,23 @@ def test_must_hold_is_of_every_number_and_the_rest_of_the_middle(numbers, least)
     assert (every.low, every.high) == (min(numbers), max(numbers))
     middle = of(numbers, at_least=least)
     assert min(numbers) <= middle.low <= middle.value <= middle.high <= max(numbers)
-    assert middle.verdict == ("holds" if middle.low >= least else "contradicted" if middle.high < least else "open")
-    assert middle.holds or not every.holds
+    decided = "holds" if middle.low >= least else "contradicted" if middle.high < least else "open"
+    assert middle.verdict == (decided if len(numbers) >= 3 else "open")
+    assert middle.holds or not every.holds or len(numbers) < 3
+    assert middle.units == every.units == len(numbers)
 
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ([0.5], "holds"),
-        ([1.5], "contradicted"),
-        ([0.5, 1.0], "holds"),
-        ([0.5, 1.0 + 1e-9], "open"),
-        ([1.1, 1.2], "contradicted"),
-        ([1.0, 1.2], "open"),
+        ([0.5], "open"),  # one or two numbers say nothing of the spread
+        ([1.5], "open"),
+        ([0.5, 0.5], "open"),
+        ([1.1, 1.2], "open"),
+        ([0.5, 0.7, 1.0], "holds"),
+        ([0.5, 0.7, 1.0 + 1e-9], "open"),
+        ([1.1, 1.2, 1.2], "contradicted"),
+        ([1.0, 1.2, 1.2], "open"),
         ([0.5] * 7 + [1.5], "open"),
         ([0.5] * 8 + [1.5], "holds"),  # of nine numbers the interval leaves out one at each end
         ([0.5] * 7 + [1.5] * 2, "open"),
@@ -58,9 +63,9 @@ def test_both_sides_of_the_interval_decide(numbers, expected):
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
-    [([0.1, 0.5], "holds"), ([0.0, 0.1], "open"), ([0.0, 0.2], "open"), ([0.5, 0.7], "open"),
-     ([0.0, 0.05], "contradicted"),
-     ([0.7, 0.9], "contradicted"), ([0.0, 0.9], "open")],
+    [([0.1, 0.3, 0.5], "holds"), ([0.0, 0.1, 0.1], "open"), ([0.0, 0.1, 0.2], "open"), ([0.5, 0.6, 0.7], "open"),
+     ([0.0, 0.05, 0.05], "contradicted"),
+     ([0.7, 0.8, 0.9], "contradicted"), ([0.0, 0.3, 0.9], "open")],
 )  # fmt: skip
 def test_a_bound_of_two_sides(numbers, expected):
     found = of(numbers, at_least=0.1, at_most=0.6)
@@ -68,14 +73,51 @@ def test_a_bound_of_two_sides(numbers, expected):
     assert found.verdict == expected
 
 
+def test_a_sample_is_judged_by_all_units_of_all_seeds_together():
+    seeds = [{"a": [1.0, 1.1, 5.0], "b": [2.0, 2.1, 2.2]}, {"a": [1.2, 1.3], "b": [2.3, 2.4]}]
+
+    def claimed(**bound):
+        claim = Claim("c", "-", "-", lambda m: ratio(m["a"], m["b"], "mean"), reported="1 in 2", **bound)
+        return judge([claim], seeds)[0]
+
+    found = claimed(at_most=2.0)
+    assert found.value == pytest.approx((1.0 + 1.1 + 5.0 + 1.2 + 1.3) / (2.0 + 2.1 + 2.2 + 2.3 + 2.4))
+    assert found.values == pytest.approx((7.1 / 6.3, 2.5 / 4.7))
+    assert found.low < 2.5 / 4.7 < found.value < found.high
+    assert (found.verdict, found.units, found.reported) == ("holds", 5, "1 in 2")
+    assert claimed(at_most=found.high - 1e-6).verdict == "open"
+    assert claimed(at_most=found.low - 1e-6).verdict == "contradicted"
+    assert claimed(at_most=1.0, every=True).verdict == "contradicted"  # of each seed's own: 1.127, .532
+    assert claimed(at_most=1.2, every=True).verdict == "holds"
+
+
+@pytest.mark.parametrize("lost", [None, math.nan, math.inf])
+def test_a_sample_with_a_unit_that_is_not_finite_is_open(lost):
+    def verdict_of(*seeds):
+        return verdict(lambda m: value(m["a"], "mean"), *seeds, at_most=1e9)
+
+    whole = {"a": [1.0, 2.0, 3.0]}
+    assert verdict_of(whole, whole) == "holds"
+    assert verdict_of(whole, {"a": [1.0, lost, 3.0]}) == "open"
+    assert verdict_of(whole, {"a": lost}) == "open"
+    assert verdict_of(whole, {"a": []}) == "open"
+    assert verdict_of({"a": [1.0, 2.0]}) == "open"  # too few
+
+
+def test_seeds_with_samples_of_two_kinds_name_the_claim():
+    seeds = [{"of": "mean", "a": [1.0, 2.0]}, {"of": "rms", "a": [1.0, 2.0]}]
+    with pytest.raises(HaarError, match="claim 'c' cannot be judged: ArgumentError: samples: expected one kind"):
+        verdict(lambda m: value(m["a"], m["of"]), *seeds, at_most=1.0)
+
+
 @pytest.mark.parametrize("lost", [None, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("every", [False, True])
 def test_what_is_not_finite_is_open(lost, every):
-    found = of([0.5, lost], at_most=1.0, every=every)
+    found = of([0.5, 0.5, 0.5, lost], at_most=1.0, every=every)
     assert found.verdict == "open"
     assert math.isnan(found.value)
-    assert found.values[0] == 0.5
-    assert math.isnan(found.values[1])
+    assert found.values[:3] == (0.5, 0.5, 0.5)
+    assert math.isnan(found.values[3])
 
 
 def test_a_number_that_breaks_a_must_hold_is_not_excused_by_one_that_is_lost():
@@ -108,7 +150,7 @@ def test_a_number_that_breaks_a_must_hold_is_not_excused_by_one_that_is_lost():
     ],
 )
 def test_nothing_is_computed_with_a_number_that_is_not_there(statistic):
-    assert verdict(statistic, {"a": None, "b": 0.5}, at_most=1e9) == "open"
+    assert verdict(statistic, *3 * [{"a": None, "b": 0.5}], at_most=1e9) == "open"
 
 
 def test_over_keeps_the_units_that_are_there():

@@ -64,10 +64,10 @@ class Coin:
 
 
 def test_a_run_writes_result_page_and_figures(tmp_path):
-    result = reproduce(Coin().recipe(), out=tmp_path, first_seed=3)
+    result = reproduce(Coin().recipe(), out=tmp_path, seeds=3, first_seed=3)
     written = json.loads((tmp_path / "result.json").read_text())
     assert written == result.to_dict()
-    assert written["seeds"] == [3, 4]
+    assert written["seeds"] == [3, 4, 5]
     assert set(written) >= {
         "kind",
         "schema",
@@ -81,15 +81,16 @@ def test_a_run_writes_result_page_and_figures(tmp_path):
         "holds",
     }
     (claim,) = written["claims"]
-    assert set(claim) == {"name", "claim", "source", "value", "low", "high", "bound", "verdict", "values"}
-    assert (claim["value"], claim["low"], claim["high"]) == pytest.approx((0.35, 0.3, 0.4))
+    keys = {"name", "claim", "source", "reported", "value", "low", "high", "bound", "verdict", "values", "units"}
+    assert set(claim) == keys
+    assert (claim["value"], claim["low"], claim["high"]) == pytest.approx((0.4, 0.3, 0.5))
     assert (claim["bound"], claim["verdict"]) == (">= 0", "holds")
     (effect,) = written["effects"]
     assert set(effect) >= {"name", "claim", "source", "value", "spread", "bound", "holds"}
-    assert effect["value"] == pytest.approx(0.35)
-    assert effect["spread"] == pytest.approx([0.3, 0.4])
+    assert effect["value"] == pytest.approx(0.4)
+    assert effect["spread"] == pytest.approx([0.3, 0.5])
     assert effect["holds"] is written["holds"] is True
-    assert written["tables"][0]["rows"] == [[pytest.approx(0.3)], [pytest.approx(0.4)]]
+    assert written["tables"][0]["rows"] == [[pytest.approx(0.3)], [pytest.approx(0.4)], [pytest.approx(0.5)]]
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["02-the-curve-of-it.png"]
     assert "1 of 1 claims hold" in (tmp_path / "report.html").read_text()
 
@@ -133,12 +134,12 @@ def test_claims_that_do_not_hold_are_named(tmp_path):
         Claim("low", "-", "-", lambda m: m["share"], at_least=0.0),
         Claim("high", "-", "-", lambda m: m["share"], at_least=1.0),
     )
-    result = reproduce(Coin(low=-0.05).recipe(claims=claims), out=tmp_path)
+    result = reproduce(Coin(low=-0.05).recipe(claims=claims), out=tmp_path, seeds=3)
     assert not result.holds
     assert result.contradicted
     assert "**0 of 2 claims hold**" in result.summary
     assert "Contradicted: high. Open: low." in result.summary
-    result = reproduce(Coin(low=-0.05).recipe(claims=claims[:1]), out=tmp_path)
+    result = reproduce(Coin(low=-0.05).recipe(claims=claims[:1]), out=tmp_path, seeds=3)
     assert not result.holds
     assert not result.contradicted
 
@@ -279,7 +280,7 @@ def test_presets_that_read_published_data_are_told_where_they_are(tmp_path, monk
 
 def test_a_result_in_words_and_as_a_table(tmp_path):
     claims = (
-        Claim("low", "it is there", "section 1", lambda m: m["share"], at_least=0.0),
+        Claim("low", "it is there", "section 1", lambda m: m["share"], at_least=0.0, reported=".31"),
         Claim("high", "it is large", "section 2", lambda m: m["share"], at_least=0.25),
         Claim("huge", "it is huge", "section 3", lambda m: m["share"], at_most=0.0),
     )
@@ -291,17 +292,18 @@ def test_a_result_in_words_and_as_a_table(tmp_path):
     assert result.contradicted
     table = result.claims_table()
     assert table.rows == [
-        ("it is there", "section 1", pytest.approx(0.3), "0.2 … 0.4", ">= 0", "holds"),
-        ("it is large", "section 2", pytest.approx(0.3), "0.2 … 0.4", ">= 0.25", "open"),
-        ("it is huge", "section 3", pytest.approx(0.3), "0.2 … 0.4", "<= 0", "contradicted"),
+        ("it is there", "section 1", ".31", pytest.approx(0.3), "0.2 … 0.4", ">= 0", "holds"),
+        ("it is large", "section 2", "-", pytest.approx(0.3), "0.2 … 0.4", ">= 0.25", "open"),
+        ("it is huge", "section 3", "-", pytest.approx(0.3), "0.2 … 0.4", "<= 0", "contradicted"),
     ]
+    assert table.columns == ("claim", "source", "paper", "here", "interval", "bound", "verdict")
     assert (table.title, table.verdicts) == ("A coin", ("verdict",))
-    assert table.note.startswith("seeds 2, 3, 4; intervals are those of the median (95 %) from six numbers on")
+    assert table.note.startswith("seeds 2, 3, 4; intervals (95 %) are over seeds and the independent units within them")
     assert result.footer.startswith("haar ")
     assert result.footer.count(" · ") == 3
     one = reproduce(Coin().recipe(claims=claims[:1]), out=tmp_path, seeds=1)
-    assert one.summary.startswith("**1 of 1 claims hold** over 1 seed, preset `quick`.\n")
-    assert one.holds
+    assert one.summary.startswith("**0 of 1 claims hold** over 1 seed, preset `quick`. Open: low.\n")
+    assert not one.holds
     assert not one.contradicted
     assert [section.title for section in one.sections()] == [
         "What is claimed, and what came out", "Throws", "The curve of it",

@@ -1,26 +1,34 @@
 """Claims: rows of a table, and the one way to judge them.
 
 A system's ``claims.py`` holds a table ``CLAIMS`` and small functions that read measures. A claim's statistic is given
-the measures of one seed, as `haar.systems.recipe.Recipe` keeps them, and returns a number, or a list of them where one
-seed has several independent units (models, folds, networks). All numbers of all seeds are judged together:
+the measures of one seed, as `haar.systems.recipe.Recipe` keeps them. What it returns says how all seeds are judged:
 
-- by default the claim is about the middle: the median with its interval (`haar.statistics.median_interval`: of six
-  numbers and more one that covers it with 95 %, of fewer from the least to the greatest);
-- ``every=True``: every number must lie within the bound, and one that does not contradicts the claim.
+- a `haar.systems.sample.Sample`, such as ``ratio(above, below)`` of a seed's trajectories or networks: the statistic of
+  all units of all seeds together, with an interval over seeds and the units within them;
+- a number, or a list of them where one seed has several independent units: their median with its interval
+  (`haar.statistics.median_interval`: of six numbers and more one that covers it with 95 %, of fewer from the least to
+  the greatest);
+- with ``every=True``, for what is exact or proved, every number must lie within the bound, and one that does not
+  contradicts the claim.
+
+But for ``every=True``, a claim is *open* as long as there are fewer than three independent numbers: they say nothing of
+their spread.
 
 Measures are JSON, where None stands for a number that was not finite. Do not test for it: whatever a statistic computes
 with such a number counts as not finite (division by 0 too), and the claim is *open*, never held. So None must have no
 other meaning: a protocol leaves out what it does not measure. Any other exception names its claim.
 
     from haar.systems.claim import Claim, over
+    from haar.systems.sample import ratio
 
     CLAIMS = (
         Claim(
             "chain",
             "larger groups help more (ratio of errors)",
             "arXiv 2511.09573, abstract",
-            lambda m: over(m["runs"], lambda run: run["D4"] / run["C4"]),
+            lambda m: ratio(over(m["runs"], lambda run: run["D4"]), over(m["runs"], lambda run: run["C4"])),
             at_most=1.0,
+            reported=".84",
         ),
         Claim("exact", "float64", "by construction", lambda m: m["defect"], at_most=1e-10, every=True),
         Claim("size", "a few percent", "section 4", lambda m: m["gain"], at_least=0.03, at_most=0.6),
@@ -40,11 +48,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 from haar.errors import ArgumentError, HaarError
-from haar.statistics import median_interval, spread
+from haar.statistics import Estimate, median_interval, spread
+from haar.systems.sample import Sample, combined
 
 T = TypeVar("T")
 Number = float | int | None
 Verdict = Literal["holds", "open", "contradicted"]
+#: From fewer independent numbers nothing is said of a middle.
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -98,31 +109,33 @@ class Claim:
         name: A short name, unique in its table.
         claim: What is claimed, in a sentence, with the paper's own number where it has one.
         source: Where it is claimed: paper, section or table; for a theorem its place.
-        statistic: The measures of one seed, or of its `part`, to a number or to one for every independent unit.
+        statistic: The measures of one seed, or of its `part`, to a sample, a number, or one for every independent unit.
         at_most: Greatest value allowed.
         at_least: Least value allowed.
         every: Whether every number must lie there, or their median.
         part: Key, or keys, of the part of the measures that the claim is about; where no seed has it, there is none.
         when: Whether the claim is one about these measures (of one seed, or of the part); None: it always is.
+        reported: What the paper measured, with its unit, to stand beside ours.
 
     Raises:
         ArgumentError: If there is no bound, or one that nothing meets.
 
     Example:
         >>> claim = Claim("gain", "it helps", "section 1", lambda m: m["gain"], at_least=0)
-        >>> [judge([claim], [{"gain": gain}])[0].verdict for gain in (0.5, None, -0.5)]
+        >>> [judge([claim], 3 * [{"gain": gain}])[0].verdict for gain in (0.5, None, -0.5)]
         ['holds', 'open', 'contradicted']
     """
 
     name: str
     claim: str
     source: str
-    statistic: Callable[[Any], Number | Sequence[Number]]
+    statistic: Callable[[Any], Sample | Number | Sequence[Number]]
     at_most: float | int | None = None
     at_least: float | int | None = None
     every: bool = False
     part: str | tuple[str, ...] = ()
     when: Callable[[Any], bool] | None = None
+    reported: str = ""
 
     def __post_init__(self) -> None:
         _ = self.bound
@@ -141,13 +154,15 @@ class Judged:
         name: A short name.
         claim: What is claimed.
         source: Where it is claimed.
-        value: Median of the numbers; NaN where one of them is not finite, or there is none.
-        low: Lower end of the interval of the median; the least number where every one must lie within the bound.
+        value: The statistic of all seeds: of a sample its own, else the median; NaN where a number is not finite.
+        low: Lower end of its interval; the least number where every one must lie within the bound.
         high: The upper end; the greatest number.
         bound: Where the numbers must lie, in words.
-        verdict: ``"holds"``, ``"open"`` (both sides are in the interval, or something is not finite) or
-            ``"contradicted"``.
-        values: The numbers, seed by seed; NaN for what is not finite.
+        verdict: ``"holds"``, ``"open"`` (both sides are in the interval, there are too few numbers, or something is
+            not finite) or ``"contradicted"``.
+        values: The numbers, seed by seed; one a seed for a sample; NaN for what is not finite.
+        reported: What the paper measured.
+        units: Number of independent numbers that were judged.
     """
 
     name: str
@@ -159,6 +174,8 @@ class Judged:
     bound: str
     verdict: Verdict
     values: tuple[float, ...]
+    reported: str = ""
+    units: int = 0
 
     @property
     def holds(self) -> bool:
@@ -193,8 +210,7 @@ def judge(claims: Iterable[Claim], measures: Sequence[Any]) -> list[Judged]:
     for claim in claims:
         parts = [part for seed in seeds for part in _parts(claim, seed)]
         if parts:
-            numbers = [number for part in parts for number in _numbers(claim, part)]
-            found.append(_judged(claim, numbers))
+            found.append(_judged(claim, [_measured(claim, part) for part in parts]))
     return found
 
 
@@ -277,10 +293,12 @@ def _parts(claim: Claim, seed: Any) -> list[Any]:
     return [seed] if asked is None or asked else []
 
 
-def _numbers(claim: Claim, measured: Any) -> list[float]:
+def _measured(claim: Claim, measured: Any) -> Sample | list[float]:
     """What a statistic says of one seed; NaN for what is not finite."""
     with _naming(claim):
         found = _finite(claim.statistic, measured)
+        if isinstance(found, Sample):
+            return found
         several: list[Any] = list(found) if isinstance(found, Sequence) else [found]
         numbers = [math.nan if one is None or one is _MISSING else float(one) for one in several]
     return [one if math.isfinite(one) else math.nan for one in numbers] or [math.nan]
@@ -295,20 +313,29 @@ def _naming(claim: Claim) -> Iterator[None]:
         raise HaarError(f"claim {claim.name!r} cannot be judged: {cause}") from error
 
 
-def _judged(claim: Claim, numbers: Sequence[float]) -> Judged:
-    bound, found = claim.bound, spread(numbers)
-    whole = not math.isnan(found.value)
-    verdict: Verdict = "open"
-    if claim.every:
-        if not all(bound.holds(number) for number in numbers if not math.isnan(number)):
-            verdict = "contradicted"
-        elif whole:
-            verdict = "holds"
-    elif whole:
-        found = median_interval(numbers)
-        if bound.holds(found.low) and bound.holds(found.high):
-            verdict = "holds"
-        elif bound.excludes(found.low, found.high):
-            verdict = "contradicted"
+def _judged(claim: Claim, seeds: Sequence[Sample | list[float]]) -> Judged:
+    samples = [seed for seed in seeds if isinstance(seed, Sample)]
+    values = [one for seed in seeds for one in ([seed.value] if isinstance(seed, Sample) else seed)]
+    units = sum(seed.size if isinstance(seed, Sample) else len(seed) for seed in seeds)
+    found = spread(values)
+    if not (claim.every or math.isnan(found.value)):
+        with _naming(claim):
+            found = combined(samples) if samples else median_interval(values)
+    verdict = _of_every(claim.bound, values) if claim.every else _of_the_middle(claim.bound, found, units)
     ends = found.value, found.low, found.high
-    return Judged(claim.name, claim.claim, claim.source, *ends, str(bound), verdict, tuple(numbers))
+    names = claim.name, claim.claim, claim.source
+    return Judged(*names, *ends, str(claim.bound), verdict, tuple(values), claim.reported, units)
+
+
+def _of_every(bound: Bound, values: Sequence[float]) -> Verdict:
+    if not all(bound.holds(value) for value in values if not math.isnan(value)):
+        return "contradicted"
+    return "open" if any(map(math.isnan, values)) else "holds"
+
+
+def _of_the_middle(bound: Bound, found: Estimate, units: int) -> Verdict:
+    if math.isnan(found.low) or units < FEWEST:
+        return "open"
+    if bound.holds(found.low) and bound.holds(found.high):
+        return "holds"
+    return "contradicted" if bound.excludes(found.low, found.high) else "open"

@@ -149,14 +149,23 @@ class Result(Report):
     def claims_table(self) -> Table:
         """One row a claim."""
         rows = [
-            (claim.claim, claim.source, claim.value, f"{claim.low:.4g} … {claim.high:.4g}", claim.bound, claim.verdict)
+            (
+                claim.claim,
+                claim.source,
+                claim.reported or "-",
+                claim.value,
+                f"{claim.low:.4g} … {claim.high:.4g}",
+                claim.bound,
+                claim.verdict,
+            )
             for claim in self.claims
         ]
-        columns = ("claim", "source", "median", "interval", "bound", "verdict")
+        columns = ("claim", "source", "paper", "here", "interval", "bound", "verdict")
         note = (
-            f"seeds {', '.join(map(str, self.seeds))}; intervals are those of the median (95 %) from six numbers on, "
-            "else, and of what must hold every time, from the least to the greatest; open: both sides are in the "
-            "interval, or something is not finite"
+            f"seeds {', '.join(map(str, self.seeds))}; intervals (95 %) are over seeds and the independent units "
+            "within them; from the least to the greatest for fewer than six numbers, and for what must hold every "
+            "time; open: both sides of the bound are in the interval, there are fewer than three numbers, or "
+            "something is not finite"
         )
         return Table(self.title, columns, rows, note, verdicts=("verdict",))
 
