@@ -11,6 +11,7 @@ from haar.weights.gauge import Gauge
 from haar.weights.heads import Heads
 from haar.weights.norms import Norm
 from haar.weights.sites import Rotation, Site, Units
+from haar.weights.traced import traced
 
 __all__ = [
     "ADAPTERS",
@@ -30,6 +31,7 @@ __all__ = [
     "folded",
     "orbit_distance",
     "pair_distances",
+    "traced",
     "unit_clusters",
     "untied",
 ]

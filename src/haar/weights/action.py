@@ -193,3 +193,22 @@ class ParameterAction:
                     got=f"{name!r} as well",
                     way_out="give it a row, or an end of its name among `ignored` if it is no parameter",
                 )
+
+    def check_pair(self, a: State, b: State) -> None:
+        """Refuse two networks that are not both of this table, or not of one size.
+
+        Args:
+            a: Parameters of the first.
+            b: Parameters of the second.
+
+        Raises:
+            ArgumentError: If one does not fit, or their shapes differ; it names the tensor.
+        """
+        self.check(a, "a")
+        self.check(b, "b")
+        for name in a:
+            if name not in b or a[name].shape != b[name].shape:
+                got = tuple(b[name].shape) if name in b else "none of that name"
+                raise ArgumentError(
+                    f"b: {name}", expected=f"a tensor of shape {tuple(a[name].shape)}, as a has", got=got
+                )
