@@ -11,7 +11,9 @@ from haar.weights.gauge import Gauge
 from haar.weights.heads import Heads
 from haar.weights.norms import Norm
 from haar.weights.sites import Rotation, Site, Units
+from haar.weights.symmetric import asymmetry, projected
 from haar.weights.traced import traced
+from haar.weights.verify import Verification, verify
 
 __all__ = [
     "ADAPTERS",
@@ -24,14 +26,18 @@ __all__ = [
     "Rotation",
     "Site",
     "Units",
+    "Verification",
     "adapted",
+    "asymmetry",
     "balancing",
     "breaking_distance",
     "closest_pair",
     "folded",
     "orbit_distance",
     "pair_distances",
+    "projected",
     "traced",
     "unit_clusters",
     "untied",
+    "verify",
 ]

@@ -81,7 +81,14 @@ class Entry:
         return found
 
     def move(self, gauge: Gauge, tensor: Tensor) -> Tensor:
-        """The tensor moved by an element, shifts included."""
+        """The tensor moved by an element, shifts included.
+
+        Raises:
+            ArgumentError: If a rotation is to leave gains alone that are not equal.
+        """
+        leg = self.axes[-1][0] if self.axes else Leg("")
+        if leg.port == "order" and isinstance(self.site_of[leg.site], Rotation):
+            _check_gains(self.name, tensor, turned=not gauge.sites[leg.site][""].is_identity)
         for axis, legs in enumerate(self.axes):
             elements = [gauge.sites[leg.site][leg.port] if leg.site else None for leg in legs]
             if all(element is None or element.is_identity for element in elements):
@@ -159,9 +166,6 @@ class Entry:
                     expected=f"{wanted} for {'|'.join(map(str, legs))}",
                     got=length,
                 )
-        leg = self.axes[-1][0]
-        if leg.port == "order" and isinstance(self.site_of[leg.site], Rotation):
-            _check_equal(f"{argument}: {self.name}", tensor)
 
     def _size(self, leg: Leg) -> int:
         if not leg.site:
@@ -236,10 +240,10 @@ def _check_numbers(argument: str, tensor: Tensor) -> None:
         raise ArgumentError(argument, expected="finite numbers", got="NaN or infinity")
 
 
-def _check_equal(argument: str, gains: Tensor) -> None:
-    if float(gains.max() - gains.min()) > _EQUAL * float(gains.abs().max()):
+def _check_gains(name: str, gains: Tensor, *, turned: bool) -> None:
+    if turned and float(gains.max() - gains.min()) > _EQUAL * float(gains.abs().max()):
         raise ArgumentError(
-            argument,
+            f"state: {name}",
             expected="equal gains, which a rotation leaves alone",
             got=f"gains from {float(gains.min()):.3g} to {float(gains.max()):.3g}",
             way_out="fold them into the weights that read them: haar.weights.folded(action, state)",
