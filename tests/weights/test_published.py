@@ -17,6 +17,7 @@ LLAMA = {
     "intermediate_size": 10, "max_position_embeddings": 16, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
     "rms_norm_eps": 1e-6,
 }  # fmt: skip
+ROPE = {"rope_type": "default", "rope_theta": 1e4}
 MIXED = {"num_experts": 3, "num_experts_per_tok": 2, "moe_intermediate_size": 6}
 
 
@@ -44,7 +45,7 @@ MADE = {
     "mistral": lambda: _llama("Mistral", sliding_window=4),
     "qwen2": lambda: _llama("Qwen2"),
     "qwen3": lambda: _llama("Qwen3", head_dim=4),
-    "mixtral": lambda: _llama("Mixtral", num_local_experts=3),
+    "mixtral": lambda: _llama("Mixtral", num_local_experts=3, rope_parameters=ROPE),
     "qwen2_moe": lambda: _llama("Qwen2Moe", shared_expert_intermediate_size=10, **MIXED),
     "qwen3_moe": lambda: _llama("Qwen3Moe", head_dim=4, **MIXED),
     "vit": _vit,
