@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,6 @@ from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import ADAPTERS, ParameterAction, adapted, balancing, folded, traced
 
-How = Literal["weights", "activations", "learned"]
 HOW = ("weights", "activations", "learned")
 SYMMETRIES = ("auto", "orthogonal", "signed", "permutation")
 
@@ -28,7 +27,7 @@ def align(
     b: Given,
     *,
     symmetry: ParameterAction | str = "auto",
-    how: How = "weights",
+    how: str = "weights",
     config: Mapping[str, Any] | None = None,
     example: Any = None,
     loss: Loss | None = None,
@@ -129,7 +128,7 @@ def action_of(
         raise ArgumentError("symmetry", expected=expected, got=repr(symmetry))
     found = config_of(given, config)
     if found.get("model_type") in ADAPTERS:
-        residual: Any = "orthogonal" if symmetry == "auto" else symmetry
+        residual = "orthogonal" if symmetry == "auto" else symmetry
         return adapted(state, found, residual=residual)
     if not isinstance(given, nn.Module) or example is None:
         raise ArgumentError(

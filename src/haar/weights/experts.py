@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.errors import check_count
 from haar.weights.block_monomial import BlockMonomial, identity
-from haar.weights.sites import Scales, Site, SiteElement, random_scales
+from haar.weights.sites import Site, SiteElement, check_scales, random_scales
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,13 @@ class Experts(Site):
 
     count: int
     units: int
-    scales: Scales = "none"
+    scales: str = "none"
     nested = frozenset({"units", "order"})
 
     def __post_init__(self) -> None:
         check_count("count", self.count)
         check_count("units", self.units)
+        check_scales(self.scales)
 
     @property
     def ports(self) -> Mapping[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +13,6 @@ from haar.errors import ArgumentError, check_count
 from haar.weights.block_monomial import BlockMonomial, identity
 from haar.weights.sites import Site, SiteElement, random_invertible
 
-Scores = Literal["linear", "rotary", "fixed"]
 _SCORES = ("linear", "rotary", "fixed")
 
 
@@ -47,7 +45,7 @@ class Heads(Site):
     groups: int
     size: int
     queries: int = 1
-    scores: Scores = "linear"
+    scores: str = "linear"
 
     def __post_init__(self) -> None:
         for name in ("groups", "size", "queries"):

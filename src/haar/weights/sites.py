@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +15,6 @@ from haar.weights.block_monomial import BlockMonomial, identity
 
 SiteElement = Mapping[str, BlockMonomial]
 """An element of a site's group, as it acts by each of the site's ports."""
-Scales = Literal["none", "signs", "positive", "any"]
 _SCALES = ("none", "signs", "positive", "any")
 #: Spread of the logarithms of random scales and singular values: far enough from 1 to be seen, near enough to invert.
 _SPREAD = 0.3
@@ -66,12 +64,11 @@ class Units(Site):
     """
 
     count: int
-    scales: Scales = "none"
+    scales: str = "none"
 
     def __post_init__(self) -> None:
         check_count("count", self.count)
-        if self.scales not in _SCALES:
-            raise ArgumentError("scales", expected=f"one of {', '.join(_SCALES)}", got=repr(self.scales))
+        check_scales(self.scales)
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -160,8 +157,18 @@ class Rotation(Site):
         return torch.full((self.count, 1), self.count**-0.5, dtype=torch.float64)
 
 
+def check_scales(scales: str) -> None:
+    """Refuse a word that says no kind of factors.
+
+    Raises:
+        ArgumentError: If it is none of them.
+    """
+    if scales not in _SCALES:
+        raise ArgumentError("scales", expected=f"one of {', '.join(_SCALES)}", got=repr(scales))
+
+
 def random_scales(
-    count: int, scales: Scales, generator: torch.Generator, dtype: torch.dtype
+    count: int, scales: str, generator: torch.Generator, dtype: torch.dtype
 ) -> Float[Tensor, " count"] | None:
     """Random factors of a kind; None where there are none."""
     if scales == "none":

@@ -3,7 +3,7 @@
 from haar.weights.adapters.choice import ADAPTERS, adapted, untied
 from haar.weights.adapters.gpt2 import gpt2
 from haar.weights.adapters.llama import llama
-from haar.weights.adapters.rows import STREAM, Residual
+from haar.weights.adapters.rows import STREAM
 from haar.weights.adapters.vit import vit
 
-__all__ = ["ADAPTERS", "STREAM", "Residual", "adapted", "gpt2", "llama", "untied", "vit"]
+__all__ = ["ADAPTERS", "STREAM", "adapted", "gpt2", "llama", "untied", "vit"]

@@ -10,7 +10,7 @@ from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
 from haar.weights.adapters.gpt2 import gpt2
 from haar.weights.adapters.llama import llama
-from haar.weights.adapters.rows import Config, Residual, State
+from haar.weights.adapters.rows import Config, State
 from haar.weights.adapters.vit import vit
 
 Adapter = Callable[..., ParameterAction]
@@ -31,7 +31,7 @@ _EMBEDDINGS = ("transformer.wte.weight", "wte.weight", "model.embed_tokens.weigh
 
 
 def adapted(
-    state: State, config: Config, *, adapter: str | None = None, residual: Residual = "orthogonal"
+    state: State, config: Config, *, adapter: str | None = None, residual: str = "orthogonal"
 ) -> ParameterAction:
     """The table of a published architecture, by its configuration.
 

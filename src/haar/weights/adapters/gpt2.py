@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from haar.weights.action import ParameterAction
-from haar.weights.adapters.rows import STREAM, Config, Residual, Rows, State, head_size, number, stream
+from haar.weights.adapters.rows import STREAM, Config, Rows, State, head_size, number, stream
 from haar.weights.heads import Heads
 from haar.weights.sites import Units
 
 
-def gpt2(state: State, config: Config, *, residual: Residual = "orthogonal") -> ParameterAction:
+def gpt2(state: State, config: Config, *, residual: str = "orthogonal") -> ParameterAction:
     """The table of a GPT-2, by the names of `transformers` in memory and on disk, with or without ``transformer.``.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
-from haar.weights.adapters.rows import STREAM, Config, Residual, Rows, State, head_size, number, stream
+from haar.weights.adapters.rows import STREAM, Config, Rows, State, head_size, number, stream
 from haar.weights.experts import Experts
 from haar.weights.heads import Heads
 from haar.weights.sites import Units
@@ -12,7 +12,7 @@ from haar.weights.sites import Units
 Readers = tuple[tuple[str, str | None], ...]
 
 
-def llama(state: State, config: Config, *, residual: Residual = "orthogonal") -> ParameterAction:
+def llama(state: State, config: Config, *, residual: str = "orthogonal") -> ParameterAction:
     """The table of a Llama, Mistral, Qwen 2 or 3, Mixtral or Qwen mixture, by the names of `transformers`.
 
     Biases of queries, keys and values, norms of queries and keys, and layers with and without experts are found by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -16,7 +16,6 @@ from haar.weights.sites import Rotation, Site, Units
 
 State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
-Residual = Literal["orthogonal", "signed", "permutation"]
 RESIDUALS = ("orthogonal", "signed", "permutation")
 #: The name of the site of the residual stream.
 STREAM = "residual"
@@ -86,7 +85,7 @@ class Rows:
         return ParameterAction(self.sites, self.tensors, tuple(self.norms))
 
 
-def stream(dim: int, residual: Residual, *, centred: bool) -> Site:
+def stream(dim: int, residual: str, *, centred: bool) -> Site:
     """The site of a residual stream.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haar.weights.action import ParameterAction
-from haar.weights.adapters.rows import STREAM, Config, Residual, Rows, State, head_size, number, stream
+from haar.weights.adapters.rows import STREAM, Config, Rows, State, head_size, number, stream
 from haar.weights.heads import Heads
 from haar.weights.sites import Units
 
@@ -21,7 +21,7 @@ _NAMES = {
 }
 
 
-def vit(state: State, config: Config, *, residual: Residual = "orthogonal") -> ParameterAction:
+def vit(state: State, config: Config, *, residual: str = "orthogonal") -> ParameterAction:
     """The table of a ``ViTForImageClassification``, by the names that `transformers` has in memory and on disk.
 
     Args:
