@@ -4,6 +4,7 @@ from haar.weights.action import ParameterAction
 from haar.weights.adapters import ADAPTERS, adapted, untied
 from haar.weights.block_monomial import BlockMonomial
 from haar.weights.canonical import balancing
+from haar.weights.checkpoint import Checkpoint, write_checkpoint
 from haar.weights.distances import breaking_distance, closest_pair, orbit_distance, pair_distances, unit_clusters
 from haar.weights.experts import Experts
 from haar.weights.folding import folded
@@ -18,6 +19,7 @@ from haar.weights.verify import Verification, verify
 __all__ = [
     "ADAPTERS",
     "BlockMonomial",
+    "Checkpoint",
     "Experts",
     "Gauge",
     "Heads",
@@ -40,4 +42,5 @@ __all__ = [
     "unit_clusters",
     "untied",
     "verify",
+    "write_checkpoint",
 ]
