@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import scipy.optimize as so
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from haar.align.grams import Grams, blocks_of
@@ -22,7 +22,7 @@ def assigned(scores: Float[Tensor, "n n"]) -> Int[Tensor, " n"]:
         >>> assigned(torch.tensor([[1.0, 2.0], [4.0, 3.0]]))
         tensor([1, 0])
     """
-    _, columns = linear_sum_assignment(scores.detach().cpu().numpy(), maximize=True)
+    _, columns = so.linear_sum_assignment(scores.detach().cpu().numpy(), maximize=True)
     return torch.from_numpy(columns).long()
 
 
@@ -74,7 +74,8 @@ def match_experts(site: Experts, grams: Grams) -> SiteElement:
             places = torch.arange(site.units), inner[i, j]
             if found is not None:
                 signs[i, j] = found
-            for gram, factor in zip(pair, (signs[i, j], 1.0), strict=True):
+            factors = (signs[i, j], torch.ones_like(signs[i, j]))
+            for gram, factor in zip(pair, factors, strict=True):
                 if gram is not None:
                     scores[i, j] += (gram[places] * factor).sum()
     order = assigned(scores)

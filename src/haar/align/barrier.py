@@ -14,6 +14,7 @@ from haar.align.states import Given, Loss, mean_loss, mixed, state_of
 from haar.errors import ArgumentError, check_count
 from haar.report import Report, Section, Table
 from haar.report.drawing import draw_curves, new_figure, style_axes
+from haar.report.table import Cell
 from haar.watch import Unwatched, Watch
 
 #: Points on a path, ends included: a step of 0.05.
@@ -81,7 +82,7 @@ class Barrier(Report):
 
     def sections(self) -> Sequence[Section]:
         """A row and a curve for each line."""
-        rows = [
+        rows: list[list[Cell]] = [
             [name, losses[0], losses[-1], self.middle(name), self.height(name)] for name, losses in self.losses.items()
         ]
         columns = ("line", "loss at A", "loss at B", "loss half way", "barrier")
@@ -98,7 +99,7 @@ class Barrier(Report):
     def _of(self, line: str | None) -> tuple[float, ...]:
         if line is None and len(self.losses) == 1:
             return next(iter(self.losses.values()))
-        if line not in self.losses:
+        if line is None or line not in self.losses:
             raise ArgumentError("line", expected=f"one of {', '.join(self.losses)}", got=repr(line))
         return self.losses[line]
 

@@ -56,7 +56,7 @@ class Architecture:
         """
         if self.model is not None:
             return self
-        kind = self.config.get("model_type")
+        kind = str(self.config.get("model_type"))
         if kind not in ADAPTERS:
             raise ArgumentError("model", expected="a model, or a config.json of a known architecture", got=repr(kind))
         transformers = require("transformers", "transformers")
@@ -139,8 +139,8 @@ def lines(
         pairs[name] = (dict(found.a), dict(found.b))
     measured = {}
     for name, (a, b) in pairs.items():
-        fitting = [_fitting(model, state) for state in (a, b)]
-        found_line = barrier(*fitting, loss, data, model=model, points=points, name=name, watch=watch)
+        first, second = _fitting(model, a), _fitting(model, b)
+        found_line = barrier(first, second, loss, data, model=model, points=points, name=name, watch=watch)
         measured[name] = found_line.losses[name]
         shares = found_line.shares
     return Barrier(shares, measured)
@@ -180,6 +180,8 @@ def _fitting(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     names = set(model.state_dict())
     if set(state) >= names:
         return {name: state[name] for name in state if name in names}
+    if hasattr(model, "from_pretrained"):
+        require("transformers.utils.logging", "transformers").disable_progress_bar()
     load = getattr(type(model), "from_pretrained", None)
     if load is None:
         missing = min(names - set(state))

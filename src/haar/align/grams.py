@@ -73,4 +73,5 @@ def gain(element: Mapping[str, BlockMonomial], grams: Grams) -> float:
 
 def blocks_of(gram: Float[Tensor, "rows rows"], count: int) -> Float[Tensor, "count count size size"]:
     """A matrix of inner products cut into the blocks of a number of units."""
-    return gram.unflatten(1, (count, -1)).unflatten(0, (count, -1)).transpose(1, 2)
+    size = len(gram) // count
+    return gram.reshape(count, size, count, size).transpose(1, 2)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.align.assignment import assigned
@@ -76,7 +75,7 @@ class _Turn(nn.Module):
         """The element without anything soft."""
         with torch.no_grad():
             if isinstance(self.site, Rotation):
-                return self()
+                return self.forward()
             return self.site.element(assigned(self.latent))
 
 
@@ -108,7 +107,11 @@ def learn(
     Raises:
         ArgumentError: If there is nothing to learn.
     """
-    turns = {name: _Turn(site) for name, site in action.sites.items() if _learns(site, how)}
+    turns = {
+        name: _Turn(site)
+        for name, site in action.sites.items()
+        if isinstance(site, Rotation) or (isinstance(site, Units) and how.permutations > 0)
+    }
     if not turns:
         raise ArgumentError(
             "how", expected="a rotation, or orders with a rate above 0, to be learned", got="neither of them"
@@ -131,20 +134,5 @@ def learn(
     return Gauge({**start, **{name: turn.exact() for name, turn in turns.items()}})
 
 
-def _learns(site: object, how: Learning) -> bool:
-    return isinstance(site, Rotation) or (isinstance(site, Units) and how.permutations > 0)
-
-
 def _rate(site: Rotation | Units, how: Learning) -> float | int:
     return how.learning_rate if isinstance(site, Rotation) else how.permutations
-
-
-def turned_by(matrix: Float[Tensor, "n n"]) -> float:
-    """How far a rotation is from none: |R - 1| / sqrt(n).
-
-    Example:
-        >>> turned_by(-torch.eye(4))
-        2.0
-    """
-    size = len(matrix)
-    return float((matrix - torch.eye(size, dtype=matrix.dtype)).norm()) / size**0.5

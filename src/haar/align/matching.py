@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,7 @@ class Pair:
             gauge: An element.
             rows: Names of rows; all by default.
         """
-        return sum(one**2 for one in self.row_distances(gauge, rows).values()) ** 0.5
+        return math.sqrt(sum(one**2 for one in self.row_distances(gauge, rows).values()))
 
     def grams(self, gauge: Gauge, site: str, rows: Iterable[str]) -> Grams:
         """Inner products of what a site moves.

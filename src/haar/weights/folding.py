@@ -125,7 +125,8 @@ class Folded(Mapping[str, Tensor]):
         entry = self.action.entries[reader]
         weight, bias = entry.read(self.state), self.state[str(norm.bias)]
         axis = self._axis(reader, norm, own=False)
-        return tensor + torch.tensordot(weight.double(), bias.double(), ([axis], [0])).to(tensor.dtype)
+        added: Tensor = torch.tensordot(weight.double(), bias.double(), ([axis], [0])).to(tensor.dtype)
+        return tensor + added
 
     def _without_mean(self, row: str, tensor: Tensor) -> Tensor:
         for axis, legs in enumerate(self.action.entries[row].axes):

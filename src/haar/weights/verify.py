@@ -137,7 +137,7 @@ class _Runner:
     def __init__(self, model: nn.Module, inputs: Any) -> None:
         self.model = in_double_precision(model)
         if hasattr(self.model, "set_experts_implementation"):  # of transformers: its fast kernels are single precision
-            self.model.set_experts_implementation("eager")
+            self.model.set_experts_implementation("eager")  # type: ignore[operator]
         named = isinstance(inputs, Mapping)
         given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.args: Sequence[Any] = () if named else [_double(x) for x in given]

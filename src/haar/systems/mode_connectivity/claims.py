@@ -39,84 +39,89 @@ def rung(name: str) -> Callable[[Measures], float]:
     return lambda pair: height(pair, name)
 
 
-def _transformer(key: str) -> tuple[Claim, ...]:
-    """The claims about one kind of transformer."""
-    name, part = NAMES[key], ("transformers", key)
+def _ladder(name: str, part: tuple[str, str]) -> tuple[Claim, ...]:
+    """Each rung has a lower barrier than the one before."""
     least = ratio(
         rung("learned orthogonal"), lambda pair: min(height(pair, "orthogonal"), height(pair, "learned permutation"))
     )
-    return (
-        Claim(
-            f"{name}: it has learned",
-            "both networks are better than the best answer that does not look at the input (loss over its loss)",
-            "baseline",
-            lambda pair: (
-                max(pair["lines"]["vanilla"]["losses"][0], pair["lines"]["vanilla"]["losses"][-1]) / pair["baseline"]
-            ),
-            at_most=0.9,
-            every=True,
-            part=part,
-        ),
-        Claim(
-            f"{name}: permutations",
+    told = {
+        "permutations": (
             "matching by permutations lowers the barrier of plain averages (ratio)",
             _GLMC,
             ratio(rung("permutation"), rung("vanilla")),
-            at_most=1.0,
-            part=part,
+            1.0,
         ),
-        Claim(
-            f"{name}: rotations",
+        "rotations": (
             "matching by orthogonal maps lowers it further (ratio to permutations)",
             _GLMC,
             ratio(rung("orthogonal"), rung("permutation")),
-            at_most=1.0,
-            part=part,
+            1.0,
         ),
-        Claim(
-            f"{name}: learned rotations",
+        "learned rotations": (
             "learned orthogonal maps have at most half the least barrier of matched ones and learned permutations",
             f"{_GLMC}: 0.02 to 0.42; {_OWN}",
             least,
-            at_most=0.5,
-            part=part,
+            0.5,
         ),
-        Claim(
-            f"{name}: learned rotations and permutations",
+        "learned rotations and permutations": (
             "... and at most 0.35 of what permutations leave (ratio)",
             _OWN,
             ratio(rung("learned orthogonal"), rung("permutation")),
-            at_most=0.35,
-            part=part,
+            0.35,
         ),
-        Claim(
-            f"{name}: no function is changed",
+    }
+    return tuple(
+        Claim(f"{name}: {key}", claim, source, statistic, at_most=bound, part=part)
+        for key, (claim, source, statistic, bound) in told.items()
+    )
+
+
+def _exact(name: str, part: tuple[str, str]) -> tuple[Claim, ...]:
+    """What holds of every pair to rounding."""
+    told = {
+        "no function is changed": (
             "an aligned network's outputs are its own (largest relative change, double precision)",
             "by construction",
-            lambda pair: pair["moved"],
-            at_most=1e-10,
-            every=True,
-            part=part,
+            "moved",
+            1e-10,
         ),
-        Claim(
-            f"{name}: single precision",
-            "... and in the precision that it was trained in",
-            "rounding",
-            lambda pair: pair["moved_single"],
-            at_most=1e-4,
-            every=True,
-            part=part,
-        ),
-        Claim(
-            f"{name}: planted elements",
+        "single precision": ("... and in the precision that it was trained in", "rounding", "moved_single", 1e-4),
+        "planted elements": (
             "a network moved by a random element of its whole symmetry is found again (relative distance)",
             _OWN,
-            lambda pair: pair["planted"],
-            at_most=1e-5,
-            every=True,
-            part=part,
+            "planted",
+            1e-5,
         ),
+    }
+    return tuple(
+        Claim(f"{name}: {key}", claim, source, _number(read), at_most=bound, every=True, part=part)
+        for key, (claim, source, read, bound) in told.items()
     )
+
+
+def _number(key: str) -> Callable[[Measures], float]:
+    return lambda pair: pair[key]  # type: ignore[no-any-return]
+
+
+def _transformer(key: str) -> tuple[Claim, ...]:
+    """The claims about one kind of transformer."""
+    name, part = NAMES[key], ("transformers", key)
+    learned = Claim(
+        f"{name}: it has learned",
+        "both networks are better than the best answer that does not look at the input (loss over its loss)",
+        "baseline",
+        worse_over_baseline,
+        at_most=0.9,
+        every=True,
+        part=part,
+    )
+    return (learned, *_ladder(name, part), *_exact(name, part))
+
+
+def worse_over_baseline(pair: Measures) -> float:
+    """The greater loss of the two networks, over that of the best answer that does not look at the input."""
+    losses = pair["lines"]["vanilla"]["losses"]
+    return float(max(losses[0], losses[-1]) / pair["baseline"])
 
 
 CLAIMS = (
@@ -124,7 +129,7 @@ CLAIMS = (
         "perceptrons: they have learned",
         "both perceptrons are better than the best answer that does not look at the input (loss over its loss)",
         "baseline",
-        lambda m: max(widest(m)["lines"]["vanilla"]["losses"][k] / widest(m)["baseline"] for k in (0, -1)),
+        lambda m: worse_over_baseline(widest(m)),
         at_most=0.5,
         every=True,
         part="perceptrons",

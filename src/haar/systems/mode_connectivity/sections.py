@@ -135,8 +135,8 @@ _WIDTHS = "Barriers of pairs of perceptrons against their width; bands reach fro
 _LADDER = (
     "Two transformers of each kind, trained apart. Each rung lets more of the symmetry of their parameters be used: "
     "the order of heads and units, then orthogonal maps of the residual stream, then maps that are learned so that "
-    "the loss half way is low. All averages are ordinary checkpoints of the same shapes: inside heads it is factors that are "
-    "averaged, after their gauge was matched."
+    "the loss half way is low. All averages are ordinary checkpoints of the same shapes: inside heads it is factors "
+    "that are averaged, after their gauge was matched."
 )
 _WAYS = "Loss on held-out data along the straight line between the two networks."
 _EXACT = (

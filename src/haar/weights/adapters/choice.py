@@ -51,7 +51,7 @@ def adapted(
         True
     """
     name = config.get("model_type") if adapter is None else adapter
-    if name not in ADAPTERS:
+    if not isinstance(name, str) or name not in ADAPTERS:
         raise ArgumentError(
             "adapter",
             expected=f"one of {', '.join(ADAPTERS)}",

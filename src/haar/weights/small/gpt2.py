@@ -68,8 +68,8 @@ class SmallGPT2(nn.Module):
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
         """The logits of the next token at every place."""
         parts = self.transformer
-        x = parts["wte"](tokens) + parts["wpe"].weight[: tokens.shape[1]]
-        for block in parts["h"]:  # type: ignore[union-attr]  # a list of modules
+        x = parts["wte"](tokens) + parts["wpe"](torch.arange(tokens.shape[1]))
+        for block in parts["h"]:  # type: ignore[attr-defined, union-attr]  # a list
             x = block(x)
         logits: Tensor = self.lm_head(parts["ln_f"](x))
         return logits

@@ -83,7 +83,7 @@ class SmallLlama(nn.Module):
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
         """The logits of the next token at every place."""
         x = self.model["embed_tokens"](tokens)
-        for block in self.model["layers"]:  # type: ignore[union-attr]  # a list of modules
+        for block in self.model["layers"]:  # type: ignore[attr-defined, union-attr]  # a list
             x = block(x)
         logits: Tensor = self.lm_head(self.model["norm"](x))
         return logits
@@ -170,7 +170,8 @@ class _Mixture(nn.Module):
         scores = self.gate(x)
         least = scores.topk(self.chosen, -1).values[..., -1:]
         shares = scores.masked_fill(scores < least, float("-inf")).softmax(-1)
-        return (shares[..., None] * self.experts(x)).sum(-2)
+        mixed: Tensor = (shares[..., None] * self.experts(x)).sum(-2)
+        return mixed
 
 
 class _Block(nn.Module):

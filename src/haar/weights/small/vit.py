@@ -51,7 +51,7 @@ class SmallViT(nn.Module):
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
         """The logits of the classes."""
         x = self.vit["embeddings"](images)
-        for block in self.vit["layers"]:  # type: ignore[union-attr]  # a list of modules
+        for block in self.vit["layers"]:  # type: ignore[attr-defined, union-attr]  # a list
             x = block(x)
         logits: Tensor = self.classifier(self.vit["layernorm"](x)[:, 0])
         return logits
