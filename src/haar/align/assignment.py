@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import scipy.optimize as so
 import torch
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]  # its stubs
 from torch import Tensor
 
 from haar.align.grams import Grams, blocks_of
@@ -22,7 +22,7 @@ def assigned(scores: Float[Tensor, "n n"]) -> Int[Tensor, " n"]:
         >>> assigned(torch.tensor([[1.0, 2.0], [4.0, 3.0]]))
         tensor([1, 0])
     """
-    _, columns = so.linear_sum_assignment(scores.detach().cpu().numpy(), maximize=True)
+    _, columns = linear_sum_assignment(scores.detach().cpu().numpy(), maximize=True)
     return torch.from_numpy(columns).long()
 
 

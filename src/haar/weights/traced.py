@@ -165,7 +165,7 @@ class _Walk:
             return first
         if kind in ("noise", "same") or name in _KEEPING:
             return first
-        if kind == "window" and "pool" in name and first.axis == 1 and first.copies == 1:
+        if kind == "window" and "pool" in name and first.axis == 1:
             if name in _LARGEST:
                 self.classes.keep_signs(first.units)
             return first
