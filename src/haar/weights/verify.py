@@ -16,7 +16,7 @@ from haar.seeding import Seed, generator_of
 from haar.weights.action import ParameterAction
 from haar.weights.folding import folded
 from haar.weights.gauge import Gauge
-from haar.weights.sites import Rotation
+from haar.weights.sites import Rotation, Site
 
 State = Mapping[str, Tensor]
 #: What double precision leaves of an exact symmetry, relative to the outputs: rounding through a deep network.
@@ -208,11 +208,10 @@ def _fault(
 ) -> str:  # fmt: skip
     """What is wrong with a site's labels: each one that mends it if it is changed, or which tensors the site moves."""
     mends = []
-    port = action.sites[site].ports
     for name, labels in action.tensors.items():
         shape = action.entries[name].read(state).shape
         for axis, label in enumerate(labels):
-            for other in _instead(site, label, port, shape[axis]):
+            for other in _instead(site, action.sites[site], label, shape[axis]):
                 rows = {**action.tensors, name: (*labels[:axis], other, *labels[axis + 1 :])}
                 try:
                     mended = replace(action, tensors=rows)
@@ -221,16 +220,18 @@ def _fault(
                     continue
                 if change <= tolerance:
                     mends.append(f"{name}, axis {axis}: expected {other!r}, the table says {label!r}")
+                    break  # for orders and signs, and for rotations, a label and its dual are one
     if mends:
         return " or ".join(mends)
     rows_told = ", ".join(action.touching(site))
     return f"{site}: its group, or more than one label, is wrong; it moves {rows_told}"
 
 
-def _instead(site: str, label: str | None, ports: Mapping[str, int], length: int) -> list[str | None]:
+def _instead(name: str, site: Site, label: str | None, length: int) -> list[str | None]:
     """Labels that an axis of a length could have instead."""
-    if label is not None and ("|" in label or label.rstrip("*+~").split(".")[0] != site):
+    if label is not None and ("|" in label or label.rstrip("*+~").split(".")[0] != name):
         return []
-    forms = [f"{site}.{port}" if port else site for port, size in ports.items() if length % size == 0]
+    sizes = {port: size // (site.ports[""] if port in site.nested else 1) for port, size in site.ports.items()}
+    forms = [f"{name}.{port}" if port else name for port, size in sizes.items() if length % size == 0]
     found: list[str | None] = [*forms, *(f"{form}*" for form in forms)]
     return [one for one in [None, *found] if one != label]
