@@ -30,7 +30,8 @@ PRINTED = {
     ),
     "align": (
         "**different networks**",
-        "same function: True\nsame parameters: False\none network: True False\nlower half way: True\nthe mean of copies: True\n",
+        "same function: True\nsame parameters: False\none network: True False\n",
+        "lower half way: True\nthe mean of copies: True\n",
         "1.running_var ('units0.order',)\n4.weight (None, 'units0*')",
         "function preserved: 1 sites",
         "experts.*.0.bias, axis 1: expected 'e.units', the table says None",

@@ -161,7 +161,7 @@ class Alignment(Report):
         ]
         note = "share of units that changed places; of a rotation |R - 1| / sqrt(n)"
         moved = Table("Sites", ("site", "kind", "moved"), sites, note)
-        figure = new_figure(7.2, 0.9 + 0.19 * len(rows))
+        figure = new_figure(7.2, 1.2 + 0.19 * len(rows))
         axes = style_axes(figure.subplots(), x="relative distance")
         names = list(found.after)
         at = list(range(len(names)))
@@ -170,7 +170,7 @@ class Alignment(Report):
         axes.set_yticks(at, names, fontsize=6)
         axes.invert_yaxis()
         axes.grid(visible=False)
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         return [
             Section("How far apart", _WORDS, table, figure, "Relative distance of each tensor before and after."),
             Section("What was moved", "", moved),

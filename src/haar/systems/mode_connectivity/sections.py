@@ -94,7 +94,7 @@ def ladder_table(measures: Measures, names: Sequence[str]) -> Table:
 
 def draw_ways(measures: Measures, names: Sequence[str]) -> Figure:
     """The loss between the two networks, on every rung."""
-    figure = new_figure(4.4 * len(names), 3.6)
+    figure = new_figure(max(6.4, 4.4 * len(names)), 3.8)
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         style_axes(axes, title=NAMES[name], x="share of B", y="loss" if axes is panels[0] else "")
@@ -105,7 +105,7 @@ def draw_ways(measures: Measures, names: Sequence[str]) -> Figure:
             label: [[one[rung]["losses"][k] for one in lines] for k in range(count)] for rung, label in _RUNGS.items()
         }
         draw_curves(axes, shares, curves, style="-")
-    share_legend(figure, panels, columns=3)
+    share_legend(figure, panels, columns=2 if len(names) == 1 else 3)
     return figure
 
 
