@@ -206,20 +206,27 @@ def entry_of(name: str, labels: Sequence[Label], sites: Mapping[str, Site]) -> E
         ArgumentError: If a label names a site or a port that there is not, or units of experts without the experts.
     """
     axes = tuple(legs_of(name, axis, label) for axis, label in enumerate(labels))
+    whole = {leg.site for legs in axes for leg in legs if not leg.port}
     for axis, legs in enumerate(axes):
         for leg in legs:
-            where = f"tensors: {name}, axis {axis}"
-            if leg.site and leg.site not in sites:
-                raise ArgumentError(where, expected=f"a site among {', '.join(sites)}", got=repr(leg.site))
-            if leg.site and leg.port not in sites[leg.site].ports:
-                ports = ", ".join(repr(port) for port in sites[leg.site].ports)
-                raise ArgumentError(where, expected=f"a port of {leg.site} among {ports}", got=repr(leg.port))
-            nested = leg.site and leg.port in sites[leg.site].nested
-            if nested and not any(one.site == leg.site and not one.port for others in axes for one in others):
-                raise ArgumentError(where, expected=f"another axis labelled {leg.site!r}", got="none")
+            _check_leg(f"tensors: {name}, axis {axis}", leg, sites, whole)
     if "*" in name and (not axes or not axes[0][0].site):
         raise ArgumentError(f"tensors: {name}", expected="a site on axis 0 that the star numbers", got="none")
     return Entry(name, axes, sites)
+
+
+def _check_leg(where: str, leg: Leg, sites: Mapping[str, Site], whole: set[str]) -> None:
+    """Refuse a site or a port that there is not, and units of experts without the experts."""
+    if not leg.site:
+        return
+    if leg.site not in sites:
+        raise ArgumentError(where, expected=f"a site among {', '.join(sites)}", got=repr(leg.site))
+    site = sites[leg.site]
+    if leg.port not in site.ports:
+        ports = ", ".join(repr(port) for port in site.ports)
+        raise ArgumentError(where, expected=f"a port of {leg.site} among {ports}", got=repr(leg.port))
+    if leg.port in site.nested and leg.site not in whole:
+        raise ArgumentError(where, expected=f"another axis labelled {leg.site!r}", got="none")
 
 
 def check_site(name: str) -> None:

@@ -54,12 +54,16 @@ class Folded(Mapping[str, Tensor]):
     def __init__(self, action: ParameterAction, state: Mapping[str, Tensor]) -> None:
         self.action, self.state = action, state
         self._row = {name: row for row, entry in action.entries.items() for name in entry.names(state)}
-        self._read_by: dict[str, Norm] = {reader: norm for norm in action.norms for reader, _ in norm.readers}
-        self._biases = {bias: reader for norm in action.norms for reader, bias in norm.readers if bias is not None}
-        self._gains = {norm.gain: norm for norm in action.norms}
+        self._read_by: dict[str, Norm] = {}
+        self._biases: dict[str, str] = {}
+        self._gains = {norm.gain for norm in action.norms}
         self._kept = {norm.bias: norm for norm in action.norms if norm.bias is not None}
-        sites = {norm.site for norm in action.norms}
-        self._centred = {s for s in sites if all(norm.centred for norm in action.norms if norm.site == s)}
+        self._centred = {norm.site for norm in action.norms}
+        for norm in action.norms:
+            self._read_by.update(dict.fromkeys((reader for reader, _ in norm.readers), norm))
+            self._biases.update({bias: reader for reader, bias in norm.readers if bias is not None})
+            if not norm.centred:
+                self._centred.discard(norm.site)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.state)

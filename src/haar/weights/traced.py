@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
-from haar.tracing import SHAPE, Followed, NotFollowedError, follow, leaves_of
+from haar.tracing import SHAPE, Followed, NotFollowedError, Operator, follow, leaves_of
 from haar.weights.action import ParameterAction
 from haar.weights.channels import Channels, Classes
 from haar.weights.heads import Heads
@@ -31,6 +31,8 @@ _LARGEST = (
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
 )
+#: With one tensor: a number is added or multiplied.
+_NUMBERS = ("add", "sub", "mul", "div", "neg")
 _KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach", "interpolate")
 
 
@@ -150,43 +152,43 @@ class _Walk:
         if node.target is getitem and _shape(node.all_input_nodes[0]) is None:  # a part of what attention returns
             return self._of(node.all_input_nodes[0]) if node.args[1] == 0 else None
         operator = self.followed.operator(node)
-        first = self._of(node.all_input_nodes[0]) if node.all_input_nodes else None
+        tensors = [n for n in node.all_input_nodes if _shape(n) is not None]
         if operator is None:
             return NotImplemented
-        name, kind = operator.name, operator.kind
-        tensors = [n for n in node.all_input_nodes if _shape(n) is not None]
-        if name in ("add", "sub", "mul") and len(tensors) == 2:
-            return self._joined(node, tensors, name)
+        if operator.name in ("add", "sub", "mul") and len(tensors) == 2:
+            return self._joined(node, tensors, operator.name)
+        first = self._of(node.all_input_nodes[0]) if node.all_input_nodes else None
         if first is None:
             return None if all(self._of(n) is None for n in node.all_input_nodes) else NotImplemented
-        if kind == "pointwise" or name in ("add", "sub", "mul", "div", "neg"):
-            if not (operator.odd or (operator.linear is not None and name not in ("add", "sub"))):
-                self.classes.keep_signs(first.units)
+        if operator.kind == "pointwise" or operator.name in _NUMBERS:
+            return self._bent(first, operator)
+        if operator.kind in ("noise", "same") or operator.name in _KEEPING:
             return first
-        if kind in ("noise", "same") or name in _KEEPING:
-            return first
-        if kind == "window" and "pool" in name and first.axis == 1:
-            if name in _LARGEST:
-                self.classes.keep_signs(first.units)
-            return first
-        return self._reshaped(node, first, name)
+        if operator.kind == "window" and "pool" in operator.name and first.axis == 1:
+            return self._bent(first, operator) if operator.name in _LARGEST else first
+        return self._reshaped(node, first, operator.name)
+
+    def _bent(self, first: Channels, operator: Operator) -> Channels:
+        """Every number by itself, or the largest of some: the signs count unless it is odd."""
+        scales = operator.linear is not None and operator.name not in ("add", "sub")
+        if not (operator.odd or scales):
+            self.classes.keep_signs(first.units)
+        return first
 
     def _reshaped(self, node: fx.Node, first: Channels, name: str) -> Any:
         before, after = _shape(node.all_input_nodes[0]), _shape(node)
         if before is None or after is None:
             return NotImplemented
-        if name in ("flatten", "reshape", "view") and after[: first.axis] == before[: first.axis]:
-            kept = first.axis
-            if len(after) == kept + 1 and first.axis + 1 <= len(before):
-                rest = torch.Size(before[kept + 1 :]).numel()
-                return Channels(first.units, kept, first.copies * rest)
-        if name == "mean" and len(after) < len(before) and after == before[: first.axis + 1][: len(after)]:
-            return first
-        if name == "mean" and len(after) == len(before) and after[first.axis] == before[first.axis]:
-            return first
+        kept = first.axis
+        if name in ("flatten", "reshape", "view") and after[:kept] == before[:kept] and len(after) == kept + 1:
+            return Channels(first.units, kept, first.copies * torch.Size(before[kept + 1 :]).numel())
+        if name == "mean":  # over what comes after the units, or over axes that stay
+            gone = after == before[: len(after)] and len(after) > kept
+            stays = len(after) == len(before) and after[kept] == before[kept]
+            return first if gone or stays else NotImplemented
         if name in ("transpose", "swapaxes") and len(node.args) == 3:
             ends = [int(d) % len(before) for d in node.args[1:]]  # type: ignore[arg-type]
-            axis = ends[1 - ends.index(first.axis)] if first.axis in ends else first.axis
+            axis = ends[1 - ends.index(kept)] if kept in ends else kept
             return Channels(first.units, axis, first.copies)
         return NotImplemented
 

@@ -2,6 +2,7 @@
 
 from haar.weights.small.gpt2 import SmallGPT2
 from haar.weights.small.llama import LlamaSizes, SmallLlama
+from haar.weights.small.mixture import SmallMixture
 from haar.weights.small.vit import SmallViT
 
-__all__ = ["LlamaSizes", "SmallGPT2", "SmallLlama", "SmallViT"]
+__all__ = ["LlamaSizes", "SmallGPT2", "SmallLlama", "SmallMixture", "SmallViT"]
