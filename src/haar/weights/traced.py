@@ -152,14 +152,18 @@ class _Walk:
         if node.target is getitem and _shape(node.all_input_nodes[0]) is None:  # a part of what attention returns
             return self._of(node.all_input_nodes[0]) if node.args[1] == 0 else None
         operator = self.followed.operator(node)
-        tensors = [n for n in node.all_input_nodes if _shape(n) is not None]
         if operator is None:
             return NotImplemented
+        tensors = [n for n in node.all_input_nodes if _shape(n) is not None]
         if operator.name in ("add", "sub", "mul") and len(tensors) == 2:
             return self._joined(node, tensors, operator.name)
-        first = self._of(node.all_input_nodes[0]) if node.all_input_nodes else None
-        if first is None:
-            return None if all(self._of(n) is None for n in node.all_input_nodes) else NotImplemented
+        known = [self._of(n) for n in node.all_input_nodes]
+        if not known or known[0] is None:
+            return NotImplemented if any(one is not None for one in known) else None
+        return self._alone(node, known[0], operator)
+
+    def _alone(self, node: fx.Node, first: Channels, operator: Operator) -> Any:
+        """A step whose first value has units, and whose others have none."""
         if operator.kind == "pointwise" or operator.name in _NUMBERS:
             return self._bent(first, operator)
         if operator.kind in ("noise", "same") or operator.name in _KEEPING:

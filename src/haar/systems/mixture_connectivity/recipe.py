@@ -20,9 +20,11 @@ _SIZES = {
     "noise": 0.15,
 }
 
+# Sizes are the spec's; the trunk's steps were chosen on a pair of seed 50, which no preset measures: after 300 the
+# trunk knows so much that experts have little left to say.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {**_SIZES, "trunk_steps": 300, "steps": 600, "points": 11},
-    "full": {**_SIZES, "trunk_steps": 300, "steps": 600, "points": 21},
+    "quick": {**_SIZES, "trunk_steps": 100, "steps": 600, "points": 11},
+    "full": {**_SIZES, "trunk_steps": 100, "steps": 600, "points": 21},
 }
 
 RECIPE = Recipe(
