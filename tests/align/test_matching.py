@@ -10,6 +10,7 @@ import torch
 from haar.align.assignment import assigned, match_experts, match_units
 from haar.align.grams import cross_grams, gain
 from haar.align.procrustes import match_heads, match_rotation, nearest_orthogonal
+from haar.errors import ArgumentError
 from haar.weights import Experts, Heads, ParameterAction, Rotation, Units
 
 
@@ -104,3 +105,10 @@ def test_inner_products_of_what_a_site_moves():
     identity, swap = Units(3).identity(), Units(3).element(torch.tensor([1, 0, 2]))
     assert gain(identity, found) == pytest.approx(float(expected.trace()))
     assert gain(swap, found) == pytest.approx(float(expected[0, 1] + expected[1, 0] + expected[2, 2]))
+
+
+def test_more_units_than_fit_into_memory_are_refused():
+    action = ParameterAction({"h": Units(16385)}, {"w": ("h",)})
+    state = {"w": torch.zeros(16385)}
+    with pytest.raises(ArgumentError, match=r"w: expected at most 16384 units at h, .*, got 16385; give a table"):
+        cross_grams(action, state, state, "h", ["w"])

@@ -8,11 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import ArgumentError
 from haar.weights import BlockMonomial, ParameterAction
 
 State = Mapping[str, Tensor]
 #: Ends of names of what is counted while a network trains: it is moved as well, and says nothing of what is what.
 UNCOUNTED = ("running_mean", "running_var")
+#: Most rows of one matrix of inner products: 2 GiB. The units of all experts of a layer stand in one.
+_MOST_ROWS = 16384
 Grams = Mapping[str, Tensor]
 """For each port of a site the matrix of inner products <row i of A, row j of B>, summed over all tensors."""
 
@@ -31,6 +34,9 @@ def cross_grams(
         site: The site.
         rows: Names of the rows of the table that count.
 
+    Raises:
+        ArgumentError: If a site has more units than a matrix of inner products can have.
+
     Returns:
         For each port a matrix in float64; tr(matrix^T g) is what an element g of the site brings.
     """
@@ -43,6 +49,13 @@ def cross_grams(
         for (leg, here), (_, there) in zip(mine, other, strict=True):
             if leg.site != site:
                 continue
+            if len(here) > _MOST_ROWS:
+                raise ArgumentError(
+                    name,
+                    expected=f"at most {_MOST_ROWS} units at {site}, whose inner products fit into memory",
+                    got=len(here),
+                    way_out="give a table in which this site has no label",
+                )
             gram = (here @ there.mT).double()
             found[leg.port] = found[leg.port] + gram if leg.port in found else gram
     return found

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import fx
+
+from haar.tracing import SHAPE
+
 
 @dataclass(frozen=True)
 class Channels:
@@ -82,3 +86,14 @@ class Classes:
     def signed(self, units: int) -> bool:
         """Whether they may change their signs."""
         return self.find(units) not in self._unsigned
+
+
+def shape_of(node: fx.Node) -> tuple[int, ...] | None:
+    """The shape of a value that is one tensor; None for anything else.
+
+    Args:
+        node: A step of a followed model.
+    """
+    shape = node.meta.get(SHAPE)
+    plain = isinstance(shape, tuple) and all(type(n) is int for n in shape)
+    return tuple(shape) if plain else None  # type: ignore[arg-type]

@@ -11,9 +11,9 @@ from torch import Tensor, fx, nn
 
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
-from haar.tracing import SHAPE, Followed, NotFollowedError, Operator, follow, leaves_of
+from haar.tracing import Followed, NotFollowedError, Operator, follow, leaves_of
 from haar.weights.action import ParameterAction
-from haar.weights.channels import Channels, Classes
+from haar.weights.channels import Channels, Classes, shape_of
 from haar.weights.heads import Heads
 from haar.weights.sites import Site, Units
 
@@ -149,12 +149,12 @@ class _Walk:
 
     def _call(self, node: fx.Node) -> Any:
         """A function or a layer without parameters of its own."""
-        if node.target is getitem and _shape(node.all_input_nodes[0]) is None:  # a part of what attention returns
+        if node.target is getitem and shape_of(node.all_input_nodes[0]) is None:  # a part of what attention returns
             return self._of(node.all_input_nodes[0]) if node.args[1] == 0 else None
         operator = self.followed.operator(node)
         if operator is None:
             return NotImplemented
-        tensors = [n for n in node.all_input_nodes if _shape(n) is not None]
+        tensors = [n for n in node.all_input_nodes if shape_of(n) is not None]
         if operator.name in ("add", "sub", "mul") and len(tensors) == 2:
             return self._joined(node, tensors, operator.name)
         known = [self._of(n) for n in node.all_input_nodes]
@@ -180,7 +180,7 @@ class _Walk:
         return first
 
     def _reshaped(self, node: fx.Node, first: Channels, name: str) -> Any:
-        before, after = _shape(node.all_input_nodes[0]), _shape(node)
+        before, after = shape_of(node.all_input_nodes[0]), shape_of(node)
         if before is None or after is None:
             return NotImplemented
         kept = first.axis
@@ -207,7 +207,7 @@ class _Walk:
         if name == "mul":
             self.classes.keep_signs(known.units)
         if one is not None and other is not None:
-            same = (one.axis, one.copies, _shape(tensors[0])) == (other.axis, other.copies, _shape(tensors[1]))
+            same = (one.axis, one.copies, shape_of(tensors[0])) == (other.axis, other.copies, shape_of(tensors[1]))
             if not same:
                 return NotImplemented
             self.classes.keep_signs(other.units) if name == "mul" else None
@@ -218,7 +218,7 @@ class _Walk:
 
     def _with_parameter(self, node: fx.Node, stranger: fx.Node, known: Channels, name: str) -> Any:
         """Units with a parameter added or multiplied to them, or with a value whose places are fixed."""
-        shape, whole = _shape(stranger), _shape(node)
+        shape, whole = shape_of(stranger), shape_of(node)
         if shape is None or whole is None or known.copies != 1 or not _is_parameter(self.followed, stranger):
             return NotImplemented
         axis = known.axis - (len(whole) - len(shape))
@@ -257,7 +257,7 @@ class _Walk:
     def reading(self, node: fx.Node, axis: int, size: int, *, at: int = 0) -> tuple[int, str] | None:
         """The label of the axis along which a layer reads units, or None where they do not stand on that axis."""
         source = node.all_input_nodes[at]
-        found, shape = self._of(source), _shape(source)
+        found, shape = self._of(source), shape_of(source)
         if found is None or shape is None:
             return None
         if found.axis != axis % len(shape) or self.classes.size(found.units) * found.copies != size:
@@ -272,7 +272,7 @@ class _Walk:
         self._put(f"{path}.weight", [(out, ""), into])
         if module.bias is not None:
             self._put(f"{path}.bias", [(out, "")])
-        shape = _shape(node)
+        shape = shape_of(node)
         return None if shape is None else Channels(self._kept(path, out), len(shape) - 1)
 
     def _kept(self, path: str, units: int) -> int:
@@ -319,7 +319,7 @@ class _Walk:
 
     def layer_norm(self, node: fx.Node, module: Any, path: str) -> Channels | None:
         """A norm over all units of a value."""
-        found, shape = self._of(node.all_input_nodes[0]), _shape(node)
+        found, shape = self._of(node.all_input_nodes[0]), shape_of(node)
         last = shape is not None and found is not None and found.axis == len(shape) - 1
         if found is None or not last or found.copies != 1 or len(module.normalized_shape) != 1:
             self._fix(node)
@@ -356,7 +356,7 @@ class _Walk:
 
     def embedding(self, node: fx.Node, module: Any, path: str) -> Channels | None:
         """A table of vectors."""
-        out, shape = self.classes.new(module.embedding_dim), _shape(node)
+        out, shape = self.classes.new(module.embedding_dim), shape_of(node)
         self._put(f"{path}.weight", [None, (out, "")])
         again = self.rows[f"{path}.weight"][1]
         return None if shape is None else Channels(again[0] if isinstance(again, tuple) else out, len(shape) - 1)
@@ -374,7 +374,7 @@ class _Walk:
         if module.in_proj_bias is not None:
             self._put(f"{path}.in_proj_bias", [f"{site}.q|{site}.k~|{site}.v"])
             self._put(f"{path}.out_proj.bias", [(out, "")])
-        shape = _shape(node.all_input_nodes[0])
+        shape = shape_of(node.all_input_nodes[0])
         return None if shape is None else Channels(out, len(shape) - 1)
 
 
@@ -388,13 +388,6 @@ _RULES: Mapping[Any, Callable[[_Walk, fx.Node, Any, str], Channels | None]] = {
     nn.Embedding: _Walk.embedding,
     nn.MultiheadAttention: _Walk.attention,
 }
-
-
-def _shape(node: fx.Node) -> tuple[int, ...] | None:
-    """The shape of a value that is one tensor."""
-    shape = node.meta.get(SHAPE)
-    plain = isinstance(shape, tuple) and all(type(n) is int for n in shape)
-    return tuple(shape) if plain else None  # type: ignore[arg-type]
 
 
 def _is_parameter(followed: Followed, node: fx.Node) -> bool:

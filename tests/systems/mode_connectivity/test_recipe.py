@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from haar.data.digits import handwritten_digits
 from haar.errors import ArgumentError
 from haar.systems.claim import judge
 from haar.systems.mode_connectivity.claims import CLAIMS
@@ -17,7 +18,7 @@ from haar.systems.mode_connectivity.options import Training
 from haar.systems.mode_connectivity.protocol import measure
 from haar.systems.mode_connectivity.recipe import RECIPE
 from haar.systems.mode_connectivity.sections import told
-from haar.systems.mode_connectivity.tasks import CONTEXT, TRANSFORMERS, digits, handwritten, perceptron, text
+from haar.systems.mode_connectivity.tasks import CONTEXT, TRANSFORMERS, handwritten, perceptron, text
 from haar.systems.recipe import Recipe
 from haar.watch import Unwatched
 
@@ -95,7 +96,7 @@ def test_the_rate_rises_and_falls():
 
 
 def test_halves_have_nothing_in_common_and_nothing_of_the_test():
-    x, y = digits()
+    x, y = handwritten_digits()
     generator = torch.Generator().manual_seed(0)
     seen = [
         {tuple(row.tolist()) for row in handwritten(lambda: perceptron(4), half=k).batch(2000, generator)[0]}

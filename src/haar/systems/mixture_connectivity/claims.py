@@ -23,7 +23,7 @@ def alone(pair: Measures) -> float:
 
 
 def _each(statistic: Callable[[Measures], float]) -> Callable[[Measures], Any]:
-    return lambda pairs: over(pairs, statistic)
+    return lambda pairs: over(pairs.values(), statistic)
 
 
 CLAIMS = (

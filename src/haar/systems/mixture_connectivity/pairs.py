@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from functools import cache
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.align import align, barrier
 from haar.align.expert_order import WAYS, best_order, expert_costs, ordered_experts
-from haar.errors import require
+from haar.data.digits import handwritten_digits
 from haar.systems.mixture_connectivity.options import Options
 from haar.training import Plan, Run, draw, seed_of
 from haar.watch import Unwatched, Watch
@@ -27,14 +25,6 @@ _SITE = "experts"
 _TRUNK = ("trunk", "head")
 
 
-@cache
-def digits() -> tuple[Float[Tensor, "samples pixels"], Int[Tensor, " samples"]]:
-    """The digits of scikit-learn, in a fixed random order."""
-    found = require("sklearn.datasets", "digits").load_digits()
-    order = torch.randperm(len(found.target), generator=torch.Generator().manual_seed(0))
-    return torch.tensor(found.data / 16, dtype=torch.float32)[order], torch.tensor(found.target)[order]
-
-
 def loss(model: Any, both: tuple[Tensor, Tensor]) -> Tensor:
     """Cross entropy of a model on images and labels."""
     return F.cross_entropy(model(both[0]), both[1])
@@ -42,7 +32,7 @@ def loss(model: Any, both: tuple[Tensor, Tensor]) -> Tensor:
 
 def held_out() -> tuple[Tensor, Tensor]:
     """Images that no network learned from."""
-    x, y = digits()
+    x, y = handwritten_digits()
     return x[_TRAINED:], y[_TRAINED:]
 
 
@@ -68,7 +58,7 @@ def trained(options: Options, seed: int, chosen: int, trunk: nn.Module | None, w
                 {name: value for name, value in trunk.state_dict().items() if name.startswith(_TRUNK)}, strict=False
             )
     moved = [p for name, p in model.named_parameters() if name.startswith(_TRUNK) == alone]
-    x, y = digits()
+    x, y = handwritten_digits()
 
     def objective(step: int, generator: torch.Generator) -> Tensor:
         del step

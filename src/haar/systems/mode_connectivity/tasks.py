@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from haar.errors import DataError, require
+from haar.data.digits import handwritten_digits
+from haar.errors import DataError
 from haar.weights.small import LlamaSizes, SmallGPT2, SmallLlama, SmallViT
 
 #: Characters of text; printable ones of ASCII and the end of a line; characters that a network sees at once.
@@ -97,14 +98,6 @@ def next_character(made: Callable[[], nn.Module]) -> Task:
     return Task(made, batch, test, loss, float(baseline))
 
 
-@cache
-def digits() -> tuple[Float[Tensor, "samples pixels"], Int[Tensor, " samples"]]:
-    """The digits of scikit-learn, in a fixed random order."""
-    found = require("sklearn.datasets", "digits").load_digits()
-    order = torch.randperm(len(found.target), generator=torch.Generator().manual_seed(0))
-    return torch.tensor(found.data / 16, dtype=torch.float32)[order], torch.tensor(found.target)[order]
-
-
 def handwritten(made: Callable[[], nn.Module], *, half: int | None = None, images: bool = False) -> Task:
     """Learn to read digits.
 
@@ -113,7 +106,7 @@ def handwritten(made: Callable[[], nn.Module], *, half: int | None = None, image
         half: Learn from the first or the second half of the samples (0 or 1) alone.
         images: Whether the network takes images; these are rolled and made noisy.
     """
-    x, y = digits()
+    x, y = handwritten_digits()
     begin, end = (
         (0, _DIGITS_LEARNED) if half is None else (half * _DIGITS_LEARNED // 2, (half + 1) * _DIGITS_LEARNED // 2)
     )
