@@ -1,4 +1,4 @@
-"""The code of six pages runs as it stands there, and prints what their text says."""
+"""The code of seven pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ PRINTED = {
         "matrices that break s0 s0 s0 = 1",
         "make the group once and pass the same object",
         "<Ext^2 defining of SO(3), dimension 3>",
+    ),
+    "align": (
+        "**different networks**",
+        "same function: True\nsame parameters: False\none network: True False\n",
+        "lower half way: True\nthe mean of copies: True\n",
+        "1.running_var ('units0.order',)\n4.weight (None, 'units0*')",
+        "function preserved: 1 sites",
+        "experts.*.0.bias, axis 1: expected 'e.units', the table says None",
     ),
     "intertwiners": (
         "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",

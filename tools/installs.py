@@ -65,6 +65,10 @@ ab_initio(["H", "H"], positions, method="hf", basis="sto-3g")
     "lightning": RELAXED.format("damped") + "haar.relax.duals_callback(relaxed.duals)",
     "digits": "from haar.systems.renormalisation.closure import digit_classes\ndigit_classes()",
     "testing": "from haar.testing import strategies\nstrategies.groups()",
+    "transformers": """
+from haar.align.checkpoints import Architecture
+Architecture({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 11}).running()
+""",
     "tables": "from haar.report import Table\nTable('t', ('a',), [(1,)]).to_pandas()",
 }
 

@@ -25,6 +25,7 @@ __all__ = [
     "Vector",
     "__version__",
     "actions",
+    "align",
     "audit",
     "average",
     "data",
@@ -61,5 +62,5 @@ show(
         "haar.groups": ("Group",),
         "haar.relax": ("enforce", "homotopise"),
     },
-    verbs=("audit", "average", "relax"),
+    verbs=("align", "audit", "average", "relax"),
 )

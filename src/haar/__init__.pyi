@@ -11,6 +11,7 @@ from haar import systems as systems
 from haar import testing as testing
 from haar import training as training
 from haar import weights as weights
+from haar._verbs import align as align
 from haar._verbs import audit as audit
 from haar._verbs import average as average
 from haar._verbs import relax as relax

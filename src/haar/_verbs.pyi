@@ -1,7 +1,20 @@
 # What type checkers see of `haar`; written by tools/face_stub.py.
+import haar.align as _align
 import haar.audit as _audit
 import haar.average as _average
 import haar.relax as _relax
+
+class _Align:
+    __call__ = staticmethod(_align.align)
+    Alignment = _align.Alignment
+    Barrier = _align.Barrier
+    Difference = _align.Difference
+    Distances = _align.Distances
+    Learning = _align.Learning
+    align = staticmethod(_align.align)
+    barrier = staticmethod(_align.barrier)
+    difference = staticmethod(_align.difference)
+    merge = staticmethod(_align.merge)
 
 class _Audit:
     __call__ = staticmethod(_audit.audit)
@@ -114,6 +127,7 @@ class _Relax:
     tension = staticmethod(_relax.tension)
     with_side_branches = staticmethod(_relax.with_side_branches)
 
+align: _Align
 audit: _Audit
 average: _Average
 relax: _Relax

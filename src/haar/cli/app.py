@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from haar.cli import audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
+from haar.cli import align, audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.threads import fit_threads
 from haar.entry import own_code
@@ -38,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.add_typer(align.app, name="align")
 app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
 app.add_typer(data.app, name="data")

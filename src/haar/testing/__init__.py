@@ -10,10 +10,14 @@ from haar.face import show
 
 if TYPE_CHECKING:
     from haar.testing.equivariance import Equivariance, assert_equivariant, equivariance_error
+    from haar.testing.preserved import assert_function_preserved
 
-__all__ = ["Equivariance", "assert_equivariant", "equivariance_error"]
+__all__ = ["Equivariance", "assert_equivariant", "assert_function_preserved", "equivariance_error"]
 
 show(
     __name__,
-    nouns={"haar.testing.equivariance": ("Equivariance", "assert_equivariant", "equivariance_error")},
+    nouns={
+        "haar.testing.equivariance": ("Equivariance", "assert_equivariant", "equivariance_error"),
+        "haar.testing.preserved": ("assert_function_preserved",),
+    },
 )

@@ -1,5 +1,46 @@
 """Weights: how a group acts on a network's parameters, and how far these are from symmetric."""
 
+from haar.weights.action import ParameterAction
+from haar.weights.adapters import ADAPTERS, adapted, untied
+from haar.weights.block_monomial import BlockMonomial
+from haar.weights.canonical import balancing
+from haar.weights.checkpoint import Checkpoint, write_checkpoint
 from haar.weights.distances import breaking_distance, closest_pair, orbit_distance, pair_distances, unit_clusters
+from haar.weights.experts import Experts
+from haar.weights.folding import folded
+from haar.weights.gauge import Gauge
+from haar.weights.heads import Heads
+from haar.weights.norms import Norm
+from haar.weights.sites import Rotation, Site, Units
+from haar.weights.symmetric import asymmetry, projected
+from haar.weights.traced import traced
+from haar.weights.verify import Verification, verify
 
-__all__ = ["breaking_distance", "closest_pair", "orbit_distance", "pair_distances", "unit_clusters"]
+__all__ = [
+    "ADAPTERS",
+    "BlockMonomial",
+    "Checkpoint",
+    "Experts",
+    "Gauge",
+    "Heads",
+    "Norm",
+    "ParameterAction",
+    "Rotation",
+    "Site",
+    "Units",
+    "Verification",
+    "adapted",
+    "asymmetry",
+    "balancing",
+    "breaking_distance",
+    "closest_pair",
+    "folded",
+    "orbit_distance",
+    "pair_distances",
+    "projected",
+    "traced",
+    "unit_clusters",
+    "untied",
+    "verify",
+    "write_checkpoint",
+]

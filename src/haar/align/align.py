@@ -1,0 +1,200 @@
+"""align: one network moved within the symmetry of its parameters until it is nearest to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.align.activations import match_activations
+from haar.align.alignment import Alignment, Distances
+from haar.align.learned import Learning, Objective, learn
+from haar.align.matching import Matched, Pair, match_weights
+from haar.align.states import Given, Loss, State, called, config_of, state_of
+from haar.errors import ArgumentError, check_count, known_keywords
+from haar.watch import Unwatched, Watch
+from haar.weights import ADAPTERS, ParameterAction, adapted, balancing, folded, traced
+
+HOW = ("weights", "activations", "learned")
+SYMMETRIES = ("auto", "orthogonal", "signed", "permutation")
+
+
+@known_keywords
+def align(
+    a: Given,
+    b: Given,
+    *,
+    symmetry: ParameterAction | str = "auto",
+    how: str = "weights",
+    config: Mapping[str, Any] | None = None,
+    example: Any = None,
+    loss: Loss | None = None,
+    data: Iterable[Any] | None = None,
+    learning: Learning | None = None,
+    sweeps: int = 15,
+    watch: Watch = Unwatched(),
+) -> Alignment:
+    """Move a network within the symmetry of its parameters until it is nearest to another.
+
+    Both come back in canonical form (norms folded, scales balanced), as ordinary checkpoints of the same shapes, and no
+    function is changed but for rounding.
+
+    Args:
+        a: A model, or parameters by name. Single or double precision, in which all is computed.
+        b: The same of the same architecture, which is moved.
+        symmetry: ``"auto"``: what the architecture has, with orthogonal maps of a transformer's residual stream.
+            ``"orthogonal"``, ``"signed"`` or ``"permutation"`` says what moves that stream, or the units of a
+            perceptron. Or a table of your own.
+        how: ``"weights"`` needs no data. ``"activations"`` matches what the two compute on `example`. ``"learned"``
+            begins with weights and then lowers the loss half way, by `loss` and `data`.
+        config: What stands in a published architecture's ``config.json``; by default the model's own.
+        example: Inputs of the model, or a tuple of them: to trace it where no adapter is known, and for activations.
+        loss: For ``"learned"``: called with a function that runs a model, and a batch.
+        data: For ``"learned"``: batches of training data, gone through again and again.
+        learning: For ``"learned"``: steps and rates.
+        sweeps: Most sweeps of weight matching.
+        watch: Told of the progress.
+
+    Raises:
+        ArgumentError: If the two are of different architectures, the architecture is not known, or a checkpoint is in
+            half precision, quantised, or holds NaN.
+
+    Example:
+        >>> from haar.weights.small import LlamaSizes, SmallLlama
+        >>> model = SmallLlama(LlamaSizes(11, layers=1, dim=8, heads=2, groups=1, hidden=6)).double()
+        >>> twin = SmallLlama(LlamaSizes(11, layers=1, dim=8, heads=2, groups=1, hidden=6)).double()
+        >>> action = adapted(model.state_dict(), model.config)
+        >>> moved = action.act(action.random(0), model.state_dict())
+        >>> _ = twin.load_state_dict(moved)
+        >>> align(model, twin).same
+        True
+    """
+    check_count("sweeps", sweeps)
+    if how not in HOW:
+        raise ArgumentError("how", expected=f"one of {', '.join(HOW)}", got=repr(how))
+    first, second = state_of(a, "a"), state_of(b, "b")
+    action = action_of(a, first, symmetry, config=config, example=example)
+    action.check_pair(first, second)
+    canonical = [canonical_of(action, state) for state in (first, second)]
+    (mine, _), (other, balance) = canonical
+    if how == "activations":
+        found = Matched(match_activations(action, _models(a, b), (mine, other), example), ())
+    else:
+        found = match_weights(action, mine, other, sweeps=sweeps, watch=watch)
+    if how == "learned":
+        objective = _objective(a, loss, data)
+        gauge = learn(action, mine, action.act(found.gauge, other), objective, learning or Learning(), watch=watch)
+        found = Matched(action.compose(gauge, found.gauge), found.distances)
+    moved = action.act(found.gauge, other)
+    models = tuple(one if isinstance(one, nn.Module) else None for one in (a, b))
+    return Alignment(
+        action,
+        mine,
+        moved,
+        action.compose(found.gauge, balance),
+        _distances(action, (first, second), (mine, other), moved),
+        found.distances,
+        how,
+        (models[0], models[1]),
+    )
+
+
+def action_of(
+    given: Given,
+    state: State,
+    symmetry: ParameterAction | str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    example: Any = None,
+) -> ParameterAction:
+    """The table of a model: the one that is given, an adapter's, or a traced one.
+
+    Args:
+        given: A model, or parameters by name.
+        state: Its parameters.
+        symmetry: A table, or a word, see `align`.
+        config: A configuration; by default the model's own.
+        example: Inputs to trace the model with.
+
+    Raises:
+        ArgumentError: If none can be made.
+    """
+    if isinstance(symmetry, ParameterAction):
+        return symmetry
+    if symmetry not in SYMMETRIES:
+        expected = f"a ParameterAction, or one of {', '.join(SYMMETRIES)}"
+        raise ArgumentError("symmetry", expected=expected, got=repr(symmetry))
+    found = config_of(given, config)
+    if found.get("model_type") in ADAPTERS:
+        residual = "orthogonal" if symmetry == "auto" else symmetry
+        return adapted(state, found, residual=residual)
+    if not isinstance(given, nn.Module) or example is None:
+        raise ArgumentError(
+            "symmetry",
+            expected="a table, the configuration of a known architecture, or a model with an example",
+            got=f"model_type {found.get('model_type')!r}",
+            way_out=f"give config= with a model_type among {', '.join(ADAPTERS)}; example= inputs, to trace the model; "
+            "or write the table by hand, haar.weights.ParameterAction",
+        )
+    if symmetry == "orthogonal":
+        expected = "'auto', 'permutation' or 'signed' for a model that is traced"
+        raise ArgumentError("symmetry", expected=expected, got="'orthogonal'")
+    return traced(given, example, signs=symmetry == "signed")
+
+
+def canonical_of(action: ParameterAction, state: State) -> tuple[dict[str, Tensor], Any]:
+    """Parameters of the same function with norms folded and scales balanced; the element that balanced them.
+
+    Args:
+        action: The table.
+        state: Parameters by name.
+    """
+    with torch.no_grad():
+        plain = dict(folded(action, state)) if action.norms else dict(state)
+        balance = balancing(action, plain)
+        return action.act(balance, plain), balance
+
+
+def _models(a: Given, b: Given) -> tuple[nn.Module, nn.Module]:
+    for argument, given in (("a", a), ("b", b)):
+        if not isinstance(given, nn.Module):
+            raise ArgumentError(argument, expected="a model, to compute activations", got="parameters by name")
+    return a, b  # type: ignore[return-value]
+
+
+def _objective(model: Given, loss: Loss | None, data: Iterable[Any] | None) -> Objective:
+    """The loss of parameters at a step, over the batches in turn."""
+    if loss is None or data is None or not isinstance(model, nn.Module):
+        raise ArgumentError("how", expected="models, a loss and data for 'learned'", got="not all of them")
+    batches: Sequence[Any] = list(data)
+    if not batches:
+        raise ArgumentError("data", expected="at least one batch", got="none")
+
+    def objective(state: State, step: int, generator: torch.Generator) -> Tensor:
+        del generator
+        return loss(called(model, state), batches[step % len(batches)])
+
+    return objective
+
+
+def _distances(
+    action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: State
+) -> Distances:
+    same = action.identity()
+    weight = {}
+    for name, entry in action.entries.items():
+        norms = (entry.read(state).double().square().sum() for state in canonical)
+        weight[name] = float(sum(norms)) / 2
+    came = {}
+    for name, entry in action.entries.items():
+        here, there = (entry.read(state).double() for state in raw)
+        norm = float((here.square().sum() + there.square().sum()) / 2) ** 0.5
+        came[name] = float((here - there).norm()) / norm if norm else 0.0
+
+    def relative(state: State) -> dict[str, float]:
+        far = Pair(action, canonical[0], state).row_distances(same)
+        return {name: x / weight[name] ** 0.5 if weight[name] else 0.0 for name, x in far.items()}
+
+    return Distances(came, relative(canonical[1]), relative(moved), weight)

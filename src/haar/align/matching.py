@@ -1,0 +1,177 @@
+"""Weight matching: one site after the other, each the exact best of its part, until nothing gets nearer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from haar.align.assignment import match_experts, match_units
+from haar.align.grams import UNCOUNTED, Grams, cross_grams, gain
+from haar.align.procrustes import match_heads, match_rotation
+from haar.watch import Unwatched, Watch
+from haar.weights import Experts, Gauge, Heads, ParameterAction, Rotation, Units
+from haar.weights.sites import SiteElement
+
+State = Mapping[str, Tensor]
+_MATCH: Mapping[type[Any], Callable[[Any, Grams], SiteElement]] = {
+    Units: match_units,
+    Rotation: match_rotation,
+    Heads: match_heads,
+    Experts: match_experts,
+}
+#: A sweep that brings the two nearer by less than this share of their squared distance is the last.
+_STALLED = 1e-7
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What weight matching found.
+
+    Attributes:
+        gauge: The element that brings B nearest to A.
+        distances: |A - g B| before the first sweep, after it, and so on. The first sweep begins with what other sites
+            do not move and may end farther than it began; no later one does.
+    """
+
+    gauge: Gauge
+    distances: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks, one of which is moved; both are read row by row, as often as needed.
+
+    Args:
+        action: The table.
+        a: Parameters that stay.
+        b: Parameters that are moved.
+    """
+
+    action: ParameterAction
+    a: State
+    b: State
+
+    def moved(self, gauge: Gauge, row: str) -> Tensor:
+        """A row of B, moved."""
+        entry = self.action.entries[row]
+        return entry.move(gauge, entry.read(self.b))
+
+    def row_distances(self, gauge: Gauge, rows: Iterable[str] | None = None) -> dict[str, float]:
+        """|A - g B| for each row of the table, or for some; what is counted in training is no distance.
+
+        Args:
+            gauge: An element.
+            rows: Names of rows; all by default.
+        """
+        found = {}
+        for row in self.action.entries if rows is None else rows:
+            counted = not row.endswith(UNCOUNTED)
+            mine = self.action.entries[row].read(self.a).double() if counted else None
+            found[row] = 0.0 if mine is None else float((mine - self.moved(gauge, row).double()).norm())
+        return found
+
+    def distance(self, gauge: Gauge, rows: Iterable[str] | None = None) -> float:
+        """|A - g B| over all rows of the table, or over some.
+
+        Args:
+            gauge: An element.
+            rows: Names of rows; all by default.
+        """
+        return math.sqrt(sum(one**2 for one in self.row_distances(gauge, rows).values()))
+
+    def grams(self, gauge: Gauge, site: str, rows: Iterable[str]) -> Grams:
+        """Inner products of what a site moves.
+
+        Args:
+            gauge: The element that B was moved by so far.
+            site: The site.
+            rows: Names of the rows that count.
+        """
+        found = cross_grams(self.action, self.a, {row: self.moved(gauge, row) for row in rows}, site, rows)
+        if isinstance(self.action.sites[site], Rotation):
+            found.pop("order", None)  # gains, which stay
+        return found
+
+
+def match_weights(
+    action: ParameterAction, a: State, b: State, *, sweeps: int = 15, watch: Watch = Unwatched()
+) -> Matched:
+    """The element that brings B nearest to A, one site at a time.
+
+    In the first sweep a site is matched by the weights that no site moves which is not matched yet, where there are
+    any: a residual stream by embeddings and head, then what reads it.
+
+    Args:
+        action: The table; its non-compact gauges are taken to be balanced in both networks.
+        a: Parameters that stay.
+        b: Parameters that are moved.
+        sweeps: Most sweeps.
+        watch: Told of every site.
+    """
+    pair, gauge, order, settled = Pair(action, a, b), action.identity(), _order(action, a), set[str]()
+    distances = [pair.distance(gauge)]
+    with watch.stage("matching", sweeps * len(order)) as advance:
+        for sweep in range(sweeps):
+            for site in order:
+                gauge = _step(pair, gauge, site) if sweep else _first_step(pair, gauge, site, settled)
+                settled.add(site)
+                advance()
+            distances.append(pair.distance(gauge))
+            if sweep and distances[-2] ** 2 - distances[-1] ** 2 <= _STALLED * distances[-2] ** 2:
+                break
+    return Matched(gauge, tuple(distances))
+
+
+def best_element(action: ParameterAction, site: str, grams: Grams) -> SiteElement:
+    """The element of a site that brings B nearest to A, by inner products.
+
+    Args:
+        action: The table.
+        site: The site.
+        grams: Inner products by port.
+    """
+    one = action.sites[site]
+    return _MATCH[type(one)](one, grams)
+
+
+def _order(action: ParameterAction, a: State) -> list[str]:
+    """The site that most weights are moved by alone comes first."""
+    alone = dict.fromkeys(action.sites, 0)
+    for entry in action.entries.values():
+        if len(entry.sites) == 1:
+            alone[next(iter(entry.sites))] += entry.read(a).numel()
+    first = max(alone, key=lambda site: alone[site], default=None)
+    return [] if first is None else [first, *(site for site in alone if site != first)]
+
+
+def _first_step(pair: Pair, gauge: Gauge, site: str, settled: set[str]) -> Gauge:
+    """A site matched by what no site moves that is not matched yet; by everything where that is biases alone."""
+    action, rows = pair.action, pair.action.touching(site)
+    sure = tuple(row for row in rows if action.entries[row].sites - {site} <= settled)
+    telling = sure if any(len(action.entries[row].axes) > 1 for row in sure) else rows
+    grams = pair.grams(gauge, site, telling)
+    return action.with_site(gauge, site, best_element(action, site, grams)) if grams else gauge
+
+
+def _step(pair: Pair, gauge: Gauge, site: str) -> Gauge:
+    """A site matched by everything, if that brings the two nearer."""
+    action, rows = pair.action, pair.action.touching(site)
+    grams = pair.grams(gauge, site, rows)
+    if not grams:
+        return gauge
+    element = best_element(action, site, grams)
+    further = action.with_site(gauge, site, element)
+    if any(_times(action, row, site) > 1 for row in rows):  # the distance is no linear function of the element then
+        nearer = pair.distance(further, rows) < pair.distance(gauge, rows)
+    else:
+        nearer = gain(element, grams) > gain(action.sites[site].identity(), grams)
+    return further if nearer else gauge
+
+
+def _times(action: ParameterAction, row: str, site: str) -> int:
+    """On how many axes of a row a site is."""
+    return sum(any(leg.site == site for leg in legs) for legs in action.entries[row].axes)

@@ -1,0 +1,133 @@
+"""Models and their parameters: read off a module, put back into one, and run without putting them back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError
+from haar.probing import undisturbed
+from haar.weights import untied
+
+State = Mapping[str, Tensor]
+Given = nn.Module | State
+"""A model, or its parameters by name."""
+Loss = Callable[..., Tensor]
+"""Of a model (or a function that runs one) and a batch; a tensor of one number."""
+
+
+def state_of(given: Given, argument: str) -> dict[str, Tensor]:
+    """Parameters and buffers by name, an output head of its own among them where the embedding reads out.
+
+    Args:
+        given: A model, or its parameters by name.
+        argument: What a message calls it.
+
+    Raises:
+        ArgumentError: If it is neither.
+    """
+    if isinstance(given, nn.Module):
+        return untied({name: value.detach() for name, value in given.state_dict().items()})
+    if isinstance(given, Mapping) and all(isinstance(value, Tensor) for value in given.values()):
+        return untied(given)
+    raise ArgumentError(argument, expected="a torch.nn.Module or tensors by name", got=type(given).__name__)
+
+
+def config_of(given: Given, config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The configuration that is given, or the model's own; empty where there is none."""
+    if config is not None:
+        return config
+    own = getattr(given, "config", None)
+    if own is not None and hasattr(own, "to_dict"):
+        own = own.to_dict()
+    return own if isinstance(own, Mapping) else {}
+
+
+def with_state(model: nn.Module, state: State) -> nn.Module:
+    """A copy of a model with other parameters; what was tied is tied no longer.
+
+    Args:
+        model: The model; it is not changed.
+        state: Parameters and buffers by name.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> float(with_state(layer, {"weight": torch.tensor([[2.0]])}).weight.detach())
+        2.0
+    """
+    made = copy.deepcopy(model)
+    for name, value in state.items():
+        path, _, attribute = name.rpartition(".")
+        owner = made.get_submodule(path)
+        if isinstance(getattr(owner, attribute, None), nn.Parameter):
+            setattr(owner, attribute, nn.Parameter(value.detach().clone()))
+        elif attribute in owner._buffers:  # noqa: SLF001 (what register_buffer fills)
+            owner.register_buffer(attribute, value.detach().clone())
+    if getattr(getattr(made, "config", None), "tie_word_embeddings", False) and "lm_head.weight" in state:
+        made.config.tie_word_embeddings = False  # type: ignore[union-attr]  # a configuration of transformers
+    return made
+
+
+def called(model: nn.Module, state: State) -> Callable[..., Any]:
+    """A function that runs a model with other parameters.
+
+    Args:
+        model: The model; it is not changed.
+        state: Parameters and buffers by name.
+
+    Example:
+        >>> run = called(nn.Linear(1, 1, bias=False), {"weight": torch.tensor([[2.0]])})
+        >>> run(torch.ones(1, 1)).item()
+        2.0
+    """
+    own = dict(state)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return torch.func.functional_call(model, own, args, kwargs, tie_weights=False)
+
+    return run
+
+
+def mean_loss(model: nn.Module, state: State, loss: Loss, data: Iterable[Any]) -> float:
+    """The mean of a loss over batches, in eval mode.
+
+    Args:
+        model: The model that is run; it and its random state are left as they were.
+        state: Its parameters.
+        loss: Of a model and a batch.
+        data: Batches of one size.
+
+    Raises:
+        ArgumentError: If there is no batch.
+    """
+    total, count = 0.0, 0
+    with torch.no_grad(), undisturbed(model):
+        run = called(model, state)
+        for batch in data:
+            total += float(loss(run, batch))
+            count += 1
+    if not count:
+        raise ArgumentError("data", expected="at least one batch", got="none")
+    return total / count
+
+
+def mixed(a: State, b: State, share: float | int) -> dict[str, Tensor]:
+    """(1 - share) A + share B; what holds no real numbers is A's.
+
+    Args:
+        a: Parameters by name.
+        b: Parameters of the same names.
+        share: How much of B.
+
+    Example:
+        >>> mixed({"w": torch.zeros(1)}, {"w": torch.ones(1)}, 0.25)
+        {'w': tensor([0.2500])}
+    """
+    return {
+        name: torch.lerp(value, b[name].to(value.dtype), float(share)) if value.is_floating_point() else value
+        for name, value in a.items()
+    }

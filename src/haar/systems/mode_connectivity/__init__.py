@@ -1,0 +1,1 @@
+"""Mode connectivity: networks trained apart, brought together by the symmetry of their parameters."""
