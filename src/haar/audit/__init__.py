@@ -5,6 +5,7 @@ from haar.audit.audited import Audit
 from haar.audit.closure import Closure, ElementClosure
 from haar.audit.dynamics import dynamics_defects
 from haar.audit.findings import Findings
+from haar.audit.force_field import ForceFieldAudit, audit_force_field
 from haar.audit.layers import LayerDefect, layer_defects
 from haar.audit.lie import LieDefect, lie_defects, lie_derivative
 from haar.audit.part_findings import PartFinding
@@ -20,6 +21,7 @@ __all__ = [
     "ElementClosure",
     "Estimate",
     "Findings",
+    "ForceFieldAudit",
     "KnownDataSet",
     "LayerDefect",
     "LieDefect",
@@ -27,6 +29,7 @@ __all__ = [
     "PartFinding",
     "Recommendation",
     "audit",
+    "audit_force_field",
     "domain_symmetry",
     "dynamics_defects",
     "known_data_set",

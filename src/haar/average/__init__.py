@@ -2,6 +2,7 @@
 
 from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
+from haar.average.calculator import averaged_calculator
 from haar.average.certificate import certificate, difference
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
@@ -45,6 +46,7 @@ __all__ = [
     "Written",
     "anytime",
     "average",
+    "averaged_calculator",
     "certificate",
     "difference",
     "distil",

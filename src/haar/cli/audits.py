@@ -1,4 +1,4 @@
-"""``haar audit``: of a model, of principal axes, of signs, of simulated data."""
+"""``haar audit``: of a model, of a force field, of principal axes, of signs, of simulated data."""
 
 from __future__ import annotations
 
@@ -52,6 +52,39 @@ def frame(
         report = audit_frames(
             clouds, names=names, marks=marks, tolerance=tolerance, rotations=rotations, seed=seed, watch=bars
         )
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)
+
+
+@app.command("ase")
+def ase(
+    calculator: Annotated[str, typer.Argument(help="module:calculator, a calculator of ASE or a function that makes one.")],
+    structures: Annotated[
+        Path, typer.Argument(help="Structures: .extxyz or whatever ASE reads, .npz as rMD17, .pt of PyTorch Geometric.")
+    ],
+    *,
+    factory_arg: FactoryArg = None,
+    samples: Annotated[int, count_option("Structures to look at, spread over the file.")] = 8,
+    rotations: Annotated[int, count_option("Angles of rotations and of reflections of each.", most=1000)] = 12,
+    repair: Annotated[bool, typer.Option(help="Whether averages that may mend it are tried.")] = True,
+    seed: Annotated[int, seed_option("Of axes, shifts and orders.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Does a force field respect the symmetries of space? Also written haar audit --ase CALCULATOR STRUCTURES.
+
+    Energy, forces and stress, each in its unit, under rotations, reflections, translations, another order of equal
+    atoms, supercells and cells of the other hand; what is broken, and the smallest repair with its cost.
+    """
+    from haar.audit import audit_force_field
+    from haar.cli.calculator_entry import calculator_of
+    from haar.cli.screen import ProgressBars
+    from haar.data.molecules import read_structures
+
+    many = read_structures(structures, most=samples, argument="STRUCTURES")
+    asked = calculator_of(calculator, factory_arg or ())
+    with ProgressBars(quiet=as_json) as bars:
+        report = audit_force_field(asked, many, rotations=rotations, repair=repair, seed=seed, watch=bars)
+    report.settings.update({"calculator": calculator, "file": str(structures)})
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
 
 

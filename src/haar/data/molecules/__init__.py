@@ -6,5 +6,6 @@ from haar.data.molecules.generation import generate
 from haar.data.molecules.geometries import SCANS, Scan, find_scan
 from haar.data.molecules.molecules import Molecules
 from haar.data.molecules.public_sets import read_npy_set
+from haar.data.molecules.structures import read_structures
 
-__all__ = ["SCANS", "Molecules", "Scan", "ab_initio", "find_scan", "from_atoms", "generate", "read_npy_set", "to_atoms"]
+__all__ = ["SCANS", "Molecules", "Scan", "ab_initio", "find_scan", "from_atoms", "generate", "read_npy_set", "read_structures", "to_atoms"]
