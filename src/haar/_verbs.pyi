@@ -11,6 +11,7 @@ class _Audit:
     ElementClosure = _audit.ElementClosure
     Estimate = _audit.Estimate
     Findings = _audit.Findings
+    ForceFieldAudit = _audit.ForceFieldAudit
     KnownDataSet = _audit.KnownDataSet
     LayerDefect = _audit.LayerDefect
     LieDefect = _audit.LieDefect
@@ -18,6 +19,7 @@ class _Audit:
     PartFinding = _audit.PartFinding
     Recommendation = _audit.Recommendation
     audit = staticmethod(_audit.audit)
+    audit_force_field = staticmethod(_audit.audit_force_field)
     domain_symmetry = staticmethod(_audit.domain_symmetry)
     dynamics_defects = staticmethod(_audit.dynamics_defects)
     known_data_set = staticmethod(_audit.known_data_set)
@@ -52,6 +54,7 @@ class _Average:
     Written = _average.Written
     anytime = staticmethod(_average.anytime)
     average = staticmethod(_average.average)
+    averaged_calculator = staticmethod(_average.averaged_calculator)
     certificate = staticmethod(_average.certificate)
     difference = staticmethod(_average.difference)
     distil = staticmethod(_average.distil)

@@ -35,7 +35,7 @@ def averaged_calculator(
     Args:
         calculator: A calculator of ASE.
         group: A group of rotations and reflections of space, or its name: ``"inversion"``, ``"O"`` (24 rotations),
-            ``"Oh"``, ``"I"`` (60), ``"Ih"``, ``"SO3"`` with a rule; None to average over nothing, for the other options.
+            ``"Oh"``, ``"I"`` (60), ``"Ih"``, ``"SO3"`` with a rule; None for the other options alone.
         how: ``"orbit"`` for finite groups, ``"quadrature"``, ``"sampled"``, or a strategy such as ``Design(3)``.
         right_handed: Whether a left-handed cell is described by a right-handed one first, of the same lattice.
         centred: Whether a molecule in free space is shifted to the origin first.
@@ -74,7 +74,7 @@ def averaged_calculator(
     class AveragedCalculator(module.Calculator):  # type: ignore[misc, name-defined]
         """The mean of a calculator's answers to one structure in many orientations."""
 
-        implemented_properties = list(dict.fromkeys(["energy", "free_energy", *known]))
+        implemented_properties = tuple(dict.fromkeys(["energy", "free_energy", *known]))
 
         def __init__(self) -> None:
             super().__init__()

@@ -57,7 +57,9 @@ def frame(
 
 @app.command("ase")
 def ase(
-    calculator: Annotated[str, typer.Argument(help="module:calculator, a calculator of ASE or a function that makes one.")],
+    calculator: Annotated[
+        str, typer.Argument(help="module:calculator, a calculator of ASE or a function that makes one.")
+    ],
     structures: Annotated[
         Path, typer.Argument(help="Structures: .extxyz or whatever ASE reads, .npz as rMD17, .pt of PyTorch Geometric.")
     ],

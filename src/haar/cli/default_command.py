@@ -22,7 +22,12 @@ class DefaultCommandGroup(TyperGroup):
         for at, word in enumerate(args[:1] if args and args[0] in self.commands else args):
             name, equals, value = word.removeprefix("--").partition("=")
             if word.startswith("--") and name in self.spelt_as_options:
-                return [name, *([value] if equals else args[at + 1 : at + 2]), *args[:at], *args[at + (1 if equals else 2) :]]
+                return [
+                    name,
+                    *([value] if equals else args[at + 1 : at + 2]),
+                    *args[:at],
+                    *args[at + (1 if equals else 2) :],
+                ]
         return args
 
     #: Commands that may be written so.

@@ -50,9 +50,9 @@ def named_group(
 
     Args:
         text: C4, D6, S3, SO3 or SO(3), O3, O, Oh, I, Ih, Ci (the inversion of space), C4v (the symmetry of a square
-            column), or reflections:2 (of so many axes). On a grid one that moves it, where C4 on three axes turns about the last and reflections are those of
-            all axes; or ``shifts`` along the periodic axes, by every cell or by every n-th (``shifts:n``); or both
-            joined by ``x``.
+            column), or reflections:2 (of so many axes). On a grid one that moves it, where C4 on three axes turns about
+            the last and reflections are those of all axes; or ``shifts`` along the periodic axes, by every cell or by
+            every n-th (``shifts:n``); or both joined by ``x``.
         space: Points along every axis of the grid; empty where there is none.
         periodic: Which axes are periodic.
         argument: What the user calls the name, for the message.

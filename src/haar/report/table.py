@@ -38,7 +38,7 @@ class Table:
         columns: Headings of the columns.
         rows: One value for every column.
         note: A remark below the table.
-        verdicts: Columns in which *yes* and *holds* are good, *no*, *contradicted* and *broken* bad: shown in green and red.
+        verdicts: Columns in which *yes* and *holds* are good, *no*, *contradicted* and *broken* bad: in green and red.
 
     Raises:
         ShapeError: If a row has not one value for every column.

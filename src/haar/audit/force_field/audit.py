@@ -27,15 +27,15 @@ def audit_force_field(
     """Audit a force field as a chemist reads it: energy, forces and stress, each in its unit, motion by motion.
 
     Every structure is shown again turned, reflected, shifted, with equal atoms in another order, and in a crystal with
-    atoms moved by lattice vectors, as a supercell, and in other cells of the same and of the other hand. What comes back
-    is compared with what a symmetric force field would say. Reflections keep the cell's hand, so that what comes of the
-    one is not taken for the other. What is rounding is found by trying: positions and cell are changed by one unit of
-    the precision in which the force field is seen to compute.
+    atoms moved by lattice vectors, as a supercell, and in other cells of the same and of the other hand. What comes
+    back is compared with what a symmetric force field would say. Reflections keep the cell's hand, so that what comes
+    of the one is not taken for the other. What is rounding is found by trying: positions and cell are changed by one
+    unit of the precision in which the force field is seen to compute.
 
     Args:
         calculator: A calculator of ASE, in eV and Angstrom as ASE has it.
-        structures: An ``ase.Atoms`` or several; away from equilibrium, for forces that are zero by symmetry show little.
-        rotations: Angles up to half a turn, each about a random axis, for rotations and for reflections.
+        structures: An ``ase.Atoms`` or several, away from equilibrium: forces that are zero by symmetry show little.
+        rotations: Angles up to half a turn, each about a random axis; as many reflections.
         repair: Whether averages that may mend it are tried.
         seed: Of axes, shifts and orders.
         watch: Told of every form of every structure.

@@ -102,7 +102,10 @@ class ForceFieldAudit(Report):
         if self.repair is not None:
             one = self.repair
             calls = "one call" if one.calls == 1 else f"{one.calls} calls"
-            left = [f"{key} {max(of.get(key, 0.0) for of in one.after.values()):.1g} {UNITS[key]}" for key in self.quantities]
+            left = [
+                f"{key} {max(of.get(key, 0.0) for of in one.after.values()):.1g} {UNITS[key]}"
+                for key in self.quantities
+            ]
             told.append(f"Smallest repair: {one.name} ({calls} for one answer), which leaves {_listed(left)}.")
         elif self.repairs:
             names = _listed([one.name for one in self.repairs])
@@ -170,7 +173,9 @@ class ForceFieldAudit(Report):
         ]
         for one in self.repairs:
             calls = "one call for an answer" if one.calls == 1 else f"{one.calls} calls for an answer"
-            text = f"{calls.capitalize()}, {one.slower:.1f} times as long; tried on the structures that are broken most."
+            text = (
+                f"{calls.capitalize()}, {one.slower:.1f} times as long; tried on the structures that are broken most."
+            )
             sections.append(Section(f"Repair: {one.name}", text, self._repaired(one)))
         sections.append(Section("The worst forms", table=self._worst_forms()))
         sections.append(Section("Structures", table=self._structures()))

@@ -9,4 +9,16 @@ from haar.data.molecules.molecules import Molecules
 from haar.data.molecules.public_sets import read_npy_set
 from haar.data.molecules.structures import read_structures
 
-__all__ = ["SCANS", "Molecules", "Scan", "ab_initio", "find_scan", "from_atoms", "generate", "model_calculator", "read_npy_set", "read_structures", "to_atoms"]
+__all__ = [
+    "SCANS",
+    "Molecules",
+    "Scan",
+    "ab_initio",
+    "find_scan",
+    "from_atoms",
+    "generate",
+    "model_calculator",
+    "read_npy_set",
+    "read_structures",
+    "to_atoms",
+]

@@ -34,7 +34,7 @@ def model_calculator(
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | str = "energy",
-    cutoff: float | None = None,
+    cutoff: float | int | None = None,
     graph: bool = False,
 ) -> Any:
     """An ASE calculator of a torch model of atoms, such as the average of one.
@@ -69,7 +69,9 @@ def model_calculator(
         [0.0, 0.0, 0.0]
     """
     module = require("ase.calculators.calculator", "chemistry")
-    wanted = ("positions", "numbers", "cell", "pbc", "edge_index", "shifts", "batch") if graph else _wanted(model, inputs)
+    wanted = (
+        ("positions", "numbers", "cell", "pbc", "edge_index", "shifts", "batch") if graph else _wanted(model, inputs)
+    )
     if graph and cutoff is None:
         wanted = tuple(name for name in wanted if name not in _NEEDS_CUTOFF)
     if cutoff is None and any(name in _NEEDS_CUTOFF for name in wanted):
@@ -104,7 +106,7 @@ def model_calculator(
     return ModelCalculator()
 
 
-def _again(model: Any, inputs: Any, outputs: Any, cutoff: float | None, graph: bool) -> Any:  # noqa: FBT001
+def _again(model: Any, inputs: Any, outputs: Any, cutoff: float | int | None, graph: bool) -> Any:  # noqa: FBT001
     return model_calculator(model, inputs=inputs, outputs=outputs, cutoff=cutoff, graph=graph)
 
 
@@ -116,7 +118,11 @@ def _wanted(model: Any, inputs: Sequence[str] | None) -> tuple[str, ...]:
             named = named.model  # averages and other wrappers have the signature of what they wrap
         function = named.forward if isinstance(named, nn.Module) else named
         parameters = inspect.signature(function).parameters.values()
-        inputs = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        inputs = [
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
     found = []
     for name in inputs:
         first = next((first for first, names in _ARGUMENTS.items() if name in names), None)
@@ -135,7 +141,12 @@ class _Asked:
     """A model, with what it takes and what it returns."""
 
     def __init__(
-        self, model: Callable[..., Any], wanted: tuple[str, ...], outputs: tuple[str, ...], cutoff: float | None, graph: bool  # noqa: FBT001
+        self,
+        model: Callable[..., Any],
+        wanted: tuple[str, ...],
+        outputs: tuple[str, ...],
+        cutoff: float | int | None,
+        graph: bool,  # noqa: FBT001
     ) -> None:
         self.model, self.wanted, self.outputs, self.cutoff, self.graph = model, wanted, outputs, cutoff, graph
         self.name = getattr(model, "__name__", type(model).__name__)
@@ -144,27 +155,23 @@ class _Asked:
         """What ASE wants to know."""
         tensors = [*self.model.parameters(), *self.model.buffers()] if isinstance(self.model, nn.Module) else []
         real = next((x for x in tensors if x.is_floating_point()), torch.zeros(0, dtype=torch.float64))
-        positions = torch.tensor(atoms.get_positions(), dtype=real.dtype, device=real.device)
         cell = torch.tensor(np.asarray(atoms.cell), dtype=real.dtype, device=real.device)
-        derived = "forces" not in self.outputs
         with torch.set_grad_enabled(mode=True):
+            positions = torch.tensor(atoms.get_positions()).to(real).requires_grad_(requires_grad=True)
             strain = torch.zeros(3, 3, dtype=real.dtype, device=real.device, requires_grad=True)
-            given = positions.requires_grad_(requires_grad=True)
             stretch = torch.eye(3, dtype=real.dtype, device=real.device) + (strain + strain.T) / 2
-            said = self._said(atoms, given @ stretch, cell @ stretch)
-            made = self._told(said)
-            total = made["energy"].sum()
-            if derived or ("stress" not in made and "forces" not in made):
-                slopes = torch.autograd.grad(total, [given, strain], allow_unused=True)
-                made.setdefault("forces", -slopes[0] if slopes[0] is not None else torch.zeros_like(given))
-                if atoms.pbc.all() and slopes[1] is not None:
-                    made.setdefault("stress", slopes[1] / atoms.get_volume())
+            made = self._told(self._said(atoms, positions @ stretch, cell @ stretch))
+            slopes = _slopes(made, positions, strain)
+        if "forces" in slopes:
+            made["forces"] = -slopes["forces"]
+        if "stress" in slopes and atoms.pbc.all():
+            made["stress"] = slopes["stress"] / atoms.get_volume()
         arrays = {key: made[key].detach().to("cpu", torch.float64).numpy() for key in _PROPERTIES if key in made}
         energy = float(arrays["energy"].sum())
         results: dict[str, Any] = {"energy": energy, "free_energy": energy}
         if "forces" in arrays:
             results["forces"] = arrays["forces"].reshape(len(atoms), 3)
-        if "stress" in arrays:
+        if "stress" in arrays and atoms.pbc.all():
             stress = arrays["stress"]
             results["stress"] = voigt(full_stress(stress.reshape(-1) if stress.size == 6 else stress.reshape(3, 3)))
         return results
@@ -201,3 +208,22 @@ class _Asked:
             got = type(said).__name__ if parts is None else ", ".join(map(str, parts))
             raise DataError(f"model: expected a tensor of energies, a tuple, or a dict with energy, got {got}")
         return {key: value for key, value in parts.items() if key in _PROPERTIES and isinstance(value, Tensor)}
+
+
+def _slopes(made: Mapping[str, Tensor], positions: Tensor, strain: Tensor) -> dict[str, Tensor]:
+    """Derivatives of the energy that stand for what the model does not say.
+
+    Raises:
+        DataError: If it says no forces, and its energy has no derivative.
+    """
+    total, missing = made["energy"].sum(), "forces" not in made
+    if not missing and "stress" in made:
+        return {}
+    try:
+        by_positions, by_strain = torch.autograd.grad(total, [positions, strain], allow_unused=True)
+    except RuntimeError:  # no graph, or one that the model itself has used up
+        by_positions = by_strain = None
+    if missing and by_positions is None:
+        raise DataError("model: expected forces, or an energy with a derivative by positions, got neither")
+    found = {"forces": by_positions, "stress": by_strain}
+    return {key: slope for key, slope in found.items() if slope is not None and key not in made}

@@ -83,7 +83,7 @@ class Motion:
             count = math.prod(self.repeat)
             for key, value in made.items():
                 if key in ("energy", "free_energy", "dipole"):
-                    made[key] = count * value
+                    made[key] = np.asarray(count * value)
                 elif key != "stress":
                     made[key] = np.concatenate([value] * count)
         return made

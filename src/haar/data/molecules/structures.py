@@ -25,6 +25,7 @@ _NAMES = {
     "energy": ("energy", "energies", "E", "y"),
     "forces": ("forces", "force", "F"),
 }
+_LABELS = ("energy", "forces")
 _LARGEST_NUMBER = 118
 #: Frames of a file that are looked through, to choose among.
 _AT_ONCE = 4096
@@ -112,53 +113,71 @@ def _check_frames(path: Path, most: int | None) -> None:
 
 def _of_arrays(path: Path, most: int | None) -> list[Any]:
     held = Archive(path)
+    positions, numbers = _checked_places(path, held)
+    count = len(positions)
+    extra = {key: _given(held, key) for key in ("cell", "pbc", *_LABELS)}
+    given = {key: _of_each(path, key, value, count) for key, value in extra.items() if value is not None}
+    return [
+        _atoms(path, positions[k], numbers[k], {key: values[k] for key, values in given.items()})
+        for k in _spread(count, most)
+    ]
+
+
+def _checked_places(path: Path, held: Archive) -> tuple[np.ndarray, np.ndarray]:
+    """Positions ``(n, atoms, 3)`` and numbers ``(n, atoms)``."""
     positions, numbers = _wanted(path, held, "positions"), _wanted(path, held, "numbers")
     if positions.ndim == 2:
         positions = positions[None]
-    count, atoms = len(positions), positions.shape[1] if positions.ndim == 3 else 0
     if positions.ndim != 3 or positions.shape[2] != 3 or positions.dtype.kind not in "fiu" or 0 in positions.shape:
         raise DataError(
             f"{path}: expected positions (n, atoms, 3), got {positions.dtype} {tuple(positions.shape)}; "
             "write molecules of several sizes as .extxyz"
         )
-    if numbers.shape not in ((atoms,), (count, atoms)):
-        raise DataError(f"{path}: expected atomic numbers ({atoms},), got {tuple(numbers.shape)}")
-    extra = {key: _given(held, key) for key in ("cell", "pbc", "energy", "forces")}
-    return [
-        _atoms(
-            path,
-            positions[k],
-            numbers if numbers.ndim == 1 else numbers[k],
-            {
-                key: value[k] if key in ("energy", "forces") or len(value) == count != 3 else value
-                for key, value in extra.items()
-                if value is not None and (key not in ("energy", "forces") or len(value) == count)
-            },
-        )
-        for k in _spread(count, most)
-    ]
+    shape = positions.shape[:2]
+    if numbers.shape not in (shape, shape[1:]):
+        raise DataError(f"{path}: expected atomic numbers ({shape[1]},), got {tuple(numbers.shape)}")
+    return positions, np.broadcast_to(numbers, shape)
+
+
+def _of_each(path: Path, key: str, value: np.ndarray, count: int) -> np.ndarray:
+    """The value of every structure, of what is given for each or, such as a cell, for all."""
+    shared = key not in _LABELS and value.ndim <= (2 if key == "cell" else 1)
+    if shared:
+        return np.broadcast_to(value, (count, *value.shape))
+    if len(value) != count:
+        raise DataError(f"{path}: expected {key} of {count} structures, got {tuple(value.shape)}")
+    return value
 
 
 def _of_graphs(path: Path, most: int | None) -> list[Any]:
     """Graphs that `torch.save` wrote: one, a list of them, or what an `InMemoryDataset` keeps."""
-    require("torch_geometric.data", "graphs")  # its classes are known to the reader of tensors alone once imported
+    require("torch_geometric", "graphs")
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_graph_classes()):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        brief = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: no graphs of tensors alone ({brief}); nothing is unpickled") from error
+        brief = re.search(r"Unsupported[^.]*?(?=was not|\.|$)", str(error))
+        told = " ".join(brief[0].split()) if brief else type(error).__name__
+        raise DataError(f"{path}: no graphs of tensors alone ({told}); nothing is unpickled") from error
     graphs = [_parts(path, graph) for graph in _graphs_in(found)]
     return [
         _atoms(
             path,
             _number(path, graphs[k], "positions"),
             _number(path, graphs[k], "numbers").reshape(-1),
-            {key: _number(path, graphs[k], key) for key in ("cell", "pbc", "energy", "forces") if _key(graphs[k], key)},
+            {key: _number(path, graphs[k], key) for key in ("cell", "pbc", *_LABELS) if _key(graphs[k], key)},
         )
         for k in _spread(len(graphs), most)
     ]
+
+
+def _graph_classes() -> list[Any]:
+    """Classes that a file of graphs is made of: containers of tensors, which do nothing when they are filled."""
+    data, storage = require("torch_geometric.data.data", "graphs"), require("torch_geometric.data.storage", "graphs")
+    names = ((data, "Data"), (data, "DataEdgeAttr"), (data, "DataTensorAttr"), (storage, "GlobalStorage"))
+    return [getattr(module, name) for module, name in names if hasattr(module, name)]
 
 
 def _graphs_in(found: Any) -> list[Any]:
