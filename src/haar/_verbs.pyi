@@ -20,6 +20,8 @@ class _Audit:
     Recommendation = _audit.Recommendation
     audit = staticmethod(_audit.audit)
     audit_force_field = staticmethod(_audit.audit_force_field)
+    defect_callback = staticmethod(_audit.defect_callback)
+    defect_metric = staticmethod(_audit.defect_metric)
     domain_symmetry = staticmethod(_audit.domain_symmetry)
     dynamics_defects = staticmethod(_audit.dynamics_defects)
     known_data_set = staticmethod(_audit.known_data_set)
@@ -54,6 +56,7 @@ class _Average:
     Written = _average.Written
     anytime = staticmethod(_average.anytime)
     average = staticmethod(_average.average)
+    average_callback = staticmethod(_average.average_callback)
     averaged_calculator = staticmethod(_average.averaged_calculator)
     certificate = staticmethod(_average.certificate)
     difference = staticmethod(_average.difference)

@@ -3,6 +3,8 @@
 from haar.audit.audit import audit
 from haar.audit.audited import Audit
 from haar.audit.closure import Closure, ElementClosure
+from haar.audit.defect_callback import defect_callback
+from haar.audit.defect_metric import defect_metric
 from haar.audit.dynamics import dynamics_defects
 from haar.audit.findings import Findings
 from haar.audit.force_field import ForceFieldAudit, audit_force_field
@@ -30,6 +32,8 @@ __all__ = [
     "Recommendation",
     "audit",
     "audit_force_field",
+    "defect_callback",
+    "defect_metric",
     "domain_symmetry",
     "dynamics_defects",
     "known_data_set",

@@ -9,6 +9,7 @@ from haar.average.engine import Averaged
 from haar.average.export import UntraceableError, save
 from haar.average.fold import fold
 from haar.average.frame import Frame
+from haar.average.lightning_callback import average_callback
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
 from haar.average.rollout import Rollout
 from haar.average.sampled import Sampled
@@ -46,6 +47,7 @@ __all__ = [
     "Written",
     "anytime",
     "average",
+    "average_callback",
     "averaged_calculator",
     "certificate",
     "difference",
