@@ -62,6 +62,15 @@ PRINTED = {
         "equivariant under signs, built in; depends on eigenspaces",
         "component a floor\nnorm no floor",
     ),
+    "force_fields": (
+        "Energy, forces and stress hold under rotations, reflections, translations, order of equal atoms, ",
+        "{'reflections': ['energy', 'forces']}",
+        "average over {1, inversion} 2 haar.average.averaged_calculator(calculator, 'inversion')",
+        "\nTrue\n",
+        "<Symmetry Oh: Points, Invariant, Points, Invariant, Invariant -> Invariant>",
+        "(6,)",
+        "<Symmetry O(3): Points, Invariant -> Invariant, Points, Bilinear>",
+    ),
     "testing": (
         "f(g x) differs from g f(x) for g = ",
         "(allowed 1e-10, 8 elements)",

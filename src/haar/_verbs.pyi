@@ -7,6 +7,7 @@ class _Audit:
     __call__ = staticmethod(_audit.audit)
     Audit = _audit.Audit
     Closure = _audit.Closure
+    ConventionAudit = _audit.ConventionAudit
     DomainSymmetry = _audit.DomainSymmetry
     ElementClosure = _audit.ElementClosure
     Estimate = _audit.Estimate
@@ -19,6 +20,7 @@ class _Audit:
     PartFinding = _audit.PartFinding
     Recommendation = _audit.Recommendation
     audit = staticmethod(_audit.audit)
+    audit_conventions = staticmethod(_audit.audit_conventions)
     audit_force_field = staticmethod(_audit.audit_force_field)
     defect_callback = staticmethod(_audit.defect_callback)
     defect_metric = staticmethod(_audit.defect_metric)

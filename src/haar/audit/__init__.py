@@ -3,6 +3,7 @@
 from haar.audit.audit import audit
 from haar.audit.audited import Audit
 from haar.audit.closure import Closure, ElementClosure
+from haar.audit.conventions import ConventionAudit, audit_conventions
 from haar.audit.defect_callback import defect_callback
 from haar.audit.defect_metric import defect_metric
 from haar.audit.dynamics import dynamics_defects
@@ -19,6 +20,7 @@ from haar.statistics import Estimate
 __all__ = [
     "Audit",
     "Closure",
+    "ConventionAudit",
     "DomainSymmetry",
     "ElementClosure",
     "Estimate",
@@ -31,6 +33,7 @@ __all__ = [
     "PartFinding",
     "Recommendation",
     "audit",
+    "audit_conventions",
     "audit_force_field",
     "defect_callback",
     "defect_metric",

@@ -54,9 +54,7 @@ def average_callback(
             if stage not in stages or self._inside:
                 return
             averaged = average(module.forward, symmetry, how, micro_batch=micro_batch).to(module.device)
-            module.forward = lambda *args, **named: averaged(
-                *args, **named
-            )  # no submodule: the state stays the model's
+            module.forward = averaged.forward  # a method is no submodule: the state stays the model's
             self._inside = True
             _LOGGER.info("%s: %s is averaged over %s", stage, type(module).__name__, symmetry.group.name)
 
