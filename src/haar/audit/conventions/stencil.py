@@ -53,7 +53,8 @@ class Stencil:
 
     def _left(self, x: Tensor, y: Tensor) -> Tensor:
         """What the law leaves of one sample, point by point."""
-        return _points(y[None]) - self._features(x[None]) @ self._weights - self._standing
+        left: Tensor = _points(y[None]) - self._features(x[None]) @ self._weights - self._standing
+        return left
 
     def _features(self, x: Tensor) -> Tensor:
         """For every point its neighbours' values, and products of its own with its slopes."""

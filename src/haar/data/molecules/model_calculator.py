@@ -157,7 +157,7 @@ class _Asked:
         real = next((x for x in tensors if x.is_floating_point()), torch.zeros(0, dtype=torch.float64))
         cell = torch.tensor(np.asarray(atoms.cell), dtype=real.dtype, device=real.device)
         with torch.set_grad_enabled(mode=True):
-            positions = torch.tensor(atoms.get_positions()).to(real).requires_grad_(requires_grad=True)
+            positions = torch.tensor(atoms.get_positions()).to(real).requires_grad_()
             strain = torch.zeros(3, 3, dtype=real.dtype, device=real.device, requires_grad=True)
             stretch = torch.eye(3, dtype=real.dtype, device=real.device) + (strain + strain.T) / 2
             made = self._told(self._said(atoms, positions @ stretch, cell @ stretch))
@@ -219,11 +219,12 @@ def _slopes(made: Mapping[str, Tensor], positions: Tensor, strain: Tensor) -> di
     total, missing = made["energy"].sum(), "forces" not in made
     if not missing and "stress" in made:
         return {}
+    found: dict[str, Tensor | None] = {}
     try:
-        by_positions, by_strain = torch.autograd.grad(total, [positions, strain], allow_unused=True)
-    except RuntimeError:  # no graph, or one that the model itself has used up
-        by_positions = by_strain = None
-    if missing and by_positions is None:
+        slopes = torch.autograd.grad(total, [positions, strain], allow_unused=True)
+        found = dict(zip(("forces", "stress"), slopes, strict=True))
+    except RuntimeError:  # no graph, or one that the model itself has used up: then nothing is found
+        found = {}
+    if missing and found.get("forces") is None:
         raise DataError("model: expected forces, or an energy with a derivative by positions, got neither")
-    found = {"forces": by_positions, "stress": by_strain}
     return {key: slope for key, slope in found.items() if slope is not None and key not in made}
