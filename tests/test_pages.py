@@ -1,8 +1,9 @@
-"""The code of six pages runs as it stands there, and prints what their text says."""
+"""The code of seven pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_the_catalogue_of_the_page_is_the_groups_own():
     figure = _figure("groups")
     text = figure.PAGE.read_text()
     assert text.split(figure.BEGIN)[1].split(figure.END)[0] == figure.table()
+
+
+def test_the_published_force_fields_of_the_page_are_what_was_measured():
+    pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
+    figure = _figure("force_fields")
+    found = json.loads(figure.KEPT.read_text())
+    assert set(found) == set(figure.MODELS)
+    assert figure.PAGE.read_text().split(figure.BEGIN)[1].split(figure.END)[0] == figure.table(found)
+    assert found["emt"]["broken"] == {}
 
 
 def test_the_results_of_the_page_name_every_script():

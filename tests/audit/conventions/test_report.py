@@ -32,3 +32,8 @@ def test_the_table_and_the_picture(report):
     assert section.table.rows[1][1:6] == ("scalar", 30.1, "pseudoscalar", 0.999, 12.0)
     (axes,) = report.figure().axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["parity: q", "parity: w", "centring"]
+    assert [text.get_text() for text in axes.texts] == [
+        *("scalar", "pseudoscalar"),
+        *("scalar", "pseudoscalar"),
+        "cell or node",
+    ]

@@ -73,7 +73,7 @@ class Reading:
 
     def numbers(self, x: Tensor) -> int:
         """How many numbers a fitted law takes of one sample."""
-        return x.numel() * (3**self.dim + 2 * self.dim + 2)
+        return x.numel() * int(3**self.dim + 2 * self.dim + 2)
 
     @property
     def choose_centring(self) -> bool:

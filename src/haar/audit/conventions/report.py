@@ -128,13 +128,15 @@ class ConventionAudit(Report):
         """The errors of every choice's options, on given axes."""
         style_axes(axes, x="error of moved samples / of samples as they are")
         for place, one in enumerate(reversed(self.choices)):
-            for name, error in one.errors.items():
-                known = one.found is not None
-                colour = BASE if not known else AVERAGED if name == one.found else WARNING
-                axes.plot([max(error, 1e-3)], [place], "o", color=colour)
-                axes.annotate(
-                    name, (max(error, 1e-3), place), xytext=(0, 6), textcoords="offset points", fontsize=7, ha="center"
-                )
+            shown = {name: max(error, 1e-3) for name, error in one.errors.items()}
+            for name, error in shown.items():
+                colour = BASE if one.found is None else AVERAGED if name == one.found else WARNING
+                axes.plot([error], [place], "o", color=colour)
+            if one.found is None:  # both stand in one place, or nearly
+                shown = {" or ".join(shown): max(shown.values())}
+            for name, error in shown.items():
+                at: Any = {"xytext": (0, 6), "textcoords": "offset points", "fontsize": 7, "ha": "center"}
+                axes.annotate(name, (error, place), **at)
         axes.set_yticks(range(len(self.choices)), [one.question for one in reversed(self.choices)], fontsize=8)
         axes.set_xscale("log")
         axes.axvline(1, color=BASE, linewidth=1, linestyle="--")

@@ -97,7 +97,8 @@ def _tried(
     options: Mapping[str, bool],
 ) -> Repair:
     used = [name for name, wanted in options.items() if wanted]
-    mended = averaged_calculator(calculator, group, **options)
+    right_handed, centred = options["right_handed"], options["centred"]
+    mended = averaged_calculator(calculator, group, right_handed=right_handed, centred=centred)
     before, after = [], []
     for number in chosen:
         motions = _some(structures[number].motions)
