@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -70,6 +71,15 @@ PRINTED = {
         "equivariant under signs, built in; depends on eigenspaces",
         "component a floor\nnorm no floor",
     ),
+    "force_fields": (
+        "Energy, forces and stress hold under rotations, reflections, translations, order of equal atoms, ",
+        "{'reflections': ['energy', 'forces']}",
+        "average over {1, inversion} 2 haar.average.averaged_calculator(calculator, 'inversion')",
+        "\nTrue\n",
+        "<Symmetry Oh: Points, Invariant, Points, Invariant, Invariant -> Invariant>",
+        "(6,)",
+        "<Symmetry O(3): Points, Invariant -> Invariant, Points, Bilinear>",
+    ),
     "testing": (
         "f(g x) differs from g f(x) for g = ",
         "(allowed 1e-10, 8 elements)",
@@ -116,6 +126,15 @@ def test_the_catalogue_of_the_page_is_the_groups_own():
     figure = _figure("groups")
     text = figure.PAGE.read_text()
     assert text.split(figure.BEGIN)[1].split(figure.END)[0] == figure.table()
+
+
+def test_the_published_force_fields_of_the_page_are_what_was_measured():
+    pytest.importorskip("ase", reason="needs the extra haar[chemistry]")
+    figure = _figure("force_fields")
+    found = json.loads(figure.KEPT.read_text())
+    assert set(found) == set(figure.MODELS)
+    assert figure.PAGE.read_text().split(figure.BEGIN)[1].split(figure.END)[0] == figure.table(found)
+    assert found["emt"]["broken"] == {}
 
 
 def test_the_results_of_the_page_name_every_script():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from haar.watch import Unwatched, Watch
 
 
@@ -13,3 +15,14 @@ def test_nobody_is_told_of_steps_and_is_a_watch_like_others(told):
         with Unwatched().stage("training", total) as advance:
             assert advance() is None
             assert advance() is None
+
+
+def test_stages_are_told_to_logging(caplog):
+    with caplog.at_level(logging.INFO, logger="haar"):
+        with Unwatched().stage("training", 2):
+            pass
+        with Unwatched().stage("waiting", None):
+            pass
+    first, second, third, _ = [record.getMessage() for record in caplog.records]
+    assert (first, third) == ("training, 2 steps", "waiting")
+    assert second.startswith("training: done in ")

@@ -20,10 +20,12 @@ class _Audit:
     __call__ = staticmethod(_audit.audit)
     Audit = _audit.Audit
     Closure = _audit.Closure
+    ConventionAudit = _audit.ConventionAudit
     DomainSymmetry = _audit.DomainSymmetry
     ElementClosure = _audit.ElementClosure
     Estimate = _audit.Estimate
     Findings = _audit.Findings
+    ForceFieldAudit = _audit.ForceFieldAudit
     KnownDataSet = _audit.KnownDataSet
     LayerDefect = _audit.LayerDefect
     LieDefect = _audit.LieDefect
@@ -31,6 +33,10 @@ class _Audit:
     PartFinding = _audit.PartFinding
     Recommendation = _audit.Recommendation
     audit = staticmethod(_audit.audit)
+    audit_conventions = staticmethod(_audit.audit_conventions)
+    audit_force_field = staticmethod(_audit.audit_force_field)
+    defect_callback = staticmethod(_audit.defect_callback)
+    defect_metric = staticmethod(_audit.defect_metric)
     domain_symmetry = staticmethod(_audit.domain_symmetry)
     dynamics_defects = staticmethod(_audit.dynamics_defects)
     known_data_set = staticmethod(_audit.known_data_set)
@@ -65,6 +71,8 @@ class _Average:
     Written = _average.Written
     anytime = staticmethod(_average.anytime)
     average = staticmethod(_average.average)
+    average_callback = staticmethod(_average.average_callback)
+    averaged_calculator = staticmethod(_average.averaged_calculator)
     certificate = staticmethod(_average.certificate)
     difference = staticmethod(_average.difference)
     distil = staticmethod(_average.distil)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
 Advance = Callable[[], None]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -24,7 +28,7 @@ class Watch(Protocol):
 
 
 class Unwatched:
-    """Nobody listens.
+    """Nobody looks on: stages are told to `logging` alone, at the level INFO of the logger ``haar.watch``.
 
     Example:
         >>> with Unwatched().stage("training", 2) as advance:
@@ -33,6 +37,9 @@ class Unwatched:
 
     @contextmanager
     def stage(self, title: str, total: int | None) -> Iterator[Advance]:
-        """Do nothing."""
-        del title, total
+        """Say that a stage begins, and how long it took."""
+        steps = "" if total is None else f", {total} steps"
+        _LOGGER.info("%s%s", title, steps)
+        begun = time.perf_counter()
         yield lambda: None
+        _LOGGER.info("%s: done in %.2f s", title, time.perf_counter() - begun)

@@ -310,3 +310,16 @@ def test_labels_stand_in_the_containers_of_the_outputs(generator):
     ):
         with pytest.raises(ShapeError, match=message):
             audit(model, symmetry, [(x, labels)])
+
+
+def test_one_number_is_a_label_as_a_scalar_and_as_a_row():
+    def model(x):
+        return {"energy": x.square().sum().reshape(1), "forces": -2 * x}
+
+    symmetry = Symmetry.of_atoms("Oh", inputs="positions", outputs="energy, forces")
+    clouds = [torch.arange(12.0, dtype=F64).reshape(4, 3) + k for k in range(6)]
+    told = [
+        audit(model, symmetry, [(x, {"energy": energy(x), "forces": -x}) for x in clouds]).findings.mse.value
+        for energy in (lambda x: x.sum(), lambda x: x.sum().reshape(1))
+    ]
+    assert told[0] == told[1] > 0

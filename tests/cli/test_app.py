@@ -130,7 +130,13 @@ def test_the_verbs():
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     assert set(groups) == {"align", "audit", "average", "data", "quantum", "relax", "rg"}
     assert {command.name for command in groups["relax"].registered_commands} == {"fit", "path", "diagnose"}
-    assert {command.name for command in groups["audit"].registered_commands} == {"model", "frame", "signs"}
+    assert {command.name for command in groups["audit"].registered_commands} == {
+        "model",
+        "frame",
+        "ase",
+        "conventions",
+        "signs",
+    }
 
 
 def _offered(command, words=()):

@@ -85,10 +85,16 @@ def test_a_name_of_one_command_is_a_name_of_all(text, grid):
 
 @pytest.mark.parametrize("text", ["", "X4", "C0", "D4 x D4", "reflections", "reflections:4", "shifts", "D4 x shifts:2"])
 def test_names_that_need_a_grid_are_refused_without_one(text):
-    with pytest.raises(ArgumentError, match=r"^group: expected C4, D4, S3, O, Oh, C4v, SO3, O3 or reflections:2, got"):
+    with pytest.raises(ArgumentError, match=r"^group: expected C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3 or"):
         named_group(text)
 
 
 def test_numbers_past_all_reason_are_refused():
     with pytest.raises(ArgumentError, match="group: expected a group whose number is at most 2048, got d4000000000"):
         named_group("D4000000000")
+
+
+@pytest.mark.parametrize(("text", "order"), [("I", 60), ("Ih", 120), ("Ci", 2), ("inversion", 2)])
+def test_point_groups_of_space_have_their_names(text, order):
+    group = named_group(text)
+    assert (group.order, group.defining_dim) == (order, 3)

@@ -12,6 +12,7 @@ from haar.actions.field import Field
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import Fields, FieldSpec, Layout
+from haar.actions.of_atoms import atoms_actions, mirrored
 from haar.actions.representation import Defining, Representation
 from haar.actions.trees import action_leaves, map_actions, map_named, paths
 from haar.containers import parts_of
@@ -187,6 +188,42 @@ class Symmetry:
                 turned.layout = layout
                 sides.append(turned)
         return cls(group, *sides)
+
+    @classmethod
+    @known_keywords
+    def of_atoms(
+        cls,
+        group: Group | str = "O3",
+        *,
+        inputs: str | Sequence[str] = "positions:vector, numbers",
+        outputs: str | Sequence[str] = "energy",
+        graph: bool = False,
+    ) -> Symmetry:
+        """The symmetry of a force field, or of another model of atoms.
+
+        Args:
+            group: Rotations of space, with or without reflections; or its name: ``"O3"``, ``"SO3"``, ``"Oh"``,
+                ``"inversion"``.
+            inputs: The model's arguments in order, or with `graph` what its graph holds, each with its kind: scalar,
+                vector, pseudovector or tensor. Names that the field knows have theirs: positions, cell (three rows) and
+                forces are vectors, stress is a tensor. Others are scalars: what nothing turns.
+            outputs: Likewise what it returns: one tensor, a dict for a text of several names, a tuple for a list.
+            graph: Whether the model takes one graph, mapping or dataclass with these names.
+
+        Raises:
+            ArgumentError: If the group turns no space, or a kind is unknown.
+
+        Example:
+            >>> Symmetry.of_atoms("O3", outputs="energy, forces:vector, stress:tensor")
+            <Symmetry O(3): Points, Invariant -> Invariant, Points, Bilinear>
+        """
+        group = _group_of_name(group, None) if isinstance(group, str) else group
+        check_group("group", group)
+        if group.defining_dim not in (2, 3):
+            raise ArgumentError("group", expected="a group of rotations of space, such as O3", got=group.name)
+        given = atoms_actions(group, inputs, "inputs")
+        sides = (given,) if graph else tuple(given.values())
+        return cls(group, sides, mirrored(outputs, atoms_actions(group, outputs, "outputs")))
 
     def _leaves(self) -> list[Action]:
         return action_leaves((self.inputs, self.outputs))

@@ -3,8 +3,12 @@
 from haar.audit.audit import audit
 from haar.audit.audited import Audit
 from haar.audit.closure import Closure, ElementClosure
+from haar.audit.conventions import ConventionAudit, audit_conventions
+from haar.audit.defect_callback import defect_callback
+from haar.audit.defect_metric import defect_metric
 from haar.audit.dynamics import dynamics_defects
 from haar.audit.findings import Findings
+from haar.audit.force_field import ForceFieldAudit, audit_force_field
 from haar.audit.layers import LayerDefect, layer_defects
 from haar.audit.lie import LieDefect, lie_defects, lie_derivative
 from haar.audit.part_findings import PartFinding
@@ -16,10 +20,12 @@ from haar.statistics import Estimate
 __all__ = [
     "Audit",
     "Closure",
+    "ConventionAudit",
     "DomainSymmetry",
     "ElementClosure",
     "Estimate",
     "Findings",
+    "ForceFieldAudit",
     "KnownDataSet",
     "LayerDefect",
     "LieDefect",
@@ -27,6 +33,10 @@ __all__ = [
     "PartFinding",
     "Recommendation",
     "audit",
+    "audit_conventions",
+    "audit_force_field",
+    "defect_callback",
+    "defect_metric",
     "domain_symmetry",
     "dynamics_defects",
     "known_data_set",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.audit.batches import Batch, batches, count_batches
 from haar.audit.closure import Closure, closed_elements
+from haar.audit.conventions import ConventionAudit, LabelledRows
 from haar.audit.findings import Findings, findings
 from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
 from haar.audit.lie import LieDefect, lie_defects
@@ -93,6 +94,7 @@ class Audit(Report):
         self._all: Share | None = None
         self._computed: dict[tuple[float, int], Findings] = {}
         self.distribution: DistributionalDefect | None = None
+        self.conventions: ConventionAudit | None = None
 
     def _empty(self) -> Share:
         closure = None if self._listed is None else Closure(self.symmetry, self._listed)
@@ -192,6 +194,7 @@ class Audit(Report):
             watch: Told of every batch.
         """
         data = given_data(data, self.model, self.symmetry)
+        labelled = LabelledRows(self.symmetry)
         sizes: dict[str, Any] = {"batch_size": batch_size, "max_samples": max_samples, "symmetry": self.symmetry}
         with watch.stage(f"audit under {self.symmetry.group.name}", count_batches(data, **sizes)) as advance:
             for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
@@ -199,7 +202,9 @@ class Audit(Report):
                 if number == 0:
                     self._look_inside(batch, made, layers=layers)
                 self._add(made)
+                labelled.add(batch)
                 advance()
+        self.conventions = labelled.report(self.seed)
         return self
 
     def follow(
@@ -331,8 +336,9 @@ class Audit(Report):
 
     @property
     def summary(self) -> str:
-        """The recommendation."""
-        return self.recommendation.sentence
+        """The recommendation, and a warning where labels contradict the stated conventions."""
+        wrong = "" if self.conventions is None else self.conventions.warning
+        return f"{self.recommendation.sentence} {wrong}".strip()
 
     def contents(self) -> dict[str, Any]:
         """Everything that was found."""
@@ -346,11 +352,15 @@ class Audit(Report):
             "layers": [layer.to_dict() for layer in self.layers],
             "lie": [dict(defect.__dict__) for defect in self.lie],
             "distribution": None if self.distribution is None else self.distribution.contents(),
+            "conventions": None if self.conventions is None else self.conventions.contents(),
         }
 
     def sections(self) -> Sequence[Section]:
         """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
         told = audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+        if self.conventions is not None and self.conventions.warning:
+            (read,) = self.conventions.sections()
+            told = [*told, replace(read, title="Conventions that the labels contradict")]
         if self.distribution is None:
             return told
         (followed,) = self.distribution.sections()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
-from haar.actions.trees import value_leaves
+from haar.actions.trees import rebuild, value_leaves
 from haar.audit.batches import Batch
 from haar.audit.parts import Outputs, check_scale
 from haar.audit.sums import OrbitSums, PartBatch
@@ -164,12 +164,16 @@ class OrbitMeter:
             raise ShapeError(
                 "labels", expected=error.expected, got=error.got, way_out="give targets like the model's output"
             ) from error
-        actions = self._symmetry.outputs
+        actions, leaves = self._symmetry.outputs, []
         for made, given in zip(value_leaves(actions, y), value_leaves(actions, batch.labels), strict=True):
-            if isinstance(made, Tensor) and (not isinstance(given, Tensor) or given.shape != made.shape):
-                got = tuple(given.shape) if isinstance(given, Tensor) else repr(given)
+            label = given
+            if isinstance(made, Tensor) and isinstance(given, Tensor) and made.numel() == given.numel() == 1:
+                label = given.reshape(made.shape)  # one number, as () or (1,)
+            if isinstance(made, Tensor) and (not isinstance(label, Tensor) or label.shape != made.shape):
+                got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
                 raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
-        return outputs.flat(batch.labels, len(batch.clusters), single=batch.single)
+            leaves.append(label)
+        return outputs.flat(rebuild(actions, batch.labels, leaves), len(batch.clusters), single=batch.single)
 
     def _refuse_nan(self, predictions: list[Tensor]) -> None:
         for copies in predictions:

@@ -2,12 +2,14 @@
 
 from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
+from haar.average.calculator import averaged_calculator
 from haar.average.certificate import certificate, difference
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
 from haar.average.export import UntraceableError, save
 from haar.average.fold import fold
 from haar.average.frame import Frame
+from haar.average.lightning_callback import average_callback
 from haar.average.quadrature import Design, Quadrature, QuasiRandom
 from haar.average.rollout import Rollout
 from haar.average.sampled import Sampled
@@ -45,6 +47,8 @@ __all__ = [
     "Written",
     "anytime",
     "average",
+    "average_callback",
+    "averaged_calculator",
     "certificate",
     "difference",
     "distil",

@@ -1,4 +1,4 @@
-"""``haar audit``: of a model, of principal axes, of signs, of simulated data."""
+"""``haar audit``: of a model, of a force field, of conventions, of principal axes, of signs, of simulated data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from haar.cli.audit import audit
 from haar.cli.default_command import DefaultCommandGroup
 from haar.cli.delivery import deliver
-from haar.cli.options import FactoryArg, Weights, count_option, folder_option, seed_option
+from haar.cli.options import FactoryArg, Fields, Group, History, Weights, count_option, folder_option, seed_option
 from haar.errors import ArgumentError
 
 app = typer.Typer(
@@ -52,6 +52,78 @@ def frame(
         report = audit_frames(
             clouds, names=names, marks=marks, tolerance=tolerance, rotations=rotations, seed=seed, watch=bars
         )
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)
+
+
+@app.command("ase")
+def ase(
+    calculator: Annotated[
+        str, typer.Argument(help="module:calculator, a calculator of ASE or a function that makes one.")
+    ],
+    structures: Annotated[
+        Path, typer.Argument(help="Structures: .extxyz or whatever ASE reads, .npz as rMD17, .pt of PyTorch Geometric.")
+    ],
+    *,
+    factory_arg: FactoryArg = None,
+    samples: Annotated[int, count_option("Structures to look at, spread over the file.")] = 8,
+    rotations: Annotated[int, count_option("Angles of rotations and of reflections of each.", most=1000)] = 12,
+    repair: Annotated[bool, typer.Option(help="Whether averages that may mend it are tried.")] = True,
+    seed: Annotated[int, seed_option("Of axes, shifts and orders.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Does a force field respect the symmetries of space? Also written haar audit --ase CALCULATOR STRUCTURES.
+
+    Energy, forces and stress, each in its unit, under rotations, reflections, translations, another order of equal
+    atoms, supercells and cells of the other hand; what is broken, and the smallest repair with its cost.
+    """
+    from haar.audit import audit_force_field
+    from haar.cli.calculator_entry import calculator_of
+    from haar.cli.screen import ProgressBars
+    from haar.data.molecules import read_structures
+
+    many = read_structures(structures, most=samples, argument="STRUCTURES")
+    asked = calculator_of(calculator, factory_arg or ())
+    with ProgressBars(quiet=as_json) as bars:
+        report = audit_force_field(asked, many, rotations=rotations, repair=repair, seed=seed, watch=bars)
+    report.settings.update({"calculator": calculator, "file": str(structures)})
+    deliver(report, out, "audit.json", report.summary, as_json=as_json)
+
+
+@app.command("conventions")
+def conventions(
+    data_: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A folder or file in The Well's format, or .npz with x and y.")
+    ],
+    *,
+    group: Group,
+    fields: Fields = None,
+    outputs: Annotated[
+        str | None, typer.Option(help="Fields of y, for .npz; by default the variable ones of x.")
+    ] = None,
+    centring: Annotated[str, typer.Option(help="cell or node, as stated for .npz; The Well's files say it.")] = "cell",
+    history: History = None,
+    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None,
+    samples: Annotated[int, count_option("Windows to look at, spread evenly over the split.", least=8)] = 64,
+    seed: Annotated[int, seed_option("Of the points that are fitted.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Which centring, order of components and parities make DATA and its labels consistent? No model is asked."""
+    from haar.audit import audit_conventions
+    from haar.cli.labelled_fields import labelled_fields
+
+    symmetry, rows = labelled_fields(
+        data_,
+        group,
+        fields=fields,
+        outputs=outputs,
+        centring=centring,
+        history=history,
+        split=split,
+        samples=samples,
+    )
+    report = audit_conventions(symmetry, rows, max_samples=samples, seed=seed)
     deliver(report, out, "audit.json", report.summary, as_json=as_json)
 
 

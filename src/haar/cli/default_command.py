@@ -11,7 +11,24 @@ class DefaultCommandGroup(TyperGroup):
     """``haar average MODEL`` is ``haar average export MODEL``: the first command is the default."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Put the first command's name in front, unless a command or help is asked for."""
+        """Put the first command's name in front, unless a command or help is asked for; ``--ase X`` is ``ase X``."""
+        args = self._named(list(args))
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = [next(iter(self.commands)), *args]
         return super().parse_args(ctx, args)
+
+    def _named(self, args: list[str]) -> list[str]:
+        """A command that is written as an option with its first argument, wherever that stands."""
+        for at, word in enumerate(args[:1] if args and args[0] in self.commands else args):
+            name, equals, value = word.removeprefix("--").partition("=")
+            if word.startswith("--") and name in self.spelt_as_options:
+                return [
+                    name,
+                    *([value] if equals else args[at + 1 : at + 2]),
+                    *args[:at],
+                    *args[at + (1 if equals else 2) :],
+                ]
+        return args
+
+    #: Commands that may be written so.
+    spelt_as_options: frozenset[str] = frozenset({"ase"})

@@ -105,7 +105,7 @@ def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
     Raises:
         ArgumentError: If it cannot be imported or called, or does not return a module.
     """
-    given = dict(_argument(text) for text in arguments)
+    given = dict(argument(text) for text in arguments)
     built = called(model, given, "MODEL", forms=_FORMS, way_out="give its arguments by --factory-arg name=value")
     if not isinstance(built, nn.Module):
         raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=f"one of {type(built).__name__}")
@@ -189,7 +189,12 @@ def _fixed(sizes: Sequence[int | None]) -> tuple[int, ...] | None:
     return known if len(known) == len(sizes) else None
 
 
-def _argument(text: str) -> tuple[str, Any]:
+def argument(text: str) -> tuple[str, Any]:
+    """Name and value of ``name=value``, the value read as a Python literal, else as a string.
+
+    Raises:
+        ArgumentError: If it is nothing of the kind.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise ArgumentError("--factory-arg", expected="name=value", got=repr(text))

@@ -110,6 +110,26 @@ def reflections(dim: int = 2) -> TableGroup:
 
 
 @on_the_host
+def inversion(dim: int = 3) -> TableGroup:
+    """The identity and the inversion through a point, x -> -x: order 2. In space it is called C_i.
+
+    Args:
+        dim: 1, 2 or 3.
+
+    Raises:
+        ArgumentError: If `dim` is not 1, 2 or 3.
+
+    Example:
+        >>> inversion().describe(1)
+        'mxmymz'
+    """
+    if dim not in (1, 2, 3):
+        raise ArgumentError("dim", expected="1, 2 or 3", got=dim)
+    signs = torch.tensor([[1] * dim, [-1] * dim])
+    return _signed_axes("Ci" if dim == 3 else f"inversion{dim}", torch.arange(dim).expand(2, dim), signs)
+
+
+@on_the_host
 def hyperoctahedral(dim: int) -> TableGroup:
     """All signed permutations of the axes of a grid: order 2^dim dim!. D4 in the plane, O_h in space.
 

@@ -6,7 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 
 from haar.errors import ArgumentError
-from haar.groups.catalogue import axial, cyclic, dihedral, octahedral, reflections, symmetric, trivial
+from haar.groups.catalogue import (
+    axial,
+    cyclic,
+    dihedral,
+    icosahedral,
+    inversion,
+    octahedral,
+    reflections,
+    symmetric,
+    trivial,
+)
 from haar.groups.finite import FiniteGroup
 from haar.groups.grid import grid_group
 from haar.groups.group import Group
@@ -22,11 +32,14 @@ _NAMES: tuple[tuple[str, Callable[[int, int], Group]], ...] = (
     (r"o\(?([0-9]+)\)?", lambda n, _: O(n)),
     (r"oh", lambda *_: octahedral(full=True)),
     (r"o", lambda *_: octahedral()),
+    (r"ih", lambda *_: icosahedral(full=True)),
+    (r"i", lambda *_: icosahedral()),
+    (r"ci|inversion", lambda *_: inversion()),
     (r"reflections:([1-3])", lambda n, _: reflections(n)),
     (r"reflections", lambda _, dim: reflections(dim)),
 )
 _LARGEST = 2048
-_ANYWHERE = "C4, D4, S3, O, Oh, C4v, SO3, O3 or reflections:2"
+_ANYWHERE = "C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3 or reflections:2"
 _ON_GRIDS = {1: "reflections", 2: "C2, C4, D1, D2, D4, reflections", 3: "C4, C4v, O, Oh, reflections"}
 
 
@@ -36,10 +49,10 @@ def named_group(
     """The group that a name means, by itself or on a grid.
 
     Args:
-        text: C4, D6, S3, SO3 or SO(3), O3, O, Oh, C4v (the symmetry of a square column), or reflections:2 (of so many
-            axes). On a grid one that moves it, where C4 on three axes turns about the last and reflections are those of
-            all axes; or ``shifts`` along the periodic axes, by every cell or by every n-th (``shifts:n``); or both
-            joined by ``x``.
+        text: C4, D6, S3, SO3 or SO(3), O3, O, Oh, I, Ih, Ci (the inversion of space), C4v (the symmetry of a square
+            column), or reflections:2 (of so many axes). On a grid one that moves it, where C4 on three axes turns about
+            the last and reflections are those of all axes; or ``shifts`` along the periodic axes, by every cell or by
+            every n-th (``shifts:n``); or both joined by ``x``.
         space: Points along every axis of the grid; empty where there is none.
         periodic: Which axes are periodic.
         argument: What the user calls the name, for the message.

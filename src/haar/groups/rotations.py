@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.groups.class_rules import ClassRule, reflections_rule, rotations_rule
 from haar.groups.lie import LieGroup, equal_weights, gauss_legendre
+from haar.groups.rotation_names import rotation_name
 from haar.host import on_the_host
 
 
@@ -24,6 +25,10 @@ class RotationGroup(LieGroup):
 
     def _verify(self) -> None:
         """Known to be one."""
+
+    def describe(self, g: Tensor | int) -> str:
+        """An angle and an axis, as `rotation_name` writes them."""
+        return rotation_name(torch.as_tensor(g))
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Haar measure, by QR of a Gaussian matrix with the signs of R's diagonal divided out."""

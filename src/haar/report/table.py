@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Cell = str | bool | int | float | None
 
 _NOTHING = "–"
-_VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad"}
+_VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad", "broken": "bad"}
 _STYLES = {"good": "green", "bad": "bold red"}
 
 
@@ -38,7 +38,7 @@ class Table:
         columns: Headings of the columns.
         rows: One value for every column.
         note: A remark below the table.
-        verdicts: Columns in which *yes* and *holds* are good, *no* and *contradicted* bad: shown in green and red.
+        verdicts: Columns in which *yes* and *holds* are good, *no*, *contradicted* and *broken* bad: in green and red.
 
     Raises:
         ShapeError: If a row has not one value for every column.

@@ -1,0 +1,47 @@
+"""Rows that an audit keeps to look at conventions beside it: few, labelled, of fields."""
+
+from __future__ import annotations
+
+import torch
+
+from haar.actions import Symmetry
+from haar.audit.batches import Batch
+from haar.audit.conventions import LabelledRows
+
+
+def batch(x, y, start=0):
+    return Batch((x,), y, torch.arange(len(x)) + start)
+
+
+def test_few_rows_or_none_say_nothing(flow):
+    x, y = flow
+    symmetry = Symmetry.of_fields("D4", "q, w, u:vector")
+    rows = LabelledRows(symmetry)
+    rows.add(batch(x[:7], y[:7]))
+    assert rows.report(0) is None
+    rows.add(Batch((x[7:9],), None, torch.arange(2)))
+    assert rows.report(0) is None
+    rows.add(batch(x[7:], y[7:], 7))
+    assert rows.report(0).trajectories == 32
+
+
+def test_no_more_are_kept_than_are_looked_at(flow):
+    x, y = (torch.cat([one, one]) for one in flow)
+    rows = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
+    rows.add(batch(x, y))
+    rows.add(batch(x, y, 100))
+    assert rows.report(0).trajectories == 32
+
+
+def test_other_symmetries_complex_fields_and_large_grids_are_passed_by(flow):
+    x, y = flow
+    other = LabelledRows(Symmetry.of_atoms("Oh", inputs="positions", outputs="forces"))
+    other.add(batch(x, y))
+    assert other.report(0) is None
+    strange = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
+    strange.add(batch(x.to(torch.complex128), y.to(torch.complex128)))
+    assert strange.report(0) is None
+    large = LabelledRows(Symmetry.of_fields("D4", "p"))
+    image = torch.zeros(1, 1, 1024, 1024).expand(9, 1, 1024, 1024)
+    large.add(batch(image, image))
+    assert large.report(0) is None

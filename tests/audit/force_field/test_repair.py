@@ -1,0 +1,38 @@
+"""Repairs: tried where something is broken that averages mend, the cheapest first, on the worst structures."""
+
+from __future__ import annotations
+
+import pytest
+
+from haar.audit.force_field.measure import Deviation, deviations, prepared
+from haar.audit.force_field.repair import repairs, worst
+
+pytestmark = pytest.mark.referee
+
+FLOORS = {"energy": 1e-6}
+
+
+def test_the_largest_of_every_kind_and_quantity():
+    found = [
+        Deviation(0, "rotations", "a", 1.0, {"energy": 1.0, "forces": 5.0}, {}),
+        Deviation(1, "rotations", "b", 1.0, {"energy": 2.0, "forces": 4.0}, {}),
+        Deviation(0, "reflections", "c", 1.0, {"energy": 3.0}, {}),
+    ]
+    assert worst(found) == {"rotations": {"energy": 2.0, "forces": 5.0}, "reflections": {"energy": 3.0}}
+
+
+@pytest.mark.parametrize("kind", ["order of equal atoms", "supercell", "another cell of the same hand"])
+def test_what_no_average_mends_is_not_tried(kind, faulty):
+    found = [Deviation(0, kind, "a", None, {"energy": 1.0}, FLOORS)]
+    assert repairs(faulty(), [], found) == []
+
+
+def test_the_cheapest_that_mends_is_the_last(faulty, ethanol, generator):
+    calculator = faulty("reflections", 0.01)
+    structure = prepared(ethanol, 0, calculator, 3, generator)
+    found = deviations(structure, 0, calculator, structure.motions)
+    (only,) = repairs(calculator, [structure], found)
+    assert (only.name, only.calls, only.mends) == ("average over {1, inversion}", 2, True)
+    assert only.code == "haar.average.averaged_calculator(calculator, 'inversion')"
+    assert only.before["reflections"]["energy"] > 1e-3 > 1e-10 > only.after["reflections"]["energy"]
+    assert only.slower > 0
