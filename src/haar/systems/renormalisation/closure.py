@@ -108,7 +108,8 @@ def linear_loss(train: Classes, test: Classes) -> float:
     def solved(at: Tensor, strength: float) -> Tensor:
         design = _with_ones(train.x[at])
         ridge = strength * len(at) * torch.eye(design.shape[1], dtype=design.dtype)
-        return torch.linalg.solve(design.mT @ design + ridge, design.mT @ train.targets[train.labels[at]])
+        weights: Tensor = torch.linalg.solve(design.mT @ design + ridge, design.mT @ train.targets[train.labels[at]])
+        return weights
 
     def loss(weights: Tensor, data: Classes, at: Tensor) -> float:
         return float((_with_ones(data.x[at]) @ weights - data.targets[data.labels[at]]).square().mean())

@@ -35,14 +35,14 @@ QUICK: Mapping[str, Any] = {
     ],
     "graph_networks": 3,
     "graph_samples": 512,
-    "graph_steps": 1500,
+    "graph_steps": 800,
     "propagation_samples": 50_000,
     "random_networks": [[16, 2, 3], [64, 3, 2]],
     "random_draws": 600_000,
     "whole_steps": _WHOLE_STEPS,
-    "sites": 6,
+    "sites": 4,
     "block": 2,
-    "units": 24,
+    "units": 64,
     "steps_of_two": _STEPS_OF_TWO,
     "step_width": 8,
     "spectrum_samples": 40_000,
@@ -54,8 +54,8 @@ QUICK: Mapping[str, Any] = {
     "breaking_steps": 2000,
     "xor_steps": 300,
     "digit_steps": 300,
-    "digit_widths": [[32, 32], [32, 32, 32]],
-    "closure_repeats": 1,
+    "digit_widths": [[32, 32]],
+    "closure_repeats": 2,
 }
 """About three minutes on two cores for its three seeds."""
 
@@ -75,6 +75,7 @@ FULL: Mapping[str, Any] = {
         for depth in (1, 2, 3)
     ],
     "graph_networks": 8,
+    "graph_steps": 1500,
     "propagation_samples": 200_000,
     "random_networks": [[16, 2, 8], [16, 3, 8], [32, 3, 8], [64, 3, 8]],
     "random_draws": 4_000_000,
@@ -84,7 +85,7 @@ FULL: Mapping[str, Any] = {
         for family in ("free", "circulant", "equivariant", "odd", "tied", "sum")
     ],
     "sites": 8,
-    "units": 32,
+    "units": 128,
     "spectrum_samples": 100_000,
     "flow_laws": ["exponential", "mixture", "laplace", "uniform"],
     "flow_blocks": 16_384,
@@ -95,6 +96,7 @@ FULL: Mapping[str, Any] = {
         "samples": [64, 256, 512, 1024, 4096],
     },
     "breaking_networks": 16,
+    "digit_widths": [[32, 32], [32, 32, 32]],
     "closure_repeats": 4,
 }
 """The whole zoo, twenty-four networks of every architecture."""

@@ -47,6 +47,7 @@ ROUNDING = 1e-24
 """Normalised errors below this are rounding: two of them count as equal."""
 
 _DATA = 7_000_003
+_XOR_WIDTHS: tuple[tuple[int, ...], ...] = ((16, 16),)
 _PUSHED = ("gauss", "exponential")
 _BASELINES = ("mean of the targets", "least squares", "untrained, relu free")
 
@@ -230,13 +231,13 @@ def _closure(preset: Options, name: str, seed: int) -> Json:
     if name == "xor":
         source = torch.Generator().manual_seed(_DATA + seed)
         train, test = (xor_classes(500, generator=source) for _ in range(2))
-        widths, steps = ((16, 16),), preset.xor_steps
+        steps, widths = preset.xor_steps, _XOR_WIDTHS
     else:
         try:
             train, test = digit_classes()
         except MissingExtraError:
             return {"available": False, "rows": []}
-        widths, steps = preset.digit_widths, preset.digit_steps
+        steps, widths = preset.digit_steps, preset.digit_widths
     rows = _closed(train, test, widths, steps, _networks(preset.closure_repeats, seed))
     return {"available": True, "linear": linear_loss(train, test), "rows": rows}
 
