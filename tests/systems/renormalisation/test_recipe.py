@@ -270,3 +270,19 @@ def test_every_seed_has_test_samples_of_its_own(tmp_path):
     nets = PerceptronEnsemble("free", "relu", Sizes(4, 4, 1), seeds=[3])
     expected = evaluate(nets, samples=config["test"], seed=3).nmse.detach()
     torch.testing.assert_close(torch.tensor(found[0]["untrained, relu free"]["nmse"], dtype=torch.float64), expected)
+
+
+def test_a_sweep_is_of_networks_of_the_zoo(tmp_path):
+    config = {**SHORT, "sweep": {"networks": [["tanh", "free"]], "samples": [16]}}
+    with pytest.raises(ArgumentError, match="sweep: expected networks among the perceptrons, got tanh free"):
+        measure(config, 0, tmp_path, Unwatched())
+
+
+def test_classifiers_are_judged_on_points_that_they_were_not_trained_on(run):
+    (path,) = run[0].glob("runs/*/measures.json")
+    xor = json.loads(path.read_text())["measures"]["closure"]["xor"]
+    for row in xor["rows"]:
+        for one in row["runs"]:
+            assert one["closures"][-1] == pytest.approx(one["loss"], rel=1e-9)
+            assert one["loss"] != pytest.approx(one["train_loss"], rel=1e-6)
+    assert {row["start"][0] for row in xor["rows"]} == {"U", "N"}
