@@ -202,10 +202,11 @@ def draw_breaking(measures: Measures) -> Figure:
 def draw_sizes(measures: Measures) -> Figure:
     """Errors against every size that is swept: median and quartiles over networks."""
     series = size_series(measures)
-    figure = new_figure(9, 3.2)
-    places = figure.subplots(1, len(AXES), sharey=True)
-    for place, (axis, words) in zip(places, AXES.items(), strict=True):
-        style_axes(place, x=words, y="NMSE on 3 x N(0,1)" if place is places[0] else "")
+    varied = [axis for axis in AXES if any(along == axis for _, along, *_ in series)]
+    figure = new_figure(max(3 * len(varied), 5), 3.2)
+    places = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
+    for place, axis in zip(places, varied, strict=True):
+        style_axes(place, x=AXES[axis], y="NMSE on 3 x N(0,1)" if place is places[0] else "")
         found = {(name, value): errors for name, along, value, errors, _ in series if along == axis}
         ticks = sorted({value for _, value in found})
         curves = {
@@ -216,7 +217,7 @@ def draw_sizes(measures: Measures) -> Figure:
         draw_curves(place, ticks, curves, colours, spread="quartiles")
         log_scale(place)
         mark_sizes(place, ticks)
-    share_legend(figure, list(places), columns=len(series))
+    share_legend(figure, list(places), columns=4)
     return figure
 
 

@@ -38,7 +38,7 @@ QUICK: Mapping[str, Any] = {
     "graph_steps": 800,
     "propagation_samples": 50_000,
     "random_networks": [[16, 2, 3], [64, 3, 2]],
-    "random_draws": 600_000,
+    "random_draws": 1_500_000,
     "whole_steps": _WHOLE_STEPS,
     "sites": 4,
     "block": 2,

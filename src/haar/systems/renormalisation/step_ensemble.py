@@ -85,8 +85,8 @@ class StepEnsemble(Ensemble):
             x: (batch, sites) or (networks, batch, sites).
         """
         hidden, last = self.layers()
-        made: Tensor = affine(last, self.activation(affine(hidden, x.mT.expand(self.networks, -1, -1))))
-        return made.mT
+        made: Tensor = affine(last, self.activation(affine(hidden, x.mT.expand(self.networks, -1, -1)))).mT
+        return made
 
     def _channels(self, name: str, sign: float) -> Tensor:
         """One row a channel: all equal, or with the opposite halves, or as they are."""
