@@ -217,7 +217,7 @@ _BREAKING = (
     ),
     Claim(
         "decay restores most networks",
-        f"share of networks whose units are equal again with decay, Delta at most {RESTORED:g}",
+        f"share of networks in which decay leaves at most {RESTORED:g} of the Delta that is without it",
         BREAKING,
         restored,
         at_least=0.5,

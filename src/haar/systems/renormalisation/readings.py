@@ -22,8 +22,8 @@ TESTABLE = tuple(name for name, law in LAWS.items() if law.cumulant(8) is not No
 """Laws with a finite eighth cumulant: only there a squared quadratic error has a standard error."""
 
 FAR = "gauss x3"
-RESTORED = 1e-6
-"""Units are equal again below this breaking distance."""
+RESTORED = 0.1
+"""Decay restores a network's symmetry if it leaves at most this share of the breaking distance that is without it."""
 _LEAST = TINY  # in place of an error of 0, as a divisor
 
 
@@ -125,8 +125,9 @@ def ends(what: str, top: str, bottom: str) -> Statistic:
 
 
 def restored(m: Measures) -> Sample:
-    """Share of networks whose units are equal again."""
-    return value([distance <= RESTORED for distance in m["breaking"]["decayed"]["distance"][-1]], "mean")
+    """Share of networks whose units decay makes equal again."""
+    pairs = zip(*(m["breaking"][name]["distance"][-1] for name in ("decayed", "perturbed")), strict=True)
+    return value([with_decay <= RESTORED * without for with_decay, without in pairs], "mean")
 
 
 def left_over(start: str) -> Statistic:
