@@ -85,12 +85,11 @@ class StepEnsemble(Ensemble):
             x: (batch, sites) or (networks, batch, sites).
         """
         hidden, last = self.layers()
-        made: Tensor = affine(last, self.activation(affine(hidden, x.mT.expand(self.networks, -1, -1)))).mT
-        return made
+        return affine(last, self.activation(affine(hidden, x.mT.expand(self.networks, -1, -1)))).mT
 
     def _channels(self, name: str, sign: float) -> Tensor:
         """One row a channel: all equal, or with the opposite halves, or as they are."""
-        own = self.free[name]
+        own: Tensor = self.free[name]
         if self.family.tied:
             return own.expand(-1, self.channels, *own.shape[2:])
         return torch.cat([own, sign * own], 1) if self.family.odd else own
