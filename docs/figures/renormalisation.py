@@ -20,6 +20,7 @@ from haar.systems.renormalisation.figures import (
     draw_flow,
     draw_predicted,
     draw_spectrum,
+    draw_whole_steps,
 )
 from haar.systems.runner import reproduce
 
@@ -39,6 +40,7 @@ def main(out: Path) -> None:
         "spectrum": draw_spectrum,
         "prediction": draw_predicted,
         "breaking": draw_breaking,
+        "steps": draw_whole_steps,
     }.items():
         (IMAGES / f"renormalisation-{name}.png").write_bytes(png(draw(measures)))
 

@@ -16,6 +16,7 @@ from haar.systems.renormalisation.closure import (
     Classes,
     closure_losses,
     digit_classes,
+    linear_loss,
     trained_classifier,
     xor_classes,
     xor_unit_moments,
@@ -78,6 +79,33 @@ def test_training_lowers_the_loss_from_both_starts(generator):
     )
     assert small.detach().abs().max().item() <= 2**-0.5 + 1e-6
     assert large.detach().std().item() == pytest.approx(1.0, abs=0.2)
+
+
+def test_the_linear_model_is_ridge_regression_chosen_within_the_training_split(generator):
+    weights = torch.tensor([[2.0, -1.0], [0.5, 1.0], [0.0, 3.0]], dtype=torch.float64)
+
+    def drawn(count, noise):
+        """Every point a class of its own, so that targets are a noisy linear map of the points."""
+        x = torch.randn(count, 3, dtype=torch.float64, generator=generator)
+        level = torch.tensor([1.0, -2.0], dtype=torch.float64)
+        targets = x @ weights + level + noise * torch.randn(count, 2, dtype=torch.float64, generator=generator)
+        return Classes(x, torch.arange(count), targets)
+
+    assert linear_loss(drawn(200, 0.0), drawn(100, 0.0)) < 1e-8
+    assert linear_loss(drawn(2000, 0.3), drawn(2000, 0.3)) == pytest.approx(0.09, rel=0.1)
+    # more inputs than points: without a penalty the error of the test split explodes
+    x = torch.randn(60, 40, dtype=torch.float64, generator=generator)
+    labels = (x[:, 0] + 2.0 * torch.randn(60, dtype=torch.float64, generator=generator) > 0).long()
+    few = Classes(x, labels, torch.tensor([[1.0], [-1.0]], dtype=torch.float64))
+    other = Classes(torch.randn(500, 40, dtype=torch.float64, generator=generator), labels.repeat(9)[:500], few.targets)
+    plain = torch.linalg.lstsq(torch.cat([x, torch.ones(60, 1)], 1), few.targets[labels]).solution
+    bare = (torch.cat([other.x, torch.ones(500, 1)], 1) @ plain - few.targets[other.labels]).square().mean()
+    assert linear_loss(few, other) < 0.8 * float(bare)
+
+
+def test_xor_is_at_chance_for_the_linear_model(generator):
+    train, test = (xor_classes(400, generator=generator) for _ in range(2))
+    assert linear_loss(train, test) == pytest.approx(1.0, abs=0.05)
 
 
 def test_digits_are_read_and_split(monkeypatch):

@@ -10,7 +10,12 @@ from haar.moments.laws import Laplace, Normal, StudentT
 from haar.systems.renormalisation import LAWS, PerceptronEnsemble, Sizes, evaluate, one_shot
 from haar.systems.renormalisation.evaluation import find_law, outputs
 from haar.systems.renormalisation.flow import learned_flow
-from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, SPECTRUM_LAWS, learned_spectrum
+from haar.systems.renormalisation.spectrum import (
+    MIRRORED_LAWS,
+    SPECTRUM_LAWS,
+    learned_spectrum,
+    spectrum_and_mirrored,
+)
 
 
 def linear_networks(inputs, gain=1.0, offset=0.0):
@@ -106,3 +111,13 @@ def test_refusals():
     with pytest.raises(ArgumentError, match="steps, blocks: expected at least 1 step and 4 blocks, got 0, 9"):
         learned_flow(nets, Normal(), steps=0, blocks=9)
     assert set(SPECTRUM_LAWS) < set(MIRRORED_LAWS)
+
+
+def test_both_spectra_are_those_of_their_laws():
+    nets = PerceptronEnsemble("free", "tanh", Sizes(2, 4, 1), seeds=[0, 1])
+    found, mirrored = spectrum_and_mirrored(nets, 2, samples=300, seed=5)
+    for one, laws in ((found, SPECTRUM_LAWS), (mirrored, MIRRORED_LAWS)):
+        alone = learned_spectrum(nets, 2, laws=laws, samples=300, seed=5)
+        assert torch.equal(one.learned, alone.learned)
+        assert torch.equal(one.sampled, alone.sampled)
+        assert torch.equal(one.exact, alone.exact)

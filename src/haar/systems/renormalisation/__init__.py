@@ -9,6 +9,8 @@ from haar.systems.renormalisation.graph_ensemble import GRAPHS, GraphEnsemble
 from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS, NONLINEARITIES
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.static_bias import StaticBias
+from haar.systems.renormalisation.step_ensemble import StepEnsemble
+from haar.systems.renormalisation.step_families import STEP_FAMILIES
 from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.training import Plan
 from haar.weights import breaking_distance, unit_clusters
@@ -20,6 +22,7 @@ __all__ = [
     "LAWS",
     "NONLINEARITIES",
     "PROTOCOL",
+    "STEP_FAMILIES",
     "BreakingLog",
     "Ensemble",
     "Errors",
@@ -28,6 +31,7 @@ __all__ = [
     "Plan",
     "Sizes",
     "StaticBias",
+    "StepEnsemble",
     "block_step",
     "breaking_distance",
     "cumulant_flow",

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from haar.constants import ConstantsModule
 from haar.errors import ArgumentError
+from haar.systems.renormalisation.block import one_shot
 from haar.systems.renormalisation.families import AffineLayer, Sizes, Start, WeightFamily, drawn, find_family
 from haar.systems.renormalisation.nonlinearity import Nonlinearity, find_nonlinearity
 
 
 class Ensemble(ConstantsModule, ABC):
-    """Networks R^inputs -> R that differ in their parameters alone; every parameter has a leading axis of networks.
+    """Networks that differ in their parameters alone; every parameter has a leading axis of networks.
 
     Networks do not see each other: a loss that is summed over them trains each as if it were alone.
 
@@ -24,11 +25,13 @@ class Ensemble(ConstantsModule, ABC):
         activation: The activation of the hidden layers.
         inputs: Number of variables in a block.
         networks: Number of there are.
+        outputs: Axes of one output, for one number none.
     """
 
     activation: Nonlinearity
     inputs: int
     networks: int
+    outputs: tuple[int, ...] = ()
 
     def __init__(self, activation: str, inputs: int, starts: Mapping[str, Start], seeds: Sequence[int]) -> None:
         super().__init__()
@@ -52,7 +55,11 @@ class Ensemble(ConstantsModule, ABC):
         """Free parameters of one network."""
         return sum(int(value.numel()) for value in self.free.values()) // self.networks
 
-    def forward(self, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch"]:
+    def target(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*outputs"]:
+        """What the networks are to imitate: the sum of the block, rescaled."""
+        return one_shot(x)
+
+    def forward(self, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch *outputs"]:
         """Outputs of all networks: of the same x, or of one x a network.
 
         Args:

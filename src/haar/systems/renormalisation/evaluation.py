@@ -101,16 +101,16 @@ def evaluate(
     errors, spreads = [], []
     for number, law in enumerate(laws.values()):
         x = _draw(law, samples, ensemble.inputs, 1000 * seed + number)
-        squares = (outputs(ensemble, x) - one_shot(x)).square() / law.require(2)
+        squares = _each(outputs(ensemble, x) - ensemble.target(x)).square().mean(-1) / law.require(2)
         errors.append(squares.mean(-1))
         spreads.append(squares.std(-1) / samples**0.5)
     x = _draw(find_law(train_law), 1000, ensemble.inputs, 1000 * seed + 999)
-    dead = outputs(ensemble, x).var(-1) < DEAD * one_shot(x).var()
+    dead = _each(outputs(ensemble, x)).var(1).mean(-1) < DEAD * one_shot(x).var()
     return Errors(tuple(laws), torch.stack(errors, -1), torch.stack(spreads, -1), dead)
 
 
 @torch.no_grad()
-def outputs(ensemble: Ensemble, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch"]:
+def outputs(ensemble: Ensemble, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch *outputs"]:
     """Outputs in chunks of samples, so that memory stays small.
 
     Example:
@@ -118,7 +118,12 @@ def outputs(ensemble: Ensemble, x: Float[Tensor, "*networks batch inputs"]) -> F
         >>> outputs(PerceptronEnsemble("free", "relu", Sizes(), seeds=[0]), torch.ones(3, 4, dtype=torch.float64)).shape
         torch.Size([1, 3])
     """
-    return torch.cat([ensemble(part) for part in x.split(_CHUNK, -2)], -1)
+    return torch.cat([ensemble(part) for part in x.split(_CHUNK, -2)], 1)
+
+
+def _each(found: Float[Tensor, "all batch *outputs"]) -> Float[Tensor, "all batch numbers"]:
+    """One number, or all that a network says, on the last axis."""
+    return found.reshape(*found.shape[:2], -1)
 
 
 def _draw(law: Law, samples: int, inputs: int, seed: int) -> Tensor:

@@ -21,12 +21,19 @@ from haar.report.drawing import (
     share_legend,
     style_axes,
 )
-from haar.systems.renormalisation.claims import FAR, TESTABLE
+from haar.systems.renormalisation.readings import FAR, TESTABLE
 from haar.systems.renormalisation.size_sweep import AXES
 
 Measures = Sequence[Mapping[str, Any]]
 
-FAMILY_COLOURS = {"free": "#2f6fdf", "sum": "#1d7f4e", "odd": "#8e5bd0", "tied": WARNING, "full": "#e08a1e"}
+FAMILY_COLOURS = {
+    "free": "#2f6fdf",
+    "sum": "#1d7f4e",
+    "odd": "#8e5bd0",
+    "tied": WARNING,
+    "full": "#e08a1e",
+    "graph": "#7a8594",
+}
 ORDER = ("free", "sum", "odd", "tied", "full")
 _ROUNDING = 1e-32
 _LAWS = {"gauss": "N(0,1), trained on", "exponential": "exponential", "gauss x3": "3 x N(0,1)", "gauss +2": "N(2,1)"}
@@ -48,19 +55,8 @@ def draw_errors(measures: Measures) -> Figure:
     axes = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
     for place, (activation, families) in zip(axes, panels.items(), strict=False):
         style_axes(place, title=_title(activation), y="NMSE" if place is axes[0] else "")
-        for number, (law, words) in enumerate(_LAWS.items()):
-            low, middle, high = (np.zeros(len(families)) for _ in range(3))
-            for at, family in enumerate(families):
-                values = np.maximum(_errors(measures, f"{activation} {family} 1", law), _ROUNDING)
-                low[at], middle[at], high[at] = np.percentile(values, [25, 50, 75])
-            where = np.arange(len(families)) + 0.17 * (number - 1.5)
-            bars = np.stack([middle - low, high - middle])
-            place.errorbar(
-                where, middle, bars, fmt="o", markersize=5, color=COLOURS[number], label=words, elinewidth=1.4
-            )
-        place.set_yscale("log")
-        place.set_xticks(range(len(families)), families)
-        place.set_xlim(-0.6, len(families) - 0.4)
+        found = {law: [_of_law(measures, "zoo", f"{activation} {f} 1", law) for f in families] for law in _LAWS}
+        _draw_families(place, families, found)
     share_legend(figure, axes[:1])
     return figure
 
@@ -69,9 +65,22 @@ def _title(activation: str) -> str:
     return "z + z²/2" if activation == "quadratic" else activation
 
 
-def _errors(measures: Measures, cell: str, law: str) -> np.ndarray:
-    rows = [row[list(one["zoo"][cell]["laws"]).index(law)] for one in measures for row in one["zoo"][cell]["nmse"]]
-    return np.array(rows, dtype=float)
+def _draw_families(place: Axes, families: Sequence[str], found: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Median and quartiles of every family, side by side for every law."""
+    for number, (law, values) in enumerate(found.items()):
+        low, middle, high = np.array([np.percentile(np.maximum(one, _ROUNDING), [25, 50, 75]) for one in values]).T
+        where = np.arange(len(families)) + 0.17 * (number - 1.5)
+        bars, colour = np.stack([middle - low, high - middle]), COLOURS[number]
+        place.errorbar(where, middle, bars, fmt="o", markersize=5, color=colour, label=_LAWS[law], elinewidth=1.4)
+    place.set_yscale("log")
+    place.set_xticks(range(len(families)), families)
+    place.set_xlim(-0.6, len(families) - 0.4)
+
+
+def _of_law(measures: Measures, group: str, key: str, law: str) -> np.ndarray:
+    """Errors of all networks of a cell on one law."""
+    at = list(measures[0][group][key]["laws"]).index(law)
+    return np.array([row[at] for one in measures for row in one[group][key]["nmse"]], dtype=float)
 
 
 def draw_spectrum(measures: Measures) -> Figure:
@@ -193,10 +202,11 @@ def draw_breaking(measures: Measures) -> Figure:
 def draw_sizes(measures: Measures) -> Figure:
     """Errors against every size that is swept: median and quartiles over networks."""
     series = size_series(measures)
-    figure = new_figure(9, 3.2)
-    places = figure.subplots(1, len(AXES), sharey=True)
-    for place, (axis, words) in zip(places, AXES.items(), strict=True):
-        style_axes(place, x=words, y="NMSE on 3 x N(0,1)" if place is places[0] else "")
+    varied = [axis for axis in AXES if any(along == axis for _, along, *_ in series)]
+    figure = new_figure(max(3 * len(varied), 5), 3.2)
+    places = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
+    for place, axis in zip(places, varied, strict=True):
+        style_axes(place, x=AXES[axis], y="NMSE on 3 x N(0,1)" if place is places[0] else "")
         found = {(name, value): errors for name, along, value, errors, _ in series if along == axis}
         ticks = sorted({value for _, value in found})
         curves = {
@@ -207,20 +217,44 @@ def draw_sizes(measures: Measures) -> Figure:
         draw_curves(place, ticks, curves, colours, spread="quartiles")
         log_scale(place)
         mark_sizes(place, ticks)
-    share_legend(figure, list(places), columns=len(series))
+    share_legend(figure, list(places), columns=4)
     return figure
 
 
 def size_series(measures: Measures) -> list[tuple[str, str, int, np.ndarray, int]]:
-    """(network, axis, size, errors of all networks, dead ones); the centre of the sweep stands on every axis."""
+    """(network, axis, size, errors of all networks, dead ones).
+
+    The centre of the sweep is a cell of the zoo and stands on every axis along which something was varied.
+    """
     cells = measures[0].get("sweep", {})
     found = []
     for key, cell in cells.items():
-        at = list(cell["laws"]).index(FAR)
-        errors = np.array([row[at] for one in measures for row in one["sweep"][key]["nmse"]], dtype=float)
-        errors = np.where(np.isfinite(errors), errors, np.inf)
-        dead = sum(bool(flag) for one in measures for flag in one["sweep"][key]["dead"])
         name, sizes, centre = f"{cell['activation']} {cell['family']}", cell["sizes"], cell["centre"]
-        along = [axis for axis in AXES if all(sizes[other] == centre[other] for other in AXES if other != axis)]
-        found += [(name, axis, sizes[axis], errors, dead) for axis in along]
+        (axis,) = (axis for axis in AXES if sizes[axis] != centre[axis])
+        found.append((name, axis, sizes[axis], *_sized(measures, "sweep", key)))
+    swept = dict.fromkeys((name, axis) for name, axis, *_ in found)
+    centre = next(iter(cells.values()))["centre"] if cells else {}
+    found += [(name, axis, centre[axis], *_sized(measures, "zoo", f"{name} 1")) for name, axis in swept]
     return sorted(found, key=lambda one: (list(AXES).index(one[1]), one[2]))
+
+
+def _sized(measures: Measures, group: str, key: str) -> tuple[np.ndarray, int]:
+    """Errors of all networks of a cell on `FAR`, and how many of them are dead."""
+    errors = _of_law(measures, group, key, FAR)
+    dead = sum(bool(flag) for one in measures for flag in one[group][key]["dead"])
+    return np.where(np.isfinite(errors), errors, np.inf), dead
+
+
+def draw_whole_steps(measures: Measures) -> Figure:
+    """NMSE of whole steps by family, one panel an activation."""
+    panels: dict[str, dict[str, str]] = {}
+    for key, cell in measures[0]["whole_steps"].items():
+        panels.setdefault(cell["activation"], {})[cell["family"]] = key
+    figure = new_figure(max(3.6 * len(panels), 5.2), 3.4)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for place, (activation, families) in zip(axes, panels.items(), strict=True):
+        style_axes(place, title=_title(activation), y="NMSE" if place is axes[0] else "")
+        found = {law: [_of_law(measures, "whole_steps", key, law) for key in families.values()] for law in _LAWS}
+        _draw_families(place, list(families), found)
+    share_legend(figure, axes[:1])
+    return figure

@@ -102,7 +102,7 @@ class GraphEnsemble(Ensemble):
         own = self.free[f"own{depth}"]
         return own, own if self.sharing == "shared" else self.free[f"neighbours{depth}"]
 
-    def forward(self, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch"]:
+    def forward(self, x: Float[Tensor, "*networks batch inputs"]) -> Float[Tensor, "all batch *outputs"]:
         """Outputs of all networks, by message passing (the dense weights of `layers` are never formed)."""
         batch = x.shape[-2]
         hidden = x.mT.expand(self.networks, -1, -1)[:, None]  # network, channel, node, sample

@@ -16,15 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from haar.errors import MissingExtraError
-from haar.moments import propagate
-from haar.moments.joint import Independent
 from haar.systems.experiment import Json, Parts, Work, options
-from haar.systems.renormalisation.block import one_shot
+from haar.systems.renormalisation.baselines import least_squares, mean_of_targets
 from haar.systems.renormalisation.breaking import hidden_units
 from haar.systems.renormalisation.closure import (
     Classes,
     closure_losses,
     digit_classes,
+    linear_loss,
     trained_classifier,
     xor_classes,
 )
@@ -33,12 +32,13 @@ from haar.systems.renormalisation.evaluation import LAWS, evaluate, find_law
 from haar.systems.renormalisation.families import Sizes
 from haar.systems.renormalisation.flow import learned_flow
 from haar.systems.renormalisation.graph_ensemble import GraphEnsemble
-from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS
 from haar.systems.renormalisation.options import Options
+from haar.systems.renormalisation.orders import graph_gaps, random_network_errors
 from haar.systems.renormalisation.prediction import predict_error
 from haar.systems.renormalisation.restoration import SCENARIOS, run_scenario
 from haar.systems.renormalisation.size_sweep import cell_name, sweep_cells
-from haar.systems.renormalisation.spectrum import MIRRORED_LAWS, learned_spectrum
+from haar.systems.renormalisation.spectrum import spectrum_and_mirrored
+from haar.systems.renormalisation.step_ensemble import StepEnsemble
 from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.watch import Watch
 from haar.weights import breaking_distance, unit_clusters
@@ -47,6 +47,9 @@ ROUNDING = 1e-24
 """Normalised errors below this are rounding: two of them count as equal."""
 
 _DATA = 7_000_003
+_XOR_WIDTHS: tuple[tuple[int, ...], ...] = ((16, 16),)
+_PUSHED = ("gauss", "exponential")
+_BASELINES = ("mean of the targets", "least squares", "untrained, relu free")
 
 
 def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) -> Json:
@@ -59,26 +62,38 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
         watch: Told of the progress.
 
     Returns:
-        Plain JSON: ``zoo``, ``graphs``, ``steps``, ``sweep``, ``breaking``, ``closure``.
+        Plain JSON: ``baselines``, ``zoo``, ``graphs``, ``whole_steps``, ``steps``, ``sweep``, ``orders``,
+        ``breaking``, ``closure``.
     """
     preset = options(Options, config)
-    seeds = [seed * preset.networks + k for k in range(preset.networks)]
-    planned: dict[tuple[str, str], Work] = {}
+    seeds = _networks(preset.networks, seed)
+    planned: dict[tuple[str, str], Work] = {
+        ("baselines", name): partial(_baseline, preset, name, seed) for name in _BASELINES
+    }
     for activation, family, depth in preset.perceptrons:
         name = f"{activation} {family} {depth}"
-        planned["zoo", name] = partial(_perceptron, preset, activation, family, depth, seeds)
+        planned["zoo", name] = partial(_perceptron, preset, activation, family, depth, seed)
     for graph, sharing, activation, depth in preset.graphs:
         name = f"gnn {graph} {sharing} {activation} {depth}"
-        planned["graphs", name] = partial(_graph, preset, (graph, sharing, activation, depth), seeds)
+        planned["graphs", name] = partial(_graph, preset, (graph, sharing, activation, depth), seed)
+    for activation, family in preset.whole_steps:
+        planned["whole_steps", f"{activation} {family}"] = partial(_whole, preset, activation, family, seed)
     for activation, family in preset.steps_of_two:
-        planned["steps", f"{activation} {family}"] = partial(_step_of_two, preset, activation, family, seeds)
+        planned["steps", f"{activation} {family}"] = partial(_step_of_two, preset, activation, family, seed)
     for activation, family, sizes in sweep_cells(preset):
         name = cell_name(activation, family, sizes)
-        planned["sweep", name] = partial(_sized, preset, activation, family, sizes, seeds)
-    planned |= {("breaking", name): partial(_scenario, preset, name, seeds) for name in SCENARIOS}
+        planned["sweep", name] = partial(_sized, preset, activation, family, sizes, seed)
+    for width, hidden, count in preset.random_networks:
+        planned["orders", f"{width} wide, {hidden} hidden"] = partial(_orders, preset, width, hidden, count, seed)
+    planned |= {("breaking", name): partial(_scenario, preset, name, seed) for name in SCENARIOS}
     planned |= {("closure", name): partial(_closure, preset, name, seed) for name in ("xor", "digits")}
     title = f"renormalisation, networks {seeds[0]} to {seeds[-1]}"
     return {"seeds": seeds, **Parts(folder, watch).keep_all(title, planned)}
+
+
+def _networks(count: int, seed: int) -> list[int]:
+    """Seeds of the networks of one seed of the recipe."""
+    return [seed * count + k for k in range(count)]
 
 
 def training_data(law: str, count: int, inputs: int, seeds: Sequence[int]) -> Tensor:
@@ -95,30 +110,46 @@ def training_data(law: str, count: int, inputs: int, seeds: Sequence[int]) -> Te
 
 def _trained(nets: Ensemble, preset: Options, seeds: Sequence[int], *, samples: int, steps: int) -> Tensor:
     x = training_data(preset.train_law, samples, nets.inputs, seeds)
-    return fit(nets, x, one_shot(x), plan=replace(PROTOCOL, steps=steps))
+    return fit(nets, x, nets.target(x), plan=replace(PROTOCOL, steps=steps))
 
 
-def _described(nets: Ensemble, losses: Tensor, preset: Options) -> Json:
-    errors = evaluate(nets, train_law=preset.train_law, samples=preset.test, seed=1)
-    units = hidden_units(nets)
+def _errors(nets: Ensemble, preset: Options, seed: int) -> Json:
+    """On test vectors of the seed's own: the same for all of its networks, others for those of another seed."""
+    errors = evaluate(nets, train_law=preset.train_law, samples=preset.test, seed=seed)
     return {
         "name": nets.name,
         "activation": nets.activation.name,
         "parameters": nets.parameter_count,
-        "train_loss": losses[-1],
         "laws": errors.laws,
         "nmse": errors.nmse,
         "standard_error": errors.standard_error,
         "dead": errors.dead,
-        "breaking": breaking_distance(units),
-        "clusters": unit_clusters(units),
     }
 
 
-def _perceptron(preset: Options, activation: str, family: str, depth: int, seeds: Sequence[int]) -> Json:
+def _described(nets: Ensemble, losses: Tensor, preset: Options, seed: int) -> Json:
+    units = hidden_units(nets)
+    told = {"train_loss": losses[-1], "breaking": breaking_distance(units), "clusters": unit_clusters(units)}
+    return {**_errors(nets, preset, seed), **told}
+
+
+def _baseline(preset: Options, name: str, seed: int) -> Json:
+    seeds = _networks(preset.networks, seed)
+    x = training_data(preset.train_law, preset.samples, preset.inputs, seeds)
+    nets = PerceptronEnsemble("free", "relu", Sizes(preset.inputs, preset.width, 1), seeds=seeds)
+    count = nets.parameter_count
+    if name == "mean of the targets":
+        nets, count = mean_of_targets(x), 1
+    elif name == "least squares":
+        nets, count = least_squares(x), preset.inputs + 1
+    return {**_errors(nets, preset, seed), "name": name, "parameters": count}
+
+
+def _perceptron(preset: Options, activation: str, family: str, depth: int, seed: int) -> Json:
+    seeds = _networks(preset.networks, seed)
     nets = PerceptronEnsemble(family, activation, Sizes(preset.inputs, preset.width, depth), seeds=seeds)
     losses = _trained(nets, preset, seeds, samples=preset.samples, steps=preset.steps)
-    found = {"family": family, "depth": depth, **_described(nets, losses, preset)}
+    found = {"family": family, "depth": depth, **_described(nets, losses, preset, seed)}
     if activation in ("quadratic", "linear") and depth == 1:
         predicted = torch.stack([predict_error(nets, law) for law in LAWS.values()], -1)
         gap = (predicted - found["nmse"]).abs()
@@ -127,71 +158,47 @@ def _perceptron(preset: Options, activation: str, family: str, depth: int, seeds
     return found
 
 
-def _sized(preset: Options, activation: str, family: str, sizes: Mapping[str, int], seeds: Sequence[int]) -> Json:
+def _sized(preset: Options, activation: str, family: str, sizes: Mapping[str, int], seed: int) -> Json:
     """One cell of the size sweep: one hidden layer, trained as in the zoo."""
+    seeds = _networks(preset.networks, seed)
     nets = PerceptronEnsemble(family, activation, Sizes(sizes["inputs"], sizes["width"], 1), seeds=seeds)
     losses = _trained(nets, preset, seeds, samples=sizes["samples"], steps=preset.steps)
     centre = {axis: getattr(preset, axis) for axis in sizes}
-    return {"family": family, "sizes": dict(sizes), "centre": centre, **_described(nets, losses, preset)}
+    return {"family": family, "sizes": dict(sizes), "centre": centre, **_described(nets, losses, preset, seed)}
 
 
-def _graph(preset: Options, cell: tuple[str, str, str, int], seeds: Sequence[int]) -> Json:
+def _graph(preset: Options, cell: tuple[str, str, str, int], seed: int) -> Json:
     graph, sharing, activation, depth = cell
-
-    sizes = Sizes(preset.inputs, preset.width, depth)
-    nets = GraphEnsemble(graph, sharing, activation, sizes, seeds=seeds)
+    seeds = _networks(preset.graph_networks, seed)
+    nets = GraphEnsemble(graph, sharing, activation, Sizes(preset.inputs, preset.width, depth), seeds=seeds)
     losses = _trained(nets, preset, seeds, samples=preset.graph_samples, steps=preset.graph_steps)
-    found = {"family": f"{graph} {sharing}", "depth": depth, **_described(nets, losses, preset)}
+    found = {"family": f"{graph} {sharing}", "depth": depth, **_described(nets, losses, preset, seed)}
     if depth == 1:
-        found["propagation"] = {law: propagation_gaps(nets, law, preset.propagation_samples) for law in _PUSHED}
+        found["propagation"] = {law: graph_gaps(nets, law, preset.propagation_samples, seed) for law in _PUSHED}
     return found
 
 
-_PUSHED = ("gauss", "exponential")
+def _whole(preset: Options, activation: str, family: str, seed: int) -> Json:
+    """Networks R^N -> R^(N/b) that learn a whole step."""
+    seeds = _networks(preset.networks, seed)
+    nets = StepEnsemble(family, activation, sites=preset.sites, block=preset.block, units=preset.units, seeds=seeds)
+    losses = _trained(nets, preset, seeds, samples=preset.samples, steps=preset.steps)
+    return {"family": family, "train_loss": losses[-1], **_errors(nets, preset, seed)}
 
 
-@torch.no_grad()
-def propagation_gaps(nets: Ensemble, law: str, samples: int) -> Json:
-    """Propagated against sampled mean and standard deviation of every network, in units of the sampled one.
-
-    Args:
-        nets: The trained networks.
-        law: Name of the law of a coordinate.
-        samples: Monte Carlo samples.
-
-    Returns:
-        ``sampled`` (mean, sd, third cumulant over sd^3) and, for orders 2 and 3, ``gaps`` of mean and sd.
-
-    Example:
-        >>> nets = GraphEnsemble("ring", "shared", "linear", Sizes(4, 2, 1), seeds=[0])
-        >>> max(propagation_gaps(nets, "gauss", 4000)["order2"][0]) < 0.1
-        True
-    """
-    chosen = find_law(law)
-    joint = Independent.same(chosen, nets.inputs)
-    x = chosen.sample((samples, nets.inputs), torch.Generator().manual_seed(_DATA))
-    found: Json = {"order2": [], "order3": [], "sampled": []}
-    for index in range(nets.networks):
-        member = nets.member(index)
-        y = torch.cat([member(part)[:, 0] for part in x.split(8192)])
-        mean, sd = float(y.mean()), float(y.std())
-        found["sampled"].append([mean, sd, float(((y - mean) / sd).pow(3).mean())])
-        for order in (2, 3):
-            result = propagate(member, joint, order=order, activations=CLOSED_FORMS)
-            gaps = (abs(float(result.mean[0]) - mean) / sd, abs(float(result.sd[0]) - sd) / sd)
-            found[f"order{order}"].append(gaps)
-    return found
-
-
-def _step_of_two(preset: Options, activation: str, family: str, seeds: Sequence[int]) -> Json:
+def _step_of_two(preset: Options, activation: str, family: str, seed: int) -> Json:
     """Networks R^2 -> R: their spectrum, and the flow of their own output."""
-    nets = PerceptronEnsemble(family, activation, Sizes(2, preset.step_width, 1), seeds=seeds)
+    seeds, sizes = _networks(preset.networks, seed), Sizes(2, preset.step_width, 1)
+    nets: Ensemble = (
+        GraphEnsemble("complete", "distinct", activation, sizes, seeds=seeds)
+        if family == "graph"
+        else PerceptronEnsemble(family, activation, sizes, seeds=seeds)
+    )
     _trained(nets, preset, seeds, samples=preset.samples, steps=preset.steps)
-    spectrum = learned_spectrum(nets, 2, samples=preset.spectrum_samples, seed=1)
-    mirrored = learned_spectrum(nets, 2, laws=MIRRORED_LAWS, samples=preset.spectrum_samples, seed=1)
+    spectrum, mirrored = spectrum_and_mirrored(nets, 2, samples=preset.spectrum_samples, seed=seed)
     flows = {}
     for law in preset.flow_laws:
-        flow = learned_flow(nets, find_law(law), steps=preset.flow_steps, blocks=preset.flow_blocks, seed=1)
+        flow = learned_flow(nets, find_law(law), steps=preset.flow_steps, blocks=preset.flow_blocks, seed=seed)
         flows[law] = {"learned": flow.learned, "sampled": flow.sampled, "exact": flow.exact}
     return {
         "activation": activation,
@@ -203,7 +210,16 @@ def _step_of_two(preset: Options, activation: str, family: str, seeds: Sequence[
     }
 
 
-def _scenario(preset: Options, name: str, seeds: Sequence[int]) -> Json:
+def _orders(preset: Options, width: int, hidden: int, count: int, seed: int) -> Json:
+    """How near every order comes on networks with random weights: one entry a network for every rule."""
+    found = [
+        random_network_errors(width, hidden, seed=one, draws=preset.random_draws) for one in _networks(count, seed)
+    ]
+    return {rule: [one[rule] for one in found] for rule in found[0]}
+
+
+def _scenario(preset: Options, name: str, seed: int) -> Json:
+    seeds = _networks(preset.breaking_networks, seed)
     x = training_data("gauss", preset.samples, preset.inputs, seeds)
     steps = preset.breaking_steps
     log = run_scenario(SCENARIOS[name], x, seeds, width=preset.width, steps=steps, every=max(steps // 50, 1))
@@ -214,24 +230,29 @@ def _scenario(preset: Options, name: str, seeds: Sequence[int]) -> Json:
 def _closure(preset: Options, name: str, seed: int) -> Json:
     if name == "xor":
         source = torch.Generator().manual_seed(_DATA + seed)
-        data, steps = xor_classes(500, generator=source), preset.xor_steps
-        return {"available": True, "rows": _closed(data, [(16, 16)], steps, seed, preset.closure_repeats)}
-    try:
-        data, _ = digit_classes()
-    except MissingExtraError:
-        return {"available": False, "rows": []}
-    rows = _closed(data, preset.digit_widths, preset.digit_steps, seed, preset.closure_repeats)
-    return {"available": True, "rows": rows}
+        train, test = (xor_classes(500, generator=source) for _ in range(2))
+        steps, widths = preset.xor_steps, _XOR_WIDTHS
+    else:
+        try:
+            train, test = digit_classes()
+        except MissingExtraError:
+            return {"available": False, "rows": []}
+        steps, widths = preset.digit_steps, preset.digit_widths
+    rows = _closed(train, test, widths, steps, _networks(preset.closure_repeats, seed))
+    return {"available": True, "linear": linear_loss(train, test), "rows": rows}
 
 
-def _closed(data: Classes, widths: Sequence[tuple[int, ...]], steps: int, seed: int, repeats: int) -> list[Json]:
+def _closed(
+    train: Classes, test: Classes, widths: Sequence[tuple[int, ...]], steps: int, seeds: Sequence[int]
+) -> list[Json]:
+    """Trained on one half of the data; losses and closures are of the other."""
     rows = []
     for hidden in widths:
         for he in (False, True):
             found = []
-            for repeat in range(repeats):
-                start = seed * repeats + repeat
-                model: nn.Sequential = trained_classifier(data, hidden, steps=steps, seed=start, he=he)
-                found.append({"loss": data.loss(model), "closures": closure_losses(model, data)})
+            for start in seeds:
+                model: nn.Sequential = trained_classifier(train, hidden, steps=steps, seed=start, he=he)
+                losses = {"train_loss": train.loss(model), "loss": test.loss(model)}
+                found.append({**losses, "closures": closure_losses(model, test)})
             rows.append({"hidden": hidden, "start": "N(0, 2/fan_in)" if he else "U(+-1/sqrt fan_in)", "runs": found})
     return rows

@@ -15,7 +15,8 @@ from haar.systems.renormalisation.breaking import BreakingLog
 from haar.systems.renormalisation.ensemble import PerceptronEnsemble
 from haar.systems.renormalisation.families import Sizes
 from haar.systems.renormalisation.static_bias import StaticBias
-from haar.systems.renormalisation.training import PROTOCOL, fit
+from haar.systems.renormalisation.training import fit
+from haar.training import Plan
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run_scenario(
         seeds: One a network.
         activation: Activation of the hidden units.
         width: Number of hidden units.
-        steps: Adam steps at 1e-2.
+        steps: Adam steps at 1e-2, all of them: a rate that falls to 0 would end a restoration before it is done.
         every: Steps between entries of the log.
 
     Example:
@@ -106,7 +107,7 @@ def run_scenario(
             for value in nets.free.values():
                 value[row] += scenario.noise * torch.randn(value[row].shape, dtype=torch.float64, generator=source)
     log = BreakingLog(every=every)
-    y = one_shot(x)
+    y, plan = one_shot(x), Plan(steps=steps, learning_rate=1e-2)
     model: nn.Module = nets
     if scenario.bias > 0:
         biased = StaticBias(nets, scale=scenario.bias, seed=seeds[0], weighted=True)
@@ -114,13 +115,13 @@ def run_scenario(
             biased,
             x,
             y,
-            plan=replace(PROTOCOL, steps=steps),
+            plan=plan,
             penalty=lambda: biased.decay(scenario.decay),
             observer=log,
         )
         model = biased
     else:
-        fit(nets, x, y, plan=replace(PROTOCOL, steps=steps, weight_decay=scenario.decay), observer=log)
+        fit(nets, x, y, plan=replace(plan, weight_decay=scenario.decay), observer=log)
     with torch.no_grad():
         log(steps if steps % every == 0 else every * (steps // every + 1), model, (model(x) - y).square().mean(-1))
     return log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from haar.errors import ArgumentError
 from haar.systems.renormalisation.options import Options
 
 AXES: Mapping[str, str] = {"width": "hidden units", "inputs": "variables of a block", "samples": "training vectors"}
@@ -11,10 +12,15 @@ AXES: Mapping[str, str] = {"width": "hidden units", "inputs": "variables of a bl
 
 
 def sweep_cells(preset: Options) -> list[tuple[str, str, dict[str, int]]]:
-    """Every (activation, family, sizes) of a sweep, each once; the centre is the preset's own size.
+    """Every (activation, family, sizes) of a sweep, each once.
+
+    The centre, the preset's own size, is left out: it is a cell of the zoo, which all of the sweep's networks are.
 
     Args:
         preset: Its ``sweep`` has ``networks`` and values for `AXES`.
+
+    Raises:
+        ArgumentError: If a network of the sweep is not one of the zoo with one hidden layer.
 
     Example:
         >>> from dataclasses import replace
@@ -23,15 +29,17 @@ def sweep_cells(preset: Options) -> list[tuple[str, str, dict[str, int]]]:
         >>> from haar.systems.renormalisation.presets import QUICK
         >>> preset = replace(options(Options, QUICK), sweep=Sweep(networks=(("relu", "free"),), width=(8, 16)))
         >>> [sizes for _, _, sizes in sweep_cells(preset)]
-        [{'width': 8, 'inputs': 4, 'samples': 512}, {'width': 16, 'inputs': 4, 'samples': 512}]
+        [{'width': 8, 'inputs': 4, 'samples': 512}]
     """
     centre: dict[str, int] = {axis: getattr(preset, axis) for axis in AXES}
     found: list[tuple[str, str, dict[str, int]]] = []
     for activation, family in preset.sweep.networks:
+        if (activation, family, 1) not in preset.perceptrons:
+            raise ArgumentError("sweep", expected="networks among the perceptrons", got=f"{activation} {family}")
         for axis in AXES:
             for value in getattr(preset.sweep, axis):
                 cell = (activation, family, centre | {axis: value})
-                if cell not in found:
+                if value != centre[axis] and cell not in found:
                     found.append(cell)
     return found
 

@@ -83,18 +83,46 @@ def learned_spectrum(
         >>> bool(torch.equal(found.learned[0], found.sampled)), found.exact.round(decimals=3).tolist()
         (True, [1.414, 1.0, 0.707, 0.5])
     """
+    return _regressed(laws, *_cumulants(step, inputs, laws, samples, seed), inputs)
+
+
+def spectrum_and_mirrored(
+    step: Step, inputs: int, *, samples: int = 40_000, seed: int = 0
+) -> tuple[Spectrum, Spectrum]:
+    """`learned_spectrum` over `SPECTRUM_LAWS` and over `MIRRORED_LAWS`, on the same samples.
+
+    Example:
+        >>> found, mirrored = spectrum_and_mirrored(lambda x: one_shot(x)[None], 2, samples=100)
+        >>> bool(torch.equal(found.learned, mirrored.learned))
+        False
+    """
+    given, made = _cumulants(step, inputs, MIRRORED_LAWS, samples, seed)
+    without = len(SPECTRUM_LAWS)  # the mirror image is the last
+    first = _regressed(SPECTRUM_LAWS, given[:without], made[:without], inputs)
+    return first, _regressed(MIRRORED_LAWS, given, made, inputs)
+
+
+def _cumulants(
+    step: Step, inputs: int, laws: Mapping[str, Law], samples: int, seed: int
+) -> tuple[Float[Tensor, "laws 4"], Float[Tensor, "laws maps 4"]]:
+    """Of a coordinate, exact, and of what the exact map (first) and all networks make of blocks of them."""
     given, made = [], []
     for number, law in enumerate(laws.values()):
         x = law.sample((samples, inputs), torch.Generator().manual_seed(1000 * seed + number))
         both = torch.cat([one_shot(x)[None], step(x)])
         given.append([law.require(n) for n in range(1, 5)])
         made.append(kstats(both.mT).values.mT)
-    cumulants = torch.tensor(given, dtype=torch.float64)  # law, order
+    return torch.tensor(given, dtype=torch.float64), torch.stack(made)
+
+
+def _regressed(
+    laws: Mapping[str, Law], cumulants: Float[Tensor, "laws 4"], made: Float[Tensor, "laws maps 4"], inputs: int
+) -> Spectrum:
     standard = (cumulants[:, 0] == 0) & (cumulants[:, 1] == 1)
     columns = []
     for n in range(4):
         used = standard if n >= 2 else torch.ones_like(standard)
-        k, out = cumulants[used, n], torch.stack(made)[used, :, n]
+        k, out = cumulants[used, n], made[used, :, n]
         away = k - k.mean()
         if away.numel() == 0 or not bool(away.any()):
             raise ArgumentError("laws", expected=f"laws with different cumulants of order {n + 1}", got=", ".join(laws))

@@ -39,7 +39,7 @@ def fit(
     Args:
         model: An `Ensemble`, or a module that wraps one: from x to (networks, samples).
         x: Inputs of the training set.
-        y: Targets of the training set.
+        y: Targets of the training set; with axes of their own where the model says so (``outputs``).
         plan: How; batches are drawn with replacement.
         penalty: Added to the loss, such as `StaticBias.decay`.
         observer: Told of every step.
@@ -60,15 +60,16 @@ def fit(
         >>> bool((losses[-1] < 1e-6).all())
         True
     """
-    if y.shape != x.shape[:-1]:
-        raise ShapeError("y", expected=f"one target a sample, {tuple(x.shape[:-1])}", got=tuple(y.shape))
+    wanted = (*x.shape[:-1], *getattr(model, "outputs", ()))
+    if y.shape != wanted:
+        raise ShapeError("y", expected=f"one target a sample, {wanted}", got=tuple(y.shape))
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         here, there = x, y
         if plan.batch_size is not None:
             at = draw(x.shape[-2], plan.batch_size, generator)
-            here, there = x[..., at, :], y[..., at]
-        losses: Tensor = (model(here) - there).square().mean(-1)
+            here, there = x[..., at, :], y.index_select(x.ndim - 2, at)
+        losses: Tensor = (model(here) - there).square().flatten(1).mean(-1)
         if observer is not None:
             observer(step, model, losses.detach())
         return losses
