@@ -18,18 +18,20 @@ from haar.systems.runner import reproduce
 from haar.watch import Unwatched
 
 _FLOW = {"resolution": [16, 16], "n_steps": 9, "pressure": False, "save_every": 2, "time_step": 0.01, "burn_in": 2}
+_SPOTS = {"patterns": ["maze"], "spacing": 0.05, "start": {"width": [0.05, 0.08]}}
 TINY = {
     "data": {
-        "gray_scott": {"resolution": [16, 16], "n_steps": 9, "save_every": 2, "patterns": ["maze"]},
+        "gray_scott": {**_SPOTS, "resolution": [16, 16], "n_steps": 9, "save_every": 2},
         "turbulence": {**_FLOW, "peak": 2.0},
-        "shear_flow": {**_FLOW, "width": [0.8, 1.0]},
+        "shear_flow": {**_FLOW, "width": [0.8, 1.0], "splits": {"test": 2, "train": 2, "valid": 2}},
     },
     "train": 2,
     "test": 2,
     "history": 2,
     "steps": 2,
     "batch_size": 4,
-    "windows": 4,
+    "learning_rate": 0.003,
+    "per_run": 2,
     "audit_windows": 6,
     "rollout": ["6:7"],
     "rollout_runs": 1,
