@@ -5,6 +5,7 @@ from haar.average.average import average
 from haar.average.certificate import certificate, difference
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
+from haar.average.evaluation import Evaluation, FieldChange, evaluate
 from haar.average.export import UntraceableError, save
 from haar.average.fold import fold
 from haar.average.frame import Frame
@@ -27,6 +28,8 @@ __all__ = [
     "DistilReport",
     "Distilled",
     "Draw",
+    "Evaluation",
+    "FieldChange",
     "Frame",
     "Given",
     "How",
@@ -48,6 +51,7 @@ __all__ = [
     "certificate",
     "difference",
     "distil",
+    "evaluate",
     "expected_excess",
     "fold",
     "hann_window",

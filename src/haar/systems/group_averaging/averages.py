@@ -138,7 +138,7 @@ def _shifted(model: Surrogate, judged: Judged, seed: int, *, windowed: bool) -> 
 def _windowed(model: Surrogate, symmetry: Symmetry, judged: Judged) -> tuple[Tensor, Tensor]:
     """The flat average and the one weighted by a Hann window, of the same predictions."""
     weighted = average(model, symmetry, window="hann", micro_batch=MICRO_BATCH)
-    window, flat, hann = cast(OutputWindow, weighted.window), [], []
+    window, flat, hann = cast("OutputWindow", weighted.window), [], []
     with torch.no_grad():
         for x, _, _ in judged:
             terms = [prediction for _, prediction in weighted.terms(x)]

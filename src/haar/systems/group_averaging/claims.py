@@ -245,8 +245,8 @@ CLAIMS = (
     ),
     Claim(
         "rollouts",
-        "averaging every step lowers the VRMSE of rollouts that beat persistence, over steps 6 to 12 (ratio of medians, "
-        "in the model where it does least)",
+        "averaging every step lowers the VRMSE of rollouts that beat persistence, over steps 6 to 12 (ratio of "
+        "medians, in the model where it does least)",
         PAPER,
         lambda m: most(rolled(run, "step", "6:12") for run in forecasting(m, "6:12")),
         at_most=1.0,

@@ -8,6 +8,7 @@ is ruled by the samples whose truth is nearly constant; it stands beside, with t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ class Judged:
 
     def __len__(self) -> int:
         """Number of batches."""
-        return -(-len(self.x) // BATCH_SIZE)
+        return math.ceil(len(self.x) / BATCH_SIZE)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Batches of inputs, what follows them, and the runs they are of, as an audit takes them."""

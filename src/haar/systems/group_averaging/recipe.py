@@ -14,30 +14,26 @@ _RUNS: tuple[dict[str, Any], ...] = (
     {"name": "gray_scott-unet", "data": "gray_scott", "model": "unet", "options": {"padding": "zeros"}},
     {"name": "gray_scott-unet_circular", "data": "gray_scott", "model": "unet", "options": {"padding": "circular"}},
     {"name": "gray_scott-convnext", "data": "gray_scott", "model": "convnext_unet", "options": {"padding": "zeros"}},
-    {"name": "gray_scott-fno", "data": "gray_scott", "model": "fno", "options": {}},
-    {"name": "gray_scott-fno_augmented", "data": "gray_scott", "model": "fno", "options": {}, "augment": True},
-    {"name": "gray_scott-fno_long", "data": "gray_scott", "model": "fno", "options": {}, "steps": 1800},
-    # All others predict the next state, as the benchmark's models do; this one next minus last state.
-    {"name": "gray_scott-fno_increment", "data": "gray_scott", "model": "fno", "options": {"delta": True}},
-    {"name": "gray_scott-tfno", "data": "gray_scott", "model": "tfno", "options": {}},
+    # Of the next state an FNO learns little more than to repeat the last one: on these slow data it learns increments.
+    {"name": "gray_scott-fno", "data": "gray_scott", "model": "fno", "options": {"delta": True}},
+    {"name": "gray_scott-fno_augmented", "data": "gray_scott", "model": "fno", "options": {"delta": True}}
+    | {"augment": True},
+    {"name": "gray_scott-fno_long", "data": "gray_scott", "model": "fno", "options": {"delta": True}, "steps": 1800},
+    {"name": "gray_scott-tfno", "data": "gray_scott", "model": "tfno", "options": {"delta": True}},
     {"name": "turbulence-unet", "data": "turbulence", "model": "unet", "options": {"padding": "zeros"}},
     {"name": "turbulence-fno", "data": "turbulence", "model": "fno", "options": {}},
 )
 #: Gliders, and some runs of spirals and spots, die out in a small box, and there is nothing left to forecast.
 _LASTING = ["bubbles", "maze", "worms", "spots"]
 #: What is left out of the quick preset.
-_SLOW = {"gray_scott-unet_circular", "gray_scott-tfno", "turbulence-unet"}
+_SLOW = {"gray_scott-unet_circular", "gray_scott-convnext", "gray_scott-tfno", "turbulence-unet"}
 
 
 def _quick(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The smaller networks that train in seconds on coarse grids."""
-    small = {
-        "unet": {"width": 8, "levels": 2},
-        "convnext_unet": {"width": 8, "stages": 2},
-        "fno": {"width": 12, "modes": 12},
-    }
+    small = {"unet": {"width": 8, "levels": 2}, "fno": {"width": 12, "modes": 12}}
     chosen = [{**run, "options": {**run["options"], **small[run["model"]]}} for run in runs if run["name"] not in _SLOW]
-    return [{**run, "steps": 600} if "steps" in run else run for run in chosen]
+    return [{**run, "steps": 500} if "steps" in run else run for run in chosen]
 
 
 _TRAP = {"name": "shear_flow-fno", "data": "shear_flow", "model": "fno", "options": {}}
@@ -78,7 +74,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "train": 12,
         "test": 12,
         "history": 2,
-        "steps": 300,
+        "steps": 250,
         "batch_size": 8,
         "learning_rate": 0.01,
         "per_run": 3,
