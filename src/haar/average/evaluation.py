@@ -16,7 +16,7 @@ from haar.average.average import average
 from haar.average.engine import Averaged
 from haar.average.rollout import Rollout
 from haar.average.weighted import Given
-from haar.data.metrics.pointwise import EPSILON, SpaceMoments
+from haar.data.metrics.pointwise import NEAR_CONSTANT, SpaceMoments
 from haar.data.metrics.steps import ONE_STEP, PROTOCOL, StepRange
 from haar.data.well.trajectories import Trajectories, Trajectory
 from haar.errors import ArgumentError, check_count, known_keywords
@@ -37,7 +37,8 @@ class FieldChange:
         base: VRMSE of the model: its mean over trajectories, steps and components.
         averaged: The same of the average.
         change: averaged / base - 1, with the interval of a bootstrap that draws trajectories, each with both errors.
-        pooled_base: The model's pooled VRMSE, a ratio of sums, which nearly constant truths do not rule.
+        pooled_base: The model's pooled VRMSE, a ratio of sums, which nearly constant truths do not rule: channels whose
+            mean variance is below 1e-5 are left out (NaN where none is left), as in `haar.data.metrics.pooled_errors`.
         pooled_averaged: The same of the average.
         verdict: ``"lower"`` or ``"higher"`` if the interval says so, else ``"cannot be told"``.
     """
@@ -129,7 +130,7 @@ class Evaluation(Report):
         )
         note = (
             f"{self.trajectories} trajectories; intervals (95 %) are of a bootstrap over trajectories, each with both "
-            "errors. Pooled: root of all squared errors over all variances."
+            "errors. Pooled: root of all squared errors over all variances, without nearly constant channels."
         )
         return [Section("Errors", table=Table(f"Averaged over {self.group}", columns, rows, note))]
 
@@ -275,5 +276,6 @@ def _change(
         ends = drawn.interval(drawn.sums(averaged) / drawn.sums(base) - 1)
         low, high = (float(end) for end in ends)
     sums = of_field.mean(0)
-    pooled = (sums[:, _SQUARED] / (sums[:, _VARIANCE] + EPSILON)).mean(-1).sqrt().tolist()
+    varies = sums[0, _VARIANCE] >= NEAR_CONSTANT  # the rule of `pooled_errors`
+    pooled = (sums[:, _SQUARED, varies] / sums[:, _VARIANCE, varies]).mean(-1).sqrt().tolist()
     return FieldChange(window, field, float(base.mean()), float(averaged.mean()), Estimate(value, low, high), *pooled)
