@@ -3,6 +3,7 @@
 from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
 from haar.average.certificate import certificate, difference
+from haar.average.density import AgainstDensity, Motion, scaling, scalings
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
 from haar.average.evaluation import Evaluation, FieldChange, evaluate
@@ -21,6 +22,7 @@ from haar.average.windowed import hann_window, triangle_window
 from haar.average.written import Written, write_average
 
 __all__ = [
+    "AgainstDensity",
     "Anytime",
     "Averaged",
     "Cosets",
@@ -34,6 +36,7 @@ __all__ = [
     "Given",
     "How",
     "MeanWithError",
+    "Motion",
     "Orbit",
     "Quadrature",
     "QuasiRandom",
@@ -56,6 +59,8 @@ __all__ = [
     "fold",
     "hann_window",
     "save",
+    "scaling",
+    "scalings",
     "select",
     "soft",
     "standard_error",

@@ -12,7 +12,7 @@ from math import sqrt
 from statistics import median
 from typing import Any
 
-from haar.systems.claim import Claim, Number, over
+from haar.systems.claim import Claim, over
 from haar.systems.sample import Sample, ratio, value
 
 Measures = Mapping[str, Any]
@@ -122,9 +122,9 @@ def covered(told: Measures) -> bool:
     return inside
 
 
-def missed(told: Measures) -> Number:
+def missed(told: Measures) -> float:
     """Relative error of the prediction."""
-    return abs(told["predicted"]["value"] / told["gain"]["value"] - 1)
+    return abs(float(told["predicted"]["value"] / told["gain"]["value"]) - 1)
 
 
 _theory = partial(Claim, source=f"{THEORY}: averages over subgroups are nested projections")
