@@ -244,6 +244,13 @@ CLAIMS = (
         at_most=1.0,
     ),
     Claim(
+        "long rollouts against persistence",
+        "... and over steps 13 to 30; what is not so is not judged below",
+        "the trivial forecast",
+        lambda m: most(rolled(run, "plain", "13:30", "persistence") for run in runs(m)),
+        at_most=1.0,
+    ),
+    Claim(
         "rollouts",
         "averaging every step lowers the VRMSE of rollouts that beat persistence, over steps 6 to 12 (ratio of "
         "medians, in the model where it does least)",

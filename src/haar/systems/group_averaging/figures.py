@@ -95,8 +95,8 @@ def draw_trap(measures: Sequence[Measures]) -> Figure:
             BASE if name in ("none", *FORECASTS) else WARNING if error > 1.02 * base else AVERAGED
             for name, error in shown.items()
         ]
-        labels = ["the model" if name == "none" else name.replace(" ", "\n") for name in shown]
-        draw_bars(axes, labels, {"": list(shown.values())}, [colours])
+        labels = ["the model" if name == "none" else name for name in shown]
+        draw_bars(axes, labels, {"": list(shown.values())}, [colours], slanted=place == 1)
         axes.axhline(base, color=BASE, linewidth=0.8)
         for at, error in enumerate(shown.values()):
             if np.isfinite(error):
