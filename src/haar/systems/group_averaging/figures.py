@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
+from haar.systems.group_averaging.comparisons import FORECASTS
 
 Measures = Mapping[str, Any]
 #: Below this share of the truth's mean square gradient a rollout is called blurred, above its inverse rough.
 BLURRED = 0.8
-FORECASTS = ("persistence", "linear")
 _COLOURS = {"truth": "black", "plain": BASE, "persistence": "lightgrey"}
 
 

@@ -83,7 +83,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rollout_runs": 6,
         "modes": ["plain", "step", "trajectory", "stochastic"],
         "runs": _quick(_RUNS),
-        "trap": {**_TRAP, "options": {"width": 12, "modes": 12}},
+        "trap": {**_TRAP, "options": {"width": 12, "modes": 12}, "steps": 500},
     },
     "full": {
         "data": {
