@@ -46,6 +46,7 @@ class _Audit:
 
 class _Average:
     __call__ = staticmethod(_average.average)
+    AgainstDensity = _average.AgainstDensity
     Anytime = _average.Anytime
     Averaged = _average.Averaged
     Cosets = _average.Cosets
@@ -53,10 +54,13 @@ class _Average:
     DistilReport = _average.DistilReport
     Distilled = _average.Distilled
     Draw = _average.Draw
+    Evaluation = _average.Evaluation
+    FieldChange = _average.FieldChange
     Frame = _average.Frame
     Given = _average.Given
     How = _average.How
     MeanWithError = _average.MeanWithError
+    Motion = _average.Motion
     Orbit = _average.Orbit
     Quadrature = _average.Quadrature
     QuasiRandom = _average.QuasiRandom
@@ -76,10 +80,13 @@ class _Average:
     certificate = staticmethod(_average.certificate)
     difference = staticmethod(_average.difference)
     distil = staticmethod(_average.distil)
+    evaluate = staticmethod(_average.evaluate)
     expected_excess = staticmethod(_average.expected_excess)
     fold = staticmethod(_average.fold)
     hann_window = staticmethod(_average.hann_window)
     save = staticmethod(_average.save)
+    scaling = staticmethod(_average.scaling)
+    scalings = staticmethod(_average.scalings)
     select = staticmethod(_average.select)
     soft = staticmethod(_average.soft)
     standard_error = staticmethod(_average.standard_error)

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "average.md"
 
 def test_the_code_of_the_page_runs(capsys, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 12
     monkeypatch.chdir(tmp_path)
     with torch.random.fork_rng():
         exec(compile("\n".join(blocks), str(PAGE), "exec"), {})

@@ -147,3 +147,36 @@ def test_the_student_of_a_program_has_the_names_of_the_class_it_was_made_of(here
 def test_bad_distillation_is_one_line(here, well, words, message, capsys):
     assert main(["average", "distill", "free.pt2", str(well), "--group", "C2", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_model_is_compared_with_its_average(here, well, capsys):
+    words = ["average", "evaluate", "surrogate.safetensors", str(well), "--group", "D4", "--windows", "1,2:3"]
+    assert main([*words, "--out", "report"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"VRMSE averaged over D4, \d trajectories; steps 1: -\d", out)
+    told = json.loads((here / "report" / "evaluation.json").read_text())
+    assert [(row["window"], row["field"]) for row in told["changes"]] == [
+        (window, field) for window in ("1", "2:3") for field in ("all", "tracer", "velocity")
+    ]
+    assert (here / "report" / "report.html").is_file()
+
+
+def test_an_evaluation_is_json(here, well, capsys):
+    assert main(["average", "evaluate", "fixed.pt2", str(well), "--group", "D4", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["group"], told["mode"]) == ("evaluation", "D4", "step")
+    assert all(row["base"] > 0 for row in told["changes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--windows", "6:99"], "--windows: expected steps within 1:"),
+        (["--windows", "one"], "steps: expected 'first:last' or 'step'"),
+        (["--mode", "twice"], "--mode: expected one of plain, step"),
+        (["--per-run", "0"], "per-run"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(here, well, capsys, words, message):
+    assert main(["average", "evaluate", "surrogate.safetensors", str(well), "--group", "D4", *words]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

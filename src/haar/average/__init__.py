@@ -4,8 +4,10 @@ from haar.average.anytime import Anytime, Stage, anytime
 from haar.average.average import average
 from haar.average.calculator import averaged_calculator
 from haar.average.certificate import certificate, difference
+from haar.average.density import AgainstDensity, Motion, scaling, scalings
 from haar.average.distil import Distilled, DistilReport, distil
 from haar.average.engine import Averaged
+from haar.average.evaluation import Evaluation, FieldChange, evaluate
 from haar.average.export import UntraceableError, save
 from haar.average.fold import fold
 from haar.average.frame import Frame
@@ -22,6 +24,7 @@ from haar.average.windowed import hann_window, triangle_window
 from haar.average.written import Written, write_average
 
 __all__ = [
+    "AgainstDensity",
     "Anytime",
     "Averaged",
     "Cosets",
@@ -29,10 +32,13 @@ __all__ = [
     "DistilReport",
     "Distilled",
     "Draw",
+    "Evaluation",
+    "FieldChange",
     "Frame",
     "Given",
     "How",
     "MeanWithError",
+    "Motion",
     "Orbit",
     "Quadrature",
     "QuasiRandom",
@@ -52,10 +58,13 @@ __all__ = [
     "certificate",
     "difference",
     "distil",
+    "evaluate",
     "expected_excess",
     "fold",
     "hann_window",
     "save",
+    "scaling",
+    "scalings",
     "select",
     "soft",
     "standard_error",

@@ -10,6 +10,7 @@ import typer
 from haar.cli.command import told_by
 from haar.cli.default_command import DefaultCommandGroup
 from haar.cli.distill_options import DistillOptions
+from haar.cli.evaluate_options import EvaluateOptions
 from haar.cli.options import (
     FactoryArg,
     Fields,
@@ -135,3 +136,42 @@ def distill(told: DistillOptions) -> None:
     screen.print(f"{told.output}: one forward pass in place of the average of {told.model} over {told.group}")
     screen.print(f"broken symmetry, relative: {report.defect_before:.3g} before, {report.defect_after:.3g} after")
     screen.print(f"of what averaging changes it keeps {report.gain_kept:.1%}, on {report.held_out} windows held out")
+
+
+@app.command("evaluate")
+@told_by(EvaluateOptions)
+def evaluate(told: EvaluateOptions) -> None:
+    """Compare the errors of MODEL with those of its average on DATA: VRMSE by field and window of predicted steps.
+
+    The change has a bootstrap interval over trajectories, each with both errors. Labels decide; `haar audit` says what
+    to expect without them.
+    """
+    from haar.average import evaluate as run
+    from haar.cli.delivery import deliver
+    from haar.cli.model_file import load_model
+    from haar.cli.screen import ProgressBars, warn_bare
+    from haar.cli.surrogate_input import physical_model, try_model, window_data
+    from haar.cli.well_data import open_well, well_symmetry
+    from haar.data import Trajectories
+
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
+    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    windows = window_data(reader, names, told.history, loaded.channels)
+    symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
+    try_model(module, windows)
+    with ProgressBars(quiet=told.as_json) as bars, named_on_the_command_line(windows="--windows", mode="--mode"):
+        report = run(
+            module,
+            symmetry,
+            Trajectories(reader, fields=names),
+            windows=None if told.windows is None else told.windows.split(","),
+            per_run=told.per_run,
+            mode=told.mode,
+            batch_size=told.batch_size if loaded.batched else 1,
+            seed=told.seed,
+            micro_batch="auto" if loaded.batched else 1,
+            watch=bars,
+        )
+    deliver(report, told.out, "evaluation.json", report.summary, as_json=told.as_json)
+    warn_bare(loaded, told.model)

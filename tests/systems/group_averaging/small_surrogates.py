@@ -8,6 +8,7 @@ from haar.systems.group_averaging.surrogates import CATALOGUE
 
 SMALL = {
     "fno": {"width": 4, "modes": 6, "layers": 2},
+    "tfno": {"width": 4, "modes": 6, "layers": 2},
     "unet": {"width": 3, "levels": 2},
     "convnext_unet": {"width": 3, "stages": 2, "blocks": 1},
 }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_surrogates import fields
 
+from haar.errors import ArgumentError
 from haar.systems.group_averaging.surrogates import FNO
-from haar.systems.group_averaging.surrogates.fno import SpectralConvolution
+from haar.systems.group_averaging.surrogates.fno import SpectralConvolution, TuckerConvolution
 
 
 @given(dim=st.integers(1, 3), data=st.data())
@@ -60,3 +62,30 @@ def test_spectral_convolution_has_the_right_gradient():
     assert torch.autograd.gradcheck(
         lambda x, w: torch.func.functional_call(layer, {"weight": w}, (x,)), (x, layer.weight)
     )
+
+
+def test_a_tucker_weight_is_its_core_times_a_matrix_along_every_axis():
+    layer = TuckerConvolution(3, 2, (5, 4), rank=0.4).double()
+    factors = [factor.detach().numpy() for factor in layer.factors]
+    expected = np.einsum("abcd,xa,yb,ic,od->xyio", layer.core.detach().numpy(), *factors)
+    np.testing.assert_allclose(layer.whole_weight().detach().numpy(), expected, rtol=0, atol=1e-12)
+    assert expected.shape == (5, 3, 3, 4)
+
+
+def test_a_tucker_weight_starts_as_large_as_a_whole_one_and_has_its_share_of_numbers():
+    torch.manual_seed(0)
+    whole, part = SpectralConvolution(16, 16, (12, 12)), TuckerConvolution(16, 16, (12, 12), rank=0.5)
+    assert 0.9 < float((part.whole_weight().square().mean() / whole.weight.square().mean()).detach()) < 1.1
+    assert 0.4 < part.core.numel() / whole.weight.numel() < 0.6
+
+
+def test_a_tucker_network_commutes_with_shifts():
+    net = FNO(2, 3, width=4, modes=(6, 5), layers=2, rank=0.5).double()
+    x = fields(2, 2, 8, 7)
+    torch.testing.assert_close(net(x.roll((3, 2), (2, 3))), net(x).roll((3, 2), (2, 3)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rank", [0, 1.01, -0.5])
+def test_a_rank_that_is_no_share_is_refused(rank):
+    with pytest.raises(ArgumentError, match=r"rank: expected a share above 0, at most 1, got"):
+        TuckerConvolution(2, 2, (4, 4), rank=rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -55,11 +55,11 @@ class SpreadWindows:
             yield torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs]), clusters
 
 
-def field_scale(batches: SpreadWindows, layout: Layout) -> Float[Tensor, " channel"]:
+def field_scale(batches: Iterable[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Float[Tensor, " channel"]:
     """Standard deviation of every output field, one number for all its components, so that a group leaves it alone.
 
     Args:
-        batches: The windows whose labels are measured.
+        batches: Inputs, labels and trajectories of the windows whose labels are measured, such as `SpreadWindows`.
         layout: The channels of the output.
     """
     count, first, second = 0, torch.zeros(layout.channels).double(), torch.zeros(layout.channels).double()

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.audit import audit
-from haar.average import Averaged, Given, Rollout, average
+from haar.average import Averaged, Given, Orbit, Rollout, average
+from haar.average.windowed import OutputWindow
 from haar.data import Trajectories, Windows
 from haar.data.well.spread_windows import SpreadWindows, field_scale
-from haar.groups import FiniteGroup, GridGroup, cyclic, dihedral, grid_group, trivial
+from haar.groups import FiniteGroup, GridGroup, dihedral, grid_group, trivial
 from haar.probing import defect
 from haar.systems.group_averaging.evaluation import (
     MICRO_BATCH,
-    one_step_errors,
-    prediction_errors,
+    Judged,
+    detail,
+    extrapolation,
+    persistence,
+    rolled,
+    rollout_errors,
+    spectrum,
 )
 from haar.systems.group_averaging.half_orbit import measure_half
 from haar.systems.group_averaging.options import Options
@@ -28,7 +34,8 @@ from haar.systems.group_averaging.surrogates import Surrogate, parameter_count
 from haar.watch import Watch
 
 SHIFTS = 8
-MODES = ("plain", "step", "trajectory", "stochastic", "cyclic")
+#: Elements of D4 by the name of the average over them.
+CHAIN = {"C2": ("e", "r180"), "C4": ("e", "r90", "r180", "r270"), "D4": None}
 
 
 def measure_model(
@@ -46,35 +53,32 @@ def measure_model(
         windowed: Whether to average over half-box shifts, with and without windows (for models that pad with zeros).
 
     Returns:
-        ``vrmse`` by group, ``rollout`` by mode and window, ``variance_ratio`` of the rollouts (below 1: smoothed),
-        ``audit``, ``half`` (what half of D4 brings), ``defect`` (relative, float64) before and after, ``parameters``,
-        ``near_constant`` share.
+        ``vrmse`` (pooled, of every test run) by group, and of persistence and linear extrapolation; ``well``: The
+        Well's mean of it, and the ``near_constant`` share; ``rollout`` and ``detail`` by mode and window, ``spectrum``
+        by mode; ``audit``, ``half`` (what half of D4 brings), ``defect`` (relative, float64) before and after,
+        ``parameters``.
     """
     test = Windows(root, history=preset.history, split="test")
-    chosen = SpreadWindows(test, samples=preset.windows, batch_size=8)
-    x, y = chosen.stacked()
-    models: dict[str, Callable[[Tensor], Tensor]] = {
-        "none": model,
-        **averages(model, test, seed=seed, windowed=windowed),
-    }
-    measures: dict[str, Any] = {"parameters": parameter_count(model), "vrmse": {}, "rollout": {}, "variance_ratio": {}}
-    with watch.stage(title, len(models) + len(preset.modes) + 1) as advance:
-        for name, predict in models.items():
-            errors = one_step_errors(predict, x, y, test.inputs)
-            measures["vrmse"][name] = errors.value("vrmse")
-            measures["near_constant"] = errors.value("near_constant")
-            advance()
-        symmetry = fields_symmetry(dihedral(4), test)
-        for mode in preset.modes:
-            predict_run = Rollout(model, symmetry, mode=mode, seed=seed, micro_batch=MICRO_BATCH)
-            measures["rollout"][mode], measures["variance_ratio"][mode] = _rolled(predict_run, root, preset)
-            advance()
-        # Many trajectories: what labels say about the gain varies much more than what is predicted without them.
+    judged = Judged.of(test, preset.per_run)
+    symmetry = fields_symmetry(dihedral(4), test)
+    measures: dict[str, Any] = {"parameters": parameter_count(model), "vrmse": {}, "well": {}}
+    with watch.stage(title, 4) as advance:
+        predictions = {**_forecasts(model, symmetry, judged), **_shifted(model, judged, seed, windowed=windowed)}
+        for name, prediction in predictions.items():
+            measures["vrmse"][name] = judged.errors(prediction)
+            report = judged.report(prediction)
+            measures["well"][name] = report.value("vrmse")
+            measures["near_constant"] = report.value("near_constant")
+        advance()
+        measures |= measure_rollouts(model, symmetry, root, preset, seed)
+        advance()
+        # Many windows: what labels say about the gain varies much more than what is predicted without them.
         many = SpreadWindows(test, samples=preset.audit_windows, batch_size=8)
         measures["audit"] = _audited(model, symmetry, many, seed)
-        learned = SpreadWindows(Windows(root, history=preset.history), samples=preset.windows, batch_size=8)
-        measures["half"] = measure_half(model, symmetry, learned, chosen)
-        measures["defect"] = _defects(model, symmetry, x[:1])
+        advance()
+        learned = Judged.of(Windows(root, history=preset.history, split="train"), preset.per_run)
+        measures["half"] = measure_half(model, symmetry, learned, judged)
+        measures["defect"] = _defects(model, symmetry, judged.x[:1])
         advance()
     return measures
 
@@ -84,51 +88,91 @@ def fields_symmetry(group: FiniteGroup, windows: Windows) -> Symmetry:
     return Symmetry.of_fields(group, windows.inputs.fields, history=windows.history, centring="node")
 
 
-def averages(model: Surrogate, windows: Windows, *, seed: int, windowed: bool) -> dict[str, Averaged]:
-    """The averaged models of the protocol.
+def orbit_predictions(model: Surrogate, symmetry: Symmetry, judged: Judged) -> dict[str, Tensor]:
+    """psi(g)^-1 f(phi(g) x) for every element of D4, by its name; that of ``"e"`` is the model's own."""
+    group = symmetry.group
+    orbit = Averaged(model, symmetry, Orbit(), micro_batch=MICRO_BATCH)
+    with torch.no_grad():
+        every = torch.cat([orbit.stacked(x) for x, _, _ in judged], 1)
+    return {group.describe(torch.tensor(k)): prediction for k, prediction in enumerate(every)}
 
-    C2, C4 and D4; 8 random shifts; D4, each element with a random shift of its own. With `windowed` also the four
-    shifts by half the box alone and with D4, flat and weighted by a Hann window.
-    """
-    space = windows.reader.metadata.resolution
-    half = [n // 2 for n in space]
-    generator = torch.Generator().manual_seed(seed)
-    points: dict[str, FiniteGroup] = {"C2": cyclic(2), "C4": cyclic(4), "D4": dihedral(4)}
-    made = {
-        name: average(model, fields_symmetry(group, windows), micro_batch=MICRO_BATCH) for name, group in points.items()
+
+def mean_over(orbit: Mapping[str, Tensor], names: tuple[str, ...] | None) -> Tensor:
+    """The average over some elements, or over all."""
+    return torch.stack([orbit[name] for name in (orbit if names is None else names)]).mean(0)
+
+
+def _forecasts(model: Surrogate, symmetry: Symmetry, judged: Judged) -> dict[str, Tensor]:
+    """Persistence, linear extrapolation, the model, and its averages along the chain to D4."""
+    orbit, layout = orbit_predictions(model, symmetry, judged), judged.windows.inputs
+    return {
+        "persistence": persistence(layout)(judged.x),
+        "linear": extrapolation(layout)(judged.x),
+        "none": orbit["e"],
+        **{name: mean_over(orbit, members) for name, members in CHAIN.items()},
     }
+
+
+def _shifted(model: Surrogate, judged: Judged, seed: int, *, windowed: bool) -> dict[str, Tensor]:
+    """Averages over shifts: 8 random ones; D4, each element with a random shift of its own.
+
+    With `windowed` also the four shifts by half the box alone and with D4, flat and weighted by a Hann window.
+    """
+    windows = judged.windows
+    space = windows.reader.metadata.resolution
+    generator = torch.Generator().manual_seed(seed)
     every: GridGroup = grid_group(dihedral(4), space)
     symmetry = fields_symmetry(every, windows)
-    identity = torch.zeros(SHIFTS, dtype=torch.int64)
-    for name, point in (("shifts", identity), ("D4 shifts", torch.arange(SHIFTS))):
+    made: dict[str, Tensor] = {}
+    for name, point in (("shifts", torch.zeros(SHIFTS, dtype=torch.int64)), ("D4 shifts", torch.arange(SHIFTS))):
         elements = every.element(point, _random_cells(space, generator))
-        made[name] = average(model, symmetry, Given(elements), micro_batch=MICRO_BATCH)
+        made[name] = judged.predicted(average(model, symmetry, Given(elements), micro_batch=MICRO_BATCH))
     if windowed:
+        half = [n // 2 for n in space]
         for name, point_group in (("half shifts", trivial(len(space))), ("D4 half shifts", dihedral(4))):
             group = fields_symmetry(grid_group(point_group, space, step=half), windows)
-            made[name] = average(model, group, micro_batch=MICRO_BATCH)
-            made[f"{name}, Hann"] = average(model, group, window="hann", micro_batch=MICRO_BATCH)
+            made[name], made[f"{name}, Hann"] = _windowed(model, group, judged)
     return made
+
+
+def _windowed(model: Surrogate, symmetry: Symmetry, judged: Judged) -> tuple[Tensor, Tensor]:
+    """The flat average and the one weighted by a Hann window, of the same predictions."""
+    weighted = average(model, symmetry, window="hann", micro_batch=MICRO_BATCH)
+    window, flat, hann = cast("OutputWindow", weighted.window), [], []
+    with torch.no_grad():
+        for x, _, _ in judged:
+            terms = [prediction for _, prediction in weighted.terms(x)]
+            flat.append(torch.stack(terms).mean(0))
+            weighed = [window.weigh(place, [term])[0] for place, term in enumerate(terms)]
+            hann.append(torch.stack(weighed).mean(0))
+    return torch.cat(flat), torch.cat(hann)
 
 
 def _random_cells(space: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.stack([torch.randint(n, (SHIFTS,), generator=generator) for n in space], dim=-1)
 
 
-def _rolled(predict: Rollout, root: Path, preset: Options) -> tuple[dict[str, float], dict[str, float]]:
+def measure_rollouts(
+    model: Surrogate, symmetry: Symmetry, root: Path, preset: Options, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Errors, detail and spectra of rollouts, by mode; persistence among them."""
     trajectories = Trajectories(root, split="test")
     runs = [trajectories[index] for index in range(min(len(trajectories), preset.rollout_runs))]
     start = torch.stack([run.history(preset.history) for run in runs])
     last = max(int(window.split(":")[-1]) for window in preset.rollout)
     truth = torch.stack([run.future(preset.history)[:last] for run in runs])
     layout = runs[0].layout.with_history(preset.history)
+    found: dict[str, dict[str, Any]] = {"rollout": {}, "detail": {}, "spectrum": {}}
+    found["spectrum"]["truth"] = spectrum(truth, preset.rollout[-1])
     with torch.no_grad():
-        report = prediction_errors(predict(start, last), truth, layout, preset.rollout)
-    windows = preset.rollout
-    return (
-        {window: report.value("vrmse", window=window) for window in windows},
-        {window: report.value("variance_ratio", window=window) for window in windows},
-    )
+        states = {"persistence": rolled(persistence(layout), layout, start, last)}
+        for mode in preset.modes:
+            states[mode] = Rollout(model, symmetry, mode=mode, seed=seed, micro_batch=MICRO_BATCH)(start, last)
+    for mode, prediction in states.items():
+        found["rollout"][mode] = rollout_errors(prediction, truth, preset.rollout)
+        found["detail"][mode] = detail(prediction, truth, preset.rollout)
+        found["spectrum"][mode] = spectrum(prediction, preset.rollout[-1])
+    return found
 
 
 def _audited(model: Surrogate, symmetry: Symmetry, chosen: SpreadWindows, seed: int) -> dict[str, Any]:
@@ -136,8 +180,8 @@ def _audited(model: Surrogate, symmetry: Symmetry, chosen: SpreadWindows, seed: 
     report = audit(model, symmetry, chosen, scale=scale, layers=False, seed=seed, micro_batch=MICRO_BATCH)
     found = report.findings
     return {
-        "predicted": found.removed.value,
-        "gain": None if found.gain is None else found.gain.value,
+        "predicted": found.removed.to_dict(),
+        "gain": None if found.gain is None else found.gain.to_dict(),
         "mse": None if found.mse is None else found.mse.value,
         "verdict": report.recommendation.verdict,
         "group": report.recommendation.group,

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.average import Averaged, Orbit, expected_excess, select
-from haar.data.well.spread_windows import SpreadWindows, field_scale
+from haar.data.well.spread_windows import field_scale
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup
-from haar.systems.group_averaging.evaluation import MICRO_BATCH
+from haar.systems.group_averaging.evaluation import MICRO_BATCH, Judged
 from haar.systems.group_averaging.surrogates import Surrogate
 
 
-def measure_half(model: Surrogate, symmetry: Symmetry, learned: SpreadWindows, test: SpreadWindows) -> dict[str, Any]:
+def measure_half(model: Surrogate, symmetry: Symmetry, learned: Judged, test: Judged) -> dict[str, Any]:
     """Shares of the fall of the mean squared error that half of the elements bring.
 
     Args:

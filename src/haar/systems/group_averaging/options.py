@@ -33,13 +33,15 @@ class Options:
     """The experiment.
 
     Attributes:
-        data: Options of every data set's generator, by name; ``generator`` among them if that has another name.
+        data: Options of every data set's generator, by name; ``generator`` among them if that has another name, and
+            ``splits`` (trajectories by the name of the split) if they are not those of all others.
         train: Trajectories of the training split.
         test: Trajectories of the test split.
         history: Time steps that a surrogate sees.
         steps: Number of training steps.
         batch_size: Windows in a step.
-        windows: Windows that errors are measured on.
+        learning_rate: Largest one of the cycle.
+        per_run: Windows of every trajectory that errors are measured on.
         audit_windows: Windows that are audited.
         rollout: Windows of predicted steps, such as ``"6:12"``.
         rollout_runs: Trajectories that are rolled out.
@@ -54,7 +56,8 @@ class Options:
     history: int
     steps: int
     batch_size: int
-    windows: int
+    learning_rate: float
+    per_run: int
     audit_windows: int
     rollout: tuple[str, ...]
     rollout_runs: int

@@ -60,10 +60,11 @@ def data_set(name: str, preset: Options, seed: int, folder: Path, watch: Watch) 
         of_generator = dict(preset.data[name])
         known = catalogue()
         kind = of_generator.pop("generator", name)
+        splits = of_generator.pop("splits", {"test": preset.test, "train": preset.train})
         if kind not in known:
             raise ArgumentError("generator", expected=f"one of {', '.join(known)}", got=repr(kind))
         generator = options(known[kind], {**of_generator, "seed": seed}, within=f"preset: data: {name}")
-        write_runs(generator, root, {"test": preset.test, "train": preset.train}, watch=watch)
+        write_runs(generator, root, splits, watch=watch)
     return root
 
 
@@ -79,6 +80,7 @@ def trained(run: Run, windows: Windows, preset: Options, *, seed: int, folder: P
         steps,
         seed,
         batch_size=preset.batch_size,
+        learning_rate=preset.learning_rate,
         augment=_augmentation(windows) if run.augment else None,
         checkpoint=folder / f"{run.name}.pt",
         watch=watch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from haar.actions import AxisSign, Symmetry
 from haar.audit import Audit, audit
-from haar.average import average
+from haar.average import average, soft
 from haar.data import Windows
-from haar.data.well.spread_windows import SpreadWindows, field_scale
-from haar.groups import cyclic, dihedral, grid_group, reflections
-from haar.systems.group_averaging.averages import fields_symmetry
-from haar.systems.group_averaging.evaluation import MICRO_BATCH, one_step_errors
+from haar.data.well.spread_windows import field_scale
+from haar.groups import dihedral, grid_group, reflections
+from haar.systems.group_averaging.averages import CHAIN, fields_symmetry, mean_over, orbit_predictions
+from haar.systems.group_averaging.evaluation import MICRO_BATCH, Judged, extrapolation, persistence
 from haar.systems.group_averaging.options import Options
 from haar.systems.group_averaging.surrogates import Surrogate
 from haar.watch import Watch
@@ -24,6 +24,9 @@ from haar.watch import Watch
 
 def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch: Watch) -> dict[str, Any]:
     """Average a surrogate of the double shear flow over groups that its data have, and over one that they lack.
+
+    Everything is judged on the test split. What is told by labels, the audit's advice and the alphas of soft averages,
+    is told by those of the validation split.
 
     Args:
         model: The trained surrogate.
@@ -33,45 +36,45 @@ def measure_trap(model: Surrogate, root: Path, preset: Options, seed: int, watch
         watch: Told of the progress.
 
     Returns:
-        ``vrmse`` of the model, over C4 and D4 (symmetries of the equations only) and over the four elements that the
-        data have too; what the audit under D4 says without and with labels; soft averaging over D4.
+        ``vrmse`` of every test run: of persistence and linear extrapolation, the model, over C2, C4 and D4 (symmetries
+        of the equations), over the four elements that the data have too (``"closed"``), softly over both; ``elements``:
+        the same of the average of each element of D4 with the identity. What the audit under D4 says without and with
+        labels; ``alpha`` of both soft averages.
     """
-    train = Windows(root, history=preset.history, split="train")
-    test = Windows(root, history=preset.history, split="test")
-    chosen = SpreadWindows(test, samples=preset.windows, batch_size=8)
-    x, y = chosen.stacked()
-    models: dict[str, Callable[[Tensor], Tensor]] = {
-        "none": model,
-        "C4": average(model, fields_symmetry(cyclic(4), test), micro_batch=MICRO_BATCH),
-        "D4": average(model, fields_symmetry(dihedral(4), test), micro_batch=MICRO_BATCH),
-        "closed": average(model, closed_symmetry(test), micro_batch=MICRO_BATCH),
-    }
-    with watch.stage("shear flow: averaging and auditing", len(models) + 2) as advance:
-        vrmse = {}
-        for name, predict in models.items():
-            vrmse[name] = one_step_errors(predict, x, y, test.inputs).value("vrmse")
-            advance()
-        scale = field_scale(chosen, test.outputs)
-        symmetry = fields_symmetry(dihedral(4), test)
-        # The data are tested on the training split: its runs are many, and no label of theirs is used.
-        seen = SpreadWindows(train, samples=2 * preset.windows, batch_size=8)
-        unlabelled = ((inputs, None, runs) for inputs, _, runs in seen)
+    train, valid, test = (
+        Judged.of(Windows(root, history=preset.history, split=split), preset.per_run)
+        for split in ("train", "valid", "test")
+    )
+    symmetry, closed = fields_symmetry(dihedral(4), test.windows), closed_symmetry(test.windows)
+    scale = field_scale(valid, valid.windows.outputs)
+    with watch.stage("shear flow: averaging and auditing", 4) as advance:
+        orbit, layout = orbit_predictions(model, symmetry, test), test.windows.inputs
+        predictions = {
+            "persistence": persistence(layout)(test.x),
+            "linear": extrapolation(layout)(test.x),
+            "none": orbit["e"],
+            **{name: mean_over(orbit, members) for name, members in CHAIN.items()},
+            "closed": test.predicted(average(model, closed, micro_batch=MICRO_BATCH)),
+        }
+        advance()
+        alpha = {}
+        for name, each in (("D4", symmetry), ("closed", closed)):
+            softly = soft(model, each, _labelled(valid), scale=scale[:, None, None], micro_batch=MICRO_BATCH)
+            alpha[name] = float(softly.alpha)
+            predictions[f"soft {name}"] = test.predicted(softly)
+        advance()
         options: dict[str, Any] = {"scale": scale, "layers": False, "seed": seed, "micro_batch": MICRO_BATCH}
-        before = audit(model, symmetry, unlabelled, **options)
+        before = audit(model, symmetry, ((x, None, runs) for x, _, runs in train), **options)
         advance()
-        after = audit(model, symmetry, chosen, **options)
+        after = audit(model, symmetry, valid, **options)
         advance()
-    found = after.findings
-    alpha = 0.0 if found.alpha is None else min(max(found.alpha.value, 0.0), 1.0)
-    soft = one_step_errors(lambda x: _soft(model, models["D4"], x, alpha), x, y, test.inputs)
     return {
-        "vrmse": {**vrmse, "soft D4": soft.value("vrmse")},
+        "vrmse": {name: test.errors(prediction) for name, prediction in predictions.items()},
+        "elements": {name: test.errors(mean_over(orbit, ("e", name))) for name in orbit if name != "e"},
         "alpha": alpha,
         "without_labels": _advice(before),
         "with_labels": _advice(after),
-        "mse": None if found.mse is None else found.mse.value,
-        "removed": found.removed.value,
-        "contradictions": [defect.element for defect in found.elements if defect.contradiction],
+        "contradictions": [defect.element for defect in after.findings.elements if defect.contradiction],
     }
 
 
@@ -97,13 +100,15 @@ def closed_symmetry(windows: Windows) -> Symmetry:
     return symmetry.restrict(everything.subgroup(generators, "closed"))
 
 
-def _soft(model: Callable[[Tensor], Tensor], averaged: Callable[[Tensor], Tensor], x: Tensor, alpha: float) -> Tensor:
-    mean = averaged(x)
-    return mean + alpha * (model(x) - mean)
+def _labelled(judged: Judged) -> Iterable[tuple[Tensor, Tensor]]:
+    return [(x, y) for x, y, _ in judged]
 
 
 def _advice(report: Audit) -> dict[str, Any]:
     advice = report.recommendation
-    members = next((h.members for h in report.findings.subgroups if h.name == advice.group), ())
-    elements = [report.symmetry.group.describe(torch.tensor(k)) for k in members]
-    return {"verdict": advice.verdict, "group": advice.group, "elements": elements, "sentence": advice.sentence}
+    return {
+        "verdict": advice.verdict,
+        "group": advice.group,
+        "elements": advice.elements,
+        "sentence": advice.sentence,
+    }

@@ -1,6 +1,6 @@
 """Surrogate models of fields on grids: FNO, U-Net, ConvNeXt-U-Net, in physical units, and their files."""
 
-from haar.systems.group_averaging.surrogates.catalogue import CATALOGUE, convnext_unet, fno, unet
+from haar.systems.group_averaging.surrogates.catalogue import CATALOGUE, convnext_unet, fno, tfno, unet
 from haar.systems.group_averaging.surrogates.convnext_unet import ConvNeXtUNet
 from haar.systems.group_averaging.surrogates.fno import FNO
 from haar.systems.group_averaging.surrogates.storage import load, save
@@ -19,5 +19,6 @@ __all__ = [
     "load",
     "parameter_count",
     "save",
+    "tfno",
     "unet",
 ]

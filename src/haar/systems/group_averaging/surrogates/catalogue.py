@@ -23,6 +23,7 @@ def fno(
     width: int | None = None,
     modes: int | None = None,
     layers: int = 4,
+    rank: float | None = None,
     dim: int = 2,
     delta: bool = False,
     constants: int = 0,
@@ -40,6 +41,7 @@ def fno(
         width: Channels of the hidden fields; lift and project are twice as wide.
         modes: Retained frequencies of both signs along every axis.
         layers: Number of spectral layers.
+        rank: Share of the spectral weights that their Tucker factorisation keeps; None for whole weights.
         dim: Number of space dimensions.
         delta: Whether to predict next minus last state.
         constants: Number of constant input channels, after the last state.
@@ -70,9 +72,64 @@ def fno(
         modes=(*[per_axis] * (dim - 1), last),
         layers=layers,
         dim=dim,
+        rank=rank,
         seed=seed,
     )
     return _physical(net, delta=delta, constants=constants)
+
+
+def tfno(
+    in_channels: int,
+    out_channels: int,
+    *,
+    size: Size = "cpu",
+    width: int | None = None,
+    modes: int | None = None,
+    layers: int = 4,
+    rank: float = 0.5,
+    dim: int = 2,
+    delta: bool = False,
+    constants: int = 0,
+    seed: int = 0,
+) -> Surrogate:
+    """A Fourier neural operator with Tucker-factorised weights, exactly equivariant to integer shifts as well.
+
+    Args:
+        in_channels: Channels of the input fields.
+        out_channels: Channels of the predicted fields.
+        size: Where the sizes not given come from, see `fno`.
+        width: Channels of the hidden fields; lift and project are twice as wide.
+        modes: Retained frequencies of both signs along every axis.
+        layers: Number of spectral layers.
+        rank: Share of the spectral weights' numbers that the cores of the factorisation have.
+        dim: Number of space dimensions.
+        delta: Whether to predict next minus last state.
+        constants: Number of constant input channels, after the last state.
+        seed: Seed of the initial weights.
+
+    Raises:
+        ArgumentError: If the size is unknown, or a number is out of range.
+
+    Example:
+        >>> import torch
+        >>> tfno(4, 2, width=8, modes=8)(torch.zeros(1, 4, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
+    Source: Kossaifi et al., arXiv 2310.00120; Ohana et al., arXiv 2412.00568.
+    """
+    return fno(
+        in_channels,
+        out_channels,
+        size=size,
+        width=width,
+        modes=modes,
+        layers=layers,
+        rank=rank,
+        dim=dim,
+        delta=delta,
+        constants=constants,
+        seed=seed,
+    )
 
 
 def unet(
@@ -182,7 +239,12 @@ def convnext_unet(
     return _physical(net, delta=delta, constants=constants)
 
 
-CATALOGUE: dict[str, Callable[..., Surrogate]] = {"fno": fno, "unet": unet, "convnext_unet": convnext_unet}
+CATALOGUE: dict[str, Callable[..., Surrogate]] = {
+    "fno": fno,
+    "tfno": tfno,
+    "unet": unet,
+    "convnext_unet": convnext_unet,
+}
 """The factories by the name the command line and the recipe use."""
 
 NETWORKS: dict[str, type[FNO | UNet | ConvNeXtUNet]] = {"fno": FNO, "unet": UNet, "convnext_unet": ConvNeXtUNet}

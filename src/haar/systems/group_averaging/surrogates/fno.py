@@ -76,11 +76,16 @@ class SpectralConvolution(nn.Module):
                     got=points,
                     way_out="build the FNO with fewer modes",
                 )
-        dtype = torch.promote_types(self.weight.dtype, torch.float32)  # no transform exists in half precision
+        weight = self.whole_weight()
+        dtype = torch.promote_types(weight.dtype, torch.float32)  # no transform exists in half precision
         spectrum = self._low_frequencies(x.to(dtype))
-        product = self._mix(spectrum, self.weight.to(dtype)).unflatten(2, self.retained)
+        product = self._mix(spectrum, weight.to(dtype)).unflatten(2, self.retained)
         out: Tensor = self._to_grid(product, tuple(space)).to(x.dtype)
         return out
+
+    def whole_weight(self) -> Tensor:
+        """The weight, (*retained, in, 2 * out)."""
+        return self.weight
 
     def _low_frequencies(self, x: Tensor) -> Tensor:
         """The retained Fourier coefficients, (batch, channel, number of retained wave vectors)."""
@@ -124,6 +129,52 @@ class SpectralConvolution(nn.Module):
         return field
 
 
+class TuckerConvolution(SpectralConvolution):
+    """A spectral convolution whose weight is a small core times one matrix along every axis (Tucker's factors).
+
+    The core is of the real tensor that holds both parts of W, so that a factor may mix them too. Whatever the factors
+    are, the layer is a spectral convolution, and commutes with every shift of the grid.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        modes: Number of retained frequencies along every spatial axis.
+        rank: Share of the weight's numbers that the core has, above 0 and at most 1.
+
+    Raises:
+        ArgumentError: If a size is below 1, there are not 1, 2 or 3 axes, or the share is no share.
+
+    Example:
+        >>> layer = TuckerConvolution(4, 4, modes=(6, 6), rank=0.5)
+        >>> tuple(layer.core.shape), tuple(layer.whole_weight().shape)
+        ((5, 4, 4, 7), (6, 4, 4, 8))
+
+    Source: Kossaifi et al., arXiv 2310.00120; Tucker 1966.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, modes: Sequence[int], *, rank: float | int) -> None:
+        super().__init__(in_channels, out_channels, modes)
+        if not 0 < rank <= 1:
+            raise ArgumentError("rank", expected="a share above 0, at most 1", got=rank)
+        whole = self.weight.detach()
+        del self.weight
+        each = float(rank) ** (1 / whole.ndim)  # the same share of every axis
+        ranks = [max(1, math.floor(each * size + 0.5)) for size in whole.shape]
+        # Orthonormal factors: the weight is at first as large as without them.
+        spread = whole.numel() / math.prod(ranks)
+        self.core = nn.Parameter(torch.randn(*ranks) * whole.square().mean().sqrt() * math.sqrt(spread))
+        self.factors = nn.ParameterList(
+            torch.linalg.qr(torch.randn(size, kept))[0] for size, kept in zip(whole.shape, ranks, strict=True)
+        )
+
+    def whole_weight(self) -> Tensor:
+        """The core with every axis multiplied by its factor."""
+        weight: Tensor = self.core
+        for factor in self.factors:  # the first axis goes, its product comes last: after all of them the order is back
+            weight = torch.tensordot(weight, factor.to(weight.dtype), dims=([0], [1]))
+        return weight
+
+
 class Pointwise(nn.Module):
     """The same affine map of the channels at every point: a convolution with kernel 1, as one batched matrix product.
 
@@ -164,10 +215,11 @@ class FNO(nn.Module):
         layers: Number of spectral layers.
         hidden: Width of the pointwise networks that lift and project; default twice `width`.
         dim: Number of space dimensions, 1, 2 or 3.
+        rank: Share of the spectral weights that their Tucker factorisation keeps (a TFNO); None for whole weights.
         seed: Seed of the initial weights.
 
     Raises:
-        ArgumentError: If a size is below 1, or `modes` has not `dim` entries.
+        ArgumentError: If a size is below 1, `modes` has not `dim` entries, or the rank is no share.
 
     Example:
         >>> net = FNO(4, 2, width=8, modes=(8, 8), layers=2)
@@ -189,6 +241,7 @@ class FNO(nn.Module):
         layers: int = 4,
         hidden: int | None = None,
         dim: int = 2,
+        rank: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -198,9 +251,15 @@ class FNO(nn.Module):
         check_positive(in_channels=in_channels, out_channels=out_channels, width=width, layers=layers, hidden=hidden)
         self.dim, self.in_channels, self.out_channels = dim, in_channels, out_channels
         self.config = {"width": width, "modes": list(modes), "layers": layers, "hidden": hidden, "dim": dim}
+        self.config |= {} if rank is None else {"rank": rank}
         with seeded(seed):
             self.lift = nn.Sequential(Pointwise(in_channels, hidden), nn.GELU(), Pointwise(hidden, width))
-            self.spectral = nn.ModuleList(SpectralConvolution(width, width, modes) for _ in range(layers))
+            self.spectral = nn.ModuleList(
+                SpectralConvolution(width, width, modes)
+                if rank is None
+                else TuckerConvolution(width, width, modes, rank=rank)
+                for _ in range(layers)
+            )
             self.skips = nn.ModuleList(Pointwise(width, width) for _ in range(layers))
             self.project = nn.Sequential(Pointwise(width, hidden), nn.GELU(), Pointwise(hidden, out_channels))
 
