@@ -86,6 +86,10 @@ class ChargedTask(Task):
         example = torch.randn(2, self.particles, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return with_side_branches(network, self.symmetry, example=example)
 
+    def moving(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and velocities, as every row has them."""
+        return x[..., :3], x[..., 3:6]
+
     def _pairs(self, part: str) -> Pairs:
         if self.files:
             return _published(self.files, _PUBLISHED[part], self.start, self.stop)

@@ -21,6 +21,7 @@ _SHOWN = {
     "resilient": AVERAGED,
     "ridge": "#8e5bd0",
     "residual pathway": "#c98a1b",
+    "linear model": "#8a8f98",
 }
 
 

@@ -19,6 +19,7 @@ from haar.systems.adaptive_constrained_equivariance.arms import make_arms
 from haar.systems.adaptive_constrained_equivariance.options import Options, Part
 from haar.systems.adaptive_constrained_equivariance.tasks import make_task
 from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, evaluate, train_together
+from haar.systems.adaptive_constrained_equivariance.trivial import trivial
 from haar.systems.experiment import Json, Parts, options
 from haar.watch import Watch
 
@@ -56,6 +57,8 @@ def _measure_part(preset: Options, part: Part, seed: int, checkpoint: Path, watc
     title = f"{part.name}, {len(arms)} x {len(configurations)} networks"
     train_together(arms, configurations, part.plan, checkpoint=checkpoint, watch=watch, title=title)
     chosen = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
+    simple = [trivial(configuration, part.plan) for configuration in configurations]
+    chosen.update({name: [one[name] for one in simple] for name in simple[0]})
     found: Json = {"cells": {}}
     for place, (n, beta) in enumerate(cells):
         rows = slice(place * networks, (place + 1) * networks)
