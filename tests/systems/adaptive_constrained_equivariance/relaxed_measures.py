@@ -25,15 +25,16 @@ CELLS = {
 #: Errors that show the effects, at beta = 0 and beyond.
 _EXACT = {
     "strict": 0.0100, "free": 0.1, "equality": 0.0099, "resilient": 0.0101, "ridge": 0.0102,
-    "strict without kappa": 0.05, "equality undamped": 0.06, "residual pathway": 0.02,
+    "strict without kappa": 0.05, "equality undamped": 0.06, "resilient, price chosen": 0.0105,
+    "residual pathway": 0.02,
 }  # fmt: skip
 _BROKEN = {
     "strict": 0.1, "free": 0.12, "equality": 0.1, "resilient": 0.05, "ridge": 0.045, "strict without kappa": 0.3,
-    "equality undamped": 0.3, "residual pathway": 0.03,
+    "equality undamped": 0.3, "resilient, price chosen": 0.028, "residual pathway": 0.03,
 }  # fmt: skip
 _TRIVIAL = {"mean": 1.0, "linear model": 0.5, "persistence": 1.0, "straight on": 0.5}
 #: A rule that learns nothing is worth the mean; ours a little less, so that no claim is met by a tie.
-_NOTHING = {"equality": 1.3, "resilient": 1.1, "ridge": 1.8}
+_NOTHING = {"equality": 1.3, "resilient": 1.1, "ridge": 1.8, "resilient, price chosen": 1.1}
 
 
 def network(error, gamma=0.01, defect=0.01, kept=1.0):

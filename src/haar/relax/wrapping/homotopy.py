@@ -101,7 +101,8 @@ class Homotopy(nn.Module):
 
         For steps with several forward passes: accumulated batches, losses of x and of g x, networks that run a layer
         many times. Backward passes belong into the block; gradients reach the parameters as it is left, and the
-        optimiser steps after it. Asking `torch.autograd.grad` for parameters within the block finds them unused.
+        optimiser steps after it. Asking `torch.autograd.grad` for parameters within the block finds them unused, and
+        so does DistributedDataParallel, which waits for gradients in every backward pass.
 
         Raises:
             ArgumentError: If a parameter is written within the block.

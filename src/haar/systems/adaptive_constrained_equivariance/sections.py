@@ -11,7 +11,7 @@ import numpy as np
 
 from haar.report import Section, Table
 from haar.report.table import Cell
-from haar.systems.adaptive_constrained_equivariance.claims import LEVEL, RUNAWAY, diverged
+from haar.systems.adaptive_constrained_equivariance.cells import LEVEL, RUNAWAY, diverged
 from haar.systems.adaptive_constrained_equivariance.figures import Cells, draw_asymmetry, draw_errors, draw_scores
 
 Measures = Sequence[Mapping[str, Any]]

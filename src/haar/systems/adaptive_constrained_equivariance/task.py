@@ -91,7 +91,7 @@ def started(module: nn.Module, generator: torch.Generator) -> nn.Module:
         for layer in module.modules():
             if isinstance(layer, nn.Linear):
                 bound = layer.in_features**-0.5
-                for value in (layer.weight, layer.bias):
+                for value in layer.parameters(recurse=False):
                     drawn = torch.rand(value.shape, generator=generator, dtype=torch.float64)
                     value.copy_((2 * drawn - 1) * bound)
     return module
