@@ -25,7 +25,7 @@ OURS = "our protocol"
 
 
 def exact(part: str, n: int, where: str, reported: Mapping[str, str]) -> tuple[Claim, ...]:
-    """Statements (1), (3), (6), (7) of the protocol: beta = 0."""
+    """Statements (1) and (3) of the protocol: beta = 0."""
     cell = (part, "cells", f"{n}, 0")
     said = f"exact symmetry, {where}: "
     return (
@@ -75,6 +75,14 @@ def exact(part: str, n: int, where: str, reported: Mapping[str, str]) -> tuple[C
             part=cell,
             reported=reported.get("kept", ""),
         ),
+    )
+
+
+def _controls(part: str, n: int, where: str) -> tuple[Claim, ...]:
+    """Statements (6) and (7): what fails without the correction of scale, and without damping."""
+    cell = (part, "cells", f"{n}, 0")
+    said = f"exact symmetry, {where}: "
+    return (
         Claim(
             f"the correction of scale is essential, {where}",
             said + "(6) strict without kappa has at least 3 times the error of strict with it",
@@ -222,4 +230,5 @@ def must_hold(
     """All that must hold for one group at one size."""
     before = {} if reported is None else reported
     said = (*exact(part, n, where, before), *broken(part, n, where, before), priors(part, n, where))
+    said += _controls(part, n, where)
     return said + _telling(part, n, where, betas, before) + controlled(part, n, where, betas, before)
