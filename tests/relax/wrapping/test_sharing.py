@@ -25,7 +25,8 @@ def dense(**options):
 
 def images():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1)).double()
+    layers = [nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1)]
+    net = nn.Sequential(*layers).double()
     rep = Regular(D4)
     return homotopise(net, Symmetry(D4, Field(rep), Field(rep)), example=torch.randn(1, 8, 5, 5, dtype=F64))
 
@@ -133,7 +134,7 @@ def test_an_error_in_the_block_leaves_no_gradients_and_shares_no_more():
     with pytest.raises(KeyError, match="mine"):
         fails()
     assert model.get_parameter("model.0.weight").grad is None
-    assert model.layers["0"]._shared is None
+    assert model.layers["0"]._sharing is None
 
 
 def test_a_sum_of_two_passes_is_differentiated_as_one():

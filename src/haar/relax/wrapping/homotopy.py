@@ -121,12 +121,12 @@ class Homotopy(nn.Module):
         """
         layers = [layer for layer in self.layers.values() if isinstance(layer, HomotopyLayer)]
         shared = [SharedWeight(list(layer.parameters())) for layer in layers]
-        before = [layer.use(each) for layer, each in zip(layers, shared, strict=True)]
+        before = [layer.share_weight(each) for layer, each in zip(layers, shared, strict=True)]
         try:
             yield self
         finally:
             for layer, held in zip(layers, before, strict=True):
-                layer.use(held)
+                layer.share_weight(held)
         send_back(shared)
 
     def export(self, gamma: float | Tensor | Mapping[str, Any] | None = 0.0) -> nn.Module:

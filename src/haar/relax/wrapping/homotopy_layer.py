@@ -67,7 +67,7 @@ class HomotopyLayer(Gamma):
     share: Tensor | None
     _symmetry: LayerSymmetry
     _fold: FoldCache
-    _shared: SharedWeight | None = None
+    _sharing: SharedWeight | None = None
 
     #: The parameters that carry the layer's scale: the first one there is stands for the layer.
     leading: tuple[str, ...] = ("weight", "bias", "running_var")
@@ -175,7 +175,7 @@ class HomotopyLayer(Gamma):
         kind = type(self)._plain()  # noqa: SLF001 (its own class)
         plain: nn.Module = kind.__new__(kind)
         nn.Module.__init__(plain)
-        own = {"_symmetry", "_fold", "_fixed", "_shared", "mode"}
+        own = {"_symmetry", "_fold", "_fixed", "_sharing", "mode"}
         for name, value in self.__dict__.items():
             if name not in own:
                 plain.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
@@ -298,19 +298,19 @@ class HomotopyLayer(Gamma):
         weight, bias = (None if getattr(self, name) is None else self._effective(name) for name in ("weight", "bias"))
         return weight, bias
 
-    def use(self, shared: SharedWeight | None) -> SharedWeight | None:
+    def share_weight(self, shared: SharedWeight | None) -> SharedWeight | None:
         """Use one effective weight for all forwards from now on (None: no longer); returns what was shared before.
 
         Args:
             shared: Where it is kept.
         """
-        before, self._shared = self._shared, shared
+        before, self._sharing = self._sharing, shared
         return before
 
     def _folded(self) -> tuple[Tensor, Tensor | None]:
         """Effective weight and bias, kept while no gradient is wanted and nothing changes, or shared within a block."""
-        if self._shared is not None:
-            return self._shared.get(self._gamma(), self._kept)
+        if self._sharing is not None:
+            return self._sharing.get(self._gamma(), self._kept)
         return self._kept()
 
     def _kept(self) -> tuple[Tensor, Tensor | None]:
