@@ -122,7 +122,7 @@ RECIPE = Recipe(
     name="adaptive-constrained-equivariance",
     title="Approximately equivariant networks by constrained optimisation",
     paper="Manolache, Chamon, Niepert: Learning (Approximately) Equivariant Networks via Constrained Optimization, "
-    "arXiv 2505.13631. The task of the first parts, its sizes, its bounds and the damped solver are our own; numbers of "
+    "arXiv 2505.13631. The task of the first parts, its sizes, bounds and the damped solver are our own; numbers of "
     "the paper's tables stand beside claims about tasks of the same kind. Its data sets are not shipped, see "
     "`haar.data.published` for their readers.",
     presets=PRESETS,
