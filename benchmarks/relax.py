@@ -5,8 +5,10 @@
 
 A training step is forward, backward, Adam, and with a homotopy the duals' step too. Hidden channels are regular
 representations of D4, so that the group has eight elements. Ensembles: so many networks of the kind that the
-experiment of the page trains, in one batch against one after the other. Every line is the median over rounds of the
-ratio of two timings (CPU time of one thread) taken one after the other; the spread is that between the quarters.
+experiment of the page trains, in one batch against one after the other. Passes: a step of several forward and backward
+passes on batches of 64, wrapped as it is, and with its weights shared by all of them. Every line is the median over
+rounds of the ratio of two timings (CPU time of one thread) taken one after the other; the spread is that between the
+quarters.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -109,6 +112,49 @@ def overhead(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def passes(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
+    """Steps of several passes, wrapped over plain, without and with shared weights."""
+    rows = []
+    for count in (2, 4, 8):
+        for shared in (False, True):
+            name = f"three dense layers, width 256, batch 64, {count} passes a step{', shared' if shared else ''}"
+            if only not in name:
+                continue
+            torch.manual_seed(0)
+            net, symmetry, x, y = perceptron(256, 64)
+            model = homotopise(net, symmetry, example=x[:2])
+            duals = Duals(model, steps=10**6)
+            plain = repeated(net, x, y, count, None, nullcontext)
+            wrapped = repeated(model, x, y, count, duals, model.shared if shared else nullcontext)
+            found = ratios(plain, wrapped, rounds)
+            rows.append(_row(name, "weight", [b / a for a, b in found], [a for a, _ in found]))
+    return rows
+
+
+def repeated(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    count: int,
+    duals: Duals | None,
+    block: Callable[[], AbstractContextManager[object]],
+) -> Callable[[], None]:
+    """One training step of several passes."""
+    optimizer = torch.optim.Adam(list(model.parameters()) if duals is None else duals.weights(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with block():
+            for _ in range(count):
+                loss = nn.functional.mse_loss(model(x), y) / count
+                (loss if duals is None else duals.lagrangian(loss)).backward()
+        optimizer.step()
+        if duals is not None:
+            duals.step()
+
+    return step
+
+
 def together(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
     """A loop over models, over the same models in one batch."""
     rows = []
@@ -168,7 +214,8 @@ def main() -> None:
     where = machine(1)
     print(where)
     torch.set_num_threads(1)
-    rows = overhead(options.rounds, options.only) + together(options.rounds, options.only)
+    rows = overhead(options.rounds, options.only) + passes(options.rounds, options.only)
+    rows += together(options.rounds, options.only)
     if options.write:
         before, rest = PAGE.read_text().split(BEGIN)
         PAGE.write_text(before + BEGIN + "\n" + table(rows, where) + "\n" + END + rest.split(END, 1)[1])

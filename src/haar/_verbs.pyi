@@ -117,6 +117,7 @@ class _Relax:
     ProjectionRegulariser = _relax.ProjectionRegulariser
     Relaxation = _relax.Relaxation
     RelaxedConvolution = _relax.RelaxedConvolution
+    RelaxedSteerableConvolution = _relax.RelaxedSteerableConvolution
     ResidualPathway = _relax.ResidualPathway
     Ridge = _relax.Ridge
     Rule = _relax.Rule

@@ -12,10 +12,8 @@ import pytest
 
 from haar.errors import ArgumentError, HaarWarning
 from haar.systems.adaptive_constrained_equivariance import protocol
-from haar.systems.adaptive_constrained_equivariance.claims import CLAIMS
 from haar.systems.adaptive_constrained_equivariance.options import Options
 from haar.systems.adaptive_constrained_equivariance.recipe import RECIPE
-from haar.systems.claim import judge
 from haar.systems.experiment import options
 from haar.systems.recipe import load_recipe
 from haar.systems.runner import reproduce
@@ -33,7 +31,7 @@ HERE = Path(__file__).parent
 
 
 def _measured(folder):
-    """All but two rules that run away on inertia in so few steps."""
+    """All but what runs away on inertia in so few steps: to how far nobody can say."""
     found = json.loads(next(folder.glob("runs/*/measures.json")).read_text())["measures"]
     for cell in found["inertia"]["cells"].values() if "inertia" in found else ():
         del cell["rules"]["equality"], cell["rules"]["resilient"]
@@ -41,7 +39,13 @@ def _measured(folder):
 
 
 def _small(part, **changes):
-    return {**part, "plan": {**part["plan"], **_PLAN}, "samples": [16], "draws": min(part["draws"], 39), **changes}
+    return {
+        **part,
+        "plan": {**part["plan"], **_PLAN},
+        "samples": part["samples"][:1],
+        "draws": min(part["draws"], 39),
+        **changes,
+    }
 
 
 def _tiny():
@@ -71,15 +75,16 @@ def _short():
 def test_it_runs_tells_and_a_second_run_measures_nothing(tmp_path, monkeypatch, as_recorded):
     result = reproduce(RUN, out=tmp_path)
     names = [claim.name for claim in result.claims]
-    assert len(names) == 14
-    assert "the correction of scale is essential" in names
-    assert "free training, then symmetry, beats symmetry all along" in names
-    assert "resilient wins on modified inertia" in names
+    assert "the correction of scale is essential, C4, n = 128" in names
+    assert "equality against strict: charged particles, 200, 0" in names
+    assert "resilient against free: inertia, 1000, 0.3" in names
+    assert not [name for name in names if "256" in name]
+    assert {claim.verdict for claim in result.claims} == {"open"}  # of one network nothing is said
     page = (tmp_path / "report.html").read_text()
     for words in ("All rules: weight", "All rules: inertia", "least error by", "residual pathway", "under O(3)"):
         assert words in page
     cells = json.loads(next(tmp_path.glob("runs/*/parts/weight.json")).read_text())["cells"]
-    kept = cells["16, 0"]["rules"]
+    kept = cells["128, 0"]["rules"]
     assert kept["equality"][0]["defect"] < 1e-5
     assert set(kept["equality"][0]["gamma"]) == {"0", "2", "4"}
     as_recorded(_measured(tmp_path), HERE / "measured.json")
@@ -115,7 +120,10 @@ def test_published_trajectories_are_reproduced_from_their_folder(tmp_path, as_re
     preset = {**RECIPE.presets["nbody"], "networks": 1, "parts": [short]}
     recipe = replace(RECIPE, presets={"nbody": preset}, default_seeds={"nbody": 1})
     result = reproduce(recipe, out=tmp_path / "out", preset="nbody", data=tmp_path)
-    assert [claim.name for claim in result.claims] == ["free training, then symmetry, beats symmetry all along"]
+    assert [claim.name for claim in result.claims] == [
+        "equality against straight on: charged particles, 3000, 0",
+        "equality against strict: charged particles, 3000, 0",
+    ]
     assert "equality as published" in (tmp_path / "out" / "report.html").read_text()
     as_recorded(_measured(tmp_path / "out"), HERE / "published.json")
 
@@ -130,50 +138,3 @@ def test_presets_have_the_options_of_the_experiment_and_no_others():
         options(Options, preset)
         with pytest.raises(ArgumentError, match="got 'netwroks'; did you mean networks"):
             options(Options, {**preset, "netwroks": 3})
-
-
-@pytest.fixture
-def recorded():
-    """Measures of the shape that the protocol gives, with numbers that show every effect."""
-    return json.loads((Path(__file__).parent / "measures.json").read_text())[0]
-
-
-def _cells(measures):
-    return [cell for part in measures.values() for cell in part["cells"].values()]
-
-
-def _held(measures):
-    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.holds}
-
-
-def _standing(measures):
-    return {claim.name for claim in judge(CLAIMS, [measures]) if claim.verdict != "contradicted"}
-
-
-def test_every_claim_holds_on_recorded_measures_that_show_it(recorded):
-    assert _held(recorded) == {claim.name for claim in CLAIMS}
-
-
-def test_rules_that_learn_nothing_of_the_data_hold_nothing(recorded):
-    """The mean in place of every rule of ours, and gammas that stay where they start."""
-    for cell in _cells(recorded):
-        for rule, networks in cell["rules"].items():
-            worse = {"equality": 1.3, "resilient": 1.1, "ridge": 1.8}.get(rule, 1.0)
-            for one in networks:
-                one |= {"error": worse, "error at 0": worse, "error at gamma": 1.1 * worse, "defect": 0.1}
-                one["gamma"] = dict.fromkeys(one["gamma"], 0.09)
-    for score in recorded["weight"]["scores"]:
-        score["p"] = dict.fromkeys(score["p"], 0.5)
-    assert _standing(recorded) == set()
-
-
-@pytest.mark.parametrize("lost", ["equality", "resilient"])
-def test_a_network_that_died_holds_nothing_of_its_rule(recorded, lost):
-    before = _held(recorded)
-    for cell in [cell for cell in _cells(recorded) if lost in cell["rules"]]:
-        cell["rules"][lost][0] |= {"error": None, "error at 0": None, "error at gamma": None, "defect": None}
-        cell["rules"][lost][0]["gamma"] = dict.fromkeys(cell["rules"][lost][0]["gamma"])
-    asked = {name for name in before if lost in next(c.claim for c in CLAIMS if c.name == name)}
-    verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, [recorded])}
-    assert asked
-    assert {verdicts[name] for name in asked - {"undamped does not arrive"}} == {"open"}

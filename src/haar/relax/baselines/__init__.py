@@ -6,6 +6,7 @@ from haar.relax.baselines.fixed_ridge import FixedRidge
 from haar.relax.baselines.free import Free
 from haar.relax.baselines.projection_regulariser import ProjectionRegulariser
 from haar.relax.baselines.relaxed_convolution import RelaxedConvolution
+from haar.relax.baselines.relaxed_steerable import RelaxedSteerableConvolution
 from haar.relax.baselines.residual_pathway import ResidualPathway
 from haar.relax.baselines.scheduled import Scheduled
 from haar.relax.baselines.soft import Soft
@@ -18,6 +19,7 @@ __all__ = [
     "Free",
     "ProjectionRegulariser",
     "RelaxedConvolution",
+    "RelaxedSteerableConvolution",
     "ResidualPathway",
     "Scheduled",
     "Soft",

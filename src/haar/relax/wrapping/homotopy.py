@@ -15,6 +15,8 @@ from haar.actions import Symmetry
 from haar.errors import ArgumentError
 from haar.probing import transformed
 from haar.relax.wrapping.gamma import Gamma
+from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.sharing import SharedWeight, send_back
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -92,6 +94,40 @@ class Homotopy(nn.Module):
         finally:
             for name, value in before.items():
                 layers[name].fix(value)
+
+    @contextmanager
+    def shared(self) -> Iterator[Homotopy]:
+        """Make every linear layer's effective weight once for all forwards inside a ``with`` block.
+
+        For steps with several forward passes: accumulated batches, losses of x and of g x, networks that run a layer
+        many times. Backward passes belong into the block; gradients reach the parameters as it is left, and the
+        optimiser steps after it. Asking `torch.autograd.grad` for parameters within the block finds them unused, and
+        so does DistributedDataParallel, which waits for gradients in every backward pass.
+
+        Raises:
+            ArgumentError: If a parameter is written within the block.
+
+        Example:
+            >>> from haar.actions import Regular, Symmetry, Vector
+            >>> from haar.groups import cyclic
+            >>> from haar.relax import homotopise
+            >>> rep = Regular(cyclic(4))
+            >>> model = homotopise(nn.Linear(4, 4), Symmetry(rep.group, Vector(rep), Vector(rep)))
+            >>> with model.shared():
+            ...     for x in torch.randn(3, 8, 4):
+            ...         model(x).square().mean().backward()
+            >>> next(model.parameters()).grad is not None
+            True
+        """
+        layers = [layer for layer in self.layers.values() if isinstance(layer, HomotopyLayer)]
+        shared = [SharedWeight(list(layer.parameters())) for layer in layers]
+        before = [layer.share_weight(each) for layer, each in zip(layers, shared, strict=True)]
+        try:
+            yield self
+        finally:
+            for layer, held in zip(layers, before, strict=True):
+                layer.share_weight(held)
+        send_back(shared)
 
     def export(self, gamma: float | Tensor | Mapping[str, Any] | None = 0.0) -> nn.Module:
         """The user's module with plain layers, at fixed gammas; outputs equal those of the homotopy up to rounding.

@@ -19,6 +19,7 @@ from haar.nn.folding import FoldCache
 from haar.relax.wrapping.gamma import Gamma
 from haar.relax.wrapping.mixing import branched, mixed
 from haar.relax.wrapping.projection import Projection
+from haar.relax.wrapping.sharing import SharedWeight
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class HomotopyLayer(Gamma):
     share: Tensor | None
     _symmetry: LayerSymmetry
     _fold: FoldCache
+    _sharing: SharedWeight | None = None
 
     #: The parameters that carry the layer's scale: the first one there is stands for the layer.
     leading: tuple[str, ...] = ("weight", "bias", "running_var")
@@ -173,7 +175,7 @@ class HomotopyLayer(Gamma):
         kind = type(self)._plain()  # noqa: SLF001 (its own class)
         plain: nn.Module = kind.__new__(kind)
         nn.Module.__init__(plain)
-        own = {"_symmetry", "_fold", "_fixed", "mode"}
+        own = {"_symmetry", "_fold", "_fixed", "_sharing", "mode"}
         for name, value in self.__dict__.items():
             if name not in own:
                 plain.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
@@ -296,8 +298,22 @@ class HomotopyLayer(Gamma):
         weight, bias = (None if getattr(self, name) is None else self._effective(name) for name in ("weight", "bias"))
         return weight, bias
 
+    def share_weight(self, shared: SharedWeight | None) -> SharedWeight | None:
+        """Use one effective weight for all forwards from now on (None: no longer); returns what was shared before.
+
+        Args:
+            shared: Where it is kept.
+        """
+        before, self._sharing = self._sharing, shared
+        return before
+
     def _folded(self) -> tuple[Tensor, Tensor | None]:
-        """Effective weight and bias, kept while no gradient is wanted and nothing changes."""
+        """Effective weight and bias, kept while no gradient is wanted and nothing changes, or shared within a block."""
+        if self._sharing is not None:
+            return self._sharing.get(self._gamma(), self._kept)
+        return self._kept()
+
+    def _kept(self) -> tuple[Tensor, Tensor | None]:
         if "law" in self._modules:
             return self._made()  # it may depend on more than this layer's parameters
         return self._fold.get(self, self._made)

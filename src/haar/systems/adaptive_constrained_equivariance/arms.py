@@ -56,6 +56,12 @@ ARMS: Mapping[str, tuple[Make, tuple[float, ...]]] = {
         lambda models, plan, value: Arm.over("ridge", models(), lambda e: FixedRidge(e, value, steps=plan.steps)),
         (1.0,),
     ),
+    "ridge, price chosen": (
+        lambda models, plan, value: Arm.over(
+            "ridge, price chosen", models(), lambda e: FixedRidge(e, value, steps=plan.steps)
+        ),
+        (0.03, 0.1, 0.3),
+    ),
     "strict without kappa": (
         lambda models, _, __: Arm.over("strict without kappa", models(kappa=False), Strict),
         (0.0,),
@@ -120,7 +126,7 @@ def make_arms(
         names: Which of `ARMS` to make.
         configurations: One model each.
         plan: How they will be trained.
-        tried: Whether all values are tried, or the middle one alone.
+        tried: Whether all values are tried, or the middle one alone; rules that say "chosen" always try all.
         mode: How layers are relaxed, see `homotopise`.
     """
 
@@ -131,8 +137,9 @@ def make_arms(
     arms = []
     for name in names:
         make, values = ARMS[name]
-        for value in values if tried else (values[len(values) // 2],):
+        every = (tried or "chosen" in name) and len(values) > 1
+        for value in values if every else (values[len(values) // 2],):
             arm = make(models, plan, value)
-            arm.setting = value if tried and len(values) > 1 else None
+            arm.setting = value if every else None
             arms.append(arm)
     return arms

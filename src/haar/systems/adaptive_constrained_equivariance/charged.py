@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from haar.actions import Defining, Symmetry, Vector, direct_sum
 from haar.actions.representation import Trivial
@@ -19,6 +19,7 @@ from haar.groups import O
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.side_branch import with_side_branches
 from haar.systems.adaptive_constrained_equivariance.particle_network import ParticleNetwork, everyone
+from haar.systems.adaptive_constrained_equivariance.steerable_network import SteerableNetwork
 from haar.systems.adaptive_constrained_equivariance.task import PARTS, Task
 
 _SPACE = O(3)
@@ -26,6 +27,8 @@ _VECTOR = Defining(_SPACE)
 _ROW = direct_sum([_VECTOR, _VECTOR, Trivial(_SPACE)])
 #: What published files call the parts.
 _PUBLISHED = {"train": "train", "validation": "valid", "test": "test"}
+#: Message-passing networks with branches, by name.
+NETWORKS = ("steerable", "messages")
 Pairs = tuple[Float[Tensor, "sample particle 7"], Float[Tensor, "sample particle 3"]]
 
 
@@ -37,18 +40,20 @@ class ChargedTask(Task):
         particles: Number of charged particles.
         start: Frame that is given.
         stop: Frame to be predicted.
-        hidden: Width of the network.
+        network: ``"steerable"`` (SEGNN, the source's) or ``"messages"`` (EGNN).
+        hidden: Width of the network; of a steerable one the dimension of its scalars and vectors together.
         layers: Its number of layers.
         pool: Trajectories generated for each part, from which samples are drawn.
         files: Folder of the published files, instead of generated data.
 
     Raises:
-        ArgumentError: If the frames are not in order.
+        ArgumentError: If the frames are not in order, or there is no such network.
     """
 
     particles: int = 5
     start: int = 30
     stop: int = 40
+    network: str = "steerable"
     hidden: int = 32
     layers: int = 3
     pool: int = 1000
@@ -58,6 +63,8 @@ class ChargedTask(Task):
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.stop:
             raise ArgumentError("stop", expected=f"a frame after start = {self.start}", got=self.stop)
+        if self.network not in NETWORKS:
+            raise ArgumentError("network", expected=f"one of {', '.join(NETWORKS)}", got=repr(self.network))
 
     @property
     def symmetry(self) -> Symmetry:
@@ -73,18 +80,22 @@ class ChargedTask(Task):
     def model(
         self, generator: torch.Generator, branches: torch.Generator, *, mode: str = "weight", kappa: bool = True
     ) -> Homotopy:
-        """`ParticleNetwork`, its side branches being what breaks the symmetry."""
+        """`SteerableNetwork` or `ParticleNetwork`, their side branches being what breaks the symmetry."""
         del branches, mode, kappa
-        network = ParticleNetwork(
-            1,
-            everyone(self.particles),
-            pair_scalars=1,
-            hidden=self.hidden,
-            layers=self.layers,
-            generator=generator,
-        )
+        network: nn.Module
+        if self.network == "steerable":
+            network = SteerableNetwork(max(1, self.hidden // 4), layers=self.layers, generator=generator)
+        else:
+            near = everyone(self.particles)
+            network = ParticleNetwork(
+                1, near, pair_scalars=1, hidden=self.hidden, layers=self.layers, generator=generator
+            )
         example = torch.randn(2, self.particles, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return with_side_branches(network, self.symmetry, example=example)
+
+    def moving(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and velocities, as every row has them."""
+        return x[..., :3], x[..., 3:6]
 
     def _pairs(self, part: str) -> Pairs:
         if self.files:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from haar.report.drawing import AVERAGED, BASE, COLOURS, WARNING, draw_curves, new_figure, share_legend, style_axes
-from haar.systems.adaptive_constrained_equivariance.claims import LEVEL, largest
+from haar.systems.adaptive_constrained_equivariance.cells import LEVEL, largest
 
 Cells = Mapping[str, Mapping[str, Any]]
 
@@ -21,6 +21,7 @@ _SHOWN = {
     "resilient": AVERAGED,
     "ridge": "#8e5bd0",
     "residual pathway": "#c98a1b",
+    "linear model": "#6b4f3a",
 }
 
 

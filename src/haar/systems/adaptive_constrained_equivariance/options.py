@@ -23,7 +23,7 @@ class Part:
         options: Options of the task, by name.
         files: Which option of the task is given the published files, if any.
         mode: How the models are loosened, see `haar.relax.homotopise`.
-        tried: Whether all settings of a rule are tried, or the middle one alone.
+        tried: Whether all settings of a rule are tried, or the middle one alone (but where its name says "chosen").
         draws: Of the score test of the strict models; 0 for no test.
         networks: In every cell; None for as many as in all other parts.
     """

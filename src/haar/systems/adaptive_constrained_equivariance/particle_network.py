@@ -114,7 +114,7 @@ class ParticleNetwork(ConstantsModule):
             near = self.neighbours.clamp(min=0).expand(*x.shape[:-2], *self.neighbours.shape)
             there = (self.neighbours >= 0).to(x).expand(near.shape)
         if self.masked:
-            there = there * _picked(s[..., -1:], near).squeeze(-1) * s[..., -1:]
+            there = there * picked(s[..., -1:], near).squeeze(-1) * s[..., -1:]
         return near, there.unsqueeze(-1)
 
     def _pair(self, s: Tensor, near: Tensor) -> Tensor | None:
@@ -122,7 +122,7 @@ class ParticleNetwork(ConstantsModule):
         known = []
         if self.pair_scalars:
             chosen = s[..., : self.pair_scalars]
-            known.append(chosen.unsqueeze(-2) * _picked(chosen, near))
+            known.append(chosen.unsqueeze(-2) * picked(chosen, near))
         if self.kinds is not None:
             known.append(self.kinds.expand(*near.shape, self.kinds.shape[-1]))
         return torch.cat(known, -1) if known else None
@@ -144,9 +144,9 @@ class _Layer(ConstantsModule):
     def forward(  # noqa: PLR0917 (private; the state of the network, and its graph)
         self, x: Tensor, v: Tensor, h: Tensor, p: Tensor, near: Tensor, there: Tensor, pair: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        apart = x.unsqueeze(-2) - _picked(x, near)
+        apart = x.unsqueeze(-2) - picked(x, near)
         square = apart.square().sum(-1, keepdim=True)
-        theirs = _picked(h, near)
+        theirs = picked(h, near)
         mine = h.unsqueeze(-2).expand(theirs.shape)
         known = [] if pair is None else [pair]
         message = nn.functional.silu(self.message(torch.cat([mine, theirs, square, *known], -1))) * there
@@ -166,8 +166,13 @@ def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
 
 
-def _picked(values: Float[Tensor, "*batch particle c"], near: Int[Tensor, "*batch particle k"]) -> Tensor:
-    """The neighbours' values."""
+def picked(values: Float[Tensor, "*batch particle c"], near: Int[Tensor, "*batch particle k"]) -> Tensor:
+    """The values of every particle's neighbours, ``(*batch, particle, k, c)``.
+
+    Args:
+        values: Of every particle.
+        near: The neighbours of every particle.
+    """
     index = near.flatten(-2).unsqueeze(-1).expand(*near.shape[:-2], -1, values.shape[-1])
     found: Tensor = values.gather(-2, index).unflatten(-2, near.shape[-2:])
     return found

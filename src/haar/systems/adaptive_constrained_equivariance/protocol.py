@@ -19,6 +19,7 @@ from haar.systems.adaptive_constrained_equivariance.arms import make_arms
 from haar.systems.adaptive_constrained_equivariance.options import Options, Part
 from haar.systems.adaptive_constrained_equivariance.tasks import make_task
 from haar.systems.adaptive_constrained_equivariance.trial import Arm, Configuration, evaluate, train_together
+from haar.systems.adaptive_constrained_equivariance.trivial import trivial
 from haar.systems.experiment import Json, Parts, options
 from haar.watch import Watch
 
@@ -55,19 +56,26 @@ def _measure_part(preset: Options, part: Part, seed: int, checkpoint: Path, watc
     arms = make_arms(part.arms, configurations, part.plan, tried=part.tried, mode=part.mode)
     title = f"{part.name}, {len(arms)} x {len(configurations)} networks"
     train_together(arms, configurations, part.plan, checkpoint=checkpoint, watch=watch, title=title)
-    chosen = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
-    found: Json = {"cells": {}}
-    for place, (n, beta) in enumerate(cells):
-        rows = slice(place * networks, (place + 1) * networks)
-        found["cells"][f"{n}, {beta:g}"] = {
-            "samples": n,
-            "beta": beta,
-            "rules": {name: values[rows] for name, values in chosen.items()},
-        }
+    worth = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
+    simple = [trivial(configuration, part.plan) for configuration in configurations]
+    worth.update({name: [one[name] for one in simple] for name in simple[0]})
+    found: Json = {"cells": _in_cells(worth, cells, networks)}
     strict = next((arm for arm in arms if arm.name == "strict"), None)
     if strict is not None and part.draws:
         found["scores"] = _scores(strict, configurations, part.draws, watch)
     return found
+
+
+def _in_cells(worth: Mapping[str, list[Json]], cells: Sequence[tuple[int, float]], networks: int) -> Json:
+    """What every rule's networks are worth, cell by cell."""
+    return {
+        f"{n}, {beta:g}": {
+            "samples": n,
+            "beta": beta,
+            "rules": {name: values[place * networks : (place + 1) * networks] for name, values in worth.items()},
+        }
+        for place, (n, beta) in enumerate(cells)
+    }
 
 
 def _choose(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]]:

@@ -19,6 +19,7 @@ from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.side_branch import with_side_branches
 from haar.systems.adaptive_constrained_equivariance.particle_network import Neighbours, ParticleNetwork, everyone
 from haar.systems.adaptive_constrained_equivariance.task import Task
+from haar.systems.adaptive_constrained_equivariance.vector_neurons import VectorNeuronNetwork
 
 _SPACE = O(3)
 _VECTOR = Defining(_SPACE)
@@ -103,6 +104,10 @@ class MoleculeTask(CloudTask):
         """80, 10 and 10 % of the molecules."""
         return _molecules(self.files, self.exclude, self.target)[part]
 
+    def constant(self, y: Float[Tensor, "sample 1"]) -> Float[Tensor, " 1"]:
+        """Their median, which has the least absolute error."""
+        return y.median(0).values
+
     def losses(self, out: Float[Tensor, "model batch 1"], y: Float[Tensor, "model batch 1"]) -> Tensor:
         """The mean absolute error, in mean absolute deviations."""
         return (out - y).abs().flatten(1).mean(1)
@@ -113,13 +118,22 @@ class ShapeTask(CloudTask):
     """ModelNet40: the class of a shape of 300 points; cross-entropy with labels smoothed by 0.2.
 
     Args:
+        hidden: Vectors of a point in hidden layers.
         points: Number of points of each cloud.
         dropout: Whether test clouds miss up to 87.5 % of their points.
     """
 
+    hidden: int = 21
+    nearest: int = 20
     points: int = 300
     dropout: bool = False
     outputs = 40
+    numbers = False
+
+    def constant(self, y: Float[Tensor, "sample 1"]) -> Float[Tensor, " c"]:
+        """The logarithms of how often every class comes, one sample of each added."""
+        counts = torch.bincount(y.flatten().long(), minlength=self.outputs)
+        return ((counts + 1) / (counts + 1).sum()).log()
 
     def part(self, part: str) -> Pairs:
         """The published split; every tenth training shape is kept for validation."""
@@ -128,6 +142,22 @@ class ShapeTask(CloudTask):
             return x, y
         held = torch.arange(len(x)) % 10 == 9
         return (x[held], y[held]) if part == "validation" else (x[~held], y[~held])
+
+    def model(
+        self, generator: torch.Generator, branches: torch.Generator, *, mode: str = "weight", kappa: bool = True
+    ) -> Homotopy:
+        """`VectorNeuronNetwork`, with the source's dense branches."""
+        del branches, mode, kappa
+        points = self.part("train")[0].shape[1]
+        network = VectorNeuronNetwork(
+            self.hidden,
+            layers=self.layers,
+            nearest=min(self.nearest, points - 1),
+            outputs=self.outputs,
+            generator=generator,
+        )
+        drawn = torch.randn(2, points, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return with_side_branches(network, self.symmetry, example=drawn)
 
     def losses(self, out: Float[Tensor, "model batch c"], y: Float[Tensor, "model batch 1"]) -> Tensor:
         """Smoothed cross-entropy."""

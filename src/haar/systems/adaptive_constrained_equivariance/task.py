@@ -25,6 +25,8 @@ class Task(ABC):
     """
 
     beta: float
+    #: Whether targets are numbers; else classes.
+    numbers = True
 
     @property
     @abstractmethod
@@ -58,6 +60,23 @@ class Task(ABC):
         """The loss of every model of an ensemble; by default the mean square."""
         return (out - y).square().flatten(1).mean(1)
 
+    def constant(self, y: Tensor) -> Tensor:
+        """The one output for all inputs that fits these targets best; by default their mean.
+
+        Args:
+            y: Targets of the training part.
+        """
+        return y.mean(0)
+
+    def moving(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Where bodies are and the way each goes in a unit of time, of the targets' shape; None where nothing moves.
+
+        Args:
+            x: Inputs.
+        """
+        del x
+        return None
+
     def elements(self) -> Tensor:
         """The group's elements, or some of a group without a list of them."""
         group = self.symmetry.group
@@ -72,7 +91,7 @@ def started(module: nn.Module, generator: torch.Generator) -> nn.Module:
         for layer in module.modules():
             if isinstance(layer, nn.Linear):
                 bound = layer.in_features**-0.5
-                for value in (layer.weight, layer.bias):
+                for value in layer.parameters(recurse=False):
                     drawn = torch.rand(value.shape, generator=generator, dtype=torch.float64)
                     value.copy_((2 * drawn - 1) * bound)
     return module

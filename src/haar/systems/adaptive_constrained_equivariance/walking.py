@@ -82,6 +82,10 @@ class WalkingTask(Task):
         example = torch.randn(2, joints, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return with_side_branches(network, self.symmetry, example=example)
 
+    def moving(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and velocities, as every row has them."""
+        return x[..., :3], x[..., 3:6]
+
     def _skeleton(self) -> tuple[Int[Tensor, "2 edge"], Int[Tensor, " edge"]]:
         return (_read(self.file) if self.file else generated_walk(1, beta=0.0, seed=0)).graph()
 
