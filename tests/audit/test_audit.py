@@ -302,7 +302,11 @@ def test_the_report_is_json_a_table_a_figure_and_a_page(tmp_path, generator):
     assert sections[:3] == ["What to do", "Your worst sample", "Defect, element by element"]
     assert sections[-2:] == ["What the elements are", "What the components are"]
     made = page.split("How this page was made")[1]
-    for told in ("Conv2d", "8 samples of 8 independent units, each 1 x 6 x 6, with labels", "D4: all elements, 7 "):
+    for told in (
+        "Sequential, ",
+        "8 samples of 8 independent units, each 1 x 6 x 6, with labels",
+        "D4: all elements, 7 ",
+    ):
         assert told in made
 
 

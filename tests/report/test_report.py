@@ -14,8 +14,8 @@ from rich.console import Console
 from haar.errors import ArgumentError, MissingExtraError
 from haar.report import Report, Section, Table, page
 from haar.report.drawing import draw_bars, draw_field, new_figure, style_axes
-from haar.report.making import commanded
 from haar.report.page import paragraphs, png
+from haar.running import commanded
 
 
 def _figure():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average.engine import Averaged
 from haar.average.joining import has_batch_axis, is_shared
-from haar.containers import tensors_of
+from haar.containers import parts_of, tensors_of
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
 from haar.probing import drawn_like
@@ -194,8 +195,9 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
     with _quiet():
         program = _traced(module, args, shapes)
         _forget_machine(program)
+        ours, theirs = _named(module, len(pytree.tree_leaves(args)), len(program.graph_signature.user_outputs))
         try:
-            made = torch.onnx.export(program, args, dynamo=True, verbose=False)
+            made = torch.onnx.export(program, args, dynamo=True, verbose=False, input_names=ours, output_names=theirs)
         except Exception as error:
             message = f"torch.onnx cannot write this model: {_first_line(error)}"
             raise UntraceableError(message) from error
@@ -206,6 +208,27 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
     entry = model.metadata_props.add()
     entry.key, entry.value = DESCRIPTION, json.dumps(description)
     part.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _named(module: nn.Module, inputs: int, outputs: int) -> tuple[list[str], list[str]]:
+    """Names of a graph's inputs and outputs: those of dictionaries and arguments where there are such, else counted."""
+    symmetry: Any = module.symmetry
+    sides = []
+    for tree, one, count in ((symmetry.inputs, "input", inputs), (symmetry.outputs, "output", outputs)):
+        named = [re.sub(r"\W+", "_", f"{one}.{path}".rstrip(".")) for path in _leaf_names(tree)]
+        if one == "input" and len(named) == 1:
+            named = ["input"]
+        fits = len(named) == count and len(set(named)) == count
+        sides.append(named if fits else [one] if count == 1 else [f"{one}_{k}" for k in range(count)])
+    return sides[0], sides[1]
+
+
+def _leaf_names(tree: Any, path: str = "") -> list[str]:
+    if isinstance(tree, Action):
+        return [path]
+    return [
+        name for key, part in (parts_of(tree) or {}).items() for name in _leaf_names(part, f"{path}.{key}".strip("."))
+    ]
 
 
 def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:

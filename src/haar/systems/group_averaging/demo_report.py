@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -52,6 +52,15 @@ class DemoReport(Report):
     def footer(self) -> str:
         """Versions."""
         return f"haar {version('haar')} · torch {version('torch')}"
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Data, models and conventions."""
+        return {
+            "model": "; ".join(f"{f.story.model_name}, {f.story.steps} steps of training" for f in self.found),
+            "data": "; ".join(f"{f.story.title}: {f.story.generator!r}" for f in self.found),
+            "conventions": "VRMSE: root mean square error over the spread of the truth; nodes of a periodic grid",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Errors by story, group, window and field, and the audits."""
