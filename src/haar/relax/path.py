@@ -104,7 +104,7 @@ class SymmetryPath(Report):
     def made_of(self) -> Mapping[str, object]:
         """Conventions."""
         return {
-            "conventions": "gamma = 0: the layers that commute with the group; broken symmetry relative to the output",
+            "conventions": "gamma = 0: the layers that commute with the group; losses as they were given",
         }
 
     def contents(self) -> dict[str, Any]:

@@ -67,19 +67,29 @@ def panels(figure: Figure) -> list[Panel]:
     whole = [Panel((0, 0, width, height))]
     boxes = _boxes(figure, height)
     across = [_dots(artist.get_window_extent(), figure, height) for artist in _of_the_whole(figure)]
-    if len(boxes) < 2 or figure.subfigs:
-        return whole
-    least, most = min(box.y0 for box, _ in boxes), max(box.y1 for box, _ in boxes)
-    if any(box.y0 < most and box.y1 > least for box in across):  # beside the panels, not above or below them
+    if len(boxes) < 2 or figure.subfigs or _lies_beside(across, [box for box, _ in boxes]):
         return whole
     found: list[Panel] = []
-    rows = _apart([*((box.y0, box.y1) for box, _ in boxes), *((box.y0, box.y1) for box in across)], height)
-    for top, bottom in rows:
+    every = [*(box for box, _ in boxes), *across]
+    for top, bottom in _apart([(box.y0, box.y1) for box in every], height):
         row = [(box, title) for box, title in boxes if top <= box.y0 and box.y1 <= bottom]
-        for left, right in _apart([(box.x0, box.x1) for box, _ in row], width) if row else [(0, width)]:
-            titles = [title for box, title in row if left <= box.x0 and box.x1 <= right and title]
-            found.append(Panel((left, top, right, bottom), "; ".join(titles)))
-    return found if len(found) > 1 and min(panel.width for panel in found) >= _NARROWEST else whole
+        found += _cut_row(row, (top, bottom), width)
+    return found if min(panel.width for panel in found) >= _NARROWEST else whole
+
+
+def _lies_beside(across: Sequence[Bbox], boxes: Sequence[Bbox]) -> bool:
+    """Whether something that belongs to all panels stands beside them, not above or below."""
+    least, most = min(box.y0 for box in boxes), max(box.y1 for box in boxes)
+    return any(box.y0 < most and box.y1 > least for box in across)
+
+
+def _cut_row(row: Sequence[tuple[Bbox, str]], rows: tuple[int, int], width: int) -> list[Panel]:
+    """The panels of one row; a row of none is what belongs to all of them."""
+    found = []
+    for left, right in _apart([(box.x0, box.x1) for box, _ in row], width) if row else [(0, width)]:
+        titles = [title for box, title in row if left <= box.x0 and box.x1 <= right and title]
+        found.append(Panel((left, rows[0], right, rows[1]), "; ".join(titles)))
+    return found
 
 
 def picture(figure: Figure, words: str) -> str:

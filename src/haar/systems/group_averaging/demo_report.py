@@ -133,10 +133,12 @@ def _told(f: Finding) -> list[Section]:
         ),
         Section(
             "",
-            f"The test run whose gain is the median one, at predicted step {shown_step(f)}, the last one before the "
-            "model's own VRMSE passes 0.7. The two error maps of a row share their colours.",
+            f"The test run whose gain is the median one, at predicted step {shown_step(f)}, the last one at "
+            "which both rollouts have two thirds of the truth's energy at middle wavenumbers: later ones are a blur. "
+            "The two error maps of a row share their colours.",
             figure=draw_fields(f),
-            caption="Truth, the predictions of the model and of its average over D4, and the size of their errors.",
+            caption="Truth, the predictions of the model and of its average over D4, the size of their errors, and the "
+            "energy of each by wavenumber.",
         ),
     ]
     audit = f.audit.sections()[0]
