@@ -13,6 +13,7 @@ from haar.errors import HaarError
 from haar.groups import FiniteGroup, Group
 from haar.groups.characters import real_irreducibles
 from haar.report import Section, Table
+from haar.report.table import Cell
 
 #: Longer legends are not read.
 _MOST = 64
@@ -135,7 +136,7 @@ def _components(group: FiniteGroup) -> Table:
     """Every irreducible representation with its characters on the generators."""
     generators = [int(g) for g in group.generators()]
     columns = ("component", "dimension", *(f"character of {group.describe(g)}" for g in generators))
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (one.name, one.dim, *(round(float(one.character[g]), 3) for g in generators))
         for one in real_irreducibles(group)
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -211,24 +210,23 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
 
 
 def _named(module: nn.Module, inputs: int, outputs: int) -> tuple[list[str], list[str]]:
-    """Names of a graph's inputs and outputs: those of dictionaries and arguments where there are such, else counted."""
+    """Names of a graph's inputs and outputs: the keys of dictionaries, else where each stands."""
     symmetry: Any = module.symmetry
-    sides = []
-    for tree, one, count in ((symmetry.inputs, "input", inputs), (symmetry.outputs, "output", outputs)):
-        named = [re.sub(r"\W+", "_", f"{one}.{path}".rstrip(".")) for path in _leaf_names(tree)]
-        if one == "input" and len(named) == 1:
-            named = ["input"]
-        fits = len(named) == count and len(set(named)) == count
-        sides.append(named if fits else [one] if count == 1 else [f"{one}_{k}" for k in range(count)])
-    return sides[0], sides[1]
+    ours, theirs = symmetry.inputs, symmetry.outputs
+    given = [_paths(ours[0] if len(ours) == 1 else ours, "input"), _paths(theirs, "output")]
+    short = [[path[-1] if path[-1].isidentifier() else "_".join(path) for path in side] for side in given]
+    if len({*short[0], *short[1]}) < len(short[0]) + len(short[1]):
+        short = [["_".join(path) for path in side] for side in given]
+    if [len(side) for side in short] != [inputs, outputs]:  # what is no tensor, or no output of its own
+        short = [[f"{one}_{k}" for k in range(count)] for one, count in (("input", inputs), ("output", outputs))]
+    return short[0], short[1]
 
 
-def _leaf_names(tree: Any, path: str = "") -> list[str]:
+def _paths(tree: Any, begin: str) -> list[tuple[str, ...]]:
+    """Where each action stands, from the top."""
     if isinstance(tree, Action):
-        return [path]
-    return [
-        name for key, part in (parts_of(tree) or {}).items() for name in _leaf_names(part, f"{path}.{key}".strip("."))
-    ]
+        return [(begin,)]
+    return [(begin, *path) for key, part in (parts_of(tree) or {}).items() for path in _paths(part, str(key))]
 
 
 def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:

@@ -89,5 +89,6 @@ def _weights(folder: Path) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _read(path: Path) -> Any:
-    return read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
+def _read(path: Path) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
+    return found

@@ -140,7 +140,8 @@ def _width(buffer: io.BytesIO, width: int, height: int) -> int:
 
 def _address(dots: np.ndarray) -> str:
     buffer = io.BytesIO()
-    imsave(buffer, dots, format="png", metadata={"Software": None}, dpi=DOTS_PER_INCH)
+    nameless: dict[str, Any] = {"Software": None}  # the same bytes from any version
+    imsave(buffer, dots, format="png", metadata=nameless, dpi=DOTS_PER_INCH)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

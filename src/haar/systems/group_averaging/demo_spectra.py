@@ -23,7 +23,7 @@ def energy_spectrum(fields: Float[Tensor, "*batch channel nx ny"]) -> Float[Tens
     shell = (k[0].unsqueeze(-1).square() + k[1].square()).sqrt().round().long().flatten()
     energy = torch.fft.fft2(fields.double(), norm="forward").abs().square().sum(-3).flatten(-2)
     most = min(shape) // 2
-    found = energy.new_zeros(*energy.shape[:-1], int(shell.max()) + 1).index_add_(-1, shell, energy)
+    found: Tensor = energy.new_zeros(*energy.shape[:-1], int(shell.max()) + 1).index_add_(-1, shell, energy)
     return found[..., 1 : most + 1]
 
 
