@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 
 from haar.cli.app import main
+from haar.systems import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -49,6 +51,22 @@ def test_every_command_and_option_exists(capsys):
         shown = capsys.readouterr().out
         for option in (word for word in words if word.startswith("-")):
             assert option in shown
+
+
+def test_its_table_of_systems_is_the_catalogues_own():
+    """`python tools/systems_table.py` writes it anew."""
+    spec = importlib.util.spec_from_file_location("systems_table", ROOT / "tools" / "systems_table.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    for page in tool.PAGES:
+        assert tool.written(page) == tool.table(), page
+    told = tool.table()
+    assert told.count("\n| `") == len(SYSTEMS) == 15
+    assert told.count("**runs**") == sum(system.built for system in SYSTEMS)
+
+
+def test_its_code_fits_a_page():
+    assert [line for line in "\n".join(_blocks("python")).splitlines() if len(line) > 88] == []
 
 
 def test_its_picture_is_there():

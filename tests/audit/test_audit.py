@@ -297,7 +297,17 @@ def test_the_report_is_json_a_table_a_figure_and_a_page(tmp_path, generator):
     report.save_html(tmp_path / "audit.html")
     page = html.unescape((tmp_path / "audit.html").read_text())
     assert report.recommendation.sentence in page
-    assert page.count("<img") == 1
+    assert page.count("<img") == 4 + 4  # the overview, and the worst sample of one field
+    sections = [section.title for section in report.sections()]
+    assert sections[:3] == ["What to do", "Your worst sample", "Defect, element by element"]
+    assert sections[-2:] == ["What the elements are", "What the components are"]
+    made = page.split("How this page was made")[1]
+    for told in (
+        "Sequential, ",
+        "8 samples of 8 independent units, each 1 x 6 x 6, with labels",
+        "D4: all elements, 7 ",
+    ):
+        assert told in made
 
 
 def test_the_trivial_group_has_nothing_to_say(generator):

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from haar.actions import Symmetry
+from haar.audit import audit
 from haar.audit.layer_reasons import reason_for
+from haar.groups import dihedral
 
 UNKNOWN = "no known geometric reason"
 ZEROS = "zero padding on a periodic grid; use padding_mode='circular'"
@@ -61,6 +64,48 @@ def one_sided(stride, n, padded, span, points):
 )
 def test_the_reason_and_the_way_out(module, shape, reason):
     assert reason_for(module, torch.zeros(1, 1, *shape)).startswith(reason)
+
+
+NODES = "an even kernel of {} on a grid of nodes has no node in its middle, and reaches to one side; "
+ZEROS_BETWEEN = "put zeros between the nodes and convolve, with an odd kernel and padding_mode='circular'"
+
+
+@pytest.mark.parametrize(
+    ("module", "nodes", "reason"),
+    [
+        (nn.MaxPool2d(2), (True, True), NODES.format(2) + "use an odd kernel with circular padding, or cells"),
+        (nn.Conv2d(1, 1, (3, 4), padding=1), (False, True), NODES.format(4) + "use an odd kernel"),
+        (nn.Conv2d(1, 1, (3, 4), padding=1), (True, False), ZEROS),
+        (nn.ConvTranspose2d(1, 1, 2, stride=2), (True, True), NODES.format(2) + ZEROS_BETWEEN),
+        (nn.ConvTranspose2d(1, 1, 4, 2, 1), (True, True), NODES.format(4) + ZEROS_BETWEEN),
+        (nn.ConvTranspose2d(1, 1, 3, 2, 1), (True, True), BORDER),
+        (
+            nn.Upsample(scale_factor=2),
+            (True, True),
+            "upsampling mode 'nearest' puts new points to one side of a node; put",
+        ),
+        (nn.Upsample(scale_factor=2), (False, False), "upsampling mode 'nearest' treats the border specially"),
+        (nn.Conv2d(1, 1, 3, padding=1), (True, True), ZEROS),
+        (nn.ReLU(), (True, True), UNKNOWN),
+    ],
+    ids=str,
+)
+def test_on_nodes_a_window_needs_one_in_its_middle(module, nodes, reason):
+    assert reason_for(module, torch.zeros(1, 1, 8, 8), nodes=nodes).startswith(reason)
+
+
+def test_an_audit_on_nodes_tells_the_reason():
+    group = dihedral(4)
+    net = nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(1, 1, 2, stride=2))
+    reasons = {
+        centring: [
+            layer.reason
+            for layer in audit(net, Symmetry.of_fields(group, "p", centring=centring), torch.randn(2, 1, 8, 8)).layers
+        ]
+        for centring in ("cell", "node")
+    }
+    assert reasons["cell"] == ["", ""]
+    assert [reason.split(";")[0] for reason in reasons["node"]] == [NODES.format(2).split(";")[0]] * 2
 
 
 def test_what_is_no_tensor_has_no_geometry():

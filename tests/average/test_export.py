@@ -23,6 +23,13 @@ def conv():
     return nn.Conv2d(3, 3, 3, padding=1)
 
 
+def names_of(path):
+    import onnx
+
+    graph = onnx.load(path).graph
+    return [one.name for one in graph.input], [one.name for one in graph.output]
+
+
 def run_onnx(path, *args):
     import onnxruntime
 
@@ -54,6 +61,7 @@ def test_a_graph_takes_any_batch_and_says_what_it_is(tmp_path):
     entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert json.loads(entries["haar.json"])["group"] == group.name
     assert [p.name for p in tmp_path.iterdir()] == ["symmetric.onnx"]
+    assert names_of(path) == (["input"], ["output"])
 
 
 class Two(nn.Module):
@@ -84,6 +92,7 @@ def test_several_inputs_and_outputs(tmp_path, suffix):
         force, energy = run_onnx(path, args[0]["x"], args[0]["q"], args[1])
         torch.testing.assert_close(force, expected["force"], rtol=0, atol=1e-5)
         torch.testing.assert_close(energy, expected["energy"], rtol=0, atol=1e-5)
+        assert names_of(path) == (["x", "q", "input_1"], ["force", "energy"])
 
 
 def test_the_same_model_and_example_are_the_same_file(tmp_path):

@@ -153,7 +153,7 @@ def _offered(command, words=()):
             "help": getattr(param, "help", None),
         }
         for param in command.params
-        if param.name not in ("help", "install_completion", "show_completion")
+        if param.name not in ("help", "install_completion", "show_completion", "verbose", "quiet")
     ]
     # The first words of the help: the rest is for people, and nothing hangs on it.
     mine = {"help": (command.help or "").split("\n")[0], "alone": command.no_args_is_help, "params": params}

@@ -94,7 +94,10 @@ def _line(capsys) -> str:
         (["free.pt2", "WELL", "--group", "D4", "--fields", "tracer:sclar"], "sclar"),
         (["free.pt2", "WELL", "--group", "D4", "--fields", "velocity:vector", "--history", "2"], "--history: expected"),
         (["free.pt2", "WELL", "--group", "D4", "--history", "3"], "--history: expected what gives the 6 channels"),
-        (["my_models:make", "WELL", "--group", "D4"], "--history: expected the number of time steps"),
+        (
+            ["my_models:make", "WELL", "--group", "D4", "--factory-arg", "steps=17"],
+            "--history: expected the number of time steps that the model takes, got none of 1 to 16",
+        ),
         (
             ["my_models:make", "WELL", "--group", "D4", "--history", "3"],
             "MODEL: expected a model of inputs (batch, 9, 8, 8)",

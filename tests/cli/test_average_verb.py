@@ -73,7 +73,10 @@ def test_an_averaged_program_can_be_audited_and_averaged_again(here, well, capsy
             ["free.pt2", "--group", "D4", "--fields", "a, b, c, d", "-o", "a.pt2"],
             "--fields: expected fields whose channels",
         ),
-        (["my_models:make", *WORDS, "--shape", "8,8", "-o", "a.pt2"], "--history: expected the number of time steps"),
+        (
+            ["my_models:make", *WORDS, "--shape", "8,8", "-o", "a.pt2", "--factory-arg", "steps=17"],
+            "--history: expected the number of time steps",
+        ),
         (["free.pt2", *WORDS], "output"),
         (["free.pt2", *WORDS, "--share", "0.9", "-o", "a.pt2"], "--share: expected --data"),
         (

@@ -157,7 +157,7 @@ def test_diagnose_says_the_verdict(here, capsys):
     Path("task.yaml").write_text("model: my_task:make\ndata: my_task:data\ndata_args: {broken: 6.0, count: 96}\n")
     command = ["relax", "diagnose", "task.yaml", *WORDS, *BRIEF, "--draws", "99", "--out", "out"]
     assert main(command) == 0
-    assert "The data break C4 (score test p = 0.0" in " ".join(capsys.readouterr().out.split())
+    assert "The data break C4 (score test, Holm's p = 0.0" in " ".join(capsys.readouterr().out.split())
     held = json.loads(Path("out/diagnosis.json").read_text())
     assert held["verdict"] == "broken"
     assert len(held["dashboard"]["readings"][-1]["layers"]) == 2

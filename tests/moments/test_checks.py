@@ -236,11 +236,12 @@ def test_what_a_comparison_shows_by_hand():
     assert (found.time_ratio, found.equal_time_samples) == (4.0, 250.0)
     assert found.mean_error == 0.25  # |1 - 2| / 2, and an output that does not move
     assert found.cov_error == pytest.approx(17**0.5 / 5)
-    assert found.summary == (
+    assert found.summary == f"{found.propagation.answer} {found.checked}"
+    assert found.checked == (
         "Over 1000 samples the largest |z| is 2.50 for the means and 3.25 for the variances. "
         "The propagation took as long as 250 samples."
     )
-    assert found.trust == f"{found.propagation.summary} {found.summary}"
+    assert found.trust == f"{found.propagation.trust} {found.checked}"
     told = found.to_dict()
     assert told["z_mean"] == [-2.5, 1.0]
     assert told["z_variance"] == [-3.25, 1.3]

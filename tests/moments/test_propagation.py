@@ -327,7 +327,16 @@ def test_twenty_outputs_are_shown(outputs, note):
 )
 def test_one_sentence_on_how_far_to_trust_a_result(layers, exact, summary):
     found = by_hand(*layers, exact=exact)
-    assert found.summary == found.trust == summary
+    assert found.trust == summary
+    assert found.summary == f"{found.answer} {summary}"
+
+
+def test_the_answer_comes_first_in_words():
+    law = Gaussian([1.0, -2.0], [[4.0, 0.0], [0.0, 0.25]])
+    few = propagate(nn.Identity(), law)
+    assert few.answer == "The output is 1 ± 2, -2 ± 0.5 (mean ± standard deviation)."
+    many = propagate(nn.Identity(), Gaussian(torch.arange(5.0), torch.diag(torch.arange(1.0, 6.0).square())))
+    assert many.answer == "5 outputs: means from 0 to 4, standard deviations from 1 to 5."
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,15 @@ from haar.audit.closure import Closure, closed_elements
 from haar.audit.conventions import ConventionAudit, LabelledRows
 from haar.audit.findings import Findings, findings
 from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
+from haar.audit.legend import legend
 from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements
+from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections, draw_defects
 from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
+from haar.audit.worst import WorstSample, worst_section
 from haar.errors import ArgumentError, check_count
 from haar.groups import LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
@@ -151,6 +154,16 @@ class Audit(Report):
         return self._told.input_shape
 
     @property
+    def worst(self) -> WorstSample | None:
+        """The sample and the element with the largest difference, where fields can be shown."""
+        return self._told.worst
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Model, data, group and conventions."""
+        return origin(self.model, self.symmetry, self._told, seed=self.seed, elements=self.elements_kind)
+
+    @property
     def _told(self) -> Share:
         return self._own if self._all is None else self._all
 
@@ -161,6 +174,7 @@ class Audit(Report):
     def _read(self, batch: Batch) -> Share:
         made = self._empty()
         made.sums, made.outputs, made.seen = self._meter.measure(batch), self._meter.outputs, len(batch.clusters)
+        made.worst = self._meter.worst
         if made.closure is not None:
             made.closure.update(batch)
         return made
@@ -357,14 +371,18 @@ class Audit(Report):
 
     def sections(self) -> Sequence[Section]:
         """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
-        told = audit_sections(self.findings, self.recommendation, self.symmetry.group.name, self.layers, self.lie)
+        group = self.symmetry.group
+        told = audit_sections(self.findings, self.recommendation, group.name, self.layers, self.lie)
+        if self.worst is not None and self._told.outputs is not None:
+            name = group.describe(self.elements[self.worst.element])
+            told.insert(1, worst_section(self.worst, self._told.outputs, self.symmetry, name))
         if self.conventions is not None and self.conventions.warning:
             (read,) = self.conventions.sections()
-            told = [*told, replace(read, title="Conventions that the labels contradict")]
-        if self.distribution is None:
-            return told
-        (followed,) = self.distribution.sections()
-        return [*told, replace(followed, title="Symmetry in distribution")]
+            told.append(replace(read, title="Conventions that the labels contradict"))
+        if self.distribution is not None:
+            (followed,) = self.distribution.sections()
+            told.append(replace(followed, title="Symmetry in distribution"))
+        return [*told, *legend(group, self.elements, [one.name for one in self.findings.components])]
 
     def draw(self, axes: Axes) -> None:
         """The relative defect of every element, on given axes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -60,6 +60,14 @@ class FrameAudit(Report):
             f"{bad} of {_clouds(len(self.names))} without trusted axes: signs alone are not enough there; "
             "use PCAFrame with unhealthy='blocks', which is told the eigenspaces, or 'weighted'."
         )
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Data and conventions."""
+        return {
+            "data": f"{len(self.names)} clouds",
+            "conventions": "points in rows, centred; X Q turns them; gaps relative to the largest eigenvalue",
+        }
 
     def contents(self) -> dict[str, Any]:
         """One entry a cloud."""

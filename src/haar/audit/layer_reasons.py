@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,17 +14,21 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 
 
-def reason_for(module: nn.Module, x: Any) -> str:
+def reason_for(module: nn.Module, x: Any, *, nodes: Sequence[bool] = ()) -> str:
     """The first geometric reason that applies, or an honest "no known reason".
 
     Args:
         module: A layer on a grid.
         x: Its input ``(batch, channel, *space)``.
+        nodes: For every space axis whether its values stand on the nodes of a periodic grid, and are reversed about
+            one of them; otherwise they stand in cells.
     """
     if not isinstance(x, Tensor):
         return ""
     lengths = list(x.shape[2:])
-    reason = ""
+    reason = _of_nodes(module, list(nodes), len(lengths))
+    if reason:
+        return reason
     if isinstance(module, (*_CONVOLUTIONS, *_POOLS)):
         reason = _of_window(module, lengths)
     elif isinstance(module, _TRANSPOSED):
@@ -32,6 +37,25 @@ def reason_for(module: nn.Module, x: Any) -> str:
         border = f"upsampling mode {module.mode!r} treats the border specially"
         reason = border + "; use 'nearest' with a whole factor, or pad circularly first"
     return reason or "no known geometric reason"
+
+
+def _of_nodes(module: nn.Module, nodes: Sequence[bool], count: int) -> str:
+    """An even number of nodes has none in its middle: a reversal about a node moves the window to its other side."""
+    if not any(nodes) or len(nodes) != count:
+        return ""
+    if isinstance(module, nn.Upsample):
+        told = f"upsampling mode {module.mode!r} puts new points to one side of a node"
+        return told + "; put zeros between the nodes and convolve, with an odd kernel and padding_mode='circular'"
+    if not isinstance(module, (*_CONVOLUTIONS, *_POOLS, *_TRANSPOSED)):
+        return ""
+    kernel = each(module.kernel_size, count)
+    even = next((k for k, about_a_node in zip(kernel, nodes, strict=True) if about_a_node and k % 2 == 0), None)
+    if even is None:
+        return ""
+    told = f"an even kernel of {even} on a grid of nodes has no node in its middle, and reaches to one side"
+    if isinstance(module, _TRANSPOSED):
+        return told + "; put zeros between the nodes and convolve, with an odd kernel and padding_mode='circular'"
+    return told + "; use an odd kernel with circular padding, or cells"
 
 
 def _of_window(module: Any, lengths: list[int]) -> str:

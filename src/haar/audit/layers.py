@@ -120,7 +120,8 @@ def _defect(call: _Call, left: list[float | None], where: Action, symmetry: Symm
         worst = symmetry.group.describe(elements[left.index(unexplained)])
     bad = geometry is not None and geometry > _tolerance(call.made)
     shape = tuple(call.made.shape[1:]) if isinstance(call.made, Tensor) else ()
-    reason = reason_for(call.module, call.given) if bad else ""
+    nodes = _about_nodes(where) if isinstance(where, Field) else []
+    reason = reason_for(call.module, call.given, nodes=nodes) if bad else ""
     return LayerDefect(call.name, type(call.module).__name__, shape, geometry, worst, unexplained, reason)
 
 
@@ -208,7 +209,7 @@ def _points(field: Field, symmetry: Symmetry, g: Tensor, x: Tensor, lengths: Seq
     y = x.permute(order)
     flips = [axes[a] for a in range(dim) if sign[a] < 0]
     y = y.flip(flips) if flips else y
-    about_nodes = [one == "node" and p for one, p in zip(field.grid.centrings, field.periodic, strict=True)]
+    about_nodes = _about_nodes(field)
     shift = [t + (1 if s < 0 and node else 0) for t, s, node in zip(shift, sign, about_nodes, strict=True)]
     return y.roll(shift, axes) if any(shift) else y
 
@@ -304,3 +305,8 @@ def _moved_features(where: Action, symmetry: Symmetry, g: Tensor, y: Tensor) -> 
 
 def _tolerance(y: Any) -> float:
     return 1e-9 if isinstance(y, Tensor) and y.dtype == torch.float64 else 1e-4
+
+
+def _about_nodes(field: Field) -> list[bool]:
+    """For every axis whether it is reversed about a node."""
+    return [one == "node" and p for one, p in zip(field.grid.centrings, field.periodic, strict=True)]

@@ -13,6 +13,7 @@ from haar.actions.trees import rebuild, value_leaves
 from haar.audit.batches import Batch
 from haar.audit.parts import Outputs, check_scale
 from haar.audit.sums import OrbitSums, PartBatch
+from haar.audit.worst import WorstOf, WorstSample
 from haar.average import Averaged, Given
 from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, ShapeError
@@ -105,6 +106,7 @@ class OrbitMeter:
 
     Attributes:
         outputs: The parts that are measured, known from the first batch on.
+        worst: Where the last batch breaks the symmetry most, if that can be shown.
     """
 
     def __init__(
@@ -123,6 +125,8 @@ class OrbitMeter:
         self._averaged = Averaged(self._run, symmetry, Given(elements), micro_batch=micro_batch, check=False)
         self._symmetry, self._scale, self._m, self._capacity = symmetry, scale, len(elements), capacity
         self.outputs: Outputs | None = None
+        self.worst: WorstSample | None = None
+        self._search = WorstOf(symmetry)
 
     def measure(self, batch: Batch) -> OrbitSums:
         """Run the model on the whole orbit of a batch, twice on the identity, and add up.
@@ -153,7 +157,9 @@ class OrbitMeter:
                 for k, (p, r) in enumerate(zip(predictions, repeated, strict=True))
             ]
             sums = OrbitSums(self._m, [part.averaged for part in outputs.parts], capacity=self._capacity)
-            sums.update(parts, batch.units, tied=outputs.tied(again, rows, single=batch.single))
+            deviations = sums.update(parts, batch.units, tied=outputs.tied(again, rows, single=batch.single))
+            energies = torch.stack([part.energy for part in parts], 1)
+            self.worst = self._search.find(batch, orbit, deviations, energies)
         return sums
 
     def _labels(self, batch: Batch, y: Any, outputs: Outputs) -> list[Tensor]:

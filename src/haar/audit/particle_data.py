@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -72,6 +72,14 @@ class ParticleDataAudit(Report):
             f"come below a mean squared error of {self.floor.value:.2e} "
             f"(95% interval {self.floor.low:.2e} to {self.floor.high:.2e})."
         )
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Data and conventions."""
+        return {
+            "data": f"{self.samples} trajectories, {self.rotations} rotations and reflections of each",
+            "conventions": "positions, velocities and forces turn alike; the mean square is taken per coordinate",
+        }
 
     def contents(self) -> dict[str, Any]:
         """All numbers."""

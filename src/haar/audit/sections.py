@@ -58,7 +58,7 @@ def audit_sections(
             Section(
                 "Symmetry of the data",
                 text="Randomisation tests over trajectories: is g x distributed as x? A rejected element is a warning: "
-                "the model would be asked about inputs it has never seen.",
+                "the model would be asked about inputs it has never seen. p: after Holm's correction for many tests.",
                 table=_closure(found),
             )
         )
@@ -235,7 +235,8 @@ def _components(found: Findings) -> Table:
 
 def _closure(found: Findings) -> Table:
     rows = [(c.element, c.systematic, c.statistic, c.distance, c.p, c.p <= found.significance) for c in found.closure]
-    return Table("", ("element", "systematic share", "statistic", "distance of mean fields", "p", "rejected"), rows)
+    columns = ("element", "systematic share", "statistic", "distance of mean fields", "p (Holm)", "rejected")
+    return Table("", columns, rows)
 
 
 def _layers(layers: Sequence[LayerDefect]) -> Table:

@@ -12,6 +12,7 @@ from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums
+from haar.audit.worst import WorstSample, worse
 from haar.errors import ArgumentError
 
 
@@ -28,6 +29,7 @@ class Share:
         layers: What the first batch said of the layers.
         lie: The same of the Lie algebra's generators.
         input_shape: Shape of one input.
+        worst: Where the symmetry is broken most.
     """
 
     elements: Tensor
@@ -38,6 +40,7 @@ class Share:
     layers: list[LayerDefect] = field(default_factory=list)
     lie: list[LieDefect] = field(default_factory=list)
     input_shape: tuple[int, ...] | None = None
+    worst: WorstSample | None = None
 
     def add(self, other: Share) -> Share:
         """Add the sums of another share, whose samples come after these; returns self.
@@ -58,6 +61,7 @@ class Share:
         if self.closure is not None and other.closure is not None:
             self.closure.add(other.closure)
         self.outputs = self.outputs or other.outputs
+        self.worst = worse(self.worst, other.worst, self.seen)
         self.seen += other.seen
         self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
         self.input_shape = self.input_shape or other.input_shape

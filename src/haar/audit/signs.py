@@ -71,6 +71,14 @@ class SignAudit(Report):
                 words.append(f"depends on {change}: relative change {left:.2g}, {before:.2g} before training")
         return "; ".join(words) + "."
 
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Conventions."""
+        return {
+            "conventions": "eigenvectors in columns; changes relative to the output's size; exact: below the noise, "
+            f"{self.noise:.1e}",
+        }
+
     def contents(self) -> dict[str, Any]:
         """All numbers."""
         return {"changes": self.changes, "untrained": self.untrained, "noise": self.noise, "summary": self.summary}

@@ -95,8 +95,10 @@ class OrbitSums:
         shapes: list[tuple[int, ...]] = [(p, m, m), (p, m), (p,), (p,), (p,), (p,), (total,), (), ()]
         self.table = UnitTable(shapes, capacity)
 
-    def update(self, parts: Sequence[PartBatch], units: Sequence[int], *, tied: bool = False) -> None:
-        """Add one batch.
+    def update(
+        self, parts: Sequence[PartBatch], units: Sequence[int], *, tied: bool = False
+    ) -> Float[Tensor, "rows parts m"]:
+        """Add one batch; returns the mean square deviation of every row, part and element.
 
         Args:
             parts: What it says of every part.
@@ -122,6 +124,7 @@ class OrbitSums:
         ones = torch.ones(rows, dtype=torch.float64)
         stacked += [ones, ones if parts[0].labels is not None else torch.zeros_like(ones)]
         (self.table.add_together if tied else self.table.add)(units, stacked)
+        return stacked[0].diagonal(dim1=-2, dim2=-1)
 
     def add(self, other: OrbitSums) -> OrbitSums:
         """Add the sums over other samples; returns self.

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.actions.trees import action_leaves, rebuild, value_leaves
 from haar.average.engine import Averaged
 from haar.average.joining import has_batch_axis, is_shared
-from haar.containers import tensors_of
+from haar.containers import parts_of, tensors_of
 from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
 from haar.probing import drawn_like
@@ -194,8 +194,9 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
     with _quiet():
         program = _traced(module, args, shapes)
         _forget_machine(program)
+        ours, theirs = _named(module, len(pytree.tree_leaves(args)), len(program.graph_signature.user_outputs))
         try:
-            made = torch.onnx.export(program, args, dynamo=True, verbose=False)
+            made = torch.onnx.export(program, args, dynamo=True, verbose=False, input_names=ours, output_names=theirs)
         except Exception as error:
             message = f"torch.onnx cannot write this model: {_first_line(error)}"
             raise UntraceableError(message) from error
@@ -206,6 +207,26 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
     entry = model.metadata_props.add()
     entry.key, entry.value = DESCRIPTION, json.dumps(description)
     part.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _named(module: nn.Module, inputs: int, outputs: int) -> tuple[list[str], list[str]]:
+    """Names of a graph's inputs and outputs: the keys of dictionaries, else where each stands."""
+    symmetry: Any = module.symmetry
+    ours, theirs = symmetry.inputs, symmetry.outputs
+    given = [_paths(ours[0] if len(ours) == 1 else ours, "input"), _paths(theirs, "output")]
+    short = [[path[-1] if path[-1].isidentifier() else "_".join(path) for path in side] for side in given]
+    if len({*short[0], *short[1]}) < len(short[0]) + len(short[1]):
+        short = [["_".join(path) for path in side] for side in given]
+    if [len(side) for side in short] != [inputs, outputs]:  # what is no tensor, or no output of its own
+        short = [[f"{one}_{k}" for k in range(count)] for one, count in (("input", inputs), ("output", outputs))]
+    return short[0], short[1]
+
+
+def _paths(tree: Any, begin: str) -> list[tuple[str, ...]]:
+    """Where each action stands, from the top."""
+    if isinstance(tree, Action):
+        return [(begin,)]
+    return [(begin, *path) for key, part in (parts_of(tree) or {}).items() for path in _paths(part, str(key))]
 
 
 def _traced(module: nn.Module, args: tuple[Any, ...], shapes: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,13 +14,24 @@ from typer.core import TyperGroup
 
 from haar.cli import align, audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
+from haar.cli.loudness import PLAIN, set_loudness
 from haar.cli.threads import fit_threads
+from haar.cli.verb import our_verbs
 from haar.entry import own_code
 from haar.errors import HaarError, one_line
+from haar.running import commanded
+
+#: The verbs as they are needed, the first first; others follow.
+_ORDER = ("audit", "average", "relax", "align", "moments", "discover", "data", "demo", "reproduce", "systems")
 
 
 class _Commands(TyperGroup):
     """The verbs. The end of a file that a model reads is no end of a conversation with the user."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Ordered by use."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -32,8 +44,8 @@ app = typer.Typer(
     name="haar",
     cls=_Commands,
     help="Symmetry in machine-learning models: audit it, average it, relax it.",
+    epilog="HAAR_TRACEBACK=1, or -v after a command, shows where something failed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -48,6 +60,7 @@ app.add_typer(rg.app, name="rg")
 app.add_typer(quantum.app, name="quantum")
 app.command("reproduce")(reproduce.reproduce)
 app.command("systems")(systems.systems)
+our_verbs(app)
 
 # typer.BadParameter < UsageError < ClickException: the base of everything wrong with a command line.
 _INTERRUPTED = 130
@@ -89,8 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
+    set_loudness(PLAIN)
+    command = shlex.join(["haar", *words])
     try:
-        code = app(words, prog_name="haar", standalone_mode=False)
+        with commanded(command):
+            code = app(words, prog_name="haar", standalone_mode=False)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 (a model fails in any way it likes)
         return _failed(error)
     if code == _INTERRUPTED:

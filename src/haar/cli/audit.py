@@ -73,7 +73,7 @@ def audit(told: AuditOptions) -> None:
 
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
-    windows = window_data(reader, names, told.history, loaded.channels)
+    windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
     symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)

@@ -107,7 +107,7 @@ def distill(told: DistillOptions) -> None:
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     student = None if told.student is None else build(told.student)
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
-    windows = window_data(reader, names, told.history, loaded.channels)
+    windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
     symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     for each in (module, student):

@@ -10,6 +10,9 @@ from typer.core import TyperGroup
 class DefaultCommandGroup(TyperGroup):
     """``haar average MODEL`` is ``haar average export MODEL``: the first command is the default."""
 
+    #: Commands that may be written as options.
+    spelt_as_options: frozenset[str] = frozenset({"ase"})
+
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Put the first command's name in front, unless a command or help is asked for; ``--ase X`` is ``ase X``."""
         args = self._named(list(args))
@@ -30,5 +33,10 @@ class DefaultCommandGroup(TyperGroup):
                 ]
         return args
 
-    #: Commands that may be written so.
-    spelt_as_options: frozenset[str] = frozenset({"ase"})
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The commands, then the arguments and options of the one that is meant."""
+        super().format_help(ctx, formatter)
+        first = self.commands[next(iter(self.commands))]
+        # without a name of its own: as it is typed
+        own = first.make_context("", [], parent=ctx, resilient_parsing=True)
+        first.format_help(own, formatter)

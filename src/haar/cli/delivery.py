@@ -11,15 +11,18 @@ if TYPE_CHECKING:  # it would import more than `haar --help` needs
     from haar.report import Report
 
 
-def deliver(report: Report, out: Path | None, file: str, word: str, *, as_json: bool) -> None:
+def deliver(
+    report: Report, out: Path | None, file: str, word: str, *, as_json: bool, answers: int | None = None
+) -> None:
     """Write and print a report.
 
     Args:
         report: The report to be shown and written.
         out: Folder for ``report.html`` and `file`, if it was asked for.
         file: Name of the JSON file.
-        word: Sentence that is printed last.
+        word: Sentence that is printed after the answer.
         as_json: Whether to print one JSON object instead of tables.
+        answers: How many tables are the answer; the others are diagnostics and follow the sentence. By default all.
     """
     from haar.cli.screen import console
     from haar.cli.tables import print_tables
@@ -32,7 +35,9 @@ def deliver(report: Report, out: Path | None, file: str, word: str, *, as_json: 
         typer.echo(dumps(report.to_dict()), nl=False)
         return
     screen = console()
-    print_tables(screen, report.sections())
+    sections = [section for section in report.sections() if section.table is not None]
+    print_tables(screen, sections[:answers])
     screen.print(word, style="bold")
+    print_tables(screen, sections[answers:])
     if out is not None:
         screen.print(f"report: {out / 'report.html'}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from haar.cli.loudness import VERBOSE, loudness
 from haar.entry import own_code
 
 #: Set to anything, it shows the whole traceback of every failure.
@@ -65,5 +66,5 @@ def told(error: BaseException) -> str:
 
 def show_traceback(error: BaseException) -> None:
     """Write the traceback to stderr, if it is asked for."""
-    if os.environ.get(TRACEBACK):
+    if os.environ.get(TRACEBACK) or loudness() == VERBOSE:
         traceback.print_exception(error, file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.cli.model_folder import folder_weights, model_in_folder
 from haar.cli.options import literal
 from haar.cli.program_file import load_program
 from haar.entry import brief, called
@@ -68,8 +69,10 @@ def load_model(
     """Read a model.
 
     Args:
-        model: A ``.pt2`` file, a ``.safetensors`` file of `haar`'s own surrogates, or ``module:factory``.
-        weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone.
+        model: A ``.pt2`` file, a ``.safetensors`` file of `haar`'s own surrogates, ``module:factory``, or a folder such
+            as ``org/name`` with one ``.pt2`` file.
+        weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone; or a folder such
+            as ``org/name`` with ``model.safetensors``, whole or in shards.
         arguments: For a factory: ``name=value``; a value is read as a Python literal, else as a string.
         fields: Whether its input must be fields on a grid, (batch, channel, *space).
 
@@ -77,6 +80,7 @@ def load_model(
         ArgumentError: If `model` is none of these, a factory cannot be imported or called, or options do not fit.
         DataError: If a file is missing, damaged, or would have to be unpickled.
     """
+    model = model_in_folder(model)
     is_factory = ":" in model and not model.endswith((".pt2", ".safetensors"))
     if not is_factory and (weights is not None or arguments):
         raise ArgumentError(
@@ -118,7 +122,10 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         DataError: If the file is missing, is no state dict of tensors, or does not fit.
     """
-    state: Any = read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
+    if path.is_dir():
+        state: Any = folder_weights(path)
+    else:
+        state = read_tensors(path)[0] if path.suffix == ".safetensors" else read_pickled_tensors(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

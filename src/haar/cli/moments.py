@@ -115,7 +115,7 @@ def moments(told: MomentsOptions) -> None:
             report: Comparison | Propagation = compare(module, given, told.check, generator=source, **options)
         else:
             report = propagate(module, given, **options)
-    deliver(report, told.out, "moments.json", report.trust, as_json=told.as_json)
+    deliver(report, told.out, "moments.json", report.trust, as_json=told.as_json, answers=1)
     warn_bare(loaded, told.model)
 
 

@@ -183,7 +183,8 @@ def literal(text: str) -> Any:
 Model = Annotated[
     str,
     typer.Argument(
-        help="A torch.export file (.pt2), a haar surrogate (.safetensors), or module:factory, imported from here."
+        help="A torch.export file (.pt2) or a folder with one (org/name), a haar surrogate (.safetensors), or "
+        "module:factory, imported from here."
     ),
 ]
 Data = Annotated[Path, typer.Argument(help="A data set in The Well's format: its folder, or one HDF5 file.")]
@@ -193,8 +194,11 @@ Group = Annotated[
 Fields = Annotated[
     str | None, typer.Option(help='The fields of the model, such as "tracer, velocity:vector, w:pseudoscalar".')
 ]
-History = Annotated[int | None, count_option("Time steps in the model's input.", most=10_000)]
+History = Annotated[
+    int | None, count_option("Time steps in the model's input; by default found by one forward.", most=10_000)
+]
 Weights = Annotated[
-    Path | None, typer.Option(help="For a factory: its state dict, .safetensors or .pt (tensors alone).")
+    Path | None,
+    typer.Option(help="For a factory: its state dict, .safetensors or .pt (tensors alone), or a folder of them."),
 ]
 FactoryArg = Annotated[list[str] | None, typer.Option(help="For a factory: name=value; may be repeated.")]

@@ -11,8 +11,16 @@ from haar.cli.failure import goes_on
 from haar.cli.options import count_option, folder_option
 
 
+def _complete_name(incomplete: str) -> list[str]:
+    from haar.systems import SYSTEMS
+
+    return [system.name for system in SYSTEMS if system.name.startswith(incomplete)]
+
+
 def reproduce(
-    name: Annotated[str, typer.Argument(help="A system's name; `haar systems` lists them.")],
+    name: Annotated[
+        str, typer.Argument(help="A system's name; `haar systems` lists them.", autocompletion=_complete_name)
+    ],
     *,
     preset: Annotated[
         str, typer.Option(help="quick (minutes), full (the paper's sizes or ours), or one that reads published data.")

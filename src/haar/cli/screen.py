@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from haar.cli.loudness import QUIET, loudness
 from haar.errors import one_line, printable
 from haar.watch import Advance
 
@@ -60,7 +61,7 @@ class ProgressBars:
             TimeElapsedColumn(),
             TimeRemainingColumn(compact=True),
             console=_Screen(stderr=True, markup=False, emoji=False),
-            disable=quiet,
+            disable=quiet or loudness() == QUIET,
         )
 
     def __enter__(self) -> ProgressBars:  # noqa: PYI034 (the shape checks cannot resolve Self)

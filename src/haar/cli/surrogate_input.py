@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.actions import Layout, Symmetry
+from haar.cli.first_try import OwnPrecision, found_history, own_dtype
 from haar.cli.model_file import LoadedModel
 from haar.cli.options import whole_numbers
 from haar.cli.well_data import open_well, well_symmetry
@@ -75,7 +76,7 @@ def fit_model(
         if shape is not None:
             raise ArgumentError("--shape", expected="none beside --data, which knows it", got=repr(shape))
         reader, names = open_well(data, fields=fields)
-        windows = window_data(reader, names, history, loaded.channels)
+        windows = window_data(reader, names, history, loaded.channels, loaded.module)
         symmetry = well_symmetry(reader.metadata, group, windows.inputs)
         module = physical_model(loaded.module, reader, windows, normalised=normalised)
         try_model(module, windows)
@@ -90,6 +91,8 @@ def fit_model(
     if space is None:
         raise ArgumentError("--shape", expected="points of every axis, such as 64,64 (or --data)", got="none")
     once = Layout.parse(fields, dim=len(space))
+    if history is None and loaded.channels is None:
+        history = found_history(loaded.module, once, space)
     steps = _history(once, history, loaded.channels)
     if group.lower() == "auto":
         raise ArgumentError("--group", expected="--data beside auto, whose grid and boundaries decide", got="none")
@@ -97,6 +100,7 @@ def fit_model(
     symmetry = Symmetry.of_fields(chosen, once.fields, history=steps)
     channels = once.with_history(steps).channels
     sample = torch.randn(1, channels, *space, generator=torch.Generator().manual_seed(0))
+    sample = sample.to(own_dtype(loaded.module, sample))
     _check_finite(loaded.module, sample, "random numbers", "give --data, whose inputs it knows")
     return FittedModel(loaded.module, symmetry, sample, loaded.batched)
 
@@ -114,7 +118,13 @@ def selection_inputs(fitted: FittedModel) -> tuple[Iterator[Tensor] | None, Tens
     return (x for x, _, _ in spread), scale.reshape(-1, *[1] * (fitted.sample.ndim - 2))
 
 
-def window_data(reader: WellReader, fields: Sequence[str] | None, history: int | None, channels: int | None) -> Windows:
+def window_data(
+    reader: WellReader,
+    fields: Sequence[str] | None,
+    history: int | None,
+    channels: int | None,
+    model: nn.Module | None = None,
+) -> Windows:
     """Windows with as many time steps as the model takes.
 
     Args:
@@ -122,16 +132,24 @@ def window_data(reader: WellReader, fields: Sequence[str] | None, history: int |
         fields: Names of the fields; None for all.
         history: The number the user gives, if any.
         channels: Channels of the model's input, if they are known.
+        model: Tried where neither is known: the number of steps with which it runs is the number that it takes.
 
     Raises:
         ArgumentError: If no whole number of steps gives so many channels, or neither number is known.
     """
-    history = _history(reader.layout(1, fields), history, channels)
+    once = reader.layout(1, fields)
+    if history is None and channels is None and model is not None:
+        history = found_history(model, once, reader.metadata.resolution)
+    history = _history(once, history, channels)
     return Windows(reader, history=history, fields=fields)
 
 
 def physical_model(model: nn.Module, reader: WellReader, windows: Windows, *, normalised: bool) -> nn.Module:
     """The model in physical units: wrapped in the z-scores of the data set if it works on them."""
+    x = windows[0][0][None]
+    dtype = own_dtype(model, x)
+    if dtype != x.dtype:
+        model = OwnPrecision(model, dtype).eval()
     if not normalised:
         return model
     statistics = reader.statistics()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from haar.cli.loudness import QUIET, loudness
 from haar.report import Section, Table
 from haar.report.table import shown
 
@@ -14,7 +15,7 @@ from haar.report.table import shown
 def print_tables(screen: Console, sections: Sequence[Section]) -> None:
     """The tables of a report, each under a title, a wide one in several parts."""
     for section in sections:
-        if section.table is not None:
+        if section.table is not None and loudness() != QUIET:
             if section.title and not section.table.title:
                 screen.print(section.title, style="bold")
             print_table(screen, section.table)
@@ -22,7 +23,7 @@ def print_tables(screen: Console, sections: Sequence[Section]) -> None:
 
 def print_table(screen: Console, table: Table) -> None:
     """One table, in several parts if the screen is too narrow."""
-    for part in fitted(table, screen.width):
+    for part in fitted(table, screen.width) if loudness() != QUIET else ():
         screen.print(part.rich())
 
 

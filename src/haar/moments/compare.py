@@ -89,6 +89,11 @@ class Comparison(Report):
 
     @property
     def summary(self) -> str:
+        """The answer, then the largest z-scores, and which of the two was faster."""
+        return f"{self.propagation.answer} {self.checked}"
+
+    @property
+    def checked(self) -> str:
         """Largest z-scores, and which of the two was faster."""
         return (
             f"Over {self.sampled.count} samples the largest |z| is {float(self.z_mean.abs().max()):.2f} "
@@ -100,7 +105,15 @@ class Comparison(Report):
     @property
     def trust(self) -> str:
         """Whether the propagation is exact, and what sampling says to it."""
-        return f"{self.propagation.summary} {self.summary}"
+        return f"{self.propagation.trust} {self.checked}"
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """As the propagation, and the samples."""
+        return {
+            **self.propagation.made_of,
+            "samples": f"{self.sampled.count}; z = (propagated - sampled) / standard error of the k-statistic",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -122,7 +135,7 @@ class Comparison(Report):
         return [
             Section(
                 "Side by side",
-                self.propagation.summary,
+                self.trust,
                 self._table(),
                 self._figure(),
                 "z-scores of means and variances.",

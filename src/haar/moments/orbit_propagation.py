@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,6 +79,14 @@ class OrbitPropagation(Report):
             )
         shape = (self.orbits.nodes, self.node_mean.shape[1])
         return Propagation(VectorCumulants(mean, self.cov()), shape, self.order, "orbit", self.exact, self.layers)
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Order, nodes and conventions."""
+        return {
+            "propagation": f"order {self.order}, by orbits of {self.orbits.nodes} nodes",
+            "conventions": "sd: square root of the variance; features of a node stand together",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from haar.report import Report, Section, Table
 from haar.report.table import Cell
 
 _ROWS = 20
+#: Outputs that a sentence tells one by one.
+_IN_WORDS = 4
 _CANCELS = 0.1
 
 
@@ -156,7 +159,27 @@ class Propagation(Report):
         return max((layer.evaluation.bound for layer in self.layers), default=0.0)
 
     @property
+    def answer(self) -> str:
+        """Means and standard deviations in a sentence."""
+        mean, sd = self.mean.detach().reshape(-1), self.sd.detach().reshape(-1)
+        if not mean.numel():
+            return "No output."
+        if mean.numel() <= _IN_WORDS:
+            told = ", ".join(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean.tolist(), sd.tolist(), strict=True))
+            return f"The output is {told} (mean ± standard deviation)."
+        (low, high), (least, most) = (x.aminmax() for x in (mean, sd))
+        return (
+            f"{mean.numel()} outputs: means from {low:.4g} to {high:.4g}, standard deviations from {least:.3g} to "
+            f"{most:.3g}."
+        )
+
+    @property
     def summary(self) -> str:
+        """The answer, and how far to trust it."""
+        return f"{self.answer} {self.trust}"
+
+    @property
+    def trust(self) -> str:
         """One sentence on how far to trust the numbers."""
         small = [x for x in self.layers if x.cancellation is not None and x.cancellation < _CANCELS]
         warning = ""
@@ -183,9 +206,12 @@ class Propagation(Report):
         )
 
     @property
-    def trust(self) -> str:
-        """How far to trust the numbers, in a sentence."""
-        return self.summary
+    def made_of(self) -> Mapping[str, object]:
+        """Order, back-end and conventions."""
+        return {
+            "propagation": f"order {self.order}, {self.backend}, output {tuple(self.output_shape)}",
+            "conventions": "sd: square root of the variance; skewness and excess kurtosis: cumulants over powers of sd",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -209,7 +235,7 @@ class Propagation(Report):
         """Outputs, then layers."""
         return [
             Section(
-                "Output", self.summary, self._outputs(), self._figure(), "Mean and one standard deviation of outputs."
+                "Output", self.trust, self._outputs(), self._figure(), "Mean and one standard deviation of outputs."
             ),
             Section("Layers", "What each step did to the cumulants.", self._layers()),
         ]

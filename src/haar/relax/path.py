@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -99,6 +99,13 @@ class SymmetryPath(Report):
             f"Validation chooses ridge weight {best.weight:g} ({_asymmetry(best, size)}): loss {best.loss:.4g} against "
             f"{end.loss:.4g} {where} ({_asymmetry(end, left)}){more}."
         )
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Conventions."""
+        return {
+            "conventions": "gamma = 0: the layers that commute with the group; losses as they were given",
+        }
 
     def contents(self) -> dict[str, Any]:
         """All points."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import os
@@ -12,13 +11,10 @@ from importlib import resources
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from haar.files import atomic_path
+from haar.report.panels import DOTS_PER_INCH, picture, plain_dollars
 from haar.report.section import Section
-
-#: Dots an inch: a figure nine inches wide is still sharp where a screen shows two dots for one.
-DOTS_PER_INCH = 144
 
 
 def page(title: str, sections: Sequence[Section], *, summary: str = "", kicker: str = "haar", footer: str = "") -> str:
@@ -65,10 +61,7 @@ def png(figure: Figure) -> bytes:
         >>> png(Figure(figsize=(1, 1)))[1:4]
         b'PNG'
     """
-    for text in figure.findobj(Text):
-        # A name with dollars is a name; what matplotlib itself sets (powers on an axis) stays as it is.
-        if isinstance(text, Text) and "$" in text.get_text() and "mathdefault" not in text.get_text():
-            text.set_parse_math(False)
+    plain_dollars(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
@@ -94,10 +87,8 @@ def _section(section: Section) -> str:
     if section.table is not None:
         parts.append(section.table.html())
     if section.figure is not None:
-        data = base64.b64encode(png(section.figure)).decode("ascii")
-        words = html.escape(section.caption or section.title)
         caption = f"<figcaption>{html.escape(section.caption)}</figcaption>" if section.caption else ""
-        parts.append(f'<figure><img alt="{words}" src="data:image/png;base64,{data}">{caption}</figure>')
+        parts.append(f"<figure>{picture(section.figure, section.caption or section.title)}{caption}</figure>")
     return f"<section>{''.join(parts)}</section>"
 
 

@@ -6,7 +6,7 @@ import html
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,7 @@ from rich.table import Table as RichTable
 from haar.errors import ArgumentError
 from haar.report.drawing import figure_of
 from haar.report.json_file import plain, write_json
+from haar.report.making import making
 from haar.report.page import page, paragraphs, write_page
 from haar.report.section import Section
 from haar.report.table import Table
@@ -67,6 +68,11 @@ class Report(ABC):
     def footer(self) -> str:
         """The last line of the page."""
         return ""
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """What the page says of where it comes from: model, data, seed, conventions; by name, in order."""
+        return {}
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that was found, ready for JSON (a number that is not finite is None)."""
@@ -134,7 +140,8 @@ class Report(ABC):
 
     def save_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, whole or not at all."""
-        text = page(self.title, self.sections(), summary=self.summary, kicker=f"haar · {self.kind}", footer=self.footer)
+        sections = [*self.sections(), Section("How this page was made", table=making(self.made_of))]
+        text = page(self.title, sections, summary=self.summary, kicker=f"haar · {self.kind}", footer=self.footer)
         return write_page(path, text)
 
     def __str__(self) -> str:

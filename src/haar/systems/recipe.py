@@ -129,6 +129,15 @@ class Result(Report):
         """The versions."""
         return " · ".join(f"{name} {version}" for name, version in self.versions.items())
 
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """The experiment."""
+        return {
+            "experiment": f"{self.system}, preset {self.preset}: {self.paper}",
+            "seed": ", ".join(map(str, self.seeds)),
+            "conventions": "intervals of the median over seeds (95 %) from six numbers on; else least to greatest",
+        }
+
     def contents(self) -> dict[str, Any]:
         """System, preset, seeds, versions, claims and tables."""
         return {

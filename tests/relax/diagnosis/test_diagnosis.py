@@ -28,14 +28,19 @@ def diagnosis(rejected, gap, kept=("<r180>",)):
 @pytest.mark.parametrize(
     ("rejected", "gap", "verdict", "sentence"),
     [
-        (False, 0.01, "exact", "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 costs"),
-        (True, 0.01, "broken", "The data break C4 (score test p = 0.001, and gamma = 0 costs 1.0 %"),
+        (
+            False,
+            0.01,
+            "exact",
+            "Use C4 as exact: the score test does not reject it (Holm's p = 0.6) and gamma = 0 costs",
+        ),
+        (True, 0.01, "broken", "The data break C4 (score test, Holm's p = 0.001, and gamma = 0 costs 1.0 %"),
         (False, 0.04, "undecided", "Whether the data have C4 is undecided"),
         (
             False,
             -0.016,
             "exact",
-            "Use C4 as exact: the score test does not reject it (p = 0.6) and gamma = 0 gains 1.6",
+            "Use C4 as exact: the score test does not reject it (Holm's p = 0.6) and gamma = 0 gains 1.6",
         ),
         (False, 0.2, "undecided", "Whether the data have C4 is undecided"),
     ],
@@ -84,11 +89,11 @@ def test_sentences_name_what_is_kept_and_the_smallest_p():
     broken = ScoreTest("C4", scores, [], level=0.05, draws=99, samples=10)
     rest = {"tension": {}, "share": None}
     assert Diagnosis("C4", score=broken, gap=None, **rest).summary == (
-        "The data break C4 (score test p = 0.008); every subgroup tested is rejected."
+        "The data break C4 (score test, Holm's p = 0.008); every subgroup tested is rejected."
     )
     two = ScoreTest("C4", scores, ["a", "b"], level=0.05, draws=99, samples=10)
     assert Diagnosis("C4", score=two, gap=0.1, **rest).summary == (
-        "The data break C4 (score test p = 0.008, and gamma = 0 costs 10.0 % of validation loss); "
+        "The data break C4 (score test, Holm's p = 0.008, and gamma = 0 costs 10.0 % of validation loss); "
         "a or b is not rejected."
     )
     assert Diagnosis("C4", score=None, gap=0.0, **rest).summary == (

@@ -229,9 +229,9 @@ def scored(*scores, largest=("a",)):
 def test_the_answer_names_the_smallest_p_and_what_is_left():
     assert scored(("a", 2, 0.4, False), ("G", 4, 0.25, False)).summary == "G is not rejected (p = 0.25, 12 samples)."
     both = scored(("a", 2, 0.03, True), ("b", 2, 0.6, False), ("G", 4, 0.01, True), largest=("b", "c"))
-    assert both.summary == "The data break G (G: corrected p = 0.01); the largest symmetry not rejected is b or c."
+    assert both.summary == "The data break G (G: Holm's p = 0.01); the largest symmetry not rejected is b or c."
     assert scored(("G", 4, 0.01, True), largest=()).summary == (
-        "The data break G (G: corrected p = 0.01); every subgroup tested is rejected."
+        "The data break G (G: Holm's p = 0.01); every subgroup tested is rejected."
     )
     assert both.title == "Do the data have the symmetry G?"
 

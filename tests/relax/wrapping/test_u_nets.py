@@ -117,6 +117,43 @@ def test_a_size_that_a_pool_tears_is_refused_with_sizes_that_fit():
         homotopise(Milesial(bilinear=False), FLOW, example=torch.randn(2, 3, 9, 9))
 
 
+class Short(nn.Module):
+    """One level: what shrinks, what grows, and a skip."""
+
+    def __init__(self, down, up):
+        super().__init__()
+        self.first, self.down, self.low = nn.Conv2d(3, 4, 3, padding=1), down, nn.Conv2d(4, 4, 3, padding=1)
+        self.up, self.last = up, nn.Conv2d(8, 2, 3, padding=1)
+
+    def forward(self, x):
+        skip = self.first(x).relu()
+        return self.last(torch.cat([skip, self.up(self.low(self.down(skip)).relu())], 1))
+
+
+@pytest.mark.parametrize(
+    ("down", "up"),
+    [
+        (lambda: nn.MaxPool2d(2), lambda: nn.ConvTranspose2d(4, 4, 2, stride=2)),
+        (lambda: nn.Conv2d(4, 4, 4, stride=2, padding=1), lambda: nn.ConvTranspose2d(4, 4, 4, 2, 1)),
+        (lambda: nn.MaxPool2d(2), lambda: nn.Upsample(scale_factor=2, mode="nearest")),
+    ],
+    ids=["pool and transposed", "strided and transposed", "pool and nearest"],
+)
+def test_three_common_forms_are_wrapped_exactly_on_32_by_32_cells(down, up, generator):
+    net, x = Short(down(), up()).double(), torch.randn(2, 3, 32, 32, dtype=torch.float64, generator=generator)
+    model = homotopise(net, FLOW, example=x)
+    with torch.no_grad(), model.at(0.0):
+        y = model(x)
+        for g in D4.elements():
+            torch.testing.assert_close(model(*FLOW.act_inputs(g, (x,))), FLOW.act_outputs(g, y), rtol=0, atol=1e-12)
+    # the window of three points that most people take does not fit 32
+    odd = Short(nn.Conv2d(4, 4, 3, stride=2, padding=1), up()).double()
+    with pytest.raises(
+        ShapeError, match=r"in 'down' \(Conv2d\) .* 1 are left over on one side; .* 31, 33, 35 work here"
+    ):
+        homotopise(odd, FLOW, example=x)
+
+
 def test_padding_on_one_side_of_a_transposed_convolution_is_refused_by_name():
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ConvTranspose2d(8, 2, 3, 2, 1, output_padding=1))
     with pytest.raises(ShapeError, match=r"in '1' \(ConvTranspose2d\).*output_padding on one side only"):

@@ -67,7 +67,7 @@ def test_data_models_and_report_are_written(told):
         assert len(WellReader(out / "data" / name, split="test")) == 8
     assert json.loads((out / "demo.json").read_text()) == report.to_dict()
     page = (out / "report.html").read_text()
-    assert page.count("<img") == 6
+    assert page.count("<img") == 2 * (2 + 1 + 4)  # errors in two panels, fields across, the audit in four
     assert "without training" in page
 
 

@@ -82,6 +82,13 @@ class ErrorReport(Report):
         known(metric, METRICS, argument="metric", kind="metric")
         return [float(x) for x in self._of(field, self.by_step[metric])]
 
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Conventions."""
+        return {
+            "conventions": "VRMSE: root mean square error over the spread of the truth, as in The Well",
+        }
+
     def contents(self) -> dict[str, Any]:
         """For every window and field (and ``"all"``) every metric; the same for every step."""
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -146,6 +146,13 @@ class Dashboard(Report):
             f"After {last.step} steps: loss {last.loss_on:.4g}, at gamma = 0 {last.loss_off:.4g}; equivariance error "
             f"{last.defect:.2g}; largest effective asymmetry {size:.2g} in {largest.layer or 'the layer'}."
         )
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Conventions."""
+        return {
+            "conventions": "gamma = 0: the layers that commute with the group; broken symmetry relative to the output",
+        }
 
     def contents(self) -> dict[str, Any]:
         """All readings."""

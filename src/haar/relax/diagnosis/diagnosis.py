@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from haar.relax.diagnosis.gradients import Loss
 from haar.relax.diagnosis.kept import Kept
 from haar.relax.diagnosis.lie_error import LieError, lie_errors
 from haar.relax.diagnosis.loss_share import LossShare, loss_share
-from haar.relax.diagnosis.score_test import ScoreTest, score_test
+from haar.relax.diagnosis.score_test import ScoreTest, SubgroupScore, score_test
 from haar.relax.diagnosis.tension import tension
 from haar.report import Report, Section, Table
 from haar.seeding import Seed
@@ -83,14 +83,22 @@ class Diagnosis(Report):
             rest = f"{kept} is not rejected" if kept else "every subgroup tested is rejected"
             worst = min(self.score.scores, key=lambda s: s.holm)
             also = f", and {gap}" if gap else ""
-            return f"The data break {self.group} (score test p = {worst.holm:.3g}{also}); {rest}."
+            return f"The data break {self.group} (score test, {_holm(worst)}{also}); {rest}."
         if self.verdict == "broken":
             return f"The data break {self.group}: {gap}."
-        tested = "" if self.score is None else f"the score test does not reject it (p = {self.score.whole.holm:.3g})"
+        tested = "" if self.score is None else f"the score test does not reject it ({_holm(self.score.whole)})"
         evidence = " and ".join(part for part in (tested, gap) if part)
         if self.verdict == "exact":
             return f"Use {self.group} as exact: {evidence}."
         return f"Whether the data have {self.group} is undecided: {evidence or 'nothing was measured'}."
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Group and conventions."""
+        return {
+            "group": str(self.group),
+            "conventions": "score tests with a randomisation null; p after Holm's correction over the subgroups",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything that was found."""
@@ -208,3 +216,7 @@ def diagnose(
         dashboard=board,
         notes=notes,
     )
+
+
+def _holm(score: SubgroupScore) -> str:
+    return f"Holm's p = {score.holm:.3g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -89,7 +89,15 @@ class ScoreTest(Report):
         kept = " or ".join(self.largest)
         rest = f"the largest symmetry not rejected is {kept}" if kept else "every subgroup tested is rejected"
         rejected = min((s for s in self.scores if s.rejected), key=lambda s: s.holm)
-        return f"The data break {self.group} ({rejected.name}: corrected p = {rejected.holm:.3g}); {rest}."
+        return f"The data break {self.group} ({rejected.name}: Holm's p = {rejected.holm:.3g}); {rest}."
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Group and conventions."""
+        return {
+            "group": str(self.group),
+            "conventions": "a randomisation null; p (Holm): corrected for the number of subgroups",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything that was found."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -52,6 +52,15 @@ class DemoReport(Report):
     def footer(self) -> str:
         """Versions."""
         return f"haar {version('haar')} · torch {version('torch')}"
+
+    @property
+    def made_of(self) -> Mapping[str, object]:
+        """Data, models and conventions."""
+        return {
+            "model": "; ".join(f"{f.story.model_name}, {f.story.steps} steps of training" for f in self.found),
+            "data": "; ".join(f"{f.story.title}: {f.story.generator!r}" for f in self.found),
+            "conventions": "VRMSE: root mean square error over the spread of the truth; nodes of a periodic grid",
+        }
 
     def contents(self) -> dict[str, Any]:
         """Errors by story, group, window and field, and the audits."""
@@ -124,10 +133,12 @@ def _told(f: Finding) -> list[Section]:
         ),
         Section(
             "",
-            f"The test run whose gain is the median one, at predicted step {shown_step(f)}, the last one before the "
-            "model's own VRMSE passes 0.7. The two error maps of a row share their colours.",
+            f"The test run whose gain is the median one, at predicted step {shown_step(f)}, the last one at "
+            "which both rollouts have two thirds of the truth's energy at middle wavenumbers: later ones are a blur. "
+            "The two error maps of a row share their colours.",
             figure=draw_fields(f),
-            caption="Truth, the predictions of the model and of its average over D4, and the size of their errors.",
+            caption="Truth, the predictions of the model and of its average over D4, the size of their errors, and the "
+            "energy of each by wavenumber.",
         ),
     ]
     audit = f.audit.sections()[0]
