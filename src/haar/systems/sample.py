@@ -137,23 +137,17 @@ def combined(samples: Sequence[Sample], *, level: float = 0.95, draws: int = DRA
     kinds = {(sample.middle, sample.form, sample.paired) for sample in samples}
     if len(kinds) != 1:
         raise ArgumentError("samples", expected="one kind of sample for all seeds", got=sorted(kinds))
-    ((middle, form, paired),) = kinds
     columns = [[np.asarray(sample.columns[place]) for sample in samples] for place in range(len(samples[0].columns))]
     if not all(len(units) and np.isfinite(units).all() for seeds in columns for units in seeds):
         return Estimate(math.nan, math.nan, math.nan)
-    whole = _formed([_middle(np.concatenate(seeds), None, middle) for seeds in columns], form)
-    if not draws:
-        return Estimate(float(whole[0]), math.nan, math.nan)
-    generator = np.random.default_rng(0)  # one route to the same digits every time
-    times = generator.multinomial(len(samples), [1 / len(samples)] * len(samples), size=draws)
-    counts = [_drawn(times, [len(units) for units in seeds], generator) for seeds in columns[: 1 if paired else None]]
-    counts *= len(columns) if paired else 1
-    middles = [_middle(np.concatenate(seeds), each, middle) for seeds, each in zip(columns, counts, strict=True)]
-    found = _formed(middles, form)
-    if not (np.isfinite(found).all() and np.isfinite(whole).all()):
-        return Estimate(float(whole[0]) if np.isfinite(whole).all() else math.nan, math.nan, math.nan)
+    whole = float(_statistic(columns, [None] * len(columns), samples[0])[0])
+    if not draws or math.isnan(whole):
+        return Estimate(whole, math.nan, math.nan)
+    found = _statistic(columns, _drawn(columns, draws, paired=samples[0].paired), samples[0])
+    if not np.isfinite(found).all():
+        return Estimate(whole, math.nan, math.nan)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(whole[0]), float(low), float(high))
+    return Estimate(whole, float(low), float(high))
 
 
 def _column(units: Units) -> tuple[float, ...]:
@@ -161,13 +155,33 @@ def _column(units: Units) -> tuple[float, ...]:
     return tuple(math.nan if unit is None else float(unit) for unit in given)
 
 
-def _drawn(times: np.ndarray, sizes: Sequence[int], generator: np.random.Generator) -> Float[np.ndarray, "draws units"]:
-    """How often each unit is in every draw, where a seed that is drawn k times has k times as many of its units."""
+def _drawn(columns: Sequence[Sequence[np.ndarray]], draws: int, *, paired: bool) -> list[np.ndarray]:
+    """How often each unit of each column is in every draw; paired columns are drawn together."""
+    generator = np.random.default_rng(0)  # the same digits every time
+    seeds = len(columns[0])
+    times = generator.multinomial(seeds, [1 / seeds] * seeds, size=draws)
+    alone = columns[:1] if paired else columns
+    counts = [_within(times, [len(units) for units in column], generator) for column in alone]
+    return counts * len(columns) if paired else counts
+
+
+def _within(
+    times: np.ndarray, sizes: Sequence[int], generator: np.random.Generator
+) -> Float[np.ndarray, "draws units"]:
+    """Units drawn within seeds, of which one that is drawn k times gives k times as many."""
     parts = [
         generator.multinomial(times[:, seed] * size, [1 / size] * size)  # k draws of n units each
         for seed, size in enumerate(sizes)
     ]
     return np.concatenate(parts, axis=1).astype(float)
+
+
+def _statistic(
+    columns: Sequence[Sequence[np.ndarray]], counts: Sequence[np.ndarray | None], kind: Sample
+) -> Float[np.ndarray, " draws"]:
+    """The middles of the columns, formed as a sample is."""
+    pairs = zip(columns, counts, strict=True)
+    return _FORMS[kind.form]([_middle(np.concatenate(seeds), each, kind.middle) for seeds, each in pairs])
 
 
 def _middle(
@@ -194,7 +208,3 @@ _FORMS: Mapping[Form, Callable[[Sequence[np.ndarray]], np.ndarray]] = {
     ),
     "difference": lambda middles: middles[0] - middles[1],
 }
-
-
-def _formed(middles: Sequence[np.ndarray], form: Form) -> np.ndarray:
-    return _FORMS[form](middles)
