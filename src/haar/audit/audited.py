@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
-from haar.audit.sections import audit_sections, draw_defects
+from haar.audit.sections import audit_sections, draw_defects, section_of
 from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
 from haar.audit.worst import WorstSample, worst_section
@@ -376,12 +375,9 @@ class Audit(Report):
         if self.worst is not None and self._told.outputs is not None:
             name = group.describe(self.elements[self.worst.element])
             told.insert(1, worst_section(self.worst, self._told.outputs, self.symmetry, name))
-        if self.conventions is not None and self.conventions.warning:
-            (read,) = self.conventions.sections()
-            told.append(replace(read, title="Conventions that the labels contradict"))
-        if self.distribution is not None:
-            (followed,) = self.distribution.sections()
-            told.append(replace(followed, title="Symmetry in distribution"))
+        warned = self.conventions if self.conventions is not None and self.conventions.warning else None
+        told += section_of(warned, "Conventions that the labels contradict")
+        told += section_of(self.distribution, "Symmetry in distribution")
         return [*told, *legend(group, self.elements, [one.name for one in self.findings.components])]
 
     def draw(self, axes: Axes) -> None:
@@ -389,11 +385,9 @@ class Audit(Report):
         draw_defects(axes, self.findings)
 
     def _look_inside(self, batch: Batch, made: Share, *, layers: bool) -> None:
-        first = batch.inputs[0]
-        if isinstance(first, Tensor):
+        if isinstance(first := batch.inputs[0], Tensor):
             made.input_shape = tuple(first.shape if batch.single else first.shape[1:])
-        group = self.symmetry.group
-        if isinstance(group, LieGroup):
+        if isinstance(self.symmetry.group, LieGroup):
             made.lie = lie_defects(self.model, self.symmetry, [(batch.inputs, None)])
         if layers and isinstance(self.model, nn.Module) and can_look_inside(self.symmetry):
             made.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=self.elements[1:17])

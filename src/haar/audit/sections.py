@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.recommendation import Recommendation
-from haar.report import Section, Table
+from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 
 #: More bars than this are not drawn one by one.
@@ -75,6 +76,14 @@ def audit_sections(
             )
         )
     return sections
+
+
+def section_of(report: Report | None, title: str) -> list[Section]:
+    """The one section of another report under a title of this one's; none where there is no report."""
+    if report is None:
+        return []
+    (section,) = report.sections()
+    return [replace(section, title=title)]
 
 
 def overview(found: Findings, group: str) -> Figure:
