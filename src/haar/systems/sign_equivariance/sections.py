@@ -80,7 +80,8 @@ def _twins(measures: Measures) -> list[Section]:
     rows += network_rows(measures, lambda m: m["networks"], LINKS, "accuracy")
     note = (
         "Share of held-out edges (u, w) that score above their twin (u, w'); ties count one half. Diffusion: products "
-        "of eigenvectors weighted by (1 - lambda)^2. A run at chance is dead; invariant networks have to be."
+        "of eigenvectors weighted by (1 - lambda)^2. A run at chance is dead; invariant networks have to be. PEARL is "
+        "given a few random signals here, which break ties by chance: the share it gets right may be any."
     )
     return [
         Section(
