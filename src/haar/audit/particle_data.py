@@ -39,6 +39,7 @@ class ParticleDataAudit(Report):
         floor: Mean squared error below which no exactly equivariant predictor can come, per coordinate.
         clipped: Shares of the trajectories with clipped forces before the first frame and in the window, if known.
         replayed: For given data: the share of trajectories that each law, run again from the first frame, reproduces.
+        variances: Orbit variance of every trajectory, whose mean is the floor.
     """
 
     kind = "particle-data-audit"
@@ -53,9 +54,10 @@ class ParticleDataAudit(Report):
         rotations: int,
         clipped: tuple[float | None, float],
         replayed: dict[str, float] | None = None,
+        variances: Sequence[float] = (),
     ) -> None:
         self.clip, self.floor, self.samples, self.rotations = clip, floor, samples, rotations
-        self.clipped, self.replayed = clipped, replayed
+        self.clipped, self.replayed, self.variances = clipped, replayed, tuple(variances)
 
     @property
     def broken(self) -> bool:
@@ -187,7 +189,13 @@ def audit_particles(
         spread = torch.stack(turned_back).var(0).mean((-1, -2))
         advance()
     return ParticleDataAudit(
-        clip, _mean(spread, generator), samples=len(x), rotations=rotations, clipped=(before, hit), replayed=replayed
+        clip,
+        _mean(spread, generator),
+        samples=len(x),
+        rotations=rotations,
+        clipped=(before, hit),
+        replayed=replayed,
+        variances=spread.tolist(),
     )
 
 

@@ -17,6 +17,7 @@ DRAWN = {
     "EigenvalueFilters": lambda **o: spectral.EigenvalueFilters(2, filters=3, hidden=4, **o),
     "GraphConvolution": lambda **o: spectral.GraphConvolution(3, 4, **o),
     "PairScore": lambda **o: spectral.PairScore(3, hidden=4, **o),
+    "PearlEncoding": lambda **o: spectral.PearlEncoding(2, filters=3, hidden=4, **o),
     "Perceptron": lambda **o: spectral.Perceptron((3, 4, 2), **o),
     "SignAttention": lambda **o: spectral.SignAttention(3, hidden=4, **o),
     "SignCharacters": lambda **o: spectral.SignCharacters(CHI, CHI, width=2, **o),

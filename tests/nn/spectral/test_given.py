@@ -15,6 +15,7 @@ from haar.nn.spectral import (
     GraphConvolution,
     InvariantFeatures,
     PairScore,
+    PearlEncoding,
     SignAttention,
     SignCharacters,
     SignDeepSets,
@@ -55,6 +56,7 @@ SIZES = [
     (ColumnLinear, (3, 4, 2), ()),
     (EigenvalueFilters, (3,), ("filters", "hidden")),
     (GraphConvolution, (3, 4), ()),
+    (PearlEncoding, (3,), ("filters", "hidden")),
     (GramMap, (1,), ("outputs", "hidden")),
     (SignCharacters, (CHI, CHI), ("width",)),
 ]

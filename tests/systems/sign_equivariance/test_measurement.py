@@ -16,9 +16,10 @@ from haar.systems.sign_equivariance.communities import (
     many_neighbours,
     nearest_named,
     recall,
+    recalls,
 )
-from haar.systems.sign_equivariance.community_networks import CommunityNetwork
-from haar.systems.sign_equivariance.link_networks import LinkNetwork
+from haar.systems.sign_equivariance.community_networks import CommunityNetwork, GraphNorm
+from haar.systems.sign_equivariance.link_networks import LinkInput, LinkNetwork
 from haar.systems.sign_equivariance.link_prediction import same_copy_ceiling
 from haar.systems.sign_equivariance.pair_sampling import non_edges, random_pairs, split_edges
 from haar.systems.sign_equivariance.particle_networks import LABELS, Mover
@@ -92,6 +93,65 @@ def test_recall_weighs_communities_alike_and_does_not_see_padding():
     assert recall(parts, nearest_named, 6) > 1 / 6
 
 
+def test_the_parts_of_graphs_are_those_of_the_recall_over_all_nodes():
+    parts = batches(cluster_graphs(5, least=3, most=9, seed=1), 4, 2)
+    shares = []
+    for number in range(6):
+        told = torch.cat([nearest_named(batch).argmax(-1)[batch.labels == number] for batch in parts])
+        shares.append(float((told == number).double().mean()))
+    units = recalls(parts, nearest_named, 6)
+    assert len(units) == 5
+    assert sum(units) / 5 == pytest.approx(sum(shares) / 6, abs=1e-12)
+
+
+def test_norms_over_nodes_see_no_padding():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 7, 3, generator=generator)
+    mask = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
+    norm = GraphNorm(3)
+    with torch.no_grad():
+        norm.scale.copy_(torch.tensor([1.0, 2.0, 3.0]))
+        norm.shift.fill_(0.5)
+        y = norm(x, mask)
+        other = norm(torch.where(mask.unsqueeze(-1), x, 100.0), mask)
+    few = x[1, :4]
+    expected = (few - few.mean(0)) / (few.var(0, unbiased=False) + 1e-5).sqrt() * torch.tensor([1.0, 2.0, 3.0]) + 0.5
+    assert torch.allclose(y[1, :4], expected, atol=1e-5)
+    assert torch.allclose(y, other, atol=1e-6)
+    assert not y[1, 4:].any()
+
+
+@pytest.mark.parametrize("kind", ["none", "signnet", "spe", "pearl", "sign_eq", "canonical"])
+def test_scores_of_nodes_do_not_see_padding_or_the_graphs_beside(kind):
+    small, large = batches(cluster_graphs(2, least=3, most=6, seed=3), 4, 1)
+    (both,) = batches(cluster_graphs(2, least=3, most=6, seed=3), 4, 2)
+    network, n = CommunityNetwork(kind, 4, width=8, layers=2), small.v.shape[-2]
+    signals = torch.randn(2, large.v.shape[-2], 5, generator=torch.Generator().manual_seed(0))
+
+    def scores(batch, drawn):
+        given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
+        return network(batch.v, batch.features, **given, signals=drawn)
+
+    with torch.no_grad():
+        alone, beside = scores(small, signals[:1, :n]), scores(both, signals)
+    assert both.v.shape[-2] > n
+    assert torch.allclose(alone[0], beside[0, :n], atol=1e-4)
+
+
+def test_networks_without_eigenvectors_ask_for_signals():
+    edges = torch.tensor([[0, 1], [1, 0]])
+    given = LinkInput(torch.zeros(2, 3), edges, torch.zeros(1, 3))
+    network, generator = LinkNetwork("pearl", 3), torch.Generator().manual_seed(0)
+    with pytest.raises(ArgumentError, match="signals: expected signals of every node, got none"):
+        network(given)
+    assert given.with_signals("gcn", generator) is given
+    assert network(given.with_signals("pearl", generator)).shape == (2, 32)
+    batch = batches(cluster_graphs(1, least=3, most=4, seed=0), 4, 1)[0]
+    told = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
+    with pytest.raises(ArgumentError, match="signals: expected signals of every node, got none"):
+        CommunityNetwork("pearl", 4)(batch.v, batch.features, **told)
+
+
 def test_planted_nodes_have_more_neighbours_and_all_parts_hide_the_same_graphs():
     graphs = pattern_graphs(8, patterns=4, seed=2)
     assert [int(a.labels.sum()) for a in graphs[:4]] == [int(b.labels.sum()) for b in graphs[4:]]
@@ -121,6 +181,8 @@ def test_the_rate_is_chosen_on_validation_data_and_dead_runs_are_counted():
 
     found = best_rate([0.1, 0.2, 0.3], train, chance=0.5)
     assert (found["rate"], found["auc"], found["dead"], found["dead_runs"], found["runs"]) == (0.3, 0.3, False, 2, 3)
+    assert found["tried"] == {"0.1": {"auc": 0.1}, "0.2": {"auc": 0.2}, "0.3": {"auc": 0.3}}
+    assert "tried" not in best_rate([0.1], train, chance=0.5)
     weight = nn.Linear(1, 1)
     run = descend(weight, lambda step, _: weight.weight.sum() * (math.nan if step == 2 else 1), Plan(steps=5))
     assert run.dead

@@ -19,30 +19,31 @@ from haar.systems.sign_equivariance.protocol import measure
 from haar.systems.sign_equivariance.recipe import RECIPE
 from haar.watch import Unwatched
 
-_LINKS = ["gcn", "signnet", "mlp", "sign_eq"]
+_LINKS = ["gcn", "pearl", "signnet", "mlp", "sign_eq"]
 TINY: dict[str, Any] = {
     "twins": {
         "nodes": 30, "probability": 0.25, "crossings": 8, "k": 6, "epochs": 3, "rates": [5e-3], "networks": _LINKS,
     },
     "links": {
         "nodes": 30, "probability": 0.25, "attach": 4, "added": 12, "k": 6, "epochs": 2, "rates": [1e-3, 1e-2],
-        "signnet_rates": [2e-3],
         "networks": {
-            "ER": {"unit": [*_LINKS, "signnet_paper"], "sqrt_n": ["signnet", "mlp", "sign_eq"]},
+            "ER": {"unit": _LINKS, "sqrt_n": ["signnet", "mlp", "sign_eq"]},
             "BA": {"unit": ["sign_eq"], "sqrt_n": ["signnet"]},
         },
     },
     "inductive": {
         "train": 2, "validation": 1, "test": 1, "nodes": 15, "probability": 0.4, "added": 5, "k": 4, "epochs": 2,
-        "rates": [1e-2], "networks": ["gcn", "raw", "flips", "canonical", "spe", "signnet", "mlp", "sign_eq"],
+        "rates": [1e-2],
+        "networks": ["gcn", "raw", "flips", "canonical", "spe", "pearl", "signnet", "mlp", "sign_eq"],
     },
     "particles": {
         "networks": {
-            "3": ["none", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"],
-            "4": ["none_long", "sign_long"],
+            "3": ["none", "none_long", "augmented", "naive", "sample", "average", "vectors", "sign", "sign_long"],
+            "5": ["none", "none_long", "sign", "sign_long"],
+            **{str(d): ["none", "sign"] for d in (4, 6, 7, 8)},
         },
         "train": 8, "validation": 4, "test": 6, "epochs": 1, "long_epochs": 2, "batch_size": 4, "rates": [1e-3],
-        "clip": "component", "floor": 24, "costs": {"dims": [2, 3, 4], "batch_size": 1, "repeats": 1},
+        "clip": "component", "floor": 24, "costs": {"dims": [2, 4, 8], "batch_size": 1, "repeats": 1},
         "usual": {
             "networks": ["none", "sign"], "train": 4, "validation": 2, "test": 4, "epochs": 1, "batch_size": 2,
             "rates": [1e-3], "clip": "component", "floor": 8,
@@ -50,7 +51,7 @@ TINY: dict[str, Any] = {
     },
     "communities": {
         "train": 4, "validation": 2, "test": 3, "k": 5, "batch_size": 2, "epochs": 1, "rates": [6e-3],
-        "networks": ["none", "flips", "canonical", "spe", "signnet", "sign_eq"],
+        "networks": ["none", "flips", "canonical", "spe", "pearl", "signnet", "sign_eq"],
     },
     "patterns": {
         "patterns": 2, "train": 4, "validation": 2, "test": 3, "k": 5, "batch_size": 2, "epochs": 1, "rates": [6e-3],
@@ -123,10 +124,10 @@ def test_a_killed_run_goes_on_behind_the_last_network(
 
 def test_learning_rates_are_those_of_the_preset(result: Any, folder: Path) -> None:
     (run,) = folder.glob("runs/*")
-    rates = {kind: json.loads((run / "parts" / f"links-er-unit-{kind.replace('_', '-')}.json").read_text())["rate"]
-             for kind in ("signnet", "signnet_paper", "mlp")}  # fmt: skip
-    assert (rates["signnet"], rates["signnet_paper"]) == (2e-3, 1e-2)
-    assert rates["mlp"] in (1e-3, 1e-2)
+    for kind in _LINKS:
+        found = json.loads((run / "parts" / f"links-er-unit-{kind.replace('_', '-')}.json").read_text())
+        assert set(found["tried"]) == {"0.001", "0.01"}  # the same for all
+        assert found["tried"][f"{found['rate']:g}"] == {"auc": found["auc"]}
 
 
 @pytest.mark.parametrize(

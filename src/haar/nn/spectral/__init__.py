@@ -11,6 +11,7 @@ from haar.nn.spectral.message_passing import InvariantFeatures, SignMessagePassi
 from haar.nn.spectral.neighbours import neighbour_mean
 from haar.nn.spectral.odd_moments import odd_moments
 from haar.nn.spectral.pair_scores import PairScore, inner_score
+from haar.nn.spectral.pearl import PearlEncoding
 from haar.nn.spectral.perceptron import Perceptron
 from haar.nn.spectral.product_form import ColumnLinear, SignProduct
 from haar.nn.spectral.signnet import SignNet
@@ -21,6 +22,7 @@ __all__ = [
     "GraphConvolution",
     "InvariantFeatures",
     "PairScore",
+    "PearlEncoding",
     "Perceptron",
     "SignAttention",
     "SignCharacters",

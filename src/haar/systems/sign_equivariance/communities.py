@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from haar.data.graphs import LabelledGraph, cluster_graphs, pattern_graphs
 from haar.data.spectra import laplacian_eigs
 from haar.nn.spectral import canonical_signs, flip_signs
 from haar.systems.experiment import Parts
-from haar.systems.sign_equivariance.community_networks import CommunityNetwork
+from haar.systems.sign_equivariance.community_networks import SIGNALS, CommunityNetwork
 from haar.systems.sign_equivariance.options import Communities, Patterns
 from haar.systems.sign_equivariance.training import Training, best_rate, descend, parameters
 from haar.training import Epochs, Plan
@@ -87,14 +88,15 @@ def measure_communities(config: Communities, seed: int, kept: Parts) -> dict[str
         kept: Keeps what was measured.
 
     Returns:
-        ``networks`` by name; ``untrained`` accuracies.
+        ``networks`` by name, with ``units`` (of every test graph its part of the accuracy, which is their mean);
+        ``untrained`` accuracies and ``untrained_units`` by name.
     """
     sizes = [config.train, config.validation, config.test]
     parts = [
         batches(cluster_graphs(size, seed=3 * seed + n), config.k, config.batch_size) for n, size in enumerate(sizes)
     ]
     networks = _networks("communities", parts, config, seed, kept, classes=COMMUNITIES)
-    return {"networks": networks, "untrained": {"nearest named node": recall(parts[2], nearest_named, COMMUNITIES)}}
+    return {"networks": networks, **_untrained("nearest named node", parts[2], nearest_named, COMMUNITIES)}
 
 
 def measure_patterns(config: Patterns, seed: int, kept: Parts) -> dict[str, Any]:
@@ -106,18 +108,20 @@ def measure_patterns(config: Patterns, seed: int, kept: Parts) -> dict[str, Any]
         kept: Keeps what was measured.
 
     Returns:
-        ``networks`` by name; ``untrained`` accuracies, of which one has a threshold from the training graphs.
+        As `measure_communities`; what is not trained has a threshold from the training graphs.
     """
     sizes = [config.train, config.validation, config.test]
     graphs = pattern_graphs(sum(sizes), patterns=config.patterns, seed=seed)
     ends = [0, sizes[0], sizes[0] + sizes[1], sum(sizes)]
     parts = [batches(graphs[a:b], config.k, config.batch_size) for a, b in pairwise(ends)]
     networks = _networks("patterns", parts, config, seed, kept, classes=2, values=VALUES)
-    threshold = degree_threshold(parts[0])
-    return {
-        "networks": networks,
-        "untrained": {"degree above one threshold": recall(parts[2], partial(many_neighbours, threshold), 2)},
-    }
+    rule = partial(many_neighbours, degree_threshold(parts[0]))
+    return {"networks": networks, **_untrained("degree above one threshold", parts[2], rule, 2)}
+
+
+def _untrained(name: str, test: Sequence[Batch], scores: Any, classes: int) -> dict[str, Any]:
+    units = recalls(test, scores, classes)
+    return {"untrained": {name: fmean(units)}, "untrained_units": {name: units}}
 
 
 def relative_degree(batch: Batch) -> Float[Tensor, "batch n"]:
@@ -154,14 +158,20 @@ def nearest_named(batch: Batch) -> Float[Tensor, "batch n communities"]:
 
 def recall(parts: Sequence[Batch], scores: Any, classes: int) -> float:
     """The mean over classes of the share of their nodes that are told right."""
-    right, count = torch.zeros(2, classes)
+    return fmean(recalls(parts, scores, classes))
+
+
+def recalls(parts: Sequence[Batch], scores: Any, classes: int) -> list[float]:
+    """What every graph adds to the recall: their mean is the mean over classes of the share that is told right."""
+    right, count = [], []
     for batch in parts:
-        told = scores(batch).argmax(-1)
-        for number in range(classes):
-            members = batch.labels == number
-            right[number] += (told[members] == number).sum()
-            count[number] += members.sum()
-    return float((right / count.clamp(min=1)).mean())
+        members = functional.one_hot(batch.labels.clamp(min=0), classes) * batch.mask.unsqueeze(-1)
+        told = functional.one_hot(scores(batch).argmax(-1), classes)
+        right.append((members * told).sum(-2))
+        count.append(members.sum(-2))
+    counts = torch.cat(count).double()
+    each = torch.cat(right) / counts.mean(0).clamp(min=1 / len(counts))
+    return [float(unit) for unit in each.mean(-1)]
 
 
 def _train(
@@ -181,7 +191,7 @@ def fit_nodes(
     classes: int,
     values: int | None = None,
 ) -> tuple[Training, dict[str, Any]]:
-    """Train one network; its accuracy on the test graphs, and the share of answers that a change of signs changes.
+    """Train one network; its recall on the test graphs, and the share of answers that a change of signs changes.
 
     All classes weigh alike in the loss, as they do in the accuracy.
     """
@@ -191,8 +201,11 @@ def fit_nodes(
     weights = counts.sum() / (classes * counts.clamp(min=1))
     visits = Epochs(len(train), 1, seed=seed)
 
-    def says(batch: Batch, v: Tensor) -> Tensor:
+    def says(batch: Batch, v: Tensor, source: torch.Generator | None = None) -> Tensor:
         given = {"adjacency": batch.adjacency, "eigenvalues": batch.eigenvalues, "mask": batch.mask}
+        if kind == "pearl":  # outside of training the same signals every time
+            source = torch.Generator().manual_seed(seed) if source is None else source
+            given["signals"] = torch.randn(*v.shape[:-1], SIGNALS, generator=source)
         y: Tensor = network(v, batch.features, **given)
         return y
 
@@ -200,24 +213,25 @@ def fit_nodes(
         batch = train[int(visits.rows(step))]
         v = flip_signs(batch.v, generator=generator) if kind == "flips" else _columns(kind, batch)
         return functional.cross_entropy(
-            says(batch, v).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
+            says(batch, v, generator).flatten(0, 1), batch.labels.flatten(), weight=weights, ignore_index=-1
         )
 
     plan = Plan(steps=config.epochs * len(train), learning_rate=learning_rate, schedule="cosine", clip=1.0)
     run = descend(network, loss, plan, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        validated, tested = (recall(part, lambda b: says(b, _columns(kind, b)), classes) for part in (validation, test))
-        changed = nodes = 0
+        validated, tested = (
+            recalls(part, lambda b: says(b, _columns(kind, b)), classes) for part in (validation, test)
+        )
+        changed: list[float] = []
         for batch in test:
             flipped = replace(batch, v=flip_signs(batch.v, generator=generator))
             if kind == "canonical":
                 flipped = replace(flipped, canonical=_by_rule(flipped))
             before, after = (says(b, _columns(kind, b)).argmax(-1) for b in (batch, flipped))
-            changed += int((before != after)[batch.mask].sum())
-            nodes += int(batch.mask.sum())
-    measures = {"validation": validated, "accuracy": tested, "changed": changed / nodes}
-    return run, {**measures, "parameters": parameters(network)}
+            changed += (((before != after) & batch.mask).sum(-1) / batch.mask.sum(-1)).tolist()
+    measures = {"validation": fmean(validated), "accuracy": fmean(tested), "changed": fmean(changed)}
+    return run, {**measures, "units": tested, "changed_units": changed, "parameters": parameters(network)}
 
 
 def _by_rule(batch: Batch) -> Tensor:

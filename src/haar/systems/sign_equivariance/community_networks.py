@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.nn.spectral import EigenvalueFilters, Perceptron, SignDeepSets, SignNet, neighbour_mean
+from haar.nn.spectral import EigenvalueFilters, PearlEncoding, Perceptron, SignDeepSets, SignNet, neighbour_mean
 
 #: How each network is told of in tables.
 LABELS = {
@@ -15,10 +15,38 @@ LABELS = {
     "flips": "eigenvectors, random flips",
     "canonical": "eigenvectors, canonical signs",
     "spe": "eigenvalue filters (SPE)",
+    "pearl": "PEARL, no eigenvectors",
     "signnet": "SignNet",
     "sign_eq": "sign equivariant",
 }
-INVARIANT = {"signnet", "spe"}
+#: Random signals of every forward pass, for the kind that sees them.
+SIGNALS = 16
+#: Added to variances.
+SMALLEST_VARIANCE = 1e-5
+
+
+class GraphNorm(nn.Module):
+    """Every feature less its mean over the graph's nodes, by its deviation: what the few named nodes say stands out.
+
+    Source: Cai et al. arXiv 2009.03294, section 3.1, without the learned share of the mean.
+
+    Args:
+        width: Number of features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(
+        self, x: Float[Tensor, "batch n width"], mask: Bool[Tensor, "batch n"]
+    ) -> Float[Tensor, "batch n width"]:
+        """Normalise; rows without a node are left out and come out as 0."""
+        there = mask.unsqueeze(-1)
+        nodes = there.sum(-2, keepdim=True).clamp(min=1)
+        centred = (x - (x * there).sum(-2, keepdim=True) / nodes) * there
+        deviation = (centred.square().sum(-2, keepdim=True) / nodes + SMALLEST_VARIANCE).sqrt()
+        return (self.scale * centred / deviation + self.shift) * there
 
 
 class CommunityNetwork(nn.Module):
@@ -69,13 +97,15 @@ class CommunityNetwork(nn.Module):
         self.enter = Perceptron((self.values + (not self.named), width), generator=generator)
         self.position: nn.Module | None = None
         if kind == "signnet":
-            self.position = SignNet(k, width, hidden=width, on="set", generator=generator)
+            self.position = SignNet(k, width, hidden=width, generator=generator)
         elif kind == "spe":
             self.position = EigenvalueFilters(width, filters=4, hidden=16, generator=generator)
+        elif kind == "pearl":
+            self.position = PearlEncoding(width, generator=generator)
         elif kind in ("flips", "canonical"):
             self.position = Perceptron((k, width), generator=generator)
         self.layers = nn.ModuleList(Perceptron((2 * width, width), generator=generator) for _ in range(layers))
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
+        self.norms = nn.ModuleList(GraphNorm(width) for _ in range(layers))
         self.direct = Perceptron((width, width, communities), generator=generator)
         self.compare = Perceptron((width, width, 1), generator=generator) if self.named else None
         self.columns: SignDeepSets | None = None
@@ -91,23 +121,22 @@ class CommunityNetwork(nn.Module):
         adjacency: Float[Tensor, "batch n n"],
         eigenvalues: Float[Tensor, "batch k"],
         mask: Bool[Tensor, "batch n"],
+        signals: Float[Tensor, "batch n m"] | None = None,
     ) -> Float[Tensor, "batch n communities"]:
-        """Scores of every node for every community."""
+        """Scores of every node for every community; `signals` are for the kind that sees no eigenvectors."""
         one_hot = nn.functional.one_hot(features, self.values).to(v.dtype)
         seen = one_hot
         if not self.named:  # means over neighbours do not see how many there are
             nodes = mask.sum(-1).clamp(min=1)[..., None, None]
             seen = torch.cat([one_hot, adjacency.sum(-1, keepdim=True) / nodes], -1)
         h = self.enter(seen)
-        if self.kind == "spe" and self.position is not None:
-            h = h + self.position(v, eigenvalues, mask=mask)
-        elif self.kind == "signnet" and self.position is not None:
-            h = h + self.position(v, mask=mask)
-        elif self.position is not None:
-            h = h + self.position(v)
+        if self.position is not None:
+            h = h + self._placed(
+                self.position, v, adjacency=adjacency, eigenvalues=eigenvalues, mask=mask, signals=signals
+            )
         for layer, norm in zip(self.layers, self.norms, strict=True):
             around = neighbour_mean(h, adjacency=adjacency)
-            h = h + norm(layer(torch.cat([h, around], -1))).relu()
+            h = h + norm(layer(torch.cat([h, around], -1)), mask).relu()
         scores: Tensor = self.direct(h)
         named = one_hot[..., 1:].transpose(-1, -2)  # (batch, communities, n): which node names which community
         if self.compare is not None:
@@ -121,3 +150,30 @@ class CommunityNetwork(nn.Module):
             products = z * neighbour_mean(z, adjacency=adjacency)
         compared: Tensor = self.compare_columns(torch.cat([products, products.sum(-1, keepdim=True)], -1))
         return scores + (compared.squeeze(-1) if self.named else compared)
+
+    def _placed(
+        self,
+        position: nn.Module,
+        v: Tensor,
+        *,
+        adjacency: Tensor,
+        eigenvalues: Tensor,
+        mask: Tensor,
+        signals: Tensor | None,
+    ) -> Tensor:
+        """Features of where a node is."""
+        y: Tensor
+        if self.kind == "spe":
+            y = position(v, eigenvalues, mask=mask)
+        elif self.kind == "pearl":
+            if signals is None:
+                raise ArgumentError("signals", expected="signals of every node", got="none")
+            y = position(signals, adjacency=adjacency, mask=mask)
+        elif self.kind == "signnet":  # its graph layers take the graphs side by side
+            graph, i, j = adjacency.nonzero(as_tuple=True)
+            n = v.shape[-2]
+            side_by_side = position(v.flatten(0, 1), edges=torch.stack([graph * n + j, graph * n + i]))
+            y = side_by_side.unflatten(0, v.shape[:2]) * mask.unsqueeze(-1)
+        else:
+            y = position(v)
+        return y

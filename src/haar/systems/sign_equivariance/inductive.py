@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -57,15 +58,15 @@ class Graphs:
         self.canonical = replace(self.given, v=torch.cat(canonical).float())
         self.train = torch.cat([split.train + n * nodes for n, split in enumerate(self.splits)], 1)
 
-    def area(self, score: Any) -> float:
-        """The mean over graphs of the area under the curve of a score of pairs, on all held-out edges."""
-        total = 0.0
+    def areas(self, score: Any) -> list[float]:
+        """Of every graph the area under the curve of a score of pairs, on all held-out edges."""
+        found = []
         for number, split in enumerate(self.splits):
             held = [
                 torch.cat(parts, 1) + number * self.nodes for parts in zip(split.validation, split.test, strict=True)
             ]
-            total += area_under_curve(score(held[0]), score(held[1]))
-        return total / len(self.splits)
+            found.append(area_under_curve(score(held[0]), score(held[1])))
+        return found
 
 
 def measure_inductive(config: Inductive, seed: int, kept: Parts) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def measure_inductive(config: Inductive, seed: int, kept: Parts) -> dict[str, An
         kept: Keeps what was measured.
 
     Returns:
-        ``networks`` by name; ``untrained`` areas by name.
+        ``networks`` by name, with ``units``, the area of every test graph; ``untrained`` areas and
+        ``untrained_units`` by name.
     """
     sizes = (config.train, config.validation, config.test)
     parts = [Graphs(size, config, 3 * seed + n) for n, size in enumerate(sizes)]
@@ -85,12 +87,13 @@ def measure_inductive(config: Inductive, seed: int, kept: Parts) -> dict[str, An
         kind: kept.keep(f"inductive-{kind}", partial(_train, kind, parts, config, seed)) for kind in config.networks
     }
     v, copies = parts[2].given.v, parts[2].copies
-    untrained = {
-        "same copy (oracle)": parts[2].area(lambda p: copies[p[0]] * copies[p[1]]),
-        "Fiedler product": parts[2].area(lambda p: v[p[0], 0] * v[p[1], 0]),
-        "dot": parts[2].area(lambda p: (v[p[0]] * v[p[1]]).sum(-1)),
+    units = {
+        "same copy (oracle)": parts[2].areas(lambda p: copies[p[0]] * copies[p[1]]),
+        "Fiedler product": parts[2].areas(lambda p: v[p[0], 0] * v[p[1], 0]),
+        "dot": parts[2].areas(lambda p: (v[p[0]] * v[p[1]]).sum(-1)),
     }
-    return {"networks": networks, "untrained": untrained}
+    untrained = {name: fmean(areas) for name, areas in units.items()}
+    return {"networks": networks, "untrained": untrained, "untrained_units": units}
 
 
 def _train(kind: str, parts: list[Graphs], config: Inductive, seed: int) -> dict[str, Any]:
@@ -113,17 +116,18 @@ def fit_graphs(
         given = seen(train)
         if kind == "flips":
             given = replace(given, v=flip_signs(given.v, cloud=given.cloud, generator=generator))
-        z = network(given)
+        z = network(given.with_signals(kind, generator))
         pairs = torch.cat([train.train, random_pairs(len(z), count, generator, graphs=given.graphs)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
 
-    def observe() -> dict[str, float]:
-        areas = {}
-        for name, graphs in (("validation", validation), ("test", test)):
-            z = network(seen(graphs))
-            areas[name] = graphs.area(lambda p, z=z: network.score(z, p))
-        return areas
+    def observe() -> dict[str, Any]:
+        areas = []
+        for graphs in (validation, test):
+            z = network(seen(graphs).with_signals(kind, torch.Generator().manual_seed(seed)))
+            areas.append(graphs.areas(lambda p, z=z: network.score(z, p)))
+        return {"validation": fmean(areas[0]), "test": fmean(areas[1]), "units": areas[1]}
 
     run = descend(network, loss, Plan(steps=epochs, learning_rate=learning_rate, every=5), seed=seed, observe=observe)
-    best = run.best or {"validation": math.nan, "test": math.nan}
-    return run, {"validation": best["validation"], "auc": best["test"], "parameters": parameters(network)}
+    best = run.best or {"validation": math.nan, "test": math.nan, "units": []}
+    told = {"validation": best["validation"], "auc": best["test"], "units": best["units"]}
+    return run, {**told, "parameters": parameters(network)}

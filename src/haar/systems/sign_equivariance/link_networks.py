@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -10,7 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.nn.spectral import EigenvalueFilters, GraphConvolution, PairScore, SignDeepSets, SignNet, inner_score
+from haar.nn.spectral import (
+    EigenvalueFilters,
+    GraphConvolution,
+    PairScore,
+    PearlEncoding,
+    SignDeepSets,
+    SignNet,
+    inner_score,
+)
 
 #: How each network is told of in tables.
 LABELS = {
@@ -19,11 +27,14 @@ LABELS = {
     "flips": "GCN, random flips",
     "canonical": "GCN, canonical signs",
     "spe": "eigenvalue filters (SPE)",
+    "pearl": "PEARL, no eigenvectors",
     "signnet": "SignNet",
-    "signnet_paper": "SignNet, the paper's rate",
     "mlp": "MLP of products",
     "sign_eq": "sign equivariant",
 }
+
+#: Random signals of every forward pass, and features that come of them.
+SIGNALS, ENCODED = 16, 24
 
 
 @dataclass(frozen=True)
@@ -35,12 +46,21 @@ class LinkInput:
         edges: Both directions of every edge.
         eigenvalues: Eigenvalues of each graph.
         graphs: Number of graphs side by side.
+        signals: Random signals in columns, for networks that see no eigenvectors.
     """
 
     v: Float[Tensor, "n k"]
     edges: Int[Tensor, "2 e"]
     eigenvalues: Float[Tensor, "graphs k"]
     graphs: int = 1
+    signals: Float[Tensor, "n m"] | None = None
+
+    def with_signals(self, kind: str, generator: torch.Generator) -> LinkInput:
+        """With signals drawn anew, for the kind that sees them."""
+        if kind != "pearl":
+            return self
+        drawn = torch.randn(len(self.v), SIGNALS, generator=generator, dtype=self.v.dtype)
+        return replace(self, signals=drawn)
 
     @property
     def cloud(self) -> Int[Tensor, " n"]:
@@ -97,13 +117,16 @@ class LinkNetwork(nn.Module):
         if kind in ("gcn", "raw", "flips", "canonical"):
             first = 1 if kind == "gcn" else k
             encoder = GraphStack((first, 128, 128, 64), generator=generator, dtype=dtype)
-        elif kind in ("signnet", "signnet_paper"):
+        elif kind == "pearl":
+            encoder = GraphStack((ENCODED, 128, 128, 32), generator=generator, dtype=dtype)
+        elif kind == "signnet":
             encoder = SignNet(k, 64, generator=generator, dtype=dtype)
         elif kind == "spe":
             encoder = EigenvalueFilters(64, filters=8, hidden=64, generator=generator, dtype=dtype)
         elif kind == "sign_eq":
             encoder = SignDeepSets(k, generator=generator, dtype=dtype)
         self.encoder = encoder
+        self.signals = PearlEncoding(ENCODED, generator=generator, dtype=dtype) if kind == "pearl" else None
         self.pair: nn.Module | None = PairScore(k, generator=generator, dtype=dtype) if kind == "mlp" else None
 
     def forward(self, given: LinkInput) -> Float[Tensor, "n f"]:
@@ -112,6 +135,10 @@ class LinkNetwork(nn.Module):
             return given.v
         if self.kind == "gcn":
             y: Tensor = self.encoder(torch.ones_like(given.v[:, :1]), given.edges)
+        elif self.signals is not None:
+            if given.signals is None:
+                raise ArgumentError("signals", expected="signals of every node", got="none")
+            y = self.encoder(self.signals(given.signals, edges=given.edges), given.edges)
         elif self.kind in ("raw", "flips", "canonical"):
             y = self.encoder(given.v, given.edges)
         elif self.kind == "spe":

@@ -24,8 +24,6 @@ from haar.training import Plan
 KINDS = {"ER": "erdos_renyi", "BA": "barabasi_albert"}
 #: An area under the curve, or a share of pairs, from which nothing was learned.
 CHANCE = 0.51
-#: Adam's learning rate in the paper's code, for all networks.
-PAPER_RATE = 1e-2
 
 
 def measure_links(config: Links, seed: int, kept: Parts) -> dict[str, Any]:
@@ -70,9 +68,8 @@ def _measure_graph(name: str, config: Links, seed: int, kept: Parts) -> dict[str
 
 
 def _train(kind: str, given: LinkInput, split: EdgeSplit, config: Links, seed: int) -> dict[str, Any]:
-    rates = [PAPER_RATE] if kind == "signnet_paper" else config.rates
     return best_rate(
-        config.signnet_rates or rates if kind == "signnet" else rates,
+        config.rates,
         lambda rate: fit_links(kind, given, split, epochs=config.epochs, learning_rate=rate, seed=seed),
         chance=CHANCE,
     )
@@ -87,12 +84,14 @@ def fit_links(
     labels = torch.cat([torch.ones(count), torch.zeros(count)])
 
     def loss(_: int, generator: torch.Generator) -> Tensor:
-        z = network(given)
+        z = network(given.with_signals(kind, generator))
         pairs = torch.cat([split.train, random_pairs(len(z), count, generator)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
 
+    seen = given.with_signals(kind, torch.Generator().manual_seed(seed))
+
     def observe() -> dict[str, float]:
-        z = network(given)
+        z = network(seen)
         return {
             part: area_under_curve(*(network.score(z, pairs) for pairs in getattr(split, part)))
             for part in ("validation", "test")

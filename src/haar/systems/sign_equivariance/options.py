@@ -42,7 +42,6 @@ class Links:
         epochs: Number of epochs of the training.
         rates: Learning rates to choose from.
         networks: Kinds of networks, by graph and scaling.
-        signnet_rates: SignNet's, if it has others.
     """
 
     nodes: int
@@ -53,7 +52,6 @@ class Links:
     epochs: int
     rates: tuple[float, ...]
     networks: Mapping[str, Mapping[str, tuple[str, ...]]]
-    signnet_rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ from haar.training import Epochs, Plan
 
 #: Frames of 100 steps from what is seen to what is predicted: one unit of time.
 HORIZON = 10
+#: Relative gap of principal variances from which single precision is enough.
+CLEAR_GAP = 1e-2
 #: The frame that networks see in the usual task.
 USUAL_FRAME = 30
 
@@ -93,20 +95,19 @@ def _compare(
     sizes = [config.train, config.validation, config.test]
     parts = [states(n, d, clip=config.clip, seed=10 * seed + part, usual=usual) for part, n in enumerate(sizes)]
     test = parts[2]
-    untrained = {
-        "static": _error(test.x, test.target),
-        "linear": _error(test.x + test.v * 1.0, test.target),
-    }
+    units = {"static": _errors(test.x, test.target), "linear": _errors(test.x + test.v * 1.0, test.target)}
+    untrained = {name: fmean(errors) for name, errors in units.items()}
     name = "usual" if usual else str(d)
     networks = {
         kind: kept.keep(f"particles-{name}-{kind}", partial(_train, kind, parts, config, seed, untrained["linear"]))
         for kind in kinds
     }
-    return {"networks": networks, "untrained": untrained}
+    return {"networks": networks, "untrained": untrained, "untrained_units": units}
 
 
-def _error(prediction: Tensor, target: Tensor) -> float:
-    return float((prediction - target).square().mean())
+def _errors(prediction: Tensor, target: Tensor) -> list[float]:
+    """Of every trajectory the mean squared error per coordinate, to the digits that single precision has."""
+    return [float(f"{each:.6g}") for each in (prediction - target).square().mean((-1, -2)).tolist()]
 
 
 def _floor(clip: str, samples: int, seed: int, *, first: int = 0) -> dict[str, Any]:
@@ -114,7 +115,8 @@ def _floor(clip: str, samples: int, seed: int, *, first: int = 0) -> dict[str, A
     data = charged_particles(samples, frames=first + HORIZON, clip=clip, start=True, seed=seed)
     report = audit_particles(data, samples=samples, rotations=4, start=first, stop=first + HORIZON, seed=seed)
     floor = report.floor
-    return {"value": floor.value, "low": floor.low, "high": floor.high, "broken": report.broken, "found": report.clip}
+    found = {"value": floor.value, "low": floor.low, "high": floor.high, "units": list(report.variances)}
+    return {**found, "broken": report.broken, "found": report.clip}
 
 
 def _train(kind: str, parts: list[States], config: Trajectories, seed: int, linear: float) -> dict[str, Any]:
@@ -146,16 +148,21 @@ def fit_mover(
         turn = O(mover.d).sample(1, torch.Generator().manual_seed(seed)).float()[0]
         with torch.no_grad():
             y, moved = (mover(part.x, part.v, part.q) for part in (test, test.turned(turn)))
-            held = _error(mover(validation.x, validation.v, validation.q), validation.target)
+            held = _errors(mover(validation.x, validation.v, validation.q), validation.target)
         apart = (moved - y @ turn).norm(dim=(-1, -2)) / (y - test.x).norm(dim=(-1, -2)).mean()
-        bad = 0.0
+        bad, apart_where_clear = 0.0, apart
         if mover.frame is not None:
-            bad = float(mover.frame.health(test.x, test.v).unhealthy.double().mean())
+            health = mover.frame.health(test.x, test.v)
+            bad, apart_where_clear = float(health.unhealthy.double().mean()), apart[health.smallest_gap > CLEAR_GAP]
+    errors = _errors(y, test.target)
+    clear = {"equivariance_error_clear": float(apart_where_clear.max())} if len(apart_where_clear) else {}
     return run, {
-        "validation": -held,
-        "mse": _error(y, test.target),
+        "validation": -fmean(held),
+        "mse": fmean(errors),
+        "units": errors,
         "equivariance_error": float(apart.median()),
         "equivariance_error_99": float(apart.quantile(0.99)),
+        **clear,
         "unhealthy": bad,
         "parameters": parameters(mover),
     }

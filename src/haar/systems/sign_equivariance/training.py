@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from haar.training import Plan, Run
 
+#: What is said of a network: one of these.
+REPORTED = ("auc", "accuracy", "mse")
+
 
 @dataclass
 class Training:
@@ -79,18 +82,21 @@ def best_rate(
         chance: The validation measure of who has learned nothing; a run that is no better is dead.
 
     Returns:
-        The measures, with ``rate``, ``dead`` and ``seconds`` of the kept run, and ``dead_runs`` of ``runs``.
+        The measures, with ``rate``, ``dead`` and ``seconds`` of the kept run, ``dead_runs`` of ``runs``, and in
+        ``tried`` what was reported at every rate, where there are several.
     """
     chosen: dict[str, Any] = {}
+    tried: dict[str, Any] = {}
     dead_runs = 0
     for rate in rates:
         run, measures = train(rate)
         value = _number(measures["validation"])
         dead = run.dead or value <= chance
         dead_runs += dead
+        tried[f"{rate:g}"] = {name: measures[name] for name in REPORTED if name in measures}
         if not chosen or value > _number(chosen["validation"]):
             chosen = {**measures, "rate": rate, "dead": dead, "seconds": run.seconds}
-    return {**chosen, "dead_runs": dead_runs, "runs": len(rates)}
+    return {**chosen, "dead_runs": dead_runs, "runs": len(rates), **({"tried": tried} if len(rates) > 1 else {})}
 
 
 def _number(value: Any) -> float:

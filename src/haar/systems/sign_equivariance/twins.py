@@ -67,13 +67,13 @@ def fit_twins(
     labels = torch.cat([torch.ones(edges.shape[1]), torch.zeros(edges.shape[1])]).double()
 
     def loss(_: int, generator: torch.Generator) -> Tensor:
-        z = network(given)
+        z = network(given.with_signals(kind, generator))
         pairs = torch.cat([edges, random_pairs(len(z), edges.shape[1], generator)], 1)
         return functional.binary_cross_entropy_with_logits(network.score(z, pairs), labels)
 
     run = descend(network, loss, Plan(steps=epochs, learning_rate=learning_rate, clip=1.0), seed=seed)
     with torch.no_grad():
-        z = network(given)
+        z = network(given.with_signals(kind, torch.Generator().manual_seed(seed)))
         positive, negative = network.score(z, task.positive), network.score(z, task.negative)
     accuracy, apart = paired_accuracy(positive[::2], negative[::2])
     return run, {
