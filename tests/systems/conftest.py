@@ -34,8 +34,8 @@ def holds_between():
         for claim in claims:
             kind, inside, outside = told[claim.name]
             within, without = ([each] if isinstance(each, (int, float)) else list(each) for each in (inside, outside))
-            assert [verdict(claim, [one]) for one in within] == ["holds"] * len(within), claim.name
-            assert [verdict(claim, [one]) for one in without] == ["contradicted"] * len(without), claim.name
+            assert [verdict(claim, [one] * 3) for one in within] == ["holds"] * len(within), claim.name
+            assert [verdict(claim, [one] * 3) for one in without] == ["contradicted"] * len(without), claim.name
             mixed = {"every": "contradicted", "median": "holds"}[kind]
             assert verdict(claim, [within[0]] * 8 + [without[0]]) == mixed, claim.name
 
