@@ -31,10 +31,8 @@ EXACT = {
 }
 """What every model claims to respect."""
 
-#: Less than as much: the same model in both places does not meet it.
-LESS = math.nextafter(1.0, 0.0)
-#: More than no difference.
-MORE = 1e-9
+#: Less than as much, more than no difference: the same model in both places does not meet them.
+LESS, MORE = math.nextafter(1.0, 0.0), 1e-9
 PAPER = "arXiv 2512.05475, abstract"
 INVARIANT = "arXiv 2311.11362, abstract"
 REFERENCE = "reference runs, page Quantum circuits"
@@ -142,6 +140,11 @@ def flattening(measured: Mapping[str, Any], family: str, first: int) -> Sample:
     """Variance of a derivative at 8 qubits over that at fewer, from batches of circuits."""
     above, below = (measured[family][measured["qubits"].index(n)] for n in (8, first))
     return ratio(above, below, "mean", paired=False)
+
+
+def games(board: Mapping[str, Any], circuit: str) -> list[Number]:
+    """For every game of all runs 1 or 0."""
+    return list(itertools.chain(*board[circuit]["right"]))
 
 
 def _beats_the_mean(table: str, model: str) -> Claim:
@@ -278,10 +281,8 @@ def _gradients(
 
 def _clouds(points: int, other: str, reported: str) -> Claim:
     ours, theirs = f"{points} points|HyQuRP", f"{points} points|{other}"
-    words = {
-        "Distances": "the classical invariant network after as many steps (the paper's is TFN)",
-        "Distances, long": "the classical invariant network after ten times as many steps, in less time",
-    }.get(other, other)
+    longer = "ten times as many steps, in less time" if other == "Distances, long" else "as many steps"
+    words = f"the classical invariant network after {longer}" if other.startswith("Distances") else other
     return Claim(
         f"{points} points: HyQuRP > {other}",
         f"solids from {points} points: share that HyQuRP tells right minus that of {words}",
@@ -375,7 +376,7 @@ CLAIMS = (
         "symmetry helps on the board",
         "noughts and crosses from few games: accuracy of the symmetric circuit minus that of the free one",
         "arXiv 2205.06217; size of the difference: reference runs, page Quantum circuits",
-        lambda board: difference(*(itertools.chain(*board[name]["right"]) for name in ("symmetric", "free")), "mean"),
+        lambda board: difference(games(board, "symmetric"), games(board, "free"), "mean"),
         at_least=0.13,
         part="board",
         reported="0.67 - 0.54, 0.71 - 0.55",
@@ -384,7 +385,7 @@ CLAIMS = (
         "board: better than guessing",
         "noughts and crosses: accuracy of the symmetric circuit; guessing has a third",
         "trivial baseline: guessing",
-        lambda board: value(itertools.chain(*board["symmetric"]["right"]), "mean"),
+        lambda board: value(games(board, "symmetric"), "mean"),
         at_least=1 / 3 + MORE,
         part="board",
         reported="0.67, 0.71",

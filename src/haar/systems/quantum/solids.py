@@ -20,7 +20,8 @@ JITTER = 0.02
 
 def _ball(n: int, source: torch.Generator) -> Tensor:
     points = torch.randn(n, _CANDIDATES, 3, dtype=torch.float64, generator=source)
-    return points / points.norm(dim=-1, keepdim=True)
+    found: Tensor = points / points.norm(dim=-1, keepdim=True)
+    return found
 
 
 def _box(n: int, source: torch.Generator) -> Tensor:
