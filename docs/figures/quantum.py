@@ -1,17 +1,20 @@
 """Figures and results of `docs/quantum.md`.
 
-Run: ``python docs/figures/quantum.py [FOLDER]``; finished seeds in the folder are kept. Three seeds, quick preset.
+Run: ``python docs/figures/quantum.py [FOLDER [SEED]]``; finished seeds in the folder are kept. Three seeds from SEED
+on, quick preset.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from haar.cli.screen import ProgressBars
 from haar.report.page import png
+from haar.systems.claim import Judged
 from haar.systems.quantum.claims import models, tables, title
 from haar.systems.quantum.figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
 from haar.systems.quantum.sections import board_table, errors_table
@@ -24,11 +27,12 @@ BEGIN, END = "<!-- results: written by docs/figures/quantum.py -->\n", "<!-- end
 SEEDS = 3
 
 
-def main(out: Path) -> None:
+def main(out: Path, first_seed: int = 0) -> None:
     """Run the reproduction, or take up a finished one; draw, and write the tables into the page."""
     with ProgressBars() as bars:
-        result = reproduce(load_recipe("quantum-equivariance"), seeds=SEEDS, out=out, watch=bars)
-    measures = [json.loads(path.read_text())["measures"] for path in sorted(out.glob("runs/*/measures.json"))]
+        result = reproduce(load_recipe("quantum-equivariance"), seeds=SEEDS, first_seed=first_seed, out=out, watch=bars)
+    kept = [json.loads(path.read_text())["measures"] for path in out.glob("runs/*/measures.json")]
+    measures = sorted((one for one in kept if one["seed"] in result.seeds), key=lambda one: int(one["seed"]))
     IMAGES.mkdir(exist_ok=True)
     for name, draw in {
         "errors": draw_errors,
@@ -37,11 +41,21 @@ def main(out: Path) -> None:
         "trainability": draw_trainability,
     }.items():
         (IMAGES / f"quantum-{name}.png").write_bytes(png(draw(measures)))
-    holds = [claim.holds for claim in result.claims]
+    verdicts = [claim.verdict for claim in result.claims]
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
-    found = told(measures) + f"\n{sum(map(bool, holds))} of {len(holds)} claims hold.\n"
+    found = told(measures) + f"\n{verdicts.count('holds')} of {len(verdicts)} claims hold:\n\n" + judged(result.claims)
     PAGE.write_text(before + BEGIN + found + END + rest.split(END, 1)[1], encoding="utf-8")
+
+
+def judged(claims: Sequence[Judged]) -> str:
+    """All claims with their intervals and verdicts, as markdown."""
+    lines = ["| claim | reference | ours | interval | bound | verdict |", "|---|---|---|---|---|---|"]
+    for one in claims:
+        interval = f"{one.low:.3g} to {one.high:.3g}"
+        verdict = one.verdict if one.holds else f"**{one.verdict}**"
+        lines.append(f"| {one.name} | {one.reported} | {one.value:.3g} | {interval} | {one.bound} | {verdict} |")
+    return "\n".join(lines) + "\n"
 
 
 def told(measures: list[dict]) -> str:
@@ -73,4 +87,7 @@ def told(measures: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("out/quantum-equivariance"))
+    main(
+        Path(sys.argv[1]) if len(sys.argv) > 1 else Path("out/quantum-equivariance"),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+    )

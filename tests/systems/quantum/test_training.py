@@ -11,8 +11,9 @@ from haar.data.molecules import Molecules
 from haar.errors import ArgumentError, DataError
 from haar.nn.circuits import energy_and_forces
 from haar.systems.quantum import Potential
-from haar.systems.quantum.comparison import LIH, NH3, contest, split
-from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, errors, symmetry_errors
+from haar.systems.quantum.comparison import LIH, MEAN, NH3, contest, split
+from haar.systems.quantum.evaluation import KCAL_PER_MILLIHARTREE, apart, errors, symmetry_errors
+from haar.systems.quantum.invariants import MeanEnergy
 from haar.systems.quantum.training import PotentialPlan, fit
 from haar.training import DivergedError
 
@@ -29,7 +30,7 @@ def trained(lih: Molecules) -> dict[str, dict]:
     rows = {}
     for contender in LIH:
         own = {"steps": 300, "force_steps": 20, "learning_rate": 0.01} if contender.title == "Classical" else {}
-        if contender.title == "MLP":
+        if contender.title in ("Mean", "MLP", "Classical, long"):
             continue
         rows[contender.title] = contest(
             type(contender)(contender.title, contender.model, contender.options, own), train, test, plan=plan
@@ -91,6 +92,40 @@ def test_splits_do_not_overlap(lih: Molecules) -> None:
     assert {float(one.energy[0]), float(one.energy[-1])} == {float(lih.energy[0]), float(lih.energy[-1])}
     with pytest.raises(ArgumentError, match="train: expected 2 to 159 of 160 geometries, got 160"):
         split(lih, 160)
+    with pytest.raises(ArgumentError, match="train: expected 2 to 288 of 360 geometries, got 289"):
+        split(Molecules.shipped("nh3"), 289, fold=0, folds=5)
+    with pytest.raises(ArgumentError, match="fold: expected 0 to 4 of 5, got 5"):
+        split(lih, 16, fold=5, folds=5)
+
+
+@pytest.mark.parametrize(("name", "size", "tested"), [("lih", 16, 140), ("lih", 48, 100), ("nh3", 100, 360)])
+def test_of_several_folds_no_two_are_tested_on_one_geometry(name: str, size: int, tested: int) -> None:
+    data = Molecules.shipped(name)
+    folds = [split(data, size, fold=fold, folds=5, seed=3) for fold in range(5)]
+    energies = torch.cat([test.energy for _, test in folds])
+    assert len(energies.unique()) == len(energies) >= tested
+    for train, test in folds:
+        assert len(train) == size
+        assert not torch.isin(train.energy, test.energy).any()
+    if size < 48:  # there is room for training sets that have only the two ends in common
+        inside = torch.cat([train.energy[1:-1] for train, _ in folds])
+        assert len(inside.unique()) == len(inside) == 5 * (size - 2)
+
+
+def test_the_mean_energy_is_that_of_the_training_set_and_has_no_forces(lih: Molecules) -> None:
+    train, test = split(lih, 16)
+    potential, row = contest(MEAN, train, test, plan=PotentialPlan())
+    assert torch.allclose(potential(test.active), train.energy.mean().expand(len(test)), rtol=0, atol=1e-14)
+    assert row["parameters"] == 1
+    assert row["test"]["force_rmse"] == pytest.approx(float(1e3 * test.active_forces.square().mean().sqrt()))
+    assert row["test"]["rmse"] == pytest.approx(float(1e3 * (test.energy - train.energy.mean()).square().mean().sqrt()))
+    assert apart(potential, test) == pytest.approx((1e3 * (train.energy.mean() - test.energy)).tolist(), rel=1e-5)
+
+
+def test_classical_networks_take_as_many_steps_as_the_circuits_but_one_that_says_so() -> None:
+    assert {one.title: dict(one.plan) for one in (*LIH, *NH3) if one.plan} == {
+        "Classical, long": {"steps": 1500, "force_steps": 375, "learning_rate": 0.01}
+    }
 
 
 def test_the_best_validation_weights_are_kept(lih: Molecules) -> None:
@@ -138,5 +173,7 @@ def test_what_does_not_fit_is_refused(lih: Molecules) -> None:
             PotentialPlan(**bad)
     with pytest.raises(DivergedError, match=r"loss: .* at step 2 of 9, which no step mends; lower learning_rate"):
         fit(Potential("coordinates", lih.species), lih, plan=PotentialPlan(steps=9, learning_rate=1e300))
+    with pytest.raises(ArgumentError, match="atoms: expected at least 1, got 0"):
+        MeanEnergy(0)
     with pytest.raises(ArgumentError, match=r"held_out: expected a share in \[0, 1\), got 1"):
         contest(NH3[0], lih, lih, plan=PotentialPlan(), held_out=1.0)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from haar.actions import Invariant, Symmetry
 from haar.errors import ArgumentError
 from haar.nn.circuits.circuit import Circuit, Gate, Program, normal, sigma_word
-from haar.nn.circuits.sectors import PermutationSum
+from haar.nn.circuits.sectors import PermutationSum, Sectors
 from haar.nn.circuits.states import (
     State,
     halves,
@@ -106,10 +106,16 @@ class PairCircuit(Circuit):
         eye = torch.eye(2, dtype=gates.dtype, device=x.device).expand(len(x), self.atoms, 2, 2)
         left, right = halves(torch.stack([gates, eye], 2).flatten(1, 2))
         psi: State = local(self.start.to(left.dtype)[None], left, right)
+        # all gates of a sum at once, and between them the amplitudes stay in their sectors
+        sectors: Sectors = self.sums[0].sectors  # type: ignore[assignment]
+        gates = [one.exponential(angles) for one, angles in zip(self.sums, self.angle.mT, strict=True)]  # type: ignore[operator]
+        turns = [torch.stack([gate[k] for gate in gates], 1).mT.unbind() for k in range(len(sectors.sizes))]
         for block in range(self.layers):
-            for one, angle in zip(self.sums, self.angle[block], strict=True):
-                psi = one(psi, angle)
-            psi = self._break(psi, block)
+            parts = sectors.apart(psi)
+            for k, turn in enumerate(turns):
+                for matrix in turn[block]:
+                    parts[k] = parts[k] @ matrix
+            psi = self._break(sectors.together(parts, psi.shape), block)
         return psi
 
     def measured(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, "batch k"]:

@@ -59,12 +59,26 @@ class Sectors(ConstantsModule):
             psi: States of all qubits, one a sample.
             blocks: One for every k, d x d.
         """
+        return self.together([part @ block.mT for part, block in zip(self.apart(psi), blocks, strict=True)], psi.shape)
+
+    def apart(self, psi: State) -> list[Complex[Tensor, "_ _"]]:
+        """Amplitudes by sector, one row for every sample and each of the (one or two) sectors that a block serves.
+
+        Args:
+            psi: States of all qubits, one a sample.
+        """
         parts = psi.index_select(-1, self.order).split(self._widths, -1)
-        moved = [
-            (part.reshape(-1, block.shape[-1]) @ block.mT).reshape(part.shape)
-            for part, block in zip(parts, blocks, strict=True)
-        ]
-        out: Tensor = torch.cat(moved, -1).index_select(-1, self.back)
+        return [part.reshape(-1, size) for part, size in zip(parts, self.sizes, strict=True)]
+
+    def together(self, parts: Sequence[Complex[Tensor, "_ _"]], shape: Sequence[int]) -> State:
+        """What `apart` took apart.
+
+        Args:
+            parts: Amplitudes by sector.
+            shape: Of the states.
+        """
+        rows = [part.reshape(*shape[:-1], width) for part, width in zip(parts, self._widths, strict=True)]
+        out: Tensor = torch.cat(rows, -1).index_select(-1, self.back)
         return out
 
     def places(self, index: Int[Tensor, " states"]) -> list[Int[Tensor, " _"]]:

@@ -71,6 +71,23 @@ def errors(model: Callable[..., Any], data: Molecules) -> Errors:
     )
 
 
+def apart(model: Callable[..., Any], data: Molecules) -> list[float]:
+    """By how much the energy of every molecule is wrong, in mHa to six digits.
+
+    Args:
+        model: From (batch, atoms, 3) to energies in Hartree.
+        data: What to compare with.
+
+    Example:
+        >>> lih = Molecules.shipped("lih")[:2]
+        >>> apart(lambda x: lih.energy + 1e-3, lih)
+        [1.0, 1.0]
+    """
+    with torch.no_grad():
+        wrong = 1e3 * (model(data.active) - data.energy)
+    return [float(f"{one:.6g}") for one in wrong.tolist()]
+
+
 def symmetry_errors(
     model: Callable[..., Any], x: Float[Tensor, "batch atoms 3"], *, seed: int = 0
 ) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ COLOURS = {
     "RotOnly = RotPerm": "#2f6fdf",
     "Graph": "#1d7f4e",
     "Classical": "#5f6b7a",
+    "Classical, long": "#2b3340",
+    "Mean": "#a9b1bc",
     "Le et al.": "#b3478f",
     "RotPerm, parity": "#7aa5ee",
     "RotPerm, radial": "#17408f",
@@ -109,7 +112,9 @@ def draw_trainability(measures: Measures) -> Figure:
     axes = style_axes(figure.add_subplot(), x="qubits", y="variance of a derivative")
     found = [one["trainability"]["all"] for one in measures]
     qubits = found[0]["qubits"]
-    families = {name: list(zip(*(one[name] for one in found), strict=True)) for name in ("symmetric", "free")}
+    families = {
+        name: [[fmean(one[name][k]) for one in found] for k in range(len(qubits))] for name in ("symmetric", "free")
+    }
     draw_curves(axes, qubits, families, ("#1d7f4e", "#c23b3b"))
     log_scale(axes)
     axes.set_xticks(qubits)

@@ -1,4 +1,4 @@
-"""Classical models: sets of distances, which is the fair baseline, and raw coordinates, which is not."""
+"""Classical models: the mean energy, sets of distances (the fair baseline), and raw coordinates (which is not)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,44 @@ from haar.errors import ArgumentError
 from haar.nn.circuits.circuit import normal
 from haar.nn.circuits.given import given
 from haar.nn.circuits.symmetries import molecular_symmetry, no_symmetry
+
+
+class MeanEnergy(nn.Module):
+    """The trivial baseline: one number for every molecule, the mean energy of the training set (`set_level`).
+
+    Args:
+        atoms: Number m of atoms around the central one.
+        seed: Taken as all models take one; nothing is drawn.
+
+    Example:
+        >>> MeanEnergy(3).parameter_count
+        1
+    """
+
+    def __init__(self, atoms: int, *, seed: int = 0) -> None:
+        super().__init__()
+        del seed
+        if atoms < 1:
+            raise ArgumentError("atoms", expected="at least 1", got=atoms)
+        self.atoms = atoms
+        self.level = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.symmetry = molecular_symmetry(atoms, parity=True)
+
+    @property
+    def parameter_count(self) -> int:
+        """The level."""
+        return 1
+
+    @torch.no_grad()
+    def set_level(self, energy: Float[Tensor, " n"]) -> None:
+        """Take the mean of scaled training energies."""
+        self.level.copy_(energy.mean())
+
+    def forward(self, x: Real[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
+        """Scaled energies."""
+        x = given(x, self, (self.atoms, 3))
+        energy: Tensor = self.level + 0.0 * x.sum((1, 2))  # no force, but one that can be asked for
+        return energy
 
 
 class DistanceSets(nn.Module):

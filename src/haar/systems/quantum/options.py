@@ -22,7 +22,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Surface:
-    """A table: a shipped surface, training and test points, folds, and who competes (None: all of them)."""
+    """A table: a shipped surface, training and test points, folds, and who competes (None: all of them).
+
+    Models without symmetry are averaged after training, and judged on the first `averaged` test points (None: on all).
+    """
 
     data: str
     train: int
@@ -30,6 +33,7 @@ class Surface:
     folds: int
     plan: Steps
     models: tuple[str, ...] | None = None
+    averaged: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,11 @@ class Frames:
 
 @dataclass(frozen=True)
 class Trainability:
-    """Registers whose derivatives are sampled."""
+    """Registers whose derivatives are sampled, and in how many batches of how many circuits."""
 
     qubits: tuple[int, ...]
     samples: int
+    batches: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,20 @@ class Board:
 
 
 @dataclass(frozen=True)
+class Clouds:
+    """Solids that are told apart from few points: sizes of the three sets, steps, rate, who competes (None: all)."""
+
+    points: int
+    train: int
+    validation: int
+    test: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """What a preset says."""
 
@@ -69,3 +88,4 @@ class Options:
     frames: Frames
     trainability: Trainability
     board: Board
+    clouds: tuple[Clouds, ...] = ()

@@ -20,7 +20,7 @@ from haar.nn.circuits.graph import GraphCircuit
 from haar.nn.circuits.rotational import RotationCircuit, WaterCircuit
 from haar.received import read_tensors
 from haar.systems.quantum.generic import GenericCircuit
-from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets
+from haar.systems.quantum.invariants import CoordinateNetwork, DistanceSets, MeanEnergy
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "generic": GenericCircuit,
@@ -30,6 +30,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "water": WaterCircuit,
     "distances": DistanceSets,
     "coordinates": CoordinateNetwork,
+    "mean": MeanEnergy,
 }
 """What a potential may be made of."""
 
@@ -116,6 +117,8 @@ class Potential(nn.Module):
         self.scale.copy_((high - low) / 2)
         if isinstance(self.model, DistanceSets):
             self.model.standardise(x)
+        if isinstance(self.model, MeanEnergy):
+            self.model.set_level((energy - self.middle) / self.scale)
 
     def forward(self, x: Float[Tensor, "batch atoms 3"]) -> Float[Tensor, " batch"]:
         """Energies in Hartree.

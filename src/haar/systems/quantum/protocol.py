@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from haar.actions import Defining, Invariant, Points, Symmetry
 from haar.average import average
 from haar.data.molecules import Molecules
@@ -19,9 +16,10 @@ from haar.nn.circuits.exchange import ExchangeCircuit
 from haar.systems.experiment import Json, Parts, Work, options
 from haar.systems.quantum.board_contest import board_contest
 from haar.systems.quantum.comparison import Contender, chosen_contenders, contest, split
-from haar.systems.quantum.evaluation import errors, symmetry_errors
-from haar.systems.quantum.options import Board, Frames, Options, Surface, Trainability
+from haar.systems.quantum.evaluation import apart, errors, symmetry_errors
+from haar.systems.quantum.options import Board, Clouds, Frames, Options, Surface, Trainability
 from haar.systems.quantum.potential import Potential
+from haar.systems.quantum.solids_contest import CLASSIFIERS, solids_contest
 from haar.systems.quantum.surface_curves import predicted_curve, reference_curves
 from haar.systems.quantum.trainability import FAMILIES, derivative_variance
 from haar.watch import Watch
@@ -39,7 +37,8 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
         watch: Told of the progress.
 
     Returns:
-        Plain JSON: ``tables``, ``frames``, ``trainability``, ``breaking``, ``board``.
+        Plain JSON: ``tables``, ``frames``, ``trainability``, ``breaking``, ``board``, ``clouds``. Errors of molecules
+        and games stand there one by one: they are the units that claims are judged on.
     """
     preset = options(Options, config)
     planned: dict[tuple[str, str], Work] = {}
@@ -54,6 +53,9 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
     planned["breaking", "all"] = partial(_breaking, seed)
     for name in ("symmetric", "free"):
         planned["board", name] = partial(_board, preset.board, name, seed)
+    for clouds in preset.clouds:
+        for name in clouds.models or tuple(CLASSIFIERS):
+            planned["clouds", f"{clouds.points} points|{name}"] = partial(_clouds, clouds, name, seed)
     found = Parts(folder, watch).keep_all(f"quantum circuits, seed {seed}", planned)
     return {"seed": seed, "surfaces": reference_curves(), **found}
 
@@ -62,19 +64,21 @@ def _contest(surface: Surface, contender: Contender, fold: int, seed: int) -> Js
     """Trained on some of the geometries in random frames, tested on others; averaged where nothing is built in."""
     frame = "rotated" if surface.data == "lih" else "augmented"
     data = Molecules.shipped(surface.data).in_frame(frame, seed=_FRAME + seed)
-    train, rest = split(data, surface.train, fold=fold, seed=seed)
-    test = rest[: surface.test]
+    folds = surface.folds if surface.folds > 1 else None
+    train, rest = split(data, surface.train, fold=fold, folds=folds, seed=seed)
+    test = rest[-surface.test :]
     run = seed * surface.folds + fold
     potential, row = contest(contender, train, test, plan=surface.plan.whole, seed=run)
+    row["apart"] = {"train": apart(potential, train), "test": apart(potential, test)}
     if fold == 0:
         row |= predicted_curve(surface.data, potential)
     if contender.title in ("NonSym", "MLP"):
-        row["averaged"] = _averaged(potential, test)
+        row["averaged"] = _averaged(potential, test[: surface.averaged])
     return row
 
 
 def _averaged(potential: Potential, test: Molecules) -> Json:
-    """Mean squared errors of a model and of its average over the octahedral rotations and all exchanges."""
+    """Errors on the test set of the average of a model over the octahedral rotations and all exchanges."""
     turns = octahedral()
     if test.active.shape[1] > 1:
         relabel = symmetric(test.active.shape[1])
@@ -83,41 +87,30 @@ def _averaged(potential: Potential, test: Molecules) -> Json:
     else:
         group, points = turns, Points(rotation=Defining(turns))
     model = average(potential.eval(), Symmetry(group, points, Invariant(group)))
-    with torch.no_grad():
-        after = errors_of(model(test.active), test.energy)
-        # The theorem speaks of data that the group leaves as they are: the whole orbit of the test set.
-        before = torch.stack([potential(points.act(g, test.active)) - test.energy for g in group.elements()])
-    return {
-        "elements": group.order,
-        "before": errors_of(potential(test.active).detach(), test.energy),
-        "orbit": float(1e3 * before.square().mean().sqrt()),
-        "after": after,
-    }
-
-
-def errors_of(found: Tensor, wanted: Tensor) -> float:
-    """Root mean squared error in mHa.
-
-    Example:
-        >>> errors_of(torch.tensor([0.001]), torch.tensor([0.0]))
-        1.0
-    """
-    return float(1e3 * (found - wanted).square().mean().sqrt())
+    return {"elements": group.order, "before": apart(potential, test), "after": apart(model, test)}
 
 
 def _frames(frames: Frames, contender: Contender, seed: int) -> Json:
     """Trained in one frame, tested there and on the same molecules turned and relabelled."""
     train, rest = split(Molecules.shipped("nh3"), frames.train, seed=seed)
-    test = rest[: frames.test]
+    test = rest[-frames.test :]
     potential, row = contest(contender, train, test, plan=frames.plan.whole, seed=seed)
-    moved = errors(potential, test.in_frame("augmented", seed=_FRAME + seed))
-    return {"canonical": row["test"], "moved": moved.to_dict(), "parameters": row["parameters"]}
+    moved = test.in_frame("augmented", seed=_FRAME + seed)
+    return {
+        "canonical": row["test"],
+        "moved": errors(potential, moved).to_dict(),
+        "apart": {"canonical": apart(potential, test), "moved": apart(potential, moved)},
+        "parameters": row["parameters"],
+    }
 
 
 def _trainability(sizes: Trainability, seed: int) -> Json:
-    """The variance of a derivative, by the number of qubits."""
+    """The variance of a derivative, by the number of qubits, in batches that are independent."""
+    seeds = range(seed * sizes.batches, (seed + 1) * sizes.batches)
     variances = {
-        family: [derivative_variance(family, n, samples=sizes.samples, seed=seed) for n in sizes.qubits]
+        family: [
+            [derivative_variance(family, n, samples=sizes.samples, seed=one) for one in seeds] for n in sizes.qubits
+        ]
         for family in FAMILIES
     }
     return {"qubits": list(sizes.qubits), **variances}
@@ -128,7 +121,13 @@ def _board(board: Board, name: str, seed: int) -> Json:
     own = {what: value for what, value in asdict(board).items() if what != "repeats"}
     first = seed * board.repeats
     runs = [board_contest(free=name == "free", seed=first + k, **own) for k in range(board.repeats)]
-    return {what: [run[what] for run in runs] for what in ("train", "test", "parameters")}
+    return {what: [run[what] for run in runs] for what in ("train", "test", "parameters", "right")}
+
+
+def _clouds(clouds: Clouds, name: str, seed: int) -> Json:
+    """One classifier on clouds of few points."""
+    own = {what: value for what, value in asdict(clouds).items() if what != "models"}
+    return solids_contest(name, seed=seed, **own)
 
 
 def _breaking(seed: int) -> Json:
