@@ -121,7 +121,7 @@ def test_systems_are_listed(capsys):
     assert "structural-equations" in out
     assert main(["systems", "--json"]) == 0
     listed = json.loads(_said(capsys)[0])["systems"]
-    assert len(listed) == 15
+    assert len(listed) == 16
     assert listed[0]["name"] == "group-averaging"
 
 
