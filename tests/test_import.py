@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,7 +171,7 @@ def test_a_verb_is_described_as_its_function(verb):
     assert inspect.getdoc(shown) == inspect.getdoc(function)
     text = pydoc.render_doc(shown, renderer=pydoc.plaintext)
     assert text.split("\n", 2)[2] == pydoc.render_doc(function, renderer=pydoc.plaintext).split("\n", 2)[2]
-    assert f"\n{verb}(model: " in text
+    assert re.search(rf"\n{verb}\(\s*model: ", text)
     assert pickle.loads(pickle.dumps(shown)) is copy.deepcopy(shown) is shown
     assert set(dir(package)) <= set(dir(shown))
 

@@ -16,7 +16,7 @@ from haar.average.joining import Call
 from haar.average.micro_batch import Plan
 from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables
-from haar.average.planner import Planner
+from haar.average.planner import Planned, Planner
 from haar.average.stabiliser import distinct_rows
 from haar.average.weighted import How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
@@ -49,7 +49,7 @@ class Prediction(NamedTuple):
     leaves: list[Any]
 
 
-class Averaged(nn.Module):
+class Averaged(Planned):
     """A model averaged over a group: x -> sum_k w_k psi(g_k)^-1 f(phi(g_k) x).
 
     Source: Reynolds operator; group averaging at test time after arXiv 2511.09573.

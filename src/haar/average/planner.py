@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +31,7 @@ from haar.probing.trial import Trial
 _TRIALS = threading.RLock()
 
 
-@runtime_checkable
-class Planned(Protocol):
+class Planned(nn.Module):
     """What a plan is made for: a model, how it is moved, and what was asked for."""
 
     model: Callable[..., Any]
@@ -48,6 +47,7 @@ class Planned(Protocol):
 
     def joins(self, call: Call) -> bool:
         """Whether copies can stand side by side."""
+        raise NotImplementedError
 
 
 @dataclass

@@ -108,8 +108,8 @@ class PairCircuit(Circuit):
         psi: State = local(self.start.to(left.dtype)[None], left, right)
         # all gates of a sum at once, and between them the amplitudes stay in their sectors
         sectors: Sectors = self.sums[0].sectors  # type: ignore[assignment]
-        gates = [one.exponential(angles) for one, angles in zip(self.sums, self.angle.mT, strict=True)]  # type: ignore[operator]
-        turns = [torch.stack([gate[k] for gate in gates], 1).mT.unbind() for k in range(len(sectors.sizes))]
+        made = [one.exponential(angles) for one, angles in zip(self.sums, self.angle.mT, strict=True)]  # type: ignore[operator]
+        turns = [torch.stack([gate[k] for gate in made], 1).mT.unbind() for k in range(len(sectors.sizes))]
         for block in range(self.layers):
             parts = sectors.apart(psi)
             for k, turn in enumerate(turns):

@@ -72,8 +72,8 @@ def learn(task: str, samples: int, seed: int, *, rates: Sequence[float], steps: 
             plan = Plan(steps=steps, learning_rate=rate, batch_size=chosen.batch_size, schedule="cosine")
             _fit(model, training, plan, symmetry if name == AUGMENTED else None)
             tried.append((error(model, *validation), rate, model))
-        _, rate, best = min(tried, key=lambda one: one[0])
-        found[name] = _told(best, rate, held_out, broken)
+        _, rate, chosen_network = min(tried, key=lambda one: one[0])
+        found[name] = _told(chosen_network, rate, held_out, broken)
     return found
 
 
@@ -103,8 +103,9 @@ class Affine(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Targets."""
         flat = x.flatten(1)
-        out = self.bias.expand(len(flat), -1) if self.weight is None else flat @ self.weight.T + self.bias
-        return out.unflatten(1, self.shape)
+        out: Tensor = self.bias.expand(len(flat), -1) if self.weight is None else flat @ self.weight.T + self.bias
+        shaped: Tensor = out.unflatten(1, self.shape)
+        return shaped
 
 
 def _told(
@@ -137,7 +138,8 @@ def _fit(model: nn.Module, data: tuple[Tensor, Tensor], plan: Plan, augment: Sym
 def squared(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Squared error of every sample over the variance of the targets."""
     with torch.no_grad():
-        return (model(x) - y).square().flatten(1).mean(1) / (y - y.mean(0)).square().mean()
+        away: Tensor = model(x) - y
+        return away.square().flatten(1).mean(1) / (y - y.mean(0)).square().mean()
 
 
 def error(model: nn.Module, x: Tensor, y: Tensor) -> float:

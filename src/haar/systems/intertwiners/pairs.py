@@ -137,7 +137,8 @@ def _su3() -> Representation:
     hermitian = torch.zeros(8, 3, 3, dtype=torch.complex128)
     for k, (a, b) in enumerate(zip(i, j, strict=True)):
         hermitian[2 * k, a, b] = hermitian[2 * k, b, a] = 1
-        hermitian[2 * k + 1, a, b], hermitian[2 * k + 1, b, a] = -1j, 1j
+        hermitian[2 * k + 1, a, b] = torch.tensor(-1j)
+        hermitian[2 * k + 1, b, a] = torch.tensor(1j)
     hermitian[6].diagonal().copy_(torch.tensor([1, -1, 0]))
     hermitian[7].diagonal().copy_(torch.tensor([1, 1, -2]) / 3**0.5)
     turn = 1j * hermitian

@@ -59,4 +59,5 @@ def board_contest(
 
 @torch.no_grad()
 def _right(model: BoardCircuit, boards: Tensor, targets: Tensor) -> Tensor:
-    return model(boards).argmax(1) == targets.argmax(1)
+    chosen: Tensor = model(boards).argmax(1)
+    return chosen == targets.argmax(1)
