@@ -127,8 +127,12 @@ EXAMPLES = {
     "ColumnLinear": Example(lambda: haar.nn.spectral.ColumnLinear(3, 5, 2), ((2, 5, 3),)),
     "GraphConvolution": Example(lambda: haar.nn.spectral.GraphConvolution(2, 3), ((3, 2),), (EDGES,)),
     "PairScore": Example(lambda: haar.nn.spectral.PairScore(3, hidden=8), ((5, 3), (5, 3))),
+    "PearlEncoding": Example(lambda: haar.nn.spectral.PearlEncoding(2, filters=3, hidden=8), ((3, 4),), (EDGES,)),
     "Perceptron": Example(lambda: haar.nn.spectral.Perceptron((3, 8, 2)), ((5, 3),)),
     "SignRMSNorm": Example(haar.nn.spectral.SignRMSNorm, ((5, 3),)),
+    "AgainstDensity": Example(
+        lambda: haar.average.AgainstDensity(_net(), *haar.average.scalings(0.3, nodes=3)), ((5, 2),)
+    ),
     "Anytime": Example(lambda: haar.average.anytime(_net(), VECTORS), ((5, 2),)),
     "Averaged": Example(lambda: haar.average.average(_net(), VECTORS), ((5, 2),)),
     "Rollout": Example(_rollout, ((2, 1, 4, 4),), (2,)),

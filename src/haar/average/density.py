@@ -12,8 +12,10 @@ its defect falls as the density spreads, while the model is asked ever further f
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -82,8 +84,8 @@ class AgainstDensity(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The weighted mean of the predictions, each brought back."""
-        terms = [w * motion.back(self.model(motion.there(x))) for w, motion in self._weighted()]
-        return torch.stack(terms).sum(0)
+        answers = torch.stack([motion.back(self.model(motion.there(x))) for motion in self.motions])
+        return torch.tensordot(self.weights.to(answers), answers, dims=1)
 
     def defect(self, motion: Motion, x: Tensor) -> float:
         """How far the average is from equivariant under an element: root mean square, relative to the prediction's.
@@ -97,9 +99,6 @@ class AgainstDensity(nn.Module):
             moved = motion.back(self(motion.there(x)))
         size = float(here.double().square().mean().sqrt())
         return float((moved - here).double().square().mean().sqrt()) / size if size > 0 else math.nan
-
-    def _weighted(self) -> list[tuple[float, Motion]]:
-        return list(zip(self.weights.tolist(), self.motions, strict=True))
 
 
 def scalings(
@@ -141,4 +140,4 @@ def scaling(logarithm: float | int, *, degree_in: float | int = 1, degree_out: f
         degree_out: q, how the output does.
     """
     there, back = math.exp(degree_in * logarithm), math.exp(-degree_out * logarithm)
-    return Motion(lambda x: there * x, lambda y: back * y, f"x {math.exp(logarithm):.4g}")
+    return Motion(partial(operator.mul, there), partial(operator.mul, back), f"x {math.exp(logarithm):.4g}")

@@ -59,8 +59,8 @@ class PearlEncoding(nn.Module):
     def forward(
         self,
         signals: Float[Tensor, "*batch n m"],
-        *,
         edges: Int[Tensor, "2 e"] | None = None,
+        *,
         adjacency: Float[Tensor, "*batch n n"] | None = None,
         mask: Bool[Tensor, "*batch n"] | None = None,
     ) -> Float[Tensor, "*batch n features"]:
