@@ -18,7 +18,10 @@ import haar.moments
 import haar.nn
 import haar.relax
 import haar.testing
+import haar.weights
 from haar.actions import Defining, Regular, Symmetry, Vector
+from haar.data import Trajectories
+from haar.data.well.examples import small_well
 from haar.groups import SO, cyclic
 from haar.moments import Gaussian
 
@@ -108,6 +111,22 @@ def _student(model: Any, x: Tensor) -> Path:
         return haar.average.write_student(model, x[:2], Path(folder) / "student.pt2")
 
 
+def _evaluated(model: Any, _: Tensor) -> Any:
+    fields = Symmetry.of_fields("D4", "tracer, velocity:vector", centring="node")
+    with small_well() as root:
+        return haar.average.evaluate(model, fields, Trajectories(root, dtype=F64), windows=["1"], draws=10).to_dict()
+
+
+def _measured(model: Any, x: Tensor) -> Any:
+    metric = haar.audit.defect_metric(model, TURNED)
+    metric.update(x)
+    return metric.compute()
+
+
+def _followed(model: Any, x: Tensor) -> Any:
+    return haar.testing.assert_function_preserved(model, haar.weights.traced(model, x), x)
+
+
 #: Verb: the model that it is given, and the call.
 VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "average": (Marked, lambda f, _: haar.average.average(f, TURNED)),
@@ -119,6 +138,7 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "write_average": (plain, _written),
     "write_student": (plain, _student),
     "distil": (averaged, lambda f, x: haar.average.distil(f, x, steps=2)),
+    "evaluate": (lambda: nn.Conv2d(3, 3, 1, dtype=F64), _evaluated),
     "difference": (averaged, lambda f, x: haar.average.difference(f, f, x)),
     "standard_error": (averaged, haar.average.standard_error),
     "homotopise": (plain, lambda f, _: haar.relax.homotopise(f, TURNED)),
@@ -142,6 +162,7 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
         lambda f, _: haar.moments.symmetry_in_distribution(f, TURNED, LAW, on_unsupported="linearise"),
     ),
     "audit": (Marked, lambda f, x: haar.audit.audit(f, TURNED, (x, x)).to_dict()),
+    "defect_metric": (Marked, _measured),
     "lie_defects": (Marked, lambda f, x: haar.audit.lie_defects(f, ROTATED, x)),
     "layer_defects": (
         lambda: nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, dtype=F64), nn.BatchNorm2d(1, dtype=F64)),
@@ -150,6 +171,7 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "dynamics_defects": (Marked, lambda f, x: haar.audit.dynamics_defects(f, TURNED, x)),
     "equivariance_error": (Marked, lambda f, x: haar.testing.equivariance_error(f, TURNED, x)),
     "assert_equivariant": (Marked, lambda f, x: haar.testing.assert_equivariant(f, TURNED, x, tolerance=9.0)),
+    "assert_function_preserved": (plain, _followed),
     "export": (regular, lambda f, _: haar.nn.export(f)),
     "restrict": (regular, lambda f, _: haar.nn.restrict(f, C4.subgroup([2]))),
 }
@@ -161,6 +183,10 @@ CHANGE = {
     "estimate_statistics": "writes the running statistics",
     "lie_derivative": "is one evaluation, which the caller may differentiate",
     "moment_loss": "is a loss, which the caller differentiates",
+    "average_callback": "is what a trainer calls: held in tests/audit/test_defect_callback.py",
+    "defect_callback": "is what a trainer calls: held in tests/audit/test_defect_callback.py",
+    "audit_force_field": "takes calculators of ASE: held in tests/audit/force_field",
+    "averaged_calculator": "takes calculators of ASE: held in tests/average/test_calculator.py",
     "propagate_on_orbits": "takes networks on graphs: held in tests/moments",
 }
 #: Functions that take no model.
@@ -169,7 +195,7 @@ WITHOUT = {
     "cornish_fisher", "density", "distributional_defect", "edgeworth_expectation", "expected_squared_error",
     "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
     "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
-    "same_representation", "domain_symmetry", "known_data_set",
+    "same_representation", "domain_symmetry", "known_data_set", "audit_conventions", "scaling", "scalings",
 }  # fmt: skip
 
 

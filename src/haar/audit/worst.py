@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -40,9 +40,9 @@ class WorstSample:
     size: float
     number: int
     element: int
-    x: Float[Tensor, "channel_in *space"]
-    base: Float[Tensor, "channel *space"]
-    moved: Float[Tensor, "channel *space"]
+    x: Shaped[Tensor, "channel_in *space"]
+    base: Shaped[Tensor, "channel *space"]
+    moved: Shaped[Tensor, "channel *space"]
 
 
 def worse(one: WorstSample | None, other: WorstSample | None, seen: int = 0) -> WorstSample | None:

@@ -120,7 +120,7 @@ def test_every_audit_with_labels_warns(flow, caplog):
     assert words in report.summary
     assert words in caplog.text
     assert contradicted(report.conventions) == {"parity: w": "pseudoscalar"}
-    assert report.sections()[-1].title == "Conventions that the labels contradict"
+    assert "Conventions that the labels contradict" in [section.title for section in report.sections()]
     assert report.to_dict()["conventions"]["trajectories"] == 32
     caplog.clear()
     whole = haar.audit(model, Symmetry.of_fields("D4", RIGHT), (x, y))

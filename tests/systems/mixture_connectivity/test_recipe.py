@@ -83,7 +83,7 @@ def _ideal(measures):
 
 def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
     good = _ideal(measures)
-    assert {claim.name: claim.verdict for claim in judge(CLAIMS, [good]) if not claim.holds} == {}
+    assert {claim.name: claim.verdict for claim in judge(CLAIMS, 3 * [good]) if not claim.holds} == {}
 
     def every(**values):
         return lambda pair: pair.update(values)
@@ -108,7 +108,7 @@ def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
         bad = copy.deepcopy(good)
         for pair in bad["mixtures"].values():
             spoil(pair)
-        verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, [bad]) if not claim.holds}
+        verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, 3 * [bad]) if not claim.holds}
         assert verdicts == {name: "contradicted"}
 
 
@@ -117,7 +117,7 @@ def test_ways_that_are_no_better_than_chance_hold_nothing(measures):
     for pair in bad["mixtures"].values():
         for way in pair["ways"].values():
             way["barrier"] = 0.06
-    held = {claim.name for claim in judge(CLAIMS, [bad]) if claim.holds}
+    held = {claim.name for claim in judge(CLAIMS, 3 * [bad]) if claim.holds}
     assert not held & {"orders and units", "orders matter"}
 
 

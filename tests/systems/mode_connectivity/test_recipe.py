@@ -185,13 +185,13 @@ def _spoilt():
 
 def test_claims_hold_on_ideal_measures_and_each_can_fail(measures):
     good = _ideal(measures)
-    assert {claim.name: claim.verdict for claim in judge(CLAIMS, [good]) if not claim.holds} == {}
+    assert {claim.name: claim.verdict for claim in judge(CLAIMS, 3 * [good]) if not claim.holds} == {}
     spoilt = _spoilt()
     assert set(spoilt) == {claim.name for claim in CLAIMS}
     for name, spoil in spoilt.items():
         bad = copy.deepcopy(good)
         spoil(bad)
-        assert {claim.name: claim.verdict for claim in judge(CLAIMS, [bad]) if not claim.holds} == {
+        assert {claim.name: claim.verdict for claim in judge(CLAIMS, 3 * [bad]) if not claim.holds} == {
             name: "contradicted"
         }
 
@@ -205,7 +205,7 @@ def test_networks_that_no_symmetry_brings_together_hold_nothing_of_the_ladder(me
     for pair in [*bad["perceptrons"].values(), bad["halves"]["perceptrons"]]:
         for k, rung in enumerate(pair["lines"]):
             pair["lines"][rung]["barrier"] = 0.5 + 0.01 * k
-    held = {claim.name for claim in judge(CLAIMS, [bad]) if claim.holds}
+    held = {claim.name for claim in judge(CLAIMS, 3 * [bad]) if claim.holds}
     assert not [name for name in held if name.endswith(("permutations", "rotations", "weights", "activations", "data"))]
 
 
