@@ -27,6 +27,7 @@ WIDE = {
     "cli/moments.py MomentsOptions": "as haar audit's",
     "cli/*options.py *": "as haar audit's, in a file of their own",
     "systems/*/options.py *": "the fields are a preset's JSON, read by name and checked to the last word",
+    "audit/share.py Share": "what crosses a process border, field by field; an audit makes it and nobody writes it out",
     "systems/claim.py *": "a row of the table of claims: each field is a column of the report, given by name",
     "nn/convolution.py Conv": "torch.nn.Conv2d's arguments under torch's names, with the representations for channels",
 }

@@ -21,7 +21,7 @@ from haar.audit.lie import LieDefect, lie_defects
 from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
-from haar.audit.sections import audit_sections, draw_defects, section_of
+from haar.audit.sections import audit_sections, beside, draw_defects
 from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
 from haar.audit.worst import WorstSample, worst_section
@@ -84,8 +84,7 @@ class Audit(Report):
         check_call(model, symmetry)
         if not 0 < significance < 1:
             raise ArgumentError("significance", expected="a level between 0 and 1", got=significance)
-        if bins is not None:
-            check_count("bins", bins)
+        check_count("bins", 1 if bins is None else bins)
         self._model, self._symmetry, self.significance, self.seed = model, symmetry, significance, seed
         self._elements, self._kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
         self._scaled = scale is not None
@@ -96,7 +95,6 @@ class Audit(Report):
         self._all: Share | None = None
         self._computed: dict[tuple[float, int], Findings] = {}
         self.distribution: DistributionalDefect | None = None
-        self.conventions: ConventionAudit | None = None
 
     def _empty(self) -> Share:
         closure = None if self._listed is None else Closure(self.symmetry, self._listed)
@@ -158,6 +156,11 @@ class Audit(Report):
         return self._told.worst
 
     @property
+    def conventions(self) -> ConventionAudit | None:
+        """What the labels of the first reading said of the conventions."""
+        return self._told.conventions
+
+    @property
     def made_of(self) -> Mapping[str, object]:
         """Model, data, group and conventions."""
         return origin(self.model, self.symmetry, self._told, seed=self.seed, elements=self.elements_kind)
@@ -217,7 +220,7 @@ class Audit(Report):
                 self._add(made)
                 labelled.add(batch)
                 advance()
-        self.conventions = labelled.report(self.seed)
+        self._own.conventions = self._own.conventions or labelled.report(self.seed)
         return self
 
     def follow(
@@ -277,8 +280,7 @@ class Audit(Report):
         Raises:
             ArgumentError: If the audits looked at different elements, outputs or inputs.
         """
-        share = other.share() if isinstance(other, Audit) else other
-        if not isinstance(share, Share):
+        if not isinstance(share := other.share() if isinstance(other, Audit) else other, Share):
             raise ArgumentError("other", expected="an audit, or its share()", got=type(other).__name__)
         self._add(share)
         return self
@@ -375,9 +377,7 @@ class Audit(Report):
         if self.worst is not None and self._told.outputs is not None:
             name = group.describe(self.elements[self.worst.element])
             told.insert(1, worst_section(self.worst, self._told.outputs, self.symmetry, name))
-        warned = self.conventions if self.conventions is not None and self.conventions.warning else None
-        told += section_of(warned, "Conventions that the labels contradict")
-        told += section_of(self.distribution, "Symmetry in distribution")
+        told += beside(self.conventions, self.distribution)
         return [*told, *legend(group, self.elements, [one.name for one in self.findings.components])]
 
     def draw(self, axes: Axes) -> None:

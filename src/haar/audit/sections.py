@@ -8,11 +8,13 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from haar.audit.conventions import ConventionAudit
 from haar.audit.findings import Findings
 from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.recommendation import Recommendation
-from haar.report import Report, Section, Table
+from haar.moments import DistributionalDefect
+from haar.report import Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, new_figure, style_axes
 
 #: More bars than this are not drawn one by one.
@@ -78,12 +80,14 @@ def audit_sections(
     return sections
 
 
-def section_of(report: Report | None, title: str) -> list[Section]:
-    """The one section of another report under a title of this one's; none where there is no report."""
-    if report is None:
-        return []
-    (section,) = report.sections()
-    return [replace(section, title=title)]
+def beside(conventions: ConventionAudit | None, distribution: DistributionalDefect | None) -> list[Section]:
+    """The sections of audits that were made beside this one: conventions only where they are contradicted."""
+    told: list[Section] = []
+    if conventions is not None and conventions.warning:
+        told += [replace(one, title="Conventions that the labels contradict") for one in conventions.sections()]
+    if distribution is not None:
+        told += [replace(one, title="Symmetry in distribution") for one in distribution.sections()]
+    return told
 
 
 def overview(found: Findings, group: str) -> Figure:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from haar.audit.closure import Closure
+from haar.audit.conventions import ConventionAudit
 from haar.audit.layers import LayerDefect
 from haar.audit.lie import LieDefect
 from haar.audit.parts import Outputs
@@ -30,6 +31,7 @@ class Share:
         lie: The same of the Lie algebra's generators.
         input_shape: Shape of one input.
         worst: Where the symmetry is broken most.
+        conventions: What the first labels said of the stated conventions.
     """
 
     elements: Tensor
@@ -41,6 +43,7 @@ class Share:
     lie: list[LieDefect] = field(default_factory=list)
     input_shape: tuple[int, ...] | None = None
     worst: WorstSample | None = None
+    conventions: ConventionAudit | None = None
 
     def add(self, other: Share) -> Share:
         """Add the sums of another share, whose samples come after these; returns self.
@@ -65,4 +68,5 @@ class Share:
         self.seen += other.seen
         self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
         self.input_shape = self.input_shape or other.input_shape
+        self.conventions = self.conventions or other.conventions
         return self
