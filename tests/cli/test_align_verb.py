@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from haar.cli.app import main
-from haar.weights import Checkpoint, adapted, folded, traced, write_checkpoint
+from haar.weights import Checkpoint, adapted, folded, traced, write_weights
 from haar.weights.small import SmallGPT2
 
 CONFIG = {
@@ -50,8 +50,8 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     model = _gpt2(0)
-    write_checkpoint("a.safetensors", model.state_dict())
-    write_checkpoint("b.safetensors", _gpt2(1).state_dict())
+    write_weights("a.safetensors", model.state_dict())
+    write_weights("b.safetensors", _gpt2(1).state_dict())
     action = adapted(model.state_dict(), CONFIG)
     plain = dict(folded(action, model.state_dict()))
     planted = action.act(action.random(0, dtype=torch.float32, state=plain), plain)
@@ -67,7 +67,7 @@ def own(tmp_path, monkeypatch):
     for seed, name in enumerate("ab"):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            write_checkpoint(
+            write_weights(
                 f"{name}.safetensors", nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 2)).state_dict()
             )
     return tmp_path

@@ -16,7 +16,8 @@ def test_the_code_of_the_page_runs(capsys):
         exec(compile("\n".join(blocks), str(PAGE), "exec"), {"__name__": "moments_page"})
     printed = capsys.readouterr().out
     for line in (
-        "torch.Size([2]) torch.Size([2, 2]) torch.Size([2])\nOrder 3: an approximation",
+        "torch.Size([2]) torch.Size([2, 2]) torch.Size([2])\nThe output is",
+        "Order 3: an approximation",
         "samples the largest |z| is",
         "0   Linear  exact",
         "error of the mean at most",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from haar.errors import ArgumentError, DataError
-from haar.weights import Checkpoint, adapted, untied, write_checkpoint
+from haar.weights import Checkpoint, adapted, untied, write_weights
 
 STATE = {"a": torch.arange(3.0), "b.c": torch.ones(2, 2)}
 
@@ -23,7 +23,7 @@ def _same(found):
 
 
 def test_one_file(tmp_path):
-    path = write_checkpoint(tmp_path / "one.safetensors", STATE)
+    path = write_weights(tmp_path / "one.safetensors", STATE)
     found = Checkpoint(path)
     _same(found)
     assert found.config == {}
@@ -31,8 +31,8 @@ def test_one_file(tmp_path):
 
 
 def test_a_folder_of_parts_with_a_configuration(tmp_path):
-    write_checkpoint(tmp_path / "model-1.safetensors", {"a": STATE["a"]})
-    write_checkpoint(tmp_path / "model-2.safetensors", {"b.c": STATE["b.c"]})
+    write_weights(tmp_path / "model-1.safetensors", {"a": STATE["a"]})
+    write_weights(tmp_path / "model-2.safetensors", {"b.c": STATE["b.c"]})
     weight_map = {"a": "model-1.safetensors", "b.c": "model-2.safetensors"}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
@@ -49,7 +49,7 @@ def test_tensors_of_torch(tmp_path, wrapped):
 
 def test_tensors_that_share_memory_are_written(tmp_path):
     whole = torch.randn(4, 4)
-    found = Checkpoint(write_checkpoint(tmp_path / "t.safetensors", {"one": whole.T, "two": whole}))
+    found = Checkpoint(write_weights(tmp_path / "t.safetensors", {"one": whole.T, "two": whole}))
     assert torch.equal(found["one"], found["two"].T)
 
 
@@ -85,7 +85,7 @@ def test_indices_that_are_none(tmp_path, index, message):
 
 @pytest.mark.parametrize("text", ["[1]", "{"])
 def test_a_configuration_that_is_none(tmp_path, text):
-    write_checkpoint(tmp_path / "a.safetensors", STATE)
+    write_weights(tmp_path / "a.safetensors", STATE)
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(DataError, match=r"config.json: (expected an object, got list|no configuration in JSON)"):
         Checkpoint(tmp_path / "a.safetensors")

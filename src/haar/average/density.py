@@ -119,9 +119,9 @@ def scalings(
         ArgumentError: If the spread is not a positive number, or there is no node.
 
     Example:
-        >>> motions, weights = scalings(0.3, nodes=3)
-        >>> [motion.name for motion in motions], weights.tolist()[1]
-        (['x 0.5948', 'x 1', 'x 1.681'], 0.6666666666666666)
+        >>> motions, weights = scalings(0.5, nodes=3)
+        >>> [motion.name for motion in motions], round(float(weights[1]), 6)
+        (['x 0.4206', 'x 1', 'x 2.377'], 0.666667)
     """
     check_count("nodes", nodes)
     if not 0 < spread < math.inf:

@@ -87,7 +87,7 @@ def match(
     from haar.align.align import align
     from haar.cli.delivery import deliver
     from haar.cli.screen import ProgressBars
-    from haar.weights import write_checkpoint
+    from haar.weights import write_weights
 
     for path in (output, *([] if reference is None else [reference])):
         check_output("--output", path, ".safetensors")
@@ -95,9 +95,9 @@ def match(
     with _named(), ProgressBars(quiet=as_json) as bars:
         of = _architecture(first, config, adapter, model, example)
         found = align(dict(first), dict(second), symmetry=of.action(_untied(first), symmetry), watch=bars)
-    write_checkpoint(output, found.b)
+    write_weights(output, found.b)
     if reference is not None:
-        write_checkpoint(reference, found.a)
+        write_weights(reference, found.a)
     deliver(found, out, "align.json", f"{_plain(found.summary)} {output}", as_json=as_json)
 
 
@@ -148,7 +148,7 @@ def merge(
     """Average checkpoints after alignment: one ordinary checkpoint of the same shapes."""
     from haar.align.merge import merge as run
     from haar.cli.screen import ProgressBars, console
-    from haar.weights import write_checkpoint
+    from haar.weights import write_weights
 
     check_output("--output", output, ".safetensors")
     if len(files) < 2:
@@ -159,7 +159,7 @@ def merge(
         of = _architecture(found[0], config, adapter, model, example)
         states = [dict(one) for one in found]
         merged = run(states, shares=parts, symmetry=of.action(_untied(found[0]), symmetry), watch=bars)
-    write_checkpoint(output, merged)
+    write_weights(output, merged)
     console().print(f"{output}: the mean of {len(files)} aligned checkpoints", style="bold")
 
 

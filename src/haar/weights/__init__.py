@@ -4,7 +4,7 @@ from haar.weights.action import ParameterAction
 from haar.weights.adapters import ADAPTERS, adapted, untied
 from haar.weights.block_monomial import BlockMonomial
 from haar.weights.canonical import balancing
-from haar.weights.checkpoint import Checkpoint, write_checkpoint
+from haar.weights.checkpoint import Checkpoint, write_weights
 from haar.weights.distances import breaking_distance, closest_pair, orbit_distance, pair_distances, unit_clusters
 from haar.weights.experts import Experts
 from haar.weights.folding import folded
@@ -42,5 +42,5 @@ __all__ = [
     "unit_clusters",
     "untied",
     "verify",
-    "write_checkpoint",
+    "write_weights",
 ]

@@ -79,7 +79,7 @@ class Checkpoint(Mapping[str, Tensor]):
         return len(self._place if self._whole is None else self._whole)
 
 
-def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> Path:
+def write_weights(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> Path:
     """Write parameters as a ``.safetensors`` file, whole or not at all.
 
     Args:

@@ -109,7 +109,7 @@ def solids_contest(
     Example:
         >>> found = solids_contest("Distances", train=20, validation=5, test=10, steps=2)
         >>> len(found["right"]), found["parameters"]
-        (10, 1317)
+        (10, 1297)
     """
     one_of("name", name, tuple(CLASSIFIERS))
     for what, number in (("train", train), ("validation", validation), ("test", test)):

@@ -147,7 +147,7 @@ class TuckerConvolution(SpectralConvolution):
     Example:
         >>> layer = TuckerConvolution(4, 4, modes=(6, 6), rank=0.5)
         >>> tuple(layer.core.shape), tuple(layer.whole_weight().shape)
-        ((5, 4, 4, 7), (6, 4, 4, 8))
+        ((5, 3, 3, 7), (6, 4, 4, 8))
 
     Source: Kossaifi et al., arXiv 2310.00120; Tucker 1966.
     """
