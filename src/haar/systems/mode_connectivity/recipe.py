@@ -42,7 +42,7 @@ RECIPE = Recipe(
     paper="Theus et al., Generalized Linear Mode Connectivity for Transformers, arXiv 2506.22712 (NeurIPS 2025); "
     "Ainsworth et al., Git Re-Basin, arXiv 2209.04836.",
     presets=PRESETS,
-    default_seeds={"quick": 1, "full": 3},
+    default_seeds={"quick": 3, "full": 3},
     measure=measure,
     claims=CLAIMS,
     sections=told,
