@@ -85,7 +85,8 @@ class AgainstDensity(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The weighted mean of the predictions, each brought back."""
         answers = torch.stack([motion.back(self.model(motion.there(x))) for motion in self.motions])
-        return torch.tensordot(self.weights.to(answers), answers, dims=1)
+        mean: Tensor = torch.tensordot(self.weights.to(answers), answers, dims=1)
+        return mean
 
     def defect(self, motion: Motion, x: Tensor) -> float:
         """How far the average is from equivariant under an element: root mean square, relative to the prediction's.
