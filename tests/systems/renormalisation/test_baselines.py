@@ -29,4 +29,5 @@ def test_least_squares_is_the_normal_equation_and_exact_here(generator):
         slope = np.linalg.lstsq(design, one_shot(x[row]).numpy(), rcond=None)[0]
         assert nets.free["weight0"][row, 0].tolist() == pytest.approx(slope[:3].tolist())
         assert nets.free["out_bias"][row, 0].item() == pytest.approx(slope[3], abs=1e-12)
+    # weights to twelve decimals, squared, with room for the law furthest out (3 x N(0,1))
     assert float(evaluate(nets, samples=100).nmse.max()) < 1e-20
