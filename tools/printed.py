@@ -13,6 +13,7 @@ import io
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,11 +38,12 @@ def run(codes: list[str], name: str) -> list[str]:
 
     torch.manual_seed(0)
     told, names = [], {"__name__": name}
-    for number, code in enumerate(codes):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"{name}, block {number}", "exec"), names)
-        told.append("\n".join(line.rstrip() for line in printed.getvalue().splitlines()))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # what a page writes stays out of the tree
+        for number, code in enumerate(codes):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, f"{name}, block {number}", "exec"), names)
+            told.append("\n".join(line.rstrip() for line in printed.getvalue().splitlines()))
     return told
 
 
