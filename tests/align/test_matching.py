@@ -97,10 +97,9 @@ def test_planted_orders_of_grouped_queries_are_found(scores):
 
 def test_inner_products_of_what_a_site_moves():
     action = ParameterAction({"h": Units(3)}, {"w": ("h", None), "v": (None, "h*")})
-    a = {"w": torch.randn(3, 2), "v": torch.randn(4, 3)}
-    b = {"w": torch.randn(3, 2), "v": torch.randn(4, 3)}
+    a, b = ({"w": torch.randn(3, 2).double(), "v": torch.randn(4, 3).double()} for _ in range(2))
     found = cross_grams(action, a, b, "h", ["w", "v"])
-    expected = (a["w"] @ b["w"].T + a["v"].T @ b["v"]).double()
+    expected = a["w"] @ b["w"].T + a["v"].T @ b["v"]
     torch.testing.assert_close(found[""], expected)
     identity, swap = Units(3).identity(), Units(3).element(torch.tensor([1, 0, 2]))
     assert gain(identity, found) == pytest.approx(float(expected.trace()))
