@@ -134,13 +134,8 @@ def tables(told: dict) -> str:
     for name in names[1:]:
         cells = [f"{1e3 * row[name][2]:.3g}" if name in row else "" for row in rows]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"{told['machine']}; mlp_kprop 93d091a; {told['nets']} networks a case, times the median of {told['rounds']} turns.",
-        ]
-    )
+    run = f"mlp_kprop 93d091a; {told['nets']} networks a case, times the median of {told['rounds']} turns"
+    return "\n".join([*lines, "", f"{told['machine']}; {run}."])
 
 
 def _verdicts(told: dict, heads: list[str]) -> list[str]:
@@ -186,8 +181,8 @@ def begun(options: argparse.Namespace) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--nets", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--nets", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/moments.md")
     options = parser.parse_args()

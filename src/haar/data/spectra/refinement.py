@@ -48,7 +48,8 @@ def refined(
     gaps = values.unsqueeze(1) - level
     apart = spaces.unsqueeze(1) != spaces[columns]
     better: Tensor = chosen - vectors @ torch.where(apart, shares / torch.where(apart, gaps, 1.0), 0.0)
-    return better / better.norm(dim=0)
+    unit: Tensor = better / better.norm(dim=0)
+    return unit
 
 
 def _residual(matrix: Tensor, vectors: Tensor, values: Tensor) -> Tensor:
