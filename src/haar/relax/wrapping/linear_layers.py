@@ -31,10 +31,18 @@ class HomotopyLinear(HomotopyLayer, nn.Linear):
         values = [self.weight] if self.bias is None else [self.weight, self.bias]
         if not (torch.is_grad_enabled() and any(p.requires_grad for p in (*values, self.gamma))):
             return None  # what is kept is used
-        if not all(type(p) in PLAIN for p in (x, *values)) or watched() or torch.is_autocast_enabled(x.device.type):
+        if not _numbers_alone((x, *values)):
             return None
         means = tuple(self._spaces(name)[0].orbits for name in ("weight", "bias")[: len(values)])
         return None if None in means else means  # type: ignore[return-value]
+
+
+def _numbers_alone(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether tensors are numbers and nothing else, computed with as they are: weights are mixed at full precision."""
+    device = tensors[0].device.type
+    if device == "meta" or watched() or not all(type(p) in PLAIN for p in tensors):
+        return False
+    return not torch.is_autocast_enabled(device)
 
 
 class _Convolution(HomotopyLayer):

@@ -58,10 +58,18 @@ class OrbitMean:
         self._sign = sign if mixed else None
         self._gathered_sign = sign[self._gather] if mixed else None
         self._held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, ...]] = {}
-        uniform = len(self._sizes) == 1 and not self._zeros
-        run = self._sizes[0][0] if uniform and not mixed else 0
-        self._run = run if run and torch.equal(label, torch.arange(len(label)) // run) else None
-        self._copies = _copies(label, sign, self.shape[0]) if uniform and self._run is None else 1
+        self._run: int | None = None
+        self._copies = 1
+        if len(self._sizes) == 1 and not self._zeros:
+            self._find_pattern(label, sign, mixed=mixed)
+
+    def _find_pattern(self, label: Tensor, sign: Tensor, *, mixed: bool) -> None:
+        """Look for orbits that are runs of neighbours, and for copies with equal orbits."""
+        size = self._sizes[0][0]
+        if not mixed and torch.equal(label, torch.arange(len(label)) // size):
+            self._run = size
+            return
+        self._copies = _copies(label, sign, self.shape[0])
         if self._copies > 1:
             self._of_one_copy(label, sign if mixed else None)
 
