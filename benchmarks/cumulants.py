@@ -9,7 +9,8 @@ of the turns. mlp_kprop is measured at its cheaper and at its augmented order, w
 its default and with the weights' own, and with its top cumulant in factors. Draws get the time of order "2+" and of
 order 3.
 
-mlp_kprop and network_moments are on no index: they are cloned, or taken from HAAR_PEER_SOURCES.
+mlp_kprop and network_moments are on no index: they are cloned, or taken from HAAR_PEER_SOURCES. A run with --json goes
+on where one with the same file, networks and turns was stopped: each case is kept as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ def tables(told: dict) -> str:
     for name in names[1:]:
         cells = [f"{1e3 * row[name][2]:.3g}" if name in row else "" for row in rows]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"{told['machine']}; mlp_kprop 93d091a; {told['nets']} networks a case."])
+    run = f"mlp_kprop 93d091a; {told['nets']} networks a case, times the median of {told['rounds']} turns"
+    return "\n".join([*lines, "", f"{told['machine']}; {run}."])
 
 
 def _verdicts(told: dict, heads: list[str]) -> list[str]:
@@ -165,6 +167,17 @@ def write_docs(text: str) -> None:
     path.write_text(f"{before}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}")
 
 
+def begun(options: argparse.Namespace) -> dict:
+    """What an earlier run left in the file, or nothing measured yet; a file of other networks or turns is refused."""
+    fresh = {"machine": machine(1), "nets": options.nets, "rounds": options.rounds, "cases": [], "found": []}
+    if not (options.json and options.json.exists()):
+        return fresh
+    told = json.loads(options.json.read_text())
+    if (told["nets"], told.get("rounds")) != (options.nets, options.rounds):
+        raise SystemExit(f"--json {options.json}: expected --nets {told['nets']} --rounds {told.get('rounds')}")
+    return told
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
@@ -173,14 +186,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/moments.md")
     options = parser.parse_args()
-    place = machine(1)
-    print(place)
+    told = begun(options)
+    print(told["machine"])
     foreign = {*KPROP, "network_moments"}
     workers = {name: Worker(__file__, name, PEER if name in foreign else None) for name in SIDES}
-    told: dict = {"machine": place, "nets": options.nets, "cases": [], "found": []}
     try:
         with tempfile.TemporaryDirectory() as folder:
             for case in QUICK if options.quick else CASES:
+                if list(case) in map(list, told["cases"]):
+                    continue
                 nets = [measured(workers, Path(folder), case, seed, options.rounds) for seed in range(options.nets)]
                 found = {
                     name: [

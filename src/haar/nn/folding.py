@@ -13,7 +13,8 @@ from haar.probing import transformed
 
 #: A dense weight, and a dense bias if there is one.
 Dense = tuple[Tensor, Tensor | None]
-_PLAIN = (Tensor, nn.Parameter)
+#: What is numbers in memory and nothing else.
+PLAIN = (Tensor, nn.Parameter)
 
 # Looked up once: small layers ask at every call.
 _in_inference_mode = torch.is_inference_mode_enabled
@@ -53,7 +54,7 @@ class FoldCache:
         What was made in inference mode serves no other mode.
         """
         kept = self._kept
-        if kept is None or _watched():
+        if kept is None or watched():
             return None
         seen, value, inference, version = kept
         if _in_inference_mode() is not inference or len(sources) != len(seen):
@@ -75,7 +76,7 @@ class FoldCache:
         """Made anew, and kept where it may be."""
         first = next(p for p in sources if p is not None)
         wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in sources)
-        if wanted or _watched() or not all(p is None or _comparable(p) for p in sources):
+        if wanted or watched() or not all(p is None or _comparable(p) for p in sources):
             return _fresh(first, make)
         seen = [None if p is None else _Seen(p) for p in sources]  # before the dense ones: another thread may write
         weight, bias = _fresh(first, make)
@@ -105,7 +106,7 @@ class _Seen:
     def still(self, p: Tensor) -> bool:
         """Whether another tensor is as this one was."""
         # as `_comparable`, in less time
-        if type(p) not in _PLAIN or not p.is_cpu or p.dtype is not self.dtype or p.shape != self.shape:
+        if type(p) not in PLAIN or not p.is_cpu or p.dtype is not self.dtype or p.shape != self.shape:
             return False
         if not p.is_contiguous():
             return False
@@ -129,14 +130,14 @@ def own_tensors(module: nn.Module) -> list[Tensor | None]:
     return found if computed is None else [*found, *computed.parameters(), *computed.buffers()]
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether more is going on than the numbers tell: a compiler, a tracer, a transform, or a mode."""
     return transformed() or _modes() > 0
 
 
 def _comparable(p: Tensor) -> bool:
     """Whether a tensor is numbers in a row in the CPU's memory."""
-    return type(p) in _PLAIN and p.is_cpu and p.is_contiguous()
+    return type(p) in PLAIN and p.is_cpu and p.is_contiguous()
 
 
 def _byte_comparison() -> Callable[[int, int, int], int] | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from haar.actions import Defining, Regular
+from haar.groups import dihedral
 from haar.relax.wrapping.mixing import branched, mixed
-from haar.relax.wrapping.orbit_mean import OrbitMean
+from haar.relax.wrapping.orbit_mean import OrbitMean, orbit_mean
 
 DOUBLE = torch.float64
 #: Orbits of one size in runs; of one size, scattered; of several sizes; with signs; with entries that become zero.
@@ -121,3 +123,23 @@ def test_only_what_is_asked_for_gets_a_gradient():
     out.sum().backward()
     expected = held - by_loop(label, sign, held.flatten()).reshape(2, 3)
     assert float(gamma.grad) == pytest.approx(float(expected.sum()), rel=1e-12)
+
+
+def test_copies_with_one_pattern_share_its_tables_and_others_do_not():
+    group = dihedral(4)
+    for base, other in ((Regular(group), Defining(group)), (Defining(group), Regular(group))):
+        rows, columns = 3 * base, 2 * Regular(group) + other  # with signs in the second turn
+        mean = orbit_mean(rows, columns, (rows.dim, columns.dim))
+        value = torch.randn(rows.dim, columns.dim, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
+        g = group.elements()
+        left, right = rows.matrix(g), columns.matrix(g)
+        expected = (left @ value @ right.mT).mean(0)
+        assert torch.allclose(mean(value), expected, rtol=0, atol=1e-14)
+        average = mean.average(value)
+        assert float(mean.dot(average, average)) == pytest.approx(float(expected.square().sum()), rel=1e-12)
+    # equal runs of rows whose orbits cross them: the mean is over both
+    crossing = OrbitMean(torch.tensor([0, 1, 0, 1]), torch.ones(4, dtype=torch.int64), (2, 2))
+    assert crossing(torch.tensor([[1.0, 2.0], [3.0, 6.0]])).tolist() == [[2.0, 4.0], [2.0, 4.0]]
+    # equal orbits, unequal signs
+    signed = OrbitMean(torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 1, -1]), (2, 2))
+    assert signed(torch.tensor([[1.0, 2.0], [3.0, 6.0]])).tolist() == [[1.5, 1.5], [-1.5, 1.5]]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.actions import Spectral, eigenspaces
 from haar.data.spectra.graph_input import NORMALIZATIONS, adjacency, laplacian
+from haar.data.spectra.refinement import refined
 from haar.data.spectra.spectral_health import SpectralHealth, spectral_health
 from haar.errors import ArgumentError, HaarWarning, check_count, formerly
 
@@ -61,9 +62,10 @@ def laplacian_eigs(
     """The lowest eigenvectors of a graph's Laplacian, always by a symmetric solver in float64.
 
     Eigenspaces are found by gaps, among more columns than are returned, so that one that is cut off at column k is
-    seen. In a disconnected graph the first null vector is the trivial one, sqrt(degree) or constant, and the
-    others are orthogonal to it. Null vectors are made without the solver, so that parts of a graph that are joined by
-    ever so small a weight do not blur the trivial vector into the next.
+    seen. Where eigenvalues are near one another but not equal, eigenvectors are refined: what a symmetry of the graph
+    exchanges is equal up to signs to rounding. In a disconnected graph the first null vector is the trivial one,
+    sqrt(degree) or constant, and the others are orthogonal to it. Null vectors are made without the solver, so that
+    parts of a graph that are joined by ever so small a weight do not blur the trivial vector into the next.
 
     Args:
         graph: A matrix of weights, edges ``(2, e)``, a SciPy sparse matrix, or PyTorch Geometric's ``Data``.
@@ -98,7 +100,13 @@ def laplacian_eigs(
     all_spaces = torch.cat([torch.zeros(components, dtype=torch.int64), 1 + other])
     first = {"trivial": 1, "null": components, "none": 0}[drop]
     last = min(first + k, len(values))
-    chosen, spaces = vectors[:, first:last], all_spaces[first:last]
+    chosen, spaces = vectors[:, first:last].clone(), all_spaces[first:last]
+    known = max(0, components - first)  # null vectors among the columns, made without the solver
+    if known < last - first:
+        begin = first + known - components
+        chosen[:, known:] = refined(
+            matrix, values[components:], vectors[:, components:], other, slice(begin, last - components)
+        )
     off = _residual(matrix, chosen, values[first:last], size)
     health = spectral_health(
         values[first:last],

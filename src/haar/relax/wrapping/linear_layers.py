@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from haar.nn.folding import PLAIN, watched
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.mixing import mixed_linear
+from haar.relax.wrapping.orbit_mean import OrbitMean
 
 
 class HomotopyLinear(HomotopyLayer, nn.Linear):
@@ -14,7 +18,31 @@ class HomotopyLinear(HomotopyLayer, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply x W^T + b with the effective weight and bias."""
-        return nn.functional.linear(x, *self._folded())
+        means = self._trained_alone(x)
+        if means is None:
+            return nn.functional.linear(x, *self._folded())
+        values = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        return mixed_linear(x, values, means, self._gamma(), (self.kappa, None)[: len(values)])
+
+    def _trained_alone(self, x: Tensor) -> tuple[OrbitMean, ...] | None:
+        """The projections of weight and bias where mixing and layer are one step of a training run, else None."""
+        if self._sharing is not None or self.mode != "weight" or self.gamma.ndim or "law" in self._modules:
+            return None
+        values = [self.weight] if self.bias is None else [self.weight, self.bias]
+        if not (torch.is_grad_enabled() and any(p.requires_grad for p in (*values, self.gamma))):
+            return None  # what is kept is used
+        if not _numbers_alone((x, *values)):
+            return None
+        means = tuple(self._spaces(name)[0].orbits for name in ("weight", "bias")[: len(values)])
+        return None if None in means else means  # type: ignore[return-value]
+
+
+def _numbers_alone(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether tensors are numbers and nothing else, computed with as they are: weights are mixed at full precision."""
+    device = tensors[0].device.type
+    if device == "meta" or watched() or not all(type(p) in PLAIN for p in tensors):
+        return False
+    return not torch.is_autocast_enabled(device)
 
 
 class _Convolution(HomotopyLayer):

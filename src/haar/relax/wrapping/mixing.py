@@ -36,6 +36,22 @@ def mixed(
     )
 
 
+def mixed_linear(
+    x: Tensor, values: Sequence[Tensor], means: Sequence[OrbitMean], gamma: Tensor, kappas: Sequence[Tensor | None]
+) -> Tensor:
+    """x W^T + b with W and b mixed as `mixed` does; not for compilers and transforms.
+
+    Args:
+        x: Numbers, channels on the last axis.
+        values: Weight and, if there is one, bias.
+        means: Their projections.
+        gamma: The homotopy parameter, of shape ``()``.
+        kappas: Factor of every one, or None.
+    """
+    out: Tensor = _MixedLinear.apply(x, gamma, tuple(means), tuple(kappas), *values)
+    return out
+
+
 def branched(equivariant: Tensor, free: Tensor, mean: OrbitMean, gamma: Tensor, kappa: Tensor) -> Tensor:
     """P(A) + gamma kappa |P(A)| R / |R| with R = B - P(B); the length |P(A)| is a constant for gradients.
 
@@ -59,18 +75,33 @@ def _length(value: Tensor) -> Tensor:
     return length
 
 
+# Layers of a few hundred channels are bound by the number of operations: there are as few as can be.
+
+
+def _mix(
+    values: Sequence[Tensor], means: Sequence[OrbitMean], gamma: Tensor, kappas: Sequence[Tensor | None]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Averages over orbits, and the mixtures."""
+    averages, out = [], []
+    for mean, kappa, value in zip(means, kappas, values, strict=True):
+        average = mean.average(value)
+        averages.append(average)
+        out.append(mean.between(average if kappa is None else average * kappa, value, gamma))
+    return averages, out
+
+
+def _along(D: Tensor, value: Tensor, mean: OrbitMean, average: Tensor, known: Tensor) -> Tensor:
+    """<D, V - P(V)>, from the averages of both; D in one piece."""
+    return torch.dot(D.view(-1), value.reshape(-1)).sub_(mean.dot(average, known))
+
+
 class _Mixed(torch.autograd.Function):
-    # Layers of a few hundred channels are bound by the number of operations: there are as few as can be.
     @staticmethod
     def forward(  # type: ignore[override]
         ctx: Any, gamma: Tensor, means: tuple[OrbitMean, ...], kappas: tuple[Tensor | None, ...], *values: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.means, ctx.kappas = means, kappas
-        averages, out = [], []
-        for mean, kappa, value in zip(means, kappas, values, strict=True):
-            average = mean.average(value)
-            averages.append(average)
-            out.append(mean.between(average if kappa is None else average * kappa, value, gamma))
+        averages, out = _mix(values, means, gamma, kappas)
         ctx.save_for_backward(gamma, *averages, *values)
         return tuple(out)
 
@@ -90,14 +121,69 @@ class _Mixed(torch.autograd.Function):
                 factor = (1 - constant) * (1 if kappa is None else kappa) + constant - gamma
                 for_values.append(gamma * D + factor * own)
             else:
+                D = D.contiguous()  # noqa: PLW2901 (a dense layer's comes transposed: copied once, not at every turn)
                 average = mean.average(D)
                 if wanted[0]:
-                    along = torch.dot(D.reshape(-1), values[k].reshape(-1)).sub_(mean.dot(average, averages[k]))
+                    along = _along(D, values[k], mean, average, averages[k])
                 scaled = average if kappa is None else average.mul_(kappa)
                 for_values.append(mean.between(scaled, D, gamma) if wanted[3 + k] else None)
             if wanted[0]:
                 for_gamma = along if for_gamma is None else for_gamma + along
         return (for_gamma, None, None, *for_values)
+
+
+class _MixedLinear(torch.autograd.Function):
+    # One node in place of four, and the weight's gradient is made in the order in which its orbits are gathered.
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor,
+        means: tuple[OrbitMean, ...],
+        kappas: tuple[Tensor | None, ...],
+        *values: Tensor,
+    ) -> Tensor:
+        ctx.means, ctx.kappas = means, kappas
+        averages, made = _mix(values, means, gamma, kappas)
+        ctx.save_for_backward(x, gamma, made[0], *averages, *values)
+        return torch.nn.functional.linear(x, *made)
+
+    @staticmethod
+    def backward(ctx: Any, Dy: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        x, gamma, weight, *saved = ctx.saved_tensors
+        count = len(ctx.means)
+        averages, values = saved[:count], saved[count:]
+        wanted = ctx.needs_input_grad
+        if torch.is_grad_enabled():  # a second derivative is wanted
+            return _linear_again(ctx, (x, gamma, *values), Dy)
+        rows = Dy.reshape(-1, Dy.shape[-1])
+        for_x = (rows @ weight).view(x.shape) if wanted[0] else None
+        for_gamma: Any = None
+        for_values: list[Tensor | None] = []
+        for k, (mean, kappa) in enumerate(zip(ctx.means, ctx.kappas, strict=True)):
+            if not (wanted[1] or wanted[4 + k]):
+                for_values.append(None)
+                continue
+            D = rows.sum(0) if k else rows.mT @ x.reshape(-1, x.shape[-1])
+            average = mean.average(D)
+            if wanted[1]:
+                along = _along(D, values[k], mean, average, averages[k])
+                for_gamma = along if for_gamma is None else for_gamma.add_(along)
+            scaled = average if kappa is None else average.mul_(kappa)
+            for_values.append(mean.between(scaled, D, gamma) if wanted[4 + k] else None)
+        return (for_x, for_gamma, None, None, *for_values)
+
+
+def _linear_again(ctx: Any, inputs: tuple[Tensor, ...], Dy: Tensor) -> tuple[Any, ...]:
+    """The gradients of a mixed linear layer as functions of its inputs, to be differentiated again."""
+    x, gamma, *values = inputs
+    wanted = [needed for place, needed in enumerate(ctx.needs_input_grad) if place not in (2, 3)]
+    made = mixed(values, ctx.means, gamma, ctx.kappas)
+    y = torch.nn.functional.linear(x, *made)
+    asked = [one for one, needed in zip(inputs, wanted, strict=True) if needed]
+    found = iter(torch.autograd.grad(y, asked, Dy, create_graph=True))
+    for_x, for_gamma, *for_values = (next(found) if needed else None for needed in wanted)
+    return (for_x, for_gamma, None, None, *for_values)
 
 
 class _Branched(torch.autograd.Function):
