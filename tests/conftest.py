@@ -16,7 +16,6 @@ import torch
 from hypothesis import HealthCheck, settings
 
 
-
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     """The shipped plugin, after jaxtyping's has put its checks before the first import of the package."""

@@ -88,13 +88,18 @@ def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_name
 
     so2 = SO(2)
     plane = Symmetry(so2, Vector(Defining(so2)), Vector(Defining(so2)))
-    with pytest.raises(HaarError, match="no forward-mode derivative .*lie_defects.*differences=True"):
+    with pytest.raises(HaarError, match=r"no forward-mode derivative .*lie_defects.*differences=True"):
         lie_derivative(NoForward.apply, plane, torch.zeros(2, 2, dtype=F64), torch.ones(1))
 
 
 @pytest.mark.parametrize(
     "leave",
-    [lambda y: y.numpy(), lambda y: y.detach().numpy(), torch.Tensor.tolist, lambda y: [[float(v) for v in r] for r in y]],
+    [
+        lambda y: y.numpy(),
+        lambda y: y.detach().numpy(),
+        torch.Tensor.tolist,
+        lambda y: [[float(v) for v in row] for row in y],
+    ],
     ids=["numpy", "detached", "tolist", "float"],
 )
 def test_what_leaves_torch_has_no_derivative_but_differences(leave, generator):

@@ -379,7 +379,9 @@ class Audit(Report):
     def sections(self) -> Sequence[Section]:
         """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
         group = self.symmetry.group
-        told = audit_sections(self.findings, self.recommendation, group.name, self.layers, self.lie, self.remarks)
+        told = audit_sections(
+            self.findings, self.recommendation, group.name, self.layers, self.lie, remarks=self.remarks
+        )
         if self.worst is not None and self._told.outputs is not None:
             name = group.describe(self.elements[self.worst.element])
             told.insert(1, worst_section(self.worst, self._told.outputs, self.symmetry, name))

@@ -167,7 +167,8 @@ def lie_defects_anyway(
         found = lie_defects(model, symmetry, [(inputs, None)], differences=True)
         words = (
             f"Lie derivatives are central differences with a step of {found[0].step or 0:.1g}, right to about "
-            f"{max(one.error for one in found):.1g} of the outputs: the model has no forward-mode derivative ({error.why})."
+            f"{max(one.error for one in found):.1g} of the outputs: the model has no forward-mode derivative "
+            f"({error.why})."
         )
         return found, words
 

@@ -27,6 +27,7 @@ def audit_sections(
     group: str,
     layers: Sequence[LayerDefect],
     lie: Sequence[LieDefect],
+    *,
     remarks: Sequence[str] = (),
 ) -> list[Section]:
     """All sections, the most important first."""

@@ -57,9 +57,7 @@ class Share:
         if words and words not in self.remarks:
             self.remarks.append(words)
 
-    def look_inside(
-        self, model: Callable[..., Any], symmetry: Symmetry, batch: Batch, *, layers: bool
-    ) -> None:
+    def look_inside(self, model: Callable[..., Any], symmetry: Symmetry, batch: Batch, *, layers: bool) -> None:
         """What the first batch says of derivatives and of layers.
 
         Args:
