@@ -91,8 +91,12 @@ def timed(calculator, what: str):
 
     call()
     said = calculator.results
-    stress = said["stress"].tolist() if "stress" in said else []
-    return call, [float(said["energy"]), *said["forces"].ravel().tolist(), *stress]
+    stress = said.get("stress")
+    if stress is not None and stress.shape == (3, 3):
+        # metatomic's, of which a rule of finite degree leaves an antisymmetric part; ours is in the order of ASE
+        stress = (stress + stress.T)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] / 2
+    numbers = [] if stress is None else stress.tolist()
+    return call, [float(said["energy"]), *said["forces"].ravel().tolist(), *numbers]
 
 
 def batched(*, what: str):
