@@ -94,8 +94,8 @@ def averaged_calculator(
 
         def __reduce__(self) -> tuple[Any, ...]:
             """A local class has no name to be found by: it is made again."""
-            options = {"right_handed": right_handed, "centred": centred, "batch_size": batch_size}
-            return partial(averaged_calculator, **options), (calculator, acting, _Chosen(weighted))
+            again = partial(averaged_calculator, right_handed=right_handed, centred=centred, batch_size=batch_size)
+            return again, (calculator, acting, _Chosen(weighted))
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
             """Called by ASE."""

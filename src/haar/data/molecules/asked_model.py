@@ -78,12 +78,13 @@ class Asked:
         count, periodic = len(positions), bool(atoms.pbc.all())
         tensors = [*self.model.parameters(), *self.model.buffers()] if isinstance(self.model, nn.Module) else []
         real = next((x for x in tensors if x.is_floating_point()), torch.zeros(0, dtype=torch.float64))
-        placed = {"dtype": real.dtype, "device": real.device}
+        dtype, device = real.dtype, real.device
         with torch.set_grad_enabled(mode=True):
             at = torch.tensor(positions).to(real).requires_grad_()
-            strain = torch.zeros(count, 3, 3, **placed, requires_grad=True)
-            stretch = torch.eye(3, **placed) + (strain + strain.mT) / 2
-            said = self._said(atoms, at @ stretch, torch.tensor(cells, **placed) @ stretch, hands)
+            strain = torch.zeros(count, 3, 3, dtype=dtype, device=device, requires_grad=True)
+            stretch = torch.eye(3, dtype=dtype, device=device) + (strain + strain.mT) / 2
+            lattices = torch.tensor(cells, dtype=dtype, device=device) @ stretch
+            said = self._said(atoms, at @ stretch, lattices, hands)
             made = self._told(said)
             slopes = _slopes(made, at, strain)
         if "forces" in slopes:

@@ -109,8 +109,10 @@ def model_calculator(
 
         def __reduce__(self) -> tuple[Any, ...]:
             """A local class has no name to be found by: it is made again."""
-            options = {"inputs": inputs, "outputs": tuple(named), "cutoff": cutoff, "graph": graph, "batched": batched}
-            return partial(model_calculator, **options), (model,)
+            again = partial(
+                model_calculator, inputs=inputs, outputs=tuple(named), cutoff=cutoff, graph=graph, batched=batched
+            )
+            return again, (model,)
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
             """Called by ASE."""
