@@ -109,7 +109,7 @@ def _given(axes: Axes, inputs: Sequence[Tensor], body: Body | None) -> None:
     """The input itself."""
     if body is not None:
         _skeleton(axes, body)
-        axes.scatter(*body.places.T, s=_size(body), color=AVERAGED, zorder=3)
+        axes.scatter(body.places[:, 0], body.places[:, 1], s=_size(body), color=AVERAGED, zorder=3)
         return
     x = next((one for one in inputs if one.is_floating_point() or one.is_complex()), inputs[0])
     _bar(axes, _real(x).ravel(), AVERAGED)
@@ -124,7 +124,7 @@ def _skeleton(axes: Axes, body: Body) -> None:
     axes.margins(0.22)
     if len(body.edges):
         axes.add_collection(LineCollection(list(body.places[body.edges]), colors=BASE, linewidths=0.6, alpha=0.6))
-    axes.scatter(*body.places.T, s=_size(body), color=BASE, zorder=2)
+    axes.scatter(body.places[:, 0], body.places[:, 1], s=_size(body), color=BASE, zorder=2)
 
 
 def _size(body: Body) -> float:
@@ -163,7 +163,15 @@ def _nodes(panels: Sequence[Axes], body: Body, a: np.ndarray, b: np.ndarray) -> 
     for axes, values, (least, most), colours in zip(panels, shown, spans, maps, strict=True):
         _skeleton(axes, body)
         image = axes.scatter(
-            *body.places.T, c=values, s=_size(body), cmap=colours, vmin=least, vmax=most, edgecolors=BASE, zorder=3
+            body.places[:, 0],
+            body.places[:, 1],
+            c=values,
+            s=_size(body),
+            cmap=colours,
+            vmin=least,
+            vmax=most,
+            edgecolors=BASE,
+            zorder=3,
         )
         bar = figure_of(axes).colorbar(image, ax=axes, shrink=0.85, pad=0.03, aspect=18)
         bar.ax.tick_params(labelsize=7)
