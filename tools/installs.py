@@ -49,7 +49,7 @@ symmetry = haar.Symmetry.of_fields(haar.groups.dihedral(4), "density")
 model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
 x = torch.randn(2, 1, 8, 8)
 """
-RELAXED = SYMMETRIC + "relaxed = haar.relax(model, symmetry, steps=2, solver={!r})\n"
+RELAXED = SYMMETRIC + "relaxed = haar.relax(model, symmetry, steps=100, solver={!r})\n"
 #: What needs the extra.
 NEEDS = {
     "onnx": SYMMETRIC + "haar.average.save(haar.average(model, symmetry), (x,), 'averaged.onnx')",
