@@ -15,7 +15,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["haar.testing.plugin"]
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    """The shipped plugin, after jaxtyping's has put its checks before the first import of the package."""
+    from haar.testing import plugin
+
+    config.pluginmanager.register(plugin)
+
 
 # Checking the shapes of every call costs seven times what is computed, and most of that is making the checks of each
 # inner function again and again. So a function is checked on its first calls in every test, and an inner one where it

@@ -2,6 +2,7 @@
 
     python tools/installs.py                      # all extras, from the wheel in dist/
     python tools/installs.py --extras onnx,graphs
+    python tools/installs.py --keep FOLDER        # an environment that is complete there is not made again
 
 Each extra is tried by one thing that needs it, with `python` and with `python -O`; without it the same thing must fail
 with a message that names a pip install of what was missing. The environments of extras see the packages of the first
@@ -48,7 +49,7 @@ symmetry = haar.Symmetry.of_fields(haar.groups.dihedral(4), "density")
 model = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
 x = torch.randn(2, 1, 8, 8)
 """
-RELAXED = SYMMETRIC + "relaxed = haar.relax(model, symmetry, steps=2, solver={!r})\n"
+RELAXED = SYMMETRIC + "relaxed = haar.relax(model, symmetry, steps=100, solver={!r})\n"
 #: What needs the extra.
 NEEDS = {
     "onnx": SYMMETRIC + "haar.average.save(haar.average(model, symmetry), (x,), 'averaged.onnx')",
@@ -74,20 +75,35 @@ Architecture({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "voc
 
 
 def environment(folder: Path, *requirements: str, over: Path | None = None) -> Path:
-    """A new environment, which sees the packages of another one; its interpreter."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
+    """A new environment, which sees the packages of another one, or the same one made before; its interpreter."""
+    python, done = folder / "bin" / "python", folder / "complete"
+    if done.exists():
+        return python
+    venv.create(folder, with_pip=True, clear=True)
     if over is not None:
         (here,) = folder.glob("lib/python*/site-packages")
         (there,) = over.glob("lib/python*/site-packages")
         (here / "over.pth").write_text(f"{there}\n")
     constraints = ["-c", str(ROOT / "constraints.txt")]
     subprocess.run([python, "-m", "pip", "install", "--quiet", *constraints, *requirements], check=True)
+    done.touch()
     return python
 
 
 def tried(python: Path, code: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([python, *options, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def works(what: str, python: Path, code: str, folder: Path) -> list[str]:
+    """Try it with asserts and without; what went wrong."""
+    wrong = []
+    for options in ((), ("-O",)):
+        done = tried(python, code, folder, *options)
+        told = f"{what:<16}{' '.join(('python', *options)):<10}"
+        print(f"{told}{'failed' if done.returncode else 'works'}", flush=True)
+        if done.returncode:
+            wrong.append(f"{what}: {done.stderr}")
+    return wrong
 
 
 def main() -> int:
@@ -104,27 +120,14 @@ def main() -> int:
         folder = given.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         plain = environment(folder / "plain", str(wheel))
-        jobs = [("the wheel alone", plain, BARE)]
+        wrong += works("the wheel alone", plain, BARE, folder)
         for extra in extras:
-            without = tried(plain, NEEDS[extra], folder)
-            if f"'haar[{extra}]'" not in without.stderr:
-                wrong.append(f"{extra}: without it nothing names it\n{without.stderr}")
-            jobs.append(
-                (
-                    extra,
-                    environment(folder / extra, f"haar[{extra}] @ {wheel.as_uri()}", over=folder / "plain"),
-                    NEEDS[extra],
-                )
-            )
-        for what, python, code in jobs:
-            for options in ((), ("-O",)):
-                done = tried(python, code, folder, *options)
-                print(
-                    f"{what:<16}{' '.join(('python', *options)):<10}{'failed' if done.returncode else 'works'}",
-                    flush=True,
-                )
-                if done.returncode:
-                    wrong.append(f"{what}: {done.stderr}")
+            if not (folder / extra / "complete").exists():
+                without = tried(plain, NEEDS[extra], folder)
+                if f"'haar[{extra}]'" not in without.stderr:
+                    wrong.append(f"{extra}: without it nothing names it\n{without.stderr}")
+            python = environment(folder / extra, f"haar[{extra}] @ {wheel.as_uri()}", over=folder / "plain")
+            wrong += works(extra, python, NEEDS[extra], folder)
     print("\n".join(wrong))
     return len(wrong) > 0
 

@@ -232,3 +232,19 @@ def test_dynamics_are_run_four_states_at_a_time(generator):
     drawn = [set(dynamics_defects(torch.relu, large, x, **seed)) for seed in ({"seed": 0}, {"seed": 1}, {})]
     assert drawn[0] != drawn[1]
     assert drawn[0] == drawn[2]
+
+
+def test_an_audit_goes_on_without_forward_mode_and_says_so(generator):
+    group = SO(2)
+    plane = Symmetry(group, Vector(Defining(group)), Vector(Defining(group)))
+    x = torch.randn(12, 2, generator=generator, dtype=torch.float64)
+    stretch = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    exact = audit(lambda v: v * stretch, plane, x)
+    report = audit(lambda v: torch.from_numpy((v * stretch).numpy()), plane, x)
+    assert report.lie[0].relative == pytest.approx(exact.lie[0].relative, rel=1e-8)
+    assert exact.remarks == []
+    (remark,) = report.to_dict()["remarks"]
+    assert "central differences with a step of 6e-06" in remark
+    assert "Tensor.numpy takes values out of torch" in remark
+    assert "central differences" in " ".join(str(report).split())
+    assert report.merge(report.share()).remarks == [remark]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.referee
 
 # In a process of its own: the package changes warning filters and log handlers when it is imported.
 SCRIPT = """
-import json, logging, sys, warnings, torch
+import csv, json, logging, sys, warnings, torch
 warnings.simplefilter("ignore")
 torch.set_num_threads(1)
 import lightning.pytorch as pl
@@ -55,18 +55,25 @@ class Module(pl.LightningModule):
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=1e-2)
 
-def trainer(*callbacks, **options):
-    return pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+def trainer(*callbacks, logger=False, **options):
+    return pl.Trainer(accelerator="cpu", logger=logger, enable_progress_bar=False, enable_model_summary=False,
                       enable_checkpointing=False, default_root_dir=sys.argv[1], callbacks=list(callbacks), **options)
 
 said = {}
 module = Module()
-run = trainer(defect_callback(symmetry, samples=10, every_n_epochs=2), max_epochs=3)
+# What a logger is given is the same for TensorBoard and W&B; this one needs no package.
+logger = pl.loggers.CSVLogger(sys.argv[1], name="csv", version=0)
+run = trainer(defect_callback(symmetry, samples=10, every_n_epochs=2), max_epochs=3, logger=logger)
 run.fit(module, batches, batches)
+with open(sys.argv[1] + "/csv/version_0/metrics.csv") as file:
+    rows = [row for row in csv.DictReader(file) if row["defect/largest"]]
+said["written"] = [[int(row["epoch"]), int(row["step"])] for row in rows]
+said["columns"] = sorted(name for name in rows[-1] if name.startswith("defect/"))
 logged = {name: float(value) for name, value in run.callback_metrics.items() if name.startswith("defect/")}
 found = audit(module.eval(), symmetry, x[:10]).findings.elements
 said["gap"] = max(abs(logged[f"defect/{one.element}"] - one.relative.value) for one in found)
 said["names"] = len(logged)
+said["last"] = max(abs(float(rows[-1][name]) - value) for name, value in logged.items())
 said["lines"] = [line for line in lines if "defect" in line]
 
 module = Module()
@@ -110,6 +117,13 @@ def said(tmp_path_factory):
 def test_what_is_logged_is_the_audit_of_the_first_samples(said):
     assert said["gap"] < 1e-6
     assert said["names"] == 7 + 2
+
+
+def test_a_logger_is_given_the_same_under_the_same_names(said):
+    elements = ["d", "d'", "largest", "mean", "mx", "my", "r180", "r270", "r90"]
+    assert said["columns"] == [f"defect/{name}" for name in elements]
+    assert said["written"] == [[0, 3], [2, 11]]
+    assert said["last"] < 1e-6
 
 
 def test_every_second_epoch_is_told_to_logging_too(said):

@@ -88,8 +88,47 @@ def test_a_finite_group_is_refused_and_an_operation_without_forward_mode_is_name
 
     so2 = SO(2)
     plane = Symmetry(so2, Vector(Defining(so2)), Vector(Defining(so2)))
-    with pytest.raises(HaarError, match="no forward-mode derivative"):
+    with pytest.raises(HaarError, match=r"no forward-mode derivative .*lie_defects.*differences=True"):
         lie_derivative(NoForward.apply, plane, torch.zeros(2, 2, dtype=F64), torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda y: y.numpy(),
+        lambda y: y.detach().numpy(),
+        torch.Tensor.tolist,
+        lambda y: [[float(v) for v in row] for row in y],
+    ],
+    ids=["numpy", "detached", "tolist", "float"],
+)
+def test_what_leaves_torch_has_no_derivative_but_differences(leave, generator):
+    x = torch.randn(6, 2, generator=generator, dtype=F64)
+    stretch = torch.tensor([1.0, 3.0], dtype=F64)
+
+    def outside(v):
+        return torch.as_tensor(leave(v * stretch), dtype=v.dtype)
+
+    with pytest.raises(HaarError, match="takes values out of torch"):
+        lie_defects(outside, rotations(VECTOR), x)
+    (exact,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x)
+    (found,) = lie_defects(outside, rotations(VECTOR), x, differences=True)
+    assert found.relative == pytest.approx(exact.relative, rel=1e-9)
+    assert found.defect == pytest.approx(exact.defect, rel=1e-9)
+    assert (exact.step, exact.error) == (None, 0.0)
+
+
+def test_differences_tell_their_error(generator):
+    x = torch.randn(6, 2, generator=generator)
+    symmetry = rotations(VECTOR, {"a": VECTOR, "k": Invariant(PLANE)})
+    model = lambda v: {"a": torch.tanh(v * torch.tensor([1.0, 3.0])), "k": (v[:, 0] > 0).long()}  # noqa: E731
+    (exact,) = lie_defects(model, symmetry, x)
+    (found,) = lie_defects(model, symmetry, x, differences=True)
+    assert found.step == pytest.approx(torch.finfo(torch.float32).eps ** (1 / 3))
+    assert 0 < found.error < 1e-3
+    assert abs(found.relative - exact.relative) < 4 * found.error
+    assert str(found).endswith(f"by differences of 0.005, to about {found.error:.1g}")
+    assert "differences" not in str(exact)
 
 
 PLANE = SO(2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from haar.actions import Field, Symmetry, Trivial, Vector
+from haar.actions import Field, Invariant, Points, Symmetry, Trivial, Vector
 from haar.actions.representation import Defining
 from haar.audit import audit
-from haar.groups import cyclic, dihedral
+from haar.groups import dihedral, inversion, sign
 
 D4 = dihedral(4)
 SYMMETRY = Symmetry.of_fields(D4, "p, u:vector", history=2)
@@ -104,12 +104,86 @@ def test_a_model_that_respects_the_group_has_no_pictures():
     assert "alike in every frame" in section.text
 
 
-def test_what_is_no_field_is_not_shown(generator):
-    rotations = cyclic(4)
-    vector = Symmetry(rotations, Vector(Defining(rotations)), Vector(Defining(rotations)))
-    x = torch.randn(4, 2, generator=generator)
-    assert audit(lambda x: x.abs(), vector, x, layers=False).worst is None
+def test_several_fields_that_go_in_are_not_shown(generator):
     one = Field(Trivial(D4))
     two = Symmetry(D4, (one, one), one)
     fields = torch.randn(4, 1, 4, 4, generator=generator)
     assert audit(lambda x, y: x.cumsum(-1) + y, two, ((fields, fields), None), layers=False).worst is None
+
+
+def panels(report):
+    section = report.sections()[1]
+    assert section.title == "Your worst sample"
+    axes = [one for one in section.figure.axes if one.get_label() != "<colorbar>"]
+    return axes, [one.get_title(loc="left") for one in axes]
+
+
+def heights(axes):
+    return [bar.get_height() for bar in axes.patches]
+
+
+def test_of_vectors_bars_are_shown(generator):
+    x = torch.randn(9, 2, generator=generator, dtype=torch.float64)
+    stretch = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    symmetry = Symmetry(D4, Vector(Defining(D4)), Vector(Defining(D4)))
+    report = audit(lambda v: v * stretch, symmetry, x, batch_size=4, layers=False)
+    worst = report.worst
+    g = report.elements[worst.element]
+    back = symmetry.act_outputs(D4.inverse(g), symmetry.act_inputs(g, (x,))[0] * stretch)
+    gaps = (back - x * stretch).square().mean(1)
+    assert worst.number == int(gaps.argmax())
+    axes, titles = panels(report)
+    assert titles == ["input", "f(x)", f"f({D4.describe(g)} x), moved back", "difference"]
+    row = worst.number
+    for panel, wanted in zip(axes, (x[row], x[row] * stretch, back[row], (back - x * stretch)[row]), strict=True):
+        assert heights(panel) == pytest.approx(wanted.tolist(), abs=1e-12)
+
+
+def test_of_clouds_forces_are_arrows_and_energies_numbers(generator):
+    group = inversion()
+    symmetry = Symmetry.of_atoms(group, inputs="positions", outputs="energy, forces:vector")
+    x = torch.randn(3, 5, 3, generator=generator, dtype=torch.float64)
+
+    def model(positions):
+        lean = torch.zeros(5, 3, dtype=torch.float64)
+        lean[:, 0] = positions.square().sum(-1)
+        return {"energy": positions[:, 0].sum(), "forces": positions + lean}
+
+    report = audit(model, symmetry, [((one,), None) for one in x], layers=False)
+    assert isinstance(report.worst.x, list)
+    assert any(torch.equal(report.worst.x[0], one) for one in x)
+    axes, titles = panels(report)
+    row = report.worst.x[0]
+    energy = float(row[:, 0].sum())
+    assert titles[1:4] == [
+        f"f(x): {energy:.6g}",
+        f"f(mxmymz x), moved back: {-energy:.6g}",
+        f"difference: {-2 * energy:.6g}",
+    ]
+    gap = 2 * float(row.square().sum(-1).max())
+    assert titles[7] == f"difference: longest {gap:.3g}"
+    arrows = axes[7].collections[-1]
+    lengths = np.hypot(arrows.U, arrows.V)
+    squares = row.square().sum(-1)
+    torch.testing.assert_close(torch.from_numpy(lengths / lengths.max()), squares / squares.max())
+
+
+def test_of_graphs_nodes_are_coloured(generator):
+    group = sign(1)
+    odd = Points(rotation=Defining(group))
+    symmetry = Symmetry(group, (odd, Invariant(group, batched=False)), odd)
+    edges = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+    x = torch.randn(4, 1, generator=generator, dtype=torch.float64)
+    report = audit(lambda v, e: v.square() + v[e[0]] * 0, symmetry, [((x, edges), None)], layers=False)
+    axes, titles = panels(report)
+    assert titles[3] == "difference"
+    shown = np.asarray(axes[3].collections[-1].get_array())
+    assert shown == pytest.approx((-2 * x[:, 0].square()).tolist(), abs=1e-12)
+    assert len(axes[0].collections[0].get_segments()) == 4
+
+
+def test_samples_too_large_to_be_seen_are_not_kept(generator):
+    symmetry = Symmetry(inversion(), Points(rotation=Defining(inversion())), Points(rotation=Defining(inversion())))
+    for points, kept in ((5, True), (7000, False)):
+        x = torch.randn(2, points, 3, generator=generator)
+        assert (audit(lambda v: v.abs(), symmetry, x, layers=False).worst is not None) == kept

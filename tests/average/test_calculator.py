@@ -8,10 +8,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from haar.average import Design, averaged_calculator
 from haar.data.molecules import model_calculator
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, DataError
 from haar.groups import SO, dihedral, inversion
 
 pytest.importorskip("ase", reason="these tests need ASE, extra chemistry")
@@ -120,6 +121,119 @@ def test_copies_and_pickles_say_the_same(ethanol):
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert asked(ethanol, other)[0] == energy
         assert other.name == "LennardJones over SO(3)"
+
+
+class Crystal(nn.Module):
+    """Energies of neighbours in many structures, with a dependence on the frame and on the hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, positions, numbers, cell, edge_index, shifts, batch):
+        self.calls += 1
+        neighbour, centre = edge_index
+        offset = torch.einsum("ei,eij->ej", shifts, cell[batch[centre]])
+        way = positions[neighbour] + offset - positions[centre]
+        weight = numbers[neighbour] * torch.exp(-way.norm(dim=-1)) * (1 + 0.1 * way[:, 0] ** 3 + way.prod(1))
+        atoms = torch.zeros(len(positions), dtype=positions.dtype).index_add(0, centre, weight)
+        return torch.zeros(len(cell), dtype=positions.dtype).index_add(0, batch, atoms)
+
+
+def salt():
+    made = bulk("NaCl", "rocksalt", 5.6, cubic=True)
+    made.set_cell(np.asarray(made.cell) + np.array([[0.1, 0, 0], [0, 0.2, 0.1], [0, 0, -0.1]]), scale_atoms=True)
+    made.rattle(0.1, seed=1)
+    return made
+
+
+@pytest.mark.parametrize("made", [salt, lambda: molecule("CH3CH2OH")], ids=["crystal", "molecule"])
+@pytest.mark.parametrize(("batch_size", "calls"), [(None, 1), (20, 3)])
+def test_all_orientations_are_one_evaluation_where_the_model_takes_several(made, batch_size, calls):
+    atoms, model = made(), Crystal()
+    batched = averaged_calculator(model_calculator(model, cutoff=4.0, batched=True), "Oh", batch_size=batch_size)
+    alone = Crystal()
+    one_by_one = model_calculator(
+        lambda positions, numbers, cell, edge_index, shifts, batch: alone(
+            positions, numbers, cell[None], edge_index, shifts, batch
+        ),
+        cutoff=4.0,
+    )
+    plain = averaged_calculator(one_by_one, "Oh")
+    assert (batched.batched, plain.batched) == (True, False)
+    (energy, forces), (wanted, wanted_forces) = asked(atoms, batched), asked(atoms, plain)
+    assert (model.calls, alone.calls) == (calls, 48)
+    assert abs(asked(atoms, one_by_one)[0] - wanted) > 1e-3
+    assert energy == pytest.approx(wanted, rel=1e-12)
+    assert np.abs(forces - wanted_forces).max() < 1e-10
+    if atoms.pbc.all():
+        stresses = []
+        for calculator in (batched, plain):
+            atoms.calc = calculator
+            stresses.append(atoms.get_stress())
+        assert np.abs(stresses[0] - stresses[1]).max() < 1e-12
+    again = pickle.loads(pickle.dumps(batched))
+    assert again.batched
+    assert asked(atoms, again)[0] == energy
+
+
+class Many(LennardJones):
+    """One that answers for many structures, in the words of ASE."""
+
+    asked = 0
+
+    def calculate_many(self, structures):
+        type(self).asked += 1
+        answers = []
+        for one in structures:
+            one.calc = LennardJones()
+            answers.append({"energy": one.get_potential_energy(), "forces": one.get_forces(), "converged": True})
+        return answers
+
+
+class MetatomicCalculator(LennardJones):
+    """One that answers as metatomic's does."""
+
+    __module__ = "metatomic_ase._calculator"
+
+    def compute_energy(self, atoms, compute_forces_and_stresses=False, *, per_atom=False):  # noqa: FBT002
+        assert compute_forces_and_stresses
+        assert not per_atom
+        answers = Many().calculate_many(atoms)
+        return {key: [one[key] for one in answers] for key in ("energy", "forces")}
+
+
+@pytest.mark.parametrize("calculator", [Many(), MetatomicCalculator()], ids=["calculate_many", "metatomic"])
+def test_a_calculator_that_has_a_way_is_asked_once(calculator, ethanol):
+    Many.asked = 0
+    made = averaged_calculator(calculator, "Ih")
+    energy, forces = asked(ethanol, made)
+    assert Many.asked == 1
+    wanted, wanted_forces = asked(ethanol, LennardJones())
+    assert energy == pytest.approx(wanted, rel=1e-12)
+    assert np.abs(forces - wanted_forces).max() < 1e-10 * np.abs(wanted_forces).max()
+
+
+def test_answers_that_do_not_fit_are_refused(ethanol):
+    class Fewer(Many):
+        def calculate_many(self, structures):
+            return super().calculate_many(structures)[1:]
+
+    class Broken(Many):
+        def calculate_many(self, structures):
+            answers = super().calculate_many(structures)
+            answers[1]["forces"][0, 0] = np.nan
+            return answers
+
+    for calculator, message in (
+        (Fewer(), "expected 2 results of as many structures, got 1"),
+        (Broken(), "forces is NaN"),
+    ):
+        with pytest.raises(DataError, match=message):
+            asked(ethanol, averaged_calculator(calculator))
+    sums = model_calculator(lambda positions, batch: positions.square().sum() + 0 * batch.sum(), batched=True)
+    with pytest.raises(DataError, match=r"an energy for each of 2 structures, or for each of their 18 atoms, got 1"):
+        asked(ethanol, averaged_calculator(sums))
 
 
 @pytest.mark.parametrize(

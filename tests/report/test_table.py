@@ -29,8 +29,8 @@ def test_a_page_escapes_words_and_marks_verdicts():
     html = TABLE.html()
     assert "losses &lt;of two&gt;" in html
     assert "averaged &amp; soft" in html
-    assert '<td class="good">yes</td>' in html
-    assert '<td class="bad">no</td>' in html
+    assert '<td class="good verdict">yes</td>' in html
+    assert '<td class="bad verdict">no</td>' in html
     assert '<td class="number">0.1235</td>' in html
     assert html.count("<tr>") == 4
 
@@ -46,7 +46,7 @@ def test_a_row_of_another_length_is_refused():
 
 def test_only_verdicts_are_coloured():
     table = Table("t", ("generator", "holds"), [(True, False)], verdicts=("holds",))
-    assert '<td>yes</td><td class="bad">no</td>' in table.html()
+    assert '<td>yes</td><td class="bad verdict">no</td>' in table.html()
 
 
 def test_numbers_stand_right_and_words_left():
@@ -68,8 +68,8 @@ def test_verdicts_in_a_terminal():
     cells = [list(column.cells) for column in words.rich().columns]
     assert [str(cell.style) for cell in cells[0]] == ["", "", ""]
     assert [str(cell.style) for cell in cells[1]] == ["green", "bold red", "green"]
-    assert 'class="good">holds' in words.html()
-    assert 'class="bad">contradicted' in Table("t", ("a",), [("contradicted",)], verdicts=("a",)).html()
+    assert 'class="good verdict">holds' in words.html()
+    assert 'class="bad verdict">contradicted' in Table("t", ("a",), [("contradicted",)], verdicts=("a",)).html()
     assert 'class="number">3' in Table("t", ("a",), [(3,)], verdicts=("a",)).html()
 
 
@@ -101,3 +101,18 @@ def test_it_is_printed_as_wide_as_the_terminal_and_never_narrower_than_80_column
     assert f"{'x' * 60}   {'y' * 60}" in str(long)
     monkeypatch.setenv("COLUMNS", "30")
     assert max(map(len, str(long).splitlines())) <= 80
+
+
+def test_numbers_are_not_broken_at_the_end_of_a_line():
+    table = Table(
+        "", ("claim", "bound", "here"), [("a & b, at most -1e-12", "<= 1.5e-12", "0.1"), ("c", ">= 1000", "<5>")]
+    )
+    html = table.html()
+    assert '<td>a &amp; b, at most <span class="kept">-1e-12</span></td>' in html
+    assert '<td><span class="kept">&lt;= 1.5e-12</span></td><td>0.1</td>' in html
+    assert '<td><span class="kept">&gt;= 1000</span></td><td>&lt;5&gt;</td>' in html
+    assert '<table class="judged">' not in html
+    judged = Table("", ("claim", "verdict"), [("a", "holds"), ("b", "open")], verdicts=("verdict",)).html()
+    assert '<table class="judged">' in judged
+    assert '<th class="verdict">verdict</th>' in judged
+    assert '<td class="verdict">open</td>' in judged

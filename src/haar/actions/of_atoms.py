@@ -50,7 +50,10 @@ def atoms_actions(group: Group, names: str | Sequence[str], argument: str) -> di
             got = f"{name} twice" if name else repr(names)
             raise ArgumentError(argument, expected="names, such as 'energy, forces:vector, stress:tensor'", got=got)
         if kind not in _KINDS:
-            raise ArgumentError(argument, expected=f"{name} as one of {', '.join(_KINDS)}", got=repr(kind))
+            way_out = f"leave the kind out where the name says it: {', '.join(_KNOWN)}"
+            raise ArgumentError(
+                argument, expected=f"{name} as one of {', '.join(_KINDS)}", got=repr(kind), way_out=way_out
+            )
         made[name] = _action(group, kind)
     return made
 

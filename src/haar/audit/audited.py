@@ -15,9 +15,9 @@ from haar.audit.batches import Batch, batches, count_batches
 from haar.audit.closure import Closure, closed_elements
 from haar.audit.conventions import ConventionAudit, LabelledRows
 from haar.audit.findings import Findings, findings
-from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
+from haar.audit.layers import LayerDefect
 from haar.audit.legend import legend
-from haar.audit.lie import LieDefect, lie_defects
+from haar.audit.lie import LieDefect
 from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
@@ -26,7 +26,6 @@ from haar.audit.share import Share
 from haar.audit.sums import OrbitSums
 from haar.audit.worst import WorstSample, worst_section
 from haar.errors import ArgumentError, check_count
-from haar.groups import LieGroup
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
 from haar.probing import given_data, undisturbed
 from haar.probing.manners import check_call
@@ -161,6 +160,11 @@ class Audit(Report):
         return self._told.conventions
 
     @property
+    def remarks(self) -> list[str]:
+        """What could not be looked at as usual, and why."""
+        return self._told.remarks
+
+    @property
     def made_of(self) -> Mapping[str, object]:
         """Model, data, group and conventions."""
         return origin(self.model, self.symmetry, self._told, seed=self.seed, elements=self.elements_kind)
@@ -216,11 +220,12 @@ class Audit(Report):
             for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
                 made = self._read(batch)
                 if number == 0:
-                    self._look_inside(batch, made, layers=layers)
+                    made.look_inside(self.model, self.symmetry, batch, layers=layers)
                 self._add(made)
                 labelled.add(batch)
                 advance()
         self._own.conventions = self._own.conventions or labelled.report(self.seed)
+        self._own.remark(labelled.remark)
         return self
 
     def follow(
@@ -368,12 +373,15 @@ class Audit(Report):
             "lie": [dict(defect.__dict__) for defect in self.lie],
             "distribution": None if self.distribution is None else self.distribution.contents(),
             "conventions": None if self.conventions is None else self.conventions.contents(),
+            "remarks": list(self.remarks),
         }
 
     def sections(self) -> Sequence[Section]:
         """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
         group = self.symmetry.group
-        told = audit_sections(self.findings, self.recommendation, group.name, self.layers, self.lie)
+        told = audit_sections(
+            self.findings, self.recommendation, group.name, self.layers, self.lie, remarks=self.remarks
+        )
         if self.worst is not None and self._told.outputs is not None:
             name = group.describe(self.elements[self.worst.element])
             told.insert(1, worst_section(self.worst, self._told.outputs, self.symmetry, name))
@@ -383,14 +391,6 @@ class Audit(Report):
     def draw(self, axes: Axes) -> None:
         """The relative defect of every element, on given axes."""
         draw_defects(axes, self.findings)
-
-    def _look_inside(self, batch: Batch, made: Share, *, layers: bool) -> None:
-        if isinstance(first := batch.inputs[0], Tensor):
-            made.input_shape = tuple(first.shape if batch.single else first.shape[1:])
-        if isinstance(self.symmetry.group, LieGroup):
-            made.lie = lie_defects(self.model, self.symmetry, [(batch.inputs, None)])
-        if layers and isinstance(self.model, nn.Module) and can_look_inside(self.symmetry):
-            made.layers = layer_defects(self.model, self.symmetry, *batch.inputs, elements=self.elements[1:17])
 
     def __str__(self) -> str:
         """As other reports, once there are samples."""

@@ -29,6 +29,9 @@ _LINEAR = frozenset(
 #: Ways to leave the graph of reverse mode. The values go on all the same, and so must their derivative.
 _LEAVING = frozenset({torch.detach, Tensor.detach, Tensor.data.__get__})  # type: ignore[attr-defined]
 
+#: Ways to leave torch. What is computed there has no derivative that could be followed.
+_OUT = frozenset({Tensor.numpy, Tensor.tolist, Tensor.item, Tensor.__float__, Tensor.__complex__, Tensor.__array__})
+
 
 def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> Any:
     """The values of a function and its derivative along a direction.
@@ -43,7 +46,7 @@ def push_forward(function: Callable[..., Any], primals: Sequence[Tensor], tangen
         depend on the direction, have derivative zero.
 
     Raises:
-        NotImplementedError: If an operation has no forward-mode derivative.
+        NotImplementedError: If an operation has no forward-mode derivative, or values that change leave torch.
 
     Example:
         >>> x, v = torch.tensor([2.0, 3.0]), torch.tensor([1.0, 0.0])
@@ -75,6 +78,10 @@ class _LinearOnce(TorchFunctionMode):
         if func in _LEAVING and isinstance(args[0], Tensor):
             value, change = forward_ad.unpack_dual(args[0])
             return func(*args, **kwargs) if change is None else forward_ad.make_dual(func(value), change.detach())
+        if func in _OUT and isinstance(args[0], Tensor):
+            change = forward_ad.unpack_dual(args[0]).tangent
+            if change is not None and bool(change.any()):
+                raise NotImplementedError(f"Tensor.{func.__name__} takes values out of torch")
         if func not in _LINEAR or "input" in kwargs or "weight" in kwargs:
             return func(*args, **kwargs)
         x, *weights = [*args[:3], kwargs.get("bias")]

@@ -22,14 +22,20 @@ _MOST_BARS = 24
 
 
 def audit_sections(
-    found: Findings, advice: Recommendation, group: str, layers: Sequence[LayerDefect], lie: Sequence[LieDefect]
+    found: Findings,
+    advice: Recommendation,
+    group: str,
+    layers: Sequence[LayerDefect],
+    lie: Sequence[LieDefect],
+    *,
+    remarks: Sequence[str] = (),
 ) -> list[Section]:
     """All sections, the most important first."""
     sections = [
         Section(
             "What to do",
             text=f"**{advice.verdict}.** {advice.sentence}\n\n" + "\n\n".join(advice.evidence),
-            table=_summary(found, group),
+            table=replace(_summary(found, group), note=" ".join(remarks)),
             figure=overview(found, group),
             caption="Defect of every element against the floor; what averaging takes off the loss; where the defect "
             "lives; whether the data are symmetric.",

@@ -13,36 +13,41 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from haar.actions import Symmetry
+from haar.actions import Action, Symmetry
 from haar.actions.on_grid import OnGrid
-from haar.audit.batches import Batch
+from haar.actions.trees import action_leaves, value_leaves
+from haar.audit.batches import Batch, has_sample_axis
 from haar.audit.parts import Outputs
+from haar.audit.worst_bodies import bodies_figure
+from haar.errors import ShapeError
 from haar.report import Section
 from haar.report.drawing import INK, draw_field, figure_of, new_figure
 
 #: Rows of pictures, one a field: more are not looked at.
 _MOST_ROWS = 6
+#: Numbers of one tensor beyond which a sample that is no field is not kept.
+_MOST_NUMBERS = 20_000
 
 
 @dataclass(frozen=True)
 class WorstSample:
-    """One sample of fields and one element.
+    """One sample and one element.
 
     Attributes:
         size: Mean square difference, each field in units of its spread where there are several.
         number: Which sample it is of those that were read, from 0.
         element: Place of the element among those audited.
-        x: The input, (channel, *space).
-        base: The prediction f(x).
+        x: The input: a field (channel, *space), or the tensors of whatever else is put in.
+        base: The prediction f(x): a field, or the tensors of the outputs.
         moved: The prediction for g x, moved back.
     """
 
     size: float
     number: int
     element: int
-    x: Shaped[Tensor, "channel_in *space"]
-    base: Shaped[Tensor, "channel *space"]
-    moved: Shaped[Tensor, "channel *space"]
+    x: Shaped[Tensor, "channel_in *space"] | list[Tensor]
+    base: Shaped[Tensor, "channel *space"] | list[Tensor]
+    moved: Shaped[Tensor, "channel *space"] | list[Tensor]
 
 
 def worse(one: WorstSample | None, other: WorstSample | None, seen: int = 0) -> WorstSample | None:
@@ -59,7 +64,7 @@ def worse(one: WorstSample | None, other: WorstSample | None, seen: int = 0) -> 
 
 
 class WorstOf:
-    """Looks for the worst sample of every batch, where inputs and outputs are fields that can be shown.
+    """Looks for the worst sample of every batch, where inputs and outputs can be shown.
 
     Args:
         symmetry: How the group acts.
@@ -69,6 +74,8 @@ class WorstOf:
         inputs = symmetry.inputs
         shown = len(inputs) == 1 and all(isinstance(action, OnGrid) for action in (inputs[0], symmetry.outputs))
         self._actions: tuple[OnGrid, OnGrid] | None = (inputs[0], symmetry.outputs) if shown else None
+        self._symmetry = symmetry
+        self._on_grids = any(isinstance(one, OnGrid) for one in action_leaves((inputs, symmetry.outputs)))
         self._units: list[float] | None = None
 
     def find(
@@ -86,20 +93,48 @@ class WorstOf:
             deviations: Mean square difference from the identity's, by sample, part of the output and element.
             energies: Square of the predictions about their mean: the first batch's are the units of several parts.
         """
-        if self._actions is None or batch.single or not all(isinstance(y, Tensor) for y in (orbit[0], *batch.inputs)):
-            return None
         if self._units is None:
             several = energies.shape[1] > 1
             self._units = [float(e) or 1.0 for e in energies.mean(0)] if several else [1.0]
         total = (deviations / deviations.new_tensor(self._units).unsqueeze(-1)).mean(1)
         row, element = divmod(int(total.argmax()), total.shape[1])
-        x, base, moved = (
-            _channels_first(tensor[row].detach().cpu().clone(), action)
-            for tensor, action in zip(
-                (batch.inputs[0], orbit[0], orbit[element]), (self._actions[0], *[self._actions[1]] * 2), strict=True
+        size = float(total[row, element])
+        if self._actions is not None and not batch.single and isinstance(orbit[0], Tensor):
+            if not isinstance(batch.inputs[0], Tensor):
+                return None
+            x, base, moved = (
+                _channels_first(tensor[row].detach().cpu().clone(), action)
+                for tensor, action in zip(
+                    (batch.inputs[0], orbit[0], orbit[element]),
+                    (self._actions[0], *[self._actions[1]] * 2),
+                    strict=True,
+                )
             )
-        )
-        return WorstSample(float(total[row, element]), row, element, x, base, moved)
+            return WorstSample(size, row, element, x, base, moved)
+        if self._on_grids:
+            return None
+        sides = ((self._symmetry.inputs, batch.inputs), *((self._symmetry.outputs, orbit[k]) for k in (0, element)))
+        rows = [_of_one(*side, row=None if batch.single else row, rows=len(batch.clusters)) for side in sides]
+        if any(side is None or not side for side in rows):
+            return None
+        return WorstSample(size, row, element, *(side or [] for side in rows))
+
+
+def _of_one(actions: Any, values: Any, *, row: int | None, rows: int) -> list[Tensor] | None:
+    """The tensors of one sample; None where one is too large to be kept, or does not tell samples apart."""
+    found = []
+    for action, x in zip(action_leaves(actions), value_leaves(actions, values), strict=True):
+        if not isinstance(x, Tensor):
+            continue
+        one = x
+        if row is not None and action.batched and has_sample_axis(action, x):
+            if len(x) != rows:
+                return None
+            one = x[row]
+        if one.numel() > _MOST_NUMBERS:
+            return None
+        found.append(one.detach().cpu().clone())
+    return found
 
 
 def _channels_first(x: Tensor, action: OnGrid) -> Tensor:
@@ -120,21 +155,42 @@ def worst_section(worst: WorstSample, outputs: Outputs, symmetry: Symmetry, elem
         f"Of all samples and elements, sample {worst.number} and {element} differ most. Of a model that respects "
         f"{element} the second and the third picture are the same, and the fourth is empty."
     )
-    if worst.x.ndim > 3:
-        words += " Of a volume the middle slice is shown."
     if worst.size == 0:
         return Section("Your worst sample", "Every sample is predicted alike in every frame, to the last digit.")
+    if isinstance(worst.x, Tensor):
+        words += " Of a volume the middle slice is shown." if worst.x.ndim > 3 else ""
+        figure = worst_figure(worst, outputs, symmetry, element)
+    else:
+        words += (
+            " Clouds of points are shown in the plane that shows most of them, arrows of the predictions to one scale; "
+            "vectors as bars."
+        )
+        figure = bodies_figure(worst.x, _leaves(worst, outputs), element)
     return Section(
         "Your worst sample",
         words,
-        figure=worst_figure(worst, outputs, symmetry, element),
+        figure=figure,
         caption=f"The input, the prediction f(x), the prediction for the moved input moved back, and their difference; "
         f"g = {element}. The second and third share their colours.",
     )
 
 
+def _leaves(worst: WorstSample, outputs: Outputs) -> list[tuple[str, Action, Tensor, Tensor]]:
+    """Every output that is measured, with its name."""
+    actions = action_leaves(outputs.symmetry.outputs)
+    found = []
+    for place, leaf in enumerate(dict.fromkeys(part.leaf for part in outputs.parts)):
+        names = [part.name for part in outputs.parts if part.leaf == leaf]
+        heads = {name.partition(": ")[0] for name in names}
+        name = names[0] if len(names) == 1 else heads.pop() if len(heads) == 1 else ""
+        found.append(("" if name == "output" else name, actions[leaf], worst.base[place], worst.moved[place]))
+    return found
+
+
 def worst_figure(worst: WorstSample, outputs: Outputs, symmetry: Symmetry, element: str) -> Figure:
     """Input, f(x), back-turned f(g x) and their difference, one row a field."""
+    if not (isinstance(worst.x, Tensor) and isinstance(worst.base, Tensor) and isinstance(worst.moved, Tensor)):
+        raise ShapeError("worst", expected="a sample of fields", got="another")
     rows = [part for part in outputs.parts if part.channels][:_MOST_ROWS]
     inputs = symmetry.inputs[0].channel_blocks(len(worst.x))
     line = worst.base.ndim == 2

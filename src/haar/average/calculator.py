@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from haar.average.average import named
 from haar.average.weighted import How, WeightedSet
-from haar.data.molecules.motions import Motion
-from haar.data.molecules.results import calculator_name, check_calculator, results_of, turned, voigt
-from haar.errors import ArgumentError, known_keywords, require
+from haar.data.molecules.oriented import oriented_results, together
+from haar.data.molecules.results import calculator_name, check_calculator, turned, voigt
+from haar.errors import ArgumentError, check_count, known_keywords, require
 from haar.groups import Group, trivial
 from haar.groups.names import named_group
 
@@ -23,13 +24,16 @@ def averaged_calculator(
     *,
     right_handed: bool = False,
     centred: bool = False,
+    batch_size: int | None = None,
 ) -> Any:
     """A calculator of ASE that averages another one over rotations, reflections or both.
 
     Every structure is turned about the mean of its positions by every element, asked, and its forces and stress are
     turned back: energies stay energies, and forces stay their derivatives. Neighbour lists and cells are the
-    calculator's own business, for it sees ordinary structures. A model that turns exactly with rotations, and breaks
-    under reflections, needs two calls: the group of the inversion and the identity. What is measured before is
+    calculator's own business, for it sees ordinary structures. All of them are asked about at once where the calculator
+    has a way: `haar.data.molecules.model_calculator` with ``batched=True``, metatomic's calculators, and whatever has a
+    method ``calculate_many(structures)``; others are asked one by one. A model that turns exactly with rotations, and
+    breaks under reflections, needs two calls: the group of the inversion and the identity. What is measured before is
     `haar.audit.audit_force_field`.
 
     Args:
@@ -39,11 +43,12 @@ def averaged_calculator(
         how: ``"orbit"`` for finite groups, ``"quadrature"``, ``"sampled"``, or a strategy such as ``Design(3)``.
         right_handed: Whether a left-handed cell is described by a right-handed one first, of the same lattice.
         centred: Whether a molecule in free space is shifted to the origin first.
+        batch_size: Most orientations in one evaluation, where there is a way; None for all.
 
     Returns:
         An ``ase.calculators.calculator.Calculator`` with ``energy``, ``free_energy`` and, as far as the given one knows
-        them, forces, stress, energies, charges, magnetic moments and dipole. It can be copied and pickled if the given
-        one can.
+        them, forces, stress, energies, charges, magnetic moments and dipole; its ``batched`` says whether orientations
+        are evaluated at once. It can be copied and pickled if the given one can.
 
     Raises:
         ArgumentError: If it is given no calculator, or a group that does not turn space.
@@ -59,6 +64,7 @@ def averaged_calculator(
         True
     """
     check_calculator("calculator", calculator)
+    check_count("batch_size", 1 if batch_size is None else batch_size)
     module = require("ase.calculators.calculator", "chemistry")
     acting = named_group(group) if isinstance(group, str) else trivial(3) if group is None else group
     if not isinstance(acting, Group) or acting.defining_dim != 3:
@@ -79,6 +85,7 @@ def averaged_calculator(
         def __init__(self) -> None:
             super().__init__()
             self.calculator, self.weighted = calculator, weighted
+            self.batched = together(calculator) is not None
 
         @property
         def name(self) -> str:
@@ -87,16 +94,17 @@ def averaged_calculator(
 
         def __reduce__(self) -> tuple[Any, ...]:
             """A local class has no name to be found by: it is made again."""
-            return _again, (calculator, acting, weighted, right_handed, centred)
+            again = partial(averaged_calculator, right_handed=right_handed, centred=centred, batch_size=batch_size)
+            return again, (calculator, acting, _Chosen(weighted))
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
             """Called by ASE."""
             super().calculate(atoms, properties, system_changes or module.all_changes)
             given = plain_form(self.atoms, right_handed=right_handed, centred=centred)
             total: dict[str, np.ndarray] = {}
-            for matrix, weight in zip(matrices, weighted.weights.tolist(), strict=True):
-                answer = turned(results_of(Motion("average", "", matrix=matrix).moved(given), calculator), matrix.T)
-                for key, value in answer.items():
+            answers = oriented_results(given, calculator, matrices, batch_size=batch_size)
+            for matrix, weight, answer in zip(matrices, weighted.weights.tolist(), answers, strict=True):
+                for key, value in turned(answer, matrix.T).items():
                     total[key] = np.asarray(total.get(key, 0.0) + weight * value)
             total.setdefault("free_energy", total["energy"])
             self.results = {key: _as_ase_has_it(key, value) for key, value in total.items() if key in _KEPT}
@@ -121,10 +129,6 @@ def plain_form(atoms: Any, *, right_handed: bool, centred: bool) -> Any:
     if centred and not made.pbc.any():
         made.set_positions(made.get_positions() - made.get_positions().mean(0))
     return made
-
-
-def _again(calculator: Any, group: Group, weighted: WeightedSet, right_handed: bool, centred: bool) -> Any:  # noqa: FBT001
-    return averaged_calculator(calculator, group, _Chosen(weighted), right_handed=right_handed, centred=centred)
 
 
 class _Chosen(How):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -23,6 +24,8 @@ Cell = str | bool | int | float | None
 
 _NOTHING = "–"
 _VERDICTS = {"yes": "good", "holds": "good", "no": "bad", "contradicted": "bad", "broken": "bad"}
+#: Bounds and numbers with an exponent, in escaped text.
+_FIGURES = re.compile(r"(?:&[lg]t;=? )-?\d[\d.]*(?:e[-+]\d+)?|-?\d[\d.]*e[-+]\d+")
 _STYLES = {"good": "green", "bad": "bold red"}
 
 
@@ -104,21 +107,25 @@ class Table:
 
     def html(self) -> str:
         """The table for a page."""
-        numeric = [' class="number"' if self._is_numeric(number) else "" for number in range(len(self.columns))]
+        numeric = [
+            ' class="number"' if self._is_numeric(number) else ' class="verdict"' if column in self.verdicts else ""
+            for number, column in enumerate(self.columns)
+        ]
         head = "".join(
             f"<th{kind}>{html.escape(column)}</th>" for column, kind in zip(self.columns, numeric, strict=True)
         )
         lines = []
         for row in self.rows:
             cells = (
-                f"<td{self._class(cell, name) or kind}>{html.escape(shown(cell))}</td>"
+                f"<td{self._class(cell, name) or kind}>{_kept_together(html.escape(shown(cell)))}</td>"
                 for cell, name, kind in zip(row, self.columns, numeric, strict=True)
             )
             lines.append(f"<tr>{''.join(cells)}</tr>")
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
         body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
-        return f'<div class="table"><table>{caption}{body}</table></div>{note}'
+        kind = ' class="judged"' if self.verdicts else ""
+        return f'<div class="table"><table{kind}>{caption}{body}</table></div>{note}'
 
     def markdown(self) -> str:
         """The table as text, without title and note.
@@ -140,11 +147,16 @@ class Table:
 
     def _class(self, cell: Cell, column: str) -> str:
         verdict = self._verdict(cell, column)
-        return f' class="{verdict}"' if verdict else ""
+        return f' class="{verdict} verdict"' if verdict else ""
 
     def _is_numeric(self, column: int) -> bool:
         kinds = {type(row[column]) for row in self.rows if row[column] is not None}
         return bool(kinds) and kinds <= {int, float}
+
+
+def _kept_together(text: str) -> str:
+    """Escaped text whose numbers with an exponent, and bounds, are not broken at the end of a line."""
+    return _FIGURES.sub(r'<span class="kept">\g<0></span>', text)
 
 
 def _unmarked(text: str, style: str) -> str | Text:

@@ -31,6 +31,7 @@ def test_no_more_are_kept_than_are_looked_at(flow):
     rows.add(batch(x, y))
     rows.add(batch(x, y, 100))
     assert rows.report(0).trajectories == 32
+    assert rows.remark == ""
 
 
 def test_other_symmetries_complex_fields_and_large_grids_are_passed_by(flow):
@@ -38,10 +39,14 @@ def test_other_symmetries_complex_fields_and_large_grids_are_passed_by(flow):
     other = LabelledRows(Symmetry.of_atoms("Oh", inputs="positions", outputs="forces"))
     other.add(batch(x, y))
     assert other.report(0) is None
+    assert other.remark == ""
     strange = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
     strange.add(batch(x.to(torch.complex128), y.to(torch.complex128)))
     assert strange.report(0) is None
+    assert "not looked at beside the audit: they are looked at for real fields" in strange.remark
     large = LabelledRows(Symmetry.of_fields("D4", "p"))
     image = torch.zeros(1, 1, 1024, 1024).expand(9, 1, 1024, 1024)
     large.add(batch(image, image))
     assert large.report(0) is None
+    assert "not looked at beside the audit: on 1024 x 1024 points" in large.remark
+    assert "haar audit conventions" in large.remark

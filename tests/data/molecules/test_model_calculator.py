@@ -179,3 +179,27 @@ def test_forces_are_not_said_to_be_zero_where_a_model_has_no_derivative():
         DataError, match="model: expected forces, or an energy with a derivative by positions, got neither"
     ):
         water.get_forces()
+
+
+def test_a_model_of_several_structures_is_told_them_apart():
+    seen = {}
+
+    def energies(positions, cell, pbc, batch):
+        seen.update(cell=tuple(cell.shape), pbc=tuple(pbc.shape), batch=batch.tolist())
+        return torch.zeros(len(cell), dtype=positions.dtype).index_add(0, batch, positions.square().sum(1))
+
+    water = molecule("H2O")
+    calculator = model_calculator(energies, batched=True)
+    first = results_of(water, calculator)
+    assert seen == {"cell": (1, 3, 3), "pbc": (1, 3), "batch": [0, 0, 0]}
+    quarter = np.array([[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], -np.eye(3)])
+    found = calculator.oriented_results(water, quarter)
+    assert seen == {"cell": (2, 3, 3), "pbc": (2, 3), "batch": [0, 0, 0, 1, 1, 1]}
+    middle = water.positions.mean(0)
+    for one, matrix in zip(found, quarter, strict=True):
+        at = (water.positions - middle) @ matrix.T + middle
+        assert one["energy"] == pytest.approx((at**2).sum(), rel=1e-12)
+        assert np.abs(one["forces"] + 2 * at).max() < 1e-12
+    assert first["energy"] == pytest.approx((water.positions**2).sum(), rel=1e-12)
+    with pytest.raises(ArgumentError, match=r"batched: expected a model with an argument batch, got one of positions"):
+        model_calculator(lambda positions: positions.sum(), batched=True)

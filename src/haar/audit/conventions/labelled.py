@@ -28,7 +28,7 @@ class LabelledRows:
     def __init__(self, symmetry: Symmetry) -> None:
         self._reading = None if fields_of(symmetry) is None else Reading(symmetry)
         self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._most = _ROWS
+        self._most, self._passed = _ROWS, ""
 
     @property
     def _kept(self) -> int:
@@ -40,14 +40,25 @@ class LabelledRows:
             return
         x, y = batch.inputs[0], batch.labels
         if x.is_complex() or not x.is_floating_point() or not y.is_floating_point():
-            self._reading = None
+            self._reading, self._passed = None, "they are looked at for real fields with decimals only"
             return
         self._most = min(_ROWS, _NUMBERS // max(1, self._reading.numbers(x[0])))
+        if self._most < FEWEST:
+            size = " x ".join(map(str, self._reading.fields[0].axes.channels_first(x).shape[2:]))
+            self._passed = f"on {size} points the laws that are fitted for it take longer than the audit"
         count = min(len(x), self._most - self._kept)
         marks = batch.clusters if not batch.numbered else torch.arange(len(x)) + 2**20 * len(self._rows)
         given = (x.detach(), y.detach(), marks)
         kept = [one[:count].to("cpu") for one in given]
         self._rows.append((kept[0].double(), kept[1].double(), kept[2]))
+
+    @property
+    def remark(self) -> str:
+        """Why labelled fields were passed by, if they were."""
+        if self._passed:
+            told = "haar audit conventions, or haar.audit.audit_conventions, looks at them alone"
+            return f"Conventions were not looked at beside the audit: {self._passed}; {told}."
+        return ""
 
     def report(self, seed: int) -> ConventionAudit | None:
         """What they say of the conventions; None where they are too few, or the grid is too large to look at beside.
