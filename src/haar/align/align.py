@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from haar.align.activations import match_activations
 from haar.align.alignment import Alignment, Distances
+from haar.align.grams import UNCOUNTED, apart, relative, squared
 from haar.align.learned import Learning, Objective, learn
-from haar.align.matching import Matched, Pair, match_weights
-from haar.align.states import Given, Loss, State, called, config_of, state_of
+from haar.align.matching import Matched, match_weights
+from haar.align.states import Given, Loss, State, called, config_of, is_read, state_of
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
-from haar.weights import ADAPTERS, ParameterAction, adapted, balancing, folded, traced
+from haar.weights import ADAPTERS, Gauge, Moved, ParameterAction, adapted, balancing, folded, traced
 
 HOW = ("weights", "activations", "learned")
 SYMMETRIES = ("auto", "orthogonal", "signed", "permutation")
@@ -87,7 +88,7 @@ def align(
         objective = _objective(a, loss, data)
         gauge = learn(action, mine, action.act(found.gauge, other), objective, learning or Learning(), watch=watch)
         found = Matched(action.compose(gauge, found.gauge), found.distances)
-    moved = action.act(found.gauge, other)
+    moved = Moved(action, found.gauge, other) if is_read(other) else action.act(found.gauge, other)
     models = tuple(one if isinstance(one, nn.Module) else None for one in (a, b))
     return Alignment(
         action,
@@ -144,15 +145,19 @@ def action_of(
     return traced(given, example, signs=symmetry == "signed")
 
 
-def canonical_of(action: ParameterAction, state: State) -> tuple[dict[str, Tensor], Any]:
+def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:
     """Parameters of the same function with norms folded and scales balanced; the element that balanced them.
 
     Args:
         action: The table.
-        state: Parameters by name.
+        state: Parameters by name. Of what is read when it is asked for, the canonical form is too.
     """
     with torch.no_grad():
-        plain = dict(folded(action, state)) if action.norms else dict(state)
+        plain = folded(action, state) if action.norms else state
+        if is_read(state):
+            balance = balancing(action, plain)
+            return Moved(action, balance, plain), balance
+        plain = dict(plain)
         balance = balancing(action, plain)
         return action.act(balance, plain), balance
 
@@ -182,19 +187,16 @@ def _objective(model: Given, loss: Loss | None, data: Iterable[Any] | None) -> O
 def _distances(
     action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: State
 ) -> Distances:
-    same = action.identity()
-    weight = {}
+    weight, came, before, after = {}, {}, {}, {}
     for name, entry in action.entries.items():
-        norms = (entry.read(state).double().square().sum() for state in canonical)
-        weight[name] = float(sum(norms)) / 2
-    came = {}
-    for name, entry in action.entries.items():
-        here, there = (entry.read(state).double() for state in raw)
-        norm = float((here.square().sum() + there.square().sum()) / 2) ** 0.5
-        came[name] = float((here - there).norm()) / norm if norm else 0.0
-
-    def relative(state: State) -> dict[str, float]:
-        far = Pair(action, canonical[0], state).row_distances(same)
-        return {name: x / weight[name] ** 0.5 if weight[name] else 0.0 for name, x in far.items()}
-
-    return Distances(came, relative(canonical[1]), relative(moved), weight)
+        here = entry.read(raw[0])
+        norm = (squared(here) + squared(entry.read(raw[1]))) / 2
+        came[name] = relative(apart(entry.read(raw[1]), here), norm)
+        del here
+        mine, other = entry.read(canonical[0]), entry.read(canonical[1])
+        weight[name] = (squared(mine) + squared(other)) / 2
+        counted = not name.endswith(UNCOUNTED)
+        before[name] = relative(apart(other, mine), weight[name]) if counted else 0.0
+        del other
+        after[name] = relative(apart(entry.read(moved), mine), weight[name]) if counted else 0.0
+    return Distances(came, before, after, weight)

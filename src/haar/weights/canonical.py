@@ -40,7 +40,7 @@ def balancing(action: ParameterAction, state: Mapping[str, Tensor]) -> Gauge:
     """
     sites: dict[str, SiteElement] = {}
     for name, site in action.sites.items():
-        squares = _squares(action, state, name) if type(site) in _BALANCED else {}
+        squares = _squares(action, state, name) if _scaled(site) else {}
         sites[name] = _BALANCED[type(site)](site, squares) if squares else site.identity()
     linear = Gauge(sites)
     shifts = {}
@@ -48,6 +48,11 @@ def balancing(action: ParameterAction, state: Mapping[str, Tensor]) -> Gauge:
         if any(leg.mark for legs in entry.axes for leg in legs):
             shifts[name] = _unseen(action, linear, name, state)
     return Gauge(sites, shifts)
+
+
+def _scaled(site: Site) -> bool:
+    """Whether what a site does is not compact."""
+    return isinstance(site, Heads) or getattr(site, "scales", None) in ("positive", "any")
 
 
 def _unseen(action: ParameterAction, gauge: Gauge, name: str, state: Mapping[str, Tensor]) -> Tensor:
@@ -92,13 +97,13 @@ def _factors(squares: Squares, port: str) -> Float[Tensor, " units"] | None:
 
 
 def _balanced_units(site: Site, squares: Squares) -> SiteElement:
-    if not isinstance(site, Units) or site.scales in ("none", "signs"):
+    if not isinstance(site, Units):
         return site.identity()
     return site.element(torch.arange(site.count), _factors(squares, ""))
 
 
 def _balanced_experts(site: Site, squares: Squares) -> SiteElement:
-    if not isinstance(site, Experts) or site.scales in ("none", "signs"):
+    if not isinstance(site, Experts):
         return site.identity()
     factors = _factors(squares, "units")
     inner = torch.arange(site.units).repeat(site.count, 1)
