@@ -47,7 +47,7 @@ def align(
         b: The same of the same architecture, which is moved.
         symmetry: ``"auto"``: what the architecture has, with orthogonal maps of a transformer's residual stream.
             ``"orthogonal"``, ``"signed"`` or ``"permutation"`` says what moves that stream, or the units of a
-            perceptron. Or a table of your own.
+            perceptron, whose positive factors are free but for ``"permutation"``. Or a table of your own.
         how: ``"weights"`` needs no data. ``"activations"`` matches what the two compute on `example`. ``"learned"``
             begins with weights and then lowers the loss half way, by `loss` and `data`.
         config: What stands in a published architecture's ``config.json``; by default the model's own.
@@ -142,7 +142,7 @@ def action_of(
     if symmetry == "orthogonal":
         expected = "'auto', 'permutation' or 'signed' for a model that is traced"
         raise ArgumentError("symmetry", expected=expected, got="'orthogonal'")
-    return traced(given, example, signs=symmetry == "signed")
+    return traced(given, example, signs=symmetry == "signed", scales=symmetry != "permutation")
 
 
 def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:

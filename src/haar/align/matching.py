@@ -59,9 +59,14 @@ class Pair:
     b: State
 
     def moved(self, gauge: Gauge, row: str) -> Tensor:
-        """A row of B, moved."""
+        """A row of B, moved, as it is compared."""
         entry = self.action.entries[row]
-        return entry.move(gauge, entry.read(self.b))
+        return entry.compared(entry.move(gauge, entry.read(self.b)))
+
+    def kept(self, row: str) -> Tensor:
+        """A row of A."""
+        entry = self.action.entries[row]
+        return entry.compared(entry.read(self.a))
 
     def row_distances(self, gauge: Gauge, rows: Iterable[str] | None = None) -> dict[str, float]:
         """|A - g B| for each row of the table, or for some; what is counted in training is no distance.
@@ -73,7 +78,7 @@ class Pair:
         found = {}
         for row in self.action.entries if rows is None else rows:
             counted = not row.endswith(UNCOUNTED)
-            found[row] = apart(self.moved(gauge, row), self.action.entries[row].read(self.a)) if counted else 0.0
+            found[row] = apart(self.moved(gauge, row), self.kept(row)) if counted else 0.0
         return found
 
     def distance(self, gauge: Gauge, rows: Iterable[str] | None = None) -> float:
@@ -96,8 +101,8 @@ class Pair:
         found: dict[str, Tensor | PairGrams] = {}
         for row in rows:
             if not row.endswith(UNCOUNTED):
-                pair = self.moved(gauge, row), self.action.entries[row].read(self.a)
-                add_grams(found, self.action, site, row, pair[::-1])
+                moved = self.moved(gauge, row)
+                add_grams(found, self.action, site, row, (self.kept(row), moved))
         if isinstance(self.action.sites[site], Rotation):
             found.pop("order", None)  # gains, which stay
         return found

@@ -45,7 +45,7 @@ def balancing(action: ParameterAction, state: Mapping[str, Tensor]) -> Gauge:
     linear = Gauge(sites)
     shifts = {}
     for name, entry in action.entries.items():
-        if any(leg.mark for legs in entry.axes for leg in legs):
+        if any(leg.shifts for legs in entry.axes for leg in legs):
             shifts[name] = _unseen(action, linear, name, state)
     return Gauge(sites, shifts)
 
@@ -76,7 +76,7 @@ def _squares(action: ParameterAction, state: Mapping[str, Tensor], site: str) ->
     identity = action.sites[site].identity()
     for name in action.touching(site):
         entry = action.entries[name]
-        for leg, rows in entry.rows(entry.read(state)):
+        for leg, rows in entry.rows(entry.compared(entry.read(state))):
             if leg.site != site or leg.mark == "~":
                 continue
             element = identity[leg.port]

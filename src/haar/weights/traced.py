@@ -22,6 +22,7 @@ _BATCH_NORMS = (
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
 )  # fmt: skip
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_WRITERS = (nn.Linear, *_CONVOLUTIONS)
 #: What takes the largest of some numbers does not take the largest of their negatives.
 _LARGEST = (
     "max_pool1d",
@@ -31,12 +32,14 @@ _LARGEST = (
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
 )
+#: f(s x) = s f(x) for s > 0.
+_HOMOGENEOUS = (*_LARGEST, "relu", "leaky_relu", "rrelu", "abs", "identity")
 #: With one tensor: a number is added or multiplied.
 _NUMBERS = ("add", "sub", "mul", "div", "neg")
 _KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach", "interpolate")
 
 
-def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterAction:
+def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool = True) -> ParameterAction:
     """The table of a module, by following one run of it.
 
     Linear layers, convolutions (grouped and depthwise ones too), embeddings, batch, layer and group norms, attention
@@ -47,6 +50,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterA
         model: The module; it is left as it was.
         example: An input, or a tuple of inputs.
         signs: Whether units of odd activations may change their signs as well.
+        scales: Whether units of ReLU-like activations may be multiplied with positive factors as well.
 
     Raises:
         ArgumentError: If it is recurrent, cannot be followed, or has no units that may change places.
@@ -77,7 +81,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterA
         raise
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
-    return _Walk(followed).table(signs=signs)
+    return _Walk(followed).table(signs=signs, scales=scales)
 
 
 class _Walk:
@@ -91,7 +95,7 @@ class _Walk:
         for node in followed.graph.nodes:
             self.values[node] = self._step(node)
 
-    def table(self, *, signs: bool) -> ParameterAction:
+    def table(self, *, signs: bool, scales: bool) -> ParameterAction:
         """The table of what was found."""
         state = self.followed.model.state_dict()
         sites: dict[str, Site] = dict(self.heads)
@@ -105,8 +109,8 @@ class _Walk:
                 return None
             if units not in names:
                 names[units] = f"units{len(names)}"
-                free = signs and self.classes.signed(units)
-                sites[names[units]] = Units(self.classes.size(units), "signs" if free else "none")
+                free = signs and self.classes.signed(units), scales and self.classes.scaled(units)
+                sites[names[units]] = Units(self.classes.size(units), _FACTORS[free])
             return names[units] + form
 
         tensors = {
@@ -167,6 +171,8 @@ class _Walk:
         if operator.kind == "pointwise" or operator.name in _NUMBERS:
             return self._bent(first, operator)
         if operator.kind in ("noise", "same") or operator.name in _KEEPING:
+            if operator.name == "alpha_dropout":
+                self.classes.keep_sizes(first.units)
             return first
         if operator.kind == "window" and "pool" in operator.name and first.axis == 1:
             return self._bent(first, operator) if operator.name in _LARGEST else first
@@ -177,6 +183,8 @@ class _Walk:
         scales = operator.linear is not None and operator.name not in ("add", "sub")
         if not (operator.odd or scales):
             self.classes.keep_signs(first.units)
+        if not (operator.name in _HOMOGENEOUS or scales):
+            self.classes.keep_sizes(first.units)
         return first
 
     def _reshaped(self, node: fx.Node, first: Channels, name: str) -> Any:
@@ -204,13 +212,13 @@ class _Walk:
         known = one if one is not None else other
         if known is None:
             return NotImplemented
-        if name == "mul":
-            self.classes.keep_signs(known.units)
         if one is not None and other is not None:
             same = (one.axis, one.copies, shape_of(tensors[0])) == (other.axis, other.copies, shape_of(tensors[1]))
             if not same:
                 return NotImplemented
-            self.classes.keep_signs(other.units) if name == "mul" else None
+            if name == "mul":
+                self._count(one.units)
+                self._count(other.units)
             self.classes.join(one.units, other.units)
             return one
         stranger = tensors[1] if one is not None else tensors[0]
@@ -223,12 +231,18 @@ class _Walk:
             return NotImplemented
         axis = known.axis - (len(whole) - len(shape))
         if axis < 0 or shape[axis] == 1:
-            self.classes.keep_signs(known.units)
+            if name != "mul":
+                self._count(known.units)
             return known
         labels: list[Any] = [None] * len(shape)
         labels[axis] = (known.units, "" if name != "mul" else ".order")
         self._put(str(stranger.target), labels)
         return known
+
+    def _count(self, units: int) -> None:
+        """Signs and sizes of some units are seen."""
+        self.classes.keep_signs(units)
+        self.classes.keep_sizes(units)
 
     # -- what is kept
 
@@ -312,10 +326,36 @@ class _Walk:
             self._fix(node)
             return None
         forms = {"weight": ".order", "bias": "", "running_mean": "", "running_var": ".order"}
+        if self._written_for(node, found, sized=isinstance(module, nn.GroupNorm) and module.num_groups == 1):
+            forms = {"weight": "", "bias": "", "running_mean": ".order", "running_var": ".order"}
+        else:
+            self.classes.keep_sizes(found.units)
         for name, form in forms.items():
             if getattr(module, name, None) is not None:
                 self._put(f"{path}.{name}", [(found.units, form)])
         return found
+
+    def _written_for(self, norm: fx.Node, found: Channels, *, sized: bool) -> bool:
+        """Whether a layer writes for a norm alone: then signs and factors of the units are what the norm gives them.
+
+        Args:
+            norm: The norm, of which a layer with weights may be the only source.
+            found: The units between the two.
+            sized: Whether the norm sees the units' sizes.
+        """
+        source = norm.all_input_nodes[0]
+        if source.op != "call_module" or len(source.users) != 1:
+            return False
+        path, layer = str(source.target), self.followed.module(source)
+        weight, bias = self.rows.get(f"{path}.weight"), self.rows.get(f"{path}.bias")
+        calls = [n for n in self.followed.graph.nodes if n.op == "call_module" and n.target in (path, norm.target)]
+        axis = 1 if getattr(layer, "transposed", False) else 0
+        if weight is None or len(calls) != 2 or weight[axis] != (found.units, "") or not isinstance(layer, _WRITERS):
+            return False
+        weight[axis] = (found.units, ".order" if sized else ".order^")
+        if bias is not None:
+            bias[0] = (found.units, ".order")
+        return True
 
     def layer_norm(self, node: fx.Node, module: Any, path: str) -> Channels | None:
         """A norm over all units of a value."""
@@ -324,6 +364,7 @@ class _Walk:
         if found is None or not last or found.copies != 1 or len(module.normalized_shape) != 1:
             self._fix(node)
             return None
+        self.classes.keep_sizes(found.units)
         if isinstance(module, nn.LayerNorm):
             self.classes.keep_signs(found.units)  # its mean
         for name, form in {"weight": ".order", "bias": ""}.items():
@@ -377,6 +418,9 @@ class _Walk:
         shape = shape_of(node.all_input_nodes[0])
         return None if shape is None else Channels(out, len(shape) - 1)
 
+
+#: What may be done to units, by whether their signs and their sizes are free.
+_FACTORS = {(False, False): "none", (True, False): "signs", (False, True): "positive", (True, True): "any"}
 
 _RULES: Mapping[Any, Callable[[_Walk, fx.Node, Any, str], Channels | None]] = {
     nn.Linear: _Walk.linear,
