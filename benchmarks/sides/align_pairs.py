@@ -85,8 +85,13 @@ def barrier(kind: str, pair: dict, a: dict, b: dict) -> float:
     return max(loss - one for loss, one in zip(losses, level, strict=True))
 
 
-def case(bring: object) -> object:
-    """What a side is asked: the pair in a file brought together by `bring`, and the barrier that is left."""
+def case(bring: object, samples: int = 2) -> object:
+    """What a side is asked: the pair in a file brought together by `bring`, and the barrier that is left.
+
+    Args:
+        bring: Of both models and some inputs; what is returned are the moved parameters, or those of both.
+        samples: Number of inputs.
+    """
 
     def prepared(path: str, kind: str) -> tuple:
         import torch
@@ -99,7 +104,7 @@ def case(bring: object) -> object:
             models.append(model.eval())
 
         def call() -> dict:
-            return bring(models[0], models[1], pair["x"][:2])
+            return bring(models[0], models[1], pair["x"][:samples])
 
         found = call()
         both = found if isinstance(found, tuple) else (pair["a"], found)
@@ -112,6 +117,13 @@ def _ours(a: object, b: object, x: object) -> tuple:
     from haar.align import align
 
     found = align(a, b, example=x)
+    return dict(found.a), dict(found.b)
+
+
+def _ours_by_activations(a: object, b: object, x: object) -> tuple:
+    from haar.align import align
+
+    found = align(a, b, how="activations", example=x)
     return dict(found.a), dict(found.b)
 
 
@@ -145,4 +157,9 @@ def _sinkhorn(a: object, b: object, x: object) -> dict:
         return {name: value.detach().clone() for name, value in net().state_dict().items()}
 
 
-SIDES = {"ours": case(_ours), "rebasin": case(_rebasin), "sinkhorn": case(_sinkhorn)}
+SIDES = {
+    "ours": case(_ours),
+    "activations": case(_ours_by_activations, samples=300),
+    "rebasin": case(_rebasin),
+    "sinkhorn": case(_sinkhorn),
+}

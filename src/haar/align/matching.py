@@ -59,14 +59,13 @@ class Pair:
     b: State
 
     def moved(self, gauge: Gauge, row: str) -> Tensor:
-        """A row of B, moved, as it is compared."""
+        """A row of B, moved."""
         entry = self.action.entries[row]
-        return entry.compared(entry.move(gauge, entry.read(self.b)))
+        return entry.move(gauge, entry.read(self.b))
 
     def kept(self, row: str) -> Tensor:
         """A row of A."""
-        entry = self.action.entries[row]
-        return entry.compared(entry.read(self.a))
+        return self.action.entries[row].read(self.a)
 
     def row_distances(self, gauge: Gauge, rows: Iterable[str] | None = None) -> dict[str, float]:
         """|A - g B| for each row of the table, or for some; what is counted in training is no distance.

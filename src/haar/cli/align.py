@@ -94,7 +94,7 @@ def match(
     first, second = _checkpoint(a), _checkpoint(b)
     with _named(), ProgressBars(quiet=as_json) as bars:
         of = _architecture(first, config, adapter, model, example)
-        found = align(dict(first), dict(second), symmetry=of.action(_untied(first), symmetry), watch=bars)
+        found = align(first, second, symmetry=of.action(_untied(first), symmetry), watch=bars)
     write_weights(output, found.b)
     if reference is not None:
         write_weights(reference, found.a)
@@ -139,6 +139,7 @@ def merge(
     *,
     output: Output,
     shares: Annotated[str | None, typer.Option(help="How much of each, such as 1,1,2; equal by default.")] = None,
+    heads: Annotated[str, typer.Option(help="Of attention heads: factors or circuits.")] = "factors",
     symmetry: Symmetry = "auto",
     adapter: Adapter = None,
     config: Config = None,
@@ -146,7 +147,7 @@ def merge(
     example: Example = None,
 ) -> None:
     """Average checkpoints after alignment: one ordinary checkpoint of the same shapes."""
-    from haar.align.merge import merge as run
+    from haar.align.merge import merging
     from haar.cli.screen import ProgressBars, console
     from haar.weights import write_weights
 
@@ -155,12 +156,12 @@ def merge(
         raise ArgumentError("FILES", expected="at least two checkpoints", got=len(files))
     found = [_checkpoint(file) for file in files]
     parts = None if shares is None else _numbers(shares)
-    with _named(shares="--shares"), ProgressBars() as bars:
+    with _named(shares="--shares", heads="--heads"), ProgressBars() as bars:
         of = _architecture(found[0], config, adapter, model, example)
-        states = [dict(one) for one in found]
-        merged = run(states, shares=parts, symmetry=of.action(_untied(found[0]), symmetry), watch=bars)
-    write_weights(output, merged)
-    console().print(f"{output}: the mean of {len(files)} aligned checkpoints", style="bold")
+        action = of.action(_untied(found[0]), symmetry)
+        merged = merging(found, shares=parts, symmetry=action, heads=heads, watch=bars)
+    write_weights(output, merged.state)
+    console().print(f"{output}: {merged.summary}", style="bold")
 
 
 def _named(**more: str) -> Any:
@@ -182,7 +183,7 @@ def _checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path)
 
 
-def _untied(checkpoint: Checkpoint) -> dict[str, Any]:
+def _untied(checkpoint: Checkpoint) -> Any:
     from haar.weights import untied
 
     return untied(checkpoint)

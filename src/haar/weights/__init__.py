@@ -5,6 +5,7 @@ from haar.weights.adapters import ADAPTERS, adapted
 from haar.weights.block_monomial import BlockMonomial
 from haar.weights.canonical import balancing
 from haar.weights.checkpoint import Checkpoint
+from haar.weights.copies import Copies, widened, without_copies
 from haar.weights.distances import breaking_distance, closest_pair, orbit_distance, pair_distances, unit_clusters
 from haar.weights.experts import Experts
 from haar.weights.folding import folded
@@ -13,6 +14,7 @@ from haar.weights.heads import Heads
 from haar.weights.moved import Moved
 from haar.weights.norms import Norm
 from haar.weights.sites import Rotation, Site, Units
+from haar.weights.static_bias import StaticBias
 from haar.weights.symmetric import asymmetry, projected
 from haar.weights.traced import traced
 from haar.weights.untied import untied
@@ -23,6 +25,7 @@ __all__ = [
     "ADAPTERS",
     "BlockMonomial",
     "Checkpoint",
+    "Copies",
     "Experts",
     "Gauge",
     "Heads",
@@ -31,6 +34,7 @@ __all__ = [
     "ParameterAction",
     "Rotation",
     "Site",
+    "StaticBias",
     "Units",
     "Verification",
     "adapted",
@@ -46,5 +50,7 @@ __all__ = [
     "unit_clusters",
     "untied",
     "verify",
+    "widened",
+    "without_copies",
     "write_weights",
 ]

@@ -135,6 +135,11 @@ class Entry:
                 return axis
         raise ArgumentError(f"tensors: {self.name}", expected=f"an axis {site}{'*' * dual}", got="none")
 
+    @property
+    def sizeless(self) -> bool:
+        """Whether the size of some units' numbers is not seen."""
+        return any(leg.mark == "^" for legs in self.axes for leg in legs)
+
     def compared(self, tensor: Tensor) -> Tensor:
         """The tensor as it is compared with another: units whose size is not seen have one of 1."""
         for axis, legs in enumerate(self.axes):
