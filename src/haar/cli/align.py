@@ -44,11 +44,13 @@ def verify(
     model: Model = None,
     example: Example = None,
     seed: Annotated[int, seed_option("Of the elements that move the parameters.")] = 0,
+    by_layer: Annotated[bool, typer.Option(help="One layer in memory at a time, of a known architecture.")] = False,
     as_json: Json = False,
 ) -> None:
     """Do the outputs of A stay when its parameters are moved within its symmetry? Exit code 1 if they do not."""
     from dataclasses import asdict
 
+    from haar.align.by_layer import verified_by_layer
     from haar.align.checkpoints import verified
     from haar.cli.screen import console
     from haar.report.json_file import dumps
@@ -56,7 +58,7 @@ def verify(
     checkpoint = _checkpoint(a)
     with named_on_the_command_line(model="--model", adapter="--adapter", example="--example", symmetry="--symmetry"):
         of = _architecture(checkpoint, config, adapter, model, example)
-        found = verified(checkpoint, of, symmetry=symmetry, seed=seed)
+        found = (verified_by_layer if by_layer else verified)(checkpoint, of, symmetry=symmetry, seed=seed)
     if as_json:
         typer.echo(dumps({"kind": "verification", "preserved": found.preserved, **asdict(found)}), nl=False)
     else:
