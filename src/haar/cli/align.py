@@ -44,7 +44,9 @@ def verify(
     model: Model = None,
     example: Example = None,
     seed: Annotated[int, seed_option("Of the elements that move the parameters.")] = 0,
-    by_layer: Annotated[bool, typer.Option(help="One layer in memory at a time, of a known architecture.")] = False,
+    by_layer: Annotated[
+        bool, typer.Option("--by-layer", help="One layer in memory at a time, of a known architecture.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Do the outputs of A stay when its parameters are moved within its symmetry? Exit code 1 if they do not."""
