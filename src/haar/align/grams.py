@@ -200,4 +200,4 @@ def _pieces(tensor: Tensor) -> Iterator[Tensor]:
     if tensor.ndim == 0:
         return iter([tensor])
     each = max(tensor.shape[0] * _PIECE // max(tensor.numel(), 1), 1)
-    return iter(tensor.split(each))
+    return (tensor[start : start + each] for start in range(0, tensor.shape[0], each))

@@ -47,9 +47,8 @@ def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
             count += 1
     if not count:
         raise ArgumentError("data", expected="at least one batch", got="none")
-    momenta = {name: part.momentum for name, part in model.named_modules() if isinstance(part, _COUNTING)}
-    for name, momentum in momenta.items():
-        made.get_submodule(name).momentum = momentum  # type: ignore[assignment]  # a number or None
     for part, own in zip(made.modules(), model.modules(), strict=True):
         part.training = own.training
+        if isinstance(part, _COUNTING) and isinstance(own, _COUNTING):
+            part.momentum = own.momentum
     return made

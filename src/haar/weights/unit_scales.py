@@ -93,7 +93,9 @@ def _squares(entry: Entry, state: Mapping[str, Tensor], scaled: frozenset[str]) 
     """The squares of a row, if a scaled site moves it."""
     if not entry.sites & scaled:
         return _Squares((), torch.zeros(()))
-    tensor, legs, gone = entry.read(state), [], []
+    tensor = entry.read(state)
+    legs: list[tuple[str, int]] = []
+    gone: list[int] = []
     shape: list[int] = []
     for axis, parts in enumerate(entry.axes):
         leg = parts[0]
