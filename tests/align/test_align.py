@@ -114,8 +114,16 @@ def test_perceptrons_are_traced(symmetry, activation, how):
     found = haar.align(model, twin, symmetry=symmetry, how=how, example=torch.cat([X, -X, 3 * X + 1]))
     assert found.distances.total("canonical") > 0.3
     assert found.distances.total() < 1e-12
-    for name, value in found.a.items():  # nothing is folded or balanced: the first stays bit for bit
-        assert torch.equal(value, model.state_dict()[name])
+    if symmetry == "signed":  # nothing is folded or balanced: the first stays bit for bit
+        assert all(torch.equal(value, model.state_dict()[name]) for name, value in found.a.items())
+    torch.testing.assert_close(found.model_a(X), model(X), rtol=0, atol=1e-12)
+
+
+def test_permutations_alone_leave_factors_alone():
+    model = _perceptron(0)
+    found = haar.align(model, _perceptron(1), symmetry="permutation", example=X)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in found.a.items())
+    assert haar.align(model, _perceptron(1), example=X).action.sites["units0"] == Units(16, "positive")
 
 
 def test_activations_match_a_transformer():

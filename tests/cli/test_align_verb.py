@@ -97,7 +97,7 @@ def test_a_planted_checkpoint_is_matched(files, capsys):
 
 def test_a_merge_is_an_ordinary_checkpoint(files, capsys):
     assert main(["align", "merge", "a.safetensors", "planted.pt", "-o", "mean.safetensors", "--shares", "1,3"]) == 0
-    assert "mean.safetensors: the mean of 2 aligned checkpoints" in capsys.readouterr().out
+    assert "mean.safetensors: The mean of 2 networks; relative distances" in capsys.readouterr().out
     model, tokens = _gpt2(0), torch.arange(6)[None]
     y = model(tokens)
     model.load_state_dict(dict(Checkpoint("mean.safetensors")))

@@ -93,21 +93,21 @@ def _wide(activation):
 IMAGE, ROWS = torch.randn(2, 3, 4, 4), torch.randn(3, 4)
 MADE = {
     "tanh": (lambda: _wide(nn.Tanh()), ROWS, {6: "signs", 7: "signs"}),
-    "relu": (lambda: _wide(nn.ReLU()), ROWS, {6: "none", 7: "none"}),
-    "residual": (Residual, IMAGE, {6: "none"}),
+    "relu": (lambda: _wide(nn.ReLU()), ROWS, {6: "positive", 7: "positive"}),
+    "residual": (Residual, IMAGE, {6: "positive"}),
     "grouped": (Grouped, torch.randn(2, 2, 9), {5: "signs"}),
     "shared": (Shared, torch.randn(2, 3), {4: "signs"}),
-    "sliced": (Sliced, torch.randn(2, 3), {5: "none"}),
+    "sliced": (Sliced, torch.randn(2, 3), {5: "positive"}),
     "words": (Words, torch.randint(7, (2, 5)), {6: "none", 4: "none"}),
-    "encoder, norms first": (lambda: _encoder(norm_first=True), torch.randn(2, 7, 5), {12: "none", 10: "none"}),
-    "encoder, norms last": (_encoder, torch.randn(2, 7, 5), {12: "none", 10: "none"}),
-    "prelu": (lambda: _wide(nn.PReLU()), ROWS, {6: "none", 7: "none"}),
+    "encoder, norms first": (lambda: _encoder(norm_first=True), torch.randn(2, 7, 5), {12: "none", 10: "positive"}),
+    "encoder, norms last": (_encoder, torch.randn(2, 7, 5), {12: "none", 10: "positive"}),
+    "prelu": (lambda: _wide(nn.PReLU()), ROWS, {6: "positive", 7: "positive"}),
     "group norm": (
         lambda: nn.Sequential(
             nn.Conv2d(3, 4, 1), nn.GroupNorm(1, 4), nn.Conv2d(4, 6, 1), nn.GroupNorm(2, 6), nn.Conv2d(6, 2, 1)
         ),
         IMAGE,
-        {4: "none"},
+        {4: "positive"},
     ),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.align.grams import UNCOUNTED
+from haar.align.grams import UNCOUNTED, PairGrams
 from haar.align.matching import best_element
 from haar.align.states import State, called
 from haar.errors import ArgumentError
@@ -39,7 +39,7 @@ def match_activations(
         raise ArgumentError("example", expected="inputs to compute activations on", got="None")
     inputs = tuple(example) if isinstance(example, (tuple, list)) else (example,)
     seen = [_activations(action, model, state, inputs) for model, state in zip(models, states, strict=True)]
-    grams: dict[str, dict[str, Tensor]] = {name: {} for name in action.sites}
+    grams: dict[str, dict[str, Tensor | PairGrams]] = {name: {} for name in action.sites}
     for (row, axis), mine in seen[0].items():
         entry = action.entries[row]
         if (row, axis) not in seen[1]:
@@ -52,7 +52,8 @@ def match_activations(
                 size = action.sites[leg.site].ports[leg.port]
                 gram = here.reshape(size, -1) @ there.reshape(size, -1).mT
                 found = grams[leg.site]
-                found[leg.port] = found[leg.port] + gram if leg.port in found else gram
+                total = found.get(leg.port)
+                found[leg.port] = total + gram if isinstance(total, Tensor) else gram
     for name, found in grams.items():
         if not found:
             raise ArgumentError(

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from haar.align.activations import match_activations
 from haar.align.alignment import Alignment, Distances
+from haar.align.grams import UNCOUNTED, apart, relative, squared
 from haar.align.learned import Learning, Objective, learn
-from haar.align.matching import Matched, Pair, match_weights
-from haar.align.states import Given, Loss, State, called, config_of, state_of
+from haar.align.matching import Matched, match_weights
+from haar.align.states import Given, Loss, State, called, config_of, is_read, state_of
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
-from haar.weights import ADAPTERS, ParameterAction, adapted, balancing, folded, traced
+from haar.weights import ADAPTERS, Gauge, Moved, ParameterAction, adapted, balancing, folded, traced
 
 HOW = ("weights", "activations", "learned")
 SYMMETRIES = ("auto", "orthogonal", "signed", "permutation")
@@ -46,7 +47,7 @@ def align(
         b: The same of the same architecture, which is moved.
         symmetry: ``"auto"``: what the architecture has, with orthogonal maps of a transformer's residual stream.
             ``"orthogonal"``, ``"signed"`` or ``"permutation"`` says what moves that stream, or the units of a
-            perceptron. Or a table of your own.
+            perceptron, whose positive factors are free but for ``"permutation"``. Or a table of your own.
         how: ``"weights"`` needs no data. ``"activations"`` matches what the two compute on `example`. ``"learned"``
             begins with weights and then lowers the loss half way, by `loss` and `data`.
         config: What stands in a published architecture's ``config.json``; by default the model's own.
@@ -77,17 +78,17 @@ def align(
     first, second = state_of(a, "a"), state_of(b, "b")
     action = action_of(a, first, symmetry, config=config, example=example)
     action.check_pair(first, second)
-    canonical = [canonical_of(action, state) for state in (first, second)]
-    (mine, _), (other, balance) = canonical
+    (mine, own), (other, balance) = (canonical_of(action, state) for state in (first, second))
     if how == "activations":
         found = Matched(match_activations(action, _models(a, b), (mine, other), example), ())
     else:
-        found = match_weights(action, mine, other, sweeps=sweeps, watch=watch)
+        here, there = compared(action, first, own), compared(action, second, balance)
+        found = match_weights(action, here, there, sweeps=sweeps, watch=watch)
     if how == "learned":
         objective = _objective(a, loss, data)
         gauge = learn(action, mine, action.act(found.gauge, other), objective, learning or Learning(), watch=watch)
         found = Matched(action.compose(gauge, found.gauge), found.distances)
-    moved = action.act(found.gauge, other)
+    moved = _moved(action, found.gauge, other)
     models = tuple(one if isinstance(one, nn.Module) else None for one in (a, b))
     return Alignment(
         action,
@@ -141,20 +142,52 @@ def action_of(
     if symmetry == "orthogonal":
         expected = "'auto', 'permutation' or 'signed' for a model that is traced"
         raise ArgumentError("symmetry", expected=expected, got="'orthogonal'")
-    return traced(given, example, signs=symmetry == "signed")
+    return traced(given, example, signs=symmetry == "signed", scales=symmetry != "permutation")
 
 
-def canonical_of(action: ParameterAction, state: State) -> tuple[dict[str, Tensor], Any]:
+def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:
     """Parameters of the same function with norms folded and scales balanced; the element that balanced them.
+
+    What has no size (see ``"^"`` at `ParameterAction`) is balanced as if every unit had one of 1.
+
+    Args:
+        action: The table.
+        state: Parameters by name. Of what is read when it is asked for, the canonical form is too.
+    """
+    with torch.no_grad():
+        plain, seen = _seen(action, state)
+        balance = balancing(action, seen)
+        return _moved(action, balance, plain), balance
+
+
+def compared(action: ParameterAction, state: State, balance: Gauge) -> State:
+    """Parameters in canonical form as they are compared: what has no size, by directions.
 
     Args:
         action: The table.
         state: Parameters by name.
+        balance: The element that balances them, see `canonical_of`.
     """
     with torch.no_grad():
-        plain = dict(folded(action, state)) if action.norms else dict(state)
-        balance = balancing(action, plain)
-        return action.act(balance, plain), balance
+        return _moved(action, balance, _seen(action, state)[1])
+
+
+def _moved(action: ParameterAction, gauge: Gauge, state: State) -> State:
+    return Moved(action, gauge, state) if is_read(state) else action.act(gauge, state)
+
+
+def _seen(action: ParameterAction, state: State) -> tuple[State, State]:
+    """Parameters with norms folded; and these with directions in place of what has no size."""
+    plain: State = folded(action, state) if action.norms else state
+    plain = plain if is_read(state) else dict(plain)
+    marked = [name for name, entry in action.entries.items() if entry.sizeless]
+    if not marked:
+        return plain, plain
+    seen = dict(plain)
+    for name in marked:
+        entry = action.entries[name]
+        seen.update(entry.write(entry.compared(entry.read(plain)), plain))
+    return plain, seen
 
 
 def _models(a: Given, b: Given) -> tuple[nn.Module, nn.Module]:
@@ -182,19 +215,16 @@ def _objective(model: Given, loss: Loss | None, data: Iterable[Any] | None) -> O
 def _distances(
     action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: State
 ) -> Distances:
-    same = action.identity()
-    weight = {}
+    weight, came, before, after = {}, {}, {}, {}
     for name, entry in action.entries.items():
-        norms = (entry.read(state).double().square().sum() for state in canonical)
-        weight[name] = float(sum(norms)) / 2
-    came = {}
-    for name, entry in action.entries.items():
-        here, there = (entry.read(state).double() for state in raw)
-        norm = float((here.square().sum() + there.square().sum()) / 2) ** 0.5
-        came[name] = float((here - there).norm()) / norm if norm else 0.0
-
-    def relative(state: State) -> dict[str, float]:
-        far = Pair(action, canonical[0], state).row_distances(same)
-        return {name: x / weight[name] ** 0.5 if weight[name] else 0.0 for name, x in far.items()}
-
-    return Distances(came, relative(canonical[1]), relative(moved), weight)
+        here = entry.read(raw[0])
+        norm = (squared(here) + squared(entry.read(raw[1]))) / 2
+        came[name] = relative(apart(entry.read(raw[1]), here), norm)
+        del here
+        mine, other = entry.read(canonical[0]), entry.read(canonical[1])
+        weight[name] = (squared(mine) + squared(other)) / 2
+        counted = not name.endswith(UNCOUNTED)
+        before[name] = relative(apart(other, mine), weight[name]) if counted else 0.0
+        del other
+        after[name] = relative(apart(entry.read(moved), mine), weight[name]) if counted else 0.0
+    return Distances(came, before, after, weight)

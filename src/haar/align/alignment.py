@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.align.pictures import draw_heads, draw_units
 from haar.align.states import State, mixed, with_state
 from haar.errors import ArgumentError
 from haar.report import Report, Section, Table
@@ -171,8 +172,15 @@ class Alignment(Report):
         axes.invert_yaxis()
         axes.grid(visible=False)
         axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        pictures = {"Matched units": (draw_units, _UNITS), "Matched heads": (draw_heads, _HEADS)}
+        drawn = [
+            Section(title, "", None, picture, caption)
+            for title, (draw, caption) in pictures.items()
+            if (picture := draw(self.action, self.a, self.b)) is not None
+        ]
         return [
             Section("How far apart", _WORDS, table, figure, "Relative distance of each tensor before and after."),
+            *drawn,
             Section("What was moved", "", moved),
         ]
 
@@ -183,6 +191,8 @@ class Alignment(Report):
         return model
 
 
+_UNITS = "Incoming weights of the strongest units of A, of the units of B that were put into their places, and A - B."
+_HEADS = "Score maps, queries times keys, of heads of A and of B in the same places, first coordinates; and A - B."
 _WORDS = (
     "For each tensor the distance of the two networks, relative to their norm: as they came, in canonical form (norms "
     "folded, scales balanced, what a softmax does not see taken out), and with the second moved by the element that "

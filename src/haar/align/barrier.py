@@ -10,7 +10,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import nn
 
-from haar.align.states import Given, Loss, mean_loss, mixed, state_of
+from haar.align.recalibrated import recalibrated
+from haar.align.states import Given, Loss, mean_loss, mixed, state_of, with_state
 from haar.errors import ArgumentError, check_count
 from haar.report import Report, Section, Table
 from haar.report.drawing import draw_curves, new_figure, style_axes
@@ -113,6 +114,7 @@ def barrier(
     model: nn.Module | None = None,
     points: int = POINTS,
     name: str = "straight",
+    calibration: Iterable[Any] | None = None,
     watch: Watch = Unwatched(),
 ) -> Barrier:
     """How much the loss rises on the straight line between two networks.
@@ -128,6 +130,7 @@ def barrier(
         model: The model whose parameters `a` and `b` are, where they are no models.
         points: Points on the line, both ends included.
         name: What the line is called.
+        calibration: Batches of training inputs, by which batch norms get their statistics anew at every point.
         watch: Told of every point.
 
     Raises:
@@ -150,11 +153,15 @@ def barrier(
     first, second = state_of(a, "a"), state_of(b, "b")
     check_alike(first, second)
     batches = list(data)
+    known = None if calibration is None else list(calibration)
     shares = torch.linspace(0, 1, points, dtype=torch.float64).tolist()
     losses = []
     with watch.stage(f"losses: {name}", points) as advance:
         for share in shares:
-            losses.append(mean_loss(run, mixed(first, second, share), loss, batches))
+            between = mixed(first, second, share)
+            if known is not None:
+                between = recalibrated(with_state(run, between), known).state_dict()
+            losses.append(mean_loss(run, between, loss, batches))
             advance()
     return Barrier(tuple(shares), {name: tuple(losses)})
 

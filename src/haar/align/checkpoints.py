@@ -95,7 +95,9 @@ def architecture(
     return Architecture(found, model, example)
 
 
-def verified(checkpoint: Checkpoint, of: Architecture, *, symmetry: str = "auto", seed: int = 0) -> Verification:
+def verified(
+    checkpoint: Mapping[str, Tensor], of: Architecture, *, symmetry: str = "auto", seed: int = 0
+) -> Verification:
     """Move a checkpoint within its symmetry and run it: do its outputs stay?
 
     Args:

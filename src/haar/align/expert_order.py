@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.align.assignment import assigned, match_experts
+from haar.align.assignment import ExpertPairs, assigned
 from haar.align.grams import cross_grams
 from haar.errors import ArgumentError
 from haar.weights import Experts, ParameterAction
@@ -43,7 +43,11 @@ def expert_costs(action: ParameterAction, a: State, b: State, site: str, way: st
     if way not in WAYS:
         raise ArgumentError("way", expected=f"one of {', '.join(WAYS)}", got=repr(way))
     if way == "inner":
-        return -_pair_worths(action, a, b, site)
+        grams = cross_grams(action, a, _read(action, b, site), site, action.touching(site))
+        pairs, own = ExpertPairs(experts, grams), grams.get("")
+        each = range(experts.count)
+        worths = torch.tensor([[pairs.matched(i, j) for j in each] for i in each], dtype=torch.float64)
+        return -worths - own if isinstance(own, Tensor) else -worths
     squared = torch.zeros(experts.count, experts.count, dtype=torch.float64)
     rows = {"a": _rows(action, a, site), "b": _rows(action, b, site)}
     if way == "gate":
@@ -71,9 +75,7 @@ def ordered_experts(
     """
     experts = _experts(action, site)
     grams = cross_grams(action, a, _read(action, b, site), site, action.touching(site))
-    fixed = torch.zeros(experts.count, experts.count, dtype=torch.float64)
-    fixed[torch.arange(experts.count), order] = 1 + 2 * sum(float(gram.abs().sum()) for gram in grams.values())
-    return match_experts(experts, {**grams, "": grams.get("", torch.zeros(())) + fixed})
+    return ExpertPairs(experts, grams).element(order)
 
 
 def best_order(costs: Float[Tensor, "experts experts"]) -> Int[Tensor, " experts"]:
@@ -115,22 +117,3 @@ def _features(rows: list[tuple[str, Tensor]], experts: Experts, *, dual: bool) -
     """(experts, units, features) of what goes into the units, or of what comes out of them."""
     parts = [x.reshape(experts.count, experts.units, -1) for port, x in rows if port and port.endswith("*") == dual]
     return torch.cat(parts, -1) if parts else torch.zeros(experts.count, experts.units, 1, dtype=torch.float64)
-
-
-def _pair_worths(action: ParameterAction, a: State, b: State, site: str) -> Tensor:
-    """The inner product of every pair of experts with the best order of units in between."""
-    experts = _experts(action, site)
-    worths = torch.zeros(experts.count, experts.count, dtype=torch.float64)
-    grams = cross_grams(action, a, _read(action, b, site), site, action.touching(site))
-    for shift in range(experts.count):
-        order = (torch.arange(experts.count) + shift) % experts.count
-        element = ordered_experts(action, a, b, site, order=order)
-        for port, gram in grams.items():
-            one = element[port]
-            places = torch.arange(len(one.order))
-            values = gram[places, one.order]
-            if one.blocks is not None:
-                values = values * one.blocks.flatten()
-            each = values if not port else values.reshape(experts.count, experts.units).sum(1)
-            worths[torch.arange(experts.count), order] += each
-    return worths

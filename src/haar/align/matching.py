@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from haar.align.assignment import match_experts, match_units
-from haar.align.grams import UNCOUNTED, Grams, cross_grams, gain
+from haar.align.grams import UNCOUNTED, Grams, PairGrams, add_grams, apart, gain
 from haar.align.procrustes import match_heads, match_rotation
 from haar.watch import Unwatched, Watch
 from haar.weights import Experts, Gauge, Heads, ParameterAction, Rotation, Units
@@ -25,6 +26,8 @@ _MATCH: Mapping[type[Any], Callable[[Any, Grams], SiteElement]] = {
 }
 #: A sweep that brings the two nearer by less than this share of their squared distance is the last.
 _STALLED = 1e-7
+#: In units of the precision: what is as near as rounding lets it be is not brought nearer.
+_ROUNDING = 32
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Pair:
         entry = self.action.entries[row]
         return entry.move(gauge, entry.read(self.b))
 
+    def kept(self, row: str) -> Tensor:
+        """A row of A."""
+        return self.action.entries[row].read(self.a)
+
     def row_distances(self, gauge: Gauge, rows: Iterable[str] | None = None) -> dict[str, float]:
         """|A - g B| for each row of the table, or for some; what is counted in training is no distance.
 
@@ -70,8 +77,7 @@ class Pair:
         found = {}
         for row in self.action.entries if rows is None else rows:
             counted = not row.endswith(UNCOUNTED)
-            mine = self.action.entries[row].read(self.a).double() if counted else None
-            found[row] = 0.0 if mine is None else float((mine - self.moved(gauge, row).double()).norm())
+            found[row] = apart(self.moved(gauge, row), self.kept(row)) if counted else 0.0
         return found
 
     def distance(self, gauge: Gauge, rows: Iterable[str] | None = None) -> float:
@@ -91,7 +97,11 @@ class Pair:
             site: The site.
             rows: Names of the rows that count.
         """
-        found = cross_grams(self.action, self.a, {row: self.moved(gauge, row) for row in rows}, site, rows)
+        found: dict[str, Tensor | PairGrams] = {}
+        for row in rows:
+            if not row.endswith(UNCOUNTED):
+                moved = self.moved(gauge, row)
+                add_grams(found, self.action, site, row, (self.kept(row), moved))
         if isinstance(self.action.sites[site], Rotation):
             found.pop("order", None)  # gains, which stay
         return found
@@ -114,6 +124,7 @@ def match_weights(
     """
     pair, gauge, order, settled = Pair(action, a, b), action.identity(), _order(action, a), set[str]()
     distances = [pair.distance(gauge)]
+    precision = torch.finfo(next(iter(action.entries.values())).read(a).dtype).eps
     with watch.stage("matching", sweeps * len(order)) as advance:
         for sweep in range(sweeps):
             for site in order:
@@ -122,6 +133,8 @@ def match_weights(
                 advance()
             distances.append(pair.distance(gauge))
             if sweep and distances[-2] ** 2 - distances[-1] ** 2 <= _STALLED * distances[-2] ** 2:
+                break
+            if distances[-1] <= _ROUNDING * precision * distances[0]:
                 break
     return Matched(gauge, tuple(distances))
 
@@ -160,16 +173,20 @@ def _first_step(pair: Pair, gauge: Gauge, site: str, settled: set[str]) -> Gauge
 def _step(pair: Pair, gauge: Gauge, site: str) -> Gauge:
     """A site matched by everything, if that brings the two nearer."""
     action, rows = pair.action, pair.action.touching(site)
-    grams = pair.grams(gauge, site, rows)
+    if any(_times(action, row, site) > 1 for row in rows):  # the distance is no linear function of the element then
+        grams = pair.grams(gauge, site, rows)
+        further = action.with_site(gauge, site, best_element(action, site, grams)) if grams else gauge
+        return further if pair.distance(further, rows) < pair.distance(gauge, rows) else gauge
+    grams = pair.grams(_with(gauge, site, action.sites[site].identity()), site, rows)
     if not grams:
         return gauge
     element = best_element(action, site, grams)
-    further = action.with_site(gauge, site, element)
-    if any(_times(action, row, site) > 1 for row in rows):  # the distance is no linear function of the element then
-        nearer = pair.distance(further, rows) < pair.distance(gauge, rows)
-    else:
-        nearer = gain(element, grams) > gain(action.sites[site].identity(), grams)
-    return further if nearer else gauge
+    return _with(gauge, site, element) if gain(element, grams) > gain(gauge.sites[site], grams) else gauge
+
+
+def _with(gauge: Gauge, site: str, element: SiteElement) -> Gauge:
+    """The same at all other sites."""
+    return Gauge({**gauge.sites, site: element}, gauge.shifts)
 
 
 def _times(action: ParameterAction, row: str, site: str) -> int:

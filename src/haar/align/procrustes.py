@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.align.assignment import assigned
+from haar.align.assignment import assigned, whole
 from haar.align.grams import Grams, blocks_of
 from haar.weights import Heads, Rotation
 from haar.weights.heads import rotary_matrix
@@ -38,7 +38,9 @@ def match_rotation(site: Rotation, grams: Grams) -> SiteElement:
         site: The site.
         grams: Inner products by port.
     """
-    gram = grams[""]
+    gram = whole(grams, "")
+    if gram is None:
+        return site.identity()
     if site.fixes_ones:
         basis = across_ones(site.count, gram.dtype)
         gram = basis.mT @ gram @ basis
@@ -85,7 +87,7 @@ def match_heads(site: Heads, grams: Grams) -> SiteElement:
 
 
 def _port(grams: Grams, port: str, count: int, size: int) -> Tensor:
-    gram = grams.get(port)
+    gram = whole(grams, port)
     if gram is None:
         return torch.zeros(count, count, size, size, dtype=torch.float64)
     return blocks_of(gram, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ Loss = Callable[..., Tensor]
 """Of a model (or a function that runs one) and a batch; a tensor of one number."""
 
 
-def state_of(given: Given, argument: str) -> dict[str, Tensor]:
+def state_of(given: Given, argument: str) -> State:
     """Parameters and buffers by name, an output head of its own among them where the embedding reads out.
 
     Args:
@@ -32,9 +32,18 @@ def state_of(given: Given, argument: str) -> dict[str, Tensor]:
     """
     if isinstance(given, nn.Module):
         return untied({name: value.detach() for name, value in given.state_dict().items()})
-    if isinstance(given, Mapping) and all(isinstance(value, Tensor) for value in given.values()):
+    if isinstance(given, Mapping) and (is_read(given) or all(isinstance(value, Tensor) for value in given.values())):
         return untied(given)
     raise ArgumentError(argument, expected="a torch.nn.Module or tensors by name", got=type(given).__name__)
+
+
+def is_read(state: State) -> bool:
+    """Whether parameters are read or computed when they are asked for, and so may be larger than memory.
+
+    Args:
+        state: Parameters by name: a dictionary holds them, any other mapping may not.
+    """
+    return not isinstance(state, dict)
 
 
 def config_of(given: Given, config: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -113,6 +122,40 @@ def mean_loss(model: nn.Module, state: State, loss: Loss, data: Iterable[Any]) -
     if not count:
         raise ArgumentError("data", expected="at least one batch", got="none")
     return total / count
+
+
+class Mean(Mapping[str, Tensor]):
+    """A weighted mean of parameters, tensor by tensor when it is read; what holds no real numbers is the first's.
+
+    Args:
+        states: Parameters of the same names.
+        parts: How much of each; together 1.
+
+    Example:
+        >>> Mean([{"w": torch.zeros(1)}, {"w": torch.ones(1)}], [0.75, 0.25])["w"]
+        tensor([0.2500])
+    """
+
+    def __init__(self, states: Sequence[State], parts: Sequence[float]) -> None:
+        self.states, self.parts = states, parts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.states[0])
+
+    def __len__(self) -> int:
+        return len(self.states[0])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.states[0]
+
+    def __getitem__(self, name: str) -> Tensor:
+        first = self.states[0][name]
+        if not first.is_floating_point():
+            return first
+        total = self.parts[0] * first
+        for state, part in zip(self.states[1:], self.parts[1:], strict=True):
+            total += part * state[name]
+        return total
 
 
 def mixed(a: State, b: State, share: float | int) -> dict[str, Tensor]:

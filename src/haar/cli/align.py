@@ -44,11 +44,15 @@ def verify(
     model: Model = None,
     example: Example = None,
     seed: Annotated[int, seed_option("Of the elements that move the parameters.")] = 0,
+    by_layer: Annotated[
+        bool, typer.Option("--by-layer", help="One layer in memory at a time, of a known architecture.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Do the outputs of A stay when its parameters are moved within its symmetry? Exit code 1 if they do not."""
     from dataclasses import asdict
 
+    from haar.align.by_layer import verified_by_layer
     from haar.align.checkpoints import verified
     from haar.cli.screen import console
     from haar.report.json_file import dumps
@@ -56,7 +60,7 @@ def verify(
     checkpoint = _checkpoint(a)
     with named_on_the_command_line(model="--model", adapter="--adapter", example="--example", symmetry="--symmetry"):
         of = _architecture(checkpoint, config, adapter, model, example)
-        found = verified(checkpoint, of, symmetry=symmetry, seed=seed)
+        found = (verified_by_layer if by_layer else verified)(checkpoint, of, symmetry=symmetry, seed=seed)
     if as_json:
         typer.echo(dumps({"kind": "verification", "preserved": found.preserved, **asdict(found)}), nl=False)
     else:
@@ -94,7 +98,7 @@ def match(
     first, second = _checkpoint(a), _checkpoint(b)
     with _named(), ProgressBars(quiet=as_json) as bars:
         of = _architecture(first, config, adapter, model, example)
-        found = align(dict(first), dict(second), symmetry=of.action(_untied(first), symmetry), watch=bars)
+        found = align(first, second, symmetry=of.action(_untied(first), symmetry), watch=bars)
     write_weights(output, found.b)
     if reference is not None:
         write_weights(reference, found.a)
@@ -139,6 +143,7 @@ def merge(
     *,
     output: Output,
     shares: Annotated[str | None, typer.Option(help="How much of each, such as 1,1,2; equal by default.")] = None,
+    heads: Annotated[str, typer.Option(help="Of attention heads: factors or circuits.")] = "factors",
     symmetry: Symmetry = "auto",
     adapter: Adapter = None,
     config: Config = None,
@@ -146,7 +151,7 @@ def merge(
     example: Example = None,
 ) -> None:
     """Average checkpoints after alignment: one ordinary checkpoint of the same shapes."""
-    from haar.align.merge import merge as run
+    from haar.align.merge import merging
     from haar.cli.screen import ProgressBars, console
     from haar.weights import write_weights
 
@@ -155,12 +160,12 @@ def merge(
         raise ArgumentError("FILES", expected="at least two checkpoints", got=len(files))
     found = [_checkpoint(file) for file in files]
     parts = None if shares is None else _numbers(shares)
-    with _named(shares="--shares"), ProgressBars() as bars:
+    with _named(shares="--shares", heads="--heads"), ProgressBars() as bars:
         of = _architecture(found[0], config, adapter, model, example)
-        states = [dict(one) for one in found]
-        merged = run(states, shares=parts, symmetry=of.action(_untied(found[0]), symmetry), watch=bars)
-    write_weights(output, merged)
-    console().print(f"{output}: the mean of {len(files)} aligned checkpoints", style="bold")
+        action = of.action(_untied(found[0]), symmetry)
+        merged = merging(found, shares=parts, symmetry=action, heads=heads, watch=bars)
+    write_weights(output, merged.state)
+    console().print(f"{output}: {merged.summary}", style="bold")
 
 
 def _named(**more: str) -> Any:
@@ -182,7 +187,7 @@ def _checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path)
 
 
-def _untied(checkpoint: Checkpoint) -> dict[str, Any]:
+def _untied(checkpoint: Checkpoint) -> Any:
     from haar.weights import untied
 
     return untied(checkpoint)

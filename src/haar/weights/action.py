@@ -27,7 +27,8 @@ class ParameterAction:
     Each axis of each tensor has a label. ``"hidden"``: the axis is moved as the units of the site `hidden` are.
     ``"hidden*"``: by the inverse transpose, as what reads these units is. ``"heads.q"``: by another port of a site.
     ``"heads.q|heads.k|heads.v"``: parts, one after the other. ``"experts+"``: numbers that are constant along the axis
-    are not seen, for a softmax follows. ``"heads.k~"``: nothing of this part is seen. ``None``: nothing moves it.
+    are not seen, for a softmax follows. ``"heads.k~"``: nothing of this part is seen. ``"units.order^"``: sizes are not
+    seen, for a norm over samples follows. ``None``: nothing moves it.
     A name with a ``*`` stands for numbered tensors that are stacked in front, as the experts of a list are.
 
     Args:

@@ -67,7 +67,9 @@ class BlockMonomial:
         front = tensor.movedim(axis, 0)
         if front.shape[0] % self.dim:
             raise ShapeError(f"axis {axis}", expected=f"a multiple of {self.dim}", got=front.shape[0])
-        parts = front.reshape(len(self.order), self.size, -1).index_select(0, self.order)
+        parts = front.reshape(len(self.order), self.size, -1)
+        if len(self.order) > 1:
+            parts = parts.index_select(0, self.order)
         if self.blocks is not None:
             blocks = self.blocks.to(parts.dtype)
             parts = parts * blocks if self.size == 1 else blocks @ parts

@@ -12,7 +12,8 @@ from haar.weights.action import ParameterAction
 from haar.weights.experts import Experts
 from haar.weights.gauge import Gauge
 from haar.weights.heads import Heads, rotary_matrix
-from haar.weights.sites import Site, SiteElement, Units
+from haar.weights.sites import Site, SiteElement
+from haar.weights.unit_scales import SCALED, balanced_units
 
 #: Below this share of the largest eigenvalue a head's Gram matrix is singular, and its gauge orbit has no least norm.
 _SINGULAR = 1e-12
@@ -38,16 +39,23 @@ def balancing(action: ParameterAction, state: Mapping[str, Tensor]) -> Gauge:
         >>> action.act(balancing(action, state), state)
         {'w': tensor([4.]), 'v': tensor([4.])}
     """
-    sites: dict[str, SiteElement] = {}
+    sites: dict[str, SiteElement] = balanced_units(action, state)
     for name, site in action.sites.items():
-        squares = _squares(action, state, name) if type(site) in _BALANCED else {}
+        if name in sites:
+            continue
+        squares = _squares(action, state, name) if _scaled(site) else {}
         sites[name] = _BALANCED[type(site)](site, squares) if squares else site.identity()
     linear = Gauge(sites)
     shifts = {}
     for name, entry in action.entries.items():
-        if any(leg.mark for legs in entry.axes for leg in legs):
+        if any(leg.shifts for legs in entry.axes for leg in legs):
             shifts[name] = _unseen(action, linear, name, state)
     return Gauge(sites, shifts)
+
+
+def _scaled(site: Site) -> bool:
+    """Whether what a site does is not compact."""
+    return isinstance(site, Heads) or (isinstance(site, Experts) and site.scales in SCALED)
 
 
 def _unseen(action: ParameterAction, gauge: Gauge, name: str, state: Mapping[str, Tensor]) -> Tensor:
@@ -91,14 +99,8 @@ def _factors(squares: Squares, port: str) -> Float[Tensor, " units"] | None:
     return torch.where(both, torch.where(both, there / torch.where(both, here, 1), 1) ** 0.25, 1.0)
 
 
-def _balanced_units(site: Site, squares: Squares) -> SiteElement:
-    if not isinstance(site, Units) or site.scales in ("none", "signs"):
-        return site.identity()
-    return site.element(torch.arange(site.count), _factors(squares, ""))
-
-
 def _balanced_experts(site: Site, squares: Squares) -> SiteElement:
-    if not isinstance(site, Experts) or site.scales in ("none", "signs"):
+    if not isinstance(site, Experts):
         return site.identity()
     factors = _factors(squares, "units")
     inner = torch.arange(site.units).repeat(site.count, 1)
@@ -148,7 +150,6 @@ def _power(matrix: Float[Tensor, "n n"], power: float) -> Float[Tensor, "n n"]:
 
 
 _BALANCED: Mapping[type[Site], Callable[[Site, Squares], SiteElement]] = {
-    Units: _balanced_units,
     Heads: _balanced_heads,
     Experts: _balanced_experts,
 }

@@ -40,6 +40,7 @@ class Classes:
         self._size: list[int] = []
         self._fixed: set[int] = set()
         self._unsigned: set[int] = set()
+        self._unscaled: set[int] = set()
 
     def new(self, size: int) -> int:
         """A class of its own for a number of units."""
@@ -70,6 +71,8 @@ class Classes:
             self._fixed.add(low)
         if high in self._unsigned:
             self._unsigned.add(low)
+        if high in self._unscaled:
+            self._unscaled.add(low)
 
     def fix(self, units: int) -> None:
         """Nothing may move these units: they are read by something whose order counts."""
@@ -79,6 +82,10 @@ class Classes:
         """The signs of these units count."""
         self._unsigned.add(self.find(units))
 
+    def keep_sizes(self, units: int) -> None:
+        """Positive factors of these units count."""
+        self._unscaled.add(self.find(units))
+
     def free(self, units: int) -> bool:
         """Whether the units may change places."""
         return self.find(units) not in self._fixed and self._size[self.find(units)] > 1
@@ -86,6 +93,10 @@ class Classes:
     def signed(self, units: int) -> bool:
         """Whether they may change their signs."""
         return self.find(units) not in self._unsigned
+
+    def scaled(self, units: int) -> bool:
+        """Whether they may be multiplied with positive factors."""
+        return self.find(units) not in self._unscaled
 
 
 def shape_of(node: fx.Node) -> tuple[int, ...] | None:

@@ -12,7 +12,6 @@ import safetensors
 from torch import Tensor
 
 from haar.errors import DataError
-from haar.files import atomic_path
 from haar.received import read_pickled_tensors
 
 _INDEX = "model.safetensors.index.json"
@@ -39,7 +38,6 @@ class Checkpoint(Mapping[str, Tensor]):
         folder = self.path if self.path.is_dir() else self.path.parent
         self.config = read_config(folder / "config.json") if (folder / "config.json").is_file() else {}
         self._whole: Mapping[str, Tensor] | None = None
-        self._files: dict[str, Any] = {}
         self._place: dict[str, Path] = {}
         if self.path.is_dir():
             for file in _parts(self.path):
@@ -51,20 +49,20 @@ class Checkpoint(Mapping[str, Tensor]):
 
     def _open(self, file: Path) -> None:
         try:
-            stored = safetensors.safe_open(file, framework="pt")
-            names = list(stored.keys())
+            with safetensors.safe_open(file, framework="pt") as stored:
+                names = list(stored.keys())
         except Exception as error:  # its own kinds
             told = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"{file}: not a readable safetensors file ({told})") from error
-        self._files[str(file)] = stored
         self._place.update(dict.fromkeys(names, file))
 
     def __getitem__(self, name: str) -> Tensor:
         if self._whole is not None:
             return self._whole[name]
         file = self._place[name]
-        try:
-            found: Tensor = self._files[str(file)].get_tensor(name)
+        try:  # a file is mapped for as long as one of its tensors is there: what was read is given back
+            with safetensors.safe_open(file, framework="pt") as stored:
+                found: Tensor = stored.get_tensor(name)
         except Exception as error:
             raise DataError(f"{file}: {name} cannot be read ({error})") from error
         return found
@@ -77,21 +75,6 @@ class Checkpoint(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._place if self._whole is None else self._whole)
-
-
-def write_weights(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> Path:
-    """Write parameters as a ``.safetensors`` file, whole or not at all.
-
-    Args:
-        path: The file.
-        state: Parameters by name.
-    """
-    from safetensors.torch import save_file
-
-    target = Path(path)
-    with atomic_path(target) as part:
-        save_file({name: value.contiguous().clone() for name, value in state.items()}, part, {"format": "pt"})
-    return target
 
 
 def _parts(folder: Path) -> list[Path]:

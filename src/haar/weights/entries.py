@@ -135,12 +135,26 @@ class Entry:
                 return axis
         raise ArgumentError(f"tensors: {self.name}", expected=f"an axis {site}{'*' * dual}", got="none")
 
+    @property
+    def sizeless(self) -> bool:
+        """Whether the size of some units' numbers is not seen."""
+        return any(leg.mark == "^" for legs in self.axes for leg in legs)
+
+    def compared(self, tensor: Tensor) -> Tensor:
+        """The tensor as it is compared with another: units whose size is not seen have one of 1."""
+        for axis, legs in enumerate(self.axes):
+            if legs[0].mark == "^":
+                size = tensor.movedim(axis, 0).flatten(1).norm(dim=1)
+                shape = [-1 if k == axis else 1 for k in range(tensor.ndim)]
+                tensor = tensor / torch.where(size > 0, size, 1).reshape(shape)
+        return tensor
+
     def random_shift(self, tensor: Tensor, generator: torch.Generator) -> Tensor | None:
         """Random numbers that the function does not see, or None where every number is seen."""
         shift = None
         for axis in range(len(self.axes)):
             for part in self.parts(axis, tensor.shape[axis]):
-                if not part.leg.mark:
+                if not part.leg.shifts:
                     continue
                 if shift is None:
                     shift = torch.zeros_like(tensor)

@@ -118,7 +118,7 @@ class Folded(Mapping[str, Tensor]):
         shape = [-1 if k == axis else 1 for k in range(tensor.ndim)]
         scaled = tensor * gain.reshape(shape)
         if norm.centred and (norm.bias is None or self._leaves(norm)):
-            scaled = scaled - scaled.mean(axis, keepdim=True)
+            scaled -= scaled.mean(axis, keepdim=True)
         return scaled
 
     def _bias_of(self, reader: str, tensor: Tensor) -> Tensor:

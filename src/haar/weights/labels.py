@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from haar.errors import ArgumentError
 
-_LEG = re.compile(r"(?P<site>[A-Za-z_]\w*)(\.(?P<port>[a-z]\w*))?(?P<dual>\*)?(?P<mark>[+~])?")
-_FORMS = "site, site*, site.port, parts joined by |, with + or ~ at the end, or None"
+_LEG = re.compile(r"(?P<site>[A-Za-z_]\w*)(\.(?P<port>[a-z]\w*))?(?P<dual>\*)?(?P<mark>[+~^])?")
+_FORMS = "site, site*, site.port, parts joined by |, with +, ~ or ^ at the end, or None"
 
 Label = str | None
 
@@ -23,13 +23,19 @@ class Leg:
         port: By which of the site's representations; empty for its standard one.
         dual: Whether by the inverse transpose.
         mark: ``"+"`` where numbers that are constant along the axis are not seen by the function (a softmax follows),
-            ``"~"`` where nothing of this part is seen.
+            ``"~"`` where nothing of this part is seen; ``"^"`` where the size of each unit's numbers is not, for a norm
+            over samples follows, so that they are compared by their directions.
     """
 
     site: str
     port: str = ""
     dual: bool = False
     mark: str = ""
+
+    @property
+    def shifts(self) -> bool:
+        """Whether something may be added that the function does not see."""
+        return self.mark in ("+", "~") and bool(self.mark)
 
     def __str__(self) -> str:
         return f"{self.site}{'.' if self.port else ''}{self.port}{'*' if self.dual else ''}{self.mark}"

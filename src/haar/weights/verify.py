@@ -127,7 +127,7 @@ def _needs_folding(action: ParameterAction) -> bool:
 
 def _marked(action: ParameterAction) -> str:
     return ", ".join(
-        name for name, entry in action.entries.items() if any(leg.mark for legs in entry.axes for leg in legs)
+        name for name, entry in action.entries.items() if any(leg.shifts for legs in entry.axes for leg in legs)
     )
 
 

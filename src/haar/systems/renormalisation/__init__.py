@@ -8,12 +8,11 @@ from haar.systems.renormalisation.families import FAMILIES, Sizes
 from haar.systems.renormalisation.graph_ensemble import GRAPHS, GraphEnsemble
 from haar.systems.renormalisation.nonlinearity import CLOSED_FORMS, NONLINEARITIES
 from haar.systems.renormalisation.prediction import predict_error
-from haar.systems.renormalisation.static_bias import StaticBias
 from haar.systems.renormalisation.step_ensemble import StepEnsemble
 from haar.systems.renormalisation.step_families import STEP_FAMILIES
 from haar.systems.renormalisation.training import PROTOCOL, fit
 from haar.training import Plan
-from haar.weights import breaking_distance, unit_clusters
+from haar.weights import StaticBias, breaking_distance, unit_clusters
 
 __all__ = [
     "CLOSED_FORMS",

@@ -14,9 +14,9 @@ from haar.systems.renormalisation.block import one_shot
 from haar.systems.renormalisation.breaking import BreakingLog
 from haar.systems.renormalisation.ensemble import PerceptronEnsemble
 from haar.systems.renormalisation.families import Sizes
-from haar.systems.renormalisation.static_bias import StaticBias
 from haar.systems.renormalisation.training import fit
 from haar.training import Plan
+from haar.weights import StaticBias
 
 
 @dataclass(frozen=True)

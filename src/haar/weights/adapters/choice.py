@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from torch import Tensor
-
 from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
 from haar.weights.adapters.gpt2 import gpt2
@@ -26,8 +24,6 @@ ADAPTERS: Mapping[str, Adapter] = {
     "vit": vit,
 }
 """By the ``model_type`` of a configuration."""
-#: Names of the embedding that a language model without a head of its own reads out with.
-_EMBEDDINGS = ("transformer.wte.weight", "wte.weight", "model.embed_tokens.weight")
 
 
 def adapted(
@@ -61,25 +57,3 @@ def adapted(
     if config.get("quantization_config"):
         raise ArgumentError("config", expected="a checkpoint that is not quantised", got="quantization_config")
     return ADAPTERS[name](state, config, residual=residual)
-
-
-def untied(state: State) -> dict[str, Tensor]:
-    """Parameters with an output head of their own, where the head is the embedding and no tensor of its own.
-
-    A rotation that leaves the function alone moves the embedding and the head in the same way, but once the last
-    norm's gain is folded into the head the two differ.
-
-    Args:
-        state: Parameters by name.
-
-    Example:
-        >>> import torch
-        >>> list(untied({"transformer.wte.weight": torch.ones(2, 2)}))
-        ['transformer.wte.weight', 'lm_head.weight']
-    """
-    found = dict(state)
-    if not any(name.endswith(("lm_head.weight", "classifier.weight")) for name in found):
-        for name in _EMBEDDINGS:
-            if name in found:
-                found["lm_head.weight"] = found[name]
-    return found

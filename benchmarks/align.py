@@ -1,0 +1,156 @@
+"""Alignment: two checkpoints of the size of GPT-2 small on disk; perceptrons and residual networks against the field.
+
+    python benchmarks/align.py [--part files|pairs] [--quick] [--rounds N] [--pairs N] [--json FILE] [--docs]
+
+The first part writes two checkpoints, one of them the other moved by a random element of its whole symmetry, and
+aligns them in a process of its own: seconds, CPU seconds, and how much more memory the process held at its height than
+before, in checkpoints. The second trains pairs of networks from different seeds and brings them together by weights
+with ours, `rebasin` and `sinkhorn-rebasin` (60 steps of its own example's optimiser), turn by turn; and with ours by
+activations. Batch norms take their statistics anew at every point of every side's line. With --docs the tables are
+written into docs/align.md, between its markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from peers import Peer, Worker, compare, machine, serve, served, write_docs
+from sides import align_files, align_pairs
+
+PEERS = {
+    "rebasin": Peer("rebasin", ["rebasin==0.0.47"]),
+    "sinkhorn": Peer("sinkhorn-rebasin", ["sinkhorn-rebasin==0.0.2"]),
+}
+KINDS = ("perceptron", "resnet")
+TITLES = {
+    "ours": "ours, weights",
+    "activations": "ours, activations of 300 samples",
+    "rebasin": "rebasin 0.0.47",
+    "sinkhorn": "sinkhorn-rebasin 0.0.2",
+}
+#: The goals: seconds, checkpoints held, and the share of a peer's time.
+MOST_SECONDS, MOST_HELD, MOST_TIME = 60, 1.25, 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=("files", "pairs"), help="by default both")
+    parser.add_argument("--quick", action="store_true", help="small files, one pair, three turns")
+    parser.add_argument("--rounds", type=int, default=0, help="turns; default 7, quick 3")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of networks of each kind; default 3, quick 1")
+    parser.add_argument("--threads", type=int, default=2, help="for the files; pairs have one")
+    parser.add_argument("--json", type=Path, help="what a run left out is read from here")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/align.md")
+    options = parser.parse_args()
+    found = {"files": {}, "pairs": []}
+    if options.json is not None and options.json.is_file():
+        found = json.loads(options.json.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        if options.part != "pairs":
+            found["files"] = files(folder, options)
+            print("\n".join(file_lines(found["files"])))
+        if options.part != "files":
+            found["pairs"] = pairs(folder, options)
+            print("\n".join(pair_lines(found["pairs"])))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1))
+    if options.docs:
+        write_docs("align", "align", "\n".join([*pair_lines(found["pairs"]), "", *file_lines(found["files"])]))
+
+
+def files(folder: str, options: argparse.Namespace) -> dict:
+    """Both steps in processes of their own."""
+    sizes = align_files.QUICK if options.quick else align_files.SIZES
+    about = machine(options.threads)
+    for step in ("make", "run"):
+        told = json.dumps({"step": step, "folder": folder, "sizes": sizes, "threads": options.threads})
+        command = [sys.executable, "-W", "ignore", __file__, "--files", told]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {**json.loads(answer.stdout), "about": about}
+
+
+def step_of_files(told: str) -> None:
+    """One of both steps; what it found goes to the standard output."""
+    import torch
+
+    told = json.loads(told)
+    torch.set_num_threads(told["threads"])
+    print(json.dumps(getattr(align_files, told["step"])(told["folder"], told["sizes"])))
+
+
+def pairs(folder: str, options: argparse.Namespace) -> list[dict]:
+    """One row for each kind of network and side."""
+    rounds, count = options.rounds or (3 if options.quick else 7), options.pairs or (1 if options.quick else 3)
+    rows = []
+    for kind in KINDS:
+        paths = [str(Path(folder) / f"{kind}-{seed}.pt") for seed in range(count)]
+        for seed, path in enumerate(paths):
+            align_pairs.write(path, kind, seed)
+        for side in (*PEERS, "activations"):
+            with Worker(__file__, "ours") as ours, Worker(__file__, side, PEERS.get(side)) as other:
+                timed = [compare(ours, other, {"path": path, "kind": kind}, rounds=rounds) for path in paths]
+            row = {"kind": kind, "side": side, "about": machine(1)}
+            row["ratio"] = statistics.median(ratio for one in timed for ratio in one.ratios)
+            row["seconds"] = statistics.median(second for one in timed for second in one.peer)
+            row["ours"] = statistics.median(second for one in timed for second in one.ours)
+            row["values"] = [one.values for one in timed]
+            rows.append(row)
+    return rows
+
+
+def file_lines(found: dict) -> list[str]:
+    """The table of the files."""
+    if not found:
+        return []
+    held = found["held"] / found["checkpoint"]
+    met = "met" if found["seconds"] <= MOST_SECONDS and held <= MOST_HELD else "MISSED"
+    took = f"{found['seconds']:.1f} | {found['cpu']:.1f} | {held:.2f}"
+    apart = f"{found['distance before']:.3f} | {found['distance']:.1e}"
+    return [
+        f"Two checkpoints of {found['checkpoint'] / 2**20:.0f} MiB on disk, one planted; {found['about']}:",
+        "",
+        "| seconds | CPU seconds | held at the height, in checkpoints | distance before | after | goal |",
+        "|---|---|---|---|---|---|",
+        f"| {took} | {apart} | {MOST_SECONDS} s, {MOST_HELD} checkpoints: {met} |",
+    ]
+
+
+def pair_lines(rows: list[dict]) -> list[str]:
+    """The table of the pairs."""
+    if not rows:
+        return []
+    lines = [
+        f"Barriers are medians over {len(rows[0]['values'])} pairs, times CPU time on one thread; {rows[0]['about']}:",
+        "",
+        "| network | brought together by | barrier | seconds | its time over ours, weights | goals |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind in KINDS:
+        mine = [row for row in rows if row["kind"] == kind]
+        values = [statistics.median(pair[0]["barrier"] for pair in mine[0]["values"])]
+        plain = statistics.median(pair[0]["plain"] for pair in mine[0]["values"])
+        lines.append(f"| {kind} | plain average | {plain:.3f} | | | |")
+        lines.append(f"| {kind} | {TITLES['ours']} | {values[0]:.4f} | {mine[0]['ours']:.3f} | 1 | |")
+        for row in mine:
+            barrier = statistics.median(pair[1]["barrier"] for pair in row["values"])
+            goal = ""
+            if row["side"] in PEERS:
+                low, fast = values[0] <= barrier, row["ratio"] >= 1 / MOST_TIME
+                goal = f"barrier {'met' if low else 'MISSED'}, time {'met' if fast else 'MISSED'}"
+            took = f"{row['seconds']:.3f} | {row['ratio']:.2f}"
+            lines.append(f"| {kind} | {TITLES[row['side']]} | {barrier:.4f} | {took} | {goal} |")
+    return lines
+
+
+if "--files" in sys.argv:
+    step_of_files(sys.argv[sys.argv.index("--files") + 1])
+elif (name := served(sys.argv)) is not None:
+    serve(align_pairs.SIDES[name])
+elif __name__ == "__main__":
+    main()

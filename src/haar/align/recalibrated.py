@@ -1,0 +1,54 @@
+"""Batch norms whose statistics are those of the network that they are in: taken anew after networks were averaged."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from haar.errors import ArgumentError
+
+_COUNTING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
+    """A copy of a model whose batch norms have the statistics of some data.
+
+    The mean of two networks has activations that vary less than those of either; with statistics that were averaged as
+    well it is far worse than it has to be. Nothing is learned: parameters stay.
+
+    Args:
+        model: The model; it is left as it was.
+        data: Batches of inputs (or of inputs and labels, of which the first is taken), of which the training data are.
+
+    Raises:
+        ArgumentError: If there is no batch.
+
+    Source: Jordan et al., "REPAIR: REnormalizing Permuted Activations for Interpolation Repair", arXiv 2211.08403.
+
+    Example:
+        >>> model = nn.Sequential(nn.BatchNorm1d(1)).eval()
+        >>> recalibrated(model, [torch.tensor([[1.0], [3.0]])])[0].running_mean
+        tensor([2.])
+    """
+    made = copy.deepcopy(model).eval()
+    norms = [part for part in made.modules() if isinstance(part, _COUNTING) and part.track_running_stats]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    count = 0
+    with torch.no_grad():
+        for batch in data:
+            made(batch[0] if isinstance(batch, (tuple, list)) else batch)
+            count += 1
+    if not count:
+        raise ArgumentError("data", expected="at least one batch", got="none")
+    for part, own in zip(made.modules(), model.modules(), strict=True):
+        part.training = own.training
+        if isinstance(part, _COUNTING) and isinstance(own, _COUNTING):
+            part.momentum = own.momentum
+    return made

@@ -1,0 +1,115 @@
+"""Unequal widths: a narrow network is made as wide as another, by copies of the units that are nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.align.align import action_of
+from haar.align.assignment import assigned
+from haar.align.states import Given, State, state_of, with_state
+from haar.errors import ArgumentError
+from haar.weights import Copies, ParameterAction, Units, widened
+
+
+def as_wide_as(
+    wide: Given,
+    narrow: Given,
+    *,
+    symmetry: ParameterAction | str = "auto",
+    config: Mapping[str, Any] | None = None,
+    example: Any = None,
+) -> Any:
+    """The narrow network with as many units as the wide one has: the same function, in the shapes of the wide one.
+
+    Every unit of the narrow network is copied to the places of the wide one whose incoming weights are nearest, and its
+    copies share what it writes. What comes back can be aligned to the wide network and averaged with it.
+
+    Args:
+        wide: A model, or parameters by name.
+        narrow: A model of the same architecture with fewer units at some sites, or its parameters by name.
+        symmetry: A table of the narrow network, or a word; see `align`.
+        config: Configuration of the narrow network; by default the model's own.
+        example: As for `align`.
+
+    Returns:
+        A new model, or parameters by name, as the wide one was given.
+
+    Raises:
+        ArgumentError: If the two differ in anything but numbers of units, or the narrow one has more at a site.
+
+    Source: Theus et al., arXiv 2506.22712, section 3 (semi-permutations).
+
+    Example:
+        >>> wide, narrow = (nn.Sequential(nn.Linear(2, n), nn.ReLU(), nn.Linear(n, 1)).double() for n in (7, 3))
+        >>> x = torch.randn(5, 2, dtype=torch.float64)
+        >>> bool(torch.allclose(as_wide_as(wide, narrow, example=x)(x), narrow(x)))
+        True
+    """
+    target, state = state_of(wide, "wide"), state_of(narrow, "narrow")
+    action = action_of(narrow, state, symmetry, config=config, example=example)
+    action.check(state, "narrow")
+    counts = _counts(action, target)
+    grown: State = state
+    for name, site in action.sites.items():
+        if not isinstance(site, Units) or counts[name] in (None, site.count):
+            continue
+        copies = _nearest(action, name, target, grown, int(counts[name] or 0))
+        action, grown = widened(action, grown, {name: copies})
+    for name, value in grown.items():
+        if name not in target or target[name].shape != value.shape:
+            got = tuple(target[name].shape) if name in target else "none of that name"
+            raise ArgumentError(
+                f"wide: {name}",
+                expected=f"a tensor of shape {tuple(value.shape)}, for only units can be copied",
+                got=got,
+                way_out="vocabulary, heads and residual stream have to be of one size",
+            )
+    return with_state(wide, grown) if isinstance(wide, nn.Module) else dict(grown)
+
+
+def _counts(action: ParameterAction, target: State) -> dict[str, int | None]:
+    """For each site of units how many the wide network has."""
+    found: dict[str, int | None] = dict.fromkeys(action.sites)
+    for row, entry in action.entries.items():
+        for axis, legs in enumerate(entry.axes):
+            site = action.sites.get(legs[0].site)
+            if not isinstance(site, Units) or len(legs) > 1 or "*" in row or legs[0].dual or row not in target:
+                continue
+            if target[row].ndim == len(entry.axes):
+                count = target[row].shape[axis]
+                if count < site.count:
+                    raise ArgumentError(
+                        f"wide: {row}", expected=f"at least {site.count} units at {legs[0].site}", got=count
+                    )
+                found[legs[0].site] = count
+    return found
+
+
+def _nearest(action: ParameterAction, site: str, wide: State, narrow: State, count: int) -> Copies:
+    """Which unit each of the wide network's units is a copy of; every unit has a place of its own first."""
+    units = action.sites[site]
+    old = units.ports[""]
+    cost = torch.zeros(count, old, dtype=torch.float64)
+    for row in action.touching(site):
+        entry = action.entries[row]
+        for axis, legs in enumerate(entry.axes):
+            if legs[0].site != site or legs[0].dual or len(legs) > 1 or "*" in row:
+                continue
+            mine, other = (_rows(state[row], axis, n) for state, n in ((wide, count), (narrow, old)))
+            if mine.shape[1] == other.shape[1]:  # of layers that are of one width by now
+                cost += other.square().sum(1) - 2 * mine @ other.mT
+    least, source = cost.min(1)
+    padded = torch.zeros(count, count, dtype=torch.float64)
+    padded[:, :old] = least[:, None] - cost  # what it costs that a place does not take the unit nearest to it
+    order = assigned(padded)
+    own = order < old
+    source[own] = order[own]
+    return Copies(source)
+
+
+def _rows(tensor: Tensor, axis: int, count: int) -> Tensor:
+    return tensor.detach().movedim(axis, 0).reshape(count, -1).double()
