@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from haar.align.align import action_of, align, canonical_of
-from haar.align.states import Given, state_of, with_state
+from haar.align.align import align, canonical_of
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
+from haar.weights.models import Given, action_of, state_of, with_state
 
 G = TypeVar("G", nn.Module, Mapping[str, Tensor])
 #: Rounds of moving each towards the mean; the mean of two needs one.

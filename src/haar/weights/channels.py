@@ -40,6 +40,7 @@ class Classes:
         self._size: list[int] = []
         self._fixed: set[int] = set()
         self._unsigned: set[int] = set()
+        self._unscaled: set[int] = set()
 
     def new(self, size: int) -> int:
         """A class of its own for a number of units."""
@@ -70,6 +71,8 @@ class Classes:
             self._fixed.add(low)
         if high in self._unsigned:
             self._unsigned.add(low)
+        if high in self._unscaled:
+            self._unscaled.add(low)
 
     def fix(self, units: int) -> None:
         """Nothing may move these units: they are read by something whose order counts."""
@@ -78,6 +81,16 @@ class Classes:
     def keep_signs(self, units: int) -> None:
         """The signs of these units count."""
         self._unsigned.add(self.find(units))
+
+    def keep_scales(self, units: int, *, signs: bool = True) -> None:
+        """The sizes of these units count; if `signs`, their signs too."""
+        if signs:
+            self.keep_signs(units)
+        self._unscaled.add(self.find(units))
+
+    def scaled(self, units: int) -> bool:
+        """Whether they may be multiplied with positive numbers."""
+        return self.find(units) not in self._unscaled
 
     def free(self, units: int) -> bool:
         """Whether the units may change places."""

@@ -31,12 +31,14 @@ _LARGEST = (
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
 )
+#: f(a x) = a f(x) for a > 0.
+_HOMOGENEOUS = ("relu", "leaky_relu", "prelu", *_LARGEST)
 #: With one tensor: a number is added or multiplied.
 _NUMBERS = ("add", "sub", "mul", "div", "neg")
 _KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach", "interpolate")
 
 
-def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterAction:
+def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool = False) -> ParameterAction:
     """The table of a module, by following one run of it.
 
     Linear layers, convolutions (grouped and depthwise ones too), embeddings, batch, layer and group norms, attention
@@ -47,6 +49,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterA
         model: The module; it is left as it was.
         example: An input, or a tuple of inputs.
         signs: Whether units of odd activations may change their signs as well.
+        scales: Whether units of ReLU and its kin may be multiplied with positive numbers as well.
 
     Raises:
         ArgumentError: If it is recurrent, cannot be followed, or has no units that may change places.
@@ -77,7 +80,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False) -> ParameterA
         raise
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
-    return _Walk(followed).table(signs=signs)
+    return _Walk(followed).table(signs=signs, scales=scales)
 
 
 class _Walk:
@@ -91,7 +94,7 @@ class _Walk:
         for node in followed.graph.nodes:
             self.values[node] = self._step(node)
 
-    def table(self, *, signs: bool) -> ParameterAction:
+    def table(self, *, signs: bool, scales: bool) -> ParameterAction:
         """The table of what was found."""
         state = self.followed.model.state_dict()
         sites: dict[str, Site] = dict(self.heads)
@@ -105,8 +108,7 @@ class _Walk:
                 return None
             if units not in names:
                 names[units] = f"units{len(names)}"
-                free = signs and self.classes.signed(units)
-                sites[names[units]] = Units(self.classes.size(units), "signs" if free else "none")
+                sites[names[units]] = Units(self.classes.size(units), self._factors(units, signs=signs, scales=scales))
             return names[units] + form
 
         tensors = {
@@ -122,6 +124,13 @@ class _Walk:
                 way_out="write the table by hand: haar.weights.ParameterAction says how",
             )
         return ParameterAction(sites, tensors, ignored=("num_batches_tracked",))
+
+    def _factors(self, units: int, *, signs: bool, scales: bool) -> str:
+        """What units may be multiplied with, in the words of `Units`."""
+        scaled, signed = scales and self.classes.scaled(units), signs and self.classes.signed(units)
+        if scaled:
+            return "any" if signed else "positive"
+        return "signs" if signed else "none"
 
     # -- steps
 
@@ -164,6 +173,8 @@ class _Walk:
 
     def _alone(self, node: fx.Node, first: Channels, operator: Operator) -> Any:
         """A step whose first value has units, and whose others have none."""
+        if operator.name == "div" and node.args[0] is not node.all_input_nodes[0]:  # a number over the units
+            self.classes.keep_scales(first.units, signs=False)
         if operator.kind == "pointwise" or operator.name in _NUMBERS:
             return self._bent(first, operator)
         if operator.kind in ("noise", "same") or operator.name in _KEEPING:
@@ -175,7 +186,9 @@ class _Walk:
     def _bent(self, first: Channels, operator: Operator) -> Channels:
         """Every number by itself, or the largest of some: the signs count unless it is odd."""
         scales = operator.linear is not None and operator.name not in ("add", "sub")
-        if not (operator.odd or scales):
+        if not (scales or operator.name in _HOMOGENEOUS):
+            self.classes.keep_scales(first.units, signs=not operator.odd)
+        elif not scales:
             self.classes.keep_signs(first.units)
         return first
 
@@ -205,12 +218,12 @@ class _Walk:
         if known is None:
             return NotImplemented
         if name == "mul":
-            self.classes.keep_signs(known.units)
+            self.classes.keep_scales(known.units)
         if one is not None and other is not None:
             same = (one.axis, one.copies, shape_of(tensors[0])) == (other.axis, other.copies, shape_of(tensors[1]))
             if not same:
                 return NotImplemented
-            self.classes.keep_signs(other.units) if name == "mul" else None
+            self.classes.keep_scales(other.units) if name == "mul" else None
             self.classes.join(one.units, other.units)
             return one
         stranger = tensors[1] if one is not None else tensors[0]
@@ -223,7 +236,7 @@ class _Walk:
             return NotImplemented
         axis = known.axis - (len(whole) - len(shape))
         if axis < 0 or shape[axis] == 1:
-            self.classes.keep_signs(known.units)
+            self.classes.keep_scales(known.units)
             return known
         labels: list[Any] = [None] * len(shape)
         labels[axis] = (known.units, "" if name != "mul" else ".order")
@@ -312,6 +325,7 @@ class _Walk:
             self._fix(node)
             return None
         forms = {"weight": ".order", "bias": "", "running_mean": "", "running_var": ".order"}
+        self.classes.keep_scales(found.units, signs=False)
         for name, form in forms.items():
             if getattr(module, name, None) is not None:
                 self._put(f"{path}.{name}", [(found.units, form)])
@@ -324,8 +338,7 @@ class _Walk:
         if found is None or not last or found.copies != 1 or len(module.normalized_shape) != 1:
             self._fix(node)
             return None
-        if isinstance(module, nn.LayerNorm):
-            self.classes.keep_signs(found.units)  # its mean
+        self.classes.keep_scales(found.units, signs=isinstance(module, nn.LayerNorm))  # its mean
         for name, form in {"weight": ".order", "bias": ""}.items():
             if getattr(module, name, None) is not None:
                 self._put(f"{path}.{name}", [(found.units, form)])
@@ -338,7 +351,7 @@ class _Walk:
             return None
         found = self._of(node.all_input_nodes[0])
         if found is not None:
-            self.classes.keep_signs(found.units)
+            self.classes.keep_scales(found.units)
         return self.batch_norm(node, module, path)
 
     def prelu(self, node: fx.Node, module: Any, path: str) -> Channels | None:
