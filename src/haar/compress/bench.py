@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from haar.compress.batch import Batch, joined
+from haar.compress.gradients import gradients
 from haar.compress.layers import Layer, layers_of
 from haar.compress.table import duplicated, table_of
 from haar.errors import ArgumentError
@@ -47,7 +48,7 @@ class Bench:
         self._calibration, self._action, self._example = calibration, action, example
         self._joined: Batch | None = None
         self._undone: list[Callable[[], None]] = []
-        self._gradients: list[Tensor] | None = None
+        self._gradients: dict[bool, Mapping[str, Tensor]] = {}
         self._kept: list[tuple[Tensor, Tensor]] = [
             (mine, theirs)
             for mine, theirs in zip(_tensors(self.model), _tensors(self.original), strict=True)
@@ -109,11 +110,22 @@ class Bench:
             self._action = table_of(self.original, self._example)
         return self._action
 
-    def gradients(self, find: Callable[[], list[Tensor]]) -> list[Tensor]:
-        """What was found once of the model as it came, for all levels."""
-        if self._gradients is None:
-            self._gradients = find()
-        return self._gradients
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The copy's parameters by name, the very tensors."""
+        return dict(self.model.state_dict())
+
+    def gradients(self, *, squares: bool) -> Mapping[str, Tensor]:
+        """Sizes of the gradients of the model as it came, found once for all levels.
+
+        Args:
+            squares: Whether they are squared before they are summed over batches.
+        """
+        if squares not in self._gradients:
+            self.restore()
+            _ = self.calibration  # refused if there is none
+            self._gradients[squares] = gradients(self.model, self.layers, self._calibration, squares=squares)
+        return self._gradients[squares]
 
     def sparsity(self) -> float:
         """The share of the layers' weights that are 0."""

@@ -6,10 +6,22 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from haar.compress.calibrated import (
+    Importance,
+    ScaledQuantise,
+    SparseGPT,
+    Surgeon,
+    Taylor,
+    Wanda,
+    WandaNofM,
+    WeightedLowRank,
+)
+from haar.compress.decoding import Decoding
 from haar.compress.entries import Magnitude, NofM, Noise, Random
 from haar.compress.low_rank import LowRank
 from haar.compress.perturbation import Perturbation
 from haar.compress.quantise import Activations, Quantise
+from haar.compress.structured import AttentionHeads, Deepen, Depth, HiddenUnits
 from haar.errors import ArgumentError
 
 Wanted = str | Perturbation | Sequence[str | Perturbation]
@@ -30,6 +42,22 @@ PERTURBATIONS: Mapping[str, Callable[[], Perturbation]] = {
         lambda: Quantise(asymmetric=True),
         Activations,
         LowRank,
+        Wanda,
+        lambda: WandaNofM("2:4"),
+        lambda: WandaNofM("4:8"),
+        Importance,
+        Taylor,
+        lambda: Taylor(squares=True),
+        Surgeon,
+        lambda: Surgeon(0.01),
+        SparseGPT,
+        WeightedLowRank,
+        ScaledQuantise,
+        HiddenUnits,
+        AttentionHeads,
+        Depth,
+        Deepen,
+        Decoding,
     )
 }
 """All perturbations that a name stands for, with their usual settings."""
@@ -60,8 +88,8 @@ def perturbation_of(wanted: str | Perturbation) -> Perturbation:
             return PERTURBATIONS[wanted]()
         if found := _GROUPED.fullmatch(wanted):
             return Quantise(int(found[1]), asymmetric=bool(found[2]))
-        if (found := _PATTERN.fullmatch(wanted)) and not found[2]:
-            return NofM(found[1])
+        if found := _PATTERN.fullmatch(wanted):
+            return WandaNofM(found[1]) if found[2] else NofM(found[1])
     close = difflib.get_close_matches(str(wanted), PERTURBATIONS, n=1)
     raise ArgumentError(
         "perturbations",

@@ -57,7 +57,15 @@ class Layer:
 
     def matrices(self) -> Float[Tensor, "groups out into"]:
         """The weight as matrices, a new tensor or a view."""
-        weight, groups = self.weight.detach(), self.groups
+        return self.arranged(self.weight.detach())
+
+    def arranged(self, weight: Tensor) -> Float[Tensor, "groups out into"]:
+        """A tensor of the weight's shape, such as its gradient, as matrices.
+
+        Args:
+            weight: The tensor.
+        """
+        groups = self.groups
         if self.form == "transposed":
             return weight.mT[None]
         if self.form == "coordinates":
