@@ -115,7 +115,7 @@ def layers_of(model: nn.Module, chosen: Sequence[str] | None = None) -> tuple[La
         )
     if chosen is None:
         head = _head(model, found)
-        kept = [layer for layer in found if layer.weight is not head] or found
+        kept = [layer for layer in found if layer.weight is not head and "embed" not in layer.name] or found
     else:
         for pattern in chosen:
             if not any(fnmatchcase(layer.name, pattern) for layer in found):
