@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,10 @@ class Curve:
 
     def law(self) -> Law | None:
         """The piecewise law and its rival, see `haar.compress.fit_law`; None for levels without a zero, or too few."""
+        return self._law
+
+    @cached_property
+    def _law(self) -> Law | None:
         if self.perturbation.identity is None or self.metric.worse == "lower":
             return None
         damage = self._damages()

@@ -22,7 +22,7 @@ _OF_LAW, _OF_RIVAL = 5, 3
 SHORTEST = 0.15
 #: From fewer levels nothing is fitted: the law's five parameters would explain them all.
 FEWEST_LEVELS = 6
-_GRID, _STEPS = 241, 200
+_GRID, _STEPS = 161, 120
 #: Squares below this are rounding.
 _ROUNDING = 1e-22
 
@@ -38,6 +38,7 @@ class Law:
         residual: Sum of squares of the law, in log L.
         rival: Sum of squares without a kink.
         gain: By how much the law's BIC is lower than the rival's; positive speaks for a kink.
+        inside: Whether the whole interval lies between the levels at which a kink could be told.
     """
 
     kink: float
@@ -46,11 +47,12 @@ class Law:
     residual: float
     rival: float
     gain: float
+    inside: bool
 
     @property
     def transition(self) -> bool:
         """Whether there is one: a short interval, and more than a smooth curve explains."""
-        return self.gain > 0 and self.high - self.low < SHORTEST
+        return self.gain > 0 and self.inside and self.high - self.low < SHORTEST
 
     def __str__(self) -> str:
         """In words."""
@@ -83,14 +85,15 @@ def fit_law(damage: Float[np.ndarray, " levels"], values: Float[np.ndarray, " le
     n = len(s)
     if n < FEWEST_LEVELS:
         return None
-    kinks = np.linspace(s[1], s[-1], _GRID)[:-1]
+    kinks = np.linspace(s[2], s[-2], _GRID)[:-1]  # three levels at least for the part before, two for the part after
     squares = _scan(s, y, kinks)
     best = int(squares.argmin())
     least, rival = float(squares[best]), _without_kink(s, y)
     reach = 1 + float(fdtri(1, n - _OF_LAW, 0.95)) / (n - _OF_LAW)
     within = kinks[squares <= max(least * reach, _ROUNDING)]
     gain = n * math.log(max(rival, _ROUNDING) / max(least, _ROUNDING)) - (_OF_LAW - _OF_RIVAL) * math.log(n)
-    return Law(float(kinks[best]), float(within.min()), float(within.max()), least, rival, gain)
+    inside = bool(within.min() > kinks[0] and within.max() < kinks[-1])
+    return Law(float(kinks[best]), float(within.min()), float(within.max()), least, rival, gain, inside)
 
 
 def _scan(

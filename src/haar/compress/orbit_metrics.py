@@ -101,6 +101,20 @@ class OnOrbit(Metric):
         return self.inner.value(totals)
 
 
+@dataclass(frozen=True)
+class OrbitSpread(Metric):
+    """The mean square distance of answers on an orbit from their mean, in the units of a mean square loss."""
+
+    name: ClassVar[str] = "orbit spread"  # type: ignore[misc]
+    needs: ClassVar[frozenset[str]] = frozenset({"outputs", "orbit"})
+
+    def units(self, seen: Seen) -> Float[Tensor, "units columns"]:
+        """A row a sample."""
+        orbit = _orbit(seen).double()
+        squares = (orbit - orbit.mean(0)).square().mean(0).flatten(1)
+        return torch.stack([squares.sum(1), torch.full_like(squares[:, 0], squares.shape[1])], 1)
+
+
 def orbit_metrics(symmetry: Symmetry | None, batch: Batch) -> Sequence[Metric]:
     """What a sweep measures of a symmetry.
 
@@ -111,4 +125,4 @@ def orbit_metrics(symmetry: Symmetry | None, batch: Batch) -> Sequence[Metric]:
     if symmetry is None:
         return ()
     defects = (GroupDefect(), GroupDefect(varying=True))
-    return defects if batch.target is None else (*defects, OfAverage(Loss()), OnOrbit(Loss()))
+    return defects if batch.target is None else (*defects, OfAverage(Loss()), OnOrbit(Loss()), OrbitSpread())
