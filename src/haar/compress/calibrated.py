@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.compress.calibration import calibrated
 from haar.compress.entries import keep_best, lowest, pattern, share
-from haar.compress.low_rank import rank_at, truncated
+from haar.compress.low_rank import rank_at
 from haar.compress.perturbation import SHARES, Perturbation
 from haar.compress.quantise import rounded
 from haar.errors import check_rate
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Matrix = Float[Tensor, "out into"]
 Rows = Float[Tensor, "rows into"]
-#: Eigenvalues of X^T X below this share of the largest are what rounding leaves of a direction that is not there.
-_RANGE = 1e-10
+#: Singular values below this share of the largest are what rounding leaves of a direction that is not there.
+_RANGE = 1e-11
 
 
 class _Calibrated(Perturbation):
@@ -164,17 +164,29 @@ def inverse_gram(x: Rows, damping: float) -> Inverse:
         x: Inputs.
         damping: The share.
     """
-    wide = x.double()
-    gram = wide.mT @ wide
-    if damping:
-        gram.diagonal().add_(damping * gram.diagonal().mean().clamp_min(torch.finfo(gram.dtype).tiny))
     # Brought to a diagonal of ones first: what is rounding must not depend on the units of an input.
-    size = gram.diagonal().sqrt()
+    ridge = damping * float(x.double().square().sum(0).mean()) or 0.0
+    size = (x.double().square().sum(0) + ridge).sqrt()
     scale = torch.where(size > 0, 1 / torch.where(size > 0, size, 1), 0.0)
-    values, vectors = torch.linalg.eigh(scale[:, None] * gram * scale)
-    kept = values > _RANGE * values[-1]
-    vectors = vectors[:, kept] * scale[:, None]
-    return Inverse((vectors / values[kept]) @ vectors.mT, int(kept.sum()))
+    values, vectors = spectrum(
+        torch.cat([x.double(), ridge**0.5 * torch.eye(x.shape[1], dtype=torch.float64)]) * scale if ridge else x * scale
+    )
+    vectors = vectors * scale[:, None]
+    return Inverse((vectors / values.square()) @ vectors.mT, len(values))
+
+
+def spectrum(x: Rows) -> tuple[Float[Tensor, " rank"], Float[Tensor, "into rank"]]:
+    """Singular values of the inputs that are more than rounding, and their directions.
+
+    They are those of the triangular factor of the inputs themselves: in X^T X half of the digits would be lost.
+
+    Args:
+        x: Inputs.
+    """
+    triangular = torch.linalg.qr(x.double(), mode="r").R
+    _, values, directions = torch.linalg.svd(triangular, full_matrices=False)
+    kept = values > _RANGE * values[0]
+    return values[kept], directions[kept].mT
 
 
 @dataclass(frozen=True)
@@ -261,7 +273,7 @@ class SparseGPT(_Calibrated):
 
 @dataclass(frozen=True)
 class WeightedLowRank(_Calibrated):
-    """W C truncated to a rank and multiplied by C^-1, X^T X = C C^T; the level is the fraction of the rank kept.
+    """W C truncated to a rank and multiplied by C^-1, X^T X = C C^T; the level is the fraction of the rank that is kept.
 
     Source: the data-aware factorisation of ASVD and SVD-LLM, arXiv 2403.07378.
 
@@ -279,13 +291,12 @@ class WeightedLowRank(_Calibrated):
     def changed(self, layer: Layer, weight: Matrix, x: Rows, level: float) -> Matrix:
         """The nearest matrix of that rank in what the layer puts out."""
         del layer
-        wide = x.double()
-        values, vectors = torch.linalg.eigh(wide.mT @ wide)
-        kept = values > _RANGE * values[-1]
-        root = vectors[:, kept] * values[kept].sqrt()
-        back = vectors[:, kept] / values[kept].sqrt()
+        values, vectors = spectrum(x)
         rank = rank_at(level, *weight.shape)
-        return (truncated(weight.double() @ root, rank) @ back.mT).to(weight)
+        u, s, _ = torch.linalg.svd(weight.double() @ (vectors * values), full_matrices=False)
+        kept = u[:, :rank][:, s[:rank] > _RANGE * s[0]]
+        # (W C)_r C^-1 = U_r U_r^T W, which needs no inverse where inputs were never seen.
+        return (kept @ (kept.mT @ weight.double())).to(weight)
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ def first_crossing(
 ) -> Float[np.ndarray, "*draws"]:
     """Where curves first exceed a limit, linearly between points in the logarithm of the metric.
 
-    Where a point is not positive, as a drift of 0, it is linear in the metric itself. A value that is not finite exceeds
-    every limit, and the crossing is then at its point.
+    Where a point is not positive, as a drift of 0, it is linear in the metric itself. A value that is not finite
+    exceeds every limit, and the crossing is then at its point.
 
     Args:
         damage: Ascending places of the points.

@@ -237,4 +237,4 @@ _WORDS = (
     "which the metric first is worse than tolerated, linear in its logarithm between levels. A transition is claimed "
     "only where a law with a kink explains the curve better than a smooth one and the place of the kink is known."
 )
-_CAPTION = "Metrics against levels, mild to strong from left to right; bands are intervals over the data, dotted the tolerance."
+_CAPTION = "Metrics against levels, mild to strong from left to right; bands are intervals, dotted lines the tolerance."

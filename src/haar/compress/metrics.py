@@ -278,8 +278,8 @@ def metrics_of(asked: Asked | None, batch: Batch) -> tuple[Metric, ...]:
     if asked is None:
         if batch.target is None:
             return (METRICS["drift"],)
-        words = ("loss",) if batch.target.is_floating_point() else ("loss", "accuracy")
-        return tuple(METRICS[word] for word in (("perplexity",) if batch.shifted else words)) + (METRICS["drift"],)
+        words = ["loss"] if batch.target.is_floating_point() else ["loss", "accuracy"]
+        return tuple(METRICS[word] for word in [*(["perplexity"] if batch.shifted else words), "drift"])
     if isinstance(asked, (str, Metric)) or not isinstance(asked, (Sequence, Mapping)):
         raise ArgumentError("metrics", expected="a list of names, or functions by name", got=repr(asked))
     named = asked if isinstance(asked, Mapping) else {str(getattr(one, "name", one)): one for one in asked}

@@ -56,15 +56,16 @@ def sweep(
         levels: Levels for all perturbations, or by their names; by default their own.
         symmetry: With one, the defect and the loss of the average over its group are further curves.
         calibration: Batches for perturbations that look at inputs or gradients, apart from the evaluation's.
-        layers: Patterns of names of the layers that are compressed; by default all but embeddings, norms and the layer
-            that reads out.
-        action: The table of the model's units and heads, for perturbations that drop whole ones; by default it is found.
+        layers: Patterns of names of the layers that are compressed; by default all but embeddings, norms and the
+            layer that reads out.
+        action: The table of the model's units and heads, for perturbations that drop whole ones; by default it is
+            found.
         draws: Draws of the bootstrap over samples, from which the intervals are.
         seed: Of whatever is random.
         watch: Told of every level.
 
     Raises:
-        ArgumentError: If a level is out of its range, there is nothing to compress, or data for calibration are missing.
+        ArgumentError: If a level is out of its range, nothing can be compressed, or data for calibration are missing.
         DataError: If the data have numbers that are not finite.
 
     Example:

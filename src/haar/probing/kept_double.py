@@ -14,7 +14,7 @@ _SINGLE = (torch.float16, torch.bfloat16, torch.float32)
 class KeptDouble(TorchFunctionMode):
     """While it is entered, casts to single or half precision go to double precision.
 
-    What a model casts by itself, as norms and routers of `transformers` do, is else no more exact than single precision.
+    What a model casts by itself, as norms and routers of `transformers` do, is else exact to single precision only.
 
     Example:
         >>> with KeptDouble():

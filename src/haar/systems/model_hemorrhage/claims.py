@@ -304,7 +304,7 @@ def _symmetric() -> tuple[Claim, ...]:
             ),
             Claim(
                 f"{label}: symmetry goes first",
-                "with 0.2 of the weights gone the spread over the orbit has grown faster than the loss (ratio of growths)",
+                "with 0.2 of the weights gone the spread over the orbit has grown faster than the loss (ratio)",
                 f"{_OWN}: 2.3 against 1.2",
                 grows,
                 at_least=1.0,
@@ -381,7 +381,7 @@ def _published() -> tuple[Claim, ...]:
     ]
     smooth = Claim(
         "published: Wanda has no kink",
-        "on Wanda's row a smooth curve is better than the law with a kink (BIC of the smooth curve less that of the law)",
+        "on Wanda's row a smooth curve is better than the law with a kink (its BIC less that of the law)",
         "our trial, section 4: residuals .022 and .059",
         lambda m: float(m["Wanda"]["law"]["gain"]),
         at_most=0.0,

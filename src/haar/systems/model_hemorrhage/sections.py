@@ -54,7 +54,7 @@ def curves_table(measures: Measures) -> Table:
         text = ", ".join(f"{level}: {value:.3g}" for level, value in values.items())
         rows.append([name, text, None if math.isnan(crossing.value) else crossing.value])
     dense = _over(measures, "characters", "rectified", "dense")
-    note = f"median over networks; dense {dense.value:.3g}; the crossing is the level at which perplexity is 1.5 times that"
+    note = f"median over networks; dense {dense.value:.3g}; at the crossing perplexity is 1.5 times that"
     return Table("Perplexity by level", ("method", "level: perplexity", "crossing"), rows, note)
 
 
@@ -226,12 +226,10 @@ _CURVES = (
 )
 _DAMAGE = "Perplexity against the share of weights taken away; on the right for a copy whose units are scaled badly."
 _COPY = (
-    "The copy computes the same function: its units stand in another order and are scaled by random factors, which ReLU "
-    "lets pass. Methods that see sizes of weights alone are ruined by it; Wanda and the pruning of units do not notice."
+    "The copy computes the same function: its units stand in another order and are scaled by random factors, which "
+    "ReLU lets pass. Methods that see sizes of weights alone are ruined by it; Wanda and the pruning of units do not notice."
 )
-_STACKED = (
-    "Pruning first, then rounding: how much the logarithm of the perplexity departs from the sum of both damages."
-)
+_STACKED = "Pruning first, then rounding: how far the logarithm of the perplexity is from the sum of both damages."
 _GAUGE = (
     "Two networks as their first weights are, each with copies that were moved by one factor of their gauge group. The "
     "numbers are relative differences of the copies' outputs after compression."
@@ -243,12 +241,10 @@ _HELPS = (
 )
 _SYMMETRY = (
     "The loss on the orbit is that of the average over the group and the spread of the answers, exactly. The spread is "
-    "what averaging takes away. With nearly all weights gone the answers hardly vary, and the spread is small again: so "
-    "the defect is told relative to the answers' variance as well."
+    "what averaging takes away. With nearly all weights gone the answers hardly vary, and the spread is small again: "
+    "so the defect is told relative to the answers' variance as well."
 )
-_SPLIT = (
-    "Loss on the orbit, of the average, and the spread between them, against sparsity; relative to the trivial answer."
-)
+_SPLIT = "Loss on the orbit, of the average, and the spread, against sparsity; relative to the trivial answer."
 _PUBLISHED = (
     "The paper's own tables, read by the same two thresholds as ours. Levels are 0.1, 0.2, ..., and the value at 0.1 "
     "stands for the dense model, whose own is not comparable in every row."

@@ -30,7 +30,7 @@ _DRAWS = 0
 def invariant_function(points: Float[Tensor, "n 2"]) -> Float[Tensor, "n 1"]:
     """A function of the plane that a quarter turn leaves alone."""
     x, y = points.unbind(-1)
-    return ((x**2 * y**2) + torch.cos(2 * (x**2 + y**2)) - x * y * (x**2 - y**2))[:, None]
+    return (torch.cos(4 * x) * torch.cos(4 * y) + torch.cos(2 * (x**2 + y**2)) / 2)[:, None]
 
 
 def quarter_turns() -> Symmetry:
@@ -41,27 +41,30 @@ def quarter_turns() -> Symmetry:
     return Symmetry(group, (Vector(Given(group, matrices)),), Invariant(group))
 
 
-def fitted(model: nn.Module, x: Tensor, y: Tensor, steps: int, seed: int, watch: Watch) -> nn.Module:
-    """A network that has learned pairs by squares."""
+def fitted(
+    model: nn.Module, pairs: tuple[Tensor, Tensor], steps: int, *, batch_size: int, seed: int, watch: Watch
+) -> nn.Module:
+    """A network that has learned pairs by squares, in double precision."""
+    x, y = (part.float() for part in pairs)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
-        rows = torch.randint(len(x), (min(len(x), 128),), generator=generator)
+        rows = torch.randint(len(x), (batch_size,), generator=generator)
         return (model(x[rows]) - y[rows]).square().mean()
 
     Run(model.parameters(), loss, Plan(steps=steps, learning_rate=2e-3, schedule="cosine"), seed=seed).train(watch)
-    return model.eval()
+    return model.eval().double()
 
 
 def made(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """A network in double precision from a seed."""
+    """A network from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, 0))
-        return build().double()
+        return build()
 
 
 def perceptron(how: Symmetric, seed: int, watch: Watch) -> Json:
-    """A perceptron that learns an invariant function from one quarter of the plane more than from the others.
+    """A perceptron that learns an invariant function of the plane.
 
     Args:
         how: The preset.
@@ -79,7 +82,7 @@ def perceptron(how: Symmetric, seed: int, watch: Watch) -> Json:
     build = lambda: nn.Sequential(  # noqa: E731
         nn.Linear(2, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, 1)
     )
-    model = fitted(made(build, seed), x, y, how.steps, seed, watch)
+    model = fitted(made(build, seed), (x, y), how.steps, batch_size=128, seed=seed, watch=watch)
     symmetry = quarter_turns()
     found = sweep(
         model, (Magnitude(levels=_SHARES), Quantise(levels=_BITS)), ["loss"], [(held, wanted)],
@@ -110,8 +113,10 @@ def surrogate(how: Symmetric, seed: int, watch: Watch) -> Json:
     size = change[: how.samples].std(dim=(0, 1, 3, 4), keepdim=True)
     before, after = (part.flatten(0, 1) for part in (runs[:, :-1], change / size))
     half = len(before) // 2
-    model = fitted(made(_convolutions, seed), before[:half], after[:half], how.steps, seed, watch)
-    held = [(x, y) for x, y in zip(before[half:].split(32), after[half:].split(32), strict=True)]
+    model = fitted(
+        made(_convolutions, seed), (before[:half], after[:half]), how.steps, batch_size=16, seed=seed, watch=watch
+    )
+    held = [(x, y) for x, y in zip(before[half:].split(20), after[half:].split(20), strict=True)]
     persistence = float(after[half:].square().mean())
     symmetry = Symmetry.of_fields(dihedral(4), "A, B")
     found = sweep(
