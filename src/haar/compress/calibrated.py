@@ -273,7 +273,7 @@ class SparseGPT(_Calibrated):
 
 @dataclass(frozen=True)
 class WeightedLowRank(_Calibrated):
-    """W C truncated to a rank and multiplied by C^-1, X^T X = C C^T; the level is the fraction of the rank that is kept.
+    """W C truncated to a rank, times C^-1, X^T X = C C^T; the level is the fraction of the rank that is kept.
 
     Source: the data-aware factorisation of ASVD and SVD-LLM, arXiv 2403.07378.
 

@@ -174,8 +174,8 @@ def _gap(value: float) -> str:
 
 _WORDS = (
     "A model's parameters may be moved in many ways that leave its function alone: units exchanged and scaled, gains "
-    "of norms moved into the next weights, the inner basis of heads and of the residual stream turned. Each such copy was "
-    "compressed in the same way. Where the compressed copies differ, the method sees an accident of training."
+    "of norms moved into the next weights, the inner basis of heads and of the residual stream turned. Each such copy "
+    "was compressed in the same way. Where the compressed copies differ, the method sees an accident of training."
 )
 _COSTS = (
     "The metric when the model is compressed as it came, in a random gauge, with a residual stream that was rotated at "

@@ -1,8 +1,8 @@
 r"""The piecewise law of damage, always beside a rival without a kink: is there a transition?
 
 L(s) = L0 + a s^b up to s0, continued as L(s0) exp(c (s - s0)); the rival is log L = k + a s^b. Both are fitted to log L
-by least squares, the law by a scan over s0. A transition is claimed only where the interval of s0 is short and the law is
-worth its two further parameters.
+by least squares, the law by a scan over s0. A transition is claimed only where the interval of s0 is short and the law
+is worth its two further parameters.
 
 Source: after Ma et al., Phase transitions in large language model compression (npj Artificial Intelligence 2026), whose
 formula is reconstructed from its name; the rival, the interval and the rule are ours.

@@ -15,7 +15,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "characters": {"layers": 4, "steps": 350, "batch_size": 16, "texts": 64, "calibration": 16},
         "gated": {"layers": 3, "steps": 0, "batch_size": 16, "texts": 64, "calibration": 16},
         "perceptron": {"steps": 1500, "samples": 512},
-        "surrogate": {"steps": 200, "samples": 12},
+        "surrogate": {"steps": 150, "samples": 4},
         "gauge_texts": 2,
     },
     "full": {

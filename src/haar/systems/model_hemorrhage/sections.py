@@ -227,7 +227,8 @@ _CURVES = (
 _DAMAGE = "Perplexity against the share of weights taken away; on the right for a copy whose units are scaled badly."
 _COPY = (
     "The copy computes the same function: its units stand in another order and are scaled by random factors, which "
-    "ReLU lets pass. Methods that see sizes of weights alone are ruined by it; Wanda and the pruning of units do not notice."
+    "ReLU lets pass. Methods that see sizes of weights alone are ruined by it; Wanda and the pruning of units do "
+    "not notice."
 )
 _STACKED = "Pruning first, then rounding: how far the logarithm of the perplexity is from the sum of both damages."
 _GAUGE = (
