@@ -74,7 +74,7 @@ class Wanda(_Scored):
     """
 
     name: ClassVar[str] = "wanda"  # type: ignore[misc]
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
 
     def scores(self, weight: Matrix, x: Rows) -> Matrix:
         """|W_ij| |X_j|."""
@@ -131,7 +131,7 @@ class Importance(_Scored):
     """
 
     name: ClassVar[str] = "ria"  # type: ignore[misc]
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
 
     def scores(self, weight: Matrix, x: Rows) -> Matrix:
         """The share of a weight in its row and in its column, times the root of its input's norm."""
@@ -204,7 +204,7 @@ class Surgeon(_Scored):
     """
 
     damping: float = 0.0
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
 
     def __post_init__(self) -> None:
         check_rate("damping", self.damping, zero=True)
@@ -242,7 +242,7 @@ class SparseGPT(_Calibrated):
     damping: float = 0.01
     block: int = 128
     name: ClassVar[str] = "sparsegpt"  # type: ignore[misc]
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
 
     def __post_init__(self) -> None:
         check_rate("damping", self.damping)
@@ -284,7 +284,7 @@ class WeightedLowRank(_Calibrated):
 
     name: ClassVar[str] = "low rank (data)"  # type: ignore[misc]
     measure: ClassVar[str] = "kept rank"
-    levels: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
+    levels: tuple[float | int, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
     rising: ClassVar[bool] = False
     identity: ClassVar[float] = 1.0
 
@@ -313,7 +313,7 @@ class ScaledQuantise(_Calibrated):
 
     name: ClassVar[str] = "quantise (scaled)"  # type: ignore[misc]
     measure: ClassVar[str] = "bits"
-    levels: tuple[float, ...] = (8, 6, 5, 4, 3, 2)
+    levels: tuple[float | int, ...] = (8, 6, 5, 4, 3, 2)
     within: ClassVar[tuple[float, float]] = (2, 32)
     rising: ClassVar[bool] = False
     identity: ClassVar[None] = None
@@ -351,7 +351,7 @@ class Taylor(Perturbation):
     """
 
     squares: bool = False
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
     calibrated: ClassVar[bool] = True  # type: ignore[misc]
 
     @property

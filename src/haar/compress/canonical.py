@@ -179,19 +179,16 @@ class _Form:
 
     def balance(self) -> None:
         """Units with incoming and outgoing weights of one norm: sites may share weights, so until nothing moves."""
+        self.state = self.action.act(balancing(self.action, self.state), self.state)  # what nobody sees becomes 0
         scaled = {n for n, s in self.action.sites.items() if isinstance(s, Units) and s.scales in ("positive", "any")}
-        neighbours = any(len(entry.sites & scaled) > 1 for entry in self.action.entries.values())
+        if not any(len(entry.sites & scaled) > 1 for entry in self.action.entries.values()):
+            return
         for _ in range(_SWEEPS):
             gauge = balancing(self.action, self.state)
             moves = [gauge.sites[name][""].blocks for name in scaled]
-            elements: dict[str, SiteElement] = {name: gauge.sites[name] for name in scaled}
-            shifts = gauge.shifts
-            far = max((float((move.log().abs()).max()) for move in moves if move is not None), default=0.0)
-            if neighbours:  # that share a weight would go too far together
-                elements = {name: _half(self.action.sites[name], gauge.sites[name]) for name in scaled}
-            whole = {name: site.identity() for name, site in self.action.sites.items()}
-            self.state = self.action.act(Gauge({**whole, **elements}, shifts), self.state)
-            if far < _BALANCED or not neighbours:
+            # Neighbours that share a weight would go too far together.
+            self.act({name: _half(self.action.sites[name], gauge.sites[name]) for name in scaled})
+            if max((float(move.log().abs().max()) for move in moves if move is not None), default=0.0) < _BALANCED:
                 return
 
     def inside(self) -> None:

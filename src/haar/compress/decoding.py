@@ -35,6 +35,7 @@ class Disagreement(Metric):
 
     def units(self, seen: Seen) -> Float[Tensor, "units columns"]:
         """Differing tokens and all tokens of every prompt; the first half of each text is the prompt."""
+        check_generates(seen.model)
         prompt = _prompt(seen)
         found = [self._drawn(seen.model, prompt, temperature) for temperature in (0.0, _temperature(seen.model))]
         differ = (found[0] != found[1]).double()
@@ -49,6 +50,20 @@ class Disagreement(Metric):
                 pad_token_id=0, **how,
             )  # fmt: skip
         return found[:, prompt.shape[1] :]
+
+
+def check_generates(model: object) -> None:
+    """Refuse a model that cannot draw answers.
+
+    Raises:
+        ArgumentError: If it has no generate().
+    """
+    if not callable(getattr(model, "generate", None)):
+        raise ArgumentError(
+            "perturbations",
+            expected="a model that generates, for 'decoding'",
+            got=f"{type(model).__name__} without generate()",
+        )
 
 
 def _temperature(model: Any) -> float:
@@ -80,7 +95,7 @@ class Decoding(Perturbation):
     tokens: int = 16
     name: ClassVar[str] = "decoding"  # type: ignore[misc]
     measure: ClassVar[str] = "temperature"
-    levels: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5)
+    levels: tuple[float | int, ...] = (0.25, 0.5, 1.0, 1.5)
     within: ClassVar[tuple[float, float]] = (0.0, 100.0)
 
     def __post_init__(self) -> None:
@@ -94,11 +109,6 @@ class Decoding(Perturbation):
     def apply(self, bench: Bench, level: float, seed: int) -> None:
         """Set the temperature, until the bench is restored."""
         del seed
-        if not callable(getattr(bench.model, "generate", None)):
-            raise ArgumentError(
-                "perturbations",
-                expected="a model that generates, for 'decoding'",
-                got=f"{type(bench.model).__name__} without generate()",
-            )
+        check_generates(bench.model)
         object.__setattr__(bench.model, "_haar_temperature", level)
         bench.undo(lambda: object.__setattr__(bench.model, "_haar_temperature", 0.0))

@@ -55,7 +55,7 @@ class Noise(Perturbation):
 
     name: ClassVar[str] = "noise"  # type: ignore[misc]
     measure: ClassVar[str] = "sigma"
-    levels: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.8)
+    levels: tuple[float | int, ...] = (0.05, 0.1, 0.2, 0.4, 0.8)
     within: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def apply(self, bench: Bench, level: float, seed: int) -> None:
@@ -77,7 +77,7 @@ class Random(Perturbation):
     """
 
     name: ClassVar[str] = "random"  # type: ignore[misc]
-    levels: tuple[float, ...] = Perturbation.levels
+    levels: tuple[float | int, ...] = Perturbation.levels
 
     def apply(self, bench: Bench, level: float, seed: int) -> None:
         """Mask every layer."""
@@ -112,7 +112,7 @@ class Magnitude(Perturbation):
 
     scope: str = "tensor"
     ties: str = "split"
-    levels: tuple[float, ...] = Perturbation.levels
+    levels: tuple[float | int, ...] = Perturbation.levels
 
     def __post_init__(self) -> None:
         for argument, known in (("scope", _SCOPES), ("ties", _TIES)):

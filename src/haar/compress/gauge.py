@@ -17,6 +17,7 @@ from haar.compress.factors import State, everything, factors_of
 from haar.compress.gauge_report import Gaps, GaugeAudit
 from haar.compress.metrics import Asked, Metric, Seen, metrics_of
 from haar.compress.perturbation import Perturbation
+from haar.compress.sweep import check_calibration
 from haar.compress.table import table_of
 from haar.errors import ArgumentError, known_keywords
 from haar.probing import KeptDouble, in_double_precision, undisturbed
@@ -80,6 +81,7 @@ def gauge(
     calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
     table = action or table_of(model, batches_of(data)[0])
     wanted = _wanted(perturbations, table, calibrated=bool(calibrating))
+    check_calibration(wanted, calibration)
     at = {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
     metric = metrics_of(metrics, batches[0])[0]
     audit = _Audit(model, table, _Setting(batches, calibrating, layers, seed), metric)
@@ -137,6 +139,7 @@ def orbit_gap(
     batches = batches_of(data)
     table = action or table_of(model, batches[0])
     one = perturbation_of(perturbation)
+    check_calibration([one], calibration)
     calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
     setting = _Setting([_double(batch) for batch in batches], calibrating, layers, seed)
     audit = _Audit(model, table, setting, metrics_of(["drift"], batches[0])[0])

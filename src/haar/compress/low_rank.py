@@ -64,7 +64,7 @@ class LowRank(Perturbation):
 
     name: ClassVar[str] = "low rank"  # type: ignore[misc]
     measure: ClassVar[str] = "kept rank"
-    levels: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
+    levels: tuple[float | int, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
     rising: ClassVar[bool] = False
     identity: ClassVar[float] = 1.0
 

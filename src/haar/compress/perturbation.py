@@ -34,7 +34,7 @@ class Perturbation(ABC):
 
     name: str
     measure: ClassVar[str] = "sparsity"
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
     within: ClassVar[tuple[float, float]] = (0.0, 1.0)
     rising: ClassVar[bool] = True
     identity: ClassVar[float | None] = 0.0

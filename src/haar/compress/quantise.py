@@ -66,7 +66,7 @@ class Quantise(Perturbation):
     per: str | int = "row"
     asymmetric: bool = False
     measure: ClassVar[str] = "bits"
-    levels: tuple[float, ...] = (8, 6, 5, 4, 3, 2)
+    levels: tuple[float | int, ...] = (8, 6, 5, 4, 3, 2)
     within: ClassVar[tuple[float, float]] = (2, 32)
     rising: ClassVar[bool] = False
     identity: ClassVar[None] = None
@@ -122,7 +122,7 @@ class Activations(Perturbation):
 
     name: ClassVar[str] = "activations"  # type: ignore[misc]
     measure: ClassVar[str] = "bits"
-    levels: tuple[float, ...] = (8, 6, 5, 4, 3, 2)
+    levels: tuple[float | int, ...] = (8, 6, 5, 4, 3, 2)
     within: ClassVar[tuple[float, float]] = (2, 32)
     rising: ClassVar[bool] = False
     identity: ClassVar[None] = None

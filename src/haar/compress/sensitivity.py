@@ -15,7 +15,7 @@ from haar.compress.catalogue import perturbation_of
 from haar.compress.curve import DRAWS, Curve
 from haar.compress.metrics import Asked, metrics_of
 from haar.compress.perturbation import Perturbation
-from haar.compress.sweep import Course, run
+from haar.compress.sweep import Course, check_calibration, run
 from haar.errors import ArgumentError, known_keywords
 from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, new_figure, style_axes
@@ -141,6 +141,7 @@ def sensitivity(
     if one.name in ("units", "heads") or one.measure in ("blocks", "copies", "temperature"):
         expected = "a perturbation of layers, such as 'magnitude', 'wanda' or 'quantise'"
         raise ArgumentError("perturbation", expected=expected, got=repr(one.name))
+    check_calibration([one], calibration)
     batches = batches_of(data)
     at = one.check(one.levels[len(one.levels) // 2] if level is None else level)
     near = [] if calibration is None else batches_of(calibration, "calibration")

@@ -91,7 +91,7 @@ class HiddenUnits(Perturbation):
 
     name: ClassVar[str] = "units"  # type: ignore[misc]
     measure: ClassVar[str] = "share of units"
-    levels: tuple[float, ...] = SHARES
+    levels: tuple[float | int, ...] = SHARES
 
     def apply(self, bench: Bench, level: float, seed: int) -> None:
         """Clear the units' weights and biases."""
@@ -122,7 +122,7 @@ class AttentionHeads(Perturbation):
 
     name: ClassVar[str] = "heads"  # type: ignore[misc]
     measure: ClassVar[str] = "share of heads"
-    levels: tuple[float, ...] = (0.25, 0.5, 0.75)
+    levels: tuple[float | int, ...] = (0.25, 0.5, 0.75)
 
     def apply(self, bench: Bench, level: float, seed: int) -> None:
         """Clear the heads' weights and biases."""
@@ -174,7 +174,7 @@ class Depth(Perturbation):
 
     order: tuple[int, ...] | None = None
     measure: ClassVar[str] = "blocks"
-    levels: tuple[float, ...] = (1,)
+    levels: tuple[float | int, ...] = (1,)
     within: ClassVar[tuple[float, float]] = (0, 10_000)
     whole: ClassVar[bool] = True
 
@@ -218,7 +218,7 @@ class Deepen(Perturbation):
     block: int = 0
     zeroed: bool = False
     measure: ClassVar[str] = "copies"
-    levels: tuple[float, ...] = (1, 2)
+    levels: tuple[float | int, ...] = (1, 2)
     within: ClassVar[tuple[float, float]] = (0, 1000)
     whole: ClassVar[bool] = True
 

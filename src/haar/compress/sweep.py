@@ -83,6 +83,7 @@ def sweep(
     batches = batches_of(data)
     wanted = perturbations_of(perturbations)
     planned = {one.name: one.ordered(_levels(levels, one)) for one in wanted}
+    check_calibration(wanted, calibration)
     bench = Bench(
         model,
         layers=layers,
@@ -154,6 +155,22 @@ def run(
             found.append(Record(one, metrics, baseline, planned[one.name], columns, tuple(sparsity)))
         bench.restore()
     return found
+
+
+def check_calibration(wanted: Sequence[Perturbation], calibration: Iterable[Any] | None) -> None:
+    """Refuse perturbations that look at data which nobody gave, before anything is computed.
+
+    Raises:
+        ArgumentError: Naming the first of them.
+    """
+    for one in wanted:
+        if one.calibrated and calibration is None:
+            raise ArgumentError(
+                "calibration",
+                expected=f"batches, for {one.name!r} looks at the inputs or gradients of the layers",
+                got="none",
+                way_out="give calibration=batches that are not those of the evaluation",
+            )
 
 
 def _levels(levels: Levels | None, one: Perturbation) -> Sequence[float | int] | None:

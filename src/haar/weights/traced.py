@@ -15,27 +15,8 @@ from haar.tracing import Followed, NotFollowedError, Operator, follow, leaves_of
 from haar.weights.action import ParameterAction
 from haar.weights.channels import Channels, Classes, shape_of
 from haar.weights.heads import Heads
+from haar.weights.kinds import BATCH_NORMS, CONVOLUTIONS, HOMOGENEOUS, KEEPING, LARGEST, NUMBERS, RECURRENT
 from haar.weights.sites import Site, Units
-
-_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
-_BATCH_NORMS = (
-    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
-)  # fmt: skip
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-#: What takes the largest of some numbers does not take the largest of their negatives.
-_LARGEST = (
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool3d",
-)
-#: f(a x) = a f(x) for a > 0.
-_HOMOGENEOUS = ("relu", "leaky_relu", "prelu", *_LARGEST)
-#: With one tensor: a number is added or multiplied.
-_NUMBERS = ("add", "sub", "mul", "div", "neg")
-_KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach", "interpolate")
 
 
 def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool = False) -> ParameterAction:
@@ -61,7 +42,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
          '3.weight': (None, 'units0*'), '3.bias': (None,)}
     """
     for name, module in model.named_modules():
-        if isinstance(module, _RECURRENT):
+        if isinstance(module, RECURRENT):
             raise ArgumentError(
                 "model",
                 expected="a model without recurrent layers",
@@ -175,18 +156,18 @@ class _Walk:
         """A step whose first value has units, and whose others have none."""
         if operator.name == "div" and node.args[0] is not node.all_input_nodes[0]:  # a number over the units
             self.classes.keep_scales(first.units, signs=False)
-        if operator.kind == "pointwise" or operator.name in _NUMBERS:
+        if operator.kind == "pointwise" or operator.name in NUMBERS:
             return self._bent(first, operator)
-        if operator.kind in ("noise", "same") or operator.name in _KEEPING:
+        if operator.kind in ("noise", "same") or operator.name in KEEPING:
             return first
         if operator.kind == "window" and "pool" in operator.name and first.axis == 1:
-            return self._bent(first, operator) if operator.name in _LARGEST else first
+            return self._bent(first, operator) if operator.name in LARGEST else first
         return self._reshaped(node, first, operator.name)
 
     def _bent(self, first: Channels, operator: Operator) -> Channels:
         """Every number by itself, or the largest of some: the signs count unless it is odd."""
         scales = operator.linear is not None and operator.name not in ("add", "sub")
-        if not (scales or operator.name in _HOMOGENEOUS):
+        if not (scales or operator.name in HOMOGENEOUS):
             self.classes.keep_scales(first.units, signs=not operator.odd)
         elif not scales:
             self.classes.keep_signs(first.units)
@@ -393,8 +374,8 @@ class _Walk:
 
 _RULES: Mapping[Any, Callable[[_Walk, fx.Node, Any, str], Channels | None]] = {
     nn.Linear: _Walk.linear,
-    _CONVOLUTIONS: _Walk.convolution,
-    _BATCH_NORMS: _Walk.batch_norm,
+    CONVOLUTIONS: _Walk.convolution,
+    BATCH_NORMS: _Walk.batch_norm,
     (nn.LayerNorm, nn.RMSNorm): _Walk.layer_norm,
     nn.GroupNorm: _Walk.group_norm,
     nn.PReLU: _Walk.prelu,
