@@ -4,12 +4,12 @@
     python benchmarks/compress.py --json FILE   # the same, kept
 
 Lines "overhead": a sweep over the levels of one method on a small language model, over the same number of bare
-evaluations of the model. Goal: at most 1.10. Calibrated methods run the model once more a level, on calibration data that
-are a tenth of the evaluation's; that run is what they do, and it is in their line.
+evaluations of the model. Goal: at most 1.10. Calibrated methods run the model once more a level, on calibration data
+that are a tenth of the evaluation's; that run is what they do, and it is in their line.
 Line "copies": how many bytes of weights a sweep holds beside the model's own. Goal: one copy.
-Lines "mask": the time to prune all layers by magnitude (a level), over `torch.nn.utils.prune` doing the same, and whether
-both keep the same weights. The peers torchao and torch-pruning are run where the variable HAAR_BENCH_COMPRESS names a
-Python that has them: torchao's `WandaSparsifier` and torch-pruning's magnitude importance, on the layers that they take.
+Lines "mask": the time to prune all layers by magnitude (a level), over `torch.nn.utils.prune` doing the same, and
+whether both keep the same weights. The peers torchao and torch-pruning are run where the variable HAAR_BENCH_COMPRESS
+names a Python that has them: torchao's `WandaSparsifier` and torch-pruning's magnitude importance.
 """
 
 from __future__ import annotations

@@ -177,8 +177,8 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "sensitivity": (plain, lambda f, x: haar.compress.sensitivity(f, "magnitude", None, [(x, x)])),
     "gauge": (plain, lambda f, x: haar.compress.gauge(f, "magnitude", None, [x])),
     "orbit_gap": (plain, lambda f, x: haar.compress.orbit_gap(f, "magnitude", [x])),
-    "canonical": (plain, lambda f, x: haar.compress.canonical(f, x)),
-    "canonical_form": (plain, lambda f, x: haar.compress.canonical_form(f, x)),
+    "canonical": (plain, haar.compress.canonical),
+    "canonical_form": (plain, haar.compress.canonical_form),
     "export": (regular, lambda f, _: haar.nn.export(f)),
     "restrict": (regular, lambda f, _: haar.nn.restrict(f, C4.subgroup([2]))),
 }

@@ -12,7 +12,7 @@ from haar.systems.recipe import Recipe
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "characters": {"layers": 4, "steps": 350, "batch_size": 16, "texts": 64, "calibration": 16},
+        "characters": {"layers": 4, "steps": 300, "batch_size": 16, "texts": 64, "calibration": 16},
         "gated": {"layers": 3, "steps": 0, "batch_size": 16, "texts": 64, "calibration": 16},
         "perceptron": {"steps": 1500, "samples": 512},
         "surrogate": {"steps": 150, "samples": 4},
