@@ -59,7 +59,8 @@ class _Scored(_Calibrated):
 
 def norms(x: Rows) -> Float[Tensor, " into"]:
     """The norm of every input over the rows."""
-    return x.norm(dim=0)
+    found: Tensor = x.norm(dim=0)
+    return found
 
 
 @dataclass(frozen=True)
@@ -296,7 +297,8 @@ class WeightedLowRank(_Calibrated):
         u, s, _ = torch.linalg.svd(weight.double() @ (vectors * values), full_matrices=False)
         kept = u[:, :rank][:, s[:rank] > _RANGE * s[0]]
         # (W C)_r C^-1 = U_r U_r^T W, which needs no inverse where inputs were never seen.
-        return (kept @ (kept.mT @ weight.double())).to(weight)
+        found: Tensor = kept @ (kept.mT @ weight.double())
+        return found.to(weight)
 
 
 @dataclass(frozen=True)

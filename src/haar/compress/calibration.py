@@ -137,7 +137,8 @@ def rows_of(layer: Layer, x: Tensor) -> Float[Tensor, "groups rows into"]:
         return x.detach().flatten(0, -2)[None]
     if layer.form == "transposed convolution":
         rows = x.detach().movedim(1, -1).flatten(0, -2)
-        return rows.unflatten(-1, (layer.groups, -1)).movedim(1, 0)
+        parts: Tensor = rows.unflatten(-1, (layer.groups, -1)).movedim(1, 0)
+        return parts
     if layer.form != "convolution":
         raise ArgumentError(
             "perturbations",
@@ -154,4 +155,5 @@ def rows_of(layer: Layer, x: Tensor) -> Float[Tensor, "groups rows into"]:
     dims = len(module.kernel_size)
     patches = padded.unflatten(1, (layer.groups, -1))  # batch, groups, channels, *places, *kernel
     patches = patches.movedim(1, 0).movedim(2, 2 + dims)  # groups, batch, *places, channels, *kernel
-    return patches.flatten(2 + dims).flatten(1, 1 + dims)
+    found: Tensor = patches.flatten(2 + dims).flatten(1, 1 + dims)
+    return found

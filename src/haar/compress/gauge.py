@@ -247,7 +247,7 @@ def _wanted(wanted: Wanted | None, table: ParameterAction, *, calibrated: bool) 
 def _far(there: Sequence[Tensor], here: Sequence[Tensor]) -> float:
     apart = sum(float((x - y).abs().square().sum()) for x, y in zip(there, here, strict=True))
     size = sum(float(y.abs().square().sum()) for y in here)
-    return (apart / size) ** 0.5 if size else apart**0.5
+    return float((apart / size) ** 0.5 if size else apart**0.5)
 
 
 def _double(batch: Batch) -> Batch:

@@ -71,9 +71,10 @@ class Layer:
         if self.form == "coordinates":
             return weight.reshape(1, 1, -1)
         if self.form == "transposed convolution":  # (in, out / groups, *kernel)
-            parts = weight.unflatten(0, (groups, -1)).flatten(2)
+            parts: Tensor = weight.unflatten(0, (groups, -1)).flatten(2)
             return parts.mT
-        return weight.flatten(1).unflatten(0, (groups, -1))
+        rows: Tensor = weight.flatten(1).unflatten(0, (groups, -1))
+        return rows
 
     def write(self, matrices: Float[Tensor, "groups out into"]) -> None:
         """Put matrices in the weight's place."""

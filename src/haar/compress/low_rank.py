@@ -35,7 +35,8 @@ def parameter_ratio(rank: int, rows: int, columns: int) -> float:
 def truncated(weight: Float[Tensor, "*groups out into"], rank: int) -> Float[Tensor, "*groups out into"]:
     """The nearest matrices of a rank, by their singular values."""
     u, s, vt = torch.linalg.svd(weight, full_matrices=False)
-    return (u[..., :rank] * s[..., None, :rank]) @ vt[..., :rank, :]
+    found: Tensor = (u[..., :rank] * s[..., None, :rank]) @ vt[..., :rank, :]
+    return found
 
 
 def check_matrix(layer: Layer, name: str) -> None:

@@ -237,7 +237,7 @@ class Deepen(Perturbation):
         if self.zeroed:
             for made in copies:
                 _zero_outputs(bench, blocks[self.block], made)
-        _replace(bench, blocks, [*blocks[: self.block + 1], *copies, *blocks[self.block + 1 :]])
+        _replace(bench, blocks, [*list(blocks)[: self.block + 1], *copies, *list(blocks)[self.block + 1 :]])
 
 
 def blocks_of(model: nn.Module) -> nn.ModuleList | nn.Sequential:
@@ -264,7 +264,13 @@ def _replace(bench: Bench, blocks: nn.ModuleList | nn.Sequential, others: Sequen
     config = getattr(bench.model, "config", None)
     names = [name for name in ("num_hidden_layers", "n_layer") if isinstance(getattr(config, name, None), int)]
     before = {name: getattr(config, name) for name in names}
-    numbers = [(m, m.layer_idx) for block in kept.values() if block for m in block.modules() if hasattr(m, "layer_idx")]
+    numbers = [
+        (m, m.layer_idx)
+        for block in kept.values()
+        if block is not None
+        for m in block.modules()
+        if hasattr(m, "layer_idx")
+    ]
 
     def put(modules: Sequence[nn.Module], count: dict[str, int]) -> None:
         blocks._modules.clear()  # noqa: SLF001

@@ -50,7 +50,8 @@ def fitted(
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = torch.randint(len(x), (batch_size,), generator=generator)
-        return (model(x[rows]) - y[rows]).square().mean()
+        value: Tensor = (model(x[rows]) - y[rows]).square().mean()
+        return value
 
     Run(model.parameters(), loss, Plan(steps=steps, learning_rate=2e-3, schedule="cosine"), seed=seed).train(watch)
     return model.eval().double()
