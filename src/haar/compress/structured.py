@@ -264,7 +264,8 @@ def _replace(bench: Bench, blocks: nn.ModuleList | nn.Sequential, others: Sequen
     config = getattr(bench.model, "config", None)
     names = [name for name in ("num_hidden_layers", "n_layer") if isinstance(getattr(config, name, None), int)]
     before = {name: getattr(config, name) for name in names}
-    numbers = [
+    held = [module for block in kept.values() if block is not None for module in block.modules()]
+    numbers = [(module, module.layer_idx) for module in held if hasattr(module, "layer_idx")]
         (m, m.layer_idx)
         for block in kept.values()
         if block is not None
