@@ -266,12 +266,6 @@ def _replace(bench: Bench, blocks: nn.ModuleList | nn.Sequential, others: Sequen
     before = {name: getattr(config, name) for name in names}
     held = [module for block in kept.values() if block is not None for module in block.modules()]
     numbers = [(module, module.layer_idx) for module in held if hasattr(module, "layer_idx")]
-        (m, m.layer_idx)
-        for block in kept.values()
-        if block is not None
-        for m in block.modules()
-        if hasattr(m, "layer_idx")
-    ]
 
     def put(modules: Sequence[nn.Module], count: dict[str, int]) -> None:
         blocks._modules.clear()  # noqa: SLF001
