@@ -47,6 +47,12 @@ PRINTED = {
         "function preserved: 1 sites",
         "experts.*.0.bias, axis 1: expected 'e.units', the table says None",
     ),
+    "compress": (
+        "**2:4** at no level that was tried",
+        "('0', '2')",
+        "units: scale {'magnitude': 0.2, 'wanda': 0.0, 'obs': 0.0,",
+        "canonical first: True",
+    ),
     "intertwiners": (
         "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",
         "dimension 27>: 15 maps in",

@@ -28,6 +28,7 @@ __all__ = [
     "align",
     "audit",
     "average",
+    "compress",
     "data",
     "enforce",
     "groups",

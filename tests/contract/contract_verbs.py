@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import haar.audit
 import haar.average
+import haar.compress
 import haar.moments
 import haar.nn
 import haar.relax
@@ -26,7 +27,7 @@ from haar.groups import SO, cyclic
 from haar.moments import Gaussian
 
 F64 = torch.float64
-FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing)
+FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress)
 C4 = cyclic(4)
 TURNED = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
 PLANE = SO(2)
@@ -172,6 +173,12 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "equivariance_error": (Marked, lambda f, x: haar.testing.equivariance_error(f, TURNED, x)),
     "assert_equivariant": (Marked, lambda f, x: haar.testing.assert_equivariant(f, TURNED, x, tolerance=9.0)),
     "assert_function_preserved": (plain, _followed),
+    "sweep": (plain, lambda f, x: haar.compress.sweep(f, "magnitude", None, [(x, x)], levels=[0.5])),
+    "sensitivity": (plain, lambda f, x: haar.compress.sensitivity(f, "magnitude", None, [(x, x)])),
+    "gauge": (plain, lambda f, x: haar.compress.gauge(f, "magnitude", None, [x])),
+    "orbit_gap": (plain, lambda f, x: haar.compress.orbit_gap(f, "magnitude", [x])),
+    "canonical": (plain, haar.compress.canonical),
+    "canonical_form": (plain, haar.compress.canonical_form),
     "export": (regular, lambda f, _: haar.nn.export(f)),
     "restrict": (regular, lambda f, _: haar.nn.restrict(f, C4.subgroup([2]))),
 }
@@ -195,7 +202,7 @@ WITHOUT = {
     "cornish_fisher", "density", "distributional_defect", "edgeworth_expectation", "expected_squared_error",
     "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
     "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
-    "same_representation", "domain_symmetry", "known_data_set", "audit_conventions", "scaling", "scalings",
+    "same_representation", "domain_symmetry", "known_data_set", "audit_conventions", "scaling", "scalings", "fit_law",
 }  # fmt: skip
 
 

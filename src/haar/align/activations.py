@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from haar.align.grams import UNCOUNTED, PairGrams
 from haar.align.matching import best_element
-from haar.align.states import State, called
+from haar.align.states import called
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
 from haar.weights import Gauge, ParameterAction
 from haar.weights.entries import Entry
+from haar.weights.models import State
 
 
 def match_activations(

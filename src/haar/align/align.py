@@ -13,13 +13,13 @@ from haar.align.alignment import Alignment, Distances
 from haar.align.grams import UNCOUNTED, apart, relative, squared
 from haar.align.learned import Learning, Objective, learn
 from haar.align.matching import Matched, match_weights
-from haar.align.states import Given, Loss, State, called, config_of, is_read, state_of
+from haar.align.states import Loss, called
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
-from haar.weights import ADAPTERS, Gauge, Moved, ParameterAction, adapted, balancing, folded, traced
+from haar.weights import Gauge, Moved, ParameterAction, balancing, folded
+from haar.weights.models import SYMMETRIES, Given, State, action_of, is_read, state_of  # noqa: F401 (words of before)
 
 HOW = ("weights", "activations", "learned")
-SYMMETRIES = ("auto", "orthogonal", "signed", "permutation")
 
 
 @known_keywords
@@ -100,49 +100,6 @@ def align(
         how,
         (models[0], models[1]),
     )
-
-
-def action_of(
-    given: Given,
-    state: State,
-    symmetry: ParameterAction | str,
-    *,
-    config: Mapping[str, Any] | None = None,
-    example: Any = None,
-) -> ParameterAction:
-    """The table of a model: the one that is given, an adapter's, or a traced one.
-
-    Args:
-        given: A model, or parameters by name.
-        state: Its parameters.
-        symmetry: A table, or a word, see `align`.
-        config: A configuration; by default the model's own.
-        example: Inputs to trace the model with.
-
-    Raises:
-        ArgumentError: If none can be made.
-    """
-    if isinstance(symmetry, ParameterAction):
-        return symmetry
-    if symmetry not in SYMMETRIES:
-        expected = f"a ParameterAction, or one of {', '.join(SYMMETRIES)}"
-        raise ArgumentError("symmetry", expected=expected, got=repr(symmetry))
-    found = config_of(given, config)
-    if found.get("model_type") in ADAPTERS:
-        residual = "orthogonal" if symmetry == "auto" else symmetry
-        return adapted(state, found, residual=residual)
-    if not isinstance(given, nn.Module) or example is None:
-        raise ArgumentError(
-            "symmetry",
-            expected="a table, the configuration of a known architecture, or a model with an example",
-            got=f"model_type {found.get('model_type')!r}",
-            way_out=f"give config= with a model_type among {', '.join(ADAPTERS)}; example= inputs, to trace the model; "
-            "or write the table by hand, haar.weights.ParameterAction",
-        )
-    if symmetry == "orthogonal":
-        expected = "'auto', 'permutation' or 'signed' for a model that is traced"
-        raise ArgumentError("symmetry", expected=expected, got="'orthogonal'")
-    return traced(given, example, signs=symmetry == "signed", scales=symmetry != "permutation")
 
 
 def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.align.align import action_of, canonical_of
+from haar.align.align import canonical_of
 from haar.align.alignment import Alignment
 from haar.align.barrier import Barrier, barrier
-from haar.align.states import Loss, with_state
+from haar.align.states import Loss
 from haar.errors import ArgumentError, require
 from haar.report import Report, Section
 from haar.watch import Unwatched, Watch
 from haar.weights import ADAPTERS, Checkpoint, ParameterAction, untied
+from haar.weights.models import action_of, with_state
 from haar.weights.verify import Verification, verify
 
 #: Rows and tokens of the inputs that a published architecture is tried on.

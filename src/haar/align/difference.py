@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from haar.align.align import action_of, align, canonical_of
+from haar.align.align import align, canonical_of
 from haar.align.alignment import Alignment
-from haar.align.states import Given, state_of
 from haar.report import Report, Section, Table
 from haar.report.table import Cell
 from haar.seeding import Seed
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
+from haar.weights.models import Given, action_of, state_of
 
 #: How many times farther apart than rounding leaves one network from itself two may be, to be called one.
 _TIMES = 100

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from haar.align.assignment import assigned
-from haar.align.states import State, mixed
+from haar.align.states import mixed
 from haar.errors import ArgumentError, check_count, check_rate
 from haar.training import Plan, Run
 from haar.watch import Unwatched, Watch
 from haar.weights import BlockMonomial, Gauge, ParameterAction, Rotation, Units
+from haar.weights.models import State
 
 Objective = Callable[[State, int, torch.Generator], Tensor]
 """Of parameters, the number of the step and its generator; a tensor of one number."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,74 +10,10 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
-from haar.weights import untied
+from haar.weights.models import Given, State, config_of, is_read, state_of, with_state  # noqa: F401 (their earlier place)
 
-State = Mapping[str, Tensor]
-Given = nn.Module | State
-"""A model, or its parameters by name."""
 Loss = Callable[..., Tensor]
 """Of a model (or a function that runs one) and a batch; a tensor of one number."""
-
-
-def state_of(given: Given, argument: str) -> State:
-    """Parameters and buffers by name, an output head of its own among them where the embedding reads out.
-
-    Args:
-        given: A model, or its parameters by name.
-        argument: What a message calls it.
-
-    Raises:
-        ArgumentError: If it is neither.
-    """
-    if isinstance(given, nn.Module):
-        return untied({name: value.detach() for name, value in given.state_dict().items()})
-    if isinstance(given, Mapping) and (is_read(given) or all(isinstance(value, Tensor) for value in given.values())):
-        return untied(given)
-    raise ArgumentError(argument, expected="a torch.nn.Module or tensors by name", got=type(given).__name__)
-
-
-def is_read(state: State) -> bool:
-    """Whether parameters are read or computed when they are asked for, and so may be larger than memory.
-
-    Args:
-        state: Parameters by name: a dictionary holds them, any other mapping may not.
-    """
-    return not isinstance(state, dict)
-
-
-def config_of(given: Given, config: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The configuration that is given, or the model's own; empty where there is none."""
-    if config is not None:
-        return config
-    own = getattr(given, "config", None)
-    if own is not None and hasattr(own, "to_dict"):
-        own = own.to_dict()
-    return own if isinstance(own, Mapping) else {}
-
-
-def with_state(model: nn.Module, state: State) -> nn.Module:
-    """A copy of a model with other parameters; what was tied is tied no longer.
-
-    Args:
-        model: The model; it is not changed.
-        state: Parameters and buffers by name.
-
-    Example:
-        >>> layer = nn.Linear(1, 1)
-        >>> float(with_state(layer, {"weight": torch.tensor([[2.0]])}).weight.detach())
-        2.0
-    """
-    made = copy.deepcopy(model)
-    for name, value in state.items():
-        path, _, attribute = name.rpartition(".")
-        owner = made.get_submodule(path)
-        if isinstance(getattr(owner, attribute, None), nn.Parameter):
-            setattr(owner, attribute, nn.Parameter(value.detach().clone()))
-        elif attribute in owner._buffers:  # noqa: SLF001 (what register_buffer fills)
-            owner.register_buffer(attribute, value.detach().clone())
-    if getattr(getattr(made, "config", None), "tie_word_embeddings", False) and "lm_head.weight" in state:
-        made.config.tie_word_embeddings = False  # type: ignore[union-attr]  # a configuration of transformers
-    return made
 
 
 def called(model: nn.Module, state: State) -> Callable[..., Any]:

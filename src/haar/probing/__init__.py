@@ -8,6 +8,7 @@ from haar.probing.examples import example_inputs, fitting_inputs
 from haar.probing.finite import check_finite
 from haar.probing.forward_only import ForwardOnly
 from haar.probing.given import given_data, given_rows
+from haar.probing.kept_double import KeptDouble
 from haar.probing.left_alone import left_alone
 from haar.probing.transformed import transformed
 from haar.probing.undisturbed import modes_put_back, undisturbed
@@ -15,6 +16,7 @@ from haar.probing.undisturbed import modes_put_back, undisturbed
 __all__ = [
     "Defect",
     "ForwardOnly",
+    "KeptDouble",
     "all_or_drawn",
     "check_finite",
     "defect",

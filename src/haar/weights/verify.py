@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from haar.errors import ArgumentError, NotEquivariantError
-from haar.probing import in_double_precision, undisturbed
+from haar.probing import KeptDouble, in_double_precision, undisturbed
 from haar.seeding import Seed, generator_of
 from haar.weights.action import ParameterAction
 from haar.weights.folding import folded
@@ -21,7 +20,6 @@ from haar.weights.sites import Rotation, Site
 State = Mapping[str, Tensor]
 #: What double precision leaves of an exact symmetry, relative to the outputs: rounding through a deep network.
 TOLERANCE = 1e-10
-_SINGLE = (torch.float16, torch.bfloat16, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class _Runner:
         return max(changes, default=0.0) / (self.size or 1.0)
 
     def _run(self, state: State) -> list[Tensor]:
-        with torch.no_grad(), undisturbed(self.model), _Double():
+        with torch.no_grad(), undisturbed(self.model), KeptDouble():
             found = torch.func.functional_call(
                 self.model, dict(state), tuple(self.args), dict(self.kwargs), tie_weights=False
             )
@@ -180,27 +178,6 @@ def _told(found: Any) -> Iterator[Tensor]:
 
 def _double(x: Any) -> Any:
     return x.double() if isinstance(x, Tensor) and x.is_floating_point() else x
-
-
-class _Double(TorchFunctionMode):
-    """Casts to single or half precision go to double precision meanwhile."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        del types
-        up = [torch.float64 if x in _SINGLE else x for x in args] if _casts(args) else args
-        named = {k: torch.float64 if _is_single(v) else v for k, v in (kwargs or {}).items()}
-        name = getattr(func, "__name__", "")
-        if name in ("float", "half", "bfloat16"):
-            return args[0].double()
-        return func(*up, **named)
-
-
-def _is_single(x: Any) -> bool:
-    return isinstance(x, torch.dtype) and x in _SINGLE
-
-
-def _casts(args: Sequence[Any]) -> bool:
-    return any(_is_single(x) for x in args)
 
 
 def _fault(

@@ -13,7 +13,7 @@ def gpt2(state: State, config: Config, *, residual: str = "orthogonal") -> Param
 
     Args:
         state: Its parameters, with ``lm_head.weight`` (see `haar.weights.untied`) if it is a language model.
-        config: ``n_head``.
+        config: ``n_head``, and ``activation_function``: units of ReLU may be scaled.
         residual: What moves the residual stream.
 
     Raises:
@@ -35,7 +35,8 @@ def gpt2(state: State, config: Config, *, residual: str = "orthogonal") -> Param
     for k in range(rows.layers(f"{top}h.#.")):
         at, site, units = f"{top}h.{k}", f"heads{k}", f"units{k}"
         rows.sites[site] = Heads(heads, head_size(dim, heads, "config: n_head"))
-        rows.sites[units] = Units(rows.shape(f"{at}.mlp.c_fc.weight")[1])
+        scales = "positive" if config.get("activation_function") == "relu" else "none"
+        rows.sites[units] = Units(rows.shape(f"{at}.mlp.c_fc.weight")[1], scales)
         weight = rows.row(f"{at}.attn.c_attn.weight", f"{STREAM}*", f"{site}.q|{site}.k|{site}.v")
         bias = rows.row(f"{at}.attn.c_attn.bias", f"{site}.q|{site}.k~|{site}.v")
         rows.row(f"{at}.attn.c_proj.weight", f"{site}.o", STREAM)

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from haar.errors import check_count
+from haar.errors import ArgumentError, check_count
+
+_ACTIVATIONS = ("gelu_new", "relu")
 
 
 class Transposed(nn.Module):
@@ -44,9 +46,10 @@ class SmallGPT2(nn.Module):
         dim: Coordinates of the residual stream.
         heads: Number of attention heads.
         hidden: Hidden units of each layer; four times `dim` by default.
+        activation: ``"gelu_new"``, GPT-2's own, or ``"relu"``.
 
     Raises:
-        ArgumentError: If a number is not positive.
+        ArgumentError: If a number is not positive, or the activation is another.
 
     Example:
         >>> SmallGPT2(11, 8, layers=1, dim=8, heads=2)(torch.zeros(1, 5, dtype=torch.long)).shape
@@ -54,16 +57,26 @@ class SmallGPT2(nn.Module):
     """
 
     def __init__(
-        self, vocabulary: int, context: int, *, layers: int, dim: int, heads: int, hidden: int | None = None
+        self,
+        vocabulary: int,
+        context: int,
+        *,
+        layers: int,
+        dim: int,
+        heads: int,
+        hidden: int | None = None,
+        activation: str = "gelu_new",
     ) -> None:
         super().__init__()
+        if activation not in _ACTIVATIONS:
+            raise ArgumentError("activation", expected=f"one of {', '.join(_ACTIVATIONS)}", got=repr(activation))
         for name, value in {"layers": layers, "dim": dim, "heads": heads}.items():
             check_count(name, value)
-        made = (_Block(dim, heads, hidden or 4 * dim) for _ in range(layers))
+        made = (_Block(dim, heads, hidden or 4 * dim, activation) for _ in range(layers))
         parts = {"wte": nn.Embedding(vocabulary, dim), "wpe": nn.Embedding(context, dim)}
         self.transformer = nn.ModuleDict({**parts, "h": nn.ModuleList(made), "ln_f": nn.LayerNorm(dim)})
         self.lm_head = nn.Linear(dim, vocabulary, bias=False)
-        self.config = {"model_type": "gpt2", "n_head": heads}
+        self.config = {"model_type": "gpt2", "n_head": heads, "activation_function": activation}
 
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
         """The logits of the next token at every place."""
@@ -88,19 +101,22 @@ class _Attention(nn.Module):
 
 
 class _Hidden(nn.Module):
-    def __init__(self, dim: int, hidden: int) -> None:
+    def __init__(self, dim: int, hidden: int, activation: str) -> None:
         super().__init__()
+        self.activation = activation
         self.c_fc, self.c_proj = Transposed(dim, hidden), Transposed(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))  # type: ignore[no-any-return]
+        units = self.c_fc(x)
+        units = F.relu(units) if self.activation == "relu" else F.gelu(units, approximate="tanh")
+        return self.c_proj(units)  # type: ignore[no-any-return]
 
 
 class _Block(nn.Module):
-    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+    def __init__(self, dim: int, heads: int, hidden: int, activation: str) -> None:
         super().__init__()
         self.ln_1, self.attn = nn.LayerNorm(dim), _Attention(dim, heads)
-        self.ln_2, self.mlp = nn.LayerNorm(dim), _Hidden(dim, hidden)
+        self.ln_2, self.mlp = nn.LayerNorm(dim), _Hidden(dim, hidden, activation)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))

@@ -1,0 +1,152 @@
+"""Batches of whatever kind: what a model is given, and what it should answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError, DataError
+
+#: Labels of `transformers` and of torch's cross entropy that do not count.
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch, taken apart.
+
+    Attributes:
+        given: The batch as the user's metrics get it.
+        args: What the model is called with.
+        kwargs: What it is called with by name.
+        target: What it should answer; None if nobody says.
+        shifted: Whether the target at a place is what the model should say one place before.
+    """
+
+    given: Any
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    target: Tensor | None = None
+    shifted: bool = False
+
+    def run(self, model: nn.Module) -> Tensor:
+        """The model's answer: of what `transformers` returns the logits, else the last hidden states.
+
+        Raises:
+            ArgumentError: If it answers with no tensor.
+        """
+        return answer(model(*self.args, **self.kwargs))
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        first = next((x for x in (*self.args, *self.kwargs.values()) if isinstance(x, Tensor) and x.ndim), None)
+        return 1 if first is None else len(first)
+
+
+def answer(found: Any) -> Tensor:
+    """The tensor in what a model returns.
+
+    Raises:
+        ArgumentError: If there is none.
+
+    Example:
+        >>> answer((torch.ones(2), None))
+        tensor([1., 1.])
+    """
+    for name in ("logits", "last_hidden_state"):
+        if isinstance(getattr(found, name, None), Tensor):
+            return getattr(found, name)  # type: ignore[no-any-return]
+    if isinstance(found, Mapping):
+        found = tuple(found.values())
+    if isinstance(found, (tuple, list)) and found:
+        found = found[0]
+    if not isinstance(found, Tensor):
+        raise ArgumentError("model", expected="a model that returns a tensor", got=type(found).__name__)
+    return found
+
+
+def batch_of(given: Any) -> Batch:
+    """A batch from what a loader gives.
+
+    Args:
+        given: ``(inputs, targets)``; tokens alone, whose targets are the tokens that follow; inputs alone; or inputs by
+            name as `transformers` take them, with ``labels`` or without.
+
+    Raises:
+        ArgumentError: If it is none of these.
+
+    Example:
+        >>> batch_of(torch.zeros(2, 5, dtype=torch.long)).shifted
+        True
+    """
+    if isinstance(given, Tensor):
+        tokens = not given.is_floating_point() and not given.is_complex() and given.ndim == 2
+        return Batch(given, (given,), {}, given if tokens else None, tokens)
+    if isinstance(given, Mapping):
+        return _named(given)
+    if isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[1], Tensor):
+        inputs = tuple(given[0]) if isinstance(given[0], (tuple, list)) else (given[0],)
+        return Batch(given, inputs, {}, given[1])
+    if isinstance(given, (tuple, list)) and len(given) == 1 and isinstance(given[0], Tensor):
+        return Batch(given, (given[0],))
+    expected = "batches: (inputs, targets), tokens, inputs, or inputs by name"
+    raise ArgumentError("data", expected=expected, got=f"a batch of {type(given).__name__}")
+
+
+def _named(given: Mapping[str, Any]) -> Batch:
+    inputs = {name: value for name, value in given.items() if name != "labels"}
+    target, tokens = given.get("labels"), given.get("input_ids")
+    if target is None and isinstance(tokens, Tensor):
+        mask = given.get("attention_mask")
+        target = tokens if mask is None else tokens.masked_fill(mask == 0, IGNORED)
+    return Batch(given, (), inputs, target, isinstance(target, Tensor) and target.ndim == 2 and tokens is not None)
+
+
+def batches_of(data: Iterable[Any], argument: str = "data") -> list[Batch]:
+    """All batches.
+
+    Args:
+        data: Batches, such as a loader; or one tensor, which is one batch.
+        argument: What messages call it.
+
+    Raises:
+        ArgumentError: If there is none, or one is of no known kind.
+        DataError: If an input has a number that is not finite.
+    """
+    if isinstance(data, (Tensor, Mapping)):
+        data = [data]
+    if not isinstance(data, Iterable):
+        raise ArgumentError(argument, expected="batches", got=type(data).__name__)
+    found = [batch_of(given) for given in data]
+    if not found:
+        raise ArgumentError(argument, expected="at least one batch", got="none")
+    for number, batch in enumerate(found):
+        for x in (*batch.args, *batch.kwargs.values(), batch.target):
+            if isinstance(x, Tensor) and x.is_floating_point() and not bool(x.isfinite().all()):
+                raise DataError(f"{argument}: batch {number} has a number that is not finite")
+    return found
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches as one.
+
+    Raises:
+        ArgumentError: If their parts have different shapes.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    try:
+        args = tuple(torch.cat(parts) for parts in zip(*(batch.args for batch in batches), strict=True))
+        kwargs = {name: torch.cat([batch.kwargs[name] for batch in batches]) for name in batches[0].kwargs}
+        targets = [batch.target for batch in batches if batch.target is not None]
+        target = torch.cat(targets) if len(targets) == len(batches) else None
+    except (RuntimeError, TypeError, ValueError, KeyError) as error:
+        raise ArgumentError(
+            "calibration", expected="batches that can be joined, of one shape but for their size", got=str(error)
+        ) from error
+    return Batch(None, args, kwargs, target, batches[0].shifted)
