@@ -57,11 +57,9 @@ def sparsity_callback(
 
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
             planned = int(trainer.estimated_stepping_batches) if steps is None else steps
-            self.sparse = sparsify(
-                pl_module, regimes, steps=planned, symmetry=symmetry, seed=seed, densities=densities, score=score
-            )
-            if self._kept is not None:
-                self.sparse.load_state_dict(self._kept)
+            options = {"symmetry": symmetry, "seed": seed, "densities": densities, "score": score}
+            # a checkpoint's weights are there already
+            self.sparse = sparsify(pl_module, regimes, steps=planned, state=self._kept, **options)
             held = [getattr(optimizer, "optimizer", optimizer) for optimizer in trainer.optimizers]
             self.sparse.attach(*held, before=False)
 

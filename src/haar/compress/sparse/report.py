@@ -71,15 +71,11 @@ class SparsityReport(Report):
 
     def sections(self) -> Sequence[Section]:
         """A row for each layer."""
-        columns = ("weight", "regime", "units", "entries", "active", "density", "dropped", "grown", "explored")
+        columns = ("weight", "regime", "units", "active", "of", "grown", "explored")
         rows: list[list[Cell]] = [
-            [
-                one.name, one.regime, one.units, one.entries, one.active,
-                one.active / one.entries, one.dropped, one.grown, one.explored,
-            ]
-            for one in self.layers
-        ]  # fmt: skip
-        note = "explored: share of the units that have been active at some time"
+            [one.name, one.regime, one.units, one.active, one.entries, one.grown, one.explored] for one in self.layers
+        ]
+        note = "active: entries of the dense weight; explored: share of the units that have been active at some time"
         return [Section("Layers", "", Table("Masked weights", columns, rows, note))]
 
 

@@ -77,7 +77,17 @@ class Sparsifier:
         }
         self._owner: dict[str, Optimizer] = {}
         self._handles: list[Any] = []
-        self._agree(self.layers)
+
+    def begin(self, state: Mapping[str, Any] | None = None) -> None:
+        """Clear what is inactive: with the masks of the beginning, the same in all processes, or with those of a state.
+
+        Raises:
+            ArgumentError: If the state is of other regimes, layers, seeds or steps.
+        """
+        if state is None:
+            self._agree(self.layers)
+        else:
+            self.load_state_dict(state)
         for layer in self.layers:
             layer.clear()
         self._tie(self.layers, gradients=False)

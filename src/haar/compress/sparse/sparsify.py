@@ -27,6 +27,7 @@ def sparsify(
     seed: int = 0,
     densities: str = "erdos-renyi",
     score: str = "entry",
+    state: Mapping[str, Any] | None = None,
 ) -> Sparsifier:
     """Put masks on a model's weights, which its training then keeps and changes.
 
@@ -50,13 +51,15 @@ def sparsify(
         densities: How a regime's budget is shared among its layers: ``"erdos-renyi"``, or ``"uniform"``.
         score: How orbits of different sizes compete: by their ``"entry"``, or by the whole ``"orbit"``, whose score is
             the root of its size times larger.
+        state: Of the masks of a training that goes on, for a model whose weights were loaded before. Without it the
+            masks of the beginning clear weights; `Sparsifier.load_state_dict` and the weights may come after that.
 
     Returns:
         What holds the masks; part of a checkpoint.
 
     Raises:
         ArgumentError: If there is nothing to mask, a pattern or name fits nothing, a tensor is one of several layers,
-            computed, or without orbits, or an optimiser keeps no state of every entry.
+            computed, or without orbits, an optimiser keeps no state of every entry, or the state is another's.
         ShapeError: If units do not fit their parameter.
 
     Example:
@@ -83,5 +86,6 @@ def sparsify(
         raise ArgumentError("regimes", expected="a regime, or a mapping of patterns to regimes or None", got=got)
     places, dense = placed(model, rules, symmetry or {})
     made = Sparsifier(places, dense, rules, steps=steps, seed=seed, densities=densities, score=score)
+    made.begin(state)
     held = [optimizers] if isinstance(optimizers, torch.optim.Optimizer) else list(optimizers)
     return made.attach(*held)
