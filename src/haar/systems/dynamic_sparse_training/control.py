@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from haar.compress import Regime, Sparsifier, sparsify
-from haar.errors import require
+from haar.compress import Regime, Revival, Rigl, Sparsifier, Static, sparsify
+from haar.errors import ArgumentError, require
 from haar.systems.dynamic_sparse_training.options import Control
 from haar.training import Plan, Run, draw, seed_of
 from haar.watch import Unwatched, Watch
 
+Json = dict[str, Any]
+Rules = Mapping[str, Regime | None]
 _OBSERVED, _ACTIONS, _LARGEST = 3, 1, 2.0
 _EXPLORATION, _NOISE, _CLIPPED = 0.1, 0.2, 0.5
 #: Steps of the critic for one of the actor and of the targets.
@@ -135,15 +137,46 @@ class Agent:
             torch._foreach_lerp_([target for target, _ in self.pairs], [p.detach() for _, p in self.pairs], rate)  # noqa: SLF001 (torch's own way to do many at once)
 
 
+def agents(options: Control) -> dict[str, Callable[..., Json]]:
+    """What trains each agent of a preset, by name; those that are tried at other rates have the rate in theirs.
+
+    Args:
+        options: The preset.
+    """
+    s, every = options.sparsity, options.every
+    dense: Rules = {"critic": None, "actor": None}
+    mst: Rules = {"critic": Rigl(s, every=every), "actor": Static(s)}
+    kinds: dict[str, tuple[Rules, int]] = {
+        "dense": (dense, options.width),
+        "module-specific": (mst, options.width),
+        "narrow": (dense, options.narrow),
+        "swapped": ({"critic": Static(s), "actor": Rigl(s, every=max(1, every // _DELAY))}, options.width),
+        "static": ({"critic": Static(s), "actor": Static(s)}, options.width),
+        "revival": ({"critic": Revival(s), "actor": Static(s)}, options.width),
+        "dense actor": ({"critic": Rigl(s, every=every), "actor": None}, options.width),
+    }
+    unknown = next((name for name in options.agents if name not in kinds), None)
+    if unknown is not None:
+        raise ArgumentError("agents", expected=f"some of {', '.join(kinds)}", got=repr(unknown))
+    found = {}
+    for name, rate in options.agents.items():
+        rules, width = kinds[name]
+        found[name] = partial(learned, options, rules, width=width, learning_rate=rate)
+        for other in options.tuned if name in ("dense", "module-specific") else ():
+            if other != rate:
+                found[f"{name} at {other:g}"] = partial(learned, options, rules, width=width, learning_rate=other)
+    return found
+
+
 def learned(
     options: Control,
-    regimes: Mapping[str, Regime | None],
+    regimes: Rules,
     *,
     width: int,
     learning_rate: float,
     seed: int,
     watch: Watch = Unwatched(),
-) -> dict[str, Any]:
+) -> Json:
     """An agent that learned from nothing; the return of each of its episodes.
 
     Args:
@@ -181,7 +214,7 @@ def learned(
 
 
 def _sparse(
-    agent: Agent, regimes: Mapping[str, Regime | None], runs: tuple[Run, Run], updates: int, seed: int
+    agent: Agent, regimes: Rules, runs: tuple[Run, Run], updates: int, seed: int
 ) -> Sparsifier | None:
     if not any(regimes.values()):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -12,22 +13,28 @@ class Digits:
     Attributes:
         networks: Networks of each regime, of a seed.
         steps: Steps of Adam.
-        learning_rate: Its rate.
-        batch_size: Samples of each.
+        learning_rate: Its rate for wide networks.
+        small_rate: Its rate for the narrow network and the linear model, chosen on other seeds.
+        batch_size: Samples of each step.
         width: Hidden units of both layers.
+        narrow: Hidden units of the dense network with as many weights as the sparse ones have.
         every: Steps between updates of the masks.
         alpha: Share of the weights that the first update moves.
-        sparsities: What is told; claims are of the first.
+        sparsity: What is claimed of.
+        lower: A lower sparsity, at which regimes differ less.
     """
 
     networks: int
     steps: int
     learning_rate: float
+    small_rate: float
     batch_size: int
     width: int
+    narrow: int
     every: int
     alpha: float
-    sparsities: tuple[float, ...]
+    sparsity: float
+    lower: float
 
 
 @dataclass(frozen=True)
@@ -35,16 +42,17 @@ class Control:
     """Agents that swing a pendulum up.
 
     Attributes:
-        steps: Steps in the world, one update of the critic each once the random ones are over.
+        steps: Steps in the world, with one update of the critic each once the random ones are over.
         random: Random steps before.
         batch_size: Samples of an update.
         discount: Of later rewards.
         averaging: How far targets go, every second step.
         width: Hidden units of each layer.
+        narrow: Hidden units of the dense agent with as many weights as the sparse ones have.
         every: Steps between updates of the critic's masks.
-        sparsities: Of the sparse agents; claims are of the first.
-        learning_rates: The rate that every kind of agent is trained at, by its name: chosen on other seeds.
-        tuned: Rates that the dense and the sparse agent are tried at, to be told.
+        sparsity: Of the sparse agents.
+        agents: Which are trained, by name, and their learning rates, chosen on other seeds.
+        tuned: Rates at which the dense and the module-specific agent are tried beside, to be told.
     """
 
     steps: int
@@ -53,7 +61,50 @@ class Control:
     discount: float
     averaging: float
     width: int
+    narrow: int
     every: int
-    sparsities: tuple[float, ...]
-    learning_rate: float
+    sparsity: float
+    agents: Mapping[str, float]
     tuned: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Orbits:
+    """Layers that commute with turns of a ring, under masks on orbits and on entries.
+
+    Attributes:
+        order: Order of the cyclic group.
+        copies: Copies of its regular representation, in and out.
+        samples: Samples that are learned from.
+        test: Samples of the error.
+        noise: Standard deviation of the noise on what is learned.
+        steps: Steps of AdamW.
+        learning_rate: Its rate.
+        every: Steps between updates of the masks.
+        sparsity: Share of the weights that are inactive.
+    """
+
+    order: int
+    copies: int
+    samples: int
+    test: int
+    noise: float
+    steps: int
+    learning_rate: float
+    every: int
+    sparsity: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """Three experiments.
+
+    Attributes:
+        digits: At a high sparsity.
+        control: With regimes by modules.
+        orbits: With a symmetry.
+    """
+
+    digits: Digits
+    control: Control
+    orbits: Orbits
