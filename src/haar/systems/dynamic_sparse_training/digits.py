@@ -89,14 +89,14 @@ def digits(options: Digits, seed: int, watch: Watch) -> Json:
         seed: Of networks ``seed networks``, ``seed networks + 1``, ...
         watch: Told of the training.
     """
-    wide, small = options.learning_rate, options.small_rate
-    kinds: dict[str, tuple[Regime | None, int, float]] = {
-        "dense": (None, options.width, wide),
-        **{name: (regime, options.width, wide) for name, regime in regimes(options, options.sparsity).items()},
-        **{f"{name}, lower": (regimes(options, options.lower)[name], options.width, wide) for name in ("RigL", "static")},
-        "narrow": (None, options.narrow, small),
-        "linear": (None, 0, small),
-    }
+    at, low = regimes(options, options.sparsity), regimes(options, options.lower)
+    wide, rate, tuned = options.width, options.learning_rate, options.tuned_rate
+    kinds: dict[str, tuple[Regime | None, int, float]] = {"dense": (None, wide, rate)}
+    kinds |= {name: (regime, wide, rate) for name, regime in at.items()}
+    kinds |= {f"{name}, lower": (low[name], wide, rate) for name in ("RigL", "static")}
+    kinds |= {"dense, tuned": (None, wide, tuned)}
+    kinds |= {f"{name}, tuned": (at[name], wide, tuned) for name in ("RigL", "static")}
+    kinds |= {"narrow": (None, options.narrow, tuned), "linear": (None, 0, tuned)}
     seeds = [seed * options.networks + k for k in range(options.networks)]
     found: Json = {}
     for name, (regime, width, rate) in kinds.items():

@@ -14,7 +14,8 @@ class Digits:
         networks: Networks of each regime, of a seed.
         steps: Steps of Adam.
         learning_rate: Its rate for wide networks.
-        small_rate: Its rate for the narrow network and the linear model, chosen on other seeds.
+        tuned_rate: The rate that was best on other seeds: for the narrow network and the linear model, and for wide
+            ones once more.
         batch_size: Samples of each step.
         width: Hidden units of both layers.
         narrow: Hidden units of the dense network with as many weights as the sparse ones have.
@@ -27,7 +28,7 @@ class Digits:
     networks: int
     steps: int
     learning_rate: float
-    small_rate: float
+    tuned_rate: float
     batch_size: int
     width: int
     narrow: int
