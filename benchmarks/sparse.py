@@ -137,7 +137,8 @@ def main() -> None:
     print(where)
     names = [name for name in CASES if name != "dense" and options.only in name]
     rows = [row(name, width, options.rounds) for width in options.widths for name in names]
-    head = "| width | masks by | dense step, ms | masked / dense step | an update, in dense steps |\n|---|---|---|---|---|\n"
+    head = "| width | masks by | dense step, ms | masked / dense step | an update, in dense steps |\n"
+    head += "|---|---|---|---|---|\n"
     if options.write:
         write_docs("sparse", "sparse", head + "\n".join(rows) + f"\n\n{where}\n")
 

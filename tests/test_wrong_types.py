@@ -89,7 +89,10 @@ CALLS = [
     ("eps: expected a positive number, got 0", lambda: hnn.Invariants(REGULAR, eps=0)),
     ("gain: expected 0 or more, got nan", lambda: hnn.Linear(REGULAR, REGULAR, gain=float("nan"))),
     ("momentum: expected a number from 0 to 1, or None, got 0.1", lambda: hnn.BatchNorm(REGULAR, momentum="0.1")),
-    ("model: expected a torch module, or a mapping of names to modules, got str", lambda: sparsify("m", STATIC, steps=2)),
+    (
+        "model: expected a torch module, or a mapping of names to modules, got str",
+        lambda: sparsify("m", STATIC, steps=2),
+    ),
     ("regimes: expected a regime, or a mapping of patterns to regimes", lambda: sparsify(LAYER, 0.5, steps=2)),
     ("regimes: expected a regime, or a mapping of patterns to regimes", lambda: sparsify(LAYER, {"*": 0.5}, steps=2)),
     ("seed: expected a whole number, which all processes know", lambda: sparsify(LAYER, STATIC, steps=2, seed=0.5)),

@@ -35,7 +35,7 @@ def test_nothing_is_left_behind():
     assert net.training
     assert torch.equal(torch.get_rng_state(), state)
     assert all(p.grad is None for p in net.parameters())
-    assert not any(module._forward_hooks for module in net.modules())  # noqa: SLF001 (torch tells it nowhere else)
+    assert not any(module._forward_hooks for module in net.modules())
 
 
 def test_readings_are_kept_in_order():

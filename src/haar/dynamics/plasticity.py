@@ -69,7 +69,9 @@ class Plasticity(Meter):
 
         def keep(name: str, value: Any) -> None:
             if not isinstance(value, Tensor) or value.ndim < 2:
-                raise ArgumentError("layers", expected="modules that give features", got=f"{name!r}, which gives others")
+                raise ArgumentError(
+                    "layers", expected="modules that give features", got=f"{name!r}, which gives others"
+                )
             seen[name] = _rows(value.detach())
 
         hooks = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_gradual_pruning_begins_dense_falls_and_ends_where_it_should():
     assert path[:201] == [1.0] * 201
     assert path[700:] == [pytest.approx(0.1)] * 301
     assert 1 - path[450] == pytest.approx(0.9 * (1 - 0.5**3))
-    assert all(later <= earlier for earlier, later in zip(path, path[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(path))
 
 
 def test_growing_is_pruning_backwards():

@@ -25,7 +25,7 @@ OPTIMIZERS = {
     "NAdam": lambda p: torch.optim.NAdam(p, weight_decay=0.1),
     "RAdam": lambda p: torch.optim.RAdam(p, weight_decay=0.1),
     "RMSprop": lambda p: torch.optim.RMSprop(p, momentum=0.9, centered=True, weight_decay=0.1),
-    "Rprop": lambda p: torch.optim.Rprop(p),
+    "Rprop": torch.optim.Rprop,
     "SGD": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1),
 }
 REGIMES = [

@@ -12,7 +12,7 @@ from haar.compress import Gradual, Growing, Rigl, Set, Static, coordinates, orbi
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, cyclic, dihedral
 from haar.intertwiners import intertwiners
-from haar.nn import Conv, Linear, Pointwise
+from haar.nn import Conv, Linear
 from haar.relax import homotopise
 from haar.testing import equivariance_error
 

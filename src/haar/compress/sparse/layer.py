@@ -77,7 +77,7 @@ class MaskedLayer:
         self._mask = None
 
     def proposal(self) -> Rewired | None:
-        """The next mask, from the weights and, where the regime reads them, the gradients; None while these are missing.
+        """The next mask, from the weights and, where the regime reads them, the gradients; None while there are none.
 
         A gradient that is not finite, as those of a step that loss scaling will skip, is waited out.
         """

@@ -52,9 +52,7 @@ def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def reset(
-    optimizer: torch.optim.Optimizer, parameter: Tensor, entries: Bool[Tensor, "*shape"], *, name: str
-) -> None:
+def reset(optimizer: torch.optim.Optimizer, parameter: Tensor, entries: Bool[Tensor, "*shape"], *, name: str) -> None:
     """Put the state of some entries back to what it is for a new parameter.
 
     Args:

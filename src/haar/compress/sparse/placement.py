@@ -125,7 +125,9 @@ def placed(model: object, rules: Rules, symmetry: Symmetry) -> tuple[list[Place]
     if idle:
         known_names = ", ".join([place.name for place in found] + dense)
         raise ArgumentError(
-            "regimes", expected=f"patterns that fit weights of the model ({known_names})", got=", ".join(map(repr, idle))
+            "regimes",
+            expected=f"patterns that fit weights of the model ({known_names})",
+            got=", ".join(map(repr, idle)),
         )
     if not found:
         raise ArgumentError("regimes", expected="at least one regime", got="only None", way_out="train it as it is")
@@ -167,7 +169,8 @@ def _place(
 ) -> Place:
     parameter = module._parameters[own]  # noqa: SLF001 (by name)
     if isinstance(module, parametrize.ParametrizationList) or any(
-        computes_weights(hook) for hook in module._forward_pre_hooks.values()  # noqa: SLF001 (torch tells it nowhere else)
+        computes_weights(hook)
+        for hook in module._forward_pre_hooks.values()  # noqa: SLF001 (torch tells it nowhere else)
     ):
         raise ArgumentError(
             "model",
@@ -177,7 +180,9 @@ def _place(
         )
     if parameter is None or hasattr(parameter, "full_tensor"):
         way_out = "mask before fully_shard, or use DistributedDataParallel"
-        raise ArgumentError("model", expected="whole parameters", got=f"{name!r}, spread over processes", way_out=way_out)
+        raise ArgumentError(
+            "model", expected="whole parameters", got=f"{name!r}, spread over processes", way_out=way_out
+        )
     units = _units(module, parameter, own, given, name)
     if units.shape != tuple(parameter.shape):
         raise ShapeError(name, expected=f"the shape of its units, {units.shape}", got=tuple(parameter.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -96,7 +97,7 @@ def rewired(
     return Rewired(left | grown, dropped, grown)
 
 
-def _counter(sizes: Tensor | None):  # type: ignore[no-untyped-def]
+def _counter(sizes: Tensor | None) -> Callable[[Tensor], int]:
     def counted(chosen: Tensor) -> int:
         return int(chosen.sum()) if sizes is None else int(sizes.to(chosen.device)[chosen].sum())
 

@@ -25,9 +25,9 @@ _LAYERS = 4099
 class Sparsifier:
     """Masks on some parameters of a model, and what they need in its training; made by `haar.compress.sparsify`.
 
-    Once it is attached to the optimisers nothing else is to be done: their own hooks mask gradients before a step (after
-    those of an update were read) and weights after it. A loop that cannot use hooks calls `before_step` and
-    `after_step` around ``optimizer.step()``.
+    Once it is attached to the optimisers nothing else is to be done: their own hooks mask gradients before a step
+    (after those of an update were read) and weights after it. A loop whose gradients are made within the step attaches
+    with ``before=False`` and calls `before_step` where they are there.
 
     Args:
         places: The parameters that are masked.
@@ -110,10 +110,14 @@ class Sparsifier:
             held = [layer for layer in self.layers if id(layer.place.parameter) in own]
             if not held:
                 names = ", ".join(layer.name for layer in self.layers)
-                raise ArgumentError("optimizer", expected=f"one that owns masked parameters ({names})", got="one of others")
+                raise ArgumentError(
+                    "optimizer", expected=f"one that owns masked parameters ({names})", got="one of others"
+                )
             for layer in held:
                 if self._owner.get(layer.name, optimizer) is not optimizer:
-                    raise ArgumentError("optimizer", expected="one owner of each masked tensor", got=f"two of {layer.name!r}")
+                    raise ArgumentError(
+                        "optimizer", expected="one owner of each masked tensor", got=f"two of {layer.name!r}"
+                    )
                 self._owner[layer.name] = optimizer
                 layer.clear(optimizer)
             if before:
@@ -266,7 +270,7 @@ class Sparsifier:
 
 def _multiply(pairs: list[tuple[Tensor, Tensor]]) -> None:
     if pairs:
-        torch._foreach_mul_([value for value, _ in pairs], [mask for _, mask in pairs])  # noqa: SLF001 (torch's own way to do many at once)
+        torch._foreach_mul_([value for value, _ in pairs], [mask for _, mask in pairs])
 
 
 def _as_on_the_first(masks: list[Tensor]) -> None:

@@ -177,6 +177,4 @@ def orbits(rep_in: Representation, rep_out: Representation, shape: Sequence[int]
     found = pair_orbits(side, rep_out)
     sign = found.sign.reshape(-1)
     signed = bool((sign < 0).any())
-    return Units(
-        shape, shape, found.sizes, found.label.reshape(-1).to(torch.int64), sign if signed else None, tied
-    )
+    return Units(shape, shape, found.sizes, found.label.reshape(-1).to(torch.int64), sign if signed else None, tied)

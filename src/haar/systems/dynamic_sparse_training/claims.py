@@ -26,7 +26,7 @@ def above(name: str, other: str) -> Callable[[Measures], Sample]:
 
 def last(agent: Measures) -> list[float]:
     """The returns of an agent's last episodes."""
-    return list(agent["returns"][-LAST:])
+    return [float(one) for one in agent["returns"][-LAST:]]
 
 
 def ended(name: str, other: str) -> Callable[[Measures], Sample]:
@@ -60,8 +60,8 @@ def sparse(runs: Measures) -> dict[str, Any]:
 _DIGITS = (
     Claim(
         "digits: as many dense weights",
-        "the wide network with RigL at 97 % reads more digits than a narrow dense one with as many weights, each at its "
-        "best rate (accuracy)",
+        "the wide network with RigL at 97 % reads more digits than a narrow dense one with as many weights, each at "
+        "its best rate (accuracy)",
         f"{_RIGL}, figure 2 (Small-Dense)",
         above("RigL, tuned", "narrow"),
         at_least=0.0,

@@ -134,7 +134,7 @@ class Agent:
     def follow(self, rate: float) -> None:
         """Targets go a part of the way: the only way in which masks reach them."""
         with torch.no_grad():
-            torch._foreach_lerp_([target for target, _ in self.pairs], [p.detach() for _, p in self.pairs], rate)  # noqa: SLF001 (torch's own way to do many at once)
+            torch._foreach_lerp_([target for target, _ in self.pairs], [p.detach() for _, p in self.pairs], rate)
 
 
 def agents(options: Control) -> dict[str, Callable[..., Json]]:
@@ -207,15 +207,13 @@ def learned(
     critic = Run(agent.critic.parameters(), critic_loss, plan, seed=seed)
     actor = Run(agent.actor.parameters(), actor_loss, slow, seed=seed + 1)
     sparse = _sparse(agent, regimes, (critic, actor), updates, seed)
-    returns = _lived(options, env, agent, memory, (iter(critic), iter(actor)), seed, watch)
+    returns = _lived(options, env, agent, memory, (iter(critic), iter(actor)), seed=seed, watch=watch)
     parts = {} if sparse is None else {one.name: one.active / one.entries for one in sparse.report().layers}
     weights = [p for module in (agent.actor, agent.critic) for p in module.parameters() if p.ndim > 1]
     return {"returns": returns, "densities": parts, "active": sum(int((p != 0).sum()) for p in weights)}
 
 
-def _sparse(
-    agent: Agent, regimes: Rules, runs: tuple[Run, Run], updates: int, seed: int
-) -> Sparsifier | None:
+def _sparse(agent: Agent, regimes: Rules, runs: tuple[Run, Run], updates: int, seed: int) -> Sparsifier | None:
     if not any(regimes.values()):
         return None
     held = [run.optimizer for name, run in zip(("critic", "actor"), runs, strict=True) if regimes[name] is not None]
@@ -232,6 +230,7 @@ def _lived(
     agent: Agent,
     memory: Memory,
     learning: tuple[Iterator[int], Iterator[int]],
+    *,
     seed: int,
     watch: Watch,
 ) -> list[float]:

@@ -23,6 +23,7 @@ _ORBITS = {
     "every": 10, "sparsity": 0.8,
 }  # fmt: skip
 _RATE = 0.001
+_AGENTS = ("dense", "module-specific", "narrow", "swapped", "static", "revival", "dense actor")
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
@@ -34,10 +35,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "digits": {**_DIGITS, "networks": 5},
         "control": {
             **_CONTROL,
-            "agents": {
-                name: _RATE
-                for name in ("dense", "module-specific", "narrow", "swapped", "static", "revival", "dense actor")
-            },
+            "agents": dict.fromkeys(_AGENTS, _RATE),
             "tuned": [0.0003, 0.001, 0.003],
         },
         "orbits": _ORBITS,

@@ -28,6 +28,8 @@ _KINDS = {
     "narrow": "narrow and dense, tuned",
     "linear": "linear model, tuned",
 }
+#: Episodes up to step 2000.
+_EARLY = 10
 _LOWER = {"RigL, lower": "RigL, lower sparsity", "static, lower": "static, lower sparsity"}
 #: Accuracies of an earlier trial of this library, two seeds, and the spread of the two.
 _TRIAL = {"dense": "0.972, 0.980", "RigL": "0.928, 0.936", "SET": "0.925, 0.925", "static": "0.881, 0.866"}
@@ -71,8 +73,7 @@ def digits_table(measures: Measures) -> Table:
         held = measures[0]["digits"][name]
         accuracy = spread([one for seed in measures for one in seed["digits"][name]["accuracy"]])
         more = [
-            _mean(measures, name, key) if key in held else None
-            for key in ("explored", "dormant ratio", "stable rank")
+            _mean(measures, name, key) if key in held else None for key in ("explored", "dormant ratio", "stable rank")
         ]
         active = _mean(measures, name, "active")
         ends = f"{accuracy.low:.3f} … {accuracy.high:.3f}"
@@ -107,18 +108,24 @@ def _returns(measures: Measures, name: str) -> list[list[float]]:
     return [seed["control"][name]["returns"] for seed in measures if name in seed["control"]]
 
 
+def _average(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
 def control_table(measures: Measures) -> Table:
     """One row for each agent."""
     rows: list[list[Cell]] = []
     for name in measures[0]["control"]:
         agents = [seed["control"][name] for seed in measures]
         ends = [sum(last(agent)) / LAST for agent in agents]
-        early = [sum(agent["returns"][10:]) / len(agent["returns"][10:]) for agent in agents]
+        early = [_average(agent["returns"][_EARLY:] or agent["returns"]) for agent in agents]
         kind, _, rate = name.partition(" at ")
         label = _AGENTS[kind] + (f", learning rate {rate}" if rate else "")
         found = spread(ends)
         weights = round(sum(agent["active"] for agent in agents) / len(agents))
-        rows.append([label, sum(ends) / len(ends), f"{found.low:.0f} … {found.high:.0f}", sum(early) / len(early), weights])
+        rows.append(
+            [label, sum(ends) / len(ends), f"{found.low:.0f} … {found.high:.0f}", sum(early) / len(early), weights]
+        )
     columns = ("agent", "return at the end", "spread", "mean return after step 2000", "weights")
     return Table("Returns", columns, rows, f"at the end: mean of the last {LAST} episodes; mean over seeds; 0 is best")
 
@@ -131,7 +138,10 @@ def draw_returns(measures: Measures) -> Figure:
     episodes = min(len(returns) for name in names for returns in _returns(measures, name))
     series = {
         _AGENTS[name]: [
-            [sum(returns[max(0, k - 2) : k + 1]) / len(returns[max(0, k - 2) : k + 1]) for returns in _returns(measures, name)]
+            [
+                sum(returns[max(0, k - 2) : k + 1]) / len(returns[max(0, k - 2) : k + 1])
+                for returns in _returns(measures, name)
+            ]
             for k in range(episodes)
         ]
         for name in names
@@ -156,7 +166,14 @@ def reported_table(measures: Measures) -> Table:
         ends = {_AGENTS[name]: end(name) for name in ours if name in measures[0]["control"]}
         agrees = all(one >= other for one, other in pairwise(ends.values())) if len(ends) == len(ours) else None
         told_as = "; ".join(f"{name} {value:.0f}" for name, value in ends.items())
-        rows.append([module, finding, told_as, "not all measured" if agrees is None else "same order" if agrees else "another order"])
+        rows.append(
+            [
+                module,
+                finding,
+                told_as,
+                "not all measured" if agrees is None else "same order" if agrees else "another order",
+            ]
+        )
     columns = ("module", "reported (second-hand)", "here: return at the end", "order")
     note = "reported: arXiv 2510.12096 as summaries tell it, on dog-run and humanoid-run; its own tables were not seen"
     return Table("Regimes by module", columns, rows, note)
@@ -170,7 +187,9 @@ def orbits_table(measures: Measures) -> Table:
             runs = [seed["orbits"][kind][name] for seed in measures]
             error = spread([run["error"] for run in runs])
             worst = max(run["defect"] for run in runs)
-            rows.append([kind, name, f"{worst:.1e}", error.value, f"{error.low:.3g} … {error.high:.3g}", runs[0]["density"]])
+            rows.append(
+                [kind, name, f"{worst:.1e}", error.value, f"{error.low:.3g} … {error.high:.3g}", runs[0]["density"]]
+            )
     columns = ("masks on", "regime", "equivariance error", "test error", "spread", "density")
     note = "equivariance error: relative, the largest over seeds and updates; test error: over the variance, median"
     return Table("Sparse layers with a symmetry", columns, rows, note)
@@ -193,25 +212,28 @@ def draw_errors(measures: Measures) -> Figure:
 
 _DIGITS = (
     "Where a small network is enough, a large sparse one has to be compared with it: the narrow dense network has as "
-    "many weights as the sparse wide ones, and a linear model fewer. Both are trained at the rate that was best for them on other "
-    "seeds, and so are the rows called tuned; the others at the rate of the trial that the bounds are from, at which "
-    "800 steps are too few for sparse networks. Every regime begins with the same first weights and sees the same batches. Gradual pruning begins dense, and pays for it."
+    "many weights as the sparse wide ones, and a linear model has fewer. Both are trained at the rate that was best on "
+    "other seeds, and so are the rows called tuned; the others at the rate of the trial that the bounds are from, at "
+    "which 800 steps are too few for sparse networks. Every regime begins with the same first weights and sees the "
+    "same batches. Gradual pruning begins dense, and pays for it."
 )
 _BARS = "Held-out accuracy of every kind of network; from the least to the greatest over all networks."
 _PENDULUM = (
     "TD3 on `Pendulum-v1`, norms and ELU in all networks, the critic and the actor with regimes of their own. Six "
     "thousand steps are few: the last episodes of one agent differ by hundreds, by where the pendulum hangs at their "
     "beginning. The learning rate was chosen among 0.0003, 0.001 and 0.003 on other seeds, for the dense agent and the "
-    "sparse one alike. That regimes by modules scale to large networks, as is claimed for harder tasks, is not tested here."
+    "sparse one alike. That regimes by modules scale to large networks, as is claimed for harder tasks, is not tested."
 )
-_CURVES = "Returns of episodes, means of three; the line is the median over seeds, the band from the least to the greatest."
+_CURVES = (
+    "Returns of episodes, means of three; the line is the median over seeds, the band from the least to the greatest."
+)
 _OTHERS = (
     "The paper's tables were not to be had; what summaries of it say stands beside what came out here. It is contested "
     "for critics: arXiv 2602.04166 reports static masks with one revival 13.5 % better (median, SAC and TD3) than "
     "rewired ones."
 )
 _ORBITS = (
-    "Two linear layers that commute with turns of a ring learn from a network like them. A random mask on entries breaks "
-    "the symmetry at once, whatever the regime; a mask on whole orbits never does, and learns more from few samples."
+    "Two linear layers that commute with turns of a ring learn from a network like them. A random mask on entries "
+    "breaks the symmetry at once, whatever the regime; a mask on whole orbits never does."
 )
 _ERRORS = "Test error of dense and sparse layers, held to orbits or not; bars reach to the least and the greatest seed."
