@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from haar.compress.sparse.layer import MaskedLayer
+from haar.nn import Conv, Linear
 from haar.report import Report, Section, Table
 from haar.report.table import Cell
 
@@ -21,7 +24,8 @@ class LayerSparsity:
         units: ``"entries"``, ``"coordinates"`` or ``"orbits"``.
         entries: Entries of the dense weight.
         active: Those that are active.
-        nonzero: Share of the parameter's numbers that are not 0.
+        nonzero: Share of the dense weight's entries that are not 0: in isotypic coordinates most are not, however
+            sparse these are.
         dropped: Units that were dropped so far.
         grown: Units that have grown so far.
         explored: Share of the units that have been active at some time.
@@ -71,12 +75,26 @@ class SparsityReport(Report):
 
     def sections(self) -> Sequence[Section]:
         """A row for each layer."""
-        columns = ("weight", "regime", "units", "active", "of", "grown", "explored")
+        columns = ("weight", "regime", "units", "active", "of", "nonzero", "grown", "explored")
         rows: list[list[Cell]] = [
-            [one.name, one.regime, one.units, one.active, one.entries, one.grown, one.explored] for one in self.layers
+            [one.name, one.regime, one.units, one.active, one.entries, one.nonzero, one.grown, one.explored]
+            for one in self.layers
         ]
-        note = "active: entries of the dense weight; explored: share of the units that have been active at some time"
+        note = (
+            "active: entries of the dense weight, counted by units; nonzero: the share of it that is not 0; explored: "
+            "share of the units that have been active at some time"
+        )
         return [Section("Layers", "", Table("Masked weights", columns, rows, note))]
+
+
+def _dense(layer: MaskedLayer) -> Tensor:
+    """The weight that the layer multiplies with; of other modules the parameter."""
+    module, own = layer.place.module, layer.place.own
+    if own == "weight" and isinstance(module, Linear):
+        return module.matrix()
+    if own == "weight" and isinstance(module, Conv):
+        return module.kernel()
+    return layer.place.parameter
 
 
 def told(layers: Sequence[MaskedLayer], dense: Sequence[str]) -> SparsityReport:
@@ -88,7 +106,7 @@ def told(layers: Sequence[MaskedLayer], dense: Sequence[str]) -> SparsityReport:
     """
     found = []
     for layer in layers:
-        units, parameter = layer.place.units, layer.place.parameter
+        units = layer.place.units
         found.append(
             LayerSparsity(
                 layer.name,
@@ -96,7 +114,7 @@ def told(layers: Sequence[MaskedLayer], dense: Sequence[str]) -> SparsityReport:
                 units.kind,
                 units.entries,
                 units.counted(layer.active),
-                float((parameter.detach() != 0).double().mean()),
+                float((_dense(layer).detach() != 0).double().mean()),
                 *layer.moves,
                 float(layer.seen.double().mean()),
             )

@@ -73,8 +73,8 @@ def rewired(
     Args:
         active: The units that are active.
         weights: How large each unit is; the smallest active ones are dropped.
-        growth: Those that grow are the largest here; None if none grow.
-        drop: What the dropped ones count, or more where the budget is less than what is left.
+        growth: Those that grow are the largest here; None if none grow, and the largest active ones are left.
+        drop: What the dropped ones count, where others grow.
         budget: What the active ones count in the end; more by at most a part of one unit.
         sizes: What every unit counts; None for one each.
         returns: Whether a unit that was just dropped may grow.
@@ -85,14 +85,15 @@ def rewired(
         tensor([False,  True, False,  True])
     """
     counted = _counter(sizes)
-    held, inactive = counted(active), ~active
-    if growth is not None and not returns:  # as much must be there to grow as is dropped
+    inactive = ~active
+    if growth is None:  # the largest stay, so that no less is left than the budget
+        left = filled(weights, active, budget, sizes)
+        return Rewired(left, active & ~left, torch.zeros_like(active))
+    if not returns:  # as much must be there to grow as is dropped
         slack = 0 if sizes is None else int(sizes.max()) - 1
         drop = min(drop, max(counted(inactive) - slack, 0))
-    dropped = filled(-weights, active, max(drop, held - budget), sizes)
+    dropped = filled(-weights, active, drop, sizes)
     left = active & ~dropped
-    if growth is None:
-        return Rewired(left, dropped, torch.zeros_like(active))
     grown = filled(growth, ~left if returns else inactive, budget - counted(left), sizes)
     return Rewired(left | grown, dropped, grown)
 

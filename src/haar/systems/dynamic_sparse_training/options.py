@@ -52,7 +52,7 @@ class Control:
         narrow: Hidden units of the dense agent with as many weights as the sparse ones have.
         every: Steps between updates of the critic's masks.
         sparsity: Of the sparse agents.
-        agents: Which are trained, by name, and their learning rates, chosen on other seeds.
+        agents: Which are trained, by name, and their learning rates.
         tuned: Rates at which the dense and the module-specific agent are tried beside, to be told.
     """
 

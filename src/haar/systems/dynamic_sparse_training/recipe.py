@@ -27,7 +27,7 @@ _AGENTS = ("dense", "module-specific", "narrow", "swapped", "static", "revival",
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "digits": {**_DIGITS, "networks": 2},
+        "digits": {**_DIGITS, "networks": 1},
         "control": {**_CONTROL, "agents": {"dense": _RATE, "module-specific": _RATE}},
         "orbits": _ORBITS,
     },
