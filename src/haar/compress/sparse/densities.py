@@ -36,14 +36,14 @@ def erdos_renyi(shapes: Sequence[Sequence[int]], sparsity: float | int) -> list[
     if not all(sizes):
         raise ArgumentError("shapes", expected="weights with entries", got=[tuple(shape) for shape in shapes])
     raw = [sum(shape) / size for shape, size in zip(shapes, sizes, strict=True)]
-    dense: set[int] = set()
-    while len(dense) < len(sizes):
-        left = (1 - sparsity) * sum(sizes) - sum(sizes[k] for k in dense)
-        eps = left / sum(raw[k] * sizes[k] for k in range(len(sizes)) if k not in dense)
-        over = {k for k in range(len(sizes)) if k not in dense and eps * raw[k] > 1}
+    free = set(range(len(sizes)))  # those that are not dense
+    while free:
+        left = (1 - sparsity) * sum(sizes) - sum(size for k, size in enumerate(sizes) if k not in free)
+        eps = left / sum(raw[k] * sizes[k] for k in free)
+        over = {k for k in free if eps * raw[k] > 1}
         if not over:
-            return [1.0 if k in dense else eps * raw[k] for k in range(len(sizes))]
-        dense |= over
+            return [eps * density if k in free else 1.0 for k, density in enumerate(raw)]
+        free -= over
     return [1.0] * len(sizes)
 
 

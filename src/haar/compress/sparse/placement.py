@@ -118,8 +118,14 @@ def placed(model: object, rules: Rules, symmetry: Symmetry) -> tuple[list[Place]
             continue
         used.add(rule)
         found.append(_place(name, module, own, rule, given))
-    idle = [pattern for number, pattern in enumerate(rules) if number not in used]
-    if not found and not (found or dense):
+    _check_rules(found, dense, [pattern for number, pattern in enumerate(rules) if number not in used])
+    _check_alone(found, modules)
+    return found, dense
+
+
+def _check_rules(found: list[Place], dense: list[str], idle: list[str]) -> None:
+    """Refuse a model without weights, a pattern that fits none, and rules that mask none."""
+    if not found and not dense:
         way_out = "layers with a weight of two axes and more are: linear, convolutional, and those of haar.nn"
         raise ArgumentError("model", expected="a model with weights that can be masked", got="none", way_out=way_out)
     if idle:
@@ -131,8 +137,6 @@ def placed(model: object, rules: Rules, symmetry: Symmetry) -> tuple[list[Place]
         )
     if not found:
         raise ArgumentError("regimes", expected="at least one regime", got="only None", way_out="train it as it is")
-    _check_alone(found, modules)
-    return found, dense
 
 
 def _known(name: str, modules: Mapping[str, nn.Module]) -> bool:

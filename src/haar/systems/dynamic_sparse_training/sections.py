@@ -221,9 +221,9 @@ _BARS = "Held-out accuracy of every kind of network; from the least to the great
 _PENDULUM = (
     "TD3 on `Pendulum-v1`, norms and ELU in all networks, the critic and the actor with regimes of their own. Six "
     "thousand steps are few: the last episodes of one agent differ by hundreds, by where the pendulum hangs at their "
-    "beginning. All are trained at the rate 0.001; the full preset tries 0.0003 and 0.003 too, for the dense agent and the "
-    "module-specific one alike. That regimes by modules scale to large networks, as is claimed for harder tasks, is not "
-    "tested."
+    "beginning. All are trained at the rate 0.001; the full preset tries 0.0003 and 0.003 too, for the dense agent and "
+    "the module-specific one alike. That regimes by modules scale to large networks, as is claimed for harder tasks, "
+    "is not tested."
 )
 _CURVES = (
     "Returns of episodes, means of three; the line is the median over seeds, the band from the least to the greatest."
