@@ -47,6 +47,13 @@ PRINTED = {
         "function preserved: 1 sites",
         "experts.*.0.bias, axis 1: expected 'e.units', the table says None",
     ),
+    "sparse": (
+        "of the masked weights are zero,",
+        "critic.weight Rigl 410 of 1024\nactor.weight Static 410 of 1024\ndense: encoder.weight",
+        "sparsity 0.797, equivariance error",
+        "zeros of the matrix: 192 of 256",
+        "state: expected masks of the same regimes, layers, steps and seed, got other regimes or layers",
+    ),
     "intertwiners": (
         "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",
         "dimension 27>: 15 maps in",

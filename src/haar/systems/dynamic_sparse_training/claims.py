@@ -31,7 +31,12 @@ def last(agent: Measures) -> list[float]:
 
 def ended(name: str, other: str) -> Callable[[Measures], Sample]:
     """The mean of the last returns of an agent minus another's, of whom only seeds are the same."""
-    return lambda part: difference(last(part[name]), last(part[other]), "mean", paired=False)
+
+    def statistic(part: Measures) -> Sample:
+        last(part["dense"])  # unless it is known whether that one has learned, nothing is
+        return difference(last(part[name]), last(part[other]), "mean", paired=False)
+
+    return statistic
 
 
 def learned(*names: str) -> Callable[[Measures], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -77,7 +78,7 @@ def digits_table(measures: Measures) -> Table:
         ]
         active = _mean(measures, name, "active")
         ends = f"{accuracy.low:.3f} … {accuracy.high:.3f}"
-        rows.append([label, _mean(measures, name, "accuracy"), ends, _TRIAL.get(name, ""), round(active), *more])
+        rows.append([label, _mean(measures, name, "accuracy"), ends, _TRIAL.get(name, ""), _whole(active), *more])
     often = sum(seed["digits"]["most frequent"] for seed in measures) / len(measures)
     rows.append(["the most frequent digit", often, "", "", 0, None, None, None])
     columns = (
@@ -98,7 +99,8 @@ def draw_digits(measures: Measures) -> Figure:
     bars = {
         label: [one for seed in measures for one in seed["digits"][name]["accuracy"]] for name, label in _KINDS.items()
     }
-    lowest = max(0.0, min(min(values) for values in bars.values()) - 0.05)
+    finite = [one for values in bars.values() for one in values if math.isfinite(one)]
+    lowest = max(0.0, min(finite, default=0.0) - 0.05)
     draw_bars(axes, list(bars), {"accuracy": list(bars.values())}, bottom=lowest, slanted=True)
     axes.set_ylim(lowest, 1.0)
     return figure
@@ -106,6 +108,11 @@ def draw_digits(measures: Measures) -> Figure:
 
 def _returns(measures: Measures, name: str) -> list[list[float]]:
     return [seed["control"][name]["returns"] for seed in measures if name in seed["control"]]
+
+
+def _whole(value: float) -> int | None:
+    """A whole number; None for one that is not finite."""
+    return round(value) if math.isfinite(value) else None
 
 
 def _average(values: Sequence[float]) -> float:
@@ -122,7 +129,7 @@ def control_table(measures: Measures) -> Table:
         kind, _, rate = name.partition(" at ")
         label = _AGENTS[kind] + (f", learning rate {rate}" if rate else "")
         found = spread(ends)
-        weights = round(sum(agent["active"] for agent in agents) / len(agents))
+        weights = _whole(_average([agent["active"] for agent in agents]))
         rows.append(
             [label, sum(ends) / len(ends), f"{found.low:.0f} … {found.high:.0f}", sum(early) / len(early), weights]
         )
@@ -164,7 +171,8 @@ def reported_table(measures: Measures) -> Table:
             rows.append([module, finding, ours, "-"])
             continue
         ends = {_AGENTS[name]: end(name) for name in ours if name in measures[0]["control"]}
-        agrees = all(one >= other for one, other in pairwise(ends.values())) if len(ends) == len(ours) else None
+        known = len(ends) == len(ours) and all(math.isfinite(one) for one in ends.values())
+        agrees = all(one >= other for one, other in pairwise(ends.values())) if known else None
         told_as = "; ".join(f"{name} {value:.0f}" for name, value in ends.items())
         rows.append(
             [
@@ -186,7 +194,7 @@ def orbits_table(measures: Measures) -> Table:
         for name in measures[0]["orbits"][kind]:
             runs = [seed["orbits"][kind][name] for seed in measures]
             error = spread([run["error"] for run in runs])
-            worst = max(run["defect"] for run in runs)
+            worst = spread([run["defect"] for run in runs]).high
             rows.append(
                 [kind, name, f"{worst:.1e}", error.value, f"{error.low:.3g} … {error.high:.3g}", runs[0]["density"]]
             )
