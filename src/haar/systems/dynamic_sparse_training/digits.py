@@ -96,7 +96,7 @@ def digits(options: Digits, seed: int, watch: Watch) -> Json:
     kinds |= {f"{name}, lower": (low[name], wide, rate) for name in ("RigL", "static")}
     kinds |= {"dense, tuned": (None, wide, tuned)}
     kinds |= {f"{name}, tuned": (at[name], wide, tuned) for name in ("RigL", "static")}
-    kinds |= {"narrow": (None, options.narrow, tuned), "linear": (None, 0, tuned)}
+    kinds |= {"narrow": (None, options.narrow, tuned), "linear": (None, 0, options.linear_rate)}
     seeds = [seed * options.networks + k for k in range(options.networks)]
     found: Json = {}
     for name, (regime, width, rate) in kinds.items():

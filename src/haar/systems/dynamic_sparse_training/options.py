@@ -14,8 +14,8 @@ class Digits:
         networks: Networks of each regime, of a seed.
         steps: Steps of Adam.
         learning_rate: Its rate for wide networks.
-        tuned_rate: The rate that was best on other seeds: for the narrow network and the linear model, and for wide
-            ones once more.
+        tuned_rate: The rate that was best on other seeds: for the narrow network, and for wide ones once more.
+        linear_rate: The same for the linear model.
         batch_size: Samples of each step.
         width: Hidden units of both layers.
         narrow: Hidden units of the dense network with as many weights as the sparse ones have.
@@ -29,6 +29,7 @@ class Digits:
     steps: int
     learning_rate: float
     tuned_rate: float
+    linear_rate: float
     batch_size: int
     width: int
     narrow: int
