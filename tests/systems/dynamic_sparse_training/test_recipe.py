@@ -23,7 +23,8 @@ pytest.importorskip("gymnasium", reason="the extra haar[control] is not installe
 AGENTS = ("dense", "module-specific", "narrow", "swapped", "static", "revival", "dense actor")
 TINY = {
     "digits": {
-        "networks": 1, "steps": 30, "learning_rate": 0.003, "tuned_rate": 0.01, "linear_rate": 0.03, "batch_size": 16, "width": 20,
+        "networks": 1, "steps": 30, "learning_rate": 0.003, "tuned_rate": 0.01, "linear_rate": 0.03,
+        "batch_size": 16, "width": 20,
         "narrow": 5, "every": 5, "alpha": 0.3, "sparsity": 0.8, "lower": 0.5,
     },
     "control": {

@@ -11,7 +11,8 @@ from haar.systems.dynamic_sparse_training.sections import told
 from haar.systems.recipe import Recipe
 
 _DIGITS = {
-    "steps": 800, "learning_rate": 0.001, "tuned_rate": 0.01, "linear_rate": 0.03, "batch_size": 64, "width": 200, "narrow": 18,
+    "steps": 800, "learning_rate": 0.001, "tuned_rate": 0.01, "linear_rate": 0.03,
+    "batch_size": 64, "width": 200, "narrow": 18,
     "every": 40, "alpha": 0.3, "sparsity": 0.97, "lower": 0.9,
 }  # fmt: skip
 _CONTROL = {

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from haar.report import Section, Table
-from haar.report.drawing import draw_bars, draw_curves, log_scale, new_figure, style_axes
+from haar.report.drawing import draw_bars, draw_curves, new_figure, share_legend, style_axes
 from haar.report.table import Cell
 from haar.statistics import spread
 from haar.systems.dynamic_sparse_training.claims import LAST, last
@@ -115,7 +115,7 @@ def _whole(value: float) -> int | None:
     return round(value) if math.isfinite(value) else None
 
 
-def _average(values: Sequence[float]) -> float:
+def _average(values: Sequence[float | int]) -> float:
     return sum(values) / len(values)
 
 
@@ -139,7 +139,7 @@ def control_table(measures: Measures) -> Table:
 
 def draw_returns(measures: Measures) -> Figure:
     """Returns of episodes, running means of three."""
-    figure = new_figure(7.0, 3.4)
+    figure = new_figure(7.0, 4.2)
     axes = style_axes(figure.subplots(), x="episode of 200 steps", y="return")
     names = [name for name in _AGENTS if name in measures[0]["control"]]
     episodes = min(len(returns) for name in names for returns in _returns(measures, name))
@@ -154,7 +154,7 @@ def draw_returns(measures: Measures) -> Figure:
         for name in names
     }
     draw_curves(axes, range(1, episodes + 1), series, style="-")
-    axes.legend(fontsize=8, frameon=False)
+    share_legend(figure, [axes], columns=2)
     return figure
 
 
@@ -213,7 +213,6 @@ def draw_errors(measures: Measures) -> Figure:
         for kind in ("orbits", "entries")
     }
     draw_bars(axes, names, series)
-    log_scale(axes, plain=True)
     axes.legend(fontsize=8, frameon=False)
     return figure
 
