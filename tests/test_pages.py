@@ -52,6 +52,12 @@ PRINTED = {
         "('0', '2')",
         "units: scale {'magnitude': 0.2, 'wanda': 0.0, 'obs': 0.0,",
         "canonical first: True",
+    "sparse": (
+        "of the masked weights are zero,",
+        "critic.weight Rigl 410 of 1024\nactor.weight Static 410 of 1024\ndense: encoder.weight",
+        "sparsity 0.797, equivariance error",
+        "zeros of the matrix: 192 of 256",
+        "state: expected masks of the same regimes, layers, steps and seed, got other regimes or layers",
     ),
     "intertwiners": (
         "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",

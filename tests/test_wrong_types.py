@@ -21,12 +21,14 @@ from haar.average import (
     soft,
     standard_error,
 )
+from haar.compress import Static, sparsify
 from haar.testing import assert_equivariant
 
 D4 = haar.groups.dihedral(4)
 REGULAR = Regular(D4)
 S = haar.Symmetry.of_fields(D4, "p")
 f, x = torch.nn.Identity(), torch.zeros(2, 1, 4, 4)
+LAYER, STATIC = torch.nn.Linear(4, 4), Static(0.5)
 CALLS = [
     ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.average("m.pt2", S)),
     ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.audit("m.pt2", S, x)),
@@ -87,6 +89,13 @@ CALLS = [
     ("eps: expected a positive number, got 0", lambda: hnn.Invariants(REGULAR, eps=0)),
     ("gain: expected 0 or more, got nan", lambda: hnn.Linear(REGULAR, REGULAR, gain=float("nan"))),
     ("momentum: expected a number from 0 to 1, or None, got 0.1", lambda: hnn.BatchNorm(REGULAR, momentum="0.1")),
+    (
+        "model: expected a torch module, or a mapping of names to modules, got str",
+        lambda: sparsify("m", STATIC, steps=2),
+    ),
+    ("regimes: expected a regime, or a mapping of patterns to regimes", lambda: sparsify(LAYER, 0.5, steps=2)),
+    ("regimes: expected a regime, or a mapping of patterns to regimes", lambda: sparsify(LAYER, {"*": 0.5}, steps=2)),
+    ("seed: expected a whole number, which all processes know", lambda: sparsify(LAYER, STATIC, steps=2, seed=0.5)),
     ("model: expected a torch module or a function, got 'm'", lambda: assert_equivariant("m", S, x)),
     ("symmetry: expected a haar.Symmetry", lambda: assert_equivariant(f, D4, x)),
     ("elements: expected a whole number, at least 1, got 2.5", lambda: assert_equivariant(f, S, x, elements=2.5)),

@@ -65,6 +65,12 @@ ab_initio(["H", "H"], positions, method="hf", basis="sto-3g")
     "cooper": RELAXED.format("cooper"),
     "lightning": RELAXED.format("damped") + "haar.relax.duals_callback(relaxed.duals)",
     "digits": "from haar.systems.renormalisation.closure import digit_classes\ndigit_classes()",
+    "control": """
+from haar.systems.dynamic_sparse_training.control import agents
+from haar.systems.dynamic_sparse_training.options import Control
+agent = Control(60, 50, 8, 0.98, 0.01, 8, 4, 5, 0.5, {"module-specific": 0.001})
+agents(agent)["module-specific"](seed=0)
+""",
     "testing": "from haar.testing import strategies\nstrategies.groups()",
     "transformers": """
 from haar.align.checkpoints import Architecture

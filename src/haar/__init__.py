@@ -30,6 +30,7 @@ __all__ = [
     "average",
     "compress",
     "data",
+    "dynamics",
     "enforce",
     "groups",
     "homotopise",

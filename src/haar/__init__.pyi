@@ -2,6 +2,7 @@
 from haar import actions as actions
 from haar import compress as compress
 from haar import data as data
+from haar import dynamics as dynamics
 from haar import groups as groups
 from haar import intertwiners as intertwiners
 from haar import moments as moments

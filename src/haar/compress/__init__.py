@@ -1,4 +1,4 @@
-"""Compress: what compression leaves of a model, its symmetry, and the choice of its parameters."""
+"""Compress: models made small or trained sparse, and what that leaves of them and of their symmetry."""
 
 from haar.compress.calibrated import (
     Importance,
@@ -25,6 +25,13 @@ from haar.compress.metrics import METRICS, Metric, Seen
 from haar.compress.perturbation import Perturbation
 from haar.compress.quantise import Activations, Quantise
 from haar.compress.sensitivity import Sensitivity, sensitivity
+from haar.compress.sparse.densities import erdos_renyi, uniform
+from haar.compress.sparse.lightning_callback import sparsity_callback
+from haar.compress.sparse.regimes import Gradual, Growing, Regime, Revival, Rigl, Set, Static, module_specific
+from haar.compress.sparse.report import LayerSparsity, SparsityReport
+from haar.compress.sparse.sparsifier import Sparsifier
+from haar.compress.sparse.sparsify import sparsify
+from haar.compress.sparse.units import Units, coordinates, entries, orbits
 from haar.compress.stacked import Stacked
 from haar.compress.structured import AttentionHeads, Deepen, Depth, HiddenUnits
 from haar.compress.sweep import sweep
@@ -41,9 +48,12 @@ __all__ = [
     "Deepen",
     "Depth",
     "GaugeAudit",
+    "Gradual",
+    "Growing",
     "HiddenUnits",
     "Importance",
     "Law",
+    "LayerSparsity",
     "LowRank",
     "Magnitude",
     "Metric",
@@ -52,23 +62,39 @@ __all__ = [
     "Perturbation",
     "Quantise",
     "Random",
+    "Regime",
+    "Revival",
+    "Rigl",
     "ScaledQuantise",
     "Seen",
     "Sensitivity",
+    "Set",
     "SparseGPT",
+    "Sparsifier",
+    "SparsityReport",
     "Stacked",
+    "Static",
     "Surgeon",
     "Sweep",
     "Taylor",
     "Threshold",
+    "Units",
     "Wanda",
     "WandaNofM",
     "WeightedLowRank",
     "canonical",
     "canonical_form",
+    "coordinates",
+    "entries",
+    "erdos_renyi",
     "fit_law",
     "gauge",
+    "module_specific",
     "orbit_gap",
+    "orbits",
     "sensitivity",
+    "sparsify",
+    "sparsity_callback",
     "sweep",
+    "uniform",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -14,7 +14,7 @@ from haar.actions.representation import Representation, TensorProduct
 from haar.actions.representation.representation import check_representation
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import Subgroup
-from haar.intertwiners import Intertwiners, intertwiners, invariants
+from haar.intertwiners import Intertwiners, OrbitIntertwiners, intertwiners, invariants
 from haar.nn.computed_weights import check_own, current, effective, take_over
 from haar.nn.folding import Dense, FoldCache
 from haar.nn.grid_axes import reversed_axes, space_dim
@@ -209,6 +209,15 @@ class Conv(EquivariantModule):
                     target.copies, source.copies, target.rep.dim, source.rep.dim * points
                 )
                 self.weight[pair.start : pair.start + pair.size] = pair.space.parameters_of(matrix).flatten()
+
+    def orbit_sizes(self) -> Int[Tensor, " dim"] | None:
+        """Entries of the dense kernel in which each weight stands, if every entry has one alone; else None."""
+        sizes = []
+        for pair in self._pairs:
+            if not isinstance(pair.space, OrbitIntertwiners):
+                return None
+            sizes.append(pair.space.structure.sizes.repeat(pair.target.copies * pair.source.copies))
+        return torch.cat(sizes) if sizes else torch.zeros(0, dtype=torch.int64)
 
     def export(self) -> nn.Module:
         """A plain `torch.nn.Conv1d/2d/3d` with equal outputs (and no check of the stride)."""

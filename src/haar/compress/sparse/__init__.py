@@ -1,0 +1,1 @@
+"""Sparse training: masks in units that a symmetry leaves whole, and regimes that change them."""

@@ -1,0 +1,82 @@
+"""What an optimiser keeps of every entry, put back to its beginning where weights are dropped or grown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from haar.errors import ArgumentError
+
+Group = Mapping[str, Any]
+_optim: Any = torch.optim
+#: Optimisers whose state is a number for every entry, and what of it does not begin at 0.
+KNOWN: Mapping[type, Mapping[str, Callable[[Group], float]]] = {
+    _optim.Adadelta: {},
+    _optim.Adagrad: {"sum": lambda group: float(group["initial_accumulator_value"])},
+    _optim.Adam: {},
+    _optim.Adamax: {},
+    _optim.AdamW: {},
+    _optim.ASGD: {},
+    _optim.NAdam: {},
+    _optim.RAdam: {},
+    _optim.RMSprop: {},
+    _optim.Rprop: {"step_size": lambda group: float(group["lr"])},
+    _optim.SGD: {},
+    **({_optim.Muon: {}} if hasattr(_optim, "Muon") else {}),
+}
+#: Why others cannot be.
+_REFUSED: Mapping[type, str] = {
+    _optim.LBFGS: "which calls a closure and keeps one history for all parameters",
+    _optim.SparseAdam: "which takes sparse gradients",
+    **({_optim.Adafactor: "whose state is of rows and columns"} if hasattr(_optim, "Adafactor") else {}),
+}
+
+
+def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimiser whose state cannot be masked entry by entry.
+
+    Raises:
+        ArgumentError: If it is such a one, or not known here.
+    """
+    refused = next((why for kind, why in _REFUSED.items() if isinstance(optimizer, kind)), "")
+    if refused or not isinstance(optimizer, tuple(KNOWN)):
+        raise ArgumentError(
+            "optimizer",
+            expected="an optimiser of torch that keeps a number for every entry",
+            got=" ".join(filter(None, [type(optimizer).__name__ + ("," if refused else ""), refused])),
+            way_out="use one of " + ", ".join(kind.__name__ for kind in KNOWN),
+        )
+
+
+def reset(optimizer: torch.optim.Optimizer, parameter: Tensor, entries: Bool[Tensor, "*shape"], *, name: str) -> None:
+    """Put the state of some entries back to what it is for a new parameter.
+
+    Args:
+        optimizer: Which holds the parameter.
+        parameter: The parameter.
+        entries: Which of its entries.
+        name: What an error calls it.
+
+    Raises:
+        ArgumentError: If something is kept that is neither of every entry nor a single number.
+    """
+    state = optimizer.state.get(parameter)
+    if not state:
+        return
+    starts = next(starts for kind, starts in KNOWN.items() if isinstance(optimizer, kind))
+    group = next(g for g in optimizer.param_groups if any(p is parameter for p in g["params"]))
+    for key, value in state.items():
+        if not isinstance(value, Tensor) or value.numel() == 1 != parameter.numel():
+            continue
+        if value.shape != parameter.shape:
+            raise ArgumentError(
+                "optimizer",
+                expected=f"state of every entry of {name!r}, shape {tuple(parameter.shape)}",
+                got=f"{key!r} of shape {tuple(value.shape)} in {type(optimizer).__name__}",
+                way_out="use an optimiser without state of rows, columns or whole tensors",
+            )
+        value.masked_fill_(entries, starts[key](group) if key in starts else 0.0)

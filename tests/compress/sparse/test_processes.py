@@ -1,0 +1,59 @@
+"""Two processes that train together have the same masks at every step, whatever each was seeded with."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from haar.compress import Rigl, Set, sparsify
+
+REGIMES = {"set": Set(0.7, every=3), "rigl": Rigl(0.7, every=3)}
+STEPS = 12
+
+
+def work(rank, folder):
+    """One of two processes: its own data, and a seed of its own."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    found = {}
+    for name, regime in REGIMES.items():
+        torch.manual_seed(rank)
+        model = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4)))
+        optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.1)
+        sparse = sparsify(model, regime, optimizer, steps=STEPS, seed=rank)
+        masks = [sparse.masks()]
+        for step in range(STEPS):
+            x = torch.randn(8, 12, generator=torch.Generator().manual_seed(2 * step + rank))
+            optimizer.zero_grad()
+            (model(x) - x[:, :4]).square().mean().backward()
+            optimizer.step()
+            masks.append(sparse.masks())
+        found[name] = {"masks": masks, "weights": model.module.state_dict()}
+    torch.save(found, f"{folder}/{rank}.pt")
+    torch.distributed.barrier()
+    os._exit(0)  # torch 2.13: a reducer that takes its group down with it can wait for a thread that waits for it
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    torch.multiprocessing.spawn(work, args=(str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", REGIMES)
+def test_masks_and_weights_are_the_same(found, name):
+    first, second = (each[name] for each in found)
+    assert len(first["masks"]) == STEPS + 1
+    for one, other in zip(first["masks"], second["masks"], strict=True):
+        assert all(torch.equal(mask, other[key]) for key, mask in one.items())
+    assert all(torch.equal(value, second["weights"][key]) for key, value in first["weights"].items())
+
+
+@pytest.mark.parametrize("name", REGIMES)
+def test_masks_have_changed(found, name):
+    masks = found[0][name]["masks"]
+    assert not torch.equal(masks[0]["0.weight"], masks[-1]["0.weight"])
