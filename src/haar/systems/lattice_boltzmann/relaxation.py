@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.systems.lattice_boltzmann.collision import LatticeCollision, check_time, equilibrium_of
 from haar.systems.lattice_boltzmann.moment_blocks import SHEAR, blocks_of, moment_blocks
-from haar.systems.lattice_boltzmann.stencil import Stencil
+from haar.systems.lattice_boltzmann.stencil import Lattice, Stencil
 
 #: Of two relaxation times: walls stand half way between nodes whatever the viscosity (Ginzburg et al. 2008).
 MAGIC = 3 / 16
@@ -43,41 +43,40 @@ class BGK(LatticeCollision):
     def along(self, f: Float[Tensor, "batch q *space"]) -> Float[Tensor, "batch q *space"]:
         """On axis 1, written out velocity by velocity: a compiler makes one loop of it."""
         self.stencil.check(f, axis=1)
-        return torch.stack(relaxed(self.stencil, f.unbind(1), self.tau), 1)
+        return torch.stack(relaxed(self.stencil.plain, f.unbind(1), self.tau), 1)
 
     def extra_repr(self) -> str:
         """Stencil and time."""
         return f"{self.stencil!r}, tau={self.tau:g}"
 
 
-def relaxed(stencil: Stencil, f: tuple[Tensor, ...] | list[Tensor], tau: float) -> list[Tensor]:
+def relaxed(lattice: Lattice, f: Sequence[Tensor], tau: float) -> list[Tensor]:
     """BGK of populations that are given one by one.
 
     Args:
-        stencil: Velocities and weights.
+        lattice: Velocities and weights as plain numbers.
         f: One tensor a velocity.
         tau: Relaxation time.
     """
-    c, sound = stencil.velocities.tolist(), stencil.sound
+    c, sound = lattice.velocities, lattice.sound
     density = sum(f[1:], f[0])
     inverse = 1 / density
-    u = [_combined([row[axis] for row in c], f) * inverse for axis in range(stencil.dim)]
+    u = [_combined([row[axis] for row in c], f) * inverse for axis in range(len(c[0]))]
     energy = 1 - sum((x * x for x in u[1:]), u[0] * u[0]) / (2 * sound)
     part, rate = density / tau, 1 - 1 / tau
     found: list[Tensor] = [f[0]] * len(f)
-    opposite = stencil.opposite.tolist()
-    for i, (row, w) in enumerate(zip(c, stencil.weights.tolist(), strict=True)):
-        j = opposite[i]
+    for i, j in enumerate(lattice.opposite):
+        w = lattice.weights[i]
         if i == j:
             found[i] = rate * f[i] + part * (w * energy)
         elif i < j:  # opposite velocities share the even part of their equilibria
-            along = _combined(row, u) / sound
+            along = _combined(c[i], u) / sound
             even, odd = (w * part) * (energy + along * along / 2), (w * part) * along
             found[i], found[j] = rate * f[i] + (even + odd), rate * f[j] + (even - odd)
     return found
 
 
-def _combined(factors: list[float], terms: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
+def _combined(factors: Sequence[float], terms: Sequence[Tensor]) -> Tensor:
     """A sum with factors, of which most are 0, 1 and -1."""
     total: Tensor | None = None
     for factor, term in zip(factors, terms, strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,15 @@ from haar.groups import FiniteGroup, dihedral, from_matrices, hyperoctahedral
 
 #: Velocities and weights that differ by less are the same.
 _SAME = 1e-9
+
+
+class Lattice(NamedTuple):
+    """A stencil as plain numbers, which compilers read as constants."""
+
+    velocities: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    opposite: tuple[int, ...]
+    sound: float
 
 
 class Stencil:
@@ -115,6 +125,31 @@ class Stencil:
         if place is None:
             raise ArgumentError("stencil", expected="the opposite of every velocity", got=self.name)
         return place
+
+    @cached_property
+    def lattice(self) -> Float[Tensor, "dim dim"]:
+        """The vectors between neighbouring nodes, one a row: the axes, or two velocities of a hexagonal lattice."""
+        eye = torch.eye(self.dim, dtype=torch.float64)
+        whole = bool((self.velocities - self.velocities.round()).abs().max() < _SAME)
+        return eye if whole else self.velocities[_independent(self.velocities)]
+
+    @cached_property
+    def shifts(self) -> tuple[tuple[int, ...], ...]:
+        """By how many nodes along every axis of an array each population moves in a step.
+
+        Raises:
+            ArgumentError: If velocities end between nodes.
+        """
+        steps = torch.linalg.solve(self.lattice.T, self.velocities.T).T
+        if bool((steps - steps.round()).abs().max() > 1e-6):
+            raise ArgumentError("stencil", expected="velocities from node to node of a lattice", got=self.name)
+        return tuple(tuple(int(x) for x in row) for row in steps.round().tolist())
+
+    @cached_property
+    def plain(self) -> Lattice:
+        """The same as plain numbers."""
+        rows = tuple(tuple(map(float, row)) for row in self.velocities.tolist())
+        return Lattice(rows, tuple(self.weights.tolist()), tuple(self.opposite.tolist()), self.sound)
 
     @cached_property
     def conserved(self) -> Float[Tensor, "q moments"]:
