@@ -42,6 +42,10 @@ class CompiledBGK:
         self.dim = stencil.dim
         rimmed = [*like.shape[:2], *(size + 2 for size in like.shape[2:])]
         self._now, self._next = torch.zeros(rimmed, dtype=like.dtype), torch.zeros(rimmed, dtype=like.dtype)
+        strides = torch.tensor(self._now.stride()[2:])
+        self._by = tuple((torch.tensor(stencil.shifts) @ strides).tolist())
+        self._from, self._sites_in_loop = int(strides.sum()), int(self._now[0, 0].numel()) - 2 * int(strides.sum())
+        self._collide = _made(stencil.plain, self._by, self._from, self._sites_in_loop, tau)
         self._links()
 
     def __call__(self, f: Float[Tensor, "batch q *space"], count: int) -> None:
@@ -51,24 +55,33 @@ class CompiledBGK:
             f: Populations, which are moved on.
             count: How many steps.
         """
-        gather, collide = _made(self.stencil.plain, self.stencil.shifts, tuple(f.shape[2:]), self.tau)
         inner = (slice(None), slice(None), *[slice(1, -1)] * self.dim)
-        for sample in range(len(f)):
-            self._now[inner][sample].copy_(torch.stack(relaxed(self.stencil.plain, f[sample].unbind(0), self.tau)))
+        for now, before in zip(self._now[inner], f, strict=True):
+            now.copy_(torch.stack(relaxed(self.stencil.plain, before.unbind(0), self.tau)))
+        arrays = [(buffer, *self._flat(buffer)) for buffer in (self._now, self._next)]
         for _ in range(count - 1):
-            self._fill()
-            for now, after in zip(self._now, self._next, strict=True):
-                collide(now, after)
-            self._now, self._next = self._next, self._now
-        self._fill()
-        for now, out in zip(self._now, f, strict=True):
-            out.copy_(gather(now))
+            (buffer, now, _), (_, _, after) = arrays
+            self._fill(buffer)
+            for before, out in zip(now, after, strict=True):
+                self._collide(before, out)
+            arrays.reverse()
+        last = arrays[0][0]
+        self._fill(last)
+        for i, shift in enumerate(self.stencil.shifts):
+            window = tuple(slice(1 - s, 1 - s + n) for s, n in zip(shift, f.shape[2:], strict=True))
+            f[:, i].copy_(last[(slice(None), i, *window)])
         if self.boundaries.still.numel():
             f.flatten(2).flatten(1)[:, self.boundaries.still] = self.boundaries.rest.to(f)
 
-    def _fill(self) -> None:
+    def _flat(self, buffer: Tensor) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+        """Every population of every run as a row of numbers: whole, and what the loop writes of it."""
+        rows = buffer.flatten(2)
+        whole = [list(run.unbind(0)) for run in rows]
+        part = [list(run[:, self._from : self._from + self._sites_in_loop].unbind(0)) for run in rows]
+        return whole, part
+
+    def _fill(self, now: Tensor) -> None:
         """The rim, and what comes back from walls and solid nodes."""
-        now = self._now
         for axis in range(2, 2 + self.dim):
             size = now.shape[axis]
             now.select(axis, 0).copy_(now.select(axis, size - 2))
@@ -97,17 +110,13 @@ class CompiledBGK:
 
 @lru_cache(maxsize=32)
 def _made(
-    lattice: Lattice, shifts: tuple[tuple[int, ...], ...], shape: tuple[int, ...], tau: float
-) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], None]]:
-    """Gathering, and gathering with the collision, which is compiled for this grid."""
-    windows = [tuple(slice(1 - s, 1 - s + n) for s, n in zip(shift, shape, strict=True)) for shift in shifts]
-    inner = (slice(None), *[slice(1, -1)] * len(shape))
+    lattice: Lattice, by: tuple[int, ...], first: int, sites: int, tau: float
+) -> Callable[[list[Tensor], list[Tensor]], None]:
+    """The loop, compiled for one grid: rows of numbers without a look at their ends, which are rims."""
 
-    def gather(now: Tensor) -> Tensor:
-        return torch.stack([now[(i, *window)] for i, window in enumerate(windows)])
+    def collide(now: list[Tensor], after: list[Tensor]) -> None:
+        arrived = [row[first - shift : first - shift + sites] for row, shift in zip(now, by, strict=True)]
+        for out, value in zip(after, relaxed(lattice, arrived, tau), strict=True):
+            out.copy_(value)
 
-    def collide(now: Tensor, after: Tensor) -> None:
-        arrived = [now[(i, *window)] for i, window in enumerate(windows)]
-        after[inner] = torch.stack(relaxed(lattice, arrived, tau))
-
-    return gather, torch.compile(collide, fullgraph=True, dynamic=False)
+    return torch.compile(collide, fullgraph=True, dynamic=False)
