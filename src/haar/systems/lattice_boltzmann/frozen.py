@@ -50,7 +50,7 @@ class FrozenCollision(LatticeCollision):
         kept = eye - matrix + change
         if copies is not None:
             weights[0] = torch.cat([weights[0] @ B for B in copies])
-            biases = [bias.repeat(self.copies) for bias in biases]
+            biases[0] = biases[0].repeat(self.copies)
             matrix = torch.cat([B.T @ matrix for B in copies], 1) / self.copies
             kept = (copies.transpose(1, 2) @ kept @ copies).mean(0)
         for place, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -70,25 +70,18 @@ class FrozenCollision(LatticeCollision):
         g = f / density
         x = g.reshape(-1, self.stencil.size)
         h = nn.functional.linear(x, self.get_buffer("weight0"), self.get_buffer("bias0"))
+        h = h.view(len(x) * self.copies, -1)  # copies stand side by side: each is a row of its own from here on
         for place in range(1, self.depth):
-            h = self._layer(self.function(h), place)
-        if self.copies > 1:
-            h = torch.softmax(h.unflatten(-1, (self.copies, -1)), -1).flatten(-2)
-        else:
-            h = torch.softmax(h, -1)
+            h = nn.functional.linear(
+                self.function(h), self.get_buffer(f"weight{place}"), self.get_buffer(f"bias{place}")
+            )
+        h = torch.softmax(h, -1).view(len(x), -1)
         new = h if self.plain and self.copies == 1 else torch.addmm(self.offset, h, self.forward_part)
         if not self.plain:
             new = torch.addmm(new, x, self.kept_part)
         if self.limited:
             new = limited(x, new)
         return density * new.reshape(g.shape)
-
-    def _layer(self, h: Tensor, place: int) -> Tensor:
-        weight, bias = self.get_buffer(f"weight{place}"), self.get_buffer(f"bias{place}")
-        if self.copies == 1:
-            return nn.functional.linear(h, weight, bias)
-        turned = h.unflatten(-1, (self.copies, -1)).transpose(-3, -2)  # each copy has a hidden layer of its own
-        return (turned @ weight.T).transpose(-3, -2).flatten(-2) + bias
 
 
 def freeze(collision: nn.Module) -> nn.Module:

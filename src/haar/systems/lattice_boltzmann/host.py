@@ -34,7 +34,7 @@ Observer = Callable[[Tensor], Tensor | float]
 #: Steps between two looks for numbers that are not finite; the step itself is then found by running them again.
 LOOK = 64
 #: Sites that a collision of the user's own is given at a time.
-_SITES = 16384
+_SITES = 2048
 
 
 class BlowUpError(HaarError):

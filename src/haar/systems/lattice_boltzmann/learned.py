@@ -24,8 +24,6 @@ from haar.systems.lattice_boltzmann.stencil import Stencil
 
 #: Deviations from the weights are so large: the standard deviation of f / w - 1 in the data of the paper.
 SCALE = 0.02
-#: He's for SiLU, which is near to ReLU.
-GAIN = 2**0.5
 CONSERVING = ("projection", "reconstruction", "none")
 
 
@@ -185,7 +183,7 @@ def lenn_network(
     reps = [populations, *[hidden] * depth, populations]
     layers: list[nn.Module] = []
     for place, (rep_in, rep_out) in enumerate(itertools.pairwise(reps)):
-        layers.append(Linear(rep_in, rep_out, gain=GAIN, generator=generator, dtype=torch.float64))
+        layers.append(Linear(rep_in, rep_out, generator=generator, dtype=torch.float64))
         if place < depth:
             layers.append(Pointwise(rep_out, torch.nn.functional.silu))
     return Sequential(*layers)

@@ -19,6 +19,7 @@ class Learning:
         scale: Size of ``f / w - 1``, by which the network's input and output are scaled.
         models: Which collisions are learned.
         steps: How long vortices on 32 x 32 nodes run.
+        learning_rate: The greatest of the cycle, the same for all.
     """
 
     tau: float
@@ -29,6 +30,7 @@ class Learning:
     scale: float
     models: tuple[str, ...]
     steps: int = 600
+    learning_rate: float = 1e-2
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def learned(name: str, learning: Learning, seed: int, watch: Watch) -> tuple[nn.
     training, held_out = _pairs(learning, seed)
     viscosity = (learning.tau - 0.5) * stencil.sound
     model = contender(name, stencil, viscosity=viscosity, scale=learning.scale, seed=seed)
-    fit(model, training, Lesson(learning.epochs), seed=seed, watch=watch)
+    lesson = Lesson(learning.epochs, learning_rate=learning.learning_rate)
+    fit(model, training, lesson, seed=seed, watch=watch)
     return model, held_out
 
 
@@ -170,7 +171,9 @@ def run(collision: Collision, learning: Learning, *, size: int = SIZE, picture: 
     observers = {"amplitude": error, "momentum": lambda f: momentum(f, stencil).norm()}
     ran = simulate(start, collision, steps, stencil=stencil, observers=observers, every=every, stop=True)
     u = velocity(ran.state, stencil)
+    exact = simulate(start, BGK(stencil, learning.tau), ran.steps, stencil=stencil).state
     found: dict[str, Any] = {
+        "from_exact": relative_difference(u, velocity(exact, stencil)),
         "flow_error": relative_difference(u, first * math.exp(-rate * ran.steps)),
         "steps": ran.steps,
         "times": ran.times.tolist(),
