@@ -31,7 +31,7 @@ class Lesson:
 
     epochs: int = 20
     batch_size: int = 256
-    learning_rate: float = 1e-2
+    learning_rate: float = 1e-3
 
 
 def relative_error(

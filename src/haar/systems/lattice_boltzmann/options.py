@@ -30,7 +30,7 @@ class Learning:
     scale: float
     models: tuple[str, ...]
     steps: int = 600
-    learning_rate: float = 1e-2
+    learning_rate: float = 1e-3
 
 
 @dataclass(frozen=True)

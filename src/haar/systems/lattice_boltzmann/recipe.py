@@ -13,25 +13,36 @@ from haar.systems.recipe import Recipe
 _SLOW = {"speed": 0.01, "noise": 5e-4, "scale": 0.02}
 _FAST = {"speed": 0.08, "noise": 2e-3, "scale": 0.08}
 
+#: At this rate, found on seeds that are judged nowhere, every network learns better than at that of the papers.
+_TUNED = 1e-2
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
         "vortices": {
             "vortices": {
                 "tau": 0.6,
-                "samples": 30000,
-                "epochs": 10,
+                "samples": 24000,
+                "epochs": 20,
                 **_SLOW,
                 "models": ["naive", "cons", "lenn", "locked", "gavg"],
             },
+            "tuned": {
+                "tau": 0.6,
+                "samples": 24000,
+                "epochs": 10,
+                **_SLOW,
+                "models": ["cons", "lenn", "locked"],
+                "learning_rate": _TUNED,
+            },
         },
         "turbulence": {
-            "learning": {"tau": 0.52, "samples": 30000, "epochs": 12, **_FAST, "models": ["naive", "cons", "lenn", "locked"]},
+            "learning": {"tau": 0.52, "samples": 43000, "epochs": 12, **_FAST, "models": ["cons", "lenn", "locked"]},
             "size": 32,
             "speed": 0.05,
-            "steps": 1000,
+            "steps": 660,
         },
         "breaking": {"samples": 10000, "epochs": 12, "relax_steps": 300, "tested": 400},
-        "coarse": {"size": 96, "factor": 3, "tau": 0.512, "speed": 0.06, "steps": 90, "unroll": 6, "learning": 25},
+        "coarse": {"size": 96, "factor": 3, "tau": 0.512, "speed": 0.06, "steps": 90, "unroll": 6, "learning": 20},
         "stencils": {"D3Q19": 8},
     },
     "full": {
@@ -42,6 +53,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                 "epochs": 20,
                 **_SLOW,
                 "models": ["naive", "cons", "sym", "lenn", "locked", "gavg", "nco"],
+            },
+            "tuned": {
+                "tau": 0.6,
+                "samples": 43000,
+                "epochs": 20,
+                **_SLOW,
+                "models": ["naive", "cons", "lenn", "locked", "gavg"],
+                "learning_rate": _TUNED,
             },
             "at once": {
                 "tau": 1.0,
