@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.constants import ConstantsModule
@@ -25,7 +25,10 @@ class LatticeCollision(ConstantsModule):
 
     Attributes:
         stencil: As given.
+        trained_speed: The largest speed that it was trained on, where that is known; simulations warn beyond it.
     """
+
+    trained_speed: float | None = None
 
     def __init__(self, stencil: Stencil) -> None:
         super().__init__()
@@ -39,10 +42,6 @@ class LatticeCollision(ConstantsModule):
     def symmetry(self) -> Symmetry:
         """What `haar.audit` and `haar.average` take beside it."""
         return self.stencil.symmetry
-
-    def frozen(self) -> nn.Module:
-        """The same map with all that is constant computed; by default the module itself."""
-        return self
 
     def along(self, f: Float[Tensor, "batch q *space"]) -> Float[Tensor, "batch q *space"]:
         """The same on axis 1, where a simulation has its populations."""

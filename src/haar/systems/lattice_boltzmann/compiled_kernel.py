@@ -37,7 +37,9 @@ class CompiledBGK:
 
     def __init__(self, stencil: Stencil, tau: float, boundaries: Boundaries, like: Tensor) -> None:
         if not any(map(shutil.which, _COMPILERS)):
-            raise HaarError(f"compiled: expected a C++ compiler on this machine ({', '.join(_COMPILERS)}); leave it out")
+            raise HaarError(
+                f"compiled: expected a C++ compiler on this machine ({', '.join(_COMPILERS)}); leave it out"
+            )
         self.stencil, self.boundaries, self.tau = stencil, boundaries, tau
         self.dim = stencil.dim
         rimmed = [*like.shape[:2], *(size + 2 for size in like.shape[2:])]

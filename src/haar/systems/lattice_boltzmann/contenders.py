@@ -68,7 +68,9 @@ class LeastSquares(nn.Module):
         super().__init__()
         self.degree = degree
         before, after = pairs.normalised
-        self.coefficients = nn.Parameter(torch.linalg.lstsq(self._features(before), after).solution, requires_grad=False)
+        self.coefficients = nn.Parameter(
+            torch.linalg.lstsq(self._features(before), after).solution, requires_grad=False
+        )
 
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""

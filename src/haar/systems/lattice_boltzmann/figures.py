@@ -45,7 +45,9 @@ def draw_decay(parts: Parts) -> Figure:
         for number, part in enumerate(parts):
             label = _LABELS[name] if number == 0 else None
             one = part[name]
-            axes.plot(one["times"], _known(one["amplitude"]), color=COLOURS[place % len(COLOURS)], label=label, linewidth=1)
+            axes.plot(
+                one["times"], _known(one["amplitude"]), color=COLOURS[place % len(COLOURS)], label=label, linewidth=1
+            )
     log_scale(axes)
     share_legend(figure, [axes])
     return figure

@@ -34,9 +34,7 @@ class Lesson:
     learning_rate: float = 1e-3
 
 
-def relative_error(
-    predicted: Float[Tensor, "*samples q"], wanted: Float[Tensor, "*samples q"]
-) -> Float[Tensor, ""]:
+def relative_error(predicted: Float[Tensor, "*samples q"], wanted: Float[Tensor, "*samples q"]) -> Float[Tensor, ""]:
     """The mean over samples of the root mean square of relative errors of populations (RMSRE of NN-LBM)."""
     return ((wanted - predicted) / (wanted + _FLOOR)).square().mean(-1).sqrt().mean()
 

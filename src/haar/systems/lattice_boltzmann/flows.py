@@ -51,7 +51,7 @@ def at_equilibrium(
 
 
 def taylor_green(stencil: Stencil, size: int = 32, speed: float = 0.01) -> Flow:
-    """The Taylor-Green vortices: in the plane they decay as ``exp(-2 nu k^2 t)``, ``k = 2 pi / size``, and keep their form.
+    """The Taylor-Green vortices: in the plane they keep their form and decay as ``exp(-2 nu (2 pi / size)^2 t)``.
 
     Args:
         stencil: Of a square or cubic lattice.
@@ -124,7 +124,10 @@ def decaying(stencil: Stencil, size: int = 48, speed: float = 0.05, modes: int =
     freq = torch.fft.fftfreq(size, 1 / size, dtype=torch.float64)
     k = torch.stack(torch.meshgrid(*[freq] * stencil.dim, indexing="ij"), -1)
     square = k.square().sum(-1)
-    noise = torch.fft.fftn(torch.randn(stencil.dim, *square.shape, generator=generator, dtype=torch.float64), dim=tuple(range(1, 1 + stencil.dim)))
+    noise = torch.fft.fftn(
+        torch.randn(stencil.dim, *square.shape, generator=generator, dtype=torch.float64),
+        dim=tuple(range(1, 1 + stencil.dim)),
+    )
     noise = noise.movedim(0, -1) * ((square > 0) & (square <= modes**2)).unsqueeze(-1)
     noise = noise - k * (k * noise).sum(-1, keepdim=True) / square.clamp(min=1).unsqueeze(-1)
     u = torch.fft.ifftn(noise, dim=tuple(range(stencil.dim))).real

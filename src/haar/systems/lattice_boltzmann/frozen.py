@@ -34,6 +34,7 @@ class FrozenCollision(LatticeCollision):
     def __init__(self, collision: LearnedCollision, copies: Float[Tensor, "copies q q"] | None = None) -> None:
         super().__init__(collision.stencil)
         weights, biases, self.function = _layers(collision.network)
+        self.trained_speed = collision.trained_speed
         self.limited, self.depth = collision.limited, len(weights)
         w, s, size = collision.stencil.weights, collision.scale, collision.stencil.size
         eye = torch.eye(size, dtype=torch.float64)
@@ -96,8 +97,6 @@ def freeze(collision: nn.Module) -> nn.Module:
         inner = collision.model
         if not inner.limited:
             return FrozenCollision(inner, inner.stencil.element_matrices())
-    if isinstance(collision, LatticeCollision):
-        return collision.frozen()
     return collision
 
 
@@ -109,7 +108,11 @@ def _layers(network: nn.Module) -> tuple[list[Tensor], list[Tensor], Callable[[T
         if isinstance(layer, nn.Linear):
             weight = layer.weight.detach().double().clone()
             weights.append(weight)
-            biases.append(torch.zeros(len(weight), dtype=torch.float64) if layer.bias is None else layer.bias.detach().double().clone())
+            biases.append(
+                torch.zeros(len(weight), dtype=torch.float64)
+                if layer.bias is None
+                else layer.bias.detach().double().clone()
+            )
         else:
             functions.append(layer)
     kinds = {_kind(one) for one in functions}

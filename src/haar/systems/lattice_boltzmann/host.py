@@ -8,6 +8,7 @@ finite.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from haar.errors import ArgumentError, HaarError, ShapeError, check_count
+from haar.errors import ArgumentError, HaarError, HaarWarning, ShapeError, check_count
 from haar.files import write_safetensors
 from haar.systems.lattice_boltzmann.collision import Collision, on_axis
 from haar.systems.lattice_boltzmann.compiled_kernel import CompiledBGK
@@ -33,6 +34,8 @@ Observer = Callable[[Tensor], Tensor | float]
 """From populations ``[batch, Q, *space]`` to what is to be recorded."""
 #: Steps between two looks for numbers that are not finite; the step itself is then found by running them again.
 LOOK = 64
+#: Speeds that differ by less than this share are the same.
+_SAME_SPEED = 1e-3
 #: Sites that a collision of the user's own is given at a time.
 _SITES = 2048
 
@@ -196,6 +199,7 @@ def simulate(
     host = Host(stencil, collision, f.shape[2:], boundaries=boundaries, force=force)
     advance = _advance(host, f, compiled=compiled)
     watchers = dict(observers or {})
+    fastest = _trained_speed(collision)
     state, done, blown = f.detach().clone(memory_format=torch.contiguous_format), 0, None
     times, seen = [0], {name: [_seen(look(state))] for name, look in watchers.items()}
     with torch.no_grad(), watch.stage("simulating", -(-steps // every)) as tell:
@@ -207,6 +211,7 @@ def simulate(
                 state, done, blown = _found(host, before, done)
                 break
             done += count
+            fastest = _warned(state, host, fastest, done)
             if done % every == 0 or done == steps:
                 times.append(done)
                 for name, look in watchers.items():
@@ -269,6 +274,32 @@ def _advance(host: Host, f: Tensor, *, compiled: bool) -> Callable[[Tensor, int]
             host.step_into(state, post)
 
     return advance
+
+
+def _trained_speed(collision: Collision) -> float | None:
+    """The largest speed that a collision, or what it is an average of, was trained on."""
+    for one in (collision, getattr(collision, "model", None)):
+        speed = getattr(one, "trained_speed", None)
+        if speed is not None:
+            return float(speed)
+    return None
+
+
+def _warned(f: Tensor, host: Host, trained: float | None, step: int) -> float | None:
+    """Warn once where the flow is faster than what the collision was trained on."""
+    if trained is None:
+        return None
+    momentum = torch.einsum("bq...,qd->bd...", f, host.stencil.velocities.to(f))
+    speed = float((momentum / f.sum(1, keepdim=True)).square().sum(1).max()) ** 0.5
+    if speed <= trained * (1 + _SAME_SPEED):
+        return trained
+    sound = host.stencil.sound**0.5
+    text = (
+        f"the Mach number is {speed / sound:.3g} at step {step}, beyond {trained / sound:.3g}, the largest that the "
+        "collision was trained on"
+    )
+    warnings.warn(text, HaarWarning, stacklevel=2)
+    return None
 
 
 def _found(host: Host, state: Tensor, done: int) -> tuple[Tensor, int, BlowUpError]:

@@ -98,12 +98,6 @@ class LearnedCollision(LatticeCollision):
         scaled = (g / self.weights.to(g.dtype) - 1) / self.scale
         return torch.softmax(self.logarithms.to(g.dtype) + self.scale * self.network(scaled), -1)
 
-    def frozen(self) -> nn.Module:
-        """The same map as a few dense matrices, see `freeze`."""
-        from haar.systems.lattice_boltzmann.frozen import freeze
-
-        return freeze(self)
-
 
 def limited(g: Float[Tensor, "*batch q"], new: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
     """The change from g to new, made as much shorter as keeps every population above 0.
@@ -126,9 +120,7 @@ def limited(g: Float[Tensor, "*batch q"], new: Float[Tensor, "*batch q"]) -> Flo
 _LIMIT = 0.98
 
 
-def mlp(
-    stencil: Stencil, width: int = 50, depth: int = 2, generator: torch.Generator | None = None
-) -> nn.Sequential:
+def mlp(stencil: Stencil, width: int = 50, depth: int = 2, generator: torch.Generator | None = None) -> nn.Sequential:
     """A plain perceptron with SiLU on populations, He-uniform, float64.
 
     Args:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, require
+from haar.errors import ArgumentError, HaarError
 from haar.systems.lattice_boltzmann.collision import Collision
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
@@ -28,11 +29,16 @@ def as_lettuce(collision: Collision, stencil: Stencil) -> Any:
         An object of a subclass of ``lettuce.Collision``.
 
     Raises:
-        MissingExtraError: If lettuce is not installed.
+        HaarError: If lettuce is not installed.
+        ArgumentError: Called, if the flow has another stencil.
     """
-    lettuce = require("lettuce", "lettuce")
+    try:
+        lettuce: Any = importlib.import_module("lettuce")
+    except ImportError as error:
+        way_out = "pip install lettucecfd, before Python 3.12 with --no-deps --ignore-requires-python"
+        raise HaarError(f"lettuce is needed here and is not installed; {way_out}") from error
 
-    class LatticeCollisionOfHaar(lettuce.Collision):  # type: ignore[misc, name-defined]
+    class LatticeCollisionOfHaar(lettuce.Collision):  # type: ignore[misc]
         def __call__(self, flow: Any) -> Tensor:
             place = _places(flow.stencil.e, stencil)
             if isinstance(collision, nn.Module):

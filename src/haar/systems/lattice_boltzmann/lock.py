@@ -39,7 +39,12 @@ class Lock(ConstantsModule):
         self.rates = block_rates(stencil, rates)
         blocks = [block for block in moment_blocks(stencil) if block.name in self.rates]
         functionals = torch.cat([block.functionals for block in blocks], 1)
-        kept = torch.cat([torch.full((block.functionals.shape[1],), 1 - self.rates[block.name], dtype=torch.float64) for block in blocks])
+        kept = torch.cat(
+            [
+                torch.full((block.functionals.shape[1],), 1 - self.rates[block.name], dtype=torch.float64)
+                for block in blocks
+            ]
+        )
         self.register_constant("functionals", functionals.T.contiguous())
         self.register_constant("back", stencil.weights[:, None] * functionals)
         self.register_constant("target", kept[:, None] * functionals.T)

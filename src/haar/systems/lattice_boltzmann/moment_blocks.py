@@ -99,7 +99,7 @@ def blocks_of(stencil: Stencil, name: str) -> list[Block]:
 
 
 def _graded(stencil: Stencil) -> list[tuple[int, Tensor]]:
-    """Orthonormal columns of every degree from 2 on, in the coordinates f / sqrt(w), in which the group is orthogonal."""
+    """Orthonormal columns of every degree from 2 on, in the coordinates f / sqrt(w): the group is orthogonal there."""
     c, root = stencil.velocities, stencil.weights.sqrt()
     held = torch.linalg.qr(root[:, None] * stencil.conserved).Q
     found, degree = [], 2

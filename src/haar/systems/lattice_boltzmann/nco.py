@@ -68,13 +68,19 @@ class NCO(LatticeCollision):
         self.register_constant("spread", _sums([block.functionals.shape[1] for block in self.blocks]).T.contiguous())
         self.register_constant("own", torch.cat([block.functionals for block in self.blocks], 1))
         self.network = nn.Sequential(
-            nn.Linear(len(blocks) + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, len(self.blocks))
+            nn.Linear(len(blocks) + 1, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, len(self.blocks)),
         ).double()
         with torch.no_grad():
             for layer in self.network:
                 if isinstance(layer, nn.Linear):
                     bound = (3 / layer.in_features) ** 0.5
-                    layer.weight.copy_(bound * (2 * torch.rand(layer.weight.shape, generator=generator, dtype=torch.float64) - 1))
+                    layer.weight.copy_(
+                        bound * (2 * torch.rand(layer.weight.shape, generator=generator, dtype=torch.float64) - 1)
+                    )
                     layer.bias.zero_()
         self.held: Tensor
         self.functionals: Tensor

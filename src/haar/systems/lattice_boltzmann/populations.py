@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -32,7 +31,9 @@ def check_populations(f: Tensor, stencil: Stencil, argument: str = "f") -> None:
         raise ShapeError(argument, expected=expected, got=tuple(f.shape), way_out="a single run has a batch of 1")
     bad = (~f.isfinite()).nonzero()
     if len(bad):
-        raise ArgumentError(argument, expected="finite populations", got=f"{float(f[tuple(bad[0])])} at {bad[0].tolist()}")
+        raise ArgumentError(
+            argument, expected="finite populations", got=f"{float(f[tuple(bad[0])])} at {bad[0].tolist()}"
+        )
     density = f.sum(1)
     least = float(density.min())
     if least <= 0:

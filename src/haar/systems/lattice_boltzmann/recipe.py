@@ -94,8 +94,8 @@ RECIPE = Recipe(
     name="lattice-boltzmann",
     title="Learned collisions, exact in symmetry, conservation and viscosity",
     paper="Ortali, Gabbana, Atmodimedjo and Corbetta, Enhancing lattice kinetic schemes for fluid dynamics with "
-    "Lattice-Equivariant Neural Networks, arXiv 2405.13850 (AIAA Journal 63(2), 2025); Corbetta et al., Toward learning "
-    "Lattice Boltzmann collision operators, arXiv 2212.06124 (EPJ E 46:10, 2023).",
+    "Lattice-Equivariant Neural Networks, arXiv 2405.13850 (AIAA Journal 63(2), 2025); Corbetta et al., Toward "
+    "learning Lattice Boltzmann collision operators, arXiv 2212.06124 (EPJ E 46:10, 2023).",
     presets=PRESETS,
     default_seeds={"quick": 3, "full": 3},
     measure=measure,

@@ -123,8 +123,8 @@ class MRT(LatticeCollision):
     Args:
         stencil: Velocities, weights and group.
         tau: Relaxation time of the shear.
-        rates: Rates of other blocks, by ``"bulk"``, ``"ghost"`` or a block's own name (`moment_blocks`); a shear block's
-            name gives it another than ``1 / tau``. What is not named relaxes at once, with rate 1.
+        rates: Rates of other blocks, by ``"bulk"``, ``"ghost"`` or a block's own name (`moment_blocks`); a shear
+            block's name gives it another than ``1 / tau``. What is not named relaxes at once, with rate 1.
 
     Raises:
         ArgumentError: If a name is unknown or a rate not in [0, 2].

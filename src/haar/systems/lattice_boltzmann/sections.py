@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,12 +54,7 @@ def told(measures: Measures) -> list[Section]:
 def _over(measures: Measures, *keys: str) -> str:
     """A number of every seed: the median, and from the least to the greatest."""
 
-    def at(one: Any) -> float:
-        for key in keys:
-            one = one[key]
-        return float(one)
-
-    all_of_them = spread(at(one) for one in measures)
+    all_of_them = spread(float(functools.reduce(operator.getitem, keys, one)) for one in measures)
     if all_of_them.low == all_of_them.high:
         return f"{all_of_them.value:.3g}"
     return f"{all_of_them.value:.2g} [{all_of_them.low:.2g}, {all_of_them.high:.2g}]"

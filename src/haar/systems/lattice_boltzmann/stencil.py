@@ -162,6 +162,13 @@ class Stencil:
         K = self.conserved
         return torch.eye(self.size, dtype=torch.float64) - K @ torch.linalg.solve(K.T @ K, K.T)
 
+    def viscosity(self, tau: float) -> float:
+        """The shear viscosity of a relaxation time, in lattice units."""
+        if not 0.5 <= tau < float("inf"):
+            way_out = "the viscosity is sound * (tau - 1/2), and must not be negative"
+            raise ArgumentError("tau", expected="at least 0.5", got=tau, way_out=way_out)
+        return self.sound * (tau - 0.5)
+
     def moments(self, f: Float[Tensor, "*batch q"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch dim"]]:
         """Density, and velocity.
 

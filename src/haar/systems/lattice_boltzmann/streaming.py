@@ -51,10 +51,10 @@ def stream_into(f: Float[Tensor, "batch q *space"], out: Float[Tensor, "batch q 
 def _pieces(shape: tuple[int, ...], shift: Sequence[int]) -> Pieces:
     """Where parts of a shifted array come to lie, and where from."""
     parts: Pieces = (((), ()),)
-    for size, by in zip(shape, shift, strict=True):
-        by %= size
+    for size, far in zip(shape, shift, strict=True):
+        by = far % size
         cuts = [(slice(by, size), slice(0, size - by))]
         if by:
             cuts.append((slice(0, by), slice(size - by, size)))
-        parts = tuple((to + (a,), fro + (b,)) for to, fro in parts for a, b in cuts)
+        parts = tuple(((*to, a), (*fro, b)) for to, fro in parts for a, b in cuts)
     return parts

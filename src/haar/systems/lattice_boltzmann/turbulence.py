@@ -11,7 +11,14 @@ from haar.systems.lattice_boltzmann.fitting import validated
 from haar.systems.lattice_boltzmann.flows import decaying
 from haar.systems.lattice_boltzmann.frozen import freeze
 from haar.systems.lattice_boltzmann.host import simulate
-from haar.systems.lattice_boltzmann.observables import energy, momentum, relative_difference, spectrum, velocity, vorticity
+from haar.systems.lattice_boltzmann.observables import (
+    energy,
+    momentum,
+    relative_difference,
+    spectrum,
+    velocity,
+    vorticity,
+)
 from haar.systems.lattice_boltzmann.options import Turbulence
 from haar.systems.lattice_boltzmann.relaxation import BGK
 from haar.systems.lattice_boltzmann.stencil import Stencil
@@ -77,6 +84,7 @@ def followed(collision: Collision, options: Turbulence, seed: int) -> dict[str, 
         "drift": float(drift),
         "spectrum": [float(f"{x:.3g}") for x in spectrum(u)[0].tolist()],
         "frames": [
-            [[float(f"{x:.2g}") for x in row] for row in frame.tolist()] for frame in torch.unbind(ran.records["vorticity"])
+            [[float(f"{x:.2g}") for x in row] for row in frame.tolist()]
+            for frame in torch.unbind(ran.records["vorticity"])
         ],
     }

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.systems.lattice_boltzmann.collision import Collision, linearised
 from haar.systems.lattice_boltzmann.moment_blocks import moment_blocks
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
@@ -38,7 +36,9 @@ def block_eigenvalues(J: Float[Tensor, "q q"], stencil: Stencil) -> dict[str, fl
     return found
 
 
-def shear_viscosity(J: Float[Tensor, "q q"], stencil: Stencil, direction: Sequence[float], across: Sequence[float]) -> float:
+def shear_viscosity(
+    J: Float[Tensor, "q q"], stencil: Stencil, direction: Sequence[float], across: Sequence[float]
+) -> float:
     """The viscosity that long transverse waves of a direction feel (Chapman and Enskog, from the Jacobian).
 
     Args:
@@ -108,14 +108,13 @@ class Waves:
         return float(self.growth.max()) <= 1 + GROWTH
 
 
-def waves(J: Float[Tensor, "q q"], stencil: Stencil, points: int = 24, flow: Tensor | None = None) -> Waves:
+def waves(J: Float[Tensor, "q q"], stencil: Stencil, points: int = 24) -> Waves:
     """The spectrum of all waves of a grid.
 
     Args:
-        J: A Jacobian, at rest or in a mean flow.
+        J: A Jacobian, at rest or in a mean flow, which carries waves and changes no modulus.
         stencil: Velocities.
         points: Wave numbers along every axis, from 0 to pi.
-        flow: The mean flow at which J was taken; the shear mode is then looked for where it is carried.
     """
     line = torch.linspace(0, math.pi, points, dtype=torch.float64)
     wide = torch.cat([-line[1:].flip(0), line])

@@ -94,7 +94,9 @@ class Boundaries:
     def __init__(self, stencil: Stencil, shape: Sequence[int], given: Sequence[Boundary]) -> None:
         self.stencil, self.shape, self.given = stencil, tuple(shape), tuple(given)
         if given and stencil.lattice.tolist() != torch.eye(stencil.dim).tolist():
-            raise ArgumentError("boundaries", expected="none on a lattice whose axes are not at right angles", got=given)
+            raise ArgumentError(
+                "boundaries", expected="none on a lattice whose axes are not at right angles", got=given
+            )
         for boundary in given:
             self._check(boundary)
         owner = self._owners()
@@ -134,7 +136,10 @@ class Boundaries:
             boundary: Its place in the list.
         """
         mine = self.owner == boundary
-        before, after = post.flatten(2).flatten(1)[:, self.source[mine]], out.flatten(2).flatten(1)[:, self.target[mine]]
+        before, after = (
+            post.flatten(2).flatten(1)[:, self.source[mine]],
+            out.flatten(2).flatten(1)[:, self.target[mine]],
+        )
         outward = -self.stencil.velocities[self.velocity[mine]].to(out)
         return (before + after) @ outward
 
@@ -146,7 +151,7 @@ class Boundaries:
                 owner[one.mask.numpy()] = number
         owner = np.pad(owner, 1, mode="wrap")
         # where two meet at a corner the one that moves counts: each of its nodes then gains as much as it loses
-        for number, one in sorted(reversed(list(enumerate(self.given))), key=lambda pair: _moves(pair[1])):
+        for number, one in sorted(enumerate(self.given), key=lambda pair: (_moves(pair[1]), -pair[0])):
             if isinstance(one, Wall):
                 rim = [slice(None)] * len(self.shape)
                 rim[one.axis] = slice(0, 1) if one.end == "low" else slice(-1, None)
