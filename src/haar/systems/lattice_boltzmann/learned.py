@@ -171,7 +171,7 @@ def lenn_network(
     populations = stencil.representation
     hidden = channels * populations
     if regular:
-        hidden = direct_sum(hidden, regular * Regular(stencil.group))
+        hidden = direct_sum([hidden, regular * Regular(stencil.group)])
     reps = [populations, *[hidden] * depth, populations]
     layers: list[nn.Module] = []
     for place, (rep_in, rep_out) in enumerate(itertools.pairwise(reps)):

@@ -48,6 +48,7 @@ def shear_viscosity(
         across: Of the velocity, at right angles to it.
 
     Example:
+        >>> from haar.systems.lattice_boltzmann.collision import linearised
         >>> from haar.systems.lattice_boltzmann.relaxation import BGK
         >>> stencil = Stencil.named("D2Q9")
         >>> J = linearised(BGK(stencil, 0.8), stencil)
