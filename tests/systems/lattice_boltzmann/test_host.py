@@ -76,8 +76,8 @@ def test_the_compiled_loop_is_the_same_with_walls_and_obstacles():
     mask = torch.zeros(8, 9, dtype=torch.bool)
     mask[3:5, 4] = True
     boundaries = (Wall(0, "low"), Wall(0, "high"), Wall(1, "high", (0.05, 0.0)), Obstacle(mask))
-    for given in ((), boundaries):
-        f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
+    f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
+    for given in ((), boundaries):  # of one shape: the loop is compiled once
         wanted = simulate(f, collision, 70, stencil=D2Q9, boundaries=given).state
         found = simulate(f, collision, 70, stencil=D2Q9, boundaries=given, compiled=True).state
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
@@ -103,7 +103,7 @@ def test_waves_in_space_decay_with_the_viscosity():
     start = shear_wave(stencil, 8, (1, 0, 0)).populations[..., :2].contiguous()
     u = velocity(simulate(start, BGK(stencil, 0.8), 60, stencil=stencil).state, stencil)
     left = float((u * velocity(start, stencil)).sum() / velocity(start, stencil).square().sum())
-    assert left == pytest.approx(math.exp(-0.1 * (2 * math.pi / 8) ** 2 * 60), rel=0.05)
+    assert -math.log(left) == pytest.approx(0.1 * (2 * math.pi / 8) ** 2 * 60, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["gavg", "locked", "naive"])
@@ -128,22 +128,22 @@ def test_a_force_gives_its_momentum_and_poiseuille_has_its_parabola():
     assert float(kolmogorov_force(4, dim=3).sum((1, 2, 3)).abs().max()) < 1e-18
     rest = D2Q9.weights.view(1, 9, 1, 1).expand(1, 9, 3, 10).contiguous()
     walls = (Wall(1, "low"), Wall(1, "high"))
-    ran = simulate(rest, BGK(D2Q9, 0.9), 2000, stencil=D2Q9, boundaries=walls, force=(1e-6, 0.0))
+    ran = simulate(rest, BGK(D2Q9, 1.1), 500, stencil=D2Q9, boundaries=walls, force=(1e-6, 0.0))
     y = torch.arange(10, dtype=torch.float64) + 0.5
-    parabola = 1e-6 / (2 * 0.4 / 3) * y * (10 - y)
+    parabola = 1e-6 / (2 * 0.6 / 3) * y * (10 - y)
     torch.testing.assert_close(velocity(ran.state, D2Q9)[0, 0, 1], parabola, rtol=0.02, atol=0)
 
 
 def test_a_moving_wall_drags_the_fluid_along_and_mass_stays():
     rest = D2Q9.weights.view(1, 9, 1, 1).expand(1, 9, 3, 8).contiguous()
     walls = (Wall(1, "low"), Wall(1, "high", (0.02, 0.0)))
-    ran = simulate(rest, BGK(D2Q9, 0.8), 1500, stencil=D2Q9, boundaries=walls)
+    ran = simulate(rest, BGK(D2Q9, 1.0), 400, stencil=D2Q9, boundaries=walls)
     couette = 0.02 * (torch.arange(8, dtype=torch.float64) + 0.5) / 8
     torch.testing.assert_close(velocity(ran.state, D2Q9)[0, 0, 1], couette, rtol=1e-3, atol=1e-6)
     flow = cavity(D2Q9, 12)
     ran = simulate(flow.populations, BGK(D2Q9, 0.7), 200, stencil=D2Q9, boundaries=flow.boundaries)
     assert float(ran.state.sum()) == pytest.approx(144, abs=1e-9)
-    assert centre_lines(BGK(D2Q9, 0.5 + 3 * 0.1 * 24 / 100), 24, 1200)["vertical"] < 0.08
+    assert centre_lines(BGK(D2Q9, 0.5 + 3 * 0.1 * 20 / 100), 20, 800)["vertical"] < 0.1
 
 
 def test_a_cylinder_takes_up_the_momentum_of_the_stream():

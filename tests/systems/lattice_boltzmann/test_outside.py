@@ -106,7 +106,7 @@ def test_other_files_are_no_collisions(tmp_path):
     with pytest.raises(DataError, match="expected a learned collision of haar lattice train"):
         read_collision(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="expected a .safetensors file of a learned collision"):
+    with pytest.raises(DataError, match=r"expected a \.safetensors file of a learned collision"):
         read_collision(path)
 
 
