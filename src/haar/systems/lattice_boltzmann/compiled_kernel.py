@@ -71,7 +71,7 @@ class CompiledBGK:
         self._fill(last)
         for i, shift in enumerate(self.stencil.shifts):
             window = tuple(slice(1 - s, 1 - s + n) for s, n in zip(shift, f.shape[2:], strict=True))
-            f[:, i].copy_(last[(slice(None), i, *window)])
+            f[:, i].copy_(last[:, i][(slice(None), *window)])
         if self.boundaries.still.numel():
             f.flatten(2).flatten(1)[:, self.boundaries.still] = self.boundaries.rest.to(f)
 

@@ -104,7 +104,7 @@ def _graded(stencil: Stencil) -> list[tuple[int, Tensor]]:
     held = torch.linalg.qr(root[:, None] * stencil.conserved).Q
     found, degree = [], 2
     while held.shape[1] < stencil.size:
-        new = []
+        new: list[Tensor] = []
         for powers in itertools.combinations_with_replacement(range(stencil.dim), degree):
             column = root * c[:, list(powers)].prod(1)
             for _ in range(2):  # twice is enough for rounding

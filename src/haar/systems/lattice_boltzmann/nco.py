@@ -109,7 +109,7 @@ class NCO(LatticeCollision):
         norms = (away @ self.functionals.to(g)).square() @ self.sums.to(g)
         speed = (g @ self.velocities.to(g)).square().sum(-1, keepdim=True)
         invariants = (torch.cat([norms, speed], -1) + _FLOOR).log() / _SPREAD + _SPREAD
-        coefficient = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
+        coefficient: Tensor = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
         return coefficient if self.bounded == "rate" else 1 / coefficient
 
 

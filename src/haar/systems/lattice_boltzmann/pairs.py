@@ -65,9 +65,8 @@ class Pairs:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write an npz file with the arrays f_pre, f_post and f_eq."""
-        arrays = {"f_pre": self.before, "f_post": self.after, "f_eq": self.equilibrium}
         with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{name: array.numpy() for name, array in arrays.items()})
+            np.savez(file, f_pre=self.before.numpy(), f_post=self.after.numpy(), f_eq=self.equilibrium.numpy())
 
 
 def draw_pairs(

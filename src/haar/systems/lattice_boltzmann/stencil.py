@@ -160,7 +160,8 @@ class Stencil:
     def non_conserved(self) -> Float[Tensor, "q q"]:
         """The orthogonal projection that removes what is conserved; it commutes with the group."""
         K = self.conserved
-        return torch.eye(self.size, dtype=torch.float64) - K @ torch.linalg.solve(K.T @ K, K.T)
+        onto: Tensor = K @ torch.linalg.solve(K.T @ K, K.T)
+        return torch.eye(self.size, dtype=torch.float64) - onto
 
     def viscosity(self, tau: float) -> float:
         """The shear viscosity of a relaxation time, in lattice units."""

@@ -141,5 +141,5 @@ def _shear(lengths: Tensor, along: Tensor, across: Tensor, J: Tensor, stencil: S
     carried = (stencil.velocities @ across).to(vectors)
     share = torch.einsum("q,lqm->lm", carried, vectors).abs() / vectors.abs().square().sum(1).sqrt()
     best = share.argmax(1)
-    modulus = values.gather(1, best[:, None]).squeeze(1).abs()
+    modulus: Tensor = values.gather(1, best[:, None]).squeeze(1).abs()
     return -modulus.log() / lengths.square()
