@@ -38,7 +38,8 @@ def anisotropic(stencil: Stencil) -> Collision:
     towards = BGK(stencil, 1.0)
 
     def collide(f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
-        return f + (rates * (towards(f) - f)) @ stencil.non_conserved
+        change: Tensor = (rates * (towards(f) - f)) @ stencil.non_conserved
+        return f + change
 
     return collide
 

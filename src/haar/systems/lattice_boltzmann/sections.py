@@ -53,7 +53,8 @@ def told(measures: Measures) -> list[Section]:
 
 def _over(measures: Measures, *keys: str) -> str:
     """A number of every seed: the median, and from the least to the greatest."""
-    all_of_them = spread(float(functools.reduce(operator.getitem, keys, one)) for one in measures)
+    found: list[Any] = [functools.reduce(operator.getitem, keys, one) for one in measures]
+    all_of_them = spread(map(float, found))
     if all_of_them.low == all_of_them.high:
         return f"{all_of_them.value:.3g}"
     return f"{all_of_them.value:.2g} [{all_of_them.low:.2g}, {all_of_them.high:.2g}]"
