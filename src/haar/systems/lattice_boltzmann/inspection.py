@@ -162,9 +162,8 @@ class CollisionReport(Report):
         numbers, growth = self.waves.numbers.numpy(), self.waves.growth.numpy() - 1
         plane = np.ones(len(numbers), dtype=bool) if self.stencil.dim == 2 else numbers[:, 2] == 0
         top = max(float(np.abs(growth).max()), 1e-12)
-        dots = right.scatter(
-            *numbers[plane, :2].T, c=growth[plane], cmap="RdBu_r", vmin=-top, vmax=top, s=14, marker="s"
-        )
+        x, y = numbers[plane, 0], numbers[plane, 1]
+        dots = right.scatter(x, y, c=growth[plane], cmap="RdBu_r", vmin=-top, vmax=top, s=14, marker="s")
         bar = figure.colorbar(dots, ax=right)
         bar.ax.tick_params(labelsize=8, colors=INK)
         share_legend(figure, [left])
