@@ -110,7 +110,8 @@ class NCO(LatticeCollision):
         speed = (g @ self.velocities.to(g)).square().sum(-1, keepdim=True)
         invariants = (torch.cat([norms, speed], -1) + _FLOOR).log() / _SPREAD + _SPREAD
         coefficient: Tensor = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
-        return coefficient if self.bounded == "rate" else coefficient.reciprocal()
+        rates: Tensor = coefficient if self.bounded == "rate" else 1 / coefficient
+        return rates
 
 
 def _sums(sizes: list[int]) -> Float[Tensor, "moments blocks"]:
