@@ -116,4 +116,5 @@ class NCO(LatticeCollision):
 
 def _sums(sizes: list[int]) -> Float[Tensor, "moments blocks"]:
     """The matrix that adds what belongs to a block."""
-    return torch.block_diag(*[torch.ones(size, 1, dtype=torch.float64) for size in sizes])
+    joined: Tensor = torch.block_diag(*[torch.ones(size, 1, dtype=torch.float64) for size in sizes])
+    return joined
