@@ -71,6 +71,7 @@ def test_steps_in_place_and_differentiable_ones_are_the_same():
             torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:.*script_method.*:DeprecationWarning")  # torch's own, as its compiler is imported
 @pytest.mark.skipif(not COMPILER, reason="torch's compiler needs a C++ compiler on the machine")
 def test_the_compiled_loop_is_the_same_with_walls_and_obstacles():
     mask = torch.zeros(8, 9, dtype=torch.bool)
