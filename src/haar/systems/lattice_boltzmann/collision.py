@@ -114,12 +114,12 @@ def linearised(collision: Collision, stencil: Stencil, velocity: Tensor | None =
     """
     flow = torch.zeros(stencil.dim, dtype=torch.float64) if velocity is None else velocity.double()
     at = stencil.equilibrium(torch.ones((), dtype=torch.float64), flow)
-
-    def extended(f: Tensor) -> Tensor:
-        density = f.sum(-1, keepdim=True)
-        return density * collision(f / density)
-
-    return jacobian(extended, at)
+    # d (rho N(f / rho)) by the chain rule: the collision itself is asked alone, for it may not differentiate
+    ones = torch.ones_like(at)
+    with torch.no_grad():
+        after = collision(at[None])[0]
+    along = torch.eye(len(at), dtype=at.dtype) - torch.outer(at, ones)
+    return torch.outer(after.double(), ones) + jacobian(collision, at) @ along
 
 
 def jacobian(function: Collision, at: Float[Tensor, " q"]) -> Float[Tensor, "q q"]:

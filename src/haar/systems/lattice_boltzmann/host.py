@@ -96,7 +96,7 @@ class Host:
         shape: Sequence[int],
         *,
         boundaries: Sequence[Boundary] = (),
-        force: Tensor | Sequence[float] | None = None,
+        force: Tensor | Sequence[float | int] | None = None,
     ) -> None:
         if len(shape) != stencil.dim or min(shape) < 2:
             way_out = "the axes of the grid come last, after batch and populations"
@@ -158,7 +158,7 @@ def simulate(
     *,
     stencil: Stencil,
     boundaries: Sequence[Boundary] = (),
-    force: Tensor | Sequence[float] | None = None,
+    force: Tensor | Sequence[float | int] | None = None,
     observers: Mapping[str, Observer] | None = None,
     every: int = 100,
     compiled: bool = False,
@@ -338,7 +338,7 @@ def _seen(value: Tensor | float) -> Tensor:
     return value.detach().clone() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
-def _checked_force(force: Tensor | Sequence[float], dim: int, shape: tuple[int, ...]) -> Tensor:
+def _checked_force(force: Tensor | Sequence[float | int], dim: int, shape: tuple[int, ...]) -> Tensor:
     """As ``[dim, *space]``, or ``[dim, 1, ...]``."""
     given = torch.as_tensor(force, dtype=torch.float64)
     if given.shape == (dim,):

@@ -178,7 +178,7 @@ def inspect_collision(
     speed: float = 0.05,
     noise: float = 1e-3,
     points: int = 16,
-    flow: Sequence[float] | None = None,
+    flow: Sequence[float | int] | None = None,
     simulated: bool = False,
     precision: torch.dtype = torch.float64,
     seed: Seed = 0,

@@ -37,7 +37,7 @@ def block_eigenvalues(J: Float[Tensor, "q q"], stencil: Stencil) -> dict[str, fl
 
 
 def shear_viscosity(
-    J: Float[Tensor, "q q"], stencil: Stencil, direction: Sequence[float], across: Sequence[float]
+    J: Float[Tensor, "q q"], stencil: Stencil, direction: Sequence[float | int], across: Sequence[float | int]
 ) -> float:
     """The viscosity that long transverse waves of a direction feel (Chapman and Enskog, from the Jacobian).
 
