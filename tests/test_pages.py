@@ -52,6 +52,7 @@ PRINTED = {
         "('0', '2')",
         "units: scale {'magnitude': 0.2, 'wanda': 0.0, 'obs': 0.0,",
         "canonical first: True",
+    ),
     "sparse": (
         "of the masked weights are zero,",
         "critic.weight Rigl 410 of 1024\nactor.weight Static 410 of 1024\ndense: encoder.weight",

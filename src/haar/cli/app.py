@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from haar.cli import align, audits, average, compress, data, demo, moments, quantum, relax, reproduce, rg, systems
+from haar.cli import align, audits, average, compress, data, demo, lattice, moments, quantum, relax, reproduce, rg, systems
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.loudness import PLAIN, set_loudness
 from haar.cli.threads import fit_threads
@@ -30,6 +30,7 @@ _ORDER = (
     "compress",
     "moments",
     "discover",
+    "lattice",
     "data",
     "demo",
     "reproduce",
@@ -67,6 +68,7 @@ app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
 app.add_typer(compress.app, name="compress")
 app.add_typer(data.app, name="data")
+app.add_typer(lattice.app, name="lattice")
 app.command("moments")(moments.moments)
 app.add_typer(relax.app, name="relax")
 app.add_typer(rg.app, name="rg")

@@ -1,0 +1,139 @@
+"""``haar lattice``: learned lattice-Boltzmann collisions, trained, run and inspected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from haar.cli.failure import goes_on
+from haar.cli.options import check_output, count_option, folder_option, positive_option, seed_option, steps_option
+
+app = typer.Typer(help="Learn, run and inspect lattice-Boltzmann collisions.", no_args_is_help=True)
+
+_COLLISION = "bgk, trt, mrt, a .safetensors file of haar lattice train, or module:function that returns a callable."
+Which = Annotated[str, typer.Argument(metavar="COLLISION", help=_COLLISION)]
+StencilName = Annotated[str, typer.Option("--stencil", help="D2Q5, D2Q7, D2Q9, D3Q15, D3Q19 or D3Q27.")]
+Tau = Annotated[float, positive_option("Relaxation time; the viscosity is (tau - 1/2) / 3.")]
+Out = Annotated[Path | None, folder_option("Folder for result.json, report.html and states.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+@app.command("train")
+def train(
+    out: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+    *,
+    collision: Annotated[
+        str, typer.Option(help="naive, cons, sym, gavg, lenn, locked (exact viscosities) or nco (learned rates).")
+    ] = "locked",
+    stencil: StencilName = "D2Q9",
+    tau: Tau = 0.6,
+    pairs: Annotated[Path | None, typer.Option(help="An npz file with f_pre, f_post and f_eq.")] = None,
+    samples: Annotated[int, count_option("Pairs that are drawn, where no file is given.", least=10)] = 43000,
+    epochs: Annotated[int, count_option("How often each is seen.", most=100_000)] = 20,
+    batch_size: Annotated[int, count_option("Samples a step.")] = 256,
+    learning_rate: Annotated[float, positive_option("The greatest of the cycle.")] = 1e-3,
+    speed: Annotated[float, positive_option("Largest speed of drawn pairs; above that of the flows to come.")] = 0.01,
+    noise: Annotated[float, positive_option("Largest noise on their equilibria.")] = 5e-4,
+    scale: Annotated[float, positive_option("Size of f / w - 1 in the data.")] = 0.02,
+    channels: Annotated[int, count_option("Copies of the populations in hidden layers.", most=10_000)] = 8,
+    seed: Annotated[int, seed_option("Of pairs, weights and their order.")] = 0,
+) -> None:
+    """Train a collision on pairs of populations before and after; a killed command goes on where it was."""
+    check_output("OUT", out, ".safetensors")
+    with goes_on(out.parent):
+        from haar.cli.screen import ProgressBars, console
+        from haar.systems.lattice_boltzmann import command
+        from haar.systems.lattice_boltzmann.collision_file import Design
+        from haar.systems.lattice_boltzmann.fitting import Lesson
+        from haar.systems.lattice_boltzmann.stencil import Stencil
+
+        viscosity = Stencil.named(stencil).viscosity(tau)
+        design = Design(collision, stencil, viscosity, scale, channels)
+        with ProgressBars() as bars:
+            trained = command.train(
+                out,
+                design,
+                lesson=Lesson(epochs, batch_size, learning_rate),
+                samples=samples,
+                speed=speed,
+                noise=noise,
+                pairs=pairs,
+                seed=seed,
+                watch=bars,
+            )
+    console().print(f"{out}: {trained}")
+
+
+@app.command("run")
+def run(
+    collision: Which,
+    *,
+    flow: Annotated[
+        str,
+        typer.Option(help="taylor-green, shear-wave, double-shear-layer, decaying, cavity or cylinder."),
+    ] = "taylor-green",
+    stencil: StencilName = "D2Q9",
+    tau: Tau = 0.6,
+    size: Annotated[int, count_option("Nodes along the shortest axis.", least=4, most=100_000)] = 32,
+    speed: Annotated[float, positive_option("The largest at the start.")] = 0.01,
+    steps: Annotated[int, steps_option("How many.")] = 600,
+    seed: Annotated[int, seed_option("Of flows that are drawn.")] = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a flow under a collision. Exit code 1 if it ends early, with the last finite state kept in --out."""
+    from haar.cli.screen import ProgressBars
+    from haar.systems.lattice_boltzmann import command
+
+    which, lattice = command.collision_named(collision, stencil, tau)
+    with ProgressBars() as bars:
+        report = command.run(
+            which, lattice, flow=flow, size=size, speed=speed, steps=steps, out=out, seed=seed, watch=bars
+        )
+    _tell(report, out, as_json=as_json)
+    if report.ended:
+        raise typer.Exit(1)
+
+
+@app.command("inspect")
+def inspect(
+    collision: Which,
+    *,
+    stencil: StencilName = "D2Q9",
+    tau: Tau = 0.6,
+    samples: Annotated[int, count_option("Populations that it is tried on.")] = 256,
+    speed: Annotated[float, positive_option("Their largest speed.")] = 0.05,
+    points: Annotated[int, count_option("Wave numbers along every axis.", least=2, most=500)] = 16,
+    simulated: Annotated[bool, typer.Option(help="Measure viscosities in simulations too, with intervals.")] = False,
+    seed: Annotated[int, seed_option("Of the populations.")] = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Symmetry, conservation, viscosities and linear stability of any collision."""
+    from haar.systems.lattice_boltzmann import command
+    from haar.systems.lattice_boltzmann.inspection import inspect_collision
+
+    which, lattice = command.collision_named(collision, stencil, tau)
+    report = inspect_collision(
+        which, lattice, samples=samples, speed=speed, points=points, simulated=simulated, seed=seed
+    )
+    _tell(report, out, as_json=as_json)
+
+
+def _tell(report: Any, out: Path | None, *, as_json: bool) -> None:
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.report.json_file import dumps
+
+    if as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+    else:
+        console().print(report.summary)
+        print_tables(console(), report.sections())
+    if out is not None:
+        report.save_json(out / "result.json")
+        report.save_html(out / "report.html")
+        if not as_json:
+            console().print(f"report: {out / 'report.html'}")
