@@ -1,0 +1,1 @@
+"""Material laws with exact symmetry."""
