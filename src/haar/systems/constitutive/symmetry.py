@@ -40,7 +40,8 @@ _SYNONYMS = {
     "rectangle": "plane d2",
     "plane isotropic": "plane o(2)",
 }
-_LIMITS = ("inf", "infm", "inf/m", "inf2", "inf/mm")
+#: Axes of a frame may be written with six digits.
+FRAME_ERROR = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,60 @@ class MaterialSymmetry:
         g = self.group.generators() if self.group.is_finite else self.group.sample(4, torch.Generator().manual_seed(0))
         return self.space.matrix(g)
 
+    def turned(self, frame: Float[Tensor, "d d"]) -> MaterialSymmetry:
+        """The same material in other axes: those that the columns of a rotation name.
+
+        Args:
+            frame: A rotation; its columns are the material's axes in the axes of the data.
+
+        Raises:
+            ArgumentError: If it is no rotation, or left-handed.
+        """
+        return MaterialSymmetry(self.name, InFrame(self.space, check_frame(frame, self.dim)))
+
     def __str__(self) -> str:
         return self.name
+
+
+class InFrame(Representation):
+    """A representation on vectors in turned axes: Q becomes F Q F^T.
+
+    Args:
+        space: Before.
+        frame: The rotation F.
+    """
+
+    def __init__(self, space: Representation, frame: Float[Tensor, "d d"]) -> None:
+        self.space, self.frame = space, frame
+        self.group, self.dim, self.name = space.group, space.dim, f"{space.name} in a frame"
+
+    @property
+    def degree(self) -> int | None:
+        """As before."""
+        return self.space.degree
+
+    def matrix(self, g: Tensor) -> Float[Tensor, "*batch d d"]:
+        """Matrices of a batch of elements."""
+        return self.frame @ self.space.matrix(g) @ self.frame.mT
+
+
+def check_frame(frame: Tensor, dim: int) -> Float[Tensor, "d d"]:
+    """A rotation in float64, if it is one.
+
+    Raises:
+        ArgumentError: If columns are not orthonormal, or the frame is left-handed.
+    """
+    F = torch.as_tensor(frame).to(torch.float64)
+    if F.shape != (dim, dim):
+        raise ArgumentError("frame", expected=f"a {dim} x {dim} matrix, axes as columns", got=tuple(F.shape))
+    error = float((F.mT @ F - torch.eye(dim, dtype=torch.float64)).abs().max())
+    if not error < FRAME_ERROR:
+        raise ArgumentError("frame", expected="orthonormal axes as columns", got=f"axes with |F^T F - 1| = {error:.1e}")
+    if float(torch.linalg.det(F)) < 0:
+        way_out = "turn one axis around (multiply a column by -1)"
+        raise ArgumentError("frame", expected="a right-handed frame", got="a left-handed one, det F = -1", way_out=way_out)
+    U, _, V = torch.linalg.svd(F)
+    return U @ V
 
 
 def _of_axis(mirrors: str, *, centred: bool) -> Callable[[], Representation]:
