@@ -62,7 +62,7 @@ class SpectralPotential(ConstantsModule):
         value, slope = tensor_function_response(inner, "tanh")
         k = nn.functional.softplus(self.strength).detach()[:, None]
         blocks = L.unflatten(0, (self.units, -1))  # (c, n, channels n)
-        tangent = torch.einsum("cai,...cab,cbj->...ij", blocks, k[..., None] * slope, blocks) + Q.mT @ Q
+        tangent = (blocks.mT @ (k[..., None] * slope) @ blocks).sum(-3) + Q.mT @ Q
         return (k * value).flatten(-2) @ L + (x @ Q.mT) @ Q, tangent
 
 
