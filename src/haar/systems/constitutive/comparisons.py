@@ -56,8 +56,8 @@ def neo_hookean(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         AUGMENTED: Contender(lambda g, _: Perceptron(6, 32, g), augment=material.laws),
         AVERAGED: Contender(lambda g, _: Perceptron(6, 32, g), average=cube),
         TENSOR: Contender(lambda g, _: TensorNetwork(material, width=23, function="silu", generator=g)),
-        BASIS: Contender(lambda g, _: TensorBasis(32, g)),
-        ENERGY: Contender(lambda g, _: Hyperelastic(material, width=32, generator=g)),
+        BASIS: Contender(lambda g, data: TensorBasis(32, g, data[0] / _size(data[0]))),
+        ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
     return compete(contenders, *parts, material.laws, trial, seed)
 
@@ -73,7 +73,7 @@ def lattice(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         AVERAGED: Contender(lambda g, _: Perceptron(3, 64, g), average=material.laws),
         TENSOR: Contender(lambda g, _: TensorNetwork(material, width=37, function="silu", generator=g)),
         WRONG: Contender(lambda g, _: TensorNetwork("plane O(2)", width=40, function="silu", generator=g)),
-        ENERGY: Contender(lambda g, _: Hyperelastic(material, width=64, generator=g)),
+        ENERGY: Contender(lambda g, data: _begun(material, 64, g, data)),
     }
     return compete(contenders, *parts, material.laws, trial, seed)
 
@@ -96,7 +96,7 @@ def hexagon(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         TENSOR: network("tensor", 16),
         PRODUCTS: network("bilinear", 12),
         REGULAR: network("regular", 16),
-        ENERGY: Contender(lambda g, _: Hyperelastic(material, width=32, generator=g)),
+        ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
     return compete(contenders, *parts, material.laws, trial, seed)
 
@@ -155,7 +155,7 @@ def orientations(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         PLAIN: Contender(lambda g, _: Perceptron(6, 32, g), average_after=material.laws),
         AUGMENTED: Contender(lambda g, _: Perceptron(6, 32, g), augment=material.laws),
         AVERAGED: Contender(lambda g, _: Perceptron(6, 32, g), average=material.laws),
-        ENERGY: Contender(lambda g, _: Hyperelastic(material, width=32, generator=g)),
+        ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
     return compete(contenders, train, validation, test, material.laws, trial, seed)
 
@@ -168,6 +168,17 @@ def _pulled(count: int, generator: torch.Generator) -> torch.Tensor:
     n = torch.stack([tilt.cos(), tilt.sin() * around.cos(), tilt.sin() * around.sin()], -1)
     E = size[:, None, None] * (1.3 * n[:, :, None] * n[:, None, :] - 0.3 * torch.eye(3, dtype=torch.float64))
     return to_mandel(E) + 0.005 * torch.randn(count, 6, dtype=torch.float64, generator=generator)
+
+
+def _begun(material: MaterialSymmetry, width: int, generator: torch.Generator, data: Data) -> Hyperelastic:
+    """An energy of invariants with its polynomial part fitted, in units of the data."""
+    law = Hyperelastic(material, width=width, generator=generator)
+    law.begin(*(one / _size(one) for one in data))
+    return law
+
+
+def _size(values: torch.Tensor) -> torch.Tensor:
+    return values.square().mean().sqrt()
 
 
 def _classical(material: MaterialSymmetry) -> dict[str, Contender]:

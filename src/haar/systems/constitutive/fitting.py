@@ -76,8 +76,7 @@ def fit_law(
     if not bool(size > 0):
         raise ArgumentError("stress", expected="data that are not all zero", got="zeros")
     if isinstance(law, Hyperelastic):
-        law.set_units(strain, stress)
-        law.fit_linear(strain, stress)
+        law.begin(strain, stress)
 
     def loss(_: int, generator: torch.Generator) -> Tensor:
         x, y = strain, stress

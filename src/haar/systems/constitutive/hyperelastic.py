@@ -104,6 +104,18 @@ class Hyperelastic(Law):
         still[:first] = (self.linear + (self.bias.sigmoid() * self.outer) @ self.hidden)[:first]
         return weights - still, active
 
+    def begin(self, strain: Float[Tensor, "batch n"], stress: Float[Tensor, "batch n"]) -> None:
+        """Start from data: units, hidden weights in units of each invariant's spread, the polynomial part fitted.
+
+        Args:
+            strain: Strains.
+            stress: Their stresses.
+        """
+        self.set_units(strain, stress)
+        with torch.no_grad():
+            self.hidden /= self.invariants(strain / self.strain_unit).std(0).clamp(min=1e-6)
+        self.fit_linear(strain, stress)
+
     def fit_linear(self, strain: Float[Tensor, "batch n"], stress: Float[Tensor, "batch n"], *, ridge: float = 1e-8) -> None:
         """Set the polynomial part by least squares on stresses, the network as it stands taken off first.
 

@@ -83,12 +83,16 @@ class TensorBasis(nn.Module):
     Args:
         width: Hidden units.
         generator: Source of the weights.
+        strain: Strains whose invariants have mean 0 and spread 1 for the network.
 
     Source: Rivlin and Ericksen 1955; Ling, Kurzawski and Templeton 2016.
     """
 
-    def __init__(self, width: int, generator: torch.Generator) -> None:
+    def __init__(self, width: int, generator: torch.Generator, strain: Float[Tensor, "batch n"]) -> None:
         super().__init__()
+        invariants = self._invariants(from_mandel(strain))
+        self.register_buffer("middle", invariants.mean(0))
+        self.register_buffer("spread", invariants.std(0))
         self.layers = nn.Sequential(
             _dense(3, width, generator, gain=2**0.5), nn.SiLU(), _dense(width, width, generator, gain=2**0.5), nn.SiLU(),
             _dense(width, 3, generator),
@@ -98,10 +102,14 @@ class TensorBasis(nn.Module):
         """Stress."""
         E = from_mandel(strain)
         square = E @ E
-        invariants = torch.stack([_trace(E), _trace(square), _trace(square @ E)], -1)
-        a = self.layers(invariants)[..., None, None]
+        a = self.layers((self._invariants(E) - self.middle) / self.spread)[..., None, None]
         eye = torch.eye(E.shape[-1], dtype=E.dtype)
         return to_mandel(a[..., 0, :, :] * eye + a[..., 1, :, :] * E + a[..., 2, :, :] * square)
+
+    @staticmethod
+    def _invariants(E: Tensor) -> Tensor:
+        square = E @ E
+        return torch.stack([_trace(E), _trace(square), _trace(square @ E)], -1)
 
 
 class Zero(nn.Module):

@@ -129,7 +129,7 @@ def plate(options: Options, seed: int) -> dict[str, Any]:
     for name, one in (("own law", law), ("learned law", learned)):
         body = Body(plate_with_hole(cells=options.cells), one)
         solution = body.pull(
-            lambda p: p[0] < 1e-9, lambda p: p[0] > 1 - 1e-9, 0.06, increments=2, sides={1: lambda p: p[1] < 1e-9}
+            lambda p: p[0] < 1e-9, lambda p: p[0] > 1 - 1e-9, 0.06, sides={1: lambda p: p[1] < 1e-9}
         )
         found[name] = {
             "reaction": solution.reaction[-1],

@@ -118,7 +118,7 @@ _READINGS = (
     "elements dissipate on every path, trained or not."
 )
 _PLATE = (
-    "A quarter of a plate with a hole of a cubic crystal is pulled by 6 % in two increments, in plane strain, with the "
+    "A quarter of a plate with a hole of a cubic crystal is pulled by 6 % at once, in plane strain, with the "
     "crystal's own law and with one learned from 200 states; tangents are consistent."
 )
 _NEWTON = "Residuals of Newton's method: digits double with every correction. Solid: the crystal's own law; dashed: learned."
