@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from haar.cli import align, audits, average, data, demo, moments, quantum, relax, reproduce, rg, systems
+from haar.cli import align, audits, average, constitutive, data, demo, moments, quantum, relax, reproduce, rg, systems
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.loudness import PLAIN, set_loudness
 from haar.cli.threads import fit_threads
@@ -22,7 +22,7 @@ from haar.errors import HaarError, one_line
 from haar.running import commanded
 
 #: The verbs as they are needed, the first first; others follow.
-_ORDER = ("audit", "average", "relax", "align", "moments", "discover", "data", "demo", "reproduce", "systems")
+_ORDER = ("audit", "average", "relax", "align", "moments", "discover", "constitutive", "data", "demo", "reproduce", "systems")
 
 
 class _Commands(TyperGroup):
@@ -53,6 +53,7 @@ app.command("demo")(demo.demo)
 app.add_typer(align.app, name="align")
 app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
+app.add_typer(constitutive.app, name="constitutive")
 app.add_typer(data.app, name="data")
 app.command("moments")(moments.moments)
 app.add_typer(relax.app, name="relax")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -45,7 +47,7 @@ class SpectralPotential(ConstantsModule):
         """The potential."""
         inner = (x @ self.inner.matrix().mT).unflatten(-1, (self.units, -1))
         # the trace of a tensor function is a sum over eigenvalues; log cosh t = softplus(2 t) - t - log 2
-        each = _trace(tensor_function(2 * inner, "softplus") - inner) - inner_dim(inner) * torch.log(torch.tensor(2.0).double())
+        each = _trace(tensor_function(2 * inner, "softplus") - inner) - inner_dim(inner) * math.log(2)
         return each @ nn.functional.softplus(self.strength) + 0.5 * self.square(x).square().sum(-1)
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
@@ -102,13 +104,14 @@ class ConvexLaw(Law):
 
     def energy(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Strain energy."""
-        return self.potential.energy(strain)
+        return self.potential.energy(strain / self.strain_unit) * (self.strain_unit * self.stress_unit)
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""
-        out: Tensor = self.potential(strain)
+        out: Tensor = self.potential(strain / self.strain_unit) * self.stress_unit
         return out
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent in closed form."""
-        return self.potential.response(strain)
+        stress, tangent = self.potential.response(strain / self.strain_unit)
+        return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)

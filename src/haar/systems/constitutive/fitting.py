@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, DataError, ShapeError
 from haar.systems.constitutive.hyperelastic import Hyperelastic
+from haar.systems.constitutive.units import InUnits
 from haar.training import Checkpoint, Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
@@ -51,8 +52,8 @@ def fit_law(
     """Train a law on the squared error of its stress.
 
     Args:
-        law: Takes strains (or paths of them) in Mandel's coordinates; trained in place. A `Hyperelastic` law begins
-            with its units and its polynomial part fitted.
+        law: Takes strains (or paths of them) in Mandel's coordinates; trained in place. It takes the
+            data's units; a `Hyperelastic` law begins with its polynomial part fitted.
         strain: Strains, or paths of them.
         stress: Their stresses.
         plan: How to train.
@@ -77,6 +78,8 @@ def fit_law(
         raise ArgumentError("stress", expected="data that are not all zero", got="zeros")
     if isinstance(law, Hyperelastic):
         law.begin(strain, stress)
+    elif isinstance(law, InUnits):
+        law.set_units(strain, stress)
 
     def loss(_: int, generator: torch.Generator) -> Tensor:
         x, y = strain, stress

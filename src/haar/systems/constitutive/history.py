@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.actions.representation import Trivial
-from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, check_count
 from haar.groups import FiniteGroup, Group
 from haar.nn import Linear, TensorFunction
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.convex import SpectralPotential
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
+from haar.systems.constitutive.units import InUnits
 
 
-class HistoryLaw(ConstantsModule):
+class HistoryLaw(InUnits):
     """A law of strain paths, one increment after another: stress and a state that turns with the material's tensors.
 
     Attributes:
@@ -68,7 +68,20 @@ class HistoryLaw(ConstantsModule):
         return stress.detach(), torch.stack(rows, -2), after.detach()
 
 
-class TensorGRU(HistoryLaw):
+class LearnedHistory(HistoryLaw):
+    """A law whose increments are computed in units of its data."""
+
+    @abstractmethod
+    def advance(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """As `step`, with strain and stress in their units."""
+
+    def step(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One increment."""
+        stress, after = self.advance(strain / self.strain_unit, state)
+        return stress * self.stress_unit, after
+
+
+class TensorGRU(LearnedHistory):
     """A gated recurrent cell whose features are tensors and whose gates are invariant numbers, one a tensor.
 
     Args:
@@ -96,7 +109,7 @@ class TensorGRU(HistoryLaw):
         self.function = TensorFunction(hidden, "tanh")
         self.out = Linear(hidden, S, **made)
 
-    def step(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def advance(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One increment."""
         r, z = (self.of_strain(strain) + self.of_state(state)).sigmoid().chunk(2, -1)
         r, z = (gate.repeat_interleave(self.states // self.width, -1) for gate in (r, z))
@@ -105,7 +118,7 @@ class TensorGRU(HistoryLaw):
         return self.out(state), state
 
 
-class StandardMaterial(HistoryLaw):
+class StandardMaterial(LearnedHistory):
     """A generalised standard material: free energy W(E, a) and dissipation potential, both convex; viscoelastic laws.
 
     S = dW/dE, A = -dW/da, and an increment moves a by dt dphi*/dA(A). As phi* is convex with its least value at 0,
@@ -140,7 +153,7 @@ class StandardMaterial(HistoryLaw):
         self.dissipation = SpectralPotential(S, internal, units // 2, source)
         self.rate = nn.Parameter(torch.full((), -3.0, dtype=torch.float64))
 
-    def step(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def advance(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One increment: forces at its end, then the internal tensors."""
         gradient = self.free_energy(torch.cat([strain, state], -1))
         n = strain.shape[-1]
@@ -151,15 +164,15 @@ class StandardMaterial(HistoryLaw):
         """A : da of every increment, never negative."""
         state = self.initial_state(tuple(path.shape[:-2]))
         found = []
-        for strain in path.unbind(-2):
+        for strain in (path / self.strain_unit).unbind(-2):
             force = -self.free_energy(torch.cat([strain, state], -1))[..., strain.shape[-1] :]
-            _, after = self.step(strain, state)
+            _, after = self.advance(strain, state)
             found.append((force * (after - state)).sum(-1))
             state = after
-        return torch.stack(found, -1)
+        return torch.stack(found, -1) * (self.strain_unit * self.stress_unit)
 
 
-class SlidingElements(HistoryLaw):
+class SlidingElements(LearnedHistory):
     """Elastoplastic: elements in parallel, one for every image m of some tensors under the group.
 
     Every element feels e = m : E and yields at s0 + K a with kinematic hardening H: elastic, rate-independent, with an
@@ -209,7 +222,7 @@ class SlidingElements(HistoryLaw):
         one = torch.stack([self.stiffness, self.yield_stress, *self.hardening.unbind(-1)])
         return m, *nn.functional.softplus(one).repeat_interleave(len(moves), -1)
 
-    def step(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def advance(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One increment: trial, and the return of what has yielded."""
         m, k, s0, H, K = self._elements()
         plastic, back, total = state.chunk(3, -1)
@@ -229,10 +242,10 @@ class SlidingElements(HistoryLaw):
         weight = k / len(self.constant_as("elements", m.dtype))
         state = self.initial_state(tuple(path.shape[:-2]))
         found = []
-        for strain in path.unbind(-2):
-            _, after = self.step(strain, state)
+        for strain in (path / self.strain_unit).unbind(-2):
+            _, after = self.advance(strain, state)
             slipped = (after - state).chunk(3, -1)[0]
             plastic, back, _ = after.chunk(3, -1)
             found.append((weight * (strain @ m.mT - plastic - back) * slipped).sum(-1))
             state = after
-        return torch.stack(found, -1)
+        return torch.stack(found, -1) * (self.strain_unit * self.stress_unit)

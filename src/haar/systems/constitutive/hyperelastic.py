@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, check_count
+from haar.errors import check_count
 from haar.groups import Group
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.law import Law
@@ -49,22 +49,6 @@ class Hyperelastic(Law):
         self.hidden = nn.Parameter(torch.randn(width, count, **made) / count**0.5)
         self.bias = nn.Parameter(torch.randn(width, **made))
         self.outer = nn.Parameter(0.1 * torch.randn(width, **made) / max(width, 1) ** 0.5)
-        self.register_buffer("strain_unit", torch.ones((), dtype=torch.float64))
-        self.register_buffer("stress_unit", torch.ones((), dtype=torch.float64))
-        self.strain_unit: Tensor
-        self.stress_unit: Tensor
-
-    def set_units(self, strain: Float[Tensor, "*batch n"], stress: Float[Tensor, "*batch n"]) -> None:
-        """Scale by the root mean squares of data: one number for all components, or the symmetry would be lost.
-
-        Raises:
-            ArgumentError: If all strains or all stresses are zero.
-        """
-        for name, values in (("strain", strain), ("stress", stress)):
-            size = values.detach().double().square().mean().sqrt()
-            if not bool(size > 0):
-                raise ArgumentError(name, expected="data that are not all zero", got="zeros")
-            getattr(self, f"{name}_unit").copy_(size)
 
     def energy(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Strain energy, 0 at E = 0."""

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.actions.representation import from_mandel, to_mandel
-from haar.constants import ConstantsModule
 from haar.errors import ArgumentError, ShapeError
 from haar.systems.constitutive.symmetry import MaterialSymmetry
+from haar.systems.constitutive.units import InUnits
 
 
-class Law(ConstantsModule):
+class Law(InUnits):
     """A law without history: S = f(E) in Mandel's coordinates, along the material's axes.
 
     E is Green and Lagrange's strain and S the second Piola and Kirchhoff stress (for small strain both are what they

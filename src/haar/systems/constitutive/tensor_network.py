@@ -147,7 +147,7 @@ class TensorNetwork(Law):
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""
-        out: Tensor = self.body(strain)
+        out: Tensor = self.body(strain / self.strain_unit) * self.stress_unit
         return out
 
     @property
