@@ -47,8 +47,8 @@ def draw_errors(measures: Measures) -> Figure:
     for kind, axes in zip(KINDS, figure.subplots(2, 3).flat, strict=True):
         cells = measures[0][kind]
         names = list(next(iter(cells.values())))
-        style_axes(axes, title=kind, y="squared error" if kind in (KINDS[0], KINDS[3]) else "")
         if len(cells) > 1:
+            style_axes(axes, title=kind, x="training samples", y="squared error")
             curves = {name: [[m[kind][count][name]["error"] for m in measures] for count in cells] for name in names}
             draw_curves(axes, [int(count) for count in cells], curves)
             log_scale(axes)
@@ -56,7 +56,12 @@ def draw_errors(measures: Measures) -> Figure:
             share_legend(figure, [axes], columns=2)
             continue
         heights = [spread(m[kind][next(iter(cells))][name]["error"] for m in measures).value for name in names]
-        axes.barh(names[::-1], heights[::-1], color=COLOURS[0])
+        style_axes(axes, title=kind, x="squared error")
+        for row, (name, height) in enumerate(zip(names[::-1], heights[::-1], strict=True)):
+            each = [m[kind][next(iter(cells))][name]["error"] for m in measures]
+            axes.plot(each, [row] * len(each), "|", color=COLOURS[0], markersize=7)
+            axes.plot([height], [row], "o", color=COLOURS[0], markersize=5)
+        axes.set_yticks(range(len(names)), names[::-1])
         axes.set_xscale("log")
         axes.tick_params(labelsize=7)
     figure.tight_layout()
@@ -112,7 +117,7 @@ _LEARNING = (
     "averaging a plain network over the group in training is a strong competitor and cheaper than tensor features; on "
     "the hexagon tensor features alone cannot tell six-fold symmetry from isotropy, which no data mend."
 )
-_CAPTION = "Squared errors on fresh samples, medians over seeds."
+_CAPTION = "Squared errors on fresh samples, medians over seeds (dots) and every seed (bars)."
 _READINGS = (
     "Laws with an energy do no work in a closed cycle; networks from strain to stress do. Standard materials and sliding "
     "elements dissipate on every path, trained or not."
