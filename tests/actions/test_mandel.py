@@ -37,7 +37,9 @@ def test_components_stand_in_mandels_order():
     assert to_mandel(A[:2, :2]).tolist() == pytest.approx([1, 2, 6 * 2**0.5])
 
 
-@pytest.mark.parametrize("group", [dihedral(4), dihedral(5), SO(3), O(3), octahedral(full=True), crystal_group("-6m2")], ids=lambda g: g.name)
+@pytest.mark.parametrize(
+    "group", [dihedral(4), dihedral(5), SO(3), O(3), octahedral(full=True), crystal_group("-6m2")], ids=lambda g: g.name
+)
 def test_it_turns_as_a_loop_over_tensors_does(group):
     space = Defining(group)
     rep = Mandel(space)
@@ -46,7 +48,9 @@ def test_it_turns_as_a_loop_over_tensors_does(group):
         Q = space.matrix(g).numpy()
         for A in _tensors(space.dim):
             turned = np.einsum("ia,jb,ab->ij", Q, Q, A.numpy())
-            assert rep.act(g, to_mandel(A)).numpy() == pytest.approx(to_mandel(torch.from_numpy(turned)).numpy(), abs=1e-12)
+            assert rep.act(g, to_mandel(A)).numpy() == pytest.approx(
+                to_mandel(torch.from_numpy(turned)).numpy(), abs=1e-12
+            )
 
 
 def test_inversions_do_nothing_and_products_compose():

@@ -22,7 +22,9 @@ KINDS = {
 
 def test_there_are_32_with_names_of_their_own():
     assert len(POINT_GROUPS) == 32
-    assert len({point.international for point in POINT_GROUPS}) == len({point.schoenflies for point in POINT_GROUPS}) == 32
+    assert (
+        len({point.international for point in POINT_GROUPS}) == len({point.schoenflies for point in POINT_GROUPS}) == 32
+    )
     assert sum(point.centred for point in POINT_GROUPS) == 11
 
 
@@ -41,7 +43,13 @@ def test_orders_and_matrices(point):
 def test_kinds_of_elements_are_those_of_the_tables(name):
     group = crystal_group(name)
     matrices = group.defining_matrix(group.elements())
-    kinds = list(zip(torch.linalg.det(matrices).round().int().tolist(), matrices.diagonal(dim1=1, dim2=2).sum(-1).round().int().tolist(), strict=True))
+    kinds = list(
+        zip(
+            torch.linalg.det(matrices).round().int().tolist(),
+            matrices.diagonal(dim1=1, dim2=2).sum(-1).round().int().tolist(),
+            strict=True,
+        )
+    )
     assert {kind: kinds.count(kind) for kind in kinds} == KINDS[name]
 
 
@@ -51,11 +59,15 @@ def test_main_axes_lie_where_tensors_are_tabled():
         matrix = group.defining_matrix(group.generators()[0])
         assert matrix[axis, axis] == pytest.approx(1.0)
     assert motion("-2x").diagonal().tolist() == [-1.0, 1.0, 1.0]
-    assert turn((0.0, 0.0, 1.0), torch.pi / 2) @ torch.tensor([1.0, 0, 0], dtype=torch.float64) == pytest.approx([0, 1, 0], abs=1e-15)
+    assert turn((0.0, 0.0, 1.0), torch.pi / 2) @ torch.tensor([1.0, 0, 0], dtype=torch.float64) == pytest.approx(
+        [0, 1, 0], abs=1e-15
+    )
 
 
 def test_other_names_and_refusals():
     assert find_point_group("C3i").international == "-3"
     assert find_point_group("-62m").schoenflies == "D3h"
-    with pytest.raises(ArgumentError, match=r"group: expected a crystal point group .* got 'm-3mm'; did you mean m-3m\?"):
+    with pytest.raises(
+        ArgumentError, match=r"group: expected a crystal point group .* got 'm-3mm'; did you mean m-3m\?"
+    ):
         find_point_group("m-3mm")

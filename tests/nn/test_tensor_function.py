@@ -65,7 +65,9 @@ def test_the_closed_form_of_the_derivative():
 def test_reverse_and_forward_mode_agree():
     x, v = _random(3), _random(3, seed=1)
     _, tangent = torch.func.jvp(lambda a: tensor_function(a, "silu"), (x,), (v,))
-    expected = torch.einsum("bij,bj->bi", torch.func.vmap(torch.func.jacrev(lambda a: tensor_function(a, "silu")))(x), v)
+    expected = torch.einsum(
+        "bij,bj->bi", torch.func.vmap(torch.func.jacrev(lambda a: tensor_function(a, "silu")))(x), v
+    )
     assert torch.allclose(tangent, expected, atol=1e-12)
 
 
@@ -86,5 +88,7 @@ def test_refusals():
         TensorFunction(rep + Trivial(rep.group))
     x = _random(3).requires_grad_()
     (slope,) = torch.autograd.grad(tensor_function(x, "tanh").sum(), x, create_graph=True)
-    with pytest.raises(ArgumentError, match=r"function: expected one derivative of a tensor function in space, got a second"):
+    with pytest.raises(
+        ArgumentError, match=r"function: expected one derivative of a tensor function in space, got a second"
+    ):
         slope.sum().backward()

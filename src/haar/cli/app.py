@@ -22,7 +22,19 @@ from haar.errors import HaarError, one_line
 from haar.running import commanded
 
 #: The verbs as they are needed, the first first; others follow.
-_ORDER = ("audit", "average", "relax", "align", "moments", "discover", "constitutive", "data", "demo", "reproduce", "systems")
+_ORDER = (
+    "audit",
+    "average",
+    "relax",
+    "align",
+    "moments",
+    "discover",
+    "constitutive",
+    "data",
+    "demo",
+    "reproduce",
+    "systems",
+)
 
 
 class _Commands(TyperGroup):

@@ -18,7 +18,7 @@ from haar.cli.options import (
 )
 
 app = typer.Typer(
-    help="Constitutive laws with exact material symmetry: haar constitutive fit data.csv --group cubic -o law.safetensors",
+    help="Laws with exact material symmetry: haar constitutive fit data.csv --group cubic -o law.safetensors",
     no_args_is_help=True,
 )
 
@@ -34,8 +34,8 @@ Frame = Annotated[Path | None, typer.Option(help="A file with the material's axe
 Out = Annotated[Path | None, folder_option("Folder for report.html and a JSON file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 _NAMES = {
-    "group": "--group", "kind": "--kind", "notation": "--notation", "frame": "--frame", "learning_rate": "--learning-rate",
-    "data": "DATA", "law": "LAW",
+    "group": "--group", "kind": "--kind", "notation": "--notation", "frame": "--frame",
+    "learning_rate": "--learning-rate", "data": "DATA", "law": "LAW",
 }  # fmt: skip
 
 
@@ -50,7 +50,9 @@ def fit(
     ] = "hyperelastic",
     notation: Notation = None,
     frame: Frame = None,
-    size: Annotated[int | None, count_option("Hidden units, tensors or elements; by default the kind's own.", most=4096)] = None,
+    size: Annotated[
+        int | None, count_option("Hidden units, tensors or elements; by default the kind's own.", most=4096)
+    ] = None,
     steps: Annotated[int, steps_option("Steps of Adam.")] = 1000,
     learning_rate: Annotated[float, positive_option("Learning rate of the first steps.")] = 3e-3,
     seed: Annotated[int, seed_option("Of weights and batches.")] = 0,
@@ -73,7 +75,9 @@ def fit(
 def check(
     law: Annotated[Path | None, typer.Argument(help="A law that haar constitutive fit wrote.")] = None,
     *,
-    data: Annotated[Path | None, typer.Option(help="States to check it at; without LAW, data whose notation is looked at.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="States to check it at; without LAW, data whose notation is looked at.")
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Symmetry to check; by default the law's own.")] = None,
     notation: Notation = None,
     frame: Frame = None,
@@ -149,4 +153,3 @@ def classes(*, as_json: AsJson = False) -> None:
         typer.echo(dumps(found.to_dict()), nl=False)
     else:
         console().print(found.rich())
-

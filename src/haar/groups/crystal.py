@@ -75,9 +75,18 @@ POINT_GROUPS: tuple[PointGroup, ...] = (
     PointGroup("-43m", "Td", "cubic", 24, ("-4z", "3d")),
     PointGroup("m-3m", "Oh", "cubic", 48, ("4z", "3d", "-1")),
 )
-"""All 32, system by system. The main axis is z (monoclinic: y), the second one x; mirrors of 3m and -6m2 lie across x."""
+"""All 32, system by system. The main axis is z (monoclinic: y), the second x; mirrors of 3m and -6m2 lie across x."""
 
-_OTHER_NAMES = {"C3i": "-3", "S2": "-1", "C1h": "m", "V": "222", "Vh": "mmm", "Vd": "-42m", "-62m": "-6m2", "m3m": "m-3m"}
+_OTHER_NAMES = {
+    "C3i": "-3",
+    "S2": "-1",
+    "C1h": "m",
+    "V": "222",
+    "Vh": "mmm",
+    "Vd": "-42m",
+    "-62m": "-6m2",
+    "m3m": "m-3m",
+}
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0), "d": (1.0, 1.0, 1.0)}
 
 
@@ -101,9 +110,7 @@ def find_point_group(name: str) -> PointGroup:
     known = [word for one in POINT_GROUPS for word in (one.international, one.schoenflies)]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     way_out = f"did you mean {close[0]}?" if close else "a bar is written as a minus sign"
-    raise ArgumentError(
-        "group", expected="a crystal point group such as m-3m or Oh", got=repr(name), way_out=way_out
-    )
+    raise ArgumentError("group", expected="a crystal point group such as m-3m or Oh", got=repr(name), way_out=way_out)
 
 
 @cache

@@ -182,10 +182,12 @@ class _Once(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         """Nothing is kept."""
+        del ctx, inputs, output
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
         """Refused by name."""
+        del ctx
         raise ArgumentError(
             "function",
             expected="one derivative of a tensor function in space",

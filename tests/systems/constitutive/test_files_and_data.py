@@ -1,4 +1,4 @@
-"""Files of components, microstructures and their homogenisation, cycles: what is read, and what is refused in one line."""
+"""Files of components, microstructures and their homogenisation, cycles: what is read and what refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def _data(seed=0, rows=4):
     return 0.01 * torch.randn(2, rows, 6, dtype=F64, generator=torch.Generator().manual_seed(seed))
 
 
-def _csv(path, head=HEAD, rows=((0.01, 0, 0, 0.02, 0, 0, 5, 0, 0, 3, 0, 0), (0.02, 0, 0, 0, 0, 0.01, 9, 0, 0, 0, 0, 1))):
+def _csv(
+    path, head=HEAD, rows=((0.01, 0, 0, 0.02, 0, 0, 5, 0, 0, 3, 0, 0), (0.02, 0, 0, 0, 0, 0.01, 9, 0, 0, 0, 0, 1))
+):
     path.write_text("\n".join(",".join(map(str, row)) for row in [head, *rows]) + "\n")
     return path
 
@@ -76,16 +78,28 @@ def _refused(tmp_path, match, head=HEAD, rows=None, **options):
 def test_each_fault_of_a_file_is_one_line(tmp_path):
     tensor = [name.replace("gamma", "e") for name in HEAD]
     good = (0.01, 0, 0, 0.02, 0, 0, 5, 0, 0, 3, 0, 0)
-    _refused(tmp_path, r"nothing says whether shear strains are tensor or engineering; name them gamma12, or say --notation", tensor)
-    _refused(tmp_path, r"shear strains are called gamma \(engineering\), --notation says tensor", notation="voigt-tensor")
-    _refused(tmp_path, r"some shear strains are called gamma \(engineering\) and some not", [*HEAD[:3], "e23", *HEAD[4:]])
+    _refused(
+        tmp_path,
+        r"nothing says whether shear strains are tensor or engineering; name them gamma12, or say --notation",
+        tensor,
+    )
+    _refused(
+        tmp_path, r"shear strains are called gamma \(engineering\), --notation says tensor", notation="voigt-tensor"
+    )
+    _refused(
+        tmp_path, r"some shear strains are called gamma \(engineering\) and some not", [*HEAD[:3], "e23", *HEAD[4:]]
+    )
     _refused(tmp_path, r"no stress 12; columns are named", [*HEAD[:-1], "other"])
     _refused(tmp_path, r"stress 13 stands there twice", [*HEAD[:-1], "s31"])
     _refused(tmp_path, r"strain of row 2 is NaN or infinite \(1 numbers are\)", rows=[good, ("nan", *good[1:])])
-    _refused(tmp_path, r"strains up to 5: percent, or microstrain\? say so in the header: e11 \[%\]", rows=[good, (5, *good[1:])])
+    _refused(
+        tmp_path,
+        r"strains up to 5: percent, or microstrain\? say so in the header: e11 \[%\]",
+        rows=[good, (5, *good[1:])],
+    )
     _refused(tmp_path, r"all stresses are zero", rows=[(*good[:6], 0, 0, 0, 0, 0, 0)])
-    _refused(tmp_path, r"e11 is in 'mpa'; units of strain are -, 1, %, percent", ["e11 [MPa]", *HEAD[1:]])
-    _refused(tmp_path, r"s11 is in 'furlong'; units of stress are", [*HEAD[:6], "s11 [furlong]", *HEAD[7:]])
+    _refused(tmp_path, r"strain 11 is in 'mpa'; units of strain are -, 1, %, percent", ["e11 [MPa]", *HEAD[1:]])
+    _refused(tmp_path, r"stress 11 is in 'furlong'; units of stress are", [*HEAD[:6], "s11 [furlong]", *HEAD[7:]])
     _refused(tmp_path, r"line 3 has 2 fields, the header 12", rows=[good, (1, 2)])
     _refused(tmp_path, r"column e11 holds what is no number", rows=[("x", *good[1:])])
     _refused(tmp_path, r"expected a header and rows, got 1 line", rows=[])
@@ -106,7 +120,9 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(DataError, match=r"components are not named; say --notation"):
         read_components(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", strain=np.ones((2, 6)), stress=np.ones((2, 3)))
-    with pytest.raises(DataError, match=r"expected strain and stress of one shape \(..., 3 or 6\), got \(2, 6\) and \(2, 3\)"):
+    with pytest.raises(
+        DataError, match=r"expected strain and stress of one shape \(..., 3 or 6\), got \(2, 6\) and \(2, 3\)"
+    ):
         read_components(tmp_path / "b.npz", notation="voigt")
 
 
@@ -115,7 +131,11 @@ def test_open_cycles_are_refused():
     closed = torch.stack([t.cos(), t.sin(), 0 * t], -1)[None]
     check_cycles(closed)
     with pytest.raises(DataError, match=r"strain: expected closed cycles, got path 1 that ends 31.3% of its size away"):
-        check_cycles(torch.cat([closed, closed.roll(0)])[:, :].clone().index_put((torch.tensor(1), torch.tensor(20)), closed[0, 1]))
+        check_cycles(
+            torch.cat([closed, closed.roll(0)])[:, :]
+            .clone()
+            .index_put((torch.tensor(1), torch.tensor(20)), closed[0, 1])
+        )
 
 
 # representative volumes
@@ -166,4 +186,8 @@ def test_refusals_of_volumes():
     with pytest.raises(ShapeError, match=r"stiffness: expected one for each of 2 phases, got 1"):
         homogenise(laminate(2), SOFT[None])
     with pytest.raises(HaarError, match=r"homogenisation: residual .* after 2 steps"):
-        homogenise(polycrystal(4, 5, torch.Generator().manual_seed(0))[0], torch.stack([SOFT, HARD, 3 * SOFT, SOFT, HARD]), most=2)
+        homogenise(
+            polycrystal(4, 5, torch.Generator().manual_seed(0))[0],
+            torch.stack([SOFT, HARD, 3 * SOFT, SOFT, HARD]),
+            most=2,
+        )

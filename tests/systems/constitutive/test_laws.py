@@ -13,7 +13,15 @@ from haar.groups.crystal import POINT_GROUPS
 from haar.systems.constitutive.checks import check_law, from_callable, least_acoustic
 from haar.systems.constitutive.convex import ConvexLaw
 from haar.systems.constitutive.fitting import fit_law
-from haar.systems.constitutive.generators import CubicCrystal, LatticeCell, NeoHookean, PlasticTruss, ZenerTruss, random_strains, strain_paths
+from haar.systems.constitutive.generators import (
+    CubicCrystal,
+    LatticeCell,
+    NeoHookean,
+    PlasticTruss,
+    ZenerTruss,
+    random_strains,
+    strain_paths,
+)
 from haar.systems.constitutive.history import SlidingElements, StandardMaterial, TensorGRU
 from haar.systems.constitutive.hyperelastic import Hyperelastic
 from haar.systems.constitutive.law import automatic_response, fourth_order
@@ -34,7 +42,9 @@ def _strains(n=6, count=4, size=0.3, seed=0):
 
 def _defect(law, material, x, elements=None):
     y = law(x)
-    moves = material.tensors.matrix(material.group.sample(12, torch.Generator().manual_seed(1)) if elements is None else elements)
+    moves = material.tensors.matrix(
+        material.group.sample(12, torch.Generator().manual_seed(1)) if elements is None else elements
+    )
     return max(float((law(x @ R.mT) - y @ R.mT).abs().max() / y.abs().max()) for R in moves)
 
 
@@ -79,7 +89,11 @@ def test_haar_audit_agrees():
     assert found.findings().worst.relative.value < 1e-12
 
 
-@pytest.mark.parametrize("law", [Hyperelastic("-3m", width=8), ConvexLaw("422", units=3), NeoHookean(), CubicCrystal()], ids=lambda law: type(law).__name__)
+@pytest.mark.parametrize(
+    "law",
+    [Hyperelastic("-3m", width=8), ConvexLaw("422", units=3), NeoHookean(), CubicCrystal()],
+    ids=lambda law: type(law).__name__,
+)
 def test_stress_is_the_gradient_of_the_energy_and_the_tangent_that_of_stress(law):
     x = (0.1 * _strains()).requires_grad_()
     (slope,) = torch.autograd.grad(law.energy(x).sum(), x)
@@ -104,7 +118,9 @@ def test_tangents_of_tensors_are_derivatives_by_tensors():
         d[m, k] += 0.5
         slope = (law.stress(E + step * d) - law.stress(E - step * d)) / (2 * step)
         assert torch.allclose(C[:, :, k, m], slope, atol=1e-8)
-    assert torch.allclose(fourth_order(torch.eye(6, dtype=F64)), fourth_order(torch.eye(6, dtype=F64)).permute(2, 3, 0, 1))
+    assert torch.allclose(
+        fourth_order(torch.eye(6, dtype=F64)), fourth_order(torch.eye(6, dtype=F64)).permute(2, 3, 0, 1)
+    )
     with pytest.raises(ShapeError, match=r"E: expected strain tensors, 3 x 3 on the last axes, got \(2, 2\)"):
         law.stress(torch.zeros(2, 2, dtype=F64))
 
@@ -196,7 +212,9 @@ def test_isotropic_networks_are_coaxial_and_features_are_chosen():
     assert TensorNetwork("plane D6", width=2).effective == "plane d6"
     with pytest.raises(ArgumentError, match=r"features: expected one of auto, .* got 'vector'"):
         TensorNetwork("622", features="vector")
-    with pytest.raises(ArgumentError, match=r"features: expected tensor or bilinear for a continuous group, got regular"):
+    with pytest.raises(
+        ArgumentError, match=r"features: expected tensor or bilinear for a continuous group, got regular"
+    ):
         TensorNetwork("isotropic", features="regular")
 
 
@@ -212,7 +230,9 @@ def test_tensor_features_have_the_larger_symmetry_and_products_do_not():
 
 def test_the_papers_weights_have_major_symmetry_and_its_numbers_of_parameters():
     def count(name, width):
-        return sum(p.numel() for p in TensorNetwork(name, width=width, features="tensor", major_symmetry=True).parameters())
+        return sum(
+            p.numel() for p in TensorNetwork(name, width=width, features="tensor", major_symmetry=True).parameters()
+        )
 
     told = {("plane D4", 37): 4404, ("plane D2", 32): 4482, ("plane C1", 26): 4527, ("plane O(2)", 40): 3441}
     # two, where the plane's triclinic classes have 1 and 2
@@ -276,7 +296,9 @@ def test_laws_are_written_and_read(kind, tmp_path):
 def test_refusals_of_laws_and_files(tmp_path):
     with pytest.raises(ArgumentError, match=r"kind: expected one of hyperelastic, .* got 'elastic'"):
         make_law("elastic", "m-3m")
-    with pytest.raises(ArgumentError, match=r"degre: expected an option of hyperelastic laws \(width, degree\), got degre"):
+    with pytest.raises(
+        ArgumentError, match=r"degre: expected an option of hyperelastic laws \(width, degree\), got degre"
+    ):
         make_law("hyperelastic", "m-3m", degre=3)
     with pytest.raises(ArgumentError, match=r"law: expected a law made by make_law, got Hyperelastic"):
         save_law(tmp_path / "law.safetensors", Hyperelastic("m-3m", width=2))

@@ -13,7 +13,14 @@ from haar.groups import O, dihedral, icosahedral
 from haar.groups.crystal import POINT_GROUPS, turn
 from haar.intertwiners import hom_dimension, intertwiners, invariants
 from haar.systems.constitutive.detection import check_notation, detect_notation
-from haar.systems.constitutive.elastic import TEXTBOOK, classes, draw_patterns, elastic_constants, stiffness, youngs_modulus
+from haar.systems.constitutive.elastic import (
+    TEXTBOOK,
+    classes,
+    draw_patterns,
+    elastic_constants,
+    stiffness,
+    youngs_modulus,
+)
 from haar.systems.constitutive.generators import CubicCrystal, cubic_stiffness, random_strains
 from haar.systems.constitutive.hyperelastic import Hyperelastic
 from haar.systems.constitutive.notation import (
@@ -36,8 +43,8 @@ F64 = torch.float64
 SIZES = {
     "isotropic": (2, 2, 1), "432": (3, 3, 1), "23": (4, 3, 1), "622": (6, 5, 2), "6": (8, 5, 2), "32": (8, 6, 2),
     "3": (12, 7, 2), "422": (7, 6, 2), "4": (10, 7, 2), "222": (12, 9, 3), "2": (20, 13, 4), "1": (36, 21, 6),
-    "plane O(2)": (2, 2, 1), "plane SO(2)": (3, 2, 1), "plane D4": (3, 3, 1), "plane C4": (5, 4, 1), "plane D6": (2, 2, 1),
-    "plane D3": (2, 2, 1), "plane D2": (5, 4, 2), "plane C1": (9, 6, 3),
+    "plane O(2)": (2, 2, 1), "plane SO(2)": (3, 2, 1), "plane D4": (3, 3, 1), "plane C4": (5, 4, 1),
+    "plane D6": (2, 2, 1), "plane D3": (2, 2, 1), "plane D2": (5, 4, 2), "plane C1": (9, 6, 3),
 }  # fmt: skip
 
 
@@ -59,7 +66,9 @@ def test_elastic_constants_are_the_textbooks(point):
     assert elastic_constants(material_symmetry(point.schoenflies)) == TEXTBOOK[point.international]
 
 
-@pytest.mark.parametrize("name", [*(point.international for point in POINT_GROUPS), "isotropic", "inf", "inf/mm", "inf2", "plane D8"])
+@pytest.mark.parametrize(
+    "name", [*(point.international for point in POINT_GROUPS), "isotropic", "inf", "inf/mm", "inf2", "plane D8"]
+)
 def test_invariants_are_left_alone_and_derivatives_are_right(name):
     material = material_symmetry(name)
     polynomials = InvariantPolynomials(material, 3)
@@ -77,7 +86,13 @@ def test_invariants_are_left_alone_and_derivatives_are_right(name):
 
 
 def test_numbers_of_invariants_are_molien_s():
-    counts = {"isotropic": (1, 2, 3, 4), "432": (1, 3, 6, 11), "622": (2, 5, 10, 19), "32": (2, 6, 14, 28), "222": (3, 9, 20, 42)}
+    counts = {
+        "isotropic": (1, 2, 3, 4),
+        "432": (1, 3, 6, 11),
+        "622": (2, 5, 10, 19),
+        "32": (2, 6, 14, 28),
+        "222": (3, 9, 20, 42),
+    }
     assert {name: InvariantPolynomials(material_symmetry(name), 4).counts for name in counts} == counts
     with pytest.raises(ArgumentError, match=r"degree: expected at most 5, got 6"):
         InvariantPolynomials(material_symmetry("1"), 6)
@@ -94,8 +109,9 @@ def test_coefficients_are_orthonormal_as_tensors():
 
 
 def test_what_tensor_features_cannot_tell():
-    told = {"plane D3": "plane O(2)", "plane D6": "plane O(2)", "plane D8": "plane O(2)", "622": "transversely isotropic",
-            "6": "transversely isotropic", "432": "432", "422": "422", "32": "32", "222": "222", "isotropic": "isotropic"}  # fmt: skip
+    told = {"plane D3": "plane O(2)", "plane D6": "plane O(2)", "plane D8": "plane O(2)",
+            "622": "transversely isotropic", "6": "transversely isotropic", "432": "432",
+            "422": "422", "32": "32", "222": "222", "isotropic": "isotropic"}  # fmt: skip
     assert {name: effective_symmetry(material_symmetry(name)) for name in told} == told
 
 
@@ -114,11 +130,18 @@ def test_names_of_materials():
 def test_frames_turn_materials_and_left_handed_ones_are_refused():
     frame = turn((1.0, 2.0, 3.0), 0.7)
     material = material_symmetry("422").turned(frame)
-    assert torch.allclose(material.space.matrix(material.group.generators()[:1]), frame @ material_symmetry("422").generators()[:1] @ frame.mT)
+    assert torch.allclose(
+        material.space.matrix(material.group.generators()[:1]),
+        frame @ material_symmetry("422").generators()[:1] @ frame.mT,
+    )
     assert intertwiners(material.tensors, material.tensors).dim == 7
-    with pytest.raises(ArgumentError, match=r"frame: expected a right-handed frame, got a left-handed one, det F = -1; turn one axis"):
+    with pytest.raises(
+        ArgumentError, match=r"frame: expected a right-handed frame, got a left-handed one, det F = -1; turn one axis"
+    ):
         material_symmetry("422").turned(torch.diag(torch.tensor([1.0, 1, -1])))
-    with pytest.raises(ArgumentError, match=r"frame: expected orthonormal axes as columns, got axes with \|F\^T F - 1\| = 3.0e\+00"):
+    with pytest.raises(
+        ArgumentError, match=r"frame: expected orthonormal axes as columns, got axes with \|F\^T F - 1\| = 3.0e\+00"
+    ):
         material_symmetry("422").turned(2 * torch.eye(3))
     with pytest.raises(ArgumentError, match=r"frame: expected a 3 x 3 matrix, axes as columns, got \(2, 2\)"):
         material_symmetry("422").turned(torch.eye(2))
@@ -223,7 +246,9 @@ def test_a_wrong_notation_is_refused_with_the_right_one():
     written = mandel_to_components(x, right.strain), mandel_to_components(y, right.stress)
     assert check_notation(*written, right, material).told == (right,)
     for wrong in ("mandel", "voigt", "abaqus", "ansys-tensor", "abaqus-tensor/voigt-tensor"):
-        match = r"notation: read as .* unexplained under isotropic; they are written as 11 22 33 12 13 23, tensor shear strain, tensor"
+        match = (
+            r"notation: read as .* under isotropic; they are written as 11 22 33 12 13 23, tensor shear strain, tensor"
+        )
         with pytest.raises(DataError, match=match):
             check_notation(*written, named_notation(wrong), material)
     with pytest.raises(DataError, match=r"strain: 2 samples for 5 constants|strain: 1 samples for 5 constants"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions.representation.representation import Representation, check_representation
@@ -85,13 +85,16 @@ def mandel_rotation(Q: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n
     """
     pairs = torch.tensor(_pairs(Q, "Q"), device=Q.device)
     i, j = pairs[:, None, 0], pairs[:, None, 1]
-    k, l = pairs[None, :, 0], pairs[None, :, 1]  # noqa: E741 (the tensor's fourth index)
-    both = Q[..., i, k] * Q[..., j, l] + torch.where(k != l, Q[..., i, l] * Q[..., j, k], torch.zeros_like(Q[..., i, k]))
+    k, l = pairs[None, :, 0], pairs[None, :, 1]
+    both = Q[..., i, k] * Q[..., j, l] + torch.where(
+        k != l, Q[..., i, l] * Q[..., j, k], torch.zeros_like(Q[..., i, k])
+    )
     scale = torch.tensor([1.0 if i == j else math.sqrt(2) for i, j in pairs.tolist()], dtype=Q.dtype, device=Q.device)
-    return both * (scale[:, None] / scale[None, :])
+    rotation: Tensor = both * (scale[:, None] / scale[None, :])
+    return rotation
 
 
-def to_mandel(A: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n"]:
+def to_mandel(A: Inexact[Tensor, "*batch d d"]) -> Inexact[Tensor, "*batch n"]:
     """Mandel's coordinates of symmetric tensors; of others, those of their symmetric part.
 
     Raises:
@@ -107,7 +110,7 @@ def to_mandel(A: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n"]:
     return torch.stack(parts, -1)
 
 
-def from_mandel(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch d d"]:
+def from_mandel(x: Inexact[Tensor, "*batch n"]) -> Inexact[Tensor, "*batch d d"]:
     """The symmetric tensors of Mandel's coordinates.
 
     Raises:
@@ -123,10 +126,9 @@ def from_mandel(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch d d"]:
         raise ShapeError("x", expected="3 or 6 coordinates on the last axis", got=tuple(x.shape))
     place = {pair: k for k, pair in enumerate(_PAIRS[d])}
     half = math.sqrt(0.5)
-    entries = [
-        x[..., place[(min(i, j), max(i, j))]] * (1.0 if i == j else half) for i in range(d) for j in range(d)
-    ]
-    return torch.stack(entries, -1).unflatten(-1, (d, d))
+    entries = [x[..., place[(min(i, j), max(i, j))]] * (1.0 if i == j else half) for i in range(d) for j in range(d)]
+    tensors: Tensor = torch.stack(entries, -1).unflatten(-1, (d, d))
+    return tensors
 
 
 def _pairs(A: Tensor, argument: str) -> tuple[tuple[int, int], ...]:

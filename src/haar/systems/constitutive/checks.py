@@ -1,4 +1,4 @@
-"""What a law must be besides symmetric: stable, conservative or dissipative; every law can be asked, also a stranger's."""
+"""What a law must be besides symmetric: stable, conservative or dissipative; a stranger's law too."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Check(Report):
         """What fails, in a sentence."""
         bad = [one for one in self.findings if one.holds is False]
         if not bad:
-            return f"The law is exactly {self.material}, and all that is required of it holds (strains within {self.size:g})."
+            return f"The law is exactly {self.material}, and all that is required holds (strains within {self.size:g})."
         return "Not so: " + "; ".join(f"{one.name} {one.value:.2g}, to be {one.bound}" for one in bad) + "."
 
     def contents(self) -> dict[str, Any]:
@@ -79,12 +79,19 @@ class Check(Report):
         """One table."""
         words = {True: "yes", False: "no", None: "told"}
         rows = [(one.name, one.value, one.bound, words[one.holds]) for one in self.findings]
-        table = Table("Properties", ("property", "value", "to be", "holds"), rows, f"states within a strain of {self.size:g}")
+        table = Table(
+            "Properties", ("property", "value", "to be", "holds"), rows, f"states within a strain of {self.size:g}"
+        )
         return [Section("What the law is", _TEXT, table)]
 
 
 def check_law(
-    law: nn.Module, material: MaterialSymmetry, strain: Float[Tensor, "*batch n"] | None = None, *, size: float = 0.02, seed: int = 0
+    law: nn.Module,
+    material: MaterialSymmetry,
+    strain: Float[Tensor, "*batch n"] | None = None,
+    *,
+    size: float = 0.02,
+    seed: int = 0,
 ) -> Check:
     """Look at a law's symmetry, energy, stability and dissipation.
 
@@ -118,17 +125,26 @@ def _of_elastic(law: nn.Module, material: MaterialSymmetry, strain: Tensor, cycl
     energetic = isinstance(law, Law) and law.has_energy
     work = float(cycle_work(law, cycles).max())
     with torch.no_grad():
-        _, C = law.response(strain.flatten(0, -2)) if isinstance(law, Law) else automatic_response(law, strain.flatten(0, -2))
+        _, C = (
+            law.response(strain.flatten(0, -2))
+            if isinstance(law, Law)
+            else automatic_response(law, strain.flatten(0, -2))
+        )
     scale = C.abs().amax()
     skew = float((C - C.mT).abs().max() / scale)
     least = float(torch.linalg.eigvalsh(0.5 * (C + C.mT)).min() / scale)
     acoustic = float(least_acoustic(C, material.dim) / scale)
+    bound = f"at most {EXACT:g}" if energetic else "told"
+
+    def exact(value: float) -> bool | None:
+        return value <= EXACT if energetic else None
+
     return [
-        Finding("work of closed cycles, over what goes through", work, f"at most {EXACT:g}" if energetic else "told", work <= EXACT if energetic else None),
-        Finding("asymmetry of the tangent", skew, f"at most {EXACT:g}" if energetic else "told", skew <= EXACT if energetic else None),
+        Finding("work of closed cycles, over what goes through", work, bound, exact(work)),
+        Finding("asymmetry of the tangent", skew, bound, exact(skew)),
         Finding("least eigenvalue of the tangent, over its size", least, "at least 0", least >= -_ROUNDING),
         Finding("least eigenvalue of the acoustic tensor", acoustic, "at least 0", acoustic >= -_ROUNDING),
-    ]  # fmt: skip
+    ]
 
 
 def _of_history(law: nn.Module, strain: Tensor) -> list[Finding]:
@@ -186,7 +202,7 @@ def from_callable(function: Callable[..., Any], notation: str = "tensor", *, num
 
 
 _TEXT = (
-    "Symmetry is looked at by `haar.audit`, element by element. A law with an energy does no work in a closed cycle and "
-    "has a symmetric tangent. A tangent that is positive definite makes the finite-element system solvable; a positive "
-    "acoustic tensor keeps strains from localising. Laws of the strain E are objective: rotations never enter."
+    "Symmetry is looked at by `haar.audit`, element by element. A law with an energy does no work in a closed cycle "
+    "and has a symmetric tangent. A tangent that is positive definite makes the finite-element system solvable; a "
+    "positive acoustic tensor keeps strains from localising. Laws of the strain E are objective: rotations never enter."
 )

@@ -73,7 +73,11 @@ class FitReport(Report):
     kind: ClassVar[str] = "constitutive-fit"
 
     def __init__(
-        self, told: Mapping[str, Any], errors: Sequence[tuple[str, float, float]], components: tuple[Tensor, Tensor], losses: Tensor
+        self,
+        told: Mapping[str, Any],
+        errors: Sequence[tuple[str, float, float]],
+        components: tuple[Tensor, Tensor],
+        losses: Tensor,
     ) -> None:
         self.told, self.errors, self.components, self.losses = dict(told), tuple(errors), components, losses
         self.title = f"A {self.told['kind']} law of a material {self.told['group']}"
@@ -90,7 +94,11 @@ class FitReport(Report):
     @property
     def made_of(self) -> Mapping[str, object]:
         """Data, notation, seed."""
-        return {"data": self.told["data"], "conventions": f"components: {self.told['notation']}", "seed": self.told["seed"]}
+        return {
+            "data": self.told["data"],
+            "conventions": f"components: {self.told['notation']}",
+            "seed": self.told["seed"],
+        }
 
     def contents(self) -> dict[str, Any]:
         """Everything but the samples."""
@@ -106,7 +114,9 @@ class FitReport(Report):
         measured, found = (one.reshape(-1, one.shape[-1]) for one in self.components)
         figure = new_figure(5, 4.2)
         axes = style_axes(figure.subplots(), x="measured stress", y="the law's")
-        for colour, name, x, y in zip(COLOURS * 2, names(2 if measured.shape[-1] == 3 else 3), measured.T, found.T, strict=False):
+        for colour, name, x, y in zip(
+            COLOURS * 2, names(2 if measured.shape[-1] == 3 else 3), measured.T, found.T, strict=False
+        ):
             axes.plot(x, y, ".", color=colour, markersize=3, label=name)
         ends = [float(measured.min()), float(measured.max())]
         axes.plot(ends, ends, color="#9ca3af", linewidth=0.8)
@@ -145,7 +155,10 @@ def fit(order: Order, output: Path, watch: Watch = Unwatched()) -> FitReport:
     train, test = (x[~held], y[~held]), (x[held], y[held])
     fitted = _trained(law, train, order, watch)
     hooke = LinearLaw(_maps(law), *train)
-    errors = [(order.kind, _error(law, train), _error(law, test)), ("Hooke's law", _error(hooke, train), _error(hooke, test))]
+    errors = [
+        (order.kind, _error(law, train), _error(law, test)),
+        ("Hooke's law", _error(hooke, train), _error(hooke, test)),
+    ]
     told = {
         "kind": order.kind, "group": order.group, "data": str(order.data), "notation": str(measured.notation),
         "samples": len(x), "parameters": sum(p.numel() for p in law.parameters()), "seed": order.seed,
@@ -234,7 +247,9 @@ class NotationReport(Report):
         """The first ten."""
         rows = [(str(one), error, one in self.found.told) for one, error in self.found.errors[:10]]
         note = f"squared error of an energy with the symmetry {self.material}, over the stress's square"
-        return [Section("Notations", "", Table("Notations", ("notation", "error", "kept"), rows, note, verdicts=("kept",)))]
+        return [
+            Section("Notations", "", Table("Notations", ("notation", "error", "kept"), rows, note, verdicts=("kept",)))
+        ]
 
 
 def _check_data(data: Path, group: str | None, notation: str | None, frame: Path | None) -> NotationReport:
@@ -288,6 +303,7 @@ def read_frame(path: Path) -> Tensor:
 def _check_dimension(law: Law | HistoryLaw, measured: Measured) -> None:
     if law.material.dim != measured.dim:
         raise ArgumentError(
-            "group", expected=f"one of {measured.dim} dimensions, as the data", got=f"{law.material}, of {law.material.dim}",
+            "group", expected=f"one of {measured.dim} dimensions, as the data",
+            got=f"{law.material}, of {law.material.dim}",
             way_out="groups of the plane are called 'plane D4' and the like",
         )  # fmt: skip

@@ -36,7 +36,9 @@ PRODUCTS, REGULAR = "tensor network, products", "regular features"
 STANDARD, SLIDING = "standard material", "sliding elements"
 
 
-def samples(law: Callable[..., Any], draw: Callable[[int, torch.Generator], Any], trial: Trial, count: int, seed: int) -> tuple[Data, Data, Data]:
+def samples(
+    law: Callable[..., Any], draw: Callable[[int, torch.Generator], Any], trial: Trial, count: int, seed: int
+) -> tuple[Data, Data, Data]:
     """Training, validation (as many) and test samples."""
     source = torch.Generator().manual_seed(17 + 1000 * seed)
     with torch.no_grad():
@@ -59,7 +61,7 @@ def neo_hookean(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         BASIS: Contender(lambda g, data: TensorBasis(32, g, data[0] / _size(data[0]))),
         ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
-    return compete(contenders, *parts, material.laws, trial, seed)
+    return compete(contenders, parts, material.laws, trial, seed)
 
 
 def lattice(trial: Trial, count: int, seed: int) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def lattice(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         WRONG: Contender(lambda g, _: TensorNetwork("plane O(2)", width=40, function="silu", generator=g)),
         ENERGY: Contender(lambda g, data: _begun(material, 64, g, data)),
     }
-    return compete(contenders, *parts, material.laws, trial, seed)
+    return compete(contenders, parts, material.laws, trial, seed)
 
 
 def hexagon(trial: Trial, count: int, seed: int) -> dict[str, Any]:
@@ -98,14 +100,13 @@ def hexagon(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         REGULAR: network("regular", 16),
         ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
-    return compete(contenders, *parts, material.laws, trial, seed)
+    return compete(contenders, parts, material.laws, trial, seed)
 
 
 def plastic(trial: Trial, count: int, seed: int, increments: int) -> dict[str, Any]:
     """Paths of the elastoplastic truss."""
     return _paths(
-        PlasticTruss(), 0.004, trial, count, seed, increments,
-        {
+        PlasticTruss(), 0.004, trial, count, seed, increments=increments, own={
             TENSOR: lambda g, _: TensorGRU("plane D4", width=16, generator=g),
             SLIDING: lambda g, _: SlidingElements("plane D4", units=6, generator=g),
         },
@@ -115,18 +116,16 @@ def plastic(trial: Trial, count: int, seed: int, increments: int) -> dict[str, A
 def zener(trial: Trial, count: int, seed: int, increments: int) -> dict[str, Any]:
     """Paths of the viscous truss."""
     law = ZenerTruss()
-    found = _paths(
-        law, 0.02, trial, count, seed, increments,
-        {
+    return _paths(
+        law, 0.02, trial, count, seed, increments=increments, own={
             TENSOR: lambda g, _: TensorGRU("plane D4", width=16, generator=g),
             STANDARD: lambda g, _: StandardMaterial("plane D4", internal=2, units=12, generator=g),
         },
     )  # fmt: skip
-    return found
 
 
 def _paths(
-    law: HistoryLaw, size: float, trial: Trial, count: int, seed: int, increments: int,
+    law: HistoryLaw, size: float, trial: Trial, count: int, seed: int, *, increments: int,
     own: Mapping[str, Callable[[torch.Generator, Data], nn.Module]],
 ) -> dict[str, Any]:  # fmt: skip
     material = law.material
@@ -137,7 +136,7 @@ def _paths(
         AVERAGED: Contender(lambda g, _: PlainGRU(3, 20, g), average=material.laws),
         **{name: Contender(make) for name, make in own.items()},
     }
-    return compete(contenders, *parts, material.laws, trial, seed)
+    return compete(contenders, parts, material.laws, trial, seed)
 
 
 def orientations(trial: Trial, count: int, seed: int) -> dict[str, Any]:
@@ -157,11 +156,11 @@ def orientations(trial: Trial, count: int, seed: int) -> dict[str, Any]:
         AVERAGED: Contender(lambda g, _: Perceptron(6, 32, g), average=material.laws),
         ENERGY: Contender(lambda g, data: _begun(material, 32, g, data)),
     }
-    return compete(contenders, train, validation, test, material.laws, trial, seed)
+    return compete(contenders, (train, validation, test), material.laws, trial, seed)
 
 
 def _pulled(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Strains of bars pulled along directions within 20 degrees of the first axis, with some noise of all components."""
+    """Strains of bars pulled along directions within 20 degrees of the first axis, with some noise."""
     size = 0.02 + 0.08 * torch.rand(count, dtype=torch.float64, generator=generator)
     tilt = math.radians(20) * torch.rand(count, dtype=torch.float64, generator=generator).sqrt()
     around = 2 * math.pi * torch.rand(count, dtype=torch.float64, generator=generator)

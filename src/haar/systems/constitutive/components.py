@@ -27,7 +27,9 @@ from haar.systems.constitutive.notation import (
 _STRAIN = r"(?:e|eps|epsilon|strain|le|ee|green|gamma|g)"
 _STRESS = r"(?:s|sig|sigma|stress|pk2|tau)"
 _AXES = {"1": 0, "2": 1, "3": 2, "x": 0, "y": 1, "z": 2}
-_NAME = re.compile(rf"^({_STRAIN}|{_STRESS})[_\- ]?([123xyz])([123xyz])\s*(?:[\[(]\s*([^\])]*)\s*[\])])?$", re.IGNORECASE)
+_NAME = re.compile(
+    rf"^({_STRAIN}|{_STRESS})[_\- ]?([123xyz])([123xyz])\s*(?:[\[(]\s*([^\])]*)\s*[\])])?$", re.IGNORECASE
+)
 #: Units that a header may give, over one (strain) and over one pascal (stress).
 UNITS: Mapping[str, float] = {
     "": 1.0, "-": 1.0, "1": 1.0, "%": 1e-2, "percent": 1e-2, "microstrain": 1e-6, "ue": 1e-6,
@@ -87,7 +89,9 @@ def read_components(path: Path, *, notation: str | None = None) -> Measured:
     return _named(path, columns, told)
 
 
-def write_components(path: Path, strain: Float[Tensor, "rows n"], stress: Float[Tensor, "rows n"], notation: str = "voigt") -> None:
+def write_components(
+    path: Path, strain: Float[Tensor, "rows n"], stress: Float[Tensor, "rows n"], notation: str = "voigt"
+) -> None:
     """Write strains and stresses in Mandel's coordinates as a CSV file with named components.
 
     Args:
@@ -98,7 +102,10 @@ def write_components(path: Path, strain: Float[Tensor, "rows n"], stress: Float[
     """
     told = named_notation(notation)
     dim = 2 if strain.shape[-1] == 3 else 3
-    head = [_column("gamma" if told.strain.shear == "engineering" and i != j else "e", i, j) for i, j in told.strain.pairs(dim)]
+    head = [
+        _column("gamma" if told.strain.shear == "engineering" and i != j else "e", i, j)
+        for i, j in told.strain.pairs(dim)
+    ]
     head += [_column("s", i, j) for i, j in told.stress.pairs(dim)]
     rows = torch.cat([mandel_to_components(strain, told.strain), mandel_to_components(stress, told.stress)], -1)
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -164,9 +171,9 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
         prefix, first, second, unit = match[1].lower(), match[2].lower(), match[3].lower(), (match[4] or "").lower()
         kind = "stress" if re.fullmatch(_STRESS, prefix) else "strain"
         pair = tuple(sorted((_AXES[first], _AXES[second])))
-        if unit not in UNITS or (kind == "strain") != (unit in _OF_STRAIN) and unit != "":
+        if unit not in UNITS or ((kind == "strain") != (unit in _OF_STRAIN) and unit != ""):
             known = ", ".join(u for u in UNITS if u and (u in _OF_STRAIN) == (kind == "strain"))
-            raise DataError(f"{path}: {name} is in {unit!r}; units of {kind} are {known}")
+            raise DataError(f"{path}: {kind} {first}{second} is in {unit!r}; units of {kind} are {known}")
         if pair in found[kind]:
             raise DataError(f"{path}: {kind} {pair[0] + 1}{pair[1] + 1} stands there twice")
         if kind == "strain" and pair[0] != pair[1]:
@@ -192,7 +199,9 @@ def _shear(path: Path, engineering: bool, told: FileNotation | None) -> str:  # 
     """What stands for a shear strain: by name, or as it is told."""
     if engineering:
         if told is not None and told.strain.shear != "engineering":
-            raise DataError(f"{path}: shear strains are called gamma (engineering), --notation says {told.strain.shear}")
+            raise DataError(
+                f"{path}: shear strains are called gamma (engineering), --notation says {told.strain.shear}"
+            )
         return "engineering"
     if told is None:
         raise DataError(
@@ -212,8 +221,11 @@ def _in_paths(path: Path, values: Tensor, numbers: np.ndarray) -> Tensor:
     if len(set(lengths)) > 1:
         k = next(k for k, n in enumerate(lengths) if n != lengths[0])
         number = int(numbers[starts[k]])
-        raise DataError(f"{path}: path {number} has {lengths[k]} increments, the first {lengths[0]}: an incomplete path")
-    return values.unflatten(0, (len(lengths), lengths[0]))
+        raise DataError(
+            f"{path}: path {number} has {lengths[k]} increments, the first {lengths[0]}: an incomplete path"
+        )
+    paths: Tensor = values.unflatten(0, (len(lengths), lengths[0]))
+    return paths
 
 
 def _measured(path: Path, strain: Tensor, stress: Tensor, notation: FileNotation) -> Measured:
@@ -244,7 +256,7 @@ def check_cycles(strain: Float[Tensor, "paths steps n"], *, tolerance: float = 1
     gap = (strain[:, -1] - strain[:, 0]).norm(dim=-1) / strain.norm(dim=-1).amax(-1).clamp(min=1e-300)
     if bool((gap > tolerance).any()):
         k = int((gap > tolerance).nonzero()[0])
-        raise DataError(f"strain: expected closed cycles, got path {k} that ends {float(gap[k]):.1%} of its size away from its start")
+        raise DataError(f"strain: expected closed cycles, got path {k} that ends {float(gap[k]):.1%} of its size away")
 
 
 def names(dim: int, order: Sequence[tuple[int, int]] | None = None) -> list[str]:

@@ -1,8 +1,10 @@
-"""A convex energy of tensor features: stress in closed form, tangent positive semi-definite, no work in a closed loop."""
+"""A convex energy of tensor features: stress in closed form, tangent positive semi-definite, no work in loops."""
 
 from __future__ import annotations
 
 import math
+
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -37,7 +39,7 @@ class SpectralPotential(ConstantsModule):
     def __init__(self, S: Representation, channels: int, units: int, generator: torch.Generator) -> None:
         super().__init__()
         before, hidden = channels * S if channels > 1 else S, units * S if units > 1 else S
-        made = {"bias": False, "generator": generator, "dtype": torch.float64}
+        made: dict[str, Any] = {"bias": False, "generator": generator, "dtype": torch.float64}
         self.inner = Linear(before, hidden, **made)
         self.square = Linear(before, before, **made)
         self.strength = nn.Parameter(torch.zeros(units, dtype=torch.float64))

@@ -52,8 +52,8 @@ def detect_notation(
 ) -> Detection:
     """Read strains and stresses in every notation and see which leaves an energy with the material's symmetry.
 
-    Of 96 notations in space (16 in the plane) each is fitted by the invariant polynomials up to `degree`. Some cannot be
-    told apart by any data: where the group only permutes and signs axes, a shear strain written twice and a shear
+    Of 96 notations in space (24 in the plane) each is fitted by the invariant polynomials up to `degree`. Some cannot
+    be told apart by any data: where the group only permutes and signs axes, a shear strain written twice and a shear
     stress written once are conjugate in more than one way.
 
     Args:
@@ -70,7 +70,9 @@ def detect_notation(
     invariants = InvariantPolynomials(material, degree)
     unknowns = invariants.count - invariants.counts[0]
     if len(strain) * strain.shape[-1] < 2 * unknowns:
-        raise DataError(f"strain: {len(strain)} samples for {unknowns} constants; a notation needs twice as many numbers")
+        raise DataError(
+            f"strain: {len(strain)} samples for {unknowns} constants; a notation needs twice as many numbers"
+        )
     found = []
     bases: dict[object, tuple[Tensor, Tensor]] = {}
     for notation in every_notation(material.dim):

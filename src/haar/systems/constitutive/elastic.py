@@ -15,6 +15,7 @@ from haar.groups.crystal import POINT_GROUPS
 from haar.intertwiners import intertwiners, invariants
 from haar.report import Table
 from haar.report.drawing import new_figure
+from haar.report.table import Cell
 from haar.systems.constitutive.notation import mandel_to_stiffness, named_notation
 from haar.systems.constitutive.polynomials import invariant_coefficients
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
@@ -42,7 +43,7 @@ def elastic_constants(material: MaterialSymmetry) -> tuple[int, int]:
 
 def classes() -> Table:
     """One row a class: names, order, maps that commute, constants of second and third order, fixed strains."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for point in POINT_GROUPS:
         material = material_symmetry(point.international)
         S = material.tensors
@@ -81,7 +82,12 @@ def youngs_modulus(C: Float[Tensor, "6 6"], directions: Float[Tensor, "*batch 3"
     """
     n = directions
     projector = torch.stack(
-        [n[..., 0] ** 2, n[..., 1] ** 2, n[..., 2] ** 2, *(2**0.5 * n[..., i] * n[..., j] for i, j in ((1, 2), (0, 2), (0, 1)))],
+        [
+            n[..., 0] ** 2,
+            n[..., 1] ** 2,
+            n[..., 2] ** 2,
+            *(2**0.5 * n[..., i] * n[..., j] for i, j in ((1, 2), (0, 2), (0, 1))),
+        ],
         -1,
     )
     return 1 / (projector @ torch.linalg.inv(C) * projector).sum(-1)

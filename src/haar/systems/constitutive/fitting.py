@@ -89,7 +89,8 @@ def fit_law(
         if augment is not None:
             g = augment.group.sample(len(x), generator)
             (x,), y = augment.act_inputs(g, (x,)), augment.act_outputs(g, y)
-        return (law(x) - y).square().mean() / size
+        relative: Tensor = (law(x) - y).square().mean() / size
+        return relative
 
     kept = None if checkpoint is None else Checkpoint(checkpoint, {"law": law})
     losses = Run(law.parameters(), loss, plan, seed=seed, checkpoint=kept).train(watch, "fitting")

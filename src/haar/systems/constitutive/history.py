@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -102,7 +104,7 @@ class TensorGRU(LearnedHistory):
         self.material = material_symmetry(group)
         S, source = self.material.tensors, generator_of(generator)
         hidden, gates = width * S if width > 1 else S, Trivial(S.group, 2 * width)
-        made = {"generator": source, "dtype": torch.float64}
+        made: dict[str, Any] = {"generator": source, "dtype": torch.float64}
         self.width, self.states = width, width * S.dim
         self.of_strain, self.of_state = Linear(S, gates, **made), Linear(hidden, gates, bias=False, **made)
         self.new_strain, self.new_state = Linear(S, hidden, **made), Linear(hidden, hidden, **made)
@@ -205,7 +207,7 @@ class SlidingElements(LearnedHistory):
         unlike = torch.unique(matrices.flatten(1).round(decimals=9), dim=0, return_inverse=True)[1]
         first = [int((unlike == k).nonzero()[0]) for k in range(int(unlike.max()) + 1)]
         self.register_constant("elements", matrices[first])
-        made = {"dtype": torch.float64}
+        made: dict[str, Any] = {"dtype": torch.float64}
         self.direction = nn.Parameter(torch.randn(units, S.dim, generator=source, **made) / S.dim**0.5)
         self.stiffness = nn.Parameter(torch.zeros(units, **made))
         self.yield_stress = nn.Parameter(torch.full((units,), -4.0, **made))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -44,7 +46,7 @@ class Hyperelastic(Law):
         self.material = material_symmetry(group)
         self.invariants = InvariantPolynomials(self.material, degree)
         count, source = self.invariants.count, generator_of(generator)
-        made = {"dtype": torch.float64, "generator": source}
+        made: dict[str, Any] = {"dtype": torch.float64, "generator": source}
         self.linear = nn.Parameter(torch.zeros(count, dtype=torch.float64))
         self.hidden = nn.Parameter(torch.randn(width, count, **made) / count**0.5)
         self.bias = nn.Parameter(torch.randn(width, **made))
@@ -52,13 +54,14 @@ class Hyperelastic(Law):
 
     def energy(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Strain energy, 0 at E = 0."""
-        I = self.invariants(strain / self.strain_unit)  # noqa: E741 (the field's name of invariants)
+        I = self.invariants(strain / self.strain_unit)
         inner = I @ self.hidden.T + self.bias
         slope = (self.outer * self.bias.sigmoid()) @ self.hidden
         first = self.invariants.counts[0]
         value = nn.functional.softplus(inner) @ self.outer - nn.functional.softplus(self.bias) @ self.outer
         value = value + I[..., first:] @ self.linear[first:] - I[..., :first] @ slope[:first]
-        return value * self.stress_unit * self.strain_unit
+        energy: Tensor = value * self.stress_unit * self.strain_unit
+        return energy
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress, 0 at E = 0."""
@@ -80,7 +83,7 @@ class Hyperelastic(Law):
 
     def _weights(self, powers: Tensor) -> tuple[Tensor, Tensor]:
         """dW/dI less what it is at E = 0 for invariants of degree one, and the units' slopes."""
-        I = powers @ self.invariants.constant_as("values", powers.dtype)  # noqa: E741
+        I = powers @ self.invariants.constant_as("values", powers.dtype)
         active = (I @ self.hidden.T + self.bias).sigmoid()
         weights = self.linear + (active * self.outer) @ self.hidden
         still = torch.zeros_like(self.linear)
@@ -97,10 +100,12 @@ class Hyperelastic(Law):
         """
         self.set_units(strain, stress)
         with torch.no_grad():
-            self.hidden /= self.invariants(strain / self.strain_unit).std(0).clamp(min=1e-6)
+            self.hidden.div_(self.invariants(strain / self.strain_unit).std(0).clamp(min=1e-6))
         self.fit_linear(strain, stress)
 
-    def fit_linear(self, strain: Float[Tensor, "batch n"], stress: Float[Tensor, "batch n"], *, ridge: float = 1e-8) -> None:
+    def fit_linear(
+        self, strain: Float[Tensor, "batch n"], stress: Float[Tensor, "batch n"], *, ridge: float = 1e-8
+    ) -> None:
         """Set the polynomial part by least squares on stresses, the network as it stands taken off first.
 
         Args:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from scipy import stats
 from scipy.optimize import least_squares
 from torch import Tensor, nn
 
@@ -30,8 +31,8 @@ from haar.watch import Unwatched, Watch
 #: The classes that linear elasticity tells apart, most symmetric first, with the larger of each pair for small strain.
 CANDIDATES = ("isotropic", "cubic", "6/mmm", "4/mmm", "-3m", "mmm", "2/m", "-1")
 #: Words for them in reports.
-_WORDS = {"6/mmm": "transversely isotropic (hexagonal)", "4/mmm": "tetragonal", "-3m": "trigonal", "mmm": "orthorhombic",
-          "2/m": "monoclinic", "-1": "triclinic"}  # fmt: skip
+_WORDS = {"6/mmm": "transversely isotropic (hexagonal)", "4/mmm": "tetragonal", "-3m": "trigonal",
+          "mmm": "orthorhombic", "2/m": "monoclinic", "-1": "triclinic"}  # fmt: skip
 #: Groups whose lattice of subgroups is tested in the axes found: the larger crystal classes, without the inversion.
 _LATTICES = {"isotropic": "432", "cubic": "432", "4/mmm": "432", "mmm": "432", "6/mmm": "622", "-3m": "622"}
 _STARTS = 40
@@ -133,7 +134,9 @@ class Identification(Report):
 
     def sections(self) -> Sequence[Section]:
         """Classes, then axes, then the lattice of subgroups."""
-        rows = [(_WORDS.get(c.name, c.name), c.constants, c.left, c.error, c.p, c.p > self.level) for c in self.candidates]
+        rows = [
+            (_WORDS.get(c.name, c.name), c.constants, c.left, c.error, c.p, c.p > self.level) for c in self.candidates
+        ]
         columns = ("class", "constants", "stiffness left over", "error added", "p (Holm)", "kept")
         axes = [(f"axis {k + 1}", *(f"{row[k]:.4f}" for row in self.chosen.frame)) for k in range(3)]
         told = [
@@ -184,14 +187,14 @@ def identify(
     base = (stress - strain @ general).square().sum()
     with watch.stage("classes", len(CANDIDATES)) as advance:
         for name in CANDIDATES:
-            found.append(_fitted(name, general, strain, stress, float(base), source))
+            found.append(_fitted(name, general, (strain, stress), float(base), source))
             advance()
     # a class contains smaller ones: a test a step down, the p-values corrected together
     corrected = holm([one.p for one in found[:-1]])
     found = [Candidate(**{**asdict(one), "p": p}) for one, p in zip(found, [*corrected, 1.0], strict=True)]
     chosen = next(one for one in found if one.p > level)
     frame = torch.tensor(chosen.frame, dtype=torch.float64)
-    angle, left = _intervals(chosen.name, frame, strain, stress, draws, source)
+    angle, left = _intervals(chosen.name, frame, (strain, stress), draws, source)
     lattice = _lattice(chosen.name, frame, strain, stress, seed)
     stiffness = _of_class(chosen.name, rotated_stiffness(general, frame.mT))
     return Identification(
@@ -219,7 +222,9 @@ def _of_class(name: str, C: Tensor) -> Tensor:
     return torch.einsum("k,kij->ij", torch.einsum("kij,ij->k", basis, C), basis)
 
 
-def _best_frame(name: str, C: Tensor, source: torch.Generator, starts: int = _STARTS, near: Tensor | None = None) -> Tensor:
+def _best_frame(
+    name: str, C: Tensor, source: torch.Generator, starts: int = _STARTS, near: Tensor | None = None
+) -> Tensor:
     """The axes along which a class explains most of a stiffness."""
     if name in ("isotropic", "-1"):
         return torch.eye(3, dtype=torch.float64)
@@ -232,6 +237,7 @@ def _best_frame(name: str, C: Tensor, source: torch.Generator, starts: int = _ST
         return left
 
     if near is not None:
+
         def beside(v: np.ndarray) -> np.ndarray:
             return _turned_away(v, near, C, basis)
 
@@ -257,9 +263,8 @@ def _turned_away(v: np.ndarray, near: Tensor, C: Tensor, basis: Tensor) -> np.nd
     return left
 
 
-def _fitted(name: str, C: Tensor, strain: Tensor, stress: Tensor, base: float, source: torch.Generator) -> Candidate:
-    from scipy.stats import f as f_distribution  # slow to import
-
+def _fitted(name: str, C: Tensor, data: tuple[Tensor, Tensor], base: float, source: torch.Generator) -> Candidate:
+    strain, stress = data
     frame = _best_frame(name, C, source)
     basis = major_symmetric_basis(material_symmetry(name).tensors)
     R = mandel_rotation(frame)
@@ -275,14 +280,15 @@ def _fitted(name: str, C: Tensor, strain: Tensor, stress: Tensor, base: float, s
         return Candidate(name, frame.tolist(), left, 0.0, 1.0, len(basis))
     floor = float(stress.square().sum()) * 1e-24
     statistic = ((squared - base) / (21 - unknowns)) / (max(base, floor) / rest)
-    p = float(f_distribution.sf(max(statistic, 0.0), 21 - unknowns, rest))
+    p = float(stats.f.sf(max(statistic, 0.0), 21 - unknowns, rest))
     return Candidate(name, frame.tolist(), left, (squared - base) / float(stress.square().sum()), p, len(basis))
 
 
 def _intervals(
-    name: str, frame: Tensor, strain: Tensor, stress: Tensor, draws: int, source: torch.Generator
+    name: str, frame: Tensor, data: tuple[Tensor, Tensor], draws: int, source: torch.Generator
 ) -> tuple[float, tuple[float, float]]:
     """Axes and what is left over, of samples drawn again."""
+    strain, stress = data
     angles, left = [], []
     for _ in range(draws):
         rows = torch.randint(len(strain), (len(strain),), generator=source)
@@ -323,8 +329,8 @@ def _lattice(name: str, frame: Tensor, strain: Tensor, stress: Tensor, seed: int
 
 
 _CLASSES = (
-    "Every class is fitted along its best axes, and its constants are tested against all 21 (F tests, corrected for the "
-    "number of classes). The most symmetric one that is kept is the answer. Linear elasticity takes hexagonal materials "
-    "for transversely isotropic ones."
+    "Every class is fitted along its best axes, and its constants are tested against all 21 (F tests, corrected for "
+    "the number of classes). The most symmetric one that is kept is the answer. Linear elasticity takes hexagonal "
+    "materials for transversely isotropic ones."
 )
 _CAPTION = "Share of the stiffness that each class leaves over, along its best axes; red: rejected."

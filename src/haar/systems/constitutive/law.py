@@ -36,7 +36,9 @@ class Law(InUnits):
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress, in Mandel's coordinates."""
 
-    def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n n"]]:
+    def response(
+        self, strain: Float[Tensor, "*batch n"]
+    ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n n"]]:
         """Stress and its consistent tangent dS/dE, in Mandel's coordinates; by automatic differentiation.
 
         Laws that have a closed form give it here, and then second derivatives cost no graph.

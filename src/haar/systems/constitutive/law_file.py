@@ -91,7 +91,11 @@ def save_law(path: Path, law: Law | HistoryLaw, notes: Mapping[str, Any] | None 
     made = getattr(law, "made", None)
     if made is None:
         raise ArgumentError("law", expected="a law made by make_law", got=type(law).__name__)
-    told = {"schema": _SCHEMA, "law": json.dumps(made, sort_keys=True), "notes": json.dumps(notes or {}, sort_keys=True)}
+    told = {
+        "schema": _SCHEMA,
+        "law": json.dumps(made, sort_keys=True),
+        "notes": json.dumps(notes or {}, sort_keys=True),
+    }
     write_safetensors(path, {k: v.contiguous() for k, v in law.state_dict().items()}, told)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,6 +23,8 @@ class Scaled(nn.Module):
     def __init__(self, body: nn.Module, strain: Tensor, stress: Tensor) -> None:
         super().__init__()
         self.body = body
+        self.strain_unit: Tensor
+        self.stress_unit: Tensor
         self.register_buffer("strain_unit", strain.square().mean().sqrt())
         self.register_buffer("stress_unit", stress.square().mean().sqrt())
 
@@ -43,7 +47,7 @@ class Perceptron(nn.Module):
         super().__init__()
         sizes = (n, width, width, n)
         self.layers = nn.Sequential()
-        for k, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for k, (before, after) in enumerate(itertools.pairwise(sizes)):
             self.layers.append(_dense(before, after, generator, gain=2**0.5 if k < 2 else 1.0))
             if k < 2:
                 self.layers.append(nn.SiLU())
@@ -91,12 +95,17 @@ class TensorBasis(nn.Module):
     def __init__(self, width: int, generator: torch.Generator, strain: Float[Tensor, "batch n"]) -> None:
         super().__init__()
         invariants = self._invariants(from_mandel(strain))
+        self.middle: Tensor
+        self.spread: Tensor
         self.register_buffer("middle", invariants.mean(0))
         self.register_buffer("spread", invariants.std(0))
         self.layers = nn.Sequential(
-            _dense(3, width, generator, gain=2**0.5), nn.SiLU(), _dense(width, width, generator, gain=2**0.5), nn.SiLU(),
+            _dense(3, width, generator, gain=2**0.5),
+            nn.SiLU(),
+            _dense(width, width, generator, gain=2**0.5),
+            nn.SiLU(),
             _dense(width, 3, generator),
-        )  # fmt: skip
+        )
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""
@@ -133,11 +142,13 @@ class LinearLaw(nn.Module):
         super().__init__()
         design = torch.einsum("kij,bj->bik", basis, strain.reshape(-1, strain.shape[-1])).flatten(0, 1)
         found = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution.flatten()
+        self.matrix: Tensor
         self.register_buffer("matrix", torch.einsum("k,kij->ij", found, basis))
 
     def forward(self, strain: Tensor) -> Tensor:
         """Stress."""
-        return strain @ self.matrix.mT
+        stress: Tensor = strain @ self.matrix.mT
+        return stress
 
 
 class LearnedAxes(nn.Module):

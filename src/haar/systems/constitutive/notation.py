@@ -90,7 +90,9 @@ class FileNotation:
 
     def __post_init__(self) -> None:
         if self.stress.shear == "engineering":
-            raise ArgumentError("stress", expected="tensor or mandel shear: stresses are never doubled", got="engineering")
+            raise ArgumentError(
+                "stress", expected="tensor or mandel shear: stresses are never doubled", got="engineering"
+            )
 
     def __str__(self) -> str:
         if self.strain.order == self.stress.order:
@@ -157,7 +159,8 @@ def components_to_mandel(values: Float[Tensor, "*batch n"], notation: Notation) 
         1.4142135381698608
     """
     matrix = _matrix(values, notation)
-    return values @ matrix.to(values).mT
+    x: Tensor = values @ matrix.to(values).mT
+    return x
 
 
 def mandel_to_components(x: Float[Tensor, "*batch n"], notation: Notation) -> Float[Tensor, "*batch n"]:
@@ -167,7 +170,8 @@ def mandel_to_components(x: Float[Tensor, "*batch n"], notation: Notation) -> Fl
         ShapeError: If there are neither 3 nor 6 coordinates.
     """
     matrix = torch.linalg.inv(_matrix(x, notation))
-    return x @ matrix.to(x).mT
+    values: Tensor = x @ matrix.to(x).mT
+    return values
 
 
 def stiffness_to_mandel(C: Float[Tensor, "*batch n n"], notation: FileNotation) -> Float[Tensor, "*batch n n"]:
@@ -179,13 +183,15 @@ def stiffness_to_mandel(C: Float[Tensor, "*batch n n"], notation: FileNotation) 
         10.0
     """
     strain, stress = (_matrix(C, one) for one in (notation.strain, notation.stress))
-    return stress.to(C) @ C @ torch.linalg.inv(strain).to(C)
+    made: Tensor = stress.to(C) @ C @ torch.linalg.inv(strain).to(C)
+    return made
 
 
 def mandel_to_stiffness(C: Float[Tensor, "*batch n n"], notation: FileNotation) -> Float[Tensor, "*batch n n"]:
     """The matrix between components as a notation writes them."""
     strain, stress = (_matrix(C, one) for one in (notation.strain, notation.stress))
-    return torch.linalg.inv(stress).to(C) @ C @ strain.to(C)
+    made: Tensor = torch.linalg.inv(stress).to(C) @ C @ strain.to(C)
+    return made
 
 
 def _matrix(values: Tensor, notation: Notation) -> Float[Tensor, "n n"]:

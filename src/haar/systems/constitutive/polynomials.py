@@ -59,7 +59,8 @@ def invariant_coefficients(symmetry: MaterialSymmetry, degree: int) -> Float[Ten
             turned = torch.movedim(torch.tensordot(turned, R, dims=([axis], [1])), -1, axis)
         conditions.append(entries @ turned.flatten(1).T - torch.eye(len(rows), dtype=torch.float64))
     _, values, vectors = torch.linalg.svd(torch.cat(conditions))
-    return _tidy(vectors[values < _FIXED]) * counts.sqrt()
+    made: Tensor = _tidy(vectors[values < _FIXED]) * counts.sqrt()
+    return made
 
 
 def _matrices(symmetry: MaterialSymmetry) -> Tensor:
@@ -143,12 +144,14 @@ class InvariantPolynomials(ConstantsModule):
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch invariants"]:
         """The invariants, degree by degree."""
-        return self.powers(x) @ self.constant_as("values", x.dtype)
+        found: Tensor = self.powers(x) @ self.constant_as("values", x.dtype)
+        return found
 
     def slopes(self, powers: Float[Tensor, "*batch monomials"]) -> Float[Tensor, "*batch invariants n"]:
         """Their gradients, from the monomials."""
         matrix = self.constant_as("gradients", powers.dtype)
-        return (powers[..., : matrix.shape[0]] @ matrix).unflatten(-1, (self.count, self.variables))
+        found: Tensor = (powers[..., : matrix.shape[0]] @ matrix).unflatten(-1, (self.count, self.variables))
+        return found
 
     def bends(
         self, powers: Float[Tensor, "*batch monomials"], weights: Float[Tensor, "*batch invariants"]

@@ -43,8 +43,12 @@ class StressAndTangent(nn.Module):
         self.notation = named_notation(notation) if isinstance(notation, str) else notation
         eye = torch.eye(law.material.tensors.dim, dtype=torch.float64)
         # rows: a component of the code in Mandel's coordinates, and a coordinate in the code's components
-        self.register_buffer("strain_in", components_to_mandel(eye, self.notation.strain).contiguous(), persistent=False)
-        self.register_buffer("stress_out", mandel_to_components(eye, self.notation.stress).contiguous(), persistent=False)
+        self.register_buffer(
+            "strain_in", components_to_mandel(eye, self.notation.strain).contiguous(), persistent=False
+        )
+        self.register_buffer(
+            "stress_out", mandel_to_components(eye, self.notation.stress).contiguous(), persistent=False
+        )
         self.strain_in: Tensor
         self.stress_out: Tensor
 
@@ -122,7 +126,7 @@ def compile_law(law: Law | HistoryLaw, path: Path, notation: str | FileNotation 
         raise HaarError("no C++ compiler (g++ or clang++) is there; --program writes the law for Python and torch")
     program = export_law(law, notation)
     try:
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path))  # noqa: SLF001 (torch's documented name)
     except Exception as error:
         first = next(iter(str(error).splitlines()), "")
         raise HaarError(f"torch cannot compile this law: {type(error).__name__}: {first}") from error
@@ -153,10 +157,11 @@ def build_umat(folder: Path) -> Path:
     command = [
         compiler, "-std=c++20", "-O1", str(source), "-o", str(made),
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
-        f"-I{home / 'include'}", f"-I{home / 'include/torch/csrc/api/include'}", f"-I{sysconfig.get_paths()['include']}",
+        f"-I{home / 'include'}", f"-I{home / 'include/torch/csrc/api/include'}",
+        f"-I{sysconfig.get_paths()['include']}",
         f"-L{home / 'lib'}", f"-Wl,-rpath,{home / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (the compiler, on our own file)
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if "error" in line][:1] or ["no message"]
         raise HaarError(f"{compiler} failed on umat.cpp: {last[0]}")

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.systems.constitutive.comparisons import samples
+from haar.systems.constitutive.convex import ConvexLaw
 from haar.systems.constitutive.fitting import fit_law
 from haar.systems.constitutive.generators.elastic import CubicCrystal, random_strains
 from haar.systems.constitutive.generators.truss import LatticeCell, strain_paths
@@ -17,7 +18,6 @@ from haar.systems.constitutive.history import SlidingElements, StandardMaterial
 from haar.systems.constitutive.hosts.meshes import plate_with_hole
 from haar.systems.constitutive.hosts.skfem import Body
 from haar.systems.constitutive.hyperelastic import Hyperelastic
-from haar.systems.constitutive.convex import ConvexLaw
 from haar.systems.constitutive.law import Law
 from haar.systems.constitutive.networks import LearnedAxes, Perceptron, Scaled
 from haar.systems.constitutive.options import Options, Trial
@@ -30,7 +30,9 @@ _POINTS = 400
 _HARMONICS = 3
 
 
-def closed_cycles(count: int, size: float, generator: torch.Generator, *, dim: int = 3) -> Float[Tensor, "count points n"]:
+def closed_cycles(
+    count: int, size: float, generator: torch.Generator, *, dim: int = 3
+) -> Float[Tensor, "count points n"]:
     """Smooth closed strain paths, of few harmonics."""
     n = dim * (dim + 1) // 2
     t = 2 * math.pi * torch.arange(_POINTS, dtype=torch.float64) / _POINTS
@@ -99,13 +101,13 @@ def learned_axes(options: Options, seed: int) -> dict[str, Any]:
     law = LatticeCell(turned=angle)
     x = random_strains(200, 0.2, source, dim=2)
     y = law(x)
+    size = y.square().mean()
     tried = []
     for start in range(options.axes_starts):
         generator = torch.Generator().manual_seed(100 * seed + start)
         network = TensorNetwork("plane D4", width=8, function="silu", generator=generator)
         model = Scaled(LearnedAxes(network, 2, generator), x, y)
         plan = Plan(steps=options.axes_steps, learning_rate=1e-2, schedule=one_cycle, optimizer="adamw", clip=1.0)
-        size = y.square().mean()
         losses = Run(model.parameters(), lambda *_, m=model: (m(x) - y).square().mean() / size, plan).train()
         tried.append((float(losses[-1]), float(model.body.axes)))
     error, found = min(tried)
@@ -128,9 +130,7 @@ def plate(options: Options, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {"training error": fit.error}
     for name, one in (("own law", law), ("learned law", learned)):
         body = Body(plate_with_hole(cells=options.cells), one)
-        solution = body.pull(
-            lambda p: p[0] < 1e-9, lambda p: p[0] > 1 - 1e-9, 0.06, sides={1: lambda p: p[1] < 1e-9}
-        )
+        solution = body.pull(lambda p: p[0] < 1e-9, lambda p: p[0] > 1 - 1e-9, 0.06, sides={1: lambda p: p[1] < 1e-9})
         found[name] = {
             "reaction": solution.reaction[-1],
             "steps": solution.steps,

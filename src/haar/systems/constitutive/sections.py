@@ -106,28 +106,36 @@ def draw_newton(measures: Measures) -> Figure:
     for colour, name in zip(COLOURS, ("own law", "learned law"), strict=False):
         for k, residuals in enumerate(measures[0]["readings"]["plate"][name]["residuals"]):
             style = "-" if name == "own law" else "--"
-            axes.plot(range(len(residuals)), residuals, style, color=colour, marker="o", markersize=3, label=None if k else name)
+            axes.plot(
+                range(len(residuals)),
+                residuals,
+                style,
+                color=colour,
+                marker="o",
+                markersize=3,
+                label=None if k else name,
+            )
     axes.legend(fontsize=8, frameon=False)
     return figure
 
 
 _LEARNING = (
-    "Every law learns from the same samples, at the best of the same rates. Where the simpler method wins: an energy of "
-    "invariant polynomials, begun with its least-squares part, is below the tensor network on every elastic material; "
-    "averaging a plain network over the group in training is a strong competitor and cheaper than tensor features; on "
+    "Every law learns from the same samples, at the best of the same rates. Where the simpler method wins: an energy "
+    "of invariant polynomials, begun with its least-squares part, is below the tensor network on every elastic "
+    "material; averaging a plain network over the group in training is a strong competitor and cheaper than tensor features; on "
     "the hexagon tensor features alone cannot tell six-fold symmetry from isotropy, which no data mend."
 )
 _CAPTION = "Squared errors on fresh samples, medians over seeds (dots) and every seed (bars)."
 _READINGS = (
-    "Laws with an energy do no work in a closed cycle; networks from strain to stress do. Standard materials and sliding "
-    "elements dissipate on every path, trained or not."
+    "Laws with an energy do no work in a closed cycle; networks from strain to stress do. Standard materials and "
+    "sliding elements dissipate on every path, trained or not."
 )
 _PLATE = (
     "A quarter of a plate with a hole of a cubic crystal is pulled by 6 % at once, in plane strain, with the "
     "crystal's own law and with one learned from 200 states; tangents are consistent."
 )
-_NEWTON = "Residuals of Newton's method: digits double with every correction. Solid: the crystal's own law; dashed: learned."
-_CLASSES = "Maps that commute and elastic constants, solved for every class; second and third order are the textbook's."
-_PATTERNS = (
-    "Voigt's stiffness matrices: entries of one colour are one number (a dot: with the other sign), white ones are zero."
+_NEWTON = (
+    "Residuals of Newton's method: digits double with every correction. Solid: the crystal's own law; dashed: learned."
 )
+_CLASSES = "Maps that commute and elastic constants, solved for every class; second and third order are the textbook's."
+_PATTERNS = "Voigt's matrices: entries of one colour are one number (a dot: with the other sign), white ones zero."

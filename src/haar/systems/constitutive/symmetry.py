@@ -121,7 +121,8 @@ class InFrame(Representation):
 
     def matrix(self, g: Tensor) -> Float[Tensor, "*batch d d"]:
         """Matrices of a batch of elements."""
-        return self.frame @ self.space.matrix(g) @ self.frame.mT
+        turned: Tensor = self.frame @ self.space.matrix(g) @ self.frame.mT
+        return turned
 
 
 def check_frame(frame: Tensor, dim: int) -> Float[Tensor, "d d"]:
@@ -138,7 +139,9 @@ def check_frame(frame: Tensor, dim: int) -> Float[Tensor, "d d"]:
         raise ArgumentError("frame", expected="orthonormal axes as columns", got=f"axes with |F^T F - 1| = {error:.1e}")
     if float(torch.linalg.det(F)) < 0:
         way_out = "turn one axis around (multiply a column by -1)"
-        raise ArgumentError("frame", expected="a right-handed frame", got="a left-handed one, det F = -1", way_out=way_out)
+        raise ArgumentError(
+            "frame", expected="a right-handed frame", got="a left-handed one, det F = -1", way_out=way_out
+        )
     U, _, V = torch.linalg.svd(F)
     return U @ V
 

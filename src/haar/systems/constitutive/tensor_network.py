@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -161,7 +161,7 @@ class Products(nn.Module):
 
     def __init__(self, S: Representation, channels: int, channels_out: int, generator: torch.Generator) -> None:
         super().__init__()
-        made = {"generator": generator, "dtype": torch.float64}
+        made: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
         before = channels * S if channels > 1 else S
         self.left, self.right = (Linear(before, S, bias=False, **made) for _ in range(2))
         self.product = Bilinear(S, S, channels_out * S if channels_out > 1 else S, gain=0.5, **made)
@@ -192,7 +192,7 @@ def _regular(material: MaterialSymmetry, width: int, depth: int, generator: torc
     hidden = max(1, round(width * S.dim / group.order)) * Regular(group)
     layers: list[nn.Module] = []
     for k in range(depth):
-        made = {"gain": 2**0.5, "generator": generator, "dtype": torch.float64}
+        made: dict[str, Any] = {"gain": 2**0.5, "generator": generator, "dtype": torch.float64}
         layers += [Linear(S if k == 0 else hidden, hidden, **made), Pointwise(hidden, nn.functional.silu)]
     return Sequential(*layers, Linear(hidden, S, generator=generator, dtype=torch.float64))
 

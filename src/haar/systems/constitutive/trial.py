@@ -57,19 +57,25 @@ def one_cycle(step: int, steps: int) -> float:
 
 def compete(
     contenders: Mapping[str, Contender],
-    train: Data,
-    validation: Data,
-    test: Data,
+    parts: tuple[Data, Data, Data],
     symmetry: Symmetry,
     trial: Trial,
     seed: int,
 ) -> dict[str, Any]:
     """Train all contenders on the same samples.
 
+    Args:
+        contenders: By name.
+        parts: Training, validation and test samples.
+        symmetry: The material's.
+        trial: How they are trained.
+        seed: Of weights and batches.
+
     Returns:
         For each its ``error`` (squared, over the stress's mean square), the ``squares`` of every test sample that it is
         the mean of, its ``rate``, ``parameters`` and relative ``defect`` under the material's group.
     """
+    train, validation, test = parts
     found: dict[str, Any] = {}
     for name, contender in contenders.items():
         tried = []

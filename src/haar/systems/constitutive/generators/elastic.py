@@ -107,7 +107,12 @@ class CubicCrystal(Law):
         """Strain energy."""
         normal, shear = strain[..., :3], strain[..., 3:]
         linear = 0.5 * ((self.c11 - self.c12) * normal.square().sum(-1) + self.c12 * normal.sum(-1).square())
-        return linear + self.c44 * shear.square().sum(-1) + 0.25 * self.stiffening * (normal**4).sum(-1).exp() - 0.25 * self.stiffening
+        return (
+            linear
+            + self.c44 * shear.square().sum(-1)
+            + 0.25 * self.stiffening * (normal**4).sum(-1).exp()
+            - 0.25 * self.stiffening
+        )
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""

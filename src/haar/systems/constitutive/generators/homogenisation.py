@@ -91,7 +91,8 @@ class _Projection:
         traction = (A @ n.unsqueeze(-1)).squeeze(-1)
         along = (n * traction).sum(-1, keepdim=True)
         outer = n.unsqueeze(-1) * (traction - 0.5 * along * n).unsqueeze(-2)
-        return torch.fft.ifftn(to_mandel(outer + outer.mT), dim=(1, 2, 3)).real
+        made: Tensor = torch.fft.ifftn(to_mandel(outer + outer.mT), dim=(1, 2, 3)).real
+        return made
 
 
 def laminate_stiffness(first: Float[Tensor, "6 6"], second: Float[Tensor, "6 6"], share: float) -> Float[Tensor, "6 6"]:

@@ -75,7 +75,9 @@ def fibres(cells: int, share: float = 0.3, *, array: str = "square") -> Phases:
     count = 1 if array == "square" else 2
     radius = math.sqrt(share * height / (math.pi * count))
     if not 0 < radius < 0.5:
-        raise ArgumentError("share", expected="fibres that do not touch", got=f"{share}, radius {radius:.2f} of the spacing")
+        raise ArgumentError(
+            "share", expected="fibres that do not touch", got=f"{share}, radius {radius:.2f} of the spacing"
+        )
     rows = round(cells * height)
     x = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells - 0.5
     y = ((torch.arange(rows, dtype=torch.float64) + 0.5) / rows - 0.5) * height

@@ -1,4 +1,4 @@
-"""Trusses of the plane: bars along directions, elastic, elastoplastic or viscous; their symmetry is that of the directions."""
+"""Trusses of the plane: bars along directions, elastic, elastoplastic or viscous, as symmetric as these."""
 
 from __future__ import annotations
 

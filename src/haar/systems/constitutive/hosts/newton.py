@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haar.errors import HaarError
-
 
 #: Residuals over the first one that are no larger may be rounding alone.
 _ROUNDING = 1e-11
@@ -57,7 +56,7 @@ class Solution:
 
 def newton(
     assemble: Callable[[NDArray[np.float64]], tuple[Any, NDArray[np.float64]]],
-    solve: Callable[[Any, NDArray[np.float64], Sequence[int]], NDArray[np.float64]],
+    solve: Callable[[Any, NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]],
     start: NDArray[np.float64],
     free: NDArray[np.int64],
     *,

@@ -53,7 +53,7 @@ class Body:
         self.basis = fem.Basis(self.mesh, fem.ElementVector(element), intorder=4 if self.quadratic else 2)
 
     def response(self, gradient: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """Deformation gradient, stress (d, d, ...) and tangent (d, d, d, d, ...) at the points of a displacement gradient."""
+        """Deformation gradient, stress (d, d, ...) and tangent (d, d, d, d, ...) of a displacement gradient."""
         F = torch.from_numpy(np.ascontiguousarray(np.moveaxis(gradient, (0, 1), (-2, -1))))
         F = F + torch.eye(self.dim, dtype=F.dtype)
         E = 0.5 * (F.mT @ F - torch.eye(self.dim, dtype=F.dtype))
@@ -79,8 +79,8 @@ class Body:
         P = np.einsum("ia...,aj...->ij...", F, S)
         eye = np.eye(self.dim)
         A = np.einsum("ia...,ajbl...,kb...->ijkl...", F, C, F) + np.einsum("ik,jl...->ijkl...", eye, S)
-        stiffness = fem.BilinearForm(lambda u, v, w: np.einsum("ijkl...,kl...,ij...->...", A, u.grad, v.grad))
-        forces = fem.LinearForm(lambda v, w: np.einsum("ij...,ij...->...", P, v.grad))
+        stiffness = fem.BilinearForm(lambda u, v, _: np.einsum("ijkl...,kl...,ij...->...", A, u.grad, v.grad))
+        forces = fem.LinearForm(lambda v, _: np.einsum("ij...,ij...->...", P, v.grad))
         return stiffness.assemble(self.basis), forces.assemble(self.basis)
 
     def pull(
@@ -104,8 +104,7 @@ class Body:
         Raises:
             NotConvergedError: If Newton's method does not converge in an increment.
         """
-        from skfem import solve as solve_system, condense  # noqa: PLC0415
-
+        fem = _skfem()
         check_count("increments", increments)
         places = self.basis.doflocs
         component = np.empty(self.basis.N, dtype=np.int64)
@@ -124,7 +123,7 @@ class Body:
 
         def correct(matrix: Any, force: Numbers, numbers: Any) -> Numbers:
             rest = np.setdiff1d(np.arange(len(force)), numbers)
-            step: Numbers = solve_system(*condense(matrix, force, D=rest))
+            step: Numbers = fem.solve(*fem.condense(matrix, force, D=rest))
             return step[numbers]
 
         for k in range(1, increments + 1):
@@ -146,16 +145,8 @@ class Body:
 
 def _dofs_of(basis: Any, component: int) -> NDArray[np.int64]:
     """Numbers of the degrees of freedom of one component of the displacement."""
-    return np.unique(np.concatenate([basis.get_dofs(elements=True).all(name) for name in _names(basis, component)]))
-
-
-def _names(basis: Any, component: int) -> list[str]:
-    return [name for name in set(_all_names(basis)) if name.endswith(f"^{component + 1}")]
-
-
-def _all_names(basis: Any) -> list[str]:
-    e = basis.elem
-    return [name for name in e.dofnames]
+    names = {name for name in basis.elem.dofnames if name.endswith(f"^{component + 1}")}
+    return np.unique(np.concatenate([basis.get_dofs(elements=True).all(name) for name in sorted(names)]))
 
 
 def _skfem() -> ModuleType:

@@ -38,7 +38,9 @@ def to_torchfem(law: Law) -> Any:
             super().__init__()
             self.is_vectorized, self.law = True, law
 
-        def step(self, H_inc: Tensor, F: Tensor, stress: Tensor, state: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: N803 (torch-fem's names)
+        def step(
+            self, H_inc: Tensor, F: Tensor, stress: Tensor, state: Tensor, *_: Any
+        ) -> tuple[Tensor, Tensor, Tensor]:
             """Stress, state and tangent at the end of an increment."""
             del stress
             return _with_state(law, F + H_inc, state)
