@@ -7,8 +7,8 @@
 Stress and tangent of a batch of points, float64, one thread: a law of this library against a plain network with two
 hidden layers of the same width whose tangent is by automatic differentiation, one backward pass a component. The plate
 (a quarter of a square plate with a hole, quadratic quadrilaterals, plane strain, 5 %) is the same code with a learned
-law and with the crystal's own closed form; both use consistent tangents. Medians of ratios of turns taken one after the other. The
-second table needs scikit-fem (pip install "haar[materials]"). All times are CPU time.
+law and with the crystal's own closed form; both use consistent tangents. Medians of ratios of turns taken one after the
+other. The second table needs scikit-fem (pip install "haar[materials]"). All times are CPU time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def points_table(points: int, width: int = WIDTH, turns: int = TURNS) -> list[st
     strain = random_strains(points, 0.1, source)
     plain = Perceptron(6, width, source)
     for p in plain.parameters():
-        p.requires_grad_(requires_grad=False)
+        p.requires_grad_(False)
     laws = {
         f"Hyperelastic, {width} units, degree 4": Hyperelastic("m-3m", width=width),
         f"Hyperelastic, {width} units, degree 3": Hyperelastic("m-3m", width=width, degree=3),
@@ -64,7 +64,7 @@ def points_table(points: int, width: int = WIDTH, turns: int = TURNS) -> list[st
     rows = ["| law | ms | plain network, ms | ratio |", "|---|---|---|---|"]
     for name, law in laws.items():
         for p in law.parameters():
-            p.requires_grad_(requires_grad=False)
+            p.requires_grad_(False)
 
         def ours(law: torch.nn.Module = law) -> object:
             with torch.no_grad():

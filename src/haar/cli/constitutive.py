@@ -130,13 +130,14 @@ def export(
     """Write LAW as a program that any code can call: stress and consistent tangent."""
     from haar.systems.constitutive import program
     from haar.systems.constitutive.law_file import load_law
+    from haar.systems.constitutive.notation import named_notation
 
     check_output("--output", output, ".pt2")
     with named_on_the_command_line(**_NAMES):
         made, _ = load_law(law)
         writer: Any = program.compile_law if compiled else program.write_law_program
         writer(made, output, notation)
-    typer.echo(f"{output}: strain to stress and tangent, components {program.named_notation(notation)}")
+    typer.echo(f"{output}: strain to stress and tangent, components {named_notation(notation)}")
     if umat is not None:
         typer.echo(f"{program.build_umat(umat)}: HAAR_LAW={output} names the package")
 

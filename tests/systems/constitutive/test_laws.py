@@ -77,6 +77,7 @@ def test_every_kind_of_law_is_exactly_symmetric(name):
         assert _defect(law, material, x.unflatten(0, (2, 2)), elements) < 1e-10
 
 
+@torch.no_grad()
 def test_laws_are_not_symmetric_under_turns_outside_the_group():
     whole = material_symmetry("isotropic")
     for law in (Hyperelastic("m-3m", width=8), ConvexLaw("m-3m"), TensorNetwork("m-3m", width=4)):
@@ -242,6 +243,7 @@ def test_the_papers_weights_have_major_symmetry_and_its_numbers_of_parameters():
     assert torch.allclose(K, K.mT, atol=1e-12)
 
 
+@torch.no_grad()
 def test_variance_is_kept_by_the_papers_layer():
     S = material_symmetry("m-3m").tensors
     layer = MajorSymmetricLinear(S, 32, 400, generator=torch.Generator().manual_seed(0))
@@ -249,6 +251,7 @@ def test_variance_is_kept_by_the_papers_layer():
     assert layer(x).var().item() == pytest.approx(1.0, rel=0.1)
 
 
+@torch.no_grad()
 def test_learned_axes_turn_a_law():
     law = Hyperelastic("m-3m", width=4)
     model = LearnedAxes(law, 3, torch.Generator().manual_seed(0))
@@ -342,6 +345,7 @@ def test_somebody_elses_law_in_voigts_notation():
     assert torch.allclose(from_callable(hooke, "voigt", numpy=True)(x), law(x), atol=1e-12)
 
 
+@torch.no_grad()
 def test_generators_are_what_they_say():
     assert NeoHookean(mu=2.0, lam=3.0)(1e-7 * torch.eye(6, dtype=F64))[0, 0].item() == pytest.approx(7e-7, rel=1e-5)
     turned = LatticeCell(turned=0.3)

@@ -109,7 +109,7 @@ def check_law(
         steps = (12,) if history else ()
         strain = size * torch.randn(64, *steps, n, dtype=torch.float64, generator=source)
     found = audit(law, material.laws, strain[:64], layers=False, data_symmetry=False, seed=seed)
-    broken = found.findings().worst
+    broken = found.findings.worst
     worst = 0.0 if broken is None else float(broken.relative.value)
     findings = [Finding(f"defect under {material} (haar.audit, relative)", worst, f"at most {EXACT:g}", worst <= EXACT)]
     still = law(torch.zeros_like(strain[:1])).detach().abs().max()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-
 from typing import Any
 
 import torch
@@ -50,7 +49,8 @@ class SpectralPotential(ConstantsModule):
         inner = (x @ self.inner.matrix().mT).unflatten(-1, (self.units, -1))
         # the trace of a tensor function is a sum over eigenvalues; log cosh t = softplus(2 t) - t - log 2
         each = _trace(tensor_function(2 * inner, "softplus") - inner) - inner_dim(inner) * math.log(2)
-        return each @ nn.functional.softplus(self.strength) + 0.5 * self.square(x).square().sum(-1)
+        made: Tensor = each @ nn.functional.softplus(self.strength) + 0.5 * self.square(x).square().sum(-1)
+        return made
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """The gradient."""

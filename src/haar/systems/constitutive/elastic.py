@@ -90,7 +90,8 @@ def youngs_modulus(C: Float[Tensor, "6 6"], directions: Float[Tensor, "*batch 3"
         ],
         -1,
     )
-    return 1 / (projector @ torch.linalg.inv(C) * projector).sum(-1)
+    made: Tensor = 1 / (projector @ torch.linalg.inv(C) * projector).sum(-1)
+    return made
 
 
 def project_stiffness(C: Float[Tensor, "6 6"], material: MaterialSymmetry) -> Float[Tensor, "6 6"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from scipy import stats
-from scipy.optimize import least_squares
+from scipy import optimize, special
 from torch import Tensor, nn
 
 from haar.actions.representation import mandel_rotation
@@ -241,20 +240,28 @@ def _best_frame(
         def beside(v: np.ndarray) -> np.ndarray:
             return _turned_away(v, near, C, basis)
 
-        found = least_squares(beside, np.zeros(3), method="lm")
+        found = _solved(beside, np.zeros(3))
         return _small_turn(found.x) @ near
     guesses = torch.randn(starts, 4, dtype=torch.float64, generator=source).numpy()
     guesses[0] = [1.0, 0.0, 0.0, 0.0]
     order = sorted(range(starts), key=lambda k: float(np.square(away(guesses[k])).sum()))
-    best = min((least_squares(away, guesses[k]) for k in order[:8]), key=lambda one: one.cost)
+    solved = [_solved(away, guesses[k]) for k in order[:8]]
+    best = min(solved, key=lambda one: one.cost)
     return rotation_of_quaternion(torch.from_numpy(best.x / np.linalg.norm(best.x)))
+
+
+def _solved(function: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> Any:
+    """Where a sum of squares is least, from a start."""
+    solver: Any = optimize.least_squares  # its stub takes it for a module
+    return solver(function, start)
 
 
 def _small_turn(v: np.ndarray) -> Tensor:
     w = torch.from_numpy(v.copy())
     cross = torch.stack([torch.stack([w[0] * 0, -w[2], w[1]]), torch.stack([w[2], w[0] * 0, -w[0]]),
                          torch.stack([-w[1], w[0], w[0] * 0])])  # fmt: skip
-    return torch.linalg.matrix_exp(cross)
+    made: Tensor = torch.linalg.matrix_exp(cross)
+    return made
 
 
 def _turned_away(v: np.ndarray, near: Tensor, C: Tensor, basis: Tensor) -> np.ndarray:
@@ -280,7 +287,7 @@ def _fitted(name: str, C: Tensor, data: tuple[Tensor, Tensor], base: float, sour
         return Candidate(name, frame.tolist(), left, 0.0, 1.0, len(basis))
     floor = float(stress.square().sum()) * 1e-24
     statistic = ((squared - base) / (21 - unknowns)) / (max(base, floor) / rest)
-    p = float(stats.f.sf(max(statistic, 0.0), 21 - unknowns, rest))
+    p = float(special.fdtrc(21 - unknowns, rest, max(statistic, 0.0)))
     return Candidate(name, frame.tolist(), left, (squared - base) / float(stress.square().sum()), p, len(basis))
 
 

@@ -75,7 +75,8 @@ def _tidy(rows: Tensor) -> Tensor:
     reduced = torch.linalg.solve(rows[:, _independent_columns(rows)], rows)
     reduced = torch.where(reduced.abs() < 1e-12, torch.zeros_like(reduced), reduced)
     q, r = torch.linalg.qr(reduced.T)
-    return (q * r.diagonal().sign()).T
+    made: Tensor = (q * r.diagonal().sign()).T
+    return made
 
 
 def _independent_columns(rows: Tensor) -> list[int]:
@@ -162,7 +163,8 @@ class InvariantPolynomials(ConstantsModule):
         summed = (weights @ matrix.flatten(1)).unflatten(-1, matrix.shape[1:])
         half = (few.unsqueeze(-2) @ summed).squeeze(-2)
         index = _square(self.variables).to(half.device)
-        return half[..., index]
+        made: Tensor = half[..., index]
+        return made
 
 
 def _square(n: int) -> Tensor:

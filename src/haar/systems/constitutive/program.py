@@ -83,7 +83,7 @@ def export_law(law: Law | HistoryLaw, notation: str | FileNotation = "abaqus") -
     """
     module = StressAndTangent(law, notation).eval()
     for p in module.parameters():
-        p.requires_grad_(requires_grad=False)
+        p.requires_grad_(False)
     try:
         with torch.no_grad():
             graph = make_fx(module, tracing_mode="symbolic", _allow_non_fake_inputs=True)(*module.example())
@@ -155,7 +155,7 @@ def build_umat(folder: Path) -> Path:
     source.write_text(umat_source(), encoding="utf-8")
     home = Path(torch.__file__).parent
     command = [
-        compiler, "-std=c++20", "-O1", str(source), "-o", str(made),
+        compiler, "-std=c++20", "-O0", str(source), "-o", str(made),
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{home / 'include'}", f"-I{home / 'include/torch/csrc/api/include'}",
         f"-I{sysconfig.get_paths()['include']}",

@@ -49,7 +49,8 @@ def cycle_work(law: nn.Module, cycles: Float[Tensor, "count points n"]) -> Float
     rate = torch.fft.irfft(1j * k[:, None] * spectrum, n=cycles.shape[1], dim=1)
     with torch.no_grad():
         power = (law(cycles) * rate).sum(-1)
-    return power.sum(-1).abs() / power.abs().sum(-1).clamp(min=1e-300)
+    made: Tensor = power.sum(-1).abs() / power.abs().sum(-1).clamp(min=1e-300)
+    return made
 
 
 def cycles(trial: Trial, seed: int) -> dict[str, Any]:
@@ -106,10 +107,11 @@ def learned_axes(options: Options, seed: int) -> dict[str, Any]:
     for start in range(options.axes_starts):
         generator = torch.Generator().manual_seed(100 * seed + start)
         network = TensorNetwork("plane D4", width=8, function="silu", generator=generator)
-        model = Scaled(LearnedAxes(network, 2, generator), x, y)
+        turning = LearnedAxes(network, 2, generator)
+        model = Scaled(turning, x, y)
         plan = Plan(steps=options.axes_steps, learning_rate=1e-2, schedule=one_cycle, optimizer="adamw", clip=1.0)
         losses = Run(model.parameters(), lambda *_, m=model: (m(x) - y).square().mean() / size, plan).train()
-        tried.append((float(losses[-1]), float(model.body.axes)))
+        tried.append((float(losses[-1]), float(turning.axes.detach())))
     error, found = min(tried)
     away = (found - angle) % (math.pi / 4)
     return {

@@ -122,8 +122,8 @@ def draw_newton(measures: Measures) -> Figure:
 _LEARNING = (
     "Every law learns from the same samples, at the best of the same rates. Where the simpler method wins: an energy "
     "of invariant polynomials, begun with its least-squares part, is below the tensor network on every elastic "
-    "material; averaging a plain network over the group in training is a strong competitor and cheaper than tensor features; on "
-    "the hexagon tensor features alone cannot tell six-fold symmetry from isotropy, which no data mend."
+    "material; averaging a plain network over the group in training is a strong competitor and cheaper than tensor "
+    "features; on the hexagon tensor features alone cannot tell six-fold symmetry from isotropy, which no data mend."
 )
 _CAPTION = "Squared errors on fresh samples, medians over seeds (dots) and every seed (bars)."
 _READINGS = (

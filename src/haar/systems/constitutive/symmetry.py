@@ -143,7 +143,8 @@ def check_frame(frame: Tensor, dim: int) -> Float[Tensor, "d d"]:
             "frame", expected="a right-handed frame", got="a left-handed one, det F = -1", way_out=way_out
         )
     U, _, V = torch.linalg.svd(F)
-    return U @ V
+    made: Tensor = U @ V
+    return made
 
 
 def _of_axis(mirrors: str, *, centred: bool) -> Callable[[], Representation]:

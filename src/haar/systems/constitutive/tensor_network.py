@@ -76,7 +76,8 @@ def major_symmetric_basis(rep: Representation) -> Float[Tensor, "k n n"]:
     both = intertwiners(rep, rep).basis()
     symmetric = 0.5 * (both + both.mT)
     _, values, vectors = torch.linalg.svd(symmetric.flatten(1), full_matrices=False)
-    return vectors[values > _COMMUTES].unflatten(1, (rep.dim, rep.dim))
+    made: Tensor = vectors[values > _COMMUTES].unflatten(1, (rep.dim, rep.dim))
+    return made
 
 
 class TensorNetwork(Law):

@@ -122,7 +122,8 @@ def trained(contender: Contender, train: Data, trial: Trial, rate: float, seed: 
         if contender.augment is not None:
             g = contender.augment.group.sample(len(rows), generator)
             (strain,), stress = contender.augment.act_inputs(g, (strain,)), contender.augment.act_outputs(g, stress)
-        return (model(strain) - stress).square().mean() / size
+        made: Tensor = (model(strain) - stress).square().mean() / size
+        return made
 
     Run(model.parameters(), loss, plan, seed=seed, not_finite="stop").train()
     return model

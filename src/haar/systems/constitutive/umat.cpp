@@ -1,13 +1,13 @@
 // A learned law as Abaqus calls a UMAT: strain in, stress and tangent (column-major) out; no Python is run.
 // The package is written by `haar constitutive export LAW --compile law.pt2`; its notation is Abaqus's own:
 // 11 22 33 12 13 23, engineering shear strains. Set HAAR_LAW to the package's path.
+#include <ATen/ATen.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
-#include <torch/torch.h>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
-using torch::Tensor;
+using at::Tensor;
 
 static torch::inductor::AOTIModelPackageLoader& law() {
   static torch::inductor::AOTIModelPackageLoader loaded(std::getenv("HAAR_LAW"));  // once a process
@@ -23,10 +23,10 @@ extern "C" void umat_(double* stress, double* statev, double* ddsdde, double* ss
                       const double* celent, const double* dfgrd0, const double* dfgrd1, const int* noel,
                       const int* npt, const int* layer, const int* kspt, const int* kstep, const int* kinc) {
   const int n = *ntens;
-  Tensor strain = torch::empty({1, n}, torch::kDouble);
+  Tensor strain = at::empty({1, n}, at::kDouble);
   for (int i = 0; i < n; ++i) strain.data_ptr<double>()[i] = stran[i] + dstran[i];  // at the end of the increment
   std::vector<Tensor> inputs{strain};
-  if (*nstatv > 0) inputs.push_back(torch::from_blob(statev, {1, *nstatv}, torch::kDouble).clone());
+  if (*nstatv > 0) inputs.push_back(at::from_blob(statev, {1, *nstatv}, at::kDouble).clone());
   const std::vector<Tensor> out = law().run(inputs);
   const Tensor S = out[0].contiguous(), C = out[1].mT().contiguous();  // Fortran's order of a matrix
   std::copy_n(S.data_ptr<double>(), n, stress);

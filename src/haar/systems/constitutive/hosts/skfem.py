@@ -124,7 +124,8 @@ class Body:
         def correct(matrix: Any, force: Numbers, numbers: Any) -> Numbers:
             rest = np.setdiff1d(np.arange(len(force)), numbers)
             step: Numbers = fem.solve(*fem.condense(matrix, force, D=rest))
-            return step[numbers]
+            made: Numbers = step[numbers]
+            return made
 
         for k in range(1, increments + 1):
             # what the last increment's tangent says of the next one starts Newton's method nearer
