@@ -127,20 +127,24 @@ def _csv(path: Path) -> dict[str, np.ndarray]:
     if len(rows) < 2:
         raise DataError(f"{path}: expected a header and rows, got {len(rows)} line{'s' if len(rows) != 1 else ''}")
     head = [name.strip() for name in rows[0]]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(head):
-            raise DataError(f"{path}: line {number} has {len(row)} fields, the header {len(head)}")
-    columns = {}
-    for k, name in enumerate(head):
-        try:
-            columns[name] = np.array([float(row[k]) for row in rows[1:]])
-        except ValueError as error:
-            if _NAME.match(name) or name.lower() == "path":
-                raise DataError(f"{path}: column {name} holds what is no number ({error})") from error
-    if len(columns) < len(set(head)) and len(set(head)) < len(head):
-        double = next(name for name in head if head.count(name) > 1)
+    double = next((name for name in head if head.count(name) > 1), None)
+    if double is not None:
         raise DataError(f"{path}: two columns are called {double}")
-    return columns
+    uneven = next((k for k, row in enumerate(rows) if len(row) != len(head)), None)
+    if uneven is not None:
+        raise DataError(f"{path}: line {uneven + 1} has {len(rows[uneven])} fields, the header {len(head)}")
+    read = {name: _numbers(path, name, [row[k] for row in rows[1:]]) for k, name in enumerate(head)}
+    return {name: values for name, values in read.items() if values is not None}
+
+
+def _numbers(path: Path, name: str, words: list[str]) -> np.ndarray | None:
+    """A column's numbers; None for a column of something else that nobody asks for."""
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError as error:
+        if _NAME.match(name) or name.lower() == "path":
+            raise DataError(f"{path}: column {name} holds what is no number ({error})") from error
+        return None
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -162,23 +166,18 @@ def _unnamed(path: Path, arrays: Mapping[str, np.ndarray], told: FileNotation | 
 
 
 def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
-    found: dict[str, dict[tuple[int, int], np.ndarray]] = {"strain": {}, "stress": {}}
+    found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
     doubled: set[bool] = set()
     for name, values in columns.items():
         match = _NAME.match(name)
         if match is None:
             continue
-        prefix, first, second, unit = match[1].lower(), match[2].lower(), match[3].lower(), (match[4] or "").lower()
-        kind = "stress" if re.fullmatch(_STRESS, prefix) else "strain"
-        pair = tuple(sorted((_AXES[first], _AXES[second])))
-        if unit not in UNITS or ((kind == "strain") != (unit in _OF_STRAIN) and unit != ""):
-            known = ", ".join(u for u in UNITS if u and (u in _OF_STRAIN) == (kind == "strain"))
-            raise DataError(f"{path}: {kind} {first}{second} is in {unit!r}; units of {kind} are {known}")
+        kind, pair, factor = _component(path, match)
         if pair in found[kind]:
             raise DataError(f"{path}: {kind} {pair[0] + 1}{pair[1] + 1} stands there twice")
         if kind == "strain" and pair[0] != pair[1]:
-            doubled.add(prefix in ("gamma", "g"))
-        found[kind][pair] = values * UNITS[unit]  # type: ignore[index]
+            doubled.add(match[1].lower() in ("gamma", "g"))
+        found[kind][pair] = values * factor
     dim = 3 if any(2 in pair for each in found.values() for pair in each) else 2
     order = Notation().pairs(dim)
     for kind, parts in found.items():
@@ -193,6 +192,17 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
         strain, stress = (_in_paths(path, one, columns["path"]) for one in (strain, stress))
     stress_shear = "tensor" if told is None else told.stress.shear
     return _measured(path, strain, stress, FileNotation(Notation("voigt", shear), Notation("voigt", stress_shear)))
+
+
+def _component(path: Path, match: re.Match[str]) -> tuple[str, tuple[int, ...], float]:
+    """Of a column's name: strain or stress, row and column, and the factor of its unit."""
+    first, second, unit = match[2].lower(), match[3].lower(), (match[4] or "").lower()
+    kind = "stress" if re.fullmatch(_STRESS, match[1].lower()) else "strain"
+    allowed = [word for word in UNITS if (word in _OF_STRAIN) == (kind == "strain") or not word]
+    if unit not in allowed:
+        known = ", ".join(word for word in allowed if word)
+        raise DataError(f"{path}: {kind} {first}{second} is in {unit!r}; units of {kind} are {known}")
+    return kind, tuple(sorted((_AXES[first], _AXES[second]))), UNITS[unit]
 
 
 def _shear(path: Path, engineering: bool, told: FileNotation | None) -> str:  # noqa: FBT001 (a fact of the file)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from haar.actions.representation import from_mandel, to_mandel
-from haar.errors import ArgumentError, require
+from haar.errors import ArgumentError, HaarError
 from haar.systems.constitutive.law import Law, fourth_order
 
 
@@ -22,11 +23,14 @@ def to_torchfem(law: Law) -> Any:
 
     Raises:
         ArgumentError: If the law is one of the plane.
-        MissingExtraError: Without torch-fem.
+        HaarError: Without torch-fem.
     """
     if law.material.dim != 3:
         raise ArgumentError("law", expected="a law in space", got=f"{law.material}, of the plane")
-    kind = require("torchfem.materials.base", "materials").MechanicsMaterial
+    try:
+        kind = importlib.import_module("torchfem.materials.base").MechanicsMaterial
+    except ImportError as error:
+        raise HaarError(f"torch-fem is not installed: pip install torch-fem ({error})") from error
 
     class Learned(kind):  # type: ignore[misc, valid-type]  # torch-fem's own class
         """The law, for all elements at once."""
