@@ -119,6 +119,16 @@ def _column(prefix: str, i: int, j: int) -> str:
 
 
 def _csv(path: Path) -> dict[str, np.ndarray]:
+    head, rows = _rows(path)
+    double = next((name for name in head if head.count(name) > 1), None)
+    if double is not None:
+        raise DataError(f"{path}: two columns are called {double}")
+    read = {name: _numbers(path, name, [row[k] for row in rows]) for k, name in enumerate(head)}
+    return {name: values for name, values in read.items() if values is not None}
+
+
+def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The header, and rows as long as it is."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
@@ -127,14 +137,10 @@ def _csv(path: Path) -> dict[str, np.ndarray]:
     if len(rows) < 2:
         raise DataError(f"{path}: expected a header and rows, got {len(rows)} line{'s' if len(rows) != 1 else ''}")
     head = [name.strip() for name in rows[0]]
-    double = next((name for name in head if head.count(name) > 1), None)
-    if double is not None:
-        raise DataError(f"{path}: two columns are called {double}")
     uneven = next((k for k, row in enumerate(rows) if len(row) != len(head)), None)
     if uneven is not None:
         raise DataError(f"{path}: line {uneven + 1} has {len(rows[uneven])} fields, the header {len(head)}")
-    read = {name: _numbers(path, name, [row[k] for row in rows[1:]]) for k, name in enumerate(head)}
-    return {name: values for name, values in read.items() if values is not None}
+    return head, rows[1:]
 
 
 def _numbers(path: Path, name: str, words: list[str]) -> np.ndarray | None:
@@ -178,12 +184,7 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
         if kind == "strain" and pair[0] != pair[1]:
             doubled.add(match[1].lower() in ("gamma", "g"))
         found[kind][pair] = values * factor
-    dim = 3 if any(2 in pair for each in found.values() for pair in each) else 2
-    order = Notation().pairs(dim)
-    for kind, parts in found.items():
-        missing = [f"{i + 1}{j + 1}" for i, j in order if (i, j) not in parts]
-        if missing:
-            raise DataError(f"{path}: no {kind} {', '.join(missing)}; columns are named such as e11, gamma12, s23")
+    order = _complete(path, found)
     if len(doubled) > 1:
         raise DataError(f"{path}: some shear strains are called gamma (engineering) and some not; write all one way")
     shear = _shear(path, doubled.pop(), told)
@@ -192,6 +193,16 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
         strain, stress = (_in_paths(path, one, columns["path"]) for one in (strain, stress))
     stress_shear = "tensor" if told is None else told.stress.shear
     return _measured(path, strain, stress, FileNotation(Notation("voigt", shear), Notation("voigt", stress_shear)))
+
+
+def _complete(path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]]) -> tuple[tuple[int, int], ...]:
+    """The components of the plane, or of space if a third axis is named; all of them are there."""
+    order = Notation().pairs(3 if any(2 in pair for each in found.values() for pair in each) else 2)
+    for kind, parts in found.items():
+        missing = [f"{i + 1}{j + 1}" for i, j in order if (i, j) not in parts]
+        if missing:
+            raise DataError(f"{path}: no {kind} {', '.join(missing)}; columns are named such as e11, gamma12, s23")
+    return order
 
 
 def _component(path: Path, match: re.Match[str]) -> tuple[str, tuple[int, ...], float]:
