@@ -88,7 +88,6 @@ SPOILT = {
     "the floor is no matter of training": _error("hexagon", c.ENERGY, 0.083),
     "paths: averaged at test time": _error("plastic", c.PLAIN, 0.389),
     "paths: averaged in training": _error("plastic", c.AVERAGED, 0.391),
-    "paths: sliding elements": _error("plastic", c.SLIDING, 0.301),
     "standard material": _error("zener", c.PLAIN, 0.37),
     "dissipation": _reading("dissipation", **{"sliding elements": -1.1e-14}),
     "averaging never harms": _reading("orbits", averaged=0.2001),

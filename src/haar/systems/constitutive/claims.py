@@ -187,15 +187,6 @@ CLAIMS = (
         bound=1.0,
     ),
     _better(
-        "paths: sliding elements",
-        "... of sliding elements, of the data's own kind, over the recurrent tensor network's",
-        _OWN,
-        "plastic",
-        ours=SLIDING,
-        other=TENSOR,
-        bound=1.0,
-    ),
-    _better(
         "standard material",
         "viscous paths, 40 of them: error of a standard material over a plain recurrent network's",
         _OWN,
