@@ -33,7 +33,7 @@ def test_newtons_method_by_hand():
     found, residuals = newton(
         lambda u: (2 * u, u**2 - 2), lambda matrix, force, _: force / matrix, np.array([1.5]), np.array([0])
     )
-    assert found[0] == pytest.approx(2**0.5, abs=1e-12)
+    assert found[0] == pytest.approx(2**0.5, abs=1e-10)
     assert residuals[0] == 1.0
     assert residuals[1] == pytest.approx((17 / 12) ** 2 * 4 - 8)
     with pytest.raises(
@@ -107,8 +107,8 @@ def test_refusals_of_bodies():
         ArgumentError, match=r"radius: expected a hole between 0 and 1, the plate's half width, got 1.5"
     ):
         plate_with_hole(radius=1.5)
-    with pytest.raises(ArgumentError, match=r"radius: expected a notch between 0 and the bar's half width, got 2"):
-        notched_bar(radius=2)
+    with pytest.raises(ArgumentError, match=r"radius: expected a notch between 0 and the bar's half width, got 2.0"):
+        notched_bar(radius=2.0)
     with pytest.raises(ArgumentError, match=r"law: expected a law in space, got plane D4, of the plane|got plane d4"):
         to_torchfem(LatticeCell())
 

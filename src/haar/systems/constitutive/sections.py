@@ -64,7 +64,6 @@ def draw_errors(measures: Measures) -> Figure:
         axes.set_yticks(range(len(names)), names[::-1])
         axes.set_xscale("log")
         axes.tick_params(labelsize=7)
-    figure.tight_layout()
     return figure
 
 

@@ -140,7 +140,7 @@ def told(model: nn.Module, test: Data, symmetry: Symmetry, seed: int) -> dict[st
     """What a trained network is told by."""
     each = squares(model, test)
     moved = (test[0][:16],)
-    elements = symmetry.group.sample(16, torch.Generator().manual_seed(seed))
+    elements = symmetry.group.sample(len(moved[0]), torch.Generator().manual_seed(seed))
     found = defect(copy.deepcopy(model), symmetry, moved, [elements], norm="squares").mean
     return {
         "error": float(each.mean()),

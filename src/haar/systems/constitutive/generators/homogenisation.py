@@ -21,7 +21,7 @@ def homogenise(
 
     Strain is compatible where its Fourier coefficients are k u + u k; the projection on such fields makes of the
     equilibrium a positive linear system, solved for six mean strains at once. Cells are cubes; on axes with an even
-    number of them the highest frequency, whose derivative has no sign, is left out.
+    number of them the highest frequency, whose sign is not known, counts only where no other axis has one.
 
     Args:
         phases: Phase of every cell.
@@ -77,10 +77,11 @@ class _Projection:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         axes = [torch.fft.fftfreq(n, dtype=torch.float64) for n in shape]
-        for n, axis in zip(shape, axes, strict=True):
-            if n % 2 == 0:
-                axis[n // 2] = 0.0
         k = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+        for a, n in enumerate(shape):
+            if n % 2 == 0:  # the sign of the highest frequency is not known: alone it does not matter
+                others = k.abs().sum(-1) > k[..., a].abs()
+                k[..., a] = torch.where(others & (k[..., a].abs() == 0.5), torch.zeros_like(k[..., a]), k[..., a])
         size = k.norm(dim=-1, keepdim=True)
         self.n = torch.where(size > 0, k / size.clamp(min=1e-300), torch.zeros_like(k))
 

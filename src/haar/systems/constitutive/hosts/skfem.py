@@ -147,7 +147,8 @@ class Body:
 def _dofs_of(basis: Any, component: int) -> NDArray[np.int64]:
     """Numbers of the degrees of freedom of one component of the displacement."""
     names = {name for name in basis.elem.dofnames if name.endswith(f"^{component + 1}")}
-    return np.unique(np.concatenate([basis.get_dofs(elements=True).all(name) for name in sorted(names)]))
+    found = [basis.get_dofs(elements=True).all(name) for name in sorted(names)]
+    return np.unique(np.concatenate(found)).astype(np.int64)
 
 
 def _skfem() -> ModuleType:
