@@ -156,9 +156,9 @@ def test_arrays_of_fibres_have_their_symmetry_and_lie_between_the_bounds():
         phases = fibres(9, 0.3, array=array)
         C = homogenise(phases, stack, tolerance=1e-12)
         assert (C - project_stiffness(C, material_symmetry(name))).norm() / C.norm() < error
-        shares = torch.bincount(phases.flatten(), minlength=2) / phases.numel()
-        voigt = torch.einsum("k,kij->ij", shares.double(), stack)
-        reuss = torch.linalg.inv(torch.einsum("k,kij->ij", shares.double(), torch.linalg.inv(stack)))
+        shares = torch.bincount(phases.flatten(), minlength=2).double() / phases.numel()
+        voigt = torch.einsum("k,kij->ij", shares, stack)
+        reuss = torch.linalg.inv(torch.einsum("k,kij->ij", shares, torch.linalg.inv(stack)))
         assert torch.linalg.eigvalsh(voigt - C).min() > -1e-9
         assert torch.linalg.eigvalsh(C - reuss).min() > -1e-9
 
