@@ -76,6 +76,11 @@ agents(agent)["module-specific"](seed=0)
 from haar.align.checkpoints import Architecture
 Architecture({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 11}).running()
 """,
+    "materials": """
+from haar.systems.constitutive.generators import CubicCrystal
+from haar.systems.constitutive.hosts import Body, plate_with_hole
+Body(plate_with_hole(cells=1), CubicCrystal())
+""",
     "tables": "from haar.report import Table\nTable('t', ('a',), [(1,)]).to_pandas()",
 }
 

@@ -14,7 +14,7 @@ import haar.nn
 import haar.nn.frames
 import haar.nn.spectral
 import haar.relax
-from haar.actions import Defining, Regular, Symmetry, Trivial, Vector
+from haar.actions import Defining, Mandel, Regular, Symmetry, Trivial, Vector
 from haar.groups import SO, cyclic, dihedral, symmetric
 
 F64 = torch.float64
@@ -121,6 +121,7 @@ EXAMPLES = {
     "SignMessagePassing": Example(lambda: haar.nn.SignMessagePassing(3, hidden=8, layers=1), ((2, 5, 3),)),
     "SignNet": Example(lambda: haar.nn.SignNet(3, 4, hidden=8, on="set"), ((2, 5, 3),)),
     "SignProduct": Example(lambda: haar.nn.SignProduct(5, 3, 2, hidden=8), ((2, 5, 3),)),
+    "TensorFunction": Example(lambda: haar.nn.TensorFunction(2 * Mandel(SPACE)), ((5, 12),)),
     "TensorSquare": Example(lambda: haar.nn.TensorSquare(2 * SPACE, SPACE), ((5, 6),)),
     "Upsample": Example(lambda: haar.nn.Upsample(REGULAR, 2), ON_GRID),
     "WeightedFrame": Example(lambda: haar.nn.WeightedFrame(haar.nn.GramMap()), ((2, 5, 3),)),

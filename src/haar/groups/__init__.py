@@ -19,6 +19,7 @@ from haar.groups.catalogue import (
 from haar.groups.chains import averaging_chain
 from haar.groups.character_table import CharacterTable, character_table
 from haar.groups.characters import RealIrreducible, isotypic_projector_coefficients, real_irreducibles
+from haar.groups.crystal import POINT_GROUPS, PointGroup, crystal_group, find_point_group
 from haar.groups.finite import FiniteGroup, Subgroup
 from haar.groups.generated import from_matrices, from_permutations
 from haar.groups.grid import GridGroup, grid_group, shifts
@@ -35,6 +36,7 @@ from haar.groups.torus import Torus
 from haar.groups.wreath import FiniteWreath, RowWreath, wreath
 
 __all__ = [
+    "POINT_GROUPS",
     "SO",
     "SU2",
     "CharacterTable",
@@ -49,6 +51,7 @@ __all__ = [
     "Motion",
     "O",
     "PermutationGroup",
+    "PointGroup",
     "RealIrreducible",
     "RotationGroup",
     "RowWreath",
@@ -62,10 +65,12 @@ __all__ = [
     "averaging_chain",
     "axial",
     "character_table",
+    "crystal_group",
     "cyclic",
     "design",
     "dicyclic",
     "dihedral",
+    "find_point_group",
     "from_matrices",
     "from_permutations",
     "grid_group",

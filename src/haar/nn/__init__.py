@@ -31,6 +31,7 @@ from haar.nn.spectral import (
     SignNet,
     SignProduct,
 )
+from haar.nn.tensor_function import TensorFunction
 
 __all__ = [
     "BatchNorm",
@@ -65,6 +66,7 @@ __all__ = [
     "SignMessagePassing",
     "SignNet",
     "SignProduct",
+    "TensorFunction",
     "TensorSquare",
     "Upsample",
     "WeightedFrame",

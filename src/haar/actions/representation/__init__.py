@@ -5,6 +5,7 @@ from haar.actions.representation.cosets import Induced, Quotient
 from haar.actions.representation.elementary import Defining, Determinant, Regular, Space, Trivial
 from haar.actions.representation.given import Given, representation_from_generators
 from haar.actions.representation.harmonics import Harmonic
+from haar.actions.representation.mandel import Mandel, from_mandel, mandel_rotation, to_mandel
 from haar.actions.representation.powers import exterior_power, symmetric_power
 from haar.actions.representation.pull_back import FromFactor, PullBack, Restricted
 from haar.actions.representation.representation import Representation
@@ -19,6 +20,7 @@ __all__ = [
     "Given",
     "Harmonic",
     "Induced",
+    "Mandel",
     "PullBack",
     "Quotient",
     "Regular",
@@ -31,7 +33,10 @@ __all__ = [
     "Trivial",
     "direct_sum",
     "exterior_power",
+    "from_mandel",
+    "mandel_rotation",
     "representation_from_generators",
     "symmetric_power",
     "tensor_power",
+    "to_mandel",
 ]

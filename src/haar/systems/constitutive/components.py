@@ -1,0 +1,285 @@
+"""Files of strains and stresses: CSV and NPZ with named components, measured curves, units, paths."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from haar.errors import DataError
+from haar.files import atomic_path
+from haar.systems.constitutive.notation import (
+    FileNotation,
+    Notation,
+    components_to_mandel,
+    mandel_to_components,
+    named_notation,
+)
+
+_STRAIN = r"(?:e|eps|epsilon|strain|le|ee|green|gamma|g)"
+_STRESS = r"(?:s|sig|sigma|stress|pk2|tau)"
+_AXES = {"1": 0, "2": 1, "3": 2, "x": 0, "y": 1, "z": 2}
+_NAME = re.compile(
+    rf"^({_STRAIN}|{_STRESS})[_\- ]?([123xyz])([123xyz])\s*(?:[\[(]\s*([^\])]*)\s*[\])])?$", re.IGNORECASE
+)
+#: Units that a header may give, over one (strain) and over one pascal (stress).
+UNITS: Mapping[str, float] = {
+    "": 1.0, "-": 1.0, "1": 1.0, "%": 1e-2, "percent": 1e-2, "microstrain": 1e-6, "ue": 1e-6,
+    "pa": 1.0, "kpa": 1e3, "mpa": 1e6, "gpa": 1e9, "psi": 6894.757293168, "ksi": 6894757.293168, "bar": 1e5,
+}  # fmt: skip
+_OF_STRAIN = ("", "-", "1", "%", "percent", "microstrain", "ue")
+#: Strains beyond this are percents that were taken for strains.
+LARGEST_STRAIN = 3.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Strains and stresses in Mandel's coordinates.
+
+    Attributes:
+        strain: One row a sample, or (paths, steps, n) where the file has a column ``path``.
+        stress: Their stresses, in pascals where units were given, else as they stand.
+        notation: How the file wrote them.
+        raw: Both as they were written, in the notation's order, before any conversion (units apart).
+    """
+
+    strain: Float[Tensor, "*rows n"]
+    stress: Float[Tensor, "*rows n"]
+    notation: FileNotation
+    raw: tuple[Tensor, Tensor]
+
+    @property
+    def dim(self) -> int:
+        """2 or 3."""
+        return 2 if self.strain.shape[-1] == 3 else 3
+
+
+def read_components(path: Path, *, notation: str | None = None) -> Measured:
+    """Read strains and stresses.
+
+    Columns (CSV) or arrays (NPZ) are named by component: ``e11 ... e12`` or ``eps_xx``, ``gamma_xy`` (engineering
+    shear), ``s11`` or ``sigma_xx``, with a unit in brackets (``s11 [MPa]``); a column ``path`` numbers strain paths.
+    Or an NPZ holds ``strain`` and ``stress`` with components on the last axis in the order that `notation` says.
+
+    Args:
+        path: A .csv or .npz file.
+        notation: See `named_notation`. Named components need it for their shear alone; without it, and without
+            ``gamma`` in a name, the file is refused: nobody can tell twice a shear from a shear.
+
+    Raises:
+        DataError: In one line, if something is missing, not finite, in percent, or not said.
+    """
+    told = None if notation is None else named_notation(notation)
+    if path.suffix == ".npz":
+        columns = _arrays(path)
+        if {"strain", "stress"} <= set(columns):
+            return _unnamed(path, columns, told)
+    elif path.suffix == ".csv":
+        columns = _csv(path)
+    else:
+        raise DataError(f"{path}: expected a .csv or .npz file, got {path.suffix or 'no ending'}")
+    return _named(path, columns, told)
+
+
+def write_components(
+    path: Path, strain: Float[Tensor, "rows n"], stress: Float[Tensor, "rows n"], notation: str = "voigt"
+) -> None:
+    """Write strains and stresses in Mandel's coordinates as a CSV file with named components.
+
+    Args:
+        path: A .csv file.
+        strain: One row a sample.
+        stress: Their stresses.
+        notation: Order, and shear of strain; an engineering one is named gamma.
+    """
+    told = named_notation(notation)
+    dim = 2 if strain.shape[-1] == 3 else 3
+    head = [
+        _column("gamma" if told.strain.shear == "engineering" and i != j else "e", i, j)
+        for i, j in told.strain.pairs(dim)
+    ]
+    head += [_column("s", i, j) for i, j in told.stress.pairs(dim)]
+    rows = torch.cat([mandel_to_components(strain, told.strain), mandel_to_components(stress, told.stress)], -1)
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows([[repr(v) for v in row] for row in rows.tolist()])
+
+
+def _column(prefix: str, i: int, j: int) -> str:
+    return f"{prefix}{i + 1}{j + 1}"
+
+
+def _csv(path: Path) -> dict[str, np.ndarray]:
+    head, rows = _rows(path)
+    double = next((name for name in head if head.count(name) > 1), None)
+    if double is not None:
+        raise DataError(f"{path}: two columns are called {double}")
+    read = {name: _numbers(path, name, [row[k] for row in rows]) for k, name in enumerate(head)}
+    return {name: values for name, values in read.items() if values is not None}
+
+
+def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The header, and rows as long as it is."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if len(rows) < 2:
+        raise DataError(f"{path}: expected a header and rows, got {len(rows)} line{'s' if len(rows) != 1 else ''}")
+    head = [name.strip() for name in rows[0]]
+    uneven = next((k for k, row in enumerate(rows) if len(row) != len(head)), None)
+    if uneven is not None:
+        raise DataError(f"{path}: line {uneven + 1} has {len(rows[uneven])} fields, the header {len(head)}")
+    return head, rows[1:]
+
+
+def _numbers(path: Path, name: str, words: list[str]) -> np.ndarray | None:
+    """A column's numbers; None for a column of something else that nobody asks for."""
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError as error:
+        if _NAME.match(name) or name.lower() == "path":
+            raise DataError(f"{path}: column {name} holds what is no number ({error})") from error
+        return None
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as numbers ({error})") from error
+
+
+def _unnamed(path: Path, arrays: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
+    if told is None:
+        raise DataError(f"{path}: components are not named; say --notation (voigt, mandel, abaqus-tensor, ...)")
+    strain, stress = (torch.from_numpy(arrays[name].copy()) for name in ("strain", "stress"))
+    if strain.shape != stress.shape or strain.ndim < 2 or strain.shape[-1] not in (3, 6):
+        got = f"{tuple(strain.shape)} and {tuple(stress.shape)}"
+        raise DataError(f"{path}: expected strain and stress of one shape (..., 3 or 6), got {got}")
+    return _measured(path, strain, stress, told)
+
+
+def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
+    found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
+    doubled: set[bool] = set()
+    for name, values in columns.items():
+        match = _NAME.match(name)
+        if match is None:
+            continue
+        kind, pair, factor = _component(path, match)
+        if pair in found[kind]:
+            raise DataError(f"{path}: {kind} {pair[0] + 1}{pair[1] + 1} stands there twice")
+        if kind == "strain" and pair[0] != pair[1]:
+            doubled.add(match[1].lower() in ("gamma", "g"))
+        found[kind][pair] = values * factor
+    order = _complete(path, found)
+    if len(doubled) > 1:
+        raise DataError(f"{path}: some shear strains are called gamma (engineering) and some not; write all one way")
+    shear = _shear(path, doubled.pop(), told)
+    strain, stress = (torch.from_numpy(np.stack([found[kind][pair] for pair in order], -1)) for kind in found)
+    if "path" in columns:
+        strain, stress = (_in_paths(path, one, columns["path"]) for one in (strain, stress))
+    stress_shear = "tensor" if told is None else told.stress.shear
+    return _measured(path, strain, stress, FileNotation(Notation("voigt", shear), Notation("voigt", stress_shear)))
+
+
+def _complete(path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]]) -> tuple[tuple[int, int], ...]:
+    """The components of the plane, or of space if a third axis is named; all of them are there."""
+    order = Notation().pairs(3 if any(2 in pair for each in found.values() for pair in each) else 2)
+    for kind, parts in found.items():
+        missing = [f"{i + 1}{j + 1}" for i, j in order if (i, j) not in parts]
+        if missing:
+            raise DataError(f"{path}: no {kind} {', '.join(missing)}; columns are named such as e11, gamma12, s23")
+    return order
+
+
+def _component(path: Path, match: re.Match[str]) -> tuple[str, tuple[int, ...], float]:
+    """Of a column's name: strain or stress, row and column, and the factor of its unit."""
+    first, second, unit = match[2].lower(), match[3].lower(), (match[4] or "").lower()
+    kind = "stress" if re.fullmatch(_STRESS, match[1].lower()) else "strain"
+    allowed = [word for word in UNITS if (word in _OF_STRAIN) == (kind == "strain") or not word]
+    if unit not in allowed:
+        known = ", ".join(word for word in allowed if word)
+        raise DataError(f"{path}: {kind} {first}{second} is in {unit!r}; units of {kind} are {known}")
+    return kind, tuple(sorted((_AXES[first], _AXES[second]))), UNITS[unit]
+
+
+def _shear(path: Path, engineering: bool, told: FileNotation | None) -> str:  # noqa: FBT001 (a fact of the file)
+    """What stands for a shear strain: by name, or as it is told."""
+    if engineering:
+        if told is not None and told.strain.shear != "engineering":
+            raise DataError(
+                f"{path}: shear strains are called gamma (engineering), --notation says {told.strain.shear}"
+            )
+        return "engineering"
+    if told is None:
+        raise DataError(
+            f"{path}: nothing says whether shear strains are tensor or engineering; name them gamma12, or say "
+            "--notation voigt (engineering), voigt-tensor or mandel"
+        )
+    return told.strain.shear
+
+
+def _in_paths(path: Path, values: Tensor, numbers: np.ndarray) -> Tensor:
+    """Rows as paths of equal length, in the file's order."""
+    changes = np.flatnonzero(np.diff(numbers)) + 1
+    starts, ends = [0, *changes], [*changes, len(numbers)]
+    lengths = [end - start for start, end in zip(starts, ends, strict=True)]
+    if len({int(numbers[k]) for k in starts}) != len(starts):
+        raise DataError(f"{path}: rows of one path do not stand together")
+    if len(set(lengths)) > 1:
+        k = next(k for k, n in enumerate(lengths) if n != lengths[0])
+        number = int(numbers[starts[k]])
+        raise DataError(
+            f"{path}: path {number} has {lengths[k]} increments, the first {lengths[0]}: an incomplete path"
+        )
+    paths: Tensor = values.unflatten(0, (len(lengths), lengths[0]))
+    return paths
+
+
+def _measured(path: Path, strain: Tensor, stress: Tensor, notation: FileNotation) -> Measured:
+    for name, values in (("strain", strain), ("stress", stress)):
+        bad = ~values.isfinite()
+        if bool(bad.any()):
+            row = int(bad.reshape(-1, bad.shape[-1]).any(-1).nonzero()[0])
+            raise DataError(f"{path}: {name} of row {row + 1} is NaN or infinite ({int(bad.sum())} numbers are)")
+    largest = float(strain.abs().max())
+    if largest > LARGEST_STRAIN:
+        raise DataError(f"{path}: strains up to {largest:.3g}: percent, or microstrain? say so in the header: e11 [%]")
+    if largest == 0 or float(stress.abs().max()) == 0:
+        raise DataError(f"{path}: all {'strains' if largest == 0 else 'stresses'} are zero")
+    x, y = components_to_mandel(strain, notation.strain), components_to_mandel(stress, notation.stress)
+    return Measured(x, y, notation, (strain, stress))
+
+
+def check_cycles(strain: Float[Tensor, "paths steps n"], *, tolerance: float = 1e-6) -> None:
+    """Refuse strain paths that do not come back to where they began.
+
+    Args:
+        strain: Paths, first and last increment included.
+        tolerance: Over the path's largest strain.
+
+    Raises:
+        DataError: Naming the first one that is open.
+    """
+    gap = (strain[:, -1] - strain[:, 0]).norm(dim=-1) / strain.norm(dim=-1).amax(-1).clamp(min=1e-300)
+    if bool((gap > tolerance).any()):
+        k = int((gap > tolerance).nonzero()[0])
+        raise DataError(f"strain: expected closed cycles, got path {k} that ends {float(gap[k]):.1%} of its size away")
+
+
+def names(dim: int, order: Sequence[tuple[int, int]] | None = None) -> list[str]:
+    """Names of the components, such as 11, 22, 12."""
+    return [f"{i + 1}{j + 1}" for i, j in order or Notation().pairs(dim)]

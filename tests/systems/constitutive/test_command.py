@@ -1,0 +1,113 @@
+"""The command on files: fit, check, identify, export; each wrong use is one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from haar.cli.app import main
+from haar.systems.constitutive.components import write_components
+from haar.systems.constitutive.generators import CubicCrystal, ZenerTruss, random_strains, strain_paths
+
+F64 = torch.float64
+
+
+@pytest.fixture
+def cubic(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = random_strains(60, 0.05, torch.Generator().manual_seed(0))
+    write_components(tmp_path / "cubic.csv", x, 1e3 * CubicCrystal()(x))
+    return tmp_path
+
+
+def test_a_law_is_fitted_checked_and_exported(cubic, capsys):
+    words = [
+        "constitutive",
+        "fit",
+        "cubic.csv",
+        "--group",
+        "cubic",
+        "-o",
+        "law.safetensors",
+        "--steps",
+        "5",
+        "--size",
+        "4",
+    ]
+    assert main([*words, "--out", "fit", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["samples"] == 60
+    assert told["errors"][0]["held_out"] < told["errors"][1]["held_out"] < 1e-3
+    assert (cubic / "fit" / "report.html").is_file()
+    assert main(["constitutive", "check", "law.safetensors"]) == 0
+    assert "exactly m-3m" in " ".join(capsys.readouterr().out.split())
+    assert main(["constitutive", "check", "law.safetensors", "--group", "isotropic"]) == 1
+    assert "defect under isotropic" in " ".join(capsys.readouterr().out.split())
+    assert main(["constitutive", "export", "law.safetensors", "-o", "law.pt2", "--notation", "voigt"]) == 0
+    assert "11 22 33 23 13 12, engineering shear strain" in " ".join(capsys.readouterr().out.split())
+    assert torch.export.load(cubic / "law.pt2").module()(torch.zeros(4, 6, dtype=F64))[1].shape == (4, 6, 6)
+
+
+def test_class_and_notation_are_found(cubic, capsys):
+    assert main(["constitutive", "identify", "cubic.csv", "--draws", "10", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["class"] == "cubic"
+    assert (
+        main(["constitutive", "check", "--data", "cubic.csv", "--group", "cubic", "--notation", "voigt", "--json"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["kind"] == "constitutive-notation"
+
+
+def test_paths_are_fitted_by_laws_with_history(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = strain_paths(6, 4, 0.02, torch.Generator().manual_seed(0))
+    y = ZenerTruss()(x)
+    rows = [[k, *e, *s] for k in range(6) for e, s in zip(x[k].tolist(), y[k].tolist(), strict=True)]
+    head = "path,e11,e22,e12,s11,s22,s12"
+    (tmp_path / "paths.csv").write_text("\n".join([head, *(",".join(map(repr, row)) for row in rows)]))
+    words = ["constitutive", "fit", "paths.csv", "--group", "plane D4", "--notation", "mandel", "-o", "law.safetensors"]
+    assert main([*words, "--kind", "viscoelastic", "--steps", "2", "--size", "2"]) == 0
+    assert main(["constitutive", "check", "law.safetensors"]) == 0
+    assert "dissipation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["fit", "cubic.csv", "--group", "cubical", "-o", "a.safetensors"], "did you mean cubic?"),
+        (["fit", "cubic.csv", "--group", "plane D4", "-o", "a.safetensors"], "--group: expected one of 3 dimensions"),
+        (["fit", "cubic.csv", "--group", "cubic", "-o", "a.pt"], "--output: expected a name that ends in .safetensors"),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--kind", "rubber", "-o", "a.safetensors"],
+            "--kind: expected one of",
+        ),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--notation", "nye", "-o", "a.safetensors"],
+            "--notation: expected mandel",
+        ),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--kind", "recurrent", "-o", "a.safetensors"],
+            "needs paths; number them",
+        ),
+        (["fit", "left.csv", "--group", "cubic", "-o", "a.safetensors"], "left.csv: cannot be read"),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--frame", "left.txt", "-o", "a.safetensors"],
+            "got a left-handed one",
+        ),
+        (["check"], "LAW: expected a law, or --data, got neither"),
+        (["check", "--data", "cubic.csv"], "--group: expected the symmetry that the data are to have"),
+        (["check", "cubic.csv"], "no law that can be read"),
+    ],
+)
+def test_each_wrong_use_is_one_line(words, told, cubic, capsys):
+    (cubic / "left.txt").write_text("1 0 0\n0 1 0\n0 0 -1\n")
+    assert main(["constitutive", *words]) == 2
+    error = capsys.readouterr().err
+    assert told in " ".join(error.split())
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_the_classes_are_listed(capsys):
+    assert main(["constitutive", "classes", "--json"]) == 0
+    assert "m-3m" in capsys.readouterr().out
