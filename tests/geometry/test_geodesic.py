@@ -34,7 +34,7 @@ def test_the_great_circle_is_reached_to_fourth_order():
 
 
 def test_speed_and_clairauts_constant_stay():
-    found = geodesic(sphere, START, SLANTED, steps=200)
+    found = geodesic(sphere, START, SLANTED, steps=400)
     assert float(found.speed_drift) < 1e-10
     clairaut = found.points[0, :, 0].sin() ** 2 * found.velocities[0, :, 1]
     assert float((clairaut - clairaut[0]).abs().max()) < 1e-10
@@ -65,12 +65,12 @@ def test_distances_in_the_half_plane_are_those_of_the_closed_form():
 
 
 def test_far_ends_are_approached_in_stages():
-    z = torch.tensor([[-0.93, 0.0], [0.1, 0.1]], dtype=torch.float64)
-    end = torch.tensor([[0.65, 0.65], [0.2, 0.1]], dtype=torch.float64)
-    found = geodesic_between(poincare_disc, z, end, steps=100)
+    z = torch.tensor([[-0.9, 0.0], [0.1, 0.1]], dtype=torch.float64)
+    end = torch.tensor([[0.6, 0.6], [0.2, 0.1]], dtype=torch.float64)
+    found = geodesic_between(poincare_disc, z, end, steps=24)
     gap = (z - end).square().sum(-1)
     expected = (1 + 2 * gap / ((1 - z.square().sum(-1)) * (1 - end.square().sum(-1)))).acosh()
-    torch.testing.assert_close(found.lengths, expected, rtol=1e-4, atol=0)
+    torch.testing.assert_close(found.lengths, expected, rtol=1e-3, atol=0)
 
 
 def test_what_leaves_the_chart_is_told_or_kept():
@@ -102,13 +102,14 @@ def test_a_metric_that_ends_is_a_chart_that_ends():
 
 
 def test_ends_that_are_not_reached_are_told_or_kept():
-    z, end = torch.tensor([[0.0, 1.0]]).double(), torch.tensor([[4.0, 1.0]]).double()
+    z, end = torch.tensor([[0.0, 1.0]]).double(), torch.tensor([[2.0, 1.0]]).double()
 
     def low(z):
         return z[:, 1] < 1.01  # the geodesic rises above
 
-    found = geodesic_between(half_plane, z, end, inside=low, keep=True)
-    assert int(found.left[0]) > 0 or not bool(found.arrived[0])
+    found = geodesic_between(half_plane, z, end, inside=low, keep=True, steps=12)
+    assert int(found.left[0]) > 0
+    assert found.arrived.tolist() == [False]
     cut = torch.tensor([[0.0, 1.0], [0.0, 0.5]]).double()
 
     def holed(z):  # no metric on a strip between the two
@@ -119,6 +120,7 @@ def test_ends_that_are_not_reached_are_told_or_kept():
         geodesic_between(holed, cut[:1], cut[1:])
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_points_and_velocities_must_fit():
     with pytest.raises(
         ShapeError, match=r"velocity: expected \(1, 2\) of torch.float64, got \(1, 2\) of torch.float32"

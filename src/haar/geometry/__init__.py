@@ -9,6 +9,7 @@ from haar.geometry.log_average import LogAveraged
 from haar.geometry.metric_net import MetricNet
 from haar.geometry.natural import Direction, natural_direction, natural_gradient
 from haar.geometry.penalty import geometric_penalty, log_volume_spread
+from haar.geometry.portrait import Portrait, portrait
 from haar.geometry.pullback import Fisher, Pullback, pulled_back
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "KillingFields",
     "LogAveraged",
     "MetricNet",
+    "Portrait",
     "Pullback",
     "christoffel",
     "geodesic",
@@ -31,6 +33,7 @@ __all__ = [
     "log_volume_spread",
     "natural_direction",
     "natural_gradient",
+    "portrait",
     "pulled_back",
     "ricci",
     "riemann",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -89,7 +89,7 @@ def geodesic(
     check_count("steps", steps)
     check_smooth(metric, points)
     check_metric(metric(points), points)
-    found = _follow(metric, points, velocity, steps, inside=inside, arrived=torch.ones(len(points), dtype=torch.bool))
+    found = _follow(metric, points, velocity, steps, inside=inside)
     if not keep:
         _refuse_left(found.left, points)
     return found
@@ -132,13 +132,15 @@ def geodesic_between(
     check_smooth(metric, points)
     for ones in (points, ends):
         check_metric(metric(ones), ones)
-    rough = _Shooting(metric, min(steps, _ROUGH_STEPS))
-    velocity, arrived = rough.aim(points, ends, ends - points)
+    shot = _Shooting(metric, min(steps, _ROUGH_STEPS), min(steps, _ROUGH_STEPS))
+    velocity, arrived = shot.aim(points, ends, ends - points)
     if not bool(arrived.all()):
         lost = ~arrived
-        velocity[lost], arrived[lost] = rough.by_stages(points[lost], ends[lost])
+        velocity[lost], arrived[lost] = shot.by_stages(points[lost], ends[lost])
     if steps > _ROUGH_STEPS:
-        velocity, arrived = _Shooting(metric, steps).aim(points, ends, velocity)
+        velocity, arrived = _Shooting(metric, steps, _ROUGH_STEPS).aim(points, ends, velocity)
+    found = _follow(metric, points, velocity, steps, inside=inside)
+    arrived = arrived & (found.left < 0)
     if not keep and not bool(arrived.all()):
         at = int((~arrived).nonzero()[0, 0])
         raise ArgumentError(
@@ -148,7 +150,7 @@ def geodesic_between(
             f"{_told(ends[at])}",
             way_out="take more steps or nearer ends, or keep=True, which marks them",
         )
-    return _follow(metric, points, velocity, steps, inside=inside, arrived=arrived)
+    return replace(found, arrived=arrived)
 
 
 def _told(point: Tensor) -> str:
@@ -204,7 +206,6 @@ def _follow(
     steps: int,
     *,
     inside: Callable[[Tensor], Tensor] | None,
-    arrived: Tensor,
 ) -> Geodesics:
     """The geodesics with all that is told of them; those that leave are NaN from there on."""
     left = torch.full((len(z),), -1)
@@ -221,7 +222,7 @@ def _follow(
         speeds.append(_speed(metric(z), v))
     speed = torch.stack(speeds, -1)
     drift = ((speed / speed[:, :1]) - 1).abs().nan_to_num(0.0).amax(-1)
-    return Geodesics(torch.stack(points, 1), torch.stack(velocities, 1), speed[:, 0], drift, left, arrived)
+    return Geodesics(torch.stack(points, 1), torch.stack(velocities, 1), speed[:, 0], drift, left, left < 0)
 
 
 def _speed(g: Tensor, v: Tensor) -> Tensor:
@@ -237,50 +238,54 @@ def _stays(metric: Field, z: Tensor, v: Tensor, inside: Callable[[Tensor], Tenso
 
 
 class _Shooting:
-    """First velocities that lead to ends."""
+    """First velocities that lead to ends; slopes may be those of fewer steps, which are nearly the same."""
 
-    def __init__(self, metric: Field, steps: int) -> None:
-        self.metric, self.steps = metric, steps
+    def __init__(self, metric: Field, steps: int, slope_steps: int) -> None:
+        self.metric, self.steps, self.slope_steps = metric, steps, slope_steps
 
-    def end(self, z: Tensor, v: Tensor) -> Tensor:
+    def end(self, z: Tensor, v: Tensor, steps: int) -> Tensor:
         """Where geodesics end; NaN beyond the chart."""
-        for _ in range(self.steps):
-            _, z, v = _step(self.metric, z, v, 1 / self.steps)
+        for _ in range(steps):
+            _, z, v = _step(self.metric, z, v, 1 / steps)
         return z
 
     def aim(self, z: Tensor, end: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Newton's method from velocities; also which of them arrived."""
         enough = _ARRIVED * (end - z).norm(dim=-1).clamp(min=torch.finfo(z.dtype).tiny)
-        v = v.clone()
         with torch.no_grad():
+            miss = self.end(z, v, self.steps) - end
             for _ in range(_NEWTON):
-                jet = first_jet(lambda w: self.end(z.repeat(len(w) // len(z), 1), w), v)
-                miss = jet.value - end
-                size = miss.norm(dim=-1)
-                going = ~(size <= enough)
+                going = (miss.norm(dim=-1) > enough) & miss.isfinite().all(-1)
                 if not bool(going.any()):
                     break
-                jacobian = jet.first
-                good = going & jacobian.isfinite().flatten(1).all(-1) & miss.isfinite().all(-1)
-                if not bool(good.any()):
+                starts = z[going]
+                jet = first_jet(
+                    lambda w, starts=starts: self.end(starts.repeat(len(w) // len(starts), 1), w, self.slope_steps),
+                    v[going],
+                )
+                good = jet.first.isfinite().flatten(1).all(-1)
+                step = torch.zeros_like(starts)
+                step[good] = -torch.linalg.lstsq(jet.first[good], miss[going][good][..., None]).solution[..., 0]
+                moved, missed = self._halved(starts, end[going], v[going], step, miss[going])
+                stuck = bool((moved == v[going]).all())
+                v, miss = v.clone(), miss.clone()
+                v[going], miss[going] = moved, missed
+                if stuck:
                     break
-                step = torch.zeros_like(v)
-                step[good] = -torch.linalg.lstsq(jacobian[good], miss[good][..., None]).solution[..., 0]
-                v = self._halved(z, end, v, step, size)
-            size = (self.end(z, v) - end).norm(dim=-1)
-        return v, size <= 100 * enough
+        return v, miss.norm(dim=-1) <= 100 * enough
 
-    def _halved(self, z: Tensor, end: Tensor, v: Tensor, step: Tensor, size: Tensor) -> Tensor:
-        """The longest of step, step/2, ... that brings each nearer; none if none does."""
-        best, taken = v, torch.zeros(len(z), dtype=torch.bool)
+    def _halved(self, z: Tensor, end: Tensor, v: Tensor, step: Tensor, miss: Tensor) -> tuple[Tensor, Tensor]:
+        """The longest of step, step/2, ... that brings each nearer, none if none does; and by what each then misses."""
+        taken = torch.zeros(len(z), dtype=torch.bool, device=z.device)
         for _ in range(_HALVINGS):
-            nearer = ~taken & ((self.end(z, v + step) - end).norm(dim=-1) < size)
-            best = torch.where(nearer[:, None], v + step, best)
+            tried = self.end(z, v + step, self.steps) - end
+            nearer = ~taken & (tried.norm(dim=-1) < miss.norm(dim=-1))
+            v, miss = torch.where(nearer[:, None], v + step, v), torch.where(nearer[:, None], tried, miss)
             taken |= nearer
             if bool(taken.all()):
                 break
-            step = step / 2
-        return best
+            step = torch.where(taken[:, None], 0.0, step / 2)
+        return v, miss
 
     def by_stages(self, z: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
         """The end approached along the straight line, each stage beginning with the velocity of the one before."""
@@ -289,4 +294,6 @@ class _Shooting:
             share = stage / _STAGES
             first = v * (stage / max(stage - 1, 1)) if stage > 1 else (end - z) * share
             v, arrived = self.aim(z, z + (end - z) * share, first)
+            if not bool(arrived.any()):
+                break
         return v, arrived

@@ -109,5 +109,7 @@ def _linear(rep: Representation, points: Tensor, seed: Seed) -> dict[str, Callab
     for element in elements:
         matrix = rep.matrix(element).to(points)
         if not small or not bool((matrix - torch.eye(rep.dim).to(points)).abs().max() < 1e-12):
-            found[group.describe(element)] = lambda z, matrix=matrix: z @ matrix.mT
+            name = group.describe(element)
+            name = f"{name}, draw {len(found)}" if name in found else name  # angles are told in whole degrees
+            found[name] = lambda z, matrix=matrix: z @ matrix.mT
     return found or {"identity": lambda z: z}

@@ -11,7 +11,7 @@ from haar.geometry import CouplingChart, natural_gradient, pulled_back
 from haar.geometry.derivatives import Field
 from haar.geometry.spaces import flat
 
-_STEPS = (1e-2, 5e-3)
+_STEPS = (2e-3, 1e-3)
 _SCALE = 0.3
 
 
@@ -48,7 +48,11 @@ def _one(seed: int) -> dict[str, Any]:
         z = chart(x)
         natural = _gaps(chart, x, z, lambda points: pulled_back(_given, chart, points), _given)
         plain = _gaps(chart, x, z, flat, flat)
-    return {"natural": natural[0] / natural[1], "plain": plain[0] / plain[1], "gaps": {"natural": natural, "plain": plain}}
+    return {
+        "natural": natural[0] / natural[1],
+        "plain": plain[0] / plain[1],
+        "gaps": {"natural": natural, "plain": plain},
+    }
 
 
 def _gaps(chart: CouplingChart, x: Tensor, z: Tensor, here: Field, there: Field) -> list[float]:

@@ -57,6 +57,24 @@ class Constant(nn.Module):
         return (self.factor @ self.factor.mT).expand(len(z), -1, -1)
 
 
+class Scaled(nn.Module):
+    """A metric times a number: so that training begins at lengths of the observed size, as with normalised targets."""
+
+    def __init__(self, metric: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.metric, self.factor = metric, factor
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The metric at points."""
+        g: Tensor = self.factor * self.metric(z)
+        return g
+
+
+def observed_scale(seen: Lengths) -> float:
+    """The factor of the Euclidean metric that fits the lengths best."""
+    return float((seen.observed - seen.dz.square().sum(-1).log()).mean().exp())
+
+
 def fit(
     metric: nn.Module,
     seen: Lengths,
