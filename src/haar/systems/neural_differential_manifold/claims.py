@@ -52,7 +52,7 @@ CLAIMS = (
     ),
     Claim(
         "beats a constant metric, disc",
-        "a metric of the disc averaged in training is nearer than the best that is the same everywhere (ratio of errors)",
+        "a metric of the disc averaged in training is nearer than the best constant one (ratio of errors)",
         "trivial baseline",
         on_disc(WITHIN, CONSTANT),
         at_most=1.0,

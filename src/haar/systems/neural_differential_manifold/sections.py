@@ -78,8 +78,9 @@ _DISC = (
     "A metric is learned from noisy lengths of short displacements in the hyperbolic disc, whose geometry every "
     "rotation leaves alone. Averaging the learned metric over eight rotations cannot raise its error on whole orbits "
     "(the error splits exactly); averaging within training costs eight times the forward passes. Augmentation turns "
-    "the data instead, at no cost. From few lengths a plain network is worse than a metric that is the same everywhere. All "
-    "begin at lengths of the observed size; without that, a constant metric is what training has reached by its end."
+    "the data instead, at no cost. From few lengths a plain network is worse than a metric that is the same "
+    "everywhere. All begin at lengths of the observed size; without that, a constant metric is what training has "
+    "reached by its end."
 )
 _DISC_CAPTION = "Left: median over seeds, with the range. Right: the least rate of the rotation found in each metric."
 _SPHERE = (
