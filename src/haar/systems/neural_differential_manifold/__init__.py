@@ -1,0 +1,1 @@
+"""Learned metrics: curvature, natural gradients, and what a symmetry is worth to a geometry learned from lengths."""
