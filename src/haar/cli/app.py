@@ -12,8 +12,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from haar.cli import align, audits, average, compress, constitutive, data, demo, lattice, moments, quantum, relax
-from haar.cli import reproduce, rg, systems
+from haar.cli import (
+    align,
+    audits,
+    average,
+    compress,
+    constitutive,
+    data,
+    demo,
+    lattice,
+    moments,
+    quantum,
+    relax,
+    reproduce,
+    rg,
+    systems,
+)
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.loudness import PLAIN, set_loudness
 from haar.cli.threads import fit_threads
@@ -68,11 +82,8 @@ app.command("demo")(demo.demo)
 app.add_typer(align.app, name="align")
 app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")
-<<<<<<< HEAD
 app.add_typer(compress.app, name="compress")
-=======
 app.add_typer(constitutive.app, name="constitutive")
->>>>>>> materials
 app.add_typer(data.app, name="data")
 app.add_typer(lattice.app, name="lattice")
 app.command("moments")(moments.moments)
