@@ -21,7 +21,9 @@ def main() -> None:
     torch.manual_seed(0)
     decoder = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 20)).double()
     codes = torch.randn(200, 2, dtype=torch.float64)
-    (IMAGES / "geometry.png").write_bytes(png(portrait(Pullback(decoder), codes, pairs=(codes[:4], codes[4:8])).figure()))
+    (IMAGES / "geometry.png").write_bytes(
+        png(portrait(Pullback(decoder), codes, pairs=(codes[:4], codes[4:8])).figure())
+    )
 
 
 if __name__ == "__main__":
