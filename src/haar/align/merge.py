@@ -149,15 +149,10 @@ def merging(
     action = action_of(first, state, symmetry, config=config, example=example)
     others = [state_of(model, f"models[{k}]") for k, model in enumerate(models)]
     mean, _ = canonical_of(action, state)
-    moved: list[State] = []
-    distances = []
+    moved, distances = others, []
     for _round in range(1 if len(models) == 2 else rounds):
-        found = [align(mean, other, symmetry=action, watch=watch) for other in others]
-        moved = [one.b for one in found]
-        distances.append(tuple(one.distances.total() for one in found))
-        mean = Mean(moved, parts)
-        if not any(map(is_read, moved)):
-            mean = dict(mean)
+        moved, mean, far = _round_of(action, mean, others, parts, watch=watch)
+        distances.append(far)
     lost: Mapping[str, float] = {}
     if heads == "circuits":
         mean, lost = mean_circuits(action, moved, parts)
@@ -166,6 +161,18 @@ def merging(
         model = recalibrated(model, calibration)
         mean = {name: value.detach() for name, value in model.state_dict().items()}
     return Merging(mean, tuple(distances), lost, model)
+
+
+def _round_of(
+    action: ParameterAction, mean: State, others: Sequence[State], parts: Sequence[float], *, watch: Watch
+) -> tuple[list[State], State, tuple[float, ...]]:
+    """All networks moved towards a mean, their own mean, and how far each was."""
+    found = [align(mean, other, symmetry=action, watch=watch) for other in others]
+    moved = [one.b for one in found]
+    own: State = Mean(moved, parts)
+    if not any(map(is_read, moved)):
+        own = dict(own)
+    return moved, own, tuple(one.distances.total() for one in found)
 
 
 def _shares(shares: Sequence[float | int] | None, count: int) -> list[float]:

@@ -46,7 +46,7 @@ class Copies:
         if self.shares is None:
             object.__setattr__(self, "shares", 1 / count[self.source].double())
         elif self.shares.shape != self.source.shape:
-            raise ShapeError("shares", expected=tuple(self.source.shape), got=tuple(self.shares.shape))
+            raise ShapeError("shares", expected=str(tuple(self.source.shape)), got=tuple(self.shares.shape))
         else:
             total = torch.zeros(len(count), dtype=torch.float64).index_add(0, self.source, self.shares.double())
             if bool(((total - 1).abs() > _WHOLE).any()):

@@ -65,14 +65,19 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
     by_site = {name: [one for one in found if any(leg[0] == name for leg in one.legs)] for name in scaled}
     coupled = any(len({leg[0] for leg in one.legs}) > 1 for one in found)
     for _ in range(_SWEEPS if coupled else 1):
-        change = 0.0
-        for name, squares in by_site.items():
-            step = _step(name, squares, logs)
-            logs[name] = logs[name] + step
-            change = max(change, float(step.abs().max()))
-        if change <= _SETTLED:
+        if _sweep(by_site, logs) <= _SETTLED:
             break
     return {name: site.element(torch.arange(site.count), logs[name].exp()) for name, site in scaled.items()}
+
+
+def _sweep(by_site: Mapping[str, list[_Squares]], logs: dict[str, Tensor]) -> float:
+    """Every site once, with the others' factors as they are by then; the largest change of a logarithm."""
+    change = 0.0
+    for name, squares in by_site.items():
+        step = _step(name, squares, logs)
+        logs[name] = logs[name] + step
+        change = max(change, float(step.abs().max()))
+    return change
 
 
 def _step(name: str, squares: list[_Squares], logs: Mapping[str, Tensor]) -> Tensor:
