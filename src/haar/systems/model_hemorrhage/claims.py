@@ -120,97 +120,98 @@ _INVARIANT = {
 _INVARIANT_SOLVED = {"low rank (data)": ("units: order", "norms: gain", "values: orthogonal", "residual stream")}
 
 
+_TOLD: Mapping[str, tuple[str, str, Callable[[Measures], float], Mapping[str, float], str]] = {
+    "it has learned": (
+        "the dense model is better than the answer that does not look at the text (perplexities)",
+        "baseline",
+        ratio(lambda m: m["dense"], lambda m: m["unigram"]),
+        {"at_most": 0.5},
+        "",
+    ),
+    "bits before weights": (
+        "4 bits cost less than half of the weights (perplexities)",
+        _ORDER,
+        ratio(of("quantise", "4"), of("magnitude", "0.5")),
+        {"at_most": 1.0},
+        "4.33 / 5.08",
+    ),
+    "any before 4:8": (
+        "half of the weights cost less than 4 of 8 (magnitude)",
+        _ORDER,
+        ratio(of("magnitude", "0.5"), of("4:8", "0.5")),
+        {"at_most": 1.0},
+        "14.90 / 16.53",
+    ),
+    "4:8 before 2:4": (
+        "4 of 8 cost less than 2 of 4 (magnitude)",
+        _ORDER,
+        ratio(of("4:8", "0.5"), of("2:4", "0.5")),
+        {"at_most": 1.0},
+        "16.53 / 54.39",
+    ),
+    "2:4 before units": (
+        "2 of 4 cost less than half of the hidden units",
+        _ORDER,
+        ratio(of("2:4", "0.5"), of("units", "0.5")),
+        {"at_most": 1.0},
+        "",
+    ),
+    "size counts": (
+        "weights chosen by chance cost far more than the smallest, at every level (least ratio)",
+        _OWN,
+        random_over_magnitude,
+        {"at_least": 1.25},
+        "",
+    ),
+    "first block": (
+        "no block is missed as the first is (over the worst other)",
+        _OWN,
+        first_block,
+        {"at_least": 1.0},
+        "",
+    ),
+    "magnitude sees scales": (
+        "magnitude costs more on a badly scaled copy of the same function (0.5)",
+        _OWN,
+        ratio(of("magnitude", "0.5", "copy"), of("magnitude", "0.5")),
+        {"at_least": 1.0},
+        "",
+    ),
+    "bits see scales": (
+        "so do 4 bits",
+        _OWN,
+        ratio(of("quantise", "4", "copy"), of("quantise", "4")),
+        {"at_least": 1.0},
+        "",
+    ),
+    "noise sees scales": (
+        "and noise (0.2)",
+        _OWN,
+        ratio(of("noise", "0.2", "copy"), of("noise", "0.2")),
+        {"at_least": 1.0},
+        "",
+    ),
+    "wanda on the copy": (
+        "on the badly scaled copy Wanda costs less than magnitude (0.7)",
+        _OWN,
+        ratio(of("wanda", "0.7", "copy"), of("magnitude", "0.7", "copy")),
+        {"at_most": 1.0},
+        "",
+    ),
+    "damages add": (
+        "inside both thresholds, damage by pruning and by rounding adds up in log perplexity (greatest departure)",
+        "Ma et al., npj Artificial Intelligence 2026, article 72: redundancies are orthogonal",
+        interaction,
+        {"at_most": 0.05},
+        "",
+    ),
+}
+
+
 def _characters() -> tuple[Claim, ...]:
-    half, wanda = of("magnitude", "0.5"), of("wanda", "0.7", "copy")
-    told: Mapping[str, tuple[str, str, Callable[[Measures], float], Mapping[str, float], str]] = {
-        "it has learned": (
-            "the dense model is better than the answer that does not look at the text (perplexities)",
-            "baseline",
-            ratio(lambda m: m["dense"], lambda m: m["unigram"]),
-            {"at_most": 0.5},
-            "",
-        ),
-        "bits before weights": (
-            "4 bits cost less than half of the weights (perplexities)",
-            _ORDER,
-            ratio(of("quantise", "4"), half),
-            {"at_most": 1.0},
-            "4.33 / 5.08",
-        ),
-        "any before 4:8": (
-            "half of the weights cost less than 4 of 8 (magnitude)",
-            _ORDER,
-            ratio(half, of("4:8", "0.5")),
-            {"at_most": 1.0},
-            "14.90 / 16.53",
-        ),
-        "4:8 before 2:4": (
-            "4 of 8 cost less than 2 of 4 (magnitude)",
-            _ORDER,
-            ratio(of("4:8", "0.5"), of("2:4", "0.5")),
-            {"at_most": 1.0},
-            "16.53 / 54.39",
-        ),
-        "2:4 before units": (
-            "2 of 4 cost less than half of the hidden units",
-            _ORDER,
-            ratio(of("2:4", "0.5"), of("units", "0.5")),
-            {"at_most": 1.0},
-            "",
-        ),
-        "size counts": (
-            "weights chosen by chance cost far more than the smallest, at every level (least ratio)",
-            _OWN,
-            random_over_magnitude,
-            {"at_least": 1.25},
-            "",
-        ),
-        "first block": (
-            "no block is missed as the first is (over the worst other)",
-            _OWN,
-            first_block,
-            {"at_least": 1.0},
-            "",
-        ),
-        "magnitude sees scales": (
-            "magnitude costs more on a badly scaled copy of the same function (0.5)",
-            _OWN,
-            ratio(of("magnitude", "0.5", "copy"), half),
-            {"at_least": 1.0},
-            "",
-        ),
-        "bits see scales": (
-            "so do 4 bits",
-            _OWN,
-            ratio(of("quantise", "4", "copy"), of("quantise", "4")),
-            {"at_least": 1.0},
-            "",
-        ),
-        "noise sees scales": (
-            "and noise (0.2)",
-            _OWN,
-            ratio(of("noise", "0.2", "copy"), of("noise", "0.2")),
-            {"at_least": 1.0},
-            "",
-        ),
-        "wanda on the copy": (
-            "on the badly scaled copy Wanda costs less than magnitude (0.7)",
-            _OWN,
-            ratio(wanda, of("magnitude", "0.7", "copy")),
-            {"at_most": 1.0},
-            "",
-        ),
-        "damages add": (
-            "inside both thresholds, damage by pruning and by rounding adds up in log perplexity (greatest departure)",
-            "Ma et al., npj Artificial Intelligence 2026, article 72: redundancies are orthogonal",
-            interaction,
-            {"at_most": 0.05},
-            "",
-        ),
-    }
     found = [
         Claim(f"characters: {name}", claim, source, statistic, part=RECTIFIED, reported=reported, **bound)  # type: ignore[arg-type]
-        for name, (claim, source, statistic, bound, reported) in told.items()
+        for name, (claim, source, statistic, bound, reported) in _TOLD.items()
     ]
     for method, level in (("wanda", "0.5"), ("units", "0.5")):
         found.append(
