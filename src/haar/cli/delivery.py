@@ -36,8 +36,9 @@ def deliver(
         return
     screen = console()
     sections = [section for section in report.sections() if section.table is not None]
-    print_tables(screen, sections[:answers])
+    first = len(sections) if answers is None else answers
+    print_tables(screen, sections[:first])
     screen.print(word, style="bold")
-    print_tables(screen, sections[answers:])
+    print_tables(screen, sections[first:])
     if out is not None:
         screen.print(f"report: {out / 'report.html'}")
