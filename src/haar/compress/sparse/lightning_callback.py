@@ -57,7 +57,7 @@ def sparsity_callback(
 
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
             planned = int(trainer.estimated_stepping_batches) if steps is None else steps
-            options = {"symmetry": symmetry, "seed": seed, "densities": densities, "score": score}
+            options: dict[str, Any] = {"symmetry": symmetry, "seed": seed, "densities": densities, "score": score}
             # a checkpoint's weights are there already
             self.sparse = sparsify(pl_module, regimes, steps=planned, state=self._kept, **options)
             held = [getattr(optimizer, "optimizer", optimizer) for optimizer in trainer.optimizers]

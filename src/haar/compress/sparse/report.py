@@ -115,7 +115,8 @@ def told(layers: Sequence[MaskedLayer], dense: Sequence[str]) -> SparsityReport:
                 units.entries,
                 units.counted(layer.active),
                 float((_dense(layer).detach() != 0).double().mean()),
-                *layer.moves,
+                layer.moves[0],
+                layer.moves[1],
                 float(layer.seen.double().mean()),
             )
         )

@@ -57,7 +57,7 @@ class Sparsifier:
         regimes = list(rules.values())
         self.layers: list[MaskedLayer] = []
         self.dense = tuple(dense)
-        share = {}
+        share: dict[str, float] = {}
         for rule, regime in enumerate(regimes):
             held = [place for place in places if place.rule == rule]
             if regime is not None and held:

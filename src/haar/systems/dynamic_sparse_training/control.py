@@ -105,7 +105,7 @@ class Agent:
             for target, p in zip(held.parameters(), other.parameters(), strict=True)
         ]
         for target, _ in self.pairs:
-            target.requires_grad_(requires_grad=False)
+            target.requires_grad = False
 
     def act(self, observed: Tensor) -> Tensor:
         """An action for each observation."""
@@ -124,11 +124,11 @@ class Agent:
     def actor_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Minus the value of what the actor would do; the critic is left alone."""
         for p in self.critic.parameters():
-            p.requires_grad_(requires_grad=False)
+            p.requires_grad = False
         x = torch.cat([batch[0], self.act(batch[0])], 1)
         value = self.critic.first(x).mean()
         for p in self.critic.parameters():
-            p.requires_grad_(requires_grad=True)
+            p.requires_grad = True
         return -value  # type: ignore[no-any-return]
 
     def follow(self, rate: float) -> None:
@@ -158,7 +158,7 @@ def agents(options: Control) -> dict[str, Callable[..., Json]]:
     unknown = next((name for name in options.agents if name not in kinds), None)
     if unknown is not None:
         raise ArgumentError("agents", expected=f"some of {', '.join(kinds)}", got=repr(unknown))
-    found = {}
+    found: dict[str, Callable[..., Json]] = {}
     for name, rate in options.agents.items():
         rules, width = kinds[name]
         found[name] = partial(learned, options, rules, width=width, learning_rate=rate)

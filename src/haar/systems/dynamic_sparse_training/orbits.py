@@ -69,7 +69,8 @@ def trained(
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = torch.randint(options.samples, (_BATCH,), generator=generator)
-        return (model(x[rows]) - noisy[rows]).square().mean()
+        error: Tensor = (model(x[rows]) - noisy[rows]).square().mean()
+        return error
 
     plan = Plan(
         steps=options.steps, learning_rate=options.learning_rate, optimizer="adamw", weight_decay=_DECAY,

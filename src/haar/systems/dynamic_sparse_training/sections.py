@@ -64,7 +64,7 @@ def told(measures: Measures) -> list[Section]:
 def _mean(measures: Measures, name: str, key: str) -> float:
     """Over all networks of all seeds."""
     values = [one for seed in measures for one in seed["digits"][name][key]]
-    return sum(values) / len(values)
+    return float(sum(values) / len(values))
 
 
 def digits_table(measures: Measures) -> Table:
