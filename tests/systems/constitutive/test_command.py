@@ -32,7 +32,7 @@ def test_a_law_is_fitted_checked_and_exported(cubic, capsys):
         "-o",
         "law.safetensors",
         "--steps",
-        "5",
+        "200",
         "--size",
         "4",
     ]
