@@ -20,16 +20,16 @@ class Told(Report):
         return {"found": 3}
 
     def sections(self):
-        tables = {title: Table(title, ("a",), [[1]]) for title in ("First", "Second")}
+        tables = {title: Table(title, ("a",), [[1]]) for title in ("One", "Two")}
         return [Section("Words", "Three."), *(Section(title, "", table) for title, table in tables.items())]
 
 
 @pytest.mark.parametrize(
     ("answers", "order"),
     [
-        (None, ["First", "Second", "The answer."]),
-        (1, ["First", "The answer.", "Second"]),
-        (9, ["First", "Second", "The"]),
+        (None, ["One", "Two", "The answer."]),
+        (1, ["One", "The answer.", "Two"]),
+        (9, ["One", "Two", "The answer."]),
     ],
 )
 def test_every_table_is_printed_once_and_in_order(capsys, answers, order):
@@ -44,4 +44,4 @@ def test_files_and_json(capsys, tmp_path):
     assert (
         json.loads(capsys.readouterr().out)["found"] == json.loads((tmp_path / "told.json").read_text())["found"] == 3
     )
-    assert "Second" in (tmp_path / "report.html").read_text()
+    assert "Two" in (tmp_path / "report.html").read_text()
