@@ -11,10 +11,14 @@ class _Align:
     Difference = _align.Difference
     Distances = _align.Distances
     Learning = _align.Learning
+    Merging = _align.Merging
     align = staticmethod(_align.align)
+    as_wide_as = staticmethod(_align.as_wide_as)
     barrier = staticmethod(_align.barrier)
     difference = staticmethod(_align.difference)
     merge = staticmethod(_align.merge)
+    merging = staticmethod(_align.merging)
+    recalibrated = staticmethod(_align.recalibrated)
 
 class _Audit:
     __call__ = staticmethod(_audit.audit)

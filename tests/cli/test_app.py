@@ -128,7 +128,9 @@ def test_systems_are_listed(capsys):
 def test_the_verbs():
     assert {command.name for command in app.registered_commands} == {"demo", "moments", "reproduce", "systems"}
     groups = {group.name: group.typer_instance for group in app.registered_groups}
-    assert set(groups) == {"align", "audit", "average", "compress", "data", "quantum", "relax", "rg"}
+    assert set(groups) == {
+        *("align", "audit", "average", "compress", "constitutive", "data", "lattice", "quantum", "relax", "rg"),
+    }
     assert {command.name for command in groups["relax"].registered_commands} == {"fit", "path", "diagnose"}
     assert {command.name for command in groups["audit"].registered_commands} == {
         "model",

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import haar
 from haar.actions import Bilinear, Defining, Representation, Symmetry, Vector
+from haar.average import average
 from haar.geometry import MetricNet, isometry_defect, killing_fields
 from haar.geometry.spaces import poincare_disc
 from haar.groups import SO, cyclic
@@ -70,11 +70,11 @@ def _learned(
         return Scaled(MetricNet(2, hidden, seed=seed, dtype=torch.float64), scale)
 
     metrics: dict[str, nn.Module] = {CONSTANT: Scaled(Constant(2), scale), PLAIN: start(), AUGMENTED: start()}
-    metrics[WITHIN] = haar.average(start(), symmetry)
+    metrics[WITHIN] = average(start(), symmetry)
     for name, metric in metrics.items():
         fit(metric, seen, steps, seed, move=move if name == AUGMENTED else None)
         advance()
-    return {**metrics, AFTER: haar.average(metrics[PLAIN], symmetry)}
+    return {**metrics, AFTER: average(metrics[PLAIN], symmetry)}
 
 
 def _measured(metrics: Mapping[str, nn.Module], points: Tensor, seed: int) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import haar
 from haar.actions import Bilinear, Defining, Symmetry, Vector
+from haar.average import average
 from haar.geometry import (
     LogAveraged,
     MetricNet,
@@ -97,7 +97,7 @@ def averaged(count: int, seed: int) -> list[dict[str, Any]]:
             metric, generator = _strong(seed * 100 + k), torch.Generator().manual_seed(seed * 100 + k)
             z = 2 * torch.rand(16, 2, generator=generator, dtype=torch.float64) - 1
             row: dict[str, Any] = {"group": name, "raw": isometry_defect(metric, rep, z).total}
-            for how, made in (("mean", haar.average(metric, symmetry)), ("log", LogAveraged(metric, rep))):
+            for how, made in (("mean", average(metric, symmetry)), ("log", LogAveraged(metric, rep))):
                 row[how] = isometry_defect(made, rep, z).total
                 row[f"{how} curvature"] = _curvature_defect(made, rep.matrix(rep.group.elements()), z)
             found.append(row)
