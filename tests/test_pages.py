@@ -60,6 +60,15 @@ PRINTED = {
         "zeros of the matrix: 192 of 256",
         "state: expected masks of the same regimes, layers, steps and seed, got other regimes or layers",
     ),
+    "geometry": (
+        "0 of 6 motions leave the geometry alone",
+        "tensor([2.0000, 2.0000], dtype=torch.float64)",
+        "got relu in layer 'decoder.1'; replace relu",
+        "1 geodesics of 100 steps: lengths 1.414 to 1.414, 0 left the chart",
+        "over 7 maps; the worst, r180",
+        "2 True\ntensor(",
+        "0.0\ntensor([[0., 4.]])",
+    ),
     "intertwiners": (
         "<OrbitIntertwiners of S8, 64 -> 64, dimension 15>",
         "dimension 27>: 15 maps in",

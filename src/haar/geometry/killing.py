@@ -18,6 +18,8 @@ from haar.geometry.derivatives import Field, first_jet
 Motions = Literal["affine", "linear", "rotations", "translations"]
 #: Fields whose mean square is below this share of the largest say nothing at these points.
 _VACUOUS = 1e-10
+#: Coefficients that differ by less are told as equal.
+_EQUAL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,17 @@ class KillingFields:
             return float("inf")
         return float(self.rates[self.number] / self.rates[self.number - 1].clamp(min=torch.finfo(self.rates.dtype).eps))
 
+    @property
+    def basis(self) -> Float[Tensor, "number motions"]:
+        """The Killing fields in the basis with the fewest words: each begins with a motion that no other has."""
+        return _echelon(self.combinations[: self.number])
+
     def told(self, k: int) -> str:
-        """A combination in words, the largest coefficients first."""
-        row = self.combinations[k] / self.combinations[k].abs().max()
-        order = row.abs().argsort(descending=True, stable=True).tolist()
+        """A combination in words, the largest coefficients first; of the Killing fields, a row of `basis`."""
+        row = self.basis[k] if k < self.number else self.combinations[k]
+        row = row / row.abs().max()
+        row = row * row[int((row.abs() > 1 - _EQUAL).nonzero()[0, 0])].sign()
+        order = row.abs().mul(1 / _EQUAL).round().argsort(descending=True, stable=True).tolist()
         parts = [f"{float(row[i]):+.3g} {self.motions[i]}" for i in order if abs(float(row[i])) > 1e-3]
         return " ".join(parts)
 
@@ -157,6 +166,20 @@ def _solved(g: Tensor, z: Tensor, values: Tensor, changes: Tensor) -> tuple[Tens
         raise ArgumentError("z", expected=f"at least {basis.shape[1]} numbers from all points", got=len(rates))
     found = (basis @ right.mT).mT
     return rates.flip(0), found.flip(0)
+
+
+def _echelon(rows: Tensor) -> Tensor:
+    """The same space by rows of which each has a one where all others have zeros."""
+    rows = rows.clone()
+    for k in range(len(rows)):
+        column = int(rows[k:].abs().amax(0).argmax())
+        best = k + int(rows[k:, column].abs().argmax())
+        rows[[k, best]] = rows[[best, k]]
+        rows[k] /= rows[k, column].clone()
+        for other in range(len(rows)):
+            if other != k:
+                rows[other] -= rows[other, column].clone() * rows[k]
+    return rows
 
 
 def _spanning(lengths: Tensor) -> Tensor:
