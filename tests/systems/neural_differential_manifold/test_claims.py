@@ -56,8 +56,8 @@ MADE = {
     "sphere": {
         "constant": {"error": 0.2},
         "learned": [
-            {"penalty": 0.3, "error": 0.1, "curvature": 0.04, "size": 0.05},
             {"penalty": 0.0, "error": 0.02, "curvature": 1.9, "size": 2.0},
+            {"penalty": 0.3, "error": 0.1, "curvature": 0.04, "size": 0.05},
         ],
     },
     "disc": [row(100, 0.4, 0.5, 0.2, 0.25, 0.1), row(400, 0.4, 0.2, 0.1, 0.1, 0.05)],

@@ -45,6 +45,7 @@ def test_the_recipe_is_one_and_its_presets_are_plain():
     assert json.loads(json.dumps(RECIPE.presets)) == RECIPE.presets
     for preset in RECIPE.presets.values():
         assert preset["penalties"][0] == 0.0
+        assert list(preset["penalties"]) == sorted(preset["penalties"])
         assert list(preset["observations"]) == sorted(preset["observations"])
 
 

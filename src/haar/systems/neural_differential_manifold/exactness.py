@@ -34,6 +34,8 @@ SPACES: dict[str, tuple[Field, float, int]] = {
 }
 _LAST_SCALE = 60.0
 _POINTS = 64
+#: Where the geodesics that are drawn begin and end.
+_DRAWN = [[0.45, -1.3], [0.6, -1.2], [2.6, -1.0]], [[0.5, 1.3], [2.2, 1.2], [2.5, 1.1]]
 
 
 def globe(z: Tensor) -> Tensor:
@@ -80,7 +82,9 @@ def decoder(seed: int) -> dict[str, Any]:
         angles = (globe(a) * globe(b)).sum(-1).acos()
         steps = torch.linspace(0, 1, 201, dtype=torch.float64)[:, None, None]
         straight = globe((a + (b - a) * steps).flatten(0, 1)).unflatten(0, (201, 8)).diff(dim=0).norm(dim=-1).sum(0)
+    drawn = geodesic_between(metric, *(torch.tensor(ends, dtype=torch.float64) for ends in _DRAWN), steps=40)
     return {
+        "paths": drawn.points[:, ::2].tolist(),
         "error": float((found.lengths - angles).abs().max()),
         "shorter": (found.lengths / straight).tolist(),
         "turned": isometry_defect(metric, lambda z: z + torch.tensor([0.0, 0.3]).to(z), a).total,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from haar.geometry import Pullback, geodesic_between
+from haar.geometry import Pullback
 from haar.report.drawing import AVERAGED, BASE, WARNING, draw_bars, draw_curves, log_scale, new_figure, style_axes
 from haar.systems.neural_differential_manifold.disc import AFTER, AUGMENTED, CONSTANT, PLAIN, WITHIN
 from haar.systems.neural_differential_manifold.exactness import globe
@@ -55,12 +55,9 @@ def draw_disc(measures: Measures) -> Figure:
     return figure
 
 
-def draw_geodesics() -> Figure:
+def draw_geodesics(measures: Measures) -> Figure:
     """Geodesics of a decoder's latent space beside straight lines, with ellipses of equal length."""
     metric = Pullback(globe)
-    starts = torch.tensor([[0.45, -1.3], [0.6, -1.2], [2.6, -1.0]], dtype=torch.float64)
-    ends = torch.tensor([[0.5, 1.3], [2.2, 1.2], [2.5, 1.1]], dtype=torch.float64)
-    found = geodesic_between(metric, starts, ends)
     figure = new_figure(7.2, 3.6)
     axes = style_axes(
         figure.subplots(), title="Latent space of a sphere's decoder", x="longitude", y="angle from the pole"
@@ -73,7 +70,8 @@ def draw_geodesics() -> Figure:
     for point, factor in zip(grid, factors, strict=True):
         ellipse = point[:, None] + 0.07 * factor @ circle
         axes.plot(ellipse[1].numpy(), ellipse[0].numpy(), color=BASE, linewidth=0.8)
-    for k, path in enumerate(found.points):
+    for k, told in enumerate(measures[0]["decoder"]["paths"]):
+        path = torch.tensor(told, dtype=torch.float64)
         axes.plot(
             path[:, 1].numpy(), path[:, 0].numpy(), color=AVERAGED, linewidth=1.8, label="geodesic" if not k else None
         )

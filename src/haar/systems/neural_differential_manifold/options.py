@@ -10,7 +10,7 @@ class Options:
     """Metrics that are learned from lengths, and geometry that is exact.
 
     Attributes:
-        penalties: Weights of the curvature penalty on the sphere, 0 among them.
+        penalties: Weights of the curvature penalty on the sphere, ascending from 0.
         steps: Steps of training on the sphere.
         observations: Numbers of observed displacements on the disc.
         disc_steps: Steps of training on the disc.

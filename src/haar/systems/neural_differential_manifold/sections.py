@@ -26,7 +26,7 @@ def told(measures: Measures) -> list[Section]:
         Section(
             "A metric learned on the sphere", _SPHERE, sphere_table(measures), draw_sphere(measures), _SPHERE_CAPTION
         ),
-        Section("Geodesics of a decoder", _DECODER, figure=draw_geodesics(), caption=_DECODER_CAPTION),
+        Section("Geodesics of a decoder", _DECODER, figure=draw_geodesics(measures), caption=_DECODER_CAPTION),
         Section("Known spaces", _SPACES, spaces_table(measures)),
         Section("Two charts", _CHARTS, charts_table(measures)),
     ]
