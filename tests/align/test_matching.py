@@ -9,6 +9,7 @@ import torch
 
 from haar.align.assignment import assigned, match_experts, match_units
 from haar.align.grams import cross_grams, gain
+from haar.align.matching import match_weights
 from haar.align.procrustes import match_heads, match_rotation, nearest_orthogonal
 from haar.errors import ArgumentError
 from haar.weights import Experts, Heads, ParameterAction, Rotation, Units
@@ -111,3 +112,13 @@ def test_more_units_than_fit_into_memory_are_refused():
     state = {"w": torch.zeros(16385)}
     with pytest.raises(ArgumentError, match=r"w: expected at most 16384 units at h, .*, got 16385; give a table"):
         cross_grams(action, state, state, "h", ["w"])
+
+
+def test_a_wide_planted_rotation_in_single_precision_takes_one_sweep():
+    width, generator = 1024, torch.Generator().manual_seed(0)
+    action = ParameterAction({"stream": Rotation(width)}, {"read": (None, "stream"), "written": ("stream*", None)})
+    shapes = {"read": (20, width), "written": (width, width)}
+    a = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    found = match_weights(action, a, action.act(action.random(1, dtype=torch.float32), a))
+    assert len(found.distances) == 2
+    assert 1e-9 < found.distances[1] / found.distances[0] < 1e-5  # what is left is rounding, more than of few sums

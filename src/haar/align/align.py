@@ -63,6 +63,7 @@ def align(
             half precision, quantised, or holds NaN.
 
     Example:
+        >>> from haar.weights import adapted
         >>> from haar.weights.small import LlamaSizes, SmallLlama
         >>> model = SmallLlama(LlamaSizes(11, layers=1, dim=8, heads=2, groups=1, hidden=6)).double()
         >>> twin = SmallLlama(LlamaSizes(11, layers=1, dim=8, heads=2, groups=1, hidden=6)).double()

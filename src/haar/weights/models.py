@@ -63,6 +63,7 @@ def with_state(model: nn.Module, state: State) -> nn.Module:
         state: Parameters and buffers by name.
 
     Example:
+        >>> import torch
         >>> layer = nn.Linear(1, 1)
         >>> float(with_state(layer, {"weight": torch.tensor([[2.0]])}).weight.detach())
         2.0
