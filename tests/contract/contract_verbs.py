@@ -187,11 +187,13 @@ CHANGE = {
     "fit": "trains the model",
     "path": "trains the model",
     "train_on_moments": "trains the model",
+    "sparsify": "clears the weights that are inactive from now on: held in tests/compress/sparse",
     "estimate_statistics": "writes the running statistics",
     "lie_derivative": "is one evaluation, which the caller may differentiate",
     "moment_loss": "is a loss, which the caller differentiates",
     "average_callback": "is what a trainer calls: held in tests/audit/test_defect_callback.py",
     "defect_callback": "is what a trainer calls: held in tests/audit/test_defect_callback.py",
+    "sparsity_callback": "is what a trainer calls: held in tests/compress/sparse/test_lightning_callback.py",
     "audit_force_field": "takes calculators of ASE: held in tests/audit/force_field",
     "averaged_calculator": "takes calculators of ASE: held in tests/average/test_calculator.py",
     "propagate_on_orbits": "takes networks on graphs: held in tests/moments",
@@ -203,6 +205,7 @@ WITHOUT = {
     "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
     "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
     "same_representation", "domain_symmetry", "known_data_set", "audit_conventions", "scaling", "scalings", "fit_law",
+    "erdos_renyi", "uniform", "module_specific", "coordinates", "entries", "orbits",
 }  # fmt: skip
 
 
