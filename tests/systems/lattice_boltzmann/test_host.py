@@ -242,38 +242,40 @@ GOOD = random_field((4, 4), batch=1)
     ("call", "error", "message"),
     [
         (
-            lambda: simulate(GOOD[0], BGK(D2Q9, 1), 1, stencil=D2Q9),
+            lambda: simulate(GOOD[0], BGK(D2Q9, 1.0), 1, stencil=D2Q9),
             ShapeError,
             r"9 populations \(D2Q9\) on the axis 1|f: ",
         ),
-        (lambda: simulate(GOOD[..., None], BGK(D2Q9, 1), 1, stencil=D2Q9), ShapeError, r"\[batch, 9, x, y\]"),
-        (lambda: simulate(-GOOD, BGK(D2Q9, 1), 1, stencil=D2Q9), ArgumentError, "f: expected a positive density"),
+        (lambda: simulate(GOOD[..., None], BGK(D2Q9, 1.0), 1, stencil=D2Q9), ShapeError, r"\[batch, 9, x, y\]"),
+        (lambda: simulate(-GOOD, BGK(D2Q9, 1.0), 1, stencil=D2Q9), ArgumentError, "f: expected a positive density"),
         (
-            lambda: simulate(GOOD[:, [5, 6, 7, 8, 0, 1, 2, 3, 4]], BGK(D2Q9, 1), 1, stencil=D2Q9),
+            lambda: simulate(GOOD[:, [5, 6, 7, 8, 0, 1, 2, 3, 4]], BGK(D2Q9, 1.0), 1, stencil=D2Q9),
             ArgumentError,
             "f: expected populations in the order of D2Q9, .* they fit in another order",
         ),
         (
-            lambda: simulate(torch.where(GOOD[0, 0, 1, 2] == GOOD, float("nan"), GOOD), BGK(D2Q9, 1), 1, stencil=D2Q9),
+            lambda: simulate(
+                torch.where(GOOD[0, 0, 1, 2] == GOOD, float("nan"), GOOD), BGK(D2Q9, 1.0), 1, stencil=D2Q9
+            ),
             ArgumentError,
             r"f: expected finite populations, got nan at \[0, 0, 1, 2\]",
         ),
-        (lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 1)), ShapeError, "shape: expected 2 axes of 2 nodes and more"),
-        (lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), force=(1.0,)), ShapeError, "force: expected 2 numbers"),
-        (lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), boundaries=[Wall(2, "low")]), ArgumentError, "an axis below 2"),
-        (lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), boundaries=[Wall(0, "left")]), ArgumentError, "'low' or 'high'"),
+        (lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 1)), ShapeError, "shape: expected 2 axes of 2 nodes and more"),
+        (lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), force=(1.0,)), ShapeError, "force: expected 2 numbers"),
+        (lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), boundaries=[Wall(2, "low")]), ArgumentError, "an axis below 2"),
+        (lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), boundaries=[Wall(0, "left")]), ArgumentError, "'low' or 'high'"),
         (
-            lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), boundaries=[Wall(0, "low", (0.1, 0.0))]),
+            lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), boundaries=[Wall(0, "low", (0.1, 0.0))]),
             ArgumentError,
             "a wall that moves along itself",
         ),
         (
-            lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), boundaries=[Obstacle(torch.zeros(4, 5, dtype=torch.bool))]),
+            lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), boundaries=[Obstacle(torch.zeros(4, 5, dtype=torch.bool))]),
             ShapeError,
             r"a mask of booleans \(4, 4\)",
         ),
         (
-            lambda: Host(D2Q9, BGK(D2Q9, 1), (4, 4), boundaries=[Inflow(0, "low", (0.1,)), Outflow(0, "high")]),
+            lambda: Host(D2Q9, BGK(D2Q9, 1.0), (4, 4), boundaries=[Inflow(0, "low", (0.1,)), Outflow(0, "high")]),
             ArgumentError,
             "velocities with 2 numbers",
         ),
