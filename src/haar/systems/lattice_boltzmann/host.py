@@ -208,7 +208,7 @@ def simulate(
             before = state.clone()
             advance(state, count)
             if not bool(state.isfinite().all()):
-                state, done, blown = _found(host, before, done)
+                state, done, blown = _found(host, before, state, done, count)
                 break
             done += count
             fastest = _warned(state, host, fastest, done)
@@ -302,19 +302,25 @@ def _warned(f: Tensor, host: Host, trained: float | None, step: int) -> float | 
     return None
 
 
-def _found(host: Host, state: Tensor, done: int) -> tuple[Tensor, int, BlowUpError]:
-    """The last finite state, its step, and what comes after."""
-    post = torch.empty_like(state)
-    while True:
+def _found(host: Host, state: Tensor, broken: Tensor, done: int, count: int) -> tuple[Tensor, int, BlowUpError]:
+    """The last finite state, its step, and what comes after: the steps that led to a broken state are taken again."""
+    first, start, post = state, done, torch.empty_like(state)
+    for _ in range(count):
         after = state.clone()
         host.step_into(after, post)
         if not bool(after.isfinite().all()):
-            sample, q, *site = (~after.isfinite()).nonzero()[0].tolist()
-            value = float(after[(sample, q, *site)])
-            place = f"site {tuple(site)}" + (f" of run {sample}" if len(after) > 1 else "")
-            text = f"the run has {value} at step {done + 1}, {place}, population {q}"
-            return state, done, BlowUpError(text, done + 1, (sample, *site))
+            return state, done, _told(after, f"step {done + 1}", done + 1)
         state, done = after, done + 1
+    # taken again they stay finite: a collision that is not the same twice, or a compiled loop that rounds otherwise
+    return first, start, _told(broken, f"one of the steps {start + 1} to {done}", done)
+
+
+def _told(f: Tensor, when: str, step: int) -> BlowUpError:
+    """Where the first number that is not finite stands."""
+    sample, q, *site = (~f.isfinite()).nonzero()[0].tolist()
+    place = f"site {tuple(site)}" + (f" of run {sample}" if len(f) > 1 else "")
+    text = f"the run has {float(f[(sample, q, *site)])} at {when}, {place}, population {q}"
+    return BlowUpError(text, step, (sample, *site))
 
 
 def _kept(error: BlowUpError, state: Tensor, done: int, keep: str | os.PathLike[str] | None) -> BlowUpError:

@@ -108,7 +108,7 @@ def costs_table(measures: Measures) -> Table:
     for stencil, models in measures[0]["costs"].items():
         for name in models:
             micro = spread(1e6 * float(one["costs"][stencil][name]["time"]) for one in measures)
-            count = int(models[name]["multiplications"])
+            count = f"{models[name]['multiplications']:.0f}"
             rows.append([stencil, NAMES[name], count, f"{micro.value:.2g} [{micro.low:.2g}, {micro.high:.2g}]"])
     return Table("Costs of a site", ("stencil", "collision", "multiplications", "microseconds"), rows, "one thread")
 

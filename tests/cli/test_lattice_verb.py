@@ -1,0 +1,66 @@
+"""haar lattice: a collision is trained, run and inspected, and one line says what does not fit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from haar.cli.app import main
+
+SMALL = ["--samples", "200", "--epochs", "1", "--channels", "2"]
+
+
+def test_a_collision_is_trained_run_and_inspected(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lattice", "train", "c.safetensors", *SMALL, "--tau", "0.8"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "locked on D2Q9" in told
+    assert "relative error" in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.safetensors"]  # no checkpoint stays
+    flow = ["--size", "8", "--steps", "10", "--out", "run", "--json"]
+    assert main(["lattice", "run", "c.safetensors", *flow]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["flow"], result["shape"], result["steps"]) == ("taylor-green", [8, 8], 10)
+    assert result["energies"][-1] < result["energies"][0]
+    assert result["momentum_change"] < 1e-12
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"result.json", "report.html", "state.safetensors"}
+    assert main(["lattice", "inspect", "c.safetensors", "--points", "4", "--samples", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["equivariant"], report["conserving"], report["group"]) == (True, True, "D4")
+    assert report["viscosity"] == pytest.approx({"axis": 0.1, "diagonal": 0.1}, rel=1e-9)
+
+
+def test_the_users_own_collision_is_inspected_and_a_run_that_blows_up_keeps_its_last_state(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine_lattice.py").write_text("def leaky():\n    return lambda f: 1e5 * f\n")
+    assert main(["lattice", "inspect", "mine_lattice:leaky", "--points", "3", "--samples", "20"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "does not conserve mass and momentum; a wave grows by 1e+05 a step" in told
+    assert main(["lattice", "run", "mine_lattice:leaky", "--size", "8", "--steps", "100", "--out", "run"]) == 1
+    assert "It ended early: the run has inf at step 62" in " ".join(capsys.readouterr().out.split())
+    assert (tmp_path / "run" / "state.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["run", "bkg"], "COLLISION: expected bgk, trt, mrt, a .safetensors file, or module:function, got 'bkg'"),
+        (["run", "bgk", "--flow", "taylor"], "flow: expected one of taylor-green"),
+        (["run", "bgk", "--tau", "0.4"], "tau: expected at least 0.5, got 0.4"),
+        (["inspect", "bgk", "--stencil", "D2Q8"], "stencil: expected one of D2Q5"),
+        (["inspect", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["train", "c.pt"], "OUT"),
+        (["train", "c.safetensors", "--collision", "lennn", *SMALL], "collision: expected one of naive"),
+        (["train", "c.safetensors", "--pairs", "nowhere.npz"], "nowhere.npz"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, monkeypatch, capsys, command, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lattice", *command]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert message in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
