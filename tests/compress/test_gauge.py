@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from haar.compress import Quantise, canonical, canonical_form, gauge, orbit_gap
+from haar.compress import HiddenUnits, Quantise, canonical, canonical_form, gauge, orbit_gap
+from haar.compress.batch import batches_of
+from haar.compress.bench import Bench
 from haar.compress.canonical import canonical_state
 from haar.compress.factors import everything, factors_of
 from haar.errors import ArgumentError
@@ -82,7 +84,7 @@ def test_perceptrons_and_convolutions_have_one_too():
         nn.Linear(16, 2),
     ).double()  # fmt: skip
     for model, x in ((flat, torch.randn(6, 3).double()), (grid, torch.randn(6, 1, 8, 8).double())):
-        action = traced(model, x[:2], scales=True)
+        action = traced(model, x[:2])
         assert verify(model, action, x).preserved
         assert {site.scales for site in action.sites.values()} == {"positive"}
         form = canonical_form(model, x)
@@ -105,12 +107,39 @@ def test_what_bends_units_keeps_their_scale():
         (nn.Identity(), "positive"),
     ):
         model = nn.Sequential(nn.Linear(3, 4), bend, nn.Linear(4, 2))
-        assert [site.scales for site in traced(model, x, scales=True).sites.values()] == [scales]
-        assert [site.scales for site in traced(model, x).sites.values()] == ["none"]
+        assert [site.scales for site in traced(model, x).sites.values()] == [scales]
+        assert [site.scales for site in traced(model, x, scales=False).sites.values()] == ["none"]
     odd = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
-    assert traced(odd, x, signs=True, scales=True).sites["units0"].scales == "signs"
+    assert traced(odd, x, signs=True).sites["units0"].scales == "signs"
     normed = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
-    assert traced(normed, x, scales=True).sites["units0"].scales == "none"
+    assert traced(normed, x).sites["units0"].scales == "positive"  # gain and bias of the norm are, the weight is not
+
+
+def test_units_behind_a_batch_norm_have_a_canonical_form_and_are_pruned_whole():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2),
+    ).double().eval()  # fmt: skip
+    model[1].weight.uniform_(0.5, 2)
+    model[1].bias.normal_()
+    model[1].running_var.uniform_(0.5, 2)
+    x = torch.randn(6, 1, 4, 4, dtype=torch.float64)
+    form = canonical_form(model, x)
+    assert form.undetermined == ()
+    assert torch.allclose(form.model(x), model(x), atol=1e-12)
+    action = traced(model, x)
+    other, _ = canonical_state(action, everything(action, model.state_dict(), torch.Generator().manual_seed(1)))
+    assert all(torch.allclose(form.state[key].double(), other[key].double(), atol=1e-9) for key in other)
+    assert orbit_gap(model, "units", [x]) < 1e-10
+    bench = Bench(model, example=batches_of([x])[0])
+    HiddenUnits().apply(bench, 0.5, 0)
+    size = (model[1].weight.square() + model[1].bias.square()).sqrt() * model[4].weight.unflatten(1, (6, 4)).norm(
+        dim=(0, 2)
+    )
+    gone = (bench.model[0].weight == 0).all(3).all(2).all(1)
+    assert torch.equal(gone.nonzero()[:, 0], size.argsort()[:3].sort().values)
+    assert not torch.allclose(bench.model(x), model(x))
+    assert bool(bench.model(x).isfinite().all())
 
 
 def test_repeated_invariants_are_told_and_not_guessed():

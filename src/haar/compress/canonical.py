@@ -205,8 +205,9 @@ class _Form:
         """Units by the norm of their weights, heads by the size of their maps."""
         for name, site in self.action.sites.items():
             if isinstance(site, Units):
-                rows = self.rows(name, "")
-                order = rows if rows is not None else self.rows(name, "order")
+                # Written for a norm, units have no size but that which their readers see.
+                seen = (self.rows(name, ""), self.rows(name, "order"), self.rows(name, "", dual=True))
+                order = next((rows for rows in seen if rows is not None), None)
                 if order is not None:
                     self.act({name: site.element(self._order(f"{name}: order", order.norm(dim=1)))})
             elif isinstance(site, Heads):

@@ -31,14 +31,16 @@ def hidden_sites(action: ParameterAction, state: dict[str, Tensor]) -> dict[str,
     for name, site in action.sites.items():
         if not isinstance(site, Units) or name == STREAM:
             continue
-        written, read = [], []
+        written, for_norm, read = [], [], []
         for row in action.touching(name):
             entry = action.entries[row]
             if entry.read(state).ndim < 2:
                 continue
             legs = [leg for legs in entry.axes for leg in legs if leg.site == name]
             written += [row for leg in legs if not leg.dual and not leg.port]
+            for_norm += [row for leg in legs if leg.port == "order"]
             read += [row for leg in legs if leg.dual]
+        written = written or for_norm
         if len(written) == 1 and read:
             found[name] = (written, read)
     return found
@@ -77,12 +79,25 @@ def _sizes(action: ParameterAction, state: dict[str, Tensor], site: str, row: st
     return torch.stack(found).sum(0).sqrt()
 
 
+def _written(action: ParameterAction, state: dict[str, Tensor], site: str, row: str) -> Tensor:
+    """The size of what is written to each unit: of its weights, or of the gain and bias of a norm behind them."""
+    if any(leg == Leg(site) for legs in action.entries[row].axes for leg in legs):
+        return _sizes(action, state, site, row, dual=False)
+    behind = [
+        _sizes(action, state, site, name, dual=False).square()
+        for name in action.touching(site)
+        if action.entries[name].axes == ((Leg(site),),)
+    ]
+    return torch.stack(behind).sum(0).sqrt() if behind else torch.ones(action.sites[site].ports[""])
+
+
 @dataclass(frozen=True)
 class HiddenUnits(Perturbation):
     """The hidden units with the smallest |W_up[i]| |W_down[:, i]| of every layer are taken away.
 
     What a unit is, is known from the table of the model's parameters; of a convolution it is a channel, of a gated
-    layer a pair of a gate and what it lets through.
+    layer a pair of a gate and what it lets through. Of a unit that is written for a batch norm the norm's gain and bias
+    stand for W_up, whose size the norm takes away.
 
     Example:
         >>> HiddenUnits().name
@@ -102,7 +117,7 @@ class HiddenUnits(Perturbation):
             raise ArgumentError("model", expected="layers of hidden units for 'units'", got="none in the table")
         gone: dict[tuple[str, str], Tensor] = {}
         for site, (written, read) in sites.items():
-            size = _sizes(action, state, site, written[0], dual=False)
+            size = _written(action, state, site, written[0])
             out = torch.stack([_sizes(action, state, site, row, dual=True).square() for row in read]).sum(0).sqrt()
             gone[site, ""] = lowest(size * out, share(level, len(size)))
         clear(action, state, gone)

@@ -33,7 +33,7 @@ def table_of(model: nn.Module, example: Batch | None) -> ParameterAction:
             way_out="write the table by hand: haar.weights.ParameterAction says how",
         )
     args: Any = tuple(x[:2] if isinstance(x, Tensor) else x for x in example.args)
-    return traced(model, args, scales=True)
+    return traced(model, args)
 
 
 def apart(model: nn.Module) -> nn.Module:

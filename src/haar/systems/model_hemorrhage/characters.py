@@ -146,11 +146,12 @@ def _told(found: Sweep) -> Json:
 
 
 def _crossings(found: Sweep) -> Json:
-    told = {}
-    for threshold in found.thresholds(TOLERANCE):
-        level = threshold.crossing.level
-        told[threshold.curve.perturbation.name] = level.to_dict() if threshold.crossing.found else {"value": None}
-    return told
+    """By method; one without a crossing is left out, for a number that is not finite would be one that was lost."""
+    return {
+        threshold.curve.perturbation.name: {"value": threshold.crossing.level.value}
+        for threshold in found.thresholds(TOLERANCE)
+        if threshold.crossing.found
+    }
 
 
 def _laws(found: Sweep) -> Json:

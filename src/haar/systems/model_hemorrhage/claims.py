@@ -43,8 +43,8 @@ def first_block(m: Measures) -> float:
 
 def interaction(m: Measures) -> float:
     """The greatest |log L(p, q) - log L(p, 0) - log L(0, q) + log L(0, 0)| inside both thresholds."""
-    share = _end(m["crossings"]["magnitude"]["value"], math.inf)
-    bits = _end(m["crossings"]["quantise"]["value"], 0.0)
+    share = crossing(m, "magnitude", none=math.inf)
+    bits = crossing(m, "quantise", none=0.0)
     inside = [
         abs(value)
         for p, row in m["stacked"].items()
@@ -55,11 +55,9 @@ def interaction(m: Measures) -> float:
     return max(inside) if inside else math.nan
 
 
-def _end(value: Any, none: float) -> float:
-    try:
-        return float(value)
-    except Exception:  # noqa: BLE001 - not measured: no level that was tried is beyond the tolerance
-        return none
+def crossing(m: Measures, method: str, *, none: float) -> float:
+    """Where a method crosses the tolerance, or what stands for no level that was tried being beyond it."""
+    return float(m["crossings"][method]["value"]) if method in m["crossings"] else none
 
 
 def zeros(methods: Mapping[str, tuple[str, ...]]) -> Callable[[Measures], float]:

@@ -50,12 +50,23 @@ def curves_table(measures: Measures) -> Table:
     rows: list[list[Cell]] = []
     for name, levels in curves.items():
         values = {level: _over(measures, "characters", "rectified", "curves", name, level).value for level in levels}
-        crossing = _over(measures, "characters", "rectified", "crossings", name, "value")
         text = ", ".join(f"{level}: {value:.3g}" for level, value in values.items())
-        rows.append([name, text, None if math.isnan(crossing.value) else crossing.value])
+        rows.append([name, text, _crossing(measures, name)])
     dense = _over(measures, "characters", "rectified", "dense")
     note = f"median over networks; dense {dense.value:.3g}; at the crossing perplexity is 1.5 times that"
     return Table("Perplexity by level", ("method", "level: perplexity", "crossing"), rows, note)
+
+
+def _crossing(measures: Measures, name: str) -> Cell:
+    """The median of those networks that have one, and how many they are if not all."""
+    held = [one["characters"]["rectified"]["crossings"] for one in measures]
+    found = [one for one in held if name in one]
+    if not found:
+        return "none"
+    value = spread(float(one[name]["value"]) for one in found).value
+    if len(found) < len(held):
+        return f"{value:.3g} ({len(found)} of {len(held)})"
+    return None if math.isnan(value) else value
 
 
 def draw_damage(measures: Measures) -> Figure:
