@@ -48,7 +48,7 @@ def errors(upper: str, lower: str, pick: Callable[[Measures], Measures] = fewest
     return lambda cells: ratio(pick(cells)[upper]["squares"], pick(cells)[lower]["squares"], "mean")
 
 
-def exact_defects(measures: Measures) -> list[float]:
+def exact_defects(measures: Measures) -> list[Any]:
     """Relative defects of what is symmetric by construction. The cube's average of an isotropic law is not."""
     return [
         network["defect"]
@@ -59,7 +59,7 @@ def exact_defects(measures: Measures) -> list[float]:
     ]
 
 
-def plain_defects(measures: Measures) -> list[float]:
+def plain_defects(measures: Measures) -> list[Any]:
     """Relative defects of plain networks."""
     return [cells[PLAIN]["defect"] for kind in _KINDS for cells in measures.get(kind, {}).values()]
 

@@ -41,7 +41,7 @@ def relative_error(law: nn.Module, strain: Tensor, stress: Tensor) -> float:
 def fit_law(
     law: nn.Module,
     strain: Float[Tensor, "batch *steps n"],
-    stress: Float[Tensor, "batch *steps n"],
+    stress: Float[Tensor, "..."],
     plan: Plan,
     *,
     augment: Symmetry | None = None,

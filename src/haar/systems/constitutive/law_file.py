@@ -18,7 +18,7 @@ from haar.systems.constitutive.convex import ConvexLaw
 from haar.systems.constitutive.history import HistoryLaw, SlidingElements, StandardMaterial, TensorGRU
 from haar.systems.constitutive.hyperelastic import Hyperelastic
 from haar.systems.constitutive.law import Law
-from haar.systems.constitutive.symmetry import check_frame, material_symmetry
+from haar.systems.constitutive.symmetry import material_symmetry
 from haar.systems.constitutive.tensor_network import TensorNetwork
 
 KINDS: Mapping[str, Callable[..., Law | HistoryLaw]] = {
@@ -73,7 +73,8 @@ def make_law(
     sized = {} if size is None else {_SIZES[kind]: size}
     law = KINDS[kind](material, **sized, **options, generator=seed)
     law.made = {"kind": kind, "group": group, "size": size, "options": dict(options)}
-    law.made["frame"] = None if frame is None else check_frame(frame, material.dim).tolist()
+    # as it was given: a frame orthonormalised twice is another one in its last bits, and so are all invariants
+    law.made["frame"] = None if frame is None else torch.as_tensor(frame).to(torch.float64).tolist()
     return law
 
 

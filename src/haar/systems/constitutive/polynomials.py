@@ -19,6 +19,8 @@ from haar.systems.constitutive.symmetry import MaterialSymmetry
 #: Singular values below this belong to invariants: of orthogonal matrices the next ones are far larger.
 _FIXED = 1e-8
 _HIGHEST = 5
+#: Columns are equally large within this share.
+_TIE = 1e-6
 Monomial = tuple[int, ...]
 
 
@@ -80,11 +82,16 @@ def _tidy(rows: Tensor) -> Tensor:
 
 
 def _independent_columns(rows: Tensor) -> list[int]:
-    """Columns on which the rows are independent, by elimination with the largest pivot first."""
+    """Columns on which the rows are independent, by elimination with the largest pivot first.
+
+    Symmetry makes many columns equally large: the first of these counts, not the one that rounding makes the largest,
+    or a law's file would hold weights of other invariants on another machine.
+    """
     left = rows.clone()
     pivots: list[int] = []
     for _ in range(len(rows)):
-        column = int(left.square().sum(0).argmax())
+        size = left.square().sum(0)
+        column = int((size > (1 - _TIE) * size.max()).nonzero()[0])
         pivots.append(column)
         direction = left[:, column] / left[:, column].norm()
         left = left - direction[:, None] * (direction @ left)

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from haar.systems.constitutive import comparisons, readings
+from haar.systems.constitutive.comparisons import hexagon, lattice, neo_hookean, orientations, plastic, zener
 from haar.systems.constitutive.options import Options, Trial
+from haar.systems.constitutive.readings import averaged_on_orbits, cycles, dissipation, learned_axes, plate
 from haar.systems.experiment import Parts, Work, options
 from haar.watch import Watch
 
@@ -25,12 +26,12 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
     preset = options(Options, config)
     steps = preset.increments
     kinds: tuple[tuple[str, Trial, Callable[[Trial, int, int], dict[str, Any]]], ...] = (
-        ("neo-Hookean", preset.neo_hookean, comparisons.neo_hookean),
-        ("lattice", preset.lattice, comparisons.lattice),
-        ("hexagon", preset.hexagon, comparisons.hexagon),
-        ("plastic", preset.plastic, partial(comparisons.plastic, increments=steps)),
-        ("zener", preset.zener, partial(comparisons.zener, increments=steps)),
-        ("orientations", preset.orientations, comparisons.orientations),
+        ("neo-Hookean", preset.neo_hookean, neo_hookean),
+        ("lattice", preset.lattice, lattice),
+        ("hexagon", preset.hexagon, hexagon),
+        ("plastic", preset.plastic, partial(plastic, increments=steps)),
+        ("zener", preset.zener, partial(zener, increments=steps)),
+        ("orientations", preset.orientations, orientations),
     )
     planned: dict[tuple[str, str], Work] = {
         (name, str(count)): partial(compare, trial, count, seed)
@@ -38,10 +39,10 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
         for count in trial.samples
     }
     planned |= {
-        ("readings", "cycles"): partial(readings.cycles, preset.orientations, seed),
-        ("readings", "dissipation"): partial(readings.dissipation, seed, steps),
-        ("readings", "orbits"): partial(readings.averaged_on_orbits, preset.lattice, seed),
-        ("readings", "axes"): partial(readings.learned_axes, preset, seed),
-        ("readings", "plate"): partial(readings.plate, preset, seed),
+        ("readings", "cycles"): partial(cycles, preset.orientations, seed),
+        ("readings", "dissipation"): partial(dissipation, seed, steps),
+        ("readings", "orbits"): partial(averaged_on_orbits, preset.lattice, seed),
+        ("readings", "axes"): partial(learned_axes, preset, seed),
+        ("readings", "plate"): partial(plate, preset, seed),
     }
     return Parts(folder, watch).keep_all("comparisons", planned)
