@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from haar.align.pictures import draw_heads, draw_units
-from haar.align.states import State, mixed, with_state
+from haar.align.states import mixed
 from haar.errors import ArgumentError
 from haar.report import Report, Section, Table
 from haar.report.drawing import new_figure, style_axes
 from haar.report.table import Cell
 from haar.weights import Gauge, ParameterAction
+from haar.weights.models import State, with_state
 
 #: Below this distance, relative to their norm, two networks in single precision are one network moved by its symmetry:
 #: rounding leaves 1e-6, and two trained networks of any size differ by more than a tenth.

@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from haar.align.recalibrated import recalibrated
-from haar.align.states import Given, Loss, mean_loss, mixed, state_of, with_state
+from haar.align.states import Loss, mean_loss, mixed
 from haar.errors import ArgumentError, check_count
 from haar.report import Report, Section, Table
 from haar.report.drawing import draw_curves, new_figure, style_axes
 from haar.report.table import Cell
 from haar.watch import Unwatched, Watch
+from haar.weights.models import Given, state_of, with_state
 
 #: Points on a path, ends included: a step of 0.05.
 POINTS = 21

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from haar.align.align import action_of, align, canonical_of
+from haar.align.align import align, canonical_of
 from haar.align.circuits import mean_circuits
 from haar.align.recalibrated import recalibrated
-from haar.align.states import Given, Mean, State, is_read, state_of, with_state
+from haar.align.states import Mean
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
+from haar.weights.models import Given, State, action_of, is_read, state_of, with_state
 
 G = TypeVar("G", nn.Module, Mapping[str, Tensor])
 #: Rounds of moving each towards the mean; the mean of two needs one.

@@ -26,7 +26,7 @@ def draw_units(action: ParameterAction, a: State, b: State) -> Figure | None:
         a: Parameters of the first network, in canonical form.
         b: Parameters of the second, moved.
     """
-    found = []
+    found: list[tuple[str, list[Tensor]]] = []
     for site in action.sites:
         pair = [_incoming(action, state, site) for state in (a, b)]
         if pair[0] is not None and pair[1] is not None and len(found) < _SITES:

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.align.align import action_of
 from haar.align.assignment import assigned
-from haar.align.states import Given, State, state_of, with_state
 from haar.errors import ArgumentError
 from haar.weights import Copies, ParameterAction, Units, widened
+from haar.weights.models import Given, State, action_of, state_of, with_state
 
 
 def as_wide_as(

@@ -83,7 +83,7 @@ class CouplingChart(nn.Module):
     def with_log_det(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
         """The new coordinates, and the logarithm of the Jacobian's determinant at each point."""
         total = torch.zeros_like(x[:, 0])
-        for block in self.blocks:
+        for block in self._blocks():
             stretch, shift = block.terms(x)
             x = block.put(x, x[:, block.moved] * stretch.exp() + shift)
             total = total + stretch.sum(-1)
@@ -91,7 +91,10 @@ class CouplingChart(nn.Module):
 
     def inverse(self, y: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """The points that have these new coordinates."""
-        for block in reversed(self.blocks):
+        for block in reversed(self._blocks()):
             stretch, shift = block.terms(y)  # of coordinates that the block left as they were
             y = block.put(y, (y[:, block.moved] - shift) * (-stretch).exp())
         return y
+
+    def _blocks(self) -> list[_Block]:
+        return [block for block in self.blocks if isinstance(block, _Block)]

@@ -54,7 +54,8 @@ def leading_minors_positive(g: Float[Tensor, "n d d"]) -> Tensor:
         return g[:, 0, 0] > 0
     if g.shape[-1] == 2:
         return (g[:, 0, 0] > 0) & (g[:, 0, 0] * g[:, 1, 1] - g[:, 0, 1] * g[:, 1, 0] > 0)
-    return torch.linalg.cholesky_ex(g).info == 0
+    failed: Tensor = torch.linalg.cholesky_ex(g).info
+    return failed == 0
 
 
 def inverse(g: Float[Tensor, "n d d"]) -> Float[Tensor, "n d d"]:
@@ -82,5 +83,7 @@ def log_volume(g: Float[Tensor, "n d d"]) -> Float[Tensor, " n"]:
     """
     if g.shape[-1] <= 2:
         determinant = g[:, 0, 0] if g.shape[-1] == 1 else g[:, 0, 0] * g[:, 1, 1] - g[:, 0, 1] * g[:, 1, 0]
-        return determinant.log() / 2
-    return torch.linalg.cholesky(g).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        made: Tensor = determinant.log() / 2
+        return made
+    factor: Tensor = torch.linalg.cholesky(g)
+    return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)

@@ -39,7 +39,7 @@ def derivative(field: Callable[[Tensor], Any], points: Tensor, direction: Tensor
     """
     _load_rules()
     try:
-        value, along = torch.func.jvp(field, (points,), (direction,))
+        value, along = torch.func.jvp(field, (points,), (direction,))[:2]
     except NotImplementedError as error:
         raise ArgumentError(
             "metric",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -249,6 +250,10 @@ class _Shooting:
             _, z, v = _step(self.metric, z, v, 1 / steps)
         return z
 
+    def _end_of(self, z: Tensor, v: Tensor) -> Tensor:
+        """Ends for several velocities a point, with the steps of slopes."""
+        return self.end(z.repeat(len(v) // len(z), 1), v, self.slope_steps)
+
     def aim(self, z: Tensor, end: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Newton's method from velocities; also which of them arrived."""
         enough = _ARRIVED * (end - z).norm(dim=-1).clamp(min=torch.finfo(z.dtype).tiny)
@@ -259,10 +264,7 @@ class _Shooting:
                 if not bool(going.any()):
                     break
                 starts = z[going]
-                jet = first_jet(
-                    lambda w, starts=starts: self.end(starts.repeat(len(w) // len(starts), 1), w, self.slope_steps),
-                    v[going],
-                )
+                jet = first_jet(partial(self._end_of, starts), v[going])
                 good = jet.first.isfinite().flatten(1).all(-1)
                 step = torch.zeros_like(starts)
                 step[good] = -torch.linalg.lstsq(jet.first[good], miss[going][good][..., None]).solution[..., 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -105,11 +106,15 @@ def _linear(rep: Representation, points: Tensor, seed: Seed) -> dict[str, Callab
     group = rep.group
     small = group.is_finite and group.order is not None and group.order <= _DRAWS
     elements = group.elements() if small else group.sample(_DRAWS, generator_of(seed))
-    found = {}
+    found: dict[str, Callable[[Tensor], Tensor]] = {}
     for element in elements:
         matrix = rep.matrix(element).to(points)
         if not small or not bool((matrix - torch.eye(rep.dim).to(points)).abs().max() < 1e-12):
             name = group.describe(element)
             name = f"{name}, draw {len(found)}" if name in found else name  # angles are told in whole degrees
-            found[name] = lambda z, matrix=matrix: z @ matrix.mT
-    return found or {"identity": lambda z: z}
+            found[name] = partial(_moved, matrix)
+    return found or {"identity": partial(_moved, torch.eye(rep.dim).to(points))}
+
+
+def _moved(matrix: Tensor, z: Tensor) -> Tensor:
+    return z @ matrix.mT

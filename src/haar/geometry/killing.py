@@ -187,7 +187,8 @@ def _spanning(lengths: Tensor) -> Tensor:
     scale = lengths.diagonal().clamp(min=torch.finfo(lengths.dtype).tiny).rsqrt()
     values, vectors = torch.linalg.eigh(scale[:, None] * lengths * scale)
     kept = values > _VACUOUS * values[-1]
-    return scale[:, None] * vectors[:, kept] * values[kept].rsqrt()
+    found: Tensor = scale[:, None] * vectors[:, kept] * values[kept].rsqrt()
+    return found
 
 
 def _lie(g: Tensor, slopes: Tensor, value: Tensor, slope: Tensor) -> Tensor:

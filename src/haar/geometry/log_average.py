@@ -67,7 +67,8 @@ class LogAveraged(nn.Module):
 
 def _log(g: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh((g + g.mT) / 2)
-    return (vectors * values.log()[..., None, :]) @ vectors.mT
+    found: Tensor = (vectors * values.log()[..., None, :]) @ vectors.mT
+    return found
 
 
 def _exp(a: Tensor) -> Tensor:

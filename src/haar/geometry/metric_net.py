@@ -99,12 +99,14 @@ class MetricNet(nn.Module):
         diagonal, columns = self._low_rank(self.net(z))
         scaled = columns / diagonal[..., None]
         small = torch.eye(self.rank, dtype=scaled.dtype, device=scaled.device) + columns.mT @ scaled
-        return torch.diag_embed(1 / diagonal) - scaled @ torch.linalg.solve(small, scaled.mT)
+        solved: Tensor = torch.linalg.solve(small, scaled.mT)
+        return torch.diag_embed(1 / diagonal) - scaled @ solved
 
     def log_volume(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Half the logarithm of its determinant; by the determinant lemma where it is a diagonal and a few columns."""
         if self.rank is None:
-            return torch.linalg.cholesky(self(z)).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+            factor: Tensor = torch.linalg.cholesky(self(z))
+            return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         diagonal, columns = self._low_rank(self.net(z))
         eye = torch.eye(self.rank, dtype=diagonal.dtype, device=diagonal.device)
         small = eye + columns.mT @ (columns / diagonal[..., None])

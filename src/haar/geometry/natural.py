@@ -57,7 +57,8 @@ def natural_gradient(loss: Callable[[Tensor], Tensor], z: Float[Tensor, "n d"], 
     if value is None or value.shape != points.shape[:1]:
         got = None if value is None else tuple(value.shape)
         raise ArgumentError("loss", expected=f"a number a point, shape ({len(points)},)", got=got)
-    return torch.linalg.solve(g, torch.stack(along, -1))
+    found: Tensor = torch.linalg.solve(g, torch.stack(along, -1))
+    return found
 
 
 class Direction(NamedTuple):
@@ -122,11 +123,11 @@ def natural_direction(
         made: Tensor = torch.func.functional_call(model, moved, (inputs,))
         return made
 
-    z, back = torch.func.vjp(outputs, parameters)
+    z, back = torch.func.vjp(outputs, parameters)[:2]
     g = None if metric is None else metric(z.detach())
 
     def product(v: dict[str, Tensor]) -> dict[str, Tensor]:
-        _, dz = torch.func.jvp(outputs, (parameters,), (v,))
+        dz = torch.func.jvp(outputs, (parameters,), (v,))[1]
         pulled = dz if g is None else (g @ dz[..., None])[..., 0]
         (made,) = back(pulled / len(z))
         return {name: made[name] + damping * v[name] for name in v}

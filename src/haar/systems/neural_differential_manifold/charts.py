@@ -19,7 +19,8 @@ def _given(z: Tensor) -> Tensor:
     """A smooth metric that is far from constant."""
     a = torch.stack([1 + 0.5 * z[:, 0].sin(), 0.3 * z[:, 1], 0.2 * z[:, 0] * z[:, 1], 1.2 + 0.4 * z[:, 1].cos()], -1)
     a = a.unflatten(-1, (2, 2))
-    return a @ a.mT + 0.1 * torch.eye(2, dtype=z.dtype)
+    g: Tensor = a @ a.mT + 0.1 * torch.eye(2, dtype=z.dtype)
+    return g
 
 
 def _loss(z: Tensor) -> Tensor:
