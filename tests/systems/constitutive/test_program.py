@@ -44,6 +44,9 @@ def test_the_caller_in_cpp_is_fifty_lines_of_code():
     assert "umat_(double* stress, double* statev, double* ddsdde" in umat_source()
 
 
+# torch's own compiler warns of itself
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.slow
 @pytest.mark.referee
 def test_cpp_gives_pythons_numbers(tmp_path):

@@ -87,12 +87,24 @@ def export_law(law: Law | HistoryLaw, notation: str | FileNotation = "abaqus") -
     try:
         with torch.no_grad():
             graph = make_fx(module, tracing_mode="symbolic", _allow_non_fake_inputs=True)(*module.example())
+        _complete(graph)
         rows = torch.export.Dim("points", min=1, max=2**31)
         shapes = tuple({0: rows} for _ in module.example())
         return torch.export.export(graph, module.example(), dynamic_shapes=shapes, strict=False)
     except Exception as error:  # every kind: torch's own tracing errors have no base
         first = next(iter(str(error).splitlines()), "")
         raise HaarError(f"torch.export cannot trace this law: {type(error).__name__}: {first}") from error
+
+
+def _complete(graph: torch.fx.GraphModule) -> None:
+    """Have every constant in memory of its own: torch cannot write one that is a part of another."""
+    for node in graph.graph.nodes:
+        if node.op != "get_attr" or not isinstance(constant := getattr(graph, node.target), Tensor):
+            continue
+        own = constant.detach().clone(memory_format=torch.contiguous_format)
+        if isinstance(constant, nn.Parameter):
+            own = nn.Parameter(own, requires_grad=False)
+        setattr(graph, node.target, own)
 
 
 def write_law_program(law: Law | HistoryLaw, path: Path, notation: str | FileNotation = "abaqus") -> None:
