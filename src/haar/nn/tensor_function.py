@@ -150,18 +150,17 @@ class _OfSpace(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Eigenvectors and quotients are kept."""
-        del inputs
+        """Eigenvectors and quotients are kept; the tensor too, on which the derivative depends."""
         _, vectors, quotients = output
         ctx.mark_non_differentiable(vectors, quotients)
-        ctx.save_for_backward(vectors, quotients)
+        ctx.save_for_backward(inputs[0], vectors, quotients)
         ctx.save_for_forward(vectors, quotients)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None]:  # type: ignore[override]
         """The formula of Daleckii and Krein, which is its own transpose."""
-        vectors, quotients = ctx.saved_tensors
-        return _Once.apply(grad, vectors, quotients), None
+        x, vectors, quotients = ctx.saved_tensors
+        return _Once.apply(grad, x, vectors, quotients), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> tuple[Tensor, None, None]:  # type: ignore[override]
@@ -175,8 +174,9 @@ class _Once(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(grad: Tensor, vectors: Tensor, quotients: Tensor) -> Tensor:
+    def forward(grad: Tensor, x: Tensor, vectors: Tensor, quotients: Tensor) -> Tensor:
         """As `_krein`."""
+        del x
         return _krein(grad, vectors, quotients)
 
     @staticmethod
