@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from haar.compress import sweep
+from haar.compress import canonical_form, sweep
+from haar.weights import folded
+from haar.weights.models import action_of, state_of, with_state
 
 transformers = pytest.importorskip("transformers", reason="these tests need transformers, of the group architectures")
 pytestmark = pytest.mark.referee
@@ -55,3 +57,16 @@ def test_every_method_compresses_it_and_leaves_the_model_alone(name):
     for one in METHODS:
         assert 1e-3 < found.curve(one, "drift").values[0] < 3, one
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("gpt2", 1e-9), ("vit", 1e-9)])
+def test_copies_moved_by_the_gauge_have_one_canonical_form(name, tolerance):
+    model, _ = _made(name)
+    state = state_of(model, "model")  # gains are folded before the stream may turn
+    action = action_of(model, state, "auto")
+    plain = folded(action, state)
+    moved = with_state(model, action.act(action.random(1, dtype=torch.float64, state=plain), plain))
+    one, other = (canonical_form(each) for each in (model, moved))
+    assert one.undetermined == ()
+    apart = {k: float((v - other.model.state_dict()[k]).abs().max()) for k, v in one.model.state_dict().items()}
+    assert {k: x for k, x in apart.items() if x > tolerance} == {}

@@ -162,12 +162,7 @@ class _Form:
         for name, site in self.action.sites.items():
             if not isinstance(site, Rotation):
                 continue
-            written = next(
-                part
-                for row in self.action.entries
-                for leg, part in self.action.entries[row].rows(self.action.entries[row].read(self.state))
-                if leg == Leg(name)
-            )
+            written = self._written(name)
             basis = across_ones(site.count) if site.fixes_ones else torch.eye(site.count, dtype=torch.float64)
             inner = basis.mT @ written
             values, vectors = torch.linalg.eigh(inner @ inner.mT)
@@ -176,6 +171,15 @@ class _Form:
             turn = self._signed(f"{name}: signs", vectors.mT @ inner)[:, None] * vectors.mT
             # Of the part across (1, ..., 1) only that basis is known up to its own choice, which is fixed.
             self.act({name: site.element(site.inside(turn))})
+
+    def _written(self, stream: str) -> Tensor:
+        """All that is written to a stream and moved by nothing else; together it tells directions apart."""
+        found = []
+        for entry in self.action.entries.values():
+            parts = [part for leg, part in entry.rows(entry.read(self.state)) if leg == Leg(stream)]
+            found += [(entry.sites == {stream}, part) for part in parts]
+        alone = [part for by_stream, part in found if by_stream]
+        return torch.cat(alone, 1) if alone else found[0][1]
 
     def balance(self) -> None:
         """Units with incoming and outgoing weights of one norm: sites may share weights, so until nothing moves."""
