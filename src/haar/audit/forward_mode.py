@@ -79,13 +79,11 @@ class _LinearOnce(TorchFunctionMode):
             value, change = forward_ad.unpack_dual(args[0])
             return func(*args, **kwargs) if change is None else forward_ad.make_dual(func(value), change.detach())
         if func in _OUT and isinstance(args[0], Tensor):
-            change = forward_ad.unpack_dual(args[0]).tangent
-            if change is not None and bool(change.any()):
-                raise NotImplementedError(f"Tensor.{func.__name__} takes values out of torch")
+            _check_still(args[0], func.__name__)
         if func not in _LINEAR or "input" in kwargs or "weight" in kwargs:
             return func(*args, **kwargs)
         x, *weights = [*args[:3], kwargs.get("bias")]
-        if any(isinstance(w, Tensor) and forward_ad.unpack_dual(w).tangent is not None for w in weights):
+        if any(map(_moves, weights)):
             return func(*args, **kwargs)
         value, change = forward_ad.unpack_dual(x)
         if change is None:
@@ -94,6 +92,17 @@ class _LinearOnce(TorchFunctionMode):
         others = [None, *args[3:]] if len(args) > 2 else []
         options = kwargs if len(args) > 2 else {**kwargs, "bias": None}
         return forward_ad.make_dual(y, func(change, args[1], *others, **options))
+
+
+def _moves(x: Any) -> bool:
+    return isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None
+
+
+def _check_still(x: Tensor, name: str) -> None:
+    """Refuse values that leave torch while they move: their derivative would be lost without a word."""
+    change = forward_ad.unpack_dual(x).tangent
+    if change is not None and bool(change.any()):
+        raise NotImplementedError(f"Tensor.{name} takes values out of torch")
 
 
 def _parts(leaf: Any) -> tuple[Any, Any]:

@@ -74,12 +74,7 @@ class Share:
         if layers and isinstance(model, nn.Module) and can_look_inside(symmetry):
             self.layers = layer_defects(model, symmetry, *batch.inputs, elements=self.elements[1:17])
 
-    def add(self, other: Share) -> Share:
-        """Add the sums of another share, whose samples come after these; returns self.
-
-        Raises:
-            ArgumentError: If they looked at different elements, outputs or inputs.
-        """
+    def _check_alike(self, other: Share) -> None:
         if self.elements.shape != other.elements.shape or not torch.equal(self.elements, other.elements):
             raise ArgumentError(
                 "other", expected="an audit over the same elements", got="others", way_out="use the same seed"
@@ -88,6 +83,14 @@ class Share:
             self.outputs.check_same(other.outputs)
         if (self.closure is None) != (other.closure is None):
             raise ArgumentError("other", expected="data_symmetry as here", got="another choice")
+
+    def add(self, other: Share) -> Share:
+        """Add the sums of another share, whose samples come after these; returns self.
+
+        Raises:
+            ArgumentError: If they looked at different elements, outputs or inputs.
+        """
+        self._check_alike(other)
         if other.sums is not None:
             self.sums = other.sums.copy() if self.sums is None else self.sums.add(other.sums)
         if self.closure is not None and other.closure is not None:

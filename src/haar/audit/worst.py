@@ -100,24 +100,25 @@ class WorstOf:
         row, element = divmod(int(total.argmax()), total.shape[1])
         size = float(total[row, element])
         if self._actions is not None and not batch.single and isinstance(orbit[0], Tensor):
-            if not isinstance(batch.inputs[0], Tensor):
-                return None
-            x, base, moved = (
-                _channels_first(tensor[row].detach().cpu().clone(), action)
-                for tensor, action in zip(
-                    (batch.inputs[0], orbit[0], orbit[element]),
-                    (self._actions[0], *[self._actions[1]] * 2),
-                    strict=True,
-                )
-            )
-            return WorstSample(size, row, element, x, base, moved)
+            return _on_grids(self._actions, batch, orbit, size, row=row, element=element)
         if self._on_grids:
             return None
         sides = ((self._symmetry.inputs, batch.inputs), *((self._symmetry.outputs, orbit[k]) for k in (0, element)))
-        rows = [_of_one(*side, row=None if batch.single else row, rows=len(batch.clusters)) for side in sides]
-        if any(side is None or not side for side in rows):
-            return None
-        return WorstSample(size, row, element, *(side or [] for side in rows))
+        which = None if batch.single else row
+        rows = [found for side in sides if (found := _of_one(*side, row=which, rows=len(batch.clusters)))]
+        return WorstSample(size, row, element, *rows) if len(rows) == len(sides) else None
+
+
+def _on_grids(
+    actions: tuple[OnGrid, OnGrid], batch: Batch, orbit: Sequence[Any], size: float, *, row: int, element: int
+) -> WorstSample | None:
+    """The worst sample of fields, channels first."""
+    if not isinstance(batch.inputs[0], Tensor):
+        return None
+    before, after = actions
+    shown = ((batch.inputs[0], before), (orbit[0], after), (orbit[element], after))
+    x, base, moved = (_channels_first(tensor[row].detach().cpu().clone(), action) for tensor, action in shown)
+    return WorstSample(size, row, element, x, base, moved)
 
 
 def _of_one(actions: Any, values: Any, *, row: int | None, rows: int) -> list[Tensor] | None:

@@ -43,19 +43,33 @@ def body_of(inputs: Sequence[Tensor]) -> Body | None:
     Args:
         inputs: Positions ``(n, 2 or 3)``, edges ``(2, e)`` of whole numbers, and whatever else.
     """
-    edges = next((x for x in inputs if not x.is_floating_point() and x.ndim == 2 and len(x) == 2), None)
+    edges = next(filter(_is_edges, inputs), None)
     pairs = np.zeros((0, 2), dtype=int) if edges is None else edges.T.numpy()[:_MOST_EDGES]
     clouds = [x for x in inputs if x.is_floating_point() and x.ndim == 2 and 2 <= len(x) <= _MOST_POINTS]
     cloud = next((x for x in clouds if x.shape[1] in (2, 3)), None)
     if cloud is not None:
-        at = cloud.double().numpy()
-        plane = np.eye(2) if at.shape[1] == 2 else np.linalg.svd(at - at.mean(0), full_matrices=False)[2][:2]
-        return Body((at - at.mean(0)) @ plane.T, plane, pairs if not len(pairs) or pairs.max() < len(at) else pairs[:0])
+        return _of_cloud(cloud.double().numpy(), pairs)
     if edges is None:
         return None
     count = max([len(x) for x in clouds] + [int(pairs.max(initial=-1)) + 1])
     if not 2 <= count <= _MOST_POINTS:
         return None
+    return _of_graph(count, pairs)
+
+
+def _is_edges(x: Tensor) -> bool:
+    return not x.is_floating_point() and x.ndim == 2 and len(x) == 2
+
+
+def _of_cloud(at: np.ndarray, pairs: np.ndarray) -> Body:
+    """Points in the plane in which they are spread most."""
+    plane = np.eye(2) if at.shape[1] == 2 else np.linalg.svd(at - at.mean(0), full_matrices=False)[2][:2]
+    fit = not len(pairs) or pairs.max() < len(at)
+    return Body((at - at.mean(0)) @ plane.T, plane, pairs if fit else pairs[:0])
+
+
+def _of_graph(count: int, pairs: np.ndarray) -> Body:
+    """Nodes by the first eigenvectors of the Laplacian."""
     weights = np.zeros((count, count))
     weights[pairs[:, 0], pairs[:, 1]] = weights[pairs[:, 1], pairs[:, 0]] = 1.0
     vectors = np.linalg.eigh(np.diag(weights.sum(1)) - weights)[1]

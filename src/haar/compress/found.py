@@ -216,16 +216,22 @@ def draw(panel: Any, curves: Sequence[Curve], colours: dict[str, str], styles: d
         low, high = ([getattr(point, end) for point in curve.points] for end in ("low", "high"))
         if len(curve.levels) > 1:
             panel.fill_between(curve.levels, low, high, color=colours[name], alpha=0.15, linewidth=0)
-    before = curves[0].baseline.value
-    if not curves[0].metric.absolute:
-        panel.axhline(before, color=BASE, linewidth=1.0)
-        limit = before / (1 + TOLERANCE) if curves[0].metric.worse == "lower" else before * (1 + TOLERANCE)
-        panel.axhline(limit, color=BASE, linewidth=1.0, linestyle=":")
+    _draw_limit(panel, curves[0])
     shown = [value for curve in curves for value in curve.values if math.isfinite(value)]
     if shown and min(shown) > 0 and max(shown) > 3 * min(shown):
         log_scale(panel, "y", plain=max(shown) < 1e4 and min(shown) > 1e-2)
     if not curves[0].perturbation.rising:
         panel.invert_xaxis()
+
+
+def _draw_limit(panel: Any, curve: Curve) -> None:
+    """What the model had before, and how far it may fall."""
+    if curve.metric.absolute:
+        return
+    before = curve.baseline.value
+    panel.axhline(before, color=BASE, linewidth=1.0)
+    limit = before / (1 + TOLERANCE) if curve.metric.worse == "lower" else before * (1 + TOLERANCE)
+    panel.axhline(limit, color=BASE, linewidth=1.0, linestyle=":")
 
 
 def _level(measure: str, level: float) -> str:

@@ -118,13 +118,18 @@ def layers_of(model: nn.Module, chosen: Sequence[str] | None = None) -> tuple[La
         head = _head(model, found)
         kept = [layer for layer in found if layer.weight is not head and "embed" not in layer.name] or found
     else:
-        for pattern in chosen:
-            if not any(fnmatchcase(layer.name, pattern) for layer in found):
-                names = ", ".join(layer.name for layer in found)
-                raise ArgumentError("layers", expected=f"patterns of names among {names}", got=repr(pattern))
-        kept = [layer for layer in found if any(fnmatchcase(layer.name, pattern) for pattern in chosen)]
+        kept = _fitting(found, chosen)
     _check_own(model, kept)
     return tuple(kept)
+
+
+def _fitting(found: Sequence[Layer], chosen: Sequence[str]) -> list[Layer]:
+    """The layers whose names fit one of the patterns, each of which must fit one."""
+    for pattern in chosen:
+        if not any(fnmatchcase(layer.name, pattern) for layer in found):
+            names = ", ".join(layer.name for layer in found)
+            raise ArgumentError("layers", expected=f"patterns of names among {names}", got=repr(pattern))
+    return [layer for layer in found if any(fnmatchcase(layer.name, pattern) for pattern in chosen)]
 
 
 def _layers(name: str, module: nn.Module) -> list[Layer]:

@@ -31,19 +31,24 @@ def hidden_sites(action: ParameterAction, state: dict[str, Tensor]) -> dict[str,
     for name, site in action.sites.items():
         if not isinstance(site, Units) or name == STREAM:
             continue
-        written, for_norm, read = [], [], []
-        for row in action.touching(name):
-            entry = action.entries[row]
-            if entry.read(state).ndim < 2:
-                continue
-            legs = [leg for legs in entry.axes for leg in legs if leg.site == name]
-            written += [row for leg in legs if not leg.dual and not leg.port]
-            for_norm += [row for leg in legs if leg.port == "order"]
-            read += [row for leg in legs if leg.dual]
-        written = written or for_norm
+        written, read = _written_and_read(action, state, name)
         if len(written) == 1 and read:
             found[name] = (written, read)
     return found
+
+
+def _written_and_read(action: ParameterAction, state: dict[str, Tensor], site: str) -> tuple[list[str], list[str]]:
+    """Weights that write to units (of units behind a norm, those that only know their order), and that read them."""
+    written, for_norm, read = [], [], []
+    for row in action.touching(site):
+        entry = action.entries[row]
+        if entry.read(state).ndim < 2:
+            continue
+        legs = [leg for legs in entry.axes for leg in legs if leg.site == site]
+        written += [row for leg in legs if not leg.dual and not leg.port]
+        for_norm += [row for leg in legs if leg.port == "order"]
+        read += [row for leg in legs if leg.dual]
+    return written or for_norm, read
 
 
 def clear(action: ParameterAction, state: dict[str, Tensor], gone: dict[tuple[str, str], Bool[Tensor, " n"]]) -> None:

@@ -62,12 +62,16 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
         return {}
     logs = {name: torch.zeros(site.count, dtype=torch.float64) for name, site in scaled.items()}
     found = [_squares(entry, state, frozenset(scaled)) for entry in action.entries.values()]
-    by_site = {name: [one for one in found if any(leg[0] == name for leg in one.legs)] for name in scaled}
-    coupled = any(len({leg[0] for leg in one.legs}) > 1 for one in found)
+    by_site = {name: [one for one in found if name in _sites_of(one)] for name in scaled}
+    coupled = any(len(_sites_of(one)) > 1 for one in found)
     for _ in range(_SWEEPS if coupled else 1):
         if _sweep(by_site, logs) <= _SETTLED:
             break
     return {name: site.element(torch.arange(site.count), logs[name].exp()) for name, site in scaled.items()}
+
+
+def _sites_of(one: _Squares) -> set[str]:
+    return {site for site, _ in one.legs}
 
 
 def _sweep(by_site: Mapping[str, list[_Squares]], logs: dict[str, Tensor]) -> float:

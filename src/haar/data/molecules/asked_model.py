@@ -96,14 +96,9 @@ class Asked:
         if count > 1 and energies.size not in (count, count * len(atoms)):
             expected = f"an energy for each of {count} structures, or for each of their {count * len(atoms)} atoms"
             raise DataError(f"model: expected {expected}, got {energies.size} numbers; batched=False asks one by one")
-        found: list[Results] = [{"energy": np.asarray(one.sum())} for one in energies.reshape(count, -1)]
-        for k, one in enumerate(found):
-            if "forces" in arrays:
-                one["forces"] = arrays["forces"].reshape(count, len(atoms), 3)[k]
-            if "stress" in arrays and periodic:
-                stress = arrays["stress"].reshape(count, -1)[k]
-                one["stress"] = full_stress(stress if stress.size == 6 else stress.reshape(3, 3))
-        return found
+        if not periodic:
+            arrays.pop("stress", None)
+        return _apart(arrays, count, len(atoms))
 
     def _said(self, atoms: Any, positions: Tensor, cells: Tensor, hands: np.ndarray) -> Any:
         count, here = len(positions), positions.device
@@ -162,3 +157,15 @@ def _slopes(made: Mapping[str, Tensor], positions: Tensor, strain: Tensor) -> di
     if missing and found.get("forces") is None:
         raise DataError("model: expected forces, or an energy with a derivative by positions, got neither")
     return {key: slope for key, slope in found.items() if slope is not None and key not in made}
+
+
+def _apart(arrays: dict[str, np.ndarray], count: int, atoms: int) -> list[Results]:
+    """What was said of several structures at once, one by one."""
+    found: list[Results] = [{"energy": np.asarray(one.sum())} for one in arrays["energy"].reshape(count, -1)]
+    for k, one in enumerate(found):
+        if "forces" in arrays:
+            one["forces"] = arrays["forces"].reshape(count, atoms, 3)[k]
+        if "stress" in arrays:
+            stress = arrays["stress"].reshape(count, -1)[k]
+            one["stress"] = full_stress(stress if stress.size == 6 else stress.reshape(3, 3))
+    return found

@@ -29,6 +29,13 @@ _ARGUMENTS = {
 _NEEDS_CUTOFF = ("edge_index", "shifts")
 
 
+def _check_cutoff(cutoff: float | int | None, wanted: Sequence[str]) -> None:
+    if cutoff is None and any(name in _NEEDS_CUTOFF for name in wanted):
+        raise ArgumentError("cutoff", expected="the radius of the neighbour list in Angstrom", got="none")
+    if cutoff is not None and not 0 < cutoff < float("inf"):
+        raise ArgumentError("cutoff", expected="a length in Angstrom above 0", got=cutoff)
+
+
 @known_keywords
 def model_calculator(
     model: Callable[..., Any],
@@ -81,10 +88,7 @@ def model_calculator(
     )
     if graph and cutoff is None:
         wanted = tuple(name for name in wanted if name not in _NEEDS_CUTOFF)
-    if cutoff is None and any(name in _NEEDS_CUTOFF for name in wanted):
-        raise ArgumentError("cutoff", expected="the radius of the neighbour list in Angstrom", got="none")
-    if cutoff is not None and not 0 < cutoff < float("inf"):
-        raise ArgumentError("cutoff", expected="a length in Angstrom above 0", got=cutoff)
+    _check_cutoff(cutoff, wanted)
     named = [one.strip().partition(":")[0] for one in (outputs.split(",") if isinstance(outputs, str) else outputs)]
     if "energy" not in named:
         raise ArgumentError("outputs", expected="names with an energy among them", got=", ".join(named))
