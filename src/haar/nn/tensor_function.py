@@ -215,7 +215,7 @@ def tensor_function_response(x: Float[Tensor, "*batch n"], function: str) -> tup
 
     Example:
         >>> x = torch.zeros(1, 6, dtype=torch.float64)
-        >>> bool((tensor_function_response(x, "tanh")[1] == torch.eye(6, dtype=torch.float64)).all())
+        >>> torch.allclose(tensor_function_response(x, "tanh")[1], torch.eye(6, dtype=torch.float64))
         True
     """
     with torch.no_grad():

@@ -89,6 +89,7 @@ def test_axes_of_a_cube_are_its_own_up_to_its_group_and_the_angle_is_told():
     assert len(found.sections()) == 3
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_refusals():
     x, y = _data(STIFFNESS["cubic"])
     with pytest.raises(DataError, match=r"strain: 11 samples; 21 constants and their test need 12 at least"):

@@ -195,7 +195,7 @@ def from_callable(function: Callable[..., Any], notation: str = "tensor", *, num
 
     Example:
         >>> law = from_callable(lambda E: 2 * E)
-        >>> law(torch.ones(1, 6, dtype=torch.float64)).tolist()
+        >>> law(torch.ones(1, 6, dtype=torch.float64)).round(decimals=9).tolist()
         [[2.0, 2.0, 2.0, 2.0, 2.0, 2.0]]
     """
     return Foreign(function, None if notation == "tensor" else named_notation(notation), numpy=numpy)

@@ -34,7 +34,7 @@ _WORDS = {"6/mmm": "transversely isotropic (hexagonal)", "4/mmm": "tetragonal", 
           "mmm": "orthorhombic", "2/m": "monoclinic", "-1": "triclinic"}  # fmt: skip
 #: Groups whose lattice of subgroups is tested in the axes found: the larger crystal classes, without the inversion.
 _LATTICES = {"isotropic": "432", "cubic": "432", "4/mmm": "432", "mmm": "432", "6/mmm": "622", "-3m": "622"}
-_STARTS = 40
+_STARTS, _REFINED = 200, 24
 #: Share of the draws whose axes lie within the angle that is told.
 _BAND = 0.95
 
@@ -245,7 +245,7 @@ def _best_frame(
     guesses = torch.randn(starts, 4, dtype=torch.float64, generator=source).numpy()
     guesses[0] = [1.0, 0.0, 0.0, 0.0]
     order = sorted(range(starts), key=lambda k: float(np.square(away(guesses[k])).sum()))
-    solved = [_solved(away, guesses[k]) for k in order[:8]]
+    solved = [_solved(away, guesses[k]) for k in order[:_REFINED]]
     best = min(solved, key=lambda one: one.cost)
     return rotation_of_quaternion(torch.from_numpy(best.x / np.linalg.norm(best.x)))
 
