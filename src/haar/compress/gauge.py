@@ -69,8 +69,8 @@ def gauge(
 
     Example:
         >>> model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
-        >>> found = gauge(model, ["magnitude", "units"], None, [torch.randn(20, 3)])
-        >>> found.gap("units", "units: scale") < 1e-10 < found.gap("magnitude", "units: scale")
+        >>> found = gauge(model, ["magnitude"], None, [torch.randn(20, 3)])
+        >>> found.gap("magnitude", "units: order") < 1e-10 < found.gap("magnitude", "units: scale")
         True
         >>> found.canonical_gap("magnitude") < 1e-8
         True
