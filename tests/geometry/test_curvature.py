@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from haar.errors import ArgumentError, ShapeError
-from haar.geometry import CouplingChart, christoffel, pulled_back, ricci, riemann, scalar_curvature, volume
+from haar.geometry import CouplingChart, Pullback, christoffel, pulled_back, ricci, riemann, scalar_curvature, volume
 from haar.geometry.spaces import flat, half_plane, poincare_disc, sphere
 
 
@@ -196,3 +196,15 @@ def test_kinks_are_refused_by_layer_and_dimensions_by_number():
 def test_points_are_a_batch_of_real_numbers(z):
     with pytest.raises(ShapeError, match=r"z: expected points \(n, d\) of real numbers"):
         christoffel(flat, z)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.Dropout(0.5)])
+def test_layers_that_mix_points_or_draw_are_refused_in_training(layer):
+    net = nn.Sequential(nn.Linear(2, 4), layer, nn.Tanh()).double().train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(
+        ArgumentError, match=rf"got {type(layer).__name__} in layer 'decoder.1', in training mode; call"
+    ):
+        scalar_curvature(Pullback(net), points(3, 2))
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert scalar_curvature(Pullback(net.eval()), points(3, 2)).isfinite().all()

@@ -30,6 +30,8 @@ _KINKED = (
     "max_pool2d_with_indices",
     "max_pool3d_with_indices",
 )
+#: Layers that in training mix points or draw at random; the first change their statistics, too.
+_ONLY_IN_TRAINING = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd)  # noqa: SLF001 (all of each kind)
 
 
 class _Kinks(TorchDispatchMode):
@@ -76,11 +78,19 @@ def kinks(model: Any, points: Tensor) -> dict[str, str]:
 
 
 def check_smooth(model: Any, points: Tensor) -> None:
-    """Refuse a metric of which a layer has a kink.
+    """Refuse a metric of which a layer has a kink, or in training mixes the points of a batch or draws at random.
 
     Raises:
         ArgumentError: If it has one; the layer is named.
     """
+    for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
+        if module.training and isinstance(module, _ONLY_IN_TRAINING):
+            raise ArgumentError(
+                "metric",
+                expected="values of each point alone",
+                got=f"{type(module).__name__} in layer {name!r}, in training mode",
+                way_out="call eval() first",
+            )
     for kind, layer in kinks(model, points[:1]).items():
         where = f"{kind} in layer {layer!r}" if layer else f"{kind} in the function"
         raise ArgumentError(

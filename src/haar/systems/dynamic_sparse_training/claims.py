@@ -102,7 +102,7 @@ _DIGITS = (
     Claim(
         "digits: dense",
         "the dense network reads more than RigL at 97 % (accuracy)",
-        f"{_RIGL}, figure 2; our trial, section 6, E1: 0.044",
+        f"{_RIGL}, figure 2; our trial: 0.044",
         above("dense", "RigL"),
         at_least=0.0,
         part="digits",
@@ -110,7 +110,7 @@ _DIGITS = (
     Claim(
         "digits: RigL and SET",
         "RigL reads as many as SET, but for one in a hundred (accuracy)",
-        f"{_RIGL}, figure 2; our trial, section 6, E1: 0.007",
+        f"{_RIGL}, figure 2; our trial: 0.007",
         above("RigL", "SET"),
         at_least=-0.01,
         part="digits",
@@ -118,7 +118,7 @@ _DIGITS = (
     Claim(
         "digits: SET and static",
         "SET reads at least three in a hundred more than a static mask (accuracy)",
-        f"{_SET}; our trial, section 6, E1: 0.051",
+        f"{_SET}; our trial: 0.051",
         above("SET", "static"),
         at_least=0.03,
         part="digits",
@@ -134,7 +134,7 @@ _DIGITS = (
     Claim(
         "digits: 90 %",
         "at 90 % no more than two in a hundred are between RigL and a static mask (accuracy)",
-        "our trial, section 6, E1: about 0.01",
+        "our trial: about 0.01",
         above("RigL, lower", "static, lower"),
         at_most=0.02,
         part="digits",
@@ -180,7 +180,7 @@ _CONTROL = (
     Claim(
         "control: each at its best rate",
         "... also when each is trained at the best of the rates 0.0003, 0.001 and 0.003 (mean return)",
-        f"{_MST}, abstract; rates of section 6, E2",
+        f"{_MST}, abstract; rates of our own",
         lambda part: difference(best(part, "module-specific"), best(part, "dense"), "mean", paired=False),
         at_least=0.0,
         part="control",
@@ -238,7 +238,7 @@ _ORBITS = (
     Claim(
         "orbits: entries",
         "random masks on entries break it at once (relative error)",
-        "our trial, section 5: 4.5 to 4.8, not relative",
+        "our trial: 4.5 to 4.8, not relative",
         lambda part: value(over(sparse(part["entries"]), lambda run: run["defect"])),
         at_least=0.1,
         part="orbits",
