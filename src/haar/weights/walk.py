@@ -220,14 +220,15 @@ class Walk:
         if shape is None or whole is None or own is None or len(own) != len(whole):
             return NotImplemented
         axis = known.axis - (len(whole) - len(shape))
-        alike = axis < 0 or shape[axis] == 1
-        if not alike and (known.copies != 1 or not _is_parameter(self.followed, stranger)):
-            return NotImplemented
         under = name == "div" and stranger is tensors[0]
-        if under or (alike and name not in _PRODUCTS):
-            self._count(known.units)
-        if alike:
+        if axis < 0 or shape[axis] == 1:  # one number for all units
+            if under or name not in _PRODUCTS:
+                self._count(known.units)
             return known
+        if known.copies != 1 or not _is_parameter(self.followed, stranger):
+            return NotImplemented
+        if under:
+            self._count(known.units)
         labels: list[Any] = [None] * len(shape)
         labels[axis] = (known.units, "" if name not in _PRODUCTS else ".order")
         self.put(str(stranger.target), labels)
