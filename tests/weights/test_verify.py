@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from haar.errors import NotEquivariantError
 from haar.weights import Heads, ParameterAction, Rotation, Units, adapted, verify
@@ -85,3 +86,10 @@ def test_the_tolerance_decides():
     assert change > 1e-6
     assert not verify(model, action, x, seed=1, tolerance=0.9 * change).preserved
     assert verify(model, action, x, seed=1, tolerance=1.1 * change).preserved
+
+
+def test_two_units_are_always_exchanged():
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    rows = {"0.weight": ("a", None), "0.bias": (None,), "2.weight": (None, "a*"), "2.bias": (None,)}
+    found = [verify(model, ParameterAction({"a": Units(2)}, rows), torch.randn(5, 3), seed=seed) for seed in range(8)]
+    assert not any(one.preserved for one in found)

@@ -79,11 +79,11 @@ def align(
     first, second = state_of(a, "a"), state_of(b, "b")
     action = action_of(a, first, symmetry, config=config, example=example)
     action.check_pair(first, second)
-    (mine, own), (other, balance) = (canonical_of(action, state) for state in (first, second))
+    (mine, _), (other, balance) = (canonical_of(action, state) for state in (first, second))
     if how == "activations":
         found = Matched(match_activations(action, _models(a, b), (mine, other), example), ())
     else:
-        here, there = compared(action, first, own), compared(action, second, balance)
+        here, there = compared(action, mine), compared(action, other)
         found = match_weights(action, here, there, sweeps=sweeps, watch=watch)
     if how == "learned":
         objective = _objective(a, loss, data)
@@ -106,46 +106,41 @@ def align(
 def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:
     """Parameters of the same function with norms folded and scales balanced; the element that balanced them.
 
-    What has no size (see ``"^"`` at `ParameterAction`) is balanced as if every unit had one of 1.
-
     Args:
         action: The table.
         state: Parameters by name. Of what is read when it is asked for, the canonical form is too.
     """
     with torch.no_grad():
-        plain, seen = _seen(action, state)
-        balance = balancing(action, seen)
+        plain = _plain(action, state)
+        balance = balancing(action, plain)
         return _moved(action, balance, plain), balance
 
 
-def compared(action: ParameterAction, state: State, balance: Gauge) -> State:
-    """Parameters in canonical form as they are compared: what has no size, by directions.
+def compared(action: ParameterAction, canonical: State) -> State:
+    """Parameters in canonical form as they are compared: what has no size (``"^"``), by directions.
 
     Args:
         action: The table.
-        state: Parameters by name.
-        balance: The element that balances them, see `canonical_of`.
+        canonical: The parameters, see `canonical_of`.
     """
+    marked = [entry for entry in action.entries.values() if entry.sizeless]
+    if not marked:
+        return canonical
+    seen = dict(canonical)
     with torch.no_grad():
-        return _moved(action, balance, _seen(action, state)[1])
+        for entry in marked:
+            seen.update(entry.write(entry.compared(entry.read(canonical)), canonical))
+    return seen
 
 
 def _moved(action: ParameterAction, gauge: Gauge, state: State) -> State:
     return Moved(action, gauge, state) if is_read(state) else action.act(gauge, state)
 
 
-def _seen(action: ParameterAction, state: State) -> tuple[State, State]:
-    """Parameters with norms folded; and these with directions in place of what has no size."""
+def _plain(action: ParameterAction, state: State) -> State:
+    """Parameters with norms folded."""
     plain: State = folded(action, state) if action.norms else state
-    plain = plain if is_read(state) else dict(plain)
-    marked = [name for name, entry in action.entries.items() if entry.sizeless]
-    if not marked:
-        return plain, plain
-    seen = dict(plain)
-    for name in marked:
-        entry = action.entries[name]
-        seen.update(entry.write(entry.compared(entry.read(plain)), plain))
-    return plain, seen
+    return plain if is_read(state) else dict(plain)
 
 
 def _models(a: Given, b: Given) -> tuple[nn.Module, nn.Module]:

@@ -21,6 +21,8 @@ from haar.weights.models import Given, action_of, state_of
 _TIMES = 100
 #: What rounding leaves at least, in units of the precision: one planted element is not the worst.
 _UNITS = 100
+#: What no threshold exceeds: two trained networks of any size are more than a tenth apart.
+_MOST = 0.01
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Difference(Report):
     Attributes:
         alignment: The two, aligned.
         floor: Relative distance at which the first network was found from itself, moved by a random element.
-        threshold: Relative distance up to which two networks are called one.
+        threshold: Relative distance up to which two networks are called one: 100 times the floor, at most 0.01.
     """
 
     alignment: Alignment
@@ -69,6 +71,11 @@ class Difference(Report):
     @property
     def summary(self) -> str:
         """The verdict and what it stands on."""
+        if self.floor > _MOST:
+            return (
+                f"**No verdict**: matching finds the first network at {self.floor:.2g} from itself, moved by its "
+                f"symmetry, and the second at {self.distance:.3g}."
+            )
         verdict = "**one network**, moved by its symmetry" if self.same else "**really different**"
         return (
             f"The two are {verdict}: relative distance {self.distance:.3g} modulo symmetry "
@@ -128,4 +135,4 @@ def difference(
     planted = action.act(action.random(seed, dtype=dtype, state=canonical), canonical)
     floor = align(canonical, planted, symmetry=action).distances.total()
     least = _UNITS * torch.finfo(dtype).eps
-    return Difference(found, floor, max(_TIMES * floor, least))
+    return Difference(found, floor, min(max(_TIMES * floor, least), _MOST))

@@ -12,21 +12,21 @@ from haar.weights.action import ParameterAction
 from haar.weights.experts import Experts
 from haar.weights.gauge import Gauge
 from haar.weights.heads import Heads, rotary_matrix
+from haar.weights.singular import SINGULAR, between_singular
 from haar.weights.sites import Site, SiteElement
-from haar.weights.unit_scales import SCALED, balanced_units
+from haar.weights.unit_scales import SCALED, balanced_units, balancing_factors
 
-#: Below this share of the largest eigenvalue a head's Gram matrix is singular, and its gauge orbit has no least norm.
-_SINGULAR = 1e-12
 Squares = Mapping[tuple[str, bool], Tensor]
 
 
 def balancing(action: ParameterAction, state: Mapping[str, Tensor]) -> Gauge:
     """The element that takes parameters to the least norm of their orbit, unique up to its compact part.
 
-    Scaled units get incoming and outgoing weights of one norm; queries and keys of a head, and its values and output
-    map, equal Gram matrices. What a softmax does not see is set to 0: a router's mean over experts, keys' biases. What
-    is left to be matched is compact: orders, signs, rotations, phases. A head whose Gram matrix is singular has no
-    least norm on its orbit; it gets equal norms.
+    Scaled units get incoming and outgoing weights of one norm (of 1 where only one of the two is there); queries and
+    keys of a head, and its values and output map, equal Gram matrices. What a softmax does not see is set to 0: a
+    router's mean over experts, keys' biases. What is left to be matched is compact: orders, signs, rotations, phases.
+    The orbit of a head with a singular Gram matrix has no least norm: what of values nothing reads, and what of output
+    maps nothing is given to, gets norm 1 there.
 
     Args:
         action: The table.
@@ -91,12 +91,10 @@ def _squares(action: ParameterAction, state: Mapping[str, Tensor], site: str) ->
 
 
 def _factors(squares: Squares, port: str) -> Float[Tensor, " units"] | None:
-    """Factors that make a port and its dual of one norm; 1 where one of the two vanishes."""
+    """Factors that make a port and its dual of one norm."""
     if (port, False) not in squares or (port, True) not in squares:
         return None
-    here, there = (squares[port, dual].flatten() for dual in (False, True))
-    both = (here > 0) & (there > 0)
-    return torch.where(both, torch.where(both, there / torch.where(both, here, 1), 1) ** 0.25, 1.0)
+    return balancing_factors(*(squares[port, dual].flatten() for dual in (False, True)))
 
 
 def _balanced_experts(site: Site, squares: Squares) -> SiteElement:
@@ -121,8 +119,7 @@ def _balanced_heads(site: Site, squares: Squares) -> SiteElement:
         scores = torch.stack([_between(q, k) for q, k in zip(of("q"), of("k"), strict=True)])
     elif site.scores == "rotary":
         q, k = (of(port).diagonal(dim1=-2, dim2=-1).reshape(site.groups, 2, -1).sum(1) for port in ("q", "k"))
-        both = (q > 0) & (k > 0)
-        sizes = torch.where(both, (k / torch.where(both, q, 1)) ** 0.25, 1.0)
+        sizes = balancing_factors(q, k)
         scores = rotary_matrix(torch.complex(sizes, torch.zeros_like(sizes)))
     values = torch.stack([_between(v, o) for v, o in zip(of("v"), of("o"), strict=True)])
     inner = torch.arange(site.queries).repeat(site.groups, 1)
@@ -133,11 +130,8 @@ def _between(here: Float[Tensor, "n n"], there: Float[Tensor, "n n"]) -> Float[T
     """The symmetric a with a here a = a^-1 there a^-1: the square root of the geometric mean of here^-1 and there."""
     values, vectors = torch.linalg.eigh(here)
     others = torch.linalg.eigvalsh(there)
-    if float(values[0]) <= _SINGULAR * float(values[-1]) or float(others[0]) <= _SINGULAR * float(others[-1]):
-        sizes = here.trace(), there.trace()
-        both = bool(sizes[0] > 0) and bool(sizes[1] > 0)
-        factor = (sizes[1] / sizes[0]) ** 0.25 if both else torch.ones((), dtype=here.dtype)
-        return factor * torch.eye(len(here), dtype=here.dtype)
+    if float(values[0]) <= SINGULAR * float(values[-1]) or float(others[0]) <= SINGULAR * float(others[-1]):
+        return between_singular(here, there)
     root, back = ((vectors * values**power) @ vectors.mT for power in (0.5, -0.5))
     mean = back @ _power(root @ there @ root, 0.5) @ back
     return _power((mean + mean.mT) / 2, 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import fx, nn
@@ -15,6 +16,10 @@ _BATCH_NORMS = (
 )  # fmt: skip
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _WRITERS = (nn.Linear, *_CONVOLUTIONS)
+#: The arguments of attention, in order.
+_ATTENTION = (
+    "query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average_attn_weights", "is_causal",
+)  # fmt: skip
 
 
 def linear(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | None:
@@ -37,14 +42,15 @@ def _kept(walk: Walk, path: str, units: int) -> int:
 def convolution(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | None:
     """A convolution; a depthwise one leaves every channel itself."""
     source = walk.units_of(node.all_input_nodes[0])
+    axis = len(shape_of(node) or ()) - len(module.kernel_size) - 1  # 0 where there is one sample alone
     rest: list[Any] = [None] * len(module.kernel_size)
-    if module.groups == module.in_channels > 1 and source is not None and (source.axis, source.copies) == (1, 1):
+    if module.groups == module.in_channels > 1 and source is not None and (source.axis, source.copies) == (axis, 1):
         axis0 = (source.units, ".order")
         walk.put(f"{path}.weight", [axis0, None, *rest])
         if module.bias is not None:
             walk.put(f"{path}.bias", [(source.units, "")])
-        return Channels(source.units, 1, module.out_channels // module.in_channels)
-    into = walk.reading(node, 1, module.in_channels)
+        return Channels(source.units, axis, module.out_channels // module.in_channels)
+    into = walk.reading(node, axis, module.in_channels)
     out = walk.classes.new(module.out_channels)
     if module.groups > 1:
         walk.classes.fix(out)
@@ -57,7 +63,7 @@ def convolution(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels |
     if module.bias is not None:
         walk.put(f"{path}.bias", [(out, "")])
     again = walk.rows[f"{path}.weight"][1 if module.transposed else 0]
-    return Channels(again[0] if isinstance(again, tuple) else out, 1)
+    return Channels(again[0] if isinstance(again, tuple) else out, axis)
 
 
 def batch_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | None:
@@ -67,7 +73,8 @@ def batch_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | 
         walk.fix(node)
         return None
     forms = {"weight": ".order", "bias": "", "running_mean": "", "running_var": ".order"}
-    if _written_for(walk, node, found, sized=isinstance(module, nn.GroupNorm) and module.num_groups == 1):
+    whole = isinstance(module, nn.GroupNorm) and module.num_groups == 1
+    if getattr(module, "weight", None) is not None and _written_for(walk, node, found, sized=whole):
         forms = {"weight": "", "bias": "", "running_mean": ".order", "running_var": ".order"}
     else:
         walk.classes.keep_sizes(found.units)
@@ -146,16 +153,21 @@ def embedding(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | N
     """A table of vectors."""
     out, shape = walk.classes.new(module.embedding_dim), shape_of(node)
     walk.put(f"{path}.weight", [None, (out, "")])
+    if module.max_norm is not None:
+        walk.classes.keep_sizes(out)
     again = walk.rows[f"{path}.weight"][1]
     return None if shape is None else Channels(again[0] if isinstance(again, tuple) else out, len(shape) - 1)
 
 
 def attention(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | None:
     """Self-attention of `nn.MultiheadAttention`."""
-    if len({*node.all_input_nodes[:3]}) > 1 or module.in_proj_weight is None or module.bias_k is not None:
+    given = dict(zip(_ATTENTION, node.args, strict=False)) | dict(node.kwargs)
+    own = given["query"] is given["key"] is given["value"]
+    if not own or _tells_heads_apart(given) or module.in_proj_weight is None or module.bias_k is not None:
         walk.fix(node)
         return None
-    site = f"heads{len(walk.heads)}"
+    before = walk.rows.get(f"{path}.out_proj.weight")
+    site = f"heads{len(walk.heads)}" if before is None else str(before[1]).partition(".")[0]
     walk.heads[site] = Heads(module.num_heads, module.head_dim)
     into, out = walk.reading(node, -1, module.embed_dim), walk.classes.new(module.embed_dim)
     for units in (out, *([] if into is None else [into[0]])):
@@ -163,10 +175,18 @@ def attention(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | N
     walk.put(f"{path}.in_proj_weight", [f"{site}.q|{site}.k|{site}.v", into])
     walk.put(f"{path}.out_proj.weight", [(out, ""), f"{site}.o"])
     if module.in_proj_bias is not None:
-        walk.put(f"{path}.in_proj_bias", [f"{site}.q|{site}.k~|{site}.v"])
+        unseen = "" if module.add_zero_attn else "~"  # beside a key of zeros the others' bias is seen
+        walk.put(f"{path}.in_proj_bias", [f"{site}.q|{site}.k{unseen}|{site}.v"])
         walk.put(f"{path}.out_proj.bias", [(out, "")])
     shape = shape_of(node.all_input_nodes[0])
     return None if shape is None else Channels(out, len(shape) - 1)
+
+
+def _tells_heads_apart(given: Mapping[str, Any]) -> bool:
+    """Whether attention masks each head by itself, or returns the weights of each."""
+    mask = given.get("attn_mask")
+    masked = isinstance(mask, fx.Node) and len(shape_of(mask) or ()) == 3  # (samples x heads, to, from)
+    return masked or (bool(given.get("need_weights", True)) and not given.get("average_attn_weights", True))
 
 
 LAYERS: Rules = {

@@ -6,15 +6,22 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
-from haar.tracing import NotFollowedError, follow, leaves_of
+from haar.tracing import NotFollowedError, follow, is_plain, leaves_of
 from haar.weights.action import ParameterAction
+from haar.weights.beside import check_beside
 from haar.weights.layers import LAYERS
 from haar.weights.walk import Walk
 
 _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+
+
+def _plain_leaf(module: nn.Module, path: str) -> bool:
+    """A layer of torch that does what its class says: what hooks do stands in the graph."""
+    return is_plain(module) and leaves_of()(module, path)
 
 
 def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool = True) -> ParameterAction:
@@ -22,8 +29,8 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
 
     Linear layers, convolutions (depthwise ones too; channels of other groups hold their places), embeddings, batch,
     layer and group norms, attention (`nn.MultiheadAttention`, so `nn.TransformerEncoder`), activations, sums, pooling
-    and flattening are known. Units that reach anything else stay where they are: the table says less than it could, and
-    is never wrong.
+    and flattening are known. Units that reach anything else stay where they are: the table says less than it could. It
+    is tried beside the model before it is returned, with all units moved at once.
 
     Args:
         model: The module; it is left as it was.
@@ -32,7 +39,8 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         scales: Whether units of ReLU-like activations may be multiplied with positive factors as well.
 
     Raises:
-        ArgumentError: If it is recurrent, cannot be followed, or has no units that may change places.
+        ArgumentError: If it is recurrent or lazy, cannot be followed, has no units that may change places, or its
+            outputs change when those that were found do.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
@@ -48,16 +56,23 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
                 got=f"{type(module).__name__} at {name or 'the top'}",
                 way_out="write the table by hand: haar.weights.ParameterAction says how",
             )
+    lazy = next((name for name, value in model.named_parameters() if isinstance(value, UninitializedParameter)), None)
+    if lazy is not None:
+        raise ArgumentError(
+            "model", expected="parameters that are there", got=f"{lazy}, which is lazy", way_out="run the model once"
+        )
     inputs = list(example) if isinstance(example, (tuple, list)) else [example]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(value=False)  # one step for a whole layer, without its parts
     try:
         with undisturbed(model), torch.no_grad():
-            followed = follow(model, inputs, leaves=leaves_of())
+            followed = follow(model, inputs, leaves=_plain_leaf)
     except NotFollowedError as error:
         error.way_out = f"{error.way_out}, or write the table by hand: haar.weights.ParameterAction says how"
         error.args = (str(error),)
         raise
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
-    return Walk(followed, LAYERS).table(signs=signs, scales=scales)
+    table = Walk(followed, LAYERS).table(signs=signs, scales=scales)
+    check_beside(model, inputs, table)
+    return table

@@ -20,10 +20,11 @@ _SWEEPS, _SETTLED = 500, 1e-14
 
 @dataclass(frozen=True)
 class _Squares:
-    """Squares of a tensor's numbers, summed over all axes but those of scaled units.
+    """Squares of a tensor's numbers, summed over all axes but those of scaled units, and of units without a size.
 
     Attributes:
-        legs: For each axis that is left its site, and 1 if it is moved by the factors, -1 if by their inverses.
+        legs: For each axis that is left its site, and 1 if it is moved by the factors, -1 if by their inverses; 0 for
+            units whose size is not seen.
         values: The sums.
     """
 
@@ -31,22 +32,31 @@ class _Squares:
     values: Tensor
 
     def along(self, site: str, logs: Mapping[str, Tensor]) -> Tensor:
-        """Sums for each unit of a site, with the other sites' factors."""
-        total = self.values
-        at = next(axis for axis, leg in enumerate(self.legs) if leg[0] == site)
-        for axis, (other, power) in enumerate(self.legs):
-            if axis != at:
-                total = total * (2 * power * logs[other]).exp().reshape(
-                    [-1 if k == axis else 1 for k in range(total.ndim)]
-                )
+        """Sums for each unit of a site, with the other sites' factors; what has no size counts by its direction."""
+        at = next(axis for axis, leg in enumerate(self.legs) if leg[0] == site and leg[1])
+        sizeless = tuple(axis for axis, (_, power) in enumerate(self.legs) if not power)
+        total, own = self.values, self._factors(at, logs)
+        for axis, (_, power) in enumerate(self.legs):
+            if axis != at and power:
+                total = total * self._factors(axis, logs)
+        if sizeless:
+            size = (total * own).sum([axis for axis in range(total.ndim) if axis not in sizeless], keepdim=True)
+            total = total / torch.where(size > 0, size, 1)
         return total.movedim(at, 0).reshape(total.shape[at], -1).sum(1)
+
+    def _factors(self, axis: int, logs: Mapping[str, Tensor]) -> Tensor:
+        """The squares of a site's factors, to be multiplied along an axis."""
+        site, power = self.legs[axis]
+        return (2 * power * logs[site]).exp().reshape([-1 if k == axis else 1 for k in range(self.values.ndim)])
 
 
 def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict[str, SiteElement]:
     """For each site of scaled units the factors of least norm; the sum of squares is convex in their logarithms.
 
     Where layers follow one another, the factors of one decide those of the next: sites are gone through until nothing
-    changes. A unit that nothing writes to, or nothing reads, keeps its factor.
+    changes. Of a unit that nothing writes to, or nothing reads, what is left gets norm 1. What has no size (``"^"`` at
+    `ParameterAction`) counts as if each unit had one of 1 in the form that is reached, so that form is one for all
+    parameters that the factors join.
 
     Args:
         action: The table.
@@ -63,7 +73,7 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
     logs = {name: torch.zeros(site.count, dtype=torch.float64) for name, site in scaled.items()}
     found = [_squares(entry, state, frozenset(scaled)) for entry in action.entries.values()]
     by_site = {name: [one for one in found if name in _sites_of(one)] for name in scaled}
-    coupled = any(len(_sites_of(one)) > 1 for one in found)
+    coupled = any(len(one.legs) > 1 for one in found)
     for _ in range(_SWEEPS if coupled else 1):
         if _sweep(by_site, logs) <= _SETTLED:
             break
@@ -71,7 +81,7 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
 
 
 def _sites_of(one: _Squares) -> set[str]:
-    return {site for site, _ in one.legs}
+    return {site for site, power in one.legs if power}
 
 
 def _sweep(by_site: Mapping[str, list[_Squares]], logs: dict[str, Tensor]) -> float:
@@ -89,13 +99,32 @@ def _step(name: str, squares: list[_Squares], logs: Mapping[str, Tensor]) -> Ten
     zero = torch.zeros_like(logs[name])
     into, out = zero, zero
     for one in squares:
-        powers = [power for leg, power in one.legs if leg == name]
+        powers = [power for leg, power in one.legs if leg == name and power]
         if len(powers) == 1:  # with both an axis and its dual, as in a layer that is used again, factors cancel in part
             sums = one.along(name, logs)
             into, out = (into + sums, out) if powers[0] > 0 else (into, out + sums)
     into, out = into * (2 * logs[name]).exp(), out * (-2 * logs[name]).exp()
+    return balancing_factors(into, out).log()
+
+
+def balancing_factors(into: Tensor, out: Tensor) -> Tensor:
+    """Factors that give what is written to each unit and what reads it one norm.
+
+    Args:
+        into: For each unit the square of the norm of what is written to it.
+        out: For each unit the square of the norm of what reads it.
+
+    Returns:
+        The fourth root of out / into. Where one of the two is 0 the other gets norm 1, for then no factor is least; 1
+        where both are.
+
+    Example:
+        >>> balancing_factors(torch.tensor([1.0, 4.0, 0.0]), torch.tensor([16.0, 0.0, 9.0]))
+        tensor([2.0000, 0.5000, 3.0000])
+    """
+    first, second = (torch.where(one > 0, one, 1) for one in (into, out))
     both = (into > 0) & (out > 0)
-    return torch.where(both, (torch.where(both, out, 1) / torch.where(both, into, 1)).log() / 4, zero)
+    return torch.where(both, (second / first) ** 0.25, (second / first).sqrt())
 
 
 def _squares(entry: Entry, state: Mapping[str, Tensor], scaled: frozenset[str]) -> _Squares:
@@ -113,6 +142,9 @@ def _squares(entry: Entry, state: Mapping[str, Tensor], scaled: frozenset[str]) 
             count = entry.site_of[leg.site].ports[""]
             shape += [count, tensor.shape[axis] // count]  # each unit and its copies
             gone.append(len(shape) - 1)
+        elif leg.mark == "^":
+            legs.append((leg.site, 0))
+            shape.append(tensor.shape[axis])
         else:
             shape.append(tensor.shape[axis])
             gone.append(len(shape) - 1)

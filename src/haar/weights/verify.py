@@ -20,6 +20,8 @@ from haar.weights.sites import Rotation, Site
 State = Mapping[str, Tensor]
 #: What double precision leaves of an exact symmetry, relative to the outputs: rounding through a deep network.
 TOLERANCE = 1e-10
+#: Most draws of an element that moves something.
+_DRAWS = 40
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def verify(
     action.check(state)
     plain = dict(folded(action, state)) if _needs_folding(action) else state
     folding = runner.change(plain) if plain is not state else 0.0
-    elements = {name: action.random(generator, sites=[name]) for name in action.sites}
+    elements = {name: _moving(action, name, generator) for name in action.sites}
     sites = {name: runner.change(action.act(gauge, plain)) for name, gauge in elements.items()}
     shifts = runner.change(action.act(Gauge(action.identity().sites, action.random(0, state=plain).shifts), plain))
     faults = [
@@ -117,6 +119,15 @@ def verify(
     if shifts > tolerance:
         faults.append(f"shifts: a label with + or ~ stands where the function sees it ({_marked(action)})")
     return Verification(folding, sites, shifts, tuple(faults), float(tolerance))
+
+
+def _moving(action: ParameterAction, site: str, generator: torch.Generator) -> Gauge:
+    """A random element of one site, in which not all of several units, heads or experts stay: of two, half would."""
+    for _ in range(_DRAWS):
+        drawn = action.random(generator, sites=[site])
+        if len(next(iter(drawn.sites[site].values())).order) == 1 or drawn.moved_share(site):
+            break
+    return drawn
 
 
 def _needs_folding(action: ParameterAction) -> bool:

@@ -29,7 +29,10 @@ _LARGEST = (
 _HOMOGENEOUS = (*_LARGEST, "relu", "leaky_relu", "rrelu", "abs", "identity")
 #: With one tensor: a number is added or multiplied.
 _NUMBERS = ("add", "sub", "mul", "div", "neg")
-_KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach", "interpolate")
+_PRODUCTS = ("mul", "div")
+#: Axes are put together or taken apart, in the order of the numbers.
+_REGROUPING = ("flatten", "unflatten", "reshape", "view", "squeeze", "unsqueeze")
+_KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach")
 #: What may be done to units, by whether their signs and their sizes are free.
 _FACTORS = {(False, False): "none", (True, False): "signs", (False, True): "positive", (True, True): "any"}
 Rules = Mapping[Any, Callable[..., Channels | None]]
@@ -44,18 +47,25 @@ class Walk:
         self.values: dict[fx.Node, Channels | None] = {}
         self.rows: dict[str, list[tuple[int, str] | str | None]] = {}
         self.heads: dict[str, Heads] = {}
+        self._said: set[str] = set()
+        self._read_as_well: set[int] = set()
         for node in followed.graph.nodes:
+            self._said.clear()
             self.values[node] = self._step(node)
+            for other in node.all_input_nodes:
+                if _is_parameter(followed, other) and str(other.target) not in self._said:
+                    self._read_as_well.add(id(followed.attribute(str(other.target))))
 
     def table(self, *, signs: bool, scales: bool) -> ParameterAction:
         """The table of what was found."""
         state = self.followed.model.state_dict()
-        sites: dict[str, Site] = dict(self.heads)
+        held = self._held()
+        sites: dict[str, Site] = {name: site for name, site in self.heads.items() if name not in held}
         names: dict[int, str] = {}
 
         def label(found: tuple[int, str] | str | None) -> str | None:
             if found is None or isinstance(found, str):
-                return found
+                return None if found is not None and _heads_of(found) in held else found
             units, form = self.classes.find(found[0]), found[1]
             if not self.classes.free(units):
                 return None
@@ -65,8 +75,9 @@ class Walk:
                 sites[names[units]] = Units(self.classes.size(units), _FACTORS[free])
             return names[units] + form
 
+        known = self._by_all_names()
         tensors = {
-            name: tuple(map(label, self.rows.get(name, [None] * value.ndim)))
+            name: tuple(map(label, known.get(name, [None] * value.ndim)))
             for name, value in state.items()
             if value.is_floating_point()
         }
@@ -78,6 +89,29 @@ class Walk:
                 way_out="write the table by hand: haar.weights.ParameterAction says how",
             )
         return ParameterAction(sites, tensors, ignored=("num_batches_tracked",))
+
+    def _by_all_names(self) -> dict[str, list[tuple[int, str] | str | None]]:
+        """The rows, by each name that a state has for a parameter of a layer that stands in several places."""
+        places: dict[int, list[str]] = {}
+        for path, module in self.followed.model.named_modules(remove_duplicate=False):
+            places.setdefault(id(module), []).append(path)
+        found = {}
+        for name, labels in self.rows.items():
+            path, _, own = name.rpartition(".")
+            for place in places[id(self.followed.model.get_submodule(path))]:
+                found[f"{place}.{own}" if place else own] = labels
+        return found
+
+    def _held(self) -> set[str]:
+        """Sites of heads whose parameters are read by more than their layers; units of such parameters are fixed."""
+        held: set[str] = set()
+        for name, labels in self.rows.items():
+            if id(self.followed.attribute(name.removeprefix("."))) in self._read_as_well:
+                held |= {_heads_of(one) for one in labels if isinstance(one, str)}
+                for one in labels:
+                    if isinstance(one, tuple):
+                        self.classes.fix(one[0])
+        return held
 
     # -- steps
 
@@ -110,23 +144,25 @@ class Walk:
         operator = self.followed.operator(node)
         if operator is None:
             return NotImplemented
-        tensors = [n for n in node.all_input_nodes if shape_of(n) is not None]
-        if operator.name in ("add", "sub", "mul") and len(tensors) == 2:
+        tensors = _tensors_of(node)
+        if operator.name in ("add", "sub", *_PRODUCTS) and len(tensors) == 2:
             return self._joined(node, tensors, operator.name)
-        known = [self.units_of(n) for n in node.all_input_nodes]
-        if not known or known[0] is None:
-            return NotImplemented if any(one is not None for one in known) else None
-        return self._alone(node, known[0], operator)
+        known = [self.units_of(n) for n in tensors]
+        if known and known[0] is not None and len(tensors) == 1:
+            return self._alone(node, known[0], operator)
+        return NotImplemented if any(one is not None for one in known) else None
 
     def _alone(self, node: fx.Node, first: Channels, operator: Operator) -> Any:
-        """A step whose first value has units, and whose others have none."""
+        """A step of one value, which has units."""
         if operator.kind == "pointwise" or operator.name in _NUMBERS:
             return self._bent(first, operator)
         if operator.kind in ("noise", "same") or operator.name in _KEEPING:
             if operator.name == "alpha_dropout":
                 self.classes.keep_sizes(first.units)
             return first
-        if operator.kind == "window" and "pool" in operator.name and first.axis == 1:
+        if operator.name == "interpolate":
+            return first if first.axis == 1 else NotImplemented
+        if operator.kind == "window" and "pool" in operator.name and _before_pixels(node, first, operator.name):
             return self._bent(first, operator) if operator.name in _LARGEST else first
         return self._reshaped(node, first, operator.name)
 
@@ -144,12 +180,10 @@ class Walk:
         if before is None or after is None:
             return NotImplemented
         kept = first.axis
-        if name in ("flatten", "reshape", "view") and after[:kept] == before[:kept] and len(after) == kept + 1:
-            return Channels(first.units, kept, first.copies * torch.Size(before[kept + 1 :]).numel())
-        if name == "mean":  # over what comes after the units, or over axes that stay
-            gone = after == before[: len(after)] and len(after) > kept
-            stays = len(after) == len(before) and after[kept] == before[kept]
-            return first if gone or stays else NotImplemented
+        if name in _REGROUPING and not any(isinstance(one, torch.dtype) for one in node.args):
+            return _regrouped(first, before, after, self.classes.size(first.units))
+        if name in ("mean", "sum"):
+            return _summed(node, first, len(before))
         if name in ("transpose", "swapaxes") and len(node.args) == 3:
             ends = [int(d) % len(before) for d in node.args[1:]]  # type: ignore[arg-type]
             axis = ends[1 - ends.index(kept)] if kept in ends else kept
@@ -165,29 +199,38 @@ class Walk:
         if known is None:
             return NotImplemented
         if one is not None and other is not None:
-            same = (one.axis, one.copies, shape_of(tensors[0])) == (other.axis, other.copies, shape_of(tensors[1]))
-            if not same:
+            whole = shape_of(node) or ()
+            ends = [channels.axis - len(shape_of(n) or ()) for channels, n in zip((one, other), tensors, strict=True)]
+            if ends[0] != ends[1] or one.copies != other.copies:
                 return NotImplemented
-            if name == "mul":
+            if name in _PRODUCTS:
                 self._count(one.units)
                 self._count(other.units)
             self.classes.join(one.units, other.units)
-            return one
+            return Channels(one.units, len(whole) + ends[0], one.copies)
         stranger = tensors[1] if one is not None else tensors[0]
-        return self._with_parameter(node, stranger, known, name)
+        return self._with_stranger(node, tensors, stranger, known, name)
 
-    def _with_parameter(self, node: fx.Node, stranger: fx.Node, known: Channels, name: str) -> Any:
-        """Units with a parameter added or multiplied to them, or with a value whose places are fixed."""
+    def _with_stranger(
+        self, node: fx.Node, tensors: list[fx.Node], stranger: fx.Node, known: Channels, name: str
+    ) -> Any:
+        """Units with a parameter added or multiplied to them, or with a value that is one for all units."""
         shape, whole = shape_of(stranger), shape_of(node)
-        if shape is None or whole is None or known.copies != 1 or not _is_parameter(self.followed, stranger):
+        own = shape_of(tensors[0] if stranger is tensors[1] else tensors[1])
+        if shape is None or whole is None or own is None or len(own) != len(whole):
             return NotImplemented
         axis = known.axis - (len(whole) - len(shape))
-        if axis < 0 or shape[axis] == 1:
-            if name != "mul":
+        under = name == "div" and stranger is tensors[0]
+        if axis < 0 or shape[axis] == 1:  # one number for all units
+            if under or name not in _PRODUCTS:
                 self._count(known.units)
             return known
+        if known.copies != 1 or not _is_parameter(self.followed, stranger):
+            return NotImplemented
+        if under:
+            self._count(known.units)
         labels: list[Any] = [None] * len(shape)
-        labels[axis] = (known.units, "" if name != "mul" else ".order")
+        labels[axis] = (known.units, "" if name not in _PRODUCTS else ".order")
         self.put(str(stranger.target), labels)
         return known
 
@@ -211,6 +254,7 @@ class Walk:
 
     def put(self, name: str, labels: list[Any]) -> None:
         """Say what the axes of a parameter are; of one that is used twice, both times the same."""
+        self._said.add(name)
         if name not in self.rows:
             self.rows[name] = labels
             return
@@ -237,3 +281,44 @@ def _is_parameter(followed: Followed, node: fx.Node) -> bool:
     if node.op != "get_attr" or str(node.target) in followed.constants:
         return False
     return isinstance(followed.attribute(str(node.target)), Tensor)
+
+
+def _heads_of(label: str) -> str:
+    """The site of the heads that a label of attention names."""
+    return label.partition(".")[0]
+
+
+def _tensors_of(node: fx.Node) -> list[fx.Node]:
+    """The tensors that a step takes, each as often as it takes it."""
+    found: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), found.append)
+    return [one for one in found if shape_of(one) is not None]
+
+
+def _before_pixels(node: fx.Node, first: Channels, name: str) -> bool:
+    """Whether units stand where the channels of a pooling's input do, of one sample or of several."""
+    return first.axis == len(shape_of(node.all_input_nodes[0]) or ()) - 1 - int(name[-2])
+
+
+def _regrouped(first: Channels, before: tuple[int, ...], after: tuple[int, ...], count: int) -> Any:
+    """Units after a reshape: on the axis that begins where theirs began, if it holds all of each."""
+    outer, done = torch.Size(before[: first.axis]).numel(), 1
+    for axis, size in enumerate(after):
+        if done == outer and size > 1:
+            return NotImplemented if size % count else Channels(first.units, axis, size // count)
+        done *= size
+    return NotImplemented
+
+
+def _summed(node: fx.Node, first: Channels, ndim: int) -> Any:
+    """Sums or means over axes on which no units are."""
+    given = dict(zip(("dim", "keepdim"), node.args[1:], strict=False)) | dict(node.kwargs)
+    axes: Any = given.get("dim", given.get("axis"))
+    axes = [axes] if isinstance(axes, int) else axes
+    if not isinstance(axes, (tuple, list)) or not axes or not all(type(axis) is int for axis in axes):
+        return NotImplemented
+    gone = {axis % ndim for axis in axes}
+    if first.axis in gone:
+        return NotImplemented
+    before = 0 if given.get("keepdim", False) else sum(axis < first.axis for axis in gone)
+    return Channels(first.units, first.axis - before, first.copies)
