@@ -29,6 +29,16 @@ def test_a_collision_is_trained_run_and_inspected(tmp_path, monkeypatch, capsys)
     report = json.loads(capsys.readouterr().out)
     assert (report["equivariant"], report["conserving"], report["group"]) == (True, True, "D4")
     assert report["viscosity"] == pytest.approx({"axis": 0.1, "diagonal": 0.1}, rel=1e-9)
+    # a file has its own stencil and relaxation time, and a function its own
+    assert main(["lattice", "run", "c.safetensors", "--size", "8", "--steps", "2", "--tau", "0.8"]) == 0
+    capsys.readouterr()
+    for collision, option, message in (
+        ("c.safetensors", ["--stencil", "D3Q19"], "--stencil: expected D2Q9, which c.safetensors was trained on"),
+        ("c.safetensors", ["--tau", "0.6"], "--tau: expected 0.8, which c.safetensors was trained at, got 0.6"),
+        ("mine:function", ["--tau", "0.6"], "--tau: expected for bgk, trt, mrt alone, got 0.6 for mine:function"),
+    ):
+        assert main(["lattice", "run", collision, *option]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_users_own_collision_is_inspected_and_a_run_that_blows_up_keeps_its_last_state(

@@ -15,7 +15,14 @@ app = typer.Typer(help="Learn, run and inspect lattice-Boltzmann collisions.", n
 _COLLISION = "bgk, trt, mrt, a .safetensors file of haar lattice train, or module:function that returns a callable."
 Which = Annotated[str, typer.Argument(metavar="COLLISION", help=_COLLISION)]
 StencilName = Annotated[str, typer.Option("--stencil", help="D2Q5, D2Q7, D2Q9, D3Q15, D3Q19 or D3Q27.")]
-Tau = Annotated[float, positive_option("Relaxation time; the viscosity is (tau - 1/2) / 3.")]
+Tau = Annotated[
+    float | None,
+    positive_option("Relaxation time of bgk, trt and mrt, by default 0.6; the viscosity is (tau - 1/2) sound^2."),
+]
+OnStencil = Annotated[
+    str | None,
+    typer.Option("--stencil", help="D2Q5, D2Q7, D2Q9 (the default), D3Q15, D3Q19 or D3Q27; a file has its own."),
+]
 Out = Annotated[Path | None, folder_option("Folder for result.json, report.html and states.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
@@ -28,7 +35,7 @@ def train(
         str, typer.Option(help="naive, cons, sym, gavg, lenn, locked (exact viscosities) or nco (learned rates).")
     ] = "locked",
     stencil: StencilName = "D2Q9",
-    tau: Tau = 0.6,
+    tau: Annotated[float, positive_option("Relaxation time; the viscosity is (tau - 1/2) sound^2.")] = 0.6,
     pairs: Annotated[Path | None, typer.Option(help="An npz file with f_pre, f_post and f_eq.")] = None,
     samples: Annotated[int, count_option("Pairs that are drawn, where no file is given.", least=10)] = 43000,
     epochs: Annotated[int, count_option("How often each is seen.", most=100_000)] = 20,
@@ -74,8 +81,8 @@ def run(
         str,
         typer.Option(help="taylor-green, shear-wave, double-shear-layer, decaying, cavity or cylinder."),
     ] = "taylor-green",
-    stencil: StencilName = "D2Q9",
-    tau: Tau = 0.6,
+    stencil: OnStencil = None,
+    tau: Tau = None,
     size: Annotated[int, count_option("Nodes along the shortest axis.", least=4, most=100_000)] = 32,
     speed: Annotated[float, positive_option("The largest at the start.")] = 0.01,
     steps: Annotated[int, steps_option("How many.")] = 600,
@@ -101,8 +108,8 @@ def run(
 def inspect(
     collision: Which,
     *,
-    stencil: StencilName = "D2Q9",
-    tau: Tau = 0.6,
+    stencil: OnStencil = None,
+    tau: Tau = None,
     samples: Annotated[int, count_option("Populations that it is tried on.")] = 256,
     speed: Annotated[float, positive_option("Their largest speed.")] = 0.05,
     points: Annotated[int, count_option("Wave numbers along every axis.", least=2, most=500)] = 16,

@@ -18,7 +18,7 @@ from haar.files import write_safetensors
 from haar.report import Report, Section, Table
 from haar.report.drawing import new_figure, style_axes
 from haar.report.table import Cell
-from haar.systems.lattice_boltzmann.collision import Collision, relaxation_time
+from haar.systems.lattice_boltzmann.collision import Collision, check_collision, relaxation_time
 from haar.systems.lattice_boltzmann.collision_file import Design, read_collision, write_collision
 from haar.systems.lattice_boltzmann.fitting import Lesson, fit, validated
 from haar.systems.lattice_boltzmann.flows import flow_named
@@ -33,6 +33,10 @@ from haar.watch import Unwatched, Watch
 #: How a collision is learned where nothing else is said.
 LESSON = Lesson()
 RELAXATIONS = ("bgk", "trt", "mrt")
+#: Relaxation time of those where nothing else is said.
+TAU = 0.6
+#: Viscosities that differ by less are the same.
+_SAME_VISCOSITY = 1e-9
 #: Pictures of a run.
 _FRAMES = 6
 
@@ -103,30 +107,39 @@ def train(
     return Trained(known, validated(freeze(model), held_out), parameters, len(losses))
 
 
-def collision_named(text: str, stencil: str, tau: float) -> tuple[Collision, Stencil]:
+def collision_named(text: str, stencil: str | None = None, tau: float | None = None) -> tuple[Collision, Stencil]:
     """A collision from what the user typed.
 
     Args:
         text: ``bgk``, ``trt`` or ``mrt``; a .safetensors file of `train`; or ``module:function`` that returns a
             callable on the last axis.
-        stencil: For those that are no files.
-        tau: For relaxations.
+        stencil: Of relaxations and functions, by default D2Q9; a file has its own.
+        tau: Of relaxations, by default 0.6; files and functions have their own.
 
     Raises:
-        ArgumentError: If it is none of these.
+        ArgumentError: If it is none of these, or something is given that it does not take.
     """
     if text.endswith(".safetensors"):
         model, design = read_collision(text)
-        return freeze(model), Stencil.named(design.stencil)
-    lattice = Stencil.named(stencil)
+        if stencil not in (None, design.stencil):
+            raise ArgumentError("--stencil", expected=f"{design.stencil}, which {text} was trained on", got=stencil)
+        lattice = Stencil.named(design.stencil)
+        if tau is not None and abs(lattice.viscosity(tau) - design.viscosity) > _SAME_VISCOSITY:
+            learned = f"{relaxation_time(lattice, design.viscosity):.6g}"
+            raise ArgumentError("--tau", expected=f"{learned}, which {text} was trained at", got=tau)
+        return freeze(model), lattice
+    lattice = Stencil.named(stencil or Design.stencil)
+    if tau is not None and text not in RELAXATIONS:
+        raise ArgumentError("--tau", expected=f"for {', '.join(RELAXATIONS)} alone", got=f"{tau} for {text}")
     if text in RELAXATIONS:
-        return {"bgk": BGK, "trt": TRT, "mrt": MRT}[text](lattice, tau), lattice
+        return {"bgk": BGK, "trt": TRT, "mrt": MRT}[text](lattice, TAU if tau is None else tau), lattice
     if ":" not in text:
         expected = f"{', '.join(RELAXATIONS)}, a .safetensors file, or module:function"
         raise ArgumentError("COLLISION", expected=expected, got=repr(text))
     made = called(text, {}, "COLLISION")
     if not callable(made):
         raise ArgumentError("COLLISION", expected="module:function that returns a callable", got=type(made).__name__)
+    check_collision(made, lattice)
     return made, lattice
 
 

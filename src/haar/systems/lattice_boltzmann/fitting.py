@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.errors import ArgumentError
 from haar.systems.lattice_boltzmann.pairs import Pairs
 from haar.training import Checkpoint, Epochs, Plan, Run
 from haar.watch import Unwatched, Watch
@@ -72,6 +73,9 @@ def fit(
     Returns:
         The loss before every step.
     """
+    if not isinstance(pairs, Pairs):
+        way_out = "Pairs(before, after, equilibrium), draw_pairs or read_pairs makes them"
+        raise ArgumentError("pairs", expected="Pairs", got=type(pairs).__name__, way_out=way_out)
     before, after = pairs.normalised
     order = Epochs(len(before), lesson.batch_size, seed=seed)
     plan = Plan(

@@ -46,6 +46,11 @@ def at_equilibrium(
         density: At every node; by default 1.
     """
     velocity = velocity.double()
+    fastest, sound = float(velocity.norm(dim=-1).max()), stencil.sound**0.5
+    if not fastest < sound:
+        way_out = "choose it far below, such as 0.05: a lattice knows slow flows alone"
+        expected = f"one below that of sound, {sound:.4g} nodes a step"
+        raise ArgumentError("speed", expected=expected, got=f"{fastest:.4g}", way_out=way_out)
     ones = torch.ones(velocity.shape[:-1], dtype=torch.float64)
     return field_of(stencil.equilibrium(ones if density is None else density.double(), velocity)[None])
 
@@ -72,7 +77,7 @@ def taylor_green(stencil: Stencil, size: int = 32, speed: float = 0.01) -> Flow:
     return Flow(at_equilibrium(stencil, torch.stack([*u, *[torch.zeros_like(x)] * (stencil.dim - 2)], -1)))
 
 
-def shear_wave(stencil: Stencil, size: int, direction: Sequence[int], speed: float = 0.01) -> Flow:
+def shear_wave(stencil: Stencil, size: int, direction: Sequence[int | float], speed: float = 0.01) -> Flow:
     """A transverse wave, which decays as ``exp(-nu k^2 t)`` with the viscosity of its direction.
 
     Args:
@@ -82,8 +87,9 @@ def shear_wave(stencil: Stencil, size: int, direction: Sequence[int], speed: flo
         speed: The largest.
     """
     _square(stencil)
+    check_count("size", size, least=2)
     k = torch.tensor(direction, dtype=torch.float64)
-    if len(k) != stencil.dim or not bool(k.any()):
+    if len(k) != stencil.dim or not bool(k.any()) or bool((k != k.round()).any()):
         raise ArgumentError("direction", expected=f"{stencil.dim} whole numbers, not all 0", got=direction)
     grids = torch.meshgrid(*[torch.arange(size, dtype=torch.float64)] * stencil.dim, indexing="ij")
     phase = 2 * math.pi / size * sum((a * x for a, x in zip(direction, grids, strict=True)), torch.zeros(()))
@@ -102,6 +108,7 @@ def double_shear_layer(stencil: Stencil, size: int = 64, speed: float = 0.04, th
         thickness: Of the layers; the larger, the thinner.
     """
     _square(stencil, dim=2)
+    check_count("size", size, least=2)
     x = torch.arange(size, dtype=torch.float64) / size
     upper, lower = torch.tanh(thickness * (x - 0.25)), torch.tanh(thickness * (0.75 - x))
     u = torch.where(x <= 0.5, upper, lower).expand(size, size)
@@ -120,6 +127,8 @@ def decaying(stencil: Stencil, size: int = 48, speed: float = 0.05, modes: int =
         seed: Seed or generator.
     """
     _square(stencil)
+    check_count("size", size, least=3)
+    check_count("modes", modes)
     generator = generator_of(seed)
     freq = torch.fft.fftfreq(size, 1 / size, dtype=torch.float64)
     k = torch.stack(torch.meshgrid(*[freq] * stencil.dim, indexing="ij"), -1)
@@ -143,6 +152,7 @@ def cavity(stencil: Stencil, size: int = 64, speed: float = 0.1) -> Flow:
         speed: Of the lid; the Reynolds number is ``speed * size / viscosity``.
     """
     _square(stencil, dim=2)
+    check_count("size", size, least=2)
     walls = (Wall(0, "low"), Wall(0, "high"), Wall(1, "low"), Wall(1, "high", (speed, 0.0)))
     return Flow(at_equilibrium(stencil, torch.zeros(size, size, 2)), walls)
 

@@ -13,11 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from haar.actions import Vector
 from haar.average.engine import Averaged
 from haar.errors import ArgumentError
 from haar.nn import EquivariantModule, Pointwise, export
-from haar.systems.lattice_boltzmann.collision import LatticeCollision
+from haar.systems.lattice_boltzmann.collision import LatticeCollision, check_precision
 from haar.systems.lattice_boltzmann.learned import LearnedCollision, limited
+from haar.systems.lattice_boltzmann.stencil import Stencil
 
 
 class FrozenCollision(LatticeCollision):
@@ -67,6 +69,7 @@ class FrozenCollision(LatticeCollision):
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""
         self.stencil.check(f)
+        check_precision(f, self.forward_part.dtype)
         density = f.sum(-1, keepdim=True)
         g = f / density
         x = g.reshape(-1, self.stencil.size)
@@ -92,19 +95,42 @@ def freeze(collision: nn.Module) -> nn.Module:
         collision: A `LearnedCollision`, or `averaged` of one; anything else is given back as it is.
     """
     if isinstance(collision, LearnedCollision):
-        return FrozenCollision(collision)
+        return _beside(FrozenCollision(collision), collision, collision.stencil)
     if isinstance(collision, Averaged) and isinstance(collision.model, LearnedCollision):
-        inner = collision.model
-        if not inner.limited:
-            return FrozenCollision(inner, inner.stencil.element_matrices())
+        inner, elements = collision.model, collision.elements
+        if not inner.limited and elements is not None and _alike(elements.weights):
+            field = collision.symmetry.inputs[0]
+            if isinstance(field, Vector):
+                copies = field.rep.matrix(elements.elements)
+                return _beside(FrozenCollision(inner, copies), collision, inner.stencil)
     return collision
+
+
+def _alike(weights: Tensor) -> bool:
+    return bool((weights - weights[0]).abs().max() < _SAME)
+
+
+def _beside(frozen: FrozenCollision, collision: nn.Module, stencil: Stencil) -> FrozenCollision:
+    """The inference form, after it was run beside what it stands for: hooks and changed layers do not hide."""
+    dtype = frozen.forward_part.dtype
+    k = torch.arange(8 * stencil.size, dtype=torch.float64).view(8, -1)
+    f = (stencil.weights * (1 + 0.05 * (k * k).sin())).to(frozen.forward_part.device, dtype)
+    with torch.no_grad():
+        wanted = collision(f.to(next(collision.parameters(), f).dtype)).to(dtype)
+        away = float((frozen(f) - wanted).abs().max())
+    if not away <= _ROUNDING:
+        way_out = "take hooks and parametrisations off, or run it as it is: simulate takes any collision"
+        expected = "a network that is its linear layers and the function between them"
+        raise ArgumentError("collision", expected=expected, got=f"one that differs by {away:.2g}", way_out=way_out)
+    return frozen
 
 
 def _layers(network: nn.Module) -> tuple[list[Tensor], list[Tensor], Callable[[Tensor], Tensor]]:
     """Weights, biases, and the function between them."""
     plain = export(network) if isinstance(network, EquivariantModule) else network
-    weights, biases, functions = [], [], []
+    weights, biases, functions, order = [], [], [], []
     for layer in plain.children() if isinstance(plain, nn.Sequential) else [plain]:
+        order.append(isinstance(layer, nn.Linear))
         if isinstance(layer, nn.Linear):
             weight = layer.weight.detach().double().clone()
             weights.append(weight)
@@ -116,7 +142,8 @@ def _layers(network: nn.Module) -> tuple[list[Tensor], list[Tensor], Callable[[T
         else:
             functions.append(layer)
     kinds = {_kind(one) for one in functions}
-    if not weights or len(functions) != len(weights) - 1 or len(kinds) > 1 or None in kinds:
+    in_turn = order == [place % 2 == 0 for place in range(len(order))] and order[-1:] == [True]
+    if not in_turn or len(kinds) > 1 or None in kinds:
         raise ArgumentError(
             "collision",
             expected="a network of linear layers with one function between them",
@@ -127,6 +154,17 @@ def _layers(network: nn.Module) -> tuple[list[Tensor], list[Tensor], Callable[[T
 
 
 def _kind(layer: Any) -> Any:
+    """What two layers share that compute the same function."""
     if isinstance(layer, Pointwise):
         return layer.function
-    return type(layer) if isinstance(layer, (nn.SiLU, nn.ReLU, nn.Tanh, nn.GELU, nn.Softplus)) else None
+    if isinstance(layer, nn.GELU):
+        return nn.GELU, layer.approximate
+    if isinstance(layer, nn.Softplus):
+        return nn.Softplus, layer.beta, layer.threshold
+    return type(layer) if isinstance(layer, (nn.SiLU, nn.ReLU, nn.Tanh)) else None
+
+
+#: Largest difference of a population from the collision's own, which may be in single precision.
+_ROUNDING = 1e-5
+#: Weights of elements that differ by less are the same.
+_SAME = 1e-12

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from haar.errors import ArgumentError, HaarError, HaarWarning, ShapeError, check_count
 from haar.files import write_safetensors
-from haar.systems.lattice_boltzmann.collision import Collision, on_axis
+from haar.systems.lattice_boltzmann.collision import Collision, check_collision, collided, on_axis
 from haar.systems.lattice_boltzmann.compiled_kernel import CompiledBGK
 from haar.systems.lattice_boltzmann.eager_kernel import EagerKernel
 from haar.systems.lattice_boltzmann.populations import check_populations
@@ -98,10 +98,11 @@ class Host:
         boundaries: Sequence[Boundary] = (),
         force: Tensor | Sequence[float | int] | None = None,
     ) -> None:
-        if len(shape) != stencil.dim or min(shape) < 2:
+        check_collision(collision, stencil)
+        if not isinstance(shape, Sequence) or len(shape) != stencil.dim or min(shape) < 2:
             way_out = "the axes of the grid come last, after batch and populations"
             expected = f"{stencil.dim} axes of 2 nodes and more for {stencil.name}"
-            raise ShapeError("shape", expected=expected, got=tuple(shape), way_out=way_out)
+            raise ShapeError("shape", expected=expected, got=shape, way_out=way_out)
         self.stencil, self.collision, self.shape = stencil, collision, tuple(shape)
         self.boundaries = Boundaries(stencil, shape, boundaries)
         self.force = None if force is None else _checked_force(force, stencil.dim, self.shape)
@@ -120,6 +121,8 @@ class Host:
         Args:
             f: Populations on axis 1.
         """
+        if tuple(f.shape[2:]) != self.shape:
+            raise ShapeError("f", expected=f"[batch, {self.stencil.size}, *{self.shape}]", got=tuple(f.shape))
         post = self.collide(f)
         return self.boundaries.apply(stream(post, self.stencil), post)
 
@@ -184,7 +187,7 @@ def simulate(
         watch: Told of every look.
 
     Raises:
-        ArgumentError: If something does not fit, or populations are negative.
+        ArgumentError: If something does not fit, or a density is not positive.
         BlowUpError: If a number is not finite; it tells the step and the site.
 
     Example:
@@ -198,10 +201,10 @@ def simulate(
     check_populations(f, stencil)
     host = Host(stencil, collision, f.shape[2:], boundaries=boundaries, force=force)
     advance = _advance(host, f, compiled=compiled)
-    watchers = dict(observers or {})
+    watchers = _checked_observers(observers)
     fastest = _trained_speed(collision)
     state, done, blown = f.detach().clone(memory_format=torch.contiguous_format), 0, None
-    times, seen = [0], {name: [_seen(look(state))] for name, look in watchers.items()}
+    times, seen = [0], {name: [_seen(name, look, state)] for name, look in watchers.items()}
     with torch.no_grad(), watch.stage("simulating", -(-steps // every)) as tell:
         while done < steps and blown is None:
             count = min(every - done % every, LOOK, steps - done)
@@ -215,10 +218,10 @@ def simulate(
             if done % every == 0 or done == steps:
                 times.append(done)
                 for name, look in watchers.items():
-                    seen[name].append(_seen(look(state)))
+                    seen[name].append(_seen(name, look, state))
                 tell()
     if blown is not None:
-        blown = _kept(blown, state, done, keep)
+        blown = _kept(blown, state, done, keep, told=stop)
         if not stop:
             raise blown
     records = {name: torch.stack(values) for name, values in seen.items()}
@@ -246,6 +249,8 @@ def rollout(
         torch.Size([1, 9, 4, 4])
     """
     check_count("steps", steps, least=0)
+    if segment is not None:
+        check_count("segment", segment)
     length = segment or max(1, round(steps**0.5))
 
     def several(state: Tensor, count: int) -> Tensor:
@@ -323,8 +328,12 @@ def _told(f: Tensor, when: str, step: int) -> BlowUpError:
     return BlowUpError(text, step, (sample, *site))
 
 
-def _kept(error: BlowUpError, state: Tensor, done: int, keep: str | os.PathLike[str] | None) -> BlowUpError:
+def _kept(
+    error: BlowUpError, state: Tensor, done: int, keep: str | os.PathLike[str] | None, *, told: bool
+) -> BlowUpError:
     if keep is None:
+        if told:  # the state is handed back
+            return error
         way_out = "keep=PATH writes the last finite state"
     else:
         write_safetensors(Path(keep), {"f": state.contiguous()}, {"step": str(done)})
@@ -337,16 +346,38 @@ def _collide_into(collision: Collision, f: Tensor, post: Tensor) -> None:
     for before, after in zip(f, post, strict=True):
         for start in range(0, before.shape[1], _SITES):
             cells = slice(start, start + _SITES)
-            after[:, cells] = collision(before[:, cells].T).T
+            after[:, cells] = collided(collision, before[:, cells].T).T
 
 
-def _seen(value: Tensor | float) -> Tensor:
-    return value.detach().clone() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+def _checked_observers(observers: Mapping[str, Observer] | None) -> dict[str, Observer]:
+    if not isinstance(observers, (Mapping, type(None))):
+        expected = "a dictionary of names and functions of the populations"
+        raise ArgumentError("observers", expected=expected, got=type(observers).__name__)
+    return dict(observers or {})
+
+
+def _seen(name: str, look: Observer, state: Tensor) -> Tensor:
+    """What an observer says, which leaves the populations as they are."""
+    version = state._version  # noqa: SLF001 (torch's own count of writes)
+    value = look(state)
+    if state._version != version:  # noqa: SLF001
+        way_out = "let it work on f.clone()"
+        expected = "functions that leave the populations as they are"
+        raise ArgumentError("observers", expected=expected, got=f"{name!r}, which writes into them", way_out=way_out)
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    try:
+        return torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        expected = "functions that give a tensor or a number"
+        raise ArgumentError("observers", expected=expected, got=f"{type(value).__name__} of {name!r}") from error
 
 
 def _checked_force(force: Tensor | Sequence[float | int], dim: int, shape: tuple[int, ...]) -> Tensor:
     """As ``[dim, *space]``, or ``[dim, 1, ...]``."""
     given = torch.as_tensor(force, dtype=torch.float64)
+    if not bool(given.isfinite().all()):
+        raise ArgumentError("force", expected="finite numbers", got=given[~given.isfinite()].flatten()[0].item())
     if given.shape == (dim,):
         return given.view(dim, *[1] * len(shape))
     if given.shape != (dim, *shape):

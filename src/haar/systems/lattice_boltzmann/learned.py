@@ -15,9 +15,15 @@ from torch import Tensor, nn
 
 from haar.actions.representation import Regular, direct_sum
 from haar.average import average
-from haar.errors import ArgumentError, check_count, check_rate
+from haar.errors import ArgumentError, ShapeError, check_count, check_rate
 from haar.nn import Linear, Pointwise, Sequential
-from haar.systems.lattice_boltzmann.collision import Collision, LatticeCollision, relaxation_time
+from haar.systems.lattice_boltzmann.collision import (
+    Collision,
+    LatticeCollision,
+    check_collision,
+    check_precision,
+    relaxation_time,
+)
 from haar.systems.lattice_boltzmann.lock import Lock
 from haar.systems.lattice_boltzmann.moment_blocks import SHEAR
 from haar.systems.lattice_boltzmann.stencil import Stencil
@@ -58,6 +64,11 @@ class LearnedCollision(LatticeCollision):
             raise ArgumentError("conserving", expected=f"one of {', '.join(CONSERVING)}", got=repr(conserving))
         if lock is not None and conserving != "projection":
             raise ArgumentError("lock", expected="conserving='projection' beside it", got=repr(conserving))
+        if lock is not None and not (isinstance(lock, Lock) and lock.stencil.size == stencil.size):
+            got = f"one of {lock.stencil.name}" if isinstance(lock, Lock) else repr(lock)
+            raise ArgumentError("lock", expected=f"a Lock of {stencil.name}", got=got)
+        if not isinstance(network, nn.Module):
+            raise ArgumentError("network", expected="a torch module", got=type(network).__name__)
         check_rate("scale", scale)
         self.network, self.conserving, self.scale, self.limited = network, conserving, float(scale), limited
         self.lock = lock
@@ -95,8 +106,13 @@ class LearnedCollision(LatticeCollision):
 
     def predicted(self, g: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """The network's own populations: positive, with sum 1."""
-        scaled = (g / self.weights.to(g.dtype) - 1) / self.scale
-        return torch.softmax(self.logarithms.to(g.dtype) + self.scale * self.network(scaled), -1)
+        own = next(self.network.parameters(), g)
+        check_precision(g, own.dtype)
+        logits = self.network((g / self.weights.to(g.dtype) - 1) / self.scale)
+        if logits.shape != g.shape:
+            expected = f"one that gives {self.stencil.size} numbers for as many"
+            raise ShapeError("network", expected=expected, got=tuple(logits.shape))
+        return torch.softmax(self.logarithms.to(g.dtype) + self.scale * logits, -1)
 
 
 def limited(g: Float[Tensor, "*batch q"], new: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
@@ -199,7 +215,8 @@ def lenn(
         stencil: With its group.
         channels: Copies of the populations in every hidden layer.
         depth: Number of hidden layers.
-        viscosity: In lattice units; given, every shear viscosity is locked to it.
+        viscosity: In lattice units; given, every shear viscosity is locked to it (on D2Q5, which carries no stress
+            c_x c_y and whose waves feel their direction, the rate of the stress that it does carry).
         rates: Further linear coefficients to lock, see `haar.systems.lattice_boltzmann.lock.Lock`.
         regular: Copies of the regular representation in every hidden layer.
         scale: Size of ``f / w - 1`` in the data.
@@ -226,6 +243,7 @@ def averaged(collision: Collision, stencil: Stencil) -> nn.Module:
         collision: Any collision on the last axis.
         stencil: With its group.
     """
+    check_collision(collision, stencil)
     return average(collision, stencil.symmetry, micro_batch=stencil.group.order)
 
 

@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.constants import ConstantsModule
+from haar.errors import ArgumentError
+from haar.systems.lattice_boltzmann.collision import check_stencil
 from haar.systems.lattice_boltzmann.moment_blocks import moment_blocks
 from haar.systems.lattice_boltzmann.relaxation import block_rates
 from haar.systems.lattice_boltzmann.stencil import Stencil
@@ -36,6 +38,11 @@ class Lock(ConstantsModule):
 
     def __init__(self, stencil: Stencil, rates: Mapping[str, float]) -> None:
         super().__init__()
+        check_stencil(stencil)
+        if not isinstance(rates, Mapping) or not rates:
+            expected = "rates by name, such as {'shear': 1 / 0.6}"
+            raise ArgumentError("rates", expected=expected, got=repr(rates))
+        self.stencil = stencil
         self.rates = block_rates(stencil, rates)
         blocks = [block for block in moment_blocks(stencil) if block.name in self.rates]
         functionals = torch.cat([block.functionals for block in blocks], 1)

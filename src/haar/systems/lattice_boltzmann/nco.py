@@ -11,7 +11,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.systems.lattice_boltzmann.collision import LatticeCollision, equilibrium_of, relaxation_time
+from haar.systems.lattice_boltzmann.collision import (
+    LatticeCollision,
+    check_precision,
+    equilibrium_of,
+    relaxation_time,
+)
 from haar.systems.lattice_boltzmann.moment_blocks import BULK, SHEAR, moment_blocks
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
@@ -92,6 +97,7 @@ class NCO(LatticeCollision):
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""
         self.stencil.check(f)
+        check_precision(f, next(self.network.parameters()).dtype)
         density = f.sum(-1, keepdim=True)
         g = f / density
         away = g - equilibrium_of(g, self.weights, self.velocities, self.stencil.sound)

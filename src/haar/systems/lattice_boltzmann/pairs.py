@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from haar.errors import ArgumentError, DataError, check_count
+from haar.errors import ArgumentError, DataError, ShapeError, check_count, check_rate
 from haar.files import atomic_path
 from haar.seeding import generator_of
-from haar.systems.lattice_boltzmann.collision import Collision
+from haar.systems.lattice_boltzmann.collision import Collision, check_collision, check_stencil, collided
 from haar.systems.lattice_boltzmann.relaxation import BGK
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
@@ -38,6 +39,16 @@ class Pairs:
     after: Float[Tensor, "samples q"]
     equilibrium: Float[Tensor, "samples q"]
 
+    def __post_init__(self) -> None:
+        arrays = (self.before, self.after, self.equilibrium)
+        for name, array in zip(("before", "after", "equilibrium"), arrays, strict=True):
+            if not isinstance(array, Tensor):
+                way_out = "torch.as_tensor makes one of an array; read_pairs reads them from a file"
+                got = type(array).__name__
+                raise ArgumentError(name, expected="a tensor [samples, Q]", got=got, way_out=way_out)
+            if array.ndim != 2 or array.shape != self.before.shape:
+                raise ShapeError(name, expected="[samples, Q], all three alike", got=tuple(array.shape))
+
     @property
     def normalised(self) -> tuple[Float[Tensor, "samples q"], Float[Tensor, "samples q"]]:
         """Before and after, divided by the density."""
@@ -50,10 +61,12 @@ class Pairs:
         Args:
             share: Of the first part.
         """
+        if not 0 <= share <= 1:
+            raise ArgumentError("share", expected="a share from 0 to 1", got=share)
         cut = round(share * len(self.before))
         return self[:cut], self[cut:]
 
-    def __getitem__(self, rows: slice) -> Pairs:
+    def __getitem__(self, rows: slice | Int[Tensor, " rows"]) -> Pairs:
         return Pairs(self.before[rows], self.after[rows], self.equilibrium[rows])
 
     def __len__(self) -> int:
@@ -97,14 +110,18 @@ def draw_pairs(
     Source: NN-LBM, algorithm 1.
     """
     check_count("samples", samples)
+    check_rate("speed", speed, zero=True)
+    check_rate("noise", noise, zero=True)
     generator = generator_of(seed)
     collide = BGK(stencil, tau) if collision is None else collision
+    check_collision(collide, stencil)
     kept: list[Pairs] = []
     while sum(map(len, kept)) < samples:
         some = _drawn(stencil, collide, samples, (speed, noise), generator)
         kept.append(some)
         if not len(some):
-            raise ArgumentError("noise", expected="so little that populations stay positive", got=noise)
+            expected = "so little that populations stay positive, and a collision that leaves them so"
+            raise ArgumentError("noise", expected=expected, got=f"{noise}, with speed {speed}")
     return Pairs(
         torch.cat([p.before for p in kept])[:samples],
         torch.cat([p.after for p in kept])[:samples],
@@ -125,7 +142,7 @@ def _drawn(
     away = torch.randn(count, stencil.size, generator=generator, dtype=torch.float64) * (noise * uniform(count, 1))
     before = equilibrium + away @ stencil.non_conserved
     with torch.no_grad():
-        after = collide(before)
+        after = collided(collide, before.clone())
     good = torch.cat([equilibrium, before, after], 1).min(1).values > 0
     return Pairs(before[good], after[good], equilibrium[good])
 
@@ -138,29 +155,53 @@ def read_pairs(path: str | os.PathLike[str], stencil: Stencil) -> Pairs:
         stencil: Whose order of velocities the columns have.
 
     Raises:
-        DataError: If it cannot be read, an array is missing, of another shape, not finite or negative, or the
-            equilibria are not those of the populations: then the velocities are in another order.
+        DataError: If it cannot be read, an array is missing, empty, of another shape, not finite or negative, a density
+            is 0, the equilibria are not those of the populations (then the velocities are in another order), or mass or
+            momentum differ before and after.
     """
+    check_stencil(stencil)
     try:
-        with np.load(Path(path), allow_pickle=False) as file:
+        loaded = np.load(Path(path), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise DataError(f"{path}: expected an npz file with f_pre, f_post and f_eq, got an npy file of one array")
+        with loaded as file:
             arrays = {name: np.asarray(file[name], dtype=np.float64) for name in ("f_pre", "f_post", "f_eq")}
     except KeyError as error:
         raise DataError(f"{path}: expected the arrays f_pre, f_post and f_eq, got no {error}") from error
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: expected an npz file of arrays: {error}") from error
+    _check_arrays(path, arrays, stencil)
+    before, after, equilibrium = (torch.from_numpy(array) for array in arrays.values())
+    if bool((before.sum(1) <= 0).any()):
+        raise DataError(f"{path}: f_pre: expected a density above 0, got 0 in row {int(before.sum(1).argmin())}")
+    away = float((stencil.equilibrium(*stencil.moments(before)) - equilibrium).abs().max())
+    if away > _SAME_EQUILIBRIUM:
+        order = [[round(x, 4) for x in c] for c in stencil.velocities.tolist()]
+        raise DataError(
+            f"{path}: f_eq: expected the equilibria of f_pre in the order of {stencil.name}, which is {order}; they "
+            f"differ by {away:.2g}: name the order of the file with Stencil.permuted"
+        )
+    _check_conserved(path, (after - before) @ stencil.conserved, stencil)
+    return Pairs(before, after, equilibrium)
+
+
+def _check_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], stencil: Stencil) -> None:
     shape = arrays["f_pre"].shape
     for name, array in arrays.items():
         if array.ndim != 2 or array.shape != shape or shape[1] != stencil.size:
             expected = f"[samples, {stencil.size}] for {stencil.name}, all alike"
             raise DataError(f"{path}: {name}: expected the shape {expected}, got {array.shape}")
+        if not len(array):
+            raise DataError(f"{path}: {name}: expected at least one sample, got none")
         if not np.isfinite(array).all() or (array < 0).any():
             raise DataError(f"{path}: {name}: expected finite populations of at least 0")
-    before, after, equilibrium = (torch.from_numpy(array) for array in arrays.values())
-    away = float((stencil.equilibrium(*stencil.moments(before)) - equilibrium).abs().max())
-    if away > _SAME_EQUILIBRIUM:
+
+
+def _check_conserved(path: str | os.PathLike[str], change: Tensor, stencil: Stencil) -> None:
+    mass, momentum = float(change[:, 0].abs().max()), float(change[:, 1:].abs().max())
+    if max(mass, momentum) > _SAME_EQUILIBRIUM:
+        what = "mass" if mass > _SAME_EQUILIBRIUM else "momentum"
         raise DataError(
-            f"{path}: f_eq: expected the equilibria of f_pre in the order of {stencil.name}, which is "
-            f"{stencil.velocities.to(torch.int64).tolist()}; they differ by {away:.2g}: name the order of the file "
-            "with Stencil.permuted"
+            f"{path}: f_post: expected the {what} of f_pre in the order of {stencil.name}, for a collision conserves "
+            f"it; they differ by {max(mass, momentum):.2g}"
         )
-    return Pairs(before, after, equilibrium)

@@ -29,6 +29,9 @@ def check_populations(f: Tensor, stencil: Stencil, argument: str = "f") -> None:
     if f.ndim != stencil.dim + 2:
         expected = f"[batch, {stencil.size}, {', '.join('xyz'[: stencil.dim])}]"
         raise ShapeError(argument, expected=expected, got=tuple(f.shape), way_out="a single run has a batch of 1")
+    if not f.numel():
+        raise ShapeError(argument, expected="at least one run and one site", got=tuple(f.shape))
+    f = f.detach()
     bad = (~f.isfinite()).nonzero()
     if len(bad):
         raise ArgumentError(

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.systems.lattice_boltzmann.collision import LatticeCollision, check_time, equilibrium_of
+from haar.systems.lattice_boltzmann.collision import LatticeCollision, equilibrium_of
 from haar.systems.lattice_boltzmann.moment_blocks import SHEAR, blocks_of, moment_blocks
-from haar.systems.lattice_boltzmann.stencil import Lattice, Stencil
+from haar.systems.lattice_boltzmann.stencil import Lattice, Stencil, check_time
 
 #: Of two relaxation times: walls stand half way between nodes whatever the viscosity (Ginzburg et al. 2008).
 MAGIC = 3 / 16
@@ -168,8 +168,8 @@ def block_rates(stencil: Stencil, rates: Mapping[str, float]) -> dict[str, float
     """
     found = {}
     for name, rate in rates.items():
-        if not 0 <= rate <= 2:
-            raise ArgumentError("rates", expected="numbers from 0 to 2", got=f"{rate} for {name!r}")
+        if not isinstance(rate, (int, float)) or not 0 <= rate <= 2:
+            raise ArgumentError("rates", expected="numbers from 0 to 2", got=f"{rate!r} for {name!r}")
         for block in blocks_of(stencil, name):
             found[block.name] = float(rate)
     return found

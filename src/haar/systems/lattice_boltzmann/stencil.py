@@ -22,6 +22,8 @@ from haar.groups import FiniteGroup, dihedral, from_matrices, hyperoctahedral
 
 #: Velocities and weights that differ by less are the same.
 _SAME = 1e-9
+#: Weights that were rounded to single precision miss the sum 1 by less.
+_SINGLE = 1e-6
 
 
 class Lattice(NamedTuple):
@@ -101,6 +103,9 @@ class Stencil:
     def permuted(self, order: Sequence[int] | Int[Tensor, " q"]) -> Stencil:
         """The same lattice with its velocities in another order: new place i holds old velocity ``order[i]``."""
         index = torch.as_tensor(order)
+        if index.is_floating_point() or index.flatten().sort().values.tolist() != list(range(self.size)):
+            expected = f"the places 0 to {self.size - 1}, each once"
+            raise ArgumentError("order", expected=expected, got=index.tolist())
         return Stencil(self.velocities[index], self.weights[index], self.name, self.group)
 
     @property
@@ -165,10 +170,7 @@ class Stencil:
 
     def viscosity(self, tau: float) -> float:
         """The shear viscosity of a relaxation time, in lattice units."""
-        if not 0.5 <= tau < float("inf"):
-            way_out = "the viscosity is sound * (tau - 1/2), and must not be negative"
-            raise ArgumentError("tau", expected="at least 0.5", got=tau, way_out=way_out)
-        return self.sound * (tau - 0.5)
+        return self.sound * (check_time(tau) - 0.5)
 
     def moments(self, f: Float[Tensor, "*batch q"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch dim"]]:
         """Density, and velocity.
@@ -195,6 +197,10 @@ class Stencil:
             >>> [round(float(x), 6) for x in stencil.moments(f)[1]]
             [0.1, 0.0]
         """
+        density, velocity = _numbers(density, "density"), _numbers(velocity, "velocity")
+        if velocity.shape[-1:] != (self.dim,):
+            expected = f"{self.dim} numbers on the last axis"
+            raise ShapeError("velocity", expected=expected, got=tuple(velocity.shape))
         along = velocity @ self.velocities.T.to(velocity) / self.sound
         energy = velocity.square().sum(-1, keepdim=True) / (2 * self.sound)
         weights = self.weights.to(velocity)
@@ -206,6 +212,9 @@ class Stencil:
         Raises:
             ShapeError: Naming the axis.
         """
+        if not isinstance(f, Tensor):
+            got, way_out = type(f).__name__, "torch.as_tensor makes one of an array"
+            raise ArgumentError(argument, expected="a tensor of populations", got=got, way_out=way_out)
         if f.ndim <= (axis if axis >= 0 else -axis - 1) or f.shape[axis] != self.size:
             where = "last axis" if axis == -1 else f"axis {axis}"
             raise ShapeError(
@@ -222,6 +231,9 @@ class Stencil:
         return self.representation.matrix(self.group.elements())
 
     def _permutations(self, group: FiniteGroup) -> Float[Tensor, "order q q"]:
+        if not isinstance(group, FiniteGroup):
+            way_out = "for example haar.groups.dihedral(4), or cyclic(4), which has no mirrors"
+            raise ArgumentError("group", expected="a finite group of matrices", got=repr(group), way_out=way_out)
         if group.defining_dim != self.dim:
             raise ArgumentError(
                 "group",
@@ -280,8 +292,18 @@ def _checked_sound(velocities: Tensor, weights: Tensor) -> float:
         raise ShapeError("velocities", expected="rows of 2 or 3 numbers", got=tuple(velocities.shape))
     if weights.shape != velocities.shape[:1]:
         raise ShapeError("weights", expected=f"{len(velocities)}, one a velocity", got=tuple(weights.shape))
-    if bool((weights <= 0).any()) or abs(float(weights.sum()) - 1) > _SAME:
-        raise ArgumentError("weights", expected="positive numbers with sum 1", got=weights.tolist())
+    near = torch.cdist(velocities, velocities, compute_mode="donot_use_mm_for_euclid_dist") < _SAME
+    if bool((near.sum(1) > 1).any()):
+        twice = velocities[int((near.sum(1) > 1).nonzero()[0])].tolist()
+        raise ArgumentError("velocities", expected="every velocity once", got=f"{twice} twice")
+    total = float(weights.sum())
+    if bool((weights <= 0).any()) or not abs(total - 1) <= _SAME:
+        raise ArgumentError(
+            "weights",
+            expected="positive numbers with sum 1",
+            got=f"{weights.tolist()}, with sum {total:.12g}",
+            way_out="give them in double precision" if abs(total - 1) < _SINGLE else "",
+        )
     second = velocities.T @ (weights[:, None] * velocities)
     sound = float(second.diagonal().mean())
     if bool((weights @ velocities).abs().max() > _SAME) or bool(
@@ -291,6 +313,29 @@ def _checked_sound(velocities: Tensor, weights: Tensor) -> float:
             "weights", expected="sum w c = 0 and sum w c c a multiple of the identity", got=second.tolist()
         )
     return sound
+
+
+def check_time(tau: float) -> float:
+    """A relaxation time that is stable.
+
+    Raises:
+        ArgumentError: If it is no number, or below a half.
+    """
+    number = isinstance(tau, (int, float)) or (isinstance(tau, Tensor) and tau.numel() == 1)
+    if not number or not 0.5 <= float(tau) < float("inf"):
+        way_out = "the viscosity is sound * (tau - 1/2), and must not be negative"
+        raise ArgumentError("tau", expected="at least 0.5", got=tau if number else repr(tau), way_out=way_out)
+    return float(tau)
+
+
+def _numbers(values: Tensor | Sequence[float] | float, argument: str) -> Tensor:
+    """A tensor as it is, or what is written as numbers."""
+    if isinstance(values, Tensor):
+        return values
+    try:
+        return torch.as_tensor(values, dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(argument, expected="a tensor of numbers", got=type(values).__name__) from error
 
 
 def _places(moved: Tensor, velocities: Tensor) -> Tensor | None:

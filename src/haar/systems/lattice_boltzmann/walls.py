@@ -6,8 +6,9 @@ lies half a cell beyond the last node. A wall that moves gives momentum to it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ ENDS = ("low", "high")
 @dataclass(frozen=True)
 class Wall:
     """One end of an axis is a wall.
+
+    The other end needs a boundary of its own: without one, what leaves there comes in behind the wall, and mass is not
+    conserved.
 
     Args:
         axis: The axis that ends there.
@@ -44,7 +48,7 @@ class Obstacle:
         velocity: Of its surface; by default it stands.
     """
 
-    mask: Bool[Tensor, "*space"]
+    mask: Bool[Tensor, "*space"] | np.ndarray
     velocity: tuple[float, ...] | None = None
 
 
@@ -92,6 +96,9 @@ class Boundaries:
     """
 
     def __init__(self, stencil: Stencil, shape: Sequence[int], given: Sequence[Boundary]) -> None:
+        if isinstance(given, (Wall, Obstacle, Inflow, Outflow)):
+            given = [given]
+        given = [_from_arrays(one) for one in given]
         self.stencil, self.shape, self.given = stencil, tuple(shape), tuple(given)
         if given and stencil.lattice.tolist() != torch.eye(stencil.dim).tolist():
             raise ArgumentError(
@@ -148,7 +155,7 @@ class Boundaries:
         owner = np.full(self.shape, -1)
         for number, one in reversed(list(enumerate(self.given))):
             if isinstance(one, Obstacle):
-                owner[one.mask.numpy()] = number
+                owner[np.asarray(one.mask)] = number
         owner = np.pad(owner, 1, mode="wrap")
         # where two meet at a corner the one that moves counts: each of its nodes then gains as much as it loses
         for number, one in sorted(enumerate(self.given), key=lambda pair: (_moves(pair[1]), -pair[0])):
@@ -215,8 +222,25 @@ class Boundaries:
         velocity = getattr(one, "velocity", None)
         if velocity is not None and len(velocity) != dim:
             raise ArgumentError("boundaries", expected=f"velocities with {dim} numbers", got=one)
+        if velocity is not None and not all(map(math.isfinite, velocity)):
+            raise ArgumentError("boundaries", expected="finite velocities", got=one)
         if isinstance(one, Wall) and velocity is not None and velocity[one.axis] != 0:
             raise ArgumentError("boundaries", expected="a wall that moves along itself", got=one)
+
+
+def _from_arrays(boundary: Boundary) -> Boundary:
+    """The same with a mask that is a tensor, and a velocity of plain numbers."""
+    if not isinstance(boundary, (Wall, Obstacle, Inflow, Outflow)):
+        expected = "walls, obstacles, inflows and outflows"
+        raise ArgumentError("boundaries", expected=expected, got=repr(boundary))
+    if isinstance(boundary, Obstacle) and isinstance(boundary.mask, np.ndarray):
+        boundary = replace(boundary, mask=torch.from_numpy(boundary.mask))
+    if isinstance(boundary, Outflow) or boundary.velocity is None:
+        return boundary
+    try:
+        return replace(boundary, velocity=tuple(float(x) for x in boundary.velocity))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError("boundaries", expected="velocities, a number an axis", got=boundary) from error
 
 
 def _moves(boundary: Boundary) -> bool:
