@@ -26,7 +26,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
     {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics", "running"},
-    {"report", "received", "folders", "programs", "training", "seeding", "entry"},
+    {"report", "received", "folders", "programs", "training", "seeding", "entry", "processes"},
     {"groups", "tracing"},
     {"actions", "saddle"},
     {"intertwiners", "probing"},
