@@ -27,7 +27,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FLOORS = (
     {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics", "running"},
     {"report", "received", "folders", "programs", "training", "seeding", "entry", "processes"},
-    {"groups", "tracing"},
+    {"groups", "tracing", "sweeps"},
     {"actions", "saddle"},
     {"intertwiners", "probing"},
     {"nn"},

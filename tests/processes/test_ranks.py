@@ -72,7 +72,7 @@ def fail(rank, folder):
     try:
         with Ranks(patience=2.0) as ranks:
             if rank == 1:
-                raise KeyError("density")
+                {}["density"]
             ranks.meet()
     except (KeyError, LostRankError) as error:
         told(folder, rank, [type(error).__name__, str(error), time.monotonic() - begun < 30])
@@ -115,5 +115,5 @@ def test_a_process_that_is_silent_is_given_up(in_processes, tmp_path):
 def test_processes_need_a_group():
     with pytest.raises(ArgumentError, match=r"fabric: expected an initialised process group, got none; start it with"):
         Ranks()
-    with pytest.raises(ArgumentError, match="fabric: expected a Lightning Fabric, or haar.processes.Ranks, got int"):
+    with pytest.raises(ArgumentError, match=r"fabric: expected a Lightning Fabric, or haar.processes.Ranks, got int"):
         ranks_of(3)

@@ -24,8 +24,8 @@ from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections, beside, draw_defects
 from haar.audit.sharded import read_sharded
-from haar.audit.source import Source
 from haar.audit.share import Share, ShareReader
+from haar.audit.source import Source
 from haar.audit.sums import OrbitSums
 from haar.audit.worst import WorstSample, worst_section
 from haar.errors import ArgumentError, check_count
