@@ -123,3 +123,25 @@ class Told:
 def told():
     """Make somebody who is told, and who interrupts the work after some steps."""
     return Told
+
+
+def _one_process(rank, body, folder, world, arguments):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet-{world}", rank=rank, world_size=world
+    )
+    try:
+        body(rank, folder, *arguments)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.fixture
+def in_processes(tmp_path):
+    """Calls ``body(rank, folder, *arguments)`` in each of so many processes; an error in one is raised here."""
+
+    def run(world, body, *arguments):
+        given = (body, str(tmp_path), world, arguments)
+        torch.multiprocessing.start_processes(_one_process, args=given, nprocs=world, start_method="fork")
+
+    return run

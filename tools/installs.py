@@ -81,6 +81,11 @@ from haar.systems.constitutive.generators import CubicCrystal
 from haar.systems.constitutive.hosts import Body, plate_with_hole
 Body(plate_with_hole(cells=1), CubicCrystal())
 """,
+    "scale": """
+from pathlib import Path
+from haar.sweeps import Workers
+Workers.parse("local:1").executor(Path("jobs"))
+""",
     "tables": "from haar.report import Table\nTable('t', ('a',), [(1,)]).to_pandas()",
 }
 

@@ -40,6 +40,30 @@ def claimed(folder: str | os.PathLike[str], argument: str = "--out") -> Iterator
         yield place
 
 
+def is_claimed(folder: str | os.PathLike[str]) -> bool:
+    """Whether a process holds a folder by `claimed`.
+
+    Args:
+        folder: The folder, which may not be there.
+
+    Example:
+        >>> with claimed("/tmp/haar-example") as folder:
+        ...     print(is_claimed(folder))
+        True
+        >>> is_claimed("/tmp/haar-example")
+        False
+    """
+    lock = Path(folder) / LOCK
+    try:
+        handle = os.open(lock, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _alone(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def claimed_file(path: str | os.PathLike[str], argument: str = "--out") -> Iterator[Path]:
     """Hold the name of a file for this process alone, as `claimed` holds a folder; others in the folder stay free.

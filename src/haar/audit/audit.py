@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -32,6 +33,9 @@ def audit(
     seed: int = 0,
     watch: Watch = Unwatched(),
     law: InputLaw | None = None,
+    fabric: Any | None = None,
+    shard: str = "data",
+    kept: Path | None = None,
 ) -> Audit:
     """Audit a model against a symmetry on data.
 
@@ -63,6 +67,11 @@ def audit(
         watch: Told of every batch.
         law: A law of the flattened input that the group leaves alone: it is followed through the model (`Audit.follow`,
             order 2), and the output's cumulants are compared with their moved copies.
+        fabric: A launched Lightning Fabric (or `haar.processes.Ranks`): every process makes this call with the same
+            arguments, reads its own part of the data, and gets the whole audit, the one that a single process makes.
+        shard: What the processes divide: ``"data"``, or ``"elements"`` for a large group on few samples.
+        kept: Folder where the processes keep the sums of what they have finished, until the audit is complete: the
+            same call goes on from there.
 
     Returns:
         The audit: `.recommendation`, `.findings`, `.layers`, `.lie`, `.to_dict()`, `.table()`, `.figure()`,
@@ -72,6 +81,7 @@ def audit(
         ShapeError: If the data do not fit the symmetry.
         ArgumentError: If an option is out of range.
         DataError: If data contain NaN.
+        LostRankError: If another process of the job fails or is lost.
 
     Example:
         >>> import torch
@@ -92,5 +102,15 @@ def audit(
         significance=significance,
         seed=seed,
     )
-    report.run(data, batch_size=batch_size, clusters=clusters, max_samples=max_samples, layers=layers, watch=watch)
+    report.run(
+        data,
+        batch_size=batch_size,
+        clusters=clusters,
+        max_samples=max_samples,
+        layers=layers,
+        watch=watch,
+        fabric=fabric,
+        shard=shard,
+        kept=kept,
+    )
     return report if law is None else report.follow(law)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,13 +23,16 @@ from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections, beside, draw_defects
-from haar.audit.share import Share
+from haar.audit.sharded import read_sharded
+from haar.audit.share import Share, ShareReader
+from haar.audit.source import Source
 from haar.audit.sums import OrbitSums
 from haar.audit.worst import WorstSample, worst_section
 from haar.errors import ArgumentError, check_count
 from haar.moments import DistributionalDefect, InputLaw, symmetry_in_distribution
 from haar.probing import given_data, undisturbed
 from haar.probing.manners import check_call
+from haar.processes import Ranks, ranks_of
 from haar.report import Report, Section
 from haar.watch import Unwatched, Watch
 
@@ -42,16 +46,14 @@ class Audit(Report):
     Args:
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
-        elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
-            elements.
+        elements: As for `audit`.
         scale: One positive number per output channel by which errors are divided; of several outputs a tensor for each,
             in the outputs' containers. It must be invariant under the group: one number for all components of a vector.
             Without it several outputs or fields are measured each in its own spread.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.
         bins: Most independent units (samples, trajectories) whose sums are kept apart, so that intervals can tell them
             from each other; by default as many as fit into some megabytes, at least 128. More share rows, turn by turn.
-        micro_batch: Elements per forward pass. By default one: batches of data fill the machine already, and the same
-            seed gives the same bits. `"auto"` times it once, see `haar.average`.
+        micro_batch: Elements per forward pass, as for `audit`.
         significance: Level at which closure of the data is rejected (after Holm's correction).
         seed: Seed of drawn elements and of randomisation tests.
 
@@ -87,17 +89,14 @@ class Audit(Report):
         self._model, self._symmetry, self.significance, self.seed = model, symmetry, significance, seed
         self._elements, self._kind = audited_elements(symmetry.group, elements, WHOLE_LIMIT, seed)
         self._scaled = scale is not None
-        self._meter = OrbitMeter(model, symmetry, self._elements, scale=scale, capacity=bins, micro_batch=micro_batch)
-        self._listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
+        meter = OrbitMeter(model, symmetry, self._elements, scale=scale, capacity=bins, micro_batch=micro_batch)
+        listed = closed_elements(symmetry.group, WHOLE_LIMIT) if data_symmetry else None
+        self._reader = ShareReader(meter, symmetry, self._elements, listed)
         # What was read here, and what all processes read, once they have been gathered.
-        self._own = self._empty()
+        self._own = self._reader.empty()
         self._all: Share | None = None
         self._computed: dict[tuple[float, int], Findings] = {}
         self.distribution: DistributionalDefect | None = None
-
-    def _empty(self) -> Share:
-        closure = None if self._listed is None else Closure(self.symmetry, self._listed)
-        return Share(self.elements, closure=closure)
 
     @property
     def model(self) -> Callable[..., Any]:
@@ -175,15 +174,7 @@ class Audit(Report):
 
     def update(self, batch: Batch) -> None:
         """Add one batch of data."""
-        self._add(self._read(batch))
-
-    def _read(self, batch: Batch) -> Share:
-        made = self._empty()
-        made.sums, made.outputs, made.seen = self._meter.measure(batch), self._meter.outputs, len(batch.clusters)
-        made.worst = self._meter.worst
-        if made.closure is not None:
-            made.closure.update(batch)
-        return made
+        self._add(self._reader.read(batch))
 
     def _add(self, made: Share) -> None:
         self._computed.clear()
@@ -200,6 +191,9 @@ class Audit(Report):
         max_samples: int | None = None,
         layers: bool = True,
         watch: Watch = Unwatched(),
+        fabric: Any | None = None,
+        shard: str = "data",
+        kept: Path | None = None,
     ) -> Audit:
         """Read data once, and look into the layers on the first batch.
 
@@ -212,13 +206,24 @@ class Audit(Report):
             max_samples: Stop after so many rows.
             layers: Whether to look into the layers of the model.
             watch: Told of every batch.
+            fabric: Several processes that divide the work, as for `audit`; likewise `shard` and `kept`.
+            shard: See there.
+            kept: See there.
         """
+        with ranks_of(fabric) as ranks:
+            if ranks is not None:
+                source = Source(data, self.model, self.symmetry, batch_size, clusters, max_samples)
+                self._computed.clear()
+                self._own, self._all = read_sharded(
+                    self._reader, source, ranks, seed=self.seed, layers=layers, shard=shard, kept=kept, watch=watch
+                )
+                return self
         data = given_data(data, self.model, self.symmetry)
         labelled = LabelledRows(self.symmetry)
         sizes: dict[str, Any] = {"batch_size": batch_size, "max_samples": max_samples, "symmetry": self.symmetry}
         with watch.stage(f"audit under {self.symmetry.group.name}", count_batches(data, **sizes)) as advance:
             for number, batch in enumerate(batches(data, clusters=clusters, **sizes)):
-                made = self._read(batch)
+                made = self._reader.read(batch)
                 if number == 0:
                     made.look_inside(self.model, self.symmetry, batch, layers=layers)
                 self._add(made)
@@ -292,13 +297,12 @@ class Audit(Report):
 
     def share(self) -> Share:
         """The sums alone, without the model: what another process needs."""
-        return self._empty().add(self._told)
+        return self._reader.empty().add(self._told)
 
     def gather(self) -> Audit:
         """Add up the sums of all processes of the `torch.distributed` group; every process gets the whole audit.
 
-        Shares are merged in the order of ranks, so that all processes hold the same bits. What this process read stays
-        its own: gathering again, after more was read or not, counts nothing twice.
+        All processes hold the same bits. What this process read stays its own: gathering again counts nothing twice.
 
         Raises:
             ArgumentError: If no process group is initialised.
@@ -306,11 +310,8 @@ class Audit(Report):
         if not (dist.is_available() and dist.is_initialized()):
             way_out = "call torch.distributed.init_process_group first, or merge shares yourself"
             raise ArgumentError("audit", expected="an initialised process group", got="none", way_out=way_out)
-        shares: list[Share] = [self._own] * dist.get_world_size()
-        dist.all_gather_object(shares, self._own)
-        whole = self._empty()
-        for share in shares:
-            whole.add(share)
+        with Ranks() as ranks:
+            whole = ranks.joined(self._reader.empty().add(self._own), lambda one, other: one.add(other))
         self._computed.clear()
         self._all = whole
         return self
@@ -322,8 +323,7 @@ class Audit(Report):
         Raises:
             ArgumentError: If no data were given yet.
         """
-        asked = (self.significance, self.seed)
-        if asked not in self._computed:
+        if (asked := (self.significance, self.seed)) not in self._computed:
             self._computed[asked] = self._compute()
         return self._computed[asked]
 
@@ -377,7 +377,7 @@ class Audit(Report):
         }
 
     def sections(self) -> Sequence[Section]:
-        """Defects, the split of the loss, subgroups, irreducible components, data and layers."""
+        """All tables and pictures."""
         group = self.symmetry.group
         told = audit_sections(
             self.findings, self.recommendation, group.name, self.layers, self.lie, remarks=self.remarks

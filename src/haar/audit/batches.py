@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from haar.actions import Action, Symmetry
 from haar.average.joining import is_shared
 from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
+from haar.processes import Section
 
 _WAYS_OUT = {"ndarray": "torch.from_numpy makes tensors of arrays", "dict": "yield ((d['x'], d['t']), d['y'])"}
 _SHARED = "declare a tensor that all samples share as Invariant(group, batched=False)"
@@ -39,13 +39,11 @@ class Batch:
     single: bool = False
 
     @cached_property
-    def units(self) -> list[int]:
-        """A number for the independent unit of every sample, the same wherever one trajectory is read."""
-        if not self.numbered:
-            return [int(mark) for mark in self.clusters.tolist()]
-        # Beyond what an int64 can name, and drawn anew: no other batch of any process has it.
-        start = (1 + secrets.randbits(62)) << 64
-        return [start + k for k in range(len(self.clusters))]
+    def units(self) -> list[int | None]:
+        """The number of every sample's independent unit, the same wherever one trajectory is read; None for its own."""
+        if self.numbered:
+            return [None] * len(self.clusters)
+        return [int(mark) for mark in self.clusters.tolist()]
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ def batches(
     clusters: Any | None = None,
     max_samples: int | None = None,
     symmetry: Symmetry | None = None,
+    part: Section | None = None,
 ) -> Iterator[Batch]:
     """Read data as batches.
 
@@ -79,6 +78,7 @@ def batches(
         max_samples: Stop after so many rows.
         symmetry: Says which axes count samples, and which inputs all rows share (``Invariant(group, batched=False)``):
             those are not cut. Tensors without axes, or of one row, are not cut either.
+        part: Read these batches alone; of an iterable, those of `haar.processes.section`.
 
     Raises:
         ArgumentError: If data are none of these, clusters are no whole numbers, or an option is out of range.
@@ -86,8 +86,9 @@ def batches(
         DataError: If a value is not finite.
     """
     _check_sizes(batch_size, max_samples)
-    seen = 0
-    for inputs, labels, ids in _raw(data, batch_size, clusters, symmetry):
+    first = 0 if part is None else part.first * batch_size
+    seen = first
+    for inputs, labels, ids in _raw(data, batch_size, clusters, symmetry, part):
         tensors = tensors_of((inputs, labels))
         if not tensors:
             raise ArgumentError("data", expected="batches of tensors", got=type(inputs).__name__)
@@ -106,7 +107,7 @@ def batches(
         else:
             yield Batch(inputs, labels, marks, numbered, rows.single)
         seen += keep
-    if not seen:
+    if not seen and part is None:
         raise DataError("data: no samples")
 
 
@@ -139,6 +140,25 @@ def count_batches(
     return -(-(rows if max_samples is None else min(rows, max_samples)) // batch_size)
 
 
+def rows_of(batch: Batch, some: slice, symmetry: Symmetry) -> Batch | None:
+    """Some rows of a batch, with the numbers that they had; None where there are none.
+
+    Args:
+        batch: The batch; a single sample is in the first row, and whole.
+        some: Which rows.
+        symmetry: As in `batches`.
+    """
+    count = len(batch.clusters)
+    if some.indices(count) == (0, count, 1):
+        return batch
+    marks = batch.clusters[some]
+    if not len(marks):
+        return None
+    rows = _rows(symmetry, batch.inputs)
+    cut = (_cut(batch.inputs, some, rows.cut), _cut_labels(symmetry, batch.labels, some, rows))
+    return Batch(*cut, marks, batch.numbered, batch.single)
+
+
 def _check_sizes(batch_size: int, max_samples: int | None) -> None:
     if max_samples is not None and max_samples < 1:
         raise ArgumentError("max_samples", expected="at least 1, or None for all", got=max_samples)
@@ -157,11 +177,11 @@ def _pair(data: Any) -> tuple[tuple[Any, ...], Any] | None:
 
 
 def _raw(
-    data: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
+    data: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None, part: Section | None
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     pair = _pair(data)
     if pair is not None:
-        yield from _of_tensors(*pair, batch_size, clusters, symmetry)
+        yield from _of_tensors(pair, batch_size, clusters, symmetry, part)
         return
     if clusters is not None:
         raise ArgumentError(
@@ -178,15 +198,21 @@ def _raw(
 
 
 def _of_tensors(
-    inputs: tuple[Any, ...], labels: Any, batch_size: int, clusters: Any | None, symmetry: Symmetry | None
+    pair: tuple[tuple[Any, ...], Any],
+    batch_size: int,
+    clusters: Any | None,
+    symmetry: Symmetry | None,
+    part: Section | None,
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    inputs, labels = pair
     rows = _rows(symmetry, inputs)
     marks = None if clusters is None else _marks(clusters, rows.count)
     _cut_labels(symmetry, labels, slice(0), rows)
-    for start in range(0, rows.count, batch_size):
-        part = slice(start, start + batch_size)
-        some = _cut_labels(symmetry, labels, part, rows)
-        yield _cut(inputs, part, rows.cut), some, None if marks is None else marks[part]
+    starts = range(0, rows.count, batch_size)
+    for start in starts if part is None else starts[part.first : part.last]:
+        some = slice(start, start + batch_size)
+        cut = _cut_labels(symmetry, labels, some, rows)
+        yield _cut(inputs, some, rows.cut), cut, None if marks is None else marks[some]
 
 
 def _of_item(item: Any) -> tuple[tuple[Any, ...], Any, Any]:

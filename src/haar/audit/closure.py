@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,10 +139,24 @@ class Closure:
             more.drop(kind)
         self._table.merge(more)
 
+    def state(self) -> dict[str, Any]:
+        """The sums as tensors and plain values."""
+        table = None if self._table is None else self._table.state()
+        return {"table": table, "leaves": [list(leaf) for leaf in self._leaves], "eps": self._eps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from sums that were kept.
+
+        Args:
+            state: What `state` gave.
+        """
+        self._table = None if state["table"] is None else UnitTable.of_state(state["table"])
+        self._leaves, self._eps = [(a, b) for a, b in state["leaves"]], state["eps"]
+
     @property
     def trajectories(self) -> int:
         """Number of independent trajectories seen."""
-        return 0 if self._table is None else len(self._table.rows)
+        return 0 if self._table is None else self._table.units
 
     def tests(self, *, draws: int | None = None, significance: float = 0.05, seed: Seed = 0) -> list[ElementClosure]:
         """One result for every element but the identity.

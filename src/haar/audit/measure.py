@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -128,8 +128,45 @@ class OrbitMeter:
         self.worst: WorstSample | None = None
         self._search = WorstOf(symmetry)
 
-    def measure(self, batch: Batch) -> OrbitSums:
+    @property
+    def scales(self) -> list[Tensor]:
+        """By what errors are divided, where that was given."""
+        return (
+            []
+            if self._scale is None
+            else tensors_of(torch.as_tensor(self._scale) if isinstance(self._scale, (int, float)) else self._scale)
+        )
+
+    def prepare(self, batch: Batch) -> None:
+        """Learn from a first batch what `measure` learns from its own: the parts of the outputs, and their units."""
+        with torch.no_grad(), undisturbed(self._model):
+            y = self._run(*batch.inputs)
+            outputs = self._taken_apart(y)
+            spreads = outputs.spread(y, len(batch.clusters), single=batch.single)
+            outputs.entries = [part.shape[-1] for part in outputs.flat(y, len(batch.clusters), single=batch.single)]
+            self._search.measure_in(torch.stack([energy for energy, _ in spreads], 1))
+
+    def predictions(self, batch: Batch, places: Sequence[int]) -> list[Any]:
+        """The model's predictions for some of the elements, in the frame of the input.
+
+        Args:
+            batch: The batch.
+            places: Which elements, by their places.
+        """
+        with torch.no_grad(), undisturbed(self._model), unwritten(tensors_of(batch.inputs)):
+            return list(self._averaged.predictions(batch.inputs, places))
+
+    def _taken_apart(self, y: Any) -> Outputs:
+        if self.outputs is None:
+            self.outputs = Outputs(self._symmetry, y, self._scale)
+        return self.outputs
+
+    def measure(self, batch: Batch, orbit: Sequence[Any] | None = None) -> OrbitSums:
         """Run the model on the whole orbit of a batch, twice on the identity, and add up.
+
+        Args:
+            batch: The batch.
+            orbit: What `predictions` gives for all elements, where that is known.
 
         Raises:
             HaarError: If the model's outputs are not finite.
@@ -140,11 +177,9 @@ class OrbitMeter:
         rows = len(batch.clusters)
         with torch.no_grad(), undisturbed(self._model):
             with unwritten(given):
-                orbit = [y for _, y in self._averaged.terms(*batch.inputs)]
+                orbit = [y for _, y in self._averaged.terms(*batch.inputs)] if orbit is None else list(orbit)
                 again = self._run(*batch.inputs)
-            if self.outputs is None:
-                self.outputs = Outputs(self._symmetry, again, self._scale)
-            outputs = self.outputs
+            outputs = self._taken_apart(again)
             flat = [outputs.flat(y, rows, single=batch.single) for y in orbit]
             predictions = [torch.stack(copies) for copies in zip(*flat, strict=True)]
             self._refuse_nan(predictions)

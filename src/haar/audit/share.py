@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,10 @@ from haar.audit.closure import Closure
 from haar.audit.conventions import ConventionAudit
 from haar.audit.layers import LayerDefect, can_look_inside, layer_defects
 from haar.audit.lie import LieDefect, lie_defects_anyway
+from haar.audit.measure import OrbitMeter
 from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums
+from haar.audit.units import UnitTable
 from haar.audit.worst import WorstSample, worse
 from haar.errors import ArgumentError
 from haar.groups import LieGroup
@@ -104,3 +106,64 @@ class Share:
         for words in other.remarks:
             self.remark(words)
         return self
+
+    def state(self) -> dict[str, Any]:
+        """The sums as tensors and plain values, without what the first batch said; see `restored`."""
+        worst = None if self.worst is None else dict(self.worst.__dict__)
+        return {
+            "sums": None if self.sums is None else self.sums.table.state(),
+            "closure": None if self.closure is None else self.closure.state(),
+            "seen": self.seen,
+            "worst": worst,
+            "remarks": list(self.remarks),
+        }
+
+    def restored(self, state: Mapping[str, Any], outputs: Outputs) -> Share:
+        """This empty share with sums that were kept; returns self.
+
+        Args:
+            state: What `state` gave, of a share of the same elements.
+            outputs: What was measured.
+        """
+        if state["sums"] is not None:
+            self.sums = OrbitSums(len(self.elements), [part.averaged for part in outputs.parts])
+            self.sums.table = UnitTable.of_state(state["sums"])
+            self.outputs = outputs
+        if self.closure is not None and state["closure"] is not None:
+            self.closure.restore(state["closure"])
+        self.seen, self.remarks = state["seen"], list(state["remarks"])
+        self.worst = None if state["worst"] is None else WorstSample(**state["worst"])
+        return self
+
+
+class ShareReader:
+    """Reads batches into shares.
+
+    Args:
+        meter: Runs the model on the orbit of a batch.
+        symmetry: How the group acts.
+        elements: The elements that are looked at, the identity first.
+        listed: Elements that the data are tested for; None where they are not.
+    """
+
+    def __init__(self, meter: OrbitMeter, symmetry: Symmetry, elements: Tensor, listed: Tensor | None) -> None:
+        self.meter, self.symmetry, self.elements, self._listed = meter, symmetry, elements, listed
+
+    def empty(self) -> Share:
+        """Of no batch."""
+        closure = None if self._listed is None else Closure(self.symmetry, self._listed)
+        return Share(self.elements, closure=closure)
+
+    def read(self, batch: Batch, orbit: Sequence[Any] | None = None) -> Share:
+        """One batch.
+
+        Args:
+            batch: The batch.
+            orbit: What `OrbitMeter.predictions` gives for every element, where other processes have run the model.
+        """
+        made = self.empty()
+        made.sums, made.outputs = self.meter.measure(batch, orbit), self.meter.outputs
+        made.worst, made.seen = self.meter.worst, len(batch.clusters)
+        if made.closure is not None:
+            made.closure.update(batch)
+        return made

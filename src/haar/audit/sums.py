@@ -96,7 +96,7 @@ class OrbitSums:
         self.table = UnitTable(shapes, capacity)
 
     def update(
-        self, parts: Sequence[PartBatch], units: Sequence[int], *, tied: bool = False
+        self, parts: Sequence[PartBatch], units: Sequence[int | None], *, tied: bool = False
     ) -> Float[Tensor, "rows parts m"]:
         """Add one batch; returns the mean square deviation of every row, part and element.
 

@@ -78,6 +78,17 @@ class WorstOf:
         self._on_grids = any(isinstance(one, OnGrid) for one in action_leaves((inputs, symmetry.outputs)))
         self._units: list[float] | None = None
 
+    def measure_in(self, energies: Float[Tensor, "rows parts"]) -> list[float]:
+        """The units of several parts of the outputs: those of the first batch that is known.
+
+        Args:
+            energies: Square of the predictions about their mean.
+        """
+        if self._units is None:
+            several = energies.shape[1] > 1
+            self._units = [float(e) or 1.0 for e in energies.mean(0)] if several else [1.0]
+        return self._units
+
     def find(
         self,
         batch: Batch,
@@ -93,10 +104,8 @@ class WorstOf:
             deviations: Mean square difference from the identity's, by sample, part of the output and element.
             energies: Square of the predictions about their mean: the first batch's are the units of several parts.
         """
-        if self._units is None:
-            several = energies.shape[1] > 1
-            self._units = [float(e) or 1.0 for e in energies.mean(0)] if several else [1.0]
-        total = (deviations / deviations.new_tensor(self._units).unsqueeze(-1)).mean(1)
+        units = deviations.new_tensor(self.measure_in(energies))
+        total = (deviations / units.unsqueeze(-1)).mean(1)
         row, element = divmod(int(total.argmax()), total.shape[1])
         size = float(total[row, element])
         if self._actions is not None and not batch.single and isinstance(orbit[0], Tensor):

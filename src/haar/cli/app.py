@@ -30,6 +30,7 @@ from haar.cli import (
 )
 from haar.cli.failure import Interrupted, WayOn, show_traceback, told
 from haar.cli.loudness import PLAIN, set_loudness
+from haar.cli.several import in_several, several
 from haar.cli.threads import fit_threads
 from haar.cli.verb import our_verbs
 from haar.entry import own_code
@@ -135,12 +136,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
     set_loudness(PLAIN)
-    command = shlex.join(["haar", *words])
+    if several():
+        return in_several(words, lambda: _answer(words), _failed)
     try:
-        with commanded(command):
-            code = app(words, prog_name="haar", standalone_mode=False)
+        return _answer(words)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 (a model fails in any way it likes)
         return _failed(error)
+
+
+def _answer(words: Sequence[str]) -> int:
+    """Run the command; its exit code."""
+    with commanded(shlex.join(["haar", *words])):
+        code = app(words, prog_name="haar", standalone_mode=False)
     if code == _INTERRUPTED:
         return _interrupted(_ANEW)
     return code if isinstance(code, int) else 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +23,12 @@ from haar.cli.options import (
     folder_option,
     seed_option,
 )
+
+if TYPE_CHECKING:  # they import torch
+    from torch import Tensor
+
+    from haar.data.well.spread_windows import SpreadWindows
+    from haar.processes import Ranks
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class AuditOptions:
     ] = None
     seed: Annotated[int, seed_option("Of drawn elements and tests.")] = 0
     out: Annotated[Path | None, folder_option("Folder for report.html and audit.json.")] = None
+    shard: Annotated[
+        str, typer.Option(help="What the processes of torchrun divide: data, or elements of the group.")
+    ] = "data"
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON object.")] = False
 
 
@@ -67,9 +78,10 @@ def audit(told: AuditOptions) -> None:
     from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, warn_bare
+    from haar.cli.several import ranks_here, way_on
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
-    from haar.data.well.spread_windows import SpreadWindows, field_scale
+    from haar.data.well.spread_windows import SpreadWindows
 
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
@@ -78,18 +90,52 @@ def audit(told: AuditOptions) -> None:
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size if loaded.batched else 1)
-    with ProgressBars(quiet=told.as_json) as bars:
+    ranks = ranks_here()
+    kept = None if ranks is None or told.out is None else told.out / "parts"
+    silent = ranks is not None and ranks.rank > 0
+    if ranks is not None:
+        ranks.way_on = way_on(told.out)
+    with ProgressBars(quiet=told.as_json or silent) as bars, _held(kept, silent=silent):
         report = run(
             module,
             symmetry,
             chosen,
-            scale=field_scale(chosen, windows.outputs),
+            scale=_scale(chosen, ranks),
             seed=told.seed,
             watch=bars,
+            fabric=ranks,
+            shard=told.shard,
+            kept=kept,
         )
-        if told.law is not None:
+        if told.law is not None and not silent:
             given, shape = law_of_fields(told.law, chosen, symmetry, points=told.law_points)
             with bars.stage(f"following {told.law}", 1):
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
-    deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
-    warn_bare(loaded, told.model)
+    if not silent:
+        deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
+        warn_bare(loaded, told.model)
+
+
+@contextmanager
+def _held(kept: Path | None, *, silent: bool) -> Iterator[None]:
+    """Hold the folder of finished sections for one job alone."""
+    from haar.folders import claimed
+
+    if kept is None or silent:
+        yield
+        return
+    with claimed(kept.parent):
+        yield
+
+
+def _scale(chosen: SpreadWindows, ranks: Ranks | None) -> Tensor:
+    """The spread of every output field; of several processes each reads its own windows."""
+    from haar.data.well.spread_windows import field_scale, field_sums, scale_of_sums
+    from haar.processes import sections
+
+    layout = chosen.windows.outputs
+    if ranks is None:
+        return field_scale(chosen, layout)
+    mine = ranks.own(sections(len(chosen), ranks.world))
+    sums: list[Tensor] = [field_sums(chosen.section(part.first, part.last), layout) for part in mine]
+    return scale_of_sums(ranks.joined(sums, lambda one, other: one + other), layout)

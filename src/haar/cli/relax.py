@@ -49,11 +49,12 @@ def fit(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (cal
             typer.echo(f"warning: {told}", err=True)
 
 
-@command(app, "path", "mode", "chain", "weights", out="path")
+@command(app, "path", "mode", "chain", "weights", out="path", swept="path.json")
 def path(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (called by `command`)
     """Fit MODEL along the weight of a ridge on gamma, from free to strict, and choose by validation.
 
-    The curves are drawn as those of a lasso path. Every finished fit is kept; a killed path goes on where it was.
+    The curves are drawn as those of a lasso path. Every finished fit is kept; a killed path goes on where it was. A
+    fit begins where the one before it ended, so that workers divide seeds (--seeds 8 --workers local:4), not weights.
     """
     from haar.cli.screen import ProgressBars
     from haar.relax import path as run

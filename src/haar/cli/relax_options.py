@@ -18,6 +18,7 @@ from haar.cli.options import (
     share_option,
     steps_option,
 )
+from haar.cli.over_seeds import over_seeds
 
 if TYPE_CHECKING:
     from haar.relax.task import RelaxTask
@@ -64,10 +65,16 @@ _OPTIONS: dict[str, Any] = {
 }
 _EVERYWHERE = ("symmetry", "group", "input", "output", "loss", "steps", "batch_size", "learning_rate", "seed")
 
+#: Options of a command that also runs over seeds.
+_SWEPT: dict[str, Any] = {
+    "seeds": Annotated[int | None, count_option("Run so many seeds, each in OUT/seed-K.", most=10_000)],
+    "workers": Annotated[str | None, typer.Option(help="Who runs them: local:4, or slurm:PARTITION (submitit).")],
+}
+
 Body = Callable[["RelaxTask", Path, bool], None]
 
 
-def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[Body], Body]:
+def command(app: typer.Typer, name: str, *further: str, out: str, swept: str = "") -> Callable[[Body], Body]:
     """Register a command: the body is called with the task, the folder, and whether JSON is wanted.
 
     Args:
@@ -75,10 +82,18 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
         name: The command's name.
         further: Keys of the plan that are options of this command, beside those of all commands.
         out: The folder unless another is given.
+        swept: The file of a finished one, where the command also runs over seeds on workers.
     """
 
     def decorate(body: Body) -> Body:
         def run(source: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001 (called by name)
+            seeds, workers = (options.pop(key, None) for key in ("seeds", "workers"))
+            if seeds is not None or workers is not None:
+                words = ["relax", name, source, *([] if data is None else [data]), *_words(options)]
+                with goes_on(out):
+                    first = options.get("seed") or 0
+                    over_seeds(words, swept, out, first=first, seeds=seeds, workers=workers, as_json=as_json)
+                return
             with goes_on(out):
                 from haar.folders import claimed
                 from haar.relax.task import make_plan, make_task, try_task
@@ -96,11 +111,13 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
                         raise
 
         wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
+        many = _SWEPT if swept else {}
         run.__signature__ = Signature(  # type: ignore[attr-defined]
             [
                 Parameter("source", Parameter.POSITIONAL_OR_KEYWORD, annotation=_SOURCE),
                 Parameter("data", Parameter.POSITIONAL_OR_KEYWORD, annotation=_DATA, default=None),
                 *(Parameter(key, Parameter.KEYWORD_ONLY, annotation=_OPTIONS[key], default=None) for key in wanted),
+                *(Parameter(key, Parameter.KEYWORD_ONLY, annotation=_SWEPT[key], default=None) for key in many),
                 Parameter("out", Parameter.KEYWORD_ONLY, annotation=_OUT, default=Path(out)),
                 Parameter("as_json", Parameter.KEYWORD_ONLY, annotation=_JSON, default=False),
             ]
@@ -110,3 +127,9 @@ def command(app: typer.Typer, name: str, *further: str, out: str) -> Callable[[B
         return body
 
     return decorate
+
+
+def _words(options: dict[str, Any]) -> list[str]:
+    """Options as they are typed."""
+    given = {name: value for name, value in options.items() if value is not None and name != "seed"}
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]

@@ -42,6 +42,7 @@ class Table:
         rows: One value for every column.
         note: A remark below the table.
         verdicts: Columns in which *yes* and *holds* are good, *no*, *contradicted* and *broken* bad: in green and red.
+        addresses: Columns of files beside the page, which are links there.
 
     Raises:
         ShapeError: If a row has not one value for every column.
@@ -57,6 +58,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
     verdicts: Sequence[str] = ()
+    addresses: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
@@ -117,7 +119,7 @@ class Table:
         lines = []
         for row in self.rows:
             cells = (
-                f"<td{self._class(cell, name) or kind}>{_kept_together(html.escape(shown(cell)))}</td>"
+                f"<td{self._class(cell, name) or kind}>{self._cell(cell, name)}</td>"
                 for cell, name, kind in zip(row, self.columns, numeric, strict=True)
             )
             lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -139,6 +141,12 @@ class Table:
         rows = [self.columns, *([shown(cell) for cell in row] for row in self.rows)]
         lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
         return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]]) + "\n"
+
+    def _cell(self, cell: Cell, column: str) -> str:
+        text = html.escape(shown(cell))
+        if column in self.addresses and isinstance(cell, str) and ":" not in cell:
+            return f'<a href="{text}">{text}</a>' if cell else ""
+        return _kept_together(text)
 
     def _verdict(self, cell: Cell, column: str) -> str:
         if column not in self.verdicts or not isinstance(cell, (bool, str)):

@@ -7,19 +7,22 @@ import json
 import math
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 from haar.files import atomic_path
 from haar.folders import claimed
 from haar.report import plain, write_json
 from haar.report.page import png
+from haar.sweeps import Part, Row, Workers, sweep
 from haar.systems.claim import filled, judge
 from haar.systems.measuring_code import code_hash
-from haar.systems.recipe import Recipe, Result
+from haar.systems.recipe import Measure, Measures, Recipe, Result
 from haar.watch import Unwatched, Watch
 
 
@@ -32,6 +35,8 @@ def reproduce(
     first_seed: int = 0,
     data: Path | None = None,
     watch: Watch = Unwatched(),
+    workers: Workers | None = None,
+    told: Callable[[Sequence[Row]], None] | None = None,
 ) -> Result:
     """Run a recipe over seeds and write ``result.json``, ``report.html`` and ``figures/``.
 
@@ -47,9 +52,40 @@ def reproduce(
         first_seed: The first of them.
         data: Published files, for presets that read them (those with ``needs_data``).
         watch: Told of the progress.
+        workers: Who measures seeds, several at a time; by default this process, one after the other.
+        told: Called with the state of every seed, where there are workers.
 
     Returns:
         The result that was written.
+
+    Raises:
+        ArgumentError: If the preset is unknown, there is no seed, or data are missing or not asked for.
+        HaarError: If workers failed on some seeds; the others are kept.
+    """
+    planned = plan(recipe, out=out, preset=preset, seeds=seeds, first_seed=first_seed, data=data)
+    if workers is not None:
+        sweep([one.part() for one in planned], workers, out / "jobs", told=told)
+    return judged(recipe, [one.measures(watch) for one in planned], planned, preset=preset, out=out)
+
+
+def plan(
+    recipe: Recipe,
+    *,
+    out: Path,
+    preset: str = "quick",
+    seeds: int | None = None,
+    first_seed: int = 0,
+    data: Path | None = None,
+) -> list[PlannedSeed]:
+    """The seeds of a recipe, each with its folder.
+
+    Args:
+        recipe: As for `reproduce`.
+        out: Likewise.
+        preset: Likewise.
+        seeds: Likewise.
+        first_seed: Likewise.
+        data: Likewise.
 
     Raises:
         ArgumentError: If the preset is unknown, there is no seed, or data are missing or not asked for.
@@ -62,15 +98,31 @@ def reproduce(
     if first_seed < 0:
         raise ArgumentError("first_seed", expected="a number that is not negative", got=first_seed)
     config = _with_data(recipe.presets[preset], preset, data)
-    chosen = tuple(range(first_seed, first_seed + count))
     code = code_hash(recipe.measure)
-    measures = [_measured(recipe, config, seed, code, out=out, watch=watch) for seed in chosen]
+    return [
+        PlannedSeed(recipe.name, recipe.measure, config, seed, code, out)
+        for seed in range(first_seed, first_seed + count)
+    ]
+
+
+def judged(
+    recipe: Recipe, measures: Sequence[Measures], planned: Sequence[PlannedSeed], *, preset: str, out: Path
+) -> Result:
+    """Judge what all seeds measured, and write the result.
+
+    Args:
+        recipe: What was run.
+        measures: Of every seed.
+        planned: The seeds.
+        preset: Name of the preset.
+        out: Folder for the result.
+    """
     result = Result(
         system=recipe.name,
         title=recipe.title,
         paper=recipe.paper,
         preset=preset,
-        seeds=chosen,
+        seeds=tuple(one.seed for one in planned),
         versions=versions(),
         claims=tuple(judge(recipe.claims, measures)),
         details=tuple(recipe.sections(filled(measures, math.nan))),
@@ -123,23 +175,87 @@ def _with_data(config: Mapping[str, Any], preset: str, data: Path | None) -> Map
     return {**config, "data": str(data.resolve())}
 
 
-def _measured(
-    recipe: Recipe, config: Mapping[str, Any], seed: int, code: str, *, out: Path, watch: Watch
-) -> Mapping[str, Any]:
-    configuration = {
-        "system": recipe.name,
-        "config": config,
-        "seed": seed,
-        "versions": versions(),
-        "code": code,
-    }
-    folder = out / "runs" / content_hash(configuration)
-    finished = folder / "measures.json"
-    if finished.is_file():
-        kept: Mapping[str, Any] = json.loads(finished.read_text(encoding="utf-8"))["measures"]
-        return kept
-    with claimed(folder, "out"):
-        write_json(folder / "configuration.json", configuration)
-        measures: Mapping[str, Any] = plain(recipe.measure(config, seed, folder, watch))
-        write_json(finished, {"configuration": configuration, "measures": measures})
-    return measures
+@dataclass(frozen=True)
+class PlannedSeed:
+    """One seed of a recipe, before or after it was measured; a worker gets it as it is.
+
+    Args:
+        system: Name of the system.
+        measure: Measures it.
+        config: The preset.
+        seed: The seed.
+        code: Hash of the code that measures.
+        out: Folder of the whole run.
+    """
+
+    system: str
+    measure: Measure
+    config: Mapping[str, Any]
+    seed: int
+    code: str
+    out: Path
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What its folder is named after."""
+        return {
+            "system": self.system,
+            "config": self.config,
+            "seed": self.seed,
+            "versions": versions(),
+            "code": self.code,
+        }
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.out / "runs" / content_hash(self.configuration)
+
+    @property
+    def finished(self) -> Path:
+        """What is there when it was measured."""
+        return self.folder / "measures.json"
+
+    def part(self) -> Part:
+        """It as a part of a sweep."""
+        return Part(
+            f"{self.system} seed {self.seed}", self.finished.resolve(), partial(measure_in_worker, self, versions())
+        )
+
+    def measures(self, watch: Watch = Unwatched()) -> Measures:
+        """What it measured; measured now, if that is not kept.
+
+        Args:
+            watch: Told of the progress.
+        """
+        if self.finished.is_file():
+            kept: Measures = json.loads(self.finished.read_text(encoding="utf-8"))["measures"]
+            return kept
+        configuration, finished = self.configuration, self.finished
+        with claimed(self.folder, "out"):
+            write_json(self.folder / "configuration.json", configuration)
+            measures: Measures = plain(self.measure(self.config, self.seed, self.folder, watch))
+            write_json(finished, {"configuration": configuration, "measures": measures})
+        return measures
+
+
+def measure_in_worker(planned: PlannedSeed, there: Mapping[str, str], watch: Watch) -> None:
+    """Measure a seed in a worker.
+
+    Args:
+        planned: The seed.
+        there: Versions where it was planned.
+        watch: Told of the progress.
+
+    Raises:
+        HaarError: If this machine has other versions or other code.
+    """
+    here = versions()
+    other = next((name for name in there if there[name] != here[name]), None)
+    if other is not None:
+        message = f"worker: expected {other} {there[other]}, as where the sweep was started, got {here[other]}"
+        raise HaarError(message)
+    if code_hash(planned.measure) != planned.code:
+        message = f"worker: the code that measures {planned.system} is not that of where the sweep was started"
+        raise HaarError(message)
+    planned.measures(watch)

@@ -34,9 +34,14 @@ class LabelledRows:
     def _kept(self) -> int:
         return sum(len(marks) for *_, marks in self._rows)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more are kept."""
+        return self._reading is None or self._kept >= self._most
+
     def add(self, batch: Batch) -> None:
         """Keep what there is room for."""
-        if self._reading is None or batch.labels is None or batch.single or self._kept >= self._most:
+        if self._reading is None or self.full or batch.labels is None or batch.single:
             return
         x, y = batch.inputs[0], batch.labels
         if x.is_complex() or not x.is_floating_point() or not y.is_floating_point():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -39,6 +39,17 @@ class SpreadWindows:
         """Number of batches."""
         return math.ceil(len(self.chosen) / self.batch_size)
 
+    def section(self, first: int, last: int) -> SpreadWindows:
+        """The batches from `first` to before `last`, as windows of their own; no others are read.
+
+        Args:
+            first: Number of the first batch.
+            last: Number of the batch after the last.
+        """
+        made = SpreadWindows(self.windows, samples=1, batch_size=self.batch_size)
+        made.chosen = self.chosen[first * self.batch_size : last * self.batch_size]
+        return made
+
     def stacked(self) -> tuple[Float[Tensor, "b inputs *space"], Float[Tensor, "b outputs *space"]]:
         """All of them at once."""
         x, y, _ = zip(*self, strict=True)
@@ -62,11 +73,31 @@ def field_scale(batches: Iterable[tuple[Tensor, Tensor, Tensor]], layout: Layout
         batches: Inputs, labels and trajectories of the windows whose labels are measured, such as `SpreadWindows`.
         layout: The channels of the output.
     """
-    count, first, second = 0, torch.zeros(layout.channels).double(), torch.zeros(layout.channels).double()
+    return scale_of_sums([field_sums(batches, layout)], layout)
+
+
+def field_sums(batches: Iterable[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Float[Tensor, "3 channel"]:
+    """Numbers, sums and sums of squares of every output channel.
+
+    Args:
+        batches: As in `field_scale`.
+        layout: Likewise.
+    """
+    found = torch.zeros(3, layout.channels, dtype=torch.float64)
     for _, y, _ in batches:
         values = y.double().movedim(1, 0).flatten(1)
-        count += values.shape[1]
-        first, second = first + values.sum(1), second + values.square().sum(1)
+        found += torch.stack([torch.full_like(found[0], values.shape[1]), values.sum(1), values.square().sum(1)])
+    return found
+
+
+def scale_of_sums(sums: Sequence[Tensor], layout: Layout) -> Float[Tensor, " channel"]:
+    """What `field_scale` gives, from the `field_sums` of sections of the windows, in their order.
+
+    Args:
+        sums: Of every section.
+        layout: The channels of the output.
+    """
+    count, first, second = torch.stack(list(sums)).sum(0) if len(sums) > 1 else sums[0]
     variance = (second / count - (first / count).square()).clamp(min=0)
     scale = torch.ones_like(variance)
     for part in layout.slices().values():

@@ -1,0 +1,173 @@
+"""An audit that several processes divide is the audit of one: sums, intervals, verdicts, layers, conventions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from haar.actions import Symmetry
+from haar.audit import Audit, audit
+from haar.errors import ArgumentError, HaarError
+from haar.groups import cyclic, dihedral
+from haar.processes import LostRankError, Ranks
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
+
+SAMPLES = 25
+CALLS = []
+SYMMETRY = Symmetry.of_fields(dihedral(4), "p, u:vector")
+
+
+class Model(nn.Module):
+    """Breaks the symmetry, more so for larger inputs; counts its calls, and fails after so many."""
+
+    def __init__(self, most=10**6):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular", dtype=torch.float64)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+        self.most = most
+
+    def forward(self, x):
+        CALLS.append(len(x))  # outside: an audit leaves what a model has as it was
+        if len(CALLS) > self.most:
+            raise RuntimeError("the machine is gone")
+        return self.conv(x).sin()
+
+
+def data(samples=SAMPLES):
+    generator = torch.Generator().manual_seed(1)
+    return tuple(torch.randn(samples, 3, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2))
+
+
+def options(kind):
+    x, y = data()
+    marks = torch.arange(SAMPLES) // 2
+    return {
+        "tensors": ((x, y), {}),
+        "trajectories": ((x, y), {"clusters": marks}),
+        "some": ((x, y), {"max_samples": 19, "batch_size": 3}),
+        "few batches": ((x, y), {"batch_size": 13}),
+        "a loader": (DataLoader(TensorDataset(x, y, marks), batch_size=4), {}),
+        "elements": ((x, y), {"shard": "elements"}),
+    }[kind]
+
+
+def share(rank, folder, kind):
+    given, told = options(kind)
+    with Ranks() as ranks:
+        report = audit(Model(), SYMMETRY, given, fabric=ranks, **told)
+    Path(folder, f"{rank}.json").write_text(json.dumps(report.to_dict()))
+
+
+def leaves(tree, path=""):
+    if isinstance(tree, dict | list):
+        for name, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(value, f"{path}/{name}")
+    else:
+        yield path, tree
+
+
+def assert_same(one, other):
+    for (path, mine), (_, its) in zip(leaves(one), leaves(other), strict=True):
+        if isinstance(mine, float) and not path.endswith("/p"):
+            assert mine == pytest.approx(its, rel=1e-12, abs=1e-12), path
+        else:
+            assert mine == its, path
+
+
+CASES = [(1, "tensors"), (3, "tensors"), (3, "trajectories"), (2, "some"), (3, "few batches"), (2, "a loader")]
+
+
+@pytest.mark.parametrize(("world", "kind"), [*CASES, (2, "elements")])
+def test_several_processes_audit_as_one(in_processes, tmp_path, world, kind):
+    in_processes(world, share, kind)
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
+    assert all(other == found[0] for other in found)  # bit for bit
+    given, told = options(kind)
+    told.pop("shard", None)
+    assert_same(found[0], json.loads(json.dumps(audit(Model(), SYMMETRY, given, **told).to_dict())))
+    assert found[0]["conventions"] is not None
+
+
+def kept(rank, folder, most):
+    model = Model(most if rank == 1 else 10**6)
+    told = "complete"
+    try:
+        with Ranks(patience=5.0) as ranks:
+            audit(model, SYMMETRY, data(), fabric=ranks, batch_size=2, kept=Path(folder, "kept"))
+    except (RuntimeError, HaarError) as error:
+        told = str(error)
+    calls = len(CALLS)
+    Path(folder, f"{rank}.json").write_text(json.dumps([told, calls]))
+
+
+def test_a_job_that_lost_a_process_goes_on_from_what_was_finished_with_another_number_of_them(in_processes, tmp_path):
+    in_processes(3, kept, 30)
+    (first, _), (second, _), (third, _) = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3))
+    assert second == "the machine is gone"
+    assert first == third == "rank 1 of 3: RuntimeError: the machine is gone"
+    finished = len(list((tmp_path / "kept").rglob("*.pt")))
+    assert 4 + 4 <= finished < 13  # of 13 sections; the other two processes finished theirs
+    in_processes(2, kept, 10**6)
+    (first, calls), (second, more) = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert first == second == "complete"
+    whole = 9 * (13 - finished)  # forwards of a section: eight elements, and the identity again
+    assert whole < calls + more < whole + 60  # the first batch's, of outputs and of layers
+    assert not (tmp_path / "kept").exists()
+
+
+def many(rank, folder, kind):
+    given = {"tensors": data(2), "shuffled": DataLoader(TensorDataset(*data()), shuffle=True), "stream": iter(data())}
+    told = {"shard": kind} if kind == "elements" else {}
+    group = cyclic(2) if kind == "elements" else dihedral(4)
+    symmetry = Symmetry.of_fields(group, "p, u:vector")
+    try:
+        with Ranks() as ranks:
+            audit(Model(), symmetry, given.get(kind, data()), fabric=ranks, **told)
+    except (ArgumentError, LostRankError) as error:
+        Path(folder, f"{rank}.json").write_text(json.dumps(str(error)))
+
+
+REFUSED = {
+    "tensors": "processes: expected at most as many as there are samples, 2, got 3; start fewer, or divide the",
+    "elements": "processes: expected at most as many as there are elements, 2, got 3; start fewer",
+    "shuffled": "data: expected a loader in one order, the same on every process, got one with a RandomSampler",
+    "stream": "data: expected batches whose number is known, to be divided among processes, got tuple_iterator",
+}
+
+
+@pytest.mark.parametrize("kind", ["tensors", "elements", "shuffled", "stream"])
+def test_what_cannot_be_divided_is_refused_in_a_line(in_processes, tmp_path, kind):
+    in_processes(3, many, kind)
+    for rank in range(3):
+        assert REFUSED[kind] in json.loads((tmp_path / f"{rank}.json").read_text())
+
+
+def other_group(rank, folder):
+    symmetry = SYMMETRY if rank == 0 else Symmetry.of_fields(cyclic(4), "p, u:vector")
+    try:
+        with Ranks() as ranks:
+            audit(Model(), symmetry, data(), fabric=ranks)
+    except (ArgumentError, LostRankError) as error:
+        Path(folder, f"{rank}.json").write_text(json.dumps(str(error)))
+
+
+def test_processes_under_other_groups_are_refused(in_processes, tmp_path):
+    in_processes(2, other_group)
+    told = "audit: expected on every process the group of rank 0, D4, got C4 on rank 1 of 2"
+    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)] == [told] * 2
+
+
+def test_one_process_of_fabric_audits_as_without_it():
+    fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
+    fabric.launch()
+    report = Audit(Model(), SYMMETRY).run(data(), fabric=fabric)
+    assert report.to_dict() == Audit(Model(), SYMMETRY).run(data()).to_dict()

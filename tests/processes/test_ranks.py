@@ -1,0 +1,119 @@
+"""Several processes: joined in order, refused where they differ, and given up where one is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from haar.errors import ArgumentError
+from haar.processes import LostRankError, Ranks, ranks_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
+
+
+def told(folder, rank, what):
+    Path(folder, f"{rank}.json").write_text(json.dumps(what))
+
+
+def all_told(folder, world):
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
+
+
+def join(rank, folder):
+    with Ranks() as ranks:
+        found = {
+            "name": str(ranks),
+            "joined": ranks.joined(str(rank), lambda one, other: f"({one}{other})"),
+            "first": ranks.from_first(rank),
+            "at first": ranks.at_first(rank),
+            "own": list(ranks.own(range(7))),
+            "once": ranks.once(),
+        }
+    told(folder, rank, found)
+
+
+@pytest.mark.parametrize(("world", "joined"), [(1, "0"), (2, "(01)"), (3, "((01)2)")])
+def test_values_are_joined_in_the_order_of_ranks(in_processes, tmp_path, world, joined):
+    in_processes(world, join)
+    found = all_told(tmp_path, world)
+    assert [one["name"] for one in found] == [f"rank {rank} of {world}" for rank in range(world)]
+    assert [one["joined"] for one in found] == [joined] * world
+    assert [one["first"] for one in found] == [0] * world
+    assert [one["at first"] for one in found] == [list(range(world)), *[None] * (world - 1)]
+    assert [k for one in found for k in one["own"]] == list(range(7))
+    assert sum(one["once"] for one in found) == 1
+
+
+def differ(rank, folder):
+    try:
+        with Ranks(way_on="begin again") as ranks:
+            ranks.agree("audit", {"group": "D4" if rank != 1 else "C4", "seed": 0})
+    except (ArgumentError, LostRankError) as error:
+        told(folder, rank, [type(error).__name__, str(error)])
+
+
+def test_a_process_that_was_told_something_else_is_named_on_all(in_processes, tmp_path):
+    in_processes(3, differ)
+    words = "audit: expected on every process the group of rank 0, D4, got C4 on rank 1 of 3"
+    assert all_told(tmp_path, 3) == [
+        ["LostRankError", f"{words}; begin again"],
+        ["ArgumentError", words],
+        ["LostRankError", f"{words}; begin again"],
+    ]
+
+
+def fail(rank, folder):
+    begun = time.monotonic()
+    try:
+        with Ranks(patience=2.0) as ranks:
+            if rank == 1:
+                {}["density"]
+            ranks.meet()
+    except (KeyError, LostRankError) as error:
+        told(folder, rank, [type(error).__name__, str(error), time.monotonic() - begun < 30])
+
+
+def test_an_error_of_one_ends_the_wait_of_the_others(in_processes, tmp_path):
+    in_processes(2, fail)
+    assert all_told(tmp_path, 2) == [
+        ["LostRankError", "rank 1 of 2: KeyError: 'density'", True],
+        ["KeyError", "'density'", True],
+    ]
+
+
+def stop(rank, folder):
+    """Rank 1 hears and says nothing any more, and its connections stay open: as a machine whose network is gone."""
+    try:
+        with Ranks(patience=1.0, way_on="go on") as ranks:
+            if rank == 1:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            ranks.meet()
+    except LostRankError as error:
+        told(folder, rank, str(error))
+        os.kill(int(Path(folder, "pid").read_text()), signal.SIGKILL)
+
+
+def stopped(rank, folder):
+    if rank == 1:
+        Path(folder, "pid").write_text(str(os.getpid()))
+    stop(rank, folder)
+
+
+def test_a_process_that_is_silent_is_given_up(in_processes, tmp_path):
+    with pytest.raises(Exception, match=r"SIGKILL|terminated"):
+        in_processes(2, stopped)
+    found = json.loads((tmp_path / "0.json").read_text())
+    gone = "rank 1 of 2 has not been heard of for 1 s: its process, its machine or the network is gone; go on"
+    assert found == gone
+
+
+def test_processes_need_a_group():
+    with pytest.raises(ArgumentError, match=r"fabric: expected an initialised process group, got none; start it with"):
+        Ranks()
+    with pytest.raises(ArgumentError, match=r"fabric: expected a Lightning Fabric, or haar.processes.Ranks, got int"):
+        ranks_of(3)
