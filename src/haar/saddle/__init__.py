@@ -4,6 +4,7 @@ from haar.saddle.averaging import Averaging, Bank, Distillation, FunctionAverage
 from haar.saddle.damping import check_steps, critical_rates
 from haar.saddle.game import Saddle, Turn
 from haar.saddle.gap import Gap
+from haar.saddle.lightning_module import saddle_module
 from haar.saddle.modes import MODES
 from haar.saddle.multipliers import Multipliers
 from haar.saddle.projection import Ball, Projection
@@ -28,5 +29,6 @@ __all__ = [
     "critical_rates",
     "distilled",
     "feasible",
+    "saddle_module",
     "second_sees",
 ]

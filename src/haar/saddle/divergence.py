@@ -15,13 +15,18 @@ from haar.saddle.player import Player
 from haar.training import DivergedError
 
 #: The first steps, whose gradients later ones are compared with.
-_FIRST = 20
+_FIRST = 5
 #: A player whose gradient is so many times that of the first steps has begun to run away.
 _GROWN = 100.0
 
 
 def diverged(
-    step: int, value: float, norms: Sequence[float], players: Sequence[Player], seen: Sequence[Sequence[float]], batch: Any
+    step: int,
+    value: float,
+    norms: Sequence[float],
+    players: Sequence[Player],
+    seen: Sequence[Sequence[float]],
+    batch: Any,
 ) -> DivergedError:
     """The error of a step whose numbers are not finite: it names the batch, or the player.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +99,8 @@ class Saddle:
 
     def __init__(
         self,
-        primal: nn.Module,
-        dual: nn.Module,
+        primal: Any,
+        dual: Any,
         objective: Objective,
         mode: str = "simultaneous",
         *,
@@ -184,6 +185,22 @@ class Saddle:
         if self.bank is not None:
             self.bank.see(self.taken, self.primal)
         return Turn(self.taken, *row)
+
+    @contextmanager
+    def stepping(self, optimizers: Sequence[Any]) -> Iterator[None]:
+        """Within it, steps are taken by what wraps the optimisers, such as Lightning's, which count them.
+
+        Args:
+            optimizers: Wrappers of the primal's and the dual's.
+        """
+        own = [player.optimizer for player in self.players]
+        for player, wrapper in zip(self.players, optimizers, strict=True):
+            player.optimizer = wrapper
+        try:
+            yield
+        finally:
+            for player, optimizer in zip(self.players, own, strict=True):
+                player.optimizer = optimizer
 
     def averaged(self, *inputs: Any) -> Any:
         """The mean of what the kept snapshots of the primal answer, without gradients.
@@ -287,7 +304,8 @@ def _optimizers(
     modules: Sequence[nn.Module], given: Sequence[torch.optim.Optimizer] | None
 ) -> Sequence[torch.optim.Optimizer]:
     if given is None:
-        return [torch.optim.Adam(module.parameters(), lr=rate) for module, rate in zip(modules, RATES, strict=True)]
+        pairs = zip(("primal", "dual"), modules, RATES, strict=True)
+        return [torch.optim.Adam(trainable(name, module), lr=rate) for name, module, rate in pairs]
     if len(given) != 2:  # noqa: PLR2004
         raise ArgumentError("optimizers", expected="two, of the primal and of the dual", got=len(given))
     return given

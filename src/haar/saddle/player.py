@@ -43,7 +43,7 @@ class Player:
         self.projection = None if projection is None else projection.begin(self.parameters)
         self._before: list[Tensor] = []
         self._last_step: list[Tensor] = []
-        _check_optimizer(name, optimizer, self.parameters)
+        _check_optimizer(name, optimizer, module)
 
     def give(self, gradients: Sequence[Tensor | None], norm: float) -> None:
         """Hand the optimiser the gradient of the objective, which the dual climbs."""
@@ -139,14 +139,15 @@ def trainable(name: str, module: nn.Module) -> list[nn.Parameter]:
     return found
 
 
-def _check_optimizer(name: str, optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+def _check_optimizer(name: str, optimizer: torch.optim.Optimizer, module: nn.Module) -> None:
     label = f"optimizers ({name})"
     if any(group.get("maximize") for group in optimizer.param_groups):
         way_out = "leave maximize out: the game turns the dual's gradient round by itself"
         raise ArgumentError(label, expected="one that minimises", got="maximize=True", way_out=way_out)
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    own = {id(p) for p in parameters}
-    if held != own:
-        got = f"{len(own - held)} of its {len(own)} parameters missing" if own - held else "parameters of another"
+    missing = len({id(p) for p in trainable(name, module)} - held)
+    foreign = len(held - {id(p) for p in module.parameters()})
+    if missing or foreign:
+        got = f"{missing} of them missing" if missing else f"{foreign} of another module"
         way_out = f"make it with {name}.parameters()"
         raise ArgumentError(label, expected=f"an optimiser of the {name}'s parameters", got=got, way_out=way_out)

@@ -74,8 +74,10 @@ class Ball(Projection):
         norm = float(torch.stack([step.double().square().sum() for step in steps]).sum().sqrt())
         if norm <= self.radius:
             return
-        # A hair inside, or rounding would leave it a hair outside.
-        shrink = self.radius / norm * (1 - 2 * torch.finfo(steps[0].dtype).eps)
+        # Inside by what rounding of the sums may add, or it would leave them outside.
+        largest = torch.stack([centre.double().norm() for centre in self._centre]).norm()
+        room = 4 * torch.finfo(steps[0].dtype).eps * (float(largest) + self.radius)
+        shrink = max(self.radius - room, 0.0) / norm
         for p, centre, step in zip(parameters, self._centre, steps, strict=True):
             p.copy_(centre + step * shrink)
 
