@@ -30,7 +30,7 @@ def sgd(players, *rates):
 def bilinear(mode, rate, start=(1.0, 0.5), **options):
     """min over x, max over y of x y."""
     players = Number(start[0]), Number(start[1])
-    return Saddle(*players, lambda x, y, batch: x() * y(), mode, optimizers=sgd(players, rate, rate), **options)
+    return Saddle(*players, lambda x, y, _: x() * y(), mode, optimizers=sgd(players, rate, rate), **options)
 
 
 def point(game):

@@ -1,4 +1,4 @@
-"""Averages of functions: for linear models those of weights, for networks not; which snapshots are kept; distillation."""
+"""Averages of functions: those of weights for linear models alone; which snapshots are kept; distillation."""
 
 from __future__ import annotations
 

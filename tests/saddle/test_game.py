@@ -113,7 +113,7 @@ def test_multipliers_of_an_inequality_find_the_bound():
     game = Saddle(
         x,
         multiplier,
-        lambda x, dual, batch: x() ** 2 / 2 + dual()[0] * (1 - x()),
+        lambda x, dual, _: x() ** 2 / 2 + dual()[0] * (1 - x()),
         optimizers=sgd((x, multiplier), 0.1, 0.1),
     )
     seen = []
@@ -178,10 +178,10 @@ def test_optimisers_that_do_not_fit_are_refused():
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        (lambda x, y, batch: 3.0, "objective: expected a function that gives one number in a tensor, got float"),
-        (lambda x, y, batch: (x() * y()).expand(2), r"objective: expected .* one number in a tensor, got shape \(2,\)"),
-        (lambda x, y, batch: torch.ones(()), "objective: expected a number that depends on the players, got a const"),
-        (lambda x, y, batch: x() ** 2, "objective: expected a number that depends on the dual, got none of its"),
+        (lambda *_: 3.0, "objective: expected a function that gives one number in a tensor, got float"),
+        (lambda x, y, _: (x() * y()).expand(2), r"objective: expected .* one number in a tensor, got shape \(2,\)"),
+        (lambda *_: torch.ones(()), "objective: expected a number that depends on the players, got a const"),
+        (lambda x, *_: x() ** 2, "objective: expected a number that depends on the dual, got none of its"),
     ],
 )
 def test_objectives_that_are_none_are_refused(objective, message):
@@ -189,22 +189,25 @@ def test_objectives_that_are_none_are_refused(objective, message):
         Saddle(Number(), Number(), objective).step(None)
 
 
+def _play_on(game):
+    for _ in range(1000):
+        game.step(None)
+
+
 def test_a_player_that_runs_away_is_named_with_the_step():
     x, y = Number(1.0), Number(1.0)
-    game = Saddle(x, y, lambda x, y, batch: x() * 1e-3 + y() ** 2, optimizers=sgd((x, y), 0.1, 1e3))
+    game = Saddle(x, y, lambda x, y, _: x() * 1e-3 + y() ** 2, optimizers=sgd((x, y), 0.1, 1e3))
     with pytest.raises(DivergedError, match=r"dual: diverged at step \d+: .* since step 4; lower its .*1e\+03") as told:
-        for _ in range(1000):
-            game.step(None)
+        _play_on(game)
     assert f"step {game.taken + 1}:" in str(told.value)
     assert all(math.isfinite(value) for value in point(game).tolist())  # no step was taken with it
 
 
 def test_the_primal_is_named_where_it_is_the_primal():
     x, y = Number(1.0), Number(1.0)
-    game = Saddle(x, y, lambda x, y, batch: -(x() ** 2) + y() * 1e-3, optimizers=sgd((x, y), 1e3, 0.1))
+    game = Saddle(x, y, lambda x, y, _: -(x() ** 2) + y() * 1e-3, optimizers=sgd((x, y), 1e3, 0.1))
     with pytest.raises(DivergedError, match=r"primal: diverged at step \d+"):
-        for _ in range(1000):
-            game.step(None)
+        _play_on(game)
 
 
 def test_a_batch_that_is_not_finite_is_named_and_moves_nobody():

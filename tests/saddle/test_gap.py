@@ -40,7 +40,7 @@ def test_there_is_none_at_the_saddle_and_the_mean_over_batches_is_played_for():
 
 def test_one_step_that_leads_nowhere_is_no_gain():
     players = Number(2.0), Number(0.5)
-    wild = Saddle(*players, lambda x, y, b: x() ** 2 + x() * y() - y() ** 2, optimizers=sgd(players, 5.0, 5.0))
+    wild = Saddle(*players, lambda x, y, _: x() ** 2 + x() * y() - y() ** 2, optimizers=sgd(players, 5.0, 5.0))
     assert wild.gap([None], steps=1).value == 0.0
 
 

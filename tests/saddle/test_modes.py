@@ -103,7 +103,7 @@ def test_steps_are_those_worked_out_by_hand(mode, dual_steps):
     players = Number(1.0), Number(0.5)
     game = Saddle(
         *players,
-        lambda x, y, batch: x() ** 2 / 2 + x() * y() - y() ** 2 / 2,
+        lambda x, y, _: x() ** 2 / 2 + x() * y() - y() ** 2 / 2,
         mode,
         optimizers=sgd(players, 0.1, 0.2),
         dual_steps=dual_steps,
@@ -118,7 +118,7 @@ def test_every_mode_finds_the_saddle_of_a_strongly_monotone_game(mode):
     players = Number(1.0), Number(0.5)
     game = Saddle(
         *players,
-        lambda x, y, batch: (x() - 3) ** 2 / 2 + x() * y() - y() ** 2 / 2,
+        lambda x, y, _: (x() - 3) ** 2 / 2 + x() * y() - y() ** 2 / 2,
         mode,
         optimizers=sgd(players, 0.1, 0.1),
     )

@@ -22,9 +22,7 @@ def _play(rank, folder, mode):
     if mode == "optimistic":  # wrapped, as a user has them
         parallel = torch.nn.parallel.DistributedDataParallel
         optimizers = [player.optimizer for player in game.players]
-        game = Saddle(
-            parallel(game.primal), parallel(game.dual), game.objective, mode, optimizers=optimizers, clip=0.5
-        )
+        game = Saddle(parallel(game.primal), parallel(game.dual), game.objective, mode, optimizers=optimizers, clip=0.5)
     for x, y, z in batches(6):
         half = slice(8 * rank, 8 * rank + 8)
         game.step((x[half], y[half], z[half]))

@@ -7,6 +7,7 @@ from haar.saddle.gap import Gap
 from haar.saddle.lightning_module import saddle_module
 from haar.saddle.modes import MODES
 from haar.saddle.multipliers import Multipliers
+from haar.saddle.play import play
 from haar.saddle.projection import Ball, Projection
 from haar.saddle.updates import ORDERS, ascend, check_order, feasible, second_sees
 
@@ -29,6 +30,7 @@ __all__ = [
     "critical_rates",
     "distilled",
     "feasible",
+    "play",
     "saddle_module",
     "second_sees",
 ]

@@ -157,7 +157,7 @@ def distilled(
     Raises:
         ArgumentError: If there are fewer than ten inputs.
     """
-    if len(inputs) < 10:  # noqa: PLR2004 (two held out)
+    if len(inputs) < 10:
         raise ArgumentError("inputs", expected="at least 10, of which a fifth is held out", got=len(inputs))
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
     held, used = inputs[order[: len(inputs) // 5]], inputs[order[len(inputs) // 5 :]]

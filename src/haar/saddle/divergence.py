@@ -24,6 +24,7 @@ def diverged(
     step: int,
     value: float,
     norms: Sequence[float],
+    *,
     players: Sequence[Player],
     seen: Sequence[Sequence[float]],
     batch: Any,

@@ -294,7 +294,7 @@ class Saddle:
         read: list[float] = torch.stack([value, *(norm.to(value) for norm in norms)]).tolist()  # one wait for a device
         if not all(map(math.isfinite, read)):
             seen = [[row[1 + self.players.index(player)] for row in self._rows] for player in who]
-            raise diverged(self.taken + 1, read[0], read[1:], who, seen, batch)
+            raise diverged(self.taken + 1, read[0], read[1:], players=who, seen=seen, batch=batch)
         for player, each, norm in zip(who, gradients, read[1:], strict=True):
             player.give(each, norm)
         return read[0], read[1:]
@@ -306,6 +306,6 @@ def _optimizers(
     if given is None:
         pairs = zip(("primal", "dual"), modules, RATES, strict=True)
         return [torch.optim.Adam(trainable(name, module), lr=rate) for name, module, rate in pairs]
-    if len(given) != 2:  # noqa: PLR2004
+    if len(given) != 2:
         raise ArgumentError("optimizers", expected="two, of the primal and of the dual", got=len(given))
     return given

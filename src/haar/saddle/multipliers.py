@@ -23,8 +23,8 @@ class Multipliers(nn.Module):
         ArgumentError: If the number is below 1.
 
     Example:
-        >>> Multipliers(2)()
-        tensor([0., 0.], grad_fn=<AliasBackward0>)
+        >>> Multipliers(2)().detach()
+        tensor([0., 0.])
     """
 
     def __init__(self, count: int, *, equality: bool = True, dtype: torch.dtype | None = None) -> None:

@@ -62,9 +62,9 @@ class Player:
     @torch.no_grad()
     def optimistic_step(self) -> None:
         """Twice the optimiser's step, less its step before: z - 2 a F(z_t) + a F(z_(t-1)) for plain gradients."""
-        before = torch._foreach_add(list(self.parameters), 0.0)
+        before = torch._foreach_add(list(self.parameters), 0.0)  # noqa: SLF001 (one kernel for all)
         self.optimizer.step()
-        step = torch._foreach_sub(list(self.parameters), before)
+        step = torch._foreach_sub(list(self.parameters), before)  # noqa: SLF001 (one kernel for all)
         if self._last_step:  # the first step is a plain one
             torch._foreach_add_(self.parameters, step)
             torch._foreach_sub_(self.parameters, self._last_step)
@@ -74,7 +74,7 @@ class Player:
     @torch.no_grad()
     def look_ahead(self) -> None:
         """A step that will be taken back."""
-        self._before = list(torch._foreach_add(list(self.parameters), 0.0))
+        self._before = list(torch._foreach_add(list(self.parameters), 0.0))  # noqa: SLF001 (one kernel for all)
         self.step()
 
     @torch.no_grad()

@@ -70,7 +70,7 @@ class Ball(Projection):
             if centre.device != p.device or centre.dtype != p.dtype:  # the player was moved
                 self._centre = [c.to(q) for c, q in zip(self._centre, parameters, strict=True)]
                 break
-        steps = torch._foreach_sub(list(parameters), self._centre)
+        steps = torch._foreach_sub(list(parameters), self._centre)  # noqa: SLF001 (one kernel for all)
         norm = float(torch.stack([step.double().square().sum() for step in steps]).sum().sqrt())
         if norm <= self.radius:
             return
