@@ -8,6 +8,7 @@ from haar.systems.structural_equations.linear import LinearSaddle, linear_saddle
 from haar.systems.structural_equations.neural import NeuralIV, Training
 from haar.systems.structural_equations.objective import conditional_moment
 from haar.systems.structural_equations.regression import NeuralRegression
+from haar.systems.structural_equations.report import StructuralReport, report
 from haar.systems.structural_equations.residual import projected_residual
 from haar.systems.structural_equations.two_stage import TwoStageLeastSquares
 from haar.systems.structural_equations.wages import Wages, wages
@@ -24,6 +25,7 @@ __all__ = [
     "NeuralIV",
     "NeuralRegression",
     "QTable",
+    "StructuralReport",
     "Training",
     "Transitions",
     "TwoStageLeastSquares",
@@ -36,5 +38,6 @@ __all__ = [
     "first_stage",
     "linear_saddle",
     "projected_residual",
+    "report",
     "wages",
 ]

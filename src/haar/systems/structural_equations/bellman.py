@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError
 from haar.seeding import Seed, generator_of
+from haar.systems.structural_equations.linear import linear_saddle
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Transitions:
         reward: r.
         next_state: s'.
         next_action: a' ~ policy(s').
+        weight: Probability of each, where rows are not samples; None for samples.
     """
 
     state: Int[Tensor, " rows"]
@@ -31,11 +33,13 @@ class Transitions:
     reward: Float[Tensor, " rows"]
     next_state: Int[Tensor, " rows"]
     next_action: Int[Tensor, " rows"]
+    weight: Float[Tensor, " rows"] | None = None
 
     def rows(self, which: Int[Tensor, " some"]) -> Transitions:
         """Some of them."""
         columns = self.state, self.action, self.reward, self.next_state, self.next_action
-        return Transitions(*(column[which] for column in columns))
+        weight = None if self.weight is None else self.weight[which]
+        return Transitions(*(column[which] for column in columns), weight=weight)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -61,7 +65,8 @@ def bellman_residual(discount: float | int) -> Callable[[Any, Any, Any], Tensor]
         later = primal(batch.next_state, batch.next_action)
         residual = primal(batch.state, batch.action) - batch.reward - discount * later
         played = dual(batch.state, batch.action)
-        return (residual * played - played.square() / 2).mean()
+        each = residual * played - played.square() / 2
+        return each.mean() if batch.weight is None else (batch.weight * each).sum()
 
     return objective
 
@@ -138,11 +143,31 @@ class Chain:
         next_action = (torch.rand(rows, generator=generator) < self.right).long()
         return Transitions(state, action, (later == self.states - 1).double(), later, next_action)
 
-    def whole(self) -> tuple[Transitions, Float[Tensor, " rows"]]:
+    def whole(self) -> Transitions:
         """Every transition there is, with its probability: expectations without any noise."""
         kernel = self._kernel()
         policy = torch.tensor([1 - self.right, self.right], dtype=torch.float64)
         grid = torch.cartesian_prod(*(torch.arange(n) for n in (self.states, 2, self.states, 2)))
         state, action, later, next_action = grid.unbind(1)
         weight = kernel[state, action, later] * policy[next_action] / (2 * self.states)
-        return Transitions(state, action, (later == self.states - 1).double(), later, next_action), weight
+        reward = (later == self.states - 1).double()
+        return Transitions(state, action, reward, later, next_action, weight)
+
+
+def closed_form(seen: Transitions, discount: float | int, states: int, actions: int) -> Float[Tensor, "states actions"]:
+    """Where the game of two tables ends: least-squares temporal differences.
+
+    Args:
+        seen: Transitions in which every state and action is.
+        discount: Of the next reward.
+        states: How many states.
+        actions: How many actions.
+    """
+    rows = torch.arange(len(seen))
+    now, later = (torch.zeros(len(seen), states * actions, dtype=torch.float64) for _ in range(2))
+    now[rows, seen.state * actions + seen.action] = 1
+    later[rows, seen.next_state * actions + seen.next_action] = 1
+    root = torch.ones(len(seen)) if seen.weight is None else seen.weight.sqrt()
+    features, instruments = ((root[:, None] * table).numpy() for table in (now - float(discount) * later, now))
+    found = linear_saddle(features, instruments, (root * seen.reward).numpy()).primal
+    return torch.from_numpy(found).reshape(states, actions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from haar.errors import ArgumentError, HaarWarning, check_count
+from haar.errors import ArgumentError, check_count
 from haar.systems.structural_equations.estimator import Estimator
+from haar.systems.structural_equations.weak import said_before
 from haar.watch import Unwatched, Watch
 
 
@@ -58,8 +58,7 @@ def bootstrap(
     generator, made = np.random.default_rng(seed), fitted.problem_
     answers: list[np.ndarray] = []
     numbers: dict[str, list[float]] = {}
-    with watch.stage("bootstrap", draws) as tell, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Z: weak instruments", HaarWarning)  # said when the rows were fitted
+    with watch.stage("bootstrap", draws) as tell, said_before():
         for _ in range(draws):
             again = fitted.fresh().fit_problem(made.rows(generator.integers(len(made.y), size=len(made.y))))
             answers.append(again.predict(at))

@@ -13,6 +13,7 @@ from haar.report.table import Table
 from haar.systems.structural_equations.estimator import Estimator
 from haar.systems.structural_equations.residual import projected_residual
 from haar.systems.structural_equations.tables import problem
+from haar.systems.structural_equations.weak import said_before
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def choose(
     used, seen = made.rows(rows[cut:]), made.rows(rows[:cut])
     residuals, errors = {}, {}
     for name, each in candidates.items():
-        residual = seen.y - each.fresh().fit_problem(used).predict(seen.x.values)
+        with said_before():
+            residual = seen.y - each.fresh().fit_problem(used).predict(seen.x.values)
         residuals[name] = projected_residual(residual, seen.instruments.values)
         errors[name] = float(np.mean(residual**2))
     name = min(residuals, key=residuals.__getitem__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, check_count, check_rate
-from haar.saddle import Averaging, Gap, Saddle, play
+from haar.saddle import Averaging, Bank, FunctionAverage, Gap, Saddle, play
 from haar.systems.structural_equations.estimator import Estimator
 from haar.systems.structural_equations.objective import conditional_moment
 from haar.systems.structural_equations.players import player
 from haar.systems.structural_equations.tables import Problem, problem
-from haar.training import draw
+from haar.training import Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
 #: Adam's memory: short, as games want it.
@@ -54,16 +54,40 @@ class Training:
         for name in ("learning_rate", "dual_learning_rate"):
             check_rate(name, getattr(self, name))
 
-    def game(self, primal: nn.Module, dual: nn.Module, ridge: float | int) -> Saddle:
+    def game(self, primal: nn.Module, dual: nn.Module, objective: Callable[[Any, Any, Any], Tensor]) -> Saddle:
         """The game of two networks."""
-        rates = float(self.learning_rate), float(self.dual_learning_rate)
-        optimizers = [
-            torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS)
-            for network, rate in zip((primal, dual), rates, strict=True)
-        ]
-        averaging = Averaging(every=min(self.every, self.steps))
-        objective = conditional_moment(ridge)
-        return Saddle(primal, dual, objective, self.mode, optimizers=optimizers, averaging=averaging)
+        rates = self.learning_rate, self.dual_learning_rate
+        optimizers = [_adam(each.parameters(), rate) for each, rate in zip((primal, dual), rates, strict=True)]
+        return Saddle(primal, dual, objective, self.mode, optimizers=optimizers, averaging=self.averaging())
+
+    def averaging(self) -> Averaging:
+        """Which snapshots are averaged."""
+        return Averaging(every=min(self.every, self.steps))
+
+    def regression(
+        self,
+        network: nn.Module,
+        loss: Callable[[int, torch.Generator], Tensor],
+        seed: int,
+        watch: Watch = Unwatched(),
+    ) -> FunctionAverage:
+        """A network that is trained by a loss with as many steps, and averaged, as the game's primal is.
+
+        Args:
+            network: What is trained.
+            loss: Of a step and its generator.
+            seed: Of the batches.
+            watch: Told of every step.
+        """
+        plan = Plan(steps=self.steps, optimizer=lambda held: _adam(held, self.learning_rate))
+        bank = Bank(self.averaging())
+        for step in Run(network.parameters(), loss, plan, seed=seed).steps(watch, "regression"):
+            bank.see(step + 1, network)
+        return bank.mean(network)
+
+
+def _adam(held: Iterable[Any], rate: float | int) -> torch.optim.Optimizer:
+    return torch.optim.Adam(held, lr=float(rate), betas=BETAS)
 
 
 class NeuralIV(Estimator):
@@ -127,7 +151,7 @@ class NeuralIV(Estimator):
         how = self.training or Training()
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         primal, dual = self._players(made)
-        self.game_ = how.game(primal, dual, self.ridge)
+        self.game_ = how.game(primal, dual, conditional_moment(self.ridge))
         x, y, z = self._tensors(made)
 
         def batch(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from haar.saddle import Averaging, Bank, FunctionAverage
-from haar.systems.structural_equations.neural import BETAS, NeuralIV, Training
+from haar.systems.structural_equations.neural import NeuralIV, Training
 from haar.systems.structural_equations.tables import Problem
-from haar.training import Plan, Run, draw
+from haar.training import draw
 
 
 class NeuralRegression(NeuralIV):
@@ -30,17 +29,10 @@ class NeuralRegression(NeuralIV):
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         x, y, _ = self._tensors(made)
         primal = self._players(made)[0]
-        bank = Bank(Averaging(every=min(how.every, how.steps)))
 
         def loss(step: int, generator: torch.Generator) -> Tensor:
             del step
             rows = draw(len(x), how.batch_size, generator)
             return (primal(x[rows]) - y[rows]).square().mean()
 
-        def optimizer(held: list[Tensor]) -> torch.optim.Optimizer:
-            return torch.optim.Adam(held, lr=float(how.learning_rate), betas=BETAS)
-
-        run = Run(primal.parameters(), loss, Plan(steps=how.steps, optimizer=optimizer), seed=self.seed)
-        for step in run.steps(self.watch, "regression"):
-            bank.see(step + 1, primal)
-        self.average_: FunctionAverage = bank.mean(primal)
+        self.average_ = how.regression(primal, loss, self.seed, self.watch)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,14 @@ def warn_of_weak(made: Problem) -> Mapping[str, FirstStage]:
                 stacklevel=2,
             )
     return found
+
+
+@contextmanager
+def said_before() -> Iterator[None]:
+    """Within it nobody is warned of weak instruments: of the same rows it was said, or stands in a table."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Z: weak instruments", HaarWarning)
+        yield
 
 
 @dataclass(frozen=True)
