@@ -1,0 +1,52 @@
+"""The gradients of an objective by the players' parameters, taken without touching anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError
+from haar.saddle.player import Player
+
+
+def scalar(value: Any) -> Tensor:
+    """The value of an objective.
+
+    Raises:
+        ArgumentError: If it is not one number in a tensor that depends on a parameter.
+    """
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ArgumentError("objective", expected="a function that gives one number in a tensor", got=got)
+    if not value.requires_grad:
+        raise ArgumentError("objective", expected="a number that depends on the players", got="a constant")
+    return value.reshape(())
+
+
+def player_gradients(value: Tensor, players: Sequence[Player]) -> list[list[Tensor | None]]:
+    """Gradients by each player's parameters; None for a parameter that has no part in the value.
+
+    Raises:
+        ArgumentError: If a whole player has none.
+    """
+    flat = [p for player in players for p in player.parameters]
+    found = iter(torch.autograd.grad(value, flat, allow_unused=True))
+    gradients: list[list[Tensor | None]] = [[next(found) for _ in player.parameters] for player in players]
+    for player, each in zip(players, gradients, strict=True):
+        if all(gradient is None for gradient in each):
+            raise ArgumentError(
+                "objective",
+                expected=f"a number that depends on the {player.name}",
+                got="none of its parameters in it",
+                way_out="compute it with the players that the objective is given, without detach or no_grad",
+            )
+    return gradients
+
+
+def norm_of(gradients: Sequence[Tensor | None]) -> Tensor:
+    """The norm of all of them as one vector."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(there)))  # noqa: SLF001 (one kernel for all)

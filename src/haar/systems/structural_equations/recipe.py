@@ -1,0 +1,52 @@
+"""The recipe of structural equations: what is run, claimed and told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from haar.systems.recipe import Recipe
+from haar.systems.structural_equations.claims import CLAIMS
+from haar.systems.structural_equations.protocol import measure
+from haar.systems.structural_equations.sections import told
+
+
+def _games(width: int, start: str, **how: int) -> dict[str, Any]:
+    return {**how, "width": width, "start": start}
+
+
+_QUICK = {"rows": 800, "steps": 1000, "batch_size": 200}
+_FULL = {"rows": 2000, "sets": 5, "steps": 2000, "batch_size": 256}
+_PLANE = {"sets": 5, "steps": 1500, "batch_size": 128}
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {
+        "functions": ["abs", "step", "sin"],
+        "line": _games(64, "He", sets=3, **_QUICK),
+        "sine": [_games(*networks, sets=2, **_QUICK) for networks in ((64, "default"), (100, "He"), (100, "default"))],
+        "plane": [_games(48, "default", rows=500, sets=3, steps=500, batch_size=128)],
+        "transitions": 2000,
+        "chain_steps": 1500,
+        "wage_steps": 4000,
+    },
+    "full": {
+        "functions": ["abs", "step", "sin", "x"],
+        "line": _games(100, "default", **_FULL),
+        "sine": [_games(*networks, **_FULL) for networks in ((100, "He"), (64, "default"), (64, "He"))],
+        "plane": [_games(48, "default", rows=rows, **_PLANE) for rows in (500, 2000)],
+        "transitions": 10000,
+        "chain_steps": 6000,
+        "wage_steps": 6000,
+    },
+}
+
+RECIPE = Recipe(
+    name="structural-equations",
+    title="Structural equations by a min-max game",
+    paper="L. Liao et al., Provably Efficient Neural Estimation of Structural Equation Models, arXiv 2007.01290.",
+    presets=PRESETS,
+    default_seeds={"quick": 3, "full": 5},
+    measure=measure,
+    claims=CLAIMS,
+    sections=told,
+)
