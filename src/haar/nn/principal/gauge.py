@@ -89,8 +89,8 @@ def gauge_symmetry(spaces: tuple[int, ...], outputs: str | Action = "invariant")
     Example:
         >>> import haar
         >>> scores = torch.randn(64, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        >>> report = haar.audit(torch.square, gauge_symmetry((1, 1), "invariant"), scores)
-        >>> report.findings.relative_defect < 1e-12
+        >>> report = haar.audit(torch.square, gauge_symmetry((1, 1)), scores)
+        >>> report.findings.worst.relative.value < 1e-12
         True
     """
     spectral = Spectral(spaces)

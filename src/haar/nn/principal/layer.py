@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from haar.actions import Action, Symmetry
@@ -92,7 +92,7 @@ class PCALayer(nn.Module):
         if in_features is not None:
             check_count("in_features", in_features, least=k)
         check_policies(gauge, gradient, output)
-        if check_number("momentum", momentum, positive=True) > 1:
+        if check_number("momentum", float(momentum), positive=True) > 1:
             raise ArgumentError("momentum", expected="above 0, at most 1", got=momentum)
         if whiten and output == "projection":
             way_out = "output='scores' can be whitened"
@@ -110,7 +110,7 @@ class PCALayer(nn.Module):
         """Number of columns; None before the first batch."""
         return len(self.mean) or None
 
-    def forward(self, x: Float[Tensor, "*rows q"]) -> Float[Tensor, "*rows out"]:
+    def forward(self, x: Shaped[Tensor, "*rows q"]) -> Float[Tensor, "*rows out"]:
         """Scores or projection.
 
         Args:
@@ -136,7 +136,8 @@ class PCALayer(nn.Module):
     def fit(self, x: Float[Tensor, "b q"]) -> PCALayer:
         """Take mean, reference and covariance from a sample, in place of all that was before.
 
-        The frame is turned to the reference that was there, if any; else its largest entries become positive.
+        The frame is turned to the reference that was there, if any; else the largest scores become positive, a choice
+        that does not see rotations of the columns.
 
         Args:
             x: The sample, of which processes hold parts where there are several.
@@ -147,10 +148,10 @@ class PCALayer(nn.Module):
         """
         self._check(x)
         batch = centred_batch(widened(x), self.k, self.process_group)
+        self._begin(batch)
         eigenvalues, frame = leading(batch, self.k, self.process_group)
         self._judge_cut(eigenvalues, batch.rows)
-        frame = self._to_reference(frame)
-        self._update(batch, frame, momentum=1.0)
+        self._update(batch, align_frame(frame, self.reference.to(frame.dtype)), momentum=1.0)
         return self
 
     @torch.no_grad()
@@ -201,6 +202,7 @@ class PCALayer(nn.Module):
         batch = centred_batch(x, self.k, self.process_group)
         if self.gauge == "none":
             self._tell("gauge", "PCALayer: gauge='none' in training: signs change from batch to batch; use 'align'")
+        self._begin(batch)
         eigenvalues, frame, onto = self._frames(batch)
         self._judge_cut(eigenvalues, batch.rows)
         found = batch.centred @ onto
@@ -209,7 +211,8 @@ class PCALayer(nn.Module):
             turn = frame.mT @ onto.detach()  # what the policy turned the frame by
             found = found @ (turn.mT * scales @ turn)
         with torch.no_grad():
-            self._update(batch, self._to_reference(frame), momentum=self.momentum if self._fitted() else 1.0)
+            momentum = self.momentum if self._fitted() else 1.0
+            self._update(batch, align_frame(frame, self.reference.to(frame.dtype)), momentum=momentum)
         return found
 
     def _frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -226,7 +229,7 @@ class PCALayer(nn.Module):
         if self.output == "projection":
             onto = moving @ moving.mT
         elif self.gauge == "align":
-            onto = moving @ polar_factor(moving.mT @ self._reference_of(frame))
+            onto = moving @ polar_factor(moving.mT @ self._constant(frame.dtype))
         else:
             onto = moving * (frame * self._settled(frame)).sum(0).sign()
         return eigenvalues.detach(), frame, onto
@@ -236,25 +239,34 @@ class PCALayer(nn.Module):
             eye = torch.eye(len(square), dtype=square.dtype, device=square.device)
             projector, eigenvalues, frame = projected(square, eye, self.k)
             return eigenvalues, frame, projector
-        if self._fitted():
-            onto = self.reference.to(square.dtype)
-        else:  # the first batch is its own reference
-            onto = self._to_reference(torch.linalg.eigh(square.detach())[1][:, -self.k :].flip(-1))
-        image, eigenvalues, frame = projected(square, onto, self.k)
+        image, eigenvalues, frame = projected(square, self._constant(square.dtype), self.k)
         return eigenvalues, frame, polar_factor(image)
 
+    def _constant(self, dtype: torch.dtype) -> Tensor:
+        """A copy of the reference for a graph, which outlives the next update."""
+        return self.reference.to(dtype, copy=True)
+
     def _settled(self, frame: Tensor) -> Tensor:
-        return settled(self.gauge, frame, self._reference_of(frame) if self.gauge == "align" else frame)
+        return settled(self.gauge, frame, self.reference.to(frame.dtype))
 
-    def _reference_of(self, frame: Tensor) -> Tensor:
-        """The running reference; before the first batch, its own frame with signs by a rule."""
-        return self.reference.to(frame.dtype) if self._fitted() else canonical_signs(frame)[0]
-
-    def _to_reference(self, frame: Tensor) -> Tensor:
-        found = align_frame(frame, self._reference_of(frame))
-        if not self._fitted() and dist.is_available() and dist.is_initialized():
+    @torch.no_grad()
+    def _begin(self, batch: Batch) -> None:
+        """Before the first batch: its own frame is the reference, signed by its scores, and that of all processes."""
+        if self._fitted():
+            return
+        _, frame = leading(batch, self.k, self.process_group)
+        scores, _ = canonical_signs(batch.centred.detach() @ frame)
+        found = frame * torch.where((scores * (batch.centred.detach() @ frame)).sum(0) < 0, -1.0, 1.0)
+        if batch.shared:
             dist.broadcast(found, dist.get_global_rank(self.process_group, 0) if self.process_group else 0)
-        return found
+        self._keep("reference", found)
+
+    def _keep(self, name: str, value: Tensor) -> None:
+        buffer = getattr(self, name)
+        if buffer.shape == value.shape and len(self.mean):
+            buffer.copy_(value)  # in place, as those who hold buffers (DDP) expect
+        else:  # the first batch says how many columns there are, and in which precision
+            setattr(self, name, value.contiguous().clone())
 
     def _update(self, batch: Batch, frame: Tensor, *, momentum: float) -> None:
         """Let a batch, with its frame turned to the reference, enter the running statistics."""
@@ -272,22 +284,22 @@ class PCALayer(nn.Module):
                 name: value if name == "reference" else torch.lerp(getattr(self, name).to(value), value, momentum)
                 for name, value in new.items()
             }
-        for name, value in new.items():
-            buffer = getattr(self, name)
-            setattr(self, name, value.to(dtype=buffer.dtype if len(self.mean) else value.dtype).contiguous())
-        self.batches = self.batches + 1
+        if self.gauge == "canonical":  # in evaluation the reference is used as it is
+            signs = (canonical_signs(new["reference"])[0] * new["reference"]).sum(0).sign()
+            new["reference"] = new["reference"] * signs
+            new["covariance"] = new["covariance"] * signs * signs[:, None]
+        for name in ("reference", "covariance", "mean"):
+            self._keep(name, new[name])
+        self.batches += 1
 
     def _held(self) -> Tensor:
         """What centred rows are multiplied with in evaluation."""
         reference = widened(self.reference)
         if self.output == "projection":
             return reference @ reference.mT
-        if self.gauge == "canonical":
-            reference = canonical_signs(reference)[0]
         if not self.whiten:
             return reference
-        turned = self.reference.to(reference).mT @ reference
-        values, vectors = torch.linalg.eigh(turned.mT @ self.covariance.to(reference) @ turned)
+        values, vectors = torch.linalg.eigh(self.covariance.to(reference))
         scales = values.clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
         return reference @ (vectors * scales @ vectors.mT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -69,9 +69,7 @@ def covariance(batch: Batch, group: dist.ProcessGroup | None) -> Float[Tensor, "
     return (summed(square, group) if batch.shared else square) / batch.rows
 
 
-def leading(
-    batch: Batch, k: int, group: dist.ProcessGroup | None
-) -> tuple[Float[Tensor, " m"], Float[Tensor, "q k"]]:
+def leading(batch: Batch, k: int, group: dist.ProcessGroup | None) -> tuple[Float[Tensor, " m"], Float[Tensor, "q k"]]:
     """Eigenvalues of the covariance, falling, and the k leading eigenvectors; both constants.
 
     Fewer rows than columns: by singular values of the rows, which loses no digits to squares.
@@ -86,11 +84,20 @@ def leading(
 
 def summed(x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
     """The sum over processes, with its derivative."""
-    if not (x.requires_grad and torch.is_grad_enabled()):
+    total: Tensor = _Summed.apply(x, group)
+    return total
+
+
+class _Summed(torch.autograd.Function):
+    """Every process's loss depends on every process's share."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
+        ctx.group = group
         total = x.clone()
         dist.all_reduce(total, group=group)
         return total
-    from torch.distributed.nn.functional import all_reduce
 
-    found: Tensor = all_reduce(x, group=group if group is not None else dist.group.WORLD)
-    return found
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return summed(grad.contiguous(), ctx.group), None

@@ -1,8 +1,8 @@
 """The projector on the leading eigenvectors: it does not see their signs and rotations, and neither does its gradient.
 
-Eigenvectors of equal eigenvalues have no derivative, but the projector on them together has: only the gaps between kept
-and dropped eigenvalues enter it. Autograd through `eigh` divides by the gaps inside the kept space as well: it gives NaN
-at exact ties, and wrong numbers at those that rounding has split.
+Eigenvectors of equal eigenvalues have no derivative, but the projector on them together has: only the gaps between
+kept and dropped eigenvalues enter it. Autograd through `eigh` divides by the gaps inside the kept space as well: it
+gives NaN at exact ties, and wrong numbers at those that rounding has split.
 """
 
 from __future__ import annotations

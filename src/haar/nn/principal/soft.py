@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, HaarError, ShapeError, check_count
@@ -67,7 +67,7 @@ class SoftPCALayer(nn.Module):
         check_count("in_features", in_features, least=k)
         check_number("orthogonality", orthogonality)
         check_number("variance", variance)
-        if check_number("momentum", momentum, positive=True) > 1:
+        if check_number("momentum", float(momentum), positive=True) > 1:
             raise ArgumentError("momentum", expected="above 0, at most 1", got=momentum)
         if deflation and not exact:
             way_out = "columns of other lengths would trade one share for another"
@@ -97,7 +97,7 @@ class SoftPCALayer(nn.Module):
             raise HaarError("SoftPCALayer: a penalty needs a forward pass in training, and there was none")
         return self._penalty
 
-    def forward(self, x: Float[Tensor, "*rows q"]) -> Float[Tensor, "*rows k"]:
+    def forward(self, x: Shaped[Tensor, "*rows q"]) -> Float[Tensor, "*rows k"]:
         """Scores.
 
         Args:
@@ -128,9 +128,7 @@ class SoftPCALayer(nn.Module):
         """What the layer does in evaluation, as a plain linear layer."""
         with torch.no_grad():
             directions = self.directions
-            linear = nn.Linear(
-                self.in_features, self.k, dtype=self.weight.dtype, device=self.weight.device
-            )
+            linear = nn.Linear(self.in_features, self.k, dtype=self.weight.dtype, device=self.weight.device)
             linear.weight.copy_(directions.mT)
             linear.bias.copy_(-(self.mean @ directions))
         return linear
