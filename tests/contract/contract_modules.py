@@ -81,6 +81,11 @@ def _rollout() -> nn.Module:
     return haar.average.Rollout(model, Symmetry.of_fields(D4, "p"))
 
 
+def _fitted_pca() -> nn.Module:
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([4.0, 2.0, 0.5])
+    return haar.nn.PCALayer(2).fit(x)
+
+
 ON_CHANNELS, ON_GRID = ((5, 16),), ((2, 16, 4, 4),)
 EXAMPLES = {
     "BatchNorm": Example(lambda: haar.nn.BatchNorm(REGULAR), ON_CHANNELS),
@@ -101,6 +106,7 @@ EXAMPLES = {
     "Odd": Example(lambda: haar.nn.Odd(2 * TURNED), ((5, 4),)),
     "OrbitPool": Example(lambda: haar.nn.OrbitPool(REGULAR), ON_CHANNELS),
     "PCAFrame": Example(lambda: haar.nn.PCAFrame(haar.nn.SignDeepSets(3, hidden=8)), ((2, 6, 3),)),
+    "PCALayer": Example(_fitted_pca, ((5, 3),)),
     "Pointwise": Example(lambda: haar.nn.Pointwise(REGULAR), ON_CHANNELS),
     "Pool": Example(lambda: haar.nn.Pool(REGULAR, 2), ON_GRID),
     "RMSNorm": Example(lambda: haar.nn.RMSNorm(REGULAR), ON_CHANNELS),
@@ -121,6 +127,7 @@ EXAMPLES = {
     "SignMessagePassing": Example(lambda: haar.nn.SignMessagePassing(3, hidden=8, layers=1), ((2, 5, 3),)),
     "SignNet": Example(lambda: haar.nn.SignNet(3, 4, hidden=8, on="set"), ((2, 5, 3),)),
     "SignProduct": Example(lambda: haar.nn.SignProduct(5, 3, 2, hidden=8), ((2, 5, 3),)),
+    "SoftPCALayer": Example(lambda: haar.nn.SoftPCALayer(3, 2), ((5, 3),)),
     "TensorFunction": Example(lambda: haar.nn.TensorFunction(2 * Mandel(SPACE)), ((5, 12),)),
     "TensorSquare": Example(lambda: haar.nn.TensorSquare(2 * SPACE, SPACE), ((5, 6),)),
     "Upsample": Example(lambda: haar.nn.Upsample(REGULAR, 2), ON_GRID),

@@ -10,25 +10,14 @@ from torch import Tensor
 
 from haar.align.assignment import assigned, whole
 from haar.align.grams import Grams, blocks_of
+from haar.nn.principal import nearest_orthogonal
 from haar.weights import Heads, Rotation
 from haar.weights.heads import rotary_matrix
 from haar.weights.sites import SiteElement, across_ones
 
+__all__ = ["match_heads", "match_rotation", "nearest_orthogonal"]
 #: Turns between the order of the query heads in a group and what is turned inside it; one is nearly always enough.
 _TURNS = 3
-
-
-def nearest_orthogonal(matrix: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
-    """The orthogonal matrix R with the greatest tr(matrix^T R): U V^T of its singular vectors.
-
-    Example:
-        >>> nearest_orthogonal(torch.tensor([[0.0, -2.0], [3.0, 0.0]])).round()
-        tensor([[ 0., -1.],
-                [ 1.,  0.]])
-    """
-    u, _, vh = torch.linalg.svd(matrix)
-    turned: Tensor = u @ vh
-    return turned
 
 
 def match_rotation(site: Rotation, grams: Grams) -> SiteElement:

@@ -17,6 +17,7 @@ from haar.nn.orbit_pool import OrbitPool
 from haar.nn.parts import PartRun, part_count, part_runs
 from haar.nn.pointwise import Odd, Pointwise
 from haar.nn.pooling import GlobalPool, Pool, Upsample
+from haar.nn.principal import PCALayer, SoftPCALayer
 from haar.nn.readout import Invariants
 from haar.nn.representations import restricted, same_representation
 from haar.nn.sequential import Sequential
@@ -52,6 +53,7 @@ __all__ = [
     "Odd",
     "OrbitPool",
     "PCAFrame",
+    "PCALayer",
     "PartRun",
     "Pointwise",
     "Pool",
@@ -66,6 +68,7 @@ __all__ = [
     "SignMessagePassing",
     "SignNet",
     "SignProduct",
+    "SoftPCALayer",
     "TensorFunction",
     "TensorSquare",
     "Upsample",

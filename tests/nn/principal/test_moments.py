@@ -1,0 +1,65 @@
+"""Several processes have one reference, and see the batch that they have together."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from haar.nn import PCALayer
+
+F64 = torch.float64
+BATCHES = 3
+
+
+def rows(seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(24, 5, generator=generator, dtype=F64) * torch.tensor([5.0, 3, 1, 0.4, 0.2], dtype=F64)
+
+
+def model():
+    generator = torch.Generator().manual_seed(7)
+    net = nn.Sequential(nn.Linear(5, 5), PCALayer(2, gradient="projector"), nn.Linear(2, 1)).double()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=F64))
+    return net
+
+
+def seen(net, share):
+    scores = []
+    for seed in range(BATCHES):
+        x = share(rows(seed))
+        scores.append(net[1](net[0](x)).detach())
+    (share(rows(9)).sin().sum(-1, keepdim=True) * net(share(rows(9)))).sum().backward()
+    return scores, [p.grad.clone() for p in net.parameters()], copy.deepcopy(net[1].state_dict())
+
+
+def part(rank, folder, world):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+    try:
+        uneven = (slice(0, 9), slice(9, 24))[rank]
+        torch.save(seen(model(), lambda x: x[uneven]), f"{folder}/{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # gloo's host names
+def test_two_processes_compute_what_one_computes(tmp_path):
+    mp.start_processes(part, args=(str(tmp_path), 2), nprocs=2, start_method="fork")
+    scores, slopes, state = seen(model(), lambda x: x)
+    (one, one_slopes, one_state), (other, other_slopes, other_state) = (
+        torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)
+    )
+    assert all(torch.equal(one_state[name], other_state[name]) for name in state)  # one reference, bit for bit
+    for name, value in state.items():
+        torch.testing.assert_close(one_state[name], value, rtol=1e-10, atol=1e-10)
+    for whole, first, second in zip(scores, one, other, strict=True):
+        torch.testing.assert_close(torch.cat([first, second]), whole, rtol=0, atol=1e-9)
+    for whole, first, second in zip(slopes, one_slopes, other_slopes, strict=True):
+        torch.testing.assert_close(first + second, whole, rtol=1e-8, atol=1e-8)  # also through the covariance

@@ -1,0 +1,24 @@
+"""scikit-learn's own checks of every estimator; prints those that fail. Its wrong types reach us, not a type checker."""
+
+from __future__ import annotations
+
+import unittest
+import warnings
+
+import torch
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from haar.systems.factor_networks import FAR, FAST, GFADNN, GFANN, FactorRegressor, Training
+
+warnings.simplefilter("ignore")  # checks use tables of few rows, whose factors are undetermined
+torch.set_num_threads(1)
+for kind in (FactorRegressor, FAR, FAST, GFANN, GFADNN):
+    for model, check in estimator_checks_generator(
+        kind(training=Training(epochs=20, learning_rate=1e-2), hidden=(32,))
+    ):
+        try:
+            check(model)
+        except unittest.SkipTest:
+            continue
+        except Exception as error:  # noqa: BLE001 (whatever a check raises)
+            print(kind.__name__, check.func.__name__, type(error).__name__, error)
