@@ -54,7 +54,7 @@ class InnerBlocks(ConstantsModule):
             self.adaptive = nn.Parameter(torch.ones(depth - 1, blocks, 1, 1))
         if odd:
             self.register_constant("bias", torch.zeros(depth, blocks, width, 1))
-            self.register_constant("inner_bias", torch.zeros(depth - 1, blocks, width, 1) if enhanced else None)
+            self.register_constant("inner_bias", self.bias[1:].clone() if enhanced else None)
         else:
             self.bias = nn.Parameter(torch.zeros(depth, blocks, width, 1))
             self.shift = nn.Parameter(torch.zeros(blocks, mixing))
@@ -65,6 +65,7 @@ class InnerBlocks(ConstantsModule):
         """Constants: how coordinates are brought to where they belong, and which terms a block has."""
         known = self.coordinates
         order = [place for members in known.members for place in members]
+        single = torch.get_default_dtype()
         ends = torch.tensor(known.domains, dtype=torch.float64)
         centre, half = ends.mean(1), (ends[:, 1] - ends[:, 0]) / 2
         periodic = torch.tensor([period is not None for period in known.periods])
@@ -72,8 +73,8 @@ class InnerBlocks(ConstantsModule):
         signs = torch.tensor(known.signs, dtype=torch.float64)
         self.order = None if order == list(range(known.count)) else order
         # a periodic coordinate is brought to half turns, and stays where it is
-        self.register_constant("centre", centre.where(~periodic, torch.zeros(()).double())[order])
-        self.register_constant("rate", (signs * (1 / half).where(~periodic, 2 / sizes))[order])
+        self.register_constant("centre", centre.where(~periodic, torch.zeros(()).double())[order], single)
+        self.register_constant("rate", (signs * (1 / half).where(~periodic, 2 / sizes))[order], single)
         self.register_constant("is_periodic", periodic[order])
         n = torch.arange(degree + 1)
         fall = 1 / (1.0 + n.double())
@@ -88,7 +89,7 @@ class InnerBlocks(ConstantsModule):
             if known.inner == "odd":
                 scales[0, number] *= ~kept
                 scales[1, number] *= n % 2 == 1
-        self.register_constant("scales", scales.to(torch.get_default_dtype()))
+        self.register_constant("scales", scales, single)
         counts = [len(members) for members in known.members]
         self.copies = counts[0] if len(set(counts)) == 1 else None
         block_of = [number for number, count in enumerate(counts) for _ in range(count)]

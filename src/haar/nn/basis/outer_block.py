@@ -64,7 +64,8 @@ class OuterBlock(ConstantsModule):
             if parity == "any":
                 self.phases = nn.Parameter(phases)
             else:
-                self.register_constant("phases", torch.full_like(phases, torch.pi / 2 if parity == "even" else 0.0))
+                fixed = torch.full((degree,), torch.pi / 2 if parity == "even" else 0.0, dtype=torch.float64)
+                self.register_constant("phases", fixed, phases.dtype)
         elif basis == "rbf":
             self.centres = nn.Parameter(torch.linspace(-_CENTRES, _CENTRES, degree))
         elif basis == "fourier":

@@ -20,6 +20,7 @@ def recorded(*given: Tensor) -> bool:
         and forward_ad._current_level < 0  # noqa: SLF001 (nor dual numbers)
         and torch._C._len_torch_function_stack() == 0  # noqa: SLF001 (nor modes, such as those that trace)
         and torch._C._len_torch_dispatch_stack() == 0  # noqa: SLF001
+        and not torch._C._is_any_autocast_enabled()  # noqa: SLF001 (whose precision ends before the backward pass)
         and all(type(one) in (Tensor, torch.nn.Parameter) for one in given)
     )
 
