@@ -1,0 +1,9 @@
+"""Basis layers: Kurkova-Kolmogorov-Arnold networks, their expansions, and symmetry in the coordinates."""
+
+from haar.nn.basis.coordinates import Coordinates, Factor, coordinates
+from haar.nn.basis.network import KKAN
+from haar.nn.basis.outer_block import OuterBlock
+from haar.nn.basis.polynomials import chebyshev, legendre
+from haar.nn.basis.sine_map import sine_moments
+
+__all__ = ["KKAN", "Coordinates", "Factor", "OuterBlock", "chebyshev", "coordinates", "legendre", "sine_moments"]
