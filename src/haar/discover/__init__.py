@@ -1,0 +1,1 @@
+"""Discover: which symmetry does a model, or a data set, have, when nobody says?"""

@@ -1,0 +1,1 @@
+"""Finite symmetries of a model: closed designs, refinement, verification by words."""
