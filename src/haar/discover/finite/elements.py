@@ -15,6 +15,7 @@ from haar.discover.finite.designs import Design
 from haar.discover.finite.evaluation import Evaluation
 from haar.discover.finite.exact import EXACT_GAP, automorphisms
 from haar.discover.finite.exchange import Exchange
+from haar.discover.finite.grids import GridSearch
 from haar.discover.finite.judge import Judge
 from haar.discover.finite.ladder import climbed
 from haar.discover.finite.scan import LARGEST_SCAN, ambient_order, scanned
@@ -62,6 +63,8 @@ def elements(
     tolerance: float = 0.2,
     significance: float = 0.05,
     units: Tensor | None = None,
+    centring: str = "cell",
+    periodic: bool = True,
     limit: int = LIMIT,
     seed: int = 0,
 ) -> Elements:
@@ -77,13 +80,16 @@ def elements(
         inputs: Samples: vectors ``(rows, n)``, clouds ``(rows, points, d)``, or fields ``(rows, channels, *grid)``.
         outputs: ``"invariant"``, ``"same"`` (outputs move as inputs do), ``"any"`` (outputs change places and signs as
             fits best), or ``"auto"``: by the shapes.
-        layout: ``"vector"``, ``"points"`` (points are exchanged, and their coordinates with signs) or ``"auto"``.
+        layout: ``"vector"``, ``"points"`` (points are exchanged, and their coordinates with signs), ``"grid"``
+            (point groups and shifts) or ``"auto"``: by the number of axes.
         signed: Whether entries of a vector may change sign; by default where the data have both signs.
         blocks: A label for each entry of a vector; only entries with one label are exchanged. By default those of
             similar spread.
         tolerance: The largest defect that is called a symmetry.
         significance: Level of the claims.
         units: Which independent unit, such as a trajectory, each sample belongs to.
+        centring: Of a grid: ``"cell"`` or ``"node"``, see `haar.actions.Field`.
+        periodic: Whether a grid is periodic: without that nothing is shifted.
         limit: How many exchanges may be put to the model.
         seed: Of everything random.
 
@@ -105,6 +111,18 @@ def elements(
     _check_manners(evaluation, inputs, answers)
     found: list[Step] = []
     halves = _halves(inputs, units)
+    if layout == "grid" or (layout == "auto" and inputs.ndim > 3):
+        _check_grid(inputs)
+        grid = GridSearch(
+            evaluation,
+            *halves,
+            tolerance=tolerance,
+            significance=significance,
+            centring=centring,
+            periodic=periodic,
+            seed=seed,
+        )
+        return Elements(grid.run(said), said, evaluation.rows)
     for exchange in _exchanges(inputs, answers.shape[1:], outputs, layout, signed, blocks, said):
         search = _Search(evaluation, exchange, halves, tolerance, significance, limit, seed)
         found += search.run(said)
@@ -179,6 +197,13 @@ def _check(
     check_count("limit", limit)
     if blocks is not None and len(blocks) != inputs.shape[1]:
         raise ArgumentError("blocks", expected=f"a label for each of {inputs.shape[1]} entries", got=len(blocks))
+
+
+def _check_grid(inputs: Tensor) -> None:
+    if not 3 <= inputs.ndim <= 5:
+        raise ArgumentError(
+            "inputs", expected="fields (rows, channels, *grid) with 1 to 3 axes of space", got=tuple(inputs.shape)
+        )
 
 
 def _check_manners(evaluation: Evaluation, inputs: Tensor, answers: Tensor) -> None:

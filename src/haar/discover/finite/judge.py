@@ -12,7 +12,8 @@ from torch import Tensor
 
 from haar.discover.finite.evaluation import Evaluation
 from haar.discover.finite.exchange import Exchange, Row
-from haar.statistics import FEWEST, Estimate, ratio
+from haar.discover.finite.symmetry_judge import told
+from haar.statistics import Estimate, ratio
 
 #: Samples that an element must pass before it is asked on all of them; and how clearly it must fail there.
 _SCREEN, _CLEAR = 12, 2.0
@@ -120,18 +121,7 @@ class Judge:
         """One-sided p-value of "the defect is at least the tolerance": small where the samples say it is below."""
         top = self._per_unit(self._squares([row], len(self._inputs))[0])
         bottom = self._per_unit(self._scale)
-        count = int((bottom != 0).sum())
-        if count < FEWEST:
-            return 1.0
-        from scipy.special import stdtr
-
-        value = float(top.sum() / bottom.sum())
-        influence = (top - value * bottom) * (count / bottom.sum())
-        error = math.sqrt(float(influence.square().sum()) / (count * (count - 1)))
-        away = value - tolerance**2
-        if error == 0:
-            return 0.0 if away < 0 else 1.0
-        return float(stdtr(count - 1, away / error))
+        return told(top, bottom, tolerance, 0.05)[1]
 
     def output_motion(self, row: Row) -> Row:
         """An element with the outputs' places and signs that fit best, where these are sought.
