@@ -57,7 +57,9 @@ class Design:
         for label in blocks.unique().tolist():
             mine = blocks == label
             mean = x[:, mine].mean((0, 1))
-            spread = x[:, mine].square().mean((0, 1)).sqrt() if exchange.signed else x[:, mine].std((0, 1), correction=0)
+            spread = (
+                x[:, mine].square().mean((0, 1)).sqrt() if exchange.signed else x[:, mine].std((0, 1), correction=0)
+            )
             first[mine], second[mine] = _FIRST * spread * turns[0], _SECOND * spread * turns[1]
             if not exchange.signed:
                 shared[mine] = mean + _SHARED * spread * turns[2]
