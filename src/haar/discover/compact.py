@@ -39,17 +39,22 @@ def compact_part(
     every = torch.eye(algebra.dim, dtype=torch.float64)
     if is_compact(algebra.basis, algebra.tolerance):
         return every
-    for rows in (_traces(sides), _shifts(sides)):
+    sizes = [max(float(side.norm()), 1e-300) for side in sides]
+    one, other = (side / size for side, size in zip(sides, sizes, strict=True))
+    for rows in (_traces((one, other)), _shifts((one, other))):
         every = _within(every, rows, algebra.tolerance)
         if not len(every):
             return None
         if is_compact(_combined(every, algebra.basis), algebra.tolerance):
             return every
-    linear = [side[:, :-1, :-1] for side in sides]
-    rows = [_antisymmetry(_combined(every, side), algebra.tolerance) for side in linear if float(side.abs().max()) > 0]
-    chosen = _within(torch.eye(len(every), dtype=torch.float64), torch.cat(rows, 1), algebra.tolerance) @ every
-    if len(chosen) and is_compact(_combined(chosen, algebra.basis), algebra.tolerance):
-        return chosen
+    linear = [
+        _combined(every, side[:, :-1, :-1]) for side, size in zip((one, other), sizes, strict=True) if size > 1e-200
+    ]
+    for of in (_adapted, _plain):
+        rows = torch.cat([_antisymmetry(side, of(side, algebra.tolerance)) for side in linear], 1)
+        chosen = _within(torch.eye(len(every), dtype=torch.float64), rows, algebra.tolerance) @ every
+        if len(chosen) and is_compact(_combined(chosen, algebra.basis), algebra.tolerance):
+            return chosen
     return None
 
 
@@ -59,15 +64,28 @@ def positive_form(form: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     return vectors * values.abs() @ vectors.T
 
 
-def _antisymmetry(basis: Tensor, tolerance: float) -> Tensor:
-    """What is symmetric of every matrix in a positive form adapted to the most invariant form."""
-    n = basis.shape[-1]
-    forms = LieAlgebra(basis, tolerance=tolerance).invariant_forms(max(10 * tolerance, 1e-6)) if len(basis) else []
-    adapted = positive_form(forms[0]) if len(forms) else torch.eye(n, dtype=torch.float64)
-    if float(torch.linalg.eigvalsh(adapted)[0]) <= 1e-6 * float(adapted.abs().max()):
-        adapted = torch.eye(n, dtype=torch.float64)
-    moved = adapted @ basis
-    return (moved + moved.transpose(-1, -2)).flatten(1)
+def _adapted(basis: Tensor, tolerance: float) -> Tensor:
+    """A positive form adapted to the most invariant form, if that is not degenerate."""
+    parts = torch.linalg.svd(basis.flatten(1), full_matrices=False)
+    keep = max(tolerance, 1e-9) * float(parts.S[0]) < parts.S
+    independent = parts.Vh[keep].unflatten(-1, basis.shape[1:])
+    if not len(independent) or len(independent) > basis.shape[-1] ** 2:
+        return _plain(basis, tolerance)
+    forms = LieAlgebra(independent, tolerance=tolerance).invariant_forms(max(10 * tolerance, 1e-6))
+    form = positive_form(forms[0]) if len(forms) else _plain(basis, tolerance)
+    values = torch.linalg.eigvalsh(form)
+    return form if float(values[0]) > 1e-6 * float(values[-1]) else _plain(basis, tolerance)
+
+
+def _plain(basis: Tensor, tolerance: float) -> Tensor:
+    del tolerance
+    return torch.eye(basis.shape[-1], dtype=torch.float64)
+
+
+def _antisymmetry(basis: Tensor, form: Tensor) -> Tensor:
+    """What is symmetric of every matrix in a form."""
+    moved = form @ basis
+    return (moved + moved.transpose(-1, -2)).flatten(1) / float(form.norm())
 
 
 def _traces(sides: tuple[Tensor, Tensor]) -> Tensor:
@@ -83,10 +101,9 @@ def _combined(coefficients: Tensor, basis: Tensor) -> Tensor:
 
 
 def _within(space: Float[Tensor, "j k"], rows: Float[Tensor, "k w"], tolerance: float) -> Float[Tensor, "i k"]:
-    """What of a space of coefficients has no rows."""
+    """What of a space of coefficients has no rows; all rows together come from matrices of size 1."""
     image = space @ rows
     left, values, _ = torch.linalg.svd(image, full_matrices=True)
     values = torch.cat([values, values.new_zeros(len(space) - len(values))])
-    size = float(rows.norm(dim=1).max())
-    kernel = left.T[values <= max(5 * tolerance, 1e-6) * max(size, 1e-300)]
+    kernel = left.T[values <= max(5 * tolerance, 1e-6) / len(rows) ** 0.5]
     return kernel @ space

@@ -13,9 +13,8 @@ from haar.discover.compact import compact_part
 from haar.discover.coordinates import Coordinates, SideCoordinates
 from haar.discover.flows import Finite
 from haar.discover.rows import LinearProblem, Pair
-from haar.discover.snapping import Side, Snapped, snap
+from haar.discover.snapping import Snapped, snap
 from haar.discover.whitening import Whitening
-from haar.groups import LieGroup
 from haar.groups.algebra import LieAlgebra
 
 #: Coordinates of one's own must be better by this factor to be worth having.
@@ -102,8 +101,11 @@ def compact_action(
     """
     frames = (Frame(problem.inputs, quotient), Frame(problem.outputs, False))
     linear = (pair.a[:, :-1, :-1], pair.b[:, :-1, :-1])
-    raw = [_homogeneous(f.lifted(m), side) for f, m, side in zip(frames, linear, pair, strict=True)]
-    chosen = compact_part(algebra, (raw[0], raw[1]))
+    lifted = [frame.lifted(matrix) for frame, matrix in zip(frames, linear, strict=True)]
+    chosen = None
+    for origin in (True, False):  # a point that the group keeps: the origin as given, or the middle of the data
+        about = [_about(*parts, origin) for parts in zip(frames, lifted, pair, strict=True)]
+        chosen = compact_part(algebra, (about[0], about[1])) if chosen is None else chosen
     if chosen is None:
         return f"{algebra.name} has no compact part that moves the data: its generators are given, and no group"
     compact = algebra.subalgebra(chosen)
@@ -127,12 +129,15 @@ def compact_action(
     return tried[0]
 
 
-def _homogeneous(linear: Tensor, side: Tensor) -> Tensor:
-    """Linear part in the given coordinates, shift in whitened ones: where shifts are asked only whether they are 0."""
+def _about(frame: Frame, linear: Tensor, side: Tensor, origin: bool) -> Tensor:
+    """Linear part in the given coordinates, and, whitened, how the origin or the middle of the data is shifted."""
     n, r = linear.shape[-1], side.shape[-1] - 1
+    place = torch.zeros(r, dtype=torch.float64)
+    if origin:
+        place = -(frame.space.inwards @ frame.space.centre)
     full = torch.zeros(len(linear), n + 1, n + 1, dtype=torch.float64)
     full[:, :n, :n] = linear
-    full[:, : min(n, r), -1] = side[:, :-1, -1][:, : min(n, r)]
+    full[:, :r, -1] = side[:, :-1, -1] + side[:, :-1, :-1] @ place
     return full
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from haar.discover.dictionaries import Affine, Linear
+from haar.discover.dictionaries import Affine, Dictionary, Linear
 from haar.discover.discovery import Discovery, Settings
-from haar.discover.evaluated import FlatModel, check_manners
+from haar.discover.evaluated import Evaluated, FlatModel, check_manners
+from haar.discover.field_lie import field_sample
+from haar.discover.field_problem import FieldSample
 from haar.discover.given import classifier_like, given, kind_of, model_of, points_of
+from haar.discover.grid_fields import GridFields
 from haar.errors import ArgumentError, known_keywords
 
 _KINDS = ("lie", "finite", "grid")
@@ -79,18 +83,14 @@ def discover(
     chosen = _check(kinds, tolerance, significance, weight, support, max_samples)
     read = given(data, max_samples=max_samples, seed=seed)
     flat = FlatModel(model, read.shape, read.dtype)
-    x = read.inputs.flatten(1)
-    check_manners(flat, x, torch.Generator().manual_seed(seed))
+    check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
     kind = kind_of(outputs, read.shape, flat.output_shape)
-    sample = flat.evaluate(x, read.units)
-    said = [*read.said, *flat.said]
-    if classifier_like(sample.f):
-        said.append("outputs look like probabilities: saturated ones hide symmetry, give logits")
+    fields = _dictionary(dictionary, read.shape, layout)
     settings = Settings(
         kinds=chosen,
         kind=kind,
-        affine=_affine(dictionary),
-        points=points_of(shared, read.shape, flat.output_shape, kind),
+        affine=not isinstance(dictionary, Linear),
+        points=None if fields is not None else points_of(shared, read.shape, flat.output_shape, kind),
         tolerance=tolerance,
         significance=significance,
         relative=weight == "relative",
@@ -98,16 +98,31 @@ def discover(
         seed=seed,
         asked=outputs,
     )
+    said = [*read.said, *flat.said]
+    if fields is None or "lie" not in chosen:
+        sample: Evaluated | FieldSample = flat.evaluate(read.inputs.flatten(1), read.units)
+        if classifier_like(sample.f):
+            said.append("outputs look like probabilities: saturated ones hide symmetry, give logits")
+    else:
+        problem, sample, trivial = field_sample(flat.model, read.inputs, read.units, fields, kind, flat.dtype)
+        settings = replace(settings, dictionary=(problem, trivial))
+        said += [*problem.said, *(fields.said if isinstance(fields, GridFields) else ())]
     return Discovery(flat, sample, settings, said=tuple(said))
 
 
-def _affine(dictionary: object) -> bool:
-    if dictionary is None or isinstance(dictionary, Affine):
-        return True
-    if isinstance(dictionary, Linear):
-        return False
+def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Dictionary | None:
+    """Fields among which generators are sought; None for matrices."""
+    if dictionary is None:
+        return GridFields() if layout is not None or len(shape) >= 3 else None
+    if isinstance(dictionary, (Linear, Affine)):
+        return None
+    if callable(getattr(dictionary, "fields", None)):
+        found: Dictionary = dictionary
+        return found
     raise ArgumentError(
-        "dictionary", expected="haar.discover.Linear(), Affine(), Monomials(...) or Fields(...)", got=repr(dictionary)
+        "dictionary",
+        expected="haar.discover.Linear(), Affine(), Monomials(...), Fields(...) or GridFields(...)",
+        got=repr(dictionary),
     )
 
 

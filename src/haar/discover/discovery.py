@@ -14,6 +14,8 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.discover.coordinates import Coordinates
 from haar.discover.evaluated import Evaluated, FlatModel
+from haar.discover.field_lie import field_continuous
+from haar.discover.field_problem import FieldProblem, FieldSample
 from haar.discover.gates import Gate
 from haar.discover.lie import Continuous, Generated, Sought, continuous, generators, halves
 from haar.discover.rows import Pair
@@ -41,6 +43,7 @@ class Settings:
         support: Where derivatives are taken.
         seed: Of the halves.
         asked: What the caller said of the outputs.
+        dictionary: The fields among which generators are sought, and what of them vanishes; None for matrices.
     """
 
     kinds: tuple[str, ...]
@@ -53,6 +56,7 @@ class Settings:
     support: str
     seed: int
     asked: str = "auto"
+    dictionary: tuple[FieldProblem, list[Trivial]] | None = None
 
     def sought(self) -> Sought:
         """What the continuous part needs of it."""
@@ -81,7 +85,7 @@ class Discovery(Report):
     def __init__(
         self,
         model: FlatModel,
-        sample: Evaluated,
+        sample: Evaluated | FieldSample,
         settings: Settings,
         *,
         said: Sequence[str] = (),
@@ -90,11 +94,22 @@ class Discovery(Report):
         self.settings, self.sample, self._model = settings, sample, model
         first, second = halves(sample.units, torch.Generator().manual_seed(settings.seed))
         self.samples = (len(first), len(second))
-        self.continuous: Continuous | None = None
-        if "lie" in settings.kinds:
-            self.continuous = continuous(model, sample.part(first), sample.part(second), settings.sought())
+        self.continuous = self._continuous(first, second)
         self.finite = tuple(finite)
         self.said = list(said)
+
+    def _continuous(self, first: Tensor, second: Tensor) -> Continuous | None:
+        if "lie" not in self.settings.kinds:
+            return None
+        sample, sought, model = self.sample, self.settings.sought(), self._model
+        if isinstance(sample, Evaluated):
+            return continuous(model, sample.part(first), sample.part(second), sought)
+        problem, trivial = self.settings.dictionary or (None, [])
+        if problem is None:
+            raise ArgumentError("sample", expected="a dictionary's problem beside its sample", got="none")
+        return field_continuous(
+            model.model, problem, sample.part(first), sample.part(second), sought, trivial, model.dtype
+        )
 
     def merge(self, other: Discovery) -> Discovery:
         """The same question asked of the samples of both: what one call with all of them finds.
@@ -104,7 +119,10 @@ class Discovery(Report):
         """
         if self.settings != other.settings:
             raise ArgumentError("other", expected="a discovery asked with the same options", got="other options")
-        joined = self.sample.joined(other.sample)
+        if isinstance(self.sample, Evaluated):
+            joined: Evaluated | FieldSample = self.sample.joined(other.sample)  # type: ignore[arg-type]
+        else:
+            joined = self.sample.joined(other.sample)  # type: ignore[arg-type]
         said = list(dict.fromkeys([*self.said, *other.said]))
         return Discovery(self._model, joined, self.settings, said=said, finite=self.finite)
 
@@ -120,8 +138,7 @@ class Discovery(Report):
 
     @property
     def _largest(self) -> Generated | None:
-        steps = [] if self.continuous is None else self.continuous.steps
-        return steps[-1] if steps else None
+        return None if self.continuous is None else self.continuous.leading
 
     @property
     def algebra(self) -> LieAlgebra | None:
@@ -147,8 +164,8 @@ class Discovery(Report):
             ArgumentError: If there are none.
         """
         step = self._largest
-        if step is None or self.continuous is None:
-            raise ArgumentError("found", expected="a discovery with generators", got="none established")
+        if step is None or self.continuous is None or step.algebra.of_fields:
+            raise ArgumentError("found", expected="a discovery with generators", got="none established, or fields")
         return generators(self.continuous, step)
 
     @property
@@ -175,9 +192,11 @@ class Discovery(Report):
     @property
     def symmetry(self) -> Symmetry | None:
         """The largest symmetry that the other verbs take, in `coordinates`; None if there is none."""
-        steps = [step for step in self.staircase if step.symmetry is not None]
-        lie = [step for step in steps if step.kind == "lie"]
-        return (lie or steps or [None])[-1].symmetry if steps else None  # type: ignore[union-attr]
+        action = None if self._largest is None else self._largest.action
+        if action is not None and not isinstance(action, str):
+            return action.symmetry
+        steps = [step for step in self.finite if step.symmetry is not None]
+        return steps[-1].symmetry if steps else None
 
     @property
     def coordinates(self) -> Coordinates | None:
@@ -210,7 +229,7 @@ class Discovery(Report):
         step = self._largest
         return {
             "sentence": self.summary,
-            "settings": asdict(self.settings),
+            "settings": {name: value for name, value in vars(self.settings).items() if name != "dictionary"},
             "samples": list(self.samples),
             "derivative": self._model.derivative,
             "staircase": [one.to_dict() for one in self.staircase],
@@ -229,9 +248,18 @@ class Discovery(Report):
             },
             "algebra": None if step is None else _algebra(step),
             "scaling": self.scaling,
-            "generators": None if step is None else {"inputs": self.generators().a, "outputs": self.generators().b},
+            "generators": self._told_generators(),
             "said": self.said,
         }
+
+    def _told_generators(self) -> Any:
+        step = self._largest
+        if step is None:
+            return None
+        if step.algebra.of_fields:
+            return {"fields": step.action}
+        given = self.generators()
+        return {"inputs": given.a, "outputs": given.b}
 
     @property
     def remarks(self) -> list[str]:

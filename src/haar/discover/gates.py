@@ -58,6 +58,7 @@ def gates(
     finite: Callable[[Tensor, float], Finite],
     *,
     tolerance: float,
+    always: int = 12,
 ) -> list[Gate]:
     """Every number of generators that is small enough, and the first that is not.
 
@@ -66,6 +67,7 @@ def gates(
         closure: From directions to how far brackets leave their span.
         finite: From directions and their defect to defects of finite elements.
         tolerance: The largest defect of a symmetry.
+        always: Up to so many generators closure is looked at though the gap is too small, to tell what came closest.
     """
     told = []
     total = len(found.held_out)
@@ -79,8 +81,8 @@ def gates(
         if defect > tolerance:
             told.append(Gate(*kept, closure=float("nan"), finite=None, failed="small"))
             break
-        away = closure(found.vectors[:, :k]) if gap > 1.1 or k <= 12 else float("nan")
         failed = "" if gap >= (GAP_OF_ONE if k == 1 else GAP) else "gap"
+        away = closure(found.vectors[:, :k]) if not failed or k <= always else float("nan")
         failed = failed or ("" if away <= max(CLOSURE * defect, CLOSURE_FLOOR) else "closed")
         tried = None if failed else finite(found.vectors[:, :k], defect)
         if tried is not None and not tried.accepted:
@@ -104,7 +106,7 @@ def closest(told: list[Gate]) -> Gate | None:
 
 def floor_of(vectors: int, eps: float, condition: float) -> float:
     """What rounding leaves of an exact symmetry."""
-    return 10 * eps * max(1.0, condition) * max(1.0, vectors**0.25)
+    return 10 * eps * max(1.0, condition) * max(1.0, vectors**0.5)
 
 
 def largest_angle(found: Tensor, planted: Tensor) -> float:

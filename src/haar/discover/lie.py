@@ -11,12 +11,13 @@ from torch import Tensor
 
 from haar.discover.compact_action import CompactAction, compact_action
 from haar.discover.evaluated import Evaluated, FlatModel
+from haar.discover.field_problem import FieldProblem
 from haar.discover.flows import Finite, Flows, try_flows
 from haar.discover.gates import Gate, closest, floor_of, gates
 from haar.discover.reading import reading_basis
 from haar.discover.rows import LinearProblem, Pair
 from haar.discover.spectrum import Spectrum, spectrum
-from haar.discover.trivial import NEARLY_LINEAR, Trivial, constant, ignored, linearity, of_spans
+from haar.discover.trivial import Trivial, constant, ignored, linearity, of_spans
 from haar.discover.whitening import Whitening, whitening
 from haar.errors import ArgumentError
 from haar.groups.algebra import LieAlgebra
@@ -99,7 +100,7 @@ class Continuous:
         exact_below: Defects below this are rounding.
     """
 
-    problem: LinearProblem | None
+    problem: LinearProblem | FieldProblem | None
     spectrum: Spectrum | None
     gates: list[Gate]
     trivial: list[Trivial]
@@ -108,6 +109,11 @@ class Continuous:
     closest: Gate | None = None
     closest_name: str = ""
     exact_below: float = 0.0
+
+    @property
+    def leading(self) -> Generated | None:
+        """The algebra that stands out: of those that passed, the one beyond which the next direction is worst."""
+        return max(self.steps, key=lambda step: step.gate.gap, default=None)
 
 
 def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: Sought) -> Continuous:
@@ -135,11 +141,11 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
     _check_size(problem, first)
     trivial = of_spans(problem)
     floor = max(model.derivative_floor, model.eps)
-    problem, unused = ignored(problem, both, floor)
-    trivial += [unused] if unused else []
     share, linear = linearity(problem, both)
     if linear is not None:
         return Continuous(problem, None, [], [*trivial, linear], share)
+    problem, unused = ignored(problem, both, floor)
+    trivial += [unused] if unused else []
     exact_below = floor_of(problem.count, floor, _condition(problem, both))
     found = spectrum(problem, first, second, exact_below)
     judge = _Judge(model, problem, second, sought)
@@ -148,8 +154,12 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
     shapes = (model.shape, model.output_shape)
     steps = [_generated(judge, found, gate, shapes, quotient) for gate in told if gate.accepted]
     best = closest(told)
-    name = "" if best is None else judge.algebra(found.vectors[:, : best.count], best.defect)[0].name
+    name = "" if best is None else _likeness(judge.algebra(found.vectors[:, : best.count], best.defect)[0])
     return Continuous(problem, found, told, trivial, share, steps, best, name, exact_below)
+
+
+def _likeness(algebra: LieAlgebra) -> str:
+    return algebra.name if algebra.ideals and algebra.is_named else ""
 
 
 class _Judge:
@@ -250,8 +260,8 @@ def _scaling(pair: Pair) -> Scaling | None:
 def generators(found: Continuous, step: Generated) -> Pair:
     """Generators in the coordinates as given, homogeneous, of one point where one matrix acts on every point."""
     problem = found.problem
-    if problem is None:
-        raise ArgumentError("found", expected="a discovery with generators", got="none")
+    if not isinstance(problem, LinearProblem):
+        return step.pair
     return Pair(_given(problem.inputs, step.pair.a), _given(problem.outputs, step.pair.b))
 
 

@@ -230,7 +230,7 @@ def _as_it_is(algebra: LieAlgebra, sides: tuple[Tensor, Tensor]) -> Snapped | st
 
 def _forms(side: Tensor) -> Tensor:
     independent = torch.linalg.svd(side.flatten(1), full_matrices=False)
-    keep = independent.S > 1e-9 * float(independent.S[0])
+    keep = 1e-9 * float(independent.S[0]) < independent.S
     return LieAlgebra(independent.Vh[keep].unflatten(-1, side.shape[1:])).invariant_forms()
 
 

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.discover.evaluated import Evaluated
-from haar.discover.rows import LinearProblem, unit_sums
+from haar.discover.rows import Sums, unit_sums
 
 #: Half-width of a two-sided 95 % interval, in standard errors.
 _TWO_SIDED = 1.959963984540054
 
 
-class Judged(Protocol):
-    """Samples' squared failures and sizes of directions: what defects are made of."""
+class Samples(Protocol):
+    """Samples of independent units."""
 
-    def judged(self, sample: Evaluated, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared failure and squared size, ``(b, k)`` each."""
+    @property
+    def units(self) -> Tensor:
+        """Which unit every sample belongs to."""
+
+    def __len__(self) -> int: ...
+
+
+S = TypeVar("S", bound=Samples, contravariant=True)
+
+
+class Problem(Protocol[S]):
+    """What a spectrum is computed of."""
+
+    def sums(self, sample: S) -> Sums:
+        """The triangular factor of all rows, and the size form."""
+
+    def judged(self, sample: S, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared failure and squared size of every direction at every sample, ``(b, k)`` each."""
+
+    def scaled(self, triangle: Tensor, sums: Sums) -> Tensor:
+        """R N^(-1/2)."""
+
+    def unscaled(self, vectors: Tensor, sums: Sums) -> Tensor:
+        """N^(-1/2) w."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +65,7 @@ class Spectrum:
     vectors: Float[Tensor, "p p"]
 
 
-def spectrum(problem: LinearProblem, first: Evaluated, second: Evaluated, floor: float) -> Spectrum:
+def spectrum(problem: Problem[S], first: S, second: S, floor: float) -> Spectrum:
     """Solve on the first half, judge on the second.
 
     Args:
@@ -62,7 +83,7 @@ def spectrum(problem: LinearProblem, first: Evaluated, second: Evaluated, floor:
     return Spectrum(values.flip(0), held, low, high, floor, found)
 
 
-def defects(problem: Judged, sample: Evaluated, vectors: Float[Tensor, "p k"]) -> tuple[Tensor, Tensor, Tensor]:
+def defects(problem: Problem[S], sample: S, vectors: Float[Tensor, "p k"]) -> tuple[Tensor, Tensor, Tensor]:
     """Relative defects of directions with their 95 % intervals, by the delta method over independent units."""
     failure, size = problem.judged(sample, vectors)
     failure, size = unit_sums(failure, sample.units), unit_sums(size, sample.units)

@@ -19,7 +19,7 @@ _GATES = {
 def told(found: Discovery) -> str:
     """The answer."""
     parts = [_continuous(found)] if found.continuous is not None else []
-    finite = [step for step in found.finite]
+    finite = list(found.finite)
     if finite:
         parts.append("Finite: " + "; ".join(str(step) for step in finite) + ".")
     elif "finite" in found.settings.kinds or "grid" in found.settings.kinds:
@@ -34,15 +34,17 @@ def _continuous(found: Discovery) -> str:
     stopped = next((one for one in lie.trivial if one.stops), None)
     if stopped is not None:
         return f"These data cannot tell: {stopped.told}."
-    if lie.steps:
-        return " ".join([_step(found, lie.steps[-1]), *(_smaller(step) for step in lie.steps[-2::-1])])
+    if lie.leading is not None:
+        place = lie.steps.index(lie.leading)
+        below, above = lie.steps[:place][::-1], lie.steps[place + 1 :]
+        return " ".join([_step(found, lie.leading), *map(_smaller, below), *map(_larger, above)])
     gate = lie.closest
     if gate is None:
         return "No continuous symmetry established."
     need = 3 if gate.count == 1 else 2
     why = _GATES[gate.failed].format(gap=gate.gap, need=need, closure=gate.closure)
     what = f"{gate.count}-dimensional algebra" if gate.count > 1 else "single generator"
-    name = f" like {lie.closest_name}" if "catalogue" not in lie.closest_name and gate.count > 1 else ""
+    name = f" like {lie.closest_name}" if lie.closest_name and gate.count > 1 else ""
     return f"No continuous symmetry established. Closest: a {what}{name}, defect {gate.defect:.2g}, but {why}."
 
 
@@ -63,11 +65,7 @@ def _step(found: Discovery, step: Generated) -> str:
             "" if found.settings.kind == "same" else f", {action.content[1]} on the outputs"
         )
         group = action.symmetry.group.name
-        name = (
-            f"{group}"
-            if group.lower().replace("(", "").replace(")", "") in step.name.replace("(", "").replace(")", "")
-            else f"{step.name}, with the compact group {group}"
-        )
+        name = group if len(action.pair.a) == step.algebra.dim else f"{step.name}, with the compact group {group},"
         text, tail = f"{name} acting as {how}, {size}", ""
     times = "far" if exact else f"{gate.gap:.2g} times"
     worse = f"; the next direction is {times} worse" if gate.gap else ""
@@ -77,3 +75,7 @@ def _step(found: Discovery, step: Generated) -> str:
 
 def _smaller(step: Generated) -> str:
     return f"Within it {step.name}, defect {step.gate.defect:.2g}."
+
+
+def _larger(step: Generated) -> str:
+    return f"Approximately also {step.name}, defect {step.gate.defect:.2g}."

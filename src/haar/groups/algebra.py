@@ -61,6 +61,26 @@ class LieAlgebra:
         self.basis: Tensor = vectors.unflatten(-1, given.shape[1:])
         self.tolerance = max(float(tolerance), EXACT)
 
+    @classmethod
+    def of_constants(
+        cls, constants: Float[Tensor, "k k k"], closure_defect: float, *, tolerance: float = EXACT
+    ) -> LieAlgebra:
+        """An algebra of vector fields, known by its structure constants alone: its matrices are those of ad.
+
+        Args:
+            constants: c with [X_a, X_b] = sum_e c_abe X_e, in a basis of size 1.
+            closure_defect: How far brackets leave the span.
+            tolerance: As for matrices.
+        """
+        made = cls.__new__(cls)
+        made.dim, made.tolerance = len(constants), max(float(tolerance), EXACT)
+        made.basis = constants.transpose(1, 2)
+        vars(made).update(structure_constants=constants, closure_defect=closure_defect, of_fields=True)
+        return made
+
+    #: Whether matrices are those of ad, for fields that have none.
+    of_fields = False
+
     @cached_property
     def brackets(self) -> Float[Tensor, "k k n n"]:
         """Commutators of the orthonormal basis."""
@@ -165,6 +185,10 @@ class LieAlgebra:
 
     def subalgebra(self, coefficients: Float[Tensor, "j k"]) -> LieAlgebra:
         """What combinations of the orthonormal basis span."""
+        if self.of_fields:
+            frame = torch.linalg.qr(coefficients.T).Q
+            constants = torch.einsum("ap,bq,abe,er->pqr", frame, frame, self.structure_constants, frame)
+            return LieAlgebra.of_constants(constants, self.closure_defect, tolerance=self.tolerance)
         return LieAlgebra(torch.einsum("pa,aij->pij", coefficients, self.basis), tolerance=self.tolerance)
 
     def invariant_forms(self, tolerance: float | None = None) -> Float[Tensor, "f n n"]:
@@ -236,6 +260,8 @@ def _name(algebra: LieAlgebra) -> str:
 
 def _abelian(algebra: LieAlgebra) -> str:
     """By the eigenvalues of every element: imaginary (turns), real (scalings), none (shifts)."""
+    if algebra.of_fields:
+        return "one parameter" if algebra.dim == 1 else f"abelian, {algebra.dim} parameters"
     kinds = [_kind(m, algebra.tolerance) for m in _general(algebra.basis)]
     if len(set(kinds)) > 1 or kinds[0] == "mixed":
         return f"R^{algebra.dim}, abelian" if algebra.dim > 1 else "R, one parameter"
