@@ -104,7 +104,7 @@ def discover(
         if classifier_like(sample.f):
             said.append("outputs look like probabilities: saturated ones hide symmetry, give logits")
     else:
-        problem, sample, trivial = field_sample(flat.model, read.inputs, read.units, fields, kind, flat.dtype)
+        problem, sample, trivial = field_sample(flat, read.inputs, read.units, fields, kind)
         settings = replace(settings, dictionary=(problem, trivial))
         said += [*problem.said, *(fields.said if isinstance(fields, GridFields) else ())]
     return Discovery(flat, sample, settings, said=tuple(said))

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from haar.discover.dictionaries import Dictionary, VectorField
+from haar.discover.evaluated import FlatModel
 from haar.discover.field_problem import FieldProblem, FieldSample, bracket, independent, pushed
 from haar.discover.flows import Finite, judge
 from haar.discover.gates import closest, floor_of, gates
@@ -28,20 +29,23 @@ from haar.probing.undisturbed import undisturbed
 #: A model whose outputs differ from its inputs by less than this is near the identity.
 _NEAR_IDENTITY = 0.2
 #: Parameters of flows, in spreads of the data.
-_REACH = (0.25, 0.5, 1.0)
+_REACH = (0.25, 0.5)
 #: Samples on which brackets are compared.
 _BRACKETS = 24
 #: Largest number of steps of a flow.
 _STEPS = 120
+#: Inputs of so many numbers have a Jacobian that is formed.
+_SMALL = 128
+#: Numbers that go through the model at once.
+_NUMBERS = 2_000_000
 
 
 def field_sample(
-    model: Callable[[Tensor], Tensor],
+    flat: FlatModel,
     x: Float[Tensor, "b *shape"],
     units: Int[Tensor, " b"],
     dictionary: Dictionary,
     kind: str,
-    dtype: torch.dtype,
 ) -> tuple[FieldProblem, FieldSample, list[Trivial]]:
     """Evaluate a dictionary at samples; what is dependent there is dropped and counted.
 
@@ -56,6 +60,7 @@ def field_sample(
             got='"any"',
             way_out="wrap the model so that its outputs are like its inputs, or scalars",
         )
+    model, dtype = flat.model, flat.dtype
     named = dictionary.fields(tuple(x.shape[1:]), x)
     mask = torch.ones(x.shape[1:], dtype=torch.float64)
     if isinstance(dictionary, GridFields) and dictionary.mask is not None:
@@ -71,7 +76,7 @@ def field_sample(
         problem = FieldProblem(
             names, fields, torch.eye(len(fields), dtype=torch.float64), kind, near, scale, mask, spread
         )
-        sample = _evaluated(model, problem, x, f, units, dtype)
+        sample = _evaluated(flat, problem, x, f, units)
     frame = independent(sample.inputs, sample.outputs)
     if not frame.shape[1]:
         raise ArgumentError("dictionary", expected="a field that does not vanish on the data", got="none")
@@ -82,29 +87,36 @@ def field_sample(
     return replace(problem, frame=frame), sample, trivial
 
 
-def _evaluated(
-    model: Callable[[Tensor], Tensor],
-    problem: FieldProblem,
-    x: Tensor,
-    f: Tensor,
-    units: Tensor,
-    dtype: torch.dtype,
-) -> FieldSample:
+def _evaluated(flat: FlatModel, problem: FieldProblem, x: Tensor, f: Tensor, units: Tensor) -> FieldSample:
+    velocities = [one(x) for one in problem.fields]
+    pushes = _pushed_all(flat, x, velocities, problem.said)
     moved, outputs, inputs = [], [], []
     whole = f + x if problem.increments else f
     out_mask = problem.mask if problem.kind == "same" else torch.ones(f.shape[1:], dtype=torch.float64)
-    for one in problem.fields:
-        velocity = one(x)
-        push = pushed(model, x.to(dtype), velocity.to(dtype), problem.said).to(torch.float64)
-        if problem.increments:
-            push = push - velocity
+    for one, velocity, push in zip(problem.fields, velocities, pushes, strict=True):
         after = torch.zeros_like(f)
         if problem.kind == "same":
             after = one(whole) - velocity if problem.increments else one(whole)
         inputs.append(problem.flat(velocity))
-        moved.append((push / problem.output_scale * out_mask).flatten(1))
+        change = push - velocity if problem.increments else push
+        moved.append((change / problem.output_scale * out_mask).flatten(1))
         outputs.append((after / problem.output_scale * out_mask).flatten(1))
     return FieldSample(torch.stack(moved, -1), torch.stack(outputs, -1), torch.stack(inputs, -1), units, x, f)
+
+
+def _pushed_all(flat: FlatModel, x: Tensor, velocities: list[Tensor], said: list[str]) -> list[Tensor]:
+    """J(x) v for every field: by the Jacobian of small inputs, else by forward passes of many fields at a time."""
+    n = x[0].numel()
+    if n <= _SMALL:
+        jacobian = flat.jacobian(x.flatten(1))
+        return [torch.einsum("bmn,bn->bm", jacobian, v.flatten(1)).reshape(len(x), *flat.output_shape) for v in velocities]
+    step = max(1, _NUMBERS // x.numel())
+    pushes: list[Tensor] = []
+    for start in range(0, len(velocities), step):
+        some = torch.cat(velocities[start : start + step]).to(flat.dtype)
+        again = x.to(flat.dtype).repeat(len(some) // len(x), *([1] * (x.ndim - 1)))
+        pushes += list(pushed(flat.model, again, some, said).to(torch.float64).split(len(x)))
+    return pushes
 
 
 def field_continuous(
@@ -247,7 +259,7 @@ class _FieldJudge:
             rate = max(rate, float(v.norm()))
             if rate == 0:
                 return 4
-        return min(max(math.ceil(rate * t / 1.5), 6), _STEPS)
+        return min(max(math.ceil(rate * t / 2), 6), _STEPS)
 
     def _squared(self, velocity: VectorField, t: float, steps: int) -> Float[Tensor, " b"]:
         problem, x = self.problem, self.sample.x
