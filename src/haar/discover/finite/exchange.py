@@ -30,6 +30,7 @@ class Exchange:
         outputs: ``"invariant"``, ``"same"`` (outputs move as inputs do), or ``"any"`` (outputs change places and signs).
         out_shape: Shape of one sample of the output.
         out_axis: With ``"same"`` the axis of the output that moves along.
+        still: Entries that do not move at all, each with a label of its own.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +40,7 @@ class Exchange:
     outputs: str
     out_shape: tuple[int, ...]
     out_axis: int = -1
+    still: frozenset[int] = frozenset()
 
     @property
     def count(self) -> int:
@@ -62,8 +64,17 @@ class Exchange:
 
     @cached_property
     def kinds(self) -> Row:
-        """A label for every node of the inputs."""
-        return np.repeat(np.asarray(self.blocks, dtype=np.int64), self.nodes // max(self.count, 1))
+        """A label for every node of the inputs: nodes of two labels are not exchanged."""
+        if not self.signed:
+            return np.asarray(self.blocks, dtype=np.int64)
+        pairs = [(2 * label, 2 * label + (i in self.still)) for i, label in enumerate(self.blocks)]
+        return np.asarray(pairs, dtype=np.int64).reshape(-1)
+
+    @cached_property
+    def members(self) -> list[list[int]]:
+        """The entries of every block that may be exchanged or change sign, still ones left out."""
+        labels = sorted({label for i, label in enumerate(self.blocks) if i not in self.still})
+        return [[i for i, other in enumerate(self.blocks) if other == label] for label in labels]
 
     def input_motion(self, row: Row) -> tuple[Row, Row]:
         """Index and sign with (g x)_i = sign_i x_index(i)."""

@@ -52,6 +52,11 @@ class Judge:
         return int(self._units.max()) + 1 if len(self._units) else 0
 
     @property
+    def spread(self) -> float:
+        """sqrt(2 tr Cov f): the root mean square difference of two unrelated predictions."""
+        return math.sqrt(self._spread)
+
+    @property
     def constant(self) -> bool:
         """Whether predictions do not depend on the sample, but for rounding."""
         size = float(self._outputs.square().flatten(1).sum(1).mean())
