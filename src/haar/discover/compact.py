@@ -20,7 +20,7 @@ def is_compact(basis: Float[Tensor, "k n n"], tolerance: float) -> bool:
     for m in [*torch.einsum("ra,aij->rij", mixed, basis), *basis]:
         values = torch.linalg.eigvals(m)
         size = float(values.abs().max())
-        if size <= max(10 * tolerance, 1e-4) * float(torch.linalg.matrix_norm(m, ord=2)):
+        if size <= min(max(10 * tolerance, 1e-4), 0.3) * float(torch.linalg.matrix_norm(m, ord=2)):
             return False  # nilpotent: a shift or a shear
         if float(values.real.abs().max()) > max(3 * tolerance, 1e-6) * size:
             return False

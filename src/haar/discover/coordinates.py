@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from haar.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,29 @@ class Coordinates:
             "input_shape": self.input_shape and list(self.input_shape),
             "output_shape": self.output_shape and list(self.output_shape),
         }
+
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any] | None) -> Coordinates | None:
+        """From numbers of a file; None if there are none.
+
+        Raises:
+            DataError: If numbers are missing, or a matrix cannot be inverted.
+        """
+        if told is None:
+            return None
+        try:
+            sides = [SideCoordinates(_tensor(told[k]["matrix"]), _tensor(told[k]["centre"])) for k in ("inputs", "outputs")]
+            for side in sides:
+                torch.linalg.inv(side.matrix)
+            shapes = [None if told[k] is None else tuple(map(int, told[k])) for k in ("input_shape", "output_shape")]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DataError(f"coordinates: {' '.join(str(error).split())[:160]}") from error
+        return cls(sides[0], sides[1], shapes[0], shapes[1])
+
+
+def _tensor(value: Any) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
 
 
 class _InCoordinates(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.actions import Symmetry
+from haar.actions import Symmetry, symmetry_to_dict
 from haar.discover.coordinates import Coordinates
 from haar.discover.evaluated import Evaluated, FlatModel
 from haar.discover.field_lie import field_continuous
@@ -287,7 +287,7 @@ class Discovery(Report):
             raise ArgumentError(
                 "found", expected="a discovery with a symmetry to save", got=self.summary, way_out="save_json keeps all"
             )
-        return write_json(path, self.symmetry.to_dict() | {"found": self.summary, "coordinates": self._places()})
+        return write_json(path, symmetry_to_dict(self.symmetry) | {"found": self.summary, "coordinates": self._places()})
 
     def _places(self) -> dict[str, Any] | None:
         return None if self.coordinates is None else self.coordinates.to_dict()

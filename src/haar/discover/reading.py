@@ -43,7 +43,7 @@ def _scale(row: Tensor, algebra: LieAlgebra) -> float:
     m = torch.einsum("k,kab->ab", row, algebra.basis)
     largest = float(torch.linalg.eigvals(m).abs().max())
     whole = float(torch.linalg.matrix_norm(m, ord=2))
-    if largest > max(10 * algebra.tolerance, 1e-4) * whole:
+    if largest > min(max(10 * algebra.tolerance, 1e-4), 0.3) * whole:
         return 1 / largest
     return 1 / max(float(m.norm()), 1e-300)
 
