@@ -14,8 +14,6 @@ from haar.cli.options import FactoryArg, Weights, check_output, count_option, fo
 from haar.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from haar.discover import Discovery
 
 
@@ -78,6 +76,7 @@ def discover(told: DiscoverOptions) -> None:
 
 
 def _of_model(told: DiscoverOptions) -> Discovery:
+    from haar.cli.found_symmetry import inputs_of
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
     from haar.cli.screen import warn_bare
@@ -88,7 +87,7 @@ def _of_model(told: DiscoverOptions) -> Discovery:
             "MODEL, DATA", expected="a model and its inputs, or --law and samples alone", got="fewer", way_out="see --help"
         )
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    inputs = _inputs(told.data, loaded)
+    inputs = inputs_of(told.data, loaded)
     with named_on_the_command_line(
         outputs="--outputs",
         kinds="--kinds",
@@ -114,25 +113,6 @@ def _of_model(told: DiscoverOptions) -> Discovery:
         )
     warn_bare(loaded, told.model)
     return found
-
-
-def _inputs(data: Path, loaded: Any) -> Tensor | tuple[Tensor, None, Tensor]:
-    """Rows of a table, or windows of a Well folder with the trajectory of each."""
-    import torch
-
-    from haar.cli.number_file import read_numbers
-
-    own = next((p.dtype for p in loaded.module.parameters() if p.is_floating_point()), torch.float64)
-    if not data.is_dir() and data.suffix not in (".hdf5", ".h5"):
-        return read_numbers(data).to(own)
-    from haar.cli.surrogate_input import window_data
-    from haar.cli.well_data import open_well
-    from haar.data.well.spread_windows import SpreadWindows
-
-    reader, names = open_well(data)
-    windows = window_data(reader, names, None, loaded.channels, loaded.module)
-    batches = list(SpreadWindows(windows, samples=64, batch_size=8))
-    return torch.cat([b[0] for b in batches]).to(own), None, torch.cat([torch.as_tensor(b[2]) for b in batches])
 
 
 def _dictionary(name: str | None) -> Any:

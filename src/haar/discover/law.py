@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,6 +48,7 @@ class WeakSpectrum:
         trace: The whole, on the half that judges: how far the law is from a Gaussian.
         trace_error: Its standard error.
         vectors: Directions, as antisymmetric matrices of whitened coordinates.
+        strength: Squared distance from a Gaussian in the test functions, and its standard error.
     """
 
     values: Float[Tensor, " d"]
@@ -55,6 +56,19 @@ class WeakSpectrum:
     trace: float
     trace_error: float
     vectors: Float[Tensor, "d n n"]
+    strength: tuple[float, float]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no direction changes the law as far as these samples tell."""
+        return self.trace <= 2 * self.trace_error
+
+    @property
+    def is_spherical(self) -> bool:
+        """Whether every rotation is a symmetry, of a law that is no Gaussian beyond doubt."""
+        size, error = self.strength
+        bound = (self.trace + _ONE_SIDED * self.trace_error) / max(len(self.values), 1)
+        return size > 4 * error and bound < EQUIVALENT * size
 
     def upper(self) -> Float[Tensor, " d"]:
         """One-sided 95 % bounds."""
@@ -69,6 +83,7 @@ class LawDiscovery(Report):
         space: The whitening.
         accepted: Number of generators.
         gaussian: Whether the samples are indistinguishable from a Gaussian's.
+        spherical: Whether every rotation leaves the law alone, which is no Gaussian.
         algebra: What was accepted, or None.
     """
 
@@ -87,15 +102,17 @@ class LawDiscovery(Report):
         white = [self.space(half) for half in (first, second)]
         self.clipped = float((torch.cat(white).abs() > CLIP).to(torch.float64).mean())
         self.spectrum = weak_spectrum(*(half.clamp(-CLIP, CLIP) for half in white))
-        self.gaussian = self.spectrum.trace <= 2 * self.spectrum.trace_error
-        self.accepted = 0 if self.gaussian else _accepted(self.spectrum)
+        self.spherical = self.spectrum.is_spherical
+        self.gaussian = self.spectrum.is_flat and not self.spherical
+        whole = len(self.spectrum.values)
+        self.accepted = whole if self.spherical else 0 if self.gaussian else _accepted(self.spectrum)
         self.algebra = self._algebra()
         self._snapped = self._snap()
 
     def _algebra(self) -> LieAlgebra | None:
         if not self.accepted:
             return None
-        defect = float(self.spectrum.values[: self.accepted].clamp_min(0).max().sqrt())
+        defect = 0.0 if self.spherical else float(self.spectrum.values[: self.accepted].clamp_min(0).max().sqrt())
         return LieAlgebra(self.spectrum.vectors[: self.accepted], tolerance=max(defect, 1e-3))
 
     def _snap(self) -> Any:
@@ -127,6 +144,9 @@ class LawDiscovery(Report):
         spectrum, k = self.spectrum, self.accepted
         worst = int(spectrum.values[:k].argmax())
         value, error = float(spectrum.values[worst]), float(spectrum.errors[worst])
+        if self.spherical:
+            unit = len(spectrum.values) * spectrum.strength[0]
+            value, error = spectrum.trace / unit, spectrum.trace_error / unit
         beyond = float(spectrum.values[k]) if k < len(spectrum.values) else None
         closed = self.algebra.closure_defect < 0.5
         return [
@@ -155,6 +175,11 @@ class LawDiscovery(Report):
             return (
                 f"No rotation of the whitened coordinates is established as a symmetry of the law (smallest relative "
                 f"eigenvalue {float(spectrum.values.min()):.2g}; below {power:.2g} these samples could not tell)."
+            )
+        if self.spherical:
+            return (
+                f"Every rotation of the {self.space.rank} whitened coordinates leaves the law alone, which is no "
+                f"Gaussian: it is spherical there, on {self.samples[1]} held-out samples."
             )
         step = self.staircase[0]
         beyond = "" if step.outside is None else f"; the next direction has {step.outside:.2g}"
@@ -250,8 +275,7 @@ def weak_spectrum(first: Float[Tensor, "N n"], second: Float[Tensor, "M n"]) -> 
     """Eigenvalues of the weak form's Gram matrix: directions of the first half, judged on the second."""
     n = first.shape[1]
     found = _gram(_blocks(first))
-    values, vectors = torch.linalg.eigh(found)
-    del values
+    vectors = torch.linalg.eigh(found).eigenvectors
     blocks = _blocks(second)
     d = n * (n - 1) // 2
     whole = _judged(_total(blocks), vectors)
@@ -264,49 +288,72 @@ def weak_spectrum(first: Float[Tensor, "N n"], second: Float[Tensor, "M n"]) -> 
     matrices = torch.zeros(d, n, n, dtype=torch.float64)
     matrices[:, i, j], matrices[:, j, i] = vectors.T, -vectors.T
     order = (whole[:-1] / scale).argsort() if scale > 0 else torch.arange(d)
-    return WeakSpectrum((whole[:-1] / scale)[order], spread[order], float(whole[-1]), float(errors[-1]), matrices[order])
+    strengths = torch.tensor(
+        [_strength([b for j, b in enumerate(blocks) if j != k]) for k in range(BLOCKS)], dtype=torch.float64
+    )
+    away = float(((BLOCKS - 1) / BLOCKS * (strengths - strengths.mean()).square().sum()).sqrt())
+    values = (whole[:-1] / scale)[order]
+    return WeakSpectrum(
+        values, spread[order], float(whole[-1]), float(errors[-1]), matrices[order], (_strength(blocks), away)
+    )
 
 
-def _judged(sums: tuple[Tensor, Tensor, int], vectors: Tensor) -> Tensor:
+class _Sums(NamedTuple):
+    """Sums of rows, of their squares, of test functions, of their squares, and the number of samples."""
+
+    rows: Float[Tensor, "K d"]
+    squares: Float[Tensor, "d d"]
+    functions: Float[Tensor, " K"]
+    function_squares: Float[Tensor, ""]
+    count: int
+
+
+def _strength(blocks: Sequence[_Sums]) -> float:
+    """Unbiased sum of squared means of the test functions, all 0 for a Gaussian."""
+    sums = _total(blocks)
+    mean, n = sums.functions / sums.count, sums.count
+    return float((n * mean.square().sum() - sums.function_squares / n) / (n - 1))
+
+
+def _judged(sums: _Sums, vectors: Tensor) -> Tensor:
     gram = _gram([sums])
     return torch.cat([torch.einsum("pk,pq,qk->k", vectors, gram, vectors), gram.trace()[None]])
 
 
-def _total(blocks: Sequence[tuple[Tensor, Tensor, int]]) -> tuple[Tensor, Tensor, int]:
-    return sum(b[0] for b in blocks), sum(b[1] for b in blocks), sum(b[2] for b in blocks)  # type: ignore[return-value]
+def _total(blocks: Sequence[_Sums]) -> _Sums:
+    return _Sums(*(sum(parts[1:], parts[0]) for parts in zip(*blocks, strict=True)))
 
 
-def _gram(blocks: Sequence[tuple[Tensor, Tensor, int]]) -> Float[Tensor, "d d"]:
+def _gram(blocks: Sequence[_Sums]) -> Float[Tensor, "d d"]:
     """The unbiased estimate of M'M, M the mean of all rows: samples' own squares are taken off."""
-    rows, squares, count = _total(blocks)
-    mean = rows / count
-    return (count * mean.T @ mean - squares / count) / (count - 1)
+    sums = _total(blocks)
+    mean, count = sums.rows / sums.count, sums.count
+    return (count * mean.T @ mean - sums.squares / count) / (count - 1)
 
 
-def _blocks(x: Float[Tensor, "N n"]) -> list[tuple[Tensor, Tensor, int]]:
-    """For every block of samples: the sum of rows (K, d), the sum of their squares (d, d), and the number."""
+def _blocks(x: Float[Tensor, "N n"]) -> list[_Sums]:
     return [_sums(part) for part in x.tensor_split(BLOCKS)]
 
 
-def _sums(x: Float[Tensor, "N n"]) -> tuple[Tensor, Tensor, int]:
+def _sums(x: Float[Tensor, "N n"]) -> _Sums:
     n = x.shape[1]
     i, j = torch.triu_indices(n, n, 1)
-    rows, squares = torch.zeros(0), torch.zeros(len(i), len(i), dtype=torch.float64)
+    found = []
     for part in x.split(_CHUNK):
-        gradient = _hermite_gradients(part)
+        values, gradient = _hermite(part)
         each = gradient[..., i] * part[:, None, j] - gradient[..., j] * part[:, None, i]
-        rows = each.sum(0) if not rows.numel() else rows + each.sum(0)
-        squares = squares + torch.einsum("bkp,bkq->pq", each, each)
-    return rows, squares, len(x)
+        squares = torch.einsum("bkp,bkq->pq", each, each)
+        found.append(_Sums(each.sum(0), squares, values.sum(0), values.square().sum(), len(part)))
+    return _total(found)
 
 
-def _hermite_gradients(x: Float[Tensor, "b n"]) -> Float[Tensor, "b K n"]:
-    """Gradients of all products of orthonormal Hermite polynomials of total degree 3 and 4."""
+def _hermite(x: Float[Tensor, "b n"]) -> tuple[Float[Tensor, "b K"], Float[Tensor, "b K n"]]:
+    """Values and gradients of all products of orthonormal Hermite polynomials of total degree 3 and 4."""
     one = torch.ones_like(x)
     values = [one, x, (x.square() - 1) / 2**0.5, (x**3 - 3 * x) / 6**0.5, (x**4 - 6 * x.square() + 3) / 24**0.5]
     slopes = [torch.zeros_like(x), *(k**0.5 * values[k - 1] for k in range(1, 5))]
     n = x.shape[1]
-    found = []
+    found, products = [], []
     for degree in (3, 4):
         for word in itertools.combinations_with_replacement(range(n), degree):
             powers = {a: word.count(a) for a in set(word)}
@@ -318,7 +365,11 @@ def _hermite_gradients(x: Float[Tensor, "b n"]) -> Float[Tensor, "b K n"]:
                         value = value * values[q][:, other]
                 row[:, a] = value
             found.append(row)
-    return torch.stack(found, 1)
+            product = torch.ones_like(x[:, 0])
+            for a, power in powers.items():
+                product = product * values[power][:, a]
+            products.append(product)
+    return torch.stack(products, 1), torch.stack(found, 1)
 
 
 def _accepted(spectrum: WeakSpectrum) -> int:
