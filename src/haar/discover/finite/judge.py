@@ -12,7 +12,8 @@ from torch import Tensor
 
 from haar.discover.finite.evaluation import Evaluation
 from haar.discover.finite.exchange import Exchange, Row
-from haar.statistics import FEWEST, Estimate, ratio
+from haar.discover.finite.symmetry_judge import told
+from haar.statistics import Estimate, ratio
 
 #: Samples that an element must pass before it is asked on all of them; and how clearly it must fail there.
 _SCREEN, _CLEAR = 12, 2.0
@@ -45,6 +46,7 @@ class Judge:
         self.rounding = max(200 * evaluation.precision, 1e-11) * magnitude
         self._screened: dict[bytes, float] = {}
         self._known: dict[bytes, float] = {}
+        self._supports: dict[bytes, float] = {}
 
     @property
     def independent(self) -> int:
@@ -73,6 +75,18 @@ class Judge:
             self._known[key] = math.sqrt(float(top.mean()) / self._spread)
         return [self._known[row.tobytes()] for row in rows]
 
+    def small(self, rows: Sequence[Row], level: float) -> list[Row]:
+        """Those whose defect is at most a level, the smallest first; a few samples refuse what is far from it."""
+        count = min(_SCREEN, len(self._inputs))
+        tops = self._squares(rows, count)
+        near = [
+            row
+            for row, top in zip(rows, tops, strict=True)
+            if math.sqrt(float(top.mean()) / self._spread) <= _CLEAR * level + self.rounding
+        ]
+        told = sorted(zip(self.defects(near), range(len(near)), strict=True))
+        return [near[k] for defect, k in told if defect <= level]
+
     def passes(self, row: Row, level: float) -> bool:
         """Whether the defect is at most a level; a few samples refuse what is far from it."""
         key = row.tobytes()
@@ -83,6 +97,19 @@ class Judge:
             return False
         return self.defect(row) <= max(level, self.rounding)
 
+    def support_defect(self, row: Row) -> float:
+        """What replacing the entries that an element moves, by those of another sample, does to predictions."""
+        index, signs = self._exchange.input_motion(row)
+        moved = np.flatnonzero((index != np.arange(len(index))) | (signs < 0))
+        key = moved.tobytes()
+        if key not in self._supports:
+            x = self._inputs.movedim(self._exchange.axis, 1).clone()
+            x[:, moved] = x.roll(1, 0)[:, moved]
+            answer = self._evaluation(x.movedim(1, self._exchange.axis))
+            wrong = float((answer - self._outputs).square().flatten(1).sum(1).mean())
+            self._supports[key] = math.sqrt(wrong / self._spread)
+        return self._supports[key]
+
     def estimate(self, row: Row, significance: float) -> Estimate:
         """The defect of one element with its interval over independent units."""
         top = self._per_unit(self._squares([row], len(self._inputs))[0])
@@ -92,18 +119,7 @@ class Judge:
         """One-sided p-value of "the defect is at least the tolerance": small where the samples say it is below."""
         top = self._per_unit(self._squares([row], len(self._inputs))[0])
         bottom = self._per_unit(self._scale)
-        count = int((bottom != 0).sum())
-        if count < FEWEST:
-            return 1.0
-        from scipy.special import stdtr
-
-        value = float(top.sum() / bottom.sum())
-        influence = (top - value * bottom) * (count / bottom.sum())
-        error = math.sqrt(float(influence.square().sum()) / (count * (count - 1)))
-        away = value - tolerance**2
-        if error == 0:
-            return 0.0 if away < 0 else 1.0
-        return float(stdtr(count - 1, away / error))
+        return told(top, bottom, tolerance, 0.05)[1]
 
     def output_motion(self, row: Row) -> Row:
         """An element with the outputs' places and signs that fit best, where these are sought.

@@ -46,7 +46,7 @@ def climbed(
         if not any(same_group(candidate, other) for other in found):
             found.append(candidate)
         worst = max(judge.defects(search.generators))
-        while level >= worst:
+        while level >= max(worst, _LEAST * tolerance):
             level *= _STEP
     return found, asked
 

@@ -16,8 +16,9 @@ Assigned = NDArray[np.int64]
 
 #: On the design, away from the data, a symmetry may fail by so many times what is accepted on the data.
 _ALLOWED = 2.5
-#: Exchanges that are put to the model for one image of one base point, the most promising first.
-_PATIENCE = 40
+#: Exchanges that are put to the model for one image of one base point, the most promising first; and how many
+#: assignments of single entries are tried for them, for each entry.
+_PATIENCE, _EFFORT = 40, 40
 
 
 @dataclass
@@ -78,6 +79,7 @@ class NearSearch:
         return [*sorted(self.exchange.still), *self._entries[:depth]]
 
     def _first_accepted(self, depth: int, image: int, kept: Assigned) -> Row | None:
+        self._tried = 0
         for patience, row in enumerate(self._below(depth, image, kept, kept)):
             if patience == _PATIENCE or self.asked >= self.limit:
                 self.finished = False
@@ -90,6 +92,10 @@ class NearSearch:
 
     def _below(self, depth: int, image: int, source: Assigned, target: Assigned) -> Iterator[Row]:
         """Whole exchanges that continue an assignment by one entry's image."""
+        self._tried += 1
+        if self._tried > _EFFORT * len(self._entries):
+            self.finished = False
+            return
         node = self._step * self._entries[depth]
         if self._step == 2:
             source, target = np.append(source, [node, node ^ 1]), np.append(target, [image, image ^ 1])

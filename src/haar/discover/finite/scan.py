@@ -47,8 +47,7 @@ def scanned(exchange: Exchange, judge: Judge, *, tolerance: float) -> list[Candi
         tolerance: The largest defect that is of interest.
     """
     rows = [judge.output_motion(row[: exchange.nodes]) for row in everything(exchange)]
-    defects = np.array(judge.defects(rows))
-    small = [rows[k] for k in np.argsort(defects, kind="stable") if defects[k] <= tolerance]
+    small = judge.small(rows, tolerance)
     found: list[Candidate] = []
     generators: list[Row] = []
     group = generated(generators, exchange)
