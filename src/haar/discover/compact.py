@@ -9,13 +9,15 @@ from torch import Tensor
 from haar.groups.algebra import LieAlgebra
 
 
-def is_compact(basis: Float[Tensor, "k n n"], tolerance: float) -> bool:
-    """Whether elements in general position turn: imaginary eigenvalues, none of them all zero.
+def is_compact(algebra: LieAlgebra) -> bool:
+    """Whether it is the algebra of a compact group as it acts: no Killing signature but that, and elements that turn.
 
     Args:
-        basis: Matrices.
-        tolerance: Relative size of real parts that is taken for zero.
+        algebra: Matrices.
     """
+    if algebra.signature.positive or algebra.signature.zero != algebra.centre_dim:
+        return False
+    basis, tolerance = algebra.basis, algebra.tolerance
     mixed = torch.randn(6, len(basis), generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     for m in [*torch.einsum("ra,aij->rij", mixed, basis), *basis]:
         values = torch.linalg.eigvals(m)
@@ -37,7 +39,7 @@ def compact_part(
         sides: Its orthonormal basis on inputs and outputs in the coordinates as given, homogeneous: last column shifts.
     """
     every = torch.eye(algebra.dim, dtype=torch.float64)
-    if is_compact(algebra.basis, algebra.tolerance):
+    if is_compact(algebra):
         return every
     sizes = [max(float(side.norm()), 1e-300) for side in sides]
     one, other = (side / size for side, size in zip(sides, sizes, strict=True))
@@ -45,7 +47,7 @@ def compact_part(
         every = _within(every, rows, algebra.tolerance)
         if not len(every):
             return None
-        if is_compact(_combined(every, algebra.basis), algebra.tolerance):
+        if is_compact(algebra.subalgebra(every)):
             return every
     linear = [
         _combined(every, side[:, :-1, :-1]) for side, size in zip((one, other), sizes, strict=True) if size > 1e-200
@@ -53,7 +55,7 @@ def compact_part(
     for of in (_adapted, _plain):
         rows = torch.cat([_antisymmetry(side, of(side, algebra.tolerance)) for side in linear], 1)
         chosen = _within(torch.eye(len(every), dtype=torch.float64), rows, algebra.tolerance) @ every
-        if len(chosen) and is_compact(_combined(chosen, algebra.basis), algebra.tolerance):
+        if len(chosen) and is_compact(algebra.subalgebra(chosen)):
             return chosen
     return None
 

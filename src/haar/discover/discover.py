@@ -13,8 +13,10 @@ from haar.discover.discovery import Discovery, Settings
 from haar.discover.evaluated import Evaluated, FlatModel, check_manners
 from haar.discover.field_lie import field_sample
 from haar.discover.field_problem import FieldSample
+from haar.discover.finite.elements import elements
 from haar.discover.given import classifier_like, given, kind_of, model_of, points_of
 from haar.discover.grid_fields import GridFields
+from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 
 _KINDS = ("lie", "finite", "grid")
@@ -107,7 +109,19 @@ def discover(
         problem, sample, trivial = field_sample(flat, read.inputs, read.units, fields, kind)
         settings = replace(settings, dictionary=(problem, trivial))
         said += [*problem.said, *(fields.said if isinstance(fields, GridFields) else ())]
-    return Discovery(flat, sample, settings, said=tuple(said))
+    steps: list[Step] = []
+    if "finite" in chosen or "grid" in chosen:
+        found = elements(
+            flat.model,
+            read.inputs.to(flat.dtype),
+            outputs=outputs,
+            tolerance=tolerance,
+            significance=significance,
+            units=read.units,
+            seed=seed,
+        )
+        steps, said = found.steps, [*said, *found.said]
+    return Discovery(flat, sample, settings, said=tuple(said), finite=steps)
 
 
 def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Dictionary | None:
