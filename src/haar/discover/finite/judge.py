@@ -34,9 +34,7 @@ class Judge:
         rounding: The defect that rounding alone may make.
     """
 
-    def __init__(
-        self, evaluation: Evaluation, exchange: Exchange, inputs: Tensor, units: Tensor | None = None
-    ) -> None:
+    def __init__(self, evaluation: Evaluation, exchange: Exchange, inputs: Tensor, units: Tensor | None = None) -> None:
         self._evaluation, self._exchange, self._inputs = evaluation, exchange, inputs
         self._units = torch.arange(len(inputs)) if units is None else units.unique(return_inverse=True)[1]
         self._outputs = evaluation(inputs)
