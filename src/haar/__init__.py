@@ -30,6 +30,7 @@ __all__ = [
     "average",
     "compress",
     "data",
+    "discover",
     "dynamics",
     "enforce",
     "groups",
@@ -64,5 +65,5 @@ show(
         "haar.groups": ("Group",),
         "haar.relax": ("enforce", "homotopise"),
     },
-    verbs=("align", "audit", "average", "relax"),
+    verbs=("align", "audit", "average", "discover", "relax"),
 )

@@ -27,6 +27,7 @@ from haar.actions.representation import (
     direct_sum,
     tensor_power,
 )
+from haar.actions.saved import load_symmetry, symmetry_to_dict
 from haar.actions.spectral import SignCharacter, Spectral
 from haar.actions.statistics import invariant_statistics
 from haar.actions.symmetry import Symmetry
@@ -67,6 +68,8 @@ __all__ = [
     "eigenspaces",
     "field_representation",
     "invariant_statistics",
+    "load_symmetry",
     "rayleigh_benard",
+    "symmetry_to_dict",
     "tensor_power",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -225,6 +226,23 @@ class Symmetry:
         sides = (given,) if graph else tuple(given.values())
         return cls(group, sides, mirrored(outputs, atoms_actions(group, outputs, "outputs")))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and words, from which `load` makes it again; see `haar.actions.saved`.
+
+        Raises:
+            ArgumentError: If some part is of a kind that a file cannot hold.
+        """
+        return Saved.told(self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Symmetry:
+        """Read a symmetry that ``haar.discover(...).save(path)`` wrote; nothing is unpickled.
+
+        Raises:
+            DataError: If the file is missing, of another schema, or holds matrices that are no homomorphism.
+        """
+        return Saved.load(path)
+
     def _leaves(self) -> list[Action]:
         return action_leaves((self.inputs, self.outputs))
 
@@ -268,6 +286,13 @@ class Symmetry:
     def __repr__(self) -> str:
         sides = [", ".join(type(leaf).__name__ for _, leaf in paths(side, "")) for side in (self.inputs, self.outputs)]
         return f"<Symmetry {self.group.name}: {sides[0]} -> {sides[1]}>"
+
+
+class Saved:
+    """How a symmetry is written and read: the file that defines it puts it here, so that none imports back."""
+
+    told: Callable[[Symmetry], dict[str, Any]]
+    load: Callable[[str | os.PathLike[str]], Symmetry]
 
 
 def _group_of_name(name: str, dim: int | None) -> Group:

@@ -20,6 +20,7 @@ from haar.cli import (
     constitutive,
     data,
     demo,
+    discover,
     lattice,
     moments,
     quantum,
@@ -80,6 +81,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("discover")(discover.discover)
 app.add_typer(align.app, name="align")
 app.add_typer(audits.app, name="audit")
 app.add_typer(average.app, name="average")

@@ -15,7 +15,6 @@ from haar.cli.options import (
     Data,
     FactoryArg,
     Fields,
-    Group,
     History,
     Model,
     Weights,
@@ -23,6 +22,7 @@ from haar.cli.options import (
     folder_option,
     seed_option,
 )
+from haar.errors import ArgumentError
 
 if TYPE_CHECKING:  # they import torch
     from torch import Tensor
@@ -37,7 +37,15 @@ class AuditOptions:
 
     model: Model
     data: Data
-    group: Group
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help='auto, C2, C4, D2, D4, reflections, O, Oh, shifts, or "D4 x shifts:16" (cells); discover finds one.'
+        ),
+    ] = None
+    symmetry: Annotated[
+        Path | None, typer.Option(help="In place of --group: a symmetry that haar discover --save wrote.")
+    ] = None
     fields: Fields = None
     history: History = None
     weights: Weights = None
@@ -79,6 +87,9 @@ def audit(told: AuditOptions) -> None:
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, warn_bare
     from haar.cli.several import ranks_here, way_on
+    if told.symmetry is not None or told.group in (None, "discover"):
+        _of_found(told)
+        return
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows
@@ -86,7 +97,7 @@ def audit(told: AuditOptions) -> None:
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
-    symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
+    symmetry = well_symmetry(reader.metadata, str(told.group), windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size if loaded.batched else 1)
@@ -139,3 +150,36 @@ def _scale(chosen: SpreadWindows, ranks: Ranks | None) -> Tensor:
     mine = ranks.own(sections(len(chosen), ranks.world))
     sums: list[Tensor] = [field_sums(chosen.section(part.first, part.last), layout) for part in mine]
     return scale_of_sums(ranks.joined(sums, lambda one, other: one + other), layout)
+
+
+def _of_found(told: AuditOptions) -> None:
+    """Audit against a symmetry that was found: of a file, or found here."""
+    from haar.audit import audit as run
+    from haar.cli.delivery import deliver
+    from haar.cli.found_symmetry import found_symmetry
+    from haar.cli.model_file import load_model
+    from haar.cli.screen import ProgressBars, warn_bare
+
+    if (told.symmetry is None) == (told.group is None):
+        raise ArgumentError(
+            "--group, --symmetry",
+            expected="one of them",
+            got="none" if told.group is None else "both",
+            way_out="--group auto takes what grid and boundaries allow, --group discover finds one",
+        )
+    if told.law is not None:
+        raise ArgumentError("--law", expected="none beside a symmetry that was found", got=told.law)
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
+    found = found_symmetry(loaded, told.data, told.symmetry, seed=told.seed)
+    with ProgressBars(quiet=told.as_json) as bars:
+        report = run(
+            found.model,
+            found.symmetry,
+            found.data,
+            batch_size=told.batch_size,
+            max_samples=told.samples,
+            seed=told.seed,
+            watch=bars,
+        )
+    deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
+    warn_bare(loaded, told.model)

@@ -3,6 +3,7 @@
 from haar.actions.representation.composite import DirectSum, TensorProduct, direct_sum, tensor_power
 from haar.actions.representation.cosets import Induced, Quotient
 from haar.actions.representation.elementary import Defining, Determinant, Regular, Space, Trivial
+from haar.actions.representation.entries import Entries
 from haar.actions.representation.given import Given, representation_from_generators
 from haar.actions.representation.harmonics import Harmonic
 from haar.actions.representation.mandel import Mandel, from_mandel, mandel_rotation, to_mandel
@@ -16,6 +17,7 @@ __all__ = [
     "Defining",
     "Determinant",
     "DirectSum",
+    "Entries",
     "FromFactor",
     "Given",
     "Harmonic",

@@ -1,0 +1,148 @@
+"""``haar discover``: which symmetry a model, or a data set, has, when nobody says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from haar.cli.command import told_by
+from haar.cli.options import FactoryArg, Weights, check_output, count_option, folder_option, seed_option
+from haar.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from haar.discover import Discovery
+
+
+@dataclass(frozen=True)
+class DiscoverOptions:
+    """What the command is told."""
+
+    model: Annotated[
+        str | None, typer.Argument(help="A .pt2 file, a .safetensors surrogate, or module:factory; none with --law.")
+    ] = None
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Inputs: .npy, .safetensors, .pt, .csv with rows (b, ...); or a Well folder."),
+    ] = None
+    law: Annotated[Path | None, typer.Option(help="Samples alone, no model: a table of numbers.")] = None
+    outputs: Annotated[str, typer.Option(help="auto, any, same or invariant: how outputs move.")] = "auto"
+    kinds: Annotated[str, typer.Option(help="lie, finite, grid, or several with commas.")] = "lie,finite"
+    dictionary: Annotated[
+        str | None, typer.Option(help="affine, linear, monomials:2 or grid: what generators may be.")
+    ] = None
+    shared: Annotated[
+        bool | None, typer.Option("--shared/--not-shared", help="One matrix acts on every point of (b, K, d).")
+    ] = None
+    weight: Annotated[str, typer.Option(help="none, or relative for inputs with heavy tails.")] = "none"
+    tolerance: Annotated[float, typer.Option(help="The largest defect of what is called a symmetry.")] = 0.2
+    samples: Annotated[int, count_option("Rows to use.", least=4)] = 2048
+    require: Annotated[
+        str | None, typer.Option(help="Exit with code 1 unless this group is among what was found: SO3.")
+    ] = None
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
+    save: Annotated[Path | None, typer.Option(help="Where to write the symmetry, for haar audit --symmetry.")] = None
+    out: Annotated[Path | None, folder_option("Folder for report.html and discover.json.")] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the discovery as one JSON object.")] = False
+
+
+@told_by(DiscoverOptions)
+def discover(told: DiscoverOptions) -> None:
+    """Find the symmetries of MODEL on DATA that nobody has named, or of samples alone with --law.
+
+    Exit code 0 for what was found and for an honest none; with --require 1 if that group is not there.
+    """
+    from haar.cli.delivery import deliver
+    from haar.discover import law
+
+    if told.save is not None:
+        check_output("--save", told.save, ".json")
+    if told.law is not None:
+        from haar.cli.number_file import read_numbers
+
+        report: Any = law(read_numbers(told.law), seed=told.seed)
+    else:
+        report = _of_model(told)
+    deliver(report, told.out, "discover.json", report.summary, as_json=told.as_json, answers=1)
+    if told.save is not None:
+        _save(report, told.save)
+    if told.require is not None and not _has(report, told.require):
+        raise typer.Exit(1)
+
+
+def _of_model(told: DiscoverOptions) -> Discovery:
+    from haar.cli.found_symmetry import inputs_of
+    from haar.cli.model_file import load_model
+    from haar.cli.options import named_on_the_command_line
+    from haar.cli.screen import warn_bare
+    from haar.discover import discover as run
+
+    if told.model is None or told.data is None:
+        raise ArgumentError(
+            "MODEL, DATA", expected="a model and its inputs, or --law and samples alone", got="fewer", way_out="see --help"
+        )
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
+    inputs = inputs_of(told.data, loaded)
+    with named_on_the_command_line(
+        outputs="--outputs",
+        kinds="--kinds",
+        shared="--shared",
+        weight="--weight",
+        tolerance="--tolerance",
+        max_samples="--samples",
+        dictionary="--dictionary",
+        data="DATA",
+        model="MODEL",
+    ):
+        found: Discovery = run(
+            loaded.module,
+            inputs,
+            outputs=told.outputs,
+            kinds=told.kinds,
+            dictionary=_dictionary(told.dictionary),
+            shared=told.shared,
+            weight=told.weight,
+            tolerance=told.tolerance,
+            max_samples=told.samples,
+            seed=told.seed,
+        )
+    warn_bare(loaded, told.model)
+    return found
+
+
+def _dictionary(name: str | None) -> Any:
+    from haar.discover import Affine, GridFields, Linear, Monomials
+
+    if name is None:
+        return None
+    known = {"affine": Affine, "linear": Linear, "grid": GridFields}
+    if name in known:
+        return known[name]()
+    monomials = re.fullmatch(r"monomials:([1-9])", name)
+    if monomials is None:
+        raise ArgumentError("--dictionary", expected="affine, linear, monomials:2 or grid", got=repr(name))
+    return Monomials(int(monomials[1]))
+
+
+def _save(report: Any, path: Path) -> None:
+    from haar.cli.screen import console
+
+    if getattr(report, "symmetry", None) is None:
+        console().print(f"{path}: nothing to write, as no symmetry was established")
+        return
+    report.save(path)
+    console().print(f"symmetry: {path}")
+
+
+def _has(report: Any, name: str) -> bool:
+    def plain(word: str) -> str:
+        return re.sub(r"[^a-z0-9+]", "", word.lower())
+
+    names = [step.name for step in report.staircase]
+    names += [step.symmetry.group.name for step in report.staircase if step.symmetry is not None]
+    return plain(name) in {plain(one) for one in names} | {plain(part) for one in names for part in one.split("=")}

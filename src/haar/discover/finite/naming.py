@@ -1,0 +1,142 @@
+"""Names of groups that were found: by how they act on entries where that settles it, else by their elements' orders."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from haar.discover.finite.exchange import Exchange, Row
+from haar.discover.finite.search import orbit
+from haar.groups import (
+    FiniteGroup,
+    PermutationGroup,
+    alternating,
+    cyclic,
+    dihedral,
+    from_permutations,
+    hyperoctahedral,
+    octahedral,
+    quaternion,
+    sign,
+)
+
+#: Groups up to this order are told by their elements.
+NAMED_BY_ELEMENTS = 400
+
+
+def name_of(group: PermutationGroup, exchange: Exchange) -> str:
+    """A group's name in the field, or its order.
+
+    Args:
+        group: On the nodes of inputs and outputs.
+        exchange: What the nodes are.
+    """
+    if group.order == 1:
+        return "none"
+    rows = [np.asarray(row) for row in group.generators().tolist()]
+    return _by_entries(group.order, rows, exchange) or _by_elements(group) or f"a group of order {group.order}"
+
+
+def _by_entries(order: int, rows: list[Row], exchange: Exchange) -> str | None:
+    """Full symmetric and signed groups, their products, and wreath products, which their order on entries proves."""
+    if exchange.out_count and any((row[exchange.nodes :] != np.arange(exchange.nodes, exchange.size)).any() for row in rows):
+        places = [exchange.input_motion(row) for row in rows]
+        if PermutationGroup([row[: exchange.nodes].tolist() for row in rows]).order != order:
+            return None
+    else:
+        places = [exchange.input_motion(row) for row in rows]
+    moves = [np.argsort(index) for index, _ in places]
+    orbits = _orbits(moves, exchange.count)
+    flips = any((sign_ < 0).any() for _, sign_ in places)
+    if flips:
+        if order == math.prod(2 ** len(o) * math.factorial(len(o)) for o in orbits if len(o) > 1 or _flipped(places, o)):
+            return " x ".join(_signed_name(len(o)) for o in orbits if len(o) > 1 or _flipped(places, o))
+        return None
+    sizes = sorted((len(o) for o in orbits if len(o) > 1), reverse=True)
+    if order == math.prod(map(math.factorial, sizes)):
+        return " x ".join(f"S{size}" for size in sizes)
+    if len(sizes) == 1:
+        degree = sizes[0]
+        if degree > 3 and 2 * order == math.factorial(degree):
+            return f"A{degree}"
+        for blocks in range(2, degree // 2 + 1):
+            size = degree // blocks
+            if size * blocks == degree and order == math.factorial(size) ** blocks * math.factorial(blocks) and size > 2:
+                return f"S{size} wr S{blocks}"
+    return None
+
+
+def _signed_name(size: int) -> str:
+    return f"B{size}" if size > 1 else "sign"
+
+
+def _flipped(places: list[tuple[Row, Row]], entries: set[int]) -> bool:
+    return any((signs[sorted(entries)] < 0).any() for _, signs in places)
+
+
+def _orbits(moves: list[Row], count: int) -> list[set[int]]:
+    left, found = set(range(count)), []
+    while left:
+        reached = orbit(moves, min(left))
+        found.append(reached)
+        left -= reached
+    return found
+
+
+def _by_elements(group: PermutationGroup) -> str | None:
+    """A group of the catalogue with as many elements of every order, and as many classes of conjugates."""
+    if group.order > NAMED_BY_ELEMENTS:
+        return None
+    here = _fingerprint(from_permutations(group.generators(), limit=NAMED_BY_ELEMENTS))
+    for name, size, make in _catalogue(group.order):
+        if size == group.order and _fingerprint(make()) == here:
+            return name
+    return None
+
+
+def _fingerprint(group: FiniteGroup) -> tuple[int, tuple[tuple[int, int], ...]]:
+    orders = Counter(group.element_order(g) for g in range(group.order))
+    return len(group.conjugacy_classes), tuple(sorted(orders.items()))
+
+
+def _catalogue(order: int) -> list[tuple[str, int, Callable[[], FiniteGroup]]]:
+    """Names of groups of an order, the plainest first."""
+    made: list[tuple[str, int, Callable[[], FiniteGroup]]] = [(f"C{order}", order, lambda: cyclic(order))]
+    power = order.bit_length() - 1
+    if order == 2**power and 2 <= power <= 8:
+        made.append((f"C2^{power}", order, lambda: _finite(sign(power))))
+    if order % 2 == 0 and order > 4:
+        made.append((f"D{order // 2}", order, lambda: dihedral(order // 2)))
+    made += [
+        ("A4", 12, lambda: _finite(alternating(4))),
+        ("A5", 60, lambda: _finite(alternating(5))),
+        ("A6", 360, lambda: _finite(alternating(6))),
+        ("Q8", 8, quaternion),
+        ("S4", 24, octahedral),
+        ("S5", 120, lambda: from_permutations([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4]])),
+        ("B3", 48, lambda: hyperoctahedral(3)),
+        ("B4", 384, lambda: hyperoctahedral(4)),
+        ("S3 x S3", 36, lambda: from_permutations([[1, 2, 0, 3, 4, 5], [1, 0, 2, 3, 4, 5], [0, 1, 2, 4, 5, 3], [0, 1, 2, 4, 3, 5]])),
+        ("PSL(2,7)", 168, lambda: from_permutations([[1, 2, 3, 4, 5, 6, 0], [0, 1, 4, 3, 2, 6, 5]])),
+    ]
+    made += [(f"F{p * k}", p * k, lambda p=p, k=k: _frobenius(p, k)) for p in (5, 7, 11, 13, 17, 19) for k in _divisors(p - 1)]  # type: ignore[misc]
+    return made
+
+
+def _divisors(n: int) -> list[int]:
+    return [k for k in range(3, n + 1) if n % k == 0]
+
+
+def _frobenius(p: int, k: int) -> FiniteGroup:
+    """Shifts of p points and multiplication by an element of order k."""
+    by = next(a for a in range(2, p) if next(e for e in range(1, p) if pow(a, e, p) == 1) == k)
+    return from_permutations([[(i + 1) % p for i in range(p)], [by * i % p for i in range(p)]])
+
+
+def _finite(group: object) -> FiniteGroup:
+    if not isinstance(group, FiniteGroup):
+        raise TypeError(type(group).__name__)
+    return group
