@@ -39,3 +39,21 @@ def generator_of(seed: object, device: torch.device | str = "cpu", *, argument: 
         raise ArgumentError(
             argument, expected="a whole number of at most 64 bits, or a torch.Generator", got=repr(seed)
         ) from error
+
+
+def check_seed(seed: object, *, argument: str = "seed") -> None:
+    """Refuse what is no seed of one's own, such as a generator where several are to be made.
+
+    Args:
+        seed: A whole number.
+        argument: Name of the argument as the caller wrote it.
+
+    Raises:
+        ArgumentError: If it is none, or not one of at most 64 bits.
+
+    Example:
+        >>> check_seed(3)
+    """
+    if isinstance(seed, bool | torch.Generator):
+        raise ArgumentError(argument, expected="a whole number of at most 64 bits", got=repr(seed))
+    generator_of(seed, argument=argument)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, DataError
+from haar.errors import ArgumentError, DataError, HaarError
 
 #: Labels of `transformers` and of torch's cross entropy that do not count.
 IGNORED = -100
@@ -37,9 +37,32 @@ class Batch:
         """The model's answer: of what `transformers` returns the logits, else the last hidden states.
 
         Raises:
-            ArgumentError: If it answers with no tensor.
+            ArgumentError: If it answers with no tensor, or does not take the batch.
         """
-        return answer(model(*self.args, **self.kwargs))
+        try:
+            found = model(*self.args, **self.kwargs)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError, ValueError, IndexError, KeyError) as error:
+            if isinstance(error, HaarError):
+                raise
+            told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ArgumentError(
+                "data",
+                expected=f"batches that {type(model).__name__} takes",
+                got=f"{self.told()}, with {type(error).__name__}: {told}",
+                way_out="a batch is (inputs, targets), tokens, inputs, or inputs by name; data= takes a list of them",
+            ) from error
+        return answer(found)
+
+    def told(self) -> str:
+        """Shapes and kinds of what the model is called with."""
+        named = [("", x) for x in self.args] + [(f"{name}=", x) for name, x in self.kwargs.items()]
+        kinds = (
+            f"{tuple(x.shape)} {x.dtype}".replace("torch.", "") if isinstance(x, Tensor) else type(x).__name__
+            for _, x in named
+        )
+        return ", ".join(f"{name}{kind}" for (name, _), kind in zip(named, kinds, strict=True)) or "nothing"
 
     @property
     def size(self) -> int:
@@ -126,6 +149,8 @@ def batches_of(data: Iterable[Any], argument: str = "data") -> list[Batch]:
     if not found:
         raise ArgumentError(argument, expected="at least one batch", got="none")
     for number, batch in enumerate(found):
+        if not batch.size:
+            raise ArgumentError(argument, expected="samples in every batch", got=f"none in batch {number}")
         for x in (*batch.args, *batch.kwargs.values(), batch.target):
             if isinstance(x, Tensor) and x.is_floating_point() and not bool(x.isfinite().all()):
                 raise DataError(f"{argument}: batch {number} has a number that is not finite")

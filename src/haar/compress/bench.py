@@ -45,6 +45,7 @@ class Bench:
     ) -> None:
         self.original, self.model = model, duplicated(model)
         self.layers: tuple[Layer, ...] = layers_of(self.model, layers)
+        self._all_layers = self.layers
         self._calibration, self._action, self._example = calibration, action, example
         self._joined: Batch | None = None
         self._undone: list[Callable[[], None]] = []
@@ -124,7 +125,7 @@ class Bench:
         if squares not in self._gradients:
             self.restore()
             _ = self.calibration  # refused if there is none
-            self._gradients[squares] = gradients(self.model, self.layers, self._calibration, squares=squares)
+            self._gradients[squares] = gradients(self.model, self._all_layers, self._calibration, squares=squares)
         return self._gradients[squares]
 
     def sparsity(self) -> float:

@@ -21,7 +21,7 @@ from haar.compress.sweep import check_calibration
 from haar.compress.table import table_of
 from haar.errors import ArgumentError, known_keywords
 from haar.probing import KeptDouble, in_double_precision, undisturbed
-from haar.seeding import generator_of
+from haar.seeding import check_seed, generator_of
 from haar.watch import Unwatched, Watch
 from haar.weights import Heads, ParameterAction
 from haar.weights.models import state_of, with_state
@@ -84,6 +84,7 @@ def gauge(
     check_calibration(wanted, calibration)
     at = {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
     metric = metrics_of(metrics, batches[0])[0]
+    check_seed(seed)
     audit = _Audit(model, table, _Setting(batches, calibrating, layers, seed), metric)
     rows = []
     with watch.stage("gauge audit", len(wanted)) as advance:
@@ -141,6 +142,7 @@ def orbit_gap(
     one = perturbation_of(perturbation)
     check_calibration([one], calibration)
     calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
+    check_seed(seed)
     setting = _Setting([_double(batch) for batch in batches], calibrating, layers, seed)
     audit = _Audit(model, table, setting, metrics_of(["drift"], batches[0])[0])
     return audit.gap(one, one.levels[len(one.levels) // 2] if level is None else one.check(level), factor)

@@ -38,7 +38,7 @@ def gradients(
         for weight in weights:
             weight.requires_grad_(True)
         for batch in batches:
-            with torch.enable_grad():
+            with torch.inference_mode(mode=False), torch.enable_grad():
                 rows = losses(Seen(model, batch, batch.run(model)))
                 parts = torch.autograd.grad(rows[:, 0].sum() / rows[:, 1].sum(), weights, allow_unused=True)
             for layer, part in zip(layers, parts, strict=True):

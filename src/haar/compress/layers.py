@@ -125,6 +125,9 @@ def layers_of(model: nn.Module, chosen: Sequence[str] | None = None) -> tuple[La
 
 def _fitting(found: Sequence[Layer], chosen: Sequence[str]) -> list[Layer]:
     """The layers whose names fit one of the patterns, each of which must fit one."""
+    chosen = [chosen] if isinstance(chosen, str) else chosen
+    if not chosen:
+        raise ArgumentError("layers", expected="at least one pattern of names", got="none")
     for pattern in chosen:
         if not any(fnmatchcase(layer.name, pattern) for layer in found):
             names = ", ".join(layer.name for layer in found)

@@ -33,10 +33,11 @@ def parameter_ratio(rank: int, rows: int, columns: int) -> float:
 
 
 def truncated(weight: Float[Tensor, "*groups out into"], rank: int) -> Float[Tensor, "*groups out into"]:
-    """The nearest matrices of a rank, by their singular values."""
-    u, s, vt = torch.linalg.svd(weight, full_matrices=False)
+    """The nearest matrices of a rank, by their singular values; in half precision worked out in single."""
+    half = weight.dtype in (torch.float16, torch.bfloat16)
+    u, s, vt = torch.linalg.svd(weight.float() if half else weight, full_matrices=False)
     found: Tensor = (u[..., :rank] * s[..., None, :rank]) @ vt[..., :rank, :]
-    return found
+    return found.to(weight.dtype)
 
 
 def check_matrix(layer: Layer, name: str) -> None:

@@ -81,6 +81,38 @@ def pairs_of(seen: Seen) -> tuple[Tensor, Tensor]:
     return (outputs[:, :-1], target[:, 1:]) if seen.batch.shifted else (outputs, target)
 
 
+def classes_of(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs with the classes on the last axis, and whole numbers: the class of each row.
+
+    Targets may be a column; classes may stand on axis 1, as torch's cross entropy has them for images.
+
+    Args:
+        outputs: The model's answer.
+        target: The classes.
+
+    Raises:
+        ArgumentError: If shapes do not fit, or a class is none of the outputs'.
+
+    Example:
+        >>> [tuple(x.shape) for x in classes_of(torch.zeros(2, 5, 4, 4), torch.ones(2, 4, 4, dtype=torch.int32))]
+        [(2, 4, 4, 5), (2, 4, 4)]
+    """
+    if target.shape == (*outputs.shape[:-1], 1):
+        target = target[..., 0]
+    if target.shape != outputs.shape[:-1] and target.shape == (*outputs.shape[:1], *outputs.shape[2:]):
+        outputs = outputs.movedim(1, -1)
+    if target.shape != outputs.shape[:-1]:
+        got = f"targets of shape {tuple(target.shape)} for outputs {tuple(outputs.shape)}"
+        raise ArgumentError("data", expected="one class for every row of the last axis of the outputs", got=got)
+    target = target.long()
+    wrong = target[(target != IGNORED) & ((target < 0) | (target >= outputs.shape[-1]))]
+    if wrong.numel():
+        raise ArgumentError(
+            "data", expected=f"classes from 0 to {outputs.shape[-1] - 1}, or {IGNORED} for none", got=int(wrong[0])
+        )
+    return outputs, target
+
+
 def losses(seen: Seen) -> Float[Tensor, "samples 2"]:
     """Of every sample the summed loss and what it is summed over: cross entropy for classes, squares for numbers."""
     outputs, target = pairs_of(seen)
@@ -91,9 +123,7 @@ def losses(seen: Seen) -> Float[Tensor, "samples 2"]:
             )
         squares = (outputs.double() - target.double()).square().flatten(1)
         return torch.stack([squares.sum(1), torch.full_like(squares[:, 0], squares.shape[1])], 1)
-    if target.shape != outputs.shape[:-1]:
-        got = f"targets of shape {tuple(target.shape)} for outputs {tuple(outputs.shape)}"
-        raise ArgumentError("data", expected="one class for every row of the last axis of the outputs", got=got)
+    outputs, target = classes_of(outputs, target)
     rows = F.cross_entropy(
         outputs.flatten(0, -2).float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs.flatten(0, -2),
         target.flatten(),
@@ -142,6 +172,7 @@ class Accuracy(Metric):
         outputs, target = pairs_of(seen)
         if target.is_floating_point():
             raise ArgumentError("metrics", expected="classes as targets for 'accuracy'", got="numbers")
+        outputs, target = classes_of(outputs, target)
         counted = (target != IGNORED).reshape(len(target), -1)
         right = (outputs.argmax(-1) == target).reshape(len(target), -1) & counted
         return torch.stack([right.double().sum(1), counted.double().sum(1)], 1)
@@ -249,9 +280,14 @@ class Own(Metric):
 
     def units(self, seen: Seen) -> Float[Tensor, "units columns"]:
         """A row a batch, by its size, or a row a sample."""
-        found = torch.as_tensor(self.function(seen.model, seen.batch.given), dtype=torch.float64).detach()
-        if found.ndim > 1:
-            got = f"a tensor of shape {tuple(found.shape)} from {self.name!r}"
+        given = self.function(seen.model, seen.batch.given)
+        try:
+            found = torch.as_tensor(given, dtype=torch.float64).detach().cpu()
+        except (TypeError, ValueError, RuntimeError) as error:
+            got = f"{type(given).__name__} from {self.name!r}"
+            raise ArgumentError("metrics", expected="a number, or one for every sample", got=got) from error
+        if found.ndim > 1 or (found.ndim and len(found) != seen.batch.size):
+            got = f"a tensor of shape {tuple(found.shape)} from {self.name!r} for {seen.batch.size} samples"
             raise ArgumentError("metrics", expected="a number, or one for every sample", got=got)
         weight = torch.full_like(found, float(seen.batch.size) if found.ndim == 0 else 1.0)
         return torch.stack([found * weight, weight], -1).reshape(-1, 2)
@@ -282,11 +318,19 @@ def metrics_of(asked: Asked | None, batch: Batch) -> tuple[Metric, ...]:
         return tuple(METRICS[word] for word in [*(["perplexity"] if batch.shifted else words), "drift"])
     if isinstance(asked, (str, Metric)) or not isinstance(asked, (Sequence, Mapping)):
         raise ArgumentError("metrics", expected="a list of names, or functions by name", got=repr(asked))
-    named = asked if isinstance(asked, Mapping) else {str(getattr(one, "name", one)): one for one in asked}
+    named = asked if isinstance(asked, Mapping) else {_name_of(one): one for one in asked}
     found = tuple(_metric(name, one) for name, one in named.items())
     if not found:
         raise ArgumentError("metrics", expected="at least one", got="none")
+    if any(named[_name_of(one)] is not one for one in asked if not isinstance(one, str) and named is not asked):
+        got = ", ".join(map(_name_of, asked))
+        way_out = "give functions by name: metrics={'name': function}"
+        raise ArgumentError("metrics", expected="each with a name of its own", got=got, way_out=way_out)
     return found
+
+
+def _name_of(one: Any) -> str:
+    return str(getattr(one, "name", getattr(one, "__name__", one)))
 
 
 def _metric(name: str, one: Callable[..., Any] | str | Metric) -> Metric:

@@ -20,6 +20,7 @@ from haar.errors import ArgumentError, known_keywords
 from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, new_figure, style_axes
 from haar.report.table import Cell
+from haar.seeding import check_seed
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
 
@@ -142,17 +143,19 @@ def sensitivity(
         expected = "a perturbation of layers, such as 'magnitude', 'wanda' or 'quantise'"
         raise ArgumentError("perturbation", expected=expected, got=repr(one.name))
     check_calibration([one], calibration)
+    check_seed(seed)
     batches = batches_of(data)
     at = one.check(one.levels[len(one.levels) // 2] if level is None else level)
     near = [] if calibration is None else batches_of(calibration, "calibration")
     bench = Bench(model, layers=layers, calibration=near, action=action, example=batches[0])
     course = Course(batches, metrics_of(metrics, batches[0])[:1], None, seed)
-    whole = bench.layers
+    whole, names = bench.layers, [layer.name for layer in bench.layers]
     found: dict[str, Curve] = {}
     with watch.stage("one layer at a time", len(whole) + 1) as advance:
         for layer in whole:
             with bench.alone([layer]):
-                found[layer.name] = run(bench, [one], {one.name: (at,)}, course)[0].curves(draws=draws, seed=seed)[0]
+                name = layer.name if names.count(layer.name) == 1 else layer.path
+                found[name] = run(bench, [one], {one.name: (at,)}, course)[0].curves(draws=draws, seed=seed)[0]
             advance()
         together = run(bench, [one], {one.name: (at,)}, course)[0].curves(draws=draws, seed=seed)[0]
         advance()

@@ -19,6 +19,7 @@ from haar.compress.orbit_metrics import orbit_metrics
 from haar.compress.perturbation import Perturbation
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.probing import undisturbed
+from haar.seeding import check_seed
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
 
@@ -82,6 +83,8 @@ def sweep(
     check_count("draws", draws, least=0)
     batches = batches_of(data)
     wanted = perturbations_of(perturbations)
+    check_levels(levels, wanted)
+    check_seed(seed)
     planned = {one.name: one.ordered(_levels(levels, one)) for one in wanted}
     check_calibration(wanted, calibration)
     bench = Bench(
@@ -171,6 +174,23 @@ def check_calibration(wanted: Sequence[Perturbation], calibration: Iterable[Any]
                 got="none",
                 way_out="give calibration=batches that are not those of the evaluation",
             )
+
+
+def check_levels(levels: Levels | None, wanted: Sequence[Perturbation]) -> None:
+    """Refuse what are no levels, and levels of perturbations that nobody asked for.
+
+    Raises:
+        ArgumentError: If they are.
+    """
+    names = [one.name for one in wanted]
+    if isinstance(levels, Mapping):
+        for name in levels:
+            if name not in names:
+                raise ArgumentError("levels", expected=f"names among {', '.join(names)}", got=repr(name))
+    for one in levels.values() if isinstance(levels, Mapping) else [levels]:
+        if isinstance(one, str) or not (one is None or isinstance(one, Iterable)):
+            expected = "a list of numbers, or lists by the names of the perturbations"
+            raise ArgumentError("levels", expected=expected, got=repr(one))
 
 
 def _levels(levels: Levels | None, one: Perturbation) -> Sequence[float | int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from haar.compress.batch import Batch
@@ -50,7 +51,8 @@ def duplicated(model: nn.Module) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
     try:
-        made = copy.deepcopy(model)
+        with torch.inference_mode(mode=False):  # whose tensors could take no gradients
+            made = copy.deepcopy(model)
     except Exception as error:  # a module may hold anything
         raise ArgumentError(
             "model", expected="a model that can be copied", got=f"{type(error).__name__}: {error}"
