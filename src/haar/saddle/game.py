@@ -120,10 +120,11 @@ class Saddle:
         self.mode, self.objective, self.dual_steps = mode, objective, dual_steps
         made = _optimizers(modules, optimizers)
         sets = project if isinstance(project, tuple) else (project, project)
-        self.players = tuple(
+        first, second = (
             Player(name, module, optimizer, projection=each, clip=clip)
             for name, module, optimizer, each in zip(("primal", "dual"), modules, made, sets, strict=True)
         )
+        self.players = first, second
         self.bank = None if averaging is None else Bank(averaging)
         self.taken = 0
         self._rows: list[tuple[float, float, float]] = []

@@ -49,4 +49,5 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[list[Tens
 def norm_of(gradients: Sequence[Tensor | None]) -> Tensor:
     """The norm of all of them as one vector."""
     there = [gradient for gradient in gradients if gradient is not None]
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(there)))  # noqa: SLF001 (one kernel for all)
+    norms: list[Tensor] = list(torch._foreach_norm(there))  # noqa: SLF001 (one kernel for all)
+    return torch.stack(norms).norm()

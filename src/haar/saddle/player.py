@@ -62,25 +62,26 @@ class Player:
     @torch.no_grad()
     def optimistic_step(self) -> None:
         """Twice the optimiser's step, less its step before: z - 2 a F(z_t) + a F(z_(t-1)) for plain gradients."""
-        before = torch._foreach_add(list(self.parameters), 0.0)  # noqa: SLF001 (one kernel for all)
+        before = [p.clone() for p in self.parameters]
         self.optimizer.step()
-        step = torch._foreach_sub(list(self.parameters), before)  # noqa: SLF001 (one kernel for all)
+        step = [p - old for p, old in zip(self.parameters, before, strict=True)]
         if self._last_step:  # the first step is a plain one
-            torch._foreach_add_(self.parameters, step)
-            torch._foreach_sub_(self.parameters, self._last_step)
-        self._last_step = list(step)
+            for p, now, last in zip(self.parameters, step, self._last_step, strict=True):
+                p.add_(now).sub_(last)
+        self._last_step = step
         self.project()
 
     @torch.no_grad()
     def look_ahead(self) -> None:
         """A step that will be taken back."""
-        self._before = list(torch._foreach_add(list(self.parameters), 0.0))  # noqa: SLF001 (one kernel for all)
+        self._before = [p.clone() for p in self.parameters]
         self.step()
 
     @torch.no_grad()
     def step_from_before(self) -> None:
         """A step with the gradients of the point looked ahead to, from where the player stood."""
-        torch._foreach_copy_(self.parameters, self._before)
+        for p, old in zip(self.parameters, self._before, strict=True):
+            p.copy_(old)
         self._before = []
         self.step()
 

@@ -64,7 +64,7 @@ def _wage_game(made: Problem, coefficients: np.ndarray, steps: int) -> float:
     triangle = np.linalg.qr(table)[1]
     columns = len(made.x.names) + 1
     x, z, y = triangle[:, :columns], triangle[:, columns:-1], triangle[:, -1]
-    found = _game_of((x, z, y), rows, 0.8, steps)
+    found = _game_of((x, z, y), rows, 0.95, steps)
     return float(abs(found[1:] - coefficients).max())
 
 

@@ -63,7 +63,11 @@ def closed_forms(data: Sets) -> dict[str, Tensor]:
     for k in range(data.x.shape[1]):
         x, y, z = data.arrays(k)
         made = problem(x, y, z)
-        powers = {f"{degree}": TwoStageLeastSquares(degree) for degree in range(1, _DEGREES + 1)}
+        powers = {
+            f"{degree}, instruments {degree + more}": TwoStageLeastSquares(degree, instrument_degree=degree + more)
+            for degree in range(1, _DEGREES + 1)
+            for more in (0, 3)
+        }
         kernels = [KernelIV(ridge=ridge).fit_problem(made).predict(at) for ridge in RIDGES]
         truth = data.truth.double().numpy()
         answers = {

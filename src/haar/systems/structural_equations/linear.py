@@ -92,7 +92,7 @@ class Powers:
         scales = tuple(float(max(abs(column).max(), np.finfo(float).tiny)) for column in values.T)
         return cls(scales, tuple(min(degree, len(np.unique(column)) - 1) for column in values.T))
 
-    def __call__(self, values: Matrix) -> Float[np.ndarray, "rows features"]:
+    def __call__(self, values: Matrix) -> Float[np.ndarray, "rows powers"]:
         """The features of some rows."""
         made = [np.ones((len(values), 1))]
         for column, scale, degree in zip(values.T, self.scales, self.degrees, strict=True):

@@ -15,7 +15,7 @@ def _games(width: int, start: str, **how: int) -> dict[str, Any]:
     return {**how, "width": width, "start": start}
 
 
-_QUICK = {"rows": 800, "steps": 1000, "batch_size": 200}
+_QUICK = {"rows": 800, "steps": 600, "batch_size": 200}
 _FULL = {"rows": 2000, "sets": 5, "steps": 2000, "batch_size": 256}
 _PLANE = {"sets": 5, "steps": 1500, "batch_size": 128}
 
@@ -23,11 +23,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
         "functions": ["abs", "step", "sin"],
         "line": _games(64, "He", sets=3, **_QUICK),
-        "sine": [_games(*networks, sets=2, **_QUICK) for networks in ((64, "default"), (100, "He"), (100, "default"))],
-        "plane": [_games(48, "default", rows=500, sets=3, steps=500, batch_size=128)],
+        "sine": [_games(*networks, sets=1, **_QUICK) for networks in ((64, "default"), (100, "He"), (100, "default"))],
+        "plane": [_games(48, "default", rows=500, sets=3, steps=400, batch_size=128)],
         "transitions": 2000,
-        "chain_steps": 1500,
-        "wage_steps": 4000,
+        "chain_steps": 1000,
+        "wage_steps": 3200,
     },
     "full": {
         "functions": ["abs", "step", "sin", "x"],
@@ -36,7 +36,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "plane": [_games(48, "default", rows=rows, **_PLANE) for rows in (500, 2000)],
         "transitions": 10000,
         "chain_steps": 6000,
-        "wage_steps": 6000,
+        "wage_steps": 3200,
     },
 }
 

@@ -21,7 +21,8 @@ def gaussian_kernel(
         array([[0.6065]])
     """
     squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
-    return np.exp(-np.maximum(squares, 0) / (2 * float(width) ** 2))
+    found: np.ndarray = np.exp(-np.maximum(squares, 0) / (2 * float(width) ** 2))
+    return found
 
 
 def median_distance(values: Float[np.ndarray, "rows columns"]) -> float:
@@ -63,4 +64,5 @@ def projected_residual(
 def standardised(values: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
     """Columns of mean 0 and deviation 1; a constant one is 0."""
     deviation = values.std(0)
-    return (values - values.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+    found: np.ndarray = (values - values.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+    return found

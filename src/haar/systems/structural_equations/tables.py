@@ -189,7 +189,7 @@ def check_independent(argument: str, table: Columns) -> None:
             left = np.linalg.norm(column - unit[:, kept] @ weights)
         else:
             weights, left = np.zeros(0), np.linalg.norm(column)
-        if left <= _DEPENDENT * max(np.linalg.norm(column), _DEPENDENT):
+        if float(left) <= _DEPENDENT * max(float(np.linalg.norm(column)), _DEPENDENT):
             of = [table.names[k] for k, w in zip(kept, weights, strict=True) if abs(w) > _PART]
             got = f"{name!r}, which is made of {', '.join(map(repr, of))}" if of else f"{name!r}, which is constant"
             way_out = "leave it out" if of else "leave it out: a constant is always there"

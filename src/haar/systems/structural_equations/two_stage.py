@@ -22,6 +22,8 @@ class TwoStageLeastSquares(Estimator):
         degree: Highest power of every column; 1 is the linear model.
         exogenous: Names or places of the columns of X that are their own instruments.
         ridge: Price of E[f^2].
+        instrument_degree: Highest power of every instrument; None for `degree`. A few more make the estimate steadier:
+            with as many powers of one instrument as of one regressor it has no moments.
 
     Attributes:
         coef_: Coefficients of the columns of X, for degree 1.
@@ -39,15 +41,25 @@ class TwoStageLeastSquares(Estimator):
         array([3.])
     """
 
-    def __init__(self, degree: int = 1, *, exogenous: Sequence[str | int] = (), ridge: float | int = 0.0) -> None:
+    def __init__(
+        self,
+        degree: int = 1,
+        *,
+        exogenous: Sequence[str | int] = (),
+        ridge: float | int = 0.0,
+        instrument_degree: int | None = None,
+    ) -> None:
         self.degree, self.exogenous, self.ridge = degree, exogenous, ridge
+        self.instrument_degree = instrument_degree
 
     def _fit(self, made: Problem) -> None:
         check_count("degree", self.degree)
         check_rate("ridge", self.ridge, zero=True)
+        powers = self.degree if self.instrument_degree is None else self.instrument_degree
+        check_count("instrument_degree", powers, least=self.degree)
         seen = made.instruments.values
         self._powers = Powers.of(made.x.values, self.degree)
-        features, instruments = self._powers(made.x.values), Powers.of(seen, self.degree)(seen)
+        features, instruments = self._powers(made.x.values), Powers.of(seen, powers)(seen)
         self._saddle = linear_saddle(features, instruments, made.y, self.ridge)
         if self.degree == 1:
             self.coef_ = self._saddle.primal[1:] / np.array(self._powers.scales)
