@@ -21,6 +21,7 @@ from haar.cli.options import (
     folder_option,
     seed_option,
 )
+from haar.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,12 @@ def audit(told: AuditOptions) -> None:
     """Audit MODEL against a symmetry on DATA.
 
     Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether
-    the data have the symmetry at all, and one sentence: average, average softly, or do not.
+    the data have the symmetry at all, and one sentence: average, average softly, or do not. With --group signs MODEL is
+    a fitted estimator of scikit-learn and DATA its rows, see haar audit components.
     """
+    if told.group == "signs":
+        _audit_signs(told)
+        return
     from haar.audit import audit as run
     from haar.cli.delivery import deliver
     from haar.cli.law_of_fields import law_of_fields
@@ -93,3 +98,23 @@ def audit(told: AuditOptions) -> None:
                 report.follow(given, input_shape=shape, on_unsupported="linearise")
     deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
     warn_bare(loaded, told.model)
+
+
+def _audit_signs(told: AuditOptions) -> None:
+    """Of an estimator's components; options of fields have no meaning there."""
+    from haar.cli.component_audit import audit_signs_of
+
+    names = ("fields", "history", "weights", "split", "law", "law_points")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
+    if given or told.normalised:
+        got = ", ".join(given or ["--normalised"])
+        raise ArgumentError("--group signs", expected="an estimator and its rows, without options of fields", got=got)
+    audit_signs_of(
+        told.model,
+        told.data,
+        arguments=told.factory_arg or (),
+        samples=told.samples,
+        seed=told.seed,
+        out=told.out,
+        as_json=told.as_json,
+    )
