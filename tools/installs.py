@@ -81,6 +81,12 @@ from haar.systems.constitutive.generators import CubicCrystal
 from haar.systems.constitutive.hosts import Body, plate_with_hole
 Body(plate_with_hole(cells=1), CubicCrystal())
 """,
+    "econometrics": """
+from haar.data.monthly import french_portfolios
+from haar.systems.factor_networks import FAR, Training
+data = french_portfolios()
+FAR(training=Training(epochs=2)).fit(data.returns, data.factors[:, 0]).predict(data.returns)
+""",
     "tables": "from haar.report import Table\nTable('t', ('a',), [(1,)]).to_pandas()",
 }
 
