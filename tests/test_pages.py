@@ -1,4 +1,4 @@
-"""The code of seven pages runs as it stands there, and prints what their text says."""
+"""The code of eight pages runs as it stands there, and prints what their text says."""
 
 from __future__ import annotations
 
@@ -59,6 +59,15 @@ PRINTED = {
         "sparsity 0.797, equivariance error",
         "zeros of the matrix: 192 of 256",
         "state: expected masks of the same regimes, layers, steps and seed, got other regimes or layers",
+    ),
+    "factor_networks": (
+        "off by more than 1e-4: True\nTrue\n",
+        "{+-1}^3\nplain                depends on signs: True\nof absolute values   depends on signs: False\n",
+        "ridge             kept: changes   fitted anew: the same\n",
+        "ridge of squares  kept: the same  fitted anew: the same\n",
+        "network           kept: changes   fitted anew: changes\n",
+        "the score itself  kept: changes   fitted anew: -\n",
+        "{'UNRATE': 1} (5, 2)",
     ),
     "geometry": (
         "0 of 6 motions leave the geometry alone",

@@ -86,6 +86,12 @@ from pathlib import Path
 from haar.sweeps import Workers
 Workers.parse("local:1").executor(Path("jobs"))
 """,
+    "econometrics": """
+from haar.data.monthly import french_portfolios
+from haar.systems.factor_networks import FAR, Training
+data = french_portfolios()
+FAR(training=Training(epochs=2)).fit(data.returns, data.factors[:, 0]).predict(data.returns)
+""",
     "tables": "from haar.report import Table\nTable('t', ('a',), [(1,)]).to_pandas()",
 }
 

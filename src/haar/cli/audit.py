@@ -79,17 +79,25 @@ def audit(told: AuditOptions) -> None:
     """Audit MODEL against a symmetry on DATA.
 
     Prints where and by how much the symmetry is broken, what averaging would gain (without and with labels), whether
-    the data have the symmetry at all, and one sentence: average, average softly, or do not.
+    the data have the symmetry at all, and one sentence: average, average softly, or do not. With --group signs MODEL is
+    a fitted estimator of scikit-learn and DATA its rows, see haar audit components.
     """
+    if told.group == "signs":
+        _audit_signs(told)
+    elif told.symmetry is not None or told.group in (None, "discover"):
+        _of_found(told)
+    else:
+        _of_fields(told)
+
+
+def _of_fields(told: AuditOptions) -> None:
+    """Audit a surrogate of fields against a group by its name, in one process or several."""
     from haar.audit import audit as run
     from haar.cli.delivery import deliver
     from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, warn_bare
     from haar.cli.several import ranks_here, way_on
-    if told.symmetry is not None or told.group in (None, "discover"):
-        _of_found(told)
-        return
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows
@@ -183,3 +191,23 @@ def _of_found(told: AuditOptions) -> None:
         )
     deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
     warn_bare(loaded, told.model)
+
+
+def _audit_signs(told: AuditOptions) -> None:
+    """Of an estimator's components; options of fields have no meaning there."""
+    from haar.cli.component_audit import audit_signs_of
+
+    names = ("fields", "history", "weights", "split", "law", "law_points")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
+    if given or told.normalised:
+        got = ", ".join(given or ["--normalised"])
+        raise ArgumentError("--group signs", expected="an estimator and its rows, without options of fields", got=got)
+    audit_signs_of(
+        told.model,
+        told.data,
+        arguments=told.factory_arg or (),
+        samples=told.samples,
+        seed=told.seed,
+        out=told.out,
+        as_json=told.as_json,
+    )

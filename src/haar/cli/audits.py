@@ -173,6 +173,29 @@ def signs(
         typer.echo("graph: " + "; ".join(f"{code} {words}" for code, words in spectrum.health.warnings.items()))
 
 
+@app.command("components")
+def components(
+    model: Annotated[
+        str, typer.Argument(help="module:estimator, a fitted pipeline with principal components, or what makes one.")
+    ],
+    rows: Annotated[Path, typer.Argument(help="Rows: .npz with x and y, or .npy, .csv, .txt of x alone.")],
+    *,
+    factory_arg: FactoryArg = None,
+    samples: Annotated[int, count_option("Random sign changes, beyond 6 components.", most=100_000)] = 64,
+    seed: Annotated[int, seed_option("Of the sign changes.")] = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Does an estimator of scikit-learn depend on the signs of its components? Also haar audit ... --group signs.
+
+    Its head as it is, and with answers (y) one that is fitted anew; under all signs, and between the two conventions
+    that scikit-learn's PCA has had. Nothing is unpickled: load a saved estimator in a function of your own module.
+    """
+    from haar.cli.component_audit import audit_signs_of
+
+    audit_signs_of(model, rows, arguments=factory_arg or (), samples=samples, seed=seed, out=out, as_json=as_json)
+
+
 @data.command("nbody")
 def nbody(
     folder: Annotated[Path | None, typer.Argument(help="Published .npy files; by default data are generated.")] = None,

@@ -75,3 +75,23 @@ def inspect(
         typer.echo(json.dumps(description.to_dict(), indent=2, ensure_ascii=False))
         return
     print_tables(console(), description.sections())
+
+
+@app.command("describe")
+def describe(
+    file: Annotated[Path, typer.Argument(help="A CSV in FRED-MD's layout.")],
+    *,
+    most: Annotated[int, count_option("Series that are listed.", most=10_000)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a monthly table holds: series, their transformations, months, missing values."""
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.data.monthly import read_fred_md
+    from haar.data.monthly.description import MonthlyDescription
+
+    description = MonthlyDescription(read_fred_md(file), name=file.name, most=most)
+    if as_json:
+        typer.echo(json.dumps(description.to_dict(), indent=2, ensure_ascii=False))
+        return
+    print_tables(console(), description.sections())

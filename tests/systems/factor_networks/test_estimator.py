@@ -13,6 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -145,7 +146,10 @@ def test_a_frame_is_forgotten_on_demand():
     again = short(factors=3)
     for seed in (5, 6):
         again.partial_fit(*drawn(60, seed=seed))
-    again.reset_frame().partial_fit(x, y)
+    again.reset_frame()
+    with pytest.raises(NotFittedError):
+        again.predict(x)
+    again.partial_fit(x, y)
     np.testing.assert_array_equal(again.components_, once.components_)
 
 

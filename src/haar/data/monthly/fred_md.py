@@ -100,9 +100,8 @@ def read_fred_md(path: Path | str) -> MonthlyTable:
     names = tuple(name.strip() for name in rows[0][1][1:])
     if not names or len(set(names)) < len(names) or not all(names):
         raise DataError(f"{path}: row 1: expected a name of its own for every series")
-    codes = tuple(
-        _code(path, name, text) for name, text in zip(names, _fitting(path, rows[1], len(names)), strict=True)
-    )
+    written = _fitting(path, rows[1], len(names))
+    codes = tuple(_code(path, name, text) for name, text in zip(names, written, strict=True))
     months = rows[2:]
     values = np.array([_numbers(path, row, names) for row in months])
     dates = [_date(path, number, row[0]) for number, row in months]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from haar.nn.principal import PCALayer
+from haar.nn.principal import DegenerateCutWarning, PCALayer
 from haar.systems.factor_networks.heads import perceptron
 from haar.systems.factor_networks.networks import (
     FactorNetwork,
@@ -114,7 +115,8 @@ def compare(preset: ComparisonOptions, world: World, seed: int, watch: Watch) ->
     found: dict[str, float] = {}
     decays: dict[str, float] = {}
     done: dict[tuple[str, float], tuple[float, float]] = {}
-    with watch.stage(f"networks on {world.kind} columns", len(preset.networks)) as tell:
+    with watch.stage(f"networks on {world.kind} columns", len(preset.networks)) as tell, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateCutWarning)  # twice as many factors as there are, on purpose
         for name in preset.networks:
             maker, tried = NETWORKS[name]
             of = "NN" if maker is _plain and name != "oracle" else name
@@ -124,7 +126,8 @@ def compare(preset: ComparisonOptions, world: World, seed: int, watch: Watch) ->
             decays[name] = min(tried, key=lambda decay: done[of, decay][0])
             found[name] = done[of, decays[name]][1] / variance
             tell()
-    found |= {name: error / variance for name, error in _without_networks(train, test, preset.kept).items()}
+        others = _without_networks(train, test, preset.kept)
+    found |= {name: error / variance for name, error in others.items()}
     return {"errors": found, "decays": decays}
 
 

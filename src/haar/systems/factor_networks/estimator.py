@@ -223,6 +223,10 @@ class FactorRegressor(RegressorMixin, BaseEstimator):
             check_count("hidden", units)
         return Training() if self.training is None else self.training
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a network."""
+        return hasattr(self, "network_")
+
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn's own checks are to know."""
         tags = super().__sklearn_tags__()

@@ -32,7 +32,15 @@ class FAR(FactorRegressor):
         training: Training | None = None,
         random_state: Any = None,
     ) -> None:
-        super().__init__(factors, "pca", "mlp", gauge, unlabelled, False, hidden, training, random_state)
+        super().__init__(
+            factors=factors,
+            encoder="pca",
+            gauge=gauge,
+            unlabelled=unlabelled,
+            hidden=hidden,
+            training=training,
+            random_state=random_state,
+        )
 
 
 class FAST(FactorRegressor):
@@ -59,7 +67,15 @@ class FAST(FactorRegressor):
         training: Training | None = None,
         random_state: Any = None,
     ) -> None:
-        super().__init__(factors, "fast", "mlp", gauge, unlabelled, False, hidden, training, random_state)
+        super().__init__(
+            factors=factors,
+            encoder="fast",
+            gauge=gauge,
+            unlabelled=unlabelled,
+            hidden=hidden,
+            training=training,
+            random_state=random_state,
+        )
 
 
 class GFANN(FactorRegressor):
@@ -114,4 +130,11 @@ class GFADNN(FactorRegressor):
         training: Training | None = None,
         random_state: Any = None,
     ) -> None:
-        super().__init__(factors, "deep", "additive", "align", None, False, hidden, training, random_state)
+        super().__init__(
+            factors=factors,
+            encoder="deep",
+            head="additive",
+            hidden=hidden,
+            training=training,
+            random_state=random_state,
+        )

@@ -38,8 +38,9 @@ def compare_policies(preset: GaugeOptions, seed: int) -> dict[str, Any]:
     train, test = (_drawn(loadings, rows, generator) for rows in (preset.rows, preset.test))
     noisy = train.y + _NOISE * torch.randn(preset.rows, generator=generator)
     variance = float(test.y.var())
-    found = {policy: _trained(policy, preset, train.x, noisy, test, seed) / variance for policy in POLICIES}
-    found["linear"] = _linear(train.x, noisy, test) / variance
+    train = Rows(train.factors, train.x, noisy)
+    found = {policy: _trained(policy, preset, (train, test), seed) / variance for policy in POLICIES}
+    found["linear"] = _linear(train, test) / variance
     found["mean"] = float((test.y - noisy.mean()).square().mean()) / variance
     return {"errors": found}
 
@@ -51,20 +52,21 @@ def _drawn(loadings: Float[Tensor, "k p"], rows: int, generator: torch.Generator
     return Rows(f, x, f[:, 0].sin() + (math.pi * f[:, 1]).cos() + f[:, 2].sigmoid())
 
 
-def _trained(policy: str, preset: GaugeOptions, x: Tensor, y: Tensor, test: Rows, seed: int) -> float:
+def _trained(policy: str, preset: GaugeOptions, both: tuple[Rows, Rows], seed: int) -> float:
+    train, test = both
     k, scale = len(_SCALES), preset.columns**-0.5
     layer = PCALayer(k, preset.columns, gauge="none" if policy == "raw" else policy)
     if policy == "fixed":
-        layer.fit(x)
+        layer.fit(train.x)
     head: nn.Module = perceptron((k, 64, 64, 64, 1), torch.Generator().manual_seed(seed))
-    epochs = Epochs(len(x), preset.batch_size, seed=seed)
+    epochs = Epochs(len(train.x), preset.batch_size, seed=seed)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         rows = epochs.rows(step)
-        scores = layer(x[rows])
+        scores = layer(train.x[rows])
         if policy == "raw":
             scores = flip_signs(scores, generator=generator)
-        return (head(scores * scale).squeeze(-1) - y[rows]).square().mean()
+        return (head(scores * scale).squeeze(-1) - train.y[rows]).square().mean()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)  # that signs are raw is what is tried here
@@ -74,9 +76,9 @@ def _trained(policy: str, preset: GaugeOptions, x: Tensor, y: Tensor, test: Rows
         return float((head(layer(test.x) * scale).squeeze(-1) - test.y).square().mean())
 
 
-def _linear(x: Tensor, y: Tensor, test: Rows) -> float:
+def _linear(train: Rows, test: Rows) -> float:
     """Least squares on the principal components of the training rows."""
-    layer = PCALayer(len(_SCALES)).fit(x).eval()
-    ones = [torch.cat([layer(rows), torch.ones(len(rows), 1)], -1) for rows in (x, test.x)]
-    found = torch.linalg.lstsq(ones[0], y[:, None]).solution
+    layer = PCALayer(len(_SCALES)).fit(train.x).eval()
+    ones = [torch.cat([layer(rows), torch.ones(len(rows), 1)], -1) for rows in (train.x, test.x)]
+    found = torch.linalg.lstsq(ones[0], train.y[:, None]).solution
     return float(((ones[1] @ found).squeeze(-1) - test.y).square().mean())
