@@ -80,14 +80,12 @@ def regression(options: Options, name: str, seed: int, watch: Watch = Unwatched(
     with watch.stage(name, len(networks)) as advance:
         for network, make in networks.items():
             times = options.longer if network.startswith(("Fourier", "SIREN")) else 1
-            found["networks"][network] = curve(drawn(make, seed), name, options, seed, times, (test, wanted))
+            found["networks"][network] = curve(drawn(make, seed), name, options, seed, times=times)
             advance()
     return found
 
 
-def curve(
-    model: nn.Module, name: str, options: Options, seed: int, times: int, test: tuple[Tensor, Tensor]
-) -> Json:
+def curve(model: nn.Module, name: str, options: Options, seed: int, *, times: int = 1) -> Json:
     """Errors and CPU seconds of a network as it is fitted.
 
     Args:
@@ -96,8 +94,9 @@ def curve(
         options: The preset.
         seed: Of points and batches.
         times: How many times the steps of the plan are taken.
-        test: Points and values that are tested on.
     """
+    test = grid(options.grid)
+    wanted = target(name)(test)
     how = options.regression
     every = max(1, how.steps // _LOOKS)
     steps, errors, seconds = [], [], []
@@ -106,7 +105,7 @@ def curve(
         if (step + 1) % every == 0 or step + 1 == times * how.steps:
             spent += time.process_time() - start
             with torch.no_grad():
-                errors.append(relative(model(test[0]), test[1]))
+                errors.append(relative(model(test), wanted))
             steps.append(step + 1)
             seconds.append(spent)
             start = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -27,7 +28,7 @@ class FourierFeatures(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, width: float, features: int = _FEATURES, inputs: int = 2) -> None:
+    def __init__(self, width: float | int, features: int = _FEATURES, inputs: int = 2) -> None:
         super().__init__()
         self.register_buffer("frequencies", width * torch.randn(inputs, features))
 
@@ -40,11 +41,11 @@ class FourierFeatures(nn.Module):
 class Sine(nn.Module):
     """A sine network: every layer's sine, the first of a higher frequency; initial weights as its authors draw them."""
 
-    def __init__(self, width: int, first: float, inputs: int = 2) -> None:
+    def __init__(self, width: int, first: float | int, inputs: int = 2) -> None:
         super().__init__()
         self.first = first
         sizes = [inputs, *[width] * _LAYERS]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.last = nn.Linear(width, 1)
         with torch.no_grad():
             for number, layer in enumerate([*self.layers, self.last]):
@@ -64,7 +65,7 @@ class ChebyshevLayers(nn.Module):
 
     def __init__(self, sizes: tuple[int, ...], degree: int) -> None:
         super().__init__()
-        pairs = zip(sizes, sizes[1:], strict=False)
+        pairs = itertools.pairwise(sizes)
         self.layers = nn.ModuleList(OuterBlock(a, b, "chebyshev", degree) for a, b in pairs)
         with torch.no_grad():
             for layer, size in zip(self.layers, sizes, strict=False):
@@ -82,7 +83,7 @@ def perceptron(width: int, inputs: int = 2) -> nn.Sequential:
     """Four layers of tanh; Glorot's normal weights, no bias at first."""
     sizes = [inputs, *[width] * _LAYERS]
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.Tanh()]
     layers.append(nn.Linear(width, 1))
     for layer in layers:
@@ -92,7 +93,7 @@ def perceptron(width: int, inputs: int = 2) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def on_features(width: int, frequency: float, inputs: int = 2) -> nn.Sequential:
+def on_features(width: int, frequency: float | int, inputs: int = 2) -> nn.Sequential:
     """A perceptron on random Fourier features."""
     features = FourierFeatures(frequency, inputs=inputs)
     return nn.Sequential(features, perceptron(width - 3, 2 * _FEATURES))

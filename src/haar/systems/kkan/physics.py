@@ -68,9 +68,7 @@ def physics(options: Options, name: str, seed: int, watch: Watch = Unwatched()) 
             found[network] = {}
             for kind in ("plain", "attention"):
                 model = drawn(make, seed)
-                plan = Plan(
-                    steps=how.steps, batch_size=how.batch_size, schedule=decay, optimizer=optimizer_of(model)
-                )
+                plan = Plan(steps=how.steps, batch_size=how.batch_size, schedule=decay, optimizer=optimizer_of(model))
                 attention = ResidualAttention(how.points) if kind == "attention" else None
                 fit_residual(
                     model, equation.residual, points, form=equation.form, plan=plan, attention=attention, seed=seed
