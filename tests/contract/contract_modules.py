@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import haar.average
 import haar.nn
+import haar.nn.basis
 import haar.nn.frames
 import haar.nn.spectral
 import haar.relax
@@ -18,7 +19,7 @@ from haar.actions import Defining, Mandel, Regular, Symmetry, Trivial, Vector
 from haar.groups import SO, cyclic, dihedral, symmetric
 
 F64 = torch.float64
-FACES = (haar.nn, haar.nn.frames, haar.nn.spectral, haar.average, haar.relax)
+FACES = (haar.nn, haar.nn.basis, haar.nn.frames, haar.nn.spectral, haar.average, haar.relax)
 #: Promised to none: what cannot be made by itself, or what is only inherited from.
 BARE = {"EquivariantModule", "HomotopyLayer"}
 #: What a module does not promise, and why; one that does after all fails its test.
@@ -51,6 +52,7 @@ class Example:
 D4, C4, S3 = dihedral(4), cyclic(4), symmetric(3)
 REGULAR, TURNED, SPACE = 2 * Regular(D4), Defining(C4), Defining(SO(3))
 VECTORS = Symmetry(C4, Vector(TURNED), Vector(TURNED))
+WIDE = haar.nn.basis.coordinates(2, domain=(-9, 9))
 EDGES = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
 
 
@@ -100,15 +102,18 @@ EXAMPLES = {
     "GramMap": Example(haar.nn.GramMap, ((2, 5, 3),)),
     "GroupNorm": Example(lambda: haar.nn.GroupNorm(2, REGULAR), ON_CHANNELS),
     "Invariants": Example(lambda: haar.nn.Invariants(REGULAR), ON_CHANNELS),
+    "KKAN": Example(lambda: haar.nn.KKAN(WIDE, inner=(8, 2), mixing=4), ((5, 2),)),
     "LayerNorm": Example(lambda: haar.nn.LayerNorm(REGULAR), ON_CHANNELS),
     "Linear": Example(lambda: haar.nn.Linear(REGULAR, REGULAR), ON_CHANNELS),
     "NormNonlinearity": Example(lambda: haar.nn.NormNonlinearity(2 * SPACE), ((5, 6),)),
     "Odd": Example(lambda: haar.nn.Odd(2 * TURNED), ((5, 4),)),
+    "OuterBlock": Example(lambda: haar.nn.basis.OuterBlock(4, 2, "sine", 3), ((4, 5),)),
     "OrbitPool": Example(lambda: haar.nn.OrbitPool(REGULAR), ON_CHANNELS),
     "PCAFrame": Example(lambda: haar.nn.PCAFrame(haar.nn.SignDeepSets(3, hidden=8)), ((2, 6, 3),)),
     "PCALayer": Example(_fitted_pca, ((5, 3),)),
     "Pointwise": Example(lambda: haar.nn.Pointwise(REGULAR), ON_CHANNELS),
     "Pool": Example(lambda: haar.nn.Pool(REGULAR, 2), ON_GRID),
+    "ResidualAttention": Example(lambda: haar.nn.ResidualAttention(5), ((3,),), (torch.tensor([0, 2, 4]),)),
     "RMSNorm": Example(lambda: haar.nn.RMSNorm(REGULAR), ON_CHANNELS),
     "SelfAttention": Example(lambda: haar.nn.SelfAttention(Defining(S3), 4), ((2, 3, 4),)),
     "Sequential": Example(

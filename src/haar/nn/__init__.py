@@ -1,6 +1,7 @@
 """Modules for a user's network, each equivariant by construction."""
 
 from haar.nn.attention import SelfAttention
+from haar.nn.basis import KKAN, ResidualAttention
 from haar.nn.batch_norm import BatchNorm
 from haar.nn.bilinear import Bilinear, TensorSquare
 from haar.nn.by_norm import Gated, NormNonlinearity
@@ -35,6 +36,7 @@ from haar.nn.spectral import (
 from haar.nn.tensor_function import TensorFunction
 
 __all__ = [
+    "KKAN",
     "BatchNorm",
     "Bilinear",
     "Conv",
@@ -58,6 +60,7 @@ __all__ = [
     "Pointwise",
     "Pool",
     "RMSNorm",
+    "ResidualAttention",
     "SelfAttention",
     "Sequential",
     "SignAttention",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from haar.errors import ArgumentError, check_count, check_rate
 
 Interval = tuple[float, float]
-Domain = Interval | Sequence[Interval]
+Domain = Sequence[float | int | Sequence[float | int]]
 Periods = float | int | None | Sequence[float | int | None]
 
 
@@ -28,14 +28,12 @@ class Factor:
 
     def __str__(self) -> str:
         one = [f"x{place}" for place in self.places]
-        return {"coordinate": one[0], "difference": f"({' - '.join(one)})"}.get(
-            self.kind, f"({'^2 - '.join(one)}^2)"
-        )
+        return {"coordinate": one[0], "difference": f"({' - '.join(one)})"}.get(self.kind, f"({'^2 - '.join(one)}^2)")
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Coordinates of a network, and its symmetry in them. Made by `coordinates`, or by `KKAN.for_symmetry` from a group.
+    """Coordinates of a network, and its symmetry in them: made by `coordinates`, or by `KKAN.for_symmetry`.
 
     Attributes:
         domains: Where each coordinate lies; brought to [-1, 1].
@@ -122,17 +120,17 @@ def coordinates(count: int, *, domain: Domain = (-1.0, 1.0), periods: Periods = 
 
 
 def _domains_of(count: int, domain: Domain) -> tuple[Interval, ...]:
-    given = list(domain)
-    if len(given) == 2 and all(isinstance(end, (int, float)) for end in given):
-        given = [domain] * count  # type: ignore[list-item]
+    shared = all(isinstance(end, (int, float)) for end in domain)
+    given = [domain] * count if shared else list(domain)
     if len(given) != count:
         raise ArgumentError("domain", expected=f"one interval, or one for each of {count} coordinates", got=len(given))
     found = []
     for interval in given:
-        low, high = (float(end) for end in interval)  # type: ignore[union-attr]
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ArgumentError("domain", expected="intervals (low, high) with low < high", got=(low, high))
-        found.append((low, high))
+        ends = [float(end) for end in interval] if isinstance(interval, Sequence) else []
+        if len(ends) != 2 or not (all(map(math.isfinite, ends)) and ends[0] < ends[1]):
+            got = tuple(ends) if ends else interval
+            raise ArgumentError("domain", expected="intervals (low, high) with low < high", got=got)
+        found.append((ends[0], ends[1]))
     return tuple(found)
 
 

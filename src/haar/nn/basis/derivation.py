@@ -4,8 +4,8 @@ There are two ways, and the one that has less symmetry beyond what is asked is t
 
 - *Even blocks*: coordinates of one orbit share a block, after those signs are taken off that can be; an orbit in which
   signs are left has an even block. The network is then invariant under all permutations within orbits, and all signs of
-  the coordinates of even blocks: a reflection group. An output that changes sign is a product with the polynomial of the
-  reflections at which it does (every smooth function of that kind is one).
+  the coordinates of even blocks: a reflection group. An output that changes sign is a product with the polynomial of
+  the reflections at which it does (every smooth function of that kind is one).
 - *Odd blocks*: where each element is a permutation times one sign of all coordinates together, blocks are odd
   functions, and the outer block is even or odd.
 """
@@ -36,7 +36,9 @@ def derived(plain: Coordinates, symmetry: Symmetry) -> Coordinates:
         ArgumentError: If the group does something else, or domains and periods do not fit it.
     """
     moves, characters = _moves(plain, symmetry), _characters(symmetry)
-    found = [one for one in (_by_even_blocks(plain, moves, characters), _by_odd_blocks(plain, moves, characters)) if one]
+    found = [
+        one for one in (_by_even_blocks(plain, moves, characters), _by_odd_blocks(plain, moves, characters)) if one
+    ]
     if not found:
         got = f"outputs that change sign under {symmetry.group.name} as no function of this shape does"
         raise ArgumentError("symmetry", expected="signs of outputs that can be built", got=got, way_out=_AVERAGE)
@@ -131,18 +133,18 @@ def _by_even_blocks(plain: Coordinates, moves: Signed, characters: Sequence[tupl
 
 
 def _sign_columns(shaped: Coordinates, moves: Signed) -> list[tuple[tuple[Factor, ...], tuple[int, ...]]]:
-    """Products of factors that change sign as a whole, and under which generators they do; those of low degree first."""
+    """Products of factors that change sign as a whole, and under which generators; those of low degree first."""
     found: list[tuple[tuple[Factor, ...], tuple[int, ...]]] = []
     for members, even in zip(shaped.members, shaped.even, strict=True):
         pairs = [(a, b) for k, a in enumerate(members) for b in members[k + 1 :]]
         kinds = [tuple(Factor("coordinate", (place,)) for place in members)] if even else []
         if pairs:
             kinds.append(tuple(Factor("squares" if even else "difference", pair) for pair in pairs))
-        found += [(kind, tuple(_changes(kind, shaped, move) for move in moves)) for kind in kinds]
+        found += [(kind, tuple(_changes(kind, move) for move in moves)) for kind in kinds]
     return sorted(found, key=lambda one: sum(2 if factor.kind == "squares" else 1 for factor in one[0]))
 
 
-def _changes(kind: tuple[Factor, ...], shaped: Coordinates, move: tuple[Sequence[int], Sequence[int]]) -> int:
+def _changes(kind: tuple[Factor, ...], move: tuple[Sequence[int], Sequence[int]]) -> int:
     """Whether a product changes sign under a generator: 1, else 0."""
     index, sign = move
     if kind[0].kind == "coordinate":
@@ -181,13 +183,14 @@ def _by_odd_blocks(plain: Coordinates, moves: Signed, characters: Sequence[tuple
 def _check_fits(found: Coordinates) -> None:
     """Domains and periods must be those of a symmetric network."""
     for members, even in zip(found.members, found.even, strict=True):
+        exchanged = f"one for coordinates {_names(members)}, which are exchanged"
         ends = {_turned(found.domains[place], found.signs[place]) for place in members}
         if len(ends) > 1:
             got = " and ".join(map(str, sorted(ends)))
-            raise ArgumentError("domain", expected=f"one for coordinates {_names(members)}, which are exchanged", got=got)
+            raise ArgumentError("domain", expected=exchanged, got=got)
         if len({found.periods[place] for place in members}) > 1:
             got = ", ".join(str(found.periods[place]) for place in members)
-            raise ArgumentError("periods", expected=f"one for coordinates {_names(members)}, which are exchanged", got=got)
+            raise ArgumentError("periods", expected=exchanged, got=got)
         low, high = ends.pop()
         if (even or found.inner == "odd") and low != -high:
             got = f"({low:g}, {high:g})"

@@ -13,7 +13,7 @@ from haar.nn.basis.polynomials import chebyshev
 
 
 class InnerBlocks(ConstantsModule):
-    """``xi = sum_p Psi_p(x_p)``: a basis of each coordinate, dense layers with tanh, polynomials of their outputs, sums.
+    """``xi = sum_p Psi_p(x_p)``: a basis of each coordinate, dense layers with tanh, polynomials of their outputs.
 
     Args:
         coordinates: Where they lie, and which share a block.
@@ -146,7 +146,7 @@ class InnerBlocks(ConstantsModule):
             self.last[:, at],
         )
 
-    def _enhanced(
+    def _enhanced(  # noqa: PLR0917 (the weights, in the order of the layers)
         self, terms: Tensor, before: Tensor, first: Tensor, hidden: Tensor, bias: Tensor, after: Tensor, last: Tensor
     ) -> Tensor:
         """Weight-normalised layers, and residual blocks ``H <- tanh(a G + (1 - a) H)``."""

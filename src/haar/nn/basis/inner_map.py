@@ -26,7 +26,7 @@ Bias = Float[Tensor, "layers_and_first blocks hidden 1"]
 Last = Float[Tensor, "mixing blocks terms hidden"]
 
 
-def inner_map(
+def inner_map(  # noqa: PLR0917 (the weights, in the order of the layers)
     terms: Terms, before: Scales, first: First, hidden: Hidden, bias: Bias, after: Scales, last: Last
 ) -> Float[Tensor, "mixing copied"]:
     """Dense layers with tanh of scaled terms, then sums of scaled polynomials ``T_n`` of what comes out.
@@ -46,7 +46,7 @@ def inner_map(
     return plain_inner_map(*given)
 
 
-def plain_inner_map(
+def plain_inner_map(  # noqa: PLR0917 (as above)
     terms: Terms, before: Scales, first: First, hidden: Hidden, bias: Bias, after: Scales, last: Last
 ) -> Float[Tensor, "mixing copied"]:
     """The same by torch's operations alone."""
@@ -109,7 +109,15 @@ class _InnerMap(torch.autograd.Function):
         g_first = torch.bmm(back, terms.mT)
         g_terms = torch.bmm(scaled_first.mT, back) if ctx.needs_input_grad[0] else None
         g_before, g_after = (g_first * first).sum(1), (g_last * last).sum((0, 3))
-        return g_terms, g_before, g_first.mul_(before[:, None]), g_hidden, g_bias, g_after, g_last.mul_(after[:, :, None])
+        return (
+            g_terms,
+            g_before,
+            g_first.mul_(before[:, None]),
+            g_hidden,
+            g_bias,
+            g_after,
+            g_last.mul_(after[:, :, None]),
+        )
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import torch
@@ -137,9 +138,7 @@ class KKAN(ConstantsModule):
         said = outputs_of(symmetry)
         if None not in (said, outputs) and said != outputs:
             raise ArgumentError("outputs", expected=f"{said}, as the symmetry has", got=outputs)
-        model = cls(
-            known, said or outputs or 1, basis=basis, degree=degree, inner=inner, mixing=mixing
-        )
+        model = cls(known, said or outputs or 1, basis=basis, degree=degree, inner=inner, mixing=mixing)
         model.asked = symmetry
         return model
 
@@ -203,15 +202,16 @@ class KKAN(ConstantsModule):
         if share > self._told_share:
             self._told_share = share
             ends = ", ".join(f"[{low:g}, {high:g}]" for low, high in sorted(set(self.coordinates.domains)))
-            message = f"{share:.1%} of the inputs lie outside {ends}, where polynomials grow; give the domain they lie in"
+            message = (
+                f"{share:.1%} of the inputs lie outside {ends}, where polynomials grow; give the domain they lie in"
+            )
             warnings.warn(message, HaarWarning, stacklevel=3)
 
     def _factors(self, x: Float[Tensor, "samples count"]) -> Float[Tensor, "samples outputs"]:
         """What outputs are multiplied by."""
-        u = x.new_empty(0)
-        scaled = self.inner.scaled(x)
-        order = self.inner.order or list(range(self.coordinates.count))
-        u = scaled[[order.index(place) for place in range(len(order))]]
+        u = self.inner.scaled(x)
+        if self.inner.order is not None:
+            u = u[[self.inner.order.index(place) for place in range(self.coordinates.count)]]
         one = torch.ones_like(u[0])
         columns = []
         for factors in self.coordinates.factors:
@@ -236,7 +236,8 @@ class KKAN(ConstantsModule):
         """What each output is multiplied by under a generator of the whole symmetry."""
         known, outputs = self.coordinates, self.outer.weight.shape[0]
         if known.outer == "odd":
-            return (-torch.ones(outputs) if bool(torch.equal(move, -torch.eye(known.count).double())) else torch.ones(outputs)).double()
+            all_change = torch.equal(move, -torch.eye(known.count).double())
+            return torch.full((outputs,), -1.0 if all_change else 1.0, dtype=torch.float64)
         if not known.factors:
             return torch.ones(outputs).double()
         ends = torch.tensor(known.domains, dtype=torch.float64)
@@ -265,7 +266,7 @@ def _generators(known: Coordinates) -> list[Tensor]:
     found = []
     signs = torch.tensor(known.signs, dtype=torch.float64)
     for members, even in zip(known.members, known.even, strict=True):
-        for a, b in zip(members, members[1:], strict=False):
+        for a, b in itertools.pairwise(members):
             move = torch.eye(known.count).double()
             move[[a, b]] = move[[b, a]]
             found.append(signs[:, None] * move * signs)

@@ -20,8 +20,8 @@ class OuterBlock(ConstantsModule):
     """``y_o = sum_(q, n) C[o, q, n] b_n(xi_q)``.
 
     The bases b_n: ``"sine"``: sines with trainable frequencies and phases, of mean 0 and variance 1 for normal units;
-    ``"rbf"``: Gaussians about trainable centres; ``"chebyshev"`` and ``"legendre"``: polynomials of tanh(xi), from degree
-    0 on; ``"fourier"``: cosines and sines of the multiples of one trainable frequency.
+    ``"rbf"``: Gaussians about trainable centres; ``"chebyshev"`` and ``"legendre"``: polynomials of tanh(xi), from
+    degree 0 on; ``"fourier"``: cosines and sines of the multiples of one trainable frequency.
 
     Args:
         mixing: Number of units.

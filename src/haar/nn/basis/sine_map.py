@@ -1,7 +1,7 @@
 """Sums of sines with trainable frequencies and phases, brought to mean 0 and variance 1; derivatives by hand.
 
-``mu`` and ``sigma^2`` are mean and variance of ``sin(w u + p)`` for a standard normal u. The published script misplaces a
-parenthesis in sigma; this is the closed form.
+``mu`` and ``sigma^2`` are mean and variance of ``sin(w u + p)`` for a standard normal u. The published script misplaces
+a parenthesis in sigma; this is the closed form.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def sine_moments(frequencies: Degrees, phases: Degrees) -> tuple[Degrees, Degree
     return mean, 0.5 - 0.5 * torch.exp(-2 * squares) * torch.cos(2 * phases) - mean * mean
 
 
-def sine_map(
-    xi: Units, frequencies: Degrees, phases: Degrees, weight: Weight
-) -> Float[Tensor, "outputs samples"]:
+def sine_map(xi: Units, frequencies: Degrees, phases: Degrees, weight: Weight) -> Float[Tensor, "outputs samples"]:
     """``sum_(q, n) weight[:, q, n] (sin(w_n xi_q + p_n) - mu_n) / sigma_n``.
 
     Args:

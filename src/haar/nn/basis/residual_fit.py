@@ -1,0 +1,121 @@
+"""Physics-informed fits: a module made to solve an equation that is given as a residual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.basis.residual_attention import ResidualAttention
+from haar.training import Checkpoint, Plan, Run, draw
+from haar.watch import Unwatched, Watch
+
+Solution = Callable[[Tensor], Tensor]
+Residual = Callable[[Solution, Tensor], Tensor]
+Form = Callable[[Tensor, Tensor], Tensor]
+
+
+def derivative(
+    function: Solution, x: Float[Tensor, "samples count"], axis: int, order: int = 1
+) -> Float[Tensor, "samples outputs"]:
+    """The derivative along a coordinate, of any order, by as many forward-mode passes: no Hessian is formed.
+
+    Args:
+        function: Of a batch of points, one by one.
+        x: The points.
+        axis: The coordinate.
+        order: How many times.
+
+    Raises:
+        ArgumentError: If there is no such coordinate or order.
+
+    Example:
+        >>> x = torch.tensor([[2.0, 1.0]])
+        >>> derivative(lambda x: x[:, :1] ** 3 * x[:, 1:], x, axis=0, order=2).tolist()
+        [[12.0]]
+    """
+    check_count("order", order)
+    if not -x.shape[-1] <= axis < x.shape[-1]:
+        raise ArgumentError("axis", expected=f"a coordinate, 0 to {x.shape[-1] - 1}", got=axis)
+    along = torch.zeros_like(x)
+    along[..., axis] = 1
+
+    def once(inner: Solution) -> Solution:
+        return lambda at: torch.func.jvp(inner, (at,), (along,))[1]
+
+    for _ in range(order):
+        function = once(function)
+    return function(x)
+
+
+def fit_residual(
+    model: nn.Module,
+    residual: Residual,
+    points: Float[Tensor, "points count"],
+    *,
+    form: Form | None = None,
+    plan: Plan | None = None,
+    attention: ResidualAttention | None = None,
+    seed: int = 0,
+    checkpoint: str | None = None,
+    watch: Watch = Unwatched(),
+) -> Float[Tensor, " steps"]:
+    """Train a module to make a residual vanish at some points.
+
+    Args:
+        model: Any module from points to values; it is trained in place.
+        residual: ``residual(u, x)`` for a function u and points x: a number, or several, of every point. Take
+            derivatives with `derivative`, or in any other way that torch knows.
+        points: The collocation points.
+        form: ``form(x, y)`` makes the solution of the module's values, so that conditions on the boundary hold exactly,
+            such as ``lambda x, y: (1 - x**2) * y``; by default the values themselves.
+        plan: Steps, optimiser, rate; with `batch_size` each step takes so many points; by default all in 1000 steps.
+        attention: Weights of the points; without, the mean of the squares is lowered.
+        seed: Of what is drawn.
+        checkpoint: A file from which a run that was killed goes on.
+        watch: Told of every step.
+
+    Returns:
+        The loss before each step.
+
+    Raises:
+        ArgumentError: If there is no point, or attention is for another number of them.
+        DivergedError: If a loss is not finite.
+
+    Example:
+        >>> from haar.nn import KKAN
+        >>> model = KKAN(1, inner=(8, 2), mixing=8, generator=torch.Generator().manual_seed(0))
+        >>> x = torch.linspace(-1, 1, 32)[:, None]
+        >>> poisson = lambda u, x: derivative(u, x, 0, 2) + 2  # u'' = -2, so that u = 1 - x^2
+        >>> losses = fit_residual(
+        ...     model, poisson, x, form=lambda x, y: (1 - x**2) * y, plan=Plan(steps=150, learning_rate=5e-3)
+        ... )
+        >>> bool(losses[-1] < 0.1 * losses[0])
+        True
+    """
+    if points.ndim != 2 or not len(points):
+        raise ShapeError("points", expected="(points, coordinates), at least one", got=tuple(points.shape))
+    if attention is not None and len(attention.weights) != len(points):
+        got = f"{len(attention.weights)} weights"
+        raise ArgumentError("attention", expected=f"one weight for each of {len(points)} points", got=got)
+    how = Plan(steps=1000) if plan is None else plan
+
+    def solution(x: Tensor) -> Tensor:
+        y: Tensor = model(x)
+        return y if form is None else form(x, y)
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        del step
+        index = torch.arange(len(points)) if how.batch_size is None else draw(len(points), how.batch_size, generator)
+        index = index.to(points.device)
+        found = residual(solution, points[index])
+        if found.shape[:1] != index.shape:
+            raise ShapeError("residual", expected=f"{len(index)} rows, one for each point", got=tuple(found.shape))
+        return found.square().mean() if attention is None else attention(found, index)
+
+    states = {"model": model} | ({} if attention is None else {"attention": attention})
+    kept = Checkpoint(checkpoint, states)
+    return Run(model.parameters(), loss, how, seed=seed, checkpoint=kept).train(watch, "residual")

@@ -1,0 +1,1 @@
+"""Kurkova-Kolmogorov-Arnold networks: fits, symmetry by shape, learning dynamics, equations."""

@@ -1,0 +1,76 @@
+"""Equations as residuals: derivatives against closed forms, a fit that comes to the solution, refusals."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from haar.errors import ArgumentError, ShapeError
+from haar.nn import KKAN, ResidualAttention
+from haar.nn.basis import derivative, fit_residual
+from haar.training import Plan
+
+F64 = torch.float64
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own use, inside jvp
+X = torch.linspace(-1, 1, 24)[:, None]
+
+
+def poisson(u, x):
+    return derivative(u, x, 0, 2) + 2
+
+
+def form(x, y):
+    return (1 - x**2) * y
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_derivatives_are_those_of_closed_forms(order):
+    x = torch.rand(5, 2, dtype=F64)
+
+    def function(x):
+        return torch.stack([x[:, 0] ** 4 * x[:, 1], torch.sin(2 * x[:, 1])], -1)
+
+    falling = (4, 12, 24)[order - 1]
+    along = derivative(function, x, 0, order)
+    torch.testing.assert_close(along[:, 0], falling * x[:, 0] ** (4 - order) * x[:, 1])
+    assert torch.equal(along[:, 1], torch.zeros(5, dtype=F64))
+    wave = 2**order * (torch.cos(2 * x[:, 1]), -torch.sin(2 * x[:, 1]), -torch.cos(2 * x[:, 1]))[order - 1]
+    torch.testing.assert_close(derivative(function, x, -1, order)[:, 1], wave)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_a_fit_comes_near_the_solution_of_poissons_equation(attention):
+    model = KKAN(1, inner=(8, 2), mixing=8, generator=torch.Generator().manual_seed(0))
+    weights = ResidualAttention(24, eta=0.1, gamma=0.9) if attention else None
+    losses = fit_residual(model, poisson, X, form=form, plan=Plan(steps=250, learning_rate=5e-3), attention=weights)
+    with torch.no_grad():
+        error = (form(X, model(X)) - (1 - X**2)).norm() / (1 - X**2).norm()
+    assert losses.shape == (250,)
+    assert error < 0.05
+    if weights is not None:
+        assert weights.calls == 250
+
+
+def test_any_module_is_fitted_and_equal_seeds_give_equal_bits():
+    def run(seed):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+        return fit_residual(net, poisson, X, form=form, plan=Plan(steps=5, batch_size=6), seed=seed)
+
+    assert torch.equal(run(0), run(0))
+    assert not torch.equal(run(0), run(1))
+
+
+def test_what_does_not_fit_is_refused():
+    net = nn.Linear(1, 1)
+    with pytest.raises(ArgumentError, match="attention: expected one weight for each of 24 points, got 5 weights"):
+        fit_residual(net, poisson, X, attention=ResidualAttention(5))
+    with pytest.raises(ShapeError, match=r"points: expected \(points, coordinates\), at least one, got \(0, 1\)"):
+        fit_residual(net, poisson, X[:0])
+    with pytest.raises(ShapeError, match="residual: expected 24 rows, one for each point"):
+        fit_residual(net, lambda u, x: u(x)[:3], X, plan=Plan(steps=1))
+    with pytest.raises(ArgumentError, match="axis: expected a coordinate, 0 to 0, got 1"):
+        derivative(net, X, 1)
+    with pytest.raises(ArgumentError, match="order: expected at least 1"):
+        derivative(net, X, 0, 0)
