@@ -1,0 +1,1 @@
+"""Discovery: planted symmetries, trained networks, laws and controls, over seeds."""
