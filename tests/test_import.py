@@ -35,6 +35,7 @@ FLOORS = (
     {"average", "moments", "geometry", "weights"},
     {"audit", "relax", "align", "compress", "dynamics"},
     {"testing", "discover"},
+    {"check"},
     {"systems"},
     {"cli"},
     {"__main__"},
