@@ -42,7 +42,7 @@ def test_a_linear_head_that_is_kept_changes_and_one_that_is_fitted_anew_does_not
 
 def test_neighbours_do_not_see_signs_that_change_for_all_and_a_network_does():
     assert not audited(KNeighborsRegressor(3)).changed("fitted anew", "signs")
-    network = MLPRegressor((8,), max_iter=20, random_state=0, solver="lbfgs")
+    network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=0, solver="lbfgs")
     with pytest.warns(ConvergenceWarning):  # twenty steps are few
         assert audited(network).changed("fitted anew", "signs")
 

@@ -83,7 +83,7 @@ class _Polar(torch.autograd.Function):
         inside = factor.mT @ grad
         turned = vh @ inside @ vh.mT / (sizes.unsqueeze(-1) + sizes.unsqueeze(-2))
         outside = (grad - factor @ inside) @ vh.mT / sizes.unsqueeze(-2)
-        return (factor @ vh.mT @ (turned - turned.mT) + outside) @ vh
+        return (factor @ vh.mT @ (turned - turned.mT) + outside) @ vh  # type: ignore[no-any-return]
 
 
 def orthonormal(matrix: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
@@ -95,4 +95,4 @@ def orthonormal(matrix: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
     """
     q, r = torch.linalg.qr(matrix)
     signs: Tensor = torch.where(r.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(q)
-    return q * signs.unsqueeze(-2)
+    return q * signs.unsqueeze(-2)  # type: ignore[no-any-return]

@@ -35,7 +35,7 @@ def _unexplained(part: Measures) -> Sample:
 
 def _off(part: Measures) -> float:
     """Largest difference from what four components are known to explain."""
-    return max(abs(one - other) for one, other in zip(part["explained"]["4"], EXPLAINED, strict=True))
+    return max(abs(float(one) - other) for one, other in zip(part["explained"]["4"], EXPLAINED, strict=True))
 
 
 def _policy(
