@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ class BatchSignal(Meter):
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self._parameters:
             raise ArgumentError("model", expected="a model with trainable parameters", got="none")
-        self._elements = None if symmetry is None else all_or_drawn(symmetry.group, elements)
+        self._elements: list[Tensor] = [] if symmetry is None else list(all_or_drawn(symmetry.group, elements))
 
     def measure(self, *given: Any) -> Reading:
         """Signal to noise of a batch.
@@ -95,8 +95,7 @@ class BatchSignal(Meter):
         return torch.cat([one.detach().flatten() for one in found]).double()
 
     def _averaged(self, symmetry: Symmetry, x: Any, y: Any) -> Float[Tensor, " parameters"]:
-        elements: Sequence[Tensor] = list(self._elements)  # type: ignore[arg-type]  # there are some
-        moved = [self._gradient(symmetry.act_inputs(g, (x,))[0], symmetry.act_outputs(g, y)) for g in elements]
+        moved = [self._gradient(symmetry.act_inputs(g, (x,))[0], symmetry.act_outputs(g, y)) for g in self._elements]
         return torch.stack(moved).mean(0)
 
 

@@ -23,7 +23,7 @@ SMALL = {"points": 60, "steps": 8, "batch_size": 16}
 TINY = {
     "regression": SMALL,
     "longer": 2,
-    "grid": 9,
+    "grid": 10,
     "sizes": [4, 2, 3],
     "width": 6,
     "sharing": SMALL,

@@ -126,7 +126,7 @@ def _domains_of(count: int, domain: Domain) -> tuple[Interval, ...]:
         raise ArgumentError("domain", expected=f"one interval, or one for each of {count} coordinates", got=len(given))
     found = []
     for interval in given:
-        ends = [float(end) for end in interval] if isinstance(interval, Sequence) else []
+        ends = [float(e) for e in interval if not isinstance(e, Sequence)] if isinstance(interval, Sequence) else []
         if len(ends) != 2 or not (all(map(math.isfinite, ends)) and ends[0] < ends[1]):
             got = tuple(ends) if ends else interval
             raise ArgumentError("domain", expected="intervals (low, high) with low < high", got=got)

@@ -24,6 +24,14 @@ class InnerBlocks(ConstantsModule):
         generator: Source of the initial weights; by default torch's.
     """
 
+    centre: Tensor
+    rate: Tensor
+    is_periodic: Tensor
+    scales: Tensor
+    block_of: Tensor
+    bias: Tensor
+    inner_bias: Tensor
+
     def __init__(
         self,
         coordinates: Coordinates,
@@ -54,11 +62,13 @@ class InnerBlocks(ConstantsModule):
             self.adaptive = nn.Parameter(torch.ones(depth - 1, blocks, 1, 1))
         if odd:
             self.register_constant("bias", torch.zeros(depth, blocks, width, 1))
-            self.register_constant("inner_bias", self.bias[1:].clone() if enhanced else None)
+            if enhanced:
+                self.register_constant("inner_bias", torch.zeros(depth - 1, blocks, width, 1))
         else:
             self.bias = nn.Parameter(torch.zeros(depth, blocks, width, 1))
             self.shift = nn.Parameter(torch.zeros(blocks, mixing))
-            self.inner_bias = nn.Parameter(torch.zeros(depth - 1, blocks, width, 1)) if enhanced else None
+            if enhanced:
+                self.inner_bias = nn.Parameter(torch.zeros(depth - 1, blocks, width, 1))
         self._place(degree)
 
     def _place(self, degree: int) -> None:

@@ -62,6 +62,9 @@ class KKAN(ConstantsModule):
         torch.Size([5, 1])
     """
 
+    coordinates: Coordinates
+    asked: Symmetry | None
+
     def __init__(
         self,
         coordinates: int | Coordinates,

@@ -39,6 +39,8 @@ class OuterBlock(ConstantsModule):
         torch.Size([2, 3])
     """
 
+    phases: Tensor
+
     def __init__(
         self,
         mixing: int,

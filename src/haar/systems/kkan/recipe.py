@@ -12,15 +12,15 @@ from haar.systems.recipe import Recipe
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "regression": {"points": 2000, "steps": 800, "batch_size": 256},
+        "regression": {"points": 2000, "steps": 600, "batch_size": 256},
         "longer": 2,
         "grid": 101,
         "sizes": [24, 3, 24],
         "width": 64,
-        "sharing": {"points": 500, "steps": 600, "batch_size": 256},
-        "dynamics": {"points": 2000, "steps": 800, "batch_size": 256},
+        "sharing": {"points": 500, "steps": 500, "batch_size": 256},
+        "dynamics": {"points": 2000, "steps": 600, "batch_size": 256},
         "equations": ["helmholtz"],
-        "physics": {"points": 1000, "steps": 250, "batch_size": 250},
+        "physics": {"points": 1000, "steps": 150, "batch_size": 250},
     },
     "full": {
         "regression": {"points": 2000, "steps": 1200, "batch_size": 256},
