@@ -47,9 +47,21 @@ def counted(result: dict[str, Any]) -> str:
     return f"| {seeds(result)} | " + " | ".join(map(str, of)) + " |"
 
 
+def in_full(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Claims that stand alone: one that begins with "..." goes on from the last that does not."""
+    told, whole = [], ""
+    for claim in claims:
+        if claim["claim"].startswith("..."):
+            told.append(claim | {"claim": f"{whole} {claim['claim']}"})
+        else:
+            told.append(claim)
+            whole = claim["claim"].split(" (")[0]
+    return told
+
+
 def rows(results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any] | None]]:
     """Outcomes at every first seed, by the claim's own name, in the order of the recipe."""
-    by_seed = [{claim["name"]: claim for claim in result["claims"]} for result in results]
+    by_seed = [{claim["name"]: claim for claim in in_full(result["claims"])} for result in results]
     return {name: [by.get(name) for by in by_seed] for name in dict.fromkeys(n for by in by_seed for n in by)}
 
 
