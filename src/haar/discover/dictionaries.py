@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class Affine:
     """Matrices and shifts."""
 
 
+@runtime_checkable
 class Dictionary(Protocol):
     """A list of vector fields for inputs of one shape."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from haar.discover.rows import Sums, unit_sums
 _TWO_SIDED = 1.959963984540054
 
 
+@runtime_checkable
 class Samples(Protocol):
     """Samples of independent units."""
 
@@ -28,6 +29,7 @@ class Samples(Protocol):
 S = TypeVar("S", bound=Samples, contravariant=True)
 
 
+@runtime_checkable
 class Problem(Protocol[S]):
     """What a spectrum is computed of."""
 
