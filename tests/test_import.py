@@ -35,6 +35,7 @@ FLOORS = (
     {"average", "moments", "geometry", "weights", "dynamics"},
     {"audit", "relax", "align", "compress"},
     {"testing", "discover"},
+    {"check"},
     {"systems"},
     {"cli"},
     {"__main__"},

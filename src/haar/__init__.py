@@ -28,6 +28,7 @@ __all__ = [
     "align",
     "audit",
     "average",
+    "check",
     "compress",
     "data",
     "discover",
@@ -65,5 +66,5 @@ show(
         "haar.groups": ("Group",),
         "haar.relax": ("enforce", "homotopise"),
     },
-    verbs=("align", "audit", "average", "discover", "relax"),
+    verbs=("align", "audit", "average", "check", "discover", "relax"),
 )

@@ -16,6 +16,8 @@ from haar import weights as weights
 from haar._verbs import align as align
 from haar._verbs import audit as audit
 from haar._verbs import average as average
+from haar._verbs import check as check
+from haar._verbs import discover as discover
 from haar._verbs import relax as relax
 from haar.actions import Action as Action
 from haar.actions import Field as Field

@@ -2,6 +2,8 @@
 import haar.align as _align
 import haar.audit as _audit
 import haar.average as _average
+import haar.check as _check
+import haar.discover as _discover
 import haar.relax as _relax
 
 class _Align:
@@ -98,6 +100,29 @@ class _Average:
     write_average = staticmethod(_average.write_average)
     write_student = staticmethod(_average.write_student)
 
+class _Check:
+    __call__ = staticmethod(_check.check)
+    Check = _check.Check
+    Measured = _check.Measured
+    Repair = _check.Repair
+    check = staticmethod(_check.check)
+
+class _Discover:
+    __call__ = staticmethod(_discover.discover)
+    Affine = _discover.Affine
+    Coordinates = _discover.Coordinates
+    Discovery = _discover.Discovery
+    Fields = _discover.Fields
+    GridFields = _discover.GridFields
+    LawDiscovery = _discover.LawDiscovery
+    Linear = _discover.Linear
+    Monomials = _discover.Monomials
+    PairsDiscovery = _discover.PairsDiscovery
+    Step = _discover.Step
+    discover = staticmethod(_discover.discover)
+    law = staticmethod(_discover.law)
+    pairs = staticmethod(_discover.pairs)
+
 class _Relax:
     __call__ = staticmethod(_relax.relax)
     Augmentation = _relax.Augmentation
@@ -150,4 +175,6 @@ class _Relax:
 align: _Align
 audit: _Audit
 average: _Average
+check: _Check
+discover: _Discover
 relax: _Relax

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import haar.audit
 import haar.average
+import haar.check
 import haar.compress
 import haar.moments
 import haar.nn
@@ -27,7 +28,7 @@ from haar.groups import SO, cyclic
 from haar.moments import Gaussian
 
 F64 = torch.float64
-FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress)
+FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress, haar.check)
 C4 = cyclic(4)
 TURNED = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
 PLANE = SO(2)
@@ -164,6 +165,7 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     ),
     "audit": (Marked, lambda f, x: haar.audit.audit(f, TURNED, (x, x)).to_dict()),
     "defect_metric": (Marked, _measured),
+    "check": (Marked, lambda f, x: haar.check.check(f, (x, x), symmetry=TURNED).to_dict()),
     "lie_defects": (Marked, lambda f, x: haar.audit.lie_defects(f, ROTATED, x)),
     "layer_defects": (
         lambda: nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, dtype=F64), nn.BatchNorm2d(1, dtype=F64)),

@@ -16,6 +16,7 @@ from haar.cli import (
     align,
     audits,
     average,
+    check,
     compress,
     constitutive,
     data,
@@ -39,6 +40,7 @@ from haar.running import commanded
 
 #: The verbs as they are needed, the first first; others follow.
 _ORDER = (
+    "check",
     "audit",
     "average",
     "relax",
@@ -79,6 +81,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("discover")(discover.discover)
 app.add_typer(align.app, name="align")

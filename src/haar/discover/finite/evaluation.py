@@ -32,7 +32,7 @@ class Evaluation:
         self.precision = float(torch.finfo(torch.float64).eps)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Answers ``(rows, ...)`` in double precision.
+        """Answers ``(rows, ...)`` in double precision, one number a sample as ``(rows, 1)``.
 
         Raises:
             ArgumentError: If what comes back is no tensor of one answer a sample, or not finite.
@@ -42,6 +42,14 @@ class Evaluation:
             parts = [self._answers(x[k : k + step]) for k in range(0, len(x), step)]
         self.rows += len(x)
         return torch.cat(parts)
+
+    def twice(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Answers on the same samples in two states of the random numbers: a model without noise gives the same."""
+        with undisturbed(self.model), torch.no_grad():
+            torch.manual_seed(1)
+            first = self._answers(x)
+            torch.manual_seed(2)
+            return first, self._answers(x)
 
     def _answers(self, x: Tensor) -> Tensor:
         y = self.model(x)
@@ -56,4 +64,5 @@ class Evaluation:
         check_finite("model's answers", y)
         if y.is_floating_point():
             self.precision = max(self.precision, float(torch.finfo(y.dtype).eps))
-        return y.detach().to(torch.float64) if not y.is_complex() else torch.view_as_real(y.detach()).to(torch.float64)
+        y = torch.view_as_real(y.detach()) if y.is_complex() else y.detach()
+        return (y if y.ndim > 1 else y[:, None]).to(torch.float64)

@@ -20,7 +20,7 @@ from haar.groups import (
     FiniteGroup,
     Group,
     Subgroup,
-    from_matrices,
+    TableGroup,
     dihedral,
     grid_group,
     octahedral,
@@ -171,7 +171,7 @@ class GridSearch:
 
     def _symmetry(self, point: FiniteGroup, turns: Sequence[Tensor], steps: Sequence[int]) -> Symmetry:
         """A point group with shifts, acting on channels by the matrices of its generators."""
-        alone = from_matrices(point.defining_matrix(point.generators()), _plain_name(point), moves_grid=True) if point.order > 1 else trivial(len(self.space))
+        alone = _listed(point) if point.order > 1 else trivial(len(self.space))
         if all(s == n for s, n in zip(steps, self.space, strict=True)):
             group: Group = alone
         else:
@@ -258,8 +258,19 @@ def _shift_name(steps: Sequence[int], space: Sequence[int]) -> str:
     return "shifts:" + (told[0] if len(set(told)) == 1 else ",".join(told))
 
 
-def _plain_name(point: FiniteGroup) -> str:
-    return point.name if not isinstance(point, Subgroup) else _point_name(point, point.parent)
+def _listed(point: FiniteGroup) -> FiniteGroup:
+    """A subgroup of a point group as a group of its own, its elements under their names."""
+    if not isinstance(point, Subgroup):
+        return point
+    everything = point.elements()
+    return TableGroup(
+        _point_name(point, point.parent),
+        point.compose(everything[:, None], everything[None, :]),
+        point.generators().tolist(),
+        element_names=[point.parent.describe(g) for g in point.embedding.tolist()],
+        defining=point.defining_matrix(everything),
+        space_dim=point.space_dim,
+    )
 
 
 def _point_name(subgroup: Subgroup, whole: FiniteGroup) -> str:

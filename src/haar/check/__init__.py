@@ -1,0 +1,8 @@
+"""Check: find or take a symmetry, audit it, carry out what the evidence recommends, and measure that."""
+
+from haar.check.check import check
+from haar.check.checked import Check
+from haar.check.measured import Measured
+from haar.check.repair import Repair
+
+__all__ = ["Check", "Measured", "Repair", "check"]

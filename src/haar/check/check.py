@@ -1,0 +1,151 @@
+"""The verb: which symmetry, does averaging help, and the repaired model, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from haar.actions import Symmetry
+from haar.audit import audit
+from haar.check.checked import Check, Spoken
+from haar.check.measured import measure
+from haar.check.repair import carry_out, confirmed
+from haar.check.samples import Samples
+from haar.discover import Discovery, discover
+from haar.discover.step import Step
+from haar.errors import ArgumentError, known_keywords
+from haar.groups import GridGroup
+from haar.watch import Unwatched, Watch
+
+
+@known_keywords
+def check(
+    model: Callable[..., Any],
+    data: Any,
+    *,
+    symmetry: Symmetry | None = None,
+    outputs: str = "auto",
+    tolerance: float = 0.2,
+    significance: float = 0.05,
+    scale: Tensor | None = None,
+    batch_size: int = 8,
+    seed: int = 0,
+    spoken: Spoken = Spoken(),
+    watch: Watch = Unwatched(),
+) -> Check:
+    """Find the symmetry of a model (or take the one given), audit it, do what the evidence recommends, and measure that.
+
+    Half of the independent samples choose: on them the symmetry is found and the audit made. The other half only
+    measures: error and defect before and after, with intervals. A repair that makes held-out errors larger is taken
+    back. "No symmetry found", "nothing to gain" and "do not average" are answers.
+
+    Args:
+        model: Any module or callable of one tensor; evaluated in eval mode, never changed.
+        data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Without
+            labels the error is not measured.
+        symmetry: What is asked of the model; by default what `haar.discover` finds.
+        outputs: For the discovery, as there.
+        tolerance: Likewise.
+        significance: Level of tests and intervals.
+        scale: What errors are divided by, broadcast against one output: one number per channel of fields.
+        batch_size: Rows at a time in the audit.
+        seed: Of the halves, and everything drawn.
+        spoken: How the user names model and data, for the commands to type next.
+        watch: Told of the stages.
+
+    Returns:
+        The check: `.model` to use from now on, `.action`, `.summary`, `.measured`, `.audit`, `.discovery`,
+        `.commands`, `.save_model(path)`, `.save_html(path)`.
+
+    Raises:
+        ArgumentError: If data are no rows of one tensor, of one independent unit alone, or do not fit.
+
+    Example:
+        >>> from haar.groups import dihedral
+        >>> blur = torch.nn.AvgPool2d(3, stride=1, padding=1)
+        >>> x = torch.randn(24, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> y = blur(x)
+        >>> tilted = lambda x: blur(x) + 0.2 * x.roll(1, 2)
+        >>> done = check(tilted, (x, y), symmetry=Symmetry.of_fields(dihedral(4), "p"))
+        >>> done.action, done.repair.group, done.measured.loss_after.value < done.measured.loss_before.value
+        ('average', 'D4', True)
+    """
+    if not callable(model):
+        raise ArgumentError("model", expected="a module or a function", got=type(model).__name__)
+    samples = Samples.of(data)
+    seen, held_out = samples.halves(seed)
+    found: Discovery | None = None
+    if symmetry is None:
+        with watch.stage("discovering", 1) as advance:
+            found = discover(
+                model,
+                (seen.inputs, None, seen.units),
+                outputs=outputs,
+                tolerance=tolerance,
+                significance=significance,
+                seed=seed,
+            )
+            advance()
+        symmetry = chosen(found.staircase) if found.coordinates is None else None
+    example = samples.inputs[:1]
+    if symmetry is None:
+        return Check(
+            model, symmetry=None, discovery=found, audit=None, repair=None, measured=None, example=example, spoken=spoken
+        )
+    symmetry.check_inputs((seen.inputs,))
+    report = audit(
+        model,
+        symmetry,
+        seen.given() if seen.labels is not None else seen.inputs,
+        scale=scale,
+        batch_size=batch_size,
+        clusters=seen.units,
+        significance=significance,
+        seed=seed,
+        watch=watch,
+    )
+    repair = carry_out(model, report, seen, seed=seed)
+    with watch.stage("measuring", 1) as advance, torch.no_grad():
+        measured = measure(
+            model,
+            repair.model,
+            repair.symmetry,
+            held_out,
+            scale=None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2)),
+            significance=significance,
+            seed=seed,
+        )
+        advance()
+    return Check(
+        model,
+        symmetry=symmetry,
+        discovery=found,
+        audit=report,
+        repair=confirmed(repair, model, measured),
+        measured=measured,
+        example=example,
+        spoken=spoken,
+    )
+
+
+def chosen(staircase: list[Step]) -> Symmetry | None:
+    """The symmetry that is worth an audit: the largest one that the model has nearly; else the largest it has.
+
+    Shifts that hold exactly are left out of a group of a grid: averaging over them would change nothing.
+
+    Args:
+        staircase: What was discovered.
+    """
+    steps = [step for step in staircase if step.symmetry is not None]
+    near = [step for step in steps if step.grade == "approximate"]
+    best = max(near or steps, key=lambda step: (step.dimension, step.order or 0), default=None)
+    if best is None or best.symmetry is None:
+        return None
+    group = best.symmetry.group
+    shifted = [s for s in steps if s.grade == "exact" and s.name.startswith("shifts") and s.symmetry is not None]
+    if isinstance(group, GridGroup) and shifted and group.point.order > 1:
+        return best.symmetry.restrict(group.subgroup(group.element(group.point.generators()), group.point.name))
+    return best.symmetry

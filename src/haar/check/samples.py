@@ -1,0 +1,110 @@
+"""The samples of a check: inputs, labels where there are some, and two halves of independent units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from haar.errors import ArgumentError
+from haar.probing import check_finite
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of inputs and labels.
+
+    Attributes:
+        inputs: ``(rows, *shape)``.
+        labels: ``(rows, ...)``, or None.
+        units: Which independent unit, such as a trajectory, each row belongs to.
+    """
+
+    inputs: Tensor
+    labels: Tensor | None
+    units: Tensor
+
+    @classmethod
+    def of(cls, data: Any) -> Samples:
+        """Read inputs, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these.
+
+        Raises:
+            ArgumentError: If they are no tensors of one shape, differ in number, or are not finite.
+        """
+        batches = [data] if _is_rows(data) else list(data) if isinstance(data, Iterable) else [data]
+        rows = [_parts(batch) for batch in batches]
+        if not rows:
+            raise ArgumentError("data", expected="inputs, or inputs and labels", got="none")
+        inputs = torch.cat([row[0] for row in rows])
+        labels = None if any(row[1] is None for row in rows) else torch.cat([row[1] for row in rows if row[1] is not None])
+        marks = [row[2] for row in rows if row[2] is not None]
+        units = torch.arange(len(inputs)) if len(marks) < len(rows) else torch.cat(marks).unique(return_inverse=True)[1]
+        for name, part in (("labels", labels), ("clusters", units)):
+            if part is not None and len(part) != len(inputs):
+                raise ArgumentError("data", expected=f"{len(inputs)} {name}, one an input", got=len(part))
+        check_finite("data", (inputs, labels))
+        return cls(inputs, labels, units)
+
+    @property
+    def independent(self) -> int:
+        """How many independent units there are."""
+        return len(self.units.unique())
+
+    def halves(self, seed: int) -> tuple[Samples, Samples]:
+        """Samples to look at, and samples held out; no unit is in both.
+
+        Raises:
+            ArgumentError: If there is only one unit.
+        """
+        count = self.independent
+        if count < 2:
+            raise ArgumentError(
+                "data",
+                expected="at least two independent samples or trajectories, one of them held out",
+                got=f"{len(self.inputs)} rows of one",
+                way_out="give more trajectories",
+            )
+        first = torch.randperm(count, generator=torch.Generator().manual_seed(seed))[: (count + 1) // 2]
+        seen = torch.isin(self.units.unique(return_inverse=True)[1], first)
+        return self._rows(seen), self._rows(~seen)
+
+    def given(self) -> Any:
+        """As other verbs take them."""
+        return (self.inputs, self.labels)
+
+    def _rows(self, chosen: Tensor) -> Samples:
+        return Samples(
+            self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen]
+        )
+
+
+def _is_rows(data: Any) -> bool:
+    if isinstance(data, (Tensor, np.ndarray)):
+        return True
+    parts = data if isinstance(data, (tuple, list)) else ()
+    return 1 < len(parts) <= 3 and all(isinstance(part, (Tensor, np.ndarray)) or part is None for part in parts)
+
+
+def _parts(batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    made = [None if part is None else torch.as_tensor(part) for part in _tensors(parts)]
+    if not 1 <= len(made) <= 3 or made[0] is None or not made[0].is_floating_point() or made[0].ndim < 2:
+        raise ArgumentError(
+            "data",
+            expected="real inputs (rows, ...) as one tensor, with labels and clusters if there are any",
+            got=", ".join(str(tuple(part.shape)) if isinstance(part, Tensor) else "none" for part in made),
+            way_out="for models of several inputs use haar.audit and haar.average",
+        )
+    labels, marks = (made[k] if k < len(made) else None for k in (1, 2))
+    return made[0], labels, marks
+
+
+def _tensors(parts: Iterable[Any]) -> list[Any]:
+    for part in parts:
+        if part is not None and not isinstance(part, (Tensor, np.ndarray)):
+            raise ArgumentError("data", expected="tensors or arrays", got=type(part).__name__)
+    return list(parts)

@@ -1,0 +1,201 @@
+"""``haar check``: find a symmetry or take one, audit it, carry out what the evidence recommends, measure that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from haar.cli.command import told_by
+from haar.cli.options import FactoryArg, Fields, History, Model, Weights, count_option, folder_option, seed_option
+from haar.errors import ArgumentError, HaarError
+
+if TYPE_CHECKING:
+    from haar.actions import Symmetry
+    from haar.check import Check
+    from haar.cli.model_file import LoadedModel
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What the command is told."""
+
+    model: Model
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; or a table of "
+            "inputs, .npy, .csv, .pt or .safetensors."
+        ),
+    ]
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help='The symmetry to ask for: auto (what the grid allows), D4, reflections, "D4 x shifts:16", SO3, S8, '
+            "...; by default what haar discover finds."
+        ),
+    ] = None
+    fields: Fields = None
+    history: History = None
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
+    ] = False
+    samples: Annotated[int, count_option("Windows or rows to look at, spread evenly.", least=4)] = 64
+    seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
+    out: Annotated[
+        Path, folder_option("Folder for report.html, check.json, and the repaired model, if there is one.")
+    ] = Path("haar-check")
+    as_json: Annotated[bool, typer.Option("--json", help="Print the check as one JSON object.")] = False
+
+
+@told_by(CheckOptions)
+def check(told: CheckOptions) -> None:
+    """Find the symmetry of MODEL on DATA, audit it, and do what the evidence recommends.
+
+    The model is averaged, over the group or the subgroup that is left, or left alone. Half of the trajectories choose;
+    the others measure error and defect before and after. The answer is one page, the repaired model a file.
+    """
+    from haar.cli.model_file import load_model
+    from haar.cli.options import named_on_the_command_line
+    from haar.cli.screen import ProgressBars, warn_bare
+
+    if told.data.suffix in (".xyz", ".extxyz"):
+        raise ArgumentError(
+            "DATA",
+            expected="fields, vectors or clouds in rows",
+            got=told.data.name,
+            way_out=f"structures go with a calculator: haar audit --ase {told.model} {told.data}, which repairs too",
+        )
+    fields = _is_well(told.data)
+    loaded = load_model(
+        told.model, weights=told.weights, arguments=told.factory_arg or (), fields=fields or told.fields is not None
+    )
+    module, symmetry, rows, scale = (_of_well if fields else _of_rows)(told, loaded)
+    with (
+        ProgressBars(quiet=told.as_json) as bars,
+        named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
+    ):
+        report = _checked(told, module, symmetry, rows, scale, bars)
+    _write_model(report, told.out)
+    _tell(report, told)
+    warn_bare(loaded, told.model)
+
+
+def _tell(report: Check, told: CheckOptions) -> None:
+    """The page, and on the screen the answer alone: the audit's many tables are on the page."""
+    from haar.cli.screen import console
+    from haar.cli.tables import print_tables
+    from haar.report.json_file import dumps
+
+    report.save_json(told.out / "check.json")
+    report.save_html(told.out / "report.html")
+    if told.as_json:
+        typer.echo(dumps(report.to_dict()), nl=False)
+        return
+    screen = console()
+    own = 3 if report.discovery is not None else 2
+    print_tables(screen, [section for section in report.sections()[:own] if section.table is not None])
+    screen.print(report.summary, style="bold")
+    if report.written is not None:
+        screen.print(f"repaired model: {report.written}")
+    if report.not_written:
+        screen.print(f"the repaired model was not written: {report.not_written}")
+    screen.print(f"report: {told.out / 'report.html'}")
+    for command in report.commands:
+        screen.print(f"next: {command}", highlight=False, soft_wrap=True)
+
+
+def _checked(told: CheckOptions, module: Any, symmetry: Symmetry | None, rows: Any, scale: Any, bars: Any) -> Check:
+    from haar.check import check as run
+    from haar.check.checked import Spoken
+
+    options = [f"--fields '{told.fields}'"] if told.fields else []
+    options += [f"--history {told.history}"] if told.history else []
+    options += [f"--weights {told.weights}"] if told.weights else []
+    options += [f"--factory-arg {word}" for word in told.factory_arg or ()]
+    options += ["--normalised"] if told.normalised else []
+    found = told.out / "found.json"
+    spoken = Spoken(told.model, str(told.data), told.group or "", " ".join(options), "" if told.group else str(found))
+    report = run(module, rows, symmetry=symmetry, scale=scale, seed=told.seed, spoken=spoken, watch=bars)
+    if report.discovery is not None and report.symmetry is not None:
+        _save_found(report, found)
+    return report
+
+
+def _save_found(report: Check, path: Path) -> None:
+    from haar.actions import symmetry_to_dict
+    from haar.report.json_file import write_json
+
+    if report.symmetry is not None:
+        write_json(path, symmetry_to_dict(report.symmetry) | {"found": report.summary})
+
+
+def _write_model(report: Check, out: Path) -> None:
+    """Next to the report; where torch cannot write it, the page says why."""
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        report.save_model(out / "repaired.pt2")
+    except HaarError as error:
+        report.not_written = str(error)
+
+
+def _is_well(data: Path) -> bool:
+    return data.is_dir() or data.suffix in (".hdf5", ".h5")
+
+
+def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
+    """The model in physical units, windows of the data set, and the scale of its fields."""
+    from haar.cli.surrogate_input import physical_model, try_model, window_data
+    from haar.cli.well_data import open_well, well_symmetry
+    from haar.data.well.spread_windows import SpreadWindows, field_scale
+
+    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
+    symmetry = None if told.group is None else well_symmetry(reader.metadata, told.group, windows.inputs)
+    module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
+    try_model(module, windows)
+    chosen = SpreadWindows(windows, samples=told.samples, batch_size=8)
+    scale = field_scale(chosen, windows.outputs)
+    return _one_by_one(module, batched=loaded.batched), symmetry, list(chosen), scale
+
+
+def _one_by_one(module: Any, *, batched: bool) -> Any:
+    """A program whose batch size is fixed to 1 as a model of any."""
+    from haar.cli.single_rows import SingleRows
+
+    return module if batched else SingleRows(module).eval()
+
+
+def _of_rows(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
+    """Rows of arrays, in the model's precision."""
+    import torch
+
+    from haar.cli.first_try import OwnPrecision, own_dtype
+    from haar.cli.rows_file import read_rows, symmetry_of_rows
+
+    rows = read_rows(told.data, most=told.samples)
+    x = rows[0]
+    dtype = own_dtype(loaded.module, x[:1])
+    module: Any = loaded.module if dtype == x.dtype else OwnPrecision(loaded.module, dtype).eval()
+    try:
+        with torch.no_grad():
+            y = module(x[:1])
+    except HaarError:
+        raise
+    except Exception as error:
+        from haar.entry import brief
+
+        raise ArgumentError(
+            "MODEL", expected=f"a model of inputs (rows, {', '.join(map(str, x.shape[1:]))})", got=brief(error)
+        ) from error
+    symmetry = None
+    if told.group is not None:
+        symmetry = symmetry_of_rows(told.group, tuple(x.shape[1:]), tuple(y.shape[1:]), fields=told.fields)
+    return _one_by_one(module, batched=loaded.batched), symmetry, rows, None
+
+

@@ -1,0 +1,106 @@
+"""DATA in rows on the command line: inputs, with labels and trajectories where the file has them; and named groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from haar.actions import Action, Invariant, Points, Symmetry, Vector
+from haar.actions.representation import Defining, Representation
+from haar.cli.number_file import read_numbers
+from haar.errors import ArgumentError, DataError
+from haar.groups import Group
+from haar.groups.names import named_group
+from haar.received import Archive
+
+_INPUTS, _LABELS, _CLUSTERS = ("x", "inputs", "input"), ("y", "labels", "targets"), ("clusters", "runs")
+
+
+def read_rows(data: Path, *, most: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Inputs, labels and trajectories.
+
+    Args:
+        data: ``.npz`` with ``x``, and ``y`` and ``clusters`` if there are any; or a table of inputs alone.
+        most: Rows to take, spread evenly.
+
+    Raises:
+        DataError: If the file cannot be read, holds no inputs, or numbers of rows differ.
+    """
+    if data.suffix != ".npz":
+        x = read_numbers(data)
+        if x.ndim < 2:
+            raise DataError(f"{data}: expected rows of inputs, got shape {tuple(x.shape)}")
+        return x[_spread(len(x), most)], None, None
+    held = Archive(data)
+    x, y, marks = (_named(held, names) for names in (_INPUTS, _LABELS, _CLUSTERS))
+    if x is None:
+        raise DataError(f"{data}: no x ({', '.join(_INPUTS)}); it holds {', '.join(sorted(held))}")
+    for name, part in (("y", y), ("clusters", marks)):
+        if part is not None and len(part) != len(x):
+            raise DataError(f"{data}: expected {len(x)} rows of {name}, as of x, got {len(part)}")
+    rows = _spread(len(x), most)
+    made = [None if part is None else torch.from_numpy(np.ascontiguousarray(part))[rows] for part in (x, y, marks)]
+    inputs = made[0]
+    if inputs is None or inputs.ndim < 2 or not inputs.is_floating_point():
+        raise DataError(f"{data}: expected x as rows of real numbers, got {x.dtype} {x.shape}")
+    return inputs, made[1], made[2]
+
+
+def _spread(count: int, most: int) -> Tensor:
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
+
+
+def _named(held: Archive, names: tuple[str, ...]) -> np.ndarray | None:
+    return next((held[name] for name in names if name in held), None)
+
+
+def symmetry_of_rows(
+    group: str, shape: tuple[int, ...], out_shape: tuple[int, ...], *, fields: str | None = None
+) -> Symmetry:
+    """How a named group acts on rows of a shape.
+
+    Args:
+        group: Its name.
+        shape: Of one input: a vector ``(n,)``, points ``(k, d)``, or with `fields` ``(channels, *space)``.
+        out_shape: Of one output.
+        fields: The fields in words.
+
+    Raises:
+        ArgumentError: If the group acts on no such rows.
+
+    Example:
+        >>> symmetry_of_rows("SO3", (5, 3), (3,))
+        <Symmetry SO(3): Points -> Vector>
+    """
+    if fields is not None or len(shape) > 2:
+        return _of_fields(group, shape, fields)
+    made = named_group(group, argument="--group")
+    rep = Defining(made)
+    if rep.dim not in (shape[-1], shape[0]):
+        raise ArgumentError(
+            "--group",
+            expected=f"a group that acts on {shape[-1]} coordinates" + (f" or {shape[0]} points" * (len(shape) == 2)),
+            got=f"{made.name}, which acts on {rep.dim}",
+        )
+    if len(shape) == 2 and rep.dim != shape[-1]:
+        inputs: Action = Points(relabelling=rep)
+        return Symmetry(made, inputs, _outputs(made, rep, out_shape, axis=-len(out_shape)))
+    inputs = Vector(rep) if len(shape) == 1 else Points(rotation=rep)
+    return Symmetry(made, inputs, _outputs(made, rep, out_shape, axis=-1))
+
+
+def _outputs(group: Group, rep: Representation, out_shape: tuple[int, ...], *, axis: int) -> Action:
+    moves = bool(out_shape) and out_shape[axis] == rep.dim
+    return Vector(rep, axis=axis) if moves else Invariant(group)
+
+
+def _of_fields(group: str, shape: tuple[int, ...], fields: Any) -> Symmetry:
+    if fields is None:
+        raise ArgumentError("--fields", expected="the fields of x, such as 'p, u:vector'", got="none")
+    space = shape[1:]
+    chosen = named_group(group, space=space, periodic=[True] * len(space), argument="--group")
+    return Symmetry.of_fields(chosen, fields, dim=len(space))
