@@ -132,5 +132,7 @@ def test_dependent_matrices_and_none_are_refused():
 
 
 def test_a_basis_without_a_compact_form_has_no_normal_basis():
-    with pytest.raises(ArgumentError, match=r"expected a compact semisimple algebra, got Killing signature \(2, 1, 0\)"):
+    with pytest.raises(
+        ArgumentError, match=r"expected a compact semisimple algebra, got Killing signature \(2, 1, 0\)"
+    ):
         LieAlgebra(special(2)).normal_basis()
