@@ -100,7 +100,7 @@ def discover(
         seed=seed,
         asked=outputs,
     )
-    said = [*read.said, *flat.said]
+    said = list(read.said)
     if fields is None or "lie" not in chosen:
         sample: Evaluated | FieldSample = flat.evaluate(read.inputs.flatten(1), read.units)
         if classifier_like(sample.f):
@@ -121,7 +121,7 @@ def discover(
             seed=seed,
         )
         steps, said = found.steps, [*said, *found.said]
-    return Discovery(flat, sample, settings, said=tuple(said), finite=steps)
+    return Discovery(flat, sample, settings, said=(*flat.said, *said), finite=steps)
 
 
 def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Dictionary | None:
