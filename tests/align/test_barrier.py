@@ -145,3 +145,9 @@ def test_a_small_step_of_training_is_a_difference():
     assert found.floor < 1e-12
     assert found.to_dict()["tensors"].keys() == model.state_dict().keys()
     assert "really different" in str(found)
+
+
+def test_lines_that_coincide_are_one_curve_with_both_names():
+    drawn = Barrier((0.0, 0.5, 1.0), {"raw": (1.0, 3.0, 2.0), "same": (1.0, 3.0, 2.0), "moved": (1.0, 1.5, 2.0)})
+    axes = drawn.sections()[0].figure.axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["raw, same", "moved"]

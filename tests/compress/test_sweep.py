@@ -308,3 +308,12 @@ def test_what_does_not_fit_is_told_in_one_line(perceptron, pairs):
         with pytest.raises((ArgumentError, DataError), match=words) as told:
             call()
         assert "\n" not in str(told.value)
+
+
+def test_every_panel_says_what_it_shows_and_shares_are_drawn_as_they_are(perceptron, pairs):
+    found = sweep(perceptron, ["magnitude", "quantise"], ["loss", "accuracy"], pairs, draws=0)
+    panels = [axes for axes in found.sections()[0].figure.axes if axes.get_visible()]
+    assert {(axes.get_ylabel(), axes.get_xlabel()) for axes in panels} == {
+        (metric, measure) for metric in ("loss", "accuracy") for measure in ("sparsity", "bits")
+    }
+    assert all(axes.get_yscale() == "linear" for axes in panels if axes.get_ylabel() == "accuracy")

@@ -95,7 +95,10 @@ class Barrier(Report):
     def draw(self, axes: Axes) -> None:
         """The losses along each line."""
         style_axes(axes, x="share of B", y="loss")
-        draw_curves(axes, list(self.shares), {name: list(losses) for name, losses in self.losses.items()})
+        together: dict[tuple[float, ...], list[str]] = {}
+        for name, losses in self.losses.items():  # of lines that coincide only the last would be seen
+            together.setdefault(losses, []).append(name)
+        draw_curves(axes, list(self.shares), {", ".join(names): list(losses) for losses, names in together.items()})
         axes.legend(fontsize=8, frameon=False)
 
     def _of(self, line: str | None) -> tuple[float, ...]:

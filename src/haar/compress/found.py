@@ -192,7 +192,7 @@ class Sweep(Report):
                 if not found:
                     panel.set_visible(False)
                     continue
-                style_axes(panel, x=measure, y=metric if column == 0 else "")
+                style_axes(panel, x=measure, y=metric)  # each: a page may put them one below the other
                 draw(panel, found, colours, styles)
         share_legend(figure, axes.flat, columns=4)
         return figure
@@ -218,7 +218,8 @@ def draw(panel: Any, curves: Sequence[Curve], colours: dict[str, str], styles: d
             panel.fill_between(curve.levels, low, high, color=colours[name], alpha=0.15, linewidth=0)
     _draw_limit(panel, curves[0])
     shown = [value for curve in curves for value in curve.values if math.isfinite(value)]
-    if shown and min(shown) > 0 and max(shown) > 3 * min(shown):
+    growing = curves[0].metric.worse == "higher"  # a share of what is right is none
+    if growing and shown and min(shown) > 0 and max(shown) > 3 * min(shown):
         log_scale(panel, "y", plain=max(shown) < 1e4 and min(shown) > 1e-2)
     if not curves[0].perturbation.rising:
         panel.invert_xaxis()

@@ -17,6 +17,8 @@ from haar.report.table import Cell
 
 #: Gaps up to this are what double precision leaves of none.
 INVARIANT = 1e-8
+#: A gap that is drawn so dark that black on it cannot be read.
+_DARK = 0.6
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ class GaugeAudit(Report):
         axes.imshow(np.clip(values, 0, 1), cmap="Blues", vmin=0, vmax=1.2, aspect="auto")
         for i, line in enumerate(values):
             for j, value in enumerate(line):
-                axes.text(j, i, _gap(float(value)), ha="center", va="center", fontsize=7)
+                ink = "white" if value > _DARK else "black"
+                axes.text(j, i, _gap(float(value)), ha="center", va="center", fontsize=7, color=ink)
         axes.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=7)
         axes.set_yticks(range(len(self.rows)), [row.perturbation for row in self.rows], fontsize=7)
         axes.grid(visible=False)

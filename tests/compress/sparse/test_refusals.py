@@ -168,3 +168,16 @@ def test_a_parameter_without_an_optimiser():
 def test_sizes_of_coordinates():
     with pytest.raises(ArgumentError, match="sizes: expected at least one entry for each coordinate, got 0"):
         coordinates((2, 2), torch.tensor([4, 0]))
+
+
+def test_an_optimiser_is_masked_once():
+    one = model()
+    optimizer = torch.optim.SGD(one.parameters(), lr=0.1)
+    first = sparsify(one, {"0": Static(0.5)}, optimizer, steps=10)
+    sparsify(one, {"2": Static(0.5)}, optimizer, steps=10)  # masks of other parameters
+    with pytest.raises(ArgumentError, match=r"got one that these are attached to; detach\(\) those first"):
+        first.attach(optimizer)
+    with pytest.raises(ArgumentError, match="optimizer: expected an optimiser without masks, got one that other masks"):
+        sparsify(one, Static(0.5), optimizer, steps=10)
+    first.detach()
+    first.attach(optimizer)

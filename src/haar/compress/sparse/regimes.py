@@ -27,7 +27,7 @@ class Regime(ABC):
     growth: ClassVar[Growth] = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sparsity < 1:
+        if not isinstance(self.sparsity, (int, float)) or not 0 <= self.sparsity < 1:
             raise ArgumentError("sparsity", expected="a share of at least 0 and below 1", got=self.sparsity)
 
     @property

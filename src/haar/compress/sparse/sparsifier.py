@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ _DENSITIES: Mapping[str, Callable[..., list[float]]] = {"erdos-renyi": erdos_ren
 _SCHEMA = 1
 #: Layers have seeds of their own, and so many fit between two seeds of the user's.
 _LAYERS = 4099
+#: What is attached to an optimiser.
+_MASKED: weakref.WeakKeyDictionary[Optimizer, list[weakref.ref[Sparsifier]]] = weakref.WeakKeyDictionary()
 
 
 class Sparsifier:
@@ -101,11 +104,12 @@ class Sparsifier:
                 call `before_step` at its end.
 
         Raises:
-            ArgumentError: If an optimiser keeps no state of every entry, owns none of the masked parameters, or one
-                that another optimiser owns.
+            ArgumentError: If an optimiser keeps no state of every entry, is attached already, to these masks or to
+                others on its parameters, owns none of the masked parameters, or one that another optimiser owns.
         """
         for optimizer in optimizers:
             check_optimizer(optimizer)
+            self._check_free(optimizer)
             own = {id(p) for group in optimizer.param_groups for p in group["params"]}
             held = [layer for layer in self.layers if id(layer.place.parameter) in own]
             if not held:
@@ -120,6 +124,7 @@ class Sparsifier:
                     )
                 self._owner[layer.name] = optimizer
                 layer.clear(optimizer)
+            _MASKED.setdefault(optimizer, []).append(weakref.ref(self))
             if before:
                 self._handles.append(optimizer.register_step_pre_hook(self._before))
             self._handles.append(optimizer.register_step_post_hook(self._after))
@@ -130,6 +135,18 @@ class Sparsifier:
         for handle in self._handles:
             handle.remove()
         self._handles, self._owner = [], {}
+
+    def _check_free(self, optimizer: Optimizer) -> None:
+        """Refuse an optimiser whose steps these masks meet already, or others on the same parameters."""
+        mine = {id(layer.place.parameter) for layer in self.layers}
+        for known in _MASKED.get(optimizer, []):
+            other = known()
+            held = other is not None and any(one is optimizer for one in other._owner.values())  # noqa: SLF001 (its kind)
+            if other is not None and held and mine & {id(layer.place.parameter) for layer in other.layers}:
+                got = "one that these are attached to" if other is self else "one that other masks are attached to"
+                raise ArgumentError(
+                    "optimizer", expected="an optimiser without masks", got=got, way_out="detach() those first"
+                )
 
     def before_step(self, optimizer: Optimizer | None = None) -> None:
         """Change the masks that are due, then mask the gradients; called after the backward pass.
