@@ -322,11 +322,16 @@ def metrics_of(asked: Asked | None, batch: Batch) -> tuple[Metric, ...]:
     found = tuple(_metric(name, one) for name, one in named.items())
     if not found:
         raise ArgumentError("metrics", expected="at least one", got="none")
-    if any(named[_name_of(one)] is not one for one in asked if not isinstance(one, str) and named is not asked):
+    if not isinstance(asked, Mapping):
+        _check_names(asked, named)
+    return found
+
+
+def _check_names(asked: Sequence[str | Metric], named: Mapping[str, Any]) -> None:
+    if any(named[_name_of(one)] is not one for one in asked if not isinstance(one, str)):
         got = ", ".join(map(_name_of, asked))
         way_out = "give functions by name: metrics={'name': function}"
         raise ArgumentError("metrics", expected="each with a name of its own", got=got, way_out=way_out)
-    return found
 
 
 def _name_of(one: Any) -> str:
