@@ -15,7 +15,7 @@ from haar.errors import require
 from haar.saddle import Saddle
 from haar.systems.structural_equations.bellman import Chain, QTable, bellman_residual, closed_form
 from haar.systems.structural_equations.linear import linear_saddle, saddle_value, with_constant
-from haar.systems.structural_equations.objective import conditional_moment
+from haar.systems.structural_equations.objective import ConditionalMoment
 from haar.systems.structural_equations.tables import Problem, problem
 from haar.systems.structural_equations.two_stage import TwoStageLeastSquares
 from haar.systems.structural_equations.wages import NAMES, wages
@@ -85,7 +85,7 @@ def _game_of(data: tuple[np.ndarray, np.ndarray, np.ndarray], rows: int, rate: f
     for each in players:
         nn.init.zeros_(each.weight)
     optimizers = [torch.optim.SGD(each.parameters(), lr=rate * scale) for each in players]
-    game = Saddle(*players, conditional_moment(), optimizers=optimizers, averaging=None)
+    game = Saddle(*players, ConditionalMoment(), optimizers=optimizers, averaging=None)
     batch = tuple(torch.tensor(table, dtype=_F64) for table in (white, y[:, None], instruments))
     for _ in range(steps):
         game.step(batch)

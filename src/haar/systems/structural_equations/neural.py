@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from haar.errors import ArgumentError, check_count, check_rate
 from haar.saddle import Averaging, Bank, FunctionAverage, Gap, Saddle, play
 from haar.systems.structural_equations.estimator import Estimator
-from haar.systems.structural_equations.objective import conditional_moment
+from haar.systems.structural_equations.objective import ConditionalMoment
 from haar.systems.structural_equations.players import player
 from haar.systems.structural_equations.tables import Problem, problem
 from haar.training import Plan, Run, draw
@@ -147,11 +147,10 @@ class NeuralIV(Estimator):
         self.ridge, self.training, self.seed, self.watch = ridge, training, seed, watch
 
     def _fit(self, made: Problem) -> None:
-        check_rate("ridge", self.ridge, zero=True)
         how = self.training or Training()
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         primal, dual = self._players(made)
-        self.game_ = how.game(primal, dual, conditional_moment(self.ridge))
+        self.game_ = how.game(primal, dual, ConditionalMoment(self.ridge))
         x, y, z = self._tensors(made)
 
         def batch(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
