@@ -28,8 +28,8 @@ from haar.systems.structural_equations import (
 
 BRIEF = Training(steps=40, batch_size=32, every=10)
 KINDS = {
-    "two stages": lambda **options: TwoStageLeastSquares(**options),
-    "kernel": lambda **options: KernelIV(**options),
+    "two stages": TwoStageLeastSquares,
+    "kernel": KernelIV,
     "network": lambda **options: NeuralIV((8,), training=BRIEF, **options),
     "regression": lambda **options: NeuralRegression((8,), training=BRIEF, **options),
 }
@@ -63,7 +63,7 @@ def test_the_manners_of_scikit_learn(kind):
     assert sklearn.base.is_regressor(made)
     assert sklearn.utils.get_tags(made).target_tags.required
     assert made.set_params(exogenous=()) is made
-    with pytest.raises(ArgumentError, match="params: expected options among .*, got 'degre'"):
+    with pytest.raises(ArgumentError, match=r"params: expected options among .*, got 'degre'"):
         made.set_params(degre=3)
 
 
@@ -217,14 +217,14 @@ def test_the_choice_is_made_by_it_and_not_by_the_error():
     assert min(found.errors, key=found.errors.get) == "regression"
     assert found.best.n_features_in_ == 1
     assert not hasattr(candidates["degree 2"], "problem_")
-    assert [row[0] for row in found.table().rows][0] == "degree 2"
+    assert next(row[0] for row in found.table().rows) == "degree 2"
 
 
 def test_what_cannot_be_chosen_from_is_refused():
     x, y, z = _data()
     with pytest.raises(ArgumentError, match="candidates: expected at least one, got none"):
         choose({}, x, y, z)
-    with pytest.raises(ArgumentError, match="held_out: expected between 0 and 1, got 1.0"):
+    with pytest.raises(ArgumentError, match=r"held_out: expected between 0 and 1, got 1\.0"):
         choose({"a": TwoStageLeastSquares()}, x, y, z, held_out=1.0)
     with pytest.raises(ArgumentError, match="candidates: expected the same exogenous columns in all"):
         choose({"a": TwoStageLeastSquares(), "b": TwoStageLeastSquares(exogenous=[0])}, x, y, z)
@@ -251,7 +251,7 @@ def test_bootstraps_out_of_range_are_refused():
     fitted = TwoStageLeastSquares().fit(x, y, z)
     with pytest.raises(ArgumentError, match="draws: expected at least 20, got 5"):
         bootstrap(fitted, x, draws=5)
-    with pytest.raises(ArgumentError, match="level: expected between 0 and 1, got 0.0"):
+    with pytest.raises(ArgumentError, match=r"level: expected between 0 and 1, got 0\.0"):
         bootstrap(fitted, x, level=0.0)
     with pytest.raises(ArgumentError, match="predict: expected an estimator that was fitted"):
         bootstrap(TwoStageLeastSquares(), x)

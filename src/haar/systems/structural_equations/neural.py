@@ -162,9 +162,10 @@ class NeuralIV(Estimator):
         self.average_ = self.game_.average()
 
     def _tensors(self, made: Problem) -> tuple[Tensor, Tensor, Tensor]:
-        y = (made.y - self._mean) / self._scale
-        tables = made.x.values, y[:, None], made.instruments.values
-        x, y, z = (torch.tensor(table, dtype=torch.float32) for table in tables)
+        outcome = (made.y[:, None] - self._mean) / self._scale
+        x, y, z = (
+            torch.tensor(table, dtype=torch.float32) for table in (made.x.values, outcome, made.instruments.values)
+        )
         return x, y, z
 
     def _players(self, made: Problem) -> tuple[nn.Module, nn.Module]:
