@@ -15,13 +15,14 @@ import haar.nn.basis
 import haar.nn.frames
 import haar.nn.spectral
 import haar.relax
+import haar.saddle
 from haar.actions import Defining, Mandel, Regular, Symmetry, Trivial, Vector
 from haar.groups import SO, cyclic, dihedral, symmetric
 
 F64 = torch.float64
-FACES = (haar.nn, haar.nn.basis, haar.nn.frames, haar.nn.spectral, haar.average, haar.relax)
+FACES = (haar.nn, haar.nn.basis, haar.nn.frames, haar.nn.spectral, haar.average, haar.relax, haar.saddle)
 #: Promised to none: what cannot be made by itself, or what is only inherited from.
-BARE = {"EquivariantModule", "HomotopyLayer"}
+BARE = {"EquivariantModule", "HomotopyLayer", "Multipliers"}
 #: What a module does not promise, and why; one that does after all fails its test.
 NOT = {
     "half": dict.fromkeys(

@@ -15,7 +15,7 @@ from haar.errors import ArgumentError, check_count, check_rate
 from haar.saddle.averaging import Averaging, Bank, Distillation, FunctionAverage, distilled
 from haar.saddle.divergence import diverged
 from haar.saddle.gap import Gap, best_response_gap
-from haar.saddle.gradients import norm_of, player_gradients, scalar
+from haar.saddle.gradients import player_gradients, read, scalar
 from haar.saddle.modes import check_mode, take_turn
 from haar.saddle.player import Player, trainable, unwrapped
 from haar.saddle.processes import check_alike, mean_over_processes
@@ -287,18 +287,19 @@ class Saddle:
 
     def _look(self, who: Sequence[Player], batch: Any) -> tuple[float, list[float]]:
         """Hand players their gradients where all stand now; the objective's value and the gradients' norms."""
+        for player in who:
+            player.forget()
         with torch.enable_grad():
             value = scalar(self.objective(self.primal, self.dual, batch))
             gradients = player_gradients(value, who)
         gradients, value = mean_over_processes(gradients, value.detach())
-        norms = [norm_of(each) for each in gradients]
-        read: list[float] = torch.stack([value, *(norm.to(value) for norm in norms)]).tolist()  # one wait for a device
-        if not all(map(math.isfinite, read)):
+        found, norms = read(value, gradients)
+        if not all(map(math.isfinite, (found, *norms))):
             seen = [[row[1 + self.players.index(player)] for row in self._rows] for player in who]
-            raise diverged(self.taken + 1, read[0], read[1:], players=who, seen=seen, batch=batch)
-        for player, each, norm in zip(who, gradients, read[1:], strict=True):
+            raise diverged(self.taken + 1, found, norms, players=who, seen=seen, batch=batch)
+        for player, each, norm in zip(who, gradients, norms, strict=True):
             player.give(each, norm)
-        return read[0], read[1:]
+        return found, norms
 
 
 def _optimizers(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, check_count
-from haar.saddle.gradients import norm_of, player_gradients, scalar
+from haar.saddle.gradients import player_gradients, read, scalar
 from haar.saddle.player import Player
 
 
@@ -80,7 +80,7 @@ def _answer(
             value = torch.stack(means).mean()
             values.append(value.item())
             if step < steps:
-                (gradients,) = player_gradients(value, [player])
-                player.give(gradients, float(norm_of(gradients)))
+                gradients = player_gradients(value, [player])
+                player.give(gradients[0], read(value.detach(), gradients)[1][0])
                 player.step()
     return values[0], better(values)

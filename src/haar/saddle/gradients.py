@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def scalar(value: Any) -> Tensor:
         raise ArgumentError("objective", expected="a function that gives one number in a tensor", got=got)
     if not value.requires_grad:
         raise ArgumentError("objective", expected="a number that depends on the players", got="a constant")
-    return value.reshape(())
+    return value if value.ndim == 0 else value.reshape(())
 
 
 def player_gradients(value: Tensor, players: Sequence[Player]) -> list[list[Tensor | None]]:
@@ -46,8 +47,11 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[list[Tens
     return gradients
 
 
-def norm_of(gradients: Sequence[Tensor | None]) -> Tensor:
-    """The norm of all of them as one vector."""
-    there = [gradient for gradient in gradients if gradient is not None]
-    norms: list[Tensor] = list(torch._foreach_norm(there))  # noqa: SLF001 (one kernel for all)
-    return torch.stack(norms).norm()
+def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[float, list[float]]:
+    """The objective and the norm of each player's gradient as one vector, with one wait for a device."""
+    there = [gradient for each in gradients for gradient in each if gradient is not None]
+    norms = torch._foreach_norm(there)  # noqa: SLF001 (one kernel for all)
+    place = value.device
+    told: list[float] = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
+    sizes = iter(told[1:])
+    return told[0], [math.hypot(*(next(sizes) for gradient in each if gradient is not None)) for each in gradients]

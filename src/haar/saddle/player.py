@@ -45,14 +45,23 @@ class Player:
         self._last_step: list[Tensor] = []
         _check_optimizer(name, optimizer, module)
 
+    def forget(self) -> None:
+        """Let go of the last gradient, before there is memory for the next."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
     def give(self, gradients: Sequence[Tensor | None], norm: float) -> None:
         """Hand the optimiser the gradient of the objective, which the dual climbs."""
         shrink = 1.0 if self.clip is None or norm <= self.clip else self.clip / norm
-        factor = shrink if self.name == "primal" else -shrink
+        turned = self.name == "dual"
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        if factor != 1.0:
-            torch._foreach_mul_([gradient for gradient in gradients if gradient is not None], factor)
+            if gradient is None:
+                continue
+            if shrink != 1.0:
+                gradient.mul_(-shrink if turned else shrink)
+            elif turned:
+                gradient.neg_()
 
     def step(self) -> None:
         """A step of the optimiser, back into the set."""

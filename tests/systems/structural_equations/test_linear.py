@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from haar.saddle import Saddle
-from haar.systems.structural_equations import TwoStageLeastSquares, conditional_moment, linear_saddle, wages
+from haar.systems.structural_equations import ConditionalMoment, TwoStageLeastSquares, linear_saddle, wages
 from haar.systems.structural_equations.exactness import equations, linear_games
 from haar.systems.structural_equations.linear import Powers, saddle_value
 
@@ -70,7 +70,7 @@ def test_the_objective_of_a_game_is_the_value():
     batch = torch.tensor(x), torch.tensor(y)[:, None], torch.tensor(z)
     for ridge in (0.0, 0.7):
         expected = saddle_value(x @ f.weight.detach().numpy()[0], z @ u.weight.detach().numpy()[0], y, ridge)
-        assert conditional_moment(ridge)(f, u, batch).item() == pytest.approx(expected, rel=1e-12)
+        assert ConditionalMoment(ridge)(f, u, batch).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_game_of_plain_steps_ends_there():
@@ -80,7 +80,7 @@ def test_a_game_of_plain_steps_ends_there():
     y = x @ np.array([1.0, -2.0]) + generator.normal(size=90)
     f, u = nn.Linear(2, 1, bias=False, dtype=F64), nn.Linear(3, 1, bias=False, dtype=F64)
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (f, u)]
-    game = Saddle(f, u, conditional_moment(0.2), optimizers=optimizers, averaging=None)
+    game = Saddle(f, u, ConditionalMoment(0.2), optimizers=optimizers, averaging=None)
     batch = torch.tensor(x), torch.tensor(y)[:, None], torch.tensor(z)
     for _ in range(700):
         game.step(batch)

@@ -132,7 +132,7 @@ def test_it_is_of_one_regressor_and_of_a_level():
     two = problem(made.x.values, made.y, made.z.values)
     with pytest.raises(ArgumentError, match="X: expected one endogenous regressor, got 2"):
         anderson_rubin(two)
-    with pytest.raises(ArgumentError, match="level: expected between 0 and 1, got 1.0"):
+    with pytest.raises(ArgumentError, match=r"level: expected between 0 and 1, got 1\.0"):
         anderson_rubin(made, 1.0)
 
 

@@ -6,7 +6,7 @@ from haar.systems.structural_equations.choice import Choice, choose
 from haar.systems.structural_equations.kernel import KernelIV
 from haar.systems.structural_equations.linear import LinearSaddle, linear_saddle
 from haar.systems.structural_equations.neural import NeuralIV, Training
-from haar.systems.structural_equations.objective import conditional_moment
+from haar.systems.structural_equations.objective import ConditionalMoment
 from haar.systems.structural_equations.regression import NeuralRegression
 from haar.systems.structural_equations.report import StructuralReport, report
 from haar.systems.structural_equations.residual import projected_residual
@@ -17,6 +17,7 @@ from haar.systems.structural_equations.weak import ConfidenceSet, FirstStage, an
 __all__ = [
     "Chain",
     "Choice",
+    "ConditionalMoment",
     "ConfidenceSet",
     "FirstStage",
     "Intervals",
@@ -34,7 +35,6 @@ __all__ = [
     "bellman_residual",
     "bootstrap",
     "choose",
-    "conditional_moment",
     "first_stage",
     "linear_saddle",
     "projected_residual",

@@ -37,9 +37,9 @@ class Transitions:
 
     def rows(self, which: Int[Tensor, " some"]) -> Transitions:
         """Some of them."""
-        columns = self.state, self.action, self.reward, self.next_state, self.next_action
         weight = None if self.weight is None else self.weight[which]
-        return Transitions(*(column[which] for column in columns), weight=weight)
+        state, action, reward = self.state[which], self.action[which], self.reward[which]
+        return Transitions(state, action, reward, self.next_state[which], self.next_action[which], weight)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -66,7 +66,8 @@ def bellman_residual(discount: float | int) -> Callable[[Any, Any, Any], Tensor]
         residual = primal(batch.state, batch.action) - batch.reward - discount * later
         played = dual(batch.state, batch.action)
         each = residual * played - played.square() / 2
-        return each.mean() if batch.weight is None else (batch.weight * each).sum()
+        value: Tensor = each.mean() if batch.weight is None else (batch.weight * each).sum()
+        return value
 
     return objective
 
@@ -123,7 +124,8 @@ class Chain:
         step = torch.einsum("sat,b->satb", self._kernel(), policy).reshape(2 * self.states, 2 * self.states)
         reward = self._reward().reshape(-1)
         eye = torch.eye(2 * self.states, dtype=torch.float64)
-        return torch.linalg.solve(eye - self.discount * step, reward).reshape(self.states, 2)
+        found: Tensor = torch.linalg.solve(eye - self.discount * step, reward)
+        return found.reshape(self.states, 2)
 
     def _reward(self) -> Float[Tensor, "states actions"]:
         """Mean reward: 1 for arriving at the last state."""

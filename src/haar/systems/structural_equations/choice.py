@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from haar.errors import ArgumentError
-from haar.report.table import Table
+from haar.report.table import Cell, Table
 from haar.systems.structural_equations.estimator import Estimator
 from haar.systems.structural_equations.residual import projected_residual
 from haar.systems.structural_equations.tables import problem
@@ -35,7 +35,7 @@ class Choice:
     def table(self) -> Table:
         """All of them, the best first."""
         order = sorted(self.residuals, key=self.residuals.__getitem__)
-        rows = [[name, self.residuals[name], self.errors[name]] for name in order]
+        rows: list[list[Cell]] = [[name, self.residuals[name], self.errors[name]] for name in order]
         note = "chosen by the projected residual; the error against the outcome prefers the regression"
         return Table("Held-out rows", ("estimator", "projected residual", "error against y"), rows, note)
 

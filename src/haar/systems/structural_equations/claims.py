@@ -48,28 +48,37 @@ def invariance(plane: Measures) -> list[float]:
 def _functions(name: str, title: str, factor: float) -> tuple[Claim, ...]:
     """The claims about a function with a kink or a jump."""
     told = {
-        f"{title}: beats a constant": (
+        "beats a constant": (
             "the game's averaged function is nearer than the mean of the outcome (ratio of errors)",
             "trivial baseline",
-            on_line(name, AVERAGED, CONSTANT),
-            {"at_most": 1.0},
+            (AVERAGED, CONSTANT),
+            None,
         ),
-        f"{title}: averaging": (
+        "averaging": (
             "the average of functions is nearer than the last of them (ratio of errors)",
             f"{_PAPER}; theorem on averages",
-            on_line(name, AVERAGED, LAST),
-            {"at_most": 1.0},
+            (AVERAGED, LAST),
+            None,
         ),
-        f"{title}: beats the regression": (
+        "beats the regression": (
             f"the regression's error is at least {factor:g} times the game's",
             _TASK,
-            on_line(name, REGRESSION, AVERAGED),
-            {"at_least": factor},
+            (REGRESSION, AVERAGED),
+            factor,
         ),
     }
     return tuple(
-        Claim(key, claim, source, statistic, part="functions", when=lambda m: name in m, **bound)
-        for key, (claim, source, statistic, bound) in told.items()
+        Claim(
+            f"{title}: {key}",
+            claim,
+            source,
+            on_line(name, *ways),
+            at_least=least,
+            at_most=1.0 if least is None else None,
+            part="functions",
+            when=lambda m: name in m,
+        )
+        for key, (claim, source, ways, least) in told.items()
     )
 
 

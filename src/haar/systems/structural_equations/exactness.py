@@ -15,7 +15,7 @@ from haar.errors import require
 from haar.saddle import Saddle
 from haar.systems.structural_equations.bellman import Chain, QTable, bellman_residual, closed_form
 from haar.systems.structural_equations.linear import linear_saddle, saddle_value, with_constant
-from haar.systems.structural_equations.objective import conditional_moment
+from haar.systems.structural_equations.objective import ConditionalMoment
 from haar.systems.structural_equations.tables import Problem, problem
 from haar.systems.structural_equations.two_stage import TwoStageLeastSquares
 from haar.systems.structural_equations.wages import NAMES, wages
@@ -81,15 +81,16 @@ def _game_of(data: tuple[np.ndarray, np.ndarray, np.ndarray], rows: int, rate: f
     )
     turn = np.linalg.lstsq(white, x, rcond=None)[0]
     scale = len(y) / rows  # the mean is over fewer rows than there were
-    players = [nn.Linear(columns.shape[1], 1, bias=False, dtype=_F64) for columns in (white, instruments)]
+    f, u = (nn.Linear(columns.shape[1], 1, bias=False, dtype=_F64) for columns in (white, instruments))
+    players = f, u
     for each in players:
         nn.init.zeros_(each.weight)
     optimizers = [torch.optim.SGD(each.parameters(), lr=rate * scale) for each in players]
-    game = Saddle(*players, conditional_moment(), optimizers=optimizers, averaging=None)
+    game = Saddle(f, u, ConditionalMoment(), optimizers=optimizers, averaging=None)
     batch = tuple(torch.tensor(table, dtype=_F64) for table in (white, y[:, None], instruments))
     for _ in range(steps):
         game.step(batch)
-    found: np.ndarray = np.linalg.solve(turn, players[0].weight.detach().numpy()[0])
+    found: np.ndarray = np.linalg.solve(turn, f.weight.detach().numpy()[0])
     return found
 
 
@@ -100,7 +101,7 @@ def _inner_maximum(generator: np.random.Generator) -> float:
     dual = np.linalg.lstsq(hot, residual, rcond=None)[0]
     value = saddle_value(residual, hot @ dual, np.zeros(_ROWS))
     groups = [residual[z == k] for k in range(4)]
-    return abs(value - sum(len(group) * group.mean() ** 2 for group in groups) / (2 * _ROWS))
+    return abs(float(value - sum(len(group) * group.mean() ** 2 for group in groups) / (2 * _ROWS)))
 
 
 class _Number(nn.Module):
@@ -187,7 +188,8 @@ def equations(steps: int) -> Json:
         with said_before():
             fitted = TwoStageLeastSquares(exogenous=given.exogenous).fit_problem(made)
         told = fitted.told()
-        least = linear_saddle(*2 * [with_constant(made.x.values)], made.y).primal[1]
+        x = with_constant(made.x.values)
+        least = linear_saddle(x, x, made.y).primal[1]
         reference = _reference(given)
         stage = fitted.first_stage_[made.x.names[0]]
         ends = anderson_rubin(made).pieces

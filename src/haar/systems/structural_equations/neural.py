@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from haar.errors import ArgumentError, check_count, check_rate
 from haar.saddle import Averaging, Bank, FunctionAverage, Gap, Saddle, play
 from haar.systems.structural_equations.estimator import Estimator
-from haar.systems.structural_equations.objective import conditional_moment
+from haar.systems.structural_equations.objective import ConditionalMoment
 from haar.systems.structural_equations.players import player
 from haar.systems.structural_equations.tables import Problem, problem
 from haar.training import Plan, Run, draw
@@ -147,11 +147,10 @@ class NeuralIV(Estimator):
         self.ridge, self.training, self.seed, self.watch = ridge, training, seed, watch
 
     def _fit(self, made: Problem) -> None:
-        check_rate("ridge", self.ridge, zero=True)
         how = self.training or Training()
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         primal, dual = self._players(made)
-        self.game_ = how.game(primal, dual, conditional_moment(self.ridge))
+        self.game_ = how.game(primal, dual, ConditionalMoment(self.ridge))
         x, y, z = self._tensors(made)
 
         def batch(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -163,9 +162,10 @@ class NeuralIV(Estimator):
         self.average_ = self.game_.average()
 
     def _tensors(self, made: Problem) -> tuple[Tensor, Tensor, Tensor]:
-        y = (made.y - self._mean) / self._scale
-        tables = made.x.values, y[:, None], made.instruments.values
-        x, y, z = (torch.tensor(table, dtype=torch.float32) for table in tables)
+        outcome = (made.y[:, None] - self._mean) / self._scale
+        x, y, z = (
+            torch.tensor(table, dtype=torch.float32) for table in (made.x.values, outcome, made.instruments.values)
+        )
         return x, y, z
 
     def _players(self, made: Problem) -> tuple[nn.Module, nn.Module]:

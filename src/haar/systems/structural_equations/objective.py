@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from haar.errors import check_rate
 
-def conditional_moment(ridge: float | int = 0.0) -> Callable[[Any, Any, Any], Tensor]:
+
+@dataclass(frozen=True)
+class ConditionalMoment:
     """E[(f(X) - Y) u(Z) - u(Z)^2 / 2] + ridge / 2 E[f(X)^2], for batches (X, Y, Z).
 
     Its inner maximiser is u(z) = E[f(X) - Y | Z = z], and its value there half of the mean square of that: one sample
@@ -17,13 +20,20 @@ def conditional_moment(ridge: float | int = 0.0) -> Callable[[Any, Any, Any], Te
     Args:
         ridge: The price of E[f^2].
 
+    Raises:
+        ArgumentError: If it is negative.
+
     Source: arXiv 2007.01290, section 3; the dual of the projected residual.
     """
 
-    def objective(primal: Any, dual: Any, batch: Any) -> Tensor:
+    ridge: float | int = 0.0
+
+    def __post_init__(self) -> None:
+        check_rate("ridge", self.ridge, zero=True)
+
+    def __call__(self, primal: Any, dual: Any, batch: Any) -> Tensor:
+        """The mean over a batch."""
         x, y, z = batch
         fitted, played = primal(x), dual(z)
         value: Tensor = ((fitted - y) * played - played.square() / 2).mean()
-        return value + float(ridge) / 2 * fitted.square().mean() if ridge else value
-
-    return objective
+        return value + float(self.ridge) / 2 * fitted.square().mean() if self.ridge else value

@@ -49,9 +49,7 @@ def perceptron(columns: int, hidden: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(columns, 1))
 
 
-def player(
-    values: Float[np.ndarray, "rows columns"], hidden: Sequence[int], symmetry: Symmetry | None, argument: str
-) -> nn.Module:
+def player(values: Float[np.ndarray, "rows columns"], hidden: Sequence[int], symmetry: Any, argument: str) -> nn.Module:
     """A network of columns in the user's units, invariant if it is told to be.
 
     Args:

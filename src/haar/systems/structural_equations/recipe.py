@@ -11,7 +11,7 @@ from haar.systems.structural_equations.protocol import measure
 from haar.systems.structural_equations.sections import told
 
 
-def _games(width: int, start: str, **how: int) -> dict[str, Any]:
+def _games(how: Mapping[str, int], width: int, start: str) -> dict[str, Any]:
     return {**how, "width": width, "start": start}
 
 
@@ -22,18 +22,20 @@ _PLANE = {"sets": 5, "steps": 1500, "batch_size": 128}
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
         "functions": ["abs", "step", "sin"],
-        "line": _games(64, "He", sets=3, **_QUICK),
-        "sine": [_games(*networks, sets=1, **_QUICK) for networks in ((64, "default"), (100, "He"), (100, "default"))],
-        "plane": [_games(48, "default", rows=500, sets=3, steps=400, batch_size=128)],
+        "line": _games({**_QUICK, "sets": 3}, 64, "He"),
+        "sine": [
+            _games({**_QUICK, "sets": 1}, *networks) for networks in ((64, "default"), (100, "He"), (100, "default"))
+        ],
+        "plane": [_games({"rows": 500, "sets": 3, "steps": 400, "batch_size": 128}, 48, "default")],
         "transitions": 2000,
         "chain_steps": 1000,
         "wage_steps": 3200,
     },
     "full": {
         "functions": ["abs", "step", "sin", "x"],
-        "line": _games(100, "default", **_FULL),
-        "sine": [_games(*networks, **_FULL) for networks in ((100, "He"), (64, "default"), (64, "He"))],
-        "plane": [_games(48, "default", rows=rows, **_PLANE) for rows in (500, 2000)],
+        "line": _games(_FULL, 100, "default"),
+        "sine": [_games(_FULL, *networks) for networks in ((100, "He"), (64, "default"), (64, "He"))],
+        "plane": [_games({**_PLANE, "rows": rows}, 48, "default") for rows in (500, 2000)],
         "transitions": 10000,
         "chain_steps": 6000,
         "wage_steps": 3200,

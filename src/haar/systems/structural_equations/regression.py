@@ -33,6 +33,7 @@ class NeuralRegression(NeuralIV):
         def loss(step: int, generator: torch.Generator) -> Tensor:
             del step
             rows = draw(len(x), how.batch_size, generator)
-            return (primal(x[rows]) - y[rows]).square().mean()
+            lost: Tensor = (primal(x[rows]) - y[rows]).square().mean()
+            return lost
 
         self.average_ = how.regression(primal, loss, self.seed, self.watch)

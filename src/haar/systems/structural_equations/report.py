@@ -161,7 +161,8 @@ def report(fitted: Estimator) -> StructuralReport:
         if isinstance(fitted, NeuralIV):
             ways["regression"] = NeuralRegression(**fitted.get_params()).fit_problem(made).predict
         else:
-            least = linear_saddle(*2 * [with_constant(made.x.values)], made.y).primal
+            x = with_constant(made.x.values)
+            least = linear_saddle(x, x, made.y).primal
             ways["regression"] = lambda values: with_constant(values) @ least
         if not (isinstance(fitted, TwoStageLeastSquares) and fitted.degree == 1):
             linear = TwoStageLeastSquares(exogenous=fitted.exogenous).fit_problem(made)
@@ -188,7 +189,8 @@ def report(fitted: Estimator) -> StructuralReport:
 def _curve(made: Problem, place: int, ways: Mapping[str, Any]) -> dict[str, list[float]]:
     """Each function along one column."""
     column = made.x.values[:, place]
-    at = np.linspace(*np.quantile(column, [_TAIL, 1 - _TAIL]), _POINTS)
+    low, high = np.quantile(column, [_TAIL, 1 - _TAIL])
+    at = np.linspace(low, high, _POINTS)
     values = np.tile(np.median(made.x.values, axis=0), (_POINTS, 1))
     values[:, place] = at
     return {"at": at.tolist(), **{way: np.asarray(each(values)).tolist() for way, each in ways.items()}}

@@ -106,7 +106,8 @@ def regressed(data: Sets, network: nn.Module, how: Training, seed: int) -> Funct
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         x, y, _ = _rows(data, how.batch_size, generator)
-        return (network(x) - y).square().mean(0).sum()
+        lost: Tensor = (network(x) - y).square().mean(0).sum()
+        return lost
 
     return how.regression(network, loss, seed_of(seed, 7))
 

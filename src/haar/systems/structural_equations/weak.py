@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+from scipy.special import fdtrc, fdtri
 
 from haar.errors import ArgumentError, HaarWarning
 from haar.systems.structural_equations.linear import with_constant
@@ -66,7 +66,7 @@ def _first_stage(x: Float[np.ndarray, " rows"], z: Float[np.ndarray, "rows instr
     meat = scores.T @ scores * rows / left
     noise = float(np.trace(np.linalg.solve(gram, meat)))  # tr(V Z'Z) with V = (Z'Z)^-1 meat (Z'Z)^-1
     effective = math.inf if noise == 0 else explained / noise
-    return FirstStage(f, effective, float(stats.f.sf(f, count, left)))
+    return FirstStage(f, effective, float(fdtrc(count, left, f)))
 
 
 def warn_of_weak(made: Problem) -> Mapping[str, FirstStage]:
@@ -144,12 +144,13 @@ def anderson_rubin(made: Problem, level: float = 0.95) -> ConfidenceSet:
     y = _partialled(made, made.y[:, None])[:, 0]
     rows, count = z.shape
     left = rows - count - len(made.exogenous) - 1
-    bound = float(stats.f.ppf(level, count, left)) * count / left
+    bound = float(fdtri(count, left, level)) * count / left
     basis = np.linalg.qr(z)[0]
 
     def form(one: np.ndarray, other: np.ndarray) -> float:
         seen = float((basis.T @ one) @ (basis.T @ other))
-        return seen - bound * (float(one @ other) - seen)
+        value: float = seen - bound * (float(one @ other) - seen)
+        return value
 
     return ConfidenceSet(level, _at_most_zero(form(x, x), -2 * form(x, y), form(y, y)))
 
