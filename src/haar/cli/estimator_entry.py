@@ -15,7 +15,7 @@ from haar.entry import called, imported
 from haar.errors import ArgumentError, DataError
 from haar.received.archive import Archive
 
-_FORMS = "module:estimator, a fitted one or a function that makes one; nothing is unpickled"
+_FORMS = "module:estimator, a fitted one or a function that makes one"
 
 
 def fitted_estimator(text: str, arguments: Sequence[str] = ()) -> Any:
@@ -29,9 +29,8 @@ def fitted_estimator(text: str, arguments: Sequence[str] = ()) -> Any:
         ArgumentError: If it cannot be imported or called.
     """
     if ":" not in text:
-        raise ArgumentError(
-            "MODEL", expected=_FORMS, got=repr(text), way_out="load it in a function of your own module"
-        )
+        way_out = "nothing is unpickled: load it in a function of your own module"
+        raise ArgumentError("MODEL", expected=_FORMS, got=repr(text), way_out=way_out)
     found = imported(text, "MODEL", forms=_FORMS)
     if callable(found) and not hasattr(found, "components_") and not hasattr(found, "steps"):
         given = dict(argument(one) for one in arguments)

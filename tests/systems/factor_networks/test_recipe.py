@@ -174,6 +174,7 @@ def spoilt():
         "sine: GFANN beats linear": of(*sine, linear_on_factors=0.9),
         "linear: FAR before soft": of(*linear, soft=0.9),
         "linear: soft before GFANN": of(*linear, GFANN=1.9),
+        "linear: FAR before GFANN": of(*linear, GFANN=0.9),
         "linear: soft before NN": of(*linear, NN=1.9),
         "linear: FAR before NN": of(*linear, NN_decay=0.9),
         "sine: GFANN before FAR": of(*sine, FAR=1.9),

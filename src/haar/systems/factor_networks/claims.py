@@ -109,6 +109,10 @@ CLAIMS = (
         pair=("soft", "GFANN"), reported=".123 / .158", at_most=1.0,
     ),
     _networks(
+        "linear", "FAR before GFANN", f"{_LINEAR}: FAR is better than GFANN, which here is better than soft components",
+        _OWN, pair=("FAR", "GFANN"), reported=".066 / .158", at_most=1.0,
+    ),
+    _networks(
         "linear", "soft before NN", f"{_LINEAR}: ... and than a plain network", _OWN, pair=("soft", "NN"),
         reported=".123 / .169", at_most=1.0,
     ),
