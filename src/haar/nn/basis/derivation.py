@@ -159,25 +159,30 @@ def _by_odd_blocks(plain: Coordinates, moves: Signed, characters: Sequence[tuple
         return None
     character = sign_of_all.pop()
     odd = any(character)
-    # unknown: the sign of each coordinate, and unless outputs say it, that of each generator
-    rows, wanted = [], []
-    for number, (index, sign) in enumerate(moves):
-        for place in range(count):
-            row = [0] * (count + len(moves))
-            row[place] ^= 1
-            row[index[place]] ^= 1
-            if not odd:
-                row[count + number] = 1
-            rows.append(row)
-            wanted.append(int(sign[place] < 0) ^ (character[number] if odd else 0))
-    columns = [tuple(row[k] for row in rows) for k in range(count + len(moves))]
-    chosen = solved(columns, tuple(wanted))
+    columns, wanted = _sign_equations(count, moves, character if odd else None)
+    chosen = solved(columns, wanted)
     if chosen is None or not (odd or any(place >= count for place in chosen)):
         return None
     blocks = _orbits(count, [(index, [1] * count) for index, _ in moves])[0]
     signs = tuple(-1 if place in chosen else 1 for place in range(count))
     even = (False,) * (max(blocks) + 1)
     return replace(plain, blocks=blocks, signs=signs, even=even, inner="odd", outer="odd" if odd else "even")
+
+
+def _sign_equations(
+    count: int, moves: Signed, character: tuple[int, ...] | None
+) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
+    """Columns for the sign of each coordinate, and unless a character says it, for that of each generator."""
+    rows, wanted = [], []
+    for number, (index, sign) in enumerate(moves):
+        for place in range(count):
+            row = [0] * (count + len(moves))
+            row[place] ^= 1
+            row[index[place]] ^= 1
+            row[count + number] = int(character is None)
+            rows.append(row)
+            wanted.append(int(sign[place] < 0) ^ (0 if character is None else character[number]))
+    return [tuple(row[k] for row in rows) for k in range(count + len(moves))], tuple(wanted)
 
 
 def _check_fits(found: Coordinates) -> None:

@@ -86,20 +86,7 @@ class InnerBlocks(ConstantsModule):
         self.register_constant("centre", centre.where(~periodic, torch.zeros(()).double())[order], single)
         self.register_constant("rate", (signs * (1 / half).where(~periodic, 2 / sizes))[order], single)
         self.register_constant("is_periodic", periodic[order])
-        n = torch.arange(degree + 1)
-        fall = 1 / (1.0 + n.double())
-        scales = fall.expand(2, len(known.even), -1).clone()
-        for number, (members, even) in enumerate(zip(known.members, known.even, strict=True)):
-            repeats = known.periods[members[0]] is not None
-            if repeats:
-                scales[0, number] = 1
-            kept = (n == 0) | (n % 2 == 1) if repeats else n % 2 == 0  # 1, cos, sin, cos, sin, ...
-            if even:
-                scales[0, number] *= kept
-            if known.inner == "odd":
-                scales[0, number] *= ~kept
-                scales[1, number] *= n % 2 == 1
-        self.register_constant("scales", scales, single)
+        self.register_constant("scales", _scales(known, degree), single)
         counts = [len(members) for members in known.members]
         self.copies = counts[0] if len(set(counts)) == 1 else None
         block_of = [number for number, count in enumerate(counts) for _ in range(count)]
@@ -173,3 +160,20 @@ class InnerBlocks(ConstantsModule):
 
 def _norms(weight: Tensor) -> Tensor:
     return torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+
+
+def _scales(known: Coordinates, degree: int) -> Float[Tensor, "2 blocks terms"]:
+    """Factors of both expansions of every block: ``1 / (n + 1)``, and 0 for terms of the wrong parity."""
+    n = torch.arange(degree + 1)
+    found = (1 / (1.0 + n.double())).expand(2, len(known.even), -1).clone()
+    for number, (members, even) in enumerate(zip(known.members, known.even, strict=True)):
+        repeats = known.periods[members[0]] is not None
+        is_even = (n == 0) | (n % 2 == 1) if repeats else n % 2 == 0  # 1, cos, sin, cos, sin, ...
+        if repeats:
+            found[0, number] = 1
+        if even:
+            found[0, number] *= is_even
+        if known.inner == "odd":
+            found[0, number] *= ~is_even
+            found[1, number] *= n % 2 == 1
+    return found

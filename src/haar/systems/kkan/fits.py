@@ -151,7 +151,9 @@ def dynamics(options: Options, seed: int) -> Json:
     goal = target("oscillatory")
     wanted = goal(test)
     uniform = points_of(_PARTS * _PART, seed + 1)
-    found: Json = {"target": geometric_complexity(goal, grid(4 * options.grid).double())}
+    side = 4 * options.grid
+    middles = (1 - 1 / side) * grid(side).double()  # of equal squares
+    found: Json = {"target": geometric_complexity(goal, middles)}
     networks = {"KKAN": lambda: kkan(options.sizes), "perceptron": lambda: perceptron(options.width)}
     for name, make in networks.items():
         model = drawn(make, seed)

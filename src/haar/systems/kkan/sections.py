@@ -116,9 +116,9 @@ def equations_table(measures: Measures) -> Table:
 
 
 _FUNCTIONS = (
-    "Functions of two coordinates, each a product of one function of either. A plain tanh perceptron on raw coordinates"
-    " is no fair opponent: it does not learn high frequencies. Perceptrons on random Fourier features and sine networks "
-    "do, once their frequencies are chosen, and each of their steps takes half the time of a step of KKAN or less."
+    "Functions of two coordinates, each a product of one function of either. A plain tanh perceptron on raw "
+    "coordinates is no fair opponent: it does not learn high frequencies. Perceptrons on random Fourier features and "
+    "sine networks do, once their frequencies are chosen, and their steps take about half the time of KKAN's."
 )
 _CURVES = "Errors on a grid; bands reach from the least seed to the greatest."
 _SHARING = (
