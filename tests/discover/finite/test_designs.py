@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from tests.discover.finite.planted import network
 
 from haar.discover.finite.colours import colours
 from haar.discover.finite.designs import Design
 from haar.discover.finite.evaluation import Evaluation
 from haar.discover.finite.exchange import Exchange
-from tests.discover.finite.planted import network
 
 
 @pytest.mark.parametrize("signed", [False, True])

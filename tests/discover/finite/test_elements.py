@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
+from tests.discover.finite.planted import PLANTED, averaged, generated, mirror, network, of_sets, shift
 
 from haar.audit import audit
 from haar.discover.finite import elements
 from haar.errors import ArgumentError
 from haar.groups import hyperoctahedral, octahedral
 from haar.testing import assert_equivariant
-from tests.discover.finite.planted import PLANTED, averaged, generated, mirror, network, of_sets, shift
 
 
 def samples(rows, *shape, seed=0):

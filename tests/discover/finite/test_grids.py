@@ -32,7 +32,11 @@ def kernel(*, turned=False, mirrored=False):
         (convolution(kernel(turned=True), padding_mode="circular"), "C4 x shifts", 4 * 64),
         (convolution(kernel(mirrored=True), padding_mode="circular"), "<my> x shifts", 2 * 64),
         (convolution(kernel(), padding_mode="circular"), "shifts", 64),
-        (nn.Sequential(convolution(kernel(), padding_mode="circular", stride=2), nn.Upsample(scale_factor=2)), "shifts:2", 16),
+        (
+            nn.Sequential(convolution(kernel(), padding_mode="circular", stride=2), nn.Upsample(scale_factor=2)),
+            "shifts:2",
+            16,
+        ),
         (convolution(kernel(turned=True, mirrored=True)), "D4", 8),
     ],
     ids=["D4", "C4", "mirror", "shifts", "stride 2", "zeros around"],
