@@ -1,4 +1,4 @@
-"""Which of the groups that came up are told: those whose words stay small on held-out data and whose outside does not."""
+"""Which groups are told: those whose words stay small on held-out data, and whose outside does not."""
 
 from __future__ import annotations
 
