@@ -5,13 +5,12 @@ import json
 import pytest
 import torch
 
-from haar.actions import Symmetry
+from haar.actions import Invariant, Symmetry, Vector
+from haar.actions.representation import Defining
 from haar.check import check
 from haar.check.checked import Spoken
 from haar.errors import ArgumentError
 from haar.groups import SO, dihedral
-from haar.actions.representation import Defining
-from haar.actions import Invariant, Vector
 
 blur = torch.nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=True)
 D4 = Symmetry.of_fields(dihedral(4), "p")
@@ -95,11 +94,15 @@ def test_rotations_are_averaged_by_a_rule_that_is_not_called_exact():
     rep = Defining(SO(3))
     symmetry = Symmetry(SO(3), Vector(rep), Invariant(SO(3)))
     x = torch.randn(80, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    done = check(lambda x: x.square().sum(1, keepdim=True) + 0.2 * x[:, :1], (x, x.square().sum(1, keepdim=True)), symmetry=symmetry)
-    if done.action == "average":
-        assert not done.repair.exact
-        assert "not exact" in done.summary
-    assert done.measured.defect_after.value <= done.measured.defect_before.value
+    done = check(
+        lambda x: x.square().sum(1, keepdim=True) + 0.2 * x[:, :1],
+        (x, x.square().sum(1, keepdim=True)),
+        symmetry=symmetry,
+    )
+    assert done.action == "average"
+    assert not done.repair.exact
+    assert "not exact" in done.summary
+    assert done.measured.defect_after.value < 0.1 * done.measured.defect_before.value
 
 
 def test_without_labels_the_error_is_not_measured():
@@ -146,11 +149,6 @@ def test_the_page_has_the_answer_first_and_the_program_is_what_was_measured(tmp_
 def test_bad_data_are_refused_by_name(data, words):
     with pytest.raises(ArgumentError, match=words):
         check(lambda x: x, data, symmetry=D4)
-
-
-def test_a_model_must_be_callable():
-    with pytest.raises(ArgumentError, match="model: expected a module or a function, got str"):
-        check("model.pt2", fields(), symmetry=D4)
 
 
 def test_the_model_is_left_as_it_was():

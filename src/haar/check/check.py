@@ -16,8 +16,9 @@ from haar.check.repair import carry_out, confirmed
 from haar.check.samples import Samples
 from haar.discover import Discovery, discover
 from haar.discover.step import Step
-from haar.errors import ArgumentError, known_keywords
+from haar.errors import known_keywords
 from haar.groups import GridGroup
+from haar.probing import undisturbed
 from haar.watch import Unwatched, Watch
 
 
@@ -33,10 +34,10 @@ def check(
     scale: Tensor | None = None,
     batch_size: int = 8,
     seed: int = 0,
-    spoken: Spoken = Spoken(),
+    spoken: Spoken | None = None,
     watch: Watch = Unwatched(),
 ) -> Check:
-    """Find the symmetry of a model (or take the one given), audit it, do what the evidence recommends, and measure that.
+    """Find the symmetry of a model, or take the one given; audit it, do what the evidence recommends, measure that.
 
     Half of the independent samples choose: on them the symmetry is found and the audit made. The other half only
     measures: error and defect before and after, with intervals. A repair that makes held-out errors larger is taken
@@ -53,7 +54,7 @@ def check(
         scale: What errors are divided by, broadcast against one output: one number per channel of fields.
         batch_size: Rows at a time in the audit.
         seed: Of the halves, and everything drawn.
-        spoken: How the user names model and data, for the commands to type next.
+        spoken: How the user names model and data, for the commands to type next; by default MODEL and DATA.
         watch: Told of the stages.
 
     Returns:
@@ -73,8 +74,7 @@ def check(
         >>> done.action, done.repair.group, done.measured.loss_after.value < done.measured.loss_before.value
         ('average', 'D4', True)
     """
-    if not callable(model):
-        raise ArgumentError("model", expected="a module or a function", got=type(model).__name__)
+    spoken = Spoken() if spoken is None else spoken
     samples = Samples.of(data)
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
@@ -93,7 +93,14 @@ def check(
     example = samples.inputs[:1]
     if symmetry is None:
         return Check(
-            model, symmetry=None, discovery=found, audit=None, repair=None, measured=None, example=example, spoken=spoken
+            model,
+            symmetry=None,
+            discovery=found,
+            audit=None,
+            repair=None,
+            measured=None,
+            example=example,
+            spoken=spoken,
         )
     symmetry.check_inputs((seen.inputs,))
     report = audit(
@@ -107,7 +114,8 @@ def check(
         seed=seed,
         watch=watch,
     )
-    repair = carry_out(model, report, seen, seed=seed)
+    with undisturbed(model):
+        repair = carry_out(model, report, seen, seed=seed)
     with watch.stage("measuring", 1) as advance, torch.no_grad():
         measured = measure(
             model,

@@ -17,6 +17,7 @@ from haar.check.measured import Measured
 from haar.check.repair import Repair
 from haar.discover import Discovery
 from haar.errors import ArgumentError
+from haar.probing import undisturbed
 from haar.report import Report, Section
 
 
@@ -98,8 +99,8 @@ class Check(Report):
         change = seen.change
         sure = "" if change.high < 0 else ", which cannot be told from no change"
         return (
-            f"{_done(done)} ({copies}): on {seen.rows} held-out samples ({seen.units} independent) the error changes by "
-            f"{change.value:+.1%} [{change.low:+.1%}, {change.high:+.1%}]{sure}; {defect}."
+            f"{_done(done)} ({copies}): on {seen.rows} held-out samples ({seen.units} independent) the error changes "
+            f"by {change.value:+.1%} [{change.low:+.1%}, {change.high:+.1%}]{sure}; {defect}."
         )
 
     @property
@@ -134,7 +135,8 @@ class Check(Report):
         target = Path(path)
         if target.suffix not in (".pt2", ".onnx"):
             raise ArgumentError("path", expected="a name that ends in .pt2 or .onnx", got=target.name)
-        self.written = save(self.model, (self._example,), target, dynamic_batch=False)
+        with undisturbed(self.model):
+            self.written = save(self.model, (self._example,), target, dynamic_batch=False)
         return self.written
 
     def contents(self) -> dict[str, Any]:

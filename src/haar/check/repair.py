@@ -70,16 +70,17 @@ def carry_out(model: Callable[..., Any], audit: Audit, seen: Samples, *, seed: i
     averaged = _averaged(model, symmetry, seed)
     exact = symmetry.group.order is not None and symmetry.group.order <= ORBIT_LIMIT
     size = (symmetry.group.order or 0) if exact else _DRAWN
-    return replace(kept, action="average", group=symmetry.group.name, elements=size, exact=exact, model=averaged, symmetry=symmetry)
+    name = symmetry.group.name
+    return replace(kept, action="average", group=name, elements=size, exact=exact, model=averaged, symmetry=symmetry)
 
 
 def _averaged(model: Callable[..., Any], symmetry: Symmetry, seed: int) -> Averaged:
     group = symmetry.group
     if isinstance(group, LieGroup):
-        return average(model, symmetry, Quadrature(4), micro_batch=1).eval()
+        return average(model, symmetry, Quadrature(4), micro_batch=1)
     if group.order is not None and group.order > ORBIT_LIMIT:
-        return average(model, symmetry, Sampled(_DRAWN, seed=seed), micro_batch=1).eval()
-    return average(model, symmetry, micro_batch=1).eval()
+        return average(model, symmetry, Sampled(_DRAWN, seed=seed), micro_batch=1)
+    return average(model, symmetry, micro_batch=1)
 
 
 def _softly(kept: Repair, symmetry: Symmetry, seen: Samples, *, seed: int) -> Repair:
@@ -89,7 +90,7 @@ def _softly(kept: Repair, symmetry: Symmetry, seen: Samples, *, seed: int) -> Re
         action="average softly",
         group=symmetry.group.name,
         elements=symmetry.group.order or 0,
-        model=softened.eval(),
+        model=softened,
         symmetry=symmetry,
     )
 

@@ -40,7 +40,8 @@ class Samples:
         if not rows:
             raise ArgumentError("data", expected="inputs, or inputs and labels", got="none")
         inputs = torch.cat([row[0] for row in rows])
-        labels = None if any(row[1] is None for row in rows) else torch.cat([row[1] for row in rows if row[1] is not None])
+        known = [row[1] for row in rows if row[1] is not None]
+        labels = torch.cat(known) if len(known) == len(rows) else None
         marks = [row[2] for row in rows if row[2] is not None]
         units = torch.arange(len(inputs)) if len(marks) < len(rows) else torch.cat(marks).unique(return_inverse=True)[1]
         for name, part in (("labels", labels), ("clusters", units)):
@@ -77,9 +78,7 @@ class Samples:
         return (self.inputs, self.labels)
 
     def _rows(self, chosen: Tensor) -> Samples:
-        return Samples(
-            self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen]
-        )
+        return Samples(self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen])
 
 
 def _is_rows(data: Any) -> bool:

@@ -94,8 +94,7 @@ def _staircase(check: Check) -> Section:
     if found is None:
         return Section()
     rows = [
-        [step.name, step.kind, step.size, step.grade, step.defect.value, step.defect.low, step.defect.high, step.outside]
-        for step in found.staircase
+        [step.name, step.kind, step.size, step.grade, *_cells(step.defect), step.outside] for step in found.staircase
     ]
     columns = ("symmetry", "kind", "size", "grade", "defect", "from", "to", "outside")
     table = Table("What the model has", columns, rows) if rows else None

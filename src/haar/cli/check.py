@@ -80,7 +80,7 @@ def check(told: CheckOptions) -> None:
         ProgressBars(quiet=told.as_json) as bars,
         named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
     ):
-        report = _checked(told, module, symmetry, rows, scale, bars)
+        report = _checked(told, (module, symmetry, rows, scale), bars)
     _write_model(report, told.out)
     _tell(report, told)
     warn_bare(loaded, told.model)
@@ -110,10 +110,11 @@ def _tell(report: Check, told: CheckOptions) -> None:
         screen.print(f"next: {command}", highlight=False, soft_wrap=True)
 
 
-def _checked(told: CheckOptions, module: Any, symmetry: Symmetry | None, rows: Any, scale: Any, bars: Any) -> Check:
+def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], bars: Any) -> Check:
     from haar.check import check as run
     from haar.check.checked import Spoken
 
+    module, symmetry, rows, scale = given
     options = [f"--fields '{told.fields}'"] if told.fields else []
     options += [f"--history {told.history}"] if told.history else []
     options += [f"--weights {told.weights}"] if told.weights else []
@@ -197,5 +198,3 @@ def _of_rows(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     if told.group is not None:
         symmetry = symmetry_of_rows(told.group, tuple(x.shape[1:]), tuple(y.shape[1:]), fields=told.fields)
     return _one_by_one(module, batched=loaded.batched), symmetry, rows, None
-
-

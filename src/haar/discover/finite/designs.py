@@ -68,7 +68,9 @@ class Design:
             mine = blocks == label
             size = min(math.sqrt(max(int(mine.sum()), 2) / 2), _LARGEST)
             mean = x[:, mine].mean((0, 1))
-            spread = x[:, mine].square().mean((0, 1)).sqrt() if exchange.signed else x[:, mine].std((0, 1), correction=0)
+            spread = (
+                x[:, mine].square().mean((0, 1)).sqrt() if exchange.signed else x[:, mine].std((0, 1), correction=0)
+            )
             low[mine], high[mine] = x[:, mine].amin((0, 1)), x[:, mine].amax((0, 1))
             for k, (a, b, c) in enumerate(weights):
                 first[k, mine], second[k, mine] = size * a * spread * turns[0], size * b * spread * turns[1]

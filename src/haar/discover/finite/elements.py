@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from haar.discover.finite.axes import Asked, exchanges
 from haar.discover.finite.colours import colours
 from haar.discover.finite.designs import Design
 from haar.discover.finite.evaluation import Evaluation
@@ -18,6 +18,7 @@ from haar.discover.finite.exchange import Exchange
 from haar.discover.finite.grids import GridSearch
 from haar.discover.finite.judge import Judge
 from haar.discover.finite.ladder import climbed
+from haar.discover.finite.naming import name_of
 from haar.discover.finite.scan import LARGEST_SCAN, ambient_order, scanned
 from haar.discover.finite.staircase import Court, Judged
 from haar.discover.step import Step
@@ -25,12 +26,8 @@ from haar.errors import ArgumentError, check_count
 from haar.probing import check_finite
 from haar.statistics import FEWEST
 
-#: Entries that may be exchanged: more are not searched.
-MOST_ENTRIES = 64
 #: Exchanges that a search may put to the model.
 LIMIT = 5000
-#: Entries whose spreads differ by more than this factor, neighbour by neighbour, are not alike.
-_UNLIKE = 3.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def elements(
             seed=seed,
         )
         return Elements(grid.run(said), said, evaluation.rows)
-    for exchange in _exchanges(inputs, answers.shape[1:], outputs, layout, signed, blocks, said):
+    for exchange in exchanges(inputs, tuple(answers.shape[1:]), Asked(outputs, layout, signed, blocks), said):
         search = _Search(evaluation, exchange, halves, tolerance, significance, limit, seed)
         found += search.run(said)
     return Elements(found, said, evaluation.rows)
@@ -154,39 +151,39 @@ class _Search:
         labels = colours(values, self.exchange, gap=gap, rounding=rounding)
         exact = automorphisms(labels, self.exchange, seeing, level=0.0, limit=self.limit)
         if not exact.complete:
-            said.append(f"not finished after {exact.asked} exchanges put to the model: at least order {exact.group.order}")
+            said.append(
+                f"not finished after {exact.asked} exchanges put to the model: at least order {exact.group.order}"
+            )
         if ambient_order(self.exchange) <= LARGEST_SCAN:
             others = scanned(self.exchange, seeing, tolerance=self.tolerance)
         else:
             others, _ = climbed(
                 values, design.choices, self.exchange, seeing, tolerance=self.tolerance, limit=self.limit
             )
-        court = Court(
-            self.exchange, judging, tolerance=self.tolerance, significance=self.significance, seed=self.seed
-        )
+        court = Court(self.exchange, judging, tolerance=self.tolerance, significance=self.significance, seed=self.seed)
         steps, refused = court.steps(exact, others)
         if judging.independent < FEWEST:
-            said.append(f"{judging.independent} held-out units: at least {FEWEST} are needed to claim what is not exact")
+            said.append(
+                f"{judging.independent} held-out units: at least {FEWEST} are needed to claim what is not exact"
+            )
         if not steps and refused:
             said.append(_closest(refused, self.exchange))
         return steps
 
 
 def _closest(refused: list[Judged], exchange: Exchange) -> str:
-    from haar.discover.finite.naming import name_of
-
     best = min(refused, key=lambda judged: judged.inside.value)
     beyond = "" if best.outside is None else f", against {best.outside:.2g} outside it"
     return f"closest: {name_of(best.candidate.group, exchange)}, defect {best.inside:.2g}{beyond}"
 
 
-def _check(
-    inputs: Tensor, tolerance: float, significance: float, limit: int, blocks: Sequence[int] | None
-) -> None:
+def _check(inputs: Tensor, tolerance: float, significance: float, limit: int, blocks: Sequence[int] | None) -> None:
     if not isinstance(inputs, Tensor) or inputs.ndim < 2 or not inputs.is_floating_point():
         got = f"{tuple(inputs.shape)} of {inputs.dtype}" if isinstance(inputs, Tensor) else type(inputs).__name__
         raise ArgumentError(
-            "inputs", expected="a tensor of real samples (rows, n), (rows, points, d) or (rows, channels, *grid)", got=got
+            "inputs",
+            expected="a tensor of real samples (rows, n), (rows, points, d) or (rows, channels, *grid)",
+            got=got,
         )
     if len(inputs) < 4:
         raise ArgumentError("inputs", expected="at least 4 samples, half of them held out", got=len(inputs))
@@ -241,89 +238,3 @@ def _halves(inputs: Tensor, units: Tensor | None) -> tuple[tuple[Tensor, Tensor 
     if bool(first.all()):
         raise ArgumentError("units", expected="at least two independent units, one of them held out", got="one")
     return (inputs[first], units[first]), (inputs[~first], units[~first])
-
-
-def _exchanges(
-    inputs: Tensor,
-    out_shape: Sequence[int],
-    outputs: str,
-    layout: str,
-    signed: bool | None,
-    blocks: Sequence[int] | None,
-    said: list[str],
-) -> list[Exchange]:
-    """Which axes are searched, and how outputs go along."""
-    shape = tuple(inputs.shape[1:])
-    kind = {1: "vector", 2: "points"}.get(len(shape), "grid") if layout == "auto" else layout
-    if kind not in ("vector", "points") or len(shape) != {"vector": 1, "points": 2}[kind]:
-        raise ArgumentError(
-            "layout", expected="'vector' for (rows, n) or 'points' for (rows, points, d)", got=f"{kind!r} for {shape}"
-        )
-    if outputs not in ("auto", "invariant", "same", "any"):
-        raise ArgumentError("outputs", expected="'auto', 'invariant', 'same' or 'any'", got=repr(outputs))
-    both_signs = bool((inputs < 0).any()) and bool((inputs > 0).any())
-    axes = [(-1, both_signs if signed is None else signed)] if kind == "vector" else [(-2, False), (-1, True)]
-    made = []
-    for axis, flips in axes:
-        count = shape[axis]
-        if count < 2 and not flips:
-            continue
-        if count > MOST_ENTRIES:
-            said.append(f"axis {axis} has {count} entries, more than the {MOST_ENTRIES} whose exchanges are searched")
-            continue
-        labels, still = _alike(inputs, axis, blocks if kind == "vector" else None, said)
-        how, out_axis = _moved_outputs(outputs, shape, tuple(out_shape), axis, kind)
-        made.append(Exchange(shape, axis, flips, labels, how, tuple(out_shape), out_axis, still))
-    return made
-
-
-def _alike(
-    inputs: Tensor, axis: int, blocks: Sequence[int] | None, said: list[str]
-) -> tuple[tuple[int, ...], frozenset[int]]:
-    """A label for each entry, and those that do not vary on the data, of which nothing can be told."""
-    x = inputs.to(torch.float64).movedim(axis, 1).flatten(2) if inputs.ndim > 2 else inputs.double()[:, :, None]
-    spread = x.std(0, correction=0).square().mean(-1).sqrt()
-    size = x.square().mean((0, 2)).sqrt()
-    still = frozenset(torch.nonzero(spread <= 1e-9 * max(float(spread.max()), 1e-300)).flatten().tolist())
-    if still:
-        said.append(f"entries {sorted(still)} of axis {axis} do not vary: these data cannot tell about them")
-    if blocks is not None:
-        numbers = {label: k for k, label in enumerate(dict.fromkeys(blocks))}
-        labels = [numbers[label] for label in blocks]
-    else:
-        labels, order, label = [0] * len(size), size.argsort().tolist(), 0
-        for before, here in zip(order, order[1:], strict=False):
-            if before not in still and float(size[here]) > _UNLIKE * float(size[before]):
-                label += 1
-            labels[here] = label
-        if label:
-            said.append(f"entries of axis {axis} fall in {label + 1} blocks of unlike spread, which are not exchanged")
-    for k, i in enumerate(sorted(still)):
-        labels[i] = max(labels) + 1 + k
-    return tuple(labels), still
-
-
-def _moved_outputs(
-    outputs: str, shape: tuple[int, ...], out_shape: tuple[int, ...], axis: int, kind: str
-) -> tuple[str, int]:
-    """How outputs go along with an exchange on one axis, and the axis of theirs that moves."""
-    out_axis = -1 if axis == -1 else -len(out_shape)
-    fits = bool(out_shape) and len(out_shape) >= (1 if axis == -1 else 1) and out_shape[out_axis] == shape[axis]
-    if outputs == "same" and kind == "vector" and not fits:
-        raise ArgumentError(
-            "outputs",
-            expected=f"'same' for a model with {shape[axis]} outputs",
-            got=f"outputs of shape {out_shape}",
-            way_out="ask for 'any' or 'invariant'",
-        )
-    if outputs == "invariant":
-        return "invariant", -1
-    if kind == "points" or outputs == "same":
-        return ("same", out_axis) if fits else ("invariant", -1)
-    if outputs == "any":
-        return ("any", -1) if len(out_shape) == 1 and out_shape[0] <= MOST_ENTRIES else ("invariant", -1)
-    if fits and len(out_shape) == 1:
-        return "same", -1
-    if math.prod(out_shape) == 1 or len(out_shape) != 1 or out_shape[0] > MOST_ENTRIES:
-        return "invariant", -1
-    return "any", -1

@@ -27,7 +27,7 @@ class Exchange:
         axis: The axis whose entries are exchanged, counted from the end.
         signed: Whether entries may change sign.
         blocks: A label for each entry: only entries with one label are exchanged.
-        outputs: ``"invariant"``, ``"same"`` (outputs move as inputs do), or ``"any"`` (outputs change places and signs).
+        outputs: ``"invariant"``, ``"same"`` (they move as inputs do), or ``"any"`` (they change places and signs).
         out_shape: Shape of one sample of the output.
         out_axis: With ``"same"`` the axis of the output that moves along.
         still: Entries that do not move at all, each with a label of its own.
@@ -78,7 +78,7 @@ class Exchange:
 
     def input_motion(self, row: Row) -> tuple[Row, Row]:
         """Index and sign with (g x)_i = sign_i x_index(i)."""
-        return motion_of(row[: self.nodes], self.signed)
+        return motion_of(row[: self.nodes], signed=self.signed)
 
     def move_inputs(self, row: Row, x: Tensor) -> Tensor:
         """Samples ``(rows, *shape)`` moved by one element."""
@@ -106,7 +106,7 @@ class Exchange:
         return np.concatenate([pairs, np.arange(self.nodes, self.size)])
 
 
-def motion_of(row: Row, signed: bool) -> tuple[Row, Row]:
+def motion_of(row: Row, *, signed: bool) -> tuple[Row, Row]:
     """Index and sign of the signed permutation that a row of nodes is."""
     places = row[::2] // 2 if signed else row
     signs = 1 - 2 * (row[::2] % 2) if signed else np.ones_like(row)

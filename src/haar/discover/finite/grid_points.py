@@ -43,9 +43,11 @@ class Turns:
         self._evaluation, self._inputs, self._outputs, self._spread = evaluation, inputs, outputs, spread
         self._moving, self._fields_out = moving, fields_out
         self._group: FiniteGroup = moving.group  # type: ignore[assignment]  # point groups are enumerated
-        self._plain = Field(
-            Trivial(self._group, outputs.shape[1]), centring=moving.centring, periodic=moving.periodic
-        ) if fields_out else None
+        self._plain = (
+            Field(Trivial(self._group, outputs.shape[1]), centring=moving.centring, periodic=moving.periodic)
+            if fields_out
+            else None
+        )
 
     def of(self, g: int, tolerance: float) -> list[Turn]:
         """The best turns for one element, those of smallest defect first.
@@ -96,7 +98,8 @@ class Turns:
     def _layouts(self, g: int) -> list[Tensor]:
         """The channels as scalars, pseudoscalars and vectors in every order, the plainest first."""
         matrix = self._group.defining_matrix(torch.tensor(g))
-        parts = {"s": torch.eye(1, dtype=torch.float64), "p": torch.linalg.det(matrix).round().reshape(1, 1), "v": matrix}
+        mirrored = torch.linalg.det(matrix).round().reshape(1, 1)
+        parts = {"s": torch.eye(1, dtype=torch.float64), "p": mirrored, "v": matrix}
         sizes = {kind: len(part) for kind, part in parts.items()}
         found: dict[bytes, Tensor] = {}
         words = itertools.islice(_words(self._inputs.shape[1], sizes), _MOST_LAYOUTS)

@@ -96,14 +96,14 @@ class GridSearch:
         turns = self._turns(whole)
         found: list[_Found] = []
         for level in (self._seeing.rounding, self._tolerance):
-            steps = [_stride(defects, n, level) for defects, n in zip(shifts, self.space, strict=True)]
-            found += self._at_level(level, steps, shifts, whole, turns)
+            found += self._at_level(level, shifts, whole, turns)
         return self._kept(found, said)
 
     def _at_level(
-        self, level: float, steps: list[int], shifts: list[dict[int, float]], whole: FiniteGroup, turns: list[list[Turn]]
+        self, level: float, shifts: list[dict[int, float]], whole: FiniteGroup, turns: list[list[Turn]]
     ) -> list[_Found]:
         """The shifts whose defects are below a level, and the largest point group with them."""
+        steps = [_stride(defects, n, level) for defects, n in zip(shifts, self.space, strict=True)]
         found = []
         beyond = [d for defects, s in zip(shifts, steps, strict=True) for t, d in defects.items() if t % s]
         if any(s < n for s, n in zip(steps, self.space, strict=True)):
@@ -151,9 +151,7 @@ class GridSearch:
         )
         return [[]] + [turns.of(g, self._tolerance) for g in range(1, whole.order)]
 
-    def _joined(
-        self, subgroup: Subgroup, turns: list[list[Turn]], steps: list[int], level: float
-    ) -> Symmetry | None:
+    def _joined(self, subgroup: Subgroup, turns: list[list[Turn]], steps: list[int], level: float) -> Symmetry | None:
         """Turns of the generators that are a representation together, and under which every element holds."""
         gens = subgroup.include(subgroup.generators()).tolist()
         good = [[turn for turn in turns[g] if turn[2] <= level] for g in gens]
@@ -231,7 +229,8 @@ class GridSearch:
                 )
             )
         if unlike and self._judging.independent < FEWEST:
-            said.append(f"{self._judging.independent} held-out units: at least {FEWEST} are needed to claim what is not exact")
+            units = self._judging.independent
+            said.append(f"{units} held-out units: at least {FEWEST} are needed to claim what is not exact")
         return sorted(steps, key=lambda step: step.order or 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -42,30 +43,29 @@ def name_of(group: PermutationGroup, exchange: Exchange) -> str:
 
 def _by_entries(order: int, rows: list[Row], exchange: Exchange) -> str | None:
     """Full symmetric and signed groups, their products, and wreath products, which their order on entries proves."""
-    if exchange.out_count and any((row[exchange.nodes :] != np.arange(exchange.nodes, exchange.size)).any() for row in rows):
-        places = [exchange.input_motion(row) for row in rows]
-        if PermutationGroup([row[: exchange.nodes].tolist() for row in rows]).order != order:
-            return None
-    else:
-        places = [exchange.input_motion(row) for row in rows]
-    moves = [np.argsort(index) for index, _ in places]
-    orbits = _orbits(moves, exchange.count)
-    flips = any((sign_ < 0).any() for _, sign_ in places)
-    if flips:
-        if order == math.prod(2 ** len(o) * math.factorial(len(o)) for o in orbits if len(o) > 1 or _flipped(places, o)):
-            return " x ".join(_signed_name(len(o)) for o in orbits if len(o) > 1 or _flipped(places, o))
+    own = PermutationGroup([row[: exchange.nodes].tolist() for row in rows])
+    if own.order != order:  # outputs that change places while inputs stay
         return None
-    sizes = sorted((len(o) for o in orbits if len(o) > 1), reverse=True)
+    places = [exchange.input_motion(row) for row in rows]
+    orbits = _orbits([np.argsort(index) for index, _ in places], exchange.count)
+    moved = [reached for reached in orbits if len(reached) > 1 or _flipped(places, reached)]
+    if any((signs < 0).any() for _, signs in places):
+        full = math.prod(2 ** len(reached) * math.factorial(len(reached)) for reached in moved)
+        return " x ".join(_signed_name(len(reached)) for reached in moved) if order == full else None
+    sizes = sorted(map(len, moved), reverse=True)
     if order == math.prod(map(math.factorial, sizes)):
         return " x ".join(f"S{size}" for size in sizes)
-    if len(sizes) == 1:
-        degree = sizes[0]
-        if degree > 3 and 2 * order == math.factorial(degree):
-            return f"A{degree}"
-        for blocks in range(2, degree // 2 + 1):
-            size = degree // blocks
-            if size * blocks == degree and order == math.factorial(size) ** blocks * math.factorial(blocks) and size > 2:
-                return f"S{size} wr S{blocks}"
+    return _transitive(order, sizes[0]) if len(sizes) == 1 else None
+
+
+def _transitive(order: int, degree: int) -> str | None:
+    """Alternating groups, and full wreath products of symmetric ones."""
+    if degree > 3 and 2 * order == math.factorial(degree):
+        return f"A{degree}"
+    for blocks in range(2, degree // 3 + 1):
+        size, rest = divmod(degree, blocks)
+        if not rest and order == math.factorial(size) ** blocks * math.factorial(blocks):
+            return f"S{size} wr S{blocks}"
     return None
 
 
@@ -119,10 +119,10 @@ def _catalogue(order: int) -> list[tuple[str, int, Callable[[], FiniteGroup]]]:
         ("S5", 120, lambda: from_permutations([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4]])),
         ("B3", 48, lambda: hyperoctahedral(3)),
         ("B4", 384, lambda: hyperoctahedral(4)),
-        ("S3 x S3", 36, lambda: from_permutations([[1, 2, 0, 3, 4, 5], [1, 0, 2, 3, 4, 5], [0, 1, 2, 4, 5, 3], [0, 1, 2, 4, 3, 5]])),
-        ("PSL(2,7)", 168, lambda: from_permutations([[1, 2, 3, 4, 5, 6, 0], [0, 1, 4, 3, 2, 6, 5]])),
+        ("PSL(2,7)", 168, _fano),
     ]
-    made += [(f"F{p * k}", p * k, lambda p=p, k=k: _frobenius(p, k)) for p in (5, 7, 11, 13, 17, 19) for k in _divisors(p - 1)]  # type: ignore[misc]
+    primes = [p for p in (5, 7, 11, 13, 17, 19) if order % p == 0 and order // p in _divisors(p - 1)]
+    made += [(f"F{order}", order, functools.partial(_frobenius, p, order // p)) for p in primes]
     return made
 
 
@@ -134,6 +134,11 @@ def _frobenius(p: int, k: int) -> FiniteGroup:
     """Shifts of p points and multiplication by an element of order k."""
     by = next(a for a in range(2, p) if next(e for e in range(1, p) if pow(a, e, p) == 1) == k)
     return from_permutations([[(i + 1) % p for i in range(p)], [by * i % p for i in range(p)]])
+
+
+def _fano() -> FiniteGroup:
+    """The collineations of the plane of seven points, whose lines are i, i + 1, i + 3."""
+    return from_permutations([[1, 2, 3, 4, 5, 6, 0], [0, 1, 4, 3, 2, 6, 5]])
 
 
 def _finite(group: object) -> FiniteGroup:

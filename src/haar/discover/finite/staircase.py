@@ -1,4 +1,4 @@
-"""Which of the groups that came up are told: those whose words stay small on held-out data and whose outside does not."""
+"""Which groups are told: those whose words stay small on held-out data, and whose outside does not."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ class Court:
         seed: Of random elements.
     """
 
-    def __init__(
-        self, exchange: Exchange, judge: Judge, *, tolerance: float, significance: float, seed: int
-    ) -> None:
+    def __init__(self, exchange: Exchange, judge: Judge, *, tolerance: float, significance: float, seed: int) -> None:
         self._exchange, self._judge = exchange, judge
         self._tolerance, self._significance, self._seed = tolerance, significance, seed
 
@@ -115,7 +113,8 @@ class Court:
         """Swaps, changes of sign, random exchanges, and members times swaps, without the members."""
         near = self._swaps()
         some = [self._random(generator) for _ in range(_OTHERS)]
-        mixed = [near[k % len(near)][row] for k, row in enumerate(_rows(group.sample(_OTHERS, generator)))] if near else []
+        members = _rows(group.sample(_OTHERS, generator)) if near else []
+        mixed = [near[k % len(near)][row] for k, row in enumerate(members)]
         rows = [self._judge.output_motion(row[: self._exchange.nodes]) for row in (*near, *some, *mixed)]
         if not rows:
             return []

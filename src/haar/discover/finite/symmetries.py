@@ -25,7 +25,7 @@ def symmetry_of(group: PermutationGroup, exchange: Exchange, name: str) -> Symme
         name: The group's name.
     """
     made = listed(group, name)
-    own = _entries(made, 0, exchange.count, exchange.signed)
+    own = _entries(made, 0, exchange.count, signed=exchange.signed)
     outputs: Action = Invariant(made)
     if exchange.outputs == "same":
         outputs = Vector(own, axis=exchange.out_axis)
@@ -34,7 +34,7 @@ def symmetry_of(group: PermutationGroup, exchange: Exchange, name: str) -> Symme
     return Symmetry(made, Vector(own, axis=exchange.axis), outputs)
 
 
-def _entries(group: Group, start: int, count: int, signed: bool) -> Entries:
+def _entries(group: Group, start: int, count: int, *, signed: bool) -> Entries:
     if not signed:
         return Entries(group, range(start, start + count))
     return Entries(group, range(start, start + 2 * count, 2), range(start + 1, start + 2 * count, 2))

@@ -1,0 +1,70 @@
+"""``haar check``: one page, one repaired model, and what to type next."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from haar.cli.app import main
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """A model of vectors in the plane that leans, and rows whose truth does not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "leaning_model.py").write_text(
+        "import torch\n\n\nclass Leaning(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.square().sum(1, keepdim=True) + 0.3 * x[:, :1]\n"
+    )
+    x = np.random.default_rng(0).standard_normal((80, 2))
+    np.savez(tmp_path / "rows.npz", x=x, y=(x**2).sum(1, keepdims=True))
+    return "leaning_model:Leaning"
+
+
+def test_a_well_folder_is_checked_and_the_repaired_model_is_written(here, well, capsys):
+    assert main(["check", "free.pt2", str(well), "--group", "D4", "--samples", "12"]) == 0
+    words = capsys.readouterr().out
+    assert "report: haar-check/report.html" in words
+    assert "next: haar audit free.pt2" in words
+    told = json.loads((here / "haar-check" / "check.json").read_text())
+    assert told["kind"] == "check"
+    assert told["asked"] == "D4"
+    assert (here / "haar-check" / "repaired.pt2").is_file() == (told["action"] != "leave alone")
+
+
+def test_rows_with_labels_are_repaired_under_a_named_group(rows, tmp_path, capsys):
+    assert main(["check", rows, "rows.npz", "--group", "D4", "--samples", "80", "--out", "found"]) == 0
+    words = capsys.readouterr().out
+    assert "repaired model: found/repaired.pt2" in words
+    told = json.loads((tmp_path / "found" / "check.json").read_text())
+    assert told["action"] == "average"
+    assert told["measured"]["change"]["high"] < 0
+    x = torch.randn(1, 2, dtype=torch.float64)
+    again = torch.export.load(tmp_path / "found" / "repaired.pt2").module()
+    assert abs(float(again(x)) - float(x.square().sum())) < 1e-9
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert page.index("Averaged over") < page.index("Defect, element by element")
+
+
+def test_json_is_one_object(rows, capsys):
+    assert main(["check", rows, "rows.npz", "--group", "C4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "check"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rows.npz", "--group", "SO3"], "--group: expected a group that acts on 2 coordinates, got SO(3)"),
+        (["water.extxyz"], "DATA: expected fields, vectors or clouds in rows, got water.extxyz"),
+        (["nothing.npz"], "nothing.npz"),
+        (["rows.npz", "--samples", "3"], "--samples"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(rows, capsys, arguments, words):
+    assert main(["check", rows, *arguments]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line
