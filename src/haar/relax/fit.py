@@ -127,7 +127,7 @@ def fit(
     _check_steps(rule, steps)
     with ranks_of(fabric) as ranks:
         sharing = Sharing(ranks, getattr(fabric, "autocast", None))
-        told = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed}
+        told: dict[str, str | int] = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed}
         sharing.begin(rule, batch_size, told, train)
         board = None if validation is None else Dashboard(rule, loss, *validation)
         if validation is not None:
