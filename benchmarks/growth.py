@@ -3,10 +3,10 @@
     python benchmarks/growth.py [--only NAME,NAME] [--out FOLDER] [--docs]
 
 Every size of every case runs in a process of its own, on one thread; its clock is the process's CPU time, its memory
-the growth of the peak over that of the smallest size and of the inputs. A part that is finished is a file in the folder and is
-not run again, so that an interrupted benchmark goes on; each takes less than two minutes. The exponent is that of a
-least squares fit of log(time) against log(size) over the largest four sizes; the limit is what the method says. With
---docs the table, and what it says of sizes that were not run, are written into docs/scale.md.
+the growth of the peak over that of the smallest size and of the inputs. A part that is finished is a file in the folder
+and is not run again, so that an interrupted benchmark goes on; each takes less than two minutes. The exponent is that
+of a least squares fit of log(time) against log(size) over the largest four sizes; the limit is what the method says.
+With --docs the table, and what it says of sizes that were not run, are written into docs/scale.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pathlib import Path
 
 from peers import machine, write_docs
 
-PATIENCE = 120
+#: Seconds of computing that a part may take, and of waiting for its turn beside other work.
+PATIENCE, WAIT = 120, 900
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ CASES = {
     "audit, samples": Case("samples", (512, 2048, 8192, 32768), 1, audit_samples, memory=0),
     "audit, elements": Case("elements", (16, 32, 64, 128, 256), 1, audit_elements, memory=1),
     "audit, grid": Case("points of an axis", (32, 64, 128, 256), 2, audit_grid, memory=2),
-    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024), 1, average_orbit, memory=0),
+    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024), 1, average_orbit, memory=1),
     "average, 16 sampled": Case("order of the group", (16, 64, 256, 1024), 0, average_sampled, memory=0),
     "maps that commute, C_n": Case("order n (n^2 entries)", (64, 128, 256, 512, 1024), 2, maps, memory=2),
     "moments, order 2, width": Case("units", (64, 128, 256, 512, 1024), 3, lambda n: moments_of(n, 3), memory=2),
@@ -155,6 +156,7 @@ def child(name: str, size: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
     CASES[name].make(CASES[name].sizes[0])()  # imports, and what is made once
     call = CASES[name].make(size)
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
@@ -176,12 +178,13 @@ def measured(name: str, size: int, folder: Path) -> dict | None:
         words = [sys.executable, __file__, "--child", name, str(size)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT, env=environment, check=False)
         except subprocess.TimeoutExpired:
-            print(f"{name}, {size}: more than {PATIENCE} s", file=sys.stderr)
+            print(f"{name}, {size}: more than {WAIT} s", file=sys.stderr)
             return None
         if done.returncode:
-            print(f"{name}, {size}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            why = done.stderr.strip().splitlines()[-1:] or [f"more than {PATIENCE} s of computing"]
+            print(f"{name}, {size}: {why[0]}", file=sys.stderr)
             return None
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
