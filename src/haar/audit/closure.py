@@ -24,6 +24,8 @@ from haar.statistics import holm, randomisation_p
 #: Fields are averaged to at most this many cells along an axis before their means are compared; volumes to half of it.
 _COARSE = 16
 _KINDS = ("mean field", "channel means", "second moments", "higher moments")
+#: Numbers that random replacements take at a time.
+_DRAWN = 2**20
 #: Tensors of features, and which of them tell something place by place.
 _FEATURES, _BY_PLACE = 5, (0, 3)
 
@@ -226,9 +228,8 @@ def _test(
 ) -> ElementClosure:
     n = len(sizes)
     smallest, systematic, statistic, distance = 1.0, 0.0, _KINDS[0], 0.0
-    picks = torch.randint(len(powers), (draws, n), generator=generator)
     weights = sizes / sizes.sum()
-    onehot = torch.nn.functional.one_hot(picks, len(powers)).to(torch.float64) * weights[:, None]
+    looked: list[tuple[float, Tensor]] = []
     for kind, label in enumerate(_KINDS):
         values = table[kind][:, powers]  # (trajectory, power of g, feature)
         if not values.shape[-1]:
@@ -244,12 +245,39 @@ def _test(
             distance = float((here - there).norm()) / max(size, TINY)
         scaled = step[..., useful] / scale[useful]
         observed = float(torch.einsum("n,nf->f", weights, scaled[:, 0]).square().sum())
+        looked.append((observed, scaled.reshape(n * len(powers), -1)))
         common = _common(observed, scaled[:, 0].square().sum(-1), sizes)
-        drawn = (onehot.reshape(draws, -1) @ scaled.reshape(n * len(powers), -1)).square().sum(1)
-        smallest = min(smallest, randomisation_p(observed, drawn))
         if common > systematic:
             systematic, statistic = common, label
+    drawn = _drawn([rows for _, rows in looked], weights, len(powers), draws, generator)
+    for (observed, _), squares in zip(looked, drawn, strict=True):
+        smallest = min(smallest, randomisation_p(observed, squares))
     return ElementClosure(name, systematic, distance, statistic, min(1.0, len(_KINDS) * smallest))
+
+
+def _drawn(
+    steps: Sequence[Tensor], weights: Float[Tensor, " rows"], powers: int, draws: int, generator: torch.Generator
+) -> list[Float[Tensor, " draws"]]:
+    """Squares of the mean steps where every row is replaced at random, some draws at a time.
+
+    Args:
+        steps: Of every statistic, ``(rows * powers, features)``.
+        weights: Of the rows.
+        powers: By how many powers of the element a row may be replaced.
+        draws: Number of replacements.
+        generator: Source of them: all statistics are compared on the same.
+    """
+    n = len(weights)
+    found: list[list[Tensor]] = [[] for _ in steps]
+    at_once = min(draws, max(1, _DRAWN // (n * powers)))
+    chosen = torch.empty(at_once, n, powers, dtype=torch.float64)
+    for start in range(0, draws, at_once):
+        some = chosen[: min(at_once, draws - start)].zero_()
+        picks = torch.randint(powers, (len(some), n, 1), generator=generator)
+        some.scatter_(2, picks, weights[:, None].expand(picks.shape))
+        for kept, rows in zip(found, steps, strict=True):
+            kept.append((some.flatten(1) @ rows).square().sum(1))
+    return [torch.cat(kept) for kept in found]
 
 
 def _common(observed: float, squares: Float[Tensor, " rows"], sizes: Float[Tensor, " rows"]) -> float:

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from safetensors import safe_open
+from torch import Tensor
 
 from haar.audit.batches import Batch
 from haar.audit.share import Share, ShareReader
 from haar.containers import tensors_of
 from haar.errors import DataError
-from haar.files import write_checkpoint
+from haar.files import write_safetensors
+from haar.processes import fingerprint
 
 _MARK, _SCHEMA = "haar.audit", 1
-
-
-def fingerprint(*values: Any) -> str:
-    """Twelve characters that change when a tensor, a number or a word does.
-
-    Example:
-        >>> fingerprint(torch.zeros(2), "D4") == fingerprint(torch.zeros(2), "D4")
-        True
-        >>> fingerprint(torch.zeros(2)) == fingerprint(torch.zeros(2).double())
-        False
-    """
-    made = hashlib.sha256()
-    for value in values:
-        if isinstance(value, Tensor):
-            x = value.detach().cpu().contiguous()
-            made.update(f"{x.dtype} {tuple(x.shape)}".encode())
-            made.update(x.reshape(-1).view(torch.uint8).numpy().tobytes() if x.numel() else b"")
-        else:
-            made.update(f"{type(value).__name__} {value}".encode())
-    return made.hexdigest()[:12]
-
-
-def fingerprint_of_model(model: Callable[..., Any]) -> str:
-    """Of a module's layers, parameters and buffers; of another callable its name alone is known."""
-    if not isinstance(model, nn.Module):
-        return fingerprint(getattr(model, "__qualname__", type(model).__qualname__))
-    return fingerprint(str(model), *(part for name, value in model.state_dict().items() for part in (name, value)))
 
 
 def fingerprint_of_batch(batch: Batch) -> str:
@@ -69,7 +44,7 @@ class KeptSums:
 
     def path(self, number: int) -> Path | None:
         """The file of a section."""
-        return None if self.folder is None else self.folder / f"{number:04d}.pt"
+        return None if self.folder is None else self.folder / f"{number:04d}.safetensors"
 
     def read(self, number: int, first: str, reader: ShareReader) -> Share | None:
         """The sums of a finished section; None where they are not there, or are of other data.
@@ -86,8 +61,9 @@ class KeptSums:
         if path is None or reader.meter.outputs is None or not path.is_file():
             return None
         try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            if found[_MARK] != _SCHEMA or found["first"] != first:
+            with safe_open(path, framework="pt") as file:
+                found = _joined(json.loads(file.metadata()[_MARK]), file.get_tensor)
+            if found["schema"] != _SCHEMA or found["first"] != first:
                 return None
             return reader.empty().restored(found["share"], reader.meter.outputs)
         except Exception as error:
@@ -104,14 +80,39 @@ class KeptSums:
         """
         path = self.path(number)
         if path is not None:
-            write_checkpoint(path, {_MARK: _SCHEMA, "first": first, "share": share.state()})
+            tensors: dict[str, Tensor] = {}
+            told = _parted({"schema": _SCHEMA, "first": first, "share": share.state()}, tensors)
+            write_safetensors(path, tensors, {_MARK: json.dumps(told)})
 
     def clear(self) -> None:
         """Remove them: the audit is complete."""
         if self.folder is None or not self.folder.is_dir():
             return
-        for path in self.folder.glob("*.pt"):
+        for path in self.folder.glob("*.safetensors"):
             path.unlink(missing_ok=True)
         for folder in (self.folder, self.folder.parent):
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _parted(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    """Plain values, with the names of tensors in their place."""
+    if isinstance(tree, Tensor):
+        name = str(len(tensors))
+        tensors[name] = torch.view_as_real(tree) if tree.is_complex() else tree
+        return {"tensor": name, "complex": tree.is_complex()}
+    if isinstance(tree, Mapping):
+        return {name: _parted(value, tensors) for name, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_parted(value, tensors) for value in tree]
+    return tree
+
+
+def _joined(tree: Any, tensor: Callable[[str], Tensor]) -> Any:
+    """The tree that `_parted` took apart."""
+    if isinstance(tree, dict) and set(tree) == {"tensor", "complex"}:
+        found = tensor(tree["tensor"])
+        return torch.view_as_complex(found) if tree["complex"] else found
+    if isinstance(tree, dict):
+        return {name: _joined(value, tensor) for name, value in tree.items()}
+    return [_joined(value, tensor) for value in tree] if isinstance(tree, list) else tree

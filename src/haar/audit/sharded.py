@@ -11,11 +11,11 @@ from pathlib import Path
 
 from haar.audit.batches import Batch
 from haar.audit.conventions import LabelledRows
-from haar.audit.kept_sums import KeptSums, fingerprint, fingerprint_of_batch, fingerprint_of_model
+from haar.audit.kept_sums import KeptSums, fingerprint_of_batch
 from haar.audit.share import Share, ShareReader
 from haar.audit.source import Source
 from haar.errors import ArgumentError
-from haar.processes import Ranks, Section, sections
+from haar.processes import Ranks, Section, fingerprint, fingerprint_of_model, sections
 from haar.watch import Unwatched, Watch
 
 #: What the processes divide among them.

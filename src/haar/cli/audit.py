@@ -157,7 +157,7 @@ def _scale(chosen: SpreadWindows, ranks: Ranks | None) -> Tensor:
         return field_scale(chosen, layout)
     mine = ranks.own(sections(len(chosen), ranks.world))
     sums: list[Tensor] = [field_sums(chosen.section(part.first, part.last), layout) for part in mine]
-    return scale_of_sums(ranks.joined(sums, lambda one, other: one + other), layout)
+    return scale_of_sums(ranks.joined(sums, lambda one, other: [*one, *other]), layout)
 
 
 def _of_found(told: AuditOptions) -> None:

@@ -48,8 +48,8 @@ def law_of_fields(
     action = symmetry.inputs[0]
     if not isinstance(action, Field):
         raise ArgumentError("--law", expected="a model of fields on a grid", got=repr(symmetry))
-    inputs = torch.cat([x for x, *_ in batches]).to(torch.float64)
-    shape = (inputs.shape[1], *((points,) * (inputs.ndim - 2) if points else inputs.shape[2:]))
+    one, mean_of, spread_of = _statistics(batches)
+    shape = (one[0], *((points,) * (len(one) - 1) if points else one[1:]))
     size = torch.Size(shape).numel()
     if size > MOST:
         raise ArgumentError(
@@ -58,10 +58,28 @@ def law_of_fields(
             got=f"{size}, {shape}",
             way_out="give fewer points by --law-points",
         )
-    flat = inputs.movedim(1, 0).flatten(1)
-    mean, spread = invariant_statistics(action.rep, flat.mean(1), flat.std(1))
+    mean, spread = invariant_statistics(action.rep, mean_of, spread_of)
     each = size // shape[0]
     level, scale = (values.repeat_interleave(each) for values in (mean, spread.clamp(min=1e-12)))
     unit = parse_law(text, 1)
     numbers = [",".join(map(repr, values.tolist())) for values in (level - unit.mean, scale)]
     return parse_law(text, size, mean=numbers[0], scale=numbers[1]), shape
+
+
+def _statistics(batches: Iterable[tuple[Tensor, Any, Any]]) -> tuple[tuple[int, ...], Tensor, Tensor]:
+    """Shape of one input, and mean and spread of every channel, read batch by batch (Chan, Golub and LeVeque 1983)."""
+    shape: tuple[int, ...] = ()
+    count, mean, squares = 0, torch.zeros(0), torch.zeros(0)
+    for x, *_ in batches:
+        shape = tuple(x.shape[1:])
+        flat = x.to(torch.float64).movedim(1, 0).flatten(1)
+        more, its = flat.shape[1], flat.mean(1)
+        around = (flat - its[:, None]).square().sum(1)
+        if not count:
+            count, mean, squares = more, its, around
+            continue
+        step, total = its - mean, count + more
+        mean = mean + step * (more / total)
+        squares = squares + around + step.square() * (count * more / total)
+        count = total
+    return shape, mean, (squares / (count - 1)).sqrt()

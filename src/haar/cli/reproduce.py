@@ -96,8 +96,11 @@ def reproduce(
         from haar.sweeps import Workers
 
         crew = None if workers is None else Workers.parse(workers)
-        told = {"preset": preset, "seeds": seeds, "first_seed": first_seed, "crew": crew}
-        result = _all(folder, data, **told) if name is None else _one(name, folder, data, **told)
+        result: Result | AllResults = (
+            _all(folder, data, preset=preset, seeds=seeds, first_seed=first_seed, crew=crew)
+            if name is None
+            else _one(name, folder, data, preset=preset, seeds=seeds, first_seed=first_seed, crew=crew)
+        )
     from haar.cli.screen import console
     from haar.cli.tables import print_tables
     from haar.report.json_file import dumps

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from haar.errors import ArgumentError, HaarError
 from haar.processes.pulse import LostRankError, Pulse
@@ -201,13 +203,27 @@ class Ranks:
         self._passed(dist.gather_object, value, found, 0)
         return found
 
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Put the mean over all processes in place of every tensor, the same bits on all.
+
+        Args:
+            tensors: As many, of the same shapes, on every process.
+        """
+        for dtype in dict.fromkeys(x.dtype for x in tensors):
+            some = [x for x in tensors if x.dtype == dtype]
+            joined = torch.cat([x.detach().flatten() for x in some])
+            self._passed(dist.all_reduce, joined, default=True)
+            joined = joined / self.world
+            for x, part in zip(some, joined.split([x.numel() for x in some]), strict=True):
+                x.detach().copy_(part.reshape(x.shape))
+
     def once(self) -> bool:
         """Whether this is the first process that asks: what only one is to say."""
         return bool(self._pulse.asked(lambda: self._store.add("word", 1)) == 1)
 
-    def _passed(self, exchange: Callable[..., Any], *what: Any) -> None:
+    def _passed(self, exchange: Callable[..., Any], *what: Any, default: bool = False) -> None:
         try:
-            exchange(*what, group=self._group)
+            exchange(*what, group=None if default else self._group)
         except RuntimeError as error:
             self.look()
             told = f"{self} lost another process while sums were passed on ({type(error).__name__})"

@@ -15,9 +15,11 @@ from torch.utils import _pytree as pytree
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, ShapeError, known_keywords
 from haar.probing import ForwardOnly, check_finite, given_rows, undisturbed
+from haar.processes import ranks_of
 from haar.relax.diagnosis.dashboard import Dashboard
 from haar.relax.diagnosis.gradients import Loss
 from haar.relax.rule import Rule, check_optimizer
+from haar.relax.sharing import Sharing
 from haar.training import Checkpoint, DivergedError, Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
@@ -62,6 +64,7 @@ def fit(
     log: str | os.PathLike[str] | None = None,
     seed: int = 0,
     watch: Watch = Unwatched(),
+    fabric: Any = None,
 ) -> Fitted:
     """Train a wrapped model under a rule: Adam with a cosine schedule, batches drawn with replacement.
 
@@ -84,6 +87,10 @@ def fit(
         log: A CSV file of the readings.
         seed: Seed of batches, augmentation and dropout.
         watch: Told of every step.
+        fabric: A launched Lightning Fabric, or `haar.processes.Ranks`: every process makes this call with the same
+            arguments; each step's batch is divided among them, and the model, the duals and the losses are the same
+            bits on all. A checkpoint goes on with any number of processes. Fabric's precision is that of the forward
+            pass.
 
     Returns:
         The run; the model is trained in place and left in eval mode.
@@ -92,6 +99,7 @@ def fit(
         ArgumentError: If an option is out of range, the rule is tuned for another number of steps, data are not finite,
             or the checkpoint belongs to another run.
         DivergedError: If the loss of a step is not finite; the weights are those before it.
+        LostRankError: If another process fails or is lost.
         DataError: If the checkpoint cannot be read.
 
     Example:
@@ -117,35 +125,46 @@ def fit(
     )
     train, validation = _read(rule, "train", train), _read(rule, "validation", validation)
     _check_steps(rule, steps)
-    board = None if validation is None else Dashboard(rule, loss, *validation)
-    if validation is not None:
-        _check_targets_count(rule, loss, *validation)
-    rows = len(next(x for x in pytree.tree_leaves(train[1]) if isinstance(x, Tensor)))
-    facts = {"rule": rule.name, "samples": rows, "validation": board is not None}
-    states = {"model": rule.model, "rule": rule, **({} if board is None else {"readings": board})}
-    run = Run(
-        rule.weights(),
-        lambda _, generator: _loss_of_step(rule, loss, train, draw(rows, batch_size, generator), generator),
-        plan,
-        seed=seed,
-        checkpoint=Checkpoint(checkpoint, states, run=facts),
-        objective=rule.lagrangian,
-    )
-    check_optimizer(run.optimizer, rule.gammas)
-    try:
-        for step in run.steps(watch, f"training with {rule.name}"):
-            rule.step()
-            if board is not None and plan.due(step):
-                board.read()
-                if log is not None:
-                    board.write_csv(log)
-    except DivergedError:
-        check_finite("train targets", train[1])
-        raise
-    rule.model.eval()
-    return Fitted(
-        rule, board, None if validation is None else _deployed(rule, loss, *validation), run.losses.flatten().tolist()
-    )
+    with ranks_of(fabric) as ranks:
+        sharing = Sharing(ranks, getattr(fabric, "autocast", None))
+        told: dict[str, str | int] = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed}
+        sharing.begin(rule, batch_size, told, train)
+        board = None if validation is None else Dashboard(rule, loss, *validation)
+        if validation is not None:
+            _check_targets_count(rule, loss, *validation)
+        rows = len(next(x for x in pytree.tree_leaves(train[1]) if isinstance(x, Tensor)))
+        facts = {"rule": rule.name, "samples": rows, "validation": board is not None}
+        states = {"model": rule.model, "rule": rule, **({} if board is None else {"readings": board})}
+        weights = rule.weights()
+        run = Run(
+            weights,
+            lambda _, generator: _loss_of_step(
+                rule, loss, (train, draw(rows, batch_size, generator)), generator, sharing
+            ),
+            plan,
+            seed=seed,
+            checkpoint=Checkpoint(checkpoint, states, run=facts, writes=sharing.first),
+            share=sharing.average(weights),
+            objective=rule.lagrangian,
+        )
+        check_optimizer(run.optimizer, rule.gammas)
+        try:
+            for step in run.steps(watch, f"training with {rule.name}"):
+                rule.step()
+                if board is not None and plan.due(step):
+                    board.read()
+                    if log is not None and sharing.first:
+                        board.write_csv(log)
+        except DivergedError:
+            check_finite("train targets", train[1])
+            raise
+        rule.model.eval()
+        return Fitted(
+            rule,
+            board,
+            None if validation is None else _deployed(rule, loss, *validation),
+            run.losses.flatten().tolist(),
+        )
 
 
 def _read(rule: Rule, name: str, data: Any) -> Any:
@@ -185,12 +204,18 @@ def _check_data(name: str, data: tuple[Any, Any]) -> None:
     check_finite(name, data[0])
 
 
-def _loss_of_step(rule: Rule, loss: Loss, train: tuple[Any, Any], rows: Tensor, generator: torch.Generator) -> Tensor:
+def _loss_of_step(
+    rule: Rule, loss: Loss, drawn: tuple[Any, Tensor], generator: torch.Generator, sharing: Sharing
+) -> Tensor:
     """The loss of one batch, moved as the rule says."""
+    train, rows = drawn
     x, y = (pytree.tree_map(lambda v: v[rows.to(v.device)] if isinstance(v, Tensor) else v, part) for part in train)
     x, y = rule.batch(x, y, generator)
     rule.model.train()
-    return loss(rule.model(*x) if isinstance(x, tuple) else rule.model(x), y)
+    (x, y), weight = sharing.rows((x, y))
+    with sharing.precision():
+        value = loss(rule.model(*x) if isinstance(x, tuple) else rule.model(x), y)
+    return sharing.loss(value, weight)
 
 
 def _deployed(rule: Rule, loss: Loss, inputs: Any, target: Any) -> float:

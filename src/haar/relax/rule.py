@@ -108,7 +108,7 @@ def gammas_of(model: Any) -> dict[str, nn.Parameter]:
             way_out="wrap it with haar.relax.wrapping.homotopise(model, symmetry)",
         )
     for name, gamma in found.items():
-        if _in_shards(gamma):
+        if in_shards(gamma):
             raise ArgumentError(
                 "model",
                 expected="gammas that every process has whole",
@@ -118,7 +118,12 @@ def gammas_of(model: Any) -> dict[str, nn.Parameter]:
     return dict(found)
 
 
-def _in_shards(parameter: Tensor) -> bool:
+def in_shards(parameter: Tensor) -> bool:
+    """Whether each process has a part of a parameter only, as under FSDP2.
+
+    Args:
+        parameter: The parameter.
+    """
     tensors = sys.modules.get("torch.distributed.tensor")  # slow to import, and there where anything is in shards
     return tensors is not None and isinstance(parameter, tensors.DTensor)
 

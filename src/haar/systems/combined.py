@@ -128,12 +128,9 @@ class AllResults(Report):
                     claim.bound,
                     claim.verdict,
                 )
-                for claim in one.result.claims
+                for claim in result.claims
             ]
             names = ("claim", "source", "here", "interval", "bound", "verdict")
-            told.append(
-                Section(
-                    one.system.title, one.result.paper, Table(one.system.name, names, claims, verdicts=("verdict",))
-                )
-            )
+            table = Table(one.system.name, names, claims, verdicts=("verdict",))
+            told.append(Section(one.system.title, result.paper, table))
         return told

@@ -42,9 +42,9 @@ def reproduce_all(
         if not system.built:
             continue
         try:
-            recipe = load_recipe(system.name)
-            seeds_of = plan(recipe, out=out / system.name, preset=preset, seeds=seeds, first_seed=first_seed)
-            planned.append((system, recipe, seeds_of, ""))
+            loaded = load_recipe(system.name)
+            seeds_of = plan(loaded, out=out / system.name, preset=preset, seeds=seeds, first_seed=first_seed)
+            planned.append((system, loaded, seeds_of, ""))
         except HaarError as error:
             planned.append((system, None, [], one_line(str(error))))
     if workers is not None:

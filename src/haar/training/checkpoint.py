@@ -37,6 +37,7 @@ class Checkpoint:
         states: What a step changes beside the optimiser, by name: the model, a rule with multipliers.
         run: Plain facts in which a file must agree, beside those of the plan, the seed and the parameters' shapes.
         seconds: Least time between two saves, but for the last.
+        writes: Whether this process writes the file; of several one does, and all read it.
 
     Example:
         >>> model = torch.nn.Linear(1, 1)
@@ -51,9 +52,11 @@ class Checkpoint:
         *,
         run: Mapping[str, Any] | None = None,
         seconds: float | int = 0.0,
+        writes: bool = True,
     ) -> None:
         self.path = None if path is None else Path(path)
         self.states, self.run, self.seconds = dict(states), dict(run or {}), seconds
+        self.writes = writes
         self._saved = time.monotonic()
 
     def waits(self) -> bool:
@@ -62,7 +65,7 @@ class Checkpoint:
 
     def save(self, facts: Mapping[str, Any], loop: Mapping[str, Any]) -> None:
         """Write all states, beside the loop's own."""
-        if self.path is None:
+        if self.path is None or not self.writes:
             return
         states = {name: held.state_dict() for name, held in self.states.items()}
         write_checkpoint(self.path, {_MARK: _SCHEMA, "run": {**facts, **self.run}, "states": states, **loop})

@@ -50,6 +50,7 @@ class Run:
         shorten: Called between the backward pass and the optimiser, to clip what `Plan.clip` does not.
         not_finite: What becomes of a run at a loss that is not finite: ``"raise"`` an error, ``"stop"`` (`dead` is
             true then), or ``"keep"`` going, for many models trained at once.
+        share: Called right after the backward pass, where several processes average their gradients.
 
     Attributes:
         done: Number of steps taken so far.
@@ -83,6 +84,7 @@ class Run:
         objective: Callable[[Tensor], Tensor] | None = None,
         shorten: Callable[[], None] | None = None,
         not_finite: str = "raise",
+        share: Callable[[], None] | None = None,
     ) -> None:
         if not_finite not in _NOT_FINITE:
             raise ArgumentError("not_finite", expected=f"one of {', '.join(_NOT_FINITE)}", got=repr(not_finite))
@@ -90,6 +92,7 @@ class Run:
         if not held:
             raise ArgumentError("model", expected="a model with trainable parameters", got="none")
         self.loss, self.plan, self.seed, self.objective, self.shorten = loss, plan, seed, objective, shorten
+        self.share = share
         self.checkpoint = checkpoint or Checkpoint(None, {})
         self.optimizer = plan.optimizer_of(held)
         self.done, self.dead = 0, False
@@ -171,6 +174,8 @@ class Run:
             return False
         self._losses.append(seen)
         (value if self.objective is None else self.objective(value)).backward()  # type: ignore[no-untyped-call]
+        if self.share is not None:
+            self.share()
         if self.plan.clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, float(self.plan.clip))
         if self.shorten is not None:

@@ -1,0 +1,93 @@
+"""``torchrun -m haar audit``: one report from the first process; a killed process ends the job in a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from haar.cli.app import main
+from haar.cli.several import several
+
+MORTAL = """
+
+class Mortal(Net):
+    def forward(self, x):
+        import os, pathlib, signal
+
+        kept = list(pathlib.Path("out").rglob("*.safetensors"))
+        if len(kept) > 1 and os.environ.get("RANK") == os.environ.get("DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.conv(x)
+
+
+def mortal():
+    torch.manual_seed(0)
+    return Mortal()
+"""
+
+
+def torchrun(world, here, *words, **environment):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(world), "-m", "haar", *words]
+    told = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=here, env=told)
+
+
+def ours(done):
+    return [line for line in done.stderr.splitlines() if line.startswith("haar:")]
+
+
+@pytest.fixture
+def words(here, well):
+    with (here / "my_models.py").open("a") as file:
+        file.write(MORTAL)
+    return ["audit", "my_models:mortal", str(well), "--group", "D4", "--history", "2", "--samples", "6", "--batch", "1"]
+
+
+def test_a_killed_process_ends_the_job_in_a_line_and_the_job_goes_on(here, words, capsys):
+    ended = torchrun(3, here, *words, "--out", "out", DIES="1")
+    assert ended.returncode
+    way_on = "out/parts keeps what is finished, and the same command goes on from there"
+    assert ours(ended) == [f"haar: rank 1 of 3 has ended; {way_on}"]
+    assert ended.stdout == ""
+    kept = list((here / "out").rglob("*.safetensors"))
+    assert 2 <= len(kept) < 6
+    done = torchrun(2, here, *words, "--out", "out", "--json")
+    assert done.returncode == 0
+    assert not (here / "out" / "parts").exists()
+    words[1] = "my_models:make"  # the same layer and a dropout; this process has imported the module as it was
+    assert main([*words, "--json"]) == 0
+    one, found = json.loads(capsys.readouterr().out), json.loads(done.stdout)
+    assert found["samples"] == 6
+    assert found["layers"] == one["layers"][:1]
+    assert found["removed"] == pytest.approx(one["removed"], rel=1e-12)
+    assert found["recommendation"]["verdict"] == one["recommendation"]["verdict"]
+
+
+def test_bad_input_and_other_commands_are_refused_in_one_line(here, words):
+    words[words.index("D4")] = "D5"
+    (line,) = ours(torchrun(2, here, *words))
+    assert line.startswith("haar: --group: expected ")
+    (line,) = ours(torchrun(2, here, "systems"))
+    told = "torchrun: expected a command that several processes divide: haar audit, got haar systems"
+    assert line == f"haar: {told}; start it without torchrun"
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({}, False),
+        ({"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, False),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, True),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, False),  # as a scheduler's own script may set them
+    ],
+)
+def test_what_a_launcher_tells(monkeypatch, told, found):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert several() is found
