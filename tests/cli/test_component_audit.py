@@ -16,7 +16,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-rows = np.load("rows.npz")
+with np.load("rows.npz") as held:
+    rows = dict(held)
 fitted = make_pipeline(PCA(2), Ridge()).fit(rows["x"], rows["y"])
 
 def made(k=2):

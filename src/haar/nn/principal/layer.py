@@ -187,7 +187,8 @@ class PCALayer(nn.Module):
         self._check_fitted()
         with torch.no_grad():
             held = self._held()
-            linear = nn.Linear(*held.shape, dtype=held.dtype, device=held.device)
+            columns, outputs = held.shape
+            linear = nn.Linear(columns, outputs, dtype=held.dtype, device=held.device)
             linear.weight.copy_(held.mT)
             linear.bias.copy_(-(self.mean @ held))
         return nn.Sequential(linear, _Size()) if self.gauge == "invariant" and self.output == "scores" else linear
@@ -296,7 +297,7 @@ class PCALayer(nn.Module):
         """What centred rows are multiplied with in evaluation."""
         reference = widened(self.reference)
         if self.output == "projection":
-            return reference @ reference.mT
+            return reference @ reference.mT  # type: ignore[no-any-return]
         if not self.whiten:
             return reference
         values, vectors = torch.linalg.eigh(self.covariance.to(reference))

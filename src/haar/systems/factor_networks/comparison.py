@@ -81,17 +81,16 @@ def _plain(trial: Trial) -> nn.Module:
     return FactorNetwork(nn.Identity(), perceptron((trial.x.shape[1], *trial.hidden, 1), trial.generator))
 
 
-_NO_PENALTY = {"orthogonality": 0.0, "variance": 0.0}
 #: How each network is made, and the weight decays that it is tried with.
 NETWORKS: Mapping[str, tuple[Maker, Sequence[float]]] = {
     "FAR": (_far, (0.0,)),
     "FAST": (_fast, (0.0,)),
     "soft": (_soft(0), (0.0,)),
-    "bottleneck": (_soft(0, **_NO_PENALTY), (0.0,)),
+    "bottleneck": (_soft(0, orthogonality=0.0, variance=0.0), (0.0,)),
     "GFANN": (_soft(1), (0.0,)),
-    "GFANN, no penalties": (_soft(1, **_NO_PENALTY), (0.0,)),
+    "GFANN, no penalties": (_soft(1, orthogonality=0.0, variance=0.0), (0.0,)),
     "GFANN, strong variance": (_soft(1, variance=1.0), (0.0,)),
-    "GFANN, no penalties, decay": (_soft(1, **_NO_PENALTY), (1.0,)),
+    "GFANN, no penalties, decay": (_soft(1, orthogonality=0.0, variance=0.0), (1.0,)),
     "GFADNN": (_soft(1, "additive"), (0.0,)),
     "NN": (_plain, (0.0,)),
     "NN, decay": (_plain, DECAYS),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, check_count, require
-from haar.nn.principal import PCALayer, factor_count
+from haar.nn.principal import PCALayer, SoftPCALayer, factor_count
 from haar.systems.factor_networks.networks import (
     FactorNetwork,
     FixedFactors,
@@ -41,7 +41,7 @@ HEADS = ("mlp", "additive")
 WINDOW_GAUGES = ("align", "fixed", "canonical", "none")
 
 
-class FactorRegressor(RegressorMixin, BaseEstimator):
+class FactorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression on many columns that a few factors drive.
 
     Columns are centred and divided by one number for all of them, so that rotations of the columns change nothing with
@@ -137,7 +137,7 @@ class FactorRegressor(RegressorMixin, BaseEstimator):
         """
         x = self._rows(X)
         with torch.no_grad():
-            found = self.network_(x).to(torch.float64) * self.y_scale_ + self.y_mean_
+            found: Tensor = self.network_(x).to(torch.float64) * self.y_scale_ + self.y_mean_
         return found.numpy()
 
     def factors_(self, X: Any) -> Any:
@@ -324,7 +324,8 @@ class FactorRegressor(RegressorMixin, BaseEstimator):
             self.components_ = self.components_held_.mT.numpy().copy()
             self.explained_variance_ratio_ = spread / self.eigenvalues_.sum()
         elif self.encoder == "soft":
-            self.components_ = self.network_.encoder[-1].directions.detach().to(torch.float64).mT.numpy().copy()
+            soft = next(module for module in self.network_.modules() if isinstance(module, SoftPCALayer))
+            self.components_ = soft.directions.detach().to(torch.float64).mT.numpy().copy()
 
     def _framed(self, values: np.ndarray, index: Any) -> Any:
         if index is None or not hasattr(self, "feature_names_in_"):

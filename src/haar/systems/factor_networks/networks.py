@@ -42,7 +42,7 @@ class FixedFactors(nn.Module):
 
     def forward(self, x: Float[Tensor, "b p"]) -> Float[Tensor, "b k"]:
         """Scores."""
-        return self.layer(x) * self.scale
+        return self.layer(x) * self.scale  # type: ignore[no-any-return]
 
 
 class SparseThroughput(nn.Module):
@@ -127,7 +127,8 @@ class FactorNetwork(nn.Module):
     def forward(self, x: Float[Tensor, "b p"]) -> Float[Tensor, " b"]:
         """One number a row."""
         f = self.encoder(x)
-        return self.head(torch.cat([f, x], -1) if self.observed else f).squeeze(-1)
+        found: Tensor = self.head(torch.cat([f, x], -1) if self.observed else f)
+        return found.squeeze(-1)
 
     def penalty(self) -> Tensor | float:
         """What the encoder adds to the loss for the last batch."""

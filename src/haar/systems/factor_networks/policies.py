@@ -66,7 +66,7 @@ def _trained(policy: str, preset: GaugeOptions, both: tuple[Rows, Rows], seed: i
         scores = layer(train.x[rows])
         if policy == "raw":
             scores = flip_signs(scores, generator=generator)
-        return (head(scores * scale).squeeze(-1) - train.y[rows]).square().mean()
+        return (head(scores * scale).squeeze(-1) - train.y[rows]).square().mean()  # type: ignore[no-any-return]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)  # that signs are raw is what is tried here

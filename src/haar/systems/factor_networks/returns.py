@@ -72,7 +72,7 @@ def _frames(centred: Float[Tensor, "w t p"], k: int, convention: str) -> Float[T
         for frame in solver[1:]:
             turned.append(align_frame(frame, turned[-1]))
         return torch.stack(turned)
-    return solver
+    return solver  # type: ignore[no-any-return]
 
 
 def _sides(columns: Tensor) -> Tensor:

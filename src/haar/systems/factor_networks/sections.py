@@ -138,7 +138,7 @@ def returns_table(measures: Measures) -> Table:
 
 
 def _explained(windows: Mapping[str, Any], name: str) -> float:
-    return 1 - sum(windows["errors"][name]) / sum(windows["nothing"])
+    return 1 - float(sum(windows["errors"][name])) / float(sum(windows["nothing"]))
 
 
 def draw_returns(measures: Measures) -> Figure:

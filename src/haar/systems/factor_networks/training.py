@@ -105,7 +105,7 @@ def train_network(
 
     def loss(step: int, _generator: torch.Generator) -> Tensor:
         picked = epochs.rows(step)
-        return (network(x[picked]) - y[picked]).square().mean() + network.penalty()
+        return (network(x[picked]) - y[picked]).square().mean() + network.penalty()  # type: ignore[no-any-return]
 
     trainable = [p for p in network.parameters() if p.requires_grad]
     run = Run(trainable, loss, training.plan(training.epochs * epochs.batches), seed=seed)
