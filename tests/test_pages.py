@@ -26,6 +26,7 @@ TOOL = _script(ROOT / "tools" / "printed.py")
 
 #: What each page must have printed; every line is a claim of its text.
 PRINTED = {
+    "kkan": ("torch.Size([5, 1]) 12310", "all permutations of x0, x1; every sign of x0, x1", "3 6", "True"),
     "groups": (
         "['r90', 'my', 'd'] 2",
         "torch.Size([3, 52]) tensor([True, True, True])",

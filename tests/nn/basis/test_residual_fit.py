@@ -12,7 +12,6 @@ from haar.nn.basis import derivative, fit_residual
 from haar.training import Plan
 
 F64 = torch.float64
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own use, inside jvp
 X = torch.linspace(-1, 1, 24)[:, None]
 
 

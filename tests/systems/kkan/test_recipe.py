@@ -18,7 +18,6 @@ from haar.systems.kkan.targets import HALVES, grid, target
 from haar.systems.recipe import Recipe
 from haar.watch import Unwatched
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own use, inside jvp
 SMALL = {"points": 60, "steps": 8, "batch_size": 16}
 TINY = {
     "regression": SMALL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -48,7 +49,10 @@ def derivative(
 
     for _ in range(order):
         function = once(function)
-    return function(x)
+    with warnings.catch_warnings():
+        # torch compiles its forward-mode rules with torch.jit.script on first use, and warns of itself.
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+        return function(x)
 
 
 def fit_residual(
