@@ -93,11 +93,25 @@ def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], b
 
 
 def _save_found(report: Check, path: Path) -> None:
+    """The symmetry that was found, for `haar audit --symmetry`; one that no file holds is called by its name."""
+    from dataclasses import replace
+
     from haar.actions import symmetry_to_dict
+    from haar.groups.names import named_group
     from haar.report.json_file import write_json
 
-    if report.symmetry is not None:
-        write_json(path, symmetry_to_dict(report.symmetry) | {"found": report.summary})
+    symmetry = report.symmetry
+    if symmetry is None:
+        return
+    try:
+        write_json(path, symmetry_to_dict(symmetry) | {"found": report.summary})
+    except ArgumentError:
+        name = symmetry.group.name
+        try:
+            named_group(name)
+        except ArgumentError:
+            name = ""
+        report.spoken = replace(report.spoken, group=name, found="")
 
 
 def _write_model(report: Check, out: Path) -> None:
