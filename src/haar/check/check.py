@@ -90,51 +90,37 @@ def check(
             )
             advance()
         symmetry = chosen(found.staircase) if found.coordinates is None else None
-    example = samples.inputs[:1]
-    if symmetry is None:
-        return Check(
+    audited, repair, measured = None, None, None
+    if symmetry is not None:
+        symmetry.check_inputs((seen.inputs,))
+        audited = audit(
             model,
-            symmetry=None,
-            discovery=found,
-            audit=None,
-            repair=None,
-            measured=None,
-            example=example,
-            spoken=spoken,
-        )
-    symmetry.check_inputs((seen.inputs,))
-    report = audit(
-        model,
-        symmetry,
-        seen.given() if seen.labels is not None else seen.inputs,
-        scale=scale,
-        batch_size=batch_size,
-        clusters=seen.units,
-        significance=significance,
-        seed=seed,
-        watch=watch,
-    )
-    with undisturbed(model):
-        repair = carry_out(model, report, seen, seed=seed)
-    with watch.stage("measuring", 1) as advance, torch.no_grad():
-        measured = measure(
-            model,
-            repair.model,
-            repair.symmetry,
-            held_out,
-            scale=None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2)),
+            symmetry,
+            seen.given() if seen.labels is not None else seen.inputs,
+            scale=scale,
+            batch_size=batch_size,
+            clusters=seen.units,
             significance=significance,
             seed=seed,
+            watch=watch,
         )
-        advance()
+        with undisturbed(model):
+            repair = carry_out(model, audited, seen, seed=seed)
+        broadcast = None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2))
+        with watch.stage("measuring", 1) as advance, torch.no_grad():
+            measured = measure(
+                (model, repair.model), repair.symmetry, held_out, scale=broadcast, significance=significance, seed=seed
+            )
+            advance()
+        repair = confirmed(repair, model, measured)
     return Check(
         model,
         symmetry=symmetry,
         discovery=found,
-        audit=report,
-        repair=confirmed(repair, model, measured),
+        audit=audited,
+        repair=repair,
         measured=measured,
-        example=example,
+        example=samples.inputs[:1],
         spoken=spoken,
     )
 

@@ -52,8 +52,7 @@ class Measured:
 
 
 def measure(
-    before: Callable[..., Any],
-    after: Callable[..., Any],
+    models: tuple[Callable[..., Any], Callable[..., Any]],
     symmetry: Symmetry,
     held_out: Samples,
     *,
@@ -64,8 +63,7 @@ def measure(
     """Compare two models on held-out samples.
 
     Args:
-        before: The model.
-        after: The repaired model, or the same.
+        models: The model, and the repaired one or the same.
         symmetry: What is asked of both.
         held_out: Samples that chose nothing.
         scale: What errors are divided by, broadcast against one output.
@@ -75,11 +73,11 @@ def measure(
     group = symmetry.group
     drawn = group.sample(_ELEMENTS, torch.Generator().manual_seed(seed))
     elements = [g for g in (*group.generators(), *drawn) if not bool(group.equal(g, group.identity()))]
-    outputs = [_run(model, held_out.inputs) for model in (before, after)]
+    outputs = [_run(model, held_out.inputs) for model in models]
     spread = _per_unit((outputs[0] - outputs[0].mean(0)).square().flatten(1).sum(1), held_out)
     defects = [
         _worst([_defect(model, symmetry, g, held_out, y) for g in elements], spread, significance)
-        for model, y in zip((before, after), outputs, strict=True)
+        for model, y in zip(models, outputs, strict=True)
     ]
     losses: list[Estimate | None] = [None, None, None]
     if held_out.labels is not None:

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from haar.cli.check_options import CheckOptions
 from haar.cli.command import told_by
-from haar.cli.options import FactoryArg, Fields, History, Model, Weights, count_option, folder_option, seed_option
 from haar.errors import ArgumentError, HaarError
 
 if TYPE_CHECKING:
     from haar.actions import Symmetry
     from haar.check import Check
     from haar.cli.model_file import LoadedModel
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """What the command is told."""
-
-    model: Model
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; or a table of "
-            "inputs, .npy, .csv, .pt or .safetensors."
-        ),
-    ]
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help='The symmetry to ask for: auto (what the grid allows), D4, reflections, "D4 x shifts:16", SO3, S8, '
-            "...; by default what haar discover finds."
-        ),
-    ] = None
-    fields: Fields = None
-    history: History = None
-    weights: Weights = None
-    factory_arg: FactoryArg = None
-    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None
-    normalised: Annotated[
-        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
-    ] = False
-    samples: Annotated[int, count_option("Windows or rows to look at, spread evenly.", least=4)] = 64
-    seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
-    out: Annotated[
-        Path, folder_option("Folder for report.html, check.json, and the repaired model, if there is one.")
-    ] = Path("haar-check")
-    as_json: Annotated[bool, typer.Option("--json", help="Print the check as one JSON object.")] = False
 
 
 @told_by(CheckOptions)
@@ -129,11 +93,25 @@ def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], b
 
 
 def _save_found(report: Check, path: Path) -> None:
+    """The symmetry that was found, for `haar audit --symmetry`; one that no file holds is called by its name."""
+    from dataclasses import replace
+
     from haar.actions import symmetry_to_dict
+    from haar.groups.names import named_group
     from haar.report.json_file import write_json
 
-    if report.symmetry is not None:
-        write_json(path, symmetry_to_dict(report.symmetry) | {"found": report.summary})
+    symmetry = report.symmetry
+    if symmetry is None:
+        return
+    try:
+        write_json(path, symmetry_to_dict(symmetry) | {"found": report.summary})
+    except ArgumentError:
+        name = symmetry.group.name
+        try:
+            named_group(name)
+        except ArgumentError:
+            name = ""
+        report.spoken = replace(report.spoken, group=name, found="")
 
 
 def _write_model(report: Check, out: Path) -> None:

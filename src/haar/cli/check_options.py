@@ -1,0 +1,46 @@
+"""What ``haar check`` is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haar.cli.options import FactoryArg, Fields, History, Model, Weights, count_option, folder_option, seed_option
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What the command is told."""
+
+    model: Model
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; or a table of "
+            "inputs, .npy, .csv, .pt or .safetensors."
+        ),
+    ]
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help='The symmetry to ask for: auto (what the grid allows), D4, reflections, "D4 x shifts:16", SO3, S8, '
+            "...; by default what haar discover finds."
+        ),
+    ] = None
+    fields: Fields = None
+    history: History = None
+    weights: Weights = None
+    factory_arg: FactoryArg = None
+    split: Annotated[str | None, typer.Option(help="train, valid or test (or what there is).")] = None
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
+    ] = False
+    samples: Annotated[int, count_option("Windows or rows to look at, spread evenly.", least=4)] = 64
+    seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
+    out: Annotated[
+        Path, folder_option("Folder for report.html, check.json, and the repaired model, if there is one.")
+    ] = Path("haar-check")
+    as_json: Annotated[bool, typer.Option("--json", help="Print the check as one JSON object.")] = False
