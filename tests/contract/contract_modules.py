@@ -151,6 +151,9 @@ EXAMPLES = {
     "Averaged": Example(lambda: haar.average.average(_net(), VECTORS), ((5, 2),)),
     "Rollout": Example(_rollout, ((2, 1, 4, 4),), (2,)),
     "SoftAverage": Example(_soft, ((5, 2),)),
+    "FunctionAverage": Example(
+        lambda: haar.saddle.FunctionAverage(_net(), [_net().state_dict(), plain().state_dict()]), ((5, 2),)
+    ),
     "Homotopy": Example(lambda: haar.relax.homotopise(_net(), VECTORS), ((5, 2),)),
     "SideBranch": Example(lambda: haar.relax.SideBranch(_net()), ((5, 2), (5, 2))),
 }

@@ -173,8 +173,8 @@ def distilled(
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = draw(len(used), plan.batch_size or len(used), generator).to(used.device)
-        lost: Tensor = (made(used[rows]) - answers[rows]).square().mean()
-        return lost / scale
+        lost: Tensor = (made(used[rows]) - answers[rows]).square().mean() / scale
+        return lost
 
     Run(made.parameters(), loss, plan, seed=seed).train(watch, "distilling")
     made.eval()
