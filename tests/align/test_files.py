@@ -7,7 +7,9 @@ import torch
 
 import haar
 from haar.align import merge
+from haar.align.checkpoints import Architecture, verified
 from haar.align.states import Mean
+from haar.errors import ArgumentError
 from haar.weights import Checkpoint, Moved, adapted, folded, write_weights
 from haar.weights.small import LlamaSizes, SmallGPT2, SmallLlama
 
@@ -62,3 +64,18 @@ def test_what_is_moved_when_it_is_read_is_what_act_gives(pair):
     found, expected = Moved(action, gauge, plain), action.act(gauge, plain)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("change", "layers", "message"),
+    [
+        ("transformer.h.0.ln_1.weight", 1, r"a: expected a tensor 'transformer\.h\.0\.ln_1\.weight', got none"),
+        (None, 2, r"config: expected the configuration of the checkpoint, got one of another network: missing"),
+    ],
+)
+def test_a_checkpoint_that_is_not_whole_is_not_verified(change, layers, message):
+    model = SmallGPT2(7, 6, layers=1, dim=8, heads=2, hidden=32)
+    state = {name: value for name, value in model.state_dict().items() if name != change}
+    config = {"model_type": "gpt2", "n_layer": layers, "n_head": 2, "n_embd": 8, "n_positions": 6, "vocab_size": 7}
+    with pytest.raises(ArgumentError, match=message):
+        verified(state, Architecture(config))

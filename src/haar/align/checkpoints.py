@@ -110,7 +110,9 @@ def verified(
     Raises:
         ArgumentError: If the parameters do not fit the model.
     """
-    ready, state = of.running(), untied(checkpoint)
+    state = untied(checkpoint)
+    of.action(state, symmetry).check(state, "a")
+    ready = of.running()
     model = with_state(ready.model, _fitting(ready.model, state))  # type: ignore[arg-type]  # running() has one
     return verify(model, ready.action(model.state_dict(), symmetry), ready.example, seed=seed)
 
@@ -191,7 +193,15 @@ def _fitting(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]
         raise ArgumentError(
             "model", expected=f"a model of the checkpoint's names, got one with {missing!r}", got="none"
         )
-    made = load(None, config=model.config, state_dict=dict(state), dtype=torch.float32)
+    made, told = load(None, config=model.config, state_dict=dict(state), dtype=torch.float32, output_loading_info=True)
+    for kind in ("missing", "unexpected"):
+        names_told = sorted(map(str, told.get(f"{kind}_keys") or ()))
+        if names_told:  # what is missing was drawn at random, what is not expected was left out
+            raise ArgumentError(
+                "config",
+                expected="the configuration of the checkpoint",
+                got=f"one of another network: {kind} {', '.join(names_told[:3])}",
+            )
     return {name: value.detach() for name, value in made.state_dict().items()}
 
 
