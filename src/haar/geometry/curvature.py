@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.errors import ArgumentError, ShapeError
 from haar.geometry.definite import check_metric, inverse, log_volume
 from haar.geometry.derivatives import Field, Jet, first_jet, second_jet
+from haar.geometry.pointwise import check_pointwise
 from haar.geometry.smooth import check_smooth
 
 #: Largest dimension whose curvature is computed: its cost grows like d^4, and d (d + 1) / 2 passes.
@@ -174,6 +175,7 @@ def _checked(metric: Any, z: object, *, curvature: bool = False) -> Tensor:
             way_out="volume() and log_volume_spread() need no derivative and have no such limit",
         )
     check_smooth(metric, points)
+    check_pointwise(metric, points)
     return points
 
 

@@ -10,11 +10,20 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from haar.errors import ArgumentError
 
 Field = Callable[[Tensor], Tensor]
 """What has a value at every point: points ``(n, d)`` to values ``(n, ...)``, each of its own point alone."""
+
+
+#: What errors of torch mean here, by a part of their text.
+_TOLD = {
+    "data pointer": "operators of torch, which can be differentiated: no numpy within it",
+    "same dtype": "numbers of one precision, that of the points",
+    "expected scalar type": "numbers of one precision, that of the points",
+}
 
 
 class Jet(NamedTuple):
@@ -39,7 +48,13 @@ def derivative(field: Callable[[Tensor], Any], points: Tensor, direction: Tensor
     """
     _load_rules()
     try:
-        value, along = torch.func.jvp(field, (points,), (direction,))[:2]
+        try:
+            value, along = torch.func.jvp(field, (points,), (direction,))[:2]
+        except NotImplementedError as error:
+            if "scaled_dot_product" not in str(error):
+                raise
+            with sdpa_kernel(SDPBackend.MATH):  # the one kernel of attention that has a forward mode
+                value, along = torch.func.jvp(field, (points,), (direction,))[:2]
     except NotImplementedError as error:
         raise ArgumentError(
             "metric",
@@ -47,6 +62,11 @@ def derivative(field: Callable[[Tensor], Any], points: Tensor, direction: Tensor
             got=str(error).split("\n")[0][:120],
             way_out="replace that operator, or give the metric in closed form",
         ) from error
+    except RuntimeError as error:
+        told = next((told for word, told in _TOLD.items() if word in str(error)), None)
+        if told is None:
+            raise
+        raise ArgumentError("metric", expected=told, got=str(error).split("\n")[0][:120]) from error
     return value, along
 
 
@@ -68,6 +88,7 @@ def first_jet(field: Field, points: Float[Tensor, "n d"]) -> Jet:
     """
     count, size = points.shape
     value, along = derivative(field, _copies(points, size), _directions(points, range(size)))
+    _check_count(value, count * size)
     return Jet(value[:count], torch.stack(along.unflatten(0, (size, count)).unbind(0), -1), None)
 
 
@@ -82,11 +103,20 @@ def second_jet(field: Field, points: Float[Tensor, "n d"]) -> Jet:
     pairs = [(k, m) for k in range(size) for m in range(k + 1)]
     one, other = (_directions(points, side) for side in zip(*pairs, strict=True))
     (value, first), (_, second) = derivative(lambda z: derivative(field, z, one), _copies(points, len(pairs)), other)
+    _check_count(value, count * len(pairs))
     first, second = (made.unflatten(0, (len(pairs), count)).unbind(0) for made in (first, second))
     place = {pair: at for at, pair in enumerate(pairs)}
     slopes = torch.stack([first[place[k, k]] for k in range(size)], -1)
     rows = [torch.stack([second[place[max(k, m), min(k, m)]] for m in range(size)], -1) for k in range(size)]
     return Jet(value[:count], slopes, torch.stack(rows, -2))
+
+
+def _check_count(value: Tensor, count: int) -> None:
+    if not value.ndim or len(value) != count:
+        way_out = "a constant is expanded: g.expand(len(z), d, d)"
+        raise ArgumentError(
+            "metric", expected=f"a value for each of {count} points", got=tuple(value.shape), way_out=way_out
+        )
 
 
 def _copies(points: Tensor, copies: int) -> Tensor:

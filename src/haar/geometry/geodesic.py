@@ -14,6 +14,8 @@ from haar.errors import ArgumentError, ShapeError, check_count
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric, inverse, leading_minors_positive
 from haar.geometry.derivatives import Field, first_jet
+from haar.geometry.pointwise import check_pointwise
+from haar.geometry.pullback import Pullback
 from haar.geometry.smooth import check_smooth
 
 #: Newton steps of one shot, halvings of a step, and how near counts as arrived, relative to how far it is.
@@ -89,6 +91,7 @@ def geodesic(
     points, velocity = _pair(z, velocity, "velocity")
     check_count("steps", steps)
     check_smooth(metric, points)
+    check_pointwise(metric, points)
     check_metric(metric(points), points)
     found = _follow(metric, points, velocity, steps, inside=inside)
     if not keep:
@@ -131,6 +134,7 @@ def geodesic_between(
     points, ends = _pair(z, end, "end")
     check_count("steps", steps)
     check_smooth(metric, points)
+    check_pointwise(metric, points)
     for ones in (points, ends):
         check_metric(metric(ones), ones)
     shot = _Shooting(metric, min(steps, _ROUGH_STEPS), min(steps, _ROUGH_STEPS))
@@ -184,6 +188,8 @@ def _refuse_left(left: Tensor, points: Tensor) -> None:
 
 def _acceleration(metric: Field, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """The metric, and what the geodesic equation says."""
+    if isinstance(metric, Pullback) and metric.inner is None:
+        return metric.acceleration(z, v)
     jet = first_jet(metric, z)
     moved = (jet.first @ v[:, None, :, None])[..., 0]  # the metric's change along v
     half = torch.einsum("nijk,ni,nj->nk", jet.first, v, v) / 2
@@ -235,7 +241,13 @@ def _stays(metric: Field, z: Tensor, v: Tensor, inside: Callable[[Tensor], Tenso
     g = metric(torch.where(finite[:, None], z, 0.0))
     good = finite & g.isfinite().flatten(1).all(-1)
     good = good & leading_minors_positive(torch.where(good[:, None, None], g, torch.eye(z.shape[-1], dtype=g.dtype)))
-    return good if inside is None else good & inside(torch.where(good[:, None], z, 0.0))
+    if inside is None:
+        return good
+    within = inside(torch.where(good[:, None], z, 0.0))
+    if not isinstance(within, Tensor) or within.shape != good.shape or within.dtype != torch.bool:
+        got = f"{within.dtype} {tuple(within.shape)}" if isinstance(within, Tensor) else type(within).__name__
+        raise ArgumentError("inside", expected=f"a function to booleans ({len(z)},), one a point", got=got)
+    return good & within
 
 
 class _Shooting:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
-from haar.geometry.derivatives import Field, first_jet
+from haar.geometry.definite import inverse
+from haar.geometry.derivatives import Field, derivative, first_jet
 
 _DISTRIBUTIONS = ("categorical", "bernoulli", "poisson")
 
@@ -68,6 +70,30 @@ class Pullback(nn.Module):
         if self.inner is None:
             return _symmetric(jet.first.mT @ jet.first)
         return _symmetric(jet.first.mT @ self.inner(jet.value) @ jet.first)
+
+    def acceleration(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> tuple[Tensor, Tensor]:
+        r"""The metric at points, and how geodesics there with velocities v bend, where lengths are Euclidean.
+
+        In the space of outputs a geodesic bends at right angles to the surface: with J and the second derivative of
+        the decoder along v, :math:`\ddot z = -(J^T J)^{-1} J^T D^2 f(v, v)`. No derivative of the metric is formed.
+        """
+        count, size = z.shape
+        along = torch.eye(size, dtype=z.dtype, device=z.device).repeat_interleave(count, 0)
+
+        def decoded(points: Tensor) -> Tensor:
+            return self.decoder(points).flatten(1)
+
+        def slopes(points: Tensor) -> Tensor:  # J, column by column, and its product with v, in one pass
+            columns: Tensor = derivative(decoded, points, torch.cat([along, v]))[1]
+            return columns
+
+        copies = z.repeat(size + 1, 1)
+        still = torch.zeros_like(z).repeat(size, 1)
+        columns, bent = derivative(slopes, copies, torch.cat([still, v]))
+        J = columns[: size * count].unflatten(0, (size, count)).movedim(0, -1)
+        g = _symmetric(J.mT @ J)
+        force = (J.mT @ bent[size * count :, :, None])[..., 0]
+        return g, -(inverse(g) @ force[..., None])[..., 0]
 
 
 class Fisher(nn.Module):

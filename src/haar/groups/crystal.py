@@ -13,6 +13,7 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.generated import from_matrices
+from haar.groups.rotation_names import rotation_name
 from haar.groups.table import TableGroup
 from haar.host import on_the_host
 
@@ -136,7 +137,8 @@ def crystal_group(name: str) -> TableGroup:
 def _enumerated(international: str) -> TableGroup:
     point = find_point_group(international)
     matrices = [motion(word) for word in point.generators] or [torch.eye(3, dtype=torch.float64)]
-    return from_matrices(torch.stack(matrices), point.international)
+    made = from_matrices(torch.stack(matrices), point.international)
+    return made.with_names([rotation_name(matrix) for matrix in made.defining_matrix(made.elements())])
 
 
 @on_the_host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -109,6 +110,16 @@ class TableGroup(FiniteGroup):
     def generators(self) -> Tensor:
         """The generators it was given with."""
         return self._generators
+
+    def with_names(self, element_names: Sequence[str]) -> TableGroup:
+        """The same group with names for its elements, in their order.
+
+        Args:
+            element_names: One for each element.
+        """
+        made = copy.copy(self)
+        made._names = list(element_names)  # noqa: SLF001 (a copy of this very class)
+        return made
 
     def describe(self, g: Tensor | int) -> str:
         """The element's name."""

@@ -12,18 +12,23 @@ from torch import Tensor, nn
 
 from haar.actions.representation import from_mandel, to_mandel
 from haar.audit import audit
+from haar.constants import TINY
+from haar.errors import ArgumentError, ShapeError, check_rate
+from haar.groups import Group
 from haar.report import Report, Section, Table
 from haar.systems.constitutive.history import HistoryLaw
 from haar.systems.constitutive.law import Law, automatic_response, fourth_order
 from haar.systems.constitutive.notation import FileNotation, components_to_mandel, mandel_to_components, named_notation
 from haar.systems.constitutive.readings import closed_cycles, cycle_work
-from haar.systems.constitutive.symmetry import MaterialSymmetry
+from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 
 #: A law is exactly symmetric up to rounding, and keeps energy up to the cycle's quadrature.
 EXACT = 1e-10
 #: Eigenvalues of a tangent are compared with its largest entry times this.
 _ROUNDING = 1e-10
 _DIRECTIONS = 200
+#: Of differences, over the largest strain; of no strain at all, over this one.
+_STEP, _SMALLEST = 1e-3, 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,8 @@ class Check(Report):
 
 
 def check_law(
-    law: nn.Module,
-    material: MaterialSymmetry,
+    law: nn.Module | Callable[[Tensor], Tensor],
+    material: str | MaterialSymmetry | Group,
     strain: Float[Tensor, "*batch n"] | None = None,
     *,
     size: float = 0.02,
@@ -97,17 +102,34 @@ def check_law(
 
     Args:
         law: Takes strains (or paths, for laws with history) in Mandel's coordinates; `from_callable` wraps others.
-        material: The symmetry that it is to have.
+        material: The symmetry that it is to have, see `material_symmetry`.
         strain: States to look at; by default random ones.
         size: Size of random states and of closed cycles.
         seed: Of these.
     """
+    material = material_symmetry(material)
+    check_rate("size", size)
     source = torch.Generator().manual_seed(seed)
     n = material.tensors.dim
     history = isinstance(law, HistoryLaw)
-    if strain is None:
+    if isinstance(law, (Law, HistoryLaw)) and law.material.dim != material.dim:
+        expected, got = f"one of {law.material.dim} dimensions, as the law", f"{material}, of {material.dim}"
+        raise ArgumentError("material", expected=expected, got=got)
+    if strain is not None:
+        strain = torch.as_tensor(strain)
+        if strain.ndim < (3 if history else 2) or strain.shape[-1] != n:
+            expected = f"[paths, steps, {n}]" if history else f"[samples, {n}]"
+            raise ShapeError("strain", expected=expected, got=tuple(strain.shape))
+        if not bool(strain.isfinite().all()):
+            raise ArgumentError("strain", expected="finite numbers", got="NaN or infinity")
+    else:
         steps = (12,) if history else ()
         strain = size * torch.randn(64, *steps, n, dtype=torch.float64, generator=source)
+    tried = law(strain[:2])
+    if not isinstance(tried, Tensor) or tried.shape != strain[:2].shape:
+        what: object = tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__
+        way_out = "from_callable wraps functions of tensors, of other notations, of numpy arrays"
+        raise ShapeError("law", expected=f"stresses {tuple(strain[:2].shape)}", got=what, way_out=way_out)
     found = audit(law, material.laws, strain[:64], layers=False, data_symmetry=False, seed=seed)
     broken = found.findings.worst
     worst = 0.0 if broken is None else float(broken.relative.value)
@@ -121,16 +143,15 @@ def check_law(
     return Check(material.name, findings, float(strain.abs().max()))
 
 
-def _of_elastic(law: nn.Module, material: MaterialSymmetry, strain: Tensor, cycles: Tensor) -> list[Finding]:
+def _of_elastic(
+    law: nn.Module | Callable[[Tensor], Tensor], material: MaterialSymmetry, strain: Tensor, cycles: Tensor
+) -> list[Finding]:
     energetic = isinstance(law, Law) and law.has_energy
     work = float(cycle_work(law, cycles).max())
     with torch.no_grad():
-        _, C = (
-            law.response(strain.flatten(0, -2))
-            if isinstance(law, Law)
-            else automatic_response(law, strain.flatten(0, -2))
-        )
-    scale = C.abs().amax()
+        states = strain.flatten(0, -2)
+        _, C = law.response(states) if isinstance(law, Law) else stranger_response(law, states)
+    scale = C.abs().amax().clamp(min=TINY)
     skew = float((C - C.mT).abs().max() / scale)
     least = float(torch.linalg.eigvalsh(0.5 * (C + C.mT)).min() / scale)
     acoustic = float(least_acoustic(C, material.dim) / scale)
@@ -147,13 +168,30 @@ def _of_elastic(law: nn.Module, material: MaterialSymmetry, strain: Tensor, cycl
     ]
 
 
-def _of_history(law: nn.Module, strain: Tensor) -> list[Finding]:
+def _of_history(law: nn.Module | Callable[[Tensor], Tensor], strain: Tensor) -> list[Finding]:
     dissipated: Callable[[Tensor], Tensor] | None = getattr(law, "dissipated", None)
     if dissipated is None:
         return [Finding("dissipation", float("nan"), "no energy is offered: not known", None)]
     with torch.no_grad():
         least = float(dissipated(strain).min())
     return [Finding("least dissipation of an increment", least, "at least 0", least >= -1e-14)]
+
+
+def stranger_response(
+    law: Callable[[Tensor], Tensor], strain: Float[Tensor, "batch n"]
+) -> tuple[Float[Tensor, "batch n"], Float[Tensor, "batch n n"]]:
+    """Stress and tangent of any law: by automatic differentiation, or by differences where torch does not follow it."""
+    with torch.enable_grad():
+        followed = law(strain[:1].detach().clone().requires_grad_()).requires_grad
+    if followed:
+        return automatic_response(law, strain)
+    with torch.no_grad():
+        step = _STEP * float(strain.abs().max().clamp(min=_SMALLEST))
+        columns = []
+        for unit in step * torch.eye(strain.shape[-1], dtype=strain.dtype):
+            wide, near = law(strain + unit) - law(strain - unit), law(strain + unit / 2) - law(strain - unit / 2)
+            columns.append((8 * near - wide) / (6 * step))  # of the fourth order in the step (Richardson)
+        return law(strain), torch.stack(columns, -1)
 
 
 def least_acoustic(C: Float[Tensor, "batch n n"], dim: int) -> float:
@@ -176,7 +214,12 @@ class Foreign(nn.Module):
         """Stress."""
         given = from_mandel(strain) if self.notation is None else mandel_to_components(strain, self.notation.strain)
         out = self.function(given.detach().numpy() if self.numpy else given)
+        if out is None or (not isinstance(out, Tensor) and not self.numpy):
+            way_out = "numpy=True is for functions of arrays"
+            raise ArgumentError("function", expected="a tensor of stresses", got=type(out).__name__, way_out=way_out)
         stress = torch.as_tensor(out).to(strain)
+        if stress.shape != given.shape:
+            raise ShapeError("function", expected=f"stresses {tuple(given.shape)}", got=tuple(stress.shape))
         if self.notation is not None:
             return components_to_mandel(stress, self.notation.stress)
         return to_mandel(stress)

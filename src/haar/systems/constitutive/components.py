@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import DataError
+from haar.errors import DataError, ShapeError
 from haar.files import atomic_path
 from haar.systems.constitutive.notation import (
     FileNotation,
@@ -24,18 +24,20 @@ from haar.systems.constitutive.notation import (
     named_notation,
 )
 
-_STRAIN = r"(?:e|eps|epsilon|strain|le|ee|green|gamma|g)"
-_STRESS = r"(?:s|sig|sigma|stress|pk2|tau)"
+_STRAIN = r"(?:e|eps|epsilon|strain|le|ee|green|gamma|g|\u03b5|\u03b3)"
+_STRESS = r"(?:s|sig|sigma|stress|pk2|tau|\u03c3|\u03c4)"
+_ENGINEERING = ("gamma", "g", "\u03b3")
 _AXES = {"1": 0, "2": 1, "3": 2, "x": 0, "y": 1, "z": 2}
 _NAME = re.compile(
     rf"^({_STRAIN}|{_STRESS})[_\- ]?([123xyz])([123xyz])\s*(?:[\[(]\s*([^\])]*)\s*[\])])?$", re.IGNORECASE
 )
 #: Units that a header may give, over one (strain) and over one pascal (stress).
 UNITS: Mapping[str, float] = {
-    "": 1.0, "-": 1.0, "1": 1.0, "%": 1e-2, "percent": 1e-2, "microstrain": 1e-6, "ue": 1e-6,
+    "": 1.0, "-": 1.0, "1": 1.0, "%": 1e-2, "percent": 1e-2, "microstrain": 1e-6, "ue": 1e-6, "\u00b5\u03b5": 1e-6,
+    "\u03bc\u03b5": 1e-6, "n/mm^2": 1e6, "n/mm2": 1e6, "n/mm\u00b2": 1e6, "n/m^2": 1.0, "n/m2": 1.0,
     "pa": 1.0, "kpa": 1e3, "mpa": 1e6, "gpa": 1e9, "psi": 6894.757293168, "ksi": 6894757.293168, "bar": 1e5,
 }  # fmt: skip
-_OF_STRAIN = ("", "-", "1", "%", "percent", "microstrain", "ue")
+_OF_STRAIN = ("", "-", "1", "%", "percent", "microstrain", "ue", "\u00b5\u03b5", "\u03bc\u03b5")
 #: Strains beyond this are percents that were taken for strains.
 LARGEST_STRAIN = 3.0
 
@@ -67,7 +69,8 @@ def read_components(path: Path, *, notation: str | None = None) -> Measured:
 
     Columns (CSV) or arrays (NPZ) are named by component: ``e11 ... e12`` or ``eps_xx``, ``gamma_xy`` (engineering
     shear), ``s11`` or ``sigma_xx``, with a unit in brackets (``s11 [MPa]``); a column ``path`` numbers strain paths.
-    Or an NPZ holds ``strain`` and ``stress`` with components on the last axis in the order that `notation` says.
+    Or an NPZ holds ``strain`` and ``stress``: symmetric tensors on the last two axes, or components on the last axis in
+    the order that `notation` says.
 
     Args:
         path: A .csv or .npz file.
@@ -77,7 +80,7 @@ def read_components(path: Path, *, notation: str | None = None) -> Measured:
     Raises:
         DataError: In one line, if something is missing, not finite, in percent, or not said.
     """
-    told = None if notation is None else named_notation(notation)
+    told, path = None if notation is None else named_notation(notation), Path(path)
     if path.suffix == ".npz":
         columns = _arrays(path)
         if {"strain", "stress"} <= set(columns):
@@ -100,7 +103,11 @@ def write_components(
         stress: Their stresses.
         notation: Order, and shear of strain; an engineering one is named gamma.
     """
-    told = named_notation(notation)
+    told, path = named_notation(notation), Path(path)
+    strain, stress = torch.as_tensor(strain), torch.as_tensor(stress)
+    if strain.ndim != 2 or strain.shape != stress.shape:
+        got = tuple(stress.shape)
+        raise ShapeError("stress", expected=f"one row for each strain, {tuple(strain.shape)}", got=got)
     dim = 2 if strain.shape[-1] == 3 else 3
     head = [
         _column("gamma" if told.strain.shear == "engineering" and i != j else "e", i, j)
@@ -131,7 +138,10 @@ def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """The header, and rows as long as it is."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            text = file.read()
+        first = text.partition("\n")[0]
+        mark = next((mark for mark in ",;\t" if mark in first), ",")
+        rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if len(rows) < 2:
@@ -162,6 +172,10 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _unnamed(path: Path, arrays: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
+    tensors = [_symmetric(path, name, arrays[name]) for name in ("strain", "stress")]
+    if tensors[0] is not None and tensors[1] is not None:
+        written = FileNotation(Notation("voigt", "tensor"), Notation("voigt", "tensor"))
+        return _measured(path, tensors[0], tensors[1], written)
     if told is None:
         raise DataError(f"{path}: components are not named; say --notation (voigt, mandel, abaqus-tensor, ...)")
     strain, stress = (torch.from_numpy(arrays[name].copy()) for name in ("strain", "stress"))
@@ -171,37 +185,74 @@ def _unnamed(path: Path, arrays: Mapping[str, np.ndarray], told: FileNotation | 
     return _measured(path, strain, stress, told)
 
 
+def _symmetric(path: Path, name: str, values: np.ndarray) -> Tensor | None:
+    """Components of symmetric 2 x 2 or 3 x 3 tensors on the last axes; None of what is none.
+
+    Raises:
+        DataError: Of 2 x 2 matrices that are not symmetric, which nothing else is.
+    """
+    if values.ndim < 3 or values.shape[-1] not in (2, 3) or values.shape[-2] != values.shape[-1]:
+        return None
+    if not np.allclose(values, np.swapaxes(values, -1, -2), rtol=1e-6, atol=1e-9 * float(np.abs(values).max())):
+        if values.shape[-1] == 2:
+            raise DataError(f"{path}: {name}: expected symmetric tensors, got matrices that are not")
+        return None
+    pairs = Notation("voigt", "tensor").pairs(values.shape[-1])
+    return torch.from_numpy(np.stack([values[..., i, j] for i, j in pairs], -1))
+
+
 def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
     found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
     doubled: set[bool] = set()
+    given: dict[str, set[bool]] = {"strain": set(), "stress": set()}
     for name, values in columns.items():
         match = _NAME.match(name)
         if match is None:
             continue
         kind, pair, factor = _component(path, match)
+        given[kind].add(bool(match[4]))
         if pair in found[kind]:
             raise DataError(f"{path}: {kind} {pair[0] + 1}{pair[1] + 1} stands there twice")
         if kind == "strain" and pair[0] != pair[1]:
-            doubled.add(match[1].lower() in ("gamma", "g"))
+            doubled.add(match[1].lower() in _ENGINEERING)
         found[kind][pair] = values * factor
-    order = _complete(path, found)
+    _check_alike(path, found, given)
+    order = _complete(path, found, list(columns))
     if len(doubled) > 1:
         raise DataError(f"{path}: some shear strains are called gamma (engineering) and some not; write all one way")
     shear = _shear(path, doubled.pop(), told)
     strain, stress = (torch.from_numpy(np.stack([found[kind][pair] for pair in order], -1)) for kind in found)
-    if "path" in columns:
-        strain, stress = (_in_paths(path, one, columns["path"]) for one in (strain, stress))
+    numbers = next((values for name, values in columns.items() if name.lower() == "path"), None)
+    if numbers is not None:
+        strain, stress = (_in_paths(path, one, numbers) for one in (strain, stress))
     stress_shear = "tensor" if told is None else told.stress.shear
     return _measured(path, strain, stress, FileNotation(Notation("voigt", shear), Notation("voigt", stress_shear)))
 
 
-def _complete(path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]]) -> tuple[tuple[int, int], ...]:
+def _check_alike(
+    path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], given: Mapping[str, set[bool]]
+) -> None:
+    """Refuse components of which some have a unit and some not, or of several lengths."""
+    for kind, units in given.items():
+        if len(units) > 1:
+            raise DataError(f"{path}: some columns of {kind} have a unit and some not; write it for all of them")
+    shapes = {values.shape for parts in found.values() for values in parts.values()}
+    if len(shapes) > 1 or () in shapes:
+        raise DataError(f"{path}: expected components of one length, got {sorted(shapes)}")
+
+
+def _complete(
+    path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], columns: Sequence[str]
+) -> tuple[tuple[int, int], ...]:
     """The components of the plane, or of space if a third axis is named; all of them are there."""
     order = Notation().pairs(3 if any(2 in pair for each in found.values() for pair in each) else 2)
     for kind, parts in found.items():
         missing = [f"{i + 1}{j + 1}" for i, j in order if (i, j) not in parts]
         if missing:
-            raise DataError(f"{path}: no {kind} {', '.join(missing)}; columns are named such as e11, gamma12, s23")
+            others = [name for name in columns if not _NAME.match(name)]
+            beside = f" (not understood: {', '.join(others[:4])})" if others else ""
+            known = "columns are named such as e11, gamma12, s23"
+            raise DataError(f"{path}: no {kind} {', '.join(missing)}; {known}{beside}")
     return order
 
 
@@ -250,6 +301,8 @@ def _in_paths(path: Path, values: Tensor, numbers: np.ndarray) -> Tensor:
 
 
 def _measured(path: Path, strain: Tensor, stress: Tensor, notation: FileNotation) -> Measured:
+    if not strain.numel():
+        raise DataError(f"{path}: expected at least one sample, got none")
     for name, values in (("strain", strain), ("stress", stress)):
         bad = ~values.isfinite()
         if bool(bad.any()):
@@ -274,6 +327,8 @@ def check_cycles(strain: Float[Tensor, "paths steps n"], *, tolerance: float = 1
     Raises:
         DataError: Naming the first one that is open.
     """
+    if strain.ndim != 3:
+        raise DataError(f"strain: expected paths [paths, steps, components], got {tuple(strain.shape)}")
     gap = (strain[:, -1] - strain[:, 0]).norm(dim=-1) / strain.norm(dim=-1).amax(-1).clamp(min=1e-300)
     if bool((gap > tolerance).any()):
         k = int((gap > tolerance).nonzero()[0])

@@ -106,14 +106,14 @@ class ConvexLaw(Law):
 
     def energy(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Strain energy."""
-        return self.potential.energy(strain / self.strain_unit) * (self.strain_unit * self.stress_unit)
+        return self.potential.energy(self.scaled(strain)) * (self.strain_unit * self.stress_unit)
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""
-        out: Tensor = self.potential(strain / self.strain_unit) * self.stress_unit
+        out: Tensor = self.potential(self.scaled(strain)) * self.stress_unit
         return out
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent in closed form."""
-        stress, tangent = self.potential.response(strain / self.strain_unit)
+        stress, tangent = self.potential.response(self.scaled(strain))
         return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)

@@ -9,9 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import DataError
-from haar.systems.constitutive.notation import FileNotation, components_to_mandel, every_notation
+from haar.groups import Group
+from haar.systems.constitutive.notation import (
+    FileNotation,
+    Notation,
+    components_to_mandel,
+    every_notation,
+    named_notation,
+)
 from haar.systems.constitutive.polynomials import InvariantPolynomials
-from haar.systems.constitutive.symmetry import MaterialSymmetry
+from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 
 #: Samples that are looked at: an energy has at most some dozens of constants.
 _ROWS = 300
@@ -46,7 +53,7 @@ class Detection:
 def detect_notation(
     strain: Float[Tensor, "batch n"],
     stress: Float[Tensor, "batch n"],
-    material: MaterialSymmetry,
+    material: str | MaterialSymmetry | Group,
     *,
     degree: int = 3,
 ) -> Detection:
@@ -63,8 +70,10 @@ def detect_notation(
         degree: Of the energy.
 
     Raises:
-        DataError: If there are fewer samples than constants.
+        DataError: If there are fewer samples than constants, or a number is not finite.
     """
+    material = material_symmetry(material)
+    strain, stress = checked_samples(strain, stress, material.tensors.dim)
     step = max(1, len(strain) // _ROWS)
     strain, stress = strain[::step], stress[::step]
     invariants = InvariantPolynomials(material, degree)
@@ -93,15 +102,19 @@ def detect_notation(
 def check_notation(
     strain: Float[Tensor, "batch n"],
     stress: Float[Tensor, "batch n"],
-    notation: FileNotation,
-    material: MaterialSymmetry,
+    notation: str | FileNotation,
+    material: str | MaterialSymmetry | Group,
 ) -> Detection:
     """Refuse data that fit another notation much better than the one they are said to be written in.
 
     Raises:
         DataError: In one line, with both.
     """
+    notation = named_notation(notation) if isinstance(notation, str) else notation
+    material = material_symmetry(material)
     found = detect_notation(strain, stress, material)
+    if notation not in dict(found.errors):  # in the plane some orders are the same
+        notation = _in_the_plane(notation)
     error = next(error for one, error in found.errors if one == notation)
     if notation in found.told:
         return found
@@ -110,6 +123,35 @@ def check_notation(
         f"notation: read as {notation}, the data leave {error:.1e} of the stress unexplained under {material}; they "
         f"are written as {best} ({least:.1e})" + (f", or {len(found.told) - 1} more like it" if found.told[1:] else "")
     )
+
+
+def checked_samples(strain: Tensor, stress: Tensor, components: int) -> tuple[Tensor, Tensor]:
+    """Samples in float64, one a row.
+
+    Raises:
+        DataError: If they do not belong together, or a number is not finite, or all are zero.
+    """
+    pair = []
+    for name, given in (("strain", strain), ("stress", stress)):
+        values = torch.as_tensor(given).detach().to(torch.float64)
+        if values.ndim != 2 or values.shape[-1] != components or len(values) != len(strain):
+            expected = f"({len(strain)}, {components})"
+            raise DataError(f"{name}: expected samples {expected}, one a row, got {tuple(values.shape)}")
+        if not bool(values.isfinite().all()):
+            raise DataError(f"{name}: sample {int((~values.isfinite()).nonzero()[0, 0])} holds NaN or infinity")
+        if not bool(values.any()):
+            raise DataError(f"{name}: all are zero")
+        pair.append(values)
+    return pair[0], pair[1]
+
+
+def _in_the_plane(notation: FileNotation) -> FileNotation:
+    """The same with the order's first name: three of the four write the plane's components alike."""
+    strain, stress = (
+        one if one.order == "lexicographic" else Notation("voigt", one.shear)
+        for one in (notation.strain, notation.stress)
+    )
+    return FileNotation(strain, stress)
 
 
 def _is_worse(error: float, least: float) -> bool:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from haar.actions.representation import mandel_rotation
+from haar.groups import Group
 from haar.groups.crystal import POINT_GROUPS
 from haar.intertwiners import intertwiners, invariants
 from haar.report import Table
@@ -31,13 +32,17 @@ TEXTBOOK: Mapping[str, tuple[int, int]] = {
 }  # fmt: skip
 
 
-def elastic_constants(material: MaterialSymmetry) -> tuple[int, int]:
+def elastic_constants(group: str | MaterialSymmetry | Group) -> tuple[int, int]:
     """How many elastic constants of second and third order a material has.
 
+    Args:
+        group: The material's, see `material_symmetry`.
+
     Example:
-        >>> elastic_constants(material_symmetry("cubic")), elastic_constants(material_symmetry("isotropic"))
+        >>> elastic_constants("cubic"), elastic_constants("isotropic")
         ((3, 6), (2, 3))
     """
+    material = material_symmetry(group)
     return len(invariant_coefficients(material, 2)), len(invariant_coefficients(material, 3))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.errors import ArgumentError, DataError, ShapeError
+from haar.systems.constitutive.history import HistoryLaw
 from haar.systems.constitutive.hyperelastic import Hyperelastic
 from haar.systems.constitutive.units import InUnits
 from haar.training import Checkpoint, Plan, Run, draw
@@ -64,11 +65,18 @@ def fit_law(
 
     Raises:
         ShapeError: If strains and stresses do not match.
-        DataError: If a number is not finite.
+        DataError: If a number is not finite, or there are fewer than two samples.
         ArgumentError: If all stresses are zero.
     """
+    strain, stress = torch.as_tensor(strain), torch.as_tensor(stress)
+    if isinstance(law, HistoryLaw) and strain.ndim != 3:
+        raise ShapeError(
+            "strain", expected="paths [paths, steps, components], for a law with history", got=tuple(strain.shape)
+        )
     if strain.shape != stress.shape:
         raise ShapeError("stress", expected=f"one for each strain, {tuple(strain.shape)}", got=tuple(stress.shape))
+    if len(strain) < 2:
+        raise DataError(f"strain: expected at least two samples, got {len(strain)}")
     for name, values in (("strain", strain), ("stress", stress)):
         bad = ~values.isfinite().flatten(1).all(1)
         if bool(bad.any()):

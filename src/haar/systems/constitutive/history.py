@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.actions.representation import Trivial
-from haar.errors import ArgumentError, check_count
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.groups import FiniteGroup, Group
 from haar.nn import Linear, TensorFunction
 from haar.seeding import Seed, generator_of
@@ -44,10 +44,12 @@ class HistoryLaw(InUnits):
 
     def initial_state(self, shape: tuple[int, ...]) -> Float[Tensor, "*batch s"]:
         """Zeros."""
-        return torch.zeros(*shape, self.states, dtype=torch.float64)
+        return self.strain_unit.new_zeros(*shape, self.states)
 
     def forward(self, path: Float[Tensor, "*batch steps n"]) -> Float[Tensor, "*batch steps n"]:
         """Stresses along a path of strains."""
+        if path.ndim < 2:
+            raise ShapeError("path", expected="steps and components on the last axes", got=tuple(path.shape))
         state = self.initial_state(tuple(path.shape[:-2]))
         stresses = []
         for strain in path.unbind(-2):
@@ -78,7 +80,7 @@ class LearnedHistory(HistoryLaw):
 
     def step(self, strain: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One increment."""
-        stress, after = self.advance(strain / self.strain_unit, state)
+        stress, after = self.advance(self.scaled(strain), state)
         return stress * self.stress_unit, after
 
 
@@ -165,7 +167,7 @@ class StandardMaterial(LearnedHistory):
         """A : da of every increment, never negative."""
         state = self.initial_state(tuple(path.shape[:-2]))
         found = []
-        for strain in (path / self.strain_unit).unbind(-2):
+        for strain in self.scaled(path).unbind(-2):
             force = -self.free_energy(torch.cat([strain, state], -1))[..., strain.shape[-1] :]
             _, after = self.advance(strain, state)
             found.append((force * (after - state)).sum(-1))
@@ -243,7 +245,7 @@ class SlidingElements(LearnedHistory):
         weight = k / len(self.constant_as("elements", m.dtype))
         state = self.initial_state(tuple(path.shape[:-2]))
         found = []
-        for strain in (path / self.strain_unit).unbind(-2):
+        for strain in self.scaled(path).unbind(-2):
             _, after = self.advance(strain, state)
             slipped = (after - state).chunk(3, -1)[0]
             plastic, back, _ = after.chunk(3, -1)

@@ -54,7 +54,7 @@ class Hyperelastic(Law):
 
     def energy(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Strain energy, 0 at E = 0."""
-        I = self.invariants(strain / self.strain_unit)
+        I = self.invariants(self.scaled(strain))
         inner = I @ self.hidden.T + self.bias
         slope = (self.outer * self.bias.sigmoid()) @ self.hidden
         first = self.invariants.counts[0]
@@ -65,13 +65,13 @@ class Hyperelastic(Law):
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress, 0 at E = 0."""
-        powers = self.invariants.powers(strain / self.strain_unit)
+        powers = self.invariants.powers(self.scaled(strain))
         weights, _ = self._weights(powers)
         return (weights.unsqueeze(-2) @ self.invariants.slopes(powers)).squeeze(-2) * self.stress_unit
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent in closed form."""
-        powers = self.invariants.powers(strain / self.strain_unit)
+        powers = self.invariants.powers(self.scaled(strain))
         weights, active = self._weights(powers)
         slopes = self.invariants.slopes(powers)
         stress = (weights.unsqueeze(-2) @ slopes).squeeze(-2)
@@ -100,7 +100,7 @@ class Hyperelastic(Law):
         """
         self.set_units(strain, stress)
         with torch.no_grad():
-            self.hidden.div_(self.invariants(strain / self.strain_unit).std(0).clamp(min=1e-6))
+            self.hidden.div_(self.invariants(self.scaled(strain)).std(0).clamp(min=1e-6))
         self.fit_linear(strain, stress)
 
     def fit_linear(
@@ -115,7 +115,7 @@ class Hyperelastic(Law):
         """
         with torch.no_grad():
             self.linear.zero_()
-            slopes = self.invariants.slopes(self.invariants.powers(strain / self.strain_unit))
+            slopes = self.invariants.slopes(self.invariants.powers(self.scaled(strain)))
             first = self.invariants.counts[0]
             design = slopes[:, first:].transpose(-1, -2).flatten(0, 1)
             left = ((stress - self(strain)) / self.stress_unit).flatten()

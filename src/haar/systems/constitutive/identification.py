@@ -15,13 +15,14 @@ from scipy import optimize, special
 from torch import Tensor, nn
 
 from haar.actions.representation import mandel_rotation
-from haar.errors import DataError, check_count
+from haar.errors import ArgumentError, DataError, check_count
 from haar.groups.lie import rotation_of_quaternion
 from haar.intertwiners import intertwiners
 from haar.relax import ScoreTest, homotopise, score_test
 from haar.report import Report, Section, Table
 from haar.report.drawing import COLOURS, new_figure, style_axes
 from haar.statistics import holm
+from haar.systems.constitutive.detection import checked_samples
 from haar.systems.constitutive.elastic import rotated_stiffness
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 from haar.systems.constitutive.tensor_network import major_symmetric_basis
@@ -34,6 +35,8 @@ _WORDS = {"6/mmm": "transversely isotropic (hexagonal)", "4/mmm": "tetragonal", 
           "mmm": "orthorhombic", "2/m": "monoclinic", "-1": "triclinic"}  # fmt: skip
 #: Groups whose lattice of subgroups is tested in the axes found: the larger crystal classes, without the inversion.
 _LATTICES = {"isotropic": "432", "cubic": "432", "4/mmm": "432", "mmm": "432", "6/mmm": "622", "-3m": "622"}
+#: Residuals below this share of the stress's square are rounding.
+_ROUNDING = 1e-24
 _STARTS, _REFINED = 200, 24
 #: Share of the draws whose axes lie within the angle that is told.
 _BAND = 0.95
@@ -180,6 +183,12 @@ def identify(
         DataError: If there are too few samples for 21 constants, or their strains do not span all six components.
     """
     check_count("draws", draws, least=10)
+    if not 0 < level < 1:
+        raise ArgumentError("level", expected="a number between 0 and 1", got=level)
+    strain, stress = torch.as_tensor(strain), torch.as_tensor(stress)
+    if strain.ndim != 2 or strain.shape[-1] != 6:
+        raise DataError(f"strain: identification is for samples in space, (n, 6), got {tuple(strain.shape)}")
+    strain, stress = checked_samples(strain, stress, 6)
     general = _general_fit(strain, stress)
     source = torch.Generator().manual_seed(seed)
     found: list[Candidate] = []
@@ -194,7 +203,9 @@ def identify(
     chosen = next(one for one in found if one.p > level)
     frame = torch.tensor(chosen.frame, dtype=torch.float64)
     angle, left = _intervals(chosen.name, frame, (strain, stress), draws, source)
-    lattice = _lattice(chosen.name, frame, strain, stress, seed)
+    # what rounding leaves over has no law: nothing is tested on it
+    noisy = float(base) > _ROUNDING * float(stress.square().sum())
+    lattice = _lattice(chosen.name, frame, strain, stress, seed) if noisy else None
     stiffness = _of_class(chosen.name, rotated_stiffness(general, frame.mT))
     return Identification(
         found, chosen, angle=angle, left=left, lattice=lattice, stiffness=stiffness, samples=len(strain), level=level
@@ -203,8 +214,6 @@ def identify(
 
 def _general_fit(strain: Tensor, stress: Tensor) -> Float[Tensor, "6 6"]:
     """The symmetric matrix of least squares."""
-    if strain.ndim != 2 or strain.shape[-1] != 6:
-        raise DataError(f"strain: identification is for samples in space, (n, 6), got {tuple(strain.shape)}")
     if len(strain) < 12:
         raise DataError(f"strain: {len(strain)} samples; 21 constants and their test need 12 at least")
     values = torch.linalg.svdvals(strain)

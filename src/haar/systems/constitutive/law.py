@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -75,7 +76,7 @@ class Law(InUnits):
             raise ShapeError("E", expected=f"strain tensors, {d} x {d} on the last axes", got=tuple(E.shape))
 
 
-def automatic_response(law: torch.nn.Module, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
+def automatic_response(law: Callable[[Tensor], Tensor], strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
     """Stress and tangent of any law whose samples do not mix, one backward pass a component.
 
     It computes within `torch.enable_grad`: finite-element solvers run without gradients, and a tangent that is silently

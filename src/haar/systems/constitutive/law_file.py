@@ -70,6 +70,8 @@ def make_law(
     material = material_symmetry(group)
     if frame is not None:
         material = material.turned(frame)
+    if size is not None and _SIZES[kind] in options:
+        raise ArgumentError("size", expected=f"size or {_SIZES[kind]}, which are the same of {kind} laws", got="both")
     sized = {} if size is None else {_SIZES[kind]: size}
     law = KINDS[kind](material, **sized, **options, generator=seed)
     law.made = {"kind": kind, "group": group, "size": size, "options": dict(options)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.resources
 import shutil
 import subprocess
@@ -81,7 +82,7 @@ def export_law(law: Law | HistoryLaw, notation: str | FileNotation = "abaqus") -
     Raises:
         HaarError: If torch cannot export it.
     """
-    module = StressAndTangent(law, notation).eval()
+    module = StressAndTangent(copy.deepcopy(law), notation).eval()
     for p in module.parameters():
         p.requires_grad_(False)
     try:

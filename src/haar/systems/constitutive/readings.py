@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from haar.systems.constitutive.comparisons import samples
 from haar.systems.constitutive.convex import ConvexLaw
@@ -42,7 +43,7 @@ def closed_cycles(
     return size * (weights @ waves).mT / math.sqrt(len(waves))
 
 
-def cycle_work(law: nn.Module, cycles: Float[Tensor, "count points n"]) -> Float[Tensor, " count"]:
+def cycle_work(law: Callable[[Tensor], Tensor], cycles: Float[Tensor, "count points n"]) -> Float[Tensor, " count"]:
     """Work of every closed cycle over what goes in and out along it: 0 for a law with an energy."""
     spectrum = torch.fft.rfft(cycles, dim=1)
     k = torch.arange(spectrum.shape[1], dtype=torch.float64)

@@ -213,6 +213,9 @@ def material_symmetry(group: str | MaterialSymmetry | Group) -> MaterialSymmetry
     try:
         return _named(find_point_group(group.strip() if word == group.strip().lower() else word).international)
     except ArgumentError:
+        for point in POINT_GROUPS:
+            if word in (point.international.lower(), point.schoenflies.lower()):
+                return _named(point.international)
         known = [*_SYNONYMS, *HOLOHEDRIES, *_CONTINUOUS, *(p.international for p in POINT_GROUPS)]
         known += [p.schoenflies for p in POINT_GROUPS]
         close = difflib.get_close_matches(group, known, n=1, cutoff=0.5)

@@ -148,7 +148,7 @@ class TensorNetwork(Law):
 
     def forward(self, strain: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         """Stress."""
-        out: Tensor = self.body(strain / self.strain_unit) * self.stress_unit
+        out: Tensor = self.body(self.scaled(strain)) * self.stress_unit
         return out
 
     @property
@@ -216,7 +216,8 @@ def effective_symmetry(material: MaterialSymmetry) -> str:
         material: The symmetry that the network is built for.
 
     Returns:
-        Its own name, or ``"isotropic"`` or ``"transversely isotropic"`` (in the plane ``"plane O(2)"``).
+        Its own name, or ``"isotropic"`` or ``"transversely isotropic"`` (in the plane ``"plane O(2)"``, or
+        ``"plane SO(2)"`` of a group without mirrors).
 
     Example:
         >>> effective_symmetry(material_symmetry("6/mmm")), effective_symmetry(material_symmetry("m-3m"))
@@ -225,11 +226,14 @@ def effective_symmetry(material: MaterialSymmetry) -> str:
     if not material.group.is_finite:
         return material.name
     S = material.tensors
-    count = _turns(material, list(intertwiners(S, S).basis()), S.dim)
+    maps = list(intertwiners(S, S).basis())
+    count = _turns(material, maps, S.dim)
     if not count:
         return material.name
     if material.dim == 2:
-        return "plane O(2)"
+        mirror = mandel_rotation(torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64)))
+        mirrored = all(bool((mirror @ one - one @ mirror).abs().max() < _COMMUTES) for one in maps)
+        return "plane O(2)" if mirrored else "plane SO(2)"
     return "isotropic" if count == 3 else "transversely isotropic"
 
 

@@ -44,10 +44,9 @@ def draw_decay(parts: Parts) -> Figure:
     for place, name in enumerate(names):
         for number, part in enumerate(parts):
             label = _LABELS[name] if number == 0 else None
-            one = part[name]
-            axes.plot(
-                one["times"], _known(one["amplitude"]), color=COLOURS[place % len(COLOURS)], label=label, linewidth=1
-            )
+            one, left = part[name], _known(part[name]["amplitude"])
+            left[~(left > 0)] = np.nan  # turned round, or blown up: no share, and no place on a logarithmic axis
+            axes.plot(one["times"], left, color=COLOURS[place % len(COLOURS)], label=label, linewidth=1)
     log_scale(axes)
     share_legend(figure, [axes])
     return figure
