@@ -21,7 +21,10 @@ def blobs(count, size, seed=0):
     for _ in range(count):
         total = torch.zeros(size, size, dtype=torch.float64)
         for _ in range(3):
-            (cx, cy), (a, b) = ((torch.rand(2, generator=generator) - 0.5) * size / 5).tolist(), (1.2 + torch.rand(2, generator=generator)).tolist()  # fmt: skip
+            (cx, cy), (a, b) = (
+                ((torch.rand(2, generator=generator) - 0.5) * size / 5).tolist(),
+                (1.2 + torch.rand(2, generator=generator)).tolist(),
+            )
             total = total + torch.exp(-(((x - cx) / a) ** 2 + ((y - cy) / b) ** 2) / 2)
         made.append(total[None])
     return torch.stack(made)
@@ -70,7 +73,9 @@ def _low(n):
 
 
 def test_localised_fields_allow_rotations_of_a_periodic_grid():
-    found = discover(step, blobs(10, 32), kinds="lie", dictionary=GridFields(periodic=True, mixing=False, constants=False))  # fmt: skip
+    found = discover(
+        step, blobs(10, 32), kinds="lie", dictionary=GridFields(periodic=True, mixing=False, constants=False)
+    )
     names = found.continuous.problem.names
     assert "x dy" in names
     values = found.spectrum.held_out
@@ -80,7 +85,11 @@ def test_localised_fields_allow_rotations_of_a_periodic_grid():
 
 def test_ends_that_differ_are_differences_inside(draw):
     line = torch.linspace(0, 1, 16, dtype=torch.float64)
-    u = (draw(8, 1)[:, :, None, None] * line[:, None] + draw(8, 1, 1)[:, :, None, None] * line.square()).expand(8, 1, 16, 16).clone()  # fmt: skip
+    u = (
+        (draw(8, 1)[:, :, None, None] * line[:, None] + draw(8, 1, 1)[:, :, None, None] * line.square())
+        .expand(8, 1, 16, 16)
+        .clone()
+    )
     fields = GridFields()
     fields.fields((1, 16, 16), u)
     assert fields.mask.sum() < 16 * 16

@@ -20,8 +20,16 @@ from haar.systems.discovery.published import PUBLISHED
 from haar.systems.discovery.recipe import RECIPE
 from haar.systems.discovery.sections import told
 
-PART = {"name": "so(3)", "content": ["4 x spin 1", "1 x spin 1"], "angle": 1e-13, "defect": 1e-15, "next": 0.2, "gap": 9.0,
-        "seconds": 0.1, "snapped_angle": 1e-13}  # fmt: skip
+PART = {
+    "name": "so(3)",
+    "content": ["4 x spin 1", "1 x spin 1"],
+    "angle": 1e-13,
+    "defect": 1e-15,
+    "next": 0.2,
+    "gap": 9.0,
+    "seconds": 0.1,
+    "snapped_angle": 1e-13,
+}
 LORENTZ = {"name": "so(1,3)", "signature": [3, 3, 0], "angle": 1e-13, "metric": 0.0, "defect": 1e-15, "gap": 9.0}
 UNIT = {"angle": 1.3, "gap": 6.0}
 GOOD = {
@@ -31,9 +39,7 @@ GOOD = {
         "broken .01": PART | {"angle": 0.1, "defect": 0.01},
         "broken .1": PART | {"angle": 1.0, "defect": 0.1},
     },
-    "units": {
-        name: {"ours": UNIT, "plain": {"angle": 30.0, "gap": 1.2}} for name in ("as given", "units 1 : 100")
-    },
+    "units": {name: {"ours": UNIT, "plain": {"angle": 30.0, "gap": 1.2}} for name in ("as given", "units 1 : 100")},
     "momenta": {"2 momenta, massive": LORENTZ},
     "momenta learned": LORENTZ | {"error": 0.1, "angle": 2.0, "metric": 1e-4},
     "two bodies": {"dimension 2": {"expected": 11, "count": 11, "defect": 1e-14, "next": 0.1}},
@@ -56,7 +62,7 @@ GOOD = {
         "clusters": {"accepted": 0, "gaussian": False},
         "gaussian": {"accepted": 0, "gaussian": True},
     },
-}  # fmt: skip
+}
 #: Where a made-up measure is spoilt, and the claim that must be contradicted by it.
 SPOILT = {
     "units against plain SVD": (("units", "units 1 : 100", "plain", "angle"), 1.0),
@@ -79,7 +85,10 @@ SPOILT = {
     "waves, rotation": (("waves", "rotation"), 0.6),
     "waves, nothing else": (("waves", "gap"), 4.9),
     "so(3) learned": (("rotations", "networks"), [{"error": 0.2, "name": "", "angle": 2.0, "snapped_angle": None}] * 3),
-    "never another": (("rotations", "networks"), [{"error": 0.2, "name": "e(2)", "angle": 2.0, "snapped_angle": 1.5}] * 3),
+    "never another": (
+        ("rotations", "networks"),
+        [{"error": 0.2, "name": "e(2)", "angle": 2.0, "snapped_angle": 1.5}] * 3,
+    ),
     "snapping": (("rotations", "networks"), [{"error": 0.2, "name": "so(3)", "angle": 2.0, "snapped_angle": 2.5}] * 3),
     "false positives, continuous": (("controls", "lie"), [True] * 20 + [False] * 20),
     "false positives, finite": (("controls", "finite"), [True] * 5 + [False] * 5),
@@ -91,7 +100,7 @@ SPOILT = {
     "law, Gaussian": (("laws", "gaussian", "gaussian"), False),
     "units, gap": (("units", "units 1 : 100", "ours", "gap"), 6.1),
     "units, angle": (("units", "units 1 : 100", "ours", "angle"), 1.4),
-}  # fmt: skip
+}
 
 
 def spoil(place, value):
@@ -125,7 +134,7 @@ def test_a_made_up_measure_contradicts_its_claim(name):
 
 def test_sections_tell_all_parts_and_mark_what_others_published():
     sections = told(3 * [GOOD])
-    assert [section.title for section in sections][0] == "Planted symmetries"
+    assert next(section.title for section in sections) == "Planted symmetries"
     assert len(sections[-1].table.rows) == len(PUBLISHED) + 1
     assert all(row[4] for row in PUBLISHED)
 
@@ -139,7 +148,7 @@ def test_planted_algebras_are_what_they_are_said_to_be():
     for a in lorentz():
         assert torch.allclose(a.T @ METRIC + METRIC @ a, torch.zeros(4, 4).double())
     boost = torch.linalg.matrix_exp(0.3 * lorentz()[0])
-    assert torch.allclose(scalar(p @ boost.T, True), scalar(p, True), atol=1e-10)
+    assert torch.allclose(scalar(p @ boost.T, massive=True), scalar(p, massive=True), atol=1e-10)
     z = ellipses(30, 0)
     energy = [0.5 * s[:, 2:].square().sum(1) - 1 / s[:, :2].norm(dim=1) for s in (z, kepler(z))]
     assert torch.allclose(*energy, atol=1e-5)
