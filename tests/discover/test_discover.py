@@ -57,8 +57,10 @@ def test_the_spectrum_does_not_see_coordinates_and_generators_move_along(turning
     moved = discover(lambda y: function(y @ back.T) @ out.T, x @ change.T, kinds="lie", outputs="any")
     assert torch.allclose(plain.spectrum.solved, moved.spectrum.solved, rtol=1e-8)
     assert torch.allclose(plain.spectrum.held_out, moved.spectrum.held_out, rtol=1e-8)
-    directions = [f.continuous.problem.inputs.matrix(f.continuous.problem.matrices(f.spectrum.vectors[:, :3]).a[:, :-1, :-1])
-                  for f in (plain, moved)]  # fmt: skip
+    directions = [
+        f.continuous.problem.inputs.matrix(f.continuous.problem.matrices(f.spectrum.vectors[:, :3]).a[:, :-1, :-1])
+        for f in (plain, moved)
+    ]
     assert largest_angle(back @ directions[1] @ change, directions[0]) < 1e-6
 
 
@@ -66,7 +68,10 @@ def test_merged_halves_are_the_whole_and_order_does_not_matter(turning, draw):
     function, x = turning(2, breaking=0.05), draw(400, 6)
     units = torch.arange(400)
     whole = discover(function, (x, None, units), kinds="lie", outputs="any")
-    halves = [discover(function, (x[part], None, units[part]), kinds="lie", outputs="any") for part in (units[:200], units[200:])]  # fmt: skip
+    halves = [
+        discover(function, (x[part], None, units[part]), kinds="lie", outputs="any")
+        for part in (units[:200], units[200:])
+    ]
     assert torch.allclose(halves[0].merge(halves[1]).spectrum.held_out, whole.spectrum.held_out, atol=1e-12)
     other = discover(function, (x[:200], None, units[:200]), kinds="lie", outputs="any", tolerance=0.1)
     with pytest.raises(ArgumentError, match=r"other: expected a discovery asked with the same options"):
@@ -91,7 +96,9 @@ def test_lorentz_is_found_by_one_matrix_for_all_momenta_and_its_rotations_are_a_
 
 
 def _form(six):
-    rows = torch.stack([torch.kron(a.T.contiguous(), torch.eye(4)) + torch.kron(torch.eye(4).double(), a.T.contiguous()) for a in six])  # fmt: skip
+    rows = torch.stack(
+        [torch.kron(a.T.contiguous(), torch.eye(4)) + torch.kron(torch.eye(4).double(), a.T.contiguous()) for a in six]
+    )
     form = torch.linalg.svd(rows.flatten(0, 1)).Vh[-1].reshape(4, 4)
     return (form + form.T) / 2
 
@@ -169,12 +176,24 @@ class TestTrivial:
         assert "every group is a symmetry of a constant" in found.summary
 
     def test_outputs_on_a_plane_have_three(self, net, draw):
-        found = discover(lambda x: net(x) @ torch.diag(torch.tensor([1.0, 1, 0])).double(), draw(400, 6), kinds="lie", outputs="any", dictionary=Linear())  # fmt: skip
+        found = discover(
+            lambda x: net(x) @ torch.diag(torch.tensor([1.0, 1, 0])).double(),
+            draw(400, 6),
+            kinds="lie",
+            outputs="any",
+            dictionary=Linear(),
+        )
         assert {one.kind: one.count for one in found.trivial} == {"outputs": 3}
 
     def test_a_scaling_is_named_apart_and_is_no_group(self, draw):
         w = draw(5, 40, 3)
-        found = discover(lambda x: torch.relu(x @ w).pow(2) @ draw(40, 3, 4), draw(900, 5), kinds="lie", outputs="any", dictionary=Linear())  # fmt: skip
+        found = discover(
+            lambda x: torch.relu(x @ w).pow(2) @ draw(40, 3, 4),
+            draw(900, 5),
+            kinds="lie",
+            outputs="any",
+            dictionary=Linear(),
+        )
         assert found.scaling == pytest.approx(2.0)
         assert found.staircase[-1].name == "scaling, degree 2"
         assert found.symmetry is None
@@ -246,8 +265,13 @@ REFUSED = {
     "weight": (lambda x: x.sin()[:, :2], None, {"weight": "some"}, r"weight: expected \"none\" or \"relative\""),
     "dictionary": (lambda x: x.sin()[:, :2], None, {"dictionary": 3}, r"dictionary: expected haar.discover.Linear"),
     "vector": (lambda x: x.sin(), lambda x: x[:, 0], {}, r"data: expected inputs with an axis of samples"),
-    "one trajectory": (lambda x: x.sin()[:, :2], lambda x: (x, None, torch.zeros(400)), {}, r"data: .* got one trajectory"),
-}  # fmt: skip
+    "one trajectory": (
+        lambda x: x.sin()[:, :2],
+        lambda x: (x, None, torch.zeros(400)),
+        {},
+        r"data: .* got one trajectory",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -266,7 +290,9 @@ def test_numbers_that_are_not_finite_are_told_with_their_sample(draw):
     with pytest.raises(DataError, match=r"data: sample 7 is not finite"):
         discover(lambda x: x.sin()[:, :2], bad, kinds="lie")
     with pytest.raises(DataError, match=r"model: its output is not finite at sample 3"):
-        discover(lambda x: torch.where((x == 3.25).any(1, keepdim=True), math.nan, x.sin()[:, :2]), _marked(x), kinds="lie")  # fmt: skip
+        discover(
+            lambda x: torch.where((x == 3.25).any(1, keepdim=True), math.nan, x.sin()[:, :2]), _marked(x), kinds="lie"
+        )
     with pytest.raises(DataError, match=r"data: all samples are equal"):
         discover(lambda x: x.sin()[:, :2], x[:1].expand(50, 6), kinds="lie")
 

@@ -12,9 +12,12 @@ from haar.groups.algebra import LieAlgebra
 
 GROUP, COVER = SO(3), SU2()
 REPS = {
-    "vectors and a tensor": (DirectSum([Harmonic(GROUP, 1)] * 2 + [Harmonic(GROUP, 2), Trivial(GROUP)]), Harmonic(GROUP, 1)),
+    "vectors and a tensor": (
+        DirectSum([Harmonic(GROUP, 1)] * 2 + [Harmonic(GROUP, 2), Trivial(GROUP)]),
+        Harmonic(GROUP, 1),
+    ),
     "spinors": (DirectSum([Spin(COVER, 0.5)] * 2), Spin(COVER, 1)),
-}  # fmt: skip
+}
 
 
 def snapped(inputs, outputs, tolerance, *, orthogonal=True):
@@ -39,7 +42,9 @@ def test_an_exact_representation_stays_and_a_rough_one_becomes_exact(draw, name)
     assert isinstance(exact, Snapped)
     assert spans(exact.inputs.images(), inputs) < 1e-10
     exact.inputs.rep.check()
-    rough = snapped(inputs + 0.02 * draw(3 * n, n).reshape(3, n, n), outputs + 0.02 * draw(3 * m, m).reshape(3, m, m), 0.05)  # fmt: skip
+    rough = snapped(
+        inputs + 0.02 * draw(3 * n, n).reshape(3, n, n), outputs + 0.02 * draw(3 * m, m).reshape(3, m, m), 0.05
+    )
     assert isinstance(rough, Snapped)
     assert rough.inputs.content == exact.inputs.content
     for side in (rough.inputs, rough.outputs):

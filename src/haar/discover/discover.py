@@ -50,8 +50,8 @@ def discover(
 
     Args:
         model: Any module or callable of one tensor; evaluated in eval mode, never changed.
-        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows of one
-            cluster (trajectory) stay in one half.
+        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows
+            of one cluster (trajectory) stay in one half.
         outputs: ``"any"`` (outputs move in a way that is found too), ``"same"`` (as inputs do), ``"invariant"``, or
             ``"auto"``: same for as many outputs as inputs, invariant for one output, else any.
         kinds: ``"lie"``, ``"finite"``, ``"grid"``, or several, also as one text with commas.
@@ -70,8 +70,8 @@ def discover(
         `.figure()`, `.save_html(path)`, `.save(path)`.
 
     Raises:
-        ArgumentError: If an option is out of range, the model has no derivative that could be used, is not steady, mixes
-            samples, or samples are too few.
+        ArgumentError: If an option is out of range, the model is piecewise constant, is not steady, mixes samples, or
+            samples are too few.
         DataError: If data or outputs are not finite, or all samples are equal.
 
     Example:
@@ -82,7 +82,7 @@ def discover(
         ('so(6)', 'SO(6)')
     """
     model = model_of(model)
-    chosen = _check(kinds, tolerance, significance, weight, support, max_samples)
+    chosen = _check(kinds, tolerance, significance, weight=weight, support=support, max_samples=max_samples)
     read = given(data, max_samples=max_samples, seed=seed)
     flat = FlatModel(model, read.shape, read.dtype)
     check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
@@ -92,7 +92,7 @@ def discover(
         kinds=chosen,
         kind=kind,
         affine=not isinstance(dictionary, Linear),
-        points=None if fields is not None else points_of(shared, read.shape, flat.output_shape, kind),
+        points=None if fields is not None else points_of(read.shape, flat.output_shape, kind, shared=shared),
         tolerance=tolerance,
         significance=significance,
         relative=weight == "relative",
@@ -141,7 +141,7 @@ def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Diction
 
 
 def _check(
-    kinds: str | Sequence[str], tolerance: float, significance: float, weight: str, support: str, max_samples: int
+    kinds: str | Sequence[str], tolerance: float, significance: float, *, weight: str, support: str, max_samples: int
 ) -> tuple[str, ...]:
     chosen = tuple(part.strip() for part in kinds.split(",")) if isinstance(kinds, str) else tuple(kinds)
     for kind in chosen:

@@ -108,7 +108,7 @@ class Discovery(Report):
         if problem is None:
             raise ArgumentError("sample", expected="a dictionary's problem beside its sample", got="none")
         return field_continuous(
-            model.model, problem, sample.part(first), sample.part(second), sought, trivial, model.dtype
+            model.model, problem, sample.part(first), sample.part(second), sought, trivial=trivial, dtype=model.dtype
         )
 
     def merge(self, other: Discovery) -> Discovery:

@@ -127,6 +127,7 @@ def field_continuous(
     first: FieldSample,
     second: FieldSample,
     sought: Sought,
+    *,
     trivial: list[Trivial],
     dtype: torch.dtype,
 ) -> Continuous:

@@ -183,7 +183,8 @@ def bracket(one: VectorField, other: VectorField, x: Tensor) -> Tensor:
     """[X, Y] = DY X - DX Y at samples.
 
     Example:
-        >>> shift, turn = (lambda x: torch.ones_like(x) * torch.tensor([1.0, 0])), (lambda x: x.flip(-1) * torch.tensor([-1.0, 1]))
+        >>> shift = lambda x: torch.ones_like(x) * torch.tensor([1.0, 0])
+        >>> turn = lambda x: x.flip(-1) * torch.tensor([-1.0, 1])
         >>> bracket(shift, turn, torch.zeros(1, 2)).tolist()
         [[0.0, 1.0]]
     """

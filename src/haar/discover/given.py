@@ -88,7 +88,7 @@ def kind_of(asked: object, shape: tuple[int, ...], output_shape: tuple[int, ...]
     return str(asked)
 
 
-def points_of(shared: bool | None, shape: tuple[int, ...], output_shape: tuple[int, ...], kind: str) -> int | None:
+def points_of(shape: tuple[int, ...], output_shape: tuple[int, ...], kind: str, *, shared: bool | None) -> int | None:
     """Number of points on which one matrix acts: by default those of inputs ``(K, d)`` with d up to 4.
 
     Raises:

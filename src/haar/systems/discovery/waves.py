@@ -11,7 +11,7 @@ from haar.discover import GridFields, discover
 from haar.discover.finite.elements import elements
 
 #: Diffusion, feed and kill of Gray and Scott, a step of time, and steps in one map.
-_FEED, _KILL, _DU, _DV, _STEPS = 0.04, 0.06, 0.16, 0.08, 10
+_FEED, _KILL, _DU, _DV, _STEPS = 0.04, 0.06, 0.16, 0.08, 4
 
 
 def gray_scott(u: Tensor) -> Tensor:
@@ -50,11 +50,11 @@ def blobs(count: int, size: int, seed: int) -> Tensor:
         for _ in range(2):
             total = torch.zeros(size, size, dtype=torch.float64)
             for _ in range(4):
-                centre, turn = (draw(2) - 0.5) * size * 0.22, 3.2 * draw(1)
-                wide, narrow = 2.2 + draw(1), 1.9 + 0.6 * draw(1)
+                centre, turn = (draw(2) - 0.5) * size * 0.17, 3.2 * draw(1)
+                wide, narrow = 3.0 + 0.4 * draw(1), 2.7 + 0.3 * draw(1)
                 along = (x - centre[0]) * turn.cos() + (y - centre[1]) * turn.sin()
                 across = -(x - centre[0]) * turn.sin() + (y - centre[1]) * turn.cos()
-                total = total + (0.1 + 0.2 * draw(1)) * torch.exp(
+                total = total + (0.04 + 0.06 * draw(1)) * torch.exp(
                     -((along / wide).square() + (across / narrow).square()) / 2
                 )
             fields.append(total)
