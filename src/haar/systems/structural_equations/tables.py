@@ -103,12 +103,16 @@ def columns(argument: str, given: Any) -> Columns:
         raise ArgumentError(
             argument, expected="real numbers", got=f"{raw.dtype} values", way_out="code categories as 0 and 1"
         )
+    _check_finite(argument, names, values)
+    return Columns(values, names, named)
+
+
+def _check_finite(argument: str, names: Sequence[str], values: Float[np.ndarray, "rows columns"]) -> None:
     for name, column in zip(names, values.T, strict=True):
         if not np.isfinite(column).all():
             count = int((~np.isfinite(column)).sum())
             message = f"{argument}: column {name!r} has {count} values that are missing or not finite; drop those rows"
             raise DataError(message)
-    return Columns(values, names, named)
 
 
 def problem(x: Any, y: Any, z: Any, exogenous: Sequence[str | int] = ()) -> Problem:
