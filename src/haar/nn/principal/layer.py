@@ -302,7 +302,7 @@ class PCALayer(nn.Module):
             return reference
         values, vectors = torch.linalg.eigh(self.covariance.to(reference))
         scales = values.clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
-        return reference @ (vectors * scales @ vectors.mT)
+        return reference @ (vectors * scales @ vectors.mT)  # type: ignore[no-any-return]
 
     def _fitted(self) -> bool:
         return bool(self.batches > 0)
