@@ -66,7 +66,7 @@ class Dashboard(Meter):
         if len(given) > 1 or (given and not isinstance(given[0], int)):
             raise ArgumentError("given", expected="the number of the step", got=given)
         step = given[0] if given else (self.steps[-1] + 1 if self.steps else 0)
-        found = {}
+        found: dict[str, float] = {}
         for name, (meter, probe) in self._meters.items():
             start = time.perf_counter()
             reading = meter.update(*probe)

@@ -159,7 +159,8 @@ class InnerBlocks(ConstantsModule):
 
 
 def _norms(weight: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+    found: Tensor = torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+    return found
 
 
 def _scales(known: Coordinates, degree: int) -> Float[Tensor, "2 blocks terms"]:

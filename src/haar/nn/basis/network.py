@@ -185,7 +185,7 @@ class KKAN(ConstantsModule):
         u = self.inner.scaled(rows)
         if watched(x):
             self._warn_outside(u.detach())
-        y = self.outer(self.inner(u)).t()
+        y: Tensor = self.outer(self.inner(u)).t()
         if known.factors:
             y = y * self._factors(rows)
         return y.reshape(*x.shape[:-1], y.shape[-1])

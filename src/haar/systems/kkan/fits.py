@@ -58,7 +58,8 @@ def run_of(model: nn.Module, name: str, how: Fit, seed: int, *, steps: int | Non
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = draw(len(x), how.batch_size, generator)
-        return (model(x[rows]) - y[rows]).square().mean()
+        found: Tensor = (model(x[rows]) - y[rows]).square().mean()
+        return found
 
     plan = Plan(steps=steps or how.steps, schedule=decay, optimizer=optimizer_of(model))
     return Run(model.parameters(), loss, plan, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -119,9 +120,9 @@ def made(sizes: tuple[int, int, int], width: int) -> dict[str, Callable[[], nn.M
         "cKAN": lambda: ChebyshevLayers((2, _CHEBYSHEV_WIDTH, _CHEBYSHEV_WIDTH, 1), _CHEBYSHEV_DEGREE),
     }
     for frequency in FREQUENCIES:
-        found[f"Fourier features {frequency}"] = lambda frequency=frequency: on_features(width, frequency)
+        found[f"Fourier features {frequency}"] = partial(on_features, width, frequency)
     for first in FIRST_FREQUENCIES:
-        found[f"SIREN {first}"] = lambda first=first: Sine(width, first)
+        found[f"SIREN {first}"] = partial(Sine, width, first)
     return found
 
 

@@ -30,7 +30,8 @@ def odd(sizes: tuple[int, int, int]) -> KKAN:
     """One that is odd in each of two coordinates."""
     group = sign(2)
     flips = torch.full((len(group.generators()), 1, 1), -1.0, dtype=torch.float64)
-    symmetry = Symmetry(group, Vector(Defining(group)), Vector(representation_from_generators(group, flips)))
+    signs = representation_from_generators(group, flips)  # type: ignore[arg-type]  # two signs have a table
+    symmetry = Symmetry(group, Vector(Defining(group)), Vector(signs))
     return KKAN.for_symmetry(symmetry, inner=sizes[:2], mixing=sizes[2])
 
 
