@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import haar.audit
 import haar.average
 import haar.check
+import haar.discover
 import haar.compress
 import haar.moments
 import haar.nn
@@ -28,7 +29,7 @@ from haar.groups import SO, cyclic
 from haar.moments import Gaussian
 
 F64 = torch.float64
-FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress, haar.check)
+FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress, haar.check, haar.discover)
 C4 = cyclic(4)
 TURNED = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
 PLANE = SO(2)
@@ -165,6 +166,8 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     ),
     "audit": (Marked, lambda f, x: haar.audit.audit(f, TURNED, (x, x)).to_dict()),
     "defect_metric": (Marked, _measured),
+    "discover": (Marked, lambda f, x: haar.discover.discover(f, x, kinds="lie").to_dict()),
+    "pairs": (Marked, lambda f, x: haar.discover.pairs(torch.cat([x, -x]), torch.cat([x, x]), model=f, dictionary=haar.discover.Linear()).to_dict()),
     "check": (Marked, lambda f, x: haar.check.check(f, (x, x), symmetry=TURNED).to_dict()),
     "lie_defects": (Marked, lambda f, x: haar.audit.lie_defects(f, ROTATED, x)),
     "layer_defects": (

@@ -105,7 +105,9 @@ def read_symmetry_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(told, dict) or told.get("kind") != _KIND:
         raise DataError(f"{path}: expected a symmetry, as found.save() writes it, got another kind of file")
     if told.get("schema") != SCHEMA:
-        raise DataError(f"{path}: expected schema {SCHEMA}, got {told.get('schema')!r}; write it again with found.save()")
+        raise DataError(
+            f"{path}: expected schema {SCHEMA}, got {told.get('schema')!r}; write it again with found.save()"
+        )
     return told
 
 

@@ -75,6 +75,7 @@ def audit(told: AuditOptions) -> None:
     from haar.cli.law_of_fields import law_of_fields
     from haar.cli.model_file import load_model
     from haar.cli.screen import ProgressBars, warn_bare
+
     if told.symmetry is not None or told.group in (None, "discover"):
         _of_found(told)
         return

@@ -84,7 +84,10 @@ def _of_model(told: DiscoverOptions) -> Discovery:
 
     if told.model is None or told.data is None:
         raise ArgumentError(
-            "MODEL, DATA", expected="a model and its inputs, or --law and samples alone", got="fewer", way_out="see --help"
+            "MODEL, DATA",
+            expected="a model and its inputs, or --law and samples alone",
+            got="fewer",
+            way_out="see --help",
         )
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
     inputs = inputs_of(told.data, loaded)

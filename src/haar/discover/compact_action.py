@@ -104,7 +104,7 @@ def compact_action(
     lifted = [frame.lifted(matrix) for frame, matrix in zip(frames, linear, strict=True)]
     chosen = None
     for origin in (True, False):  # a point that the group keeps: the origin as given, or the middle of the data
-        about = [_about(*parts, origin) for parts in zip(frames, lifted, pair, strict=True)]
+        about = [_about(*parts, origin=origin) for parts in zip(frames, lifted, pair, strict=True)]
         chosen = compact_part(algebra, (about[0], about[1])) if chosen is None else chosen
     if chosen is None:
         return f"{algebra.name} has no compact part that moves the data: its generators are given, and no group"
@@ -114,14 +114,14 @@ def compact_action(
     tried: list[CompactAction] = []
     refused = ""
     for orthogonal in (True, False):
-        found = _snapped(problem, frames, compact, own, orthogonal)
+        found = _snapped(problem, frames, compact, own, orthogonal=orthogonal)
         if isinstance(found, str):
             refused = refused or found
             continue
         snapped, sides = found
-        exact = _exact(snapped, frames, sides, orthogonal)
+        exact = _exact(snapped, frames, sides)
         finite = judged(exact)  # type: ignore[operator]
-        tried.append(_made(problem, snapped, sides, exact, finite, shapes))
+        tried.append(_made(problem, snapped, sides, exact, finite, shapes=shapes))
     if not tried:
         return refused
     if len(tried) == 2 and tried[0].finite.defect > _WORTH * tried[1].finite.defect + 1e-6:
@@ -129,7 +129,7 @@ def compact_action(
     return tried[0]
 
 
-def _about(frame: Frame, linear: Tensor, side: Tensor, origin: bool) -> Tensor:
+def _about(frame: Frame, linear: Tensor, side: Tensor, *, origin: bool) -> Tensor:
     """Linear part in the given coordinates, and, whitened, how the origin or the middle of the data is shifted."""
     n, r = linear.shape[-1], side.shape[-1] - 1
     place = torch.zeros(r, dtype=torch.float64)
@@ -142,7 +142,7 @@ def _about(frame: Frame, linear: Tensor, side: Tensor, origin: bool) -> Tensor:
 
 
 def _snapped(
-    problem: LinearProblem, frames: tuple[Frame, Frame], compact: LieAlgebra, own: Pair, orthogonal: bool
+    problem: LinearProblem, frames: tuple[Frame, Frame], compact: LieAlgebra, own: Pair, *, orthogonal: bool
 ) -> tuple[Snapped, list[SideCoordinates]] | str:
     matrices = []
     for frame, side in zip(frames, own, strict=True):
@@ -167,9 +167,8 @@ def _snapped(
     return found, sides
 
 
-def _exact(found: Snapped, frames: tuple[Frame, Frame], sides: list[SideCoordinates], orthogonal: bool) -> Pair:
+def _exact(found: Snapped, frames: tuple[Frame, Frame], sides: list[SideCoordinates]) -> Pair:
     """Exact generators in whitened homogeneous coordinates."""
-    del orthogonal
     made = []
     for frame, place, side in zip(frames, sides, (found.inputs, found.outputs), strict=True):
         r = frame.space.rank
@@ -189,6 +188,7 @@ def _made(
     sides: list[SideCoordinates],
     exact: Pair,
     finite: Finite,
+    *,
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> CompactAction:
     group = found.group

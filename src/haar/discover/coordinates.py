@@ -75,7 +75,6 @@ class Coordinates:
             "output_shape": self.output_shape and list(self.output_shape),
         }
 
-
     @classmethod
     def read(cls, told: Mapping[str, Any] | None) -> Coordinates | None:
         """From numbers of a file; None if there are none.
@@ -86,7 +85,9 @@ class Coordinates:
         if told is None:
             return None
         try:
-            sides = [SideCoordinates(_tensor(told[k]["matrix"]), _tensor(told[k]["centre"])) for k in ("inputs", "outputs")]
+            sides = [
+                SideCoordinates(_tensor(told[k]["matrix"]), _tensor(told[k]["centre"])) for k in ("inputs", "outputs")
+            ]
             for side in sides:
                 torch.linalg.inv(side.matrix)
             shapes = [None if told[k] is None else tuple(map(int, told[k])) for k in ("input_shape", "output_shape")]

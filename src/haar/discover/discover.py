@@ -50,8 +50,8 @@ def discover(
 
     Args:
         model: Any module or callable of one tensor; evaluated in eval mode, never changed.
-        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows of one
-            cluster (trajectory) stay in one half.
+        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows
+            of one cluster (trajectory) stay in one half.
         outputs: ``"any"`` (outputs move in a way that is found too), ``"same"`` (as inputs do), ``"invariant"``, or
             ``"auto"``: same for as many outputs as inputs, invariant for one output, else any.
         kinds: ``"lie"``, ``"finite"``, ``"grid"``, or several, also as one text with commas.
@@ -61,7 +61,7 @@ def discover(
         tolerance: The largest relative defect of what is called a symmetry.
         significance: Level of the tests.
         weight: ``"none"``, or ``"relative"``: every sample counts the same (inputs with heavy tails, such as momenta).
-        support: ``"ambient"``, or ``"tangent"`` for data on a curved set: generators are tangent to it.
+        support: ``"ambient"``: derivatives are taken in the whole space. Others are not built yet, and refused.
         max_samples: Rows to use.
         seed: Of the halves, and everything drawn.
 
@@ -70,8 +70,8 @@ def discover(
         `.figure()`, `.save_html(path)`, `.save(path)`.
 
     Raises:
-        ArgumentError: If an option is out of range, the model has no derivative that could be used, is not steady, mixes
-            samples, or samples are too few.
+        ArgumentError: If an option is out of range, the model is piecewise constant, is not steady, mixes samples, or
+            samples are too few.
         DataError: If data or outputs are not finite, or all samples are equal.
 
     Example:
@@ -82,17 +82,19 @@ def discover(
         ('so(6)', 'SO(6)')
     """
     model = model_of(model)
-    chosen = _check(kinds, tolerance, significance, weight, support, max_samples)
+    chosen = _check(kinds, tolerance, significance, weight=weight, support=support, max_samples=max_samples)
     read = given(data, max_samples=max_samples, seed=seed)
     flat = FlatModel(model, read.shape, read.dtype)
     check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
     kind = kind_of(outputs, read.shape, flat.output_shape)
     fields = _dictionary(dictionary, read.shape, layout)
+    if fields is not None and weight != "none":
+        raise ArgumentError("weight", expected='"none" for a dictionary of fields', got=repr(weight))
     settings = Settings(
         kinds=chosen,
         kind=kind,
         affine=not isinstance(dictionary, Linear),
-        points=None if fields is not None else points_of(shared, read.shape, flat.output_shape, kind),
+        points=None if fields is not None else points_of(read.shape, flat.output_shape, kind, shared=shared),
         tolerance=tolerance,
         significance=significance,
         relative=weight == "relative",
@@ -100,7 +102,7 @@ def discover(
         seed=seed,
         asked=outputs,
     )
-    said = [*read.said, *flat.said]
+    said = list(read.said)
     if fields is None or "lie" not in chosen:
         sample: Evaluated | FieldSample = flat.evaluate(read.inputs.flatten(1), read.units)
         if classifier_like(sample.f):
@@ -121,7 +123,7 @@ def discover(
             seed=seed,
         )
         steps, said = found.steps, [*said, *found.said]
-    return Discovery(flat, sample, settings, said=tuple(said), finite=steps)
+    return Discovery(flat, sample, settings, said=(*flat.said, *said), finite=steps)
 
 
 def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Dictionary | None:
@@ -141,7 +143,7 @@ def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Diction
 
 
 def _check(
-    kinds: str | Sequence[str], tolerance: float, significance: float, weight: str, support: str, max_samples: int
+    kinds: str | Sequence[str], tolerance: float, significance: float, *, weight: str, support: str, max_samples: int
 ) -> tuple[str, ...]:
     chosen = tuple(part.strip() for part in kinds.split(",")) if isinstance(kinds, str) else tuple(kinds)
     for kind in chosen:
@@ -154,8 +156,13 @@ def _check(
             raise ArgumentError(name, expected="a number between 0 and 1", got=repr(value))
     if weight not in ("none", "relative"):
         raise ArgumentError("weight", expected='"none" or "relative"', got=repr(weight))
-    if support not in ("ambient", "tangent"):
-        raise ArgumentError("support", expected='"ambient" or "tangent"', got=repr(support))
+    if support != "ambient":
+        raise ArgumentError(
+            "support",
+            expected='"ambient": derivatives are taken in the whole space',
+            got=repr(support),
+            way_out="give coordinates of the set on which the data lie",
+        )
     if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 4:
         raise ArgumentError("max_samples", expected="a whole number from 4 on", got=repr(max_samples))
     return chosen

@@ -108,7 +108,7 @@ class Discovery(Report):
         if problem is None:
             raise ArgumentError("sample", expected="a dictionary's problem beside its sample", got="none")
         return field_continuous(
-            model.model, problem, sample.part(first), sample.part(second), sought, trivial, model.dtype
+            model.model, problem, sample.part(first), sample.part(second), sought, trivial=trivial, dtype=model.dtype
         )
 
     def merge(self, other: Discovery) -> Discovery:
@@ -287,7 +287,9 @@ class Discovery(Report):
             raise ArgumentError(
                 "found", expected="a discovery with a symmetry to save", got=self.summary, way_out="save_json keeps all"
             )
-        return write_json(path, symmetry_to_dict(self.symmetry) | {"found": self.summary, "coordinates": self._places()})
+        return write_json(
+            path, symmetry_to_dict(self.symmetry) | {"found": self.summary, "coordinates": self._places()}
+        )
 
     def _places(self) -> dict[str, Any] | None:
         return None if self.coordinates is None else self.coordinates.to_dict()

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.func import jvp
 
+from haar.audit.forward_mode import push_forward
 from haar.discover.dictionaries import Dictionary, VectorField
 from haar.discover.evaluated import FlatModel
 from haar.discover.field_problem import FieldProblem, FieldSample, bracket, independent, pushed
@@ -109,7 +109,9 @@ def _pushed_all(flat: FlatModel, x: Tensor, velocities: list[Tensor], said: list
     n = x[0].numel()
     if n <= _SMALL:
         jacobian = flat.jacobian(x.flatten(1))
-        return [torch.einsum("bmn,bn->bm", jacobian, v.flatten(1)).reshape(len(x), *flat.output_shape) for v in velocities]
+        return [
+            torch.einsum("bmn,bn->bm", jacobian, v.flatten(1)).reshape(len(x), *flat.output_shape) for v in velocities
+        ]
     step = max(1, _NUMBERS // x.numel())
     pushes: list[Tensor] = []
     for start in range(0, len(velocities), step):
@@ -125,6 +127,7 @@ def field_continuous(
     first: FieldSample,
     second: FieldSample,
     sought: Sought,
+    *,
     trivial: list[Trivial],
     dtype: torch.dtype,
 ) -> Continuous:
@@ -255,7 +258,7 @@ class _FieldJudge:
         rate = 0.0
         for _ in range(6):
             v = v / v.norm()
-            v = jvp(velocity, (x,), (v,))[1]
+            v = push_forward(velocity, [x], [v])[1]
             rate = max(rate, float(v.norm()))
             if rate == 0:
                 return 4

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.func import jvp
 
+from haar.audit.forward_mode import push_forward
 from haar.discover.dictionaries import VectorField
 from haar.discover.rows import Sums, reduced
 
@@ -167,7 +167,7 @@ def pushed(
     """J(x) v by one forward pass; by central differences where a layer has no forward derivative, which is said."""
     try:
         with torch.no_grad():
-            out: Tensor = jvp(model, (x,), (velocity,))[1]
+            out: Tensor = push_forward(model, [x], [velocity])[1]
     except (RuntimeError, NotImplementedError) as error:
         told = "a layer has no forward derivative: central differences"
         if told not in said:
@@ -183,10 +183,11 @@ def bracket(one: VectorField, other: VectorField, x: Tensor) -> Tensor:
     """[X, Y] = DY X - DX Y at samples.
 
     Example:
-        >>> shift, turn = (lambda x: torch.ones_like(x) * torch.tensor([1.0, 0])), (lambda x: x.flip(-1) * torch.tensor([-1.0, 1]))
+        >>> shift = lambda x: torch.ones_like(x) * torch.tensor([1.0, 0])
+        >>> turn = lambda x: x.flip(-1) * torch.tensor([-1.0, 1])
         >>> bracket(shift, turn, torch.zeros(1, 2)).tolist()
         [[0.0, 1.0]]
     """
-    first: Tensor = jvp(other, (x,), (one(x),))[1]
-    second: Tensor = jvp(one, (x,), (other(x),))[1]
+    first: Tensor = push_forward(other, [x], [one(x)])[1]
+    second: Tensor = push_forward(one, [x], [other(x)])[1]
     return first - second

@@ -52,9 +52,9 @@ def given(data: Any, *, max_samples: int, seed: int) -> Given:
         raise DataError("data: no batches")
     inputs = torch.cat([batch[0] for batch in batches])
     known = [batch[1] for batch in batches]
-    units = (
-        torch.arange(len(inputs)) if any(u is None for u in known) else torch.cat([u for u in known if u is not None])
-    )
+    units = torch.arange(len(inputs))
+    if all(one is not None for one in known):
+        units = torch.cat([one for one in known if one is not None]).unique(return_inverse=True)[1]
     dtype = inputs.dtype
     _check(inputs)
     said: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def kind_of(asked: object, shape: tuple[int, ...], output_shape: tuple[int, ...]
     return str(asked)
 
 
-def points_of(shared: bool | None, shape: tuple[int, ...], output_shape: tuple[int, ...], kind: str) -> int | None:
+def points_of(shape: tuple[int, ...], output_shape: tuple[int, ...], kind: str, *, shared: bool | None) -> int | None:
     """Number of points on which one matrix acts: by default those of inputs ``(K, d)`` with d up to 4.
 
     Raises:

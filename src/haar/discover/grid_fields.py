@@ -54,7 +54,7 @@ class GridFields:
         axes = self._axes(inputs)
         names = "xyz"[: len(grid)] if len(grid) <= 3 else [f"x{a}" for a in range(len(grid))]
         size = max(grid) / 2
-        slopes = [_slope(a, size, periodic) for a, periodic in enumerate(axes)]
+        slopes = [_slope(a, size, periodic=periodic) for a, periodic in enumerate(axes)]
         self.mask = _interior(grid, axes)
         found = [(f"d{names[a]}", slope) for a, slope in enumerate(slopes)]
         for b in range(len(grid)) if self.linear else ():
@@ -102,7 +102,7 @@ def _keeps_off(x: Tensor, axis: int) -> bool:
     return bool((away <= _SEAM * span.amax(0).clamp_min(1e-300)).all())
 
 
-def _slope(axis: int, size: float, periodic: bool) -> VectorField:
+def _slope(axis: int, size: float, *, periodic: bool) -> VectorField:
     """Minus the derivative along an axis: the velocity of a field that is shifted forwards."""
 
     def spectral(u: Tensor) -> Tensor:

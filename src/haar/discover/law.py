@@ -215,7 +215,11 @@ class LawDiscovery(Report):
                 zip(spectrum.values[:12], spectrum.errors[:12], spectrum.upper()[:12], strict=True)
             )
         ]
-        note = f"{self.clipped:.1%} of the coordinates beyond {CLIP:g} standard deviations were cut." if self.clipped else ""
+        note = (
+            f"{self.clipped:.1%} of the coordinates beyond {CLIP:g} standard deviations were cut."
+            if self.clipped
+            else ""
+        )
         table = Table("Weak form", ("direction", "eigenvalue", "error", "95 % bound", "symmetry"), rows, note=note)
         return [Section("What was found", text=self.summary, table=table)]
 

@@ -152,7 +152,7 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
     told = gates(found, judge.closure, judge.finite, tolerance=sought.tolerance)
     quotient = unused is not None and sought.kind != "same"
     shapes = (model.shape, model.output_shape)
-    steps = [_generated(judge, found, gate, shapes, quotient) for gate in told if gate.accepted]
+    steps = [_generated(judge, found, gate, shapes, quotient=quotient) for gate in told if gate.accepted]
     best = closest(told)
     name = "" if best is None else _likeness(judge.algebra(found.vectors[:, : best.count], best.defect)[0])
     return Continuous(problem, found, told, trivial, share, steps, best, name, exact_below)
@@ -234,6 +234,7 @@ def _generated(
     found: Spectrum,
     gate: Gate,
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    *,
     quotient: bool,
 ) -> Generated:
     algebra, pair = judge.algebra(found.vectors[:, : gate.count], gate.defect)

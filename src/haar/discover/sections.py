@@ -30,7 +30,7 @@ def sections(found: Discovery) -> Sequence[Section]:
 
 _HOW = (
     "Directions are found on one half of the data and judged on the other. A number of generators is accepted if its "
-    "largest defect is small, the next direction is at least twice as bad (three times for a single one), brackets stay "
+    "largest defect is small, the next direction is at least twice as bad (thrice for a single one), brackets stay "
     "within twice the defect, and finite elements are shown to be below the tolerance at the stated level, after "
     "Holm's correction."
 )
@@ -49,7 +49,7 @@ def _answer(found: Discovery) -> Section:
         text=text,
         table=table,
         figure=overview(found),
-        caption="Relative defects of all directions with the accepted gap shaded; defects inside and outside every step.",
+        caption="Relative defects of all directions with the accepted gap shaded; defects inside and outside steps.",
     )
 
 

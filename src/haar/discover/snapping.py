@@ -69,10 +69,10 @@ def snap(algebra: LieAlgebra, inputs: Tensor, outputs: Tensor, *, orthogonal: bo
     """
     sides = (inputs, outputs)
     if algebra.dim == 1:
-        return _circle(sides, algebra.tolerance, orthogonal)
+        return _circle(sides, algebra.tolerance, orthogonal=orthogonal)
     if algebra.dim == 3 and algebra.signature == Signature(0, 3, 0):
-        return _turns(algebra, sides, orthogonal)
-    whole = _whole_rotations(algebra, sides, orthogonal)
+        return _turns(algebra, sides, orthogonal=orthogonal)
+    whole = _whole_rotations(algebra, sides, orthogonal=orthogonal)
     if whole is not None:
         return whole
     if algebra.tolerance > 1e-5:
@@ -80,7 +80,7 @@ def snap(algebra: LieAlgebra, inputs: Tensor, outputs: Tensor, *, orthogonal: bo
     return _as_it_is(algebra, sides)
 
 
-def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], orthogonal: bool) -> Snapped | str:
+def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: bool) -> Snapped | str:
     """so(3): spins by the Casimir spectrum of each side."""
     values, vectors = torch.linalg.eigh(-(algebra.killing + algebra.killing.T) / 4)
     e = (vectors * values.rsqrt()).T
@@ -105,7 +105,7 @@ def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], orthogonal: bool) 
             for _ in range(copies)
         ]
         content = " + ".join(f"{copies} x spin {l:g}" for l, copies in found.items())
-        made.append(_fitted(group, parts, flip * side, content, distance, orthogonal))
+        made.append(_fitted(parts, flip * side, content, distance, orthogonal=orthogonal))
     return _joined(group, made)
 
 
@@ -130,7 +130,7 @@ def _spins(generators: Float[Tensor, "3 n n"]) -> tuple[dict[float, int], float]
     return dict(sorted(found.items(), reverse=True)), distance
 
 
-def _circle(sides: tuple[Tensor, Tensor], tolerance: float, orthogonal: bool) -> Snapped | str:
+def _circle(sides: tuple[Tensor, Tensor], tolerance: float, *, orthogonal: bool) -> Snapped | str:
     """u(1): charges by the ratios of imaginary eigenvalues."""
     angles = [_frequencies(side[0]) for side in sides]
     every = torch.cat(angles)
@@ -158,7 +158,7 @@ def _circle(sides: tuple[Tensor, Tensor], tolerance: float, orthogonal: bool) ->
         parts: list[Representation] = [Harmonic(group, charge) for charge in turning]
         parts += [Trivial(group)] * still
         content = ", ".join(f"charge {charge}" for charge in turning) or "fixed"
-        made.append(_fitted(group, parts, side / unit, content, distance, orthogonal))
+        made.append(_fitted(parts, side / unit, content, distance, orthogonal=orthogonal))
     return _joined(group, made)
 
 
@@ -168,7 +168,7 @@ def _frequencies(m: Float[Tensor, "n n"]) -> Tensor:
     return values[values > 1e-9 * max(float(values.abs().max()), 1e-300)]
 
 
-def _whole_rotations(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], orthogonal: bool) -> Snapped | None:
+def _whole_rotations(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: bool) -> Snapped | None:
     """so(n) on R^n itself: all antisymmetric matrices, which need no search for a basis."""
     n = next((s.shape[-1] for s in sides if algebra.dim == s.shape[-1] * (s.shape[-1] - 1) // 2), 0)
     if n < 4:
@@ -243,7 +243,7 @@ def _joined(group: Group, made: list[Side | str]) -> Snapped | str:
 
 
 def _fitted(
-    group: LieGroup, parts: list[Representation], generators: Tensor, content: str, distance: float, orthogonal: bool
+    parts: list[Representation], generators: Tensor, content: str, distance: float, *, orthogonal: bool
 ) -> Side | str:
     """T with T M_a = rho_a T, as well as it can be, and from it an orthogonal frame."""
     n = int(generators.shape[-1])

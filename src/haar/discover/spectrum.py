@@ -26,17 +26,17 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
 
-S = TypeVar("S", bound=Samples, contravariant=True)
+S_contra = TypeVar("S_contra", bound=Samples, contravariant=True)
 
 
 @runtime_checkable
-class Problem(Protocol[S]):
+class Problem(Protocol[S_contra]):
     """What a spectrum is computed of."""
 
-    def sums(self, sample: S) -> Sums:
+    def sums(self, sample: S_contra) -> Sums:
         """The triangular factor of all rows, and the size form."""
 
-    def judged(self, sample: S, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    def judged(self, sample: S_contra, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Squared failure and squared size of every direction at every sample, ``(b, k)`` each."""
 
     def scaled(self, triangle: Tensor, sums: Sums) -> Tensor:
@@ -67,7 +67,7 @@ class Spectrum:
     vectors: Float[Tensor, "p p"]
 
 
-def spectrum(problem: Problem[S], first: S, second: S, floor: float) -> Spectrum:
+def spectrum(problem: Problem[S_contra], first: S_contra, second: S_contra, floor: float) -> Spectrum:
     """Solve on the first half, judge on the second.
 
     Args:
@@ -85,7 +85,9 @@ def spectrum(problem: Problem[S], first: S, second: S, floor: float) -> Spectrum
     return Spectrum(values.flip(0), held, low, high, floor, found)
 
 
-def defects(problem: Problem[S], sample: S, vectors: Float[Tensor, "p k"]) -> tuple[Tensor, Tensor, Tensor]:
+def defects(
+    problem: Problem[S_contra], sample: S_contra, vectors: Float[Tensor, "p k"]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Relative defects of directions with their 95 % intervals, by the delta method over independent units."""
     failure, size = problem.judged(sample, vectors)
     failure, size = unit_sums(failure, sample.units), unit_sums(size, sample.units)

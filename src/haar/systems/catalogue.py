@@ -76,7 +76,9 @@ SYSTEMS: tuple[System, ...] = (
     System("neural-differential-manifold", "Learned metrics and natural gradients", "metrics", "arXiv 2510.25113"),
     System("kkan", "Kurkova-Kolmogorov-Arnold networks", "coordinates", "arXiv 2412.16738"),
     System("structural-equations", "Structural equations by a min-max game", "saddle problems", "arXiv 2007.01290"),
-    System("discovery", "Symmetries that nobody named", "whatever a model or data carry", "arXiv 2210.04345, 2510.01855"),
+    System(
+        "discovery", "Symmetries that nobody named", "whatever a model or data carry", "arXiv 2210.04345, 2510.01855"
+    ),
     System("intertwiners", "What commutes with a symmetry, fast", "representations", "no paper: our own algorithm"),
 )
 """Every system, in the order in which they are built."""

@@ -106,9 +106,7 @@ CLAIMS = (
         "Lorentz, name",
         "so(1,3) is found and named from two or three momenta (cases where not)",
         _LIEGAN,
-        lambda m: sum(
-            case["name"] != "so(1,3)" or case["signature"] != [3, 3, 0] for case in m["momenta"].values()
-        ),
+        lambda m: sum(case["name"] != "so(1,3)" or case["signature"] != [3, 3, 0] for case in m["momenta"].values()),
         at_most=0,
         every=True,
     ),

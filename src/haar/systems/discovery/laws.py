@@ -11,7 +11,7 @@ from haar.discover import law
 from haar.discover.gates import largest_angle
 from haar.groups import SO
 
-_FRAMES = torch.tensor([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0]], dtype=torch.float64)
+_FRAMES = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
 def laws(samples: int, seed: int) -> dict[str, Any]:
@@ -34,7 +34,9 @@ def laws(samples: int, seed: int) -> dict[str, Any]:
 def _drawn(name: str, count: int, generator: torch.Generator) -> Tensor:
     if name == "frames":
         turns = SO(3).sample(count, generator)
-        return torch.einsum("bij,kj->bki", turns, _FRAMES).flatten(1)
+        frames = torch.einsum("bij,kj->bki", turns, _FRAMES)
+        length = torch.where(torch.rand(count, generator=generator) < 0.5, 0.4, 1.6).to(torch.float64)
+        return torch.cat([length[:, None] * frames[:, 0], frames[:, 1]], 1)  # or the two could be mixed as well
     if name == "exponential":
         return torch.empty(count, 6, dtype=torch.float64).exponential_(generator=generator)
     normal = torch.randn(count, 6, generator=generator, dtype=torch.float64)

@@ -38,7 +38,7 @@ def momenta(count: int, points: int, mass: float, seed: int) -> Tensor:
     return torch.cat([(p.square().sum(-1, keepdim=True) + own.square()).sqrt(), p], -1)
 
 
-def scalar(x: Tensor, massive: bool) -> Tensor:
+def scalar(x: Tensor, *, massive: bool) -> Tensor:
     """A function of the Minkowski products of all pairs."""
     products = torch.einsum("bki,ij,blj->bkl", x, METRIC.to(x), x)
     i, j = torch.triu_indices(x.shape[1], x.shape[1], 0 if massive else 1)
@@ -54,8 +54,8 @@ def exact(samples: int, seed: int) -> dict[str, Any]:
             x = momenta(samples, points, mass, seed)
             massive = mass > 0
 
-            def model(x: Tensor, massive: bool = massive) -> Tensor:
-                return scalar(x, massive)
+            def model(x: Tensor, *, massive: bool = massive) -> Tensor:
+                return scalar(x, massive=massive)
 
             one = discover(
                 model, x, kinds="lie", dictionary=Linear(), weight="relative", max_samples=samples, seed=seed
@@ -67,7 +67,7 @@ def exact(samples: int, seed: int) -> dict[str, Any]:
 def learned(samples: int, steps: int, seed: int, width: int = 128) -> dict[str, Any]:
     """A network trained on two massive momenta."""
     x, test = momenta(samples, 2, 1.0, seed), momenta(4000, 2, 1.0, seed + 1)
-    y, truth = scalar(x, True), scalar(test, True)
+    y, truth = scalar(x, massive=True), scalar(test, massive=True)
     model = train(x, y, width=width, steps=steps, seed=seed, squash=True)
     one = discover(model, test, kinds="lie", dictionary=Linear(), weight="relative", max_samples=4000, seed=seed)
     return _told(one) | {"error": relative_error(model, test, truth)}

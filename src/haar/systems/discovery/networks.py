@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ def network(sizes: Sequence[int], activation: str, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers: list[nn.Module] = []
-        for k, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for k, (inputs, outputs) in enumerate(pairwise(sizes)):
             linear = nn.Linear(inputs, outputs, dtype=torch.float64)
             with torch.no_grad():
                 linear.weight.normal_(0, (1.0 if k else 1.5) / math.sqrt(inputs))

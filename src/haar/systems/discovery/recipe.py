@@ -44,7 +44,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 RECIPE = Recipe(
     name="discovery",
     title="Symmetries that nobody named",
-    paper="Moskalev et al., LieGG, arXiv 2210.04345; Hu et al., LieSD, arXiv 2410.09841, and LieNLSD, arXiv 2510.01855; "
+    paper="Moskalev et al., LieGG, arXiv 2210.04345; Hu et al., LieSD, arXiv 2410.09841, LieNLSD, 2510.01855; "
     "Otto et al., arXiv 2311.00212.",
     presets=PRESETS,
     default_seeds={"quick": 3, "full": 5},

@@ -144,7 +144,10 @@ def _bodies(measures: Measures) -> Table:
     )
     finite = "; ".join(sorted({", ".join(m["waves"]["finite"]) for m in measures}))
     layers = "; ".join(f"{name}: {', '.join(found) or 'none'}" for name, found in measures[0]["layers"].items())
-    note = f"Of the reaction and diffusion step: defect of translations, and how many times worse the fourth direction is. Finite: {finite}. Layers: {layers}."
+    note = (
+        "Of the reaction and diffusion step: defect of translations, and how many times worse the fourth direction is. "
+        f"Finite: {finite}. Layers: {layers}."
+    )
     return Table("Numbers of generators", ("case", "by theory", "found", "defect", "next"), rows, note)
 
 

@@ -11,7 +11,7 @@ from haar.discover import GridFields, discover
 from haar.discover.finite.elements import elements
 
 #: Diffusion, feed and kill of Gray and Scott, a step of time, and steps in one map.
-_FEED, _KILL, _DU, _DV, _STEPS = 0.04, 0.06, 0.16, 0.08, 20
+_FEED, _KILL, _DU, _DV, _STEPS = 0.04, 0.06, 0.16, 0.08, 4
 
 
 def gray_scott(u: Tensor) -> Tensor:
@@ -50,13 +50,15 @@ def blobs(count: int, size: int, seed: int) -> Tensor:
         for _ in range(2):
             total = torch.zeros(size, size, dtype=torch.float64)
             for _ in range(4):
-                centre, turn = (draw(2) - 0.5) * size * 0.22, 3.2 * draw(1)
-                wide, narrow = 2.0 + draw(1), 1.5 + 0.7 * draw(1)
+                centre, turn = (draw(2) - 0.5) * size * 0.17, 3.2 * draw(1)
+                wide, narrow = 3.0 + 0.4 * draw(1), 2.7 + 0.3 * draw(1)
                 along = (x - centre[0]) * turn.cos() + (y - centre[1]) * turn.sin()
                 across = -(x - centre[0]) * turn.sin() + (y - centre[1]) * turn.cos()
-                total = total + (0.3 + draw(1)) * torch.exp(-((along / wide).square() + (across / narrow).square()) / 2)
+                total = total + (0.04 + 0.06 * draw(1)) * torch.exp(
+                    -((along / wide).square() + (across / narrow).square()) / 2
+                )
             fields.append(total)
-        states.append(torch.stack([1 - 0.5 * fields[0], 0.4 * fields[1]]))
+        states.append(torch.stack([1 - fields[0], fields[1]]))
     return torch.stack(states)
 
 
@@ -73,9 +75,7 @@ def reaction(count: int, size: int, seed: int) -> dict[str, Any]:
     coefficients = problem.frame @ spectrum.vectors[:, :3]  # type: ignore[union-attr]
     names = list(problem.names)  # type: ignore[union-attr]
     shifts = [g for g in lie.gates if g.count == 3]
-    alone = discover(
-        gray_scott, u, kinds="lie", dictionary=GridFields(periodic=True, linear=False), seed=seed
-    ).spectrum
+    alone = discover(gray_scott, u, kinds="lie", dictionary=GridFields(periodic=True, linear=False), seed=seed).spectrum
     finite = elements(gray_scott, u, outputs="same", seed=seed)
     return {
         "count": 0 if leading is None else leading.gate.count,

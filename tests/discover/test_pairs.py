@@ -1,0 +1,48 @@
+"""Data (x, y): a symmetry is claimed only if held-out pairs bear it out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.discover import pairs
+from haar.errors import ArgumentError, DataError
+
+
+def test_a_model_of_ones_own_is_averaged_and_the_data_bear_it_out(turning, draw):
+    function, x = turning(2), draw(600, 6)
+    found = pairs(x, function(x), model=turning(2, breaking=0.02), outputs="any")
+    assert found.claimed
+    assert found.symmetry.group.name == "SO(3)"
+    assert found.difference.high <= 0
+    assert "borne out" in found.summary
+
+
+def test_a_symmetry_that_the_data_break_is_not_claimed(turning, draw):
+    function, x = turning(2, breaking=0.03), draw(600, 6)
+    found = pairs(x, function(x), model=function, outputs="any")
+    assert found.found.symmetry is not None
+    assert (found.claimed, found.symmetry, found.failed_gate) == (False, None, "data")
+    assert found.summary.startswith("No symmetry of the data established.")
+
+
+def test_a_poor_regressor_is_told_to_be_improved_first(draw):
+    x = draw(400, 6)
+    found = pairs(x, torch.sin(9 * x[:, :3]), steps=20)
+    assert found.failed_gate == "regressor"
+    assert "fit a better model first" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "told"),
+    [
+        (torch.randn(50, 2), torch.randn(40, 1), ArgumentError, r"y: expected one output for each of 50 inputs"),
+        (torch.randn(20, 2), torch.randn(20, 1), DataError, r"x: 20 pairs"),
+        (torch.randn(50, 2), torch.ones(50, 1), DataError, r"y: constant"),
+        (torch.randn(50, 2) * float("nan"), torch.randn(50, 1), DataError, r"x: row 0 is not finite"),
+        ("x", torch.randn(50, 1), ArgumentError, r"x: expected a tensor or an array"),
+    ],
+)
+def test_bad_pairs_are_refused_by_name(x, y, error, told):
+    with pytest.raises(error, match=told):
+        pairs(x, y)
