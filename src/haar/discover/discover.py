@@ -61,7 +61,7 @@ def discover(
         tolerance: The largest relative defect of what is called a symmetry.
         significance: Level of the tests.
         weight: ``"none"``, or ``"relative"``: every sample counts the same (inputs with heavy tails, such as momenta).
-        support: ``"ambient"``, or ``"tangent"`` for data on a curved set: generators are tangent to it.
+        support: ``"ambient"``: derivatives are taken in the whole space. Others are not built yet, and refused.
         max_samples: Rows to use.
         seed: Of the halves, and everything drawn.
 
@@ -88,6 +88,8 @@ def discover(
     check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
     kind = kind_of(outputs, read.shape, flat.output_shape)
     fields = _dictionary(dictionary, read.shape, layout)
+    if fields is not None and weight != "none":
+        raise ArgumentError("weight", expected='"none" for a dictionary of fields', got=repr(weight))
     settings = Settings(
         kinds=chosen,
         kind=kind,
@@ -154,8 +156,13 @@ def _check(
             raise ArgumentError(name, expected="a number between 0 and 1", got=repr(value))
     if weight not in ("none", "relative"):
         raise ArgumentError("weight", expected='"none" or "relative"', got=repr(weight))
-    if support not in ("ambient", "tangent"):
-        raise ArgumentError("support", expected='"ambient" or "tangent"', got=repr(support))
+    if support != "ambient":
+        raise ArgumentError(
+            "support",
+            expected='"ambient": derivatives are taken in the whole space',
+            got=repr(support),
+            way_out="give coordinates of the set on which the data lie",
+        )
     if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 4:
         raise ArgumentError("max_samples", expected="a whole number from 4 on", got=repr(max_samples))
     return chosen

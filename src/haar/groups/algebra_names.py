@@ -45,7 +45,7 @@ def _simple() -> dict[tuple[int, int, int], str]:
 #: Isomorphic pairs: so(5) = sp(2), so(6) = su(4), so(2,3) = sp(4,R), so(3,3) = sl(4,R), so(2,4) = su(2,2)
 _SAME = {(10, 0, 2), (15, 0, 3), (10, 6, 2), (15, 9, 3), (15, 8, 3)}
 
-_OTHERS = {
+_OTHERS: dict[tuple[int, tuple[int, ...], int, int], str] = {
     (3, (0, 1, 2), 2, 0): "e(2)",
     (6, (0, 3, 3), 6, 0): "e(3)",
     (10, (0, 6, 4), 10, 0): "e(4)",

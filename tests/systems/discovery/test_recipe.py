@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
@@ -104,7 +103,7 @@ SPOILT = {
 
 
 def spoil(place, value):
-    made = copy.deepcopy(GOOD)
+    made = json.loads(json.dumps(GOOD))  # parts that stand twice become two
     inside = made
     for key in place[:-1]:
         inside = inside[key]
