@@ -1,6 +1,6 @@
 """How time and memory of the main verbs grow: measured part by part, with fitted exponents beside the limit.
 
-    python benchmarks/growth.py [--only NAME,NAME] [--out FOLDER] [--docs]
+    python benchmarks/growth.py [--only NAME,NAME] [--out FOLDER] [--kept] [--docs]
 
 Every size of every case runs in a process of its own, on one thread; its clock is the process's CPU time, its memory
 the growth of the peak over that of the smallest size and of the inputs. A part that is finished is a file in the folder
@@ -163,17 +163,15 @@ def child(name: str, size: int) -> None:
     call()
     seconds = time.process_time() - begun
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if seconds < 2:
-        begun = time.process_time()
-        call()
-        seconds = time.process_time() - begun
     print(json.dumps({"seconds": seconds, "mib": max(after - before, 0) / 1024}))
 
 
-def measured(name: str, size: int, folder: Path) -> dict | None:
-    """One part, from its file where it is there; None where it takes too long."""
+def measured(name: str, size: int, folder: Path, *, kept: bool) -> dict | None:
+    """One part, from its file where it is there; None where it takes too long, or is not run."""
     stem = "".join(c if c.isalnum() else "-" for c in name)
     path = folder / f"{stem}-{size}.json"
+    if not path.is_file() and kept:
+        return None
     if not path.is_file():
         words = [sys.executable, __file__, "--child", name, str(size)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
@@ -274,6 +272,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="names of cases, or their beginnings, separated by semicolons")
     parser.add_argument("--out", type=Path, default=Path("growth"), help="folder of the finished parts")
+    parser.add_argument("--kept", action="store_true", help="tell what is finished, and run nothing")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/scale.md")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -286,7 +285,7 @@ def main() -> int:
         if wanted and not any(name.startswith(word) for word in wanted):
             continue
         for size in case.sizes:
-            part = measured(name, size, options.out)
+            part = measured(name, size, options.out, kept=options.kept)
             if part is not None:
                 found.setdefault(name, {})[size] = part
                 print(f"{name}, {case.axis} {size}: {part['seconds']:.3g} s, {part['mib']:.0f} MiB", flush=True)

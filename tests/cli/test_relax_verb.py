@@ -324,3 +324,20 @@ def test_numbers_of_a_file_have_the_ranges_of_options(here, line, message, capsy
     (said,) = capsys.readouterr().err.splitlines()
     assert message in said
     assert not (here / "relaxed").exists()
+
+
+def test_a_path_runs_over_seeds_on_workers(here, capsys):
+    words = ["relax", "path", "my_task:make", "my_task:data", *WORDS, "--steps", "30", "--batch-size", "8"]
+    words += ["--weights", "0.1,10", "--seeds", "2", "--workers", "local:2", "--out", "swept"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    told = json.loads((here / "swept" / "seeds.json").read_text())
+    for seed in ("0", "1"):
+        assert f"seed-{seed}" in out
+        assert told[f"seed {seed}"] == json.loads((here / "swept" / f"seed-{seed}" / "path.json").read_text())
+    assert main([*words, "--json"]) == 0  # nothing is fitted again
+    assert json.loads(capsys.readouterr().out) == told
+    words[words.index("30")] = "20"
+    words[words.index("swept")] = "other"
+    assert main(words) == 2
+    assert "seed 0: HaarError: steps: expected at least 30 to tune" in capsys.readouterr().err

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from haar.errors import HaarError
 
 if TYPE_CHECKING:
     from haar.watch import Watch
@@ -18,16 +22,22 @@ _UNTOLD = ("schema", "kind", "group")
 
 
 def run_command(words: list[str], watch: Watch) -> None:
-    """Run a command of haar in this process, which is a worker's.
+    """Run a command of haar in a process of its own, which a worker waits for.
 
     Args:
         words: What stands after ``haar``.
         watch: Told that it runs.
-    """
-    from haar.cli.app import app
 
+    Raises:
+        HaarError: If it fails, with its last line.
+    """
     with watch.stage(" ".join(words[:2]), None):
-        app(words, prog_name="haar", standalone_mode=False)
+        command = [sys.executable, "-m", "haar", *words]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 (ours)
+    sys.stderr.write(done.stderr)  # the worker's log
+    if done.returncode:
+        told = done.stderr.strip().splitlines()[-1:] or [f"ended with exit code {done.returncode}"]
+        raise HaarError(told[0].removeprefix("haar: "))
 
 
 def over_seeds(
