@@ -210,7 +210,7 @@ WITHOUT = {
     "joint_cumulant", "joint_moment", "kstats", "set_partitions", "to_cumulants", "to_moments",
     "from_field_type", "from_irreps", "part_count", "part_runs", "restricted",
     "same_representation", "domain_symmetry", "known_data_set", "audit_conventions", "scaling", "scalings", "fit_law",
-    "erdos_renyi", "uniform", "module_specific", "coordinates", "entries", "orbits",
+    "erdos_renyi", "uniform", "module_specific", "coordinates", "entries", "orbits", "law",
 }  # fmt: skip
 
 
