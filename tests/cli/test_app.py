@@ -53,7 +53,7 @@ def test_help_does_not_import_torch():
     [
         (["adit"], "No such command 'adit'"),
         (["systems", "--jsn"], "No such option: --jsn"),
-        (["reproduce"], "Missing argument 'name'"),
+        (["reproduce"], "NAME: expected a system's name, or --all, got neither"),
         (["reproduce", "kkan", "--seeds", "0"], "--seeds"),
         (["reproduce", "kkan", "--seeds", "many"], "--seeds"),
         (["reproduce", "group-average"], "did you mean group-averaging?"),
@@ -121,12 +121,14 @@ def test_systems_are_listed(capsys):
     assert "structural-equations" in out
     assert main(["systems", "--json"]) == 0
     listed = json.loads(_said(capsys)[0])["systems"]
-    assert len(listed) == 16
+    assert len(listed) == 17
     assert listed[0]["name"] == "group-averaging"
 
 
 def test_the_verbs():
-    assert {command.name for command in app.registered_commands} == {"demo", "moments", "reproduce", "systems"}
+    assert {command.name for command in app.registered_commands} == {
+        *("check", "demo", "discover", "moments", "reproduce", "systems"),
+    }
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     assert set(groups) == {
         *("align", "audit", "average", "compress", "constitutive", "data", "lattice", "quantum", "relax", "rg"),
@@ -136,6 +138,7 @@ def test_the_verbs():
         "model",
         "frame",
         "ase",
+        "components",
         "conventions",
         "signs",
     }

@@ -169,8 +169,8 @@ def test_hashes_tell_configurations_apart():
     assert content_hash({"seed": 0}) != content_hash({"seed": 1})
 
 
-def test_sixteen_systems_and_their_state():
-    assert len({system.name for system in SYSTEMS}) == 16
+def test_seventeen_systems_and_their_state():
+    assert len({system.name for system in SYSTEMS}) == 17
     assert (
         find_system("group-averaging").built
         == (Path(sys.modules["haar.systems"].__file__).parent / "group_averaging" / "recipe.py").exists()

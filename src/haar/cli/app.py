@@ -43,12 +43,12 @@ from haar.running import commanded
 _ORDER = (
     "check",
     "audit",
+    "discover",
     "average",
     "relax",
     "align",
     "compress",
     "moments",
-    "discover",
     "lattice",
     "constitutive",
     "data",
