@@ -34,7 +34,7 @@ def test_a_paragraph_is_one_line_and_paragraphs_stay_apart():
 def test_commands_stand_in_the_order_of_use(capsys):
     main(["--help"])
     names = re.findall(r"^│ ([a-z]+)  ", capsys.readouterr().out, re.MULTILINE)
-    assert names[:6] == ["audit", "average", "relax", "align", "compress", "moments"]
+    assert names[:7] == ["check", "audit", "discover", "average", "relax", "align", "compress"]
     assert set(names[-2:]) == {"rg", "quantum"}
 
 

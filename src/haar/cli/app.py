@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -141,18 +142,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without some letter, a name that is no text
     set_loudness(PLAIN)
-    if several():
-        return in_several(words, lambda: _answer(words), _failed)
-    try:
-        return _answer(words)
-    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 (a model fails in any way it likes)
-        return _failed(error)
-
-
-def _answer(words: Sequence[str]) -> int:
-    """Run the command; its exit code."""
+    answer = partial(app, words, prog_name="haar", standalone_mode=False)
     with commanded(shlex.join(["haar", *words])):
-        code = app(words, prog_name="haar", standalone_mode=False)
+        if several():
+            return in_several(words, lambda: _code(answer()), _failed)
+        try:
+            code = answer()
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 (a model fails in any way it likes)
+            return _failed(error)
+    return _code(code)
+
+
+def _code(code: object) -> int:
+    """The exit code of a command that came to its end."""
     if code == _INTERRUPTED:
         return _interrupted(_ANEW)
     return code if isinstance(code, int) else 0
