@@ -1,6 +1,7 @@
 """Draw the picture of the page on checks, from what its commands wrote.
 
-Run the commands of docs/check.md in an empty folder, then ``python docs/figures/check.py FOLDER/haar-check/check.json``.
+Run the commands of docs/check.md in an empty folder, then
+``python docs/figures/check.py FOLDER/haar-check/check.json``.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 import haar.audit
 import haar.average
 import haar.check
-import haar.discover
 import haar.compress
+import haar.discover
 import haar.moments
 import haar.nn
 import haar.relax
@@ -29,7 +29,17 @@ from haar.groups import SO, cyclic
 from haar.moments import Gaussian
 
 F64 = torch.float64
-FACES = (haar.nn, haar.average, haar.relax, haar.moments, haar.audit, haar.testing, haar.compress, haar.check, haar.discover)
+FACES = (
+    haar.nn,
+    haar.average,
+    haar.relax,
+    haar.moments,
+    haar.audit,
+    haar.testing,
+    haar.compress,
+    haar.check,
+    haar.discover,
+)
 C4 = cyclic(4)
 TURNED = Symmetry(C4, Vector(Defining(C4)), Vector(Defining(C4)))
 PLANE = SO(2)
@@ -131,6 +141,13 @@ def _followed(model: Any, x: Tensor) -> Any:
 
 
 #: Verb: the model that it is given, and the call.
+
+
+def _paired(f, x):
+    linear = haar.discover.Linear()
+    return haar.discover.pairs(torch.cat([x, -x]), torch.cat([x, x]), model=f, dictionary=linear).to_dict()
+
+
 VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "average": (Marked, lambda f, _: haar.average.average(f, TURNED)),
     "anytime": (Marked, lambda f, _: haar.average.anytime(f, TURNED)),
@@ -167,7 +184,7 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "audit": (Marked, lambda f, x: haar.audit.audit(f, TURNED, (x, x)).to_dict()),
     "defect_metric": (Marked, _measured),
     "discover": (Marked, lambda f, x: haar.discover.discover(f, x, kinds="lie").to_dict()),
-    "pairs": (Marked, lambda f, x: haar.discover.pairs(torch.cat([x, -x]), torch.cat([x, x]), model=f, dictionary=haar.discover.Linear()).to_dict()),
+    "pairs": (Marked, _paired),
     "check": (Marked, lambda f, x: haar.check.check(f, (x, x), symmetry=TURNED).to_dict()),
     "lie_defects": (Marked, lambda f, x: haar.audit.lie_defects(f, ROTATED, x)),
     "layer_defects": (

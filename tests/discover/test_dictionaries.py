@@ -36,7 +36,7 @@ def step(u):
 
 
 def test_one_field_of_the_callers_own_is_found_among_others(draw):
-    fields = Fields([("turn", turn), ("stretch", lambda x: x), ("shift", lambda x: torch.ones_like(x))])
+    fields = Fields([("turn", turn), ("stretch", lambda x: x), ("shift", torch.ones_like)])
     found = discover(lambda x: x.norm(dim=1, keepdim=True).sin(), draw(300, 2), kinds="lie", dictionary=fields)
     assert found.continuous.leading.gate.count == 1
     assert "turn" in found.summary

@@ -32,8 +32,8 @@ def motions(n):
 def unitary(n):
     found = []
     for i, j in itertools.combinations(range(n), 2):
-        for h in (unit(n, i, j) + unit(n, j, i), 1j * (unit(n, i, j) - unit(n, j, i))):
-            found.append(1j * h)
+        hermitian = (unit(n, i, j) + unit(n, j, i), 1j * (unit(n, i, j) - unit(n, j, i)))
+        found += [1j * h for h in hermitian]
     found += [1j * (unit(n, k, k) - unit(n, k + 1, k + 1)).to(torch.complex128) for k in range(n - 1)]
     return torch.stack([torch.cat([torch.cat([z.real, -z.imag], 1), torch.cat([z.imag, z.real], 1)]) for z in found])
 

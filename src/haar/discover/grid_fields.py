@@ -57,10 +57,7 @@ class GridFields:
         slopes = [_slope(a, size, periodic=periodic) for a, periodic in enumerate(axes)]
         self.mask = _interior(grid, axes)
         found = [(f"d{names[a]}", slope) for a, slope in enumerate(slopes)]
-        for b in range(len(grid)) if self.linear else ():
-            if axes[b] and not _keeps_off(inputs, b):
-                self.said.append(f"the data reach the seam along {names[b]}: motions {names[b]} d are left out")
-                continue
+        for b in self._moved_along(inputs, axes, names):
             where = _place(grid, b, size)
             found += [(f"{names[b]} d{names[a]}", _times(where, slope)) for a, slope in enumerate(slopes)]
         channels = shape[0]
@@ -69,6 +66,12 @@ class GridFields:
         if self.constants:
             found += [(f"1 into {i}", _mix(None, i, channels)) for i in range(channels)]
         return found
+
+    def _moved_along(self, inputs: Tensor, axes: list[bool], names: Sequence[str]) -> list[int]:
+        """Axes along which motions may grow; not those along which the data reach the seam, which is said."""
+        seams = [b for b, periodic in enumerate(axes) if self.linear and periodic and not _keeps_off(inputs, b)]
+        self.said += [f"the data reach the seam along {names[b]}: motions {names[b]} d are left out" for b in seams]
+        return [b for b in range(len(axes)) if self.linear and b not in seams]
 
     def _axes(self, inputs: Tensor) -> list[bool]:
         count = inputs.ndim - 2

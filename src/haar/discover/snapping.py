@@ -84,9 +84,7 @@ def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: boo
     """so(3): spins by the Casimir spectrum of each side."""
     values, vectors = torch.linalg.eigh(-(algebra.killing + algebra.killing.T) / 4)
     e = (vectors * values.rsqrt()).T
-    m = torch.einsum("jk,kab->jab", e, algebra.basis)
-    if float(((m[0] @ m[1] - m[1] @ m[0]) * m[2]).sum()) < 0:
-        e = -e
+    e = e * _handedness(torch.einsum("jk,kab->jab", e, algebra.basis))
     generators = [torch.einsum("jk,kab->jab", e, side) for side in sides]
     spins = [_spins(side) for side in generators]
     for found in spins:
@@ -95,8 +93,7 @@ def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: boo
     known = [found for found in spins if not isinstance(found, str)]
     double = any(2 * l % 2 for found, _ in known for l in found)
     group: LieGroup = SU2() if double else SO(3)
-    own = group.algebra
-    flip = -1.0 if float(((own[0] @ own[1] - own[1] @ own[0]) * own[2]).sum()) < 0 else 1.0
+    flip = _handedness(group.algebra)
     made = []
     for side, (found, distance) in zip(generators, known, strict=True):
         parts = [
@@ -107,6 +104,11 @@ def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: boo
         content = " + ".join(f"{copies} x spin {l:g}" for l, copies in found.items())
         made.append(_fitted(parts, flip * side, content, distance, orthogonal=orthogonal))
     return _joined(group, made)
+
+
+def _handedness(m: Float[Tensor, "3 n n"]) -> float:
+    """-1 if the bracket of the first two points against the third, else 1."""
+    return -1.0 if float(((m[0] @ m[1] - m[1] @ m[0]) * m[2]).sum()) < 0 else 1.0
 
 
 def _spins(generators: Float[Tensor, "3 n n"]) -> tuple[dict[float, int], float] | str:

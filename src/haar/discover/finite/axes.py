@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -118,10 +117,13 @@ def _moved_outputs(
         return "invariant", -1
     if kind == "points" or outputs == "same":
         return ("same", out_axis) if fits else ("invariant", -1)
-    if outputs == "any":
-        return ("any", -1) if len(out_shape) == 1 and out_shape[0] <= MOST_ENTRIES else ("invariant", -1)
-    if fits and len(out_shape) == 1:
-        return "same", -1
-    if math.prod(out_shape) == 1 or len(out_shape) != 1 or out_shape[0] > MOST_ENTRIES:
+    if len(out_shape) != 1:
         return "invariant", -1
-    return "any", -1
+    if outputs == "auto" and fits:
+        return "same", -1
+    return _anyhow(out_shape[0], one_stays=outputs == "auto"), -1
+
+
+def _anyhow(count: int, *, one_stays: bool) -> str:
+    """Outputs of a vector move in a way that is sought, unless there are too many; a single one stays if not asked."""
+    return "invariant" if count > MOST_ENTRIES or (one_stays and count == 1) else "any"

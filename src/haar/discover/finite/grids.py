@@ -45,6 +45,11 @@ class _Found:
     p: float
     outside: float | None
 
+    @property
+    def stands_out(self) -> bool:
+        """Whether what does not belong to it is clearly worse."""
+        return self.outside is None or self.outside >= _GAP * self.inside.value
+
 
 class GridSearch:
     """The search on one grid.
@@ -105,25 +110,35 @@ class GridSearch:
         """The shifts whose defects are below a level, and the largest point group with them."""
         steps = [_stride(defects, n, level) for defects, n in zip(shifts, self.space, strict=True)]
         found = []
-        beyond = [d for defects, s in zip(shifts, steps, strict=True) for t, d in defects.items() if t % s]
+        beyond = _beyond(shifts, steps)
         if any(s < n for s, n in zip(steps, self.space, strict=True)):
             still = trivial(len(self.space))
             plain = [torch.eye(size, dtype=torch.float64)[None] for size in (self._x.shape[1], self._out[0])]
             symmetry = self._symmetry(still, [p[:0] for p in plain], steps)
             found.append(self._judged(_shift_name(steps, self.space), symmetry, beyond))
+        largest = self._largest_point_group(level, steps, whole, turns)
+        if largest is not None:
+            subgroup, symmetry = largest
+            inside = set(subgroup.embedding.tolist())
+            others = [turns[g][0][2] for g in range(1, whole.order) if g not in inside]
+            name = _point_name(subgroup, whole)
+            if symmetry.group.order and symmetry.group.order > subgroup.order:
+                name = f"{name} x {_shift_name(steps, self.space)}"
+            found.append(self._judged(name, symmetry, beyond + others))
+        return found
+
+    def _largest_point_group(
+        self, level: float, steps: list[int], whole: FiniteGroup, turns: list[list[Turn]]
+    ) -> tuple[Subgroup, Symmetry] | None:
+        """The largest subgroup whose elements hold one by one and together; None if there is none."""
         for subgroup in sorted(whole.subgroups(), key=lambda h: -h.order):
             inside = set(subgroup.embedding.tolist())
             if subgroup.order == 1 or any(turns[g][0][2] > level for g in inside - {0}):
                 continue
             symmetry = self._joined(subgroup, turns, steps, level)
             if symmetry is not None:
-                others = [turns[g][0][2] for g in range(1, whole.order) if g not in inside]
-                name = _point_name(subgroup, whole)
-                if symmetry.group.order and symmetry.group.order > subgroup.order:
-                    name = f"{name} x {_shift_name(steps, self.space)}"
-                found.append(self._judged(name, symmetry, beyond + others))
-                break
-        return found
+                return subgroup, symmetry
+        return None
 
     def _shift_defects(self) -> list[dict[int, float]]:
         """For each axis the defect of shifts by every divisor of its length but itself."""
@@ -210,8 +225,7 @@ class GridSearch:
         steps: list[Step] = []
         for f in found:
             exact = f.inside.value <= rounding
-            apart = f.outside is None or f.outside >= _GAP * f.inside.value
-            if not exact and not (claims[id(f)] <= self._significance and apart):
+            if not exact and not (claims[id(f)] <= self._significance and f.stands_out):
                 beyond = "" if f.outside is None else f", against {f.outside:.2g} outside it"
                 said.append(f"not established: {f.name}, defect {f.inside:.2g}{beyond}")
                 continue
@@ -241,6 +255,11 @@ def _point_group(space: tuple[int, ...]) -> FiniteGroup:
     if len(set(space)) == 1 and len(space) == 3:
         return octahedral(full=True)
     return reflections(len(space))
+
+
+def _beyond(shifts: list[dict[int, float]], steps: list[int]) -> list[float]:
+    """Defects of the shifts that are no multiples of the steps."""
+    return [d for defects, s in zip(shifts, steps, strict=True) for t, d in defects.items() if t % s]
 
 
 def _stride(defects: dict[int, float], length: int, level: float) -> int:

@@ -50,12 +50,17 @@ def _by_entries(order: int, rows: list[Row], exchange: Exchange) -> str | None:
     orbits = _orbits([np.argsort(index) for index, _ in places], exchange.count)
     moved = [reached for reached in orbits if len(reached) > 1 or _flipped(places, reached)]
     if any((signs < 0).any() for _, signs in places):
-        full = math.prod(2 ** len(reached) * math.factorial(len(reached)) for reached in moved)
-        return " x ".join(_signed_name(len(reached)) for reached in moved) if order == full else None
+        return _signed(order, list(map(len, moved)))
     sizes = sorted(map(len, moved), reverse=True)
     if order == math.prod(map(math.factorial, sizes)):
         return " x ".join(f"S{size}" for size in sizes)
     return _transitive(order, sizes[0]) if len(sizes) == 1 else None
+
+
+def _signed(order: int, sizes: list[int]) -> str | None:
+    """Products of full groups of signed permutations."""
+    full = math.prod(2**size * math.factorial(size) for size in sizes)
+    return " x ".join(map(_signed_name, sizes)) if order == full else None
 
 
 def _transitive(order: int, degree: int) -> str | None:

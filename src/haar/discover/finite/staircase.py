@@ -69,11 +69,7 @@ class Court:
             exact: What the exact search found.
             others: Approximate groups that came up.
         """
-        kept: list[tuple[Judged, bool]] = []
-        if exact is not None and exact.group.order > 1:
-            judged = self.judged(exact)
-            if judged.inside.value <= self._judge.rounding:
-                kept.append((judged, True))
+        kept = self._exact(exact)
         known = [judged.candidate for judged, _ in kept]
         fresh = [c for c in self._with_subgroups(others) if not any(_within(c, other) for other in known)]
         rated = [self.judged(candidate) for candidate in fresh]
@@ -87,6 +83,13 @@ class Court:
                 refused.append(judged)
         kept.sort(key=lambda pair: pair[0].candidate.group.order)
         return [self._step(judged, exact=is_exact) for judged, is_exact in kept], refused
+
+    def _exact(self, exact: Candidate | None) -> list[tuple[Judged, bool]]:
+        """The exact group, if it is exact on held-out data too."""
+        if exact is None or exact.group.order == 1:
+            return []
+        judged = self.judged(exact)
+        return [(judged, True)] if judged.inside.value <= self._judge.rounding else []
 
     def judged(self, candidate: Candidate) -> Judged:
         """One group's defects inside and outside."""

@@ -50,7 +50,8 @@ def false_positives(random: int, trained: int, finite: int, steps: int, seed: in
         target = network((6, 24, 3), "sin", own)
         x = _normal(1500, 6, own)
         with torch.no_grad():
-            model = train(x, target(x), steps=steps, seed=own)
+            y = target(x)
+        model = train(x, y, steps=steps, seed=own)
         one = discover(model, _normal(600, 6, own + 1), kinds="lie", outputs="any", dictionary=Linear(), seed=own)
         lie.append(bool(one.staircase))
     for k in range(finite):

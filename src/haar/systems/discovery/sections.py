@@ -39,29 +39,28 @@ def _over(measures: Measures, of: Callable[[Any], Any]) -> list[Cell]:
 
 
 def _planted(measures: Measures) -> Table:
-    rows: list[list[Cell]] = []
-    for name in measures[0]["planted"]:
-        rows.append(
-            [
-                f"so(3) on four vectors, {name}",
-                measures[0]["planted"][name]["name"],
-                *_over(measures, lambda m, n=name: m["planted"][n]["angle"]),
-                *_over(measures, lambda m, n=name: m["planted"][n]["defect"])[:1],
-                *_over(measures, lambda m, n=name: m["planted"][n]["next"])[:1],
-                *_over(measures, lambda m, n=name: m["planted"][n]["seconds"])[:1],
-            ]
-        )
-    for name in measures[0]["momenta"]:
-        rows.append(
-            [
-                f"Lorentz, {name}",
-                measures[0]["momenta"][name]["name"],
-                *_over(measures, lambda m, n=name: m["momenta"][n]["angle"]),
-                *_over(measures, lambda m, n=name: m["momenta"][n]["defect"])[:1],
-                None,
-                None,
-            ]
-        )
+    rows: list[list[Cell]] = [
+        [
+            f"so(3) on four vectors, {name}",
+            measures[0]["planted"][name]["name"],
+            *_over(measures, lambda m, n=name: m["planted"][n]["angle"]),
+            *_over(measures, lambda m, n=name: m["planted"][n]["defect"])[:1],
+            *_over(measures, lambda m, n=name: m["planted"][n]["next"])[:1],
+            *_over(measures, lambda m, n=name: m["planted"][n]["seconds"])[:1],
+        ]
+        for name in measures[0]["planted"]
+    ]
+    rows += [
+        [
+            f"Lorentz, {name}",
+            measures[0]["momenta"][name]["name"],
+            *_over(measures, lambda m, n=name: m["momenta"][n]["angle"]),
+            *_over(measures, lambda m, n=name: m["momenta"][n]["defect"])[:1],
+            None,
+            None,
+        ]
+        for name in measures[0]["momenta"]
+    ]
     rows.append(
         [
             "Lorentz, a trained network",
@@ -92,17 +91,16 @@ def _defects(measures: Measures) -> Figure:
 
 
 def _units(measures: Measures) -> Table:
-    rows: list[list[Cell]] = []
-    for name in measures[0]["units"]:
-        for who in ("ours", "plain"):
-            rows.append(
-                [
-                    name,
-                    "relative spectrum" if who == "ours" else "plain null space",
-                    *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["angle"]),
-                    *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["gap"]),
-                ]
-            )
+    rows: list[list[Cell]] = [
+        [
+            name,
+            "relative spectrum" if who == "ours" else "plain null space",
+            *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["angle"]),
+            *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["gap"]),
+        ]
+        for name in measures[0]["units"]
+        for who in ("ours", "plain")
+    ]
     columns = ("coordinates", "method", "angle, degrees", "over seeds", "gap", "over seeds")
     return Table("One function in three coordinates", columns, rows)
 
@@ -121,18 +119,17 @@ def _angles(measures: Measures) -> Figure:
 
 
 def _bodies(measures: Measures) -> Table:
-    rows: list[list[Cell]] = []
-    for part in ("two bodies", "kepler"):
-        for name, case in measures[0][part].items():
-            rows.append(
-                [
-                    f"{part}, {name}",
-                    case["expected"],
-                    *_over(measures, lambda m, p=part, n=name: m[p][n]["count"])[:1],
-                    *_over(measures, lambda m, p=part, n=name: m[p][n]["defect"])[:1],
-                    *_over(measures, lambda m, p=part, n=name: m[p][n]["next"])[:1],
-                ]
-            )
+    rows: list[list[Cell]] = [
+        [
+            f"{part}, {name}",
+            case["expected"],
+            *_over(measures, lambda m, p=part, n=name: m[p][n]["count"])[:1],
+            *_over(measures, lambda m, p=part, n=name: m[p][n]["defect"])[:1],
+            *_over(measures, lambda m, p=part, n=name: m[p][n]["next"])[:1],
+        ]
+        for part in ("two bodies", "kepler")
+        for name, case in measures[0][part].items()
+    ]
     rows.append(
         [
             "reaction and diffusion, e(2)",
@@ -180,16 +177,15 @@ def _exchanges(measures: Measures) -> Table:
 
 
 def _laws(measures: Measures) -> Table:
-    rows: list[list[Cell]] = []
-    for name in measures[0]["laws"]:
-        rows.append(
-            [
-                name,
-                ", ".join(str(m["laws"][name]["accepted"]) for m in measures),
-                sum(m["laws"][name]["gaussian"] for m in measures),
-                *_over(measures, lambda m, n=name: m["laws"][n].get("angle")),
-            ]
-        )
+    rows: list[list[Cell]] = [
+        [
+            name,
+            ", ".join(str(m["laws"][name]["accepted"]) for m in measures),
+            sum(m["laws"][name]["gaussian"] for m in measures),
+            *_over(measures, lambda m, n=name: m["laws"][n].get("angle")),
+        ]
+        for name in measures[0]["laws"]
+    ]
     columns = ("law", "generators accepted, a seed", "told as Gaussian", "angle, degrees", "over seeds")
     return Table("Laws in six mixed coordinates", columns, rows)
 
