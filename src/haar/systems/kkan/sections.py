@@ -68,7 +68,7 @@ def sharing_table(measures: Measures) -> Table:
     for name in ("unshared", "shared"):
         own = [one["symmetry"]["sharing"][name] for one in measures]
         errors = spread(one["error"] for one in own)
-        moved = max(one["moved"] for one in own)
+        moved = spread(one["moved"] for one in own).high
         rows.append([name, own[0]["parameters"], errors.value, f"{errors.low:.3g} … {errors.high:.3g}", f"{moved:.0e}"])
     columns = ("blocks", "parameters", "error", "spread", "change when coordinates are exchanged")
     return Table("One block for both coordinates", columns, rows, "median over seeds; the largest change")
