@@ -17,8 +17,8 @@ Number = Any
 
 
 def at_equal_steps(one: Measures) -> Number:
-    """A network's error after the planned steps."""
-    return one["errors"][one["steps"].index(one["planned"])]
+    """A network's error after the planned steps; NaN if it was not read then."""
+    return dict(zip(one["steps"], one["errors"], strict=True)).get(one["planned"], math.nan)
 
 
 def within(one: Measures, seconds: Number) -> Number:

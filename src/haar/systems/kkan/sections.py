@@ -53,10 +53,10 @@ def draw_functions(measures: Measures) -> Figure:
     for axes, name in zip(panels, names, strict=True):
         style_axes(axes, title=name, x="steps", y="relative error" if axes is panels[0] else "")
         networks = [one["regression"][name]["networks"] for one in measures]
-        planned = networks[0]["KKAN"]["planned"]
-        steps = [step for step in networks[0]["KKAN"]["steps"] if step <= planned]
-        curves = {key: [[one[key]["errors"][k] for one in networks] for k in range(len(steps))] for key in _DRAWN}
-        draw_curves(axes, steps, curves, style="-")
+        planned, steps = networks[0]["KKAN"]["planned"], networks[0]["KKAN"]["steps"]
+        drawn = [k for k, step in enumerate(steps) if step <= planned]
+        curves = {key: [[one[key]["errors"][k] for one in networks] for k in drawn] for key in _DRAWN}
+        draw_curves(axes, [steps[k] for k in drawn], curves, style="-")
         log_scale(axes, "y")
     share_legend(figure, panels, columns=5)
     return figure
