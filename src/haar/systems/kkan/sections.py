@@ -129,7 +129,7 @@ _DYNAMICS = (
     "Meters read a fit as it goes on: signal to noise is |mean| / |deviation| of the gradients of eight parts of a "
     "batch, mean of five measurements; geometric complexity is the mean square of the slope."
 )
-_READINGS = "The fit that succeeds ends at the complexity of the function; signal falls at first and comes back."
+_READINGS = "Bands reach from the least seed to the greatest. Whether signal falls and comes back is judged above."
 _EQUATIONS = (
     "Solutions of boundary problems from residuals alone, conditions on the boundary built in. The tuned network "
     "has Fourier features; the odd KKAN is odd in each coordinate, as the solution of Helmholtz' equation is."
