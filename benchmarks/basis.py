@@ -1,10 +1,11 @@
 """A training step of KKAN beside a perceptron of equal size, pykan, and jaxkan's KKAN.
 
-A step is forward, backward and Adam on 2 coordinates. Ours is measured as it is, and compiled by torch.compile (which needs a
-C++ compiler); the perceptron too. Sizes are told in parameters. pykan runs with `speed()` and without writing checkpoints,
-jaxkan after its compilation.
+A step is forward, backward and Adam on 2 coordinates. Ours is measured as it is, and compiled by torch.compile (which
+needs a C++ compiler); the perceptron too. Sizes are told in parameters. pykan runs with `speed()` and without writing
+checkpoints, jaxkan after its compilation.
 
     python benchmarks/basis.py [--docs] [--rounds 7] [--only perceptron pykan jaxkan]
+        [--sizes small default] [--batches 256 1000]
 
 With --docs the table is written into docs/kkan.md, between its markers.
 """
@@ -116,14 +117,16 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="write the table into docs/kkan.md")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS))
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--batches", nargs="+", type=int, default=[256, 1000])
     options = parser.parse_args()
     print(machine(1))
     rows, good = [], True
     for name in options.only:
         with Worker(__file__, "ours") as us, Worker(__file__, name, ENVIRONMENTS[name]) as peer:
             for compiled in (False, True):
-                for size in SIZES:
-                    for batch in (256, 1000):
+                for size in options.sizes:
+                    for batch in options.batches:
                         settings = {"size": size, "batch": batch, "compiled": compiled}
                         one = compare(us, peer, settings, rounds=options.rounds)
                         mine, theirs = (1e3 * sorted(side)[len(side) // 2] for side in (one.ours, one.peer))

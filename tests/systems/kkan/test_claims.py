@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
+
+import pytest
 
 from haar.systems.claim import judge
-from haar.systems.kkan.claims import CLAIMS
+from haar.systems.kkan.claims import CLAIMS, at_equal_steps, within
 
 BOUNDS = {
     "simpler networks: oscillatory": ("median", 1.0, 1.01),
@@ -171,3 +174,25 @@ def test_a_network_that_is_a_plain_perceptron_holds_nothing_of_fits():
     held = {claim.name for claim in judge(CLAIMS, 3 * [bad]) if claim.holds}
     assert not {name for name in held if name.startswith(("baseline", "plain", "Chebyshev", "no frequency"))}
     assert not held & {"complexity of what has learned", "signal recovers", "tuned networks: discontinuous"}
+
+
+def test_an_error_is_that_of_the_planned_step_and_the_last_within_a_time():
+    one = _network([0.9, 0.5, 0.1])
+    assert at_equal_steps(one) == 0.5
+    assert [within(one, seconds) for seconds in (5, 10, 29, 30)] == [0.9, 0.9, 0.5, 0.1]
+
+
+def test_an_error_is_not_known_where_it_was_not_read_or_a_time_is_lost():
+    one = _network([0.9, 0.5, 0.1])
+    assert math.isnan(at_equal_steps(one | {"planned": 25}))
+    assert math.isnan(within(one, math.nan))
+    assert math.isnan(within(one | {"seconds": [10.0, math.nan, 30.0]}, 30))
+
+
+@pytest.mark.parametrize("key", ["planned", "seconds"])
+def test_claims_are_open_where_steps_or_times_are_lost(key):
+    lost = _ideal()
+    lost["regression"]["oscillatory"]["networks"]["KKAN"][key] = None if key == "planned" else [None, None]
+    verdicts = {claim.name: claim.verdict for claim in judge(CLAIMS, 3 * [lost])}
+    assert verdicts["simpler networks: oscillatory"] == "open"
+    assert verdicts["baseline: discontinuous"] == "holds"

@@ -10,8 +10,11 @@ import torch
 
 from haar.errors import ArgumentError
 from haar.nn.basis import derivative
+from haar.systems.experiment import options
 from haar.systems.kkan.equations import EQUATIONS
-from haar.systems.kkan.networks import ChebyshevLayers, Sine, made, optimizer_of
+from haar.systems.kkan.fits import curve
+from haar.systems.kkan.networks import ChebyshevLayers, Sine, made, optimizer_of, perceptron
+from haar.systems.kkan.options import Options
 from haar.systems.kkan.protocol import measure
 from haar.systems.kkan.recipe import RECIPE
 from haar.systems.kkan.targets import HALVES, grid, target
@@ -62,6 +65,11 @@ def test_finished_parts_are_kept(measures, tmp_path):
             (tmp_path / "parts" / f"{stem}.json").write_text(json.dumps(part | {"kept": True}))
     found = measure(TINY, 0, tmp_path, Unwatched())
     assert all(part["kept"] for parts in found.values() for part in parts.values())
+
+
+def test_errors_are_read_after_the_planned_steps_however_many():
+    preset = options(Options, TINY | {"regression": SMALL | {"steps": 19}})
+    assert {19, 38} <= set(curve(perceptron(3), "oscillatory", preset, 0, times=2)["steps"])
 
 
 def test_networks_are_of_the_sizes_of_the_trial():

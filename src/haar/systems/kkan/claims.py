@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from haar.systems.claim import Claim
@@ -11,17 +12,24 @@ from haar.systems.sample import Sample, ratio
 Measures = Mapping[str, Any]
 _PAPER, _TRIAL = "arXiv 2412.16738, abstract", "our own trial"
 _TUNED = ("Fourier", "SIREN")
+#: A number, NaN, or what stands in measures for one that was not finite.
+Number = Any
 
 
-def at_equal_steps(one: Measures) -> float:
-    """A network's error after the planned steps."""
-    return one["errors"][one["steps"].index(one["planned"])]  # type: ignore[no-any-return]
+def at_equal_steps(one: Measures) -> Number:
+    """A network's error after the planned steps; NaN if it was not read then."""
+    return dict(zip(one["steps"], one["errors"], strict=True)).get(one["planned"], math.nan)
 
 
-def within(one: Measures, seconds: float) -> float:
-    """The last error that a network had within so many CPU seconds; its first, if that took longer."""
+def within(one: Measures, seconds: Number) -> Number:
+    """The last error that a network had within so many CPU seconds; its first, if that took longer.
+
+    NaN if a time is not known: nothing can then be said to lie within it.
+    """
+    if any(map(math.isnan, (seconds, *one["seconds"]))):
+        return math.nan
     kept = [error for error, spent in zip(one["errors"], one["seconds"], strict=True) if spent <= seconds]
-    return kept[-1] if kept else one["errors"][0]  # type: ignore[no-any-return]
+    return kept[-1] if kept else one["errors"][0]
 
 
 def tuned(networks: Measures) -> dict[str, Measures]:
@@ -29,18 +37,18 @@ def tuned(networks: Measures) -> dict[str, Measures]:
     return {name: one for name, one in networks.items() if name.startswith(_TUNED)}
 
 
-def best_at_equal_steps(networks: Measures) -> float:
+def best_at_equal_steps(networks: Measures) -> Number:
     """The least error of tuned networks after the planned steps."""
     return min(at_equal_steps(one) for one in tuned(networks).values())
 
 
-def best_at_equal_time(networks: Measures) -> float:
+def best_at_equal_time(networks: Measures) -> Number:
     """The least error of tuned networks in the CPU seconds of KKAN."""
     seconds = networks["KKAN"]["seconds"][-1]
     return min(within(one, seconds) for one in tuned(networks).values())
 
 
-def _of(above: float, below: float, middle: str = "median") -> Sample:
+def _of(above: Number, below: Number, middle: str = "median") -> Sample:
     return ratio([above], [below], middle, paired=False)  # type: ignore[arg-type]
 
 
@@ -48,16 +56,16 @@ def _fit(name: str) -> tuple[str, str]:
     return "regression", name
 
 
-def _error(networks: Measures, name: str) -> float:
+def _error(networks: Measures, name: str) -> Number:
     return at_equal_steps(networks[name])
 
 
-def _width(networks: Measures, pick: Any) -> float:
-    return pick(at_equal_steps(one) for name, one in networks.items() if name.startswith("Fourier"))  # type: ignore[no-any-return]
+def _width(networks: Measures, pick: Callable[[Iterable[Number]], Number]) -> Number:
+    return pick(at_equal_steps(one) for name, one in networks.items() if name.startswith("Fourier"))
 
 
-def _least(one: Measures) -> float:
-    return min(one["plain"], one["attention"])  # type: ignore[no-any-return]
+def _least(one: Measures) -> Number:
+    return min(one["plain"], one["attention"])
 
 
 CLAIMS = (

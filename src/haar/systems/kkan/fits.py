@@ -103,7 +103,7 @@ def curve(model: nn.Module, name: str, options: Options, seed: int, *, times: in
     steps, errors, seconds = [], [], []
     spent, start = 0.0, time.process_time()
     for step in run_of(model, name, how, seed, steps=times * how.steps):
-        if (step + 1) % every == 0 or step + 1 == times * how.steps:
+        if (step + 1) % every == 0 or step + 1 in (how.steps, times * how.steps):
             spent += time.process_time() - start
             with torch.no_grad():
                 errors.append(relative(model(test), wanted))

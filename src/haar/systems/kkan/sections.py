@@ -53,10 +53,10 @@ def draw_functions(measures: Measures) -> Figure:
     for axes, name in zip(panels, names, strict=True):
         style_axes(axes, title=name, x="steps", y="relative error" if axes is panels[0] else "")
         networks = [one["regression"][name]["networks"] for one in measures]
-        planned = networks[0]["KKAN"]["planned"]
-        steps = [step for step in networks[0]["KKAN"]["steps"] if step <= planned]
-        curves = {key: [[one[key]["errors"][k] for one in networks] for k in range(len(steps))] for key in _DRAWN}
-        draw_curves(axes, steps, curves, style="-")
+        planned, steps = networks[0]["KKAN"]["planned"], networks[0]["KKAN"]["steps"]
+        drawn = [k for k, step in enumerate(steps) if step <= planned]
+        curves = {key: [[one[key]["errors"][k] for one in networks] for k in drawn] for key in _DRAWN}
+        draw_curves(axes, [steps[k] for k in drawn], curves, style="-")
         log_scale(axes, "y")
     share_legend(figure, panels, columns=5)
     return figure
@@ -68,7 +68,7 @@ def sharing_table(measures: Measures) -> Table:
     for name in ("unshared", "shared"):
         own = [one["symmetry"]["sharing"][name] for one in measures]
         errors = spread(one["error"] for one in own)
-        moved = max(one["moved"] for one in own)
+        moved = spread(one["moved"] for one in own).high
         rows.append([name, own[0]["parameters"], errors.value, f"{errors.low:.3g} … {errors.high:.3g}", f"{moved:.0e}"])
     columns = ("blocks", "parameters", "error", "spread", "change when coordinates are exchanged")
     return Table("One block for both coordinates", columns, rows, "median over seeds; the largest change")
@@ -129,7 +129,7 @@ _DYNAMICS = (
     "Meters read a fit as it goes on: signal to noise is |mean| / |deviation| of the gradients of eight parts of a "
     "batch, mean of five measurements; geometric complexity is the mean square of the slope."
 )
-_READINGS = "The fit that succeeds ends at the complexity of the function; signal falls at first and comes back."
+_READINGS = "Bands reach from the least seed to the greatest. Whether signal falls and comes back is judged above."
 _EQUATIONS = (
     "Solutions of boundary problems from residuals alone, conditions on the boundary built in. The tuned network "
     "has Fourier features; the odd KKAN is odd in each coordinate, as the solution of Helmholtz' equation is."
