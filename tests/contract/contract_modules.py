@@ -57,9 +57,9 @@ WIDE = haar.nn.basis.coordinates(2, domain=(-9, 9))
 EDGES = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
 
 
-def _net(width: int = 2) -> nn.Module:
+def _net(width: int = 2, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return nn.Sequential(nn.Linear(width, 5), nn.Tanh(), nn.Linear(5, width)).double().eval()
 
 
@@ -152,7 +152,7 @@ EXAMPLES = {
     "Rollout": Example(_rollout, ((2, 1, 4, 4),), (2,)),
     "SoftAverage": Example(_soft, ((5, 2),)),
     "FunctionAverage": Example(
-        lambda: haar.saddle.FunctionAverage(_net(), [_net().state_dict(), plain().state_dict()]), ((5, 2),)
+        lambda: haar.saddle.FunctionAverage(_net(), [_net(seed=seed).state_dict() for seed in (0, 1, 2)]), ((5, 2),)
     ),
     "Homotopy": Example(lambda: haar.relax.homotopise(_net(), VECTORS), ((5, 2),)),
     "SideBranch": Example(lambda: haar.relax.SideBranch(_net()), ((5, 2), (5, 2))),

@@ -40,7 +40,7 @@ def better(plane: Measures) -> Sample:
     return value([one < other for one, other in zip(errors[INVARIANT], errors[PLAIN], strict=True)], "mean")
 
 
-def invariance(plane: Measures) -> list[float]:
+def invariance(plane: Measures) -> list[Any]:
     """How much quarter turns change what invariant games found."""
     return [games["defects"][name] for games in plane.values() for name in (INVARIANT, BOTH)]
 

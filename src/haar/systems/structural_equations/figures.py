@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,8 +42,9 @@ def draw_curves_of(measures: Measures) -> Figure:
         axes.plot(one["at"], one["truth"], color=INK, linewidth=1.6, label="true")
         for way, (colour, width, line) in _DRAWN.items():
             axes.plot(one["at"], one["curves"][way], color=colour, linewidth=width, linestyle=line, label=way)
-        low, high = min(one["truth"]), max(one["truth"])
-        axes.set_ylim(low - 1.2, high + 1.2)
+        known = [value for value in one["truth"] if math.isfinite(value)]
+        if known:
+            axes.set_ylim(min(known) - 1.2, max(known) + 1.2)
     panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -65,7 +67,8 @@ def draw_errors(measures: Measures) -> Figure:
 
 def _floor(series: Mapping[str, Sequence[Sequence[float]]]) -> float:
     """Where bars on a logarithmic scale begin."""
-    return 0.7 * min(error for groups in series.values() for group in groups for error in group)
+    errors = (error for groups in series.values() for group in groups for error in group)
+    return 0.7 * min((error for error in errors if 0 < error < math.inf), default=1.0)
 
 
 def draw_plane(measures: Measures) -> Figure:

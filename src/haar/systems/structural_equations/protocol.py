@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from haar.systems.experiment import Parts, options
-from haar.systems.structural_equations import exactness, line, plane
+from haar.systems.structural_equations.exactness import bilinear, chain, equations, linear_games
+from haar.systems.structural_equations.line import learn as on_a_line
 from haar.systems.structural_equations.options import Options
+from haar.systems.structural_equations.plane import learn as in_the_plane
 from haar.watch import Watch
 
 
@@ -24,24 +26,24 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
     preset, parts = options(Options, config), Parts(folder, watch)
     found: dict[str, Any] = {}
     with parts.stage("closed forms and small games", 4):
-        found["linear"] = parts.keep("linear", lambda: exactness.linear_games(seed))
-        found["bilinear"] = parts.keep("bilinear", lambda: exactness.bilinear(0.1, 300))
-        found["chain"] = parts.keep("chain", lambda: exactness.chain(preset.transitions, preset.chain_steps, seed))
-        found["wages"] = parts.keep("wages", lambda: exactness.equations(preset.wage_steps))
+        found["linear"] = parts.keep("linear", lambda: linear_games(seed))
+        found["bilinear"] = parts.keep("bilinear", lambda: bilinear(0.1, 300))
+        found["chain"] = parts.keep("chain", lambda: chain(preset.transitions, preset.chain_steps, seed))
+        found["wages"] = parts.keep("wages", lambda: equations(preset.wage_steps))
     with parts.stage("games of networks", len(preset.functions) + len(preset.sine) + len(preset.plane)):
         found["functions"] = {
-            name: parts.keep(f"function {name}", lambda name=name: line.learn(name, preset.line, seed))  # type: ignore[misc]
+            name: parts.keep(f"function {name}", lambda name=name: on_a_line(name, preset.line, seed))  # type: ignore[misc]
             for name in preset.functions
         }
         found["sine"] = {
             f"width {games.width}, {games.start}": parts.keep(
                 f"sine {games.width} {games.start}",
-                lambda games=games: line.learn("sin", games, seed, rivals=False),  # type: ignore[misc]
+                lambda games=games: on_a_line("sin", games, seed, rivals=False),  # type: ignore[misc]
             )
             for games in preset.sine
         }
         found["plane"] = {
-            f"{games.rows} rows": parts.keep(f"plane {games.rows}", lambda games=games: plane.learn(games, seed))  # type: ignore[misc]
+            f"{games.rows} rows": parts.keep(f"plane {games.rows}", lambda games=games: in_the_plane(games, seed))  # type: ignore[misc]
             for games in preset.plane
         }
     return found
