@@ -322,3 +322,11 @@ def test_a_layer_that_saw_nothing_says_so(gauge, why):
     empty = layer(3, gauge=gauge)
     with pytest.raises(HaarError, match=f"PCALayer: {why} needs a frame, and there is none yet"):
         (empty if gauge == "fixed" else empty.eval())(rows())
+
+
+def test_a_state_that_nothing_was_fitted_to_leaves_nothing_fitted():
+    trained = layer(3, in_features=6).fit(rows()).eval()
+    trained(rows())
+    trained.load_state_dict(layer(3, in_features=6).state_dict())
+    with pytest.raises(HaarError, match="needs a frame"):
+        trained(rows())

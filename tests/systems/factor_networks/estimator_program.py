@@ -17,7 +17,7 @@ def main():
     warnings.simplefilter("ignore")  # checks use tables of few rows, whose factors are undetermined
     torch.set_num_threads(1)
     for kind in (FactorRegressor, FAR, FAST, GFANN, GFADNN):
-        training = Training(epochs=20, learning_rate=1e-2)
+        training = Training(epochs=10, learning_rate=2e-2)
         for model, check in estimator_checks_generator(kind(training=training, hidden=(32,))):
             try:
                 check(model)

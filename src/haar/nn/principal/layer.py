@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -100,6 +101,7 @@ class PCALayer(nn.Module):
         self.k, self.gauge, self.gradient, self.output = k, gauge, gradient, output
         self.whiten, self.momentum, self.process_group = whiten, float(momentum), process_group
         self._told: set[str] = set()
+        self._known_fitted = False  # so that the number of batches is not read off the device at every call
         self.register_buffer("mean", torch.zeros(in_features or 0))
         self.register_buffer("reference", torch.eye(in_features or 0, k))
         self.register_buffer("covariance", torch.eye(k))
@@ -123,7 +125,7 @@ class PCALayer(nn.Module):
         """
         self._check(x)
         rows = widened(x)
-        with torch.autocast(x.device.type, enabled=False):
+        with _as_they_come(x.device.type):
             if self.training and self.gauge != "fixed":
                 flat = rows.reshape(-1, x.shape[-1])
                 found = self._trained(flat).reshape(*x.shape[:-1], -1)
@@ -292,6 +294,7 @@ class PCALayer(nn.Module):
         for name in ("reference", "covariance", "mean"):
             self._keep(name, new[name])
         self.batches += 1
+        self._known_fitted = True
 
     def _held(self) -> Tensor:
         """What centred rows are multiplied with in evaluation."""
@@ -305,7 +308,8 @@ class PCALayer(nn.Module):
         return reference @ (vectors * scales @ vectors.mT)  # type: ignore[no-any-return]
 
     def _fitted(self) -> bool:
-        return bool(self.batches > 0)
+        self._known_fitted = self._known_fitted or bool(self.batches > 0)
+        return self._known_fitted
 
     def _check_fitted(self) -> None:
         if torch.compiler.is_compiling() or self._fitted():
@@ -339,7 +343,15 @@ class PCALayer(nn.Module):
                 given = state_dict.get(prefix + name)
                 if isinstance(given, Tensor):
                     setattr(self, name, getattr(self, name).new_zeros(given.shape))
+        self._known_fitted = False
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _as_they_come(device: str) -> AbstractContextManager[object]:
+    """Without autocast, where the device has any."""
+    if torch.amp.is_autocast_available(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 class _Size(nn.Module):
