@@ -88,8 +88,9 @@ def measure(
             *(ratio(error, entries, least=0.0, level=level) for error in errors),
             ratio(errors[1] - errors[0], errors[0], level=level),
         ]
+    before, after = defects
     return Measured(
-        len(held_out.inputs), held_out.independent, losses[0], losses[1], losses[2], *defects, len(elements)
+        len(held_out.inputs), held_out.independent, losses[0], losses[1], losses[2], before, after, len(elements)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -42,7 +43,8 @@ def _answer(check: Check) -> Section:
     seen = check.measured
     if seen is None:
         return Section("Answer", text=text)
-    rows = [["largest relative defect", *_cells(seen.defect_before), *_cells(seen.defect_after)]]
+    defects = ["largest relative defect", *_cells(seen.defect_before), *_cells(seen.defect_after)]
+    rows: list[Sequence[str | float | None]] = [defects]
     if seen.loss_before is not None and seen.loss_after is not None:
         rows.insert(0, ["mean squared error", *_cells(seen.loss_before), *_cells(seen.loss_after)])
     columns = ("on held-out samples", "before", "from", "to", "after", "from ", "to ")

@@ -31,10 +31,10 @@ def read_rows(data: Path, *, most: int) -> tuple[Tensor, Tensor | None, Tensor |
         DataError: If the file cannot be read, holds no inputs, or numbers of rows differ.
     """
     if data.suffix != ".npz":
-        x = read_numbers(data)
-        if x.ndim < 2:
-            raise DataError(f"{data}: expected rows of inputs, got shape {tuple(x.shape)}")
-        return x[_spread(len(x), most)], None, None
+        table = read_numbers(data)
+        if table.ndim < 2:
+            raise DataError(f"{data}: expected rows of inputs, got shape {tuple(table.shape)}")
+        return table[_spread(len(table), most)], None, None
     held = Archive(data)
     x, y, marks = (_named(held, names) for names in (_INPUTS, _LABELS, _CLUSTERS))
     if x is None:

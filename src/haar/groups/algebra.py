@@ -117,7 +117,7 @@ class LieAlgebra:
     @cached_property
     def is_abelian(self) -> bool:
         """Whether all brackets vanish, beside what orthonormal matrices may have."""
-        return float(self.structure_constants.abs().max()) <= max(10 * EXACT, self.tolerance) / self.dim**0.5
+        return float(self.structure_constants.abs().max()) <= float(max(10 * EXACT, self.tolerance) / self.dim**0.5)
 
     @cached_property
     def derived_dim(self) -> int:

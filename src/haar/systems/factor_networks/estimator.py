@@ -185,7 +185,7 @@ class FactorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         from haar.systems.factor_networks.pictures import draw_loadings
 
         loadings = self.loadings_()
-        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        names = getattr(self, "feature_names_in_", range(len(loadings)))
         return draw_loadings(np.asarray(loadings), [str(name) for name in names])
 
     def _fitted(self, X: Any, y: Any, *, anew: bool) -> FactorRegressor:
