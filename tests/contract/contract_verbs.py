@@ -140,14 +140,12 @@ def _followed(model: Any, x: Tensor) -> Any:
     return haar.testing.assert_function_preserved(model, haar.weights.traced(model, x), x)
 
 
-#: Verb: the model that it is given, and the call.
-
-
-def _paired(f, x):
+def _paired(model: Any, x: Tensor) -> Any:
     linear = haar.discover.Linear()
-    return haar.discover.pairs(torch.cat([x, -x]), torch.cat([x, x]), model=f, dictionary=linear).to_dict()
+    return haar.discover.pairs(torch.cat([x, -x]), torch.cat([x, x]), model=model, dictionary=linear).to_dict()
 
 
+#: Verb: the model that it is given, and the call.
 VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "average": (Marked, lambda f, _: haar.average.average(f, TURNED)),
     "anytime": (Marked, lambda f, _: haar.average.anytime(f, TURNED)),

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from haar.actions import Symmetry
-from haar.audit import Audit
 from haar.average import Averaged, SoftAverage, save
-from haar.check.measured import Measured
-from haar.check.repair import Repair
-from haar.discover import Discovery
+from haar.check.outcome import Outcome, Spoken
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
 from haar.report import Report, Section
 
-
-@dataclass(frozen=True)
-class Spoken:
-    """How the user names things, for the commands to type next.
-
-    Attributes:
-        model: The model.
-        data: The data.
-        group: The group, where it was given by name; else empty.
-        options: Other words that belong to model and data, such as ``--fields ...``.
-        found: Where a found symmetry was written; empty if it was not.
-    """
-
-    model: str = "MODEL"
-    data: str = "DATA"
-    group: str = ""
-    options: str = ""
-    found: str = ""
+__all__ = ["Check", "Spoken"]
 
 
-class Check(Report):
+class Check(Outcome, Report):
     """A check of a model on data: the symmetry, the audit, the repair and what it did.
 
     Args:
@@ -58,67 +34,6 @@ class Check(Report):
 
     kind = "check"
     title = "Which symmetry, and what is to be gained?"
-
-    def __init__(
-        self,
-        model: Callable[..., Any],
-        *,
-        symmetry: Symmetry | None,
-        discovery: Discovery | None,
-        audit: Audit | None,
-        repair: Repair | None,
-        measured: Measured | None,
-        example: Tensor,
-        spoken: Spoken,
-    ) -> None:
-        self.symmetry, self.discovery, self.audit = symmetry, discovery, audit
-        self.repair, self.measured, self.spoken = repair, measured, spoken
-        self.model = model if repair is None else repair.model
-        self.written: Path | None = None
-        self.not_written = ""
-        self._example = example
-
-    @property
-    def action(self) -> str:
-        """``"average"``, ``"average softly"`` or ``"leave alone"``."""
-        return "leave alone" if self.repair is None else self.repair.action
-
-    @property
-    def summary(self) -> str:
-        """The answer: what was done, what it changed, and why."""
-        if self.repair is None or self.measured is None:
-            told = "" if self.discovery is None else self.discovery.summary
-            return f"Left alone: no symmetry was found that averaging could use. {told}".strip()
-        done, seen = self.repair, self.measured
-        if done.action == "leave alone":
-            return f"Left alone. {done.why}"
-        copies = f"{done.elements} copies" + ("" if done.exact else ", not exact")
-        defect = f"the defect goes from {seen.defect_before:.2g} to {seen.defect_after:.2g}"
-        if seen.change is None:
-            return f"{_done(done)} ({copies}): {defect}; without labels the error was not measured. {done.why}"
-        change = seen.change
-        sure = "" if change.high < 0 else ", which cannot be told from no change"
-        return (
-            f"{_done(done)} ({copies}): on {seen.rows} held-out samples ({seen.units} independent) the error changes "
-            f"by {change.value:+.1%} [{change.low:+.1%}, {change.high:+.1%}]{sure}; {defect}."
-        )
-
-    @property
-    def commands(self) -> list[str]:
-        """What to type next."""
-        named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
-        named = f"--symmetry {self.spoken.found}" if self.spoken.found else named
-        both = " ".join(word for word in (self.spoken.model, self.spoken.data, named, self.spoken.options) if word)
-        if self.symmetry is None:
-            both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
-            return [f"haar discover {both}", f"haar check {both} --group GROUP"]
-        told = [f"haar audit {both} --out audit/"]
-        if self.spoken.group and self.action != "leave alone":
-            one = " ".join(w for w in (self.spoken.model, "--data", self.spoken.data, named, self.spoken.options) if w)
-            told += [f"haar average evaluate {both}", f"haar average {one} -o averaged.pt2 --share 0.95"]
-        if self.audit is not None and self.audit.recommendation.verdict in ("do not", "unclear", "soft"):
-            told.append("haar relax --help   # train with as much symmetry as the data carry")
-        return told
 
     def save_model(self, path: str | os.PathLike[str]) -> Path | None:
         """Write the repaired model as a file that runs without this library; None where nothing was repaired.
@@ -162,8 +77,3 @@ class Check(Report):
         from haar.check.sections import sections
 
         return sections(self)
-
-
-def _done(repair: Repair) -> str:
-    how = "Averaged softly" if repair.action == "average softly" else "Averaged"
-    return f"{how} over {repair.group}"

@@ -13,11 +13,11 @@ from haar.report.drawing import AVERAGED, BASE, new_figure, style_axes
 from haar.statistics import Estimate
 
 if TYPE_CHECKING:
-    from haar.check.checked import Check
     from haar.check.measured import Measured
+    from haar.check.outcome import Outcome
 
 
-def sections(check: Check) -> list[Section]:
+def sections(check: Outcome) -> list[Section]:
     """All sections of a page.
 
     Args:
@@ -32,7 +32,7 @@ def sections(check: Check) -> list[Section]:
     return made
 
 
-def _answer(check: Check) -> Section:
+def _answer(check: Outcome) -> Section:
     text = f"**{check.action.capitalize()}.** {check.summary}"
     if check.repair is not None and check.action != "leave alone":
         text += f"\n\nThe audit, on samples that the numbers here do not rest on: {check.repair.why}"
@@ -91,7 +91,7 @@ def _cells(estimate: Estimate) -> list[float]:
     return [estimate.value, estimate.low, estimate.high]
 
 
-def _staircase(check: Check) -> Section:
+def _staircase(check: Outcome) -> Section:
     found = check.discovery
     if found is None:
         return Section()

@@ -16,6 +16,7 @@ from haar.discover.field_problem import FieldSample
 from haar.discover.finite.elements import elements
 from haar.discover.given import classifier_like, given, kind_of, model_of, points_of
 from haar.discover.grid_fields import GridFields
+from haar.discover.lie import Sought
 from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 
@@ -92,12 +93,14 @@ def discover(
         raise ArgumentError("weight", expected='"none" for a dictionary of fields', got=repr(weight))
     settings = Settings(
         kinds=chosen,
-        kind=kind,
-        affine=not isinstance(dictionary, Linear),
-        points=None if fields is not None else points_of(read.shape, flat.output_shape, kind, shared=shared),
-        tolerance=tolerance,
-        significance=significance,
-        relative=weight == "relative",
+        sought=Sought(
+            kind,
+            affine=not isinstance(dictionary, Linear),
+            points=None if fields is not None else points_of(read.shape, flat.output_shape, kind, shared=shared),
+            tolerance=tolerance,
+            significance=significance,
+            relative=weight == "relative",
+        ),
         support=support,
         seed=seed,
         asked=outputs,

@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from haar.discover.pictures import bracket_figure, draw_spectrum, draw_staircase, flow_figure, generator_figure
+from haar.discover.told import told
 from haar.report import Section, Table
 from haar.report.drawing import new_figure
 
 if TYPE_CHECKING:
-    from haar.discover.discovery import Discovery
+    from haar.discover.found import Found
 
 
-def sections(found: Discovery) -> Sequence[Section]:
+def sections(found: Found) -> Sequence[Section]:
     """All of them, the answer first."""
-    told = [_answer(found)]
+    made = [_answer(found)]
     if found.algebra is not None and not found.algebra.of_fields:
-        told += _generators(found)
+        made += _generators(found)
     if found.continuous is not None and found.continuous.gates:
-        told.append(Section("Numbers of generators, and the four gates", text=_HOW, table=_gates(found)))
+        made.append(Section("Numbers of generators, and the four gates", text=_HOW, table=_gates(found)))
     if found.trivial:
         rows = [(one.kind, one.count, one.told) for one in found.trivial]
-        told.append(Section("What says nothing", table=Table("Removed", ("kind", "generators", "why"), rows)))
-    return told
+        made.append(Section("What says nothing", table=Table("Removed", ("kind", "generators", "why"), rows)))
+    return made
 
 
 _HOW = (
@@ -36,14 +37,14 @@ _HOW = (
 )
 
 
-def _answer(found: Discovery) -> Section:
+def _answer(found: Found) -> Section:
     rows = [
         (step.name, step.kind, step.size, step.grade, step.defect.value, step.defect.interval, step.outside)
         for step in found.staircase
     ]
     columns = ("symmetry", "kind", "size", "grade", "defect", "95 %", "outside it")
     table = Table("Staircase", columns, rows, note="" if rows else "Nothing established.")
-    text = "\n\n".join([f"**{found.summary}**", *found.remarks])
+    text = "\n\n".join([f"**{told(found)}**", *found.remarks])
     return Section(
         "What was found",
         text=text,
@@ -53,7 +54,7 @@ def _answer(found: Discovery) -> Section:
     )
 
 
-def overview(found: Discovery) -> Figure | None:
+def overview(found: Found) -> Figure | None:
     """The spectrum and the staircase."""
     spectrum, steps = found.spectrum, found.staircase
     panels = (spectrum is not None) + bool(steps)
@@ -69,7 +70,7 @@ def overview(found: Discovery) -> Figure | None:
     return figure
 
 
-def _generators(found: Discovery) -> list[Section]:
+def _generators(found: Found) -> list[Section]:
     given = found.generators()
     invariant = found.settings.kind == "invariant"
     inputs, outputs = given.a[:, :-1, :-1], given.b[:, :-1, :-1]
@@ -101,7 +102,7 @@ def _generators(found: Discovery) -> list[Section]:
     return told
 
 
-def _invariants(found: Discovery) -> Table:
+def _invariants(found: Found) -> Table:
     algebra = found.algebra
     if algebra is None:
         return Table("Algebra", ("what", "value"), [])
@@ -118,7 +119,7 @@ def _invariants(found: Discovery) -> Table:
     return Table("Algebra", ("what", "value"), rows)
 
 
-def _gates(found: Discovery) -> Table:
+def _gates(found: Found) -> Table:
     lie = found.continuous
     rows = [
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from haar.discover.discovery import Discovery
+    from haar.discover.found import Found
     from haar.discover.lie import Generated
 
 _GATES = {
@@ -16,7 +16,7 @@ _GATES = {
 }
 
 
-def told(found: Discovery) -> str:
+def told(found: Found) -> str:
     """The answer."""
     parts = [_continuous(found)] if found.continuous is not None else []
     finite = list(found.finite)
@@ -27,7 +27,7 @@ def told(found: Discovery) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _continuous(found: Discovery) -> str:
+def _continuous(found: Found) -> str:
     lie = found.continuous
     if lie is None:
         return ""
@@ -48,7 +48,7 @@ def _continuous(found: Discovery) -> str:
     return f"No continuous symmetry established. Closest: a {what}{name}, defect {gate.defect:.2g}, but {why}."
 
 
-def _step(found: Discovery, step: Generated) -> str:
+def _step(found: Found, step: Generated) -> str:
     gate, action = step.gate, step.action
     sample = f"on {found.samples[1]} held-out samples"
     exact = found.continuous is not None and gate.defect <= found.continuous.exact_below
