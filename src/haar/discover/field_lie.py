@@ -99,8 +99,8 @@ def _evaluated(flat: FlatModel, problem: FieldProblem, x: Tensor, f: Tensor, uni
             after = one(whole) - velocity if problem.increments else one(whole)
         inputs.append(problem.flat(velocity))
         change = push - velocity if problem.increments else push
-        moved.append((change / problem.output_scale * out_mask).flatten(1))
-        outputs.append((after / problem.output_scale * out_mask).flatten(1))
+        moved.append((change / problem.output_scale * out_mask).reshape(len(x), -1))
+        outputs.append((after / problem.output_scale * out_mask).reshape(len(x), -1))
     return FieldSample(torch.stack(moved, -1), torch.stack(outputs, -1), torch.stack(inputs, -1), units, x, f)
 
 
@@ -174,7 +174,7 @@ class _FieldJudge:
         dtype: torch.dtype,
     ) -> None:
         self.model, self.problem, self.sample, self.sought, self.dtype = model, problem, sample, sought, dtype
-        white = (sample.f / problem.output_scale).flatten(1)
+        white = (sample.f / problem.output_scale).reshape(len(sample.f), -1)
         self.variance = float((white - white.mean(0)).square().sum() / max(len(white) - 1, 1))
 
     def _brackets(self, vectors: Float[Tensor, "p k"]) -> tuple[Tensor, Tensor]:
@@ -272,7 +272,8 @@ class _FieldJudge:
             after = self.model(moved.to(self.dtype)).to(torch.float64)
         wanted = _flow(velocity, f, t, steps) if problem.kind == "same" else f
         mask = problem.mask if problem.kind == "same" else torch.ones(f.shape[1:], dtype=torch.float64)
-        return ((after - wanted) / problem.output_scale * mask).flatten(1).square().sum(1) / (2 * self.variance)
+        wrong = (after - wanted) / problem.output_scale * mask
+        return wrong.reshape(len(wrong), -1).square().sum(1) / (2 * self.variance)
 
 
 def _flow(velocity: VectorField, x: Tensor, t: float, steps: int) -> Tensor:
@@ -298,6 +299,6 @@ def _spread(x: Tensor) -> Tensor:
 
 
 def _check(f: Tensor) -> None:
-    bad = torch.nonzero(~f.flatten(1).isfinite().all(1)).flatten()
+    bad = torch.nonzero(~f.reshape(len(f), -1).isfinite().all(1)).flatten()
     if len(bad):
         raise DataError(f"model: its output is not finite at sample {int(bad[0])}; leave it out")

@@ -54,7 +54,9 @@ def given(data: Any, *, max_samples: int, seed: int) -> Given:
     known = [batch[1] for batch in batches]
     units = torch.arange(len(inputs))
     if all(one is not None for one in known):
-        units = torch.cat([one for one in known if one is not None]).unique(return_inverse=True)[1]
+        labels = torch.cat([one for one in known if one is not None])
+        # whole numbers are kept: samples of two calls are told apart by them when the calls are merged
+        units = labels.unique(return_inverse=True)[1] if labels.is_floating_point() else labels.to(torch.int64)
     dtype = inputs.dtype
     _check(inputs)
     said: tuple[str, ...] = ()

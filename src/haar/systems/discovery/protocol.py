@@ -37,7 +37,7 @@ def measure(preset: Mapping[str, Any], seed: int, folder: Path, watch: Watch = U
         "momenta learned": lambda: learned_momenta(4 * chosen.events, 2 * steps, seed),
         "two bodies": lambda: counts(400 if not chosen.space else 800, seed, space=chosen.space),
         "kepler": lambda: kepler_counts(300, seed),
-        "kepler learned": lambda: learned_orbits(4000, 2 * steps, seed),
+        "kepler learned": lambda: learned_orbits(4000, 4 * steps, seed),
         "waves": lambda: reaction(chosen.fields, chosen.grid, seed),
         "layers": lambda: layers(16, seed),
         "rotations": lambda: {"networks": rotations(3000, steps, chosen.networks, seed)},
