@@ -5,7 +5,7 @@ needs a C++ compiler); the perceptron too. Sizes are told in parameters. pykan r
 checkpoints, jaxkan after its compilation.
 
     python benchmarks/basis.py [--docs] [--rounds 7] [--only perceptron pykan jaxkan]
-        [--sizes small default] [--batches 256 1000]
+        [--sizes small default] [--batches 256 1000] [--as-is]
 
 With --docs the table is written into docs/kkan.md, between its markers.
 """
@@ -119,12 +119,13 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS))
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--batches", nargs="+", type=int, default=[256, 1000])
+    parser.add_argument("--as-is", action="store_true", help="compile neither ours nor the perceptron")
     options = parser.parse_args()
     print(machine(1))
     rows, good = [], True
     for name in options.only:
         with Worker(__file__, "ours") as us, Worker(__file__, name, ENVIRONMENTS[name]) as peer:
-            for compiled in (False, True):
+            for compiled in (False,) if options.as_is else (False, True):
                 for size in options.sizes:
                     for batch in options.batches:
                         settings = {"size": size, "batch": batch, "compiled": compiled}
