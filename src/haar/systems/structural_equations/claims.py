@@ -70,7 +70,7 @@ def _functions(name: str, title: str, factor: float) -> tuple[Claim, ...]:
     return tuple(
         Claim(
             f"{title}: {key}",
-            claim,
+            f"on a {title} {claim}",
             source,
             on_line(name, *ways),
             at_least=least,
@@ -86,7 +86,7 @@ def _exact() -> tuple[Claim, ...]:
     """What holds to rounding."""
     told = {
         "linear players": (
-            "their saddle point is two-stage least squares (coefficients)",
+            "the saddle point of linear players is two-stage least squares (coefficients)",
             "linear",
             lambda m: [m["two stages"], m["just identified"], m["least squares"]],
             1e-10,
@@ -100,18 +100,23 @@ def _exact() -> tuple[Claim, ...]:
         ),
         "a linear game ends there": ("4000 plain steps reach the closed form", "linear", lambda m: m["played"], 1e-12),
         "simultaneous steps spiral": (
-            "on x y they grow by (1 + a^2)^(1/2) a step (relative error of the factor)",
+            "plain steps on x y grow as is proved (relative error of the factor, the root of 1 + a^2)",
             "bilinear",
             lambda m: m["growth"],
             1e-10,
         ),
         "extragradient contracts": (
-            "... and extragradient steps shrink by (1 - a^2 + a^4)^(1/2)",
+            "extragradient steps on x y shrink as is proved (the same of the root of 1 - a^2 + a^4)",
             "bilinear",
             lambda m: m["contraction"],
             1e-10,
         ),
-        "optimistic steps arrive": ("... and optimistic ones come nearer", "bilinear", lambda m: m["optimistic"], 0.5),
+        "optimistic steps arrive": (
+            "optimistic steps on x y come nearer (ratio of distances)",
+            "bilinear",
+            lambda m: m["optimistic"],
+            0.5,
+        ),
         "Bellman equation": (
             "without noise the saddle of two tables is the true Q of the chain (relative)",
             "chain",
@@ -148,7 +153,7 @@ CLAIMS = (
     *_functions("step", "jump", 2.0),
     Claim(
         "kink: beats powers",
-        "two-stage least squares of chosen degree has at least the game's error on |x| (ratio)",
+        "two-stage least squares of chosen degree has at least the game's error on a kink (ratio)",
         _TASK,
         on_line("abs", CHOSEN, AVERAGED),
         at_least=1.0,
@@ -157,7 +162,7 @@ CLAIMS = (
     ),
     Claim(
         "smooth: powers are better",
-        "on the sine it has at most the game's error (ratio)",
+        "on the sine two-stage least squares has at most the game's error (ratio)",
         _TASK,
         on_line("sin", CHOSEN, AVERAGED),
         at_most=1.0,
