@@ -89,7 +89,10 @@ CLAIMS = (
         part=("gauge", "policies"),
     ),
     _policy(
-        "align", "a frame turned to a running reference by Procrustes is as good as a fixed one", ".014 / .014", at_most=1.3
+        "align",
+        "a frame turned to a running reference by Procrustes is as good as a fixed one",
+        ".014 / .014",
+        at_most=1.3,
     ),
     _policy("canonical", "signs by the largest entry are far worse than a fixed frame", ".479 / .014", at_least=10.0),
     _policy("invariant", "absolute values are far worse, for they lose the sign", ".497 / .014", at_least=10.0),
