@@ -88,10 +88,15 @@ CLAIMS = (
         at_most=1.0,
         part=("gauge", "policies"),
     ),
-    _policy("align", "Procrustes to a running reference is as good", ".014 / .014", at_most=1.3),
-    _policy("canonical", "the sign of the largest entry is not", ".479 / .014", at_least=10.0),
-    _policy("invariant", "absolute values lose the sign", ".497 / .014", at_least=10.0),
-    _policy("raw", "random signs are not", ".528 / .014", at_least=10.0),
+    _policy(
+        "align",
+        "a frame turned to a running reference by Procrustes is as good as a fixed one",
+        ".014 / .014",
+        at_most=1.3,
+    ),
+    _policy("canonical", "signs by the largest entry are far worse than a fixed frame", ".479 / .014", at_least=10.0),
+    _policy("invariant", "absolute values are far worse, for they lose the sign", ".497 / .014", at_least=10.0),
+    _policy("raw", "random signs are far worse", ".528 / .014", at_least=10.0),
     _networks(
         "linear", "FAR beats linear", f"{_LINEAR}: FAR beats least squares on the same factors", "baseline",
         pair=("FAR", "linear on factors"), at_most=1.0,
@@ -113,8 +118,8 @@ CLAIMS = (
         _OWN, pair=("FAR", "GFANN"), reported=".066 / .158", at_most=1.0,
     ),
     _networks(
-        "linear", "soft before NN", f"{_LINEAR}: ... and than a plain network", _OWN, pair=("soft", "NN"),
-        reported=".123 / .169", at_most=1.0,
+        "linear", "soft before NN", f"{_LINEAR}: soft components of the columns are better than a plain network", _OWN,
+        pair=("soft", "NN"), reported=".123 / .169", at_most=1.0,
     ),
     _networks(
         "linear", "FAR before NN", f"{_LINEAR}: FAR is better than a plain network with weight decay", _FAN,
