@@ -63,7 +63,8 @@ def compact_part(
 def positive_form(form: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     """A positive form adapted to an indefinite one: the absolute values of its eigenvalues."""
     values, vectors = torch.linalg.eigh(form)
-    return vectors * values.abs() @ vectors.T
+    found: Tensor = vectors * values.abs() @ vectors.T
+    return found
 
 
 def _adapted(basis: Tensor, tolerance: float) -> Tensor:
@@ -108,4 +109,5 @@ def _within(space: Float[Tensor, "j k"], rows: Float[Tensor, "k w"], tolerance: 
     left, values, _ = torch.linalg.svd(image, full_matrices=True)
     values = torch.cat([values, values.new_zeros(len(space) - len(values))])
     kernel = left.T[values <= max(5 * tolerance, 1e-6) / len(rows) ** 0.5]
-    return kernel @ space
+    found: Tensor = kernel @ space
+    return found

@@ -52,8 +52,10 @@ class Frame:
     def lifted(self, linear: Float[Tensor, "k r r"]) -> Float[Tensor, "k n n"]:
         """In the given coordinates; what the data, or the model, do not know stays where it is."""
         if self.quotient:
-            return torch.linalg.pinv(self.space.inwards) @ linear @ self.space.inwards
-        return self.space.outwards @ linear @ torch.linalg.pinv(self.space.outwards)
+            found: Tensor = torch.linalg.pinv(self.space.inwards) @ linear @ self.space.inwards
+            return found
+        found: Tensor = self.space.outwards @ linear @ torch.linalg.pinv(self.space.outwards)
+        return found
 
     def square(self) -> Float[Tensor, "n n"]:
         """W with rows added for what is outside the span."""
@@ -77,7 +79,8 @@ class Frame:
         if away <= max(1e-6, 2 * tolerance) * max(1.0, float(origin.norm())):
             return zero
         own = torch.linalg.lstsq(linear, -shift[:, None], driver="gelsd").solution[:, 0]
-        return self.space.centre + self.space.outwards @ own
+        found: Tensor = self.space.centre + self.space.outwards @ own
+        return found
 
 
 def compact_action(

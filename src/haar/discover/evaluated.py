@@ -71,11 +71,12 @@ class FlatModel:
 
     def __init__(self, model: Callable[..., Any], shape: tuple[int, ...], dtype: torch.dtype) -> None:
         self.said: list[str] = []
-        own = next((p.dtype for p in model.parameters() if p.is_floating_point()), None) if _is(model) else None
+        module = model if isinstance(model, torch.nn.Module) else None
+        own = None if module is None else next((p.dtype for p in module.parameters() if p.is_floating_point()), None)
         dtype = own or dtype
         if dtype in (torch.float16, torch.bfloat16):
-            if _is(model):
-                model = copy.deepcopy(model).float()
+            if module is not None:
+                model = copy.deepcopy(module).float()
             self.said.append(f"the model is in {str(dtype).removeprefix('torch.')}: computed in float32")
             dtype = torch.float32
         self.model, self.shape, self.dtype = model, shape, dtype

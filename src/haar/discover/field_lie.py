@@ -214,7 +214,8 @@ class _FieldJudge:
         given = self.problem.frame @ vectors
         size = torch.linalg.qr(given).Q.T
         rows = sparsest(size) @ size
-        return (rows / rows.abs().amax(1, keepdim=True).clamp_min(1e-300)).T
+        found: Tensor = (rows / rows.abs().amax(1, keepdim=True).clamp_min(1e-300)).T
+        return found
 
     def named(self, read: Float[Tensor, "d k"]) -> str:
         """Generators in words."""

@@ -137,7 +137,8 @@ class FieldProblem:
 
 def _inverse_root(size: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(size)
-    return vectors * values.clamp_min(1e-14 * float(values[-1])).rsqrt() @ vectors.T
+    found: Tensor = vectors * values.clamp_min(1e-14 * float(values[-1])).rsqrt() @ vectors.T
+    return found
 
 
 def independent(inputs: Float[Tensor, "b n d"], outputs: Float[Tensor, "b m d"]) -> Float[Tensor, "d p"]:
@@ -175,7 +176,8 @@ def pushed(
         size = float(velocity.square().mean().sqrt()) or 1.0
         step = float(torch.finfo(x.dtype).eps) ** (1 / 3) * (float(x.square().mean().sqrt()) or 1.0) / size
         with torch.no_grad():
-            return (model(x + step * velocity) - model(x - step * velocity)) / (2 * step)
+            found: Tensor = (model(x + step * velocity) - model(x - step * velocity)) / (2 * step)
+            return found
     return out
 
 

@@ -97,7 +97,8 @@ class Flows:
     def squared(self, difference: Float[Tensor, "b m"]) -> Float[Tensor, " b"]:
         """Squared differences in units in which the outputs of two unrelated samples have 1."""
         white = difference.unflatten(-1, (self.output_points, -1)) @ self.outputs.inwards.T
-        return white.flatten(1).square().sum(1) / (2 * self.variance)
+        found: Tensor = white.flatten(1).square().sum(1) / (2 * self.variance)
+        return found
 
     def _whitened(self, x: Tensor) -> Tensor:
         return self.inputs(x.unflatten(-1, (self.points, -1))).flatten(1)
@@ -158,4 +159,5 @@ def _moved(space: Whitening, element: Tensor, x: Tensor, points: int) -> Tensor:
     white = space(spread)
     r = white.shape[-1]
     turned = white @ element[:r, :r].T + element[:r, r]
-    return (spread + (turned - white) @ space.outwards.T).flatten(1)
+    found: Tensor = (spread + (turned - white) @ space.outwards.T).flatten(1)
+    return found

@@ -106,7 +106,8 @@ def closest(told: list[Gate]) -> Gate | None:
 
 def floor_of(vectors: int, eps: float, condition: float) -> float:
     """What rounding leaves of an exact symmetry."""
-    return 10 * eps * max(1.0, condition) * max(1.0, vectors**0.5)
+    found: float = 10 * eps * max(1.0, condition) * max(1.0, vectors**0.5)
+    return found
 
 
 def largest_angle(found: Tensor, planted: Tensor) -> float:

@@ -309,13 +309,13 @@ class _Sums(NamedTuple):
     squares: Float[Tensor, "d d"]
     functions: Float[Tensor, " K"]
     function_squares: Float[Tensor, ""]
-    count: int
+    samples: int
 
 
 def _strength(blocks: Sequence[_Sums]) -> float:
     """Unbiased sum of squared means of the test functions, all 0 for a Gaussian."""
     sums = _total(blocks)
-    mean, n = sums.functions / sums.count, sums.count
+    mean, n = sums.functions / sums.samples, sums.samples
     return float((n * mean.square().sum() - sums.function_squares / n) / (n - 1))
 
 
@@ -331,7 +331,7 @@ def _total(blocks: Sequence[_Sums]) -> _Sums:
 def _gram(blocks: Sequence[_Sums]) -> Float[Tensor, "d d"]:
     """The unbiased estimate of M'M, M the mean of all rows: samples' own squares are taken off."""
     sums = _total(blocks)
-    mean, count = sums.rows / sums.count, sums.count
+    mean, count = sums.rows / sums.samples, sums.samples
     return (count * mean.T @ mean - sums.squares / count) / (count - 1)
 
 

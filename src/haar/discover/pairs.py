@@ -221,7 +221,8 @@ def _paired(difference: Float[Tensor, " u"]) -> Estimate:
 def _squares(model: Callable[..., Any], x: Tensor, y: Tensor) -> Float[Tensor, " u"]:
     with undisturbed(model), torch.no_grad():
         answers = model(x.to(_dtype(model, x.dtype))).to(torch.float64)
-    return (answers.reshape(y.shape) - y).flatten(1).square().sum(1)
+    found: Tensor = (answers.reshape(y.shape) - y).flatten(1).square().sum(1)
+    return found
 
 
 class _Scaled(nn.Module):
@@ -241,10 +242,13 @@ class _Scaled(nn.Module):
         for name, value in (("x", x.flatten(1)), ("y", y.flatten(1))):
             self.register_buffer(f"{name}_mean", value.mean(0))
             self.register_buffer(f"{name}_scale", value.std(0).clamp_min(1e-12))
+        self.x_mean: Tensor
+        self.x_scale: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.net((x.flatten(1) - self.x_mean) / self.x_scale) * self.y_scale + self.y_mean
-        return out.unflatten(1, self.shape) if self.shape else out.squeeze(1)
+        found: Tensor = out.unflatten(1, self.shape) if self.shape else out.squeeze(1)
+        return found
 
 
 def _fit(x: Tensor, y: Tensor, found: Discovery | None, steps: int, seed: int) -> nn.Module:
@@ -261,7 +265,8 @@ def _fit(x: Tensor, y: Tensor, found: Discovery | None, steps: int, seed: int) -
         del step
         rows = draw(len(x), 128, generator)
         a, b = (x[rows], y[rows]) if moved is None else moved(rows, generator)
-        return ((model(a) - b).flatten(1) / scale).square().mean()
+        found: Tensor = ((model(a) - b).flatten(1) / scale).square().mean()
+        return found
 
     plan = Plan(steps=steps, learning_rate=2e-3, schedule="cosine", weight_decay=1e-4, optimizer="adamw", every=50)
     run = Run(model.parameters(), loss, plan, seed=seed)

@@ -35,7 +35,8 @@ def reading_basis(algebra: LieAlgebra, shown: Float[Tensor, "k a b"]) -> Float[T
         e = torch.einsum("jk,kab->jab", turned, algebra.basis)
         if float(((e[0] @ e[1] - e[1] @ e[0]) * e[2]).sum()) < 0:
             turned = -turned
-        return turned
+        found: Tensor = turned
+        return found
     return torch.stack([row * _scale(row, algebra) for row in turned])
 
 

@@ -107,7 +107,7 @@ def _invariants(found: Found) -> Table:
     if algebra is None:
         return Table("Algebra", ("what", "value"), [])
     signature = algebra.signature
-    rows = [
+    rows: list[tuple[str, str | float]] = [
         ("name", algebra.name),
         ("dimension", algebra.dim),
         ("Killing signature (+, -, 0)", f"{signature.positive}, {signature.negative}, {signature.zero}"),

@@ -40,7 +40,8 @@ class Side:
     def images(self) -> Float[Tensor, "k n n"]:
         """Exact generators in the coordinates of x, for the group's own basis of its algebra."""
         inverse = torch.linalg.inv(self.coordinates)
-        return inverse @ self.rep.algebra() @ self.coordinates
+        found: Tensor = inverse @ self.rep.algebra() @ self.coordinates
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,16 @@ def _turns(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: boo
     e = e * _handedness(torch.einsum("jk,kab->jab", e, algebra.basis))
     generators = [torch.einsum("jk,kab->jab", e, side) for side in sides]
     spins = [_spins(side) for side in generators]
-    for found in spins:
-        if isinstance(found, str):
-            return found
-    known = [found for found in spins if not isinstance(found, str)]
-    double = any(2 * l % 2 for found, _ in known for l in found)
+    for told in spins:
+        if isinstance(told, str):
+            return told
+    known = [pair for pair in spins if not isinstance(pair, str)]
+    double = any(2 * l % 2 for content, _ in known for l in content)
     group: LieGroup = SU2() if double else SO(3)
     flip = _handedness(group.algebra)
     made = []
     for side, (found, distance) in zip(generators, known, strict=True):
-        parts = [
+        parts: list[Representation] = [
             Spin(group, l) if isinstance(group, SU2) else Harmonic(group, int(l))
             for l, copies in found.items()
             for _ in range(copies)
@@ -167,7 +168,8 @@ def _circle(sides: tuple[Tensor, Tensor], tolerance: float, *, orthogonal: bool)
 def _frequencies(m: Float[Tensor, "n n"]) -> Tensor:
     """The positive imaginary parts of a real matrix' eigenvalues, one for every plane."""
     values = torch.linalg.eigvals(m).imag
-    return values[values > 1e-9 * max(float(values.abs().max()), 1e-300)]
+    found: Tensor = values[values > 1e-9 * max(float(values.abs().max()), 1e-300)]
+    return found
 
 
 def _whole_rotations(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, orthogonal: bool) -> Snapped | None:
@@ -299,7 +301,8 @@ def _maps(part: Representation, generators: Float[Tensor, "k n n"], copies: int)
         for m, rho in zip(generators, images, strict=True)
     ]
     vectors = torch.linalg.svd(torch.cat(blocks), full_matrices=True).Vh
-    return vectors[-copies * kind :].unflatten(-1, (d, n))
+    found: Tensor = vectors[-copies * kind :].unflatten(-1, (d, n))
+    return found
 
 
 def _endomorphisms(images: Float[Tensor, "k d d"]) -> int:

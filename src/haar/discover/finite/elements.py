@@ -46,7 +46,7 @@ class Elements:
 
     def __str__(self) -> str:
         """One line for every step and every remark."""
-        return "\n".join([*map(str, self.steps or ["no finite symmetry found"]), *self.said])
+        return "\n".join([*(map(str, self.steps) if self.steps else ["no finite symmetry found"]), *self.said])
 
 
 def elements(

@@ -82,7 +82,7 @@ class Turns:
         if self._plain is None:
             wrong = (answer - before).square().flatten(1).sum(1).mean()
             return turn, torch.eye(1, dtype=torch.float64), math.sqrt(float(wrong) / self._spread)
-        from scipy.optimize import linear_sum_assignment
+        from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]  # its stubs
 
         before = self._plain.act(torch.tensor(g), before)
         cross = torch.einsum("bc...,bd...->cd", answer, before)

@@ -126,7 +126,7 @@ class Judge:
 
         Source: the assignment of least cost (Kuhn 1955), by `scipy.optimize.linear_sum_assignment`.
         """
-        from scipy.optimize import linear_sum_assignment
+        from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]  # its stubs
 
         exchange = self._exchange
         whole = np.concatenate([row, np.arange(exchange.nodes, exchange.size)])

@@ -124,4 +124,5 @@ class NearSearch:
             changes.append(np.square(values[:, nodes][target].swapaxes(0, 1) - values[source, node]).sum(-1))
         cost = np.concatenate(changes, axis=1).mean(1)
         order = np.argsort(cost, kind="stable")
-        return nodes[order][cost[order] <= (_ALLOWED * self.level) ** 2].tolist()
+        found: list[int] = nodes[order][cost[order] <= (_ALLOWED * self.level) ** 2].tolist()
+        return found

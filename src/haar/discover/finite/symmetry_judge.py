@@ -52,7 +52,8 @@ class SymmetryJudge:
         """Squared errors of each sample under one element."""
         (moved,) = symmetry.act_inputs(g, (self._inputs,))
         wrong = self._evaluation(moved) - symmetry.act_outputs(g, self.outputs)
-        return wrong.square().flatten(1).sum(1)
+        found: Tensor = wrong.square().flatten(1).sum(1)
+        return found
 
     def defect(self, symmetry: Symmetry, g: Tensor) -> float:
         """That of one element."""

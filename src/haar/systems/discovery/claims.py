@@ -34,7 +34,8 @@ def growth(measures: Measures, key: str) -> float:
 def change(measures: Measures, key: str) -> float:
     """The largest relative change of a number between coordinates."""
     values = [case["ours"][key] for case in measures["units"].values()]
-    return max(abs(v / values[0] - 1) for v in values)
+    found: float = max(abs(v / values[0] - 1) for v in values)
+    return found
 
 
 def miscounted(cases: Mapping[str, Any]) -> int:

@@ -58,6 +58,8 @@ class Fitted(nn.Module):
         self.register_buffer("scale", inside.std(0))
         self.register_buffer("out_mean", target.mean(0))
         self.register_buffer("out_scale", target.std(0))
+        self.mean: Tensor
+        self.scale: Tensor
 
     def _inside(self, x: Tensor) -> Tensor:
         return torch.asinh(x) if self.squash else x
@@ -66,7 +68,8 @@ class Fitted(nn.Module):
         """From inputs ``(b, ...)`` to outputs ``(b, m)``."""
         flat = x.flatten(1)
         out = self.net((self._inside(flat) - self.mean) / self.scale) * self.out_scale + self.out_mean
-        return flat + out if self.residual else out
+        found: Tensor = flat + out if self.residual else out
+        return found
 
 
 def train(
@@ -89,7 +92,8 @@ def train(
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = draw(len(x), 128, generator)
-        return ((model(x[rows]) - y[rows].flatten(1)) / scale).square().mean()
+        found: Tensor = ((model(x[rows]) - y[rows].flatten(1)) / scale).square().mean()
+        return found
 
     plan = Plan(steps=steps, learning_rate=learning_rate, schedule="cosine")
     Run(model.parameters(), loss, plan, seed=seed).train()

@@ -42,7 +42,8 @@ def vector_function(points: int, seed: int, breaking: float = 0.0) -> Function:
         if breaking:
             term = torch.stack([x[:, 0] * x[:, 4], x[:, 1].square(), x[:, 2] * x[:, 5].tanh()], 1)
             y = y + breaking * term
-        return y
+        found: Tensor = y
+        return found
 
     return function
 

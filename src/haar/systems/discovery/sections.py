@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -29,6 +30,11 @@ def told(measures: Measures) -> list[Section]:
     ]
 
 
+def _at(*path: str) -> Callable[[Any], Any]:
+    """What stands there in a seed's measures; None where the last name is missing."""
+    return lambda measured: reduce(lambda part, name: part[name], path[:-1], measured).get(path[-1])
+
+
 def _over(measures: Measures, of: Callable[[Any], Any]) -> list[Cell]:
     """Median and range over seeds."""
     known = [value for value in map(of, measures) if value is not None]
@@ -43,10 +49,10 @@ def _planted(measures: Measures) -> Table:
         [
             f"so(3) on four vectors, {name}",
             measures[0]["planted"][name]["name"],
-            *_over(measures, lambda m, n=name: m["planted"][n]["angle"]),
-            *_over(measures, lambda m, n=name: m["planted"][n]["defect"])[:1],
-            *_over(measures, lambda m, n=name: m["planted"][n]["next"])[:1],
-            *_over(measures, lambda m, n=name: m["planted"][n]["seconds"])[:1],
+            *_over(measures, _at("planted", name, "angle")),
+            *_over(measures, _at("planted", name, "defect"))[:1],
+            *_over(measures, _at("planted", name, "next"))[:1],
+            *_over(measures, _at("planted", name, "seconds"))[:1],
         ]
         for name in measures[0]["planted"]
     ]
@@ -54,8 +60,8 @@ def _planted(measures: Measures) -> Table:
         [
             f"Lorentz, {name}",
             measures[0]["momenta"][name]["name"],
-            *_over(measures, lambda m, n=name: m["momenta"][n]["angle"]),
-            *_over(measures, lambda m, n=name: m["momenta"][n]["defect"])[:1],
+            *_over(measures, _at("momenta", name, "angle")),
+            *_over(measures, _at("momenta", name, "defect"))[:1],
             None,
             None,
         ]
@@ -65,8 +71,8 @@ def _planted(measures: Measures) -> Table:
         [
             "Lorentz, a trained network",
             measures[0]["momenta learned"]["name"] or "none",
-            *_over(measures, lambda m: m["momenta learned"]["angle"]),
-            *_over(measures, lambda m: m["momenta learned"]["defect"])[:1],
+            *_over(measures, _at("momenta learned", "angle")),
+            *_over(measures, _at("momenta learned", "defect"))[:1],
             None,
             None,
         ]
@@ -95,8 +101,8 @@ def _units(measures: Measures) -> Table:
         [
             name,
             "relative spectrum" if who == "ours" else "plain null space",
-            *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["angle"]),
-            *_over(measures, lambda m, n=name, w=who: m["units"][n][w]["gap"]),
+            *_over(measures, _at("units", name, who, "angle")),
+            *_over(measures, _at("units", name, who, "gap")),
         ]
         for name in measures[0]["units"]
         for who in ("ours", "plain")
@@ -123,9 +129,9 @@ def _bodies(measures: Measures) -> Table:
         [
             f"{part}, {name}",
             case["expected"],
-            *_over(measures, lambda m, p=part, n=name: m[p][n]["count"])[:1],
-            *_over(measures, lambda m, p=part, n=name: m[p][n]["defect"])[:1],
-            *_over(measures, lambda m, p=part, n=name: m[p][n]["next"])[:1],
+            *_over(measures, _at(part, name, "count"))[:1],
+            *_over(measures, _at(part, name, "defect"))[:1],
+            *_over(measures, _at(part, name, "next"))[:1],
         ]
         for part in ("two bodies", "kepler")
         for name, case in measures[0][part].items()
@@ -134,9 +140,9 @@ def _bodies(measures: Measures) -> Table:
         [
             "reaction and diffusion, e(2)",
             3,
-            *_over(measures, lambda m: m["waves"]["count"])[:1],
-            *_over(measures, lambda m: m["waves"]["translations"])[:1],
-            *_over(measures, lambda m: m["waves"]["gap"])[:1],
+            *_over(measures, _at("waves", "count"))[:1],
+            *_over(measures, _at("waves", "translations"))[:1],
+            *_over(measures, _at("waves", "gap"))[:1],
         ]
     )
     finite = "; ".join(sorted({", ".join(m["waves"]["finite"]) for m in measures}))
@@ -182,7 +188,7 @@ def _laws(measures: Measures) -> Table:
             name,
             ", ".join(str(m["laws"][name]["accepted"]) for m in measures),
             sum(m["laws"][name]["gaussian"] for m in measures),
-            *_over(measures, lambda m, n=name: m["laws"][n].get("angle")),
+            *_over(measures, _at("laws", name, "angle")),
         ]
         for name in measures[0]["laws"]
     ]

@@ -123,6 +123,7 @@ class Mirrored(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         kernel = torch.randn(1, 1, 3, 3, generator=generator, dtype=torch.float64)
         self.register_buffer("kernel", kernel + kernel.flip(-1))
+        self.kernel: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve on the torus."""
