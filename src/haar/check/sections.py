@@ -43,7 +43,11 @@ def _answer(check: Outcome) -> Section:
     seen = check.measured
     if seen is None:
         return Section("Answer", text=text)
-    defects: list[str | float | None] = ["largest relative defect", *_cells(seen.defect_before), *_cells(seen.defect_after)]
+    defects: list[str | float | None] = [
+        "largest relative defect",
+        *_cells(seen.defect_before),
+        *_cells(seen.defect_after),
+    ]
     rows: list[Sequence[str | float | None]] = [defects]
     if seen.loss_before is not None and seen.loss_after is not None:
         rows.insert(0, ["mean squared error", *_cells(seen.loss_before), *_cells(seen.loss_after)])

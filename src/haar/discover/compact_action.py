@@ -52,8 +52,8 @@ class Frame:
     def lifted(self, linear: Float[Tensor, "k r r"]) -> Float[Tensor, "k n n"]:
         """In the given coordinates; what the data, or the model, do not know stays where it is."""
         if self.quotient:
-            found: Tensor = torch.linalg.pinv(self.space.inwards) @ linear @ self.space.inwards
-            return found
+            inwards: Tensor = torch.linalg.pinv(self.space.inwards) @ linear @ self.space.inwards
+            return inwards
         found: Tensor = self.space.outwards @ linear @ torch.linalg.pinv(self.space.outwards)
         return found
 

@@ -147,24 +147,26 @@ def _radius(z: Tensor) -> Tensor:
     return z[:, :2].square().sum(1).sqrt()
 
 
+def _entry(j: int, power: int) -> Callable[[Tensor], Tensor]:
+    """x_j / r^power."""
+    return lambda z: z[:, j] / _radius(z) ** power
+
+
+def _product(j: int, k: int, power: int) -> Callable[[Tensor], Tensor]:
+    """x_j x_k / r^power."""
+    return lambda z: z[:, j] * z[:, k] / _radius(z) ** power
+
+
 def _forces() -> list[Any]:
-    fields: list[Any] = [(f"x{j} d{i}", _unit(i, lambda z, j=j: z[:, j])) for i in range(4) for j in range(4)]
-    return fields + [
-        (f"q{j}/r3 d{i}", _unit(i, lambda z, j=j: z[:, j] / _radius(z) ** 3)) for i in range(4) for j in range(2)
-    ]
+    fields: list[Any] = [(f"x{j} d{i}", _unit(i, _entry(j, 0))) for i in range(4) for j in range(4)]
+    return fields + [(f"q{j}/r3 d{i}", _unit(i, _entry(j, 3))) for i in range(4) for j in range(2)]
 
 
 def _cubic() -> list[Any]:
     pairs = [(j, k) for j in range(4) for k in range(j + 1)]
-    fields: list[Any] = [
-        (f"x{j}x{k} d{i}", _unit(i, lambda z, j=j, k=k: z[:, j] * z[:, k])) for i in range(4) for j, k in pairs
-    ]
+    fields: list[Any] = [(f"x{j}x{k} d{i}", _unit(i, _product(j, k, 0))) for i in range(4) for j, k in pairs]
     for i in range(4):
-        fields += [(f"q{j}/r d{i}", _unit(i, lambda z, j=j: z[:, j] / _radius(z))) for j in range(2)]
-        fields += [
-            (f"q{j}q{k}/r3 d{i}", _unit(i, lambda z, j=j, k=k: z[:, j] * z[:, k] / _radius(z) ** 3))
-            for j in range(2)
-            for k in range(j + 1)
-        ]
+        fields += [(f"q{j}/r d{i}", _unit(i, _entry(j, 1))) for j in range(2)]
+        fields += [(f"q{j}q{k}/r3 d{i}", _unit(i, _product(j, k, 3))) for j in range(2) for k in range(j + 1)]
         fields.append((f"1/r d{i}", _unit(i, lambda z: 1 / _radius(z))))
     return fields
