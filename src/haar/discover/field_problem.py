@@ -187,7 +187,7 @@ def bracket(one: VectorField, other: VectorField, x: Tensor) -> Tensor:
     Example:
         >>> shift = lambda x: torch.ones_like(x) * torch.tensor([1.0, 0])
         >>> turn = lambda x: x.flip(-1) * torch.tensor([-1.0, 1])
-        >>> bracket(shift, turn, torch.zeros(1, 2)).tolist()
+        >>> bracket(shift, turn, torch.zeros(1, 2)).add(0.0).tolist()
         [[0.0, 1.0]]
     """
     first: Tensor = push_forward(other, [x], [one(x)])[1]

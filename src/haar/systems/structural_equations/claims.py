@@ -82,69 +82,71 @@ def _functions(name: str, title: str, factor: float) -> tuple[Claim, ...]:
     )
 
 
+_TO_ROUNDING: dict[str, tuple[str, str, Callable[[Any], Any], float]] = {
+    "linear players": (
+        "the saddle point of linear players is two-stage least squares (coefficients)",
+        "linear",
+        lambda m: [m["two stages"], m["just identified"], m["least squares"]],
+        1e-10,
+    ),
+    "linear players, ridge": ("... and its closed form with a ridge", "linear", lambda m: m["ridge"], 1e-10),
+    "inner maximum": (
+        "with a dual for every value of Z it is half the mean square of the mean residuals",
+        "linear",
+        lambda m: m["inner maximum"],
+        1e-10,
+    ),
+    "a linear game ends there": ("4000 plain steps reach the closed form", "linear", lambda m: m["played"], 1e-12),
+    "simultaneous steps spiral": (
+        "plain steps on x y grow as is proved (relative error of the factor, the root of 1 + a^2)",
+        "bilinear",
+        lambda m: m["growth"],
+        1e-10,
+    ),
+    "extragradient contracts": (
+        "extragradient steps on x y shrink as is proved (the same of the root of 1 - a^2 + a^4)",
+        "bilinear",
+        lambda m: m["contraction"],
+        1e-10,
+    ),
+    "optimistic steps arrive": (
+        "optimistic steps on x y come nearer (ratio of distances)",
+        "bilinear",
+        lambda m: m["optimistic"],
+        0.5,
+    ),
+    "Bellman equation": (
+        "without noise the saddle of two tables is the true Q of the chain (relative)",
+        "chain",
+        lambda m: m["exact"],
+        1e-10,
+    ),
+    "wages": (
+        "the linear saddle is linearmodels' two-stage least squares (coefficients, card and mroz)",
+        "wages",
+        lambda m: over(m, lambda equation: equation["apart"]),
+        1e-8,
+    ),
+    "wages, card": (
+        "schooling: 0.07401 by least squares, 0.16085 by the saddle (differences)",
+        "wages",
+        lambda m: [abs(m["card"]["least squares"] - 0.07401), abs(m["card"]["two stages"] - 0.16085)],
+        5e-6,
+    ),
+    "wages, played": (
+        "a game of plain steps from zero on scaled columns ends there (coefficients)",
+        "wages",
+        lambda m: over(m, lambda equation: equation["played"]),
+        1e-8,
+    ),
+}
+
+
 def _exact() -> tuple[Claim, ...]:
     """What holds to rounding."""
-    told = {
-        "linear players": (
-            "the saddle point of linear players is two-stage least squares (coefficients)",
-            "linear",
-            lambda m: [m["two stages"], m["just identified"], m["least squares"]],
-            1e-10,
-        ),
-        "linear players, ridge": ("... and its closed form with a ridge", "linear", lambda m: m["ridge"], 1e-10),
-        "inner maximum": (
-            "with a dual for every value of Z it is half the mean square of the mean residuals",
-            "linear",
-            lambda m: m["inner maximum"],
-            1e-10,
-        ),
-        "a linear game ends there": ("4000 plain steps reach the closed form", "linear", lambda m: m["played"], 1e-12),
-        "simultaneous steps spiral": (
-            "plain steps on x y grow as is proved (relative error of the factor, the root of 1 + a^2)",
-            "bilinear",
-            lambda m: m["growth"],
-            1e-10,
-        ),
-        "extragradient contracts": (
-            "extragradient steps on x y shrink as is proved (the same of the root of 1 - a^2 + a^4)",
-            "bilinear",
-            lambda m: m["contraction"],
-            1e-10,
-        ),
-        "optimistic steps arrive": (
-            "optimistic steps on x y come nearer (ratio of distances)",
-            "bilinear",
-            lambda m: m["optimistic"],
-            0.5,
-        ),
-        "Bellman equation": (
-            "without noise the saddle of two tables is the true Q of the chain (relative)",
-            "chain",
-            lambda m: m["exact"],
-            1e-10,
-        ),
-        "wages": (
-            "the linear saddle is linearmodels' two-stage least squares (coefficients, card and mroz)",
-            "wages",
-            lambda m: over(m, lambda equation: equation["apart"]),
-            1e-8,
-        ),
-        "wages, card": (
-            "schooling: 0.07401 by least squares, 0.16085 by the saddle (differences)",
-            "wages",
-            lambda m: [abs(m["card"]["least squares"] - 0.07401), abs(m["card"]["two stages"] - 0.16085)],
-            5e-6,
-        ),
-        "wages, played": (
-            "a game of plain steps from zero on scaled columns ends there (coefficients)",
-            "wages",
-            lambda m: over(m, lambda equation: equation["played"]),
-            1e-8,
-        ),
-    }
     return tuple(
         Claim(name, claim, _PROVED, statistic, at_most=bound, every=True, part=part)
-        for name, (claim, part, statistic, bound) in told.items()
+        for name, (claim, part, statistic, bound) in _TO_ROUNDING.items()
     )
 
 
