@@ -220,9 +220,9 @@ _PLANTED = (
 )
 _DEFECTS = "Defects of the third and the fourth direction: medians over seeds, a dot a seed."
 _UNITS = (
-    "The same nearly symmetric function, its inputs in units of 1 : 100, and mixed. In the coordinates as given the "
-    "plain null space of LieGG and LieSD, which has to be told how many generators to take, is as good; in others it "
-    "is not. Angles are compared in the coordinates as given."
+    "The same nearly symmetric function, its inputs as given, in units of 1 : 100, and mixed. The plain null space of "
+    "LieGG and LieSD has to be told how many generators to take; the table shows in which coordinates it is as good. "
+    "Angles are compared in the coordinates as given."
 )
 _ANGLES = "Angles to the planted algebra, medians over seeds: the relative spectrum does not see the units."
 _BODIES = "Numbers of generators against theory. Kepler's four close only on energy shells, and the gate says so."
