@@ -26,6 +26,19 @@ TOOL = _script(ROOT / "tools" / "printed.py")
 
 #: What each page must have printed; every line is a claim of its text.
 PRINTED = {
+    "discover": (
+        "SO(3) acting as 2 x spin 1 on the inputs, 1 x spin 1 on the outputs, exact",
+        "The model already respects SO(3)",
+        "No continuous symmetry established. Closest: a single generator",
+        "These data cannot tell: the model is linear on the data",
+        "[('subspace', 12), ('leaving', 8)]",
+        "so(1,3), with the compact group SO(3)",
+        "indistinguishable from a Gaussian",
+    ),
+    "saddle": ("best-response gap", "1.0 tensor([1.0000], dtype=torch.float64)", "dual: diverged at step"),
+    "structural_equations": ("weak instruments for 'educ': first-stage F 9.45, effective F 9.64", "adds 0.16085"),
+    "check": ("average\n", "leave alone\n", "S16, order 20922789888000, exact"),
+    "scale": ("rank 0 of 2 has <Audit of D4 over 50 samples>\nas one process: True True\n", "1 kept, 1 running"),
     "kkan": ("torch.Size([5, 1]) 12310", "all permutations of x0, x1; every sign of x0, x1", "3 6", "True"),
     "groups": (
         "['r90', 'my', 'd'] 2",
@@ -156,7 +169,7 @@ def test_the_code_of_the_page_runs(page, capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = ROOT / "docs" / f"{page}.md"
     blocks = re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
-    assert len(blocks) > 5
+    assert len(blocks) > 1
     with torch.random.fork_rng():
         told = TOOL.run(blocks, page)
     capsys.readouterr()
