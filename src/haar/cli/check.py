@@ -138,7 +138,7 @@ def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     symmetry = None if told.group is None else well_symmetry(reader.metadata, told.group, windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
-    chosen = SpreadWindows(windows, samples=told.samples, batch_size=8)
+    chosen = SpreadWindows(windows, samples=told.samples or 64, batch_size=8)
     scale = field_scale(chosen, windows.outputs)
     return _one_by_one(module, batched=loaded.batched), symmetry, list(chosen), scale
 
@@ -157,7 +157,7 @@ def _of_rows(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     from haar.cli.first_try import OwnPrecision, own_dtype
     from haar.cli.rows_file import read_rows, symmetry_of_rows
 
-    rows = read_rows(told.data, most=told.samples)
+    rows = read_rows(told.data, most=told.samples or 2048)
     x = rows[0]
     dtype = own_dtype(loaded.module, x[:1])
     module: Any = loaded.module if dtype == x.dtype else OwnPrecision(loaded.module, dtype).eval()

@@ -38,7 +38,9 @@ class CheckOptions:
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False
-    samples: Annotated[int, count_option("Windows or rows to look at, spread evenly.", least=4)] = 64
+    samples: Annotated[
+        int | None, count_option("What to look at, spread evenly; by default 64 windows, or 2048 rows.", least=4)
+    ] = None
     seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
     out: Annotated[
         Path, folder_option("Folder for report.html, check.json, and the repaired model, if there is one.")

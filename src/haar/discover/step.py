@@ -65,4 +65,5 @@ class Step:
     def __str__(self) -> str:
         """One line."""
         beyond = "" if self.outside is None else f", outside it at least {self.outside:.3g}"
-        return f"{self.name}, {self.size}, {self.grade}: defect {self.defect}{beyond}"
+        told = self.name if self.size in self.name else f"{self.name}, {self.size}"
+        return f"{told}, {self.grade}: defect {self.defect}{beyond}"
