@@ -230,8 +230,8 @@ def test_the_dual_climbs_where_its_gradients_share_memory(clip):
             self.a, self.b = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
 
     for objective in (
-        lambda x, u, batch: ((u.a + u.b) * torch.ones(2)).sum() * x.value,
-        lambda x, u, batch: (u.a.sum() + u.b.sum()) * x.value,
+        lambda x, u, _: ((u.a + u.b) * torch.ones(2)).sum() * x.value,
+        lambda x, u, _: (u.a.sum() + u.b.sum()) * x.value,
     ):
         x, u = Number(1.0), Two()
         game = Saddle(x, u, objective, optimizers=[torch.optim.SGD(p.parameters(), lr=0.5) for p in (x, u)], clip=clip)
