@@ -220,6 +220,27 @@ def test_a_batch_that_is_not_finite_is_named_and_moves_nobody():
     assert same(before, state(game))
 
 
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_the_dual_climbs_where_its_gradients_share_memory(clip):
+    """Of a sum of two parameters both have one tensor for a gradient; that of a sum over entries is one number."""
+
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
+
+    for objective in (
+        lambda x, u, _: ((u.a + u.b) * torch.ones(2)).sum() * x.value,
+        lambda x, u, _: (u.a.sum() + u.b.sum()) * x.value,
+    ):
+        x, u = Number(1.0), Two()
+        game = Saddle(x, u, objective, optimizers=[torch.optim.SGD(p.parameters(), lr=0.5) for p in (x, u)], clip=clip)
+        turn = game.step(None)
+        moved = 0.5 if clip is None else 0.5 * clip / turn.dual_gradient
+        assert turn.dual_gradient == pytest.approx(2.0)
+        torch.testing.assert_close(torch.cat([u.a, u.b]).detach(), torch.full((4,), moved))
+
+
 def test_frozen_parameters_stay():
     game_parts = regression()
     f, u = game_parts.primal, game_parts.dual

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -127,6 +128,7 @@ class Saddle:
         self.players = first, second
         self.bank = None if averaging is None else Bank(averaging)
         self.taken = 0
+        self._value = math.nan  # of the objective, where it was last looked at
         self._rows: list[tuple[float, float, float]] = []
         self._gaps: list[tuple[int, float]] = []
 
@@ -170,18 +172,9 @@ class Saddle:
         """
         if self.taken == 0:
             check_alike(self.players)
-        norms = [0.0, 0.0]
-        value = 0.0
-
-        def look(who: Sequence[Player]) -> None:
-            nonlocal value
-            value, found = self._look(who, batch)
-            for player, norm in zip(who, found, strict=True):
-                norms[self.players.index(player)] = norm
-
-        take_turn(self.mode, *self.players, self.dual_steps, look)
+        take_turn(self.mode, *self.players, self.dual_steps, partial(self._look, batch))
         self.taken += 1
-        row = value, norms[0], norms[1]
+        row = self._value, self.players[0].norm, self.players[1].norm
         self._rows.append(row)
         if self.bank is not None:
             self.bank.see(self.taken, self.primal)
@@ -285,8 +278,8 @@ class Saddle:
             "shapes": shapes,
         }
 
-    def _look(self, who: Sequence[Player], batch: Any) -> tuple[float, list[float]]:
-        """Hand players their gradients where all stand now; the objective's value and the gradients' norms."""
+    def _look(self, batch: Any, who: Sequence[Player]) -> None:
+        """Hand players their gradients where all stand now, and keep the objective's value."""
         for player in who:
             player.forget()
         with torch.enable_grad():
@@ -299,7 +292,7 @@ class Saddle:
             raise diverged(self.taken + 1, found, norms, players=who, seen=seen, batch=batch)
         for player, each, norm in zip(who, gradients, norms, strict=True):
             player.give(each, norm)
-        return found, norms
+        self._value = found
 
 
 def _optimizers(

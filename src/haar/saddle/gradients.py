@@ -52,6 +52,9 @@ def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[f
     there = [gradient for each in gradients for gradient in each if gradient is not None]
     norms = torch._foreach_norm(there)  # noqa: SLF001 (one kernel for all)
     place = value.device
-    told: list[float] = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
+    if place.type == "cpu" and all(norm.device.type == "cpu" for norm in norms):  # nothing to wait for
+        told = [value.item(), *(norm.item() for norm in norms)]
+    else:
+        told = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
     sizes = iter(told[1:])
     return told[0], [math.hypot(*(next(sizes) for gradient in each if gradient is not None)) for each in gradients]

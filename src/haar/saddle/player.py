@@ -39,6 +39,7 @@ class Player:
     ) -> None:
         self.name, self.module, self.optimizer = name, module, optimizer
         self.parameters = trainable(name, module)
+        self.norm = 0.0  # of its last gradient
         self.clip = None if clip is None else float(clip)
         self.projection = None if projection is None else projection.begin(self.parameters)
         self._before: list[Tensor] = []
@@ -52,16 +53,15 @@ class Player:
 
     def give(self, gradients: Sequence[Tensor | None], norm: float) -> None:
         """Hand the optimiser the gradient of the objective, which the dual climbs."""
-        shrink = 1.0 if self.clip is None or norm <= self.clip else self.clip / norm
-        turned = self.name == "dual"
+        factor = 1.0 if self.clip is None or norm <= self.clip else self.clip / norm
+        factor = -factor if self.name == "dual" else factor
+        if factor != 1.0:  # never in place: gradients may share memory with each other, or be views of one number
+            there = [gradient for gradient in gradients if gradient is not None]
+            scaled = iter(torch._foreach_mul(there, factor))  # noqa: SLF001 (one kernel for all)
+            gradients = [None if gradient is None else next(scaled) for gradient in gradients]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-            if gradient is None:
-                continue
-            if shrink != 1.0:
-                gradient.mul_(-shrink if turned else shrink)
-            elif turned:
-                gradient.neg_()
+        self.norm = norm
 
     def step(self) -> None:
         """A step of the optimiser, back into the set."""

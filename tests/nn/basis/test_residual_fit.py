@@ -8,7 +8,7 @@ from torch import nn
 
 from haar.errors import ArgumentError, ShapeError
 from haar.nn import KKAN, ResidualAttention
-from haar.nn.basis import derivative, fit_residual
+from haar.nn.basis import derivative, fit_residual, laplacian
 from haar.training import Plan
 
 F64 = torch.float64
@@ -36,6 +36,31 @@ def test_derivatives_are_those_of_closed_forms(order):
     assert torch.equal(along[:, 1], torch.zeros(5, dtype=F64))
     wave = 2**order * (torch.cos(2 * x[:, 1]), -torch.sin(2 * x[:, 1]), -torch.cos(2 * x[:, 1]))[order - 1]
     torch.testing.assert_close(derivative(function, x, -1, order)[:, 1], wave)
+
+
+def test_laplacians_are_sums_of_second_derivatives_also_after_a_step():
+    x = torch.rand(6, 3, dtype=F64)
+    model = KKAN(3, 2, inner=(4, 2), mixing=3).double()
+    found = laplacian(model, x)
+    wanted = sum(derivative(model, x, axis, 2) for axis in range(3))
+    torch.testing.assert_close(found, wanted)
+    parameters = list(model.parameters())
+    ours, theirs = (torch.autograd.grad(one.square().sum(), parameters) for one in (found, wanted))
+    torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        assert torch.equal(laplacian(model, x), found)
+        assert not laplacian(model, x).requires_grad
+
+
+def test_laplacians_of_what_does_not_bend_are_zero_and_they_can_be_differentiated():
+    x = torch.rand(5, 2, dtype=F64)
+    for flat in (nn.Linear(2, 1).double(), lambda x: torch.ones(len(x), 1, dtype=F64), lambda x: x[:, :1]):
+        assert torch.equal(laplacian(flat, x), torch.zeros(5, 1, dtype=F64))
+    at = x.clone().requires_grad_()
+    twice = laplacian(lambda z: laplacian(lambda y: y.pow(4).sum(1, keepdim=True), z), at)
+    torch.testing.assert_close(twice, torch.full((5, 1), 48.0, dtype=F64))
+    third = torch.autograd.grad(laplacian(lambda y: y.pow(4).sum(1, keepdim=True), at).sum(), at)[0]
+    torch.testing.assert_close(third, 24 * x)
 
 
 @pytest.mark.parametrize("attention", [False, True])
@@ -71,5 +96,7 @@ def test_what_does_not_fit_is_refused():
         fit_residual(net, lambda u, x: u(x)[:3], X, plan=Plan(steps=1))
     with pytest.raises(ArgumentError, match="axis: expected a coordinate, 0 to 0, got 1"):
         derivative(net, X, 1)
+    with pytest.raises(ShapeError, match=r"function: expected \(24, outputs\) of 24 points, got \(24,\)"):
+        laplacian(lambda x: x[:, 0], X)
     with pytest.raises(ArgumentError, match="order: expected at least 1"):
         derivative(net, X, 0, 0)

@@ -12,7 +12,7 @@ from haar.errors import ArgumentError
 from haar.nn.basis import derivative
 from haar.systems.experiment import options
 from haar.systems.kkan.equations import EQUATIONS
-from haar.systems.kkan.fits import curve
+from haar.systems.kkan.fits import curve, regression
 from haar.systems.kkan.networks import ChebyshevLayers, Sine, made, optimizer_of, perceptron
 from haar.systems.kkan.options import Options
 from haar.systems.kkan.protocol import measure
@@ -25,6 +25,7 @@ SMALL = {"points": 60, "steps": 8, "batch_size": 16}
 TINY = {
     "regression": SMALL,
     "longer": 2,
+    "frequencies_alone": False,
     "grid": 10,
     "sizes": [4, 2, 3],
     "width": 6,
@@ -70,6 +71,13 @@ def test_finished_parts_are_kept(measures, tmp_path):
 def test_errors_are_read_after_the_planned_steps_however_many():
     preset = options(Options, TINY | {"regression": SMALL | {"steps": 19}})
     assert {19, 38} <= set(curve(perceptron(3), "oscillatory", preset, 0, times=2)["steps"])
+
+
+def test_of_two_frequencies_only_networks_that_claims_compare_are_fitted_if_that_is_said():
+    preset = options(Options, TINY | {"frequencies_alone": True, "regression": SMALL | {"steps": 1}})
+    found = regression(preset, "two frequencies", 0)["networks"]
+    assert list(found) == ["KKAN", "Fourier features 1", "Fourier features 2", "Fourier features 4"]
+    assert all(one["steps"] == [1] for one in found.values())
 
 
 def test_networks_are_of_the_sizes_of_the_trial():

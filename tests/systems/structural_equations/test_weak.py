@@ -77,6 +77,48 @@ def test_the_first_stage_of_wages_is_that_of_linearmodels():
     assert first_stage(made)["educ"].f == pytest.approx(told["f.stat"], rel=1e-8)
 
 
+#: Read once from pyfixest 0.60.0, `feols("lwage ~ exper + ... + smsa | educ ~ ...", vcov="HC1").IV_Diag()`, and from
+#: ivmodels 0.10.0, `inverse_anderson_rubin_test(..., C=exogenous, alpha, critical_values="f")`, on linearmodels' data.
+PYFIXEST_ONE, PYFIXEST_TWO = 17.51331609688533, 15.485522912173762
+IVMODELS = {
+    ("card", 0.95): (0.08634371301299952, 0.31655894427002695),
+    ("mroz", 0.95): (-0.01899792326965876, 0.13509088609514353),
+    ("mroz", 0.9): (-0.007493579985196709, 0.12521327494938583),
+}
+
+
+def _wages(name, instruments=None):
+    given = wages(name)
+    return problem(given.x, given.y, given.z if instruments is None else given.z[instruments], given.exogenous)
+
+
+@pytest.mark.referee
+def test_the_effective_f_of_one_instrument_is_that_of_pyfixest():
+    assert first_stage(_wages("card", ["nearc4"]))["educ"].effective == pytest.approx(PYFIXEST_ONE, rel=1e-9)
+
+
+@pytest.mark.referee
+def test_of_several_pyfixest_gives_another_that_weighs_instruments_before_exogenous_columns_are_taken_off():
+    """Olea and Pflueger take them off first, as we do; from raw instruments pyfixest's comes out to the digit."""
+    made = _wages("card")
+    on = np.column_stack([np.ones(len(made.y)), made.x.values[:, list(made.exogenous)]])
+    x, z = _residual(made.x.values[:, 0], on), _residual(made.z.values, on)
+    inverse = np.linalg.inv(z.T @ z)
+    slope = inverse @ z.T @ x
+    scores = z * (x - z @ slope)[:, None]
+    covariance = inverse @ scores.T @ scores @ inverse * len(x) / (len(x) - 8)
+    found = [slope @ gram @ slope / np.trace(covariance @ gram) for gram in (z.T @ z, made.z.values.T @ made.z.values)]
+    assert first_stage(made)["educ"].effective == pytest.approx(found[0], rel=1e-9)
+    assert found[1] == pytest.approx(PYFIXEST_TWO, rel=1e-9)
+
+
+@pytest.mark.referee
+@pytest.mark.parametrize(("name", "level"), list(IVMODELS))
+def test_anderson_rubin_sets_of_wages_are_those_of_ivmodels(name, level):
+    (found,) = anderson_rubin(_wages(name), level).pieces
+    assert found == pytest.approx(IVMODELS[name, level], rel=1e-9)
+
+
 @pytest.mark.parametrize(("f", "effective", "weak"), [(10.0, 10.0, False), (9.99, 50.0, True), (50.0, 9.99, True)])
 def test_below_ten_is_weak(f, effective, weak):
     assert FirstStage(f, effective, 0.0).weak is weak

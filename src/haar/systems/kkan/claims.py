@@ -189,6 +189,17 @@ CLAIMS = (
     ),
     *(
         Claim(
+            f"{name}: baseline",
+            "KKAN's better solution is nearer to the right one than zero is (relative error)",
+            "baseline",
+            lambda m: _of(_least(m["KKAN"]), 1.0),
+            at_most=0.5,
+            part=("physics", name),
+        )
+        for name in ("poisson", "helmholtz")
+    ),
+    *(
+        Claim(
             f"{name}: comparable",
             "KKAN's better solution, with attention or without, is at most twice as wrong as a tuned network's (ratio)",
             _PAPER,

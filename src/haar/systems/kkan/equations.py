@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from haar.nn.basis import derivative
+from haar.nn.basis import derivative, laplacian
 
 Function = Callable[[Tensor], Tensor]
 
@@ -43,7 +43,7 @@ def _poisson() -> Equation:
 
     def residual(u: Function, x: Tensor) -> Tensor:
         source = pi**2 * (torch.sin(pi * x) + 10 * torch.sin(10 * pi * x))
-        return derivative(u, x, 0, 2) + source
+        return laplacian(u, x) + source
 
     return Equation(1, residual, lambda x, y: _wall(x) * y, solution)
 
@@ -55,7 +55,7 @@ def _helmholtz() -> Equation:
         return torch.sin(pi * x[:, :1]) * torch.sin(4 * pi * x[:, 1:])
 
     def residual(u: Function, x: Tensor) -> Tensor:
-        return derivative(u, x, 0, 2) + derivative(u, x, 1, 2) + u(x) - (1 - 17 * pi**2) * solution(x)
+        return laplacian(u, x) + u(x) - (1 - 17 * pi**2) * solution(x)
 
     return Equation(2, residual, lambda x, y: _wall(x) * y, solution)
 

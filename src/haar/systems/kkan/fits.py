@@ -77,10 +77,13 @@ def regression(options: Options, name: str, seed: int, watch: Watch = Unwatched(
     test = grid(options.grid)
     wanted = target(name)(test)
     found: Json = {"constant": relative(wanted.mean().expand_as(wanted), wanted), "networks": {}}
-    networks = made(options.sizes, options.width)
+    networks, longer = made(options.sizes, options.width), options.longer
+    if options.frequencies_alone and name == "two frequencies":
+        networks = {key: make for key, make in networks.items() if key.startswith(("KKAN", "Fourier"))}
+        longer = 1
     with watch.stage(name, len(networks)) as advance:
         for network, make in networks.items():
-            times = options.longer if network.startswith(("Fourier", "SIREN")) else 1
+            times = longer if network.startswith(("Fourier", "SIREN")) else 1
             found["networks"][network] = curve(drawn(make, seed), name, options, seed, times=times)
             advance()
     return found

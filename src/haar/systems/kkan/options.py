@@ -27,6 +27,8 @@ class Options:
     Attributes:
         regression: How functions are fitted.
         longer: How many times as many steps cheaper networks take, to be compared at equal CPU time.
+        frequencies_alone: Whether of two frequencies only KKAN and Fourier features are fitted, of which claims speak,
+            at equal steps alone.
         grid: Points of an axis of the test's grid.
         sizes: Width and number of the inner layers, and units between the blocks.
         width: Of the perceptrons' four layers.
@@ -38,6 +40,7 @@ class Options:
 
     regression: Fit
     longer: int
+    frequencies_alone: bool
     grid: int
     sizes: tuple[int, int, int]
     width: int

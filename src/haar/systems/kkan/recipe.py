@@ -12,19 +12,21 @@ from haar.systems.recipe import Recipe
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "regression": {"points": 2000, "steps": 600, "batch_size": 256},
+        "regression": {"points": 2000, "steps": 500, "batch_size": 256},
         "longer": 2,
+        "frequencies_alone": True,
         "grid": 101,
         "sizes": [24, 3, 24],
         "width": 64,
         "sharing": {"points": 500, "steps": 500, "batch_size": 256},
         "dynamics": {"points": 2000, "steps": 600, "batch_size": 256},
-        "equations": ["helmholtz"],
-        "physics": {"points": 1000, "steps": 150, "batch_size": 250},
+        "equations": ["poisson"],
+        "physics": {"points": 1000, "steps": 240, "batch_size": 250},
     },
     "full": {
         "regression": {"points": 2000, "steps": 1200, "batch_size": 256},
         "longer": 4,
+        "frequencies_alone": False,
         "grid": 101,
         "sizes": [24, 3, 24],
         "width": 64,

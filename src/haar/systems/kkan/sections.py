@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from haar.report import Section, Table
-from haar.report.drawing import draw_curves, log_scale, new_figure, share_legend, style_axes
+from haar.report.drawing import COLOURS, draw_curves, log_scale, new_figure, share_legend, style_axes
 from haar.report.table import Cell
 from haar.statistics import spread
 from haar.systems.kkan.claims import at_equal_steps, within
@@ -37,11 +37,16 @@ def functions_table(measures: Measures) -> Table:
             own = [one["networks"][network] for one in seeds]
             limits = [one["networks"]["KKAN"]["seconds"][-1] for one in seeds]
             steps = spread(map(at_equal_steps, own)).value
-            timed = spread(within(one, limit) for one, limit in zip(own, limits, strict=True)).value
+            pairs = list(zip(own, limits, strict=True))
+            long_enough = all(one["seconds"][-1] >= limit for one, limit in pairs)
+            timed = spread(within(one, limit) for one, limit in pairs).value if long_enough else None
             each = spread(1e3 * one["seconds"][-1] / one["steps"][-1] for one in own).value
             rows.append([name, network, made["parameters"], steps, timed, each])
     columns = ("function", "network", "parameters", "error, equal steps", "error, equal CPU time", "ms a step")
-    note = "median over seeds of relative errors in L2; equal time is that which KKAN took"
+    note = (
+        "median over seeds of relative errors in L2; equal time is that which KKAN took, and is told of networks that "
+        "were fitted as long"
+    )
     return Table("Errors", columns, rows, note)
 
 
@@ -55,8 +60,9 @@ def draw_functions(measures: Measures) -> Figure:
         networks = [one["regression"][name]["networks"] for one in measures]
         planned, steps = networks[0]["KKAN"]["planned"], networks[0]["KKAN"]["steps"]
         drawn = [k for k, step in enumerate(steps) if step <= planned]
-        curves = {key: [[one[key]["errors"][k] for one in networks] for k in drawn] for key in _DRAWN}
-        draw_curves(axes, [steps[k] for k in drawn], curves, style="-")
+        known = [key for key in _DRAWN if key in networks[0]]
+        curves = {key: [[one[key]["errors"][k] for one in networks] for k in drawn] for key in known}
+        draw_curves(axes, [steps[k] for k in drawn], curves, dict(zip(_DRAWN, COLOURS, strict=False)), style="-")
         log_scale(axes, "y")
     share_legend(figure, panels, columns=5)
     return figure

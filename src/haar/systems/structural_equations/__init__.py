@@ -3,6 +3,7 @@
 from haar.systems.structural_equations.bellman import Chain, QTable, Transitions, bellman_residual
 from haar.systems.structural_equations.bootstrap import Intervals, bootstrap
 from haar.systems.structural_equations.choice import Choice, choose
+from haar.systems.structural_equations.demand import Demand, demand
 from haar.systems.structural_equations.kernel import KernelIV
 from haar.systems.structural_equations.linear import LinearSaddle, linear_saddle
 from haar.systems.structural_equations.neural import NeuralIV, Training
@@ -19,6 +20,7 @@ __all__ = [
     "Choice",
     "ConditionalMoment",
     "ConfidenceSet",
+    "Demand",
     "FirstStage",
     "Intervals",
     "KernelIV",
@@ -35,6 +37,7 @@ __all__ = [
     "bellman_residual",
     "bootstrap",
     "choose",
+    "demand",
     "first_stage",
     "linear_saddle",
     "projected_residual",
