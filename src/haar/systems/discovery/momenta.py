@@ -65,10 +65,14 @@ def exact(samples: int, seed: int) -> dict[str, Any]:
 
 
 def learned(samples: int, steps: int, seed: int, width: int = 128) -> dict[str, Any]:
-    """A network trained on two massive momenta."""
-    x, test = momenta(samples, 2, 1.0, seed), momenta(4000, 2, 1.0, seed + 1)
-    y, truth = scalar(x, massive=True), scalar(test, massive=True)
-    model = train(x, y, width=width, steps=steps, seed=seed, squash=True)
+    """A network trained on two massless momenta.
+
+    Squares of masses are small differences of large squares: of massive ones the same training leaves an error of .17,
+    and six directions that are as near to so(1,3).
+    """
+    x, test = momenta(samples, 2, 0.0, seed), momenta(4000, 2, 0.0, seed + 1)
+    y, truth = scalar(x, massive=False), scalar(test, massive=False)
+    model = train(x, y, width=width, steps=steps, seed=seed, squash=True, learning_rate=1e-2)
     one = discover(model, test, kinds="lie", dictionary=Linear(), weight="relative", max_samples=4000, seed=seed)
     return _told(one) | {"error": relative_error(model, test, truth)}
 

@@ -34,7 +34,7 @@ def measure(preset: Mapping[str, Any], seed: int, folder: Path, watch: Watch = U
         "planted": lambda: planted(4, chosen.samples, seed),
         "units": lambda: units(600, seed, 0.05),
         "momenta": lambda: exact(chosen.events, seed),
-        "momenta learned": lambda: learned_momenta(4 * chosen.events, 2 * steps, seed),
+        "momenta learned": lambda: learned_momenta(30 * chosen.events, 4 * steps, seed),
         "two bodies": lambda: counts(400 if not chosen.space else 800, seed, space=chosen.space),
         "kepler": lambda: kepler_counts(300, seed),
         "kepler learned": lambda: learned_orbits(4000, 4 * steps, seed),
