@@ -172,6 +172,43 @@ def test_gradients_through_many_steps_are_those_of_all_of_them():
     torch.testing.assert_close(first.grad, second.grad)
 
 
+def test_gradients_through_many_steps_go_to_all_that_a_step_depends_on():
+    rate = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)  # no module's, and no leaf beside the steps
+    unlike = torch.nn.Dropout(0.2)
+
+    def wanted(f, taken):
+        torch.manual_seed(0)
+        model = contender("lenn", D2Q9, viscosity=0.1, channels=2)
+        change = rate.tanh()
+        host = Host(D2Q9, lambda g: g + change * unlike(model(g) - g), (4, 5))
+        weights = [rate, *model.parameters()]
+        return torch.autograd.grad(taken(f, host).square().sum(), [f, *weights])
+
+    def all_of_them(f, host):
+        for _ in range(7):
+            f = host.step(f)
+        return f
+
+    f = random_field((4, 5), batch=1).requires_grad_()
+    for found, expected in zip(
+        wanted(f, lambda f, host: rollout(f, host, 7, segment=3)), wanted(f, all_of_them), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+def test_steps_that_come_to_depend_on_other_weights_are_refused():
+    rates = [torch.tensor(0.3, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    calls = []
+
+    def collide(f):
+        calls.append(1)
+        return f * rates[len(calls) > 3]
+
+    ended = rollout(random_field((4, 5), batch=1), Host(D2Q9, collide, (4, 5)), 6)
+    with pytest.raises(HaarError, match=r"rollout: expected steps that depend on the same weights throughout"):
+        ended.sum().backward()
+
+
 def test_a_run_that_blows_up_names_step_and_site_and_keeps_the_last_state(tmp_path):
     def burst(f):
         return f * 10**4.45  # the greatest number of float64 is passed at the 70th step
