@@ -33,6 +33,7 @@ from haar.systems.lattice_boltzmann.observables import energy, momentum, spectru
 from haar.systems.lattice_boltzmann.streaming import stream, stream_into
 
 D2Q9 = Stencil.named("D2Q9")
+ENDS = ((0, "low"), (0, "high"), (1, "low"))
 COMPILER = any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
@@ -57,7 +58,7 @@ def test_streaming_is_a_roll_by_the_velocity(name):
 
 
 def test_steps_in_place_and_differentiable_ones_are_the_same():
-    walls = (Wall(0, "low"), Wall(1, "high", (0.05, 0.0)))
+    walls = (Wall(0, "low"), Wall(0, "high"), Wall(1, "low"), Wall(1, "high", (0.05, 0.0)))
     mask = torch.zeros(8, 9, dtype=torch.bool)
     mask[3:5, 4] = True
     for collision in (BGK(D2Q9, 0.7), freeze(contender("locked", D2Q9, viscosity=0.1, channels=2))):
@@ -76,7 +77,7 @@ def test_steps_in_place_and_differentiable_ones_are_the_same():
 def test_the_compiled_loop_is_the_same_with_walls_and_obstacles():
     mask = torch.zeros(8, 9, dtype=torch.bool)
     mask[3:5, 4] = True
-    boundaries = (Wall(0, "low"), Wall(0, "high"), Wall(1, "high", (0.05, 0.0)), Obstacle(mask))
+    boundaries = (*(Wall(axis, end) for axis, end in ENDS), Wall(1, "high", (0.05, 0.0)), Obstacle(mask))
     f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
     for given in ((), boundaries):  # of one shape: the loop is compiled once
         wanted = simulate(f, collision, 70, stencil=D2Q9, boundaries=given).state

@@ -149,7 +149,7 @@ def density_and_velocity(f: Tensor, velocities: Tensor) -> tuple[Tensor, Tensor]
     return density, (f @ velocities.to(f.dtype)) / density
 
 
-def equilibrium_of(f: Tensor, weights: Tensor, velocities: Tensor, sound: float) -> Tensor:
+def equilibrium_of(f: Tensor, weights: Tensor, velocities: Tensor, sound: float | Tensor) -> Tensor:
     """The equilibrium with the moments of f, on the last axis."""
     density, u = density_and_velocity(f, velocities)
     along = u @ velocities.T.to(f.dtype) / sound

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import HaarError
+from haar.errors import ArgumentError, HaarError
 from haar.systems.lattice_boltzmann.relaxation import relaxed
 from haar.systems.lattice_boltzmann.stencil import Lattice, Stencil
 from haar.systems.lattice_boltzmann.walls import Boundaries
@@ -34,6 +34,7 @@ class CompiledBGK:
         like: Populations whose shape and precision those to come have.
 
     Raises:
+        ArgumentError: If a velocity goes beyond the neighbouring nodes.
         HaarError: If there is no C++ compiler.
     """
 
@@ -42,6 +43,9 @@ class CompiledBGK:
             raise HaarError(
                 f"compiled: expected a C++ compiler on this machine ({', '.join(_COMPILERS)}); leave it out"
             )
+        if max(abs(x) for shift in stencil.shifts for x in shift) > 1:
+            expected = "velocities from node to neighbouring node"
+            raise ArgumentError("compiled", expected=expected, got=stencil.name, way_out="leave it out")
         self.stencil, self.boundaries, self.tau = stencil, boundaries, tau
         self.dim = stencil.dim
         self._now = _Rimmed(like)
