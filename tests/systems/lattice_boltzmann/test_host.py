@@ -26,11 +26,13 @@ from haar.systems.lattice_boltzmann import (
     simulate,
 )
 from haar.systems.lattice_boltzmann.collision_file import note_speed
+from haar.systems.lattice_boltzmann.compiled_kernel import CompiledBGK
 from haar.systems.lattice_boltzmann.contenders import contender
 from haar.systems.lattice_boltzmann.flows import cavity, cylinder, decaying, kolmogorov_force, shear_wave, taylor_green
 from haar.systems.lattice_boltzmann.lid import centre_lines
 from haar.systems.lattice_boltzmann.observables import energy, momentum, spectrum, velocity
 from haar.systems.lattice_boltzmann.streaming import stream, stream_into
+from haar.systems.lattice_boltzmann.walls import Boundaries
 
 D2Q9 = Stencil.named("D2Q9")
 ENDS = ((0, "low"), (0, "high"), (1, "low"))
@@ -89,6 +91,53 @@ def test_without_a_compiler_the_compiled_loop_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(HaarError, match=r"compiled: expected a C\+\+ compiler on this machine"):
         simulate(random_field((4, 4)), BGK(D2Q9, 0.8), 3, stencil=D2Q9, compiled=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method.*:DeprecationWarning")  # torch's own, as its compiler is imported
+@pytest.mark.skipif(not COMPILER, reason="torch's compiler needs a C++ compiler on the machine")
+def test_a_compiled_run_goes_on_from_where_it_is_and_not_from_where_it_was():
+    f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
+    boundaries = Boundaries(D2Q9, (8, 9), ())
+    loop, state = CompiledBGK(D2Q9, 0.7, boundaries, f), f.clone()
+    wanted = simulate(f, collision, 3, stencil=D2Q9).state
+    loop(state, 3)
+    torch.testing.assert_close(state, wanted, rtol=0, atol=1e-13)
+    state.mul_(1.5)  # from outside
+    loop(state, 2)
+    torch.testing.assert_close(state, simulate(1.5 * wanted, collision, 2, stencil=D2Q9).state, rtol=0, atol=1e-13)
+    other = random_field((8, 9), seed=1)
+    expected = simulate(other, collision, 2, stencil=D2Q9).state
+    loop(other, 2)
+    torch.testing.assert_close(other, expected, rtol=0, atol=1e-13)
+
+
+def test_a_lattice_with_far_velocities_runs_where_it_is_periodic():
+    near = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]], dtype=torch.float64)
+    velocities = torch.cat([torch.zeros(1, 2, dtype=torch.float64), near, 2 * near])
+    stencil = Stencil(velocities, [0.4, *[0.1] * 4, *[0.05] * 4])
+    f, collision = random_field((6, 5), stencil), BGK(stencil, 0.8)
+    found = simulate(f, collision, 3, stencil=stencil).state
+    for _ in range(3):
+        f = stream(collision(f.movedim(1, -1)).movedim(-1, 1), stencil)
+    torch.testing.assert_close(found, f, rtol=0, atol=1e-13)
+    with pytest.raises(ArgumentError, match="compiled: expected velocities from node to neighbouring node, got D2Q9"):
+        simulate(f, collision, 3, stencil=stencil, compiled=True)
+    with pytest.raises(ArgumentError, match="boundaries: expected none on a lattice whose velocities go beyond"):
+        simulate(f, collision, 3, stencil=stencil, boundaries=[Outflow(0, "low")])
+
+
+def test_a_wall_at_one_end_alone_is_refused():
+    f, collision = random_field((4, 5)), BGK(D2Q9, 0.8)
+    with pytest.raises(
+        ArgumentError,
+        match=r"boundary at the high end of axis 1 too, got a wall at its low end alone; add Wall\(1, 'high'",
+    ):
+        simulate(f, collision, 1, stencil=D2Q9, boundaries=[Wall(1, "low")])
+    lid = torch.zeros(4, 5, dtype=torch.bool)
+    lid[:, -1] = True
+    ran = simulate(f, collision, 9, stencil=D2Q9, boundaries=[Wall(1, "low"), Obstacle(lid)]).state
+    fluid = ~lid
+    torch.testing.assert_close(ran[..., fluid].sum((1, 2)), f[..., fluid].sum((1, 2)))
 
 
 def test_vortices_decay_with_the_viscosity():

@@ -36,8 +36,11 @@ class LatticeCollision(ConstantsModule):
         self.stencil = stencil
         self.register_constant("weights", stencil.weights)
         self.register_constant("velocities", stencil.velocities)
+        # a tensor: where plain numbers are constants of single precision, as in an ONNX file, it keeps its own
+        self.register_constant("sound", torch.tensor(stencil.sound, dtype=torch.float64))
         self.weights: Tensor
         self.velocities: Tensor
+        self.sound: Tensor
 
     @property
     def symmetry(self) -> Symmetry:

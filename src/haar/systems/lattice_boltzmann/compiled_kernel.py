@@ -52,7 +52,7 @@ class CompiledBGK:
         strides = torch.tensor(self._now.grid.stride()[2:])
         self._by = tuple((torch.tensor(stencil.shifts) @ strides).tolist())
         self._from, self._sites_in_loop = int(strides.sum()), self._now.sites - 2 * int(strides.sum())
-        self._collide = _made(stencil.plain, self._by, self._from, self._sites_in_loop, tau, like.dtype)
+        self._collide = _made(stencil.plain, self._by, (self._from, self._sites_in_loop), tau, like.dtype)
         self._links()
         # populations after a collision, and memory for those after the next
         self._arrays = [(buffer, *self._flat(buffer)) for buffer in (self._now, _Rimmed(like))]
@@ -165,7 +165,7 @@ _PAGE, _LINE, _LINES_APART = 4096, 64, 19
 
 @lru_cache(maxsize=32)
 def _made(
-    lattice: Lattice, by: tuple[int, ...], first: int, sites: int, tau: float, dtype: torch.dtype
+    lattice: Lattice, by: tuple[int, ...], grid: tuple[int, int], tau: float, dtype: torch.dtype
 ) -> Callable[..., object]:
     """The loop, compiled for one grid: rows of numbers without a look at their ends, which are rims.
 
@@ -175,7 +175,7 @@ def _made(
     from torch._inductor.compile_fx import compile_fx
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    size = len(by)
+    (first, sites), size = grid, len(by)
 
     def collide(*rows: Tensor) -> tuple[()]:
         arrived = [row[first - shift : first - shift + sites] for row, shift in zip(rows, by, strict=False)]

@@ -88,7 +88,7 @@ class NCO(LatticeCollision):
                     )
                     layer.bias.zero_()
         # as tensors: an ONNX file keeps plain numbers in single precision
-        self.register_constant("numbers", torch.tensor([stencil.sound, self.rate, _FLOOR, _SPREAD], dtype=torch.float64))
+        self.register_constant("numbers", torch.tensor([self.rate, _FLOOR, _SPREAD], dtype=torch.float64))
         self.numbers: Tensor
         self.held: Tensor
         self.functionals: Tensor
@@ -103,11 +103,10 @@ class NCO(LatticeCollision):
         check_precision(f, next(self.network.parameters()).dtype)
         density = f.sum(-1, keepdim=True)
         g = f / density
-        sound, rate, *_ = self.numbers.to(g)
-        away = g - equilibrium_of(g, self.weights, self.velocities, sound)
+        away = g - equilibrium_of(g, self.weights, self.velocities, self.sound)
         rates = self.rates(g, away)
         ghosts = ((away @ self.own.to(g)) * (rates @ self.spread.to(g))) @ self.back.to(g)
-        return f - density * (rate * (away @ self.held.to(g)) + ghosts)
+        return f - density * (self.numbers[0] * (away @ self.held.to(g)) + ghosts)
 
     def rates(self, g: Float[Tensor, "*batch q"], away: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch blocks"]:
         """The learned rates of populations with sum 1.
@@ -118,7 +117,7 @@ class NCO(LatticeCollision):
         """
         norms = (away @ self.functionals.to(g)).square() @ self.sums.to(g)
         speed = (g @ self.velocities.to(g)).square().sum(-1, keepdim=True)
-        *_, floor, spread = self.numbers.to(g)
+        _, floor, spread = self.numbers.unbind()
         invariants = (torch.cat([norms, speed], -1) + floor).log() / spread + spread
         coefficient: Tensor = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
         rates: Tensor = coefficient if self.bounded == "rate" else 1 / coefficient
