@@ -54,10 +54,53 @@ def test_the_users_own_collision_is_inspected_and_a_run_that_blows_up_keeps_its_
     assert (tmp_path / "run" / "state.safetensors").is_file()
 
 
+def test_a_function_is_audited_distilled_exported_and_the_program_is_a_collision_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine_uneven.py").write_text(
+        "import torch\nfrom haar.systems.lattice_boltzmann import BGK, Stencil\n"
+        "def uneven():\n    bgk = BGK(Stencil.named('D2Q9'), 0.8)\n"
+        "    step = torch.tensor([0, 1, -1, 1, -1, 0, 0, 0, 0], dtype=torch.float64)\n"
+        "    return lambda f: bgk(f) + 0.01 * (f[..., [1]] - f[..., [2]]) * step\n"
+    )
+    assert main(["lattice", "audit", "mine_uneven:uneven", "--samples", "40", "--json"]) == 0
+    audit = json.loads(capsys.readouterr().out)
+    assert audit["broken"]
+    assert audit["group"] == "D4"
+    learn = ["--samples", "200", "--epochs", "1", "--channels", "2"]
+    assert main(["lattice", "distil", "mine_uneven:uneven", "d.safetensors", *learn]) == 0
+    assert "on populations not learned from, viscosity 0.1" in " ".join(capsys.readouterr().out.split())
+    assert main(["lattice", "export", "d.safetensors", "d.pt2"]) == 0
+    capsys.readouterr()
+    reports = []
+    for collision in ("d.safetensors", "d.pt2"):
+        assert main(["lattice", "inspect", collision, "--points", "3", "--samples", "20", "--json"]) == 0
+        reports.append(json.loads(capsys.readouterr().out))
+    assert reports[0]["equivariant"]
+    assert reports[0]["conserving"]
+    assert reports[1]["viscosity"] == pytest.approx(reports[0]["viscosity"], rel=1e-9)
+    assert main(["lattice", "export", "mine_uneven:uneven", "e.pt2"]) == 2
+    assert "distil one from a function or a program" in " ".join(capsys.readouterr().err.split())
+    assert main(["lattice", "inspect", "d.pt2", "--stencil", "D3Q19"]) == 2
+    assert "COLLISION: expected a program from float64 populations [n, 19]" in capsys.readouterr().err
+
+
+def test_a_cavity_begins_at_rest_and_is_told_from_the_table_at_its_reynolds_number_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flow = ["lattice", "run", "bgk", "--flow", "cavity", "--size", "16", "--steps", "4", "--json"]
+    assert main([*flow, "--tau", "0.548"]) == 0
+    steady = json.loads(capsys.readouterr().out)
+    assert set(steady["from_table"]) == {"vertical", "horizontal"}
+    assert main([*flow, "--tau", "0.6"]) == 0
+    assert json.loads(capsys.readouterr().out)["from_table"] is None
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["run", "bkg"], "COLLISION: expected bgk, trt, mrt, a .safetensors file, or module:function, got 'bkg'"),
+        (
+            ["run", "bkg"],
+            "COLLISION: expected bgk, trt, mrt, a .safetensors or .pt2 file, or module:function, got 'bkg'",
+        ),
         (["run", "bgk", "--flow", "taylor"], "flow: expected one of taylor-green"),
         (["run", "bgk", "--tau", "0.4"], "tau: expected at least 0.5, got 0.4"),
         (["inspect", "bgk", "--stencil", "D2Q8"], "stencil: expected one of D2Q5"),

@@ -12,12 +12,21 @@ from haar.cli.options import check_output, count_option, folder_option, positive
 
 app = typer.Typer(help="Learn, run and inspect lattice-Boltzmann collisions.", no_args_is_help=True)
 
-_COLLISION = "bgk, trt, mrt, a .safetensors file of haar lattice train, or module:function that returns a callable."
+_COLLISION = (
+    "bgk, trt, mrt, a .safetensors file of haar lattice train, a .pt2 program, or module:function that returns a "
+    "callable."
+)
 Which = Annotated[str, typer.Argument(metavar="COLLISION", help=_COLLISION)]
 StencilName = Annotated[str, typer.Option("--stencil", help="D2Q5, D2Q7, D2Q9, D3Q15, D3Q19 or D3Q27.")]
 Tau = Annotated[
     float | None,
     positive_option("Relaxation time of bgk, trt and mrt, by default 0.6; the viscosity is (tau - 1/2) sound^2."),
+]
+FlowTau = Annotated[
+    float | None,
+    positive_option(
+        "Relaxation time of bgk, trt and mrt, by default the flow's; the viscosity is (tau - 1/2) sound^2."
+    ),
 ]
 OnStencil = Annotated[
     str | None,
@@ -82,10 +91,12 @@ def run(
         typer.Option(help="taylor-green, shear-wave, double-shear-layer, decaying, cavity or cylinder."),
     ] = "taylor-green",
     stencil: OnStencil = None,
-    tau: Tau = None,
-    size: Annotated[int, count_option("Nodes along the shortest axis.", least=4, most=100_000)] = 32,
-    speed: Annotated[float, positive_option("The largest at the start.")] = 0.01,
-    steps: Annotated[int, steps_option("How many.")] = 600,
+    tau: FlowTau = None,
+    size: Annotated[
+        int | None, count_option("Nodes along the shortest axis; by default the flow's.", least=4, most=100_000)
+    ] = None,
+    speed: Annotated[float | None, positive_option("The largest at the start; by default the flow's.")] = None,
+    steps: Annotated[int | None, steps_option("How many; by default the flow's.")] = None,
     seed: Annotated[int, seed_option("Of flows that are drawn.")] = 0,
     out: Out = None,
     as_json: AsJson = False,
@@ -93,7 +104,10 @@ def run(
     """Run a flow under a collision. Exit code 1 if it ends early, with the last finite state kept in --out."""
     from haar.cli.screen import ProgressBars
     from haar.systems.lattice_boltzmann import command
+    from haar.systems.lattice_boltzmann.flows import usual_of
 
+    if tau is None and collision in command.RELAXATIONS:
+        tau = usual_of(flow).tau
     which, lattice = command.collision_named(collision, stencil, tau)
     with ProgressBars() as bars:
         report = command.run(
@@ -127,6 +141,92 @@ def inspect(
         which, lattice, samples=samples, speed=speed, points=points, simulated=simulated, seed=seed
     )
     _tell(report, out, as_json=as_json)
+
+
+@app.command("audit")
+def audit(
+    collision: Which,
+    *,
+    stencil: OnStencil = None,
+    tau: Tau = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="An npz file with f_pre, f_post and f_eq, in place of drawn.")
+    ] = None,
+    samples: Annotated[int, count_option("Populations that are drawn, where no file is given.")] = 256,
+    speed: Annotated[float, positive_option("Their largest speed.")] = 0.05,
+    seed: Annotated[int, seed_option("Of the populations and of tests.")] = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """What symmetry a collision has, as haar audit tells it: elements, subgroups, and what averaging would gain."""
+    from haar.cli.screen import ProgressBars
+    from haar.systems.lattice_boltzmann import command
+
+    which, lattice = command.collision_named(collision, stencil, tau)
+    with ProgressBars() as bars:
+        report = command.audit(which, lattice, pairs=pairs, samples=samples, speed=speed, seed=seed, watch=bars)
+    _tell(report, out, as_json=as_json)
+
+
+@app.command("distil")
+def distil(
+    collision: Which,
+    out: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+    *,
+    stencil: OnStencil = None,
+    tau: Tau = None,
+    viscosity: Annotated[float | None, positive_option("To be locked; by default the collision's own.")] = None,
+    samples: Annotated[int, count_option("Populations that are drawn.", least=10)] = 43000,
+    epochs: Annotated[int, count_option("How often each is seen.", most=100_000)] = 20,
+    learning_rate: Annotated[float, positive_option("The greatest of the cycle.")] = 1e-3,
+    speed: Annotated[float, positive_option("Largest speed; above that of the flows to come.")] = 0.05,
+    noise: Annotated[float, positive_option("Largest noise on their equilibria.")] = 1e-3,
+    channels: Annotated[int, count_option("Copies of the populations in hidden layers.", most=10_000)] = 8,
+    seed: Annotated[int, seed_option("Of populations, weights and their order.")] = 0,
+) -> None:
+    """Any collision as an equivariant, conserving one of constant cost, with its own viscosity locked."""
+    check_output("OUT", out, ".safetensors")
+    from haar.cli.screen import ProgressBars, console
+    from haar.systems.lattice_boltzmann import command
+    from haar.systems.lattice_boltzmann.collision_file import write_collision
+    from haar.systems.lattice_boltzmann.distillation import distil as learn
+    from haar.systems.lattice_boltzmann.fitting import Lesson
+
+    which, lattice = command.collision_named(collision, stencil, tau)
+    with ProgressBars() as bars:
+        found = learn(
+            which,
+            lattice,
+            channels=channels,
+            viscosity=viscosity,
+            samples=samples,
+            speed=speed,
+            noise=noise,
+            lesson=Lesson(epochs, learning_rate=learning_rate),
+            seed=seed,
+            watch=bars,
+        )
+    write_collision(out, found.collision, found.design)
+    told = f"relative error {found.error:.3g} on populations not learned from, viscosity {found.design.viscosity:.6g}"
+    console().print(f"{out}: {told}")
+
+
+@app.command("export")
+def export(
+    collision: Annotated[str, typer.Argument(metavar="COLLISION", help="A .safetensors file, bgk, trt or mrt.")],
+    out: Annotated[Path, typer.Argument(help="The .pt2 or .onnx file to write.")],
+    *,
+    stencil: OnStencil = None,
+    tau: Tau = None,
+) -> None:
+    """Write a collision's inference form as a program for any number of cells, float64, which runs without haar."""
+    check_output("OUT", out, ".pt2", ".onnx")
+    from haar.cli.screen import console
+    from haar.systems.lattice_boltzmann import command
+
+    which, lattice = command.collision_named(collision, stencil, tau)
+    command.export(which, lattice, out)
+    console().print(f"{out}: populations [n, {lattice.size}] of {lattice.name} before to those after")
 
 
 def _tell(report: Any, out: Path | None, *, as_json: bool) -> None:

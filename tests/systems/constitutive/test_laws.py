@@ -380,3 +380,23 @@ def test_generators_are_what_they_say():
     assert torch.linalg.eigvalsh(E).abs().max() <= 0.1
     with pytest.raises(ArgumentError, match=r"size: expected a strain above 0, got 0\.0"):
         random_strains(3, 0.0, torch.Generator())
+
+
+@pytest.mark.parametrize(("name", "degree"), [("m-3m", 4), ("isotropic", 3), ("1", 2), ("plane D4", 4), ("inf/mm", 1)])
+@pytest.mark.parametrize("width", [0, 5])
+def test_stress_and_tangent_of_many_points_are_those_that_have_a_graph(name, degree, width):
+    law = Hyperelastic(name, width=width, degree=degree, generator=0)
+    source = torch.Generator().manual_seed(1)
+    torch.nn.init.normal_(law.linear, generator=source)
+    n = law.material.tensors.dim
+    strain = 0.3 * torch.randn(3, 700, n, dtype=torch.float64, generator=source)
+    law.set_units(strain.flatten(0, 1), 7 * strain.flatten(0, 1))
+    wanted = law.response(strain.requires_grad_())  # with gradients there is no quick way
+    assert wanted[1].requires_grad
+    with torch.no_grad():
+        found = law.response(strain)
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+        single = law.float().response(strain.float())
+        torch.testing.assert_close(single[1].double(), wanted[1], rtol=1e-3, atol=1e-3)
+        assert law.response(strain[0, :0].float())[1].shape == (0, n, n)

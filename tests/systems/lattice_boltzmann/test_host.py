@@ -26,13 +26,16 @@ from haar.systems.lattice_boltzmann import (
     simulate,
 )
 from haar.systems.lattice_boltzmann.collision_file import note_speed
+from haar.systems.lattice_boltzmann.compiled_kernel import CompiledBGK
 from haar.systems.lattice_boltzmann.contenders import contender
 from haar.systems.lattice_boltzmann.flows import cavity, cylinder, decaying, kolmogorov_force, shear_wave, taylor_green
 from haar.systems.lattice_boltzmann.lid import centre_lines
 from haar.systems.lattice_boltzmann.observables import energy, momentum, spectrum, velocity
 from haar.systems.lattice_boltzmann.streaming import stream, stream_into
+from haar.systems.lattice_boltzmann.walls import Boundaries
 
 D2Q9 = Stencil.named("D2Q9")
+ENDS = ((0, "low"), (0, "high"), (1, "low"))
 COMPILER = any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
@@ -57,7 +60,7 @@ def test_streaming_is_a_roll_by_the_velocity(name):
 
 
 def test_steps_in_place_and_differentiable_ones_are_the_same():
-    walls = (Wall(0, "low"), Wall(1, "high", (0.05, 0.0)))
+    walls = (Wall(0, "low"), Wall(0, "high"), Wall(1, "low"), Wall(1, "high", (0.05, 0.0)))
     mask = torch.zeros(8, 9, dtype=torch.bool)
     mask[3:5, 4] = True
     for collision in (BGK(D2Q9, 0.7), freeze(contender("locked", D2Q9, viscosity=0.1, channels=2))):
@@ -76,7 +79,7 @@ def test_steps_in_place_and_differentiable_ones_are_the_same():
 def test_the_compiled_loop_is_the_same_with_walls_and_obstacles():
     mask = torch.zeros(8, 9, dtype=torch.bool)
     mask[3:5, 4] = True
-    boundaries = (Wall(0, "low"), Wall(0, "high"), Wall(1, "high", (0.05, 0.0)), Obstacle(mask))
+    boundaries = (*(Wall(axis, end) for axis, end in ENDS), Wall(1, "high", (0.05, 0.0)), Obstacle(mask))
     f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
     for given in ((), boundaries):  # of one shape: the loop is compiled once
         wanted = simulate(f, collision, 70, stencil=D2Q9, boundaries=given).state
@@ -88,6 +91,53 @@ def test_without_a_compiler_the_compiled_loop_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(HaarError, match=r"compiled: expected a C\+\+ compiler on this machine"):
         simulate(random_field((4, 4)), BGK(D2Q9, 0.8), 3, stencil=D2Q9, compiled=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method.*:DeprecationWarning")  # torch's own, as its compiler is imported
+@pytest.mark.skipif(not COMPILER, reason="torch's compiler needs a C++ compiler on the machine")
+def test_a_compiled_run_goes_on_from_where_it_is_and_not_from_where_it_was():
+    f, collision = random_field((8, 9)), BGK(D2Q9, 0.7)
+    boundaries = Boundaries(D2Q9, (8, 9), ())
+    loop, state = CompiledBGK(D2Q9, 0.7, boundaries, f), f.clone()
+    wanted = simulate(f, collision, 3, stencil=D2Q9).state
+    loop(state, 3)
+    torch.testing.assert_close(state, wanted, rtol=0, atol=1e-13)
+    state.mul_(1.5)  # from outside
+    loop(state, 2)
+    torch.testing.assert_close(state, simulate(1.5 * wanted, collision, 2, stencil=D2Q9).state, rtol=0, atol=1e-13)
+    other = random_field((8, 9), seed=1)
+    expected = simulate(other, collision, 2, stencil=D2Q9).state
+    loop(other, 2)
+    torch.testing.assert_close(other, expected, rtol=0, atol=1e-13)
+
+
+def test_a_lattice_with_far_velocities_runs_where_it_is_periodic():
+    near = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]], dtype=torch.float64)
+    velocities = torch.cat([torch.zeros(1, 2, dtype=torch.float64), near, 2 * near])
+    stencil = Stencil(velocities, [0.4, *[0.1] * 4, *[0.05] * 4])
+    f, collision = random_field((6, 5), stencil), BGK(stencil, 0.8)
+    found = simulate(f, collision, 3, stencil=stencil).state
+    for _ in range(3):
+        f = stream(collision(f.movedim(1, -1)).movedim(-1, 1), stencil)
+    torch.testing.assert_close(found, f, rtol=0, atol=1e-13)
+    with pytest.raises(ArgumentError, match="compiled: expected velocities from node to neighbouring node, got D2Q9"):
+        simulate(f, collision, 3, stencil=stencil, compiled=True)
+    with pytest.raises(ArgumentError, match="boundaries: expected none on a lattice whose velocities go beyond"):
+        simulate(f, collision, 3, stencil=stencil, boundaries=[Outflow(0, "low")])
+
+
+def test_a_wall_at_one_end_alone_is_refused():
+    f, collision = random_field((4, 5)), BGK(D2Q9, 0.8)
+    with pytest.raises(
+        ArgumentError,
+        match=r"boundary at the high end of axis 1 too, got a wall at its low end alone; add Wall\(1, 'high'",
+    ):
+        simulate(f, collision, 1, stencil=D2Q9, boundaries=[Wall(1, "low")])
+    lid = torch.zeros(4, 5, dtype=torch.bool)
+    lid[:, -1] = True
+    ran = simulate(f, collision, 9, stencil=D2Q9, boundaries=[Wall(1, "low"), Obstacle(lid)]).state
+    fluid = ~lid
+    torch.testing.assert_close(ran[..., fluid].sum((1, 2)), f[..., fluid].sum((1, 2)))
 
 
 def test_vortices_decay_with_the_viscosity():
@@ -170,6 +220,43 @@ def test_gradients_through_many_steps_are_those_of_all_of_them():
         state = host.step(state)
     state.square().sum().backward()
     torch.testing.assert_close(first.grad, second.grad)
+
+
+def test_gradients_through_many_steps_go_to_all_that_a_step_depends_on():
+    rate = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)  # no module's, and no leaf beside the steps
+    unlike = torch.nn.Dropout(0.2)
+
+    def wanted(f, taken):
+        torch.manual_seed(0)
+        model = contender("lenn", D2Q9, viscosity=0.1, channels=2)
+        change = rate.tanh()
+        host = Host(D2Q9, lambda g: g + change * unlike(model(g) - g), (4, 5))
+        weights = [rate, *model.parameters()]
+        return torch.autograd.grad(taken(f, host).square().sum(), [f, *weights])
+
+    def all_of_them(f, host):
+        for _ in range(7):
+            f = host.step(f)
+        return f
+
+    f = random_field((4, 5), batch=1).requires_grad_()
+    for found, expected in zip(
+        wanted(f, lambda f, host: rollout(f, host, 7, segment=3)), wanted(f, all_of_them), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+def test_steps_that_come_to_depend_on_other_weights_are_refused():
+    rates = [torch.tensor(0.3, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    calls = []
+
+    def collide(f):
+        calls.append(1)
+        return f * rates[len(calls) > 3]
+
+    ended = rollout(random_field((4, 5), batch=1), Host(D2Q9, collide, (4, 5)), 6)
+    with pytest.raises(HaarError, match=r"rollout: expected steps that depend on the same weights throughout"):
+        ended.sum().backward()
 
 
 def test_a_run_that_blows_up_names_step_and_site_and_keeps_the_last_state(tmp_path):

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from haar.average import save
 from haar.errors import ArgumentError, DataError, HaarError, ShapeError
+from haar.programs import read_program
 from haar.systems.lattice_boltzmann import (
     BGK,
     MRT,
     Design,
+    Lesson,
     Stencil,
     as_lettuce,
+    distil,
     draw_pairs,
     freeze,
     inspect_collision,
@@ -186,6 +190,45 @@ def test_errors_and_schedules_are_those_of_the_papers():
     assert one_cycle(0, 100) == pytest.approx(1 / 25)
     assert one_cycle(30, 100) == pytest.approx(1.0)
     assert one_cycle(99, 100) < 2e-3
+
+
+@pytest.mark.parametrize("name", ["gavg", "locked", "nco"])
+def test_inference_forms_are_programs_for_any_number_of_cells(tmp_path, name):
+    collision = contender(name, D2Q9, viscosity=0.1, channels=2)
+    f = torch.rand(5, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.3
+    program = read_program(save(freeze(collision).eval(), (f,), tmp_path / "c.pt2")).module()
+    for cells in (1, 2, 5):
+        torch.testing.assert_close(program(f[:cells]), collision(f[:cells]), rtol=0, atol=1e-13)
+
+
+def test_a_lock_is_exported_in_its_inference_form_alone():
+    collision = contender("locked", D2Q9, viscosity=0.1, channels=2)
+    f = torch.rand(5, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.3
+    with pytest.raises(ArgumentError, match=r"expected one in its inference form, got a lock; export freeze"):
+        torch.export.export(collision, (f,))
+
+
+def test_what_is_distilled_is_symmetric_and_has_the_viscosity_of_what_it_was_learned_from():
+    uneven = MRT(D2Q9, 0.8, {"shear B1": 0.9})
+    wanted = inspect_collision(uneven, D2Q9, points=3).viscosity
+    found = distil(anisotropic(D2Q9), D2Q9, channels=2, samples=300, viscosity=0.07, lesson=Lesson(epochs=1))
+    report = inspect_collision(found.collision, D2Q9, points=3)
+    assert report.equivariant
+    assert report.conserving
+    assert report.viscosity == pytest.approx({"axis": 0.07, "diagonal": 0.07}, rel=1e-9)
+    assert found.design.build().trained_speed == pytest.approx(0.05, rel=0.05)
+    mean = distil(uneven, D2Q9, channels=2, samples=300, lesson=Lesson(epochs=1)).design.viscosity
+    assert mean == pytest.approx((wanted["axis"] + wanted["diagonal"]) / 2, rel=1e-9)
+    first = distil(uneven, D2Q9, channels=4, samples=1500, lesson=Lesson(epochs=1, learning_rate=1e-2))
+    longer = distil(uneven, D2Q9, channels=4, samples=1500, lesson=Lesson(epochs=12, learning_rate=1e-2))
+    assert longer.error < first.error / 2
+
+
+def test_vorticity_ends_where_the_flow_does():
+    x, y = torch.meshgrid(*[torch.arange(6, dtype=torch.float64)] * 2, indexing="ij")
+    u = torch.stack([-0.3 * y, 0.2 * x])[None]
+    torch.testing.assert_close(vorticity(u, (0, 1)), torch.full((1, 6, 6), 0.5, dtype=torch.float64))
+    assert float((vorticity(u, (0,)) - 0.5).abs().max()) > 0.5
 
 
 def test_flows_have_no_divergence_where_they_should():

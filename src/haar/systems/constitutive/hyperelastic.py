@@ -12,6 +12,7 @@ from haar.errors import check_count
 from haar.groups import Group
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.law import Law
+from haar.systems.constitutive.polynomial_response import is_plain, response
 from haar.systems.constitutive.polynomials import InvariantPolynomials
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 
@@ -71,6 +72,11 @@ class Hyperelastic(Law):
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent in closed form."""
+        if is_plain(self, strain):
+            flat, n = self.scaled(strain), strain.shape[-1]
+            stress, tangent = response(self, flat.reshape(-1, n))
+            found = stress.view(flat.shape), tangent.view(*flat.shape, n)
+            return found[0] * self.stress_unit, found[1] * (self.stress_unit / self.strain_unit)
         powers = self.invariants.powers(self.scaled(strain))
         weights, active = self._weights(powers)
         slopes = self.invariants.slopes(powers)
@@ -85,11 +91,14 @@ class Hyperelastic(Law):
         """dW/dI less what it is at E = 0 for invariants of degree one, and the units' slopes."""
         I = powers @ self.invariants.constant_as("values", powers.dtype)
         active = (I @ self.hidden.T + self.bias).sigmoid()
-        weights = self.linear + (active * self.outer) @ self.hidden
-        still = torch.zeros_like(self.linear)
+        return self.linear + (active * self.outer) @ self.hidden - self.at_rest(), active
+
+    def at_rest(self) -> Float[Tensor, " invariants"]:
+        """dW/dI at E = 0 of invariants of degree one, which is taken off: without strain there is no stress."""
         first = self.invariants.counts[0]
-        still[:first] = (self.linear + (self.bias.sigmoid() * self.outer) @ self.hidden)[:first]
-        return weights - still, active
+        found = torch.zeros_like(self.linear)
+        found[:first] = (self.linear + (self.bias.sigmoid() * self.outer) @ self.hidden)[:first]
+        return found
 
     def begin(self, strain: Float[Tensor, "batch n"], stress: Float[Tensor, "batch n"]) -> None:
         """Start from data: units, hidden weights in units of each invariant's spread, the polynomial part fitted.

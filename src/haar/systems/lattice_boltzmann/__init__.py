@@ -1,6 +1,7 @@
 """Lattice Boltzmann: collisions that keep the lattice's symmetry, what they conserve, and their viscosities."""
 
 from haar.systems.lattice_boltzmann.collision_file import Design, read_collision, write_collision
+from haar.systems.lattice_boltzmann.distillation import Distilled, distil
 from haar.systems.lattice_boltzmann.fitting import Lesson, fit
 from haar.systems.lattice_boltzmann.frozen import FrozenCollision, freeze
 from haar.systems.lattice_boltzmann.host import BlowUpError, Host, Simulated, rollout, simulate
@@ -23,6 +24,7 @@ __all__ = [
     "BlowUpError",
     "CollisionReport",
     "Design",
+    "Distilled",
     "FrozenCollision",
     "Host",
     "Inflow",
@@ -37,6 +39,7 @@ __all__ = [
     "Wall",
     "as_lettuce",
     "averaged",
+    "distil",
     "draw_pairs",
     "fit",
     "freeze",

@@ -36,8 +36,11 @@ class LatticeCollision(ConstantsModule):
         self.stencil = stencil
         self.register_constant("weights", stencil.weights)
         self.register_constant("velocities", stencil.velocities)
+        # a tensor: where plain numbers are constants of single precision, as in an ONNX file, it keeps its own
+        self.register_constant("sound", torch.tensor(stencil.sound, dtype=torch.float64))
         self.weights: Tensor
         self.velocities: Tensor
+        self.sound: Tensor
 
     @property
     def symmetry(self) -> Symmetry:
@@ -149,7 +152,7 @@ def density_and_velocity(f: Tensor, velocities: Tensor) -> tuple[Tensor, Tensor]
     return density, (f @ velocities.to(f.dtype)) / density
 
 
-def equilibrium_of(f: Tensor, weights: Tensor, velocities: Tensor, sound: float) -> Tensor:
+def equilibrium_of(f: Tensor, weights: Tensor, velocities: Tensor, sound: float | Tensor) -> Tensor:
     """The equilibrium with the moments of f, on the last axis."""
     density, u = density_and_velocity(f, velocities)
     along = u @ velocities.T.to(f.dtype) / sound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,23 +12,38 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
+from haar.audit import Audit
+from haar.audit import audit as haar_audit
+from haar.average import save
+from haar.average.engine import Averaged
 from haar.entry import called
 from haar.errors import ArgumentError
 from haar.files import write_safetensors
+from haar.programs import read_program
 from haar.report import Report, Section, Table
 from haar.report.drawing import new_figure, style_axes
 from haar.report.table import Cell
-from haar.systems.lattice_boltzmann.collision import Collision, check_collision, relaxation_time
+from haar.systems.lattice_boltzmann.collision import (
+    Collision,
+    LatticeCollision,
+    check_collision,
+    linearised,
+    relaxation_time,
+)
 from haar.systems.lattice_boltzmann.collision_file import Design, read_collision, write_collision
 from haar.systems.lattice_boltzmann.fitting import Lesson, fit, validated
-from haar.systems.lattice_boltzmann.flows import flow_named
+from haar.systems.lattice_boltzmann.flows import flow_named, usual_of
 from haar.systems.lattice_boltzmann.frozen import freeze
-from haar.systems.lattice_boltzmann.host import simulate
+from haar.systems.lattice_boltzmann.host import Simulated, simulate
+from haar.systems.lattice_boltzmann.lid import REYNOLDS, from_table
 from haar.systems.lattice_boltzmann.observables import energy, momentum, velocity, vorticity
 from haar.systems.lattice_boltzmann.pairs import Pairs, draw_pairs, read_pairs
 from haar.systems.lattice_boltzmann.relaxation import BGK, MRT, TRT
 from haar.systems.lattice_boltzmann.stencil import Stencil
+from haar.systems.lattice_boltzmann.viscosity import viscosities
+from haar.systems.lattice_boltzmann.walls import Obstacle
 from haar.watch import Unwatched, Watch
 
 #: How a collision is learned where nothing else is said.
@@ -37,8 +53,12 @@ RELAXATIONS = ("bgk", "trt", "mrt")
 TAU = 0.6
 #: Viscosities that differ by less are the same.
 _SAME_VISCOSITY = 1e-9
-#: Pictures of a run.
-_FRAMES = 6
+#: Pictures of a run, and the share of their nodes that are not too bright for the colours.
+_FRAMES, _BRIGHT = 6, 0.998
+#: Populations that a program is traced with; those of an audit have so much noise, and come so many at a time.
+_TRACED, _AUDITED_NOISE, _AUDITED_AT_ONCE = 4, 1e-3, 256
+#: Reynolds numbers that differ by less than this share are the same.
+_SAME_REYNOLDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -111,14 +131,19 @@ def collision_named(text: str, stencil: str | None = None, tau: float | None = N
     """A collision from what the user typed.
 
     Args:
-        text: ``bgk``, ``trt`` or ``mrt``; a .safetensors file of `train`; or ``module:function`` that returns a
-            callable on the last axis.
-        stencil: Of relaxations and functions, by default D2Q9; a file has its own.
+        text: ``bgk``, ``trt`` or ``mrt``; a .safetensors file of `train`; a .pt2 program on populations ``[n, Q]``; or
+            ``module:function`` that returns a callable on the last axis.
+        stencil: Of relaxations, programs and functions, by default D2Q9; a .safetensors file has its own.
         tau: Of relaxations, by default 0.6; files and functions have their own.
 
     Raises:
         ArgumentError: If it is none of these, or something is given that it does not take.
     """
+    if text.endswith(".pt2"):
+        if tau is not None:
+            raise ArgumentError("--tau", expected=f"for {', '.join(RELAXATIONS)} alone", got=f"{tau} for {text}")
+        lattice = Stencil.named(stencil or Design.stencil)
+        return _program(Path(text), lattice), lattice
     if text.endswith(".safetensors"):
         model, design = read_collision(text)
         if stencil not in (None, design.stencil):
@@ -134,13 +159,31 @@ def collision_named(text: str, stencil: str | None = None, tau: float | None = N
     if text in RELAXATIONS:
         return {"bgk": BGK, "trt": TRT, "mrt": MRT}[text](lattice, TAU if tau is None else tau), lattice
     if ":" not in text:
-        expected = f"{', '.join(RELAXATIONS)}, a .safetensors file, or module:function"
+        expected = f"{', '.join(RELAXATIONS)}, a .safetensors or .pt2 file, or module:function"
         raise ArgumentError("COLLISION", expected=expected, got=repr(text))
     made = called(text, {}, "COLLISION")
     if not callable(made):
         raise ArgumentError("COLLISION", expected="module:function that returns a callable", got=type(made).__name__)
     check_collision(made, lattice)
     return made, lattice
+
+
+def _program(path: Path, lattice: Stencil) -> Collision:
+    """An exported program as a collision."""
+    program = read_program(path).module()
+
+    def collide(f: Tensor) -> Tensor:
+        cells = f.reshape(-1, lattice.size)
+        try:
+            after = program(cells)
+        except (RuntimeError, TypeError, ValueError) as error:
+            got = " ".join(str(error).split())[:160]
+            expected = f"a program from float64 populations [n, {lattice.size}] to populations, for any n"
+            raise ArgumentError("COLLISION", expected=expected, got=got) from error
+        return after.view(f.shape) if isinstance(after, Tensor) and after.shape == cells.shape else after
+
+    check_collision(collide, lattice)
+    return collide
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +200,7 @@ class RunReport(Report):
         drift: Change of the mean momentum.
         frames: Vorticity, in the plane.
         ended: Why it ended early, if it did.
+        table: For a cavity at Reynolds number 100: largest differences from the classical table of its centre lines.
     """
 
     kind: ClassVar[str] = "lattice-run"
@@ -170,6 +214,7 @@ class RunReport(Report):
     drift: float
     frames: np.ndarray
     ended: str = ""
+    table: Mapping[str, float] | None = None
 
     title = "A run"
 
@@ -177,11 +222,14 @@ class RunReport(Report):
     def summary(self) -> str:
         """In a sentence."""
         size = " x ".join(map(str, self.shape))
-        over = self.energies[-1] / self.energies[0] if self.energies[0] else float("nan")
+        first, last = self.energies[0], self.energies[-1]
+        energy = f"energy over the first {last / first:.4g}" if first else f"energy {last:.4g}, from rest"
+        away = ""
+        if self.table is not None:
+            most = max(self.table.values())
+            away = f" From the table of Ghia, Ghia and Shin (1982) by {most:.3g} of the lid's speed at most."
         end = f" It ended early: {self.ended}." if self.ended else ""
-        return (
-            f"{self.flow} on {size} nodes, {self.steps} of {self.asked} steps; energy over the first {over:.4g}.{end}"
-        )
+        return f"{self.flow} on {size} nodes, {self.steps} of {self.asked} steps; {energy}.{away}{end}"
 
     def contents(self) -> dict[str, Any]:
         """Numbers, without the pictures."""
@@ -194,6 +242,7 @@ class RunReport(Report):
             "energies": list(self.energies),
             "momentum_change": self.drift,
             "ended": self.ended or None,
+            "from_table": None if self.table is None else dict(self.table),
         }
 
     def sections(self) -> list[Section]:
@@ -206,7 +255,7 @@ class RunReport(Report):
         if not len(self.frames):
             return None
         figure = new_figure(1.9 * len(self.frames), 2.2)
-        top = float(np.nanmax(np.abs(self.frames))) or 1.0
+        top = float(np.nanquantile(np.abs(self.frames), _BRIGHT)) or float(np.nanmax(np.abs(self.frames))) or 1.0
         for place, (frame, time) in enumerate(zip(self.frames, self.times, strict=True)):
             axes = style_axes(figure.add_subplot(1, len(self.frames), place + 1), title=f"step {time}")
             axes.imshow(frame.T, origin="lower", cmap="RdBu_r", vmin=-top, vmax=top)
@@ -220,9 +269,9 @@ def run(
     stencil: Stencil,
     *,
     flow: str = "taylor-green",
-    size: int = 32,
-    speed: float = 0.01,
-    steps: int = 600,
+    size: int | None = None,
+    speed: float | None = None,
+    steps: int | None = None,
     out: Path | None = None,
     seed: int = 0,
     watch: Watch = Unwatched(),
@@ -233,20 +282,23 @@ def run(
         collision: Any callable on the last axis.
         stencil: Its velocities.
         flow: See `haar.systems.lattice_boltzmann.flows.FLOWS`.
-        size: Nodes along the shortest axis.
+        size: Nodes along the shortest axis; like speed and steps by default what shows the flow as it is known.
         speed: The largest at the start.
         steps: How many.
         out: A folder for ``state.safetensors``, the last finite state.
         seed: Of flows that are drawn.
         watch: Told of the progress.
     """
+    usual = usual_of(flow)
+    size, speed = usual.size if size is None else size, usual.speed if speed is None else speed
+    steps = usual.steps if steps is None else steps
     start = flow_named(flow, stencil, size, speed, seed)
+    ended = sorted({one.axis for one in start.boundaries if not isinstance(one, Obstacle)})
     observers: dict[str, Any] = {
         "energy": lambda f: energy(f, stencil)[0],
         "momentum": lambda f: momentum(f, stencil)[0],
     }
-    if stencil.dim == 2:
-        observers["vorticity"] = lambda f: vorticity(velocity(f, stencil))[0]
+    observers["vorticity"] = lambda f: vorticity(_in_plane(velocity(f, stencil)), ended)[0]
     kept = None if out is None else out / "state.safetensors"
     ran = simulate(
         start.populations,
@@ -272,9 +324,71 @@ def run(
         times=tuple(ran.times.tolist()),
         energies=tuple(records["energy"].tolist()),
         drift=float((records["momentum"][-1] - records["momentum"][0]).norm()),
-        frames=records["vorticity"].numpy() if "vorticity" in records else np.empty(0),
+        frames=records["vorticity"].numpy(),
         ended="" if ran.blown_up is None else str(ran.blown_up),
+        table=_from_table(flow, collision, stencil, ran, speed),
     )
+
+
+def audit(
+    collision: Collision,
+    stencil: Stencil,
+    *,
+    pairs: str | os.PathLike[str] | None = None,
+    samples: int = 256,
+    speed: float = 0.05,
+    seed: int = 0,
+    watch: Watch = Unwatched(),
+) -> Audit:
+    """Audit a collision against its stencil's group.
+
+    Args:
+        collision: Any callable on the last axis.
+        stencil: Its velocities.
+        pairs: An npz file in the authors' layout, whose populations before the collision it is tried on.
+        samples: Populations near equilibrium that are drawn where no file is given.
+        speed: Their largest speed.
+        seed: Of the populations and of tests.
+        watch: Told of the progress.
+    """
+    if pairs is None:
+        f = draw_pairs(stencil, samples, speed=speed, noise=_AUDITED_NOISE, seed=seed).before
+    else:
+        f = read_pairs(pairs, stencil).before
+    return haar_audit(collision, stencil.symmetry, f, batch_size=_AUDITED_AT_ONCE, seed=seed, watch=watch)
+
+
+def export(collision: Collision, stencil: Stencil, path: Path) -> None:
+    """Write the inference form of a collision as a program for any number of cells.
+
+    Args:
+        collision: A module that knows its stencil.
+        stencil: Its velocities.
+        path: Ends in ``.pt2`` or ``.onnx``.
+    """
+    if not isinstance(collision, LatticeCollision | Averaged):
+        expected = "a collision that this library made: distil one from a function or a program"
+        raise ArgumentError("COLLISION", expected=expected, got=type(collision).__name__)
+    f = draw_pairs(stencil, _TRACED).before
+    save(freeze(collision).eval(), (f,), path)
+
+
+def _in_plane(u: Tensor) -> Tensor:
+    """The velocity in the plane half way up; a flow in the plane is its own."""
+    return u if u.shape[1] == 2 else u[:, :2, ..., u.shape[-1] // 2]
+
+
+def _from_table(
+    flow: str, collision: Collision, stencil: Stencil, ran: Simulated, speed: float
+) -> dict[str, float] | None:
+    """Of a cavity whose Reynolds number is the table's; of others nothing is known."""
+    if flow != "cavity" or ran.blown_up is not None:
+        return None
+    viscosity = viscosities(linearised(collision, stencil), stencil)["axis"]
+    reynolds = speed * ran.state.shape[-1] / viscosity if viscosity > 0 else math.inf
+    if abs(reynolds / REYNOLDS - 1) > _SAME_REYNOLDS:
+        return None
+    return from_table(velocity(ran.state, stencil)[0] / speed)
 
 
 def _shuffled(pairs: Pairs, seed: int) -> Pairs:

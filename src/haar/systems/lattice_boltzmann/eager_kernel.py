@@ -1,7 +1,8 @@
 """BGK into memory that is there already, a few sites at a time: what makes it quick without a compiler.
 
 Temporaries that are made anew at every step cost more than the arithmetic: the system hands out fresh pages. Here all
-of them lie in one small workspace that stays in the cache.
+of them lie in one small workspace that stays in the cache. The moments are one matrix product, and so are the new
+populations: the equilibrium is linear in the density, the momenta and their products over the density.
 """
 
 from __future__ import annotations
@@ -10,23 +11,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.systems.lattice_boltzmann.stencil import Lattice
+from haar.systems.lattice_boltzmann.stencil import Stencil
 
 #: Sites at a time: few enough for the second-level cache, many enough for what a call of torch costs.
 SITES = 16384
 
 
 class EagerKernel:
-    """BGK of a lattice.
+    """BGK of a stencil.
 
     Args:
-        lattice: Velocities and weights as plain numbers.
+        stencil: Velocities and weights.
         tau: Relaxation time.
     """
 
-    def __init__(self, lattice: Lattice, tau: float) -> None:
-        self.lattice, self.tau = lattice, tau
-        self.dim = len(lattice.velocities[0])
+    def __init__(self, stencil: Stencil, tau: float) -> None:
+        self.dim, self.rate = stencil.dim, 1 - 1 / tau
+        c, w, sound = stencil.velocities, stencil.weights, stencil.sound
+        products = []
+        for a in range(self.dim):
+            for b in range(a, self.dim):
+                both = c[:, a] * c[:, b] / (2 * sound**2)
+                products.append(both - 1 / (2 * sound) if a == b else 2 * both)
+        ones = torch.ones_like(w)
+        parts = torch.stack([ones, *(c / sound).unbind(1), *products], 1)
+        self._exact = stencil.conserved.T.contiguous(), w[:, None] * parts / tau
+        self._to_moments, self._to_populations = self._exact
         self._work = torch.empty(0)
 
     def __call__(self, f: Float[Tensor, "q sites"], out: Float[Tensor, "q sites"]) -> None:
@@ -38,49 +48,20 @@ class EagerKernel:
         """
         size = min(SITES, f.shape[1])
         if self._work.shape[1:] != (size,) or self._work.dtype != f.dtype or self._work.device != f.device:
-            self._work = torch.empty(self.dim + 5, size, dtype=f.dtype, device=f.device)
+            rows = self._to_populations.shape[1] + self.dim
+            self._work = torch.empty(rows, size, dtype=f.dtype, device=f.device)
+            self._to_moments, self._to_populations = (matrix.to(f) for matrix in self._exact)
         for start in range(0, f.shape[1], size):
             self._some(f[:, start : start + size], out[:, start : start + size])
 
     def _some(self, f: Tensor, out: Tensor) -> None:
-        c, w, sound, tau = self.lattice.velocities, self.lattice.weights, self.lattice.sound, self.tau
-        work = self._work[:, : f.shape[1]].unbind(0)
-        u, (energy, part, along, odd, even) = work[: self.dim], work[self.dim :]
-        before, after = f.unbind(0), out.unbind(0)
-        torch.sum(f, 0, out=part)
-        torch.reciprocal(part, out=odd)
-        energy.zero_()
-        for axis, one in enumerate(u):
-            _sum_into(one, [row[axis] for row in c], before)
-            one.mul_(odd)
-            energy.addcmul_(one, one, value=-1 / (2 * sound))
-        part.mul_(1 / tau)
-        energy.add_(1).mul_(part)
-        rate = 1 - 1 / tau
-        for i, j in enumerate(self.lattice.opposite):
-            if i == j:
-                torch.mul(before[i], rate, out=after[i]).add_(energy, alpha=w[i])
-            elif i < j:
-                speed = _sum_into(along, c[i], u)
-                torch.mul(part, speed, out=odd)
-                torch.addcmul(energy, odd, speed, value=1 / (2 * sound**2), out=even)
-                even.add_(odd, alpha=1 / sound)
-                torch.mul(before[i], rate, out=after[i]).add_(even, alpha=w[i])
-                even.add_(odd, alpha=-2 / sound)
-                torch.mul(before[j], rate, out=after[j]).add_(even, alpha=w[j])
-
-
-def _sum_into(target: Tensor, factors: tuple[float, ...] | list[float], terms: tuple[Tensor, ...]) -> Tensor:
-    """A sum with factors; the only term itself where there is one with factor 1."""
-    used = [(factor, term) for factor, term in zip(factors, terms, strict=True) if factor != 0]
-    if len(used) == 1 and used[0][0] == 1:
-        return used[0][1]
-    if len(used) > 1 and used[0][0] == 1:
-        torch.add(used[0][1], used[1][1], alpha=used[1][0], out=target)
-        rest = used[2:]
-    else:
-        torch.mul(used[0][1], used[0][0], out=target)
-        rest = used[1:]
-    for factor, term in rest:
-        target.add_(term, alpha=factor)
-    return target
+        dim, work = self.dim, self._work[:, : f.shape[1]]
+        terms, u = work[:-dim], work[-dim:]
+        torch.mm(self._to_moments, f, out=terms[: dim + 1])
+        torch.div(terms[1 : dim + 1], terms[0], out=u)
+        place = dim + 1
+        for axis in range(dim):
+            after = place + dim - axis
+            torch.mul(terms[axis + 1 : dim + 1], u[axis], out=terms[place:after])
+            place = after
+        torch.addmm(f, self._to_populations, terms, beta=self.rate, out=out)

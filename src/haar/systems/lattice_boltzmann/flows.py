@@ -192,7 +192,46 @@ def kolmogorov_force(size: int, amplitude: float = 5e-6, dim: int = 2) -> Float[
     return amplitude * torch.stack([z.sin() + y.cos(), x.sin() + z.cos(), y.sin() + x.cos()])
 
 
-FLOWS = ("taylor-green", "shear-wave", "double-shear-layer", "decaying", "cavity", "cylinder")
+@dataclass(frozen=True)
+class Usual:
+    """What shows a flow as it is known, where nothing else is said.
+
+    Attributes:
+        size: Nodes along the shortest axis.
+        speed: The largest at the start.
+        steps: How long it runs.
+        tau: Relaxation time of D2Q9 and others with its speed of sound.
+    """
+
+    size: int
+    speed: float
+    steps: int
+    tau: float
+
+
+USUAL = {
+    "taylor-green": Usual(32, 0.01, 600, 0.6),
+    "shear-wave": Usual(32, 0.01, 600, 0.6),
+    "double-shear-layer": Usual(128, 0.04, 3200, 0.51),
+    "decaying": Usual(64, 0.05, 1500, 0.53),
+    "cavity": Usual(64, 0.1, 12000, 0.692),  # Reynolds number 100
+    "cylinder": Usual(64, 0.06, 12000, 0.5216),  # Reynolds number 100: a vortex street
+}
+FLOWS = tuple(USUAL)
+
+
+def usual_of(name: str) -> Usual:
+    """What shows a flow as it is known.
+
+    Args:
+        name: One of `FLOWS`.
+
+    Raises:
+        ArgumentError: If there is none of that name.
+    """
+    if name not in USUAL:
+        raise ArgumentError("flow", expected=f"one of {', '.join(FLOWS)}", got=repr(name))
+    return USUAL[name]
 
 
 def flow_named(name: str, stencil: Stencil, size: int, speed: float, seed: Seed = 0) -> Flow:
@@ -216,8 +255,7 @@ def flow_named(name: str, stencil: Stencil, size: int, speed: float, seed: Seed 
         "cavity": lambda: cavity(stencil, size, speed),
         "cylinder": lambda: cylinder(stencil, (5 * size // 2, size), max(size // 5, 4), speed),
     }
-    if name not in made:
-        raise ArgumentError("flow", expected=f"one of {', '.join(FLOWS)}", got=repr(name))
+    usual_of(name)
     return made[name]()
 
 

@@ -74,12 +74,13 @@ class FrozenCollision(LatticeCollision):
         g = f / density
         x = g.reshape(-1, self.stencil.size)
         h = nn.functional.linear(x, self.get_buffer("weight0"), self.get_buffer("bias0"))
-        h = h.view(len(x) * self.copies, -1)  # copies stand side by side: each is a row of its own from here on
+        # copies stand side by side: each is a row of its own from here on
+        h = h.view(-1, h.shape[1] // self.copies)
         for place in range(1, self.depth):
             h = nn.functional.linear(
                 self.function(h), self.get_buffer(f"weight{place}"), self.get_buffer(f"bias{place}")
             )
-        h = torch.softmax(h, -1).view(len(x), -1)
+        h = torch.softmax(h, -1).view(-1, self.copies * self.stencil.size)
         new = h if self.plain and self.copies == 1 else torch.addmm(self.offset, h, self.forward_part)
         if not self.plain:
             new = torch.addmm(new, x, self.kept_part)

@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from haar.errors import ArgumentError, HaarError, HaarWarning, ShapeError, check_count
 from haar.files import write_safetensors
@@ -24,6 +23,7 @@ from haar.systems.lattice_boltzmann.collision import Collision, check_collision,
 from haar.systems.lattice_boltzmann.compiled_kernel import CompiledBGK
 from haar.systems.lattice_boltzmann.eager_kernel import EagerKernel
 from haar.systems.lattice_boltzmann.populations import check_populations
+from haar.systems.lattice_boltzmann.recomputed import recomputed
 from haar.systems.lattice_boltzmann.relaxation import BGK
 from haar.systems.lattice_boltzmann.stencil import Stencil
 from haar.systems.lattice_boltzmann.streaming import stream, stream_into
@@ -107,7 +107,7 @@ class Host:
         self.boundaries = Boundaries(stencil, shape, boundaries)
         self.force = None if force is None else _checked_force(force, stencil.dim, self.shape)
         plain = type(collision) is BGK
-        self._kernel = EagerKernel(stencil.plain, collision.tau) if plain else None  # type: ignore[attr-defined]
+        self._kernel = EagerKernel(stencil, collision.tau) if plain else None  # type: ignore[attr-defined]
 
     def collide(self, f: Float[Tensor, "batch q *space"]) -> Float[Tensor, "batch q *space"]:
         """The collision between the halves of the force."""
@@ -204,13 +204,15 @@ def simulate(
     watchers = _checked_observers(observers)
     fastest = _trained_speed(collision)
     state, done, blown = f.detach().clone(memory_format=torch.contiguous_format), 0, None
+    before = torch.empty_like(state)
     times, seen = [0], {name: [_seen(name, look, state)] for name, look in watchers.items()}
     with torch.no_grad(), watch.stage("simulating", -(-steps // every)) as tell:
         while done < steps and blown is None:
             count = min(every - done % every, LOOK, steps - done)
-            before = state.clone()
+            before.copy_(state)
             advance(state, count)
-            if not bool(state.isfinite().all()):
+            # a sum is quickly taken, and finite where all are: only then need nothing be looked at one by one
+            if not bool(state.sum().isfinite()) and not bool(state.isfinite().all()):
                 state, done, blown = _found(host, before, state, done, count)
                 break
             done += count
@@ -233,7 +235,8 @@ def rollout(
 ) -> Float[Tensor, "batch q *space"]:
     """Many steps with gradients, in the memory of a few.
 
-    States are kept once a segment, and what is between them is computed again on the way back.
+    States are kept once a segment, and what is between them is computed again on the way back. There are gradients to
+    the start and to all weights that a step depends on; second derivatives are not kept.
 
     Args:
         f: Populations at the start.
@@ -253,14 +256,7 @@ def rollout(
         check_count("segment", segment)
     length = segment or max(1, round(steps**0.5))
 
-    def several(state: Tensor, count: int) -> Tensor:
-        for _ in range(count):
-            state = host.step(state)
-        return state
-
-    for start in range(0, steps, length):
-        f = checkpoint(several, f, min(length, steps - start), use_reentrant=False)
-    return f
+    return recomputed(host.step, f, [min(length, steps - start) for start in range(0, steps, length)])
 
 
 def _advance(host: Host, f: Tensor, *, compiled: bool) -> Callable[[Tensor, int], None]:

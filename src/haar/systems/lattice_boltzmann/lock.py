@@ -67,6 +67,9 @@ class Lock(ConstantsModule):
         Args:
             function: The map of populations with sum 1, without the lock.
         """
+        if torch.compiler.is_exporting():
+            way_out = "export freeze(collision), in which the lock is a constant matrix"
+            raise ArgumentError("collision", expected="one in its inference form", got="a lock", way_out=way_out)
         wanted = torch.is_grad_enabled()
         with torch.enable_grad():
             rest = self.rest.expand(len(self.functionals), -1).clone().requires_grad_()

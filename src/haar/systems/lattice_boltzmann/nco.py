@@ -87,6 +87,9 @@ class NCO(LatticeCollision):
                         bound * (2 * torch.rand(layer.weight.shape, generator=generator, dtype=torch.float64) - 1)
                     )
                     layer.bias.zero_()
+        # as tensors: an ONNX file keeps plain numbers in single precision
+        self.register_constant("numbers", torch.tensor([self.rate, _FLOOR, _SPREAD], dtype=torch.float64))
+        self.numbers: Tensor
         self.held: Tensor
         self.functionals: Tensor
         self.sums: Tensor
@@ -100,10 +103,10 @@ class NCO(LatticeCollision):
         check_precision(f, next(self.network.parameters()).dtype)
         density = f.sum(-1, keepdim=True)
         g = f / density
-        away = g - equilibrium_of(g, self.weights, self.velocities, self.stencil.sound)
+        away = g - equilibrium_of(g, self.weights, self.velocities, self.sound)
         rates = self.rates(g, away)
         ghosts = ((away @ self.own.to(g)) * (rates @ self.spread.to(g))) @ self.back.to(g)
-        return f - density * (self.rate * (away @ self.held.to(g)) + ghosts)
+        return f - density * (self.numbers[0] * (away @ self.held.to(g)) + ghosts)
 
     def rates(self, g: Float[Tensor, "*batch q"], away: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch blocks"]:
         """The learned rates of populations with sum 1.
@@ -114,7 +117,8 @@ class NCO(LatticeCollision):
         """
         norms = (away @ self.functionals.to(g)).square() @ self.sums.to(g)
         speed = (g @ self.velocities.to(g)).square().sum(-1, keepdim=True)
-        invariants = (torch.cat([norms, speed], -1) + _FLOOR).log() / _SPREAD + _SPREAD
+        _, floor, spread = self.numbers.unbind()
+        invariants = (torch.cat([norms, speed], -1) + floor).log() / spread + spread
         coefficient: Tensor = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
         rates: Tensor = coefficient if self.bounded == "rate" else 1 / coefficient
         return rates

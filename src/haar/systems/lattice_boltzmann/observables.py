@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -29,20 +31,18 @@ def momentum(f: Float[Tensor, "batch q *space"], stencil: Stencil) -> Float[Tens
     return f.flatten(2).mean(2) @ stencil.velocities.to(f)
 
 
-def vorticity(u: Float[Tensor, "batch dim x y"]) -> Float[Tensor, "batch x y"]:
-    """Of a flow in the plane, by central differences on a periodic grid.
+def vorticity(u: Float[Tensor, "batch dim x y"], ended: Sequence[int] = ()) -> Float[Tensor, "batch x y"]:
+    """Of a flow in the plane, by central differences.
 
     Args:
         u: Velocity.
+        ended: Axes that end, at walls or open ends, where differences are to one side; all others are periodic.
 
     Example:
         >>> vorticity(torch.zeros(1, 2, 4, 4)).abs().max().item()
         0.0
     """
-    x, y = 1, 2
-    along = (u[:, 1].roll(-1, x) - u[:, 1].roll(1, x)) / 2
-    across = (u[:, 0].roll(-1, y) - u[:, 0].roll(1, y)) / 2
-    return along - across
+    return _slope(u[:, 1], 0, ended) - _slope(u[:, 0], 1, ended)
 
 
 def spectrum(u: Float[Tensor, "batch dim *space"]) -> Float[Tensor, "batch waves"]:
@@ -57,6 +57,14 @@ def spectrum(u: Float[Tensor, "batch dim *space"]) -> Float[Tensor, "batch waves
     shell = _shells(tuple(u.shape[2:])).flatten()
     out = torch.zeros(len(u), int(shell.max()) + 1, dtype=power.dtype)
     return out.index_add(1, shell, power.flatten(1))
+
+
+def _slope(u: Float[Tensor, "batch x y"], axis: int, ended: Sequence[int]) -> Float[Tensor, "batch x y"]:
+    place = axis + 1
+    if axis in ended:
+        (found,) = torch.gradient(u, dim=place)
+        return found
+    return (u.roll(-1, place) - u.roll(1, place)) / 2
 
 
 def relative_difference(u: Tensor, reference: Tensor) -> float:

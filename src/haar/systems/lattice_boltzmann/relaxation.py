@@ -34,11 +34,13 @@ class BGK(LatticeCollision):
     def __init__(self, stencil: Stencil, tau: float) -> None:
         super().__init__(stencil)
         self.tau = check_time(tau)
+        self.register_constant("time", torch.tensor(self.tau, dtype=torch.float64))
+        self.time: Tensor
 
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""
         self.stencil.check(f)
-        return f + (equilibrium_of(f, self.weights, self.velocities, self.stencil.sound) - f) / self.tau
+        return f + (equilibrium_of(f, self.weights, self.velocities, self.sound) - f) / self.time
 
     def along(self, f: Float[Tensor, "batch q *space"]) -> Float[Tensor, "batch q *space"]:
         """On axis 1, written out velocity by velocity: a compiler makes one loop of it."""
@@ -106,15 +108,18 @@ class TRT(LatticeCollision):
         if self.tau == 0.5 or not magic > 0:
             raise ArgumentError("magic", expected="a number above 0, with tau above 0.5", got=f"{magic}, tau {tau}")
         self.odd = 0.5 + magic / (self.tau - 0.5)
+        self.register_constant("times", 2 * torch.tensor([self.tau, self.odd], dtype=torch.float64))
+        self.times: Tensor
         self.register_constant("opposite", stencil.opposite)
         self.opposite: Tensor
 
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""
         self.stencil.check(f)
-        away = f - equilibrium_of(f, self.weights, self.velocities, self.stencil.sound)
+        away = f - equilibrium_of(f, self.weights, self.velocities, self.sound)
         back = away[..., self.opposite]
-        return f - (away + back) / (2 * self.tau) - (away - back) / (2 * self.odd)
+        even, odd = self.times.unbind()
+        return f - (away + back) / even - (away - back) / odd
 
 
 class MRT(LatticeCollision):
@@ -152,7 +157,7 @@ class MRT(LatticeCollision):
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""
         self.stencil.check(f)
-        away = f - equilibrium_of(f, self.weights, self.velocities, self.stencil.sound)
+        away = f - equilibrium_of(f, self.weights, self.velocities, self.sound)
         return f - away @ self.matrix.T.to(f.dtype)
 
 

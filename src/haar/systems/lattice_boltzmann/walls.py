@@ -25,8 +25,7 @@ ENDS = ("low", "high")
 class Wall:
     """One end of an axis is a wall.
 
-    The other end needs a boundary of its own: without one, what leaves there comes in behind the wall, and mass is not
-    conserved.
+    The other end needs a boundary of its own: what leaves there would come in behind the wall.
 
     Args:
         axis: The axis that ends there.
@@ -104,8 +103,12 @@ class Boundaries:
             raise ArgumentError(
                 "boundaries", expected="none on a lattice whose axes are not at right angles", got=given
             )
+        if given and max(abs(x) for shift in stencil.shifts for x in shift) > 1:
+            expected = "none on a lattice whose velocities go beyond the neighbouring nodes"
+            raise ArgumentError("boundaries", expected=expected, got=given)
         for boundary in given:
             self._check(boundary)
+        self._check_ends()
         owner = self._owners()
         inner = tuple(slice(1, 1 + size) for size in self.shape)
         self.solid = torch.from_numpy(owner[inner] >= 0)
@@ -168,9 +171,10 @@ class Boundaries:
     def _links(self, owner: np.ndarray, inner: tuple[slice, ...]) -> None:
         size = int(np.prod(self.shape))
         opposite, c = self.stencil.opposite.tolist(), self.stencil.velocities
-        targets, sources, owners, numbers, gains = [], [], [], [], []
+        none = np.empty(0, dtype=np.int64)
+        targets, sources, owners, numbers, gains = [none], [none], [none], [none], [np.empty(0)]
         fluid = owner[inner] < 0
-        for i, shift in enumerate(self.stencil.shifts):
+        for i, shift in enumerate(self.stencil.shifts if self.given else ()):
             window = tuple(slice(1 - s, 1 - s + n) for s, n in zip(shift, self.shape, strict=True))
             coming = owner[window]
             sites = np.flatnonzero(fluid & (coming >= 0))
@@ -191,6 +195,26 @@ class Boundaries:
         solid = self.solid.flatten().nonzero().flatten()
         self.still = (torch.arange(self.stencil.size)[:, None] * size + solid).flatten()
         self.rest = self.stencil.weights.repeat_interleave(len(solid))
+
+    def _check_ends(self) -> None:
+        """Refuse a wall at one end of an axis whose other end is open to it."""
+        for one in self.given:
+            if not isinstance(one, Wall):
+                continue
+            other = ENDS[1 - ENDS.index(one.end)]
+            place = 0 if other == "low" else -1
+            masks = [
+                torch.as_tensor(body.mask).select(one.axis, place) for body in self.given if isinstance(body, Obstacle)
+            ]
+            solid = bool(masks) and bool(torch.stack(masks).any(0).all())
+            ends = [(b.axis, b.end) for b in self.given if not isinstance(b, Obstacle)]
+            if not solid and (one.axis, other) not in ends:
+                raise ArgumentError(
+                    "boundaries",
+                    expected=f"a boundary at the {other} end of axis {one.axis} too",
+                    got=f"a wall at its {one.end} end alone",
+                    way_out=f"add Wall({one.axis}, {other!r})",
+                )
 
     def _along(self, boundary: Boundary, c: Tensor) -> float:
         velocity = boundary.velocity if isinstance(boundary, (Wall, Obstacle)) else None
