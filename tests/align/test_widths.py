@@ -95,3 +95,21 @@ def test_hidden_units_of_a_transformer():
 def test_what_cannot_be_copied(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def _normed(width, norm):
+    with torch.random.fork_rng():
+        torch.manual_seed(width)
+        return nn.Sequential(nn.Linear(4, width), norm(width), nn.Tanh(), nn.Linear(width, 3)).double()
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm, lambda n: nn.GroupNorm(1, n)])
+def test_under_a_norm_over_all_units_each_is_copied_as_often_as_the_others(norm):
+    narrow = _normed(5, norm)
+    found = as_wide_as(_normed(10, norm), narrow, example=X)
+    torch.testing.assert_close(found(X), narrow(X), rtol=0, atol=1e-12)
+    with pytest.raises(ArgumentError, match="expected a multiple of 5 units at units0, over which a norm goes, got 9"):
+        as_wide_as(_normed(9, norm), narrow, example=X)
+    action, copies = traced(narrow, X), {"units0": Copies(torch.tensor([0, 0, 0, 1, 2, 3, 4, 4, 3, 2]))}
+    with pytest.raises(ArgumentError, match="copies: units0: expected equally many copies of every unit"):
+        widened(action, narrow.state_dict(), copies)

@@ -38,7 +38,8 @@ def as_wide_as(
         A new model, or parameters by name, as the wide one was given.
 
     Raises:
-        ArgumentError: If the two differ in anything but numbers of units, or the narrow one has more at a site.
+        ArgumentError: If the two differ in anything but numbers of units, or the narrow one has more at a site; or a
+            norm goes over the units of a site, and the wide one's are no multiple of them.
 
     Source: Theus et al., arXiv 2506.22712, section 3 (semi-permutations).
 
@@ -65,7 +66,7 @@ def as_wide_as(
                 f"wide: {name}",
                 expected=f"a tensor of shape {tuple(value.shape)}, for only units can be copied",
                 got=got,
-                way_out="vocabulary, heads and residual stream have to be of one size",
+                way_out="vocabulary, heads, experts and residual stream have to be of one size",
             )
     return with_state(wide, grown) if isinstance(wide, nn.Module) else dict(grown)
 
@@ -84,6 +85,12 @@ def _counts(action: ParameterAction, target: State) -> dict[str, int | None]:
                     raise ArgumentError(
                         f"wide: {row}", expected=f"at least {site.count} units at {legs[0].site}", got=count
                     )
+                if site.normed and count % site.count:  # copies would change its mean and its variance
+                    raise ArgumentError(
+                        f"wide: {row}",
+                        expected=f"a multiple of {site.count} units at {legs[0].site}, over which a norm goes",
+                        got=count,
+                    )
                 found[legs[0].site] = count
     return found
 
@@ -101,6 +108,8 @@ def _nearest(action: ParameterAction, site: str, wide: State, narrow: State, cou
             mine, other = (_rows(state[row], axis, n) for state, n in ((wide, count), (narrow, old)))
             if mine.shape[1] == other.shape[1]:  # of layers that are of one width by now
                 cost += other.square().sum(1) - 2 * mine @ other.mT
+    if isinstance(units, Units) and units.normed:
+        return Copies(assigned(-cost.repeat(1, count // old)) % old)
     least, source = cost.min(1)
     padded = torch.zeros(count, count, dtype=torch.float64)
     padded[:, :old] = least[:, None] - cost  # what it costs that a place does not take the unit nearest to it
