@@ -167,12 +167,22 @@ def _order(action: ParameterAction, a: State) -> list[str]:
 
 
 def _first_step(pair: Pair, gauge: Gauge, site: str, settled: set[str]) -> Gauge:
-    """A site matched by what no site moves that is not matched yet; by everything where that is biases alone."""
+    """A site matched by what no site moves that is not matched yet; by everything where that is biases alone.
+
+    What a site moves on two axes, as a layer that is used again, says nothing of it before it is matched.
+    """
     action, rows = pair.action, pair.action.touching(site)
     sure = tuple(row for row in rows if action.entries[row].sites - {site} <= settled)
-    telling = sure if any(len(action.entries[row].axes) > 1 for row in sure) else rows
+    once = tuple(row for row in sure if not _couples(action, site, row))
+    telling = next((some for some in (once, sure) if any(len(action.entries[row].axes) > 1 for row in some)), rows)
     grams = pair.grams(gauge, site, telling)
     return action.with_site(gauge, site, best_element(action, site, grams)) if grams else gauge
+
+
+def _couples(action: ParameterAction, site: str, row: str) -> bool:
+    """Whether a site moves two axes of a row, each by itself; experts and their units are moved together."""
+    axes = sum(any(leg.site == site for leg in legs) for legs in action.entries[row].axes)
+    return axes > 1 and not action.sites[site].nested
 
 
 def _step(pair: Pair, gauge: Gauge, site: str) -> Gauge:
