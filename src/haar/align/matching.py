@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.align.assignment import match_experts, match_units
 from haar.align.grams import UNCOUNTED, Grams, PairGrams, add_grams, apart, gain
+from haar.align.pieces import pieces_of
 from haar.align.procrustes import match_heads, match_rotation
 from haar.watch import Unwatched, Watch
 from haar.weights import Experts, Gauge, Heads, ParameterAction, Rotation, Units
@@ -80,8 +81,12 @@ class Pair:
         found = {}
         for row in self.action.entries if rows is None else rows:
             counted = not row.endswith(UNCOUNTED)
-            found[row] = apart(self.moved(gauge, row), self.kept(row)) if counted else 0.0
+            parts = pieces_of(self.action, row, self.a, self.b) if counted else ()
+            found[row] = math.hypot(*(apart(part.moved(gauge, row), part.kept(row)) for part in self._cut(parts)))
         return found
+
+    def _cut(self, parts: Iterable[tuple[State, ...]]) -> Iterator[Pair]:
+        return (Pair(self.action, a, b) for a, b in parts)
 
     def distance(self, gauge: Gauge, rows: Iterable[str] | None = None) -> float:
         """|A - g B| over all rows of the table, or over some.
@@ -102,9 +107,11 @@ class Pair:
         """
         found: dict[str, Tensor | PairGrams] = {}
         for row in rows:
-            if not row.endswith(UNCOUNTED):
-                moved = self.moved(gauge, row)
-                add_grams(found, self.action, site, row, (self.kept(row), moved))
+            if row.endswith(UNCOUNTED):
+                continue
+            for part in self._cut(pieces_of(self.action, row, self.a, self.b)):
+                moved = part.moved(gauge, row)
+                add_grams(found, self.action, site, row, (part.kept(row), moved))
         if isinstance(self.action.sites[site], Rotation):
             found.pop("order", None)  # gains, which stay
         return found
