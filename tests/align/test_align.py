@@ -257,5 +257,5 @@ def test_quantised_models_are_refused_by_the_tensor():
     plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     quantised = copy.deepcopy(plain)
     quantised.register_module("packed", Packed())
-    with pytest.raises(ArgumentError, match="b: expected a model whose state dict .*, got packed.dtype, a dtype"):
+    with pytest.raises(ArgumentError, match=r"b: expected a model whose state dict .*, got packed\.dtype, a dtype"):
         haar.align(plain, quantised, example=torch.randn(2, 3))
