@@ -78,8 +78,7 @@ def as_wide_as(
                 f"wide: {name}",
                 expected=f"a tensor of shape {tuple(value.shape)}, for only units can be copied",
                 got=tuple(target[name].shape),
-                way_out="vocabulary, experts and numbers of heads have to be the same, and so has the size of heads with "
-                "rotary positions",
+                way_out="vocabulary, experts and numbers of heads have to be the same, and the size of rotary heads",
             )
     if not isinstance(wide, nn.Module):
         return dict(grown)
