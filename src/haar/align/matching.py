@@ -136,12 +136,19 @@ def match_weights(
     distances = [pair.distance(gauge)]
     precision = torch.finfo(next(iter(action.entries.values())).read(a).dtype).eps
     turned = max((site.count for site in action.sites.values() if isinstance(site, Rotation)), default=0)
+    beside, todo = {site: _beside(action, site) for site in order}, set(order)
     rounding = precision * max(_ROUNDING, _ROUNDING_EACH * turned)
     with watch.stage("matching", sweeps * len(order)) as advance:
         for sweep in range(sweeps):
             for site in order:
-                gauge = _step(pair, gauge, site) if sweep else _first_step(pair, gauge, site, settled)
-                settled.add(site)
+                if not sweep:
+                    gauge = _first_step(pair, gauge, site, settled)
+                    settled.add(site)
+                elif site in todo:
+                    before, gauge = gauge, _step(pair, gauge, site)
+                    todo.discard(site)
+                    if gauge is not before:
+                        todo |= beside[site]
                 advance()
             distances.append(pair.distance(gauge))
             if sweep and distances[-2] ** 2 - distances[-1] ** 2 <= _STALLED * distances[-2] ** 2:
@@ -188,8 +195,16 @@ def _first_step(pair: Pair, gauge: Gauge, site: str, settled: set[str]) -> Gauge
 
 def _couples(action: ParameterAction, site: str, row: str) -> bool:
     """Whether a site moves two axes of a row, each by itself; experts and their units are moved together."""
-    axes = sum(any(leg.site == site for leg in legs) for legs in action.entries[row].axes)
-    return axes > 1 and not action.sites[site].nested
+    return _times(action, row, site) > 1 and not action.sites[site].nested
+
+
+def _beside(action: ParameterAction, site: str) -> set[str]:
+    """The sites whose best element may be another once a site was moved; itself, where one step may not be its best."""
+    rows = action.touching(site)
+    found = {other for row in rows for other in action.entries[row].sites} - {site}
+    one = action.sites[site]
+    turns = isinstance(one, Heads) and one.queries > 1
+    return found | ({site} if turns or any(_times(action, row, site) > 1 for row in rows) else set())
 
 
 def _step(pair: Pair, gauge: Gauge, site: str) -> Gauge:
