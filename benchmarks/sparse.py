@@ -20,7 +20,7 @@ from collections.abc import Callable
 from peers import LEAST_SECONDS, Peer, Worker, machine, serve, served, version, write_docs
 
 TORCHAO = Peer("torchao", ["torchao==0.18.0", "numpy"])
-WIDTHS, BATCH, SPARSITY = (256, 512, 1024), 128, 0.9
+WIDTH, BATCH, SPARSITY = 512, 128, 0.9
 Made = tuple[Callable[[], object], object]
 
 
@@ -47,29 +47,29 @@ def stepper(model, x, y, optimizer, after: Callable[[], object] = lambda: None) 
     return step
 
 
-def dense(*, width: int, update: bool) -> Made:
+def dense(*, width: int, update: bool, fused: bool) -> Made:
     """The plain network."""
     import torch
 
     del update
     model, x, y = network(width)
-    return stepper(model, x, y, torch.optim.AdamW(model.parameters(), lr=1e-4)), 0.0
+    return stepper(model, x, y, torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused)), 0.0
 
 
-def ours(*, width: int, update: bool) -> Made:
+def ours(*, width: int, update: bool, fused: bool) -> Made:
     """RigL, with new masks at every step or at none."""
     import torch
 
     from haar.compress import Rigl, sparsify
 
     model, x, y = network(width)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused)
     steps = 10**9
     sparse = sparsify(model, Rigl(SPARSITY, every=1 if update else steps - 1, until=1.0), optimizer, steps=steps)
     return stepper(model, x, y, optimizer), sparse.report().sparsity
 
 
-def pruned(*, width: int, update: bool) -> Made:
+def pruned(*, width: int, update: bool, fused: bool) -> Made:
     """torch.nn.utils.prune: masks by size, from all weights together."""
     import torch
     from torch import nn
@@ -85,11 +85,11 @@ def pruned(*, width: int, update: bool) -> Made:
 
     prune.global_unstructured(places, prune.L1Unstructured, amount=SPARSITY)
     # made once: pruning anew replaces parameters, which an optimiser then does not know
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused)
     return stepper(model, x, y, optimizer, again if update else lambda: None), SPARSITY
 
 
-def torchao(*, width: int, update: bool) -> Made:
+def torchao(*, width: int, update: bool, fused: bool) -> Made:
     """torchao's sparsifier by the norm of single weights."""
     import torch
     from torchao.prototype.sparsity.sparsifier.weight_norm_sparsifier import WeightNormSparsifier
@@ -97,7 +97,7 @@ def torchao(*, width: int, update: bool) -> Made:
     model, x, y = network(width)
     sparsifier = WeightNormSparsifier(sparsity_level=SPARSITY, sparse_block_shape=(1, 1), zeros_per_block=1)
     sparsifier.prepare(model, [{"tensor_fqn": f"{number}.weight"} for number in (0, 2, 4)])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused)
     sparsifier.step()
     return stepper(model, x, y, optimizer, sparsifier.step if update else lambda: None), SPARSITY
 
@@ -115,13 +115,15 @@ def ratios(side: Worker, plain: Worker, settings: dict, rounds: int) -> tuple[fl
     return low, middle, high, statistics.median(other for _, other in turns)
 
 
-def row(name: str, width: int, rounds: int) -> str:
+def row(name: str, width: int, rounds: int, *, fused: bool) -> str:
     """One line of the table."""
     peer = TORCHAO if name.startswith("torchao") else None
+    settings = {"width": width, "fused": fused}
     with Worker(__file__, name, peer) as side, Worker(__file__, "dense") as plain:
-        low, step, high, seconds = ratios(side, plain, {"width": width, "update": False}, rounds)
-        _, both, _, _ = ratios(side, plain, {"width": width, "update": True}, rounds)
-    told = f"| {width} | {name} | {1e3 * seconds:.2f} | {step:.3f} ({low:.3f} to {high:.3f}) | {both - step:.2f} |"
+        low, step, high, seconds = ratios(side, plain, {**settings, "update": False}, rounds)
+        _, both, _, _ = ratios(side, plain, {**settings, "update": True}, rounds)
+    told = f"| {'fused' if fused else 'plain'} | {name} | {1e3 * seconds:.2f} | {step:.3f} ({low:.3f} to {high:.3f}) | "
+    told += f"{both - step:.2f} |"
     print(told, flush=True)
     return told
 
@@ -129,15 +131,15 @@ def row(name: str, width: int, rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
+    parser.add_argument("--width", type=int, default=WIDTH)
     parser.add_argument("--only", default="", help="sides whose name has this in it")
     parser.add_argument("--write", action="store_true", help="write the table of docs/sparse.md")
     options = parser.parse_args()
-    where = f"Batch {BATCH}, sparsity {SPARSITY}. {machine(1)}, torch {version('torch')}."
+    where = f"Width {options.width}, batch {BATCH}, sparsity {SPARSITY}. {machine(1)}, torch {version('torch')}."
     print(where)
     names = [name for name in CASES if name != "dense" and options.only in name]
-    rows = [row(name, width, options.rounds) for width in options.widths for name in names]
-    head = "| width | masks by | dense step, ms | masked / dense step | an update, in dense steps |\n"
+    rows = [row(name, options.width, options.rounds, fused=fused) for fused in (True, False) for name in names]
+    head = "| AdamW | masks by | dense step, ms | masked / dense step | an update, in dense steps |\n"
     head += "|---|---|---|---|---|\n"
     if options.write:
         write_docs("sparse", "sparse", head + "\n".join(rows) + f"\n\n{where}\n")

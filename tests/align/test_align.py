@@ -243,3 +243,19 @@ def test_recurrent_networks_are_refused_by_name():
     model = nn.Sequential(nn.Linear(2, 3), nn.LSTM(3, 4))
     with pytest.raises(ArgumentError, match=r"model: expected a model without recurrent layers, got LSTM at 1; write"):
         haar.align(model, model, example=torch.zeros(1, 2))
+
+
+class Packed(nn.Module):
+    """What quantised layers of torch put into a state dict."""
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}dtype"] = torch.qint8
+
+
+def test_quantised_models_are_refused_by_the_tensor():
+    plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    quantised = copy.deepcopy(plain)
+    quantised.register_module("packed", Packed())
+    with pytest.raises(ArgumentError, match=r"b: expected a model whose state dict .*, got packed\.dtype, a dtype"):
+        haar.align(plain, quantised, example=torch.randn(2, 3))

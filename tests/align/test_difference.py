@@ -25,6 +25,20 @@ def _plain():
     return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 10), nn.ReLU(), nn.Linear(10, 3))
 
 
+class _Again(nn.Module):
+    """A layer that is used three times: its weights are moved on both axes by one site."""
+
+    def __init__(self):
+        super().__init__()
+        self.into, self.again, self.out = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        h = self.into(x).tanh()
+        for _ in range(3):
+            h = self.again(h).tanh()
+        return self.out(h)
+
+
 def _unwritten(model):
     """Units that nothing writes to, and units that nothing reads."""
     model[0].weight.data[:2], model[0].bias.data[:2] = 0, 0
@@ -56,6 +70,7 @@ def _narrow_head(model):
 
 MADE = {
     "batch norms": (_normed, None),
+    "a layer that is used again": (_Again, None),
     "units that are not written to, or not read": (_plain, _unwritten),
     "pruned": (_plain, _pruned),
     "a head that nothing reads": (lambda: SmallGPT2(7, 5, layers=2, dim=8, heads=2, hidden=6), _unread_head),

@@ -67,3 +67,16 @@ def test_no_batch_is_refused():
         recalibrated(_made(0), [])
     with pytest.raises(ArgumentError, match="calibration: expected models, to run the batches, got parameters by name"):
         merge([_made(0).state_dict()] * 2, calibration=[X])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (X, r"data: expected batches, such as \[x\], got one tensor"),
+        ([X, X[:1]], "data: batch 1: expected inputs that the model takes, of more than one sample, got others"),
+        ([X * torch.nan], "data: expected finite activations before every batch norm, got NaN or infinity"),
+    ],
+)
+def test_batches_that_tell_nothing_are_refused(data, told):
+    with pytest.raises(ArgumentError, match=told):
+        recalibrated(_made(0), data)

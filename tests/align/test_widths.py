@@ -8,8 +8,8 @@ from torch import nn
 
 from haar.align import align, as_wide_as
 from haar.errors import ArgumentError
-from haar.weights import Copies, traced, widened, without_copies
-from haar.weights.small import SmallGPT2
+from haar.weights import Copies, adapted, expanded, traced, widened, without_copies
+from haar.weights.small import LlamaSizes, SmallGPT2, SmallLlama, SmallViT
 
 X = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -95,3 +95,75 @@ def test_hidden_units_of_a_transformer():
 def test_what_cannot_be_copied(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def _normed(width, norm):
+    with torch.random.fork_rng():
+        torch.manual_seed(width)
+        return nn.Sequential(nn.Linear(4, width), norm(width), nn.Tanh(), nn.Linear(width, 3)).double()
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm, lambda n: nn.GroupNorm(1, n)])
+def test_under_a_norm_over_all_units_each_is_copied_as_often_as_the_others(norm):
+    narrow = _normed(5, norm)
+    found = as_wide_as(_normed(10, norm), narrow, example=X)
+    torch.testing.assert_close(found(X), narrow(X), rtol=0, atol=1e-12)
+    with pytest.raises(ArgumentError, match="expected a multiple of 5 units at units0, over which a norm goes, got 9"):
+        as_wide_as(_normed(9, norm), narrow, example=X)
+    action, copies = traced(narrow, X), {"units0": Copies(torch.tensor([0, 0, 0, 1, 2, 3, 4, 4, 3, 2]))}
+    with pytest.raises(ArgumentError, match="copies: units0: expected equally many copies of every unit"):
+        widened(action, narrow.state_dict(), copies)
+
+
+def _gpt2(dim, heads=1, hidden=9):
+    return SmallGPT2(11, 8, layers=2, dim=dim, heads=heads, hidden=hidden)
+
+
+def _llama(dim, experts=0):
+    return SmallLlama(LlamaSizes(11, layers=2, dim=dim, heads=4, groups=2, hidden=6, experts=experts, head_size=4))
+
+
+def _vit(dim, heads=1):
+    return SmallViT(4, 2, 10, layers=2, dim=dim, heads=heads, hidden=10)
+
+
+TOKENS = torch.randint(11, (3, 7), generator=torch.Generator().manual_seed(5))
+IMAGES = torch.randn(3, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+STREAMS = {
+    "gpt2, one more": (_gpt2(12), _gpt2(13), TOKENS),
+    "gpt2, twice, heads and units too": (_gpt2(12, 3), _gpt2(24, 3, 14), TOKENS),
+    "llama, one more": (_llama(16), _llama(17), TOKENS),
+    "llama, twice": (_llama(16), _llama(32), TOKENS),
+    "mixtral, one more": (_llama(16, 3), _llama(17, 3), TOKENS),
+    "vit, one more": (_vit(12), _vit(13), IMAGES),
+    "vit, twice": (_vit(12, 3), _vit(24, 3), IMAGES),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_wider_residual_stream(name):
+    narrow, wide, x = STREAMS[name]
+    with torch.no_grad():
+        for p in [*narrow.double().parameters(), *wide.double().parameters()]:
+            p.add_(0.2 * torch.randn_like(p))
+    found = as_wide_as(wide, narrow)
+    torch.testing.assert_close(found(x), narrow(x), rtol=0, atol=1e-10)
+    torch.testing.assert_close(align(wide, found).model(x), narrow(x), rtol=0, atol=1e-10)
+
+
+def test_streams_that_cannot_be_made_wider():
+    narrow, wide = _gpt2(12), _gpt2(24)
+    action = adapted(narrow.state_dict(), narrow.config)
+    with pytest.raises(ArgumentError, match="wide: expected models, for the eps of norms over a wider stream is anoth"):
+        as_wide_as(wide.state_dict(), narrow, config=narrow.config)
+    with pytest.raises(ArgumentError, match="width: expected at least 12, got 11"):
+        expanded(action, narrow.state_dict(), 11)
+    with pytest.raises(ArgumentError, match="head_size: expected at least 12, of heads0, got 6"):
+        expanded(action, narrow.state_dict(), 24, head_size=6)
+    with pytest.raises(
+        ArgumentError, match=r"wide: model\.embed_tokens\.weight: expected the tensors of"
+    ):
+        as_wide_as(wide, _llama(16))
+    rotary = SmallLlama(LlamaSizes(11, layers=1, dim=32, heads=4, groups=2, hidden=6))
+    with pytest.raises(ArgumentError, match="head_size: expected heads of one size, for their scores are rotary"):
+        as_wide_as(rotary, SmallLlama(LlamaSizes(11, layers=1, dim=16, heads=4, groups=2, hidden=6)))

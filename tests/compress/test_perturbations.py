@@ -25,6 +25,7 @@ from haar.compress import (
 )
 from haar.compress.batch import batches_of
 from haar.compress.bench import Bench
+from haar.compress.entries import lowest
 from haar.errors import ArgumentError
 from haar.groups import cyclic
 from haar.nn import Linear
@@ -326,3 +327,15 @@ def test_attention_of_torch_is_calibrated_in_all_its_maps():
     seen = nn.functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2).flatten(0, 1)
     score = layer.self_attn.out_proj.weight.detach().abs() * seen.norm(dim=0)
     assert torch.equal(wanda[1][0] != 0, score > score.sort(dim=1).values[:, 3:4])
+
+
+@pytest.mark.parametrize("shape", [(100,), (7, 90), (3, 5, 70), (30,)])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99, 1.0])
+def test_the_lowest_are_those_that_sorting_puts_first(shape, share):
+    plain = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    broken = plain.clone()
+    broken[..., ::2] = torch.nan
+    count = round(share * shape[-1])
+    for scores in (plain, (4 * plain).floor(), broken):
+        first = scores.sort(dim=-1, stable=True).indices[..., :count]
+        assert torch.equal(lowest(scores, count), torch.zeros(shape, dtype=torch.bool).scatter(-1, first, True))

@@ -168,3 +168,8 @@ class Branching(nn.Module):
 def test_a_model_that_cannot_be_followed_is_told_the_way_out():
     with pytest.raises(ArgumentError, match=r"write the table by hand"):
         traced(nn.Sequential(nn.Linear(3, 3), Branching()), torch.randn(2, 3))
+
+
+def test_an_example_that_the_model_does_not_take():
+    with pytest.raises(ArgumentError, match="example: expected inputs that the model takes, got others"):
+        traced(_wide(nn.ReLU()), torch.randn(2, 5))

@@ -13,6 +13,7 @@ from haar.align.alignment import Alignment, Distances
 from haar.align.grams import UNCOUNTED, apart, relative, squared
 from haar.align.learned import Learning, Objective, learn
 from haar.align.matching import Matched, match_weights
+from haar.align.pieces import pieces_of
 from haar.align.states import Loss, called
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
@@ -169,15 +170,24 @@ def _distances(
     action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: State
 ) -> Distances:
     weight, came, before, after = {}, {}, {}, {}
-    for name, entry in action.entries.items():
-        here = entry.read(raw[0])
-        norm = (squared(here) + squared(entry.read(raw[1]))) / 2
-        came[name] = relative(apart(entry.read(raw[1]), here), norm)
-        del here
-        mine, other = entry.read(canonical[0]), entry.read(canonical[1])
-        weight[name] = (squared(mine) + squared(other)) / 2
+    for name in action.entries:
+        parts = pieces_of(action, name, *raw, *canonical, moved)
+        sums = [sum(one) for one in zip(*(_squares(action, name, part) for part in parts), strict=True)]
+        norm, weight[name] = sums[0] / 2, sums[2] / 2
         counted = not name.endswith(UNCOUNTED)
-        before[name] = relative(apart(other, mine), weight[name]) if counted else 0.0
-        del other
-        after[name] = relative(apart(entry.read(moved), mine), weight[name]) if counted else 0.0
+        came[name] = relative(sums[1] ** 0.5, norm)
+        before[name] = relative(sums[3] ** 0.5, weight[name]) if counted else 0.0
+        after[name] = relative(sums[4] ** 0.5, weight[name]) if counted else 0.0
     return Distances(came, before, after, weight)
+
+
+def _squares(action: ParameterAction, name: str, states: Sequence[State]) -> tuple[float, ...]:
+    """Squared sizes and distances of a row, or of a part of it: raw, in canonical form, and moved; two at a time."""
+    entry = action.entries[name]
+    first, second, mine, other, moved = states
+    here, there = entry.read(first), entry.read(second)
+    raw = squared(here) + squared(there), apart(there, here) ** 2
+    here, there = entry.read(mine), entry.read(other)
+    plain = squared(here) + squared(there), apart(there, here) ** 2
+    del there
+    return (*raw, *plain, apart(entry.read(moved), here) ** 2)

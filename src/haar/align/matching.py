@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haar.align.assignment import match_experts, match_units
 from haar.align.grams import UNCOUNTED, Grams, PairGrams, add_grams, apart, gain
+from haar.align.pieces import pieces_of
 from haar.align.procrustes import match_heads, match_rotation
 from haar.watch import Unwatched, Watch
 from haar.weights import Experts, Gauge, Heads, ParameterAction, Rotation, Units
@@ -80,8 +81,12 @@ class Pair:
         found = {}
         for row in self.action.entries if rows is None else rows:
             counted = not row.endswith(UNCOUNTED)
-            found[row] = apart(self.moved(gauge, row), self.kept(row)) if counted else 0.0
+            parts = pieces_of(self.action, row, self.a, self.b) if counted else ()
+            found[row] = math.hypot(*(apart(part.moved(gauge, row), part.kept(row)) for part in self._cut(parts)))
         return found
+
+    def _cut(self, parts: Iterable[tuple[State, ...]]) -> Iterator[Pair]:
+        return (Pair(self.action, a, b) for a, b in parts)
 
     def distance(self, gauge: Gauge, rows: Iterable[str] | None = None) -> float:
         """|A - g B| over all rows of the table, or over some.
@@ -102,9 +107,11 @@ class Pair:
         """
         found: dict[str, Tensor | PairGrams] = {}
         for row in rows:
-            if not row.endswith(UNCOUNTED):
-                moved = self.moved(gauge, row)
-                add_grams(found, self.action, site, row, (self.kept(row), moved))
+            if row.endswith(UNCOUNTED):
+                continue
+            for part in self._cut(pieces_of(self.action, row, self.a, self.b)):
+                moved = part.moved(gauge, row)
+                add_grams(found, self.action, site, row, (part.kept(row), moved))
         if isinstance(self.action.sites[site], Rotation):
             found.pop("order", None)  # gains, which stay
         return found
@@ -129,12 +136,19 @@ def match_weights(
     distances = [pair.distance(gauge)]
     precision = torch.finfo(next(iter(action.entries.values())).read(a).dtype).eps
     turned = max((site.count for site in action.sites.values() if isinstance(site, Rotation)), default=0)
+    beside, todo = {site: _beside(action, site) for site in order}, set(order)
     rounding = precision * max(_ROUNDING, _ROUNDING_EACH * turned)
     with watch.stage("matching", sweeps * len(order)) as advance:
         for sweep in range(sweeps):
             for site in order:
-                gauge = _step(pair, gauge, site) if sweep else _first_step(pair, gauge, site, settled)
-                settled.add(site)
+                if not sweep:
+                    gauge = _first_step(pair, gauge, site, settled)
+                    settled.add(site)
+                elif site in todo:
+                    before, gauge = gauge, _step(pair, gauge, site)
+                    todo.discard(site)
+                    if gauge is not before:
+                        todo |= beside[site]
                 advance()
             distances.append(pair.distance(gauge))
             if sweep and distances[-2] ** 2 - distances[-1] ** 2 <= _STALLED * distances[-2] ** 2:
@@ -167,12 +181,30 @@ def _order(action: ParameterAction, a: State) -> list[str]:
 
 
 def _first_step(pair: Pair, gauge: Gauge, site: str, settled: set[str]) -> Gauge:
-    """A site matched by what no site moves that is not matched yet; by everything where that is biases alone."""
+    """A site matched by what no site moves that is not matched yet; by everything where that is biases alone.
+
+    What a site moves on two axes, as a layer that is used again, says nothing of it before it is matched.
+    """
     action, rows = pair.action, pair.action.touching(site)
     sure = tuple(row for row in rows if action.entries[row].sites - {site} <= settled)
-    telling = sure if any(len(action.entries[row].axes) > 1 for row in sure) else rows
+    once = tuple(row for row in sure if not _couples(action, site, row))
+    telling = next((some for some in (once, sure) if any(len(action.entries[row].axes) > 1 for row in some)), rows)
     grams = pair.grams(gauge, site, telling)
     return action.with_site(gauge, site, best_element(action, site, grams)) if grams else gauge
+
+
+def _couples(action: ParameterAction, site: str, row: str) -> bool:
+    """Whether a site moves two axes of a row, each by itself; experts and their units are moved together."""
+    return _times(action, row, site) > 1 and not action.sites[site].nested
+
+
+def _beside(action: ParameterAction, site: str) -> set[str]:
+    """The sites whose best element may be another once a site was moved; itself, where one step may not be its best."""
+    rows = action.touching(site)
+    found = {other for row in rows for other in action.entries[row].sites} - {site}
+    one = action.sites[site]
+    turns = isinstance(one, Heads) and one.queries > 1
+    return found | ({site} if turns or any(_times(action, row, site) > 1 for row in rows) else set())
 
 
 def _step(pair: Pair, gauge: Gauge, site: str) -> Gauge:

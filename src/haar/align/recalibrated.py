@@ -25,7 +25,7 @@ def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
         data: Batches of inputs (or of inputs and labels, of which the first is taken), of which the training data are.
 
     Raises:
-        ArgumentError: If there is no batch.
+        ArgumentError: If there is no batch, one has too few samples for a variance, or numbers are not finite.
 
     Source: Jordan et al., "REPAIR: REnormalizing Permuted Activations for Interpolation Repair", arXiv 2211.08403.
 
@@ -40,15 +40,30 @@ def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
         norm.train()
+    if isinstance(data, torch.Tensor):
+        raise ArgumentError("data", expected="batches, such as [x]", got="one tensor")
     count = 0
     with torch.no_grad():
         for batch in data:
-            made(batch[0] if isinstance(batch, (tuple, list)) else batch)
+            _run(made, batch[0] if isinstance(batch, (tuple, list)) else batch, count)
             count += 1
     if not count:
         raise ArgumentError("data", expected="at least one batch", got="none")
+    for norm in norms:
+        if not all(bool(own.isfinite().all()) for own in (norm.running_mean, norm.running_var)):
+            raise ArgumentError("data", expected="finite activations before every batch norm", got="NaN or infinity")
     for part, own in zip(made.modules(), model.modules(), strict=True):
         part.training = own.training
         if isinstance(part, _COUNTING) and isinstance(own, _COUNTING):
             part.momentum = own.momentum
     return made
+
+
+def _run(model: nn.Module, batch: Any, number: int) -> None:
+    """One batch through the model; what torch says of one that does not fit is said of the data."""
+    try:
+        model(batch)
+    except (TypeError, ValueError, RuntimeError) as error:
+        told = " ".join(str(error).split())[:160]
+        expected = "inputs that the model takes, of more than one sample"
+        raise ArgumentError(f"data: batch {number}", expected=expected, got=f"others ({told})") from error

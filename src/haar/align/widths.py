@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from haar.align.assignment import assigned
 from haar.errors import ArgumentError
-from haar.weights import Copies, ParameterAction, Units, widened
+from haar.weights import Copies, Heads, ParameterAction, Rotation, Units, expanded, widened
 from haar.weights.models import Given, State, action_of, state_of, with_state
+
+#: What norms call the number that is added to a mean square.
+_EPS_NAMES = ("eps", "variance_epsilon")
 
 
 def as_wide_as(
@@ -25,7 +28,8 @@ def as_wide_as(
     """The narrow network with as many units as the wide one has: the same function, in the shapes of the wide one.
 
     Every unit of the narrow network is copied to the places of the wide one whose incoming weights are nearest, and its
-    copies share what it writes. What comes back can be aligned to the wide network and averaged with it.
+    copies share what it writes. The residual stream of a known transformer is mapped into a wider one, see
+    `haar.weights.expanded`. What comes back can be aligned to the wide network and averaged with it.
 
     Args:
         wide: A model, or parameters by name.
@@ -38,7 +42,9 @@ def as_wide_as(
         A new model, or parameters by name, as the wide one was given.
 
     Raises:
-        ArgumentError: If the two differ in anything but numbers of units, or the narrow one has more at a site.
+        ArgumentError: If the two differ in anything but numbers of units and width of the stream, or the narrow one has
+            more at a site; or a norm goes over the units of a site, and the wide one's are no multiple of them; or the
+            streams differ and no models are given, whose norms get an eps of their own.
 
     Source: Theus et al., arXiv 2506.22712, section 3 (semi-permutations).
 
@@ -51,23 +57,71 @@ def as_wide_as(
     target, state = state_of(wide, "wide"), state_of(narrow, "narrow")
     action = action_of(narrow, state, symmetry, config=config, example=example)
     action.check(state, "narrow")
-    counts = _counts(action, target)
+    for name in state:
+        if name not in target:
+            raise ArgumentError(f"wide: {name}", expected="the tensors of the narrow one", got="none of that name")
     grown: State = state
+    width, size = _stream(action, target, state)
+    eps = {}
+    if width:
+        eps = _eps(action, narrow, wide, width)
+        action, grown = expanded(action, state, width, head_size=size)
+    counts = _counts(action, target)
     for name, site in action.sites.items():
         if not isinstance(site, Units) or counts[name] in (None, site.count):
             continue
         copies = _nearest(action, name, target, grown, int(counts[name] or 0))
         action, grown = widened(action, grown, {name: copies})
     for name, value in grown.items():
-        if name not in target or target[name].shape != value.shape:
-            got = tuple(target[name].shape) if name in target else "none of that name"
+        if target[name].shape != value.shape:
             raise ArgumentError(
                 f"wide: {name}",
                 expected=f"a tensor of shape {tuple(value.shape)}, for only units can be copied",
-                got=got,
-                way_out="vocabulary, heads and residual stream have to be of one size",
+                got=tuple(target[name].shape),
+                way_out="vocabulary, experts and numbers of heads have to be the same, and the size of rotary heads",
             )
-    return with_state(wide, grown) if isinstance(wide, nn.Module) else dict(grown)
+    if not isinstance(wide, nn.Module):
+        return dict(grown)
+    made = with_state(wide, grown)
+    for path, (attribute, value) in eps.items():
+        setattr(made.get_submodule(path), attribute, value)
+    return made
+
+
+def _stream(action: ParameterAction, target: State, state: State) -> tuple[int, int | None]:
+    """Coordinates of the wide network's residual stream and of its heads, if it has more than the narrow one's."""
+    width, size = 0, None
+    for row, entry in action.entries.items():
+        for axis, legs in enumerate(entry.axes):
+            site = action.sites.get(legs[0].site)
+            if "*" in row or row not in target or target[row].ndim != len(entry.axes):
+                continue
+            mine, other = state[row].shape[axis], target[row].shape[axis]
+            if isinstance(site, Rotation) and legs[0].port == "" and other > mine:
+                width = other
+            elif isinstance(site, Heads) and other != mine and other * site.size % mine == 0:
+                size = other * site.size // mine
+    return width, size
+
+
+def _eps(action: ParameterAction, narrow: Given, wide: Given, width: int) -> dict[str, tuple[str, float]]:
+    """For each norm the eps under which the wider network computes what the narrow one does."""
+    if not isinstance(narrow, nn.Module) or not isinstance(wide, nn.Module):
+        raise ArgumentError(
+            "wide",
+            expected="models, for the eps of norms over a wider stream is another",
+            got="parameters by name",
+            way_out="haar.weights.expanded changes parameters alone",
+        )
+    found = {}
+    for norm in action.norms:
+        path, count = norm.gain.rpartition(".")[0], action.sites[norm.site].ports[""]
+        layers = [model.get_submodule(path) for model in (narrow, wide)]
+        names = [next((name for name in _EPS_NAMES if hasattr(layer, name)), "") for layer in layers]
+        if not all(names):
+            raise ArgumentError(f"wide: {path}", expected=f"a norm with {' or '.join(_EPS_NAMES)}", got="none of them")
+        found[path] = names[1], float(getattr(layers[0], names[0])) * count / width
+    return found
 
 
 def _counts(action: ParameterAction, target: State) -> dict[str, int | None]:
@@ -83,6 +137,12 @@ def _counts(action: ParameterAction, target: State) -> dict[str, int | None]:
                 if count < site.count:
                     raise ArgumentError(
                         f"wide: {row}", expected=f"at least {site.count} units at {legs[0].site}", got=count
+                    )
+                if site.normed and count % site.count:  # copies would change its mean and its variance
+                    raise ArgumentError(
+                        f"wide: {row}",
+                        expected=f"a multiple of {site.count} units at {legs[0].site}, over which a norm goes",
+                        got=count,
                     )
                 found[legs[0].site] = count
     return found
@@ -101,6 +161,8 @@ def _nearest(action: ParameterAction, site: str, wide: State, narrow: State, cou
             mine, other = (_rows(state[row], axis, n) for state, n in ((wide, count), (narrow, old)))
             if mine.shape[1] == other.shape[1]:  # of layers that are of one width by now
                 cost += other.square().sum(1) - 2 * mine @ other.mT
+    if isinstance(units, Units) and units.normed:
+        return Copies(assigned(-cost.repeat(1, count // old)) % old)
     least, source = cost.min(1)
     padded = torch.zeros(count, count, dtype=torch.float64)
     padded[:, :old] = least[:, None] - cost  # what it costs that a place does not take the unit nearest to it

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SCOPES = ("tensor", "row", "global")
 _TIES = ("split", "together")
+#: Rows of fewer scores are sorted.
+_FEW = 64
 
 
 def drawn(seed: int, place: int, like: Tensor, *, normal: bool) -> Tensor:
@@ -35,8 +37,19 @@ def lowest(scores: Float[Tensor, "*rows n"], count: int) -> Bool[Tensor, "*rows 
         >>> lowest(torch.tensor([[3.0, 1.0, 2.0]]), 2)
         tensor([[False,  True,  True]])
     """
-    order = scores.sort(dim=-1, stable=True).indices[..., :count]
-    return torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, order, True)
+    border = None  # with kthvalue, a part of what sorting does
+    if count > 0 and scores.shape[-1] >= _FEW:
+        border = scores.kthvalue(count, dim=-1, keepdim=True).values
+    if border is None or bool(border.isnan().any()):
+        order = scores.sort(dim=-1, stable=True).indices[..., :count]
+        return torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, order, True)
+    found = scores <= border
+    more = found.sum(-1, keepdim=True) - count
+    if bool((more > 0).any()):
+        equal = scores == border
+        taken = equal.sum(-1, keepdim=True) - more
+        found &= ~equal | (equal.cumsum(-1) <= taken)
+    return found
 
 
 def share(level: float, count: int) -> int:

@@ -7,6 +7,7 @@ from haar.weights.canonical import balancing
 from haar.weights.checkpoint import Checkpoint
 from haar.weights.copies import Copies, widened, without_copies
 from haar.weights.distances import breaking_distance, closest_pair, orbit_distance, pair_distances, unit_clusters
+from haar.weights.expanded import expanded
 from haar.weights.experts import Experts
 from haar.weights.folding import folded
 from haar.weights.gauge import Gauge
@@ -42,6 +43,7 @@ __all__ = [
     "balancing",
     "breaking_distance",
     "closest_pair",
+    "expanded",
     "folded",
     "orbit_distance",
     "pair_distances",

@@ -67,6 +67,9 @@ class BlockMonomial:
         front = tensor.movedim(axis, 0)
         if front.shape[0] % self.dim:
             raise ShapeError(f"axis {axis}", expected=f"a multiple of {self.dim}", got=front.shape[0])
+        last = axis % tensor.ndim == tensor.ndim - 1
+        if len(self.order) == 1 and self.blocks is not None and last and len(front) == self.dim:
+            return tensor @ self.blocks[0].mT.to(tensor.dtype)  # the same without a copy of the whole
         parts = front.reshape(len(self.order), self.size, -1)
         if len(self.order) > 1:
             parts = parts.index_select(0, self.order)

@@ -41,6 +41,7 @@ class Classes:
         self._fixed: set[int] = set()
         self._unsigned: set[int] = set()
         self._unscaled: set[int] = set()
+        self._normed: set[int] = set()
 
     def new(self, size: int) -> int:
         """A class of its own for a number of units."""
@@ -73,6 +74,8 @@ class Classes:
             self._unsigned.add(low)
         if high in self._unscaled:
             self._unscaled.add(low)
+        if high in self._normed:
+            self._normed.add(low)
 
     def fix(self, units: int) -> None:
         """Nothing may move these units: they are read by something whose order counts."""
@@ -85,6 +88,14 @@ class Classes:
     def keep_sizes(self, units: int) -> None:
         """Positive factors of these units count."""
         self._unscaled.add(self.find(units))
+
+    def keep_frequencies(self, units: int) -> None:
+        """A norm goes over all of these units, so that it counts how often each of them is there."""
+        self._normed.add(self.find(units))
+
+    def normed(self, units: int) -> bool:
+        """Whether a norm goes over all of them."""
+        return self.find(units) in self._normed
 
     def free(self, units: int) -> bool:
         """Whether the units may change places."""

@@ -73,7 +73,8 @@ def widened(
         The table of the wider network, and its parameters.
 
     Raises:
-        ArgumentError: If a site is none of units, or has another number of them.
+        ArgumentError: If a site is none of units, or has another number of them, or a norm goes over all of its units
+            and one is copied more often than another, which the norm would see.
 
     Source: Theus et al., arXiv 2506.22712, section 3 (semi-permutations).
 
@@ -122,6 +123,13 @@ def _check(action: ParameterAction, copies: Mapping[str, Copies]) -> None:
             raise ArgumentError(f"copies: {name}", expected="a site of units", got=got)
         if one.count != site.count:
             raise ArgumentError(f"copies: {name}", expected=f"copies of {site.count} units", got=one.count)
+        times = torch.bincount(one.source)
+        if site.normed and int(times.min()) != int(times.max()):
+            raise ArgumentError(
+                f"copies: {name}",
+                expected="equally many copies of every unit, for a norm goes over all of them",
+                got=f"{int(times.min())} to {int(times.max())}",
+            )
 
 
 def _along(entry: Entry, tensor: Tensor, copies: Mapping[str, Copies], *, back: bool) -> Tensor:

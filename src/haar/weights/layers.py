@@ -116,6 +116,7 @@ def layer_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | 
         walk.fix(node)
         return None
     walk.classes.keep_sizes(found.units)
+    walk.classes.keep_frequencies(found.units)
     if isinstance(module, nn.LayerNorm):
         walk.classes.keep_signs(found.units)  # its mean
     for name, form in {"weight": ".order", "bias": ""}.items():
@@ -132,6 +133,8 @@ def group_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | 
     found = walk.units_of(node.all_input_nodes[0])
     if found is not None:
         walk.classes.keep_signs(found.units)
+        if module.num_groups == 1:
+            walk.classes.keep_frequencies(found.units)
     return batch_norm(walk, node, module, path)
 
 

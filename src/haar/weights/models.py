@@ -27,10 +27,19 @@ def state_of(given: Given, argument: str) -> State:
         argument: What a message calls it.
 
     Raises:
-        ArgumentError: If it is neither.
+        ArgumentError: If it is neither, or holds what is no tensor, as a quantised model does.
     """
     if isinstance(given, nn.Module):
-        return untied({name: value.detach() for name, value in given.state_dict().items()})
+        state = given.state_dict()
+        for name, value in state.items():
+            if not isinstance(value, Tensor) and not name.endswith("_extra_state"):
+                raise ArgumentError(
+                    argument,
+                    expected="a model whose state dict holds tensors alone",
+                    got=f"{name}, a {type(value).__name__}",
+                    way_out="a quantised model is to be aligned before it is quantised",
+                )
+        return untied({name: value.detach() for name, value in state.items() if isinstance(value, Tensor)})
     if isinstance(given, Mapping) and (is_read(given) or all(isinstance(value, Tensor) for value in given.values())):
         return untied(given)
     raise ArgumentError(argument, expected="a torch.nn.Module or tensors by name", got=type(given).__name__)

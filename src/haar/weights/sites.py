@@ -57,6 +57,8 @@ class Units(Site):
         count: Number of units.
         scales: ``"none"``; ``"signs"`` where the activation is odd; ``"positive"`` where it is ReLU-like; ``"any"``
             where the units enter by a product, as those of a gated layer do.
+        normed: Whether a norm goes over all units of a sample, as a layer norm does: then each of them can only be
+            copied as often as the others, see `widened`.
 
     Example:
         >>> Units(3).random(torch.Generator().manual_seed(0))["" ].order.sort().values
@@ -65,6 +67,7 @@ class Units(Site):
 
     count: int
     scales: str = "none"
+    normed: bool = False
 
     def __post_init__(self) -> None:
         check_count("count", self.count)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, HaarError
 from haar.probing import undisturbed
 from haar.tracing import NotFollowedError, follow, is_plain, leaves_of
 from haar.weights.action import ParameterAction
@@ -39,8 +39,8 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         scales: Whether units of ReLU-like activations may be multiplied with positive factors as well.
 
     Raises:
-        ArgumentError: If it is recurrent or lazy, cannot be followed, has no units that may change places, or its
-            outputs change when those that were found do.
+        ArgumentError: If it is recurrent or lazy, does not take the example, cannot be followed, has no units that may
+            change places, or its outputs change when those that were found do.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
@@ -71,6 +71,11 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         error.way_out = f"{error.way_out}, or write the table by hand: haar.weights.ParameterAction says how"
         error.args = (str(error),)
         raise
+    except HaarError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        told = " ".join(str(error).split())[:160]
+        raise ArgumentError("example", expected="inputs that the model takes", got=f"others ({told})") from error
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
     table = Walk(followed, LAYERS).table(signs=signs, scales=scales)

@@ -16,6 +16,8 @@ from haar.weights.sites import SiteElement, Units
 SCALED = ("positive", "any")
 #: Most sweeps, and the change of a factor's logarithm below which there are no more.
 _SWEEPS, _SETTLED = 500, 1e-14
+#: The same in units of the parameters' precision, where that is more.
+_ROUNDED = 0.01
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,15 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
     found = [_squares(entry, state, frozenset(scaled)) for entry in action.entries.values()]
     by_site = {name: [one for one in found if name in _sites_of(one)] for name in scaled}
     coupled = any(len(one.legs) > 1 for one in found)
+    settled = max(_SETTLED, _ROUNDED * max(torch.finfo(one.dtype).eps for one in state.values() if _real(one)))
     for _ in range(_SWEEPS if coupled else 1):
-        if _sweep(by_site, logs) <= _SETTLED:
+        if _sweep(by_site, logs) <= settled:
             break
     return {name: site.element(torch.arange(site.count), logs[name].exp()) for name, site in scaled.items()}
+
+
+def _real(tensor: Tensor) -> bool:
+    return tensor.is_floating_point()
 
 
 def _sites_of(one: _Squares) -> set[str]:

@@ -72,7 +72,8 @@ class Walk:
             if units not in names:
                 names[units] = f"units{len(names)}"
                 free = signs and self.classes.signed(units), scales and self.classes.scaled(units)
-                sites[names[units]] = Units(self.classes.size(units), _FACTORS[free])
+                size, normed = self.classes.size(units), self.classes.normed(units)
+                sites[names[units]] = Units(size, _FACTORS[free], normed=normed)
             return names[units] + form
 
         known = self._by_all_names()

@@ -103,7 +103,7 @@ def stream(dim: int, residual: str, *, centred: bool) -> Site:
     if residual == "orthogonal":
         return Rotation(dim, fixes_ones=centred)
     if residual == "permutation":
-        return Units(dim)
+        return Units(dim, normed=True)
     if residual != "signed":
         raise ArgumentError("residual", expected=f"one of {', '.join(RESIDUALS)}", got=repr(residual))
     if centred:
@@ -113,7 +113,7 @@ def stream(dim: int, residual: str, *, centred: bool) -> Site:
             got="'signed'",
             way_out="a flip of signs does not leave (1, ..., 1) alone",
         )
-    return Units(dim, "signs")
+    return Units(dim, "signs", normed=True)
 
 
 def number(config: Config, *names: str, least: int = 1) -> int:

@@ -28,6 +28,7 @@ class LlamaSizes:
         hidden: Hidden units of each gated layer, or of each expert.
         experts: Number of experts of each layer; 0 for a gated layer.
         chosen: Experts that every token is given to.
+        head_size: Coordinates of a head; by default all heads together have those of the stream.
 
     Raises:
         ArgumentError: If a number is out of range or one does not divide another.
@@ -41,12 +42,20 @@ class LlamaSizes:
     hidden: int
     experts: int = 0
     chosen: int = 2
+    head_size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Coordinates of a head."""
+        return self.head_size or self.dim // self.heads
 
     def __post_init__(self) -> None:
         for name in ("vocabulary", "layers", "dim", "heads", "groups", "hidden"):
             check_count(name, getattr(self, name))
         check_count("experts", self.experts, least=0)
-        if self.dim % (2 * self.heads) or self.heads % self.groups:
+        if self.head_size is not None and (self.head_size < 2 or self.head_size % 2):
+            raise ArgumentError("head_size", expected="an even number, at least 2", got=self.head_size)
+        if (self.head_size is None and self.dim % (2 * self.heads)) or self.heads % self.groups:
             expected = "heads that divide half of dim, and groups that divide the heads"
             raise ArgumentError("heads", expected=expected, got=f"{self.heads}, {self.groups} of {self.dim}")
         if self.experts and not 1 <= self.chosen <= self.experts:
@@ -92,10 +101,10 @@ class SmallLlama(nn.Module):
 class _RMSNorm(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(dim))
+        self.weight, self.eps = nn.Parameter(torch.ones(dim)), _EPS
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * (x.square().mean(-1, keepdim=True) + _EPS).rsqrt() * self.weight
+        return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight
 
 
 def _linear(into: int, out: int) -> nn.Linear:
@@ -123,9 +132,9 @@ class _Attention(nn.Module):
     def __init__(self, sizes: LlamaSizes) -> None:
         super().__init__()
         self.heads, self.groups = sizes.heads, sizes.groups
-        size = sizes.dim // sizes.heads
-        self.q_proj, self.o_proj = _linear(sizes.dim, sizes.dim), _linear(sizes.dim, sizes.dim)
-        self.k_proj, self.v_proj = (_linear(sizes.dim, sizes.groups * size) for _ in "kv")
+        many, few = sizes.heads * sizes.size, sizes.groups * sizes.size
+        self.q_proj, self.o_proj = _linear(sizes.dim, many), _linear(many, sizes.dim)
+        self.k_proj, self.v_proj = (_linear(sizes.dim, few) for _ in "kv")
 
     def forward(self, x: Tensor) -> Tensor:
         q = turned(self.q_proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2))
