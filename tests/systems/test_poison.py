@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from haar.systems import SYSTEMS
+from haar.systems import SYSTEMS, claim
 from haar.systems.claim import filled, judge
 from haar.systems.recipe import Recipe, load_recipe
+from haar.systems.sample import combined
 
 HERE = Path(__file__).parent
 RECORDED = [system for system in SYSTEMS if (HERE / system.folder / "measures.json").is_file()]
@@ -67,6 +68,13 @@ def found(recipe: Recipe, measures: Any) -> dict[str, Any]:
 @pytest.fixture(params=RECORDED, ids=lambda system: system.name)
 def system(request):
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def intervals_once(monkeypatch):
+    """One number changes few samples: the interval of each is drawn once."""
+    kept = cache(combined)
+    monkeypatch.setattr(claim, "combined", lambda samples: kept(tuple(samples)))
 
 
 def test_recorded_measures_have_no_none_of_their_own_and_every_claim_about_them_is_judged(system):
