@@ -116,5 +116,5 @@ def test_measures_without_one_finite_float_are_told_and_judged(system):
             lost = put(lost, place, None)
     assert recipe.sections(filled(lost, NAN))
     before = found(recipe, recorded(system.folder))
-    for name, claim in found(recipe, lost).items():
-        assert not claim.holds or claim.values == before[name].values, name
+    for name, judged in found(recipe, lost).items():
+        assert not judged.holds or judged.values == before[name].values, name
