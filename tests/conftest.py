@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import gc
 import inspect
 import math
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ def pytest_configure(config):
     from haar.testing import plugin
 
     config.pluginmanager.register(plugin)
+
+
+def pytest_collection_finish():
+    """What is imported and collected stays: no later search for garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 # Checking the shapes of every call costs seven times what is computed, and most of that is making the checks of each

@@ -66,6 +66,13 @@ def test_what_is_moved_when_it_is_read_is_what_act_gives(pair):
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+def test_a_model_of_other_names_is_refused():
+    model = SmallGPT2(7, 6, layers=1, dim=8, heads=2, hidden=32)
+    other = torch.nn.ModuleDict({"b": torch.nn.Linear(2, 2), "a": torch.nn.Linear(2, 2)})
+    with pytest.raises(ArgumentError, match=r"expected a model of the checkpoint's names, got one with 'a\.bias'"):
+        verified(model.state_dict(), Architecture(model.config, other, torch.zeros(1, 2)))
+
+
 @pytest.mark.parametrize(
     ("change", "layers", "message"),
     [

@@ -48,6 +48,28 @@ def test_experts_against_brute_force():
     assert gain(match_experts(site, grams), grams) == pytest.approx(best, abs=1e-12)
 
 
+def test_experts_with_signs_against_brute_force():
+    site = Experts(2, 2, "signs")
+    grams = {"": _gram(2, 1), "units": _gram(4, 2), "order": _gram(4, 3)}
+    best = -float("inf")
+    for order in itertools.permutations(range(2)):
+        for inner in itertools.product(itertools.permutations(range(2)), repeat=2):
+            for signs in itertools.product((-1.0, 1.0), repeat=4):
+                scale = torch.tensor(signs, dtype=torch.float64).reshape(2, 2)
+                best = max(best, gain(site.element(torch.tensor(order), torch.tensor(inner), scale), grams))
+    assert gain(match_experts(site, grams), grams) == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize("scales", ["none", "signs"])
+def test_experts_of_whose_units_nothing_is_known_change_places_alone(scales):
+    site = Experts(3, 2, scales)
+    found = match_experts(site, {"": torch.eye(3, dtype=torch.float64)[[2, 0, 1]]})
+    order = torch.tensor([2, 0, 1]).argsort().argsort()
+    expected = site.element(order, torch.arange(2).expand(3, 2))
+    for port in site.ports:
+        torch.testing.assert_close(found[port].matrix(), expected[port].matrix(), check_dtype=False)
+
+
 @pytest.mark.parametrize("fixes_ones", [False, True])
 def test_rotations_are_better_than_a_thousand_random_ones(fixes_ones):
     site, grams = Rotation(6, fixes_ones=fixes_ones), {"": _gram(6, 4)}

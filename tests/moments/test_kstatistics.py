@@ -45,6 +45,12 @@ def test_errors_on_normal_data_are_the_textbook_ones(generator):
     torch.testing.assert_close(found.errors[2:], found.gaussian_errors[2:], rtol=0.3, atol=0.0)
 
 
+def test_errors_of_four_normal_numbers_are_the_textbook_ones():
+    x = torch.tensor([-3.0, -1.0, 1.0, 3.0], dtype=torch.float64) * (3 / 20) ** 0.5  # of variance 1
+    expected = torch.tensor([1 / 4, 2 / 3, 6 * 4 / (3 * 2), 24 * 4 * 5 / (3 * 2 * 1)], dtype=torch.float64).sqrt()
+    torch.testing.assert_close(kstats(x).gaussian_errors, expected)
+
+
 def test_to_dict_has_a_schema():
     found = kstats(torch.arange(8.0)).to_dict()
     assert found["schema"] == 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import sys
+import tempfile
 
 import torch
 import torch.distributed as dist
@@ -74,8 +74,8 @@ def train(network: nn.Module, shares: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-def worker(rank: int, port: int) -> None:
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def worker(rank: int, meet: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=2)
     network, _ = networks()[1]
     torch.manual_seed(1)
     data = [torch.randn(8, 8) for _ in range(3)]
@@ -86,10 +86,8 @@ def worker(rank: int, port: int) -> None:
 
 
 def check_processes() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.start_processes(worker, args=(port,), nprocs=2, start_method="fork")
+    with tempfile.TemporaryDirectory() as folder:
+        mp.start_processes(worker, args=(f"{folder}/meet",), nprocs=2, start_method="fork")
 
 
 if __name__ == "__main__":

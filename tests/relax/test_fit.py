@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,19 +21,22 @@ from haar.relax.path import PathPoint, SymmetryPath, path
 TRAIN, VALIDATION = data(64), data(64, seed=1)
 
 SCRIPT = """
-import contextlib, sys, time, torch
+import contextlib, os, pathlib, signal, sys, torch
 sys.path.insert(0, sys.argv[1])
 torch.set_num_threads(1)
 from relax_worlds import data, mse, wrapped
 from haar.relax.duals.duals import Duals
 from haar.relax.fit import fit
-class Slowly:
+def advance():
+    if pathlib.Path(sys.argv[2]).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+class Dying:
     @contextlib.contextmanager
     def stage(self, title, total):
-        yield lambda: time.sleep(0.5)
+        yield advance
 fit(
     Duals(wrapped(), solver="paper", steps=12), mse, data(64), steps=12, validation=data(64, seed=1), batch_size=16,
-    every=2, checkpoint=sys.argv[2], watch=Slowly(),
+    every=2, checkpoint=sys.argv[2], watch=Dying(),
 )
 """
 
@@ -58,11 +59,8 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
         return {"model": rule.model.state_dict(), "duals": rule.state_dict(), "losses": done.losses}
 
     place, folder = tmp_path / "killed", str(Path(__file__).parent)
-    killed = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SCRIPT, folder, str(place)])
-    while not place.exists() and killed.poll() is None:
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    killed = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT, folder, str(place)], check=False)
+    assert killed.returncode == -signal.SIGKILL
     taken = len(torch.load(place, weights_only=True)["losses"])
     assert 0 < taken < 12
     assert same(run(place), run(tmp_path / "whole"))

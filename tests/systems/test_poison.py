@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from haar.systems import SYSTEMS
+from haar.systems import SYSTEMS, claim
 from haar.systems.claim import filled, judge
 from haar.systems.recipe import Recipe, load_recipe
+from haar.systems.sample import combined
 
 HERE = Path(__file__).parent
 RECORDED = [system for system in SYSTEMS if (HERE / system.folder / "measures.json").is_file()]
@@ -69,6 +70,13 @@ def system(request):
     return request.param
 
 
+@pytest.fixture(autouse=True)
+def intervals_once(monkeypatch):
+    """One number changes few samples: the interval of each is drawn once."""
+    kept = cache(combined)
+    monkeypatch.setattr(claim, "combined", lambda samples: kept(tuple(samples)))
+
+
 def test_recorded_measures_have_no_none_of_their_own_and_every_claim_about_them_is_judged(system):
     measures = recorded(system.folder)
     assert filled(measures, "lost") == measures
@@ -108,5 +116,5 @@ def test_measures_without_one_finite_float_are_told_and_judged(system):
             lost = put(lost, place, None)
     assert recipe.sections(filled(lost, NAN))
     before = found(recipe, recorded(system.folder))
-    for name, claim in found(recipe, lost).items():
-        assert not claim.holds or claim.values == before[name].values, name
+    for name, judged in found(recipe, lost).items():
+        assert not judged.holds or judged.values == before[name].values, name

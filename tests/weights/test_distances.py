@@ -41,6 +41,11 @@ def test_clusters_join_along_chains():
     assert closest_pair(both).tolist() == [pytest.approx(0.1 / 10.1), 0.0]
 
 
+@pytest.mark.parametrize("count", [2, 5, 8, 9, 17])
+def test_a_chain_of_any_length_is_one_cluster(count):
+    assert unit_clusters(1 + 0.05 * torch.arange(count)[:, None].double()).item() == 1
+
+
 def test_distances_in_plain_numbers():
     units = torch.tensor([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # mean (1, 1); squares 1, 4, 5; away 1, 2, 1
     assert breaking_distance(units).item() == pytest.approx(4 / 10)

@@ -190,9 +190,7 @@ def _fitting(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     load = getattr(type(model), "from_pretrained", None)
     if load is None:
         missing = min(names - set(state))
-        raise ArgumentError(
-            "model", expected=f"a model of the checkpoint's names, got one with {missing!r}", got="none"
-        )
+        raise ArgumentError("model", expected="a model of the checkpoint's names", got=f"one with {missing!r}")
     made, told = load(None, config=model.config, state_dict=dict(state), dtype=torch.float32, output_loading_info=True)
     for kind in ("missing", "unexpected"):
         names_told = sorted(map(str, told.get(f"{kind}_keys") or ()))

@@ -38,8 +38,8 @@ class Pulse:
         self._neighbour = (rank + 1) % world
         self._ended = threading.Event()
         self._word = ""
-        self._beats = 0
-        self._heard: tuple[int, float] = (0, time.monotonic())
+        self._pause = min(_BEAT, patience / 4)
+        self._heard, self._silent, self._looked = 0, 0.0, time.monotonic()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
     def begin(self) -> None:
@@ -101,8 +101,7 @@ class Pulse:
         return f"rank 0 of {self._world} cannot be reached: its process, its machine or the network is gone"
 
     def _live(self) -> None:
-        pause = min(_BEAT, self._patience / 4)
-        while not self._ended.wait(pause):
+        while not self._ended.wait(self._pause):
             try:
                 self._store.add(f"beat/{self._rank}", 1)
                 if self._world > 1:
@@ -115,9 +114,12 @@ class Pulse:
         if self._store.add(f"left/{self._neighbour}", 0):
             return
         beats = self._store.add(f"beat/{self._neighbour}", 0)
-        if beats != self._heard[0]:
-            self._heard = (beats, time.monotonic())
-        elif time.monotonic() - self._heard[1] > self._patience:
+        now = time.monotonic()
+        # While this process itself stood still (a machine asleep, a job suspended) it could not have heard.
+        awake, self._looked = min(now - self._looked, 2 * self._pause), now
+        self._silent = self._silent + awake if beats == self._heard else 0.0
+        self._heard = beats
+        if self._silent > self._patience:
             self.tell(
                 f"rank {self._neighbour} of {self._world} has not been heard of for {self._patience:g} s: its process, "
                 "its machine or the network is gone"

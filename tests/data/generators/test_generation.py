@@ -96,7 +96,7 @@ def _hold(root, held, done):
 
 
 def test_a_second_writer_is_refused_and_one_that_was_killed_holds_nothing(tmp_path):
-    root, context = tmp_path / "a", multiprocessing.get_context("spawn")
+    root, context = tmp_path / "a", multiprocessing.get_context("fork")
     held, done = context.Event(), context.Event()
     other = context.Process(target=_hold, args=(root, held, done))
     other.start()

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import pickle
-import socket
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,21 +176,15 @@ def test_without_other_processes_there_is_nothing_to_add():
     assert all(torch.equal(errors.sums[name], total) for name, total in before.items())
 
 
-def one_process(rank, port, folder):
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+def one_process(rank, folder):
     prediction, truth = rollout(batch=5, steps=3)
     mine = slice(0, 2) if rank == 0 else slice(2, 5)
     sums = gathered((prediction[mine], truth[mine])).all_reduce().sums
     torch.save(sums, f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
 
 
-def test_two_processes_have_the_answer_of_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.start_processes(one_process, (port, str(tmp_path)), nprocs=2, start_method="fork")
+def test_two_processes_have_the_answer_of_one(in_processes, tmp_path):
+    in_processes(2, one_process)
     expected = gathered(rollout(batch=5, steps=3)).sums
     for rank in range(2):
         sums = torch.load(tmp_path / f"{rank}.pt", weights_only=True)

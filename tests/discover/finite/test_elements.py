@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tests.discover.finite.planted import PLANTED, averaged, generated, mirror, network, of_sets, shift
+from tests.discover.finite.planted import PLANTED, averaged, generated, mirror, network, of_lines, of_sets, shift
 
 from haar.audit import audit
 from haar.discover.finite import elements
@@ -135,14 +135,8 @@ def test_random_networks_have_no_finite_symmetry():
 
 
 def test_a_search_that_is_cut_short_says_so():
-    found = elements(averaged(fano_()), samples(48, 7), outputs="invariant", signed=False, limit=3)
+    found = elements(of_lines(), samples(48, 7), outputs="invariant", signed=False, limit=3)
     assert any("not finished after 3 exchanges" in words for words in found.said)
-
-
-def fano_():
-    from tests.discover.finite.planted import fano
-
-    return fano()
 
 
 def test_constant_models_unlike_entries_and_still_ones_are_told():

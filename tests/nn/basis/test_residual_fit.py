@@ -65,15 +65,15 @@ def test_laplacians_of_what_does_not_bend_are_zero_and_they_can_be_differentiate
 
 @pytest.mark.parametrize("attention", [False, True])
 def test_a_fit_comes_near_the_solution_of_poissons_equation(attention):
-    model = KKAN(1, inner=(8, 2), mixing=8, generator=torch.Generator().manual_seed(0))
+    model = KKAN(1, inner=(4, 2), mixing=4, generator=torch.Generator().manual_seed(0))
     weights = ResidualAttention(24, eta=0.1, gamma=0.9) if attention else None
-    losses = fit_residual(model, poisson, X, form=form, plan=Plan(steps=250, learning_rate=5e-3), attention=weights)
+    losses = fit_residual(model, poisson, X, form=form, plan=Plan(steps=100, learning_rate=1e-2), attention=weights)
     with torch.no_grad():
         error = (form(X, model(X)) - (1 - X**2)).norm() / (1 - X**2).norm()
-    assert losses.shape == (250,)
-    assert error < 0.05
+    assert losses.shape == (100,)
+    assert error < 0.02
     if weights is not None:
-        assert weights.calls == 250
+        assert weights.calls == 100
 
 
 def test_any_module_is_fitted_and_equal_seeds_give_equal_bits():
