@@ -1,4 +1,4 @@
-"""Two processes that train together have the same masks at every step, whatever each was seeded with."""
+"""Processes that train together have the same masks at every step, whatever each was seeded with."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ REGIMES = {"set": Set(0.7, every=3), "rigl": Rigl(0.7, every=3)}
 STEPS = 12
 
 
-def work(rank, folder):
-    """One of two processes: its own data, and a seed of its own."""
+def work(rank, folder, world):
+    """One of the processes: its own data, and a seed of its own."""
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     found = {}
     for name, regime in REGIMES.items():
         torch.manual_seed(rank)
@@ -40,20 +40,38 @@ def work(rank, folder):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.start_processes(work, args=(str(folder),), nprocs=2, start_method="fork")
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    torch.multiprocessing.start_processes(work, args=(str(folder), 3), nprocs=3, start_method="fork")
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(3)]
 
 
 @pytest.mark.parametrize("name", REGIMES)
 def test_masks_and_weights_are_the_same(found, name):
-    first, second = (each[name] for each in found)
+    first, *others = (each[name] for each in found)
     assert len(first["masks"]) == STEPS + 1
-    for one, other in zip(first["masks"], second["masks"], strict=True):
-        assert all(torch.equal(mask, other[key]) for key, mask in one.items())
-    assert all(torch.equal(value, second["weights"][key]) for key, value in first["weights"].items())
+    for second in others:
+        for one, other in zip(first["masks"], second["masks"], strict=True):
+            assert all(torch.equal(mask, other[key]) for key, mask in one.items())
+        assert all(torch.equal(value, second["weights"][key]) for key, value in first["weights"].items())
 
 
 @pytest.mark.parametrize("name", REGIMES)
 def test_masks_have_changed(found, name):
     masks = found[0][name]["masks"]
     assert not torch.equal(masks[0]["0.weight"], masks[-1]["0.weight"])
+
+
+def test_the_optimiser_that_fabric_wraps_is_the_one_that_is_masked():
+    fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+    model, optimizer = fabric.setup(model, torch.optim.AdamW(model.parameters(), weight_decay=0.1))
+    sparse = sparsify(model, Rigl(0.7, every=3), optimizer, steps=STEPS)
+    begun = sparse.masks()
+    for step in range(STEPS):
+        x = torch.randn(8, 12, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        fabric.backward((model(x) - x[:, :4]).square().mean())
+        optimizer.step()
+    assert any(not torch.equal(mask, begun[name]) for name, mask in sparse.masks().items())
+    for name, mask in sparse.masks().items():
+        assert not model.get_parameter(name.removeprefix("_forward_module."))[~mask].any()

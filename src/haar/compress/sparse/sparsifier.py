@@ -99,7 +99,8 @@ class Sparsifier:
         """Mask at every step of some optimisers by their own hooks.
 
         Args:
-            optimizers: That own masked parameters.
+            optimizers: That own masked parameters. Of one that wraps another, as Lightning Fabric's do, the other is
+                meant: it is the one that steps.
             before: Whether their hooks mask gradients too; False in loops whose gradients are made in a closure, which
                 call `before_step` at its end.
 
@@ -107,7 +108,7 @@ class Sparsifier:
             ArgumentError: If an optimiser keeps no state of every entry, is attached already, to these masks or to
                 others on its parameters, owns none of the masked parameters, or one that another optimiser owns.
         """
-        for optimizer in optimizers:
+        for optimizer in map(_inmost, optimizers):
             check_optimizer(optimizer)
             self._check_free(optimizer)
             own = {id(p) for group in optimizer.param_groups for p in group["params"]}
@@ -157,7 +158,7 @@ class Sparsifier:
         Raises:
             ArgumentError: If a masked parameter has no optimiser that was attached.
         """
-        layers = self._of(optimizer)
+        layers = self._of(None if optimizer is None else _inmost(optimizer))
         self._change([layer for layer in layers if layer.due()])
         for layer in layers:
             layer.step += 1
@@ -173,7 +174,7 @@ class Sparsifier:
         Args:
             optimizer: The one that has stepped; by default all.
         """
-        layers = self._of(optimizer)
+        layers = self._of(None if optimizer is None else _inmost(optimizer))
         with torch.no_grad():
             _multiply([(layer.place.parameter.detach(), layer.mask()) for layer in layers])
             self._tie(layers, gradients=False)
@@ -283,6 +284,12 @@ class Sparsifier:
                     elif shift is not None:
                         basis = shift.to(value)
                         value.copy_(basis @ (basis.T @ value))
+
+
+def _inmost(optimizer: Optimizer) -> Optimizer:
+    """The optimiser that steps: a wrapper's own hooks are never called."""
+    inner = getattr(optimizer, "optimizer", None)
+    return _inmost(inner) if isinstance(inner, Optimizer) and inner is not optimizer else optimizer
 
 
 def _multiply(pairs: list[tuple[Tensor, Tensor]]) -> None:
