@@ -46,6 +46,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small files, one pair, three turns")
     parser.add_argument("--rounds", type=int, default=0, help="turns; default 7, quick 3")
     parser.add_argument("--pairs", type=int, default=0, help="pairs of networks of each kind; default 3, quick 1")
+    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of networks; others stay in --json")
+    parser.add_argument(
+        "--sides", nargs="*", default=(*PEERS, "activations"), help="beside ours; others stay in --json"
+    )
+    parser.add_argument("--folder", type=Path, help="where networks are kept, and found again")
     parser.add_argument("--first-seed", type=int, default=10, help="of the first pair; those below 10 were tuned on")
     parser.add_argument("--threads", type=int, default=2, help="for the files; pairs have one")
     parser.add_argument("--json", type=Path, help="what a run left out is read from here")
@@ -59,9 +64,11 @@ def main() -> None:
             found["files"] = files(folder, options)
             print("\n".join(file_lines(found["files"])))
         if options.part != "files":
-            found["pairs"] = []
-            for row in pairs(folder, options):
-                found["pairs"].append(row)
+            if options.folder is not None:
+                options.folder.mkdir(parents=True, exist_ok=True)
+            for row in pairs(str(options.folder or folder), options):
+                same = row["kind"], row["side"]
+                found["pairs"] = [one for one in found["pairs"] if (one["kind"], one["side"]) != same] + [row]
                 keep(found, options.json)
             print("\n".join(pair_lines(found["pairs"])))
     keep(found, options.json)
@@ -98,11 +105,14 @@ def step_of_files(told: str) -> None:
 def pairs(folder: str, options: argparse.Namespace) -> Iterator[dict]:
     """One row for each kind of network and side, as soon as it is there."""
     rounds, count = options.rounds or (3 if options.quick else 7), options.pairs or (1 if options.quick else 3)
-    for kind in KINDS:
-        paths = [str(Path(folder) / f"{kind}-{seed}.pt") for seed in range(count)]
+    for kind in options.kinds:
+        paths = [
+            str(Path(folder) / f"{kind}-{seed}.pt") for seed in range(options.first_seed, options.first_seed + count)
+        ]
         for seed, path in enumerate(paths, options.first_seed):
-            align_pairs.write(path, kind, seed)
-        for side in (*PEERS, "activations"):
+            if not Path(path).is_file():
+                align_pairs.write(path, kind, seed)
+        for side in options.sides:
             with Worker(__file__, "ours") as ours, Worker(__file__, side, PEERS.get(side)) as other:
                 timed = [compare(ours, other, {"path": path, "kind": kind}, rounds=rounds) for path in paths]
             row = {"kind": kind, "side": side, "about": machine(1), "seeds": [options.first_seed, count]}

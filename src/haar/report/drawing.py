@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import FormatStrFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, NullLocator
 
 from haar.errors import ArgumentError
 
@@ -183,7 +185,14 @@ def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool =
         if plain:
             axis = axes.xaxis if name == "x" else axes.yaxis
             axis.set_major_formatter(FormatStrFormatter("%g"))
-            axis.set_minor_formatter(NullFormatter())
+            axis.set_minor_formatter(FuncFormatter(partial(_between, axis)))
+
+
+def _between(axis: Axis, value: float, _: int | None = None) -> str:
+    """2, 3 and 5 times a power of ten, where an axis shows no more than one power and would tell nothing else."""
+    low, high = sorted(axis.get_view_interval())
+    digit = round(value / 10.0 ** math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:g}" if low > 0 and high < 10 * low and digit in (2, 3, 5) else ""
 
 
 def mark_sizes(axes: Axes, sizes: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from haar.report import Section, Table
-from haar.report.drawing import draw_bars, draw_curves, new_figure, share_legend, style_axes
+from haar.report.drawing import COLOURS, INK, draw_bars, draw_curves, new_figure, share_legend, style_axes
 from haar.report.table import Cell
 from haar.statistics import spread
 from haar.systems.dynamic_sparse_training.claims import LAST, last
@@ -54,7 +54,7 @@ _AGENTS = {
 def told(measures: Measures) -> list[Section]:
     """All sections."""
     return [
-        Section("Digits", _DIGITS, digits_table(measures), draw_digits(measures), _BARS),
+        Section("Digits", _DIGITS, digits_table(measures), draw_digits(measures), _POINTS),
         Section("A pendulum", _PENDULUM, control_table(measures), draw_returns(measures), _CURVES),
         Section("What others report", _OTHERS, reported_table(measures)),
         Section("Masks on orbits", _ORBITS, orbits_table(measures), draw_errors(measures), _ERRORS),
@@ -93,16 +93,15 @@ def digits_table(measures: Measures) -> Table:
 
 
 def draw_digits(measures: Measures) -> Figure:
-    """Accuracies, a bar a regime."""
+    """Accuracies: the median of each regime, and its networks as points; no bars, for the axis does not begin at 0."""
     figure = new_figure(7.0, 4.2)
     axes = style_axes(figure.subplots(), y="held-out accuracy")
-    bars = {
-        label: [one for seed in measures for one in seed["digits"][name]["accuracy"]] for name, label in _KINDS.items()
-    }
-    finite = [one for values in bars.values() for one in values if math.isfinite(one)]
-    lowest = max(0.0, min(finite, default=0.0) - 0.05)
-    draw_bars(axes, list(bars), {"accuracy": list(bars.values())}, bottom=lowest, slanted=True)
-    axes.set_ylim(lowest, 1.0)
+    for place, name in enumerate(_KINDS):
+        values = [one for seed in measures for one in seed["digits"][name]["accuracy"]]
+        axes.plot([place] * len(values), values, "o", color=COLOURS[0], markersize=5, alpha=0.6)
+        middle = spread(values).value
+        axes.plot([place - 0.3, place + 0.3], [middle] * 2, color=INK, linewidth=1.6)
+    axes.set_xticks(range(len(_KINDS)), list(_KINDS.values()), rotation=30, ha="right", rotation_mode="anchor")
     return figure
 
 
@@ -224,7 +223,7 @@ _DIGITS = (
     "which 800 steps are too few for sparse networks. Every regime begins with the same first weights and sees the "
     "same batches. Gradual pruning begins dense, and pays for it."
 )
-_BARS = "Held-out accuracy of every kind of network; from the least to the greatest over all networks."
+_POINTS = "Held-out accuracy of every network, as a point, and the middle one of each kind, as a line."
 _PENDULUM = (
     "TD3 on `Pendulum-v1`, norms and ELU in all networks, the critic and the actor with regimes of their own. Six "
     "thousand steps are few: the last episodes of one agent differ by hundreds, by where the pendulum hangs at their "
