@@ -82,6 +82,9 @@ def check(
     notation: Notation = None,
     frame: Frame = None,
     size: Annotated[float, positive_option("Size of random strains.")] = 0.02,
+    cycles: Annotated[
+        bool, typer.Option("--cycles", help="The data are closed cycles (a column path): the energy they lose.")
+    ] = False,
     seed: Annotated[int, seed_option("Of these.")] = 0,
     out: Out = None,
     as_json: AsJson = False,
@@ -91,7 +94,9 @@ def check(
     from haar.systems.constitutive import command
 
     with named_on_the_command_line(**_NAMES):
-        report = command.check(law, data, group=group, notation=notation, frame=frame, size=size, seed=seed)
+        report = command.check(
+            law, data, group=group, notation=notation, frame=frame, size=size, cycles=cycles, seed=seed
+        )
     deliver(report, out, "check.json", report.summary, as_json=as_json, answers=9)
     if not report.holds:
         raise typer.Exit(1)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -111,3 +114,34 @@ def test_each_wrong_use_is_one_line(words, told, cubic, capsys):
 def test_the_classes_are_listed(capsys):
     assert main(["constitutive", "classes", "--json"]) == 0
     assert "m-3m" in capsys.readouterr().out
+
+
+def test_measured_cycles_are_looked_at_and_open_ones_refused(cubic, capsys):
+    t = 2 * torch.pi * torch.arange(41, dtype=torch.float64) / 40
+    first, second = torch.randn(2, 2, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    paths = 0.03 * (t.sin()[:, None] * first[:, None] + (1 - t.cos())[:, None] * second[:, None])
+    elastic = 1e3 * CubicCrystal()(paths)
+    rate = torch.gradient(paths, dim=(1,))[0]
+    np.savez(cubic / "lossy.npz", strain=paths, stress=elastic + 1e4 * rate)
+    np.savez(cubic / "gain.npz", strain=paths, stress=elastic - 1e4 * rate)
+    np.savez(cubic / "open.npz", strain=paths[:, :-3], stress=elastic[:, :-3])
+    words = ["constitutive", "check", "--cycles", "--json", "--notation", "mandel", "--data"]
+    assert main([*words, "lossy.npz"]) == 0
+    lossy = json.loads(capsys.readouterr().out)
+    assert lossy["holds"]
+    assert min(one["lost"] for one in lossy["cycles"]) > 0.05
+    assert main([*words, "gain.npz"]) == 1
+    gain = json.loads(capsys.readouterr().out)
+    assert max(one["lost"] for one in gain["cycles"]) < -0.05
+    assert main([*words, "open.npz"]) == 2
+    assert "expected closed cycles, got path 0 that ends" in capsys.readouterr().err
+    assert main(["constitutive", "check", "--cycles", "--data", "cubic.csv"]) == 2
+    assert "cubic.csv: cycles are paths; number them in a column called path" in capsys.readouterr().err
+    assert main(["constitutive", "check", "--cycles"]) == 2
+    assert "--cycles: expected --data with closed cycles beside it" in capsys.readouterr().err
+
+
+def test_systems_are_reached_by_attribute():
+    code = "import haar; print(haar.systems.constitutive.generators.NonAffineCell.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "NonAffineCell"

@@ -17,6 +17,7 @@ from haar.systems.constitutive.generators import (
     CubicCrystal,
     LatticeCell,
     NeoHookean,
+    NonAffineCell,
     PlasticTruss,
     ZenerTruss,
     random_strains,
@@ -400,3 +401,21 @@ def test_stress_and_tangent_of_many_points_are_those_that_have_a_graph(name, deg
         single = law.float().response(strain.float())
         torch.testing.assert_close(single[1].double(), wanted[1], rtol=1e-3, atol=1e-3)
         assert law.response(strain[0, :0].float())[1].shape == (0, n, n)
+
+
+@pytest.mark.parametrize(("chiral", "name", "larger"), [(0.0, "plane D4", "plane O(2)"), (0.3, "plane C4", "plane D4")])
+def test_cells_with_inner_nodes_are_at_rest_and_as_symmetric_as_they_say(chiral, name, larger):
+    cell = NonAffineCell(chiral)
+    strain = random_strains(30, 0.05, torch.Generator().manual_seed(0), dim=2)
+    assert audit(cell, material_symmetry(name).laws, strain, layers=False).findings.worst.relative.value < 1e-10
+    assert audit(cell, material_symmetry(larger).laws, strain, layers=False).findings.worst.relative.value > 0.05
+    assert float(cell.inner_nodes(strain).abs().max()) > 0.005
+    # the virial is the derivative of the least energy: symmetric, and without work in cycles
+    _, tangent = cell.response(strain)
+    torch.testing.assert_close(tangent, tangent.mT, rtol=0, atol=1e-9)
+    step = 1e-6 * torch.eye(3, dtype=torch.float64)[1]
+    slope = (cell(strain[:5] + step) - cell(strain[:5] - step)) / 2e-6
+    torch.testing.assert_close(tangent[:5, :, 1], slope, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(cell(torch.zeros(1, 3, dtype=torch.float64)), torch.zeros(1, 3, dtype=torch.float64))
+    with pytest.raises(ArgumentError, match=r"chiral: expected an angle between -pi/4 and pi/4, got 1\.0"):
+        NonAffineCell(1.0)

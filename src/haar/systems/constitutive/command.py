@@ -17,6 +17,7 @@ from haar.report import Report, Section, Table
 from haar.report.drawing import COLOURS, new_figure, style_axes
 from haar.systems.constitutive.checks import Check, check_law
 from haar.systems.constitutive.components import Measured, names, read_components
+from haar.systems.constitutive.cycle_report import CycleReport, of_cycles
 from haar.systems.constitutive.detection import Detection, check_notation, detect_notation
 from haar.systems.constitutive.fitting import fit_law
 from haar.systems.constitutive.history import HistoryLaw
@@ -188,8 +189,8 @@ def _error(law: torch.nn.Module, data: tuple[Tensor, Tensor]) -> float:
 
 def check(
     law_file: Path | None, data: Path | None, *, group: str | None = None, notation: str | None = None,
-    frame: Path | None = None, size: float = 0.02, seed: int = 0,
-) -> Check | NotationReport:  # fmt: skip
+    frame: Path | None = None, size: float = 0.02, cycles: bool = False, seed: int = 0,
+) -> Check | NotationReport | CycleReport:  # fmt: skip
     """Check a law, or the notation and symmetry of data.
 
     Args:
@@ -199,11 +200,14 @@ def check(
         notation: Of the data.
         frame: The material's axes, for data.
         size: Of random states.
+        cycles: Whether the data are closed cycles, whose energy is to be looked at.
         seed: Of them.
 
     Raises:
         ArgumentError: If there is neither, or data come without a group.
     """
+    if cycles:
+        return _check_cycles(law_file, data, notation)
     if law_file is None and data is None:
         raise ArgumentError("LAW", expected="a law, or --data", got="neither")
     if law_file is None:
@@ -216,6 +220,18 @@ def check(
         _check_dimension(law, measured)
         states = measured.strain
     return check_law(law, material, states, size=size, seed=seed)
+
+
+def _check_cycles(law_file: Path | None, data: Path | None, notation: str | None) -> CycleReport:
+    if data is None:
+        raise ArgumentError("--cycles", expected="--data with closed cycles beside it", got="none")
+    measured = read_components(data, notation=notation)
+    if measured.strain.ndim != 3:
+        raise DataError(f"{data}: cycles are paths; number them in a column called path")
+    law = None if law_file is None else load_law(law_file)[0]
+    if law is not None:
+        _check_dimension(law, measured)
+    return of_cycles(measured.strain, measured.stress, law)
 
 
 class NotationReport(Report):

@@ -12,7 +12,7 @@ from haar.errors import check_count
 from haar.groups import Group
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.law import Law
-from haar.systems.constitutive.polynomial_response import is_plain, response
+from haar.systems.constitutive.polynomial_response import Units, is_plain, response
 from haar.systems.constitutive.polynomials import InvariantPolynomials
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 
@@ -72,9 +72,10 @@ class Hyperelastic(Law):
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent in closed form."""
-        if is_plain(self, strain):
+        if is_plain(strain, self.parameters()):
             flat, n = self.scaled(strain), strain.shape[-1]
-            stress, tangent = response(self, flat.reshape(-1, n))
+            units = Units(self.linear - self.at_rest(), self.hidden, self.bias, self.outer)
+            stress, tangent = response(self.invariants, units, flat.reshape(-1, n))
             found = stress.view(flat.shape), tangent.view(*flat.shape, n)
             return found[0] * self.stress_unit, found[1] * (self.stress_unit / self.strain_unit)
         powers = self.invariants.powers(self.scaled(strain))

@@ -8,8 +8,9 @@ homogeneous functions, so monomials of the highest degree are never made.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -18,43 +19,56 @@ from torch import Tensor
 
 from haar.systems.constitutive.polynomials import InvariantPolynomials, monomials
 
-if TYPE_CHECKING:
-    from haar.systems.constitutive.hyperelastic import Hyperelastic
-
 #: Slopes of so many numbers at a time fit into a second-level cache twice; and fewest samples worth a call of torch.
 _NUMBERS, _FEWEST = 65536, 128
 _QUICK = (torch.float64, torch.float32)
 
 
-def is_plain(law: Hyperelastic, strain: Tensor) -> bool:
+class Units(NamedTuple):
+    """Energy weights: W = linear . I + outer . softplus(hidden I + bias).
+
+    Attributes:
+        linear: Of the invariants, less what is taken off at E = 0.
+        hidden: ``[width, invariants]``.
+        bias: Of the hidden units.
+        outer: Of their values.
+    """
+
+    linear: Tensor
+    hidden: Tensor
+    bias: Tensor
+    outer: Tensor
+
+
+def is_plain(strain: Tensor, parameters: Iterable[Tensor]) -> bool:
     """Whether nothing is differentiated, traced or mapped, on a CPU: numbers alone are wanted."""
     if strain.device.type != "cpu" or strain.dtype not in _QUICK or torch.compiler.is_compiling():
         return False
     if type(strain) is not Tensor or torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001
         return False
-    tensors = (strain, *law.parameters())
+    tensors = (strain, *parameters)
     return all(t.dtype == strain.dtype for t in tensors) and not (
         torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     )
 
 
 def response(
-    law: Hyperelastic, strain: Float[Tensor, "batch n"]
+    invariants: InvariantPolynomials, units: Units, strain: Float[Tensor, "batch n"]
 ) -> tuple[Float[Tensor, "batch n"], Float[Tensor, "batch n n"]]:
     """Stress and tangent in the law's own units.
 
     Args:
-        law: With invariants, hidden units and weights.
+        invariants: Of the material.
+        units: Their weights.
         strain: Over the law's unit.
     """
-    plan = _plan(law.invariants, strain.dtype)
-    n = law.invariants.variables
+    plan = _plan(invariants, strain.dtype)
+    n = invariants.variables
     stress, tangent = strain.new_empty(len(strain), n), strain.new_empty(len(strain), n, n)
-    still = law.linear - law.at_rest()
-    size = max(_NUMBERS // (law.invariants.count * n), _FEWEST)
+    size = max(_NUMBERS // (invariants.count * n), _FEWEST)
     for start in range(0, len(strain), size):
         rows = slice(start, start + size)
-        _some(law, plan, still, strain[rows], (stress[rows], tangent[rows]))
+        _some(plan, units, strain[rows], (stress[rows], tangent[rows]))
     return stress, tangent
 
 
@@ -119,22 +133,22 @@ def _sparse(matrix: Tensor) -> Tensor:
         return matrix.contiguous().to_sparse_csr()
 
 
-def _some(law: Hyperelastic, plan: _Plan, still: Tensor, strain: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    n, count = law.invariants.variables, law.invariants.count
+def _some(plan: _Plan, units: Units, strain: Tensor, out: tuple[Tensor, Tensor]) -> None:
+    n, count = strain.shape[1], len(plan.degrees)
     x = strain.T.contiguous()
     powers = _powers(x, plan)[: plan.slopes.shape[1]]
     slopes = (plan.slopes @ powers).view(count, n, -1)
     values = torch.sum(slopes * x, 1).mul_(plan.degrees[:, None])
-    active = torch.addmm(law.bias, values.T, law.hidden.T).sigmoid_()
-    outer = active * law.outer
-    weights = torch.addmm(still[:, None], law.hidden.T, outer.T)
+    active = torch.addmm(units.bias, values.T, units.hidden.T).sigmoid_()
+    outer = active * units.outer
+    weights = torch.addmm(units.linear[:, None], units.hidden.T, outer.T)
     torch.sum(weights[:, None] * slopes, 0, out=x)
     out[0].copy_(x.T)
     few = powers.index_select(0, plan.factors).mul_(plan.bends @ weights)
     torch.index_select(plan.pairs @ few, 0, plan.square, out=(bent := strain.new_empty(n * n, len(strain))))
     out[1].copy_(bent.T.view(-1, n, n))
-    if len(law.hidden):
-        turned = (slopes.view(count, -1).T @ law.hidden.T).view(n, len(strain), -1)
+    if len(units.hidden):
+        turned = (slopes.view(count, -1).T @ units.hidden.T).view(n, len(strain), -1)
         curved = turned * outer.mul_(1 - active)
         out[1].baddbmm_(turned.transpose(0, 1), curved.permute(1, 2, 0))
 

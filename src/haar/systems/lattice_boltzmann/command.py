@@ -195,8 +195,7 @@ class RunReport(Report):
         shape: Of the grid.
         steps: That were taken with finite numbers.
         asked: That were asked for.
-        times: When it was looked at.
-        energies: Mean kinetic energies.
+        energies: Mean kinetic energies, by the step at which it was looked at.
         drift: Change of the mean momentum.
         frames: Vorticity, in the plane.
         ended: Why it ended early, if it did.
@@ -209,8 +208,7 @@ class RunReport(Report):
     shape: tuple[int, ...]
     steps: int
     asked: int
-    times: tuple[int, ...]
-    energies: tuple[float, ...]
+    energies: Mapping[int, float]
     drift: float
     frames: np.ndarray
     ended: str = ""
@@ -219,10 +217,16 @@ class RunReport(Report):
     title = "A run"
 
     @property
+    def times(self) -> tuple[int, ...]:
+        """When it was looked at."""
+        return tuple(self.energies)
+
+    @property
     def summary(self) -> str:
         """In a sentence."""
         size = " x ".join(map(str, self.shape))
-        first, last = self.energies[0], self.energies[-1]
+        values = list(self.energies.values())
+        first, last = values[0], values[-1]
         energy = f"energy over the first {last / first:.4g}" if first else f"energy {last:.4g}, from rest"
         away = ""
         if self.table is not None:
@@ -239,7 +243,7 @@ class RunReport(Report):
             "steps": self.steps,
             "asked": self.asked,
             "times": list(self.times),
-            "energies": list(self.energies),
+            "energies": list(self.energies.values()),
             "momentum_change": self.drift,
             "ended": self.ended or None,
             "from_table": None if self.table is None else dict(self.table),
@@ -247,7 +251,7 @@ class RunReport(Report):
 
     def sections(self) -> list[Section]:
         """A table, and a strip of pictures."""
-        rows: list[list[Cell]] = [[time, value] for time, value in zip(self.times, self.energies, strict=True)]
+        rows: list[list[Cell]] = [[time, value] for time, value in self.energies.items()]
         table = Table("Energy", ("step", "energy"), rows, f"change of the mean momentum {self.drift:.3g}")
         return [Section("What became of it", self.summary, table, self._strip(), "Vorticity as time goes on.")]
 
@@ -321,8 +325,7 @@ def run(
         shape=tuple(start.populations.shape[2:]),
         steps=ran.steps,
         asked=steps,
-        times=tuple(ran.times.tolist()),
-        energies=tuple(records["energy"].tolist()),
+        energies=dict(zip(ran.times.tolist(), records["energy"].tolist(), strict=True)),
         drift=float((records["momentum"][-1] - records["momentum"][0]).norm()),
         frames=records["vorticity"].numpy(),
         ended="" if ran.blown_up is None else str(ran.blown_up),

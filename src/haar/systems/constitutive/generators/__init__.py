@@ -1,5 +1,6 @@
 """Generators of constitutive data: closed laws, trusses, representative volumes and their homogenisation."""
 
+from haar.systems.constitutive.generators.cell import NonAffineCell
 from haar.systems.constitutive.generators.elastic import CubicCrystal, NeoHookean, random_strains
 from haar.systems.constitutive.generators.homogenisation import homogenise, laminate_stiffness
 from haar.systems.constitutive.generators.microstructure import (
@@ -16,6 +17,7 @@ __all__ = [
     "CubicCrystal",
     "LatticeCell",
     "NeoHookean",
+    "NonAffineCell",
     "PlasticTruss",
     "ZenerTruss",
     "cubic_stiffness",
