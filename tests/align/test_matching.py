@@ -38,6 +38,11 @@ def test_units_with_signs_against_brute_force():
     assert gain(match_units(Units(4), grams), grams) < best
 
 
+def test_units_that_have_nothing_in_common_stay_as_they_are():
+    found = match_units(Units(3, "signs"), {"": torch.zeros(3, 3, dtype=torch.float64)})
+    assert found[""].matrix().abs().sum(0).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_experts_against_brute_force():
     site = Experts(3, 2)
     grams = {"": _gram(3, 1), "units": _gram(6, 2), "order": _gram(6, 3)}
