@@ -38,6 +38,11 @@ def test_units_with_signs_against_brute_force():
     assert gain(match_units(Units(4), grams), grams) < best
 
 
+def test_units_that_have_nothing_in_common_stay_as_they_are():
+    found = match_units(Units(3, "signs"), {"": torch.zeros(3, 3, dtype=torch.float64)})
+    assert found[""].matrix().abs().sum(0).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_experts_against_brute_force():
     site = Experts(3, 2)
     grams = {"": _gram(3, 1), "units": _gram(6, 2), "order": _gram(6, 3)}
@@ -103,6 +108,20 @@ def test_heads_are_better_than_random_compact_elements(scores):
     assert found > best
 
 
+@pytest.mark.parametrize("scores", ["linear", "fixed"])
+def test_heads_of_one_query_against_all_orders(scores):
+    site = Heads(3, 2, queries=1, scores=scores)
+    grams = {port: _gram(size, k) for k, (port, size) in enumerate(site.ports.items(), 20)}
+
+    def worth(i, j):
+        q, k, v, o = (grams[port][2 * i : 2 * i + 2, 2 * j : 2 * j + 2] for port in "qkvo")
+        turned = torch.linalg.svdvals(q + k).sum() if scores == "linear" else (q + k).trace()
+        return float(turned + torch.linalg.svdvals(v + o).sum())
+
+    best = max(sum(worth(i, j) for i, j in enumerate(order)) for order in itertools.permutations(range(3)))
+    assert gain(match_heads(site, grams), grams) == pytest.approx(best, abs=1e-10)
+
+
 @pytest.mark.parametrize("scores", ["linear", "rotary", "fixed"])
 def test_planted_orders_of_grouped_queries_are_found(scores):
     site = Heads(3, 4, queries=4, scores=scores)
@@ -110,7 +129,9 @@ def test_planted_orders_of_grouped_queries_are_found(scores):
     order = torch.tensor([2, 0, 1])
     inner = torch.stack([torch.randperm(4) for _ in range(3)])
     values = torch.stack([nearest_orthogonal(_gram(4, k)) for k in range(3)])
-    turned = None if scores == "fixed" else torch.eye(4, dtype=torch.float64).expand(3, 4, 4) * -1
+    turned = site.random(torch.Generator().manual_seed(0))["q"].blocks[::4] if scores == "rotary" else None
+    if turned is not None:  # of one size
+        turned = turned / turned.square().sum(-1, keepdim=True).sqrt()
     planted = site.element(order, inner, values if scores == "linear" else turned, values)
     grams = {name: planted[name].apply(x, 0) @ x.mT for name, x in ports.items()}
     found = match_heads(site, grams)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from numpy.polynomial.hermite_e import hermeval
 
 from haar.discover import law
 from haar.discover.gates import largest_angle
+from haar.discover.law import WeakSpectrum, weak_spectrum
 from haar.errors import ArgumentError, DataError
 from haar.groups import SO
 
@@ -61,3 +66,44 @@ def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(dra
 def test_bad_samples_are_refused_by_name(samples, error, told):
     with pytest.raises(error, match=told):
         law(samples)
+
+
+def products_of_hermite(x):
+    """Products of normalised Hermite polynomials of total degree 3 and 4 of one sample, by numpy's recurrence."""
+    one = [[float(hermeval(t, [0] * k + [1])) / math.factorial(k) ** 0.5 for k in range(5)] for t in x]
+    powers = itertools.product(range(5), repeat=len(x))
+    return np.array([math.prod(map(list.__getitem__, one, p)) for p in powers if sum(p) in (3, 4)])
+
+
+def along(x, i, j, step=1e-5):
+    """Their derivative where x_j turns into x_i, by differences."""
+    moved = [x + s * step * (x[j] * np.eye(len(x))[i] - x[i] * np.eye(len(x))[j]) for s in (1, -1)]
+    return (products_of_hermite(moved[0]) - products_of_hermite(moved[1])) / (2 * step)
+
+
+def test_the_whole_and_the_distance_from_a_gaussian_are_means_over_pairs_of_samples(draw):
+    first, second = draw(60, 3, 1), draw(25, 3, 2).exp()
+    found = weak_spectrum(first, second)
+    x = second.numpy()
+    rows = np.stack([[along(one, i, j) for i, j in ((0, 1), (0, 2), (1, 2))] for one in x]).reshape(25, -1)
+    values = np.stack([products_of_hermite(one) for one in x])
+    for each, told in ((rows, found.trace), (values, found.strength[0])):
+        pairs = each @ each.T
+        expected = (pairs.sum() - pairs.trace()) / (25 * 24)
+        assert told == pytest.approx(expected, rel=1e-6)
+    assert found.trace_error > 0
+    torch.testing.assert_close(found.vectors, -found.vectors.mT)
+    assert float(found.values.sum()) == pytest.approx(3.0)  # relative to their mean
+    assert (found.values.diff() >= 0).all()
+
+
+@pytest.mark.parametrize(("shift", "flat"), [(0.99, True), (1.01, False)])
+def test_the_bounds_of_a_spectrum(shift, flat):
+    error = torch.full((3,), 0.1, dtype=torch.float64)
+    found = WeakSpectrum(error, error, 2 * shift, 1.0, torch.zeros(3, 3, 3), (50.0, 1.0))
+    assert found.is_flat is flat
+    assert found.upper().tolist() == pytest.approx([0.1 + 0.16448536] * 3)
+    bound = (2 * shift + 1.6448536) / 3 / 0.05
+    for size, spherical in ((0.99 * bound, False), (1.01 * bound, True)):
+        assert replace(found, strength=(size, size / 4.1)).is_spherical is spherical
+        assert not replace(found, strength=(size, size / 3.9)).is_spherical

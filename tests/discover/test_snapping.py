@@ -65,8 +65,63 @@ def test_stretched_coordinates_come_back_with_the_group(draw):
     assert spans(found.inputs.images(), moved) < 1e-8
 
 
+TURN = torch.tensor([[0.0, -1], [1, 0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "told"),
+    [
+        ((3, 2, 0), (0,), ("charge 3, charge 2", "fixed")),
+        ((4, 2), (2, 1), ("charge 4, charge 2", "charge 2, charge 1")),
+        ((6,), (3,), ("charge 2", "charge 1")),
+        ((5, 4, 3), (4,), ("charge 5, charge 4, charge 3", "charge 4")),
+    ],
+)
+def test_charges_are_the_smallest_whole_numbers_of_their_ratios(draw, inputs, outputs, told):
+    def of(charges, seed):
+        blocks = [0.7 * charge * TURN if charge else torch.zeros(1, 1, dtype=torch.float64) for charge in charges]
+        m = torch.block_diag(*blocks)
+        q = torch.linalg.qr(draw(len(m), len(m), seed)).Q
+        return (q @ m @ q.T)[None]
+
+    given = of(inputs, 1), of(outputs, 2)
+    found = snapped(*given, 1e-9)
+    assert (found.group.name, found.inputs.content, found.outputs.content) == ("SO(2)", *told)
+    for side, m in zip((found.inputs, found.outputs), given, strict=True):
+        side.rep.check()
+        ratio = side.images() if not m.any() else side.images() * (m.norm() / side.images().norm())
+        assert min(float((ratio - m).abs().max()), float((ratio + m).abs().max())) < 1e-9
+
+
+@pytest.mark.parametrize("orthogonal", [True, False])
+def test_all_rotations_of_four_coordinates_are_found_in_stretched_ones(draw, orthogonal):
+    rows = torch.combinations(torch.arange(4))
+    turns = torch.zeros(6, 4, 4, dtype=torch.float64)
+    turns[torch.arange(6), rows[:, 0], rows[:, 1]] = 1.0
+    turns = turns - turns.transpose(1, 2)
+    stretch = torch.linalg.qr(draw(4, 4)).Q
+    if not orthogonal:
+        stretch = torch.diag(torch.tensor([1.0, 2, 3, 5], dtype=torch.float64)) @ stretch
+    moved = stretch @ turns @ torch.linalg.inv(stretch)
+    found = snapped(moved, torch.zeros(6, 1, 1, dtype=torch.float64), 1e-9, orthogonal=orthogonal)
+    assert (found.group.name, found.inputs.content, found.outputs.content) == ("SO(4)", "vector", "fixed")
+    assert spans(found.inputs.images(), moved) < 1e-9
+    assert float(torch.linalg.det(found.inputs.coordinates)) == pytest.approx(1.0)
+
+
+def test_an_algebra_without_a_name_here_is_taken_as_it_is_if_it_is_exact(draw):
+    i, one, x = TURN, torch.eye(2, dtype=torch.float64), torch.tensor([[0.0, 1], [1, 0]], dtype=torch.float64)
+    z = torch.diag(torch.tensor([1.0, -1], dtype=torch.float64))
+    unitary = torch.stack([torch.kron(i, one), torch.kron(i, x), torch.kron(one, i), torch.kron(i, z)])
+    q = torch.linalg.qr(draw(4, 4)).Q
+    moved, still = q @ unitary @ q.T, torch.zeros(4, 1, 1, dtype=torch.float64)
+    found = snapped(moved, still, 1e-9)
+    assert spans(found.inputs.images(), moved) < 1e-9
+    assert "found to 0.001 only" in snapped(moved, still, 1e-3)
+
+
 def test_charges_that_are_no_fractions_are_told():
-    turn = torch.tensor([[0.0, -1], [1, 0]], dtype=torch.float64)
+    turn = TURN
     m = torch.block_diag(turn, 2**0.5 * turn)[None]
     told = snapped(m, torch.zeros(1, 1, 1, dtype=torch.float64), 1e-9)
     assert "no small fractions" in told

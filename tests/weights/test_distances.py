@@ -59,6 +59,7 @@ def test_distances_in_plain_numbers():
 def test_units_nearer_than_the_tolerance_are_one(tolerance, clusters):
     near = torch.tensor([[0.95], [1.05], [9.0]], dtype=torch.float64)  # 0.1 apart, of lengths that add up to 2
     assert unit_clusters(near, tolerance=tolerance).item() == clusters
+    assert unit_clusters(torch.tensor([[1.0], [3.0]]), tolerance=0.5).item() == 2  # half apart are not nearer than half
 
 
 def test_refusals():

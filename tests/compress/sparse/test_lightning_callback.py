@@ -74,7 +74,7 @@ except ArgumentError as error:
 def test_the_callback_is_the_loop(tmp_path):
     pytest.importorskip("lightning.pytorch", reason="the extra haar[lightning] is not installed")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], check=True, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], check=True, capture_output=True, text=True, timeout=1200
     )
     assert done.stdout.splitlines() == [
         "steps 12 gap True masks True grown True",

@@ -92,7 +92,7 @@ def test_a_finished_data_set_is_refused_or_written_over(tmp_path, whole):
 def _hold(root, held, done):
     with claimed(root):
         held.set()
-        done.wait(60)
+        done.wait(600)
 
 
 def test_a_second_writer_is_refused_and_one_that_was_killed_holds_nothing(tmp_path):
@@ -100,7 +100,7 @@ def test_a_second_writer_is_refused_and_one_that_was_killed_holds_nothing(tmp_pa
     held, done = context.Event(), context.Event()
     other = context.Process(target=_hold, args=(root, held, done))
     other.start()
-    assert held.wait(60)
+    assert held.wait(600)
     with pytest.raises(ArgumentError, match="OUT: expected a folder that no other command writes into"):
         write_runs(_generator(), root, SPLITS, over=False)
     other.kill()
