@@ -1,8 +1,8 @@
 """A training step of KKAN beside a perceptron of equal size, pykan, and jaxkan's KKAN.
 
-A step is forward, backward and Adam on 2 coordinates. Ours is measured as it is, and compiled by torch.compile (which
-needs a C++ compiler); the perceptron too. Sizes are told in parameters. pykan runs with `speed()` and without writing
-checkpoints, jaxkan after its compilation.
+A step is forward, backward and Adam (torch's fused one on every side that has torch) on 2 coordinates. Ours is
+measured as it is, and compiled by torch.compile (which needs a C++ compiler); the perceptron too. Sizes are told in
+parameters. pykan runs with `speed()` and without writing checkpoints, jaxkan after its compilation.
 
     python benchmarks/basis.py [--docs] [--rounds 7] [--only perceptron pykan jaxkan]
         [--sizes small default] [--batches 256 1000] [--as-is]
@@ -34,7 +34,7 @@ def _step(model, batch):
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(batch, 2, generator=generator) - 1
     y = torch.sin(3 * x).prod(1, keepdim=True)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
 
     def step():
         optimizer.zero_grad(set_to_none=True)

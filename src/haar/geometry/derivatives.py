@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from haar.errors import ArgumentError
+from haar.probing.forward_mode import ForwardMode
 
 Field = Callable[[Tensor], Tensor]
 """What has a value at every point: points ``(n, d)`` to values ``(n, ...)``, each of its own point alone."""
@@ -49,11 +50,12 @@ def derivative(field: Callable[[Tensor], Any], points: Tensor, direction: Tensor
     _load_rules()
     try:
         try:
-            value, along = torch.func.jvp(field, (points,), (direction,))[:2]
+            with ForwardMode():
+                value, along = torch.func.jvp(field, (points,), (direction,))[:2]
         except NotImplementedError as error:
             if "scaled_dot_product" not in str(error):
                 raise
-            with sdpa_kernel(SDPBackend.MATH):  # the one kernel of attention that has a forward mode
+            with ForwardMode(), sdpa_kernel(SDPBackend.MATH):  # the one kernel of attention that has a forward mode
                 value, along = torch.func.jvp(field, (points,), (direction,))[:2]
     except NotImplementedError as error:
         raise ArgumentError(

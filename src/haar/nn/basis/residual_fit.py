@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, ShapeError, check_count
 from haar.nn.basis.residual_attention import ResidualAttention
+from haar.probing.forward_mode import ForwardMode
 from haar.training import Checkpoint, Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
@@ -52,7 +53,8 @@ def derivative(
     with warnings.catch_warnings():
         # torch compiles its forward-mode rules with torch.jit.script on first use, and warns of itself.
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
-        return function(x)
+        with ForwardMode():
+            return function(x)
 
 
 def laplacian(function: Solution, x: Float[Tensor, "samples count"]) -> Float[Tensor, "samples outputs"]:
