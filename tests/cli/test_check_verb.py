@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from haar.cli.app import main
+from haar.groups import SO
 
 
 @pytest.fixture
@@ -55,11 +56,24 @@ def test_json_is_one_object(rows, capsys):
     assert json.loads(capsys.readouterr().out)["kind"] == "check"
 
 
+CALCULATOR = """
+from ase.calculators.lj import LennardJones
+
+
+class Leaning(LennardJones):
+    def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
+        super().calculate(atoms, properties, system_changes)
+        x = atoms.positions - atoms.positions.mean(0)
+        self.results["energy"] += float((x[:, 2] ** 2 - x[:, 0] ** 2).sum())
+        self.results["forces"] = self.results["forces"] + x * (2.0, 0.0, -2.0)
+"""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["rows.npz", "--group", "SO3"], "--group: expected a group that acts on 2 coordinates, got SO(3)"),
-        (["water.extxyz"], "DATA: expected fields, vectors or clouds in rows, got water.extxyz"),
+        (["water.extxyz"], "water.extxyz"),
         (["nothing.npz"], "nothing.npz"),
         (["rows.npz", "--samples", "3"], "--samples"),
     ],
@@ -68,3 +82,28 @@ def test_what_does_not_fit_is_one_line(rows, capsys, arguments, words):
     assert main(["check", rows, *arguments]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert words in line
+
+
+def test_frames_of_a_molecule_go_with_a_calculator(tmp_path, monkeypatch, capsys):
+    ase, ase_io = pytest.importorskip("ase"), pytest.importorskip("ase.io")
+    LennardJones = pytest.importorskip("ase.calculators.lj").LennardJones
+    SinglePointCalculator = pytest.importorskip("ase.calculators.singlepoint").SinglePointCalculator
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaning_force.py").write_text(CALCULATOR)
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.tensor([[0.0, 0, 0], [1.2, 0, 0], [0.5, 1.1, 0]], dtype=torch.float64)
+    shaken = corners + 0.1 * torch.randn(16, 3, 3, generator=generator, dtype=torch.float64)
+    turns = SO(3).sample(16, generator)
+    many = [ase.Atoms("Ar3", (x @ g.T).numpy()) for x, g in zip(shaken, turns, strict=True)]
+    for one in many:
+        told = one.copy()
+        told.calc = LennardJones()
+        one.calc = SinglePointCalculator(one, energy=told.get_potential_energy())
+    ase_io.write("frames.extxyz", many)
+    assert main(["check", "leaning_force:Leaning", "frames.extxyz", "--group", "SO3", "--out", "found"]) == 0
+    words = capsys.readouterr().out
+    assert "Averaged over SO(3)" in words
+    assert "next: haar audit --ase leaning_force:Leaning frames.extxyz --out audit/" in words
+    told = json.loads((tmp_path / "found" / "check.json").read_text())
+    assert told["measured"]["defect_after"]["value"] < 0.1 * told["measured"]["defect_before"]["value"]

@@ -102,8 +102,53 @@ def test_bad_input_and_other_commands_are_refused_in_one_line(here, words):
     (line,) = ours(as_torchrun(2, here, *words))
     assert line.startswith("haar: --group: expected ")
     (line,) = ours(as_torchrun(2, here, "systems"))
-    told = "torchrun: expected a command that several processes divide: haar audit, got haar systems"
+    told = "torchrun: expected a command that several processes divide: haar audit, haar relax fit, got haar systems"
     assert line == f"haar: {told}; start it without torchrun"
+
+
+TASK = """
+import os
+import pathlib
+import signal
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(2, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        if pathlib.Path("fitted", "fit.pt").exists() and os.environ.get("RANK") == os.environ.get("DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.two(torch.tanh(self.one(x)))
+
+
+def data():
+    x = torch.randn(30, 2, generator=torch.Generator().manual_seed(1))
+    return x, x @ torch.tensor([[1.0, 0.3], [-0.3, 1.1]])
+"""
+
+
+def test_a_fit_of_several_processes_is_killed_goes_on_and_is_that_of_one(here, capsys):
+    (here / "task.py").write_text(TASK)
+    (here / "plan.yaml").write_text("every: 10\nmodel: task:Net\ndata: task:data\n")
+    words = ["relax", "fit", "plan.yaml", "--group", "C4", "--input", "vector", "--output", "vector"]
+    words += ["--steps", "40", "--batch-size", "8", "--clip", "1", "--json", "--out", "fitted"]
+    ended = torchrun(3, here, *words, DIES="1")
+    assert ended.returncode
+    way_on = "fitted keeps what is finished, and the same command goes on, with any number of processes"
+    assert ours(ended) == [f"haar: rank 1 of 3 has ended; {way_on}"]
+    kept = torch.load(here / "fitted" / "fit.pt", weights_only=True)
+    assert kept["step"] == 10
+    done = torchrun(2, here, *words, "--accumulate", "2")
+    assert done.returncode == 0
+    assert main([*words[:-1], "alone"]) == 0
+    found, alone = json.loads(done.stdout), json.loads(capsys.readouterr().out)
+    assert found["deployed_loss"] == pytest.approx(alone["deployed_loss"], rel=1e-4)
+    assert {"model.safetensors", "report.html", "fit.json"} <= {path.name for path in (here / "fitted").iterdir()}
 
 
 @pytest.mark.parametrize(

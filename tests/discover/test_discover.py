@@ -263,7 +263,13 @@ REFUSED = {
     "kind": (lambda x: x.sin()[:, :2], None, {"kinds": "lei"}, r"kinds: expected lie, finite or grid, got 'lei'"),
     "outputs": (lambda x: x.sin()[:, :2], None, {"outputs": "both"}, r"outputs: expected \"auto\", \"any\""),
     "weight": (lambda x: x.sin()[:, :2], None, {"weight": "some"}, r"weight: expected \"none\" or \"relative\""),
-    "support": (lambda x: x.sin()[:, :2], None, {"support": "tangent"}, r"support: expected \"ambient\""),
+    "support": (lambda x: x.sin()[:, :2], None, {"support": "normal"}, r"support: expected \"ambient\" or \"tangent\""),
+    "full space": (
+        lambda x: x.sin()[:, :2],
+        None,
+        {"support": "tangent"},
+        r"support: expected \"ambient\" for data that",
+    ),
     "dictionary": (lambda x: x.sin()[:, :2], None, {"dictionary": 3}, r"dictionary: expected haar.discover.Linear"),
     "vector": (lambda x: x.sin(), lambda x: x[:, 0], {}, r"data: expected inputs with an axis of samples"),
     "one trajectory": (

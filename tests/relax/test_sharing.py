@@ -13,7 +13,7 @@ from haar.actions import Defining, Symmetry, Vector
 from haar.errors import ArgumentError
 from haar.groups import cyclic
 from haar.processes import LostRankError, Ranks
-from haar.relax import Duals, fit, homotopise
+from haar.relax import Duals, EquivariancePenalty, fit, homotopise
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
 F64 = torch.float64
@@ -61,6 +61,70 @@ def test_several_processes_train_as_one(in_processes, tmp_path, world):
     for other in found[1:]:
         same(found[0], other, 0)
     same(found[0], run(), 1e-11)  # sums in another order, through 60 steps
+
+
+def in_parts(rank, folder):
+    with Ranks() as ranks:
+        torch.save(run(fabric=ranks, clip=0.1, accumulate=2), f"{folder}/{rank}.pt")
+
+
+def test_a_batch_in_parts_takes_the_same_step_in_one_process_and_in_several(in_processes, tmp_path):
+    whole = run(clip=0.1)
+    assert whole["losses"] != run()["losses"]
+    same(run(clip=0.1, accumulate=3), whole, 1e-11)
+    in_processes(2, in_parts)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    same(first, second, 0)
+    same(first, whole, 1e-11)
+
+
+def test_a_forward_pass_in_bfloat16_trains_nearly_as_one_in_full():
+    model, x = made().float(), tuple(part.float() for part in rows())
+    seen = []
+
+    def loss(predicted, target):
+        seen.append(predicted.dtype)
+        return nn.functional.mse_loss(predicted, target)
+
+    done = fit(Duals(model, steps=STEPS), loss, x, steps=STEPS, learning_rate=0.05, precision="bfloat16")
+    assert set(seen) == {torch.float32}  # what the pass gave has eight bits, the loss has all
+    assert done.losses[-1] < 0.1 * done.losses[0]
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("told", "match"),
+    [
+        ({"accumulate": 0}, "accumulate: expected"),
+        ({"accumulate": 8}, "accumulate: expected at most the 7 samples of a process's batch, got 8"),
+        ({"precision": "float16"}, 'precision: expected "bfloat16" or None'),
+        ({"clip": 0.0}, "clip: expected"),
+    ],
+)
+def test_options_out_of_range_are_refused(told, match):
+    with pytest.raises(ArgumentError, match=match):
+        run(**told)
+
+
+def test_a_price_of_the_whole_batch_takes_no_parts():
+    rule = EquivariancePenalty(made(), nn.functional.mse_loss)
+    with pytest.raises(ArgumentError, match="accumulate: expected 1 for the rule 'equivariance penalty'"):
+        fit(rule, nn.functional.mse_loss, rows(), steps=STEPS, accumulate=2)
+
+
+def other_file(rank, folder):
+    try:
+        with Ranks() as ranks:
+            run(fabric=ranks, checkpoint=Path(folder, f"of-{rank}.pt"))
+    except (ArgumentError, LostRankError) as error:
+        Path(folder, f"{rank}.txt").write_text(str(error))
+
+
+def test_a_process_that_cannot_see_the_checkpoint_is_refused_on_all(in_processes, tmp_path):
+    run(checkpoint=tmp_path / "of-0.pt")
+    in_processes(2, other_file)
+    told = "fit: expected on every process the checkpoint of rank 0, "
+    assert [(tmp_path / f"{rank}.txt").read_text()[: len(told)] for rank in range(2)] == [told] * 2
 
 
 class StopError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from haar.check.checked import Check, Spoken
 from haar.check.measured import measure
 from haar.check.repair import carry_out, confirmed
 from haar.check.samples import Samples
+from haar.data.molecules.structure_rows import as_rows
 from haar.discover import Discovery, discover
 from haar.discover.step import Step
 from haar.errors import known_keywords
@@ -24,7 +24,7 @@ from haar.watch import Unwatched, Watch
 
 @known_keywords
 def check(
-    model: Callable[..., Any],
+    model: Any,
     data: Any,
     *,
     symmetry: Symmetry | None = None,
@@ -44,9 +44,10 @@ def check(
     back. "No symmetry found", "nothing to gain" and "do not average" are answers.
 
     Args:
-        model: Any module or callable of one tensor; evaluated in eval mode, never changed.
+        model: Any module or callable of one tensor; evaluated in eval mode, never changed. Or a calculator of ASE.
         data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Without
-            labels the error is not measured.
+            labels the error is not measured. Or a list of ``ase.Atoms``, frames of one molecule: rows of positions,
+            labelled by their energies where all have them.
         symmetry: What is asked of the model; by default what `haar.discover` finds.
         outputs: For the discovery, as there.
         tolerance: Likewise.
@@ -75,6 +76,7 @@ def check(
         ('average', True)
     """
     spoken = Spoken() if spoken is None else spoken
+    model, data = as_rows(model, data)
     samples = Samples.of(data)
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None

@@ -25,6 +25,7 @@ class Spoken:
         group: The group, where it was given by name; else empty.
         options: Other words that belong to model and data, such as ``--fields ...``.
         found: Where a found symmetry was written; empty if it was not.
+        structures: Whether the model is a calculator and the data are structures.
     """
 
     model: str = "MODEL"
@@ -32,6 +33,7 @@ class Spoken:
     group: str = ""
     options: str = ""
     found: str = ""
+    structures: bool = False
 
 
 class Outcome:
@@ -96,6 +98,8 @@ class Outcome:
         """What to type next."""
         named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
         named = f"--symmetry {self.spoken.found}" if self.spoken.found else named
+        if self.spoken.structures:
+            return [f"haar audit --ase {self.spoken.model} {self.spoken.data} --out audit/"]
         both = " ".join(word for word in (self.spoken.model, self.spoken.data, named, self.spoken.options) if word)
         if self.symmetry is None:
             both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)

@@ -27,27 +27,29 @@ def check(told: CheckOptions) -> None:
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
     from haar.cli.screen import ProgressBars, warn_bare
+    from haar.cli.structures import holds_structures, names_calculator
 
-    if told.data.suffix in (".xyz", ".extxyz"):
-        raise ArgumentError(
-            "DATA",
-            expected="fields, vectors or clouds in rows",
-            got=told.data.name,
-            way_out=f"structures go with a calculator: haar audit --ase {told.model} {told.data}, which repairs too",
+    structures = holds_structures(told.model, told.data)
+    fields = not structures and _is_well(told.data)
+    loaded = None
+    if not (structures and names_calculator(told.model)):
+        loaded = load_model(
+            told.model, weights=told.weights, arguments=told.factory_arg or (), fields=fields or told.fields is not None
         )
-    fields = _is_well(told.data)
-    loaded = load_model(
-        told.model, weights=told.weights, arguments=told.factory_arg or (), fields=fields or told.fields is not None
-    )
-    module, symmetry, rows, scale = (_of_well if fields else _of_rows)(told, loaded)
+    if structures or loaded is None:
+        given = _of_structures(told, loaded)
+    else:
+        given = (_of_well if fields else _of_rows)(told, loaded)
     with (
         ProgressBars(quiet=told.as_json) as bars,
         named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
     ):
-        report = _checked(told, (module, symmetry, rows, scale), bars)
-    _write_model(report, told.out)
+        report = _checked(told, given, bars)
+    if loaded is not None:
+        _write_model(report, told.out)
     _tell(report, told)
-    warn_bare(loaded, told.model)
+    if loaded is not None:
+        warn_bare(loaded, told.model)
 
 
 def _tell(report: Check, told: CheckOptions) -> None:
@@ -77,6 +79,7 @@ def _tell(report: Check, told: CheckOptions) -> None:
 def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], bars: Any) -> Check:
     from haar.check import check as run
     from haar.check.checked import Spoken
+    from haar.data.molecules.structure_rows import EnergyOfPositions
 
     module, symmetry, rows, scale = given
     options = [f"--fields '{told.fields}'"] if told.fields else []
@@ -85,7 +88,15 @@ def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], b
     options += [f"--factory-arg {word}" for word in told.factory_arg or ()]
     options += ["--normalised"] if told.normalised else []
     found = told.out / "found.json"
-    spoken = Spoken(told.model, str(told.data), told.group or "", " ".join(options), "" if told.group else str(found))
+    structures = isinstance(module, EnergyOfPositions)
+    spoken = Spoken(
+        told.model,
+        str(told.data),
+        told.group or "",
+        " ".join(options),
+        "" if told.group else str(found),
+        structures=structures,
+    )
     report = run(module, rows, symmetry=symmetry, scale=scale, seed=told.seed, spoken=spoken, watch=bars)
     if report.discovery is not None and report.symmetry is not None:
         _save_found(report, found)
@@ -150,14 +161,32 @@ def _one_by_one(module: Any, *, batched: bool) -> Any:
     return module if batched else SingleRows(module).eval()
 
 
-def _of_rows(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
+def _of_structures(told: CheckOptions, loaded: LoadedModel | None) -> tuple[Any, Symmetry | None, Any, Any]:
+    """Positions of frames of one molecule, labelled by their energies; the energy by a calculator, or a model."""
+    from haar.cli.rows_file import symmetry_of_rows
+    from haar.cli.structures import energy_model
+    from haar.data.molecules import read_structures
+    from haar.data.molecules.structure_rows import structure_rows
+
+    structures = read_structures(told.data, most=told.samples or 256, argument="DATA")
+    positions, energies = structure_rows(structures, argument="DATA")
+    if loaded is not None:
+        return _of_rows(told, loaded, (positions, energies, None))
+    module = energy_model(told.model, told.factory_arg or (), structures)
+    symmetry = None if told.group is None else symmetry_of_rows(told.group, tuple(positions.shape[1:]), (1,))
+    return module, symmetry, (positions, energies), None
+
+
+def _of_rows(
+    told: CheckOptions, loaded: LoadedModel, rows: tuple[Any, Any, Any] | None = None
+) -> tuple[Any, Symmetry | None, Any, Any]:
     """Rows of arrays, in the model's precision."""
     import torch
 
     from haar.cli.first_try import OwnPrecision, own_dtype
     from haar.cli.rows_file import read_rows, symmetry_of_rows
 
-    rows = read_rows(told.data, most=told.samples or 2048)
+    rows = read_rows(told.data, most=told.samples or 2048) if rows is None else rows
     x = rows[0]
     dtype = own_dtype(loaded.module, x[:1])
     module: Any = loaded.module if dtype == x.dtype else OwnPrecision(loaded.module, dtype).eval()

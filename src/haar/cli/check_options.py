@@ -19,8 +19,9 @@ class CheckOptions:
     data: Annotated[
         Path,
         typer.Argument(
-            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; or a table of "
-            "inputs, .npy, .csv, .pt or .safetensors."
+            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; a table of "
+            "inputs, .npy, .csv, .pt or .safetensors; or frames of one molecule: .extxyz or whatever ASE reads, "
+            ".npz as rMD17, .pt of PyTorch Geometric, beside a calculator of ASE or a model of positions."
         ),
     ]
     group: Annotated[
@@ -39,7 +40,8 @@ class CheckOptions:
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")
     ] = False
     samples: Annotated[
-        int | None, count_option("What to look at, spread evenly; by default 64 windows, or 2048 rows.", least=4)
+        int | None,
+        count_option("What to look at, spread evenly; by default 64 windows, 2048 rows, 256 frames.", least=4),
     ] = None
     seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
     out: Annotated[

@@ -14,6 +14,8 @@ from haar.cli.options import check_output
 from haar.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from haar.discover import Discovery
 
 
@@ -46,6 +48,7 @@ def _of_model(told: DiscoverOptions) -> Discovery:
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
     from haar.cli.screen import warn_bare
+    from haar.cli.structures import holds_structures, names_calculator
     from haar.discover import discover as run
 
     if told.model is None or told.data is None:
@@ -55,8 +58,12 @@ def _of_model(told: DiscoverOptions) -> Discovery:
             got="fewer",
             way_out="see --help",
         )
-    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    inputs = inputs_of(told.data, loaded)
+    loaded = None
+    if holds_structures(told.model, told.data) and names_calculator(told.model):
+        model, inputs = _of_calculator(told.model, told.factory_arg or (), told.data, told.samples)
+    else:
+        loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
+        model, inputs = loaded.module, inputs_of(told.data, loaded)
     with named_on_the_command_line(
         outputs="--outputs",
         kinds="--kinds",
@@ -69,7 +76,7 @@ def _of_model(told: DiscoverOptions) -> Discovery:
         model="MODEL",
     ):
         found: Discovery = run(
-            loaded.module,
+            model,
             inputs,
             outputs=told.outputs,
             kinds=told.kinds,
@@ -80,8 +87,17 @@ def _of_model(told: DiscoverOptions) -> Discovery:
             max_samples=told.samples,
             seed=told.seed,
         )
-    warn_bare(loaded, told.model)
+    if loaded is not None:
+        warn_bare(loaded, told.model)
     return found
+
+
+def _of_calculator(text: str, arguments: Sequence[str], data: Path, most: int) -> tuple[Any, Any]:
+    """A calculator of ASE, and frames of one molecule."""
+    from haar.cli.calculator_entry import calculator_of
+    from haar.data.molecules import read_structures
+
+    return calculator_of(text, arguments), read_structures(data, most=most, argument="DATA")
 
 
 def _dictionary(name: str | None) -> Any:

@@ -19,24 +19,34 @@ app = typer.Typer(
 )
 
 
-@command(app, "fit", "mode", "chain", "rule", "problem", "solver", "rho", out="relaxed")
+@command(
+    app,
+    "fit",
+    *("mode", "chain", "rule", "problem", "solver", "rho", "clip", "accumulate", "precision"),
+    out="relaxed",
+)
 def fit(task: RelaxTask, out: Path, as_json: bool) -> None:  # noqa: FBT001 (called by `command`)
     """Train MODEL between free and equivariant, and write the model to deploy.
 
     model.safetensors holds its state dict under the names of MODEL's own class; model.pt2 is the same as a program,
-    where it can be exported. A killed fit goes on where it was.
+    where it can be exported. A killed fit goes on where it was. Under torchrun several processes divide every batch.
     """
     import warnings
 
     from haar.cli.screen import ProgressBars
+    from haar.cli.several import ranks_here
     from haar.errors import HaarWarning
     from haar.relax import Duals
     from haar.relax.task import save_model
     from haar.report.json_file import write_json
 
-    with ProgressBars(quiet=as_json) as bars, warnings.catch_warnings():
+    ranks = ranks_here()
+    others = ranks is not None and ranks.rank > 0
+    with ProgressBars(quiet=as_json or others) as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore", HaarWarning)  # what it says is asked for below
-        done = task.fitted(out, "fit", bars)
+        done = task.fitted(out, "fit", bars, fabric=ranks)
+    if others:
+        return  # the first writes and tells
     kept = save_model(done, task, out)
     report: Any = done.dashboard
     told = done.rule.arrival() if isinstance(done.rule, Duals) else ""

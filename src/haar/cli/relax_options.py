@@ -19,6 +19,7 @@ from haar.cli.options import (
     steps_option,
 )
 from haar.cli.over_seeds import over_seeds
+from haar.cli.several import ranks_here
 
 if TYPE_CHECKING:
     from haar.relax.task import RelaxTask
@@ -59,6 +60,11 @@ _OPTIONS: dict[str, Any] = {
     "steps": Annotated[int | None, steps_option("Optimiser steps of each fit; 1000 by default.")],
     "batch_size": Annotated[int | None, count_option("Samples a step; 64 by default.")],
     "learning_rate": Annotated[float | None, positive_option("Of Adam; 3e-3 by default.")],
+    "clip": Annotated[float | None, positive_option("Largest norm of the weights' gradient; any by default.")],
+    "accumulate": Annotated[
+        int | None, count_option("Parts of a batch that pass one after another, in the memory of one; 1 by default.")
+    ],
+    "precision": Annotated[str | None, typer.Option(help="bfloat16: of the forward pass; the model's by default.")],
     "draws": Annotated[int | None, count_option("Random moves of the score test; 999 by default.", most=10**6)],
     "level": Annotated[float | None, share_option("Its level; 0.05 by default.")],
     "seed": Annotated[int | None, seed_option("Of weights, batches and everything else.")],
@@ -95,20 +101,11 @@ def command(app: typer.Typer, name: str, *further: str, out: str, swept: str = "
                     over_seeds(words, swept, out, first=first, seeds=seeds, workers=workers, as_json=as_json)
                 return
             with goes_on(out):
-                from haar.folders import claimed
                 from haar.relax.task import make_plan, make_task, try_task
 
                 task = make_task(make_plan(source, data, options))
                 try_task(task, name)  # what cannot go on leaves the folder free
-                with claimed(out):
-                    task.claim(out)
-                    try:
-                        body(task, out, as_json)
-                    except Exception as error:
-                        if not task.release(out):
-                            way_on = f"{out} keeps what is finished for the same command; remove it for another plan"
-                            error.add_note(WayOn(way_on))
-                        raise
+                _carry_out(body, task, out, as_json=as_json)
 
         wanted = [key for key in _OPTIONS if key in (*_EVERYWHERE, *further)]
         many = _SWEPT if swept else {}
@@ -127,6 +124,28 @@ def command(app: typer.Typer, name: str, *further: str, out: str, swept: str = "
         return body
 
     return decorate
+
+
+def _carry_out(body: Body, task: RelaxTask, out: Path, *, as_json: bool) -> None:
+    """Run a command in its folder; of several processes the first holds it."""
+    from haar.folders import claimed
+    from haar.processes import LostRankError
+
+    ranks = ranks_here()
+    if ranks is not None:
+        ranks.way_on = f"{out} keeps what is finished, and the same command goes on, with any number of processes"
+        if ranks.rank:
+            body(task, out, as_json)
+            return
+    with claimed(out):
+        task.claim(out)
+        try:
+            body(task, out, as_json)
+        except Exception as error:
+            if not task.release(out) and not isinstance(error, LostRankError):
+                way_on = f"{out} keeps what is finished for the same command; remove it for another plan"
+                error.add_note(WayOn(way_on))
+            raise
 
 
 def _words(options: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # they import torch
     from haar.processes import Ranks
 
 #: Commands whose work several processes divide.
-DIVIDED = ("audit",)
+DIVIDED = ("audit", "relax fit")
 
 _RANKS: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
@@ -45,7 +45,7 @@ def in_several(words: list[str], answer: Callable[[], int], failed: Callable[[Ba
     try:
         with launched() as ranks, _shared(ranks):
             try:
-                _check_divided(next((word for word in words if not word.startswith("-")), ""))
+                _check_divided([word for word in words if not word.startswith("-")])
                 code = answer()
             except BaseException as error:  # noqa: BLE001 (one process speaks for all)
                 return _one_word(ranks, error, failed)
@@ -57,12 +57,12 @@ def in_several(words: list[str], answer: Callable[[], int], failed: Callable[[Ba
         return failed(error)
 
 
-def _check_divided(verb: str) -> None:
-    if verb not in DIVIDED:
+def _check_divided(words: list[str]) -> None:
+    if words[:1] not in [verb.split() for verb in DIVIDED] and words[:2] not in [verb.split() for verb in DIVIDED]:
         raise ArgumentError(
             "torchrun",
-            expected=f"a command that several processes divide: haar {', '.join(DIVIDED)}",
-            got=f"haar {verb}",
+            expected=f"a command that several processes divide: haar {', haar '.join(DIVIDED)}",
+            got=f"haar {' '.join(words[: 2 if words[:1] == ['relax'] else 1])}",
             way_out="start it without torchrun",
         )
 

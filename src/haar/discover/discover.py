@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from haar.data.molecules.structure_rows import EnergyOfPositions, as_rows
 from haar.discover.dictionaries import Affine, Dictionary, Linear
 from haar.discover.discovery import Discovery, Settings
 from haar.discover.evaluated import Evaluated, FlatModel, check_manners
@@ -21,11 +22,15 @@ from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 
 _KINDS = ("lie", "finite", "grid")
+_NO_DESIGNS = (
+    "finite elements are not sought of a calculator, as designs put atoms into one place; haar.audit_force_field tries "
+    "reflections and exchanges of equal atoms"
+)
 
 
 @known_keywords
 def discover(
-    model: Callable[..., Any],
+    model: Any,
     data: Any,
     *,
     outputs: str = "auto",
@@ -50,9 +55,10 @@ def discover(
         discovering as duals (arXiv 2311.00212).
 
     Args:
-        model: Any module or callable of one tensor; evaluated in eval mode, never changed.
+        model: Any module or callable of one tensor; evaluated in eval mode, never changed. Or a calculator of ASE,
+            whose energy is looked at.
         data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows
-            of one cluster (trajectory) stay in one half.
+            of one cluster (trajectory) stay in one half. Or a list of ``ase.Atoms``, frames of one molecule.
         outputs: ``"any"`` (outputs move in a way that is found too), ``"same"`` (as inputs do), ``"invariant"``, or
             ``"auto"``: same for as many outputs as inputs, invariant for one output, else any.
         kinds: ``"lie"``, ``"finite"``, ``"grid"``, or several, also as one text with commas.
@@ -62,7 +68,8 @@ def discover(
         tolerance: The largest relative defect of what is called a symmetry.
         significance: Level of the tests.
         weight: ``"none"``, or ``"relative"``: every sample counts the same (inputs with heavy tails, such as momenta).
-        support: ``"ambient"``: derivatives are taken in the whole space. Others are not built yet, and refused.
+        support: ``"ambient"``: derivatives are taken in the whole space; or ``"tangent"``, for data on a curved set
+            (a sphere, a cone): along it alone, and generators must keep to it.
         max_samples: Rows to use.
         seed: Of the halves, and everything drawn.
 
@@ -82,13 +89,19 @@ def discover(
         >>> found.staircase[-1].name, found.symmetry.group.name
         ('so(6)', 'SO(6)')
     """
+    model, data = as_rows(model, data, labels=False)
+    asked = isinstance(model, EnergyOfPositions)
     model = model_of(model)
+    if asked:
+        kinds = _of_calculator(kinds)
     chosen = _check(kinds, tolerance, significance, weight=weight, support=support, max_samples=max_samples)
     read = given(data, max_samples=max_samples, seed=seed)
     flat = FlatModel(model, read.shape, read.dtype)
     check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
     kind = kind_of(outputs, read.shape, flat.output_shape)
     fields = _dictionary(dictionary, read.shape, layout)
+    if fields is not None and support != "ambient":
+        raise ArgumentError("support", expected='"ambient" for a dictionary of fields', got=repr(support))
     if fields is not None and weight != "none":
         raise ArgumentError("weight", expected='"none" for a dictionary of fields', got=repr(weight))
     settings = Settings(
@@ -100,12 +113,13 @@ def discover(
             tolerance=tolerance,
             significance=significance,
             relative=weight == "relative",
+            tangent=support == "tangent",
         ),
         support=support,
         seed=seed,
         asked=outputs,
     )
-    said = list(read.said)
+    said = [*read.said, *([_NO_DESIGNS] if asked else [])]
     if fields is None or "lie" not in chosen:
         sample: Evaluated | FieldSample = flat.evaluate(read.inputs.flatten(1), read.units)
         if classifier_like(sample.f):
@@ -127,6 +141,13 @@ def discover(
         )
         steps, said = found.steps, [*said, *found.said]
     return Discovery(flat, sample, settings, said=(*flat.said, *said), finite=steps)
+
+
+def _of_calculator(kinds: str | Sequence[str]) -> tuple[str, ...]:
+    """What is sought of a calculator: what is continuous, unless more is asked for."""
+    if kinds in ("lie", ("lie",), ["lie"], ("lie", "finite"), "lie,finite"):
+        return ("lie",)
+    raise ArgumentError("kinds", expected='"lie" for a calculator', got=repr(kinds), way_out=_NO_DESIGNS)
 
 
 def _dictionary(dictionary: Any, shape: tuple[int, ...], layout: Any) -> Dictionary | None:
@@ -159,13 +180,8 @@ def _check(
             raise ArgumentError(name, expected="a number between 0 and 1", got=repr(value))
     if weight not in ("none", "relative"):
         raise ArgumentError("weight", expected='"none" or "relative"', got=repr(weight))
-    if support != "ambient":
-        raise ArgumentError(
-            "support",
-            expected='"ambient": derivatives are taken in the whole space',
-            got=repr(support),
-            way_out="give coordinates of the set on which the data lie",
-        )
+    if support not in ("ambient", "tangent"):
+        raise ArgumentError("support", expected='"ambient" or "tangent"', got=repr(support))
     if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 4:
         raise ArgumentError("max_samples", expected="a whole number from 4 on", got=repr(max_samples))
     return chosen

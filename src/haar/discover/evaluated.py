@@ -30,21 +30,25 @@ class Evaluated:
         f: Outputs, flat.
         jacobian: Derivatives of outputs by inputs.
         units: Which independent unit (trajectory) every sample belongs to.
+        along: Projectors on the directions along the set on which samples lie, in whitened coordinates; None for all.
     """
 
     x: Float[Tensor, "b n"]
     f: Float[Tensor, "b m"]
     jacobian: Float[Tensor, "b m n"]
     units: Int[Tensor, " b"]
+    along: Float[Tensor, "b r r"] | None = None
 
     def part(self, index: Tensor) -> Evaluated:
         """Some of the samples."""
-        return Evaluated(self.x[index], self.f[index], self.jacobian[index], self.units[index])
+        along = None if self.along is None else self.along[index]
+        return Evaluated(self.x[index], self.f[index], self.jacobian[index], self.units[index], along)
 
     def joined(self, other: Evaluated) -> Evaluated:
         """The samples of both, whose units stay apart only where their numbers do."""
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("x", "f", "jacobian", "units"))
-        return Evaluated(*(torch.cat(pair) for pair in pairs))
+        along = None if self.along is None or other.along is None else torch.cat([self.along, other.along])
+        return Evaluated(*(torch.cat(pair) for pair in pairs), along)
 
     def with_increments(self) -> Evaluated:
         """The same for f - x, for a model whose outputs are like its inputs."""

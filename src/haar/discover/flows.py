@@ -94,6 +94,11 @@ class Flows:
             chosen.append(step)
         return chosen
 
+    def element(self, x: Float[Tensor, "b n"], f: Float[Tensor, "b m"]) -> tuple[Tensor, Tensor]:
+        """Inputs and outputs moved by the first pair, which is an element and no generator."""
+        a, b = self.pair.a[0], self.pair.b[0]
+        return _moved(self.inputs, a, x, self.points), _moved(self.outputs, b, f, self.output_points)
+
     def squared(self, difference: Float[Tensor, "b m"]) -> Float[Tensor, " b"]:
         """Squared differences in units in which the outputs of two unrelated samples have 1."""
         white = difference.unflatten(-1, (self.output_points, -1)) @ self.outputs.inwards.T

@@ -215,4 +215,24 @@ class Found:
         found, told = self.continuous, list(self.said)
         if found is not None and NEARLY_LINEAR < found.linear_share < 1 - 1e-8:
             told.append(f"the model is nearly linear: an affine map gives {found.linear_share:.1%} of its variance")
+        told += [] if self._largest is None else _reversals(self._largest)
         return told
+
+
+def _reversals(step: Generated) -> list[str]:
+    """SO(n) told from O(n): which reversals are symmetries too, and how far the nearest is where none is."""
+    if isinstance(step.action, str) or not step.components:
+        return []
+    name = step.action.symmetry.group.name
+    held = [one for one in step.components if one.finite.accepted]
+    if not held:
+        nearest = min(one.finite.defect for one in step.components)
+        return [f"{name} without its reversals: the nearest of them has the defect {nearest:.2g}"]
+    told = [
+        f"{name}, and {name[1:]}: with all reversed the defect is {one.finite.defect:.2g}" for one in held if one.plain
+    ]
+    return told + [
+        f"{name}, and with a reversal by {one.told} (blocks by falling spin): its defect is {one.finite.defect:.2g}"
+        for one in held
+        if not one.plain
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,13 +11,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.discover.compact_action import CompactAction, compact_action
+from haar.discover.components import Component, components
 from haar.discover.evaluated import Evaluated, FlatModel
 from haar.discover.field_problem import FieldProblem
 from haar.discover.flows import Finite, Flows, try_flows
+from haar.discover.flows import judge as judged_by
 from haar.discover.gates import Gate, closest, floor_of, gates
 from haar.discover.reading import reading_basis
 from haar.discover.rows import LinearProblem, Pair
 from haar.discover.spectrum import Spectrum, spectrum
+from haar.discover.support import tangents
 from haar.discover.trivial import Trivial, constant, ignored, linearity, of_spans
 from haar.discover.whitening import Whitening, whitening
 from haar.errors import ArgumentError
@@ -41,6 +45,7 @@ class Sought:
         tolerance: The largest defect of a symmetry.
         significance: Level of the tests.
         relative: Whether every sample counts the same.
+        tangent: Whether derivatives are taken along the set on which data lie.
     """
 
     kind: str
@@ -49,6 +54,7 @@ class Sought:
     tolerance: float
     significance: float
     relative: bool = False
+    tangent: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Generated:
         pair: Generators in a basis to be read, whitened.
         action: The compact group in it, or why there is none.
         scaling: The scaling among the generators.
+        components: Reversals outside a rotation group of odd dimension, each with its defect.
     """
 
     gate: Gate
@@ -75,6 +82,7 @@ class Generated:
     pair: Pair
     action: CompactAction | str
     scaling: Scaling | None
+    components: tuple[Component, ...] = ()
 
     @property
     def name(self) -> str:
@@ -140,12 +148,17 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
         first, second, both = (part.with_increments() for part in (first, second, both))
     _check_size(problem, first)
     trivial = of_spans(problem)
+    if sought.tangent:
+        first, second, told_of = _along(problem, first, second)
+        both, trivial = first.joined(second), [*trivial, Trivial("curved", 0, told_of)]
     floor = max(model.derivative_floor, model.eps)
     share, linear = linearity(problem, both)
     if linear is not None:
         return Continuous(problem, None, [], [*trivial, linear], share)
-    problem, unused = ignored(problem, both, floor)
+    whole, (problem, unused) = problem, ignored(problem, both, floor)
     trivial += [unused] if unused else []
+    if sought.tangent and problem is not whole:
+        raise ArgumentError("support", expected='"ambient" where the model ignores inputs', got='"tangent"')
     exact_below = floor_of(problem.count, floor, _condition(problem, both))
     found = spectrum(problem, first, second, exact_below)
     judge = _Judge(model, problem, second, sought)
@@ -156,6 +169,19 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
     best = closest(told)
     name = "" if best is None else _likeness(judge.algebra(found.vectors[:, : best.count], best.defect)[0])
     return Continuous(problem, found, told, trivial, share, steps, best, name, exact_below)
+
+
+def _along(problem: LinearProblem, first: Evaluated, second: Evaluated) -> tuple[Evaluated, Evaluated, str]:
+    """Both halves with the directions along the set on which all their samples lie."""
+    if problem.points is not None:
+        raise ArgumentError(
+            "support",
+            expected='"ambient" where one matrix acts on every point',
+            got='"tangent"',
+            way_out="shared=False, or inputs made flat",
+        )
+    along, told = tangents(problem.inputs(torch.cat([first.x, second.x])))
+    return replace(first, along=along[: len(first)]), replace(second, along=along[len(first) :]), told
 
 
 def _likeness(algebra: LieAlgebra) -> str:
@@ -199,14 +225,7 @@ class _Judge:
 
     def of_pair(self, pair: Pair) -> Finite:
         """Defects of finite elements of given generators."""
-        outputs = self.problem.outputs
-        model: FlatModel | _Increment = self.model
-        if self.problem.increments:
-            outputs = Whitening(torch.zeros_like(outputs.centre), outputs.inwards, outputs.outwards)
-            shiftless = pair.b.clone()
-            shiftless[:, :-1, -1] = 0
-            pair, model = Pair(pair.a, shiftless), _Increment(self.model)
-        flows = Flows(pair, self.problem.inputs, outputs, self.variance, *self.points)
+        model, flows = self._flows(pair)
         sample, sought = self.sample, self.sought
         return try_flows(
             model,
@@ -217,6 +236,24 @@ class _Judge:
             tolerance=sought.tolerance,
             significance=sought.significance,
         )
+
+    def of_element(self, element: Pair) -> Finite:
+        """Defect of one element that no generator gives."""
+        model, flows = self._flows(element)
+        sample, sought = self.sample, self.sought
+        moved, expected = flows.element(sample.x, sample.f)
+        squares = [flows.squared(model(moved) - expected)]
+        return judged_by(squares, sample.units, tolerance=sought.tolerance, significance=sought.significance)
+
+    def _flows(self, pair: Pair) -> tuple[FlatModel | _Increment, Flows]:
+        outputs = self.problem.outputs
+        model: FlatModel | _Increment = self.model
+        if self.problem.increments:
+            outputs = Whitening(torch.zeros_like(outputs.centre), outputs.inwards, outputs.outwards)
+            shiftless = pair.b.clone()
+            shiftless[:, :-1, -1] = 0
+            pair, model = Pair(pair.a, shiftless), _Increment(self.model)
+        return model, Flows(pair, self.problem.inputs, outputs, self.variance, *self.points)
 
 
 class _Increment:
@@ -240,7 +277,16 @@ def _generated(
     algebra, pair = judge.algebra(found.vectors[:, : gate.count], gate.defect)
     action = compact_action(judge.problem, pair, algebra, judge.of_pair, shapes=shapes, quotient=quotient)
     read = pair.combined(judge.reading(algebra, pair))
-    return Generated(gate, algebra, read, action, _scaling(pair))
+    beside = components(action.pair, judge.of_element) if _turns_odd(action) else []
+    return Generated(gate, algebra, read, action, _scaling(pair), tuple(beside))
+
+
+def _turns_odd(action: CompactAction | str) -> bool:
+    """Whether it is a rotation group of odd dimension, which has no reversal of its own."""
+    if isinstance(action, str):
+        return False
+    found = re.fullmatch(r"SO\((\d+)\)", action.symmetry.group.name)
+    return found is not None and int(found[1]) % 2 == 1
 
 
 def _scaling(pair: Pair) -> Scaling | None:

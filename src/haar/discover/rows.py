@@ -17,6 +17,7 @@ from torch import Tensor
 
 from haar.discover.evaluated import Evaluated
 from haar.discover.whitening import Whitening
+from haar.errors import ArgumentError
 
 #: Numbers that rows of a chunk may have together.
 _CHUNK = 6_000_000
@@ -79,7 +80,22 @@ class LinearProblem:
         f = sample.f.unflatten(-1, (l, -1))
         f = f @ self.outputs.inwards.T if self.increments else self.outputs(f)
         jacobian = sample.jacobian.reshape(b, l, self.outputs.size, k, self.inputs.size)
-        return x, f, torch.einsum("qm,blmkn,nr->blqkr", self.outputs.inwards, jacobian, self.inputs.outwards)
+        white = torch.einsum("qm,blmkn,nr->blqkr", self.outputs.inwards, jacobian, self.inputs.outwards)
+        return x, f, white if sample.along is None else torch.einsum("blqkr,brs->blqks", white, self._within(sample))
+
+    def _within(self, sample: Evaluated) -> Float[Tensor, "b r r"]:
+        """Projectors along the set, in the coordinates of this problem."""
+        if sample.along is None:
+            raise ArgumentError("sample", expected="directions along the set", got="none")
+        return sample.along
+
+    def _across(self, sample: Evaluated, x: Tensor) -> Float[Tensor, "b r p"]:
+        """Rows that say how far A x points out of the set on which samples lie, over the size of x."""
+        r, one = self.inputs.rank, int(self.affine)
+        out = torch.eye(r, dtype=torch.float64) - self._within(sample)
+        size = x.flatten(1).norm(dim=1).clamp_min(1e-300)
+        rows = torch.einsum("bij,bk->bijk", out, self._extended(x)[:, 0] / size[:, None]).flatten(2)
+        return torch.nn.functional.pad(rows, (0, self.count - r * (r + one)))
 
     def _extended(self, x: Tensor, one: float = 1.0) -> Tensor:
         return torch.cat([x, torch.full_like(x[..., :1], one)], -1) if self.affine else x
@@ -115,7 +131,8 @@ class LinearProblem:
                 rows = (moved - out).reshape(b, lines, -1)
             else:
                 rows = torch.cat([moved.reshape(b, lines, -1), -out.reshape(b, lines, -1)], -1)
-        return rows * weight[:, None, None]
+        rows = rows * weight[:, None, None]
+        return rows if sample.along is None else torch.cat([rows, self._across(sample, x)], 1)
 
     def _size_blocks(self, sample: Evaluated) -> list[Tensor]:
         """For every sample the matrices C with size(v) = sum_i A_i C A_i' (+ the same for B)."""

@@ -21,6 +21,8 @@ T = TypeVar("T")
 PATIENCE = 30.0
 #: Seconds between two looks while a process waits for others.
 _LOOK = 0.02
+#: Seconds in which it is seen which process has ended, once the connection to it has.
+_NOTICED = 3.0
 
 
 class Ranks:
@@ -225,9 +227,18 @@ class Ranks:
         try:
             exchange(*what, group=None if default else self._group)
         except RuntimeError as error:
+            raise self.lost(self._broken(error)) from error
+
+    def _broken(self, error: RuntimeError) -> str:
+        """Why an exchange broke off: the connection goes at once, and the process that it led to a moment later."""
+        until = time.monotonic() + _NOTICED
+        while time.monotonic() < until:
             self.look()
-            told = f"{self} lost another process while sums were passed on ({type(error).__name__})"
-            raise self.lost(told) from error
+            gone = self._pulse.gone_here()
+            if gone:
+                return f"rank {gone[0]} of {self.world} has ended"
+            time.sleep(_LOOK)
+        return f"{self} lost another process while sums were passed on ({type(error).__name__})"
 
 
 def _short(value: Any) -> str:

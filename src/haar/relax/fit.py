@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +16,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
-from haar.errors import ArgumentError, ShapeError, known_keywords
+from haar.errors import ArgumentError, ShapeError, check_count, known_keywords
 from haar.probing import ForwardOnly, check_finite, given_rows, undisturbed
 from haar.processes import ranks_of
 from haar.relax.diagnosis.dashboard import Dashboard
@@ -63,6 +66,9 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     log: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    clip: float | int | None = None,
+    accumulate: int | None = None,
+    precision: str | None = None,
     watch: Watch = Unwatched(),
     fabric: Any = None,
 ) -> Fitted:
@@ -86,6 +92,11 @@ def fit(
         checkpoint: A file to resume from and to write to.
         log: A CSV file of the readings.
         seed: Seed of batches, augmentation and dropout.
+        clip: Largest norm of the weights' gradient; None for any. The gammas' gradient is the duals' own affair.
+        accumulate: In how many parts a batch (of each process) passes, one after another: the same step to rounding, in
+            the memory of one part. The loss is to be a mean over samples.
+        precision: ``"bfloat16"``: of the model's forward pass, under torch's autocast; the loss is taken in float32.
+            By default that of weights and data.
         watch: Told of every step.
         fabric: A launched Lightning Fabric, or `haar.processes.Ranks`: every process makes this call with the same
             arguments; each step's batch is divided among them, and the model, the duals and the losses are the same
@@ -122,18 +133,21 @@ def fit(
         schedule=schedule,
         optimizer=optimizer or "adam",
         every=every,
+        clip=clip,
     )
+    _check_parts(rule, accumulate)
     train, validation = _read(rule, "train", train), _read(rule, "validation", validation)
     _check_steps(rule, steps)
     with ranks_of(fabric) as ranks:
-        sharing = Sharing(ranks, getattr(fabric, "autocast", None))
-        told: dict[str, str | int] = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed}
+        sharing = Sharing(ranks, _autocast(precision, rule) or getattr(fabric, "autocast", None), accumulate or 1)
+        told = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed, "clip": str(clip)}
+        told |= {"precision": str(precision), "checkpoint": _content(checkpoint)}
         sharing.begin(rule, batch_size, told, train)
         board = None if validation is None else Dashboard(rule, loss, *validation)
         if validation is not None:
             _check_targets_count(rule, loss, *validation)
-        rows = len(next(x for x in pytree.tree_leaves(train[1]) if isinstance(x, Tensor)))
-        facts = {"rule": rule.name, "samples": rows, "validation": board is not None}
+        rows = _rows(train[1])
+        facts = _facts({"rule": rule.name, "samples": rows, "validation": board is not None}, precision)
         states = {"model": rule.model, "rule": rule, **({} if board is None else {"readings": board})}
         weights = rule.weights()
         run = Run(
@@ -206,16 +220,58 @@ def _check_data(name: str, data: tuple[Any, Any]) -> None:
 
 def _loss_of_step(
     rule: Rule, loss: Loss, drawn: tuple[Any, Tensor], generator: torch.Generator, sharing: Sharing
-) -> Tensor:
-    """The loss of one batch, moved as the rule says."""
+) -> Iterator[Tensor]:
+    """The loss of one batch, moved as the rule says, in its parts."""
     train, rows = drawn
     x, y = (pytree.tree_map(lambda v: v[rows.to(v.device)] if isinstance(v, Tensor) else v, part) for part in train)
     x, y = rule.batch(x, y, generator)
     rule.model.train()
-    (x, y), weight = sharing.rows((x, y))
-    with sharing.precision():
-        value = loss(rule.model(*x) if isinstance(x, tuple) else rule.model(x), y)
-    return sharing.loss(value, weight)
+    for (inputs, target), weight in sharing.rows((x, y)):
+        with sharing.precision():
+            found = rule.model(*inputs) if isinstance(inputs, tuple) else rule.model(inputs)
+        yield sharing.loss(loss(pytree.tree_map(_full, found), target), weight)
+
+
+def _full(x: Any) -> Any:
+    """What a forward pass in half precision gives, in float32: a loss is no place for eight bits."""
+    return x.float() if isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _autocast(precision: str | None, rule: Rule) -> Callable[[], AbstractContextManager[Any]] | None:
+    if precision is None:
+        return None
+    if precision != "bfloat16":
+        way_out = "float64 and float32 are those of the model and the data: model.double()"
+        raise ArgumentError("precision", expected='"bfloat16" or None', got=repr(precision), way_out=way_out)
+    device = next((p.device.type for p in rule.weights()), "cpu")
+    return lambda: torch.autocast(device, torch.bfloat16)
+
+
+def _rows(target: Any) -> int:
+    return len(next(x for x in pytree.tree_leaves(target) if isinstance(x, Tensor)))
+
+
+def _facts(plain: dict[str, Any], precision: str | None) -> dict[str, Any]:
+    """By what a checkpoint is known again; as before where precision is that of the model."""
+    return plain if precision is None else {**plain, "precision": precision}
+
+
+def _content(checkpoint: str | os.PathLike[str] | None) -> str:
+    """What processes that go on from a file must have in common."""
+    if checkpoint is None or not Path(checkpoint).is_file():
+        return "none"
+    return hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()[:12]
+
+
+def _check_parts(rule: Rule, accumulate: int | None) -> None:
+    """A batch in parts: how many, and a rule that takes them."""
+    if accumulate is None:
+        return
+    check_count("accumulate", accumulate)
+    if accumulate > 1 and not rule.in_parts:
+        raise ArgumentError(
+            "accumulate", expected=f"1 for the rule {rule.name!r}, whose price is of the whole batch", got=accumulate
+        )
 
 
 def _deployed(rule: Rule, loss: Loss, inputs: Any, target: Any) -> float:

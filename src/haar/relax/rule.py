@@ -40,9 +40,11 @@ class Rule(ABC):
         model: The wrapped model.
         gammas: Its gammas, by the names of the layers.
         taken: Number of steps taken so far.
+        in_parts: Whether a batch may pass in parts, each differentiated alone: no price is asked of the whole batch.
     """
 
     name: ClassVar[str]
+    in_parts: ClassVar[bool] = False
 
     def __init__(self, model: Any) -> None:
         self.model = model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -27,10 +27,16 @@ class Sharing:
     Args:
         ranks: The processes; None for one alone.
         precision: Context of the model's forward pass, such as Fabric's autocast.
+        parts: In how many parts each process's rows of a batch pass, one after another.
     """
 
-    def __init__(self, ranks: Ranks | None, precision: Callable[[], AbstractContextManager[Any]] | None = None) -> None:
-        self.ranks, self.precision = ranks, precision or nullcontext
+    def __init__(
+        self,
+        ranks: Ranks | None,
+        precision: Callable[[], AbstractContextManager[Any]] | None = None,
+        parts: int = 1,
+    ) -> None:
+        self.ranks, self.precision, self.parts = ranks, precision or nullcontext, parts
 
     @property
     def first(self) -> bool:
@@ -50,31 +56,40 @@ class Sharing:
             ArgumentError: If weights are in shards, a layer has statistics of batches, there are more processes than
                 samples in a batch, or a process has another model, other data or other options.
         """
+        world = 1 if self.ranks is None else self.ranks.world
+        if world > batch_size:
+            raise ArgumentError(
+                "batch_size", expected=f"at least one sample for each of {world} processes", got=batch_size
+            )
+        if self.parts > batch_size // world:
+            raise ArgumentError(
+                "accumulate", expected=f"at most the {batch_size // world} samples of a process's batch", got=self.parts
+            )
         if self.ranks is None:
             return
-        if self.ranks.world > batch_size:
-            raise ArgumentError(
-                "batch_size", expected=f"at least one sample for each of {self.ranks.world} processes", got=batch_size
-            )
         if isinstance(rule.model, nn.Module):
             _check_layers(rule.model)
         tensors = [x for x in pytree.tree_leaves(train) if isinstance(x, Tensor)]
         model = fingerprint_of_model(rule.model) if isinstance(rule.model, nn.Module) else ""
         self.ranks.agree("fit", {**facts, "model": model, "train data": fingerprint(*tensors)})
 
-    def rows(self, batch: Any) -> tuple[Any, float]:
-        """This process's rows of a batch, and the weight of their mean loss in the mean over processes.
+    def rows(self, batch: Any) -> Iterator[tuple[Any, float]]:
+        """This process's rows of a batch in their parts, each with the weight of its mean loss in that of all.
 
         Args:
             batch: Inputs and targets, samples on axis 0.
         """
-        if self.ranks is None:
-            return batch, 1.0
+        if self.ranks is None and self.parts == 1:
+            yield batch, 1.0
+            return
         count = next(len(x) for x in pytree.tree_leaves(batch) if isinstance(x, Tensor))
-        own = self.ranks.own(range(count))
-        some = slice(own[0], own[-1] + 1)
-        cut = pytree.tree_map(lambda x: x[some] if isinstance(x, Tensor) else x, batch)
-        return cut, self.ranks.world * len(own) / count
+        own = range(count) if self.ranks is None else self.ranks.own(range(count))
+        world, many = 1 if self.ranks is None else self.ranks.world, len(own)
+        for k in range(self.parts):
+            some = own[many * k // self.parts : many * (k + 1) // self.parts]
+            place = slice(some[0], some[-1] + 1)
+            cut = pytree.tree_map(lambda x, place=place: x[place] if isinstance(x, Tensor) else x, batch)
+            yield cut, world * len(some) / count
 
     def loss(self, value: Tensor, weight: float) -> Tensor:
         """The mean over processes, with the gradient of this one's part.
@@ -84,7 +99,7 @@ class Sharing:
             weight: As `rows` gave it.
         """
         if self.ranks is None:
-            return value
+            return value if self.parts == 1 else value * weight
         weighed = value * weight
         mean = weighed.detach().clone()
         self.ranks.average([mean])

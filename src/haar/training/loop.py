@@ -42,7 +42,9 @@ class Run:
 
     Args:
         parameters: What the optimiser moves: parameters, or groups of them.
-        loss: Of the step's number and its generator (on the CPU); a tensor of any shape, whose values are recorded.
+        loss: Of the step's number and its generator (on the CPU); a tensor of any shape, whose values are recorded. Or
+            an iterator of tensors, parts of a batch whose sum is the loss: each is differentiated before the next is
+            made, so that only one is in memory.
         plan: Number of steps, optimiser and learning rate.
         seed: Seed of every draw.
         checkpoint: Where the run is kept.
@@ -76,7 +78,7 @@ class Run:
     def __init__(
         self,
         parameters: Iterable[Any],
-        loss: Callable[[int, torch.Generator], Tensor],
+        loss: Callable[[int, torch.Generator], Tensor | Iterator[Tensor]],
         plan: Plan,
         *,
         seed: int = 0,
@@ -167,13 +169,18 @@ class Run:
             generator.manual_seed(seed_of(self.seed, step))
         self.optimizer.zero_grad(set_to_none=True)
         value = self.loss(step, self._generator)
-        seen = value.detach().clone()
-        if self._not_finite != "keep" and not _is_finite(seen):
-            if self._not_finite == "raise":
-                raise DivergedError(self._diverged(seen, step))
-            return False
+        seen: Tensor | None = None
+        for part in (value,) if isinstance(value, Tensor) else value:
+            one = part.detach().clone()
+            seen = one if seen is None else seen + one
+            if self._not_finite != "keep" and not _is_finite(one):
+                if self._not_finite == "raise":
+                    raise DivergedError(self._diverged(one, step))
+                return False
+            (part if self.objective is None else self.objective(part)).backward()  # type: ignore[no-untyped-call]
+        if seen is None:
+            raise ArgumentError("loss", expected="a tensor, or at least one part of a loss", got="none")
         self._losses.append(seen)
-        (value if self.objective is None else self.objective(value)).backward()  # type: ignore[no-untyped-call]
         if self.share is not None:
             self.share()
         if self.plan.clip is not None:

@@ -41,6 +41,7 @@ class EquivariancePenalty(Free):
     """
 
     name: ClassVar[str] = "equivariance penalty"
+    in_parts: ClassVar[bool] = False
 
     @formerly(rate="learning_rate")
     def __init__(

@@ -20,6 +20,7 @@ class Free(Rule):
     """
 
     name: ClassVar[str] = "free"
+    in_parts: ClassVar[bool] = True
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)

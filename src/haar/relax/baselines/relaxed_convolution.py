@@ -35,6 +35,7 @@ class RelaxedConvolution(Rule):
     """
 
     name: ClassVar[str] = "relaxed convolution"
+    in_parts: ClassVar[bool] = True
 
     def __init__(self, model: Any, *, banks: int = 1, seed: Seed = 0) -> None:
         super().__init__(model)

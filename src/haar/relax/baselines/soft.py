@@ -28,6 +28,7 @@ class Soft(Rule):
     """
 
     name: ClassVar[str] = "soft"
+    in_parts: ClassVar[bool] = True
 
     def __init__(self, model: Any, softness: float | int = 0.5) -> None:
         super().__init__(model)

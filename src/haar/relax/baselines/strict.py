@@ -20,6 +20,7 @@ class Strict(Rule):
     """
 
     name: ClassVar[str] = "strict"
+    in_parts: ClassVar[bool] = True
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)

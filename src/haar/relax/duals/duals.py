@@ -75,6 +75,7 @@ class Duals(Rule):
     """
 
     name: ClassVar[str] = "duals"
+    in_parts: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ def try_task(task: RelaxTask, command: str) -> None:
     _check_memory(task)
     rules: list[Rule]
     if command == "path":
+        _check_plain(task)
         weights = task.plan.rule.weights or WEIGHTS
         rules = [FixedRidge(task.wrapped(), weights[0], steps=task.plan.training.steps)]
     elif command == "diagnose":
@@ -54,6 +55,16 @@ def try_task(task: RelaxTask, command: str) -> None:
         rules = [task.rule_of()]
     for rule in rules:
         _try_step(task, rule)
+
+
+def _check_plain(task: RelaxTask) -> None:
+    """A path takes whole batches in the model's own precision."""
+    plan = task.plan.step
+    for key in ("clip", "accumulate", "precision"):
+        if getattr(plan, key) is not None:
+            raise ArgumentError(
+                key, expected="none for haar relax path", got=getattr(plan, key), way_out="give it to haar relax fit"
+            )
 
 
 def _try_step(task: RelaxTask, rule: Rule) -> None:
@@ -71,6 +82,9 @@ def _try_step(task: RelaxTask, rule: Rule) -> None:
             schedule=plan.schedule,
             every=plan.every,
             seed=plan.seed,
+            clip=task.plan.step.clip,
+            accumulate=task.plan.step.accumulate,
+            precision=task.plan.step.precision,
             watch=_OneStep(),
         )
     except _FirstStep:

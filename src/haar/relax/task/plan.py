@@ -109,6 +109,21 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
+class StepPlan:
+    """How one step of a fit is taken.
+
+    Attributes:
+        clip: Largest norm of the weights' gradient; null for any.
+        accumulate: In how many parts a batch passes, one after another; null for one.
+        precision: bfloat16 for the forward pass; null for that of the model.
+    """
+
+    clip: float | None = None
+    accumulate: int | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
 class TestPlan:
     """How the broken symmetry is tested.
 
@@ -133,6 +148,7 @@ class RelaxPlan:
         symmetry: Under which symmetry.
         rule: What decides between free and equivariant.
         training: How it is trained.
+        step: How one step is taken.
         test: How the broken symmetry is tested.
     """
 
@@ -141,6 +157,7 @@ class RelaxPlan:
     symmetry: SymmetryPlan
     rule: RulePlan
     training: TrainingPlan
+    step: StepPlan
     test: TestPlan
 
     def keys(self) -> dict[str, Any]:
@@ -159,10 +176,11 @@ _WHOLE = {
     "steps": (1, MOST_STEPS),
     "batch_size": (1, MOST_SAMPLES),
     "every": (1, MOST_STEPS),
+    "accumulate": (1, MOST_SAMPLES),
     "draws": (1, 10**6),
     "seed": (0, SEED_LIMIT),
 }
-_POSITIVE = {"learning_rate": 1e6, "rho": math.inf, "held_out": 1.0, "level": 1.0}
+_POSITIVE = {"learning_rate": 1e6, "rho": math.inf, "clip": math.inf, "held_out": 1.0, "level": 1.0}
 
 
 def make_plan(source: str, data: str | None, options: Mapping[str, Any]) -> RelaxPlan:
@@ -211,11 +229,11 @@ def _check_keys(source: str, found: Mapping[str, Any]) -> None:
 def _check_ranges(values: Mapping[str, Any]) -> None:
     """Refuse numbers that no fit takes, from a file as from options."""
     for key, (least, most) in _WHOLE.items():
-        if not least <= values[key] <= most:
+        if values[key] is not None and not least <= values[key] <= most:
             raise ArgumentError(key, expected=f"a whole number from {least} to {most}", got=str(values[key])[:24])
     for key, highest in _POSITIVE.items():
         value = values[key]
-        if not (0 < value < highest and math.isfinite(value)):
+        if value is not None and not (0 < value < highest and math.isfinite(value)):
             bound = "a positive number" if highest == math.inf else f"a number between 0 and {highest:g}"
             raise ArgumentError(key, expected=bound, got=value)
     weights = values["weights"]
@@ -233,13 +251,18 @@ def _read(path: Path) -> dict[str, Any]:
 def _typed(key: str, value: Any) -> Any:
     """A value of the key's type."""
     kind = KEYS[key]
-    if value is None and type(None) in get_args(kind):
+    if value is None and _may_be_none(kind):
         return None
-    expected, convert = _CONVERTED[str if type(None) in get_args(kind) else get_origin(kind) or kind]
+    kind = next((one for one in get_args(kind) if one is not type(None)), kind) if _may_be_none(kind) else kind
+    expected, convert = _CONVERTED[get_origin(kind) or kind]
     try:
         return convert(value)
     except (TypeError, ValueError, OverflowError):
         raise ArgumentError(key, expected=expected, got=repr(value)) from None
+
+
+def _may_be_none(kind: Any) -> bool:
+    return type(None) in get_args(kind)
 
 
 def _of(kind: type) -> Callable[[Any], Any]:

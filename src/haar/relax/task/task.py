@@ -88,8 +88,8 @@ _RULES: dict[str, Callable[[Any, RelaxPlan, Loss], Rule]] = {
 
 #: What says in a folder whose it is.
 PLAN = "plan.json"
-#: Keys that no fit depends on.
-_AFTERWARDS = frozenset({"every", "draws", "level"})
+#: Keys that no fit depends on, but for rounding.
+_AFTERWARDS = frozenset({"every", "draws", "level", "accumulate"})
 
 
 @dataclass
@@ -182,9 +182,16 @@ class RelaxTask:
         return _RULES[rule or plan.rule.rule](self.wrapped(), plan, self.loss)
 
     def fitted(
-        self, out: Path, name: str, watch: Watch, *, rule: str | None = None, problem: str | None = None
+        self,
+        out: Path,
+        name: str,
+        watch: Watch,
+        *,
+        rule: str | None = None,
+        problem: str | None = None,
+        fabric: Any = None,
     ) -> Fitted:
-        """One fit, with a checkpoint of its own from which it goes on."""
+        """One fit, with a checkpoint of its own from which it goes on; by several processes as `haar.relax.fit`."""
         plan, made = self.plan.training, self.rule_of(rule, problem)
         return fit(
             made,
@@ -199,7 +206,11 @@ class RelaxTask:
             checkpoint=out / f"{name}.pt",
             log=out / f"{name}.csv",
             seed=plan.seed,
+            clip=self.plan.step.clip,
+            accumulate=self.plan.step.accumulate,
+            precision=self.plan.step.precision,
             watch=watch,
+            fabric=fabric,
         )
 
 

@@ -1,0 +1,71 @@
+"""DATA as structures on the command line: frames of one molecule, for a calculator of ASE or a model of positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from haar.received import Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ASE = (".xyz", ".extxyz", ".traj", ".db", ".pdb", ".vasp", ".cif")
+_ROWS = ("x", "inputs", "input")
+
+
+def holds_structures(model: str, data: Path) -> bool:
+    """Whether DATA is a file of structures: by its name, by what an archive holds, or by MODEL being a calculator.
+
+    Args:
+        model: MODEL as it was typed.
+        data: DATA.
+    """
+    if data.suffix.lower() in _ASE:
+        return True
+    if data.suffix == ".npz" and data.is_file():
+        held = set(Archive(data))
+        return not held & set(_ROWS) and bool(held & {"z", "numbers", "nuclear_charges", "atomic_numbers"})
+    return data.suffix in (".pt", ".pth") and names_calculator(model)
+
+
+def names_calculator(model: str) -> bool:
+    """Whether MODEL is ``module:calculator``: a calculator of ASE, its class, or a function that says so by its name.
+
+    Args:
+        model: MODEL as it was typed.
+    """
+    from haar.entry import imported
+    from haar.errors import ArgumentError
+
+    if ":" not in model:
+        return False
+    try:
+        found: Any = imported(model, "MODEL")
+    except ArgumentError:
+        return False
+    return hasattr(found, "implemented_properties") or hasattr(_made(found), "implemented_properties")
+
+
+def _made(found: Any) -> Any:
+    """What a function without arguments gives; nothing where it needs some, or fails."""
+    if isinstance(found, type) or not callable(found):
+        return None
+    try:
+        return found()
+    except Exception:  # noqa: BLE001 (told by whoever loads the model)
+        return None
+
+
+def energy_model(model: str, arguments: Sequence[str], structures: Sequence[Any]) -> Any:
+    """The energy of positions by a calculator.
+
+    Args:
+        model: MODEL as it was typed, a calculator.
+        arguments: Of its class or function.
+        structures: Frames of one molecule.
+    """
+    from haar.cli.calculator_entry import calculator_of
+    from haar.data.molecules.structure_rows import EnergyOfPositions
+
+    return EnergyOfPositions(calculator_of(model, arguments), structures[0])

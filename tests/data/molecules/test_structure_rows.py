@@ -1,0 +1,101 @@
+"""Frames of one molecule as rows, and a calculator's energy as a function with the derivative that its forces give."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import haar
+from haar.actions import Invariant, Points, Symmetry
+from haar.actions.representation import Defining
+from haar.check import check
+from haar.data.molecules.structure_rows import EnergyOfPositions, as_rows, structure_rows
+from haar.errors import ArgumentError
+
+ase = pytest.importorskip("ase")
+lj = pytest.importorskip("ase.calculators.lj")
+single = pytest.importorskip("ase.calculators.singlepoint")
+
+
+class Leaning(lj.LennardJones):
+    """A pair potential and a field that mean rotations do away with."""
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
+        super().calculate(atoms, properties, system_changes)
+        x = atoms.positions - atoms.positions.mean(0)
+        self.results["energy"] += float((x[:, 2] ** 2 - x[:, 0] ** 2).sum())
+        self.results["forces"] = self.results["forces"] + x * (2.0, 0.0, -2.0)
+
+
+def frames(count=60, *, energies=False):
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.tensor([[0.0, 0, 0], [1.2, 0, 0], [0.5, 1.1, 0]], dtype=torch.float64)
+    shaken = corners + 0.1 * torch.randn(count, 3, 3, generator=generator, dtype=torch.float64)
+    turns = haar.groups.SO(3).sample(count, generator)
+    shifts = torch.randn(count, 1, 3, generator=generator, dtype=torch.float64)
+    made = [ase.Atoms("Ar3", (x @ g.T + s).numpy()) for x, g, s in zip(shaken, turns, shifts, strict=True)]
+    for one in made if energies else ():
+        told = one.copy()
+        told.calc = lj.LennardJones()
+        one.calc = single.SinglePointCalculator(one, energy=told.get_potential_energy())
+    return made
+
+
+def test_the_derivative_is_that_of_differences():
+    energy = EnergyOfPositions(Leaning(), frames(1)[0])
+    x = structure_rows(frames(2))[0].requires_grad_()
+    (slope,) = torch.autograd.grad(energy(x).sum(), x)
+    step = torch.zeros_like(x)
+    step[:, 1, 2] = 1e-5
+    with torch.no_grad():
+        found = (energy(x + step) - energy(x - step))[:, 0] / 2e-5
+    torch.testing.assert_close(slope[:, 1, 2], found, rtol=1e-6, atol=1e-8)
+
+
+def test_a_force_field_has_the_motions_of_space_and_one_that_leans_has_not():
+    found = haar.discover(lj.LennardJones(), frames(energies=True))
+    assert found.staircase[-1].name == "e(3)"
+    assert found.symmetry.group.name == "SO(3)"
+    assert any("haar.audit_force_field" in remark for remark in found.said)
+    leaning = haar.discover(Leaning(), frames(), tolerance=0.02)
+    assert all(step.name != "e(3)" for step in leaning.staircase if step.grade == "exact")
+    with pytest.raises(ArgumentError, match="kinds: expected \"lie\" for a calculator, got 'finite'"):
+        haar.discover(lj.LennardJones(), frames(), kinds="finite")
+
+
+def test_a_check_of_structures_measures_by_their_energies_and_mends_what_leans():
+    SO3 = haar.groups.SO(3)
+    turns = Symmetry(SO3, Points(rotation=Defining(SO3)), Invariant(SO3))
+    done = check(Leaning(), frames(16, energies=True), symmetry=turns)
+    assert done.action == "average"
+    assert done.measured.defect_after.value < 0.1 * done.measured.defect_before.value
+    assert done.measured.change.high < 0
+    assert as_rows(lj.LennardJones(), frames(3))[1].shape == (3, 3, 3)  # without energies there are no labels
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "match"),
+    [
+        (lambda all_of_them: all_of_them[1].set_atomic_numbers([18, 18, 10]), "data: expected frames of one molecule"),
+        (
+            lambda all_of_them: all_of_them[1].set_pbc(True),
+            "data: expected molecules, which turn freely, got a periodic",
+        ),
+    ],
+)
+def test_other_structures_are_refused(spoilt, match):
+    many = frames(3)
+    spoilt(many)
+    with pytest.raises(ArgumentError, match=match):
+        structure_rows(many)
+
+
+def test_a_calculator_needs_structures_and_forces():
+    with pytest.raises(ArgumentError, match=r"data: expected a list of ase.Atoms beside a calculator, got Tensor"):
+        haar.discover(lj.LennardJones(), torch.zeros(3, 3))
+
+    class Bare(lj.LennardJones):
+        implemented_properties = ("energy",)
+
+    with pytest.raises(ArgumentError, match="model: expected a calculator that knows forces, got one of energy"):
+        haar.discover(Bare(), frames(3))

@@ -1,0 +1,54 @@
+"""Data on a curved set: derivatives off it say nothing of the model, and directions across it are no symmetry."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.discover import Linear, discover
+from haar.discover.gates import largest_angle
+from haar.discover.support import tangents
+from haar.errors import ArgumentError
+
+
+def sphere(draw, count=500, size=3):
+    return torch.nn.functional.normalize(draw(count, size), dim=1)
+
+
+def off_the_set(x):
+    """A function that turns about an axis on the sphere, and leans away from it."""
+    return torch.tanh(2 * x[:, 2:]) + 3 * (x.square().sum(1, keepdim=True) - 1) * torch.sin(
+        5 * x[:, :1] + 4 * x[:, 1:2]
+    )
+
+
+def test_a_turn_is_found_along_the_sphere_and_stands_out_more_than_in_the_space_around(draw):
+    x = sphere(draw)
+    around = discover(off_the_set, x, kinds="lie", dictionary=Linear())
+    along = discover(off_the_set, x, kinds="lie", dictionary=Linear(), support="tangent")
+    (step,) = along.staircase
+    assert (step.dimension, step.grade) == (1, "exact")
+    turn = torch.zeros(1, 3, 3, dtype=torch.float64)
+    turn[0, 0, 1], turn[0, 1, 0] = 1.0, -1.0
+    assert largest_angle(along.generators().a[:, :-1, :-1], turn) < 1e-6
+    assert [one.kind for one in along.trivial] == ["curved"]
+    assert along.spectrum.held_out[1] > 1.5 * around.spectrum.held_out[1]  # what points out of the sphere fails too
+
+
+def test_planes_through_neighbours_where_there_is_no_equation(draw):
+    t = 3 * torch.rand(800, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    h = draw(800, 1)[:, 0]
+    wavy = torch.stack([t, torch.sin(t), h], 1)
+    along, told = tangents((wavy - wavy.mean(0)) / wavy.std(0))
+    assert told.startswith("the data lie on a set of 2 of 3 dimensions, by the 30 neighbours")
+    assert float(along.diagonal(dim1=1, dim2=2).sum(1).mean()) == pytest.approx(2.0)
+
+
+def test_points_that_one_matrix_moves_are_refused(draw):
+    with pytest.raises(ArgumentError, match='support: expected "ambient" where one matrix acts on every point'):
+        discover(
+            lambda x: x.square().sum((1, 2))[:, None].tanh(),
+            draw(300, 6).unflatten(-1, (2, 3)),
+            kinds="lie",
+            support="tangent",
+        )
