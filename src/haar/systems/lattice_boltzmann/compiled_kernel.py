@@ -188,4 +188,4 @@ def _made(
         rows = [torch.ones(2 * first + sites, dtype=dtype) for _ in range(size)]
         rows += [torch.ones(sites, dtype=dtype) for _ in range(size)]
         made: Any = compile_fx(make_fx(collide)(*rows), rows)  # its type says that it may be a name too
-    return cast(Callable[..., object], made)
+    return cast("Callable[..., object]", made)
