@@ -39,6 +39,8 @@ PRINTED = {
     "structural_equations": ("weak instruments for 'educ': first-stage F 9.45, effective F 9.64", "adds 0.16085"),
     "check": ("average\n", "leave alone\n", "S16, order 20922789888000, exact"),
     "scale": ("rank 0 of 2 has <Audit of D4 over 50 samples>\nas one process: True True\n", "1 kept, 1 running"),
+    "constitutive": ("torch.Size([200, 6, 6])", "The model already respects"),
+    "lattice_boltzmann": ("1251\nTrue True\n{'axis': 0.033333333, 'diagonal': 0.033333333}", "'1.13e-06'"),
     "kkan": ("torch.Size([5, 1]) 12310", "all permutations of x0, x1; every sign of x0, x1", "3 6", "True"),
     "groups": (
         "['r90', 'my', 'd'] 2",

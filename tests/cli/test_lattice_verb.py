@@ -117,3 +117,15 @@ def test_what_does_not_fit_is_one_line(tmp_path, monkeypatch, capsys, command, m
     assert message in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_has_the_tables_of_a_report():
+    from haar.systems.lattice_boltzmann import BGK, Stencil
+    from haar.systems.lattice_boltzmann.command import run
+
+    stencil = Stencil.named("D3Q19")
+    report = run(BGK(stencil, 0.8), stencil, flow="taylor-green", size=6, steps=5)
+    assert report.times == (0, 1, 2, 3, 4, 5)
+    assert report.frames.shape == (6, 6, 6)
+    assert float(abs(report.frames[0]).max()) > 1e-3
+    assert report.table() is not None

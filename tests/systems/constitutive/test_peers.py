@@ -79,6 +79,7 @@ def test_a_law_gives_the_displacements_of_torchfems_own(double):
 )
 def test_torchfem_and_scikit_fem_find_one_solution(double, law):
     del double
+    pytest.importorskip("torchfem.solid", reason="these tests run torch-fem (package torch-fem)")
     skfem = pytest.importorskip("skfem", reason="needs the extra haar[materials]")
     if not isinstance(law, CubicCrystal):
         crystal, strain = CubicCrystal(), 0.05 * torch.randn(60, 6, generator=torch.Generator().manual_seed(1))

@@ -199,7 +199,7 @@ class RunReport(Report):
         drift: Change of the mean momentum.
         frames: Vorticity, in the plane.
         ended: Why it ended early, if it did.
-        table: For a cavity at Reynolds number 100: largest differences from the classical table of its centre lines.
+        from_table: For a cavity at Reynolds number 100: largest differences from its classical centre lines.
     """
 
     kind: ClassVar[str] = "lattice-run"
@@ -212,7 +212,7 @@ class RunReport(Report):
     drift: float
     frames: np.ndarray
     ended: str = ""
-    table: Mapping[str, float] | None = None
+    from_table: Mapping[str, float] | None = None
 
     title = "A run"
 
@@ -229,8 +229,8 @@ class RunReport(Report):
         first, last = values[0], values[-1]
         energy = f"energy over the first {last / first:.4g}" if first else f"energy {last:.4g}, from rest"
         away = ""
-        if self.table is not None:
-            most = max(self.table.values())
+        if self.from_table is not None:
+            most = max(self.from_table.values())
             away = f" From the table of Ghia, Ghia and Shin (1982) by {most:.3g} of the lid's speed at most."
         end = f" It ended early: {self.ended}." if self.ended else ""
         return f"{self.flow} on {size} nodes, {self.steps} of {self.asked} steps; {energy}.{away}{end}"
@@ -246,7 +246,7 @@ class RunReport(Report):
             "energies": list(self.energies.values()),
             "momentum_change": self.drift,
             "ended": self.ended or None,
-            "from_table": None if self.table is None else dict(self.table),
+            "from_table": None if self.from_table is None else dict(self.from_table),
         }
 
     def sections(self) -> list[Section]:
@@ -329,7 +329,7 @@ def run(
         drift=float((records["momentum"][-1] - records["momentum"][0]).norm()),
         frames=records["vorticity"].numpy(),
         ended="" if ran.blown_up is None else str(ran.blown_up),
-        table=_from_table(flow, collision, stencil, ran, speed),
+        from_table=_from_table(flow, collision, stencil, ran, speed),
     )
 
 

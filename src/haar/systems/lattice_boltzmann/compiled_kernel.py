@@ -11,6 +11,7 @@ import shutil
 import weakref
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -186,4 +187,5 @@ def _made(
     with torch.no_grad():
         rows = [torch.ones(2 * first + sites, dtype=dtype) for _ in range(size)]
         rows += [torch.ones(sites, dtype=dtype) for _ in range(size)]
-        return compile_fx(make_fx(collide)(*rows), rows)  # type: ignore[no-any-return]
+        made: Any = compile_fx(make_fx(collide)(*rows), rows)  # its type says that it may be a name too
+    return cast("Callable[..., object]", made)
