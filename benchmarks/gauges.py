@@ -52,7 +52,7 @@ def lines(found: list[dict]) -> list[str]:
         shown = ["0" if cell <= INVARIANT else f"{cell:.2g}" for cell in cells]
         table.append(f"| {name} | {row['level']:g} | {' | '.join(shown)} |")
     dense = ", ".join(f"{one['dense']:.3g}" for one in found)
-    table += ["", f"Perplexity after compression, for each of {len(found)} networks (before: {dense}):", ""]
+    table += ["", f"Perplexity after compression, one number a network; before it {dense}:", ""]
     table += [f"| method | {' | '.join(GAUGES)} | canonical over as it came |", "|---" * (len(GAUGES) + 2) + "|"]
     for name in rows:
         values = [[one["rows"][name]["values"][which] for one in found] for which in GAUGES]

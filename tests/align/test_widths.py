@@ -160,9 +160,7 @@ def test_streams_that_cannot_be_made_wider():
         expanded(action, narrow.state_dict(), 11)
     with pytest.raises(ArgumentError, match="head_size: expected at least 12, of heads0, got 6"):
         expanded(action, narrow.state_dict(), 24, head_size=6)
-    with pytest.raises(
-        ArgumentError, match=r"wide: model\.embed_tokens\.weight: expected the tensors of"
-    ):
+    with pytest.raises(ArgumentError, match=r"wide: model\.embed_tokens\.weight: expected the tensors of"):
         as_wide_as(wide, _llama(16))
     rotary = SmallLlama(LlamaSizes(11, layers=1, dim=32, heads=4, groups=2, hidden=6))
     with pytest.raises(ArgumentError, match="head_size: expected heads of one size, for their scores are rotary"):

@@ -80,9 +80,10 @@ class Pair:
         """
         found = {}
         for row in self.action.entries if rows is None else rows:
-            counted = not row.endswith(UNCOUNTED)
-            parts = pieces_of(self.action, row, self.a, self.b) if counted else ()
-            found[row] = math.hypot(*(apart(part.moved(gauge, row), part.kept(row)) for part in self._cut(parts)))
+            found[row] = 0.0
+            if not row.endswith(UNCOUNTED):
+                parts = self._cut(pieces_of(self.action, row, self.a, self.b))
+                found[row] = math.hypot(*(apart(part.moved(gauge, row), part.kept(row)) for part in parts))
         return found
 
     def _cut(self, parts: Iterable[tuple[State, ...]]) -> Iterator[Pair]:

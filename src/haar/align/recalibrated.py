@@ -50,7 +50,7 @@ def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
     if not count:
         raise ArgumentError("data", expected="at least one batch", got="none")
     for norm in norms:
-        if not all(bool(own.isfinite().all()) for own in (norm.running_mean, norm.running_var)):
+        if not all(own is None or bool(own.isfinite().all()) for own in (norm.running_mean, norm.running_var)):
             raise ArgumentError("data", expected="finite activations before every batch norm", got="NaN or infinity")
     for part, own in zip(made.modules(), model.modules(), strict=True):
         part.training = own.training

@@ -62,7 +62,7 @@ def as_wide_as(
             raise ArgumentError(f"wide: {name}", expected="the tensors of the narrow one", got="none of that name")
     grown: State = state
     width, size = _stream(action, target, state)
-    eps = {}
+    eps: dict[str, tuple[str, float]] = {}
     if width:
         eps = _eps(action, narrow, wide, width)
         action, grown = expanded(action, state, width, head_size=size)

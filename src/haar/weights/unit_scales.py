@@ -76,15 +76,17 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
     found = [_squares(entry, state, frozenset(scaled)) for entry in action.entries.values()]
     by_site = {name: [one for one in found if name in _sites_of(one)] for name in scaled}
     coupled = any(len(one.legs) > 1 for one in found)
-    settled = max(_SETTLED, _ROUNDED * max(torch.finfo(one.dtype).eps for one in state.values() if _real(one)))
+    settled = _settled(action, state)
     for _ in range(_SWEEPS if coupled else 1):
         if _sweep(by_site, logs) <= settled:
             break
     return {name: site.element(torch.arange(site.count), logs[name].exp()) for name, site in scaled.items()}
 
 
-def _real(tensor: Tensor) -> bool:
-    return tensor.is_floating_point()
+def _settled(action: ParameterAction, state: Mapping[str, Tensor]) -> float:
+    """The change of a logarithm below which there are no more sweeps."""
+    dtype = next(iter(action.entries.values())).read(state).dtype
+    return max(_SETTLED, _ROUNDED * torch.finfo(dtype).eps)
 
 
 def _sites_of(one: _Squares) -> set[str]:
