@@ -86,7 +86,15 @@ def measured(workers: dict, folder: Path, case: tuple, seed: int, rounds: int) -
     found: dict[str, tuple] = {"the truth's own error": (*(e / 2**0.5 for e in errors(again, truth)), None)}
     names = [n for n in (*OURS, *KPROP, "network_moments") if n != "network_moments" or case[0] in ("relu", "diabetes")]
     settings = {"file": file, "folder": str(ENVIRONMENTS)}
-    values = {name: workers[name].prepare(settings)["value"] for name in names}
+    values = {}
+    for name in names:
+        try:
+            values[name] = workers[name].prepare(settings)["value"]
+        except RuntimeError as error:
+            if name not in KPROP:
+                raise
+            print(f"  refused: {error}", flush=True)  # its factored form takes networks of one width alone
+    names = list(values)
     sampler.prepare({"file": file, "count": CHUNK, "seed": 3})
     seconds: dict[str, list] = {name: [] for name in (*names, "draws")}
     for _ in range(rounds):  # in turns
@@ -150,13 +158,19 @@ def _verdicts(told: dict, heads: list[str]) -> list[str]:
         )
     for peer in KPROP:
         name = "order 2+" if " 2" in peer else "order 3, factors"
-        mean, cov = (sum(row[name][k] < row[peer][k] for row in rows) for k in (0, 1))
-        ratio = statistics.median(row[peer][2] / row[name][2] for row in rows)
+        both = [row for row in rows if peer in row]
+        mean, cov = (sum(row[name][k] < row[peer][k] for row in both) for k in (0, 1))
+        ratio = statistics.median(row[peer][2] / row[name][2] for row in both)
         lines.append(
             f"{name.capitalize()} is nearer than {peer} in the mean on {mean}, in the covariance on {cov} of "
-            f"{len(rows)} cases; the peer takes {ratio:.2g} times as long (median of the ratios)."
+            f"{len(both)} cases; the peer takes {ratio:.2g} times as long (median of the ratios)"
+            f"{_refused(len(rows) - len(both))}."
         )
     return [f"- {line}" for line in lines]
+
+
+def _refused(count: int) -> str:
+    return f", and refuses the other {count}" if count else ""
 
 
 def write_docs(text: str) -> None:
