@@ -20,7 +20,9 @@ def test_a_model_of_ones_own_is_averaged_and_the_data_bear_it_out(turning, draw)
     assert found.plain == pytest.approx(float(wrong), rel=1e-9)
     assert found.error == pytest.approx(float(wrong) ** 0.5, rel=1e-9)
     assert found.samples == (300, 300)
-    assert found.difference.value - found.difference.low == pytest.approx(found.difference.high - found.difference.value)
+    assert found.difference.value - found.difference.low == pytest.approx(
+        found.difference.high - found.difference.value
+    )
     assert -found.plain <= found.difference.value < 0  # no average is nearer than the truth
     assert found.symmetry.group.name == "SO(3)"
     assert found.difference.high <= 0
