@@ -11,8 +11,19 @@ from haar.errors import ArgumentError, DataError
 
 def test_a_model_of_ones_own_is_averaged_and_the_data_bear_it_out(turning, draw):
     function, x = turning(2), draw(600, 6)
-    found = pairs(x, function(x), model=turning(2, breaking=0.02), outputs="any")
+    model = turning(2, breaking=0.02)
+    found = pairs(x, function(x), model=model, outputs="any")
     assert found.claimed
+    held = torch.randperm(600, generator=torch.Generator().manual_seed(0))[300:]
+    y = function(x[held])
+    wrong = (model(x[held]) - y).flatten(1).square().sum(1).mean() / y.flatten(1).var(0, correction=0).sum()
+    assert found.plain == pytest.approx(float(wrong), rel=1e-9)
+    assert found.error == pytest.approx(float(wrong) ** 0.5, rel=1e-9)
+    assert found.samples == (300, 300)
+    assert found.difference.value - found.difference.low == pytest.approx(
+        found.difference.high - found.difference.value
+    )
+    assert -found.plain <= found.difference.value < 0  # no average is nearer than the truth
     assert found.symmetry.group.name == "SO(3)"
     assert found.difference.high <= 0
     assert "borne out" in found.summary
