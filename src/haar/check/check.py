@@ -18,7 +18,8 @@ from haar.discover import Discovery, discover
 from haar.discover.step import Step
 from haar.errors import known_keywords
 from haar.groups import GridGroup
-from haar.probing import undisturbed
+from haar.probing import given_batches, undisturbed
+from haar.probing.manners import check_model
 from haar.watch import Unwatched, Watch
 
 
@@ -45,8 +46,8 @@ def check(
 
     Args:
         model: Any module or callable of one tensor; evaluated in eval mode, never changed.
-        data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Without
-            labels the error is not measured.
+        data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these;
+            dictionaries by name as `haar.audit` takes them. Without labels the error is not measured.
         symmetry: What is asked of the model; by default what `haar.discover` finds.
         outputs: For the discovery, as there.
         tolerance: Likewise.
@@ -75,7 +76,8 @@ def check(
         ('average', True)
     """
     spoken = Spoken() if spoken is None else spoken
-    samples = Samples.of(data)
+    check_model(model)
+    samples = Samples.of(given_batches(data, model, symmetry))
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
     if symmetry is None:
