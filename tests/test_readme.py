@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+import haar
 from haar.cli.app import main
 from haar.systems import SYSTEMS
 
@@ -54,6 +55,14 @@ def test_every_command_and_option_exists(capsys):
         shown = capsys.readouterr().out
         for option in (word for word in words if word.startswith("-")):
             assert option in shown
+
+
+def test_every_package_that_it_or_the_guide_names_is_there_after_import_haar():
+    pages = [README, *((ROOT / "docs" / page).read_text() for page in ("which.md", "api/index.md"))]
+    named = set(re.findall(r"`haar\.(\w+)", "\n".join(pages)))
+    assert {"audit", "geometry", "saddle", "systems"} <= named <= set(haar.__all__)
+    stub = (ROOT / "src" / "haar" / "__init__.pyi").read_text()
+    assert all(f" as {name}\n" in stub for name in named)
 
 
 def test_its_table_of_systems_is_the_catalogues_own():

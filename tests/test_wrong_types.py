@@ -16,6 +16,7 @@ from haar.average import (
     Sampled,
     anytime,
     distil,
+    evaluate,
     fold,
     select,
     soft,
@@ -32,6 +33,15 @@ LAYER, STATIC = torch.nn.Linear(4, 4), Static(0.5)
 CALLS = [
     ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.average("m.pt2", S)),
     ("model: expected a torch module or a function, got 'm.pt2'; load it first", lambda: haar.audit("m.pt2", S, x)),
+    (
+        "model: expected a torch module or a function, got the class Linear; make one: Linear(",
+        lambda: haar.audit(type(LAYER), S, x),
+    ),
+    (
+        "clusters: expected none beside (inputs, labels, clusters), got some",
+        lambda: haar.audit(f, S, (x, x, [0, 1]), clusters=[0, 1]),
+    ),
+    ("trajectories: expected haar.data.Trajectories: whole runs, which rollouts", lambda: evaluate(f, S, (x, x))),
     ("symmetry: expected a haar.Symmetry", lambda: haar.average(f, D4)),
     ("symmetry: expected a haar.Symmetry", lambda: haar.audit(f, D4, x)),
     ("symmetry: expected a haar.Symmetry", lambda: anytime(f, D4)),

@@ -3,11 +3,14 @@ from haar import actions as actions
 from haar import compress as compress
 from haar import data as data
 from haar import dynamics as dynamics
+from haar import geometry as geometry
 from haar import groups as groups
 from haar import intertwiners as intertwiners
 from haar import moments as moments
 from haar import nn as nn
+from haar import processes as processes
 from haar import report as report
+from haar import saddle as saddle
 from haar import statistics as statistics
 from haar import systems as systems
 from haar import testing as testing

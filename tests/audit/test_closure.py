@@ -398,6 +398,18 @@ def test_one_row_for_all_stands_beside_every_sample(generator):
     assert found[0] == found[1]
 
 
+def test_single_samples_may_have_any_number_of_what_nothing_moves(generator):
+    group = reflections(1)
+    symmetry = Symmetry(group, (Points(rotation=Space(group)), Invariant(group)), Invariant(group))
+    closure = Closure(symmetry, group.elements())
+    for k, n in enumerate((3, 5, 4)):
+        cloud = torch.randn(n, 1, generator=generator, dtype=F64)
+        closure.update(Batch((cloud, torch.ones(n)), None, torch.tensor([k]), single=True))
+    (alone,) = closure.tests()
+    assert closure.trajectories == 3
+    assert alone.p > 0.05
+
+
 def test_features_of_other_numbers_of_channels_are_refused(generator):
     group = reflections(1)
     symmetry = Symmetry(group, Invariant(group), Invariant(group))

@@ -142,9 +142,10 @@ def test_the_page_has_the_answer_first_and_the_program_is_what_was_measured(tmp_
         ((torch.randn(6, 2), torch.randn(5, 2)), "data: expected 6 labels"),
         ((torch.randn(6, 2), torch.randn(6, 2), torch.zeros(6)), "data: expected at least two independent"),
         ([], "data: expected inputs"),
-        ([{"x": torch.randn(6, 2)}], "data: expected tensors or arrays, got dict"),
+        ([{"a": torch.randn(6, 2), "b": torch.randn(6, 2)}], "data: expected batches with x by name"),
+        ([torch.nn.Identity()], "data: expected tensors or arrays, got Identity; for models of several inputs use"),
     ],
-    ids=["whole numbers", "nan", "other rows", "one trajectory", "nothing", "by name"],
+    ids=["whole numbers", "nan", "other rows", "one trajectory", "nothing", "unknown names", "another thing"],
 )
 def test_bad_data_are_refused_by_name(data, words):
     with pytest.raises(ArgumentError, match=words):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from haar.actions import Defining, Invariant, Points, Symmetry
 from haar.audit import audit
-from haar.average import average, select, soft
+from haar.average import average, distil, select, soft
 from haar.errors import ArgumentError, DataError
 from haar.groups import SO
-from haar.probing import given_data, given_rows
+from haar.probing import given_batches, given_data, given_rows
 from haar.relax import fit, homotopise
 from haar.relax.baselines import Strict
 
@@ -52,6 +54,8 @@ class Rows(torch.utils.data.Dataset):
     [
         {"input": X, "labels": Y, "clusters": RUN},
         {"inputs": torch.tensor(X), "y": torch.tensor(Y), "clusters": RUN},
+        (X, Y, RUN),
+        (torch.tensor(X), torch.tensor(Y), RUN.tolist()),
         [
             {"input": X[:8], "target": Y[:8], "clusters": RUN[:8]},
             {"input": X[8:], "target": Y[8:], "clusters": RUN[8:]},
@@ -60,7 +64,16 @@ class Rows(torch.utils.data.Dataset):
         DataLoader(Rows(dict), batch_size=8),
         DataLoader(Rows(tuple), batch_size=8),
     ],
-    ids=["dict", "inputs and y", "dicts", "arrays", "loader of dicts", "loader of arrays"],
+    ids=[
+        "dict",
+        "inputs and y",
+        "three arrays",
+        "clusters in a list",
+        "dicts",
+        "arrays",
+        "loader of dicts",
+        "loader of arrays",
+    ],
 )
 def test_fields_however_they_come_are_audited_as_tensors_are(data):
     expected = shown((torch.tensor(X), torch.tensor(Y)), clusters=torch.tensor(RUN))
@@ -105,6 +118,10 @@ def test_the_names_of_the_models_arguments_say_which_input_is_which():
         ({"a": X, "b": Y}, r"data: expected batches with input by name .*, got dict with a, b; yield \(\(d\['x'\]"),
         ([{"input": None, "labels": Y}], r"got dict with input, labels"),
         (np.full((2, 1), "a"), "data: expected arrays of numbers, got an array of <U1"),
+        ("runs.hdf5", "data: expected batches .*, got str; read files first: haar.data.Windows"),
+        (Path("runs.hdf5"), "data: expected a tensor, .*, got PosixPath; read files first: haar.data.Windows"),
+        ((X.astype(int), Y), r"inputs: expected real numbers, as the model's parameters are, got int64; x.float"),
+        (torch.tensor(X).float(), r"inputs: expected numbers in float64, .*, got float32; x.to\(torch.float64\)"),
     ],
 )
 def test_names_that_say_nothing_are_refused(data, message):
@@ -115,7 +132,8 @@ def test_names_that_say_nothing_are_refused(data, message):
 def test_selecting_and_softening_read_the_same_data():
     x, y = torch.tensor(X), torch.tensor(Y)
     expected = select(net(), FIELDS, x, m=3)
-    for inputs in (X, {"input": X}, [{"input": X[:5]}, {"input": X[5:]}], DataLoader(Rows(dict), batch_size=5)):
+    batches = [{"input": X[:5]}, {"input": X[5:]}]
+    for inputs in (X, {"input": X}, batches, DataLoader(Rows(dict), batch_size=5), (X, Y), DataLoader(Rows(tuple), 5)):
         found = select(net(), FIELDS, inputs, m=3)
         assert found.shares == pytest.approx(expected.shares, rel=1e-9)
     alpha = float(soft(net(), FIELDS, (x, y)).fit.alpha)
@@ -150,6 +168,37 @@ def test_rows_that_do_not_stand_together_are_refused(train, message):
         given_rows(train, net(), FIELDS, argument="train")
 
 
+def test_three_batches_of_inputs_are_no_labels_and_clusters():
+    read = audit(net(), FIELDS, (X[:2], X[2:5], X[5:]), layers=False).findings
+    assert (read.independent, read.mse) == (10, None)
+
+
+def test_arrays_that_cannot_be_written_are_copied():
+    x = X.copy()
+    x.setflags(write=False)
+    read = given_data((x, Y), net(), FIELDS)[0]
+    read += 1
+    assert np.array_equal(x, X)
+
+
+def test_a_student_is_taught_on_the_same_data():
+    def taught(inputs):
+        return distil(average(net(), FIELDS), inputs, steps=2, batch_size=4).report.error
+
+    expected = taught(torch.tensor(X))
+    assert [taught(X), taught({"input": X}), taught([X])] == [expected] * 3
+    with pytest.raises(ArgumentError, match=r"inputs: expected .*, got str$"):
+        taught("x.npz")
+
+
+@pytest.mark.parametrize("data", [{"x": X, "y": Y}, [{"x": X[:4], "y": Y[:4]}, {"x": X[4:], "y": Y[4:]}], [X, Y]])
+def test_batches_by_name_without_a_symmetry(data):
+    read = given_batches(data, torch.sin)
+    rows = [read] if isinstance(read, (tuple, list)) else list(read)
+    for side, whole in enumerate((X, Y)):
+        assert np.array_equal(torch.cat([row[side] for row in rows]), whole)
+
+
 class ForceField(nn.Module):
     """The energy and forces of springs to the origin, one of which is stiffer."""
 
@@ -180,6 +229,22 @@ def test_atoms_are_one_sample_each_with_their_results_as_labels():
     found = audit(ForceField(), symmetry, atoms, elements=3, layers=False).findings
     assert found.independent == 3
     assert {part.name for part in found.parts} == {"energy", "forces"}
+
+
+def test_a_loader_may_leave_atoms_in_lists():
+    atoms = molecules()
+    symmetry = Symmetry(SPACE, (CLOUD, Invariant(SPACE, batched=False)), {"energy": STILL, "forces": CLOUD})
+    for data in ([atoms[:2], atoms[2:]], DataLoader(atoms, batch_size=2, collate_fn=tuple)):
+        assert [float(labels["energy"]) for _, labels in given_data(data, ForceField(), symmetry)] == [3.0, 4.0, 3.0]
+
+
+def test_names_as_published_sets_of_molecules_have_them():
+    record = {"R": np.ones((3, 3)), "nuclear_charges": np.ones(3, int), "E": np.array(2.0), "F": np.zeros((3, 3))}
+    symmetry = Symmetry(SPACE, (CLOUD, Invariant(SPACE, batched=False)), {"energy": STILL, "forces": CLOUD})
+    ((inputs, labels),) = given_data([record], ForceField(), symmetry)
+    assert [x.shape for x in inputs] == [(3, 3), (3,)]
+    assert float(labels["energy"]) == 2.0
+    assert labels["forces"].shape == (3, 3)
 
 
 def test_the_label_of_a_single_output_is_what_such_an_output_is():

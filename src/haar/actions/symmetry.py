@@ -367,7 +367,9 @@ def _check(action: Action, x: Any, name: str) -> None:
             name,
             expected=f"a tensor for {type(action).__name__}",
             got=type(x).__name__,
-            way_out="give it the action Invariant if nothing moves it",
+            way_out="torch.as_tensor(...) makes one of it"
+            if hasattr(x, "__array__")
+            else "give it the action Invariant if nothing moves it",
         )
 
 

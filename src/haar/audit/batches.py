@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import torch
@@ -16,7 +17,12 @@ from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
 from haar.processes import Section
 
-_WAYS_OUT = {"ndarray": "torch.from_numpy makes tensors of arrays", "dict": "yield ((d['x'], d['t']), d['y'])"}
+_READ = "read files first: haar.data.Windows(path), ase.io.read(path, ':'), numpy.load(path)"
+_WAYS_OUT = {
+    "str": _READ,
+    "ndarray": "torch.from_numpy makes tensors of arrays",
+    "dict": "yield ((d['x'], d['t']), d['y'])",
+}
 _SHARED = "declare a tensor that all samples share as Invariant(group, batched=False)"
 
 
@@ -70,8 +76,8 @@ def batches(
     sample, and are not cut.
 
     Args:
-        data: A tensor of inputs; a pair ``(inputs, labels)`` where inputs is a tensor or a tuple of tensors; or an
-            iterable (a `DataLoader`) of such, each a batch.
+        data: A tensor of inputs; a pair ``(inputs, labels)`` where inputs is a tensor or a tuple of tensors, or
+            ``(inputs, labels, clusters)``; or an iterable (a `DataLoader`) of such, each a batch.
         batch_size: Rows per batch, when data are tensors.
         clusters: For tensors: which trajectory each row belongs to, whole numbers (rows of one trajectory are not
             independent). In an iterable a third entry ``(inputs, labels, clusters)`` says the same.
@@ -169,11 +175,19 @@ def _pair(data: Any) -> tuple[tuple[Any, ...], Any] | None:
     """Inputs and labels, where data are tensors of all rows."""
     if isinstance(data, Tensor):
         data = (data, None)
-    if isinstance(data, tuple) and len(data) == 2:
+    if isinstance(data, tuple) and (len(data) == 2 or _has_marks(data)):
         inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
         if tensors_of(inputs):
             return inputs, data[1]
     return None
+
+
+def _has_marks(data: tuple[Any, ...]) -> bool:
+    """Whether the last of three says which trajectory each row belongs to: three batches of inputs do not."""
+    marks = data[2] if len(data) == 3 else None
+    if isinstance(marks, Tensor):
+        return marks.ndim == 1 and not (marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool)
+    return isinstance(marks, (list, tuple)) and len(marks) > 0 and all(type(mark) is int for mark in marks)
 
 
 def _raw(
@@ -181,6 +195,10 @@ def _raw(
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     pair = _pair(data)
     if pair is not None:
+        if len(data) == 3 and isinstance(data, tuple):
+            if clusters is not None:
+                raise ArgumentError("clusters", expected="none beside (inputs, labels, clusters)", got="some")
+            clusters = data[2]
         yield from _of_tensors(pair, batch_size, clusters, symmetry, part)
         return
     if clusters is not None:
@@ -188,11 +206,12 @@ def _raw(
             "clusters", expected="none beside an iterable", got="some", way_out="yield (inputs, labels, clusters)"
         )
     if not isinstance(data, Iterable):
+        read = _READ if isinstance(data, PathLike) else ""
         raise ArgumentError(
             "data",
-            expected="a tensor, a pair (inputs, labels), or an iterable of batches",
+            expected="a tensor, (inputs, labels), (inputs, labels, clusters), or an iterable of batches",
             got=type(data).__name__,
-            way_out="torch.utils.data.DataLoader(data, batch_size=8)" if hasattr(data, "__getitem__") else "",
+            way_out="torch.utils.data.DataLoader(data, batch_size=8)" if hasattr(data, "__getitem__") else read,
         )
     yield from map(_of_item, data)
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.actions import Action, Symmetry
+from haar.actions import Action, Invariant, Symmetry
 from haar.audit.batches import Batch
 from haar.audit.units import UnitTable
 from haar.average.joining import is_shared
@@ -85,6 +85,8 @@ class Closure:
         rows = len(batch.clusters)
         with torch.no_grad():
             leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
+            if batch.single:  # what nothing moves may have any length, such as a number for each atom
+                leaves = [(a, x) for a, x in leaves if not isinstance(a, Invariant)]
             if not leaves:
                 return
             self._eps = max(self._eps, *(_coarseness(x) for _, x in leaves))

@@ -6,19 +6,23 @@ import copy
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from haar.actions import Action
 from haar.actions.trees import action_leaves, map_values, rebuild, value_leaves
 from haar.average.engine import Averaged, check_averaged
 from haar.average.joining import is_shared
 from haar.constants import TINY, TINY_SINGLE
+from haar.containers import parts_of
 from haar.errors import ArgumentError, DataError, known_keywords
+from haar.probing import given_data
 from haar.seeding import Seed, generator_of
 from haar.training import Checkpoint, Plan, Run, draw
 from haar.watch import Unwatched, Watch
@@ -69,7 +73,7 @@ class Distilled(NamedTuple):
 @known_keywords
 def distil(
     averaged: Averaged,
-    inputs: Tensor | Sequence[Any],
+    inputs: Tensor | np.ndarray | Sequence[Any] | Mapping[str, Any],
     *,
     student: nn.Module | None = None,
     steps: int = 1000,
@@ -89,7 +93,8 @@ def distil(
 
     Args:
         averaged: The teacher: what `average` returned.
-        inputs: Unlabelled inputs: one tensor, or a tuple of the model's arguments, samples on axis 0.
+        inputs: Unlabelled inputs: one tensor or array, a tuple of the model's arguments, or these by name, samples on
+            axis 0.
         student: What to train; by default the model that was averaged. It is copied, never changed.
         steps: Number of steps.
         batch_size: Samples per step.
@@ -120,7 +125,7 @@ def distil(
     """
     plan = Plan(steps=steps, learning_rate=learning_rate, batch_size=batch_size, schedule="cosine", every=every)
     check_averaged(averaged)
-    args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    args = _arguments(averaged, inputs)
     if not all(bool(x.isfinite().all()) for x in pytree.tree_leaves(args) if isinstance(x, Tensor)):
         raise DataError("inputs: a value that is not finite (NaN or infinite); clean or drop it")
     learn, test = _split(averaged, args, held_out, seed)
@@ -175,6 +180,29 @@ class _Lesson:
                 way_out="let it take derivatives with create_graph=True in train mode",
             )
         return loss
+
+
+def _arguments(averaged: Averaged, inputs: Any) -> tuple[Any, ...]:
+    """The model's arguments, all samples of them, in tensors.
+
+    Raises:
+        ArgumentError: If they are something else.
+    """
+    given = tuple(inputs) if isinstance(inputs, list) else inputs
+    if not isinstance(given, (Tensor, np.ndarray)) and parts_of(given) is None:
+        raise ArgumentError(
+            "inputs",
+            expected="a tensor or an array of all samples, a tuple of the model's arguments, or these by name",
+            got=type(inputs).__name__,
+            way_out="" if isinstance(inputs, str) else "torch.cat([x for x, *_ in loader])",
+        )
+    symmetry = averaged.symmetry
+    by_name = isinstance(given, Mapping) and isinstance(symmetry.inputs[0], Action)
+    if not by_name and not isinstance(given, (np.ndarray, tuple)):
+        return (given,)
+    read = given_data(given, averaged.model, symmetry, argument="inputs", labelled=False)
+    read = next(iter(read)) if by_name else read
+    return read if isinstance(read, tuple) else (read,)
 
 
 def _split(averaged: Averaged, args: tuple[Any, ...], held_out: float, seed: Seed) -> tuple[Tensor, Tensor]:

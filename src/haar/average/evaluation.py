@@ -171,7 +171,8 @@ def evaluate(
         trajectories).
 
     Raises:
-        ArgumentError: If a number is below 1, a window is not reached, or the model is not one of fields.
+        ArgumentError: If a number is below 1, a window is not reached, the model is not one of fields, or there are no
+            trajectories.
 
     Example:
         >>> from haar.data.well.examples import small_well
@@ -187,6 +188,13 @@ def evaluate(
     """
     for name, value in {"per_run": per_run, "batch_size": batch_size, "draws": draws}.items():
         check_count(name, value)
+    if not hasattr(trajectories, "layout"):
+        raise ArgumentError(
+            "trajectories",
+            expected="haar.data.Trajectories: whole runs, which rollouts are compared with",
+            got=type(trajectories).__name__,
+            way_out="haar.data.Trajectories(folder, split='test'); pairs of inputs and labels are for haar.audit",
+        )
     turn = seed if isinstance(seed, int) else 0
     pair = _Pair(
         one=(

@@ -85,8 +85,8 @@ def select(
     Args:
         model: Any module or callable.
         symmetry: How an enumerated group acts.
-        inputs: Unlabelled inputs: one tensor or array, or batches, each a tensor, an array, a tuple of arguments, or
-            arguments by name, a graph or atoms as `haar.audit` takes them.
+        inputs: One tensor or array, or batches, each a tensor, an array, a tuple of arguments, or arguments by name, a
+            graph or atoms as `haar.audit` takes them. Labels beside them, as in ``(inputs, labels)``, are left unread.
         m: How many elements; or
         share: choose the fewest that bring this part of the gain, in (0, 1].
         scale: Errors are divided by it (broadcast against the outputs), such as the standard deviation of every
@@ -128,19 +128,29 @@ def select(
         raise ArgumentError("share", expected="a part of the gain, above 0 and at most 1", got=share)
     orbit = Averaged(model, symmetry, Orbit(), micro_batch=micro_batch)
     inputs = given_data(inputs, model, symmetry, argument="inputs", labelled=False)
-    batches = [inputs] if isinstance(inputs, Tensor) else inputs
+    if isinstance(inputs, Tensor) or (isinstance(inputs, tuple) and len(inputs) == 2):
+        inputs = [inputs]
+    batches = (_without_labels(batch, len(symmetry.inputs)) for batch in inputs)
     covariance = _right_invariant(group, _covariance(orbit, batches, scale))
     return _smallest(group, covariance, m, share)
 
 
-def _covariance(orbit: Averaged, batches: Iterable[Any], scale: Tensor | None) -> Float[Tensor, "n n"]:
+def _without_labels(batch: Any, count: int) -> tuple[Any, ...]:
+    """The model's arguments: what follows them in a batch, as loaders have it, is not asked for."""
+    if not isinstance(batch, (tuple, list)):
+        return (batch,)
+    first = batch[0] if batch else None
+    return tuple(first) if isinstance(first, (tuple, list)) else tuple(batch[:count])
+
+
+def _covariance(orbit: Averaged, batches: Iterable[tuple[Any, ...]], scale: Tensor | None) -> Float[Tensor, "n n"]:
     """Sums of <f_g - Qf, f_h - Qf> over all inputs, in float64."""
     n = len(orbit.movers)
     total = torch.zeros(n, n, dtype=torch.float64)
     seen = 0
     for batch in batches:
         with torch.no_grad():
-            stacked = orbit.stacked(*(batch if isinstance(batch, tuple) else (batch,)))
+            stacked = orbit.stacked(*batch)
         for leaf in value_leaves(orbit.symmetry.outputs, stacked):
             if isinstance(leaf, Tensor):
                 y = leaf if scale is None else leaf / scale

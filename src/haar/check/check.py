@@ -18,7 +18,8 @@ from haar.discover import Discovery, discover
 from haar.discover.step import Step
 from haar.errors import known_keywords
 from haar.groups import GridGroup
-from haar.probing import undisturbed
+from haar.probing import given_batches, undisturbed
+from haar.probing.manners import check_model
 from haar.watch import Unwatched, Watch
 
 
@@ -45,9 +46,9 @@ def check(
 
     Args:
         model: Any module or callable of one tensor; evaluated in eval mode, never changed. Or a calculator of ASE.
-        data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Without
-            labels the error is not measured. Or a list of ``ase.Atoms``, frames of one molecule: rows of positions,
-            labelled by their energies where all have them.
+        data: Inputs ``(rows, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these;
+            dictionaries by name as `haar.audit` takes them. Without labels the error is not measured. Or a list of
+            ``ase.Atoms``, frames of one molecule: rows of positions, labelled by their energies where all have them.
         symmetry: What is asked of the model; by default what `haar.discover` finds.
         outputs: For the discovery, as there.
         tolerance: Likewise.
@@ -77,7 +78,8 @@ def check(
     """
     spoken = Spoken() if spoken is None else spoken
     model, data = as_rows(model, data)
-    samples = Samples.of(data)
+    check_model(model)
+    samples = Samples.of(given_batches(data, model, symmetry))
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
     if symmetry is None:

@@ -13,6 +13,8 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.probing import check_finite
 
+_SEVERAL = "for models of several inputs use haar.audit and haar.average"
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -96,7 +98,7 @@ def _parts(batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
             "data",
             expected="real inputs (rows, ...) as one tensor, with labels and clusters if there are any",
             got=", ".join(str(tuple(part.shape)) if isinstance(part, Tensor) else "none" for part in made),
-            way_out="for models of several inputs use haar.audit and haar.average",
+            way_out=_SEVERAL,
         )
     labels, marks = (made[k] if k < len(made) else None for k in (1, 2))
     return made[0], labels, marks
@@ -105,5 +107,5 @@ def _parts(batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
 def _tensors(parts: Iterable[Any]) -> list[Any]:
     for part in parts:
         if part is not None and not isinstance(part, (Tensor, np.ndarray)):
-            raise ArgumentError("data", expected="tensors or arrays", got=type(part).__name__)
+            raise ArgumentError("data", expected="tensors or arrays", got=type(part).__name__, way_out=_SEVERAL)
     return list(parts)

@@ -15,11 +15,13 @@ from haar.discover.evaluated import Evaluated, FlatModel, check_manners
 from haar.discover.field_lie import field_sample
 from haar.discover.field_problem import FieldSample
 from haar.discover.finite.elements import elements
-from haar.discover.given import classifier_like, given, kind_of, model_of, points_of
+from haar.discover.given import classifier_like, given, kind_of, points_of
 from haar.discover.grid_fields import GridFields
 from haar.discover.lie import Sought
 from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
+from haar.probing import given_batches
+from haar.probing.manners import check_model
 
 _KINDS = ("lie", "finite", "grid")
 _NO_DESIGNS = (
@@ -57,8 +59,9 @@ def discover(
     Args:
         model: Any module or callable of one tensor; evaluated in eval mode, never changed. Or a calculator of ASE,
             whose energy is looked at.
-        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these. Rows
-            of one cluster (trajectory) stay in one half. Or a list of ``ase.Atoms``, frames of one molecule.
+        data: Inputs ``(b, ...)``, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these;
+            dictionaries by name as `haar.audit` takes them. Rows of one cluster (trajectory) stay in one half. Or a
+            list of ``ase.Atoms``, frames of one molecule.
         outputs: ``"any"`` (outputs move in a way that is found too), ``"same"`` (as inputs do), ``"invariant"``, or
             ``"auto"``: same for as many outputs as inputs, invariant for one output, else any.
         kinds: ``"lie"``, ``"finite"``, ``"grid"``, or several, also as one text with commas.
@@ -91,11 +94,11 @@ def discover(
     """
     model, data = as_rows(model, data, labels=False)
     asked = isinstance(model, EnergyOfPositions)
-    model = model_of(model)
     if asked:
         kinds = _of_calculator(kinds)
+    check_model(model)
     chosen = _check(kinds, tolerance, significance, weight=weight, support=support, max_samples=max_samples)
-    read = given(data, max_samples=max_samples, seed=seed)
+    read = given(given_batches(data, model), max_samples=max_samples, seed=seed)
     flat = FlatModel(model, read.shape, read.dtype)
     check_manners(flat, read.inputs.flatten(1), torch.Generator().manual_seed(seed))
     kind = kind_of(outputs, read.shape, flat.output_shape)

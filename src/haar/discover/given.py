@@ -113,14 +113,6 @@ def points_of(shape: tuple[int, ...], output_shape: tuple[int, ...], kind: str, 
     return shape[0]
 
 
-def model_of(model: Any) -> Callable[..., Any]:
-    """A callable."""
-    if not callable(model):
-        raise ArgumentError("model", expected="a module or a function", got=type(model).__name__)
-    called: Callable[..., Any] = model
-    return called
-
-
 def classifier_like(f: Tensor) -> bool:
     """Whether outputs look like probabilities."""
     if f.shape[1] < 2:

@@ -7,7 +7,7 @@ from haar.probing.drawn import drawn_like
 from haar.probing.examples import example_inputs, fitting_inputs
 from haar.probing.finite import check_finite
 from haar.probing.forward_only import ForwardOnly
-from haar.probing.given import given_data, given_rows
+from haar.probing.given import given_batches, given_data, given_rows
 from haar.probing.kept_double import KeptDouble
 from haar.probing.left_alone import left_alone
 from haar.probing.transformed import transformed
@@ -24,6 +24,7 @@ __all__ = [
     "drawn_like",
     "example_inputs",
     "fitting_inputs",
+    "given_batches",
     "given_data",
     "given_rows",
     "in_double_precision",

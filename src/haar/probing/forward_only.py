@@ -8,7 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.containers import mapped
+from haar.containers import mapped, tensors_of
+from haar.errors import ArgumentError
+
+#: Words of torch's complaints about operands of two kinds of numbers.
+_OF_KINDS = ("should be the same", "same dtype", "scalar type")
 
 
 class ForwardOnly:
@@ -44,6 +48,9 @@ class ForwardOnly:
         Args:
             args: The model's inputs.
             named: The same by name.
+
+        Raises:
+            ArgumentError: If the model complains of numbers that have not the precision of its parameters.
         """
         if not self.differentiates:
             try:
@@ -51,10 +58,31 @@ class ForwardOnly:
                     return _detached(self.model(*_detached(args), **_detached(named)))
             except RuntimeError as error:
                 if not _asks_for_gradients(error):
+                    self._refuse_another_kind_of_numbers(error, (args, named))
                     raise
             self.differentiates = True
         with torch.inference_mode(mode=False), torch.enable_grad():
             return _detached(self.model(*_detached(args), **_detached(named)))
+
+    def _refuse_another_kind_of_numbers(self, error: RuntimeError, given: Any) -> None:
+        """Say in a line that inputs have not the parameters' precision, where that is what torch complains of.
+
+        Raises:
+            ArgumentError: Naming both.
+        """
+        own = getattr(self.model, "parameters", None)
+        wanted = next((p.dtype for p in own() if p.is_floating_point()), None) if callable(own) else None
+        kinds = list(dict.fromkeys(x.dtype for x in tensors_of(given) if x.dtype != wanted))
+        if wanted is None or not kinds or not any(word in str(error) for word in _OF_KINDS):
+            return
+        told, name = (str(kind).removeprefix("torch.") for kind in (kinds[0], wanted))
+        whole = not kinds[0].is_floating_point and not kinds[0].is_complex
+        raise ArgumentError(
+            "inputs",
+            expected=f"{'real numbers' if whole else f'numbers in {name}'}, as the model's parameters are",
+            got=told,
+            way_out="x.float()" if whole else f"x.to(torch.{name})",
+        ) from error
 
 
 def _detached(tree: Any) -> Any:

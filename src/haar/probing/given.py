@@ -19,6 +19,8 @@ from haar.actions import Action, Invariant, Symmetry
 from haar.actions.trees import action_leaves
 from haar.containers import is_graph, named_parts, parts_of, refilled
 from haar.errors import ArgumentError, DataError
+from haar.groups import cyclic
+from haar.probing.fields_by_name import joined_fields
 
 #: Names by which batches call their labels, and the trajectories that rows come from.
 LABELS = ("labels", "label", "targets", "target", "y")
@@ -26,7 +28,7 @@ CLUSTERS = ("clusters", "cluster")
 #: Names of one thing; the first is ASE's.
 _SYNONYMS = (
     ("positions", "pos", "position", "coordinates", "coords", "xyz", "r"),
-    ("numbers", "atomic_numbers", "species", "z", "charges"),
+    ("numbers", "atomic_numbers", "species", "z", "charges", "nuclear_charges"),
     ("cell", "cells", "lattice"),
     ("energy", "energies", "e"),
     ("forces", "force", "f"),
@@ -52,7 +54,8 @@ def given_data(
         labelled: Whether batches by name are read with their labels; else as the model's inputs alone.
 
     Returns:
-        The same object where it holds tensors alone; else ``inputs``, ``(inputs, labels)`` or an iterable of such.
+        The same object where it holds tensors alone; else ``inputs``, ``(inputs, labels)``,
+        ``(inputs, labels, clusters)`` or an iterable of such.
 
     Raises:
         ArgumentError: If the parts of a batch cannot be told apart by their names.
@@ -72,8 +75,7 @@ def given_data(
     if isinstance(data, tuple) and not any(map(_is_thing, data)):
         return reader.tensors(data)
     if isinstance(data, Mapping) and data and labelled:
-        inputs, labels, *clusters = next(reader.records(data))
-        return [(inputs, labels, *clusters)] if clusters else (inputs, labels)
+        return next(reader.records(data))
     if _is_record(data):
         return _Read(reader, [data])
     if isinstance(data, str) or not isinstance(data, Iterable):
@@ -111,6 +113,43 @@ def given_rows(data: Any, model: Callable[..., Any], symmetry: Symmetry, *, argu
             got=" ".join(str(error).split()),
             way_out="train in a loop of your own: haar.relax gives the model and its multipliers",
         ) from error
+
+
+def given_batches(
+    data: Any, model: Callable[..., Any], symmetry: Symmetry | None = None, *, argument: str = "data"
+) -> Any:
+    """Batches of a model of one tensor as tuples of tensors, also where nobody has named a symmetry yet.
+
+    Args:
+        data: As in `given_data`; or ``(inputs, labels, clusters)``.
+        model: Likewise.
+        symmetry: Likewise, where one is known.
+        argument: Likewise.
+
+    Returns:
+        The same, with tensors in place of arrays, and ``(inputs, labels)`` or ``(inputs, labels, clusters)`` in place
+        of what has names.
+
+    Raises:
+        ArgumentError: If the parts of a batch cannot be told apart by their names.
+
+    Example:
+        >>> x, y = given_batches({"x": np.ones((2, 3)), "y": np.ones((2, 1))}, torch.sin)
+        >>> x.shape, y.shape
+        (torch.Size([2, 3]), torch.Size([2, 1]))
+    """
+    still = cyclic(1)
+    reader = _Reader(model, symmetry or Symmetry(still, Invariant(still), Invariant(still)), argument, labelled=True)
+
+    def read(item: Any) -> Any:
+        if not isinstance(item, Mapping) or not item:
+            return reader.tensors(item)
+        (inputs, *rest) = next(reader.records(item))
+        return (inputs[0] if len(inputs) == 1 else inputs, *rest)
+
+    whole = isinstance(data, (Tensor, np.ndarray, tuple, Mapping, str)) or _is_thing(data)
+    listed = isinstance(data, list) and not any(isinstance(item, Mapping) for item in data)
+    return read(data) if whole or listed or not isinstance(data, Iterable) else map(read, data)
 
 
 def _pair(data: Any) -> Any:
@@ -196,14 +235,17 @@ class _Reader:
         return self._tensor(array)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        made = torch.from_numpy(native.copy() if native is array else native).reshape(array.shape)
+        native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")  # a copy, that may be written
+        made = torch.from_numpy(native)
         return made.to(self.precision) if made.is_floating_point() and self.precision is not None else made
 
     def items(self, item: Any) -> Iterator[Any]:
-        """The batches that one item of an iterable holds."""
+        """The batches that one item of an iterable holds: a list of graphs or atoms holds one each."""
         if _is_record(item):
             yield from self.records(item)
+        elif _are_things(item):
+            for one in item:
+                yield from self.records(one)
         else:
             yield self.tensors(item)
 
@@ -234,6 +276,9 @@ class _Reader:
         inputs = [_found(values, name) for name in names]
         if len(inputs) == len(wanted) and all(x is not None for x in inputs):
             return tuple(inputs), self._labels(values, set(names))
+        fields = joined_fields(wanted[0], values, self.argument) if len(wanted) == 1 and whole is None else None
+        if fields is not None:
+            return (fields,), self._labels(values, {field.name for field in wanted[0].layout.fields})
         only = _only(values) if len(wanted) == 1 else None
         if only is None:
             raise self._unknown(record, values, names)
@@ -258,7 +303,9 @@ class _Reader:
             return None if any(value is None for value in found.values()) else found
         labels = _taken(left, LABELS)
         if labels is not None:
-            return labels
+            named = named_parts(labels) if isinstance(self.symmetry.outputs, Action) else None
+            fields = None if named is None else joined_fields(self.symmetry.outputs, named, "labels")
+            return labels if fields is None else fields
         leaves = action_leaves(self.symmetry.outputs)
         return _found(left, "energy" if isinstance(leaves[0], Invariant) else "forces") if len(leaves) == 1 else None
 
@@ -294,6 +341,12 @@ def _is_thing(value: Any) -> bool:
     return is_graph(value) or _is_atoms(value)
 
 
+def _are_things(item: Any) -> bool:
+    """Graphs or atoms that a loader has left apart; two graphs in a tuple are what a model takes and gives."""
+    kinds = _is_thing if isinstance(item, list) else _is_atoms
+    return isinstance(item, (list, tuple)) and len(item) > 0 and all(map(kinds, item))
+
+
 def _values(record: Any) -> dict[str, Any]:
     """Everything by its name."""
     if not _is_atoms(record):
@@ -312,7 +365,8 @@ def _found(values: Mapping[str, Any], name: str) -> Any:
         return values[name]
     for names in _SYNONYMS:
         if name.lower() in names:
-            return next((values[other] for other in names if values.get(other) is not None), None)
+            spoken = {key.lower(): value for key, value in values.items() if isinstance(key, str) and value is not None}
+            return next((spoken[other] for other in names if other in spoken), None)
     return None
 
 

@@ -19,18 +19,34 @@ def check_call(model: Any, symmetry: Any) -> None:
     """Say in a line what is no model, or no symmetry.
 
     Raises:
-        ArgumentError: If the model cannot be called, or the symmetry is something else.
+        ArgumentError: If the model cannot be called, or is a class, or the symmetry is something else.
     """
-    if not callable(model):
-        raise ArgumentError(
-            "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
-        )
+    check_model(model)
     if not isinstance(symmetry, Symmetry):
         raise ArgumentError(
             "symmetry",
             expected="a haar.Symmetry: a group and how it acts",
             got=repr(symmetry),
             way_out='haar.Symmetry.of_fields(group, "density, velocity:vector")',
+        )
+
+
+def check_model(model: Any) -> None:
+    """Say in a line what is no model.
+
+    Raises:
+        ArgumentError: If it cannot be called, or is a class of modules, which makes models.
+    """
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise ArgumentError(
+            "model",
+            expected="a torch module or a function",
+            got=f"the class {model.__name__}",
+            way_out=f"make one: {model.__name__}(...)",
+        )
+    if not callable(model):
+        raise ArgumentError(
+            "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
         )
 
 

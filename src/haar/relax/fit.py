@@ -182,13 +182,16 @@ def fit(
 
 
 def _read(rule: Rule, name: str, data: Any) -> Any:
-    """Inputs and targets in rows, checked; None stays None."""
-    if data is None:
+    """Inputs and targets in rows, checked; no validation stays none."""
+    if data is None and name == "validation":
         return None
     symmetry = getattr(rule.model, "symmetry", None)
     read = given_rows(data, rule.model, symmetry, argument=name) if isinstance(symmetry, Symmetry) else data
-    _check_data(name, read)
-    return read
+    if not isinstance(read, (tuple, list)) or len(read) < 2:
+        raise ArgumentError(name, expected="inputs and targets", got=type(data).__name__)
+    inputs, targets, *_ = read  # clusters say nothing to a loss
+    _check_data(name, (inputs, targets))
+    return inputs, targets
 
 
 def _check_steps(rule: Rule, steps: int) -> None:
