@@ -13,6 +13,9 @@ import torch
 from haar.cli.app import main
 from haar.cli.several import several
 
+# The store of what stands in for torchrun has a thread, which no fork needs.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 MORTAL = """
 
 class Mortal(Net):

@@ -95,6 +95,7 @@ def _hold(root, held, done):
         done.wait(600)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_second_writer_is_refused_and_one_that_was_killed_holds_nothing(tmp_path):
     root, context = tmp_path / "a", multiprocessing.get_context("fork")
     held, done = context.Event(), context.Event()
