@@ -83,8 +83,8 @@ def as_wide_as(
     if not isinstance(wide, nn.Module):
         return dict(grown)
     made = with_state(wide, grown)
-    for path, (attribute, value) in eps.items():
-        setattr(made.get_submodule(path), attribute, value)
+    for path, (attribute, small) in eps.items():
+        setattr(made.get_submodule(path), attribute, small)
     return made
 
 

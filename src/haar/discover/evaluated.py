@@ -19,6 +19,7 @@ from haar.probing.undisturbed import undisturbed
 _CHUNK = 512
 #: Two evaluations of one model may differ by so many roundings.
 _STEADY = 100.0
+_PER_SAMPLE = ("x", "f", "jacobian", "units")
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Evaluated:
 
     def joined(self, other: Evaluated) -> Evaluated:
         """The samples of both, whose units stay apart only where their numbers do."""
-        pairs = ((getattr(self, name), getattr(other, name)) for name in ("x", "f", "jacobian", "units"))
+        parts = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _PER_SAMPLE}
         along = None if self.along is None or other.along is None else torch.cat([self.along, other.along])
-        return Evaluated(*(torch.cat(pair) for pair in pairs), along)
+        return Evaluated(**parts, along=along)
 
     def with_increments(self) -> Evaluated:
         """The same for f - x, for a model whose outputs are like its inputs."""

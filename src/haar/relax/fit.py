@@ -140,8 +140,8 @@ def fit(
     _check_steps(rule, steps)
     with ranks_of(fabric) as ranks:
         sharing = Sharing(ranks, _autocast(precision, rule) or getattr(fabric, "autocast", None), accumulate or 1)
-        told = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed, "clip": str(clip)}
-        told |= {"precision": str(precision), "checkpoint": _content(checkpoint)}
+        told: dict[str, str | int] = {"rule": rule.name, "steps": steps, "batch_size": batch_size, "seed": seed}
+        told |= {"clip": str(clip), "precision": str(precision), "checkpoint": _content(checkpoint)}
         sharing.begin(rule, batch_size, told, train)
         board = None if validation is None else Dashboard(rule, loss, *validation)
         if validation is not None:

@@ -122,9 +122,10 @@ def structure_rows(
             )
     positions = torch.from_numpy(np.stack([one.get_positions() for one in structures])).double()
     held = [getattr(one.calc, "results", {}).get("energy") if one.calc is not None else None for one in structures]
-    if not labels or any(value is None for value in held):
+    known = [float(value) for value in held if value is not None]
+    if not labels or len(known) < len(held):
         return positions, None
-    return positions, torch.tensor([float(value) for value in held], dtype=torch.float64)[:, None]
+    return positions, torch.tensor(known, dtype=torch.float64)[:, None]
 
 
 def as_rows(model: Any, data: Any, *, labels: bool = True) -> tuple[Any, Any]:

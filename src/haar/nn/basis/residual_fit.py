@@ -89,12 +89,12 @@ def _traced_curvature(values: Tensor, at: Tensor) -> Tensor:
     found = torch.zeros_like(values)
     if not values.requires_grad:
         return found
-    options = {"create_graph": True, "materialize_grads": True}
-    slopes = torch.autograd.grad(values.sum(), at, **options)[0]
+    (slopes,) = torch.autograd.grad(values.sum(), at, create_graph=True, materialize_grads=True)
     for axis in range(at.shape[1]):
         slope = slopes[:, axis].sum()
         if slope.requires_grad:
-            found = found + torch.autograd.grad(slope, at, **options)[0][:, axis : axis + 1]
+            (bent,) = torch.autograd.grad(slope, at, create_graph=True, materialize_grads=True)
+            found = found + bent[:, axis : axis + 1]
     return found
 
 
