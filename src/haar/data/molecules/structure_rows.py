@@ -62,7 +62,7 @@ class EnergyOfPositions:
 
     def __call__(self, positions: Float[Tensor, "b atoms 3"]) -> Float[Tensor, "b 1"]:
         """Energies in eV."""
-        found: Tensor = _Energy.apply(positions, self._asked)
+        found: Tensor = _Energy.apply(positions, self._asked)  # type: ignore[no-untyped-call]
         return found
 
     def _asked(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,7 @@ class _Energy(torch.autograd.Function):
         return energy
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (forces,) = ctx.saved_tensors
         return -gradient[..., None] * forces, None
 
