@@ -52,6 +52,7 @@ def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[f
     there = [gradient for each in gradients for gradient in each if gradient is not None]
     norms = torch._foreach_norm(there)  # noqa: SLF001 (one kernel for all)
     place = value.device
+    told: list[float]
     if place.type == "cpu" and all(norm.device.type == "cpu" for norm in norms):  # nothing to wait for
         told = [value.item(), *(norm.item() for norm in norms)]
     else:

@@ -89,12 +89,12 @@ def _traced_curvature(values: Tensor, at: Tensor) -> Tensor:
     found = torch.zeros_like(values)
     if not values.requires_grad:
         return found
-    (slopes,) = torch.autograd.grad(values.sum(), at, create_graph=True, materialize_grads=True)
+    slopes = torch.autograd.grad(values.sum(), at, create_graph=True, materialize_grads=True)[0]
     for axis in range(at.shape[1]):
         slope = slopes[:, axis].sum()
         if slope.requires_grad:
-            (bent,) = torch.autograd.grad(slope, at, create_graph=True, materialize_grads=True)
-            found = found + bent[:, axis : axis + 1]
+            bends = torch.autograd.grad(slope, at, create_graph=True, materialize_grads=True)[0]
+            found = found + bends[:, axis : axis + 1]
     return found
 
 
