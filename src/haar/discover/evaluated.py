@@ -48,7 +48,8 @@ class Evaluated:
         """The samples of both, whose units stay apart only where their numbers do."""
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("x", "f", "jacobian", "units"))
         along = None if self.along is None or other.along is None else torch.cat([self.along, other.along])
-        return Evaluated(*(torch.cat(pair) for pair in pairs), along=along)
+        x, f, jacobian, units = (torch.cat(pair) for pair in pairs)
+        return Evaluated(x, f, jacobian, units, along)
 
     def with_increments(self) -> Evaluated:
         """The same for f - x, for a model whose outputs are like its inputs."""

@@ -277,14 +277,12 @@ def _generated(
     algebra, pair = judge.algebra(found.vectors[:, : gate.count], gate.defect)
     action = compact_action(judge.problem, pair, algebra, judge.of_pair, shapes=shapes, quotient=quotient)
     read = pair.combined(judge.reading(algebra, pair))
-    beside = components(action.pair, judge.of_element) if _turns_odd(action) else []
+    beside = [] if isinstance(action, str) or not _turns_odd(action) else components(action.pair, judge.of_element)
     return Generated(gate, algebra, read, action, _scaling(pair), tuple(beside))
 
 
-def _turns_odd(action: CompactAction | str) -> bool:
+def _turns_odd(action: CompactAction) -> bool:
     """Whether it is a rotation group of odd dimension, which has no reversal of its own."""
-    if isinstance(action, str):
-        return False
     found = re.fullmatch(r"SO\((\d+)\)", action.symmetry.group.name)
     return found is not None and int(found[1]) % 2 == 1
 

@@ -124,7 +124,7 @@ def structure_rows(
     held = [getattr(one.calc, "results", {}).get("energy") if one.calc is not None else None for one in structures]
     if not labels or any(value is None for value in held):
         return positions, None
-    return positions, torch.tensor([float(value) for value in held], dtype=torch.float64)[:, None]
+    return positions, torch.tensor([float(value) for value in held if value is not None], dtype=torch.float64)[:, None]
 
 
 def as_rows(model: Any, data: Any, *, labels: bool = True) -> tuple[Any, Any]:
