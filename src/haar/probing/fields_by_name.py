@@ -37,7 +37,7 @@ def joined_fields(action: Action, values: Mapping[str, Any], argument: str = "da
     axis = action.axes.channel
     if not isinstance(layout, Layout) or layout.history != 1 or axis is None:
         return None
-    held = [(field, values.get(field.name)) for field in layout.fields]
+    held: list[tuple[FieldSpec, Any]] = [(field, values.get(field.name)) for field in layout.fields]
     if not all(isinstance(value, Tensor) for _, value in held):
         return None
     # Components tell whether there is an axis of samples; scalars alone are taken to have one.
