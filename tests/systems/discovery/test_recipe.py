@@ -83,7 +83,7 @@ SPOILT = {
     "waves, translations": (("waves", "translations"), 2e-5),
     "waves, rotation": (("waves", "rotation"), 0.6),
     "waves, nothing else": (("waves", "gap"), 4.9),
-    "so(3) learned": (("rotations", "networks"), [{"error": 0.2, "name": "", "angle": 2.0, "snapped_angle": None}] * 3),
+    "so(3) learned": (("rotations", "networks"), [{"error": 0.2, "name": "", "angle": 2.0}] * 3),
     "never another": (
         ("rotations", "networks"),
         [{"error": 0.2, "name": "e(2)", "angle": 2.0, "snapped_angle": 1.5}] * 3,

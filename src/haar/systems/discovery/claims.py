@@ -50,7 +50,7 @@ def good_networks(measures: Measures) -> list[Any]:
 
 def snapping(measures: Measures) -> Sample:
     """Angles of snapped algebras over those of the directions found."""
-    known = [one for one in good_networks(measures) if one["snapped_angle"] is not None]
+    known = [one for one in good_networks(measures) if "snapped_angle" in one]
     return ratio([one["snapped_angle"] for one in known], [one["angle"] for one in known])
 
 
@@ -226,7 +226,7 @@ CLAIMS = (
         "Schur's lemma",
         snapping,
         at_most=1.0,
-        when=lambda m: any(one["snapped_angle"] is not None for one in good_networks(m)),
+        when=lambda m: any("snapped_angle" in one for one in good_networks(m)),
     ),
     Claim(
         "false positives, continuous",

@@ -74,7 +74,6 @@ def exchanges(samples: int, steps: int, names: list[str], seed: int) -> dict[str
             "steps": [step.name for step in scan.steps],
             "orders": [step.order for step in scan.steps],
             "defects": [step.defect.value for step in scan.steps],
-            "outside": [step.outside for step in scan.steps],
         }
     return found
 

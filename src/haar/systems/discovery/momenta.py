@@ -89,7 +89,7 @@ def _told(found: Any) -> dict[str, Any]:
     return {
         "name": "" if leading is None else leading.name,
         "count": 0 if leading is None else leading.gate.count,
-        "signature": None if leading is None else list(leading.algebra.signature),
+        "signature": [] if leading is None else list(leading.algebra.signature),
         "angle": largest_angle(six, lorentz()),
         "metric": 1 - cosines[0],
         "defect": float(values[:6].max()),

@@ -76,20 +76,19 @@ def told(found: Any, algebra: Tensor) -> dict[str, Any]:
     leading = found.continuous.leading
     action = None if leading is None or isinstance(leading.action, str) else leading.action
     n = algebra.shape[-1]
-    snapped = None
+    snapped = {}
     if action is not None and len(action.pair.a) == k:
-        snapped = largest_angle(problem.inputs.matrix(action.pair.a[:, :-1, :-1]), algebra)
+        snapped["snapped_angle"] = largest_angle(problem.inputs.matrix(action.pair.a[:, :-1, :-1]), algebra)
     return {
         "name": "" if leading is None else leading.name,
         "count": 0 if leading is None else leading.gate.count,
-        "content": None if action is None else list(action.content),
+        "content": [] if action is None else list(action.content),
         "angle": largest_angle(directions[:, :n, :n], algebra),
-        "snapped_angle": snapped,
         "defect": float(spectrum.held_out[:k].max()),
         "next": float(spectrum.held_out[k:].min()),
         "gap": float(spectrum.held_out[k:].min() / spectrum.held_out[:k].max().clamp_min(1e-300)),
         "failed": found.failed_gate,
-    }
+    } | snapped
 
 
 def units(samples: int, seed: int, breaking: float) -> dict[str, Any]:

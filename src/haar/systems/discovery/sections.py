@@ -157,7 +157,7 @@ def _bodies(measures: Measures) -> Table:
 def _trained(measures: Measures) -> Table:
     networks = [one for m in measures for one in m["rotations"]["networks"]]
     lie, finite = ([v for m in measures for v in m["controls"][key]] for key in ("lie", "finite"))
-    known = [one for one in networks if one["snapped_angle"] is not None]
+    known = [one for one in networks if "snapped_angle" in one]
     rows: list[list[Cell]] = [
         ["so(3) data", len(networks), sum(one["name"].startswith("so(3)") for one in networks)],
         ["no symmetry, continuous", len(lie), sum(lie)],
