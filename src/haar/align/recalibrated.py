@@ -49,14 +49,18 @@ def recalibrated(model: nn.Module, data: Iterable[Any]) -> nn.Module:
             count += 1
     if not count:
         raise ArgumentError("data", expected="at least one batch", got="none")
-    for norm in norms:
-        if not all(own is None or bool(own.isfinite().all()) for own in (norm.running_mean, norm.running_var)):
-            raise ArgumentError("data", expected="finite activations before every batch norm", got="NaN or infinity")
+    _check_statistics(norms)
     for part, own in zip(made.modules(), model.modules(), strict=True):
         part.training = own.training
         if isinstance(part, _COUNTING) and isinstance(own, _COUNTING):
             part.momentum = own.momentum
     return made
+
+
+def _check_statistics(norms: Iterable[nn.Module]) -> None:
+    for norm in norms:
+        if not all(bool(own.isfinite().all()) for own in norm.buffers() if own.is_floating_point()):
+            raise ArgumentError("data", expected="finite activations before every batch norm", got="NaN or infinity")
 
 
 def _run(model: nn.Module, batch: Any, number: int) -> None:

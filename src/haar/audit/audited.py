@@ -198,9 +198,8 @@ class Audit(Report):
         """Read data once, and look into the layers on the first batch.
 
         Args:
-            data: A tensor or array of inputs, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or an iterable of
-                batches (see `haar.audit.batches`); graphs, atoms and dictionaries by name as in
-                `haar.probing.given_data`.
+            data: Inputs, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or an iterable of batches (see
+                `haar.audit.batches`); graphs, atoms and dictionaries by name as in `haar.probing.given_data`.
             batch_size: Rows per batch, when data are tensors.
             clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
                 Without them every row is one, and none is that of another audit.

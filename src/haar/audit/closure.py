@@ -84,9 +84,7 @@ class Closure:
         """
         rows = len(batch.clusters)
         with torch.no_grad():
-            leaves = [(a, x) for a, x in _input_leaves(self.symmetry, batch.inputs) if not is_shared(a, x)]
-            if batch.single:  # what nothing moves may have any length, such as a number for each atom
-                leaves = [(a, x) for a, x in leaves if not isinstance(a, Invariant)]
+            leaves = _telling(self.symmetry, batch)
             if not leaves:
                 return
             self._eps = max(self._eps, *(_coarseness(x) for _, x in leaves))
@@ -368,6 +366,12 @@ def _channels_last(action: Action, x: Tensor, rows: int, *, single: bool) -> Flo
         x = x.expand(rows, *x.shape[1:])
     x = x if x.ndim > 2 else x.reshape(len(x), 1, -1)
     return torch.view_as_real(x).flatten(-2) if x.is_complex() else x
+
+
+def _telling(symmetry: Symmetry, batch: Batch) -> list[tuple[Action, Tensor]]:
+    """The inputs that are of one sample each; of single samples only what moves, for the rest may have any length."""
+    leaves = [(a, x) for a, x in _input_leaves(symmetry, batch.inputs) if not is_shared(a, x)]
+    return [(a, x) for a, x in leaves if not isinstance(a, Invariant)] if batch.single else leaves
 
 
 def _input_leaves(symmetry: Symmetry, inputs: Sequence[Any]) -> list[tuple[Action, Any]]:

@@ -276,13 +276,18 @@ class _Reader:
         inputs = [_found(values, name) for name in names]
         if len(inputs) == len(wanted) and all(x is not None for x in inputs):
             return tuple(inputs), self._labels(values, set(names))
-        fields = joined_fields(wanted[0], values, self.argument) if len(wanted) == 1 and whole is None else None
-        if fields is not None:
-            return (fields,), self._labels(values, {field.name for field in wanted[0].layout.fields})
-        only = _only(values) if len(wanted) == 1 else None
-        if only is None:
+        found = self._one(wanted[0], values) if len(wanted) == 1 else None
+        if found is None:
             raise self._unknown(record, values, names)
-        return (values[only],), self._labels(values, {only})
+        return (found[0],), self._labels(values, found[1])
+
+    def _one(self, action: Any, values: dict[str, Any]) -> tuple[Any, set[str]] | None:
+        """The one input, where it has another name than the model's own, and the names that it took."""
+        fields = joined_fields(action, values, self.argument)
+        if fields is not None:
+            return fields, {field.name for field in action.layout.fields}
+        only = _only(values)
+        return None if only is None else (values[only], {only})
 
     def _arguments(self, count: int) -> list[str]:
         """Names of the model's first arguments; empty where they are not known."""
