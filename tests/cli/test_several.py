@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ class Mortal(Net):
             return len(list(pathlib.Path("out").rglob("*.safetensors")))
 
         # at its own second part at the latest, and when another process has kept one too
-        if kept() and os.environ.get("RANK") == os.environ.get("DIES"):
+        if kept() and os.environ.get("RANK") == os.environ.get("DIES", "nobody"):
             while kept() < 2:
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -55,8 +56,9 @@ def as_torchrun(world, here, *words):
         children.append(os.fork())
         if children[-1] == 0:
             code = 3
+            signal.alarm(600)  # what waits for ever ends, and the test with it
             try:
-                del sys.modules["my_models"]  # as it was before it had a mortal model
+                sys.modules.pop("my_models", None)  # as it was before it had a mortal model
                 os.environ.update({name: str(value) for name, value in {**told, "RANK": rank}.items()})
                 sys.stdout, sys.stderr = ((here / f"{name}-{rank}").open("w") for name in ("out", "err"))
                 code = main(list(words))
@@ -124,7 +126,7 @@ class Net(nn.Module):
         self.one, self.two = nn.Linear(2, 4), nn.Linear(4, 2)
 
     def forward(self, x):
-        if pathlib.Path("fitted", "fit.pt").exists() and os.environ.get("RANK") == os.environ.get("DIES"):
+        if pathlib.Path("fitted", "fit.pt").exists() and os.environ.get("RANK") == os.environ.get("DIES", "nobody"):
             os.kill(os.getpid(), signal.SIGKILL)
         return self.two(torch.tanh(self.one(x)))
 
@@ -146,7 +148,7 @@ def test_a_fit_of_several_processes_is_killed_goes_on_and_is_that_of_one(here, c
     assert ours(ended) == [f"haar: rank 1 of 3 has ended; {way_on}"]
     kept = torch.load(here / "fitted" / "fit.pt", weights_only=True)
     assert kept["step"] == 10
-    done = torchrun(2, here, *words, "--accumulate", "2")
+    done = as_torchrun(2, here, *words, "--accumulate", "2")
     assert done.returncode == 0
     assert main([*words[:-1], "alone"]) == 0
     found, alone = json.loads(done.stdout), json.loads(capsys.readouterr().out)
