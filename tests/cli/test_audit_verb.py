@@ -149,3 +149,57 @@ def test_a_law_that_is_too_large_is_refused(here, well, capsys):
     arguments = ["audit", "my_models:make", str(well), "--history", "2", "--group", "C4", "--samples", "4"]
     assert main([*arguments, "--law", "gauss", "--law-points", "64"]) == 2
     assert "--law: expected at most 4096 components of the input" in capsys.readouterr().err
+
+
+@pytest.fixture
+def arrays(here):
+    """Twelve inputs of the small models and their labels, as a file of plain arrays."""
+    draws = np.random.default_rng(0)
+    x, y = draws.standard_normal((12, 6, 8, 8)), draws.standard_normal((12, 3, 8, 8))
+    np.savez("rows.npz", x=x.astype("float32"), y=y.astype("float32"), clusters=np.arange(12) // 3)
+    np.save("rows.npy", x.astype("float32"))
+    return ["--group", "D4", "--fields", "tracer, velocity:vector", "--history", "2"]
+
+
+@pytest.mark.parametrize("model", ["my_models:make", "free.pt2", "fixed.pt2"])
+def test_arrays_are_audited_with_their_labels_and_trajectories(arrays, model, capsys):
+    assert main(["audit", model, "rows.npz", *arrays, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["group"], found["samples"], found["trajectories"]) == ("D4", 12, 4)
+    assert [part["name"] for part in found["parts"]] == ["tracer", "velocity"]
+    assert found["mse"]["value"] > 0
+
+
+def test_inputs_alone_are_audited_without_labels(arrays, capsys):
+    assert main(["audit", "free.pt2", "rows.npy", *arrays, "--samples", "5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["samples"], found["mse"]) == (5, None)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own words on its old format
+def test_torchscript_is_audited_through_a_factory(arrays, here, capsys):
+    (here / "scripted_model.py").write_text(
+        "import torch\n\n\ndef make():\n    net = torch.nn.Conv2d(6, 3, 3, padding=1)\n"
+        "    return torch.jit.trace(net, torch.zeros(1, 6, 8, 8))\n"
+    )
+    assert main(["audit", "scripted_model:make", "rows.npz", *arrays, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["layers"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["free.pt2", "rows.npz", "--group", "D4", "--history", "2"], "--fields: expected the fields of x"),
+        (["free.pt2", "rows.npz", "--group", "D4", "--fields", "tracer, velocity:vector"], "expected 3 channels"),
+        (
+            ["free.pt2", "rows.npz", "--group", "auto", "--fields", "tracer, velocity:vector", "--history", "2"],
+            "--group: expected a name such as D4 (arrays say nothing of boundaries)",
+        ),
+        (["free.pt2", "rows.npz", "--group", "D4", "--split", "test"], "--split: expected none beside arrays"),
+        (["scripted.pt", "rows.npz", "--group", "D4"], "torch.jit.load"),
+        (["graph.onnx", "rows.npz", "--group", "D4"], "onnxruntime"),
+    ],
+)
+def test_arrays_or_models_that_do_not_fit_are_one_line(arrays, arguments, message, capsys):
+    assert main(["audit", *arguments]) == 2
+    assert message in _line(capsys)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -183,3 +184,12 @@ def test_an_evaluation_is_json(here, well, capsys):
 def test_what_cannot_be_evaluated_is_refused(here, well, capsys, words, message):
     assert main(["average", "evaluate", "surrogate.safetensors", str(well), "--group", "D4", *words]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_arrays_say_the_grid(here, capsys):
+    np.savez("rows.npz", x=np.zeros((2, 6, 8, 8), dtype="float32"))
+    words = ["average", "my_models:make", "--history", "2", "--data", "rows.npz"]
+    assert main([*words, *WORDS, "-o", "averaged.pt2"]) == 0
+    assert torch.export.load("averaged.pt2").module()(torch.zeros(2, 6, 8, 8)).shape == (2, 3, 8, 8)
+    assert main([*words, "--group", "auto", *WORDS[2:], "-o", "a.pt2"]) == 2
+    assert "arrays say nothing of boundaries" in capsys.readouterr().err

@@ -83,7 +83,7 @@ def layer_defects(model: Any, symmetry: Symmetry, *inputs: Any, elements: Tensor
         >>> print(layer_defects(model, symmetry, torch.randn(2, 1, 32, 32))[0].reason)
         stride 2 on 32 reaches one side only (32 + 2*1 - 3 is not a multiple of 2); use 33 points or another kernel
     """
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
         raise ArgumentError("model", expected="a torch.nn.Module with layers to look into", got=type(model).__name__)
     where = _first_place(symmetry)
     group = symmetry.group
@@ -131,7 +131,7 @@ def _record(model: nn.Module, run: Callable[..., Any], inputs: Sequence[Any]) ->
     given: list[Any] = []
     handles = [model.register_forward_pre_hook(lambda *_: calls.clear())]  # of a run that had to be begun anew
     for name, module in model.named_modules():
-        if _is_leaf(name, module):
+        if _is_leaf(name, module) and not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
 
             def before(module: nn.Module, args: tuple[Any, ...]) -> None:
                 del module

@@ -73,7 +73,11 @@ class Share:
         if isinstance(symmetry.group, LieGroup):
             self.lie, words = lie_defects_anyway(model, symmetry, batch.inputs)
             self.remark(words)
-        if layers and isinstance(model, nn.Module) and can_look_inside(symmetry):
+        if not layers or not isinstance(model, nn.Module) or not can_look_inside(symmetry):
+            return
+        if isinstance(model, torch.jit.ScriptModule):
+            self.remark("A module of TorchScript takes no hooks: its layers were not looked into.")
+        else:
             self.layers = layer_defects(model, symmetry, *batch.inputs, elements=self.elements[1:17])
 
     def _check_alike(self, other: Share) -> None:

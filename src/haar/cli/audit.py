@@ -12,7 +12,6 @@ import typer
 
 from haar.cli.command import told_by
 from haar.cli.options import (
-    Data,
     FactoryArg,
     Fields,
     History,
@@ -36,7 +35,12 @@ class AuditOptions:
     """What the command is told."""
 
     model: Model
-    data: Data
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A data set in The Well's format, its folder or one HDF5 file; or .npz with x (y, clusters) or .npy."
+        ),
+    ]
     group: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +90,8 @@ def audit(told: AuditOptions) -> None:
         _audit_signs(told)
     elif told.symmetry is not None or told.group in (None, "discover"):
         _of_found(told)
+    elif told.data.suffix in (".npz", ".npy"):
+        _of_rows(told)
     else:
         _of_fields(told)
 
@@ -133,6 +139,46 @@ def _of_fields(told: AuditOptions) -> None:
     if not silent:
         deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
         warn_bare(loaded, told.model)
+
+
+def _of_rows(told: AuditOptions) -> None:
+    """Audit a model of arrays against a group by its name."""
+    from haar.audit import audit as run
+    from haar.cli.delivery import deliver
+    from haar.cli.model_file import load_model
+    from haar.cli.options import named_on_the_command_line
+    from haar.cli.row_model import model_of_rows
+    from haar.cli.rows_file import read_rows
+    from haar.cli.screen import ProgressBars, warn_bare
+
+    names = ("split", "law", "law_points")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
+    if given or told.normalised:
+        raise ArgumentError(
+            ", ".join(given or ["--normalised"]),
+            expected="none beside arrays",
+            got=str(told.data),
+            way_out="these are for data in The Well's format",
+        )
+    loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
+    x, y, clusters = read_rows(told.data, most=told.samples)
+    module, symmetry = model_of_rows(loaded, x, told.group, fields=told.fields, history=told.history)
+    with (
+        ProgressBars(quiet=told.as_json) as bars,
+        named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
+    ):
+        report = run(
+            module,
+            symmetry,
+            x if y is None else (x, y),
+            clusters=clusters,
+            batch_size=told.batch_size,
+            max_samples=told.samples,
+            seed=told.seed,
+            watch=bars,
+        )
+    deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
+    warn_bare(loaded, told.model)
 
 
 @contextmanager

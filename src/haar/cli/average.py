@@ -39,7 +39,8 @@ def export(
     history: History = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="The .pt2 or .onnx file to write.")],
     data: Annotated[
-        Path | None, typer.Option(help="A data set in The Well's format, for fields, grid and boundaries.")
+        Path | None,
+        typer.Option(help="A data set in The Well's format, for fields, grid and boundaries; or .npz, for the grid."),
     ] = None,
     shape: Annotated[str | None, typer.Option(help="Points of every axis, such as 64,64; without --data.")] = None,
     normalised: Annotated[
@@ -65,7 +66,11 @@ def export(
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
     if share is not None and fitted.windows is None:
-        raise ArgumentError("--share", expected="--data, whose inputs the elements are selected on", got="none")
+        raise ArgumentError(
+            "--share",
+            expected="--data in The Well's format, whose inputs the elements are selected on",
+            got="none" if data is None else str(data),
+        )
     inputs, scale = (None, None) if share is None else selection_inputs(fitted)
     with named_on_the_command_line(symmetry="--group", model="MODEL", share="--share"):
         written = write_average(

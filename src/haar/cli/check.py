@@ -28,9 +28,10 @@ def check(told: CheckOptions) -> None:
     from haar.cli.options import named_on_the_command_line
     from haar.cli.screen import ProgressBars, warn_bare
     from haar.cli.structures import holds_structures, names_calculator
+    from haar.cli.well_data import is_well
 
     structures = holds_structures(told.model, told.data)
-    fields = not structures and _is_well(told.data)
+    fields = not structures and is_well(told.data)
     loaded = None
     if not (structures and names_calculator(told.model)):
         loaded = load_model(
@@ -134,12 +135,9 @@ def _write_model(report: Check, out: Path) -> None:
         report.not_written = str(error)
 
 
-def _is_well(data: Path) -> bool:
-    return data.is_dir() or data.suffix in (".hdf5", ".h5")
-
-
 def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
     """The model in physical units, windows of the data set, and the scale of its fields."""
+    from haar.cli.row_model import one_by_one
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows, field_scale
@@ -151,14 +149,7 @@ def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=told.samples or 64, batch_size=8)
     scale = field_scale(chosen, windows.outputs)
-    return _one_by_one(module, batched=loaded.batched), symmetry, list(chosen), scale
-
-
-def _one_by_one(module: Any, *, batched: bool) -> Any:
-    """A program whose batch size is fixed to 1 as a model of any."""
-    from haar.cli.single_rows import SingleRows
-
-    return module if batched else SingleRows(module).eval()
+    return one_by_one(module, batched=loaded.batched), symmetry, list(chosen), scale
 
 
 def _of_structures(told: CheckOptions, loaded: LoadedModel | None) -> tuple[Any, Symmetry | None, Any, Any]:
@@ -181,27 +172,9 @@ def _of_rows(
     told: CheckOptions, loaded: LoadedModel, rows: tuple[Any, Any, Any] | None = None
 ) -> tuple[Any, Symmetry | None, Any, Any]:
     """Rows of arrays, in the model's precision."""
-    import torch
-
-    from haar.cli.first_try import OwnPrecision, own_dtype
-    from haar.cli.rows_file import read_rows, symmetry_of_rows
+    from haar.cli.row_model import model_of_rows
+    from haar.cli.rows_file import read_rows
 
     rows = read_rows(told.data, most=told.samples or 2048) if rows is None else rows
-    x = rows[0]
-    dtype = own_dtype(loaded.module, x[:1])
-    module: Any = loaded.module if dtype == x.dtype else OwnPrecision(loaded.module, dtype).eval()
-    try:
-        with torch.no_grad():
-            y = module(x[:1])
-    except HaarError:
-        raise
-    except Exception as error:
-        from haar.entry import brief
-
-        raise ArgumentError(
-            "MODEL", expected=f"a model of inputs (rows, {', '.join(map(str, x.shape[1:]))})", got=brief(error)
-        ) from error
-    symmetry = None
-    if told.group is not None:
-        symmetry = symmetry_of_rows(told.group, tuple(x.shape[1:]), tuple(y.shape[1:]), fields=told.fields)
-    return _one_by_one(module, batched=loaded.batched), symmetry, rows, None
+    module, symmetry = model_of_rows(loaded, rows[0], told.group, fields=told.fields, history=told.history)
+    return module, symmetry, rows, None

@@ -18,6 +18,11 @@ from haar.errors import ArgumentError, DataError
 from haar.received import read_pickled_tensors, read_tensors
 
 _FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
+#: What to do with files that hold models in other formats.
+_SCRIPT = "a file of TorchScript is loaded by a function of your own module: def make(): return torch.jit.load(...)"
+_STATE = f"a state dict is given by --weights beside module:factory; {_SCRIPT}"
+_GRAPH = "an ONNX graph is run by a torch.nn.Module of your own, whose forward calls onnxruntime: module:factory"
+_WAYS = {".pt": _STATE, ".pth": _STATE, ".ckpt": _STATE, ".jit": _SCRIPT, ".ts": _SCRIPT, ".onnx": _GRAPH}
 
 
 class Program(nn.Module):
@@ -94,7 +99,7 @@ def load_model(
         surrogate = load(model).eval()
         return LoadedModel(surrogate, surrogate.in_channels)
     if not is_factory:
-        raise ArgumentError("MODEL", expected=_FORMS, got=repr(model))
+        raise ArgumentError("MODEL", expected=_FORMS, got=repr(model), way_out=_WAYS.get(Path(model).suffix, ""))
     module = build(model, arguments)
     if weights is not None:
         load_weights(module, weights)

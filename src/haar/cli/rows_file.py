@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +49,29 @@ def read_rows(data: Path, *, most: int) -> tuple[Tensor, Tensor | None, Tensor |
     return inputs, made[1], made[2]
 
 
+def grid_of_rows(data: Path, group: str) -> tuple[int, ...]:
+    """Points of every axis of rows of fields.
+
+    Args:
+        data: As `read_rows` has it.
+        group: Name of the group that is to act on them.
+
+    Raises:
+        ArgumentError: If the group is to be found from boundaries.
+        DataError: If the file cannot be read, or its rows are no fields.
+    """
+    _check_named(group)
+    shape = tuple(read_rows(data, most=1)[0].shape)
+    if len(shape) < 3:
+        raise DataError(f"{data}: expected x (n, channel, *space), got {shape}")
+    return shape[2:]
+
+
+def _check_named(group: str) -> None:
+    if group.lower() == "auto":
+        raise ArgumentError("--group", expected="a name such as D4 (arrays say nothing of boundaries)", got="'auto'")
+
+
 def _spread(count: int, most: int) -> Tensor:
     return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
 
@@ -59,7 +81,12 @@ def _named(held: Archive, names: tuple[str, ...]) -> np.ndarray | None:
 
 
 def symmetry_of_rows(
-    group: str, shape: tuple[int, ...], out_shape: tuple[int, ...], *, fields: str | None = None
+    group: str,
+    shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    *,
+    fields: str | None = None,
+    history: int | None = None,
 ) -> Symmetry:
     """How a named group acts on rows of a shape.
 
@@ -68,6 +95,7 @@ def symmetry_of_rows(
         shape: Of one input: a vector ``(n,)``, points ``(k, d)``, or with `fields` ``(channels, *space)``.
         out_shape: Of one output.
         fields: The fields in words.
+        history: Past states in one input of `fields`; 1 by default.
 
     Raises:
         ArgumentError: If the group acts on no such rows.
@@ -77,7 +105,7 @@ def symmetry_of_rows(
         <Symmetry SO(3): Points -> Vector>
     """
     if fields is not None or len(shape) > 2:
-        return _of_fields(group, shape, fields)
+        return _of_fields(group, shape, fields, history)
     made = named_group(group, argument="--group")
     rep = Defining(made)
     if rep.dim not in (shape[-1], shape[0]):
@@ -98,9 +126,10 @@ def _outputs(group: Group, rep: Representation, out_shape: tuple[int, ...], *, a
     return Vector(rep, axis=axis) if moves else Invariant(group)
 
 
-def _of_fields(group: str, shape: tuple[int, ...], fields: Any) -> Symmetry:
+def _of_fields(group: str, shape: tuple[int, ...], fields: str | None, history: int | None) -> Symmetry:
     if fields is None:
         raise ArgumentError("--fields", expected="the fields of x, such as 'p, u:vector'", got="none")
     space = shape[1:]
+    _check_named(group)
     chosen = named_group(group, space=space, periodic=[True] * len(space), argument="--group")
-    return Symmetry.of_fields(chosen, fields, dim=len(space))
+    return Symmetry.of_fields(chosen, fields, dim=len(space), history=history or 1)

@@ -14,6 +14,7 @@ from haar.actions import Layout, Symmetry
 from haar.cli.first_try import OwnPrecision, found_history, own_dtype
 from haar.cli.model_file import LoadedModel
 from haar.cli.options import whole_numbers
+from haar.cli.rows_file import grid_of_rows
 from haar.cli.well_data import open_well, well_symmetry
 from haar.containers import tensors_of
 from haar.data import WellReader, Windows, ZScore
@@ -64,7 +65,7 @@ def fit_model(
         group: Name of the group.
         fields: The fields in words; needed without `data`.
         history: Time steps in the input; found from the number of channels if it is known.
-        data: A data set in The Well's format.
+        data: A data set in The Well's format; or ``.npz`` or ``.npy`` of inputs, which say the points of every axis.
         shape: Points of every axis, ``"64,64"``, without `data`; an exported program of a fixed grid knows them.
         normalised: Whether the model works on z-scores of the data set.
 
@@ -72,9 +73,11 @@ def fit_model(
         ArgumentError: If something is missing or does not fit.
         DataError: If the data set cannot be read.
     """
+    if data is not None and shape is not None:
+        raise ArgumentError("--shape", expected="none beside --data, which knows it", got=repr(shape))
+    if data is not None and data.suffix in (".npz", ".npy"):
+        shape, data = ",".join(map(str, grid_of_rows(data, group))), None
     if data is not None:
-        if shape is not None:
-            raise ArgumentError("--shape", expected="none beside --data, which knows it", got=repr(shape))
         reader, names = open_well(data, fields=fields)
         windows = window_data(reader, names, history, loaded.channels, loaded.module)
         symmetry = well_symmetry(reader.metadata, group, windows.inputs)

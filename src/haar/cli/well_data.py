@@ -15,6 +15,15 @@ from haar.errors import ArgumentError
 from haar.groups.names import named_group
 
 
+def is_well(data: Path) -> bool:
+    """Whether it is named as a data set in The Well's format: a folder, or an HDF5 file.
+
+    Args:
+        data: As given.
+    """
+    return data.is_dir() or data.suffix in (".hdf5", ".h5")
+
+
 def open_well(
     data: Path, *, split: str | None = None, fields: str | None = None
 ) -> tuple[WellReader, list[str] | None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from haar.audit.force_field.measure import Deviation, deviations, prepared
 from haar.audit.force_field.repair import repairs, worst
+from haar.data.molecules import model_calculator
 
 pytestmark = pytest.mark.referee
 
@@ -36,3 +38,24 @@ def test_the_cheapest_that_mends_is_the_last(faulty, ethanol, generator):
     assert only.code == "haar.average.averaged_calculator(calculator, 'inversion')"
     assert only.before["reflections"]["energy"] > 1e-3 > 1e-10 > only.after["reflections"]["energy"]
     assert only.slower > 0
+
+
+def test_a_repair_that_fails_is_asked_about_few_forms(ethanol, generator):
+    asked = []
+
+    def leaning(positions, numbers):
+        asked.append(numbers)
+        x = positions - positions.mean(0)
+        return torch.pdist(x).sub(1.5).square().sum() + 1e-2 * (x[:, 0] - 0.3 * x[:, 1]).exp().sum()
+
+    calculator = model_calculator(leaning)
+    structures = [prepared(ethanol, number, calculator, 12, generator) for number in range(2)]
+    found = [one for k in range(2) for one in deviations(structures[k], k, calculator, structures[k].motions)]
+    asked.clear()
+    tried = repairs(calculator, structures, found)
+    assert [(one.name, one.mends) for one in tried] == [
+        ("average over {1, inversion}", False), ("average over Oh", False), ("average over Ih", False),
+    ]  # fmt: skip
+    assert all(set(one.after) >= {"rotations", "reflections"} for one in tried)
+    # As it is and one form of each of three kinds, and two for the time: six calls of each average.
+    assert len(asked) <= 6 * (2 + 48 + 120) + 30

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from haar.audit.force_field.forms import HAND, REFLECTION, ROTATION, TRANSLATION
 from haar.audit.force_field.measure import Deviation, Structure, deviations
@@ -18,8 +16,8 @@ from haar.groups.names import named_group
 
 #: What an average can mend; an order of atoms or a supercell is the architecture's business.
 MENDABLE = (ROTATION, REFLECTION, TRANSLATION, HAND)
-#: Structures, and forms of each kind, that a repair is tried on.
-_STRUCTURES, _FORMS = 2, 3
+#: Structures, and forms of each kind, that a repair is tried on; averages over more elements see one form of each kind.
+_STRUCTURES, _FORMS, _LARGE = 2, 3, 60
 
 
 @dataclass(frozen=True)
@@ -99,11 +97,12 @@ def _tried(
     used = [name for name, wanted in options.items() if wanted]
     right_handed, centred = options["right_handed"], options["centred"]
     mended = averaged_calculator(calculator, group, right_handed=right_handed, centred=centred)
-    before, after = [], []
-    for number in chosen:
-        motions = _some(structures[number].motions)
+    before, after = list[Deviation](), list[Deviation]()
+    for number, motions in _trials(structures, chosen, 1 if _order(group) > _LARGE else _FORMS):
         before += deviations(structures[number], number, calculator, motions)
         after += deviations(structures[number], number, mended, motions)
+        if not _whole(after):  # what is left broken is not asked about the other forms
+            break
     arguments = [repr(group), *(f"{name}=True" for name in used)]
     return Repair(
         _words(group, used),
@@ -112,17 +111,34 @@ def _tried(
         _slower(calculator, mended, structures[chosen[0]]),
         worst(before),
         worst(after),
-        not any(one.broken(key) for one in after for key in ASKED),
+        _whole(after),
     )
 
 
-def _some(motions: Sequence[Motion]) -> list[Motion]:
-    """A few of each kind that averages can mend, spread over their angles."""
+def _whole(after: Sequence[Deviation]) -> bool:
+    return not any(one.broken(key) for one in after for key in ASKED)
+
+
+def _trials(
+    structures: Sequence[Structure], chosen: Sequence[int], most: int
+) -> Iterator[tuple[int, Sequence[Motion]]]:
+    """What a repair is tried on: one form of each kind of the worst structure, then the others."""
+    first = _some(structures[chosen[0]].motions, 1)
+    yield chosen[0], first
+    for number in chosen:
+        motions = [one for one in _some(structures[number].motions, most) if all(one is not other for other in first)]
+        if motions:
+            yield number, motions
+
+
+def _some(motions: Sequence[Motion], most: int) -> list[Motion]:
+    """A few of each kind that averages can mend, spread over their angles; the middle one is always among them."""
     chosen: list[Motion] = []
     for kind in MENDABLE:
         of_kind = [motion for motion in motions if motion.kind == kind]
-        places = np.linspace(0, len(of_kind) - 1, min(_FORMS, len(of_kind))).round()
-        chosen += [of_kind[int(k)] for k in places]
+        last = len(of_kind) - 1
+        places = {round(last / 2)} if most == 1 else {round(k * last / (most - 1)) for k in range(most)}
+        chosen += [of_kind[k] for k in sorted(places) if of_kind]
     return chosen
 
 
