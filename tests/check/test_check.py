@@ -152,6 +152,15 @@ def test_bad_data_are_refused_by_name(data, words):
         check(lambda x: x, data, symmetry=D4)
 
 
+@pytest.mark.parametrize(("rows", "width", "needed"), [(30, 6, r"[4-9]\d|\d{3}"), (6, 2, "8")])
+def test_too_few_samples_to_find_a_symmetry_are_counted_as_they_were_given(rows, width, needed):
+    words = rf"^data: expected at least ({needed}) samples, half of which find the symmetry .*, got {rows}; give more"
+    with pytest.raises(ArgumentError, match=words) as refused:
+        check(torch.sin, torch.randn(rows, width, generator=torch.Generator().manual_seed(0)))
+    enough = int(refused.value.expected.split()[2])
+    assert enough > rows
+
+
 def test_the_model_is_left_as_it_was():
     model = Tilted(0.2).train()
     state = torch.get_rng_state()

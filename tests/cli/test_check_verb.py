@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import numpy as np
@@ -57,15 +58,27 @@ def test_json_is_one_object(rows, capsys):
 
 
 CALCULATOR = """
-from ase.calculators.lj import LennardJones
+import numpy as np
+from ase.calculators.calculator import Calculator
 
 
-class Leaning(LennardJones):
+class Springs(Calculator):
+    implemented_properties = ["energy", "forces"]
+    lean = 0.0
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
-        super().calculate(atoms, properties, system_changes)
         x = atoms.positions - atoms.positions.mean(0)
-        self.results["energy"] += float((x[:, 2] ** 2 - x[:, 0] ** 2).sum())
-        self.results["forces"] = self.results["forces"] + x * (2.0, 0.0, -2.0)
+        apart = x[:, None] - x[None]
+        squares = (apart**2).sum(-1) - 1.2 * (1 - np.eye(len(x)))
+        leaning = self.lean * np.array([-1.0, 0.0, 1.0])
+        self.results = {
+            "energy": float((squares**2).sum() / 4 + (leaning * x**2).sum()),
+            "forces": -2 * (squares[..., None] * apart).sum(1) - 2 * leaning * x,
+        }
+
+
+class Leaning(Springs):
+    lean = 1.0
 """
 
 
@@ -86,11 +99,11 @@ def test_what_does_not_fit_is_one_line(rows, capsys, arguments, words):
 
 def test_frames_of_a_molecule_go_with_a_calculator(tmp_path, monkeypatch, capsys):
     ase, ase_io = pytest.importorskip("ase"), pytest.importorskip("ase.io")
-    LennardJones = pytest.importorskip("ase.calculators.lj").LennardJones
     SinglePointCalculator = pytest.importorskip("ase.calculators.singlepoint").SinglePointCalculator
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "leaning_force.py").write_text(CALCULATOR)
+    springs = importlib.import_module("leaning_force").Springs
     generator = torch.Generator().manual_seed(0)
     corners = torch.tensor([[0.0, 0, 0], [1.2, 0, 0], [0.5, 1.1, 0]], dtype=torch.float64)
     shaken = corners + 0.1 * torch.randn(16, 3, 3, generator=generator, dtype=torch.float64)
@@ -98,7 +111,7 @@ def test_frames_of_a_molecule_go_with_a_calculator(tmp_path, monkeypatch, capsys
     many = [ase.Atoms("Ar3", (x @ g.T).numpy()) for x, g in zip(shaken, turns, strict=True)]
     for one in many:
         told = one.copy()
-        told.calc = LennardJones()
+        told.calc = springs()
         one.calc = SinglePointCalculator(one, energy=told.get_potential_energy())
     ase_io.write("frames.extxyz", many)
     assert main(["check", "leaning_force:Leaning", "frames.extxyz", "--group", "SO3", "--out", "found"]) == 0

@@ -30,7 +30,7 @@ class Mortal(Net):
         if kept() and os.environ.get("RANK") == os.environ.get("DIES", "nobody"):
             while kept() < 2:
                 time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(int(os.environ.get("KILLS", os.getpid())), signal.SIGKILL)
         return self.conv(x)
 
 
@@ -46,11 +46,11 @@ def torchrun(world, here, *words, **environment):
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=here, env=told)
 
 
-def as_torchrun(world, here, *words):
+def as_torchrun(world, here, *words, **environment):
     """The same in forks of this process, which need not import everything again: exit codes, lines out and in error."""
     store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     told = {"WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port}
-    told |= {"TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}
+    told |= {"TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0, **environment}
     children = []
     for rank in range(world):
         children.append(os.fork())
@@ -69,6 +69,17 @@ def as_torchrun(world, here, *words):
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     out, err = ("".join((here / f"{name}-{rank}").read_text() for rank in range(world)) for name in ("out", "err"))
     return subprocess.CompletedProcess(words, max(map(abs, codes)), out, err)
+
+
+def launcher_in_a_fork():
+    """A process that holds the store, as torchrun does; its number, and the store's port."""
+    ready, tells = os.pipe()
+    launcher = os.fork()
+    if launcher == 0:
+        store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        os.write(tells, str(store.port).encode())
+        signal.pause()
+    return launcher, int(os.read(ready, 16))
 
 
 def ours(done):
@@ -100,6 +111,21 @@ def test_a_killed_process_ends_the_job_in_a_line_and_the_job_goes_on(here, words
     assert found["layers"] == one["layers"][:1]
     assert found["removed"] == pytest.approx(one["removed"], rel=1e-12)
     assert found["recommendation"]["verdict"] == one["recommendation"]["verdict"]
+
+
+def test_a_killed_launcher_leaves_no_process_and_the_job_goes_on(here, words):
+    launcher, port = launcher_in_a_fork()
+    ended = as_torchrun(2, here, *words, "--out", "out", DIES=1, KILLS=launcher, MASTER_PORT=port)  # waits for all
+    os.kill(launcher, signal.SIGKILL)  # which it has been, if all went well
+    os.waitpid(launcher, 0)
+    assert ended.returncode == 2
+    lost = "the launcher of 2 processes cannot be reached: its process, its machine or the network is gone"
+    way_on = "out/parts keeps what is finished, and the same command goes on from there"
+    assert set(ours(ended)) == {f"haar: {lost}; {way_on}"}
+    assert 2 <= len(list((here / "out").rglob("*.safetensors"))) < 6
+    done = as_torchrun(2, here, *words, "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["samples"] == 6
 
 
 def test_bad_input_and_other_commands_are_refused_in_one_line(here, words):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from haar.errors import HaarError
-from haar.folders import claimed
+from haar.folders import claimed, is_claimed
 from haar.sweeps import Part, Row, Workers, sweep, sweep_table
 
 #: Work for workers, which import it: torch is not needed.
@@ -114,6 +114,23 @@ def test_a_killed_sweep_goes_on_with_the_workers_that_outlived_it(part, tmp_path
     assert states[0] == ("running", "in another process")
     assert states[-1][0] == "finished"
     assert len(begun(tmp_path, "slow")) == 1  # nobody began it again
+
+
+def test_a_terminated_sweep_ends_its_workers_in_a_background_too(part, tmp_path):
+    part("slow")
+    (tmp_path / "launch.py").write_text(f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{LAUNCH}")
+    launcher = subprocess.Popen([sys.executable, tmp_path / "launch.py", tmp_path], stderr=subprocess.DEVNULL)
+    while not (tmp_path / "slow" / "begun").exists() or not begun(tmp_path, "slow"):
+        assert launcher.poll() is None
+        time.sleep(0.05)
+    launcher.terminate()
+    assert launcher.wait()
+    for _ in range(2000):
+        if not is_claimed(tmp_path / "slow"):
+            break
+        time.sleep(0.05)
+    assert not is_claimed(tmp_path / "slow")  # the worker, which would wait for ever, has ended
+    assert not (tmp_path / "slow" / "finished").exists()
 
 
 def test_what_another_command_holds_is_waited_for(part, tmp_path):

@@ -15,8 +15,10 @@ from haar.check.repair import carry_out, confirmed
 from haar.check.samples import Samples
 from haar.data.molecules.structure_rows import as_rows
 from haar.discover import Discovery, discover
+from haar.discover.given import FEWEST
+from haar.discover.lie import FewSamplesError
 from haar.discover.step import Step
-from haar.errors import known_keywords
+from haar.errors import ArgumentError, known_keywords
 from haar.groups import GridGroup
 from haar.probing import given_batches, undisturbed
 from haar.probing.manners import check_model
@@ -84,13 +86,8 @@ def check(
     found: Discovery | None = None
     if symmetry is None:
         with watch.stage("discovering", 1) as advance:
-            found = discover(
-                model,
-                (seen.inputs, None, seen.units),
-                outputs=outputs,
-                tolerance=tolerance,
-                significance=significance,
-                seed=seed,
+            found = _discovered(
+                model, samples, seen, outputs=outputs, tolerance=tolerance, significance=significance, seed=seed
             )
             advance()
         symmetry = chosen(found.staircase) if found.coordinates is None else None
@@ -127,6 +124,32 @@ def check(
         example=samples.inputs[:1],
         spoken=spoken,
     )
+
+
+def _discovered(
+    model: Any, samples: Samples, seen: Samples, *, outputs: str, tolerance: float, significance: float, seed: int
+) -> Discovery:
+    """What `haar.discover` finds on the half that chooses; where that is too small, all samples are counted."""
+    needed = FEWEST
+    try:
+        if len(seen.inputs) >= FEWEST:
+            return discover(
+                model,
+                (seen.inputs, None, seen.units),
+                outputs=outputs,
+                tolerance=tolerance,
+                significance=significance,
+                seed=seed,
+            )
+        few = None
+    except FewSamplesError as error:
+        few, needed = error, error.needed
+    raise ArgumentError(
+        "data",
+        expected=f"at least {2 * needed} samples, half of which find the symmetry and half of which measure",
+        got=len(samples.inputs),
+        way_out="give more samples, or name the group",
+    ) from few
 
 
 def chosen(staircase: list[Step]) -> Symmetry | None:

@@ -11,7 +11,7 @@ import typer
 from haar.cli.command import told_by
 from haar.cli.discover_options import DiscoverOptions
 from haar.cli.options import check_output
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,15 @@ def discover(told: DiscoverOptions) -> None:
     if told.law is not None:
         from haar.cli.number_file import read_numbers
 
-        report: Any = law(read_numbers(told.law), seed=told.seed)
+        try:
+            report: Any = law(read_numbers(told.law), seed=told.seed)
+        except DataError as error:
+            raise _of_file(told.law, error) from error
     else:
         report = _of_model(told)
     deliver(report, told.out, "discover.json", report.summary, as_json=told.as_json, answers=1)
     if told.save is not None:
-        _save(report, told.save)
+        _save(report, told.save, aside=told.as_json)
     if told.require is not None and not _has(report, told.require):
         raise typer.Exit(1)
 
@@ -114,14 +117,18 @@ def _dictionary(name: str | None) -> Any:
     return Monomials(int(monomials[1]))
 
 
-def _save(report: Any, path: Path) -> None:
-    from haar.cli.screen import console
+def _of_file(path: Path, error: DataError) -> DataError:
+    told = str(error)
+    return DataError(told if told.startswith(str(path)) else f"{path}: {told}")
 
+
+def _save(report: Any, path: Path, *, aside: bool) -> None:
+    """Write the symmetry, where there is one; beside JSON the word of it goes to stderr."""
     if getattr(report, "symmetry", None) is None:
-        console().print(f"{path}: nothing to write, as no symmetry was established")
+        typer.echo(f"{path}: nothing to write, as no symmetry was established", err=aside)
         return
     report.save(path)
-    console().print(f"symmetry: {path}")
+    typer.echo(f"symmetry: {path}", err=aside)
 
 
 def _has(report: Any, name: str) -> bool:

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, DataError
 
+#: Samples with which a symmetry can be sought.
+FEWEST = 4
+
 
 @dataclass(frozen=True)
 class Given:
@@ -169,3 +172,5 @@ def _check(inputs: Tensor) -> None:
         raise DataError(
             f"data: sample {int(bad[0])} is not finite, and {len(bad)} of {len(inputs)} in all; leave it out"
         )
+    if len(inputs) < FEWEST:
+        raise ArgumentError("data", expected=f"at least {FEWEST} samples, half of them held out", got=len(inputs))

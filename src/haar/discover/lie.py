@@ -146,7 +146,7 @@ def continuous(model: FlatModel, first: Evaluated, second: Evaluated, sought: So
     if sought.kind == "same" and _near_identity(problem, both):
         problem = replace(problem, increments=True)
         first, second, both = (part.with_increments() for part in (first, second, both))
-    _check_size(problem, first)
+    _check_size(problem, first, len(both))
     trivial = of_spans(problem)
     if sought.tangent:
         first, second, told_of = _along(problem, first, second)
@@ -347,7 +347,17 @@ def _check_varies(sample: Evaluated) -> None:
         )
 
 
-def _check_size(problem: LinearProblem, first: Evaluated) -> None:
+class FewSamplesError(ArgumentError):
+    """Fewer samples than the unknowns of a generator need.
+
+    Attributes:
+        needed: How many are needed, both halves together.
+    """
+
+    needed = 0
+
+
+def _check_size(problem: LinearProblem, first: Evaluated, given: int) -> None:
     if problem.count > LARGEST_PROBLEM:
         raise ArgumentError(
             "model",
@@ -358,12 +368,14 @@ def _check_size(problem: LinearProblem, first: Evaluated) -> None:
     equations = len(first) * problem.rows_a_sample
     if equations < 2 * problem.count:
         need = 2 * -(-2 * problem.count // problem.rows_a_sample)
-        raise ArgumentError(
+        few = FewSamplesError(
             "data",
             expected=f"at least {need} samples, for {problem.count} unknowns",
-            got=2 * len(first),
+            got=given,
             way_out="give more samples, shared=True, or dictionary=haar.discover.Linear()",
         )
+        few.needed = need
+        raise few
 
 
 def _condition(problem: LinearProblem, sample: Evaluated) -> float:

@@ -98,7 +98,10 @@ class Pulse:
             raise LostRankError(self._word) from error
 
     def _gone(self) -> str:
-        return f"rank 0 of {self._world} cannot be reached: its process, its machine or the network is gone"
+        # torchrun holds the store itself, and says so; else the first process does
+        launched = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        who = f"the launcher of {self._world} processes" if launched else f"rank 0 of {self._world}"
+        return f"{who} cannot be reached: its process, its machine or the network is gone"
 
     def _live(self) -> None:
         while not self._ended.wait(self._pause):

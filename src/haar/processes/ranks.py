@@ -116,6 +116,12 @@ class Ranks:
         """
         return LostRankError("; ".join(word for word in (what, self.way_on) if word))
 
+    def _asked(self, ask: Callable[[], T]) -> T:
+        try:
+            return self._pulse.asked(ask)
+        except LostRankError as error:
+            raise self.lost(str(error)) from error
+
     def ended_here(self) -> str:
         """Why this process is to end, as far as is known: what was told, or another on this machine that is gone."""
         told = self._pulse.told()
@@ -132,13 +138,13 @@ class Ranks:
         """
         self._met += 1
         key = f"met/{self._met}"
-        here = self._pulse.asked(lambda: self._store.add(key, 1))
+        here = self._asked(lambda: self._store.add(key, 1))
         pause = _LOOK
         while here < self.world:
             self.look()
             time.sleep(pause)
             pause = min(2 * pause, 1.0) if self.world > 64 else pause
-            here = self._pulse.asked(lambda: self._store.add(key, 0))
+            here = self._asked(lambda: self._store.add(key, 0))
 
     def agree(self, argument: str, facts: Mapping[str, str | int]) -> None:
         """Refuse processes that were told something else than the first.
@@ -153,9 +159,9 @@ class Ranks:
         """
         key = f"facts/{self._met}"
         if self.rank == 0:
-            self._pulse.asked(lambda: self._store.set(key, json.dumps(facts)))
+            self._asked(lambda: self._store.set(key, json.dumps(facts)))
         self.meet()
-        first = json.loads(self._pulse.asked(lambda: self._store.get(key)))
+        first = json.loads(self._asked(lambda: self._store.get(key)))
         wrong = next((name for name in {**first, **facts} if first.get(name) != facts.get(name)), None)
         if wrong is not None:
             error = ArgumentError(
@@ -221,7 +227,7 @@ class Ranks:
 
     def once(self) -> bool:
         """Whether this is the first process that asks: what only one is to say."""
-        return bool(self._pulse.asked(lambda: self._store.add("word", 1)) == 1)
+        return bool(self._asked(lambda: self._store.add("word", 1)) == 1)
 
     def _passed(self, exchange: Callable[..., Any], *what: Any, default: bool = False) -> None:
         try:

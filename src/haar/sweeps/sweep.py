@@ -12,6 +12,7 @@ from typing import Any
 from haar.errors import HaarError, one_line
 from haar.folders import is_claimed
 from haar.report import Table, write_json
+from haar.sweeps.ended import heeding_interrupts, termination_interrupts
 from haar.sweeps.progress import WrittenProgress, read_progress
 from haar.sweeps.workers import Workers
 from haar.watch import Watch
@@ -113,7 +114,8 @@ class _Sweep:
                 begun = self.elsewhere.setdefault(name, time.monotonic())
                 self.rows[name] = Row(name, RUNNING, time.monotonic() - begun, "in another process")
             elif self.at_once is None or len(self.jobs) < self.at_once:
-                job = self._executor.submit(carry_out, part, self._written(name))
+                with heeding_interrupts():
+                    job = self._executor.submit(carry_out, part, self._written(name))
                 self.jobs[name] = job, time.monotonic()
                 self.rows[name] = Row(name, RUNNING, 0.0)
             else:
@@ -152,7 +154,7 @@ def sweep(
     """Carry out all parts that are not finished.
 
     What was killed, a worker or this process, leaves what is finished; the same call goes on from there, and waits for
-    workers that outlived it.
+    workers that outlived it. Ctrl-C and SIGTERM end the workers too; SIGKILL leaves them to finish what they do.
 
     Args:
         parts: All parts, each with a name of its own.
@@ -171,17 +173,18 @@ def sweep(
     job = _Sweep(parts, workers, folder)
     shown: list[tuple[str, str]] = []
     try:
-        while True:
-            job.look()
-            rows = list(job.rows.values())
-            if told is not None:
-                told(rows)
-            if shown != (now := [(row.state, row.doing) for row in rows]):
-                write_json(folder / "sweep.json", sweep_table(rows).to_dict())
-                shown = now
-            if not job.open:
-                break
-            time.sleep(_LOOK)
+        with termination_interrupts():
+            while True:
+                job.look()
+                rows = list(job.rows.values())
+                if told is not None:
+                    told(rows)
+                if shown != (now := [(row.state, row.doing) for row in rows]):
+                    write_json(folder / "sweep.json", sweep_table(rows).to_dict())
+                    shown = now
+                if not job.open:
+                    break
+                time.sleep(_LOOK)
     except BaseException:
         job.cancel()
         raise

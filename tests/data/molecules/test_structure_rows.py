@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,18 +14,31 @@ from haar.data.molecules.structure_rows import EnergyOfPositions, as_rows, struc
 from haar.errors import ArgumentError
 
 ase = pytest.importorskip("ase")
+calculators = pytest.importorskip("ase.calculators.calculator")
 lj = pytest.importorskip("ase.calculators.lj")
 single = pytest.importorskip("ase.calculators.singlepoint")
 
 
-class Leaning(lj.LennardJones):
-    """A pair potential and a field that mean rotations do away with."""
+class Springs(calculators.Calculator):
+    """A spring between every two atoms: nothing is quicker to compute."""
+
+    implemented_properties = ("energy", "forces")
+    lean = 0.0
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
-        super().calculate(atoms, properties, system_changes)
+        del properties, system_changes
         x = atoms.positions - atoms.positions.mean(0)
-        self.results["energy"] += float((x[:, 2] ** 2 - x[:, 0] ** 2).sum())
-        self.results["forces"] = self.results["forces"] + x * (2.0, 0.0, -2.0)
+        apart = x[:, None] - x[None]
+        squares = (apart**2).sum(-1) - 1.2 * (1 - np.eye(len(x)))
+        leaning = self.lean * np.array([-1.0, 0.0, 1.0])
+        energy = float((squares**2).sum() / 4 + (leaning * x**2).sum())
+        self.results = {"energy": energy, "forces": -2 * (squares[..., None] * apart).sum(1) - 2 * leaning * x}
+
+
+class Leaning(Springs):
+    """The same in a field that means over rotations do away with."""
+
+    lean = 1.0
 
 
 def frames(count=60, *, energies=False):
@@ -36,7 +50,7 @@ def frames(count=60, *, energies=False):
     made = [ase.Atoms("Ar3", (x @ g.T + s).numpy()) for x, g, s in zip(shaken, turns, shifts, strict=True)]
     for one in made if energies else ():
         told = one.copy()
-        told.calc = lj.LennardJones()
+        told.calc = Springs()
         one.calc = single.SinglePointCalculator(one, energy=told.get_potential_energy())
     return made
 
@@ -50,6 +64,22 @@ def test_the_derivative_is_that_of_differences():
     with torch.no_grad():
         found = (energy(x + step) - energy(x - step))[:, 0] / 2e-5
     torch.testing.assert_close(slope[:, 1, 2], found, rtol=1e-6, atol=1e-8)
+
+
+def test_forces_are_asked_for_where_a_derivative_may_follow_alone():
+    asked = []
+
+    class Listening(Springs):
+        def get_forces(self, atoms):
+            asked.append(len(atoms))
+            return super().get_forces(atoms)
+
+    energy = EnergyOfPositions(Listening(), frames(1)[0])
+    x = structure_rows(frames(2))[0]
+    first = energy(x)
+    assert asked == []
+    assert torch.equal(energy(x.requires_grad_()), first)
+    assert asked == [3, 3]
 
 
 def test_a_force_field_has_the_motions_of_space_and_one_that_leans_has_not():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -56,13 +56,14 @@ def calculator_name(calculator: Any) -> str:
     return name if isinstance(name, str) and name.lower() != kind.lower() else kind
 
 
-def results_of(atoms: Any, calculator: Any, name: str = "atoms") -> Results:
+def results_of(atoms: Any, calculator: Any, name: str = "atoms", *, asked: Collection[str] = ASKED) -> Results:
     """Energy, forces and, in a crystal, stress of a structure, and what the calculator tells beside them.
 
     Args:
         atoms: An ``ase.Atoms``; it is left as it is. Its constraints change nothing.
         calculator: A calculator of ASE.
         name: What the structure is called, for messages.
+        asked: What of energy, forces and stress is asked for, beside the energy.
 
     Returns:
         Arrays in float64 by ASE's names; stresses as 3 x 3 matrices.
@@ -77,9 +78,9 @@ def results_of(atoms: Any, calculator: Any, name: str = "atoms") -> Results:
     found: Results = {}
     try:
         found["energy"] = np.asarray(one.get_potential_energy(), dtype=float)
-        if "forces" in known:
+        if "forces" in known and "forces" in asked:
             found["forces"] = np.asarray(one.get_forces(), dtype=float)
-        if "stress" in known and one.pbc.all():
+        if "stress" in known and "stress" in asked and one.pbc.all():
             with suppress(NotImplementedError):  # ASE's word for a property that this answer has not
                 found["stress"] = full_stress(np.asarray(one.get_stress(voigt=False), dtype=float))
     except Exception as error:  # calculators raise every kind

@@ -65,25 +65,28 @@ class EnergyOfPositions:
         found: Tensor = _Energy.apply(positions, self._asked)  # type: ignore[no-untyped-call]
         return found
 
-    def _asked(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        energies, forces = [], []
+    def _asked(self, positions: Tensor, *, forces: bool) -> tuple[Tensor, Tensor | None]:
+        """Energies, and forces where a derivative may follow: without them a calculator has half the work or less."""
+        asked = ("energy", "forces") if forces else ("energy",)
+        energies, slopes, atoms = [], [], self._structure
         for one in positions.detach().cpu().double().numpy():
-            atoms = self._structure.copy()
             atoms.set_positions(one, apply_constraint=False)
-            told = results_of(atoms, self.calculator, "data")
+            told = results_of(atoms, self.calculator, "data", asked=asked)
             energies.append(float(told["energy"]))
-            forces.append(np.asarray(told["forces"], dtype=np.float64))
-        energy = torch.tensor(energies, dtype=torch.float64)[:, None]
-        return energy.to(positions), torch.from_numpy(np.stack(forces)).to(positions)
+            if forces:
+                slopes.append(np.asarray(told["forces"], dtype=np.float64))
+        energy = torch.tensor(energies, dtype=torch.float64)[:, None].to(positions)
+        return energy, torch.from_numpy(np.stack(slopes)).to(positions) if forces else None
 
 
 class _Energy(torch.autograd.Function):
     """Energies forwards, minus the forces backwards."""
 
     @staticmethod
-    def forward(ctx: Any, positions: Tensor, asked: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
-        energy, forces = asked(positions)
-        ctx.save_for_backward(forces)
+    def forward(ctx: Any, positions: Tensor, asked: Callable[..., tuple[Tensor, Tensor | None]]) -> Tensor:
+        energy, forces = asked(positions, forces=ctx.needs_input_grad[0])
+        if forces is not None:
+            ctx.save_for_backward(forces)
         return energy
 
     @staticmethod
