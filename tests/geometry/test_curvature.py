@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from haar.errors import ArgumentError, ShapeError
-from haar.geometry import CouplingChart, Pullback, christoffel, pulled_back, ricci, riemann, scalar_curvature, volume
+from haar.geometry import (
+    CouplingChart,
+    Pullback,
+    christoffel,
+    isometry_defect,
+    killing_fields,
+    portrait,
+    pulled_back,
+    ricci,
+    riemann,
+    scalar_curvature,
+    volume,
+)
 from haar.geometry.spaces import flat, half_plane, poincare_disc, sphere
 
 
@@ -202,9 +216,10 @@ def test_points_are_a_batch_of_real_numbers(z):
 def test_layers_that_mix_points_or_draw_are_refused_in_training(layer):
     net = nn.Sequential(nn.Linear(2, 4), layer, nn.Tanh()).double().train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(
-        ArgumentError, match=rf"got {type(layer).__name__} in layer 'decoder.1', in training mode; call"
-    ):
-        scalar_curvature(Pullback(net), points(3, 2))
+    for verb in (scalar_curvature, volume, portrait, killing_fields, partial(isometry_defect, maps=torch.neg)):
+        with pytest.raises(
+            ArgumentError, match=rf"got {type(layer).__name__} in layer 'decoder.1', in training mode; call"
+        ):
+            verb(Pullback(net), z=points(3, 2))
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert scalar_curvature(Pullback(net.eval()), points(3, 2)).isfinite().all()

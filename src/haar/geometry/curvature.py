@@ -13,7 +13,7 @@ from haar.errors import ArgumentError, ShapeError
 from haar.geometry.definite import check_metric, inverse, log_volume
 from haar.geometry.derivatives import Field, Jet, first_jet, second_jet
 from haar.geometry.pointwise import check_pointwise
-from haar.geometry.smooth import check_smooth
+from haar.geometry.smooth import check_settled, check_smooth
 
 #: Largest dimension whose curvature is computed: its cost grows like d^4, and d (d + 1) / 2 passes.
 MOST_DIMENSIONS = 6
@@ -130,13 +130,15 @@ def volume(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         z: Points.
 
     Raises:
-        ArgumentError: If the metric is not symmetric or not positive definite at a point.
+        ArgumentError: If the metric is not symmetric or not positive definite at a point, or a layer of it mixes points
+            or draws, in training mode.
 
     Example:
         >>> from haar.geometry.spaces import half_plane
         >>> volume(half_plane, torch.tensor([[0.0, 2.0]])).tolist()
         [0.25]
     """
+    check_settled(metric)
 
     def some(points: Tensor) -> Tensor:
         g = metric(points)

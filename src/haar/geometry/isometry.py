@@ -17,6 +17,7 @@ from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric
 from haar.geometry.derivatives import Field
 from haar.geometry.pullback import pulled_back
+from haar.geometry.smooth import check_settled
 from haar.seeding import Seed, generator_of
 
 Maps = Representation | Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
@@ -65,7 +66,8 @@ def isometry_defect(metric: Field, maps: Maps, z: Float[Tensor, "n d"], *, seed:
         seed: Of the random elements.
 
     Raises:
-        ArgumentError: If the metric is none at a point or where a map leads, or there is no map.
+        ArgumentError: If the metric is none at a point or where a map leads, a layer of it mixes points or draws, in
+            training mode, or there is no map.
 
     Example:
         >>> from haar.geometry.spaces import sphere
@@ -76,6 +78,7 @@ def isometry_defect(metric: Field, maps: Maps, z: Float[Tensor, "n d"], *, seed:
         True
     """
     points = check_points(z)
+    check_settled(metric)
     named = _named(maps, points, seed)
     with torch.no_grad():
         g = metric(points)

@@ -14,6 +14,7 @@ from haar.errors import ArgumentError, ShapeError, check_rate
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric, inverse
 from haar.geometry.derivatives import Field, first_jet
+from haar.geometry.smooth import check_settled
 
 Motions = Literal["affine", "linear", "rotations", "translations"]
 #: Fields whose mean square is below this share of the largest say nothing at these points.
@@ -139,6 +140,7 @@ def killing_fields(
     """
     check_rate("tolerance", tolerance)
     points = check_points(z)
+    check_settled(metric)
     with torch.no_grad():
         jet = first_jet(metric, points)
         check_metric(jet.value, points)

@@ -77,8 +77,8 @@ def kinks(model: Any, points: Tensor) -> dict[str, str]:
     return noted.found
 
 
-def check_smooth(model: Any, points: Tensor) -> None:
-    """Refuse a metric of which a layer has a kink, or in training mixes the points of a batch or draws at random.
+def check_settled(model: Any) -> None:
+    """Refuse a metric of which a layer in training mixes the points of a batch or draws at random.
 
     Raises:
         ArgumentError: If it has one; the layer is named.
@@ -91,6 +91,15 @@ def check_smooth(model: Any, points: Tensor) -> None:
                 got=f"{type(module).__name__} in layer {name!r}, in training mode",
                 way_out="call eval() first",
             )
+
+
+def check_smooth(model: Any, points: Tensor) -> None:
+    """Refuse a metric of which a layer has a kink, or in training mixes the points of a batch or draws at random.
+
+    Raises:
+        ArgumentError: If it has one; the layer is named.
+    """
+    check_settled(model)
     for kind, layer in kinks(model, points[:1]).items():
         where = f"{kind} in layer {layer!r}" if layer else f"{kind} in the function"
         raise ArgumentError(

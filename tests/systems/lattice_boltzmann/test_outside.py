@@ -201,6 +201,17 @@ def test_inference_forms_are_programs_for_any_number_of_cells(tmp_path, name):
         torch.testing.assert_close(program(f[:cells]), collision(f[:cells]), rtol=0, atol=1e-13)
 
 
+def test_learned_rates_are_the_same_in_an_onnx_file_and_finite_at_rest(tmp_path):
+    pytest.importorskip("onnxscript", reason="the extra onnx")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx")
+    collision = contender("nco", D2Q9, viscosity=0.1, channels=2)
+    noise = torch.randn(5, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    f = D2Q9.weights * (1 + 0.05 * torch.cat([0 * noise[:1], 1e-4 * noise[1:2], noise[2:]]))
+    session = onnxruntime.InferenceSession(save(freeze(collision).eval(), (f,), tmp_path / "c.onnx"))
+    (found,) = session.run(None, {session.get_inputs()[0].name: f.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), collision(f), rtol=0, atol=1e-13)
+
+
 def test_a_lock_is_exported_in_its_inference_form_alone():
     collision = contender("locked", D2Q9, viscosity=0.1, channels=2)
     f = torch.rand(5, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.3

@@ -190,6 +190,37 @@ def test_networks_of_ones_own_are_copied():
         NeuralIV(players=players, symmetry="C4").fit(x, y, z)
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("players", "message"),
+    [
+        (nn.Linear(1, 1), r"players: expected a pair of modules, f\(x\) and u\(z\), got Linear"),
+        ((nn.Linear(1, 2), nn.Linear(1, 1)), r"players\[0\]: .* to one column, got torch.float32 \(2, 2\) of 2 rows"),
+        ((nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))), r"players\[1\]: .* \(2,\) of 2 rows"),
+        ((nn.Linear(2, 1), nn.Linear(1, 1)), r"players\[0\]: expected a network, 1 columns in single prec.*shapes"),
+        ((nn.Linear(1, 1), nn.Linear(1, 1).double()), r"players\[1\]: .* single precision to one column, got .*dtype"),
+    ],
+)
+def test_networks_that_do_not_answer_with_a_number_a_row_are_refused(players, message):
+    for estimator in (NeuralIV, NeuralRegression):
+        with pytest.raises(ArgumentError, match=message):
+            estimator(players=players, training=BRIEF).fit(*_data())
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"training": 100}, "training: expected a Training, or None, got 100"),
+        ({"hidden": "16"}, "hidden: expected a list of widths, got '16'"),
+        ({"hidden": (4, 0)}, "hidden: expected at least 1, got 0"),
+    ],
+)
+def test_options_that_are_no_design_are_refused_on_fitting(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        NeuralIV(**options).fit(*_data())
+
+
 def test_training_out_of_range_is_refused():
     with pytest.raises(ArgumentError, match="steps: expected at least 1, got 0"):
         Training(steps=0)

@@ -53,6 +53,7 @@ def _spoilt(change):
     return lambda: problem(given["x"], given["y"], given["z"], given["exogenous"])
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -67,6 +68,20 @@ def _spoilt(change):
         (lambda g: {"y": np.stack([g.y, g.y], 1)}, "y: expected one outcome, got 2 columns"),
         (lambda _: {"exogenous": ["a"]}, r"exogenous: expected columns of X \(X0, X1\), got 'a'"),
         (lambda _: {"exogenous": [2]}, r"exogenous: expected columns of X \(X0, X1\), got 2"),
+        (lambda _: {"exogenous": [False, True]}, r"exogenous: expected columns of X \(X0, X1\), got False"),
+        (lambda _: {"exogenous": [0.5]}, r"exogenous: expected columns of X \(X0, X1\), got 0.5"),
+        (
+            lambda g: {"x": pd.DataFrame(g.x), "y": pd.Series(g.y).sample(frac=1, random_state=0)},
+            r"y: expected rows in the order of X, got the same labels in another order; reindex\(X.index\)",
+        ),
+        (
+            lambda g: {"x": pd.DataFrame(g.x, columns=["a", "a"])},
+            "X: expected columns with a name each, got 2 of name 'a'",
+        ),
+        (
+            lambda g: {"x": g.x[:3], "y": g.y[:3], "z": g.z[:3]},
+            "X: expected at least 4 rows for these columns and a constant, got 3",
+        ),
         (lambda _: {"exogenous": "X0"}, "exogenous: expected a list of columns of X, got 'X0'"),
         (lambda _: {"exogenous": [0, 1]}, "exogenous: expected at least one endogenous column of X, got none"),
         (lambda _: {"x": np.zeros((2, 2, 2))}, r"X: expected a table: rows and columns, got shape \(2, 2, 2\)"),
@@ -93,6 +108,14 @@ def _spoilt(change):
 def test_wrong_tables_are_refused(change, message):
     with pytest.raises(ArgumentError, match=message):
         _spoilt(change)()
+
+
+def test_rows_are_matched_by_place_where_labels_say_nothing_else():
+    x, y, z = _data()
+    shuffled = pd.Series(y).sample(frac=1, random_state=0)
+    frame = pd.DataFrame(x, index=shuffled.index)
+    for outcome in (y, shuffled, shuffled.reset_index(drop=True).rename(lambda k: k + 30)):
+        assert np.array_equal(problem(frame, outcome, z).y, np.asarray(outcome))
 
 
 def test_missing_values_are_refused_by_column():

@@ -118,7 +118,8 @@ class NCO(LatticeCollision):
         norms = (away @ self.functionals.to(g)).square() @ self.sums.to(g)
         speed = (g @ self.velocities.to(g)).square().sum(-1, keepdim=True)
         _, floor, spread = self.numbers.unbind()
-        invariants = (torch.cat([norms, speed], -1) + floor).log() / spread + spread
+        # log(x + floor), written so that no exporter takes the small number for zero: at rest x is zero
+        invariants = (torch.cat([norms, speed], -1) / floor + 1).log() / spread + (floor.log() / spread + spread)
         coefficient: Tensor = 0.5 + 0.5 * torch.sigmoid(self.network(invariants))
         rates: Tensor = coefficient if self.bounded == "rate" else 1 / coefficient
         return rates

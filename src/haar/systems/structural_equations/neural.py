@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from haar.errors import ArgumentError, check_count, check_rate
 from haar.saddle import Averaging, Bank, FunctionAverage, Gap, Saddle, play
 from haar.systems.structural_equations.estimator import Estimator
 from haar.systems.structural_equations.objective import ConditionalMoment
-from haar.systems.structural_equations.players import player
+from haar.systems.structural_equations.players import brought, player
 from haar.systems.structural_equations.tables import Problem, problem
 from haar.training import Plan, Run, draw
 from haar.watch import Unwatched, Watch
@@ -147,7 +146,7 @@ class NeuralIV(Estimator):
         self.ridge, self.training, self.seed, self.watch = ridge, training, seed, watch
 
     def _fit(self, made: Problem) -> None:
-        how = self.training or Training()
+        how = self._how()
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         primal, dual = self._players(made)
         self.game_ = how.game(primal, dual, ConditionalMoment(self.ridge))
@@ -160,6 +159,16 @@ class NeuralIV(Estimator):
 
         play(self.game_, batch, how.steps, seed=self.seed, watch=self.watch)
         self.average_ = self.game_.average()
+
+    def _how(self) -> Training:
+        """How it is trained, checked: options are kept as they are given until then."""
+        if self.training is not None and not isinstance(self.training, Training):
+            raise ArgumentError("training", expected="a Training, or None", got=repr(self.training))
+        if isinstance(self.hidden, str) or not isinstance(self.hidden, (Sequence, np.ndarray)):
+            raise ArgumentError("hidden", expected="a list of widths", got=repr(self.hidden))
+        for width in self.hidden:
+            check_count("hidden", width)
+        return self.training or Training()
 
     def _tensors(self, made: Problem) -> tuple[Tensor, Tensor, Tensor]:
         outcome = (made.y[:, None] - self._mean) / self._scale
@@ -174,8 +183,7 @@ class NeuralIV(Estimator):
                 raise ArgumentError(
                     "symmetry", expected="none beside players", got="one", way_out="average them before"
                 )
-            primal, dual = copy.deepcopy(self.players)
-            return primal, dual
+            return brought(self.players, (made.x.values, made.instruments.values))
         pair = self.symmetry if isinstance(self.symmetry, tuple) else (self.symmetry, None)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,3 +73,34 @@ def player(values: Float[np.ndarray, "rows columns"], hidden: Sequence[int], sym
         raise ArgumentError(argument, expected="a finite group", got=repr(symmetry.group), way_out=way_out)
     symmetry.check_inputs((torch.tensor(values[:1], dtype=torch.float32),))
     return average(made, symmetry, micro_batch=order)
+
+
+def brought(players: Any, tables: Sequence[Float[np.ndarray, "rows columns"]]) -> tuple[nn.Module, nn.Module]:
+    """Copies of two networks of the user's own, after each was asked for a number of every row of its columns.
+
+    Args:
+        players: The structural function and the instrument player.
+        tables: The columns of each.
+
+    Raises:
+        ArgumentError: If they are no pair of modules, or one does not give one column in single precision.
+    """
+    given = list(players) if isinstance(players, Sequence) else [players]
+    if len(given) != 2 or not all(isinstance(each, nn.Module) for each in given):
+        got = ", ".join(type(each).__name__ for each in given)
+        raise ArgumentError("players", expected="a pair of modules, f(x) and u(z)", got=got)
+    for place, (each, values) in enumerate(zip(given, tables, strict=True)):
+        rows = torch.tensor(values[:2], dtype=torch.float32)
+        wanted = f"{rows.shape[1]} columns in single precision to one column"
+        try:
+            with torch.no_grad():
+                answer = copy.deepcopy(each).eval()(rows)
+        except (RuntimeError, TypeError, ValueError) as error:
+            got = str(error).strip().split("\n")[0]
+            raise ArgumentError(f"players[{place}]", expected=f"a network, {wanted}", got=got) from error
+        told = f"{answer.dtype} {tuple(answer.shape)}" if isinstance(answer, Tensor) else type(answer).__name__
+        if told != f"torch.float32 {(len(rows), 1)}":
+            got = f"{told} of {len(rows)} rows"
+            raise ArgumentError(f"players[{place}]", expected=f"a network, {wanted}", got=got)
+    primal, dual = copy.deepcopy(given)
+    return primal, dual

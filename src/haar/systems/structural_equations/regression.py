@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from haar.systems.structural_equations.neural import NeuralIV, Training
+from haar.systems.structural_equations.neural import NeuralIV
 from haar.systems.structural_equations.tables import Problem
 from haar.training import draw
 
@@ -25,7 +25,7 @@ class NeuralRegression(NeuralIV):
     """
 
     def _fit(self, made: Problem) -> None:
-        how = self.training or Training()
+        how = self._how()
         self._mean, self._scale = float(made.y.mean()), float(made.y.std())
         x, y, _ = self._tensors(made)
         primal = self._players(made)[0]

@@ -95,6 +95,10 @@ def columns(argument: str, given: Any) -> Columns:
     if raw.ndim != 2 or not len(raw):
         raise ArgumentError(argument, expected="a table: rows and columns", got=f"shape {raw.shape}")
     names = tuple(map(str, frame.columns)) if named else tuple(f"{argument}{k}" for k in range(raw.shape[1]))
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ArgumentError(
+            argument, expected="columns with a name each", got=f"{names.count(twice)} of name {twice!r}"
+        )
     try:
         values = raw.astype(np.float64) if not np.iscomplexobj(raw) else None
     except (TypeError, ValueError):
@@ -138,13 +142,28 @@ def problem(x: Any, y: Any, z: Any, exogenous: Sequence[str | int] = ()) -> Prob
     for name, other in (("y", outcome), ("Z", excluded)):
         if len(other) != len(table):
             raise ArgumentError(name, expected=f"{len(table)} rows as X has", got=len(other))
+        _check_row_order(name, {"y": y, "Z": z}[name], x)
     if np.ptp(outcome.values) == 0:
         raise ArgumentError("y", expected="an outcome that varies", got=f"{outcome.values[0, 0]:g} in every row")
     made = Problem(table, outcome.values[:, 0], excluded, _places(table, exogenous))
     _check_order(made)
+    least = max(len(table.names), len(made.instruments.names)) + 2
+    if len(table) < least:
+        raise ArgumentError("X", expected=f"at least {least} rows for these columns and a constant", got=len(table))
     check_independent("X", table)
     check_independent("Z", made.instruments)
     return made
+
+
+def _check_row_order(name: str, given: Any, x: Any) -> None:
+    """Refuse frames that have the labels of X in another order: rows are matched by place."""
+    labels, wanted = (getattr(each, "index", None) for each in (given, x))
+    if not all(hasattr(each, "equals") and hasattr(each, "sort_values") for each in (labels, wanted)):
+        return
+    if not labels.equals(wanted) and labels.sort_values().equals(wanted.sort_values()):
+        raise ArgumentError(
+            name, expected="rows in the order of X", got="the same labels in another order", way_out="reindex(X.index)"
+        )
 
 
 def _places(table: Columns, exogenous: Sequence[str | int]) -> tuple[int, ...]:
@@ -154,7 +173,7 @@ def _places(table: Columns, exogenous: Sequence[str | int]) -> tuple[int, ...]:
     for one in exogenous:
         if isinstance(one, str) and one in table.names:
             found.append(table.names.index(one))
-        elif not isinstance(one, str) and 0 <= one < len(table.names):
+        elif isinstance(one, (int, np.integer)) and not isinstance(one, bool) and 0 <= one < len(table.names):
             found.append(int(one))
         else:
             raise ArgumentError("exogenous", expected=f"columns of X ({', '.join(table.names)})", got=repr(one))
