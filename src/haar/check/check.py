@@ -15,8 +15,7 @@ from haar.check.repair import carry_out, confirmed
 from haar.check.samples import Samples
 from haar.data.molecules.structure_rows import as_rows
 from haar.discover import Discovery, discover
-from haar.discover.given import FEWEST
-from haar.discover.lie import FewSamplesError
+from haar.discover.given import FEWEST, FewSamplesError
 from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import GridGroup

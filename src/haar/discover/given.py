@@ -16,6 +16,16 @@ from haar.errors import ArgumentError, DataError
 FEWEST = 4
 
 
+class FewSamplesError(ArgumentError):
+    """Fewer samples than the unknowns of a generator need.
+
+    Attributes:
+        needed: How many are needed, both halves together.
+    """
+
+    needed = 0
+
+
 @dataclass(frozen=True)
 class Given:
     """Inputs of a model.

@@ -17,6 +17,7 @@ from haar.discover.field_problem import FieldProblem
 from haar.discover.flows import Finite, Flows, try_flows
 from haar.discover.flows import judge as judged_by
 from haar.discover.gates import Gate, closest, floor_of, gates
+from haar.discover.given import FewSamplesError
 from haar.discover.reading import reading_basis
 from haar.discover.rows import LinearProblem, Pair
 from haar.discover.spectrum import Spectrum, spectrum
@@ -345,16 +346,6 @@ def _check_varies(sample: Evaluated) -> None:
             got="derivatives of 0 at every sample: it is piecewise constant, as trees are",
             way_out='look for finite symmetries, kinds="finite"',
         )
-
-
-class FewSamplesError(ArgumentError):
-    """Fewer samples than the unknowns of a generator need.
-
-    Attributes:
-        needed: How many are needed, both halves together.
-    """
-
-    needed = 0
 
 
 def _check_size(problem: LinearProblem, first: Evaluated, given: int) -> None:

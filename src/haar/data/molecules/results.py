@@ -74,13 +74,13 @@ def results_of(atoms: Any, calculator: Any, name: str = "atoms", *, asked: Colle
     one = atoms.copy()
     one.set_constraint()
     one.calc = calculator
-    known = calculator.implemented_properties
+    wanted = {*calculator.implemented_properties} & {*asked}
     found: Results = {}
     try:
         found["energy"] = np.asarray(one.get_potential_energy(), dtype=float)
-        if "forces" in known and "forces" in asked:
+        if "forces" in wanted:
             found["forces"] = np.asarray(one.get_forces(), dtype=float)
-        if "stress" in known and "stress" in asked and one.pbc.all():
+        if "stress" in wanted and one.pbc.all():
             with suppress(NotImplementedError):  # ASE's word for a property that this answer has not
                 found["stress"] = full_stress(np.asarray(one.get_stress(voigt=False), dtype=float))
     except Exception as error:  # calculators raise every kind
