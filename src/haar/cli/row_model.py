@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.actions import Symmetry
 from haar.cli.first_try import OwnPrecision, own_dtype
 from haar.cli.model_file import LoadedModel
 from haar.cli.rows_file import symmetry_of_rows
@@ -18,8 +17,8 @@ from haar.errors import ArgumentError, HaarError
 
 def model_of_rows(
     loaded: LoadedModel, x: Tensor, group: str | None, *, fields: str | None = None, history: int | None = None
-) -> tuple[Any, Symmetry | None]:
-    """The model as one of any number of rows, and the symmetry that a name means for it.
+) -> tuple[Any, Any]:
+    """The model as one of any number of rows, and the `Symmetry` that a name means for it (None without a name).
 
     Args:
         loaded: The model.
