@@ -230,3 +230,15 @@ def test_averages_compile_to_one_graph():
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr[-3000:]
+
+
+class Unit(nn.Module):
+    """A field over its size, with a guard."""
+
+    def forward(self, x):
+        return x / (x.square().sum((1, 2, 3), keepdim=True).sqrt() + 1e-9)
+
+
+def test_a_small_guard_of_a_division_is_in_the_onnx_file_too(tmp_path):
+    path = save(average(Unit(), Symmetry.of_fields(cyclic(4), "p")), (torch.ones(2, 1, 4, 4),), tmp_path / "unit.onnx")
+    assert torch.equal(run_onnx(path, torch.zeros(2, 1, 4, 4))[0], torch.zeros(2, 1, 4, 4))

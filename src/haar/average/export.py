@@ -196,7 +196,10 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
         _forget_machine(program)
         ours, theirs = _named(module, len(pytree.tree_leaves(args)), len(program.graph_signature.user_outputs))
         try:
-            made = torch.onnx.export(program, args, dynamo=True, verbose=False, input_names=ours, output_names=theirs)
+            # not optimised: the rewriter takes numbers up to 1e-8 for zero, such as what guards a division
+            made = torch.onnx.export(
+                program, args, dynamo=True, verbose=False, optimize=False, input_names=ours, output_names=theirs
+            )
         except Exception as error:
             message = f"torch.onnx cannot write this model: {_first_line(error)}"
             raise UntraceableError(message) from error

@@ -95,10 +95,7 @@ def columns(argument: str, given: Any) -> Columns:
     if raw.ndim != 2 or not len(raw):
         raise ArgumentError(argument, expected="a table: rows and columns", got=f"shape {raw.shape}")
     names = tuple(map(str, frame.columns)) if named else tuple(f"{argument}{k}" for k in range(raw.shape[1]))
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ArgumentError(
-            argument, expected="columns with a name each", got=f"{names.count(twice)} of name {twice!r}"
-        )
+    _check_named_once(argument, names)
     try:
         values = raw.astype(np.float64) if not np.iscomplexobj(raw) else None
     except (TypeError, ValueError):
@@ -109,6 +106,14 @@ def columns(argument: str, given: Any) -> Columns:
         )
     _check_finite(argument, names, values)
     return Columns(values, names, named)
+
+
+def _check_named_once(argument: str, names: Sequence[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ArgumentError(
+            argument, expected="columns with a name each", got=f"{names.count(twice)} of name {twice!r}"
+        )
 
 
 def _check_finite(argument: str, names: Sequence[str], values: Float[np.ndarray, "rows columns"]) -> None:
