@@ -162,9 +162,9 @@ def problem(x: Any, y: Any, z: Any, exogenous: Sequence[str | int] = ()) -> Prob
 
 def _check_row_order(name: str, given: Any, x: Any) -> None:
     """Refuse frames that have the labels of X in another order: rows are matched by place."""
-    labels, wanted = (getattr(each, "index", None) for each in (given, x))
-    if not all(hasattr(each, "equals") and hasattr(each, "sort_values") for each in (labels, wanted)):
+    if not all(hasattr(getattr(each, "index", None), "sort_values") for each in (given, x)):
         return
+    labels, wanted = given.index, x.index
     if not labels.equals(wanted) and labels.sort_values().equals(wanted.sort_values()):
         raise ArgumentError(
             name, expected="rows in the order of X", got="the same labels in another order", way_out="reindex(X.index)"
