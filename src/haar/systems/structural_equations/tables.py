@@ -162,7 +162,8 @@ def problem(x: Any, y: Any, z: Any, exogenous: Sequence[str | int] = ()) -> Prob
 
 def _check_row_order(name: str, given: Any, x: Any) -> None:
     """Refuse frames that have the labels of X in another order: rows are matched by place."""
-    labels, wanted = (getattr(each, "index", None) for each in (given, x))
+    labels: Any = getattr(given, "index", None)
+    wanted: Any = getattr(x, "index", None)
     if not all(hasattr(each, "equals") and hasattr(each, "sort_values") for each in (labels, wanted)):
         return
     if not labels.equals(wanted) and labels.sort_values().equals(wanted.sort_values()):
