@@ -128,3 +128,11 @@ def test_points_and_velocities_must_fit():
         geodesic(sphere, START, SLANTED.float())
     with pytest.raises(ShapeError, match=r"end: expected \(1, 2\)"):
         geodesic_between(sphere, START, START.expand(2, 2))
+
+
+def test_near_points_far_from_the_origin_are_joined_in_single_precision():
+    start, end = torch.tensor([[1.085, 1.069]]), torch.tensor([[1.017, 1.087]])
+    found = geodesic_between(sphere, start, end)
+    exact = geodesic_between(sphere, start.double(), end.double())
+    assert bool(found.arrived.all())
+    torch.testing.assert_close(found.lengths.double(), exact.lengths, rtol=2e-3, atol=0)

@@ -268,7 +268,8 @@ class _Shooting:
 
     def aim(self, z: Tensor, end: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Newton's method from velocities; also which of them arrived."""
-        enough = _ARRIVED * (end - z).norm(dim=-1).clamp(min=torch.finfo(z.dtype).tiny)
+        rounding = torch.finfo(z.dtype).eps * (z.norm(dim=-1) + end.norm(dim=-1))
+        enough = torch.maximum(_ARRIVED * (end - z).norm(dim=-1), rounding).clamp(min=torch.finfo(z.dtype).tiny)
         with torch.no_grad():
             miss = self.end(z, v, self.steps) - end
             for _ in range(_NEWTON):
