@@ -17,6 +17,7 @@ class NeuralRegression(NeuralIV):
 
     Example:
         >>> import numpy as np
+        >>> from haar.systems.structural_equations import Training
         >>> z, e = np.random.default_rng(0).normal(size=(2, 500))
         >>> fitted = NeuralRegression((16,), training=Training(steps=300, batch_size=64)).fit(z + e, z + 3 * e, z)
         >>> slope = np.diff(fitted.predict(np.array([-0.5, 0.5])))
