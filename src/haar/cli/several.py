@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -47,9 +48,9 @@ def in_several(words: list[str], answer: Callable[[], int], failed: Callable[[Ba
             try:
                 _check_divided([word for word in words if not word.startswith("-")])
                 code = answer()
+                ranks.meet()
             except BaseException as error:  # noqa: BLE001 (one process speaks for all)
                 return _one_word(ranks, error, failed)
-            ranks.meet()
             return code
     except LostRankError as error:
         return _one_word(ranks, error, failed)
@@ -71,6 +72,7 @@ def _one_word(ranks: Ranks, error: BaseException, failed: Callable[[BaseExceptio
     """What went wrong, said by the first that knows; the others end without a word."""
     from haar.processes import LostRankError
 
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it must not cut off what is about to be said
     try:
         if not isinstance(error, LostRankError):
             ranks.fail(error)
