@@ -168,7 +168,7 @@ def test_processes_under_other_groups_are_refused(in_processes, tmp_path):
 
 
 def test_one_process_of_fabric_audits_as_without_it():
-    fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
+    fabric = pytest.importorskip("lightning.fabric", reason="the extra scale").Fabric(accelerator="cpu", devices=1)
     fabric.launch()
     report = Audit(Model(), SYMMETRY).run(data(), fabric=fabric)
     assert report.to_dict() == Audit(Model(), SYMMETRY).run(data()).to_dict()

@@ -98,8 +98,13 @@ def test_what_does_not_fit_is_one_line(rows, capsys, arguments, words):
 
 
 def test_frames_of_a_molecule_go_with_a_calculator(tmp_path, monkeypatch, capsys):
-    ase, ase_io = pytest.importorskip("ase"), pytest.importorskip("ase.io")
-    SinglePointCalculator = pytest.importorskip("ase.calculators.singlepoint").SinglePointCalculator
+    ase, ase_io = (
+        pytest.importorskip("ase", reason="the extra chemistry"),
+        pytest.importorskip("ase.io", reason="the extra chemistry"),
+    )
+    SinglePointCalculator = pytest.importorskip(
+        "ase.calculators.singlepoint", reason="the extra chemistry"
+    ).SinglePointCalculator
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "leaning_force.py").write_text(CALCULATOR)

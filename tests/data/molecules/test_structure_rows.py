@@ -13,10 +13,10 @@ from haar.check import check
 from haar.data.molecules.structure_rows import EnergyOfPositions, as_rows, structure_rows
 from haar.errors import ArgumentError
 
-ase = pytest.importorskip("ase")
-calculators = pytest.importorskip("ase.calculators.calculator")
-lj = pytest.importorskip("ase.calculators.lj")
-single = pytest.importorskip("ase.calculators.singlepoint")
+ase = pytest.importorskip("ase", reason="the extra chemistry")
+calculators = pytest.importorskip("ase.calculators.calculator", reason="the extra chemistry")
+lj = pytest.importorskip("ase.calculators.lj", reason="the extra chemistry")
+single = pytest.importorskip("ase.calculators.singlepoint", reason="the extra chemistry")
 
 
 class Springs(calculators.Calculator):
