@@ -9,6 +9,7 @@ from torch import Tensor
 from haar.weights import Moved, ParameterAction
 from haar.weights.folding import Folded
 from haar.weights.labels import Leg
+from haar.weights.view import StateView
 
 State = Mapping[str, Tensor]
 #: Numbers of a piece: 32 MiB in single precision.
@@ -60,7 +61,7 @@ def _cut(state: State, row: str, start: int, length: int) -> State:
     return _Part(state, row, start, length)
 
 
-class _Part(Mapping[str, Tensor]):
+class _Part(StateView):
     """Parameters with a part of one of them."""
 
     def __init__(self, state: State, row: str, start: int, length: int) -> None:
@@ -69,12 +70,3 @@ class _Part(Mapping[str, Tensor]):
     def __getitem__(self, name: str) -> Tensor:
         found = self.state[name]
         return found.narrow(0, self.start, self.length) if name == self.row else found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.state)
-
-    def __len__(self) -> int:
-        return len(self.state)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
 from haar.weights.norms import Norm
+from haar.weights.view import StateView
 
 
 def folded(action: ParameterAction, state: Mapping[str, Tensor]) -> Folded:
@@ -43,7 +44,7 @@ def folded(action: ParameterAction, state: Mapping[str, Tensor]) -> Folded:
     return Folded(action, state)
 
 
-class Folded(Mapping[str, Tensor]):
+class Folded(StateView):
     """See `folded`.
 
     Args:
@@ -64,15 +65,6 @@ class Folded(Mapping[str, Tensor]):
             self._biases.update({bias: reader for reader, bias in norm.readers if bias is not None})
             if not norm.centred:
                 self._centred.discard(norm.site)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.state)
-
-    def __len__(self) -> int:
-        return len(self.state)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.state
 
     def __getitem__(self, name: str) -> Tensor:
         row = self._row.get(name)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from haar.weights.action import ParameterAction
 from haar.weights.gauge import Gauge
+from haar.weights.view import StateView
 
 
-class Moved(Mapping[str, Tensor]):
+class Moved(StateView):
     """What `ParameterAction.act` gives, computed tensor by tensor when it is read.
 
     Args:
@@ -31,15 +32,6 @@ class Moved(Mapping[str, Tensor]):
         self.action, self.gauge, self.state = action, gauge, state
         self._row = {name: row for row, entry in action.entries.items() for name in entry.names(state)}
         self._stacked: tuple[str, Mapping[str, Tensor]] = ("", {})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.state)
-
-    def __len__(self) -> int:
-        return len(self.state)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.state
 
     def __getitem__(self, name: str) -> Tensor:
         row = self._row.get(name)
