@@ -98,10 +98,11 @@ def test_signs_of_one_component_by_hand():
 def test_the_estimator_is_left_as_it_was():
     x, y = table()
     fitted = make_pipeline(TruncatedSVD(3, random_state=0), Ridge()).fit(x, y)
-    before = fitted.predict(x), fitted[0].components_.copy(), fitted[1].coef_.copy()
+    said, before = fitted.predict(x), (fitted[0].components_.copy(), fitted[1].coef_.copy())
     audit_components(fitted, x, y)
-    for one, other in zip(before, (fitted.predict(x), fitted[0].components_, fitted[1].coef_), strict=True):
+    for one, other in zip(before, (fitted[0].components_, fitted[1].coef_), strict=True):
         np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(fitted.predict(x), said, atol=1e-12)
 
 
 def test_what_has_no_components_is_refused():

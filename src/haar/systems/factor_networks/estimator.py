@@ -196,7 +196,7 @@ class FactorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(generator.randint(2**31 - 1))
         if anew:
             self._take_units(x[train], y[train])
-        rows, answers = self._tensor(x), torch.from_numpy((y - self.y_mean_) / self.y_scale_).to(self.dtype_)
+        rows, answers = self._tensor(x), self._copied((y - self.y_mean_) / self.y_scale_)
         self._take_frame(rows[train], anew=anew)
         if anew:
             self.network_ = self._built(rows[train], torch.Generator().manual_seed(seed))
@@ -254,7 +254,10 @@ class FactorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.y_mean_, self.y_scale_ = float(y.mean()), float(y.std()) or 1.0
 
     def _tensor(self, x: np.ndarray) -> Tensor:
-        return torch.from_numpy((x - self.x_mean_) / self.x_scale_).to(self.dtype_)
+        return self._copied((x - self.x_mean_) / self.x_scale_)
+
+    def _copied(self, array: np.ndarray) -> Tensor:
+        return torch.tensor(array, dtype=self.dtype_)  # torch's own memory: sums hang on where numpy's begins
 
     def _rows(self, X: Any) -> Tensor:
         check_is_fitted(self)
