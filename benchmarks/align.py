@@ -30,6 +30,8 @@ PEERS = {
     "sinkhorn": Peer("sinkhorn-rebasin", ["sinkhorn-rebasin==0.0.2"]),
 }
 KINDS = ("perceptron", "resnet")
+#: Pairs of each kind: over three perceptrons the lower barrier is chance.
+COUNTS = {"perceptron": 15, "resnet": 3}
 TITLES = {
     "ours": "ours, weights",
     "activations": "ours, activations of 300 samples",
@@ -45,7 +47,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("files", "pairs"), help="by default both")
     parser.add_argument("--quick", action="store_true", help="small files, one pair, three turns")
     parser.add_argument("--rounds", type=int, default=0, help="turns; default 7, quick 3")
-    parser.add_argument("--pairs", type=int, default=0, help="pairs of networks of each kind; default 3, quick 1")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of each kind; default 15 perceptrons, 3 residual")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of networks; others stay in --json")
     parser.add_argument(
         "--sides", nargs="*", default=(*PEERS, "activations"), help="beside ours; others stay in --json"
@@ -104,8 +106,9 @@ def step_of_files(told: str) -> None:
 
 def pairs(folder: str, options: argparse.Namespace) -> Iterator[dict]:
     """One row for each kind of network and side, as soon as it is there."""
-    rounds, count = options.rounds or (3 if options.quick else 7), options.pairs or (1 if options.quick else 3)
+    rounds = options.rounds or (3 if options.quick else 7)
     for kind in options.kinds:
+        count = options.pairs or (1 if options.quick else COUNTS[kind])
         paths = [
             str(Path(folder) / f"{kind}-{seed}.pt") for seed in range(options.first_seed, options.first_seed + count)
         ]
@@ -144,12 +147,12 @@ def pair_lines(rows: list[dict]) -> list[str]:
     """The table of the pairs."""
     if not rows:
         return []
-    pairs_of = f"{len(rows[0]['values'])} pairs from seed {rows[0]['seeds'][0]} on"
+    first = f"from seed {rows[0]['seeds'][0]} on"
     lines = [
-        f"Barriers are medians over {pairs_of}, times CPU time on one thread; {rows[0]['about']}:",
+        f"Barriers are medians over pairs {first}, times CPU time on one thread; {rows[0]['about']}:",
         "",
-        "| network | brought together by | barrier | seconds | its time over ours, weights | goals |",
-        "|---|---|---|---|---|---|",
+        "| network | brought together by | barrier | ours, weights, is lower in | seconds | its time over ours | goals |",
+        "|---|---|---|---|---|---|---|",
     ]
     for kind in KINDS:
         mine = [row for row in rows if row["kind"] == kind]
@@ -157,15 +160,16 @@ def pair_lines(rows: list[dict]) -> list[str]:
             continue
         values = [statistics.median(pair[0]["barrier"] for pair in mine[0]["values"])]
         plain = statistics.median(pair[0]["plain"] for pair in mine[0]["values"])
-        lines.append(f"| {kind} | plain average | {plain:.3f} | | | |")
-        lines.append(f"| {kind} | {TITLES['ours']} | {values[0]:.4f} | {mine[0]['ours']:.3f} | 1 | |")
+        lines.append(f"| {kind} | plain average | {plain:.3f} | | | | |")
+        lines.append(f"| {kind} | {TITLES['ours']} | {values[0]:.4f} | | {mine[0]['ours']:.3f} | 1 | |")
         for row in mine:
             barrier = statistics.median(pair[1]["barrier"] for pair in row["values"])
             goal = ""
             if row["side"] in PEERS:
                 low, fast = values[0] <= barrier, row["ratio"] >= 1 / MOST_TIME
                 goal = f"barrier {'met' if low else 'MISSED'}, time {'met' if fast else 'MISSED'}"
-            took = f"{row['seconds']:.3f} | {row['ratio']:.2f}"
+            lower = sum(pair[0]["barrier"] < pair[1]["barrier"] for pair in row["values"])
+            took = f"{lower} of {len(row['values'])} | {row['seconds']:.3f} | {row['ratio']:.2f}"
             lines.append(f"| {kind} | {TITLES[row['side']]} | {barrier:.4f} | {took} | {goal} |")
     return lines
 
