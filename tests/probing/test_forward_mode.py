@@ -53,3 +53,50 @@ def test_a_decoder_with_such_a_layer_has_christoffel_symbols(name):
     j, h = jacobian(x), hessian(x)  # of J^T J: Gamma^k_ij = g^kl <d_i d_j f, d_l f>
     expected = torch.einsum("nkl,nal,naij->nkij", torch.linalg.inv(j.mT @ j), j, h)
     torch.testing.assert_close(christoffel(Pullback(net), x).detach(), expected.detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.complex64, torch.int64, torch.bool])
+@pytest.mark.parametrize("number", [2, 0.5, -3.25, 1 + 1j, True])
+def test_numbers_beside_tensors_give_what_they_give_outside(dtype, number):
+    x = torch.tensor([1, 3, 2]).to(dtype)
+
+    def told():
+        yield lambda: number * x
+        yield lambda: x * number
+        yield lambda: number + x
+        yield lambda: torch.add(x, number, alpha=2)
+        yield lambda: x - number
+        yield lambda: number - x
+        yield lambda: torch.rsub(x, number)
+        yield lambda: x / number
+        yield lambda: number / x
+        yield lambda: torch.div(x, number, rounding_mode="floor")
+
+    for made in told():
+        try:
+            expected = made()
+        except (RuntimeError, TypeError) as error:
+            with ForwardMode(), pytest.raises(type(error)):
+                made()
+            continue
+        with ForwardMode():
+            found = made()
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_slopes_beside_numbers_are_those_of_reverse_mode():
+    x = torch.tensor([0.5, 2.0], dtype=F64)
+
+    def field(x):
+        return (3 / (1 - x) - 2 * x + 1) * (x - 4) / 5
+
+    def slope(x):
+        return torch.func.jvp(field, (x,), (torch.ones_like(x),))[1]
+
+    with ForwardMode():
+        first, second = torch.func.jvp(slope, (x,), (torch.ones_like(x),))
+    leaf = x.clone().requires_grad_()
+    (once,) = torch.autograd.grad(field(leaf).sum(), leaf, create_graph=True)
+    (twice,) = torch.autograd.grad(once.sum(), leaf)
+    torch.testing.assert_close(first, once.detach())
+    torch.testing.assert_close(second, twice)
