@@ -72,9 +72,7 @@ def test_a_soft_verdict_fits_on_the_samples_that_chose():
     assert (unlabelled.action, unlabelled.elements) == ("average", 8)
 
 
-@pytest.mark.parametrize(
-    ("group", "elements"), [(SO(2), 5), (O(2), 10), (SO(3), 75), (SO(4), 32)], ids=lambda case: str(case)
-)
+@pytest.mark.parametrize(("group", "elements"), [(SO(2), 5), (O(2), 10), (SO(3), 75), (SO(4), 32)], ids=str)
 @pytest.mark.parametrize("verdict", ["average", "soft"])
 def test_the_copies_that_are_told_of_a_lie_group_are_those_that_run(group, elements, verdict):
     symmetry = Symmetry(group, Vector(Defining(group)), Invariant(group))
