@@ -124,6 +124,24 @@ def test_what_turns_is_compact_and_what_grows_shears_or_shifts_is_not():
     assert not is_compact(LieAlgebra(torch.cat([generator_of_so(2), torch.eye(2)[None].double()]), tolerance=1e-9))
 
 
+def nearly_sheared(size, tolerance):
+    """Two blocks that turn by so much of the size of the matrix."""
+    block = torch.tensor([[0.0, 1.0], [-(size**2), 0.0]], dtype=F64)
+    return LieAlgebra(torch.block_diag(block, block)[None], tolerance=tolerance)
+
+
+@pytest.mark.parametrize(("tolerance", "least"), [(1e-9, 1e-4), (1e-3, 1e-2), (0.1, 0.3)])
+@pytest.mark.parametrize(("share", "turns"), [(0.97, False), (1.03, True)])
+def test_what_turns_by_less_than_ten_defects_is_a_shear(tolerance, least, share, turns):
+    algebra = nearly_sheared(share * least, tolerance)
+    assert is_compact(algebra) is turns
+    (scaled,) = torch.einsum("jk,kab->jab", reading_basis(algebra, algebra.basis), algebra.basis)
+    if turns:
+        assert float(torch.linalg.eigvals(scaled).abs().max()) == pytest.approx(1.0)
+    else:
+        assert float(scaled.norm()) == pytest.approx(1.0)
+
+
 def test_a_positive_form_has_absolute_eigenvalues():
     mixed = torch.tensor([[1.0, 2.0], [2.0, 1.0]], dtype=F64)  # 3 and -1
     torch.testing.assert_close(positive_form(mixed), torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=F64))
