@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -130,6 +131,90 @@ def test_a_dashboard_reads_all_tells_costs_and_draws():
     assert all(p.grad is None for p in model.parameters())
     dashboard.reset()
     assert dashboard.steps == dashboard.readings == []
+
+
+class Noted(nn.Module):
+    """One factor, and a note elsewhere of how it was called."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.weight, self.note = nn.Parameter(torch.ones(1, dtype=F64)), calls.append
+
+    def forward(self, x):
+        self.note((self.training, len(x)))
+        return self.weight * x
+
+
+def test_a_signal_is_read_in_train_mode_of_eight_parts_by_default():
+    calls = []
+    model, x = Noted(calls).eval(), torch.ones(17, 1, dtype=F64)
+    BatchSignal(model, squares).update(x, x)
+    assert calls == [(True, 2)] * 8
+    assert not model.training
+    GeometricComplexity(model.train()).update(x)
+    assert calls[8:] == [(False, 17)]
+
+
+@pytest.mark.parametrize(("elements", "looked"), [(64, 24), (23, 23)])
+def test_orbits_are_whole_up_to_so_many_elements(elements, looked):
+    group, calls = symmetric(4), []
+    symmetry = Symmetry(group, Vector(Defining(group)), Vector(Defining(group)))
+    x = torch.randn(2, 4, dtype=F64, generator=torch.Generator().manual_seed(0))
+    options = {} if elements == 64 else {"elements": elements}
+    found = BatchSignal(Noted(calls), squares, parts=2, symmetry=symmetry, **options).update(x, torch.zeros_like(x))
+    assert len(calls) == 2 + 2 * looked
+    assert found["signal to noise, averaged"] == pytest.approx(found["signal to noise"])  # the loss is invariant
+
+
+def test_costs_are_seconds_a_reading(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    class Slow(ParameterAsymmetry):
+        def measure(self, *given):
+            clock.now += 3.0
+            return super().measure(*given)
+
+    monkeypatch.setattr("haar.dynamics.dashboard.time", SimpleNamespace(perf_counter=lambda: clock.now))
+    model = network()
+    dashboard = Dashboard({"slow": Slow(model, traced(model, torch.randn(3, 2)))})
+    assert dashboard.costs().rows == [("slow", 0.0)]
+    for _ in range(2):
+        dashboard.update()
+        clock.now += 100.0
+    costs = dashboard.costs()
+    assert (costs.rows, costs.note) == ([("slow", 3.0)], "mean over 2 readings")
+    assert dashboard.steps == [0, 1]
+    assert [len(readings) for readings in dashboard.figure().axes[0].lines[0].get_data()] == [2, 2]
+    dashboard.reset()
+    assert dashboard.costs().rows == [("slow", 0.0)]
+    dashboard.update()
+    assert dashboard.steps == [0]
+
+
+def test_figures_have_a_panel_a_meter_and_names_of_numbers():
+    model, x = network(), torch.randn(6, 2)
+    sites = ParameterAsymmetry(model, traced(model, x))
+    dashboard = Dashboard({"slope": (GeometricComplexity(model), x), "slopes": sites})
+    dashboard.update()
+    figure = dashboard.figure()
+    assert figure.get_size_inches().tolist() == [6.4, 3.6]
+    labels = [[line.get_label() for line in axes.lines] for axes in figure.axes]
+    assert labels == [["geometric complexity"], ["asymmetry", "units0/asymmetry", "units1/asymmetry"]]
+    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == labels[1]
+    alone = Dashboard({"slope": (GeometricComplexity(model), x)})
+    alone.update()
+    assert alone.figure().get_size_inches().tolist() == [6.4, 3.6]
+
+
+def test_one_site_is_read_without_its_name():
+    model = network()
+    action = traced(model, torch.randn(3, 2))
+    one = ParameterAsymmetry(model, action, sites=["units1"]).update()
+    assert one == {"asymmetry": asymmetry(action, model.state_dict(), sites=("units1",))}
+    both = ParameterAsymmetry(model, action, sites=["units1", "units0"]).update()
+    assert list(both) == ["asymmetry", "units1/asymmetry", "units0/asymmetry"]
+    assert both["units1/asymmetry"] == one["asymmetry"]
+    assert both["asymmetry"] == asymmetry(action, model.state_dict())
 
 
 def test_what_cannot_be_read_is_refused():

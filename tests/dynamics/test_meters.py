@@ -73,6 +73,28 @@ def test_gradients_by_hand():
     assert math.isnan(meter.update()["cosine"])
 
 
+def test_gradients_that_vanish_agree_or_are_missing():
+    w, v = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))
+    meter = GradientSignal([w, v])
+    assert meter.window == 8
+    w.grad = torch.tensor([3.0, 4.0])  # v has none: it counts as zeros
+    assert meter.update()["norm"] == 5
+    assert meter.update() == {"norm": 5, "cosine": pytest.approx(1), "signal to noise": math.inf}
+    w.grad = torch.zeros(2)
+    assert math.isnan(meter.update()["cosine"])
+    # two of (3, 4) and one of zeros: mean (2, 8/3), squares away from it 2 (1 + 16/9) + 4 + 64/9
+    assert meter.readings[-1]["signal to noise"] == pytest.approx((4 + 64 / 9) / ((2 + 32 / 9 + 4 + 64 / 9) / 2))
+
+
+def test_few_units_of_few_samples_and_a_tau_of_ones_own():
+    net = nn.Sequential(nn.ReLU())
+    x = torch.tensor([[0.15, 1.0, 1.85, 1.0]])
+    assert Plasticity(net).update(x)["0/dormant ratio"] == 0.0
+    assert Plasticity(net, tau=0.2).update(x)["0/dormant ratio"] == 0.25
+    tokens = torch.rand(3, 5, 4)
+    assert Plasticity(net).update(tokens)["0/stable rank"] == pytest.approx(stable_rank(tokens.flatten(0, 1)), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -106,7 +106,7 @@ def _defect(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, samples: S
 
 
 def _worst(tops: list[Tensor], spread: Tensor, significance: float) -> Estimate:
-    made = [ratio(top, spread, root=True, least=0.0, level=1 - significance) for top in tops]
+    made = [ratio(top, spread, root=True, level=1 - significance) for top in tops]
     return max(made, key=lambda estimate: estimate.value)
 
 

@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 from haar.actions import Symmetry
 from haar.audit import Audit
-from haar.average import Averaged, Quadrature, Sampled, SoftAverage, average, soft
-from haar.average.weighted import ORBIT_LIMIT
+from haar.average import Orbit, Quadrature, Sampled, average, soft
+from haar.average.weighted import ORBIT_LIMIT, How
 from haar.check.measured import Measured
 from haar.check.samples import Samples
-from haar.groups import FiniteGroup, LieGroup
+from haar.errors import ArgumentError
+from haar.groups import FiniteGroup, Group, LieGroup
 
 Action = Literal["average", "average softly", "leave alone"]
 
-#: Elements that a group too large for all of them is averaged over.
-_DRAWN = 32
+#: Degree of the quadrature of a Lie group, and elements that are drawn of a group too large for all of them.
+_DEGREE, _DRAWN = 4, 32
 
 
 @dataclass(frozen=True)
@@ -62,37 +63,28 @@ def carry_out(model: Callable[..., Any], audit: Audit, seen: Samples, *, seed: i
         return kept
     group = symmetry.group
     if advice.members and isinstance(group, FiniteGroup) and len(advice.members) < group.order:
-        subgroup = group.subgroup(advice.members, advice.group or None)
-        if subgroup.order == len(advice.members):
-            symmetry = symmetry.restrict(subgroup)
+        symmetry = symmetry.restrict(group.subgroup(advice.members, advice.group or None))
+    how = _rule(symmetry.group, seed)
+    asked = replace(kept, group=symmetry.group.name, elements=len(how.weighted(symmetry.group)), symmetry=symmetry)
     if advice.verdict == "soft" and seen.labels is not None:
-        return _softly(kept, symmetry, seen, seed=seed)
-    averaged = _averaged(model, symmetry, seed)
-    exact = symmetry.group.order is not None and symmetry.group.order <= ORBIT_LIMIT
-    size = (symmetry.group.order or 0) if exact else _DRAWN
-    name = symmetry.group.name
-    return replace(kept, action="average", group=name, elements=size, exact=exact, model=averaged, symmetry=symmetry)
+        softened = soft(model, symmetry, (seen.inputs, seen.labels), how=how, seed=seed, micro_batch=1)
+        return replace(asked, action="average softly", model=softened)
+    averaged = average(model, symmetry, how, micro_batch=1)
+    return replace(asked, action="average", exact=isinstance(how, Orbit), model=averaged)
 
 
-def _averaged(model: Callable[..., Any], symmetry: Symmetry, seed: int) -> Averaged:
-    group = symmetry.group
+def _rule(group: Group, seed: int) -> How:
+    """All elements where these are few, or a quadrature of few; else elements drawn at random."""
+    if isinstance(group, FiniteGroup) and group.order <= ORBIT_LIMIT:
+        return Orbit()
     if isinstance(group, LieGroup):
-        return average(model, symmetry, Quadrature(4), micro_batch=1)
-    if group.order is not None and group.order > ORBIT_LIMIT:
-        return average(model, symmetry, Sampled(_DRAWN, seed=seed), micro_batch=1)
-    return average(model, symmetry, micro_batch=1)
-
-
-def _softly(kept: Repair, symmetry: Symmetry, seen: Samples, *, seed: int) -> Repair:
-    softened: SoftAverage = soft(kept.model, symmetry, (seen.inputs, seen.labels), seed=seed, micro_batch=1)
-    return replace(
-        kept,
-        action="average softly",
-        group=symmetry.group.name,
-        elements=symmetry.group.order or 0,
-        model=softened,
-        symmetry=symmetry,
-    )
+        rule = Quadrature(_DEGREE)
+        try:
+            if len(rule.weighted(group)) <= ORBIT_LIMIT:
+                return rule
+        except ArgumentError:
+            pass  # no rule is known of this group, or none of a bearable size
+    return Sampled(min(_DRAWN, group.order or _DRAWN), seed=seed)
 
 
 def confirmed(repair: Repair, before: Callable[..., Any], measured: Measured) -> Repair:

@@ -24,7 +24,7 @@ def is_compact(algebra: LieAlgebra) -> bool:
         size = float(values.abs().max())
         if size <= min(max(10 * tolerance, 1e-4), 0.3) * float(torch.linalg.matrix_norm(m, ord=2)):
             return False  # nilpotent: a shift or a shear
-        if float(values.real.abs().max()) > max(3 * tolerance, 1e-6) * size:
+        if float(values.real.abs().max()) > 3 * tolerance * size:
             return False
     return True
 
@@ -70,11 +70,11 @@ def positive_form(form: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
 def _adapted(basis: Tensor, tolerance: float) -> Tensor:
     """A positive form adapted to the most invariant form, if that is not degenerate."""
     parts = torch.linalg.svd(basis.flatten(1), full_matrices=False)
-    keep = max(tolerance, 1e-9) * float(parts.S[0]) < parts.S
+    keep = tolerance * float(parts.S[0]) < parts.S
     independent = parts.Vh[keep].unflatten(-1, basis.shape[1:])
     if not len(independent) or len(independent) > basis.shape[-1] ** 2:
         return _plain(basis, tolerance)
-    forms = LieAlgebra(independent, tolerance=tolerance).invariant_forms(max(10 * tolerance, 1e-6))
+    forms = LieAlgebra(independent, tolerance=tolerance).invariant_forms(10 * tolerance)
     form = positive_form(forms[0]) if len(forms) else _plain(basis, tolerance)
     values = torch.linalg.eigvalsh(form)
     return form if float(values[0]) > 1e-6 * float(values[-1]) else _plain(basis, tolerance)
@@ -108,6 +108,6 @@ def _within(space: Float[Tensor, "j k"], rows: Float[Tensor, "k w"], tolerance: 
     image = space @ rows
     left, values, _ = torch.linalg.svd(image, full_matrices=True)
     values = torch.cat([values, values.new_zeros(len(space) - len(values))])
-    kernel = left.T[values <= max(5 * tolerance, 1e-6) / len(rows) ** 0.5]
+    kernel = left.T[values <= 5 * tolerance / len(rows) ** 0.5]
     found: Tensor = kernel @ space
     return found

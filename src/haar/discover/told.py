@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haar.discover.gates import GAP, GAP_OF_ONE
+
 if TYPE_CHECKING:
     from haar.discover.found import Found
     from haar.discover.lie import Generated
@@ -41,7 +43,7 @@ def _continuous(found: Found) -> str:
     gate = lie.closest
     if gate is None:
         return "No continuous symmetry established."
-    need = 3 if gate.count == 1 else 2
+    need = GAP_OF_ONE if gate.count == 1 else GAP
     why = _GATES[gate.failed].format(gap=gate.gap, need=need, closure=gate.closure)
     what = f"{gate.count}-dimensional algebra" if gate.count > 1 else "single generator"
     name = f" like {lie.closest_name}" if lie.closest_name and gate.count > 1 else ""

@@ -29,7 +29,7 @@ def check_numbers(x: Tensor, argument: str = "x") -> None:
         )
 
 
-def check_number(argument: str, value: object, *, positive: bool = False) -> float:
+def check_number(argument: str, value: object, *, positive: bool = False) -> float | int:
     """The value, if it is a finite real number that is not negative, or positive.
 
     Raises:

@@ -31,6 +31,16 @@ def test_ratios_worked_out_by_hand():
     assert factor_count(torch.tensor([8.0, 4.0, 1.0, 0.01]), most=3) == 3
     assert factor_count(torch.tensor([8.0, 4.0, 1.0, 0.01]), most=1) == 1
     assert factor_count(torch.tensor([8.0, 4.0, 1.0, 0.01])) == 2  # half of them are considered
+    assert factor_count(torch.tensor([8.0, 4.0, 0.1])) == 1
+    assert factor_count(torch.tensor([8.0, 4.0, 1.0, 0.01]), most=9) == 3  # there are no more ratios
+
+
+@pytest.mark.parametrize(("dtype", "eps"), [(torch.float32, 2.0**-23), (F64, 2.0**-52)])
+@pytest.mark.parametrize(("factor", "count"), [(0.7, 2), (1.5, 3)])
+def test_what_rounding_leaves_is_as_large_as_its_number_of_units(dtype, eps, factor, count):
+    """Ratios 1e2, 1e-2 / a and a / floor, of which the last is the largest where a^2 is above 1e-2 floor."""
+    a = (1e-2 * 4 * eps * factor) ** 0.5
+    assert factor_count(7 * torch.tensor([1.0, 1e-2, a, 0.0], dtype=dtype), most=3) == count
 
 
 def test_refusals():

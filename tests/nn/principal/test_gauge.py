@@ -7,8 +7,8 @@ import torch
 
 from haar.actions import Invariant
 from haar.errors import ArgumentError
-from haar.nn.principal import gauge_symmetry, sampled_spaces, sampling_error
-from haar.nn.principal.gauge import is_degenerate_cut
+from haar.nn.principal import DegenerateCutWarning, gauge_symmetry, sampled_spaces, sampling_error
+from haar.nn.principal.gauge import is_degenerate_cut, warn_of_cut
 
 
 def test_the_sampling_error_is_two_standard_deviations():
@@ -23,12 +23,23 @@ def test_neighbours_within_the_error_of_the_larger_are_one():
     assert sampled_spaces(values, 100) == (3, 1)
     assert sampled_spaces(torch.tensor([10.0, 7.99], dtype=torch.float64), 100) == (1, 1)
     assert sampled_spaces(values, 4) == (4,)
+    assert sampled_spaces(torch.tensor([10.0, 0.9], dtype=torch.float64), 5) == (1, 1)  # within 0.894 of the larger
+    assert sampled_spaces(torch.tensor([10.0, 1.1], dtype=torch.float64), 5) == (2,)
     assert sampled_spaces(torch.tensor([1.0, 0.0]), 100) == (1, 1)
 
 
 def test_a_cut_is_degenerate_within_the_error():
     assert is_degenerate_cut(10.0, 8.01, 100)
+    assert is_degenerate_cut(10.0, 9.0, 400)
     assert not is_degenerate_cut(10.0, 7.99, 100)
+    assert not is_degenerate_cut(10.0, 8.99, 400)
+
+
+@pytest.mark.parametrize(("k", "others"), [(1, "keep 2$"), (2, "keep 1 or 3$")])
+def test_what_else_could_be_kept(k, others):
+    with pytest.warns(DegenerateCutWarning, match=f"eigenvalue {k} is 1 and eigenvalue {k + 1}.*0.9.*{others}") as told:
+        warn_of_cut(1.0, 0.9, k, 100)
+    assert len(told) == 1
 
 
 def test_symmetries_of_heads():

@@ -91,11 +91,16 @@ def test_gaps_reach_and_rank_by_hand():
 
 
 @pytest.mark.parametrize("distance", [1.0, 50.0])
-def test_the_prediction_is_rounding_over_the_gap_times_the_reach(distance):
-    """Of the planes (0, 1), (0, 2), (1, 2) with gaps 1/8, 1/2, 3/8; the third axis is out of reach."""
-    found = frame_health(axes([1.0, 0.875, 0.5], [[[0.6, 0.8, 0.0]]], distance), F64)
-    angles = [distance * EPS / (gap - 4 * distance * EPS) for gap in (1 / 8, 1 / 2, 3 / 8)]
-    expected = max(angles[0] * 0.8, angles[1] * 0.6, angles[2] * 0.8)
+@pytest.mark.parametrize(
+    "lengths", [[0.6, 0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.6, 0.8], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+)
+def test_the_prediction_is_rounding_over_the_gap_times_the_reach(distance, lengths):
+    """Of the planes (0, 1), (0, 2), (1, 2) with gaps 1/8, 1/2, 3/8."""
+    found = frame_health(axes([1.0, 0.875, 0.5], [[lengths]], distance), F64)
+    planes = {(0, 1): 1 / 8, (0, 2): 1 / 2, (1, 2): 3 / 8}
+    expected = max(
+        distance * EPS / (gap - 4 * distance * EPS) * max(lengths[a], lengths[b]) for (a, b), gap in planes.items()
+    )
     assert found.predicted.item() == pytest.approx(expected, rel=1e-12)
 
 
@@ -145,6 +150,14 @@ def test_masked_points_do_not_count():
     assert found.distance.tolist() == [1.0, 1.0]
     apart = principal_axes([torch.zeros(1, 2, 2, dtype=F64) + 3.0])
     assert apart.distance.tolist() == [1e16]
+    single = principal_axes([rows[:, 2:]])
+    assert single.centre.tolist() == [[[7.0, 7.0]], [[1.0, 1.0]]]
+    assert (
+        principal_axes([rows], mask=torch.tensor([[False, False, True]] * 2)).centre.tolist() == single.centre.tolist()
+    )
+    none = principal_axes([rows[:, :0]])
+    assert none.centre.tolist() == [[[0.0, 0.0]]] * 2
+    assert none.eigenvalues.tolist() == [[0.0, 0.0]] * 2
 
 
 def test_derivatives_go_through_the_axes_only_if_asked():

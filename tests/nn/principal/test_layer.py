@@ -180,6 +180,59 @@ def test_whitened_scores_have_unit_covariance_in_training_and_evaluation():
         torch.testing.assert_close(y.mT @ y / len(y), torch.eye(3, dtype=F64), rtol=0, atol=1e-9)
 
 
+def test_it_is_printed_with_what_differs_from_plain():
+    assert repr(layer(3)) == "PCALayer(? -> 3, gauge='align', gradient='detach')"
+    told = "PCALayer(6 -> 3, gauge='fixed', gradient='gap', whiten=True)"
+    assert repr(layer(3, in_features=6, gauge="fixed", gradient="gap", whiten=True)) == told
+    assert repr(layer(3, output="projection")).endswith("gradient='detach', output='projection')")
+
+
+@pytest.mark.parametrize("gauge", ["align", "canonical"])
+def test_the_running_covariance_is_that_of_scores_in_the_running_frame(gauge):
+    first, second = rows(seed=1), rows(seed=2)
+    training = layer(3, gauge=gauge, momentum=0.25)
+    training(first)
+    held, frame = training.covariance.clone(), training.reference.clone()
+    scores = (first - first.mean(0)) @ frame
+    torch.testing.assert_close(held, scores.mT @ scores / len(first), rtol=1e-9, atol=1e-9)
+    turned = (second - second.mean(0)) @ training(second).new_tensor(aligned(second, frame))
+    new = turned.mT @ turned / len(second)
+    signs = (training.reference * frame).sum(0).sign()
+    expected = (0.75 * held + 0.25 * new) * signs * signs[:, None]
+    torch.testing.assert_close(training.covariance, expected, rtol=1e-8, atol=1e-8)
+
+
+def aligned(x, reference):
+    """The principal directions of rows, turned to a reference."""
+    frame = torch.linalg.svd(x - x.mean(0), full_matrices=False)[2][:3].mT
+    return (frame @ nearest_orthogonal(frame.mT @ reference)).tolist()
+
+
+@pytest.mark.parametrize("gauge", ["align", "canonical", "invariant"])
+def test_a_canonical_frame_is_that_of_its_largest_entries_and_an_invariant_score_has_no_sign(gauge):
+    x = rows(seed=3)
+    fitted = layer(3, gauge=gauge).fit(x)
+    largest = fitted.reference.gather(0, fitted.reference.abs().argmax(0, keepdim=True))
+    if gauge == "canonical":
+        assert bool((largest > 0).all())
+        seen = copy.deepcopy(fitted)(x)
+        torch.testing.assert_close(seen, (x - x.mean(0)) @ fitted.reference, rtol=0, atol=1e-9)
+    else:
+        scores = fitted.eval()(x)
+        assert bool((scores >= 0).all()) is (gauge == "invariant")
+
+
+def test_a_new_layer_has_no_frame_and_one_of_known_width_has_the_plain_one():
+    empty, known = layer(3), layer(3, in_features=6)
+    assert (empty.in_features, known.in_features) == (None, 6)
+    assert (empty.momentum, known.reference.tolist()) == (0.1, torch.eye(6, 3).tolist())
+    assert known.covariance.tolist() == torch.eye(3).tolist()
+    before = known.reference
+    known.fit(rows())
+    assert known.reference is before  # in place, as those who hold buffers expect
+    assert int(known.batches) == 1
+
+
 def test_evaluation_is_the_same_for_a_row_alone():
     fitted = layer(3).fit(rows()).eval()
     x = rows(seed=1)

@@ -129,11 +129,51 @@ def test_autocast_leaves_the_penalty_in_single_precision():
     assert layer.penalty.dtype is torch.float32
 
 
+def test_it_is_printed_with_what_differs_from_plain():
+    assert repr(soft()) == "SoftPCALayer(5 -> 2, orthogonality=1.0, variance=0.1)"
+    told = "SoftPCALayer(5 -> 3, orthogonality=0.0, variance=2.0, exact=True, deflation=True)"
+    assert repr(soft(3, orthogonality=0, variance=2, exact=True, deflation=True)) == told
+
+
+def test_components_are_weighted_by_their_place():
+    x, layer = rows(), soft(3, exact=True, deflation=True, variance=0.3)
+    shares = layer(x).square().sum(0) / (x - x.mean(0)).square().sum()
+    expected = 0.3 * (1 - shares[0] - shares[1] * 5 / 6 - shares[2] * 4 / 6)
+    torch.testing.assert_close(layer.penalty, expected, rtol=1e-9, atol=0)
+
+
+def test_the_running_mean_moves_by_its_momentum_and_without_gradients():
+    x, layer = rows(), soft(momentum=0.25)
+    layer(x.requires_grad_())
+    torch.testing.assert_close(layer.mean, 0.25 * x.mean(0).detach(), rtol=1e-12, atol=0)
+    assert not layer.mean.requires_grad
+    batch = soft()
+    batch(x[None])
+    torch.testing.assert_close(batch.mean, 0.1 * x.mean(0).detach(), rtol=1e-12, atol=0)
+
+
+def test_rows_may_stand_on_several_axes_and_equal_ones_have_a_finite_penalty():
+    x = rows()
+    together, apart = soft()(x), soft()(x.reshape(6, 10, 5))
+    torch.testing.assert_close(apart.reshape(60, 2), together, rtol=0, atol=1e-12)
+    equal = soft(orthogonality=0)
+    equal(torch.ones(2, 5, dtype=F64))
+    assert equal.penalty.item() == pytest.approx(0.1)
+
+
 def test_refusals():
     with pytest.raises(ArgumentError, match="in_features: expected at least 6, got 5"):
         SoftPCALayer(5, 6)
     with pytest.raises(ArgumentError, match="variance: expected 0 or more, got -1"):
         SoftPCALayer(5, 2, variance=-1)
+    with pytest.raises(ArgumentError, match="orthogonality: expected 0 or more, got -1"):
+        SoftPCALayer(5, 2, orthogonality=-1)
+    with pytest.raises(ArgumentError, match="momentum: expected a positive number, got 0"):
+        SoftPCALayer(5, 2, momentum=0)
+    with pytest.raises(ArgumentError, match="k: expected at least 1, got 0"):
+        SoftPCALayer(5, 0)
+    with pytest.raises(ArgumentError, match="x: expected floating-point numbers"):
+        soft()(torch.ones(9, 5, dtype=torch.int64))
     with pytest.raises(ArgumentError, match="momentum: expected above 0, at most 1, got 2"):
         SoftPCALayer(5, 2, momentum=2)
     with pytest.raises(ArgumentError, match="deflation: expected exact=True beside it"):

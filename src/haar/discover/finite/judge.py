@@ -113,7 +113,7 @@ class Judge:
     def estimate(self, row: Row, significance: float) -> Estimate:
         """The defect of one element with its interval over independent units."""
         top = self._per_unit(self._squares([row], len(self._inputs))[0])
-        return ratio(top, self._per_unit(self._scale), root=True, least=0.0, level=1 - significance)
+        return ratio(top, self._per_unit(self._scale), root=True, level=1 - significance)
 
     def p_below(self, row: Row, tolerance: float) -> float:
         """One-sided p-value of "the defect is at least the tolerance": small where the samples say it is below."""

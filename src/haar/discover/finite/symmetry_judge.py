@@ -80,7 +80,7 @@ def told(
         tolerance: The bound.
         significance: One minus the coverage of the interval.
     """
-    estimate = ratio(top, bottom, root=True, least=0.0, level=1 - significance)
+    estimate = ratio(top, bottom, root=True, level=1 - significance)
     count = int((bottom != 0).sum())
     if count < FEWEST:
         return estimate, 1.0

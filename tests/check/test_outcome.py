@@ -1,0 +1,255 @@
+"""The answer of a check in words, figures and commands, from numbers written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest.mock import Mock
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from haar.actions import Symmetry
+from haar.audit import Audit
+from haar.check import Check, Measured, Repair
+from haar.check.check import chosen
+from haar.check.checked import Spoken
+from haar.check.sections import before_and_after
+from haar.discover import Discovery
+from haar.discover.step import Step
+from haar.groups import cyclic, dihedral, grid_group, shifts
+from haar.report import Section
+from haar.statistics import Estimate
+
+NAN = float("nan")
+D4 = Symmetry.of_fields(dihedral(4), "p")
+SEEN = Measured(
+    24,
+    12,
+    Estimate(0.5, 0.4, 0.6),
+    Estimate(0.25, 0.125, 0.375),
+    Estimate(-0.5, -0.6, -0.4),
+    Estimate(0.2, 0.1, 0.3),
+    Estimate(1e-13, 0.0, 2e-13),
+    9,
+)
+
+
+def base(x):
+    return x
+
+
+def better(x):
+    return -x
+
+
+DONE = Repair("average", "D4", 8, True, "Because.", better, D4)
+
+
+def outcome(*, repair=DONE, measured=SEEN, verdict="average", discovery=None, **options):
+    audit = None if verdict is None else Mock(spec=Audit)
+    if audit is not None:
+        audit.recommendation.verdict = verdict
+        audit.sections.return_value = [Section("The audit")]
+        audit.to_dict.return_value = {"kind": "audit"}
+    options = {"symmetry": D4, "example": torch.zeros(1, 1, 4, 4), "spoken": Spoken(), **options}
+    return Check(base, repair=repair, measured=measured, audit=audit, discovery=discovery, **options)
+
+
+def discovered(*steps, remarks=()):
+    found = Mock(spec=Discovery, summary="The model has much.", staircase=list(steps), remarks=list(remarks))
+    found.to_dict.return_value = {"kind": "discovery"}
+    return found
+
+
+def test_what_was_done_is_told_with_its_numbers():
+    assert outcome().summary == (
+        "Averaged over D4 (8 copies): on 24 held-out samples (12 independent) the error changes by -50.0% "
+        "[-60.0%, -40.0%]; the defect goes from 0.2 [0.1, 0.3] to 1e-13 [0, 2e-13]."
+    )
+    assert outcome().model is better
+    softly = outcome(repair=replace(DONE, action="average softly", exact=False))
+    assert softly.summary.startswith("Averaged softly over D4 (8 copies, not exact): on 24")
+    for high, sure in ((-1e-6, False), (0.0, True)):
+        unsure = outcome(measured=replace(SEEN, change=Estimate(-0.1, -0.2, high)))
+        assert (", which cannot be told from no change;" in unsure.summary) is sure
+    unlabelled = outcome(measured=replace(SEEN, loss_before=None, loss_after=None, change=None))
+    assert unlabelled.summary == (
+        "Averaged over D4 (8 copies): the defect goes from 0.2 [0.1, 0.3] to 1e-13 [0, 2e-13]; without labels the "
+        "error was not measured. Because."
+    )
+    assert outcome(repair=replace(DONE, action="leave alone")).summary == "Left alone. Because."
+
+
+def test_no_symmetry_is_told_with_what_the_discovery_says():
+    options = {"repair": None, "measured": None, "verdict": None, "symmetry": None}
+    none = outcome(discovery=discovered(), **options)
+    assert none.summary == (
+        "Left alone: no symmetry was found that averaging could use. The model has much."
+    )  # fmt: skip
+    assert none.action == "leave alone"
+    assert none.model is base
+    assert outcome(**options).summary == "Left alone: no symmetry was found that averaging could use."
+    spoken = Spoken("m:f", "d.npz", "D4", "--fields p")
+    assert outcome(**options, spoken=spoken).commands == [
+        "haar discover m:f d.npz --fields p",
+        "haar check m:f d.npz --fields p --group GROUP",
+    ]
+    told = outcome(**options, discovery=discovered()).to_dict()
+    assert [told[name] for name in ("group", "elements", "exact", "why", "asked", "measured", "written", "audit")] == [
+        "", 1, None, "", None, None, None, None
+    ]  # fmt: skip
+    assert told["discovery"] == {"kind": "discovery"}
+
+
+@pytest.mark.parametrize(
+    ("spoken", "action", "verdict", "commands"),
+    [
+        (Spoken(), "average", "average", ["haar audit MODEL DATA --out audit/"]),
+        (
+            Spoken("m:f", "d.npz", "D4", "--fields p"),
+            "average",
+            "average",
+            [
+                "haar audit m:f d.npz --group 'D4' --fields p --out audit/",
+                "haar average evaluate m:f d.npz --group 'D4' --fields p",
+                "haar average m:f --data d.npz --group 'D4' --fields p -o averaged.pt2 --share 0.95",
+            ],
+        ),
+        (
+            Spoken("m:f", "d.npz", "D4"),
+            "leave alone",
+            "nothing to gain",
+            ["haar audit m:f d.npz --group 'D4' --out audit/"],
+        ),
+        (
+            Spoken("m:f", "d.npz", "", "", "found.json"),
+            "average",
+            "average",
+            ["haar audit m:f d.npz --symmetry found.json --out audit/"],
+        ),
+        (
+            Spoken("m:f", "d.npz", "D4", "", "found.json"),
+            "leave alone",
+            "average",
+            ["haar audit m:f d.npz --symmetry found.json --out audit/"],
+        ),
+        (
+            Spoken("m:f", "a.extxyz", "SO3", structures=True),
+            "average",
+            "soft",
+            ["haar audit --ase m:f a.extxyz --out audit/"],
+        ),
+    ],
+)
+def test_what_to_type_next(spoken, action, verdict, commands):
+    assert outcome(repair=replace(DONE, action=action), spoken=spoken, verdict=verdict).commands == commands
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [("do not", True), ("unclear", True), ("soft", True), ("average", False), ("nothing to gain", False)],
+)
+def test_training_is_proposed_where_averaging_is_not_enough(verdict, told):
+    commands = outcome(verdict=verdict).commands
+    assert (commands[-1] == "haar relax --help   # train with as much symmetry as the data carry") is told
+    assert len(outcome(verdict=None).commands) == 1
+
+
+def test_the_numbers_of_a_file():
+    told = outcome().to_dict()
+    expected = {"action": "average", "group": "D4", "elements": 8, "exact": True, "why": "Because.", "asked": "D4"}
+    assert {name: told[name] for name in expected} == expected
+    assert told["measured"]["loss_after"] == {"value": 0.25, "low": 0.125, "high": 0.375}
+    assert told["audit"] == {"kind": "audit"}
+    assert told["discovery"] is None
+
+
+def test_a_page_has_the_answer_its_numbers_and_what_else_was_found():
+    step = Step(name="C4", symmetry=D4, order=4, defect=Estimate(0.08, 0.07, 0.09), outside=0.5)
+    found = outcome(discovery=discovered(step, remarks=["One.", "Two."]))
+    found.written, found.not_written = Mock(), "it is too large."
+    found.written.name = "repaired.pt2"
+    answer, commands, staircase, audit = found.sections()
+    assert answer.text.split("\n\n") == [
+        f"**Average.** {found.summary}",
+        "The audit, on samples that the numbers here do not rest on: Because.",
+        "The repaired model: `repaired.pt2`, a `torch.export` program that needs no haar.",
+        "The repaired model was not written: it is too large.",
+    ]
+    assert answer.table.rows == [
+        ["mean squared error", 0.5, 0.4, 0.6, 0.25, 0.125, 0.375],
+        ["largest relative defect", 0.2, 0.1, 0.3, 1e-13, 0.0, 2e-13],
+    ]
+    assert answer.table.note == "24 samples, 12 of them independent; 9 elements looked at."
+    assert commands.text == "`haar audit MODEL DATA --out audit/`"
+    assert staircase.text == "The model has much.\n\nOne.\n\nTwo."
+    assert staircase.table.rows == [["C4", "finite", "order 4", "approximate", 0.08, 0.07, 0.09, 0.5]]
+    assert audit.title == "The audit"
+    plt.close(answer.figure)
+
+
+def test_a_page_without_labels_symmetry_or_audit():
+    unlabelled = outcome(measured=replace(SEEN, loss_before=None, loss_after=None, change=None), verdict=None)
+    answer, _commands = unlabelled.sections()
+    assert [row[0] for row in answer.table.rows] == ["largest relative defect"]
+    plt.close(answer.figure)
+    left = outcome(repair=replace(DONE, action="leave alone"))
+    assert left.sections()[0].text == "**Leave alone.** Left alone. Because."
+    options = {"repair": None, "measured": None, "verdict": None, "symmetry": None}
+    answer, _commands, staircase = outcome(discovery=discovered(), **options).sections()
+    assert (answer.table, answer.figure, staircase.table) == (None, None, None)
+
+
+def test_bars_and_whiskers_are_the_numbers():
+    figure = before_and_after(replace(SEEN, loss_after=Estimate(0.25, NAN, NAN)))
+    errors, defects = figure.axes
+    assert [axes.get_title(loc="left") or axes.get_title() for axes in (errors, defects)] == [
+        "mean squared error",
+        "largest relative defect",
+    ]
+    assert [bar.get_height() for bar in errors.patches] == [0.5, 0.25]
+    assert [bar.get_height() for bar in defects.patches] == [0.2, 1e-13]
+    whiskers = [container[2][0].get_segments()[0][:, 1].tolist() for container in errors.containers[1::2]]
+    assert whiskers == [pytest.approx([0.4, 0.6]), pytest.approx([0.25, 0.25])]
+    assert [text.get_text() for text in errors.texts] == ["0.5", "0.25"]
+    assert [text.xy[1] for text in errors.texts] == [0.6, 0.25]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in errors.patches] == pytest.approx([0, 1])
+    assert [label.get_text() for label in errors.get_xticklabels()] == ["before", "after"]
+    plt.close(figure)
+    (alone,) = before_and_after(replace(SEEN, loss_before=None)).axes
+    assert [bar.get_height() for bar in alone.patches] == [0.2, 1e-13]
+    plt.close(alone.figure)
+
+
+def step(name, grade="approximate", *, order=None, dimension=0, symmetry=D4):
+    estimate = Estimate(0.1, 0.05, 0.2)
+    return Step(name=name, symmetry=symmetry, defect=estimate, order=order, dimension=dimension, grade=grade)
+
+
+def of(group):
+    return Symmetry.of_fields(group, "p")
+
+
+def test_the_largest_symmetry_that_holds_nearly_is_audited_else_the_largest():
+    exact, near, nearer = of(dihedral(4)), of(cyclic(4)), of(cyclic(2))
+    assert chosen([]) is None
+    assert chosen([step("SE(2)", symmetry=None)]) is None
+    both = [step("C2", order=2, symmetry=nearer), step("C4", order=4, symmetry=near)]
+    assert chosen([step("D4", "exact", order=8, symmetry=exact), *both]) is near
+    assert chosen([step("C4", "exact", order=4, symmetry=near), step("D4", "exact", order=8, symmetry=exact)]) is exact
+    continuous = step("SO(2)", dimension=1, symmetry=nearer)
+    assert chosen([*both, continuous]) is nearer
+
+
+def test_shifts_that_hold_exactly_are_left_out():
+    whole, moved = of(grid_group(dihedral(4), (4, 4))), of(shifts((4, 4)))
+    near = step("D4 and shifts", order=128, symmetry=whole)
+    held = step("shifts by (4, 4)", "exact", order=16, symmetry=moved)
+    assert chosen([near, held]).group.order == 8
+    assert chosen([near, held]).group.name == "D4"
+    for other in (
+        replace(held, grade="approximate"), replace(held, name="C4"), replace(held, symmetry=None)
+    ):  # fmt: skip
+        assert chosen([near, other]) is whole
+    assert chosen([replace(near, symmetry=moved), held]) is moved
