@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.actions.representation import DirectSum, Mandel, Representation, from_mandel, to_mandel
+from haar.actions.representation import DirectSum, Mandel, Representation
 from haar.errors import ArgumentError
 from haar.nn.module import EquivariantModule, check_channels
 from haar.nn.parts import part_count
+from haar.nn.principal_values import principal_values
 
 Function = Callable[[Tensor], Tensor]
 #: Slope of the leaky ReLU below 0.
@@ -36,8 +37,8 @@ def _silu_slope(x: Tensor) -> Tensor:
 FUNCTIONS: Mapping[str, tuple[Function, Function]] = {
     "identity": (lambda x: x, torch.ones_like),
     "leaky_relu": (
-        lambda x: torch.where(x > 0, x, _SLOPE * x),
-        lambda x: torch.where(x > 0, torch.ones_like(x), torch.full_like(x, _SLOPE)),
+        lambda x: torch.maximum(x, _SLOPE * x),
+        lambda x: x.sign().clamp(min=_SLOPE),
     ),
     "sigmoid": (torch.sigmoid, lambda x: torch.sigmoid(x) * (1 - torch.sigmoid(x))),
     "silu": (nn.functional.silu, _silu_slope),
@@ -107,6 +108,7 @@ def tensor_function(x: Float[Tensor, "*batch n"], function: str) -> Float[Tensor
         function: A name in `FUNCTIONS`.
 
     Example:
+        >>> from haar.actions.representation import from_mandel, to_mandel
         >>> A = torch.tensor([[1.0, 2.0], [2.0, 0.0]], dtype=torch.float64)
         >>> bool(torch.allclose(from_mandel(tensor_function(to_mandel(A), "square")), A @ A))
         True
@@ -135,32 +137,31 @@ def _of_plane(x: Tensor, function: str) -> Tensor:
 
 
 class _OfSpace(torch.autograd.Function):
-    """Value, eigenvectors and the quotients of differences, as derivatives of every kind need them."""
+    """Value, axes and the quotients of differences, as derivatives of every kind need them; tensors' numbers first."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, function: str) -> tuple[Tensor, Tensor, Tensor]:
-        """By a batched eigendecomposition."""
-        values, vectors = torch.linalg.eigh(from_mandel(x))
+        """By principal values in closed form."""
+        values, axes = principal_values(x.movedim(-1, 0).contiguous())
         phi, slope = FUNCTIONS[function]
         applied = phi(values)
-        made = to_mandel(vectors * applied.unsqueeze(-2) @ vectors.mT)
-        return made, vectors, _quotients(values, applied, slope)
+        return _joined(axes * applied, axes), axes, _quotients(values, applied, slope)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Eigenvectors and quotients are kept; the tensor too, on which the derivative depends."""
-        _, vectors, quotients = output
-        ctx.mark_non_differentiable(vectors, quotients)
-        ctx.save_for_backward(inputs[0], vectors, quotients)
-        ctx.save_for_forward(vectors, quotients)
+        """Axes and quotients are kept; the tensor too, on which the derivative depends."""
+        _, axes, quotients = output
+        ctx.mark_non_differentiable(axes, quotients)
+        ctx.save_for_backward(inputs[0], axes, quotients)
+        ctx.save_for_forward(axes, quotients)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None]:  # type: ignore[override]
         """The formula of Daleckii and Krein, which is its own transpose."""
-        x, vectors, quotients = ctx.saved_tensors
-        return _Once.apply(grad, x, vectors, quotients), None
+        x, axes, quotients = ctx.saved_tensors
+        return _Once.apply(grad, x, axes, quotients), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> tuple[Tensor, None, None]:  # type: ignore[override]
@@ -196,18 +197,94 @@ class _Once(torch.autograd.Function):
         )
 
 
-def _krein(direction: Tensor, vectors: Tensor, quotients: Tensor) -> Tensor:
-    inner = vectors.mT @ from_mandel(direction) @ vectors
-    return to_mandel(vectors @ (quotients * inner) @ vectors.mT)
+def _krein(direction: Tensor, axes: Tensor, quotients: Tensor) -> Tensor:
+    """Along the axes, times the quotients, and back."""
+    g = direction.movedim(-1, 0).contiguous()
+    on, off = g[:3], g[3:] * math.sqrt(0.5)
+    full = torch.stack([on[0], off[2], off[1], off[2], on[1], off[0], off[1], off[0], on[2]]).unflatten(0, (3, 3))
+    inner = _product(axes.transpose(0, 1), _product(full, axes))
+    return _joined(_product(axes, quotients * inner), axes)
+
+
+def _product(A: Tensor, B: Tensor) -> Tensor:
+    """Matrices on the first two axes, multiplied: elementwise sweeps, quickest for many small ones."""
+    made = A[:, 0, None] * B[None, 0]
+    for k in range(1, len(B)):
+        made = torch.addcmul(made, A[:, k, None], B[None, k])
+    return made
+
+
+def _joined(A: Tensor, B: Tensor) -> Tensor:
+    """Mandel's coordinates, last, of A B^T, which is symmetric."""
+    pairs = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+    parts = [(A[i] * B[j]).sum(0) * (1.0 if i == j else math.sqrt(2)) for i, j in pairs]
+    return torch.stack(parts, -1)
 
 
 def _quotients(values: Tensor, applied: Tensor, slope: Function) -> Tensor:
     """(phi(l_i) - phi(l_j)) / (l_i - l_j); where they are near, the derivative at their middle."""
-    gap = values.unsqueeze(-1) - values.unsqueeze(-2)
-    near = gap.abs() < _near(values) * (1 + values.abs().amax(-1, keepdim=True).unsqueeze(-1))
-    middle = slope(0.5 * (values.unsqueeze(-1) + values.unsqueeze(-2)))
-    quotient = (applied.unsqueeze(-1) - applied.unsqueeze(-2)) / torch.where(near, torch.ones_like(gap), gap)
+    gap = values[:, None] - values[None]
+    near = gap.abs() < _near(values) * (1 + values.abs().amax(0))
+    middle = slope(0.5 * (values[:, None] + values[None]))
+    quotient = (applied[:, None] - applied[None]) / torch.where(near, torch.ones_like(gap), gap)
     return torch.where(near, middle, quotient)
+
+
+def tensor_function_spectrum(x: Float[Tensor, "n *batch"], function: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Value and derivative in closed form: U diag(a) U^T, and M diag(q) M^T with the M that `axis_modes` makes of U.
+
+    Args:
+        x: Tensors of the plane or of space, their coordinates on the *first* axis, so that every product of the small
+            matrices is a sweep over all tensors.
+        function: A name in `FUNCTIONS`.
+
+    Returns:
+        a (d, ...), U (d, d, ...) and q (n, ...).
+
+    Example:
+        >>> a, U, q = tensor_function_spectrum(torch.eye(6), "identity")
+        >>> a.shape, U.shape, q.flatten().unique().tolist()
+        (torch.Size([3, 6]), torch.Size([3, 3, 6]), [1.0])
+    """
+    values, axes = principal_values(x)
+    phi, slope = FUNCTIONS[function]
+    applied = phi(values)
+    first, second, before, after = (*_pairs(values), *_pairs(applied))
+    gap = first - second
+    # 1 where they are near and 0 elsewhere: conditions are slow on vector units
+    near = (_near(x) * (1 + values.abs().amax(0)) - gap.abs()).sign().clamp(min=0)
+    apart = (before - after) / torch.lerp(gap, torch.ones_like(gap), near)
+    q = torch.lerp(apart, slope(0.5 * (first + second)), near)
+    return applied, axes, torch.cat([slope(values), q])
+
+
+def axis_modes(axes: Float[Tensor, "d d *batch"]) -> Float[Tensor, "n n *batch"]:
+    """Mandel's coordinates of the axes' own projectors and shears, as columns: the rotation of the axes, on tensors.
+
+    Example:
+        >>> torch.equal(axis_modes(torch.eye(3)), torch.eye(6))
+        True
+    """
+    d, root = len(axes), math.sqrt(2)
+    above, below = _pairs(axes)
+    left, right = (one.transpose(0, 1) for one in _pairs(axes.transpose(0, 1)))
+    (high, low), (deep, far) = (
+        [one.transpose(0, 1) for one in _pairs(each.transpose(0, 1))] for each in (above, below)
+    )
+    made = axes.new_empty(d * (d + 1) // 2, d * (d + 1) // 2, *axes.shape[2:])
+    torch.mul(axes, axes, out=made[:d, :d])
+    torch.mul(root * left, right, out=made[:d, d:])
+    torch.mul(root * above, below, out=made[d:, :d])
+    torch.mul(high, far, out=made[d:, d:]).addcmul_(low, deep)
+    return made
+
+
+def _pairs(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The two rows of every shear, in Mandel's order: 23 31 12, in the plane 12."""
+    if len(x) == 2:
+        return x[:1], x[1:]
+    twice = torch.cat([x, x[:2]])
+    return twice[1:4], twice[2:5]
 
 
 def tensor_function_response(x: Float[Tensor, "*batch n"], function: str) -> tuple[Tensor, Tensor]:
@@ -219,12 +296,7 @@ def tensor_function_response(x: Float[Tensor, "*batch n"], function: str) -> tup
         True
     """
     with torch.no_grad():
-        phi, slope = FUNCTIONS[function]
-        values, vectors = torch.linalg.eigh(from_mandel(x))
-        applied = phi(values)
-        quotients = _quotients(values, applied, slope)
-        basis = torch.eye(x.shape[-1], dtype=x.dtype)
-        moved = vectors.mT.unsqueeze(-3) @ from_mandel(basis) @ vectors.unsqueeze(-3)
-        rows = to_mandel(vectors.unsqueeze(-3) @ (quotients.unsqueeze(-3) * moved) @ vectors.mT.unsqueeze(-3))
-        made = to_mandel(vectors * applied.unsqueeze(-2) @ vectors.mT)
-        return made, rows.transpose(-1, -2)
+        applied, axes, q = tensor_function_spectrum(x.movedim(-1, 0).contiguous(), function)
+        M = axis_modes(axes)
+        slope = _product(M * q, M.transpose(0, 1))
+        return (M[:, : len(applied)] * applied).sum(1).movedim(0, -1), slope.movedim((0, 1), (-2, -1))

@@ -1,4 +1,4 @@
-"""Several processes have one reference, and see the batch that they have together."""
+"""Several processes have one reference, and see the batch that they have together; leading components of a batch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from haar.nn import PCALayer
+from haar.nn.principal.moments import Batch, leading
 
 F64 = torch.float64
 BATCHES = 3
@@ -63,3 +64,23 @@ def test_two_processes_compute_what_one_computes(tmp_path):
         torch.testing.assert_close(torch.cat([first, second]), whole, rtol=0, atol=1e-9)
     for whole, first, second in zip(slopes, one_slopes, other_slopes, strict=True):
         torch.testing.assert_close(first + second, whole, rtol=1e-8, atol=1e-8)  # also through the covariance
+
+
+@pytest.mark.parametrize("sizes", [(9.0, 4.0, 3.0, 2.0), (9.0, 4.0, 4.0, 4.0), (4.0, 4.0, 4.0, 4.0)])
+def test_a_few_of_many_components_are_those_of_the_whole_decomposition(sizes):
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(80, 80, generator=generator, dtype=F64)).Q
+    square = axes * torch.cat([torch.tensor(sizes, dtype=F64), torch.ones(76, dtype=F64)]) @ axes.mT
+    x = torch.linalg.cholesky(square).mT  # its covariance is that matrix, over its rows
+    batch = Batch(x, torch.zeros(80, dtype=F64), len(x), shared=False)
+    values, frame = leading(batch, 4, None)
+    expected = torch.linalg.eigvalsh(square / len(x)).flip(-1)
+    assert len(values) >= 5
+    torch.testing.assert_close(values, expected[: len(values)], rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(frame.mT @ frame, torch.eye(4, dtype=F64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(frame @ frame.mT, axes[:, :4] @ axes[:, :4].mT, rtol=0, atol=1e-11)
+    # single precision, and a part that is too large to be worth it
+    values, frame = leading(batch._replace(centred=x.float()), 4, None)
+    assert values.dtype == frame.dtype == torch.float32
+    torch.testing.assert_close(values[:5], expected[:5].float(), rtol=1e-5, atol=1e-6)
+    assert len(leading(batch, 40, None)[0]) == 80

@@ -43,6 +43,12 @@ def test_a_law_is_fitted_checked_and_exported(cubic, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["samples"] == 60
     assert told["errors"][0]["held_out"] < told["errors"][1]["held_out"] < 1e-3
+    # of the crystal's energy the mean slopes are near to those at rest; its shear is linear
+    constants = {one["name"]: one for one in told["constants"]}
+    for name, value in (("C11", 1680), ("C12", 1210), ("C44", 750)):
+        assert constants[name]["value"] == pytest.approx(value, rel=0.05)
+    low, high = constants["C11"]["interval"]
+    assert low < constants["C11"]["value"] < high
     assert (cubic / "fit" / "report.html").is_file()
     assert main(["constitutive", "check", "law.safetensors"]) == 0
     assert "exactly m-3m" in " ".join(capsys.readouterr().out.split())

@@ -10,6 +10,7 @@ from haar.groups.crystal import turn
 from haar.systems.constitutive.elastic import rotated_stiffness
 from haar.systems.constitutive.generators import cubic_stiffness, isotropic_stiffness
 from haar.systems.constitutive.identification import identify
+from haar.systems.constitutive.material_axes import axes_near, best_axes, of_class, turned_back
 from haar.systems.constitutive.notation import named_notation, stiffness_to_mandel
 
 F64 = torch.float64
@@ -86,7 +87,32 @@ def test_axes_of_a_cube_are_its_own_up_to_its_group_and_the_angle_is_told():
     assert torch.allclose(found.stiffness, STIFFNESS["cubic"], rtol=0.02, atol=0.02)
     told = found.to_dict()
     assert told["class"] == "cubic"
-    assert len(found.sections()) == 3
+    assert len(found.sections()) == 4
+    constants = {one.name: one for one in found.constants}
+    for name, value in (("C11", 1.68), ("C12", 1.21), ("C44", 0.75)):
+        low, high = constants[name].interval
+        assert low < value < high < 1.01 * low
+        assert low <= constants[name].value <= high
+    assert told["constants"][0]["name"] == "C11"
+
+
+def test_axes_leave_less_than_all_beside_them():
+    C = rotated_stiffness(STIFFNESS["mmm"], FRAME)
+    source = torch.Generator().manual_seed(0)
+    for name in ("cubic", "6/mmm", "-3m", "2/m"):
+        best = best_axes(name, C, source)
+        least = _left_over(name, C, best)
+        for k in range(3):
+            for angle in (0.01, -0.01, 0.5):
+                axis = torch.eye(3, dtype=F64)[k]
+                assert least <= _left_over(name, C, best @ turn(tuple(axis.tolist()), angle)) + 1e-9
+        again = axes_near(name, C.expand(3, 6, 6), best)
+        assert torch.allclose(again, best.expand(3, 3, 3), atol=1e-6)
+
+
+def _left_over(name, C, frame):
+    turned = turned_back(C, frame)
+    return float((turned - of_class(name, turned)).norm())
 
 
 @pytest.mark.usefixtures("unchecked_annotations")

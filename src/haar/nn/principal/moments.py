@@ -11,6 +11,9 @@ from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
 
+#: From so many columns on, and for at most this part of them, the leading eigenvectors alone are computed.
+_MANY, _PART = 64, 4
+
 
 class Batch(NamedTuple):
     """A centred batch.
@@ -70,16 +73,36 @@ def covariance(batch: Batch, group: dist.ProcessGroup | None) -> Float[Tensor, "
 
 
 def leading(batch: Batch, k: int, group: dist.ProcessGroup | None) -> tuple[Float[Tensor, " m"], Float[Tensor, "q k"]]:
-    """Eigenvalues of the covariance, falling, and the k leading eigenvectors; both constants.
+    """Eigenvalues of the covariance, falling (k + 1 of them at least), and the k leading eigenvectors; both constants.
 
-    Fewer rows than columns: by singular values of the rows, which loses no digits to squares.
+    Fewer rows than columns: by singular values of the rows, which loses no digits to squares. Few components of many
+    columns: only those are computed, where LAPACK can be asked for a part, which takes half the time.
     """
     centred = batch.centred.detach()
     if not batch.shared and centred.shape[0] < centred.shape[1]:
         _, sizes, vh = torch.linalg.svd(centred, full_matrices=False)
         return sizes.square() / batch.rows, vh[:k].mT
-    rising, vectors = torch.linalg.eigh(covariance(batch._replace(centred=centred), group))
+    square = covariance(batch._replace(centred=centred), group)
+    rising, vectors = _some(square, k + 1) if _is_worth_a_part(square, k) else torch.linalg.eigh(square)
     return rising.flip(-1).clamp(min=0), vectors[:, -k:].flip(-1)
+
+
+def _is_worth_a_part(square: Tensor, k: int) -> bool:
+    """Whether a few of many eigenvectors are wanted, of plain numbers on the CPU."""
+    if len(square) < _MANY or k + 1 > len(square) // _PART or square.device.type != "cpu":
+        return False
+    if square.dtype not in (torch.float32, torch.float64) or torch.compiler.is_compiling():
+        return False
+    return type(square) is Tensor and torch._C._functorch.peek_interpreter_stack() is None  # noqa: SLF001
+
+
+def _some(square: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest eigenvalues, rising, and their eigenvectors."""
+    from scipy.linalg import eigh  # loaded where it is needed
+
+    size = len(square)
+    rising, vectors = eigh(square.numpy(), subset_by_index=(size - count, size - 1), check_finite=False)
+    return torch.from_numpy(rising), torch.from_numpy(vectors)
 
 
 def summed(x: Tensor, group: dist.ProcessGroup | None) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,11 @@ from torch import Tensor
 
 from haar.errors import DataError, ShapeError
 from haar.files import atomic_path
+from haar.systems.constitutive.column_names import (
+    UNITS,  # noqa: F401 (where it was first)
+    components_of,
+    is_component,
+)
 from haar.systems.constitutive.notation import (
     FileNotation,
     Notation,
@@ -24,20 +28,6 @@ from haar.systems.constitutive.notation import (
     named_notation,
 )
 
-_STRAIN = r"(?:e|eps|epsilon|strain|le|ee|green|gamma|g|\u03b5|\u03b3)"
-_STRESS = r"(?:s|sig|sigma|stress|pk2|tau|\u03c3|\u03c4)"
-_ENGINEERING = ("gamma", "g", "\u03b3")
-_AXES = {"1": 0, "2": 1, "3": 2, "x": 0, "y": 1, "z": 2}
-_NAME = re.compile(
-    rf"^({_STRAIN}|{_STRESS})[_\- ]?([123xyz])([123xyz])\s*(?:[\[(]\s*([^\])]*)\s*[\])])?$", re.IGNORECASE
-)
-#: Units that a header may give, over one (strain) and over one pascal (stress).
-UNITS: Mapping[str, float] = {
-    "": 1.0, "-": 1.0, "1": 1.0, "%": 1e-2, "percent": 1e-2, "microstrain": 1e-6, "ue": 1e-6, "\u00b5\u03b5": 1e-6,
-    "\u03bc\u03b5": 1e-6, "n/mm^2": 1e6, "n/mm2": 1e6, "n/mm\u00b2": 1e6, "n/m^2": 1.0, "n/m2": 1.0,
-    "pa": 1.0, "kpa": 1e3, "mpa": 1e6, "gpa": 1e9, "psi": 6894.757293168, "ksi": 6894757.293168, "bar": 1e5,
-}  # fmt: skip
-_OF_STRAIN = ("", "-", "1", "%", "percent", "microstrain", "ue", "\u00b5\u03b5", "\u03bc\u03b5")
 #: Strains beyond this are percents that were taken for strains.
 LARGEST_STRAIN = 3.0
 
@@ -69,6 +59,7 @@ def read_components(path: Path, *, notation: str | None = None) -> Measured:
 
     Columns (CSV) or arrays (NPZ) are named by component: ``e11 ... e12`` or ``eps_xx``, ``gamma_xy`` (engineering
     shear), ``s11`` or ``sigma_xx``, with a unit in brackets (``s11 [MPa]``); a column ``path`` numbers strain paths.
+    Numbered ones (``e1 ... e6``, ``stress_4``) stand in the order that `notation` says, and are refused without it.
     Or an NPZ holds ``strain`` and ``stress``: symmetric tensors on the last two axes, or components on the last axis in
     the order that `notation` says.
 
@@ -158,7 +149,7 @@ def _numbers(path: Path, name: str, words: list[str]) -> np.ndarray | None:
     try:
         return np.array([float(word) for word in words])
     except ValueError as error:
-        if _NAME.match(name) or name.lower() == "path":
+        if is_component(name) or name.lower() == "path":
             raise DataError(f"{path}: column {name} holds what is no number ({error})") from error
         return None
 
@@ -205,28 +196,31 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
     found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
     doubled: set[bool] = set()
     given: dict[str, set[bool]] = {"strain": set(), "stress": set()}
-    for name, values in columns.items():
-        match = _NAME.match(name)
-        if match is None:
-            continue
-        kind, pair, factor = _component(path, match)
-        given[kind].add(bool(match[4]))
-        if pair in found[kind]:
-            raise DataError(f"{path}: {kind} {pair[0] + 1}{pair[1] + 1} stands there twice")
-        if kind == "strain" and pair[0] != pair[1]:
-            doubled.add(match[1].lower() in _ENGINEERING)
-        found[kind][pair] = values * factor
+    said, numbered = components_of(path, list(columns), told)
+    for name, one in said.items():
+        given[one.kind].add(one.has_unit)
+        if one.pair in found[one.kind]:
+            raise DataError(f"{path}: {one.kind} {one.pair[0] + 1}{one.pair[1] + 1} stands there twice")
+        if one.kind == "strain" and one.pair[0] != one.pair[1]:
+            doubled.add(one.engineering)
+        found[one.kind][one.pair] = columns[name] * one.factor
     _check_alike(path, found, given)
-    order = _complete(path, found, list(columns))
+    dim = _complete(path, found, list(columns))
     if len(doubled) > 1:
         raise DataError(f"{path}: some shear strains are called gamma (engineering) and some not; write all one way")
-    shear = _shear(path, doubled.pop(), told)
-    strain, stress = (torch.from_numpy(np.stack([found[kind][pair] for pair in order], -1)) for kind in found)
+    shear = {"strain": _shear(path, doubled.pop(), told), "stress": "tensor" if told is None else told.stress.shear}
+    orders = {"strain": "voigt", "stress": "voigt"}
+    if told is not None:  # numbers stand in the file's own order, in which a wrong one can be told
+        orders |= {kind: (told.strain if kind == "strain" else told.stress).order for kind in numbered}
+    strain_in, stress_in = (Notation(orders[kind], shear[kind]) for kind in ("strain", "stress"))
+    strain, stress = (
+        torch.from_numpy(np.stack([found[kind][pair] for pair in written.pairs(dim)], -1))
+        for kind, written in (("strain", strain_in), ("stress", stress_in))
+    )
     numbers = next((values for name, values in columns.items() if name.lower() == "path"), None)
     if numbers is not None:
         strain, stress = (_in_paths(path, one, numbers) for one in (strain, stress))
-    stress_shear = "tensor" if told is None else told.stress.shear
-    return _measured(path, strain, stress, FileNotation(Notation("voigt", shear), Notation("voigt", stress_shear)))
+    return _measured(path, strain, stress, FileNotation(strain_in, stress_in))
 
 
 def _check_alike(
@@ -241,30 +235,18 @@ def _check_alike(
         raise DataError(f"{path}: expected components of one length, got {sorted(shapes)}")
 
 
-def _complete(
-    path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], columns: Sequence[str]
-) -> tuple[tuple[int, int], ...]:
-    """The components of the plane, or of space if a third axis is named; all of them are there."""
-    order = Notation().pairs(3 if any(2 in pair for each in found.values() for pair in each) else 2)
+def _complete(path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], columns: Sequence[str]) -> int:
+    """2 for components of the plane, 3 if a third axis is named; all of them are there."""
+    dim = 3 if any(2 in pair for each in found.values() for pair in each) else 2
+    order = Notation().pairs(dim)
     for kind, parts in found.items():
         missing = [f"{i + 1}{j + 1}" for i, j in order if (i, j) not in parts]
         if missing:
-            others = [name for name in columns if not _NAME.match(name)]
+            others = [name for name in columns if not is_component(name)]
             beside = f" (not understood: {', '.join(others[:4])})" if others else ""
             known = "columns are named such as e11, gamma12, s23"
             raise DataError(f"{path}: no {kind} {', '.join(missing)}; {known}{beside}")
-    return order
-
-
-def _component(path: Path, match: re.Match[str]) -> tuple[str, tuple[int, ...], float]:
-    """Of a column's name: strain or stress, row and column, and the factor of its unit."""
-    first, second, unit = match[2].lower(), match[3].lower(), (match[4] or "").lower()
-    kind = "stress" if re.fullmatch(_STRESS, match[1].lower()) else "strain"
-    allowed = [word for word in UNITS if (word in _OF_STRAIN) == (kind == "strain") or not word]
-    if unit not in allowed:
-        known = ", ".join(word for word in allowed if word)
-        raise DataError(f"{path}: {kind} {first}{second} is in {unit!r}; units of {kind} are {known}")
-    return kind, tuple(sorted((_AXES[first], _AXES[second]))), UNITS[unit]
+    return dim
 
 
 def _shear(path: Path, engineering: bool, told: FileNotation | None) -> str:  # noqa: FBT001 (a fact of the file)

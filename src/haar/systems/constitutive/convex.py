@@ -14,10 +14,11 @@ from haar.constants import ConstantsModule
 from haar.errors import check_count
 from haar.groups import Group
 from haar.nn import Linear
-from haar.nn.tensor_function import tensor_function, tensor_function_response
+from haar.nn.tensor_function import tensor_function
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.law import Law
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
+from haar.systems.constitutive.tensor_response import potential_response
 
 
 class SpectralPotential(ConstantsModule):
@@ -60,14 +61,10 @@ class SpectralPotential(ConstantsModule):
         return weighted.flatten(-2) @ L + (x @ Q.mT) @ Q
 
     def response(self, x: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
-        """Gradient and second derivative, positive semi-definite."""
-        L, Q = self.inner.matrix().detach(), self.square.matrix().detach()
-        inner = (x @ L.mT).unflatten(-1, (self.units, -1))
-        value, slope = tensor_function_response(inner, "tanh")
-        k = nn.functional.softplus(self.strength).detach()[:, None]
-        blocks = L.unflatten(0, (self.units, -1))  # (c, n, channels n)
-        tangent = (blocks.mT @ (k[..., None] * slope) @ blocks).sum(-3) + Q.mT @ Q
-        return (k * value).flatten(-2) @ L + (x @ Q.mT) @ Q, tangent
+        """Gradient and second derivative, positive semi-definite; without a graph."""
+        with torch.no_grad():
+            L, Q = self.inner.matrix(), self.square.matrix()
+            return potential_response(L, Q.mT @ Q, nn.functional.softplus(self.strength), x)
 
 
 def _trace(x: Tensor) -> Tensor:
@@ -114,6 +111,8 @@ class ConvexLaw(Law):
         return out
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
-        """Stress and tangent in closed form."""
+        """Stress and tangent, in closed form where the strain is not differentiated."""
+        if strain.requires_grad and torch.is_grad_enabled():
+            return super().response(strain)
         stress, tangent = self.potential.response(self.scaled(strain))
         return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)

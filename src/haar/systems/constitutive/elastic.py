@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from haar.actions.representation import mandel_rotation
 from haar.groups import Group
 from haar.groups.crystal import POINT_GROUPS
 from haar.intertwiners import intertwiners, invariants
-from haar.report import Table
+from haar.report import Section, Table
 from haar.report.drawing import new_figure
 from haar.report.table import Cell
 from haar.systems.constitutive.notation import mandel_to_stiffness, named_notation
@@ -64,6 +65,80 @@ def classes() -> Table:
         rows.append((name, "-", "limit class", None, intertwiners(S, S).dim, *counts, invariants(S).shape[1]))
     columns = ("class", "Schoenflies", "system", "order", "maps", "2nd-order", "3rd-order", "fixed strains")
     return Table("Crystal classes", columns, rows, "maps: from strain to stress, without major symmetry")
+
+
+@dataclass(frozen=True)
+class ElasticConstant:
+    """An independent entry of a stiffness.
+
+    Attributes:
+        name: In Voigt's numbers, such as C11; in the plane 6 is the shear.
+        value: In the data's units of stress.
+        interval: Of 95 %.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+
+
+def independent_constants(material: MaterialSymmetry) -> list[tuple[int, int]]:
+    """Rows and columns of Voigt's matrix whose entries decide a class's stiffness, the first ones that do.
+
+    Example:
+        >>> independent_constants(material_symmetry("cubic"))
+        [(0, 0), (0, 1), (3, 3)]
+    """
+    basis = mandel_to_stiffness(major_symmetric_basis(material.tensors), named_notation("voigt"))
+    n = basis.shape[-1]
+    kept: list[tuple[int, int]] = []
+    for place in ((i, j) for i in range(n) for j in range(i, n)):
+        tried = torch.stack([basis[:, i, j] for i, j in (*kept, place)])
+        if float(torch.linalg.svdvals(tried)[-1]) > 1e-6:
+            kept.append(place)
+        if len(kept) == len(basis):
+            break
+    return kept
+
+
+def constants_of(
+    material: MaterialSymmetry, C: Float[Tensor, "n n"], drawn: Float[Tensor, "draws n n"]
+) -> tuple[ElasticConstant, ...]:
+    """The independent constants of a class's stiffness, with the intervals of stiffnesses that were drawn.
+
+    Args:
+        material: The class.
+        C: Its stiffness, in Mandel's coordinates and the material's axes.
+        drawn: Stiffnesses of the bootstrap's samples.
+    """
+    found, again = (mandel_to_stiffness(one, named_notation("voigt")) for one in (C, drawn))
+    return tuple(
+        ElasticConstant(constant_name(material.dim, i, j), float(found[i, j]), ends_of(again[:, i, j].tolist()))
+        for i, j in independent_constants(material)
+    )
+
+
+def constant_name(dim: int, i: int, j: int) -> str:
+    """Such as C11 of row and column 0.
+
+    Example:
+        >>> constant_name(3, 0, 3), constant_name(2, 2, 2)
+        ('C14', 'C66')
+    """
+    row, column = (6 if dim == 2 and k == 2 else k + 1 for k in (i, j))
+    return f"C{row}{column}"
+
+
+def ends_of(drawn: Sequence[float]) -> tuple[float, float]:
+    """Between which 95 % of what was drawn lie."""
+    ordered = sorted(drawn)
+    return ordered[int(0.025 * len(ordered))], ordered[min(int(0.975 * len(ordered)), len(ordered) - 1)]
+
+
+def constants_section(constants: Sequence[ElasticConstant], told: str) -> Section:
+    """Of a report: one row a constant."""
+    rows = [(one.name, one.value, *one.interval) for one in constants]
+    return Section("Elastic constants", told, Table("", ("constant", "value", "from", "to"), rows))
 
 
 def stiffness(material: MaterialSymmetry, constants: Float[Tensor, " k"] | None = None) -> Float[Tensor, "6 6"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from scipy import optimize, special
+from scipy import special
 from torch import Tensor, nn
 
 from haar.actions.representation import mandel_rotation
 from haar.errors import ArgumentError, DataError, check_count
-from haar.groups.lie import rotation_of_quaternion
 from haar.intertwiners import intertwiners
 from haar.relax import ScoreTest, homotopise, score_test
 from haar.report import Report, Section, Table
 from haar.report.drawing import COLOURS, new_figure, style_axes
 from haar.statistics import holm
 from haar.systems.constitutive.detection import checked_samples
-from haar.systems.constitutive.elastic import rotated_stiffness
+from haar.systems.constitutive.elastic import ElasticConstant, constants_of, constants_section, ends_of
+from haar.systems.constitutive.material_axes import NO_AXES, axes_near, best_axes, of_class, turned_back
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
 from haar.systems.constitutive.tensor_network import major_symmetric_basis
 from haar.watch import Unwatched, Watch
@@ -37,7 +37,6 @@ _WORDS = {"6/mmm": "transversely isotropic (hexagonal)", "4/mmm": "tetragonal", 
 _LATTICES = {"isotropic": "432", "cubic": "432", "4/mmm": "432", "mmm": "432", "6/mmm": "622", "-3m": "622"}
 #: Residuals below this share of the stress's square are rounding.
 _ROUNDING = 1e-24
-_STARTS, _REFINED = 200, 24
 #: Share of the draws whose axes lie within the angle that is told.
 _BAND = 0.95
 
@@ -72,7 +71,7 @@ class Identification(Report):
         angle: Half width of the interval of its axes, in degrees, by the bootstrap.
         left: Interval of what the class leaves unexplained.
         lattice: What the score test says of subgroups in these axes, where the class is a crystal's.
-        stiffness: Of the class, in Mandel's coordinates and the material's axes.
+        stiffness: Of the class, in Mandel's coordinates and the material's axes, and its independent constants.
         samples: How many data there were.
         level: Of the tests.
     """
@@ -87,12 +86,13 @@ class Identification(Report):
         angle: float,
         left: tuple[float, float],
         lattice: ScoreTest | None,
-        stiffness: Float[Tensor, "6 6"],
+        stiffness: tuple[Float[Tensor, "6 6"], Sequence[ElasticConstant]],
         samples: int,
         level: float,
     ) -> None:
         self.candidates, self.chosen, self.lattice = tuple(candidates), chosen, lattice
-        self.angle, self.left, self.stiffness = angle, left, stiffness
+        self.angle, self.left = angle, left
+        self.stiffness, self.constants = stiffness
         self.samples, self.level = samples, level
         self.title = "Which symmetry does the material have?"
 
@@ -105,13 +105,13 @@ class Identification(Report):
     def material(self) -> MaterialSymmetry:
         """The class in its axes."""
         found = material_symmetry(self.chosen.name)
-        return found if self.chosen.name in ("isotropic", "-1") else found.turned(self.frame)
+        return found if self.chosen.name in NO_AXES else found.turned(self.frame)
 
     @property
     def summary(self) -> str:
         """The answer in a sentence."""
         word = _WORDS.get(self.chosen.name, self.chosen.name)
-        axes = f", axes known to {self.angle:.2g} degrees" if self.chosen.name not in ("isotropic", "-1") else ""
+        axes = f", axes known to {self.angle:.2g} degrees" if self.chosen.name not in NO_AXES else ""
         told = f"The data are {word}{axes} (p = {self.chosen.p:.2g}, {self.samples} samples)."
         return told + (f" {self.lattice.summary}" if self.lattice is not None else "")
 
@@ -130,6 +130,7 @@ class Identification(Report):
             "samples": self.samples,
             "level": self.level,
             "stiffness": self.stiffness,
+            "constants": [asdict(one) for one in self.constants],
             "candidates": [asdict(one) for one in self.candidates],
             "lattice": None if self.lattice is None else self.lattice.to_dict(),
         }
@@ -144,6 +145,7 @@ class Identification(Report):
         told = [
             Section("Classes", _CLASSES, Table("", columns, rows, verdicts=("kept",)), self._draw(), _CAPTION),
             Section("Axes", f"Known to {self.angle:.2g} degrees.", Table("", ("", "x", "y", "z"), axes)),
+            constants_section(self.constants, _CONSTANTS),
         ]
         return told if self.lattice is None else [*told, *self.lattice.sections()[:1]]
 
@@ -202,14 +204,16 @@ def identify(
     found = [Candidate(**{**asdict(one), "p": p}) for one, p in zip(found, [*corrected, 1.0], strict=True)]
     chosen = next(one for one in found if one.p > level)
     frame = torch.tensor(chosen.frame, dtype=torch.float64)
-    angle, left = _intervals(chosen.name, frame, (strain, stress), draws, source)
+    angle, left, drawn = _intervals(chosen.name, frame, (strain, stress), draws, source)
+    stiffness = of_class(chosen.name, turned_back(general, frame))
+    constants = constants_of(material_symmetry(chosen.name), stiffness, drawn)
     # what rounding leaves over has no law: nothing is tested on it
     noisy = float(base) > _ROUNDING * float(stress.square().sum())
     lattice = _lattice(chosen.name, frame, strain, stress, seed) if noisy else None
-    stiffness = _of_class(chosen.name, rotated_stiffness(general, frame.mT))
     return Identification(
-        found, chosen, angle=angle, left=left, lattice=lattice, stiffness=stiffness, samples=len(strain), level=level
-    )
+        found, chosen, angle=angle, left=left, lattice=lattice, stiffness=(stiffness, constants), samples=len(strain),
+        level=level,
+    )  # fmt: skip
 
 
 def _general_fit(strain: Tensor, stress: Tensor) -> Float[Tensor, "6 6"]:
@@ -225,70 +229,16 @@ def _general_fit(strain: Tensor, stress: Tensor) -> Float[Tensor, "6 6"]:
     return torch.einsum("k,kij->ij", constants, basis)
 
 
-def _of_class(name: str, C: Tensor) -> Tensor:
-    basis = major_symmetric_basis(material_symmetry(name).tensors)
-    return torch.einsum("k,kij->ij", torch.einsum("kij,ij->k", basis, C), basis)
-
-
-def _best_frame(
-    name: str, C: Tensor, source: torch.Generator, starts: int = _STARTS, near: Tensor | None = None
-) -> Tensor:
-    """The axes along which a class explains most of a stiffness."""
-    if name in ("isotropic", "-1"):
-        return torch.eye(3, dtype=torch.float64)
-    basis = major_symmetric_basis(material_symmetry(name).tensors).flatten(1)
-
-    def away(q: np.ndarray) -> np.ndarray:
-        R = rotation_of_quaternion(torch.from_numpy(q / np.linalg.norm(q)))
-        turned = rotated_stiffness(C, R.mT).flatten()
-        left: np.ndarray = (turned - basis.T @ (basis @ turned)).numpy()
-        return left
-
-    if near is not None:
-
-        def beside(v: np.ndarray) -> np.ndarray:
-            return _turned_away(v, near, C, basis)
-
-        found = _solved(beside, np.zeros(3))
-        return _small_turn(found.x) @ near
-    guesses = torch.randn(starts, 4, dtype=torch.float64, generator=source).numpy()
-    guesses[0] = [1.0, 0.0, 0.0, 0.0]
-    order = sorted(range(starts), key=lambda k: float(np.square(away(guesses[k])).sum()))
-    solved = [_solved(away, guesses[k]) for k in order[:_REFINED]]
-    best = min(solved, key=lambda one: one.cost)
-    return rotation_of_quaternion(torch.from_numpy(best.x / np.linalg.norm(best.x)))
-
-
-def _solved(function: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> Any:
-    """Where a sum of squares is least, from a start."""
-    solver: Any = optimize.least_squares  # its stub takes it for a module
-    return solver(function, start)
-
-
-def _small_turn(v: np.ndarray) -> Tensor:
-    w = torch.from_numpy(v.copy())
-    cross = torch.stack([torch.stack([w[0] * 0, -w[2], w[1]]), torch.stack([w[2], w[0] * 0, -w[0]]),
-                         torch.stack([-w[1], w[0], w[0] * 0])])  # fmt: skip
-    made: Tensor = torch.linalg.matrix_exp(cross)
-    return made
-
-
-def _turned_away(v: np.ndarray, near: Tensor, C: Tensor, basis: Tensor) -> np.ndarray:
-    turned = rotated_stiffness(C, (_small_turn(v) @ near).mT).flatten()
-    left: np.ndarray = (turned - basis.T @ (basis @ turned)).numpy()
-    return left
-
-
 def _fitted(name: str, C: Tensor, data: tuple[Tensor, Tensor], base: float, source: torch.Generator) -> Candidate:
     strain, stress = data
-    frame = _best_frame(name, C, source)
+    frame = best_axes(name, C, source)
     basis = major_symmetric_basis(material_symmetry(name).tensors)
     R = mandel_rotation(frame)
     turned = R @ basis @ R.mT
     design = torch.einsum("kij,bj->bik", turned, strain).flatten(0, 1)
     constants = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution
     squared = float((stress.reshape(-1, 1) - design @ constants).square().sum())
-    freed = 0 if name in ("isotropic", "-1") else 2 if name == "6/mmm" else 1 if name == "2/m" else 3
+    freed = 0 if name in NO_AXES else 2 if name == "6/mmm" else 1 if name == "2/m" else 3
     unknowns, rest = len(basis) + freed, stress.numel() - 21
     projected = torch.einsum("kij,ij->k", turned, C)
     left = float((C - torch.einsum("k,kij->ij", projected, turned)).norm() / C.norm())
@@ -302,20 +252,17 @@ def _fitted(name: str, C: Tensor, data: tuple[Tensor, Tensor], base: float, sour
 
 def _intervals(
     name: str, frame: Tensor, data: tuple[Tensor, Tensor], draws: int, source: torch.Generator
-) -> tuple[float, tuple[float, float]]:
-    """Axes and what is left over, of samples drawn again."""
+) -> tuple[float, tuple[float, float], Tensor]:
+    """Of samples drawn again: how far the axes are, what is left over, and the stiffnesses of the class."""
     strain, stress = data
-    angles, left = [], []
-    for _ in range(draws):
-        rows = torch.randint(len(strain), (len(strain),), generator=source)
-        C = _general_fit(strain[rows], stress[rows])
-        again = _best_frame(name, C, source, near=frame)
-        angles.append(_apart(again, frame, name))
-        turned = rotated_stiffness(C, again.mT)
-        left.append(float((turned - _of_class(name, turned)).norm() / C.norm()))
-    ordered = sorted(left)
-    ends = ordered[int(0.025 * draws)], ordered[min(int(0.975 * draws), draws - 1)]
-    return float(np.quantile(angles, _BAND)), ends
+    every = [torch.randint(len(strain), (len(strain),), generator=source) for _ in range(draws)]
+    C = torch.stack([_general_fit(strain[rows], stress[rows]) for rows in every])
+    frames = axes_near(name, C, frame)
+    angles = [_apart(again, frame, name) for again in frames]
+    turned = turned_back(C, frames)
+    own = of_class(name, turned)
+    left = ((turned - own).norm(dim=(-2, -1)) / C.norm(dim=(-2, -1))).tolist()
+    return float(np.quantile(angles, _BAND)), ends_of(left), own
 
 
 def _apart(one: Tensor, other: Tensor, name: str) -> float:
@@ -348,5 +295,9 @@ _CLASSES = (
     "Every class is fitted along its best axes, and its constants are tested against all 21 (F tests, corrected for "
     "the number of classes). The most symmetric one that is kept is the answer. Linear elasticity takes hexagonal "
     "materials for transversely isotropic ones."
+)
+_CONSTANTS = (
+    "Independent entries of the stiffness in the material's axes, in Voigt's numbers, with intervals of 95 % by the "
+    "bootstrap over samples; axes and constants are found again in every draw."
 )
 _CAPTION = "Share of the stiffness that each class leaves over, along its best axes; red: rejected."

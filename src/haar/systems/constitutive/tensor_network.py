@@ -17,7 +17,9 @@ from haar.intertwiners import intertwiners, invariants
 from haar.nn import Bilinear, Linear, Pointwise, Sequential, TensorFunction
 from haar.seeding import Seed, generator_of
 from haar.systems.constitutive.law import Law
+from haar.systems.constitutive.polynomial_response import is_plain
 from haar.systems.constitutive.symmetry import MaterialSymmetry, material_symmetry
+from haar.systems.constitutive.tensor_response import network_response
 
 Features = Literal["auto", "tensor", "bilinear", "regular"]
 _KINDS = ("auto", "tensor", "bilinear", "regular")
@@ -57,6 +59,7 @@ class MajorSymmetricLinear(ConstantsModule):
         fixed = invariants(rep)
         self.register_constant("basis", basis)
         self.register_constant("fixed", fixed)
+        self.columns = channels_in * rep.dim
         spread = gain * (rep.dim**2 / len(basis)) ** 0.5 / (channels_in * rep.dim) ** 0.5
         drawn = torch.randn(channels_out, channels_in, len(basis), dtype=torch.float64, generator=generator)
         self.weight = nn.Parameter(spread * drawn)
@@ -151,6 +154,16 @@ class TensorNetwork(Law):
         out: Tensor = self.body(self.scaled(strain)) * self.stress_unit
         return out
 
+    def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
+        """Stress and tangent: where nothing is differentiated, in closed form (of features that are all tensors)."""
+        if self.features != "tensor" or not is_plain(strain, self.parameters()):
+            return super().response(strain)
+        layers = [_affine(layer, strain) for layer in self.body.dense]  # type: ignore[union-attr, arg-type]
+        function = self.body.function.function
+        n = self.material.tensors.dim
+        stress, tangent = network_response(layers, function, n, self.scaled(strain))  # type: ignore[arg-type]
+        return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)
+
     @property
     def effective(self) -> str:
         """The symmetry that it really has: the group's own, or that of tensor features where they see no more."""
@@ -184,6 +197,14 @@ class _Layers(nn.Module):
             x = self.function(y + self.products[k](x) if len(self.products) else y)
         out: Tensor = self.dense[-1](x)
         return out
+
+
+def _affine(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Matrix and bias of a dense map, by what it does."""
+    columns = layer.rep_in.dim if isinstance(layer, Linear) else layer.columns
+    with torch.no_grad():
+        bias = layer(like.new_zeros(1, columns))
+        return (layer(torch.eye(columns, dtype=like.dtype)) - bias).mT.contiguous(), bias[0]
 
 
 def _regular(material: MaterialSymmetry, width: int, depth: int, generator: torch.Generator) -> nn.Module:
