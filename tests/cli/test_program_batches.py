@@ -71,7 +71,7 @@ def test_an_output_that_has_no_rows_is_refused_where_rows_are_filled_up(tmp_path
     _written(Whole())
     module = load_model("m.pt2", fields=False).module
     assert module(torch.ones(6, 2)) == 12
-    with pytest.raises(ArgumentError, match="MODEL: expected outputs of 6 rows.*export it with a batch size without"):
+    with pytest.raises(ArgumentError, match=r"MODEL: expected outputs of 6 rows.*export it with a batch size without"):
         module(torch.ones(5, 2))
 
 

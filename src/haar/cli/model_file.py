@@ -31,14 +31,14 @@ class Program(nn.Module):
 
     Args:
         program: An exported program, as `torch.export` makes it.
-        sizes: The batches that it takes; rows of any other number are cut into these and filled up.
+        sizes: The batches that it takes, any by default; rows of another number are cut into these and filled up.
     """
 
-    def __init__(self, program: torch.export.ExportedProgram, sizes: BatchSizes = BatchSizes()) -> None:
+    def __init__(self, program: torch.export.ExportedProgram, sizes: BatchSizes | None = None) -> None:
         super().__init__()
         self.graph = program.module()
         self.training = False
-        self.sizes = sizes
+        self.sizes = sizes or BatchSizes()
 
     def forward(self, x: Tensor) -> Any:
         """Run the program."""
