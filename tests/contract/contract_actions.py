@@ -21,8 +21,11 @@ class Example:
 
     make: Callable[[], Action]
     shape: tuple[int, ...]
+    nodes: int = 0
 
     def tensor(self, seed: int = 0) -> Tensor:
+        if self.nodes:
+            return torch.randint(self.nodes, self.shape, generator=torch.Generator().manual_seed(seed))
         return torch.randn(*self.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -33,6 +36,7 @@ EXAMPLES = {
         lambda: face.Concatenated([(face.Field(Space(D4)), 2), (face.Invariant(D4), 1)], axis=-3), (3, 3, 4, 4)
     ),
     "ContinuousShift": Example(lambda: face.ContinuousShift(Torus(1), channels=None), (3, 5)),
+    "Edges": Example(lambda: face.Edges(Defining(symmetric(4))), (3, 2, 5), nodes=4),
     "Field": Example(lambda: face.Field(Space(D4)), (3, 2, 4, 4)),
     "InterpolatedField": Example(lambda: face.InterpolatedField(Defining(PLANE)), (3, 2, 9, 9)),
     "Invariant": Example(lambda: face.Invariant(D4), (3, 4)),

@@ -300,6 +300,26 @@ class TestGraphs:
         assert torch.allclose(tripled(graphs[0]), 3 * before, atol=1e-12)
         assert torch.equal(graphs[0].pos, before)
 
+    def test_positions_that_nothing_reads_need_no_action_and_those_that_are_read_do(self, graphs):
+        def of_edges(graph):
+            degree = torch.zeros(graph.num_nodes, dtype=torch.float64).index_add(0, graph.edge_index[1], graph.x[:, 0])
+            return degree.square().sum()[None]
+
+        def of_both(graph):
+            return of_edges(graph) * graph.pos[0].norm()
+
+        three = [graph for graph in graphs if graph.num_nodes == 3]
+        for graph in three:
+            graph.x = torch.tensor(RNG.normal(size=(3, 2)))
+        symmetry = Symmetry.of_graph(3, inputs="x, edge_index", outputs="graph", graph=True)
+        found = shown(three, of_edges, symmetry, elements=3)
+        assert found[2] == 2
+        assert "pos" in three[0]
+        with pytest.raises(
+            ArgumentError, match=r"got \['edge_index', 'pos', 'x'\]; give every part its action, pos too"
+        ):
+            shown(three, of_both, symmetry, elements=3)
+
     def test_numbers_without_an_action_are_refused(self, graphs):
         graphs[0].charge = torch.zeros(3)
         symmetry = Symmetry(SPACE, ({"pos": CLOUD},), STILL)

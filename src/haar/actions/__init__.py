@@ -7,6 +7,7 @@ from haar.actions.concatenated import Concatenated
 from haar.actions.continuous_shift import ContinuousShift
 from haar.actions.convection import rayleigh_benard
 from haar.actions.coordinates import Boxes, Keypoints
+from haar.actions.edges import Edges
 from haar.actions.eigenspaces import eigenspaces
 from haar.actions.field import Field
 from haar.actions.field_representation import field_representation
@@ -43,6 +44,7 @@ __all__ = [
     "Defining",
     "Determinant",
     "DirectSum",
+    "Edges",
     "Field",
     "FieldSpec",
     "Given",

@@ -12,13 +12,15 @@ from haar.actions.action import Action, Invariant
 from haar.actions.field import Field
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
-from haar.actions.layout import Fields, FieldSpec, Layout
+from haar.actions.layout import Fields, Layout
+from haar.actions.leaf_check import check_leaf
 from haar.actions.of_atoms import atoms_actions, mirrored
-from haar.actions.representation import Defining, Representation
+from haar.actions.of_graph import graph_actions
+from haar.actions.representation import Defining
 from haar.actions.trees import action_leaves, map_actions, map_named, paths
 from haar.containers import parts_of
 from haar.errors import ArgumentError, ShapeError, known_keywords
-from haar.groups import Group, Subgroup
+from haar.groups import Group, Subgroup, symmetric
 from haar.groups.door import check_group, constructor_of
 from haar.groups.names import named_group
 
@@ -53,7 +55,7 @@ class Symmetry:
         self.outputs = outputs
         for name, tree in (("inputs", self.inputs), ("outputs", outputs)):
             for path, leaf in paths(tree, name):
-                _check_leaf(leaf, group, path)
+                check_leaf(leaf, group, path)
         self._check_grids()
 
     @property
@@ -226,6 +228,40 @@ class Symmetry:
         sides = (given,) if graph else tuple(given.values())
         return cls(group, sides, mirrored(outputs, atoms_actions(group, outputs, "outputs")))
 
+    @classmethod
+    @known_keywords
+    def of_graph(
+        cls,
+        group: Group | int,
+        *,
+        inputs: str | Sequence[str] = "x, edge_index",
+        outputs: str | Sequence[str] = "nodes",
+        graph: bool = False,
+    ) -> Symmetry:
+        """The symmetry of a model of graphs: the order in which nodes are listed says nothing.
+
+        Args:
+            group: The number of nodes, of which every order is one; or a group of permutations of them.
+            inputs: The model's arguments in order, or with `graph` what its graph holds, each with its kind: nodes
+                (rows of features), numbers (one a node), edges (pairs of node numbers, (2, edges)), pairs (a matrix),
+                or graph (nothing moves it, nor what belongs to edges in their order). Names as PyTorch Geometric has
+                them, x, pos, z, edge_index, edge_attr, edge_weight, have theirs.
+            outputs: Likewise what it returns: one tensor, a dict for a text of several names, a tuple for a list.
+            graph: Whether the model takes one graph, mapping or dataclass with these names.
+
+        Raises:
+            ArgumentError: If the group permutes no nodes, or a kind is unknown.
+
+        Example:
+            >>> Symmetry.of_graph(12, outputs="graph")
+            <Symmetry S12: Points, Edges -> Invariant>
+        """
+        group = symmetric(group) if isinstance(group, int) else group
+        check_group("group", group)
+        given = graph_actions(group, inputs, "inputs")
+        sides = (given,) if graph else tuple(given.values())
+        return cls(group, sides, mirrored(outputs, graph_actions(group, outputs, "outputs")))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, from which `load` makes it again; see `haar.actions.saved`.
 
@@ -303,36 +339,6 @@ def _group_of_name(name: str, dim: int | None) -> Group:
         raise ArgumentError(
             "group", expected=f"a haar.groups.Group, or {error.expected}", got=error.got, way_out=constructor_of(name)
         ) from error
-
-
-def _check_leaf(leaf: Any, group: Group, path: str) -> None:
-    if not isinstance(leaf, Action):
-        raise ArgumentError(
-            path,
-            expected="an action (Field, Vector, Points, Invariant, ...)",
-            got=repr(leaf) if len(repr(leaf)) <= 80 else type(leaf).__name__,
-            way_out=_action_hint(leaf),
-        )
-    if leaf.group != group:
-        raise ArgumentError(
-            path,
-            expected=f"an action of the same group object, {group.name}",
-            got=f"{type(leaf).__name__} of {leaf.group.name}",
-            way_out="make the group once and pass the same object to every action",
-        )
-
-
-def _action_hint(leaf: Any) -> str:
-    """How what came becomes an action."""
-    if isinstance(leaf, Representation):
-        return "a representation acts by Vector(rep) on an axis, by Field(rep) on channels of a grid"
-    if isinstance(leaf, type) and issubclass(leaf, Action):
-        return f"make one: {leaf.__name__}(...)"
-    if leaf is None:
-        return "what nothing moves is Invariant(group)"
-    if isinstance(leaf, (str, FieldSpec, Layout)):
-        return "fields by their names: Symmetry.of_fields"
-    return ""
 
 
 def _check_same_kinds(layout_in: Layout, layout_out: Layout) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from haar.actions.action import Action
+from haar.actions.edges import Edges
 from haar.containers import is_graph, is_record, parts_of, refilled
 from haar.errors import ShapeError
 
@@ -100,17 +102,25 @@ def _told(values: Any, wanted: dict[Any, Any]) -> dict[Any, Any] | None:
     """The parts of a value, without those that need no action.
 
     These are fields that a model leaves empty, and of a graph what holds no real numbers (edges, batches, kinds of
-    atoms), and its label.
+    atoms), and its label. Where nodes are renumbered, all but its masks and batches counts.
     """
     parts = parts_of(values)
     if parts is not None and is_graph(values):
-        return {key: part for key, part in parts.items() if key in wanted or (key != "y" and _is_real(part))}
+        renumbered = any(isinstance(action, Edges) for action in wanted.values())
+        counts = _is_told_of_nodes if renumbered else _is_real
+        return {key: part for key, part in parts.items() if key in wanted or (key != "y" and counts(part, key))}
     if parts is None or not is_record(values):
         return parts
     return {key: part for key, part in parts.items() if key in wanted or part is not None}
 
 
-def _is_real(value: Any) -> bool:
+def _is_told_of_nodes(value: Any, key: Any) -> bool:
+    """Whether what a graph holds may say something of single nodes, or of edges by the numbers of their ends."""
+    return isinstance(value, Tensor) and value.dtype != torch.bool and key not in ("batch", "ptr")
+
+
+def _is_real(value: Any, key: Any) -> bool:
+    del key
     return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
 
 
@@ -118,7 +128,10 @@ def _misfit(name: str, wanted: dict[Any, Any], came: dict[Any, Any] | str, *, li
     """What came is the parts of another container of the kind, or the name of another kind."""
     if not listed:
         got = came if isinstance(came, str) else sorted(map(str, came))
-        return ShapeError(name, expected=f"a dict with {sorted(map(str, wanted))}", got=got)
+        expected = f"a dict with {sorted(map(str, wanted))}"
+        more = [] if isinstance(came, str) else [str(key) for key in came if key not in wanted]
+        way_out = f"give every part its action, {', '.join(more)} too" if more else ""
+        return ShapeError(name, expected=expected, got=got, way_out=way_out)
     counted = f"{len(wanted)} values, one for each action"
     if isinstance(came, str):
         return ShapeError(name, expected=f"a tuple of {counted}", got=came)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from haar.actions import Action, Symmetry
+from haar.actions import Action, Invariant, Symmetry
 from haar.average.joining import is_shared
 from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
@@ -23,6 +23,7 @@ _WAYS_OUT = {
     "ndarray": "torch.from_numpy makes tensors of arrays",
     "dict": "yield ((d['x'], d['t']), d['y'])",
 }
+_STILL = "the group moves no input: say which it does, such as pos:vector, or Symmetry.of_graph for orders of nodes"
 _SHARED = "declare a tensor that all samples share as Invariant(group, batched=False)"
 
 
@@ -283,7 +284,7 @@ def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
                 f"data, input {number}",
                 expected=f"{count} samples on axis 0, like the inputs before it",
                 got=len(x),
-                way_out=_SHARED,
+                way_out=_STILL if all(isinstance(action, Invariant) for action, _ in leaves) else _SHARED,
             )
     return _Rows(count, single=False, cut=frozenset(id(x) for _, x in leaves if len(x) == count))
 

@@ -114,7 +114,7 @@ def _of_fields(told: AuditOptions) -> None:
     symmetry = well_symmetry(reader.metadata, str(told.group), windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)
     try_model(module, windows)
-    chosen = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size if loaded.batched else 1)
+    chosen = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size)
     ranks = ranks_here()
     kept = None if ranks is None or told.out is None else told.out / "parts"
     silent = ranks is not None and ranks.rank > 0

@@ -118,7 +118,7 @@ def distill(told: DistillOptions) -> None:
     for each in (module, student):
         if each is not None:
             try_model(each.eval(), windows)
-    teacher = average(module, symmetry, micro_batch="auto" if loaded.batched else 1)
+    teacher = average(module, symmetry, micro_batch="auto")
     x, _ = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size).stacked()
     with ProgressBars(quiet=told.as_json) as bars:
         made = distil(
@@ -173,9 +173,9 @@ def evaluate(told: EvaluateOptions) -> None:
             windows=None if told.windows is None else told.windows.split(","),
             per_run=told.per_run,
             mode=told.mode,
-            batch_size=told.batch_size if loaded.batched else 1,
+            batch_size=told.batch_size,
             seed=told.seed,
-            micro_batch="auto" if loaded.batched else 1,
+            micro_batch="auto",
             watch=bars,
         )
     deliver(report, told.out, "evaluation.json", report.summary, as_json=told.as_json)

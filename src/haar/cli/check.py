@@ -137,7 +137,6 @@ def _write_model(report: Check, out: Path) -> None:
 
 def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
     """The model in physical units, windows of the data set, and the scale of its fields."""
-    from haar.cli.row_model import one_by_one
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows, field_scale
@@ -149,7 +148,7 @@ def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     try_model(module, windows)
     chosen = SpreadWindows(windows, samples=told.samples or 64, batch_size=8)
     scale = field_scale(chosen, windows.outputs)
-    return one_by_one(module, batched=loaded.batched), symmetry, list(chosen), scale
+    return module, symmetry, list(chosen), scale
 
 
 def _of_structures(told: CheckOptions, loaded: LoadedModel | None) -> tuple[Any, Symmetry | None, Any, Any]:

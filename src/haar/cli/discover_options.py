@@ -20,7 +20,7 @@ class DiscoverOptions:
     ] = None
     data: Annotated[
         Path | None,
-        typer.Argument(help="Inputs: .npy, .safetensors, .pt, .csv with rows (b, ...); or a Well folder."),
+        typer.Argument(help="Inputs: .npy, .safetensors, .pt, .csv with rows (b, ...); .npz with x; or a Well folder."),
     ] = None
     law: Annotated[Path | None, typer.Option(help="Samples alone, no model: a table of numbers.")] = None
     outputs: Annotated[str, typer.Option(help="auto, any, same or invariant: how outputs move.")] = "auto"

@@ -16,6 +16,9 @@ from haar.errors import ArgumentError
 if TYPE_CHECKING:
     from haar.cli.model_file import LoadedModel
 
+#: Rows of an archive that are read at most.
+_ROWS = 2**20
+
 
 @dataclass(frozen=True)
 class FoundSymmetry:
@@ -24,12 +27,12 @@ class FoundSymmetry:
     Args:
         model: In the coordinates of the symmetry.
         symmetry: How the group acts there.
-        data: Inputs there, or inputs, no labels, and the trajectory of each.
+        data: Inputs there, or inputs, labels if there are any, and the trajectory of each.
     """
 
     model: Callable[..., Any]
     symmetry: Symmetry
-    data: Tensor | tuple[Tensor, None, Tensor]
+    data: Tensor | tuple[Tensor, Tensor | None, Tensor]
 
 
 def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: int) -> FoundSymmetry:
@@ -67,11 +70,20 @@ def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: 
     return FoundSymmetry(model, symmetry, (inputs, *rest) if rest else inputs)  # type: ignore[arg-type]
 
 
-def inputs_of(data: Path, loaded: LoadedModel) -> Tensor | tuple[Tensor, None, Tensor]:
-    """Rows of a table in the model's precision, or windows of a Well folder with the trajectory of each."""
+def inputs_of(data: Path, loaded: LoadedModel) -> Tensor | tuple[Tensor, Tensor | None, Tensor]:
+    """Rows of a table in the model's precision, or windows of a Well folder with the trajectory of each.
+
+    Rows of an ``.npz`` come with their labels and trajectories, where it has them.
+    """
     from haar.cli.number_file import read_numbers
+    from haar.cli.rows_file import read_rows
 
     own = next((p.dtype for p in loaded.module.parameters() if p.is_floating_point()), torch.float64)
+    if data.suffix == ".npz":
+        x, y, runs = read_rows(data, most=_ROWS)
+        if y is None and runs is None:
+            return x.to(own)
+        return x.to(own), y, torch.arange(len(x)) if runs is None else runs
     if not data.is_dir() and data.suffix not in (".hdf5", ".h5"):
         return read_numbers(data).to(own)
     from haar.cli.surrogate_input import window_data

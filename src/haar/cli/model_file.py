@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from haar.cli.model_folder import folder_weights, model_in_folder
 from haar.cli.options import literal
+from haar.cli.program_batches import BatchSizes, batch_sizes, in_batches
 from haar.cli.program_file import load_program
 from haar.entry import brief, called
 from haar.errors import ArgumentError, DataError
@@ -26,20 +27,22 @@ _WAYS = {".pt": _STATE, ".pth": _STATE, ".ckpt": _STATE, ".jit": _SCRIPT, ".ts":
 
 
 class Program(nn.Module):
-    """An exported program as a module like others: it was traced in eval mode and stays there.
+    """An exported program as a module like others: it was traced in eval mode and stays there, and takes any batch.
 
     Args:
         program: An exported program, as `torch.export` makes it.
+        sizes: The batches that it takes, any by default; rows of another number are cut into these and filled up.
     """
 
-    def __init__(self, program: torch.export.ExportedProgram) -> None:
+    def __init__(self, program: torch.export.ExportedProgram, sizes: BatchSizes | None = None) -> None:
         super().__init__()
         self.graph = program.module()
         self.training = False
+        self.sizes = sizes or BatchSizes()
 
     def forward(self, x: Tensor) -> Any:
         """Run the program."""
-        return self.graph(x)
+        return self.graph(x) if self.sizes.free else in_batches(self.graph, x, self.sizes)
 
     def train(self, mode: bool = True) -> Program:  # noqa: FBT001, FBT002 (torch's own signature)
         """Nothing to change: a program refuses to be told."""
@@ -55,7 +58,7 @@ class LoadedModel:
         module: The model, in eval mode.
         channels: Channels of its input, if known.
         space: Space axes of its input, if the file fixes them.
-        batched: Whether the batch size is free (an exported program may fix it).
+        batched: Whether its file leaves the batch size free; the module takes any number of rows nevertheless.
         event: Shape of one input, if the file fixes it.
         bare: Whether it is a factory's, with parameters, and no weights were given for them.
     """
@@ -167,19 +170,20 @@ def write_model(model: nn.Module, x: Tensor, path: Path) -> None:
 def _program(path: Path, *, fields: bool) -> LoadedModel:
     program = load_program(path)
     shape = _input_shape(path, program)
+    sizes = batch_sizes(path, program, shape[0]) if len(shape) else BatchSizes()
     try:
-        module = Program(program)
+        module = Program(program, sizes)
     except Exception as error:  # a graph that does not fit together
         raise DataError(f"{path}: no program that can be called ({brief(error)})") from error
     if len(shape) < (3 if fields else 1):
         raise DataError(f"{path}: expected an input (batch, channel, *space), got {len(shape)} axes")
-    sizes = [size if isinstance(size, int) else None for size in shape]
+    known = [size if isinstance(size, int) else None for size in shape]
     return LoadedModel(
         module,
-        channels=sizes[1] if len(shape) > 1 else None,
-        space=_fixed(sizes[2:]) if len(shape) > 1 else None,
-        batched=sizes[0] is None,
-        event=_fixed(sizes[1:]),
+        channels=known[1] if len(shape) > 1 else None,
+        space=_fixed(known[2:]) if len(shape) > 1 else None,
+        batched=sizes.free,
+        event=_fixed(known[1:]),
     )
 
 

@@ -92,7 +92,7 @@ def moments(told: MomentsOptions) -> None:
 
     _check(told)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    if not loaded.batched:
+    if isinstance(loaded.module, Program) and loaded.module.sizes.fixed:
         raise ArgumentError("MODEL", expected="a program with a free batch size", got=f"{told.model}, which fixes it")
     module = loaded.module.graph if isinstance(loaded.module, Program) else loaded.module
     event = _event(loaded, told.shape)

@@ -10,7 +10,6 @@ from torch import Tensor
 from haar.cli.first_try import OwnPrecision, own_dtype
 from haar.cli.model_file import LoadedModel
 from haar.cli.rows_file import symmetry_of_rows
-from haar.cli.single_rows import SingleRows
 from haar.entry import brief
 from haar.errors import ArgumentError, HaarError
 
@@ -45,14 +44,4 @@ def model_of_rows(
     if group is not None:
         symmetry = symmetry_of_rows(group, tuple(x.shape[1:]), tuple(y.shape[1:]), fields=fields, history=history)
         symmetry.check_inputs((x,))
-    return one_by_one(module, batched=loaded.batched), symmetry
-
-
-def one_by_one(module: Any, *, batched: bool) -> Any:
-    """A program whose batch size is fixed to 1 as a model of any.
-
-    Args:
-        module: The model.
-        batched: Whether it takes any number of rows as it is.
-    """
-    return module if batched else SingleRows(module).eval()
+    return module, symmetry

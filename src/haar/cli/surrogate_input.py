@@ -116,7 +116,7 @@ def selection_inputs(fitted: FittedModel) -> tuple[Iterator[Tensor] | None, Tens
     """
     if fitted.windows is None:
         return None, None
-    spread = SpreadWindows(fitted.windows, samples=_WINDOWS, batch_size=_AT_ONCE if fitted.batched else 1)
+    spread = SpreadWindows(fitted.windows, samples=_WINDOWS, batch_size=_AT_ONCE)
     scale = field_scale(spread, fitted.windows.outputs).float()
     return (x for x, _, _ in spread), scale.reshape(-1, *[1] * (fitted.sample.ndim - 2))
 

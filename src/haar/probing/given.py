@@ -21,6 +21,7 @@ from haar.containers import is_graph, named_parts, parts_of, refilled
 from haar.errors import ArgumentError, DataError
 from haar.groups import cyclic
 from haar.probing.fields_by_name import joined_fields
+from haar.probing.unread import without_unread
 
 #: Names by which batches call their labels, and the trajectories that rows come from.
 LABELS = ("labels", "label", "targets", "target", "y")
@@ -271,7 +272,8 @@ class _Reader:
             held = {key: _found(values, key) for key in whole}
             if any(value is None for value in held.values()):
                 raise self._unknown(record, values, list(whole))
-            return (record if is_graph(record) else held,), self._labels(values, set(whole))
+            given = without_unread(record, set(whole), self.model) if is_graph(record) else held
+            return (given,), self._labels(values, set(whole))
         names = self._arguments(len(wanted))
         inputs = [_found(values, name) for name in names]
         if len(inputs) == len(wanted) and all(x is not None for x in inputs):
