@@ -210,6 +210,24 @@ def test_the_primal_is_named_where_it_is_the_primal():
         _play_on(game)
 
 
+@pytest.mark.parametrize("mode", ["simultaneous", "alternating", "extragradient", "optimistic"])
+def test_a_player_that_is_large_without_a_number_that_is_not_finite_has_run_away(mode):
+    x, y = Number(3.0), Number(1.0)
+    game = Saddle(x, y, lambda x, y, _: x().sin() + 1e-3 * y().cos(), mode, optimizers=sgd((x, y), 1e30, 0.1))
+    message = (
+        r"primal: diverged at step 1: a parameter of 9.9e\+29, where the largest was 3 when it began; lower .*1e\+30"
+    )
+    with pytest.raises(DivergedError, match=message if mode != "extragradient" else r"primal: diverged at step 1: "):
+        game.step(None)
+
+
+def test_a_player_that_outgrows_the_other_is_named_where_the_other_has_the_gradient():
+    x, y = Number(1.0), Number(1.0)
+    game = Saddle(x, y, lambda x, y, _: (1 + x() * y()) ** 200, optimizers=sgd((x, y), 1e-60, 1e-50))
+    with pytest.raises(DivergedError, match=r"dual: diverged at step \d+: "):
+        _play_on(game)
+
+
 def test_a_batch_that_is_not_finite_is_named_and_moves_nobody():
     game = regression()
     x, y, z = batches(1)[0]

@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.errors import ArgumentError, ShapeError
 from haar.geometry.definite import check_metric, inverse, log_volume
 from haar.geometry.derivatives import Field, Jet, first_jet, second_jet
+from haar.geometry.embedded import MOST_EMBEDDED, curvature_by_gauss, embedded, in_parts
 from haar.geometry.pointwise import check_pointwise
 from haar.geometry.smooth import check_settled, check_smooth
 
@@ -99,9 +100,11 @@ def ricci(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d d"]:
 def scalar_curvature(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
     r"""The scalar curvature :math:`S = g^{bd} R_{bd}`; of a surface, twice the Gaussian curvature.
 
+    Of a decoder's metric it is taken from the decoder's own second derivatives, by the equation of Gauss.
+
     Args:
         metric: As for `christoffel`.
-        z: Points of at most `MOST_DIMENSIONS` coordinates.
+        z: Points of at most `MOST_DIMENSIONS` coordinates; of 32 for a decoder's metric.
 
     Raises:
         ArgumentError: As for `riemann`.
@@ -118,8 +121,10 @@ def scalar_curvature(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, " 
             return 2 * lowered[:, 0, 1, 0, 1] * (raised[:, 0, 0] * raised[:, 1, 1] - raised[:, 0, 1] ** 2)
         return (raised * _ricci(raised, lowered)).sum((-2, -1))
 
-    points = _checked(metric, z, curvature=True)
-    return by_points(some, points) if points.shape[-1] > 1 else points[:, 0] * 0
+    points = _checked(metric, z, curvature=True, most=MOST_EMBEDDED if embedded(metric) else MOST_DIMENSIONS)
+    if points.shape[-1] == 1:
+        return points[:, 0] * 0
+    return curvature_by_gauss(metric, points) if embedded(metric) else by_points(some, points)
 
 
 def volume(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -145,7 +150,8 @@ def volume(metric: Field, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         check_metric(g, points)
         return log_volume(g).exp()
 
-    return by_points(some, check_points(z))
+    points = check_points(z)
+    return in_parts(some, metric, points, 2 * points.shape[-1]) if embedded(metric) else by_points(some, points)
 
 
 def check_points(z: object, argument: str = "z") -> Tensor:
@@ -166,13 +172,13 @@ def by_points(compute: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _checked(metric: Any, z: object, *, curvature: bool = False) -> Tensor:
+def _checked(metric: Any, z: object, *, curvature: bool = False, most: int = MOST_DIMENSIONS) -> Tensor:
     points = check_points(z)
     size = points.shape[-1]
-    if curvature and size > MOST_DIMENSIONS:
+    if curvature and size > most:
         raise ArgumentError(
             "z",
-            expected=f"at most {MOST_DIMENSIONS} coordinates: the cost of curvature grows like the fourth power",
+            expected=f"at most {most} coordinates: the cost of curvature grows like the fourth power",
             got=size,
             way_out="volume() and log_volume_spread() need no derivative and have no such limit",
         )

@@ -14,9 +14,12 @@ from haar.errors import ArgumentError, ShapeError, check_count
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric, inverse, leading_minors_positive
 from haar.geometry.derivatives import Field, first_jet
+from haar.geometry.embedded import embedded
 from haar.geometry.pointwise import check_pointwise
 from haar.geometry.pullback import Pullback
-from haar.geometry.smooth import check_smooth
+from haar.geometry.relaxed import relaxed_paths
+from haar.geometry.smooth import check_settled, check_smooth
+from haar.watch import Unwatched, Watch
 
 #: Newton steps of one shot, halvings of a step, and how near counts as arrived, relative to how far it is.
 _NEWTON, _HALVINGS, _ARRIVED = 20, 8, 1e-8
@@ -107,6 +110,8 @@ def geodesic_between(
     steps: int = 50,
     inside: Callable[[Tensor], Tensor] | None = None,
     keep: bool = False,
+    by: str = "shooting",
+    watch: Watch = Unwatched(),
 ) -> Geodesics:
     """Geodesics between pairs of points, by shooting with exact derivatives.
 
@@ -114,13 +119,18 @@ def geodesic_between(
     nearer; where that fails, the end is approached in stages. It finds a geodesic near the straight line, which in a
     strongly curved space need not be the shortest.
 
+    The cost of a shot grows with the square of the dimension. For a large decoder ``by="relaxation"`` finds the chain
+    of points whose decoded chords are shortest: first derivatives alone, lengths to the fourth power of a step.
+
     Args:
         metric: As for `christoffel`.
         z: Where they begin.
         end: Where they end.
-        steps: Number of steps of each geodesic.
-        inside: As for `geodesic`.
+        steps: Number of steps of each geodesic; even for ``"relaxation"``.
+        inside: As for `geodesic`; not for ``"relaxation"``.
         keep: Whether geodesics that were not found are marked in `Geodesics.arrived`, in place of an error.
+        by: ``"shooting"`` or, for the metric of a decoder, ``"relaxation"``.
+        watch: Told of every geodesic, in a relaxation.
 
     Raises:
         ArgumentError: If one is not found, or as for `geodesic`.
@@ -133,6 +143,8 @@ def geodesic_between(
     """
     points, ends = _pair(z, end, "end")
     check_count("steps", steps)
+    if by != "shooting":
+        return _relax(by, metric, points, ends, steps, inside=inside, keep=keep, watch=watch)
     check_smooth(metric, points)
     check_pointwise(metric, points)
     for ones in (points, ends):
@@ -146,16 +158,51 @@ def geodesic_between(
         velocity, arrived = _Shooting(metric, steps, _ROUGH_STEPS).aim(points, ends, velocity)
     found = _follow(metric, points, velocity, steps, inside=inside)
     arrived = arrived & (found.left < 0)
-    if not keep and not bool(arrived.all()):
-        at = int((~arrived).nonzero()[0, 0])
-        raise ArgumentError(
-            "end",
-            expected="ends that geodesics reach within the chart",
-            got=f"{int((~arrived).sum())} of {len(points)} not reached, the first from {_told(points[at])} to "
-            f"{_told(ends[at])}",
-            way_out="take more steps or nearer ends, or keep=True, which marks them",
-        )
+    if not keep:
+        _refuse_lost(arrived, points, ends, "take more steps or nearer ends, or keep=True, which marks them")
     return replace(found, arrived=arrived)
+
+
+def _relax(
+    by: str,
+    metric: Field,
+    points: Tensor,
+    ends: Tensor,
+    steps: int,
+    *,
+    inside: Callable[[Tensor], Tensor] | None,
+    keep: bool,
+    watch: Watch,
+) -> Geodesics:
+    """Geodesics as shortest chains on a decoder's surface."""
+    if by != "relaxation":
+        raise ArgumentError("by", expected="'shooting' or 'relaxation'", got=repr(by))
+    if not embedded(metric):
+        raise ArgumentError("by", expected="'shooting' for a metric that is no Pullback of a decoder", got=repr(by))
+    if steps % 2:
+        raise ArgumentError("steps", expected="an even number for by='relaxation'", got=steps)
+    if inside is not None:
+        raise ArgumentError("inside", expected="None for by='relaxation'", got="a function")
+    check_settled(metric)
+    check_pointwise(metric, points)
+    chains, lengths, drift, settled = relaxed_paths(metric, points, ends, steps, watch=watch)
+    if not keep:
+        _refuse_lost(settled, points, ends, "take nearer ends, or keep=True, which marks them")
+    velocities = torch.gradient(chains, spacing=1 / steps, dim=1, edge_order=2)[0]
+    return Geodesics(chains, velocities, lengths, drift, torch.full((len(points),), -1), settled)
+
+
+def _refuse_lost(arrived: Tensor, points: Tensor, ends: Tensor, way_out: str) -> None:
+    if bool(arrived.all()):
+        return
+    at = int((~arrived).nonzero()[0, 0])
+    raise ArgumentError(
+        "end",
+        expected="ends that geodesics reach within the chart",
+        got=f"{int((~arrived).sum())} of {len(points)} not reached, the first from {_told(points[at])} to "
+        f"{_told(ends[at])}",
+        way_out=way_out,
+    )
 
 
 def _told(point: Tensor) -> str:

@@ -16,6 +16,7 @@ from haar.errors import ArgumentError
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric
 from haar.geometry.derivatives import Field
+from haar.geometry.embedded import at_once, embedded
 from haar.geometry.pullback import pulled_back
 from haar.geometry.smooth import check_settled
 from haar.seeding import Seed, generator_of
@@ -81,12 +82,13 @@ def isometry_defect(metric: Field, maps: Maps, z: Float[Tensor, "n d"], *, seed:
     check_settled(metric)
     named = _named(maps, points, seed)
     with torch.no_grad():
-        g = metric(points)
+        parts = points.split(at_once(metric, points, 4 * points.shape[-1]) if embedded(metric) else len(points))
+        g = torch.cat([metric(part) for part in parts])
         check_metric(g, points)
         scale = float(g.square().sum((-2, -1)).mean())
         squares = {}
         for name, one in named.items():
-            moved = pulled_back(metric, one, points)
+            moved = torch.cat([pulled_back(metric, one, part) for part in parts])
             check_metric(moved, points)
             squares[name] = float((moved - g).square().sum((-2, -1)).mean()) / scale
     total = sum(squares.values()) / len(squares)

@@ -14,6 +14,7 @@ from haar.errors import ArgumentError, ShapeError, check_rate
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric, inverse
 from haar.geometry.derivatives import Field, first_jet
+from haar.geometry.embedded import metric_jet
 from haar.geometry.smooth import check_settled
 
 Motions = Literal["affine", "linear", "rotations", "translations"]
@@ -142,7 +143,7 @@ def killing_fields(
     points = check_points(z)
     check_settled(metric)
     with torch.no_grad():
-        jet = first_jet(metric, points)
+        jet = metric_jet(metric, points)
         check_metric(jet.value, points)
         fields = _fields(motions, points)
         values = torch.stack([value for value, _ in fields.values()])

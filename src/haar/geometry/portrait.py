@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +15,23 @@ from torch import Tensor
 from haar.errors import ArgumentError, ShapeError
 from haar.geometry.curvature import check_points, scalar_curvature, volume
 from haar.geometry.derivatives import Field
+from haar.geometry.embedded import at_once, embedded
 from haar.geometry.geodesic import Geodesics, geodesic_between
 from haar.geometry.isometry import IsometryDefect, Maps, isometry_defect
 from haar.geometry.killing import KillingFields, Motions, killing_fields
+from haar.geometry.portrait_panels import FRAMES_CAPTION, MANY_CAPTION, draw_frames, draw_many
+from haar.geometry.pullback import Pullback
+from haar.geometry.relaxed import straight_lengths
+from haar.geometry.smooth import check_settled
 from haar.report import Report, Section, Table
 from haar.report.drawing import AVERAGED, BASE, WARNING, new_figure, style_axes
 from haar.report.table import Cell
+from haar.watch import Unwatched, Watch
 
 #: Points a side of the maps that are drawn, and of the ellipses.
 _MAP, _ELLIPSES = 48, 9
+#: Steps of a geodesic of a large decoder, and outputs beyond which one of two coordinates counts as large.
+_CHAIN, _MANY_OUTPUTS = 32, 256
 
 
 @dataclass(frozen=True)
@@ -86,14 +94,18 @@ class Portrait(Report):
 
     def sections(self) -> Sequence[Section]:
         """Maps, distances, motions, given maps."""
-        flat = self.points.shape[-1] == 2
-        told = [
-            Section("Curvature and volume", _MAPS, self._quantities(), self._draw() if flat else None, _CAPTION),
-        ]
+        size = self.points.shape[-1]
+        figure = self._draw() if size == 2 else self._draw_many() if size > 2 else None
+        caption = _CAPTION if size == 2 else MANY_CAPTION if size > 2 else ""
+        told = [Section("Curvature and volume", _MAPS, self._quantities(), figure, caption)]
         if self.geodesics is not None and self.straight is not None:
             lines = zip(self.geodesics.lengths.tolist(), self.straight.tolist(), strict=True)
             rows: list[list[Cell]] = [[k, length, line, length / line] for k, (length, line) in enumerate(lines)]
-            told.append(Section("Distances", "", Table("Distances", ("pair", "geodesic", "straight", "ratio"), rows)))
+            lost = int((~self.geodesics.arrived).sum())
+            note = f"{lost} still falling when the search ended: their lengths are upper bounds" if lost else ""
+            table = Table("Distances", ("pair", "geodesic", "straight", "ratio"), rows, note)
+            frames = draw_frames(self.metric, self.geodesics.points[0])
+            told.append(Section("Distances", "", table, frames, FRAMES_CAPTION if frames is not None else ""))
         motions: list[list[Cell]] = [
             [f"{rate:.2e}", self.killing.told(k)] for k, rate in enumerate(self.killing.rates.tolist())
         ]
@@ -121,6 +133,9 @@ class Portrait(Report):
             axes.plot(path[:, 0].numpy(), path[:, 1].numpy(), color=AVERAGED, linewidth=1.8)
             ends = torch.stack([path[0], path[-1]])
             axes.plot(ends[:, 0].numpy(), ends[:, 1].numpy(), color=WARNING, linestyle="--", linewidth=1)
+
+    def _draw_many(self) -> Figure:
+        return draw_many(self.metric, self.points, self.volumes, self.curvatures, self.geodesics)
 
     def _draw(self) -> Figure:
         figure = new_figure(10.5, 3.4)
@@ -170,8 +185,12 @@ def portrait(
     maps: Maps | None = None,
     motions: Motions | Mapping[str, Any] | Sequence[Tensor] = "affine",
     tolerance: float = 1e-6,
+    watch: Watch = Unwatched(),
 ) -> Portrait:
     """The geometry that a metric, or a decoder by its `Pullback`, gives a space: one report.
+
+    Decoders of more than two dimensions or of many outputs have their geodesics by relaxation (see `geodesic_between`),
+    and are asked a few points at a time, so that memory stays bounded.
 
     Args:
         metric: As for `christoffel`.
@@ -180,6 +199,7 @@ def portrait(
         maps: Maps that ought to be isometries, as for `isometry_defect`.
         motions: What Killing fields are looked for among, as for `killing_fields`.
         tolerance: Rate up to which a motion is called one.
+        watch: Told of the progress, which takes a while for a large decoder.
 
     Raises:
         ArgumentError: As for `scalar_curvature`, `geodesic_between` and `isometry_defect`.
@@ -192,23 +212,43 @@ def portrait(
         (2, -2.0)
     """
     points = check_points(z)
+    check_settled(metric)
     if pairs is not None and len(pairs) != 2:
         raise ShapeError("pairs", expected="two tensors of points", got=f"{len(pairs)}")
     with torch.no_grad():
+        curvatures = _told_of(scalar_curvature, metric, points, watch, "curvature")
+        volumes = _told_of(volume, metric, points, watch, "volume")
         geodesics = straight = None
-        if pairs is not None:
+        if pairs is not None and embedded(metric) and _large(metric, points):
+            geodesics = geodesic_between(metric, *pairs, steps=_CHAIN, by="relaxation", keep=True, watch=watch)
+            straight = straight_lengths(metric, *pairs)
+        elif pairs is not None:
             geodesics = geodesic_between(metric, *pairs)
             straight = _straight(metric, *pairs)
-        return Portrait(
-            metric,
-            points.detach(),
-            volume(metric, points),
-            scalar_curvature(metric, points),
-            killing_fields(metric, points, motions, tolerance=tolerance),
-            geodesics,
-            straight,
-            None if maps is None else isometry_defect(metric, maps, points),
-        )
+        with watch.stage("motions", 1) as tell:
+            killing = killing_fields(metric, points, motions, tolerance=tolerance)
+            tell()
+        isometry = None if maps is None else isometry_defect(metric, maps, points)
+    return Portrait(metric, points.detach(), volumes, curvatures, killing, geodesics, straight, isometry)
+
+
+def _large(metric: Pullback, points: Tensor) -> bool:
+    return points.shape[-1] > 2 or metric.flat(points[:1]).numel() > _MANY_OUTPUTS
+
+
+def _told_of(
+    verb: Callable[[Field, Tensor], Tensor], metric: Field, points: Tensor, watch: Watch, title: str
+) -> Tensor:
+    """What a verb says of points, a part of them at a time where a decoder is large."""
+    size = points.shape[-1]
+    most = at_once(metric, points, 2 * size * (size + 1)) if embedded(metric) else len(points)
+    parts = points.split(most)
+    with watch.stage(title, len(parts)) as tell:
+        found = []
+        for part in parts:
+            found.append(verb(metric, part))
+            tell()
+    return torch.cat(found)
 
 
 def _straight(metric: Field, start: Tensor, end: Tensor, steps: int = 200) -> Tensor:

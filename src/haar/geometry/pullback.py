@@ -66,10 +66,15 @@ class Pullback(nn.Module):
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d d"]:
         """The metric at points."""
-        jet = first_jet(lambda points: self.decoder(points).flatten(1), z)
+        jet = first_jet(self.flat, z)
         if self.inner is None:
             return _symmetric(jet.first.mT @ jet.first)
         return _symmetric(jet.first.mT @ self.inner(jet.value) @ jet.first)
+
+    def flat(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
+        """What is decoded, as one vector a point."""
+        made: Tensor = self.decoder(z)
+        return made.flatten(1)
 
     def acceleration(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> tuple[Tensor, Tensor]:
         r"""The metric at points, and how geodesics there with velocities v bend, where lengths are Euclidean.
@@ -80,11 +85,8 @@ class Pullback(nn.Module):
         count, size = z.shape
         along = torch.eye(size, dtype=z.dtype, device=z.device).repeat_interleave(count, 0)
 
-        def decoded(points: Tensor) -> Tensor:
-            return self.decoder(points).flatten(1)
-
         def slopes(points: Tensor) -> Tensor:  # J, column by column, and its product with v, in one pass
-            columns: Tensor = derivative(decoded, points, torch.cat([along, v]))[1]
+            columns: Tensor = derivative(self.flat, points, torch.cat([along, v]))[1]
             return columns
 
         copies = z.repeat(size + 1, 1)

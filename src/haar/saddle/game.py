@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, check_count, check_rate
 from haar.saddle.averaging import Averaging, Bank, Distillation, FunctionAverage, distilled
-from haar.saddle.divergence import diverged
+from haar.saddle.divergence import check_sizes, diverged, sizes_due
 from haar.saddle.gap import Gap, best_response_gap
 from haar.saddle.gradients import player_gradients, read, scalar
 from haar.saddle.modes import check_mode, take_turn
@@ -168,11 +168,14 @@ class Saddle:
 
         Raises:
             DivergedError: If the objective or a gradient is not finite; it names the player. Neither has moved with it.
+                Or if a player has run away without that, which is looked for now and then.
             ArgumentError: If the objective gives no number, or does not depend on a player.
         """
         if self.taken == 0:
             check_alike(self.players)
         take_turn(self.mode, *self.players, self.dual_steps, partial(self._look, batch))
+        if sizes_due(self.taken + 1):
+            check_sizes(self.taken + 1, self.players, self._seen)
         self.taken += 1
         row = self._value, self.players[0].norm, self.players[1].norm
         self._rows.append(row)
@@ -278,18 +281,22 @@ class Saddle:
             "shapes": shapes,
         }
 
+    def _seen(self) -> dict[str, list[float]]:
+        """Norms of each player's gradients, by its name."""
+        return {player.name: [row[k] for row in self._rows] for k, player in enumerate(self.players, 1)}
+
     def _look(self, batch: Any, who: Sequence[Player]) -> None:
         """Hand players their gradients where all stand now, and keep the objective's value."""
         for player in who:
             player.forget()
         with torch.enable_grad():
-            value = scalar(self.objective(self.primal, self.dual, batch))
+            value = scalar(self.objective(self.players[0].module, self.players[1].module, batch))
             gradients = player_gradients(value, who)
         gradients, value = mean_over_processes(gradients, value.detach())
         found, norms = read(value, gradients)
-        if not all(map(math.isfinite, (found, *norms))):
-            seen = [[row[1 + self.players.index(player)] for row in self._rows] for player in who]
-            raise diverged(self.taken + 1, found, norms, players=who, seen=seen, batch=batch)
+        if not math.isfinite(found + sum(norms)):
+            everyone = [*who, *(player for player in self.players if player not in who)]
+            raise diverged(self.taken + 1, found, norms, players=everyone, seen=self._seen(), batch=batch)
         for player, each, norm in zip(who, gradients, norms, strict=True):
             player.give(each, norm)
         self._value = found

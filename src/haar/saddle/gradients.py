@@ -27,16 +27,20 @@ def scalar(value: Any) -> Tensor:
     return value if value.ndim == 0 else value.reshape(())
 
 
-def player_gradients(value: Tensor, players: Sequence[Player]) -> list[list[Tensor | None]]:
+def player_gradients(value: Tensor, players: Sequence[Player]) -> list[Sequence[Tensor | None]]:
     """Gradients by each player's parameters; None for a parameter that has no part in the value.
 
     Raises:
         ArgumentError: If a whole player has none.
     """
     flat = [p for player in players for p in player.parameters]
-    found = iter(torch.autograd.grad(value, flat, allow_unused=True))
-    gradients: list[list[Tensor | None]] = [[next(found) for _ in player.parameters] for player in players]
-    for player, each in zip(players, gradients, strict=True):
+    found: Sequence[Tensor | None] = torch.autograd.grad(value, flat, allow_unused=True)
+    gradients: list[Sequence[Tensor | None]] = []
+    start = 0
+    for player in players:
+        each = found[start : start + len(player.parameters)]
+        gradients.append(each)
+        start += len(each)
         if all(gradient is None for gradient in each):
             raise ArgumentError(
                 "objective",
@@ -51,11 +55,16 @@ def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[f
     """The objective and the norm of each player's gradient as one vector, with one wait for a device."""
     there = [gradient for each in gradients for gradient in each if gradient is not None]
     norms = torch._foreach_norm(there)  # noqa: SLF001 (one kernel for all)
-    place = value.device
     told: list[float]
-    if place.type == "cpu" and all(norm.device.type == "cpu" for norm in norms):  # nothing to wait for
-        told = [value.item(), *(norm.item() for norm in norms)]
+    if value.is_cpu and all([norm.is_cpu for norm in norms]):  # noqa: C419 (a list is faster); nothing to wait for
+        told = [norm.item() for norm in norms]
+        found = value.item()
     else:
-        told = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
-    sizes = iter(told[1:])
-    return told[0], [math.hypot(*(next(sizes) for gradient in each if gradient is not None)) for each in gradients]
+        place = value.device
+        found, *told = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
+    sizes, start = [], 0
+    for each in gradients:
+        end = start + len([gradient for gradient in each if gradient is not None])
+        sizes.append(math.hypot(*told[start:end]))
+        start = end
+    return found, sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,9 +43,21 @@ class Player:
         self.norm = 0.0  # of its last gradient
         self.clip = None if clip is None else float(clip)
         self.projection = None if projection is None else projection.begin(self.parameters)
-        self._before: list[Tensor] = []
-        self._last_step: list[Tensor] = []
+        self._before: Sequence[Tensor] = []
+        self._last_step: Sequence[Tensor] = []
+        self.began = self.size()  # what later sizes are compared with
+        self._sign = -1.0 if name == "dual" else 1.0
         _check_optimizer(name, optimizer, module)
+
+    @torch.no_grad()
+    def size(self) -> float:
+        """Its largest parameter."""
+        entries = torch._foreach_norm([p for p in self.parameters if p.numel()], math.inf)  # noqa: SLF001 (one kernel for all)
+        return float(torch.stack([entry.double().cpu() for entry in entries]).max())
+
+    def growth(self) -> float:
+        """How many times as large it is as when it began, or as 1."""
+        return self.size() / max(self.began, 1.0)
 
     def forget(self) -> None:
         """Let go of the last gradient, before there is memory for the next."""
@@ -53,12 +66,15 @@ class Player:
 
     def give(self, gradients: Sequence[Tensor | None], norm: float) -> None:
         """Hand the optimiser the gradient of the objective, which the dual climbs."""
-        factor = 1.0 if self.clip is None or norm <= self.clip else self.clip / norm
-        factor = -factor if self.name == "dual" else factor
+        factor = self._sign if self.clip is None or norm <= self.clip else self._sign * self.clip / norm
         if factor != 1.0:  # never in place: gradients may share memory with each other, or be views of one number
             there = [gradient for gradient in gradients if gradient is not None]
-            scaled = iter(torch._foreach_mul(there, factor))  # noqa: SLF001 (one kernel for all)
-            gradients = [None if gradient is None else next(scaled) for gradient in gradients]
+            scaled = torch._foreach_neg(there) if factor == -1.0 else torch._foreach_mul(there, factor)  # noqa: SLF001
+            if len(there) == len(gradients):
+                gradients = scaled
+            else:
+                left = iter(scaled)
+                gradients = [None if gradient is None else next(left) for gradient in gradients]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.norm = norm
@@ -73,10 +89,10 @@ class Player:
         """Twice the optimiser's step, less its step before: z - 2 a F(z_t) + a F(z_(t-1)) for plain gradients."""
         before = [p.clone() for p in self.parameters]
         self.optimizer.step()
-        step = [p - old for p, old in zip(self.parameters, before, strict=True)]
+        step = torch._foreach_sub(self.parameters, before)  # noqa: SLF001 (one call for all, here and below)
         if self._last_step:  # the first step is a plain one
-            for p, now, last in zip(self.parameters, step, self._last_step, strict=True):
-                p.add_(now).sub_(last)
+            torch._foreach_add_(self.parameters, step)
+            torch._foreach_sub_(self.parameters, self._last_step)
         self._last_step = step
         self.project()
 
@@ -89,8 +105,7 @@ class Player:
     @torch.no_grad()
     def step_from_before(self) -> None:
         """A step with the gradients of the point looked ahead to, from where the player stood."""
-        for p, old in zip(self.parameters, self._before, strict=True):
-            p.copy_(old)
+        torch._foreach_copy_(self.parameters, self._before)
         self._before = []
         self.step()
 
@@ -106,6 +121,7 @@ class Player:
         return {
             "module": {key: value.clone() for key, value in self.module.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
+            "began": self.began,
             "projection": None if self.projection is None else self.projection.state_dict(),
             "last_step": [step.clone() for step in self._last_step],
         }
@@ -114,6 +130,7 @@ class Player:
         """Go on from there."""
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.began = state.get("began", self.began)
         if self.projection is not None:
             self.projection.load_state_dict(state["projection"])
         self._last_step = (

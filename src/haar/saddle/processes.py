@@ -39,8 +39,8 @@ def check_alike(players: Sequence[Player]) -> None:
 
 
 def mean_over_processes(
-    gradients: list[list[Tensor | None]], value: Tensor
-) -> tuple[list[list[Tensor | None]], Tensor]:
+    gradients: list[Sequence[Tensor | None]], value: Tensor
+) -> tuple[list[Sequence[Tensor | None]], Tensor]:
     """Gradients and objective as means over processes, in one exchange; as they are on a single one."""
     if _alone():
         return gradients, value
@@ -49,7 +49,7 @@ def mean_over_processes(
     dist.all_reduce(row)
     row /= dist.get_world_size()
     parts = iter(row[:-1].split([gradient.numel() for gradient in there]))
-    averaged: list[list[Tensor | None]] = [
+    averaged: list[Sequence[Tensor | None]] = [
         [None if gradient is None else next(parts).view(gradient.shape) for gradient in each] for each in gradients
     ]
     return averaged, row[-1].to(value)

@@ -12,12 +12,14 @@ import torch
 from torch import nn
 
 from haar.systems.recipe import Recipe
-from haar.systems.structural_equations import ConditionalMoment, Training, TwoStageLeastSquares
-from haar.systems.structural_equations.line import FIFTH, LINEAR, closed_forms
+from haar.systems.structural_equations import ConditionalMoment, Training, TwoStageLeastSquares, demand
+from haar.systems.structural_equations.line import CONSTANT, FIFTH, LINEAR, closed_forms
+from haar.systems.structural_equations.options import Tickets
 from haar.systems.structural_equations.protocol import measure
 from haar.systems.structural_equations.recipe import RECIPE
 from haar.systems.structural_equations.stacked import StackedPerceptron, asked, played, summed_moment
 from haar.systems.structural_equations.synthetic import FUNCTIONS, in_the_plane, on_a_line
+from haar.systems.structural_equations.tickets import learn
 from haar.training import draw
 from haar.watch import Unwatched
 
@@ -36,6 +38,7 @@ TINY = {
     "transitions": 200,
     "chain_steps": 20,
     "wage_steps": 20,
+    "demand": [{"rows": 40, "correlations": [0.5], "steps": 3, "batch_size": 8, "width": 4}],
 }
 
 
@@ -138,3 +141,23 @@ def test_closed_forms_are_those_of_the_estimators():
     for name, estimator in ((LINEAR, TwoStageLeastSquares()), (FIFTH, TwoStageLeastSquares(5))):
         assert np.allclose(answers[name][:, 0, 0], estimator.fit(x, y, z).predict(at))
     assert all(answer.shape == (601, 1, 1) for answer in answers.values())
+
+
+def test_the_demand_design_is_told_where_it_was_played(measures):
+    (design,) = measures["demand"]
+    assert design == "40 rows, correlation 0.5"
+    section = next(one for one in RECIPE.sections([measures]) if one.title == "Sales at prices that are set")
+    assert [row[1] for row in section.table.rows] == list(measures["demand"][design]["errors"])
+    older = {name: part for name, part in measures.items() if name != "demand"}
+    assert "Sales at prices that are set" not in [one.title for one in RECIPE.sections([older])]
+
+
+def test_errors_of_the_demand_design_are_those_of_the_estimators():
+    found = learn(Tickets(rows=60, correlations=(0.9,), steps=3, batch_size=8, width=4), 0.9, 5)["errors"]
+    made = demand(60, correlation=0.9, seed=5)
+    fitted = TwoStageLeastSquares(exogenous=made.exogenous).fit(made.x, made.y, made.z)
+    by_hand = ((fitted.predict(made.at) - made.truth) ** 2).mean() / made.truth.var()
+    assert found[LINEAR] == pytest.approx([by_hand], rel=1e-9)
+    assert found[CONSTANT][0] == pytest.approx(
+        1 + (made.y.mean() - made.truth.mean()) ** 2 / made.truth.var(), rel=1e-9
+    )

@@ -27,6 +27,25 @@ class Games:
 
 
 @dataclass(frozen=True)
+class Tickets:
+    """Games on the demand design.
+
+    Attributes:
+        rows: Of every data set.
+        correlations: Of the errors of price and sales, a data set each.
+        steps: Turns of each game, and steps of each regression.
+        batch_size: Rows a turn.
+        width: Of both hidden layers of both networks.
+    """
+
+    rows: int
+    correlations: tuple[float, ...]
+    steps: int
+    batch_size: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Options:
     """Games whose answers are known, on made and on real data.
 
@@ -38,6 +57,7 @@ class Options:
         transitions: Of the chain.
         chain_steps: Turns of the chain's game.
         wage_steps: Turns of the linear games on wages.
+        demand: Games on the demand design, for every number of rows.
     """
 
     functions: tuple[str, ...]
@@ -47,3 +67,4 @@ class Options:
     transitions: int
     chain_steps: int
     wage_steps: int
+    demand: tuple[Tickets, ...] = ()

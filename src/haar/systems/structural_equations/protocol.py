@@ -11,6 +11,7 @@ from haar.systems.structural_equations.exactness import bilinear, chain, equatio
 from haar.systems.structural_equations.line import learn as on_a_line
 from haar.systems.structural_equations.options import Options
 from haar.systems.structural_equations.plane import learn as in_the_plane
+from haar.systems.structural_equations.tickets import learn as sell
 from haar.watch import Watch
 
 
@@ -45,5 +46,14 @@ def measure(config: Mapping[str, Any], seed: int, folder: Path, watch: Watch) ->
         found["plane"] = {
             f"{games.rows} rows": parts.keep(f"plane {games.rows}", lambda games=games: in_the_plane(games, seed))  # type: ignore[misc]
             for games in preset.plane
+        }
+    with parts.stage("demand", sum(len(games.correlations) for games in preset.demand)):
+        found["demand"] = {
+            f"{games.rows} rows, correlation {correlation:g}": parts.keep(
+                f"demand {games.rows} {correlation:g}",
+                lambda games=games, correlation=correlation: sell(games, correlation, seed),  # type: ignore[misc]
+            )
+            for games in preset.demand
+            for correlation in games.correlations
         }
     return found

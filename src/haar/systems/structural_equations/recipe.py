@@ -19,6 +19,11 @@ _QUICK = {"rows": 800, "steps": 600, "batch_size": 200}
 _FULL = {"rows": 2000, "sets": 5, "steps": 2000, "batch_size": 256}
 _PLANE = {"sets": 5, "steps": 1500, "batch_size": 128}
 
+
+def _tickets(rows: int, correlations: list[float], steps: int) -> dict[str, Any]:
+    return {"rows": rows, "correlations": correlations, "steps": steps, "batch_size": 256, "width": 100}
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
         "functions": ["abs", "step", "sin"],
@@ -30,6 +35,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "transitions": 2000,
         "chain_steps": 1000,
         "wage_steps": 3200,
+        "demand": [_tickets(1000, [0.5], 600)],
     },
     "full": {
         "functions": ["abs", "step", "sin", "x"],
@@ -39,6 +45,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "transitions": 10000,
         "chain_steps": 6000,
         "wage_steps": 3200,
+        "demand": [_tickets(rows, [0.1, 0.25, 0.5, 0.75, 0.9], 2000) for rows in (1000, 5000)],
     },
 }
 

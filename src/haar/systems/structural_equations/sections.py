@@ -24,12 +24,14 @@ _ERRORS = ("median", "least", "greatest")
 
 def told(measures: Measures) -> list[Section]:
     """All sections."""
+    sold = [Section("Sales at prices that are set", _DEMAND, demand_table(measures))] if _sold(measures) else []
     return [
         Section("Structural functions", _LINE, line_table(measures), draw_curves_of(measures), _LINE_CAPTION),
         Section("Their errors", _FAILED, failed_table(measures), draw_errors(measures), _ERRORS_CAPTION),
         Section("The sine, again", _SINE, sine_table(measures)),
         Section("Symmetric players", _PLANE, plane_table(measures), draw_plane(measures), _ERRORS_CAPTION),
         Section("Schooling and wages", _WAGES, wages_table(measures)),
+        *sold,
         Section("Four ways of taking a turn", _MODES, figure=draw_bilinear(measures), caption=_MODES_CAPTION),
         Section("A Bellman equation", _CHAIN, chain_table(measures)),
     ]
@@ -97,6 +99,20 @@ def wages_table(measures: Measures) -> Table:
     return Table("A year of schooling", columns, rows, "a first-stage F below 10 is called weak")
 
 
+def _sold(measures: Measures) -> bool:
+    """Whether the demand design was played; older runs are told as they are."""
+    return bool(measures[0].get("demand"))
+
+
+def demand_table(measures: Measures) -> Table:
+    """One row a design and way."""
+    rows: list[list[Cell]] = []
+    for name, first in measures[0]["demand"].items():
+        rows += [[name, way, *_cells(_all(measures, "demand", name, way))] for way in first["errors"]]
+    note = "mean squared error on the grid of prices, times and kinds, over the variance of the truth; over seeds"
+    return Table("The demand design", ("data", "found by", *_ERRORS), rows, note)
+
+
 def chain_table(measures: Measures) -> Table:
     """Errors of Q on the chain."""
     names = {
@@ -124,6 +140,11 @@ _PLANE = (
 _WAGES = (
     "With linear players the saddle is two-stage least squares. Where instruments are weak its estimate leans towards "
     "the regression, and the Anderson-Rubin set holds all the same."
+)
+_DEMAND = (
+    "The price of a ticket answers a shock of demand that is not seen, and the cost of fuel moves the price alone. The "
+    "season and the kind of customer are seen. What the shock moves is small beside what season and kind do, so that "
+    "the regression, wrong as it is, may be nearer than any instrument: nothing is claimed of it."
 )
 _MODES = "Plain simultaneous steps run away from the saddle of the simplest game; looking ahead and optimism do not."
 _MODES_CAPTION = "min over x, max over y of x y, steps of 0.1."
