@@ -269,6 +269,11 @@ def test_equivariant_layers_are_compressed_in_their_coordinates_and_stay_equivar
         assert float((there - here).abs().max()) < 1e-12
     with pytest.raises(ArgumentError, match="in coordinates"):
         LowRank().apply(bench, 0.5, 0)
+    words = (
+        "perturbations: expected linear or convolutional layers .* an equivariant layer in coordinates; leave it out"
+    )
+    with pytest.raises(ArgumentError, match=words):
+        sweep(model, "wanda", ["drift"], [x], calibration=[x], layers=["*"], levels=[0.5], draws=0)
 
 
 def test_stacked_is_one_after_the_other(perceptron, pairs):

@@ -318,3 +318,46 @@ def test_probabilities_and_half_precision_are_said(draw):
     assert any("give logits" in one for one in said)
     said = discover(net.half(), draw(300, 4).half(), kinds="lie").remarks
     assert any("computed in float32" in one for one in said)
+
+
+def cylinder(draw):
+    return torch.cat([nn.functional.normalize(draw(300, 2), dim=1), draw(300, 1, 1)], 1)
+
+
+NO_FIELDS = {
+    "support": ({"support": "tangent"}, "support: expected \"ambient\" for a dictionary of fields, got 'tangent'"),
+    "weight": ({"weight": "relative"}, "weight: expected \"none\" for a dictionary of fields, got 'relative'"),
+    "outputs": ({"outputs": "any"}, 'outputs: expected "same" or "invariant", for a dictionary of fields, got "any"'),
+}
+
+
+@pytest.mark.parametrize("case", NO_FIELDS)
+def test_what_fields_have_no_word_for_is_refused(draw, case):
+    options, words = NO_FIELDS[case]
+    with pytest.raises(ArgumentError, match=words):
+        discover(lambda x: x.sin(), draw(50, 2), kinds="lie", dictionary=haar.discover.Monomials(1), **options)
+
+
+def test_inputs_that_are_ignored_have_no_tangents(draw):
+    with pytest.raises(ArgumentError, match='support: expected "ambient" where the model ignores inputs, got "tang'):
+        discover(lambda x: (2 * x[:, :1]).sin() + x[:, 1:2] ** 3, cylinder(draw), kinds="lie", support="tangent")
+
+
+def test_what_found_nothing_has_nothing_to_save_or_to_turn(draw, tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 32), nn.Tanh(), nn.Linear(32, 1)).double()
+    found = discover(net, 2 * draw(300, 3), kinds="lie")
+    with pytest.raises(ArgumentError, match="found: expected a discovery with a symmetry to save, got No continuous"):
+        found.save(tmp_path / "found.json")
+    with pytest.raises(ArgumentError, match="found: expected a discovery with generators, got none established"):
+        found.generators()
+    assert found.model() is net
+    x = draw(2, 3)
+    assert found.inputs(x) is x
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_fields_are_called():
+    with pytest.raises(ArgumentError, match="fields: expected callables, got field 0: int"):
+        haar.discover.Fields([3])

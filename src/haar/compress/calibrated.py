@@ -342,10 +342,10 @@ class ScaledQuantise(_Calibrated):
 class Taylor(Perturbation):
     """The lowest |w dL/dw| of every output row become 0; gradients of the loss of the model as it came.
 
-    This is our reading of gradient-aware pruning: first-order saliency, summed over the calibration data.
+    This is our reading of gradient-aware pruning: first-order saliency, summed over the batches for calibration.
 
     Args:
-        squares: Use w^2 times the mean square of each sample's gradient instead.
+        squares: Use w^2 times the squares of the batches' gradients instead.
 
     Example:
         >>> Taylor().calibrated
