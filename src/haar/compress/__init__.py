@@ -1,5 +1,6 @@
 """Compress: models made small or trained sparse, and what that leaves of them and of their symmetry."""
 
+from haar.compress.answers import AnswerCalibration, Calibrated, CalibratedAnswers, calibrate_answers
 from haar.compress.calibrated import (
     Importance,
     ScaledQuantise,
@@ -40,7 +41,10 @@ __all__ = [
     "METRICS",
     "PERTURBATIONS",
     "Activations",
+    "AnswerCalibration",
     "AttentionHeads",
+    "Calibrated",
+    "CalibratedAnswers",
     "Canonical",
     "Crossing",
     "Curve",
@@ -82,6 +86,7 @@ __all__ = [
     "Wanda",
     "WandaNofM",
     "WeightedLowRank",
+    "calibrate_answers",
     "canonical",
     "canonical_form",
     "coordinates",
