@@ -79,7 +79,7 @@ def test_whitening_has_the_rank_of_the_data_in_any_units():
     assert uncentred.centre.tolist() == [0.0, 0.0]
     torch.testing.assert_close(uncentred(x + 3).T @ uncentred(x + 3) / 300, torch.eye(2, dtype=F64), rtol=0, atol=1e-9)
     turned = space.turned(torch.tensor([[1.0], [0.0]], dtype=F64))
-    assert torch.equal(turned(wide)[:, 0], white[:, 0])
+    torch.testing.assert_close(turned(wide)[:, 0], white[:, 0], rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(
         space.matrix(2 * torch.eye(2, dtype=F64)), 2 * space.outwards @ space.inwards, rtol=1e-12, atol=0
     )
