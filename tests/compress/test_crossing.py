@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.optimize import least_squares
 
 from haar.compress import METRICS, Magnitude, Quantise
 from haar.compress.crossing import first_crossing
 from haar.compress.curve import Curve
+from haar.compress.law import _GRID, SHORTEST, Law, fit_law
 from haar.statistics import Estimate
 
 
@@ -53,6 +58,50 @@ def test_an_intervals_ends_are_crossings_of_draws(never):
     found = curve(Magnitude(), "loss", [1.0, math.exp(2)], (1.0,), draws).crossing(math.e - 1).level
     assert found.value == pytest.approx(0.5, rel=1e-12)
     assert (found.low, found.high) == pytest.approx((places[1], math.inf if never else places[-2]), rel=1e-12)
+
+
+def left_by_the_law(s, y, kink):
+    """The least sum of squares with the kink at one place, by scipy from many beginnings."""
+
+    def residual(theta):
+        level, factor, power = np.exp(theta[:3])
+        return np.log(level + factor * np.minimum(s, kink) ** power) + theta[3] * np.maximum(s - kink, 0) - y
+
+    begins = itertools.product((y[0], y[0] - 0.4), (0.7,), (0.0, 1.1), (4.0,))
+    return min(2 * least_squares(residual, begin, xtol=1e-14, ftol=1e-14).cost for begin in begins)
+
+
+def test_the_interval_of_a_kink_is_that_of_an_f_test_and_its_gain_that_of_the_bic():
+    s = np.arange(1, 13) / 12
+    noise = 0.02 * np.sin(37 * np.arange(12.0) ** 2)
+    y = np.where(s <= 0.55, np.log(5 + 2 * s**3), np.log(5 + 2 * 0.55**3) + 4 * (s - 0.55)) + noise
+    found = fit_law(s, np.exp(y))
+    assert found.residual == pytest.approx(left_by_the_law(s, y, found.kink), rel=1e-5)
+    bound = found.residual * (1 + float(stats.f.ppf(0.95, 1, 12 - 5)) / (12 - 5))
+    step = (s[-2] - s[2]) / (_GRID - 1)
+    for inside, outside in ((found.low, found.low - step), (found.high, found.high + step)):
+        assert left_by_the_law(s, y, inside) <= bound * (1 + 1e-6)
+        assert left_by_the_law(s, y, outside) > bound * (1 - 1e-6)
+    rival = min(
+        np.linalg.lstsq(np.stack([np.ones(12), s**power], 1), y, rcond=None)[1][0]
+        for power in np.linspace(0.5, 9, 4000)
+    )
+    assert found.rival == pytest.approx(rival, rel=1e-5)
+    assert found.gain == pytest.approx(12 * math.log(found.rival / found.residual) - (5 - 3) * math.log(12), rel=1e-9)
+    assert found.transition
+
+
+@pytest.mark.parametrize(
+    ("change", "transition"),
+    [
+        ({}, True), ({"gain": 0.0}, False), ({"gain": 1e-9}, True), ({"inside": False}, False),
+        ({"high": 0.4 + 0.99 * SHORTEST}, True), ({"high": 0.4 + 1.01 * SHORTEST}, False),
+    ],
+)  # fmt: skip
+def test_a_transition_is_short_gained_and_inside(change, transition):
+    found = replace(Law(0.5, 0.4, 0.5, 0.1, 0.2, 3.0, True), **change)
+    assert found.transition is transition
+    assert str(found).startswith("no transition (best kink at 0.5 [0.4, ") is not transition
 
 
 def test_a_point_that_is_infinite_or_the_first_is_crossed_at_itself():
