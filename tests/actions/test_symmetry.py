@@ -311,3 +311,21 @@ def test_a_wrong_call_is_told_once_with_what_was_given():
         symmetry.act_outputs(torch.tensor(9), torch.zeros(1, 3, 8, 8))
     with pytest.raises(ShapeError, match=r"^inputs: expected 1 values, .* got 2 \(check_inputs of .* \[None, str\]\)$"):
         symmetry.check_inputs((None, "name"))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            {"logits": torch.zeros(1, 2, 4, 4)},
+            r"got dict; .* stand as its parts do, \{'logits': Field\(\.\.\.\)\}; or give a",
+        ),
+        ((torch.zeros(1, 2, 4, 4),), r"got tuple; .* do, \(Field\(\.\.\.\),\); or"),
+        ([torch.zeros(1), torch.zeros(1)], r"got list; .* do, \(Field\(\.\.\.\), Field\(\.\.\.\)\); or"),
+        (None, "got NoneType; give it the action Invariant if nothing moves it"),
+    ],
+)
+def test_a_container_in_place_of_a_tensor_is_told_how_its_actions_stand(value, words):
+    symmetry = Symmetry(D4, Field(Space(D4)), Field(Space(D4)))
+    with pytest.raises(ShapeError, match=words):
+        symmetry.check_outputs(value)

@@ -237,6 +237,16 @@ def test_a_value_that_is_not_finite_is_told_by_its_sample(data, row):
         ([("a", None)], None, "data: expected batches of tensors, got tuple"),
         (iter([torch.zeros(2, 1)]), torch.arange(2), r"clusters: expected none beside an iterable, got some; yield \("),
         (3, None, r"data: expected a tensor, \(inputs, labels\), .*, or an iterable of batches, got int$"),
+        (
+            (torch.zeros(2, 1), torch.zeros(2), torch.arange(2.0)),
+            None,
+            "clusters: expected whole numbers, .* got float32",
+        ),
+        (
+            (torch.zeros(2, 1), torch.zeros(2), ["a", "b"]),
+            None,
+            "clusters: expected a whole number for each row, got list",
+        ),
         (torch.zeros(2, 1), torch.arange(2) + 1j, "clusters: expected whole numbers, one for each row, got complex64"),
     ],
 )

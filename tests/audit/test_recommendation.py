@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Invariant, Points, Space, Symmetry
+from haar.actions import Invariant, Points, Space, Symmetry, Vector
 from haar.audit import audit
 from haar.average import average
 from haar.groups import dihedral, grid_group, octahedral
@@ -136,3 +136,21 @@ def test_gains_that_differ_by_rounding_are_the_same(generator):
         assert advice.group == "<r180>"
         assert "would gain less" not in advice.sentence
         assert "8 copies of D4" in advice.sentence
+
+
+@pytest.mark.parametrize("constant", [torch.ones_like, lambda z: z.mean((2, 3), keepdim=True).expand_as(z)])
+def test_inputs_that_no_element_moves_tell_nothing(constant, generator):
+    x = data(8, generator)
+    said = audit(model(), SYMMETRY, constant(x)).recommendation
+    assert said.verdict == "unclear"
+    assert "These data cannot tell whether the model respects D4: no element moves any of the inputs" in said.sentence
+    half = torch.cat([constant(x), x])  # some are moved: these tell
+    assert audit(average(model(), SYMMETRY), SYMMETRY, half).recommendation.verdict == "nothing to gain"
+
+
+def test_what_is_broken_though_no_input_is_moved_is_told(generator):
+    group = dihedral(4)
+    symmetry = Symmetry(group, Invariant(group), Vector(Space(group)))
+    x = torch.randn(12, 3, generator=generator, dtype=F64)
+    assert audit(lambda z: z[:, :2], symmetry, x).findings.broken
+    assert "cannot tell" not in audit(lambda z: z[:, :2], symmetry, x).summary

@@ -219,3 +219,12 @@ def test_bad_input_is_one_line(change, message):
     given = {"model": conv(1, 1), "symmetry": Symmetry.of_fields(D4, "p"), "data": torch.zeros(2, 1, 6, 6, dtype=F64)}
     with pytest.raises(ArgumentError, match=message):
         audit(**{**given, **change})
+
+
+def test_real_labels_of_complex_outputs_are_refused_by_name(generator):
+    x = torch.randn(8, 1, 4, 4, generator=generator, dtype=F64)
+    symmetry = Symmetry.of_fields(D4, "p")
+    with pytest.raises(ArgumentError, match="labels: expected complex numbers, like the model's output, got real"):
+        audit(torch.fft.fft2, symmetry, (x, x))
+    with pytest.raises(ArgumentError, match="labels: expected real numbers, like the model's output, got complex"):
+        audit(torch.sin, symmetry, (x, x + 0j))

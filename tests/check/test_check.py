@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -143,9 +144,23 @@ def test_the_page_has_the_answer_first_and_the_program_is_what_was_measured(tmp_
         ((torch.randn(6, 2), torch.randn(6, 2), torch.zeros(6)), "data: expected at least two independent"),
         ([], "data: expected inputs"),
         ([{"a": torch.randn(6, 2), "b": torch.randn(6, 2)}], "data: expected batches with x by name"),
+        (torch.utils.data.TensorDataset(torch.randn(6, 2)), "data: .* got TensorDataset; torch.utils.data.DataLoader"),
+        (np.array([{}, {}]), "data: expected arrays of numbers, got an array of object"),
+        (torch.zeros(6, 2) + 0j, "data: expected real inputs, in floating point, got complex64"),
         ([torch.nn.Identity()], "data: expected tensors or arrays, got Identity; for models of several inputs use"),
     ],
-    ids=["whole numbers", "nan", "other rows", "one trajectory", "nothing", "unknown names", "another thing"],
+    ids=[
+        "whole numbers",
+        "nan",
+        "other rows",
+        "one trajectory",
+        "nothing",
+        "unknown names",
+        "a dataset",
+        "objects",
+        "complex",
+        "another thing",
+    ],
 )
 def test_bad_data_are_refused_by_name(data, words):
     with pytest.raises(ArgumentError, match=words):
@@ -167,3 +182,27 @@ def test_the_model_is_left_as_it_was():
     check(model, (fields(), blur(fields())), symmetry=D4)
     assert model.training
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (torch.sin, {"seed": 2**80}, "seed: expected a whole number"),
+        (
+            lambda x, t: x + t,
+            {},
+            "model: expected a model of 1 input, got one that needs x, t; .*haar.audit and haar.average",
+        ),
+    ],
+)
+def test_bad_calls_are_refused_by_name(model, options, words):
+    with pytest.raises(ArgumentError, match=words):
+        check(model, fields(8), **{"symmetry": D4} | options)
+
+
+def test_a_list_of_samples_is_read_as_its_rows():
+    x = fields(16)
+    whole = check(Tilted(0.2), (x, blur(x)), symmetry=D4)
+    apart = check(Tilted(0.2), list(zip(x, blur(x), strict=True)), symmetry=D4)
+    assert apart.measured.rows == whole.measured.rows == 8
+    assert apart.measured.loss_before.value == pytest.approx(whole.measured.loss_before.value, rel=1e-9)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import haar
 from haar.discover import Affine, Discovery, Linear, discover
@@ -272,6 +274,21 @@ REFUSED = {
     ),
     "dictionary": (lambda x: x.sin()[:, :2], None, {"dictionary": 3}, r"dictionary: expected haar.discover.Linear"),
     "vector": (lambda x: x.sin(), lambda x: x[:, 0], {}, r"data: expected inputs with an axis of samples"),
+    "in place": (lambda x: x.mul_(2).sin()[:, :2], None, {}, r"model: .* got one that writes into them"),
+    "seed": (lambda x: x.sin()[:, :2], None, {"seed": 2**80}, r"seed: expected a whole number"),
+    "two inputs": (
+        lambda x, t: x.sin()[:, :2] + t,
+        None,
+        {},
+        r"model: expected a model of 1 input, got one that needs x, t",
+    ),
+    "objects": (
+        lambda x: x,
+        lambda _: np.array([{}, {}]),
+        {},
+        r"data: expected arrays of numbers, got an array of object",
+    ),
+    "samples": (lambda x: x.sin(), TensorDataset, {}, r"data: .* got TensorDataset; torch\.utils\.data\.DataLoader"),
     "one trajectory": (
         lambda x: x.sin()[:, :2],
         lambda x: (x, None, torch.zeros(400)),

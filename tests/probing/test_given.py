@@ -191,12 +191,27 @@ def test_a_student_is_taught_on_the_same_data():
         taught("x.npz")
 
 
-@pytest.mark.parametrize("data", [{"x": X, "y": Y}, [{"x": X[:4], "y": Y[:4]}, {"x": X[4:], "y": Y[4:]}], [X, Y]])
+@pytest.mark.parametrize("data", [{"x": X, "y": Y}, [{"x": X[:4], "y": Y[:4]}, {"x": X[4:], "y": Y[4:]}], (X, Y)])
 def test_batches_by_name_without_a_symmetry(data):
     read = given_batches(data, torch.sin)
     rows = [read] if isinstance(read, (tuple, list)) else list(read)
     for side, whole in enumerate((X, Y)):
         assert np.array_equal(torch.cat([row[side] for row in rows]), whole)
+
+
+def test_a_list_of_two_is_a_pair_or_batches_for_every_verb_by_what_single_samples_are():
+    few, marks = Y[:, :, 0, 0], np.arange(10)
+    for read in (lambda data: given_batches(data, torch.sin), lambda data: given_data(data, torch.sin, FIELDS)):
+        for pair in ([X, few], [X, few, marks], [(X, X), Y], [X, Y.astype(np.int64)], [X, None]):
+            made = read(pair)
+            assert isinstance(made, tuple)
+            assert len(made) == len(pair)
+        assert [len(batch) for batch in read([X[:4], X[4:]])] == [4, 6]
+        assert [len(batch) for batch in read([X, X, X])] == [10, 10, 10]
+        with pytest.raises(
+            ArgumentError, match=r"data: expected a tuple .*tuple\(data\) if they are inputs and labels"
+        ):
+            read([X, Y])
 
 
 class ForceField(nn.Module):
@@ -302,7 +317,8 @@ class TestGraphs:
 
     def test_positions_that_nothing_reads_need_no_action_and_those_that_are_read_do(self, graphs):
         def of_edges(graph):
-            degree = torch.zeros(graph.num_nodes, dtype=torch.float64).index_add(0, graph.edge_index[1], graph.x[:, 0])
+            source, target = graph.edge_index
+            degree = torch.zeros(graph.num_nodes, dtype=torch.float64).index_add(0, target, graph.x[source, 0])
             return degree.square().sum()[None]
 
         def of_both(graph):

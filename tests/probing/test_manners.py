@@ -123,3 +123,27 @@ def test_inputs_by_position_of_functions_that_tell_nothing_of_theirs():
         by_position(torch.sin, (), {"x": 1})
     with pytest.raises(ArgumentError, match=r"average lambda x, y: model\(x, y=y\)$"):
         by_position(lambda x, *, y: (x, y), (1,), {"y": 2})
+
+
+def test_another_number_of_inputs_is_told_with_the_names_that_the_model_has():
+    one, two = Symmetry(C3.group, C3, C3), Symmetry(C3.group, (C3, C3), C3)
+    with pytest.raises(
+        ArgumentError, match="model: expected a model of 1 input, one for each action, got one that needs x, t"
+    ):
+        check_call(lambda x, t: x + t, one)
+    with pytest.raises(ArgumentError, match="expected a model of 2 inputs, one for each action, got one that needs x;"):
+        check_call(lambda x: x, two)
+    with pytest.raises(ArgumentError, match="got one that takes x, t;"):
+        check_call(lambda x, t=0: x + t, Symmetry(C3.group, (C3, C3, C3), C3))
+    with pytest.raises(ArgumentError, match="got one that needs x, t;"):
+        check_call(lambda x, *, t: x + t, one)
+    for fits in (lambda x: x, lambda x, t=0: x + t, lambda *x: x, lambda x, *, t=0: x + t, nn.Linear(3, 3), torch.sin):
+        check_call(fits, one)
+    check_call(lambda x, t=0: x + t, two)
+
+
+def test_weights_that_are_nowhere_are_told():
+    with pytest.raises(
+        ArgumentError, match="model: expected weights that are there, got parameters on the meta device"
+    ):
+        check_call(nn.Linear(3, 3, device="meta"), Symmetry(C3.group, C3, C3))

@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from haar.actions.action import Action, Invariant
+from haar.actions.action import Action
 from haar.actions.field import Field
 from haar.actions.field_representation import Internal, field_representation
 from haar.actions.interpolated import InterpolatedField
 from haar.actions.layout import Fields, Layout
-from haar.actions.leaf_check import check_leaf
+from haar.actions.leaf_check import check_leaf, check_value
 from haar.actions.of_atoms import atoms_actions, mirrored
 from haar.actions.of_graph import graph_actions
 from haar.actions.representation import Defining
@@ -65,11 +65,11 @@ class Symmetry:
 
     def check_inputs(self, args: Sequence[Any]) -> None:
         """Raise a `ShapeError` naming the argument that does not fit."""
-        self._told("check_inputs", _check, tuple(args))
+        self._told("check_inputs", check_value, tuple(args))
 
     def check_outputs(self, y: Any) -> None:
         """Raise a `ShapeError` naming the output that does not fit."""
-        self._told("check_outputs", _check, y)
+        self._told("check_outputs", check_value, y)
 
     def map_inputs(self, function: Callable[[Action, Any], Any], args: Sequence[Any]) -> tuple[Any, ...]:
         """Apply a function of (action, tensor) to every input; what is no tensor stays as it is."""
@@ -365,20 +365,6 @@ def _internal_of_sides(internal: Internal, *layouts: Layout) -> list[dict[str | 
     return sides
 
 
-def _check(action: Action, x: Any, name: str) -> None:
-    if isinstance(x, Tensor):
-        action.check(x, name)
-    elif not isinstance(action, Invariant):
-        raise ShapeError(
-            name,
-            expected=f"a tensor for {type(action).__name__}",
-            got=type(x).__name__,
-            way_out="torch.as_tensor(...) makes one of it"
-            if hasattr(x, "__array__")
-            else "give it the action Invariant if nothing moves it",
-        )
-
-
 def _given(values: Any) -> str:
     """Shapes and dtypes in the values' own containers."""
     if isinstance(values, Tensor):
@@ -395,7 +381,7 @@ def _on_tensors(function: Callable[[Action, Any], Any]) -> Callable[[Action, Any
     def visit(action: Action, x: Any, name: str) -> Any:
         if isinstance(x, Tensor):
             return function(action, x)
-        _check(action, x, name)
+        check_value(action, x, name)
         return x
 
     return visit

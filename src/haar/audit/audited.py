@@ -347,7 +347,8 @@ class Audit(Report):
     @property
     def recommendation(self) -> Recommendation:
         """What to do, in one sentence, with the evidence."""
-        return recommend(self.findings, self.symmetry.group, self.elements, kind=self.elements_kind)
+        kind, moved = self.elements_kind, self._told.moved
+        return recommend(self.findings, self.symmetry.group, self.elements, kind=kind, moved=moved)
 
     @property
     def title(self) -> str:  # type: ignore[override]

@@ -187,8 +187,9 @@ def _has_marks(data: tuple[Any, ...]) -> bool:
     """Whether the last of three says which trajectory each row belongs to: three batches of inputs do not."""
     marks = data[2] if len(data) == 3 else None
     if isinstance(marks, Tensor):
-        return marks.ndim == 1 and not (marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool)
-    return isinstance(marks, (list, tuple)) and len(marks) > 0 and all(type(mark) is int for mark in marks)
+        whole = not (marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool)
+        return marks.ndim == 1 and (whole or (isinstance(data[0], Tensor) and data[0].ndim > 1))
+    return isinstance(marks, (list, tuple)) and len(marks) > 0 and all(type(mark) in (int, str) for mark in marks)
 
 
 def _raw(

@@ -213,6 +213,9 @@ class OrbitMeter:
             if isinstance(made, Tensor) and (not isinstance(label, Tensor) or label.shape != made.shape):
                 got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
                 raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
+            if isinstance(made, Tensor) and made.is_complex() != label.is_complex():
+                kinds = ["complex" if one.is_complex() else "real" for one in (made, label)]
+                raise ArgumentError("labels", expected=f"{kinds[0]} numbers, like the model's output", got=kinds[1])
             leaves.append(label)
         return outputs.flat(rebuild(actions, batch.labels, leaves), len(batch.clusters), single=batch.single)
 

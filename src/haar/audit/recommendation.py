@@ -25,6 +25,11 @@ _ALMOST = 0.99
 _ROUNDING = 1e-6
 #: Falls of the MSE below this part of it, and changes of predictions below this part of their variance, are no advice.
 _LITTLE, _LITTLE_CHANGE = 1e-3, 1e-4
+#: Of inputs that are the same after every move.
+_UNMOVED = (
+    "These data cannot tell whether the model respects {group}: no element moves any of the inputs (constant fields, "
+    "vectors that are zero, or inputs that are all Invariant); give inputs that vary."
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class _Advice:
     group: str = ""
 
 
-def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "whole") -> Recommendation:
+def recommend(
+    found: Findings, group: Group, elements: Tensor, *, kind: str = "whole", moved: bool = True
+) -> Recommendation:
     """Weigh the findings.
 
     Labelled samples weigh most, then the closure of the data, then the contradiction test; the label-free prediction
@@ -81,9 +88,12 @@ def recommend(found: Findings, group: Group, elements: Tensor, *, kind: str = "w
         group: The group that was audited.
         elements: The elements that were looked at, the identity first.
         kind: What these are: ``"whole"``, ``"drawn"`` or ``"given"``.
+        moved: Whether some of them moves some of the inputs: else nothing was asked of the model.
     """
     name = f"the {len(elements)} elements given" if kind == "given" else group.name
     advice = _weigh(found, name, f" over {len(elements) - 1} random elements" if kind == "drawn" else "")
+    if not moved and not found.broken:
+        advice = _Advice("unclear", _UNMOVED.format(group=name))
     members = list(advice.subgroup.members) if advice.subgroup is not None else []
     if kind == "given" and advice.verdict in ("average", "soft") and isinstance(group, FiniteGroup):
         members = elements.tolist()

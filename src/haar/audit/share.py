@@ -20,6 +20,7 @@ from haar.audit.parts import Outputs
 from haar.audit.sums import OrbitSums
 from haar.audit.units import UnitTable
 from haar.audit.worst import WorstSample, worse
+from haar.containers import tensors_of
 from haar.errors import ArgumentError
 from haar.groups import LieGroup
 
@@ -34,6 +35,7 @@ class Share:
         outputs: What was measured.
         closure: Sums of the data's features.
         seen: Number of samples.
+        moved: Whether some element moves some of the inputs: else they tell nothing.
         layers: What the first batch said of the layers.
         lie: The same of the Lie algebra's generators.
         input_shape: Shape of one input.
@@ -47,6 +49,7 @@ class Share:
     outputs: Outputs | None = None
     closure: Closure | None = None
     seen: int = 0
+    moved: bool = False
     layers: list[LayerDefect] = field(default_factory=list)
     lie: list[LieDefect] = field(default_factory=list)
     input_shape: tuple[int, ...] | None = None
@@ -104,6 +107,7 @@ class Share:
         self.outputs = self.outputs or other.outputs
         self.worst = worse(self.worst, other.worst, self.seen)
         self.seen += other.seen
+        self.moved = self.moved or other.moved
         self.layers, self.lie = self.layers or other.layers, self.lie or other.lie
         self.input_shape = self.input_shape or other.input_shape
         self.conventions = self.conventions or other.conventions
@@ -118,6 +122,7 @@ class Share:
             "sums": None if self.sums is None else self.sums.table.state(),
             "closure": None if self.closure is None else self.closure.state(),
             "seen": self.seen,
+            "moved": self.moved,
             "worst": worst,
             "remarks": list(self.remarks),
         }
@@ -136,6 +141,7 @@ class Share:
         if self.closure is not None and state["closure"] is not None:
             self.closure.restore(state["closure"])
         self.seen, self.remarks = state["seen"], list(state["remarks"])
+        self.moved = bool(state.get("moved", True))
         self.worst = None if state["worst"] is None else WorstSample(**state["worst"])
         return self
 
@@ -168,6 +174,13 @@ class ShareReader:
         made = self.empty()
         made.sums, made.outputs = self.meter.measure(batch, orbit), self.meter.outputs
         made.worst, made.seen = self.meter.worst, len(batch.clusters)
+        made.moved = any(self._moves(g, batch) for g in self.elements[1:])
         if made.closure is not None:
             made.closure.update(batch)
         return made
+
+    def _moves(self, g: Tensor, batch: Batch) -> bool:
+        """Whether an element changes a batch's inputs."""
+        moved = self.symmetry.act_inputs(g, batch.inputs)
+        pairs = zip(tensors_of(moved), tensors_of(batch.inputs), strict=True)
+        return any(after is not before and not torch.equal(after, before) for after, before in pairs)

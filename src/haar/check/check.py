@@ -20,8 +20,11 @@ from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import GridGroup
 from haar.probing import given_batches, undisturbed
-from haar.probing.manners import check_model
+from haar.probing.manners import check_arguments, check_model, check_symmetry
+from haar.seeding import check_seed
 from haar.watch import Unwatched, Watch
+
+_ONE = "give lambda x: model(x, ...) with the others fixed; haar.audit and haar.average take models of several inputs"
 
 
 @known_keywords
@@ -80,7 +83,11 @@ def check(
     spoken = Spoken() if spoken is None else spoken
     model, data = as_rows(model, data)
     check_model(model)
-    samples = Samples.of(given_batches(data, model, symmetry))
+    check_arguments(model, 1, way_out=_ONE)
+    if symmetry is not None:
+        check_symmetry(symmetry)
+    check_seed(seed)
+    samples = Samples.of(given_batches(data, model, symmetry), symmetry)
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
     if symmetry is None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from haar.actions import Action, Symmetry
 from haar.errors import ArgumentError
 from haar.probing import check_finite
 
@@ -31,14 +32,18 @@ class Samples:
     units: Tensor
 
     @classmethod
-    def of(cls, data: Any) -> Samples:
+    def of(cls, data: Any, symmetry: Symmetry | None = None) -> Samples:
         """Read inputs, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or batches of these.
+
+        Args:
+            data: The data.
+            symmetry: Where it is known, it says whether what an iterable holds is a batch or one sample.
 
         Raises:
             ArgumentError: If they are no tensors of one shape, differ in number, or are not finite.
         """
         batches = [data] if _is_rows(data) else list(data) if isinstance(data, Iterable) else [data]
-        rows = [_parts(batch) for batch in batches]
+        rows = [_parts(batch, symmetry) for batch in batches]
         if not rows:
             raise ArgumentError("data", expected="inputs, or inputs and labels", got="none")
         inputs = torch.cat([row[0] for row in rows])
@@ -83,6 +88,12 @@ class Samples:
         return Samples(self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen])
 
 
+def _is_one(symmetry: Symmetry, x: Tensor) -> bool:
+    """Whether it is one sample, without an axis that counts them."""
+    action = symmetry.inputs[0] if len(symmetry.inputs) == 1 else None
+    return isinstance(action, Action) and action.axes.count is not None and x.ndim == action.axes.count
+
+
 def _is_rows(data: Any) -> bool:
     if isinstance(data, (Tensor, np.ndarray)):
         return True
@@ -90,10 +101,20 @@ def _is_rows(data: Any) -> bool:
     return 1 < len(parts) <= 3 and all(isinstance(part, (Tensor, np.ndarray)) or part is None for part in parts)
 
 
-def _parts(batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def _parts(batch: Any, symmetry: Symmetry | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     parts = batch if isinstance(batch, (tuple, list)) else (batch,)
     made = [None if part is None else torch.as_tensor(part) for part in _tensors(parts)]
-    if not 1 <= len(made) <= 3 or made[0] is None or not made[0].is_floating_point() or made[0].ndim < 2:
+    if made and made[0] is not None and not made[0].is_floating_point():
+        kind = str(made[0].dtype).removeprefix("torch.")
+        raise ArgumentError(
+            "data",
+            expected="real inputs, in floating point",
+            got=kind,
+            way_out="convert them, x.float(), if the model takes that",
+        )
+    if made and made[0] is not None and symmetry is not None and _is_one(symmetry, made[0]):
+        made = [None if part is None else part[None] for part in made]
+    if not 1 <= len(made) <= 3 or made[0] is None or made[0].ndim < 2:
         raise ArgumentError(
             "data",
             expected="real inputs (rows, ...) as one tensor, with labels and clusters if there are any",
@@ -106,6 +127,8 @@ def _parts(batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
 
 def _tensors(parts: Iterable[Any]) -> list[Any]:
     for part in parts:
+        if isinstance(part, np.ndarray) and part.dtype.kind not in "fciub":
+            raise ArgumentError("data", expected="arrays of numbers", got=f"an array of {part.dtype}")
         if part is not None and not isinstance(part, (Tensor, np.ndarray)):
             raise ArgumentError("data", expected="tensors or arrays", got=type(part).__name__, way_out=_SEVERAL)
     return list(parts)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from haar.cli.made_once import taken
 from haar.cli.model_file import argument
 from haar.data.molecules.results import check_calculator
 from haar.entry import brief, imported
@@ -37,6 +38,9 @@ def calculator_of(text: str, arguments: Sequence[str] = ()) -> Any:
 
 
 def _made(text: str, factory: Any, given: dict[str, Any]) -> Any:
+    kept = None if given else taken(factory)
+    if kept is not None:
+        return kept
     try:
         return factory(**given)
     except ArgumentError:

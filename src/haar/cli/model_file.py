@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.cli.made_once import taken
 from haar.cli.model_folder import folder_weights, model_in_folder
 from haar.cli.options import literal
 from haar.cli.program_batches import BatchSizes, batch_sizes, in_batches
 from haar.cli.program_file import load_program
-from haar.entry import brief, called
+from haar.entry import brief, called, imported
 from haar.errors import ArgumentError, DataError
 from haar.received import read_pickled_tensors, read_tensors
 
@@ -118,7 +119,9 @@ def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
         ArgumentError: If it cannot be imported or called, or does not return a module.
     """
     given = dict(argument(text) for text in arguments)
-    built = called(model, given, "MODEL", forms=_FORMS, way_out="give its arguments by --factory-arg name=value")
+    built = None if given else taken(imported(model, "MODEL", forms=_FORMS))
+    if built is None:
+        built = called(model, given, "MODEL", forms=_FORMS, way_out="give its arguments by --factory-arg name=value")
     if not isinstance(built, nn.Module):
         raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=f"one of {type(built).__name__}")
     return built

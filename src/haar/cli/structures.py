@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from haar.cli.made_once import seen
 from haar.received import Archive
 
 if TYPE_CHECKING:
@@ -49,12 +50,7 @@ def names_calculator(model: str) -> bool:
 
 def _made(found: Any) -> Any:
     """What a function without arguments gives; nothing where it needs some, or fails."""
-    if isinstance(found, type) or not callable(found):
-        return None
-    try:
-        return found()
-    except Exception:  # noqa: BLE001 (told by whoever loads the model)
-        return None
+    return None if isinstance(found, type) or not callable(found) else seen(found)
 
 
 def energy_model(model: str, arguments: Sequence[str], structures: Sequence[Any]) -> Any:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, DataError
+from haar.probing.manners import unwritten
 from haar.probing.undisturbed import undisturbed
 
 #: Samples that are evaluated at once.
@@ -132,7 +133,7 @@ class FlatModel:
 
     def _run(self, x: Tensor) -> Tensor:
         given = x.unflatten(-1, self.shape) if self.shape else x.squeeze(-1)
-        y = self.model(given)
+        y = self._asked(given)
         if isinstance(y, np.ndarray):
             y = torch.as_tensor(y)
         if isinstance(y, (tuple, list)) and len(y) == 1:
@@ -153,6 +154,13 @@ class FlatModel:
         if y.is_complex():
             y = torch.view_as_real(y).flatten(1)
         return y
+
+    def _asked(self, given: Tensor) -> Any:
+        """The model's answer, which it gives without writing into what it is given."""
+        if torch.is_grad_enabled():
+            return self.model(given)
+        with unwritten([given]):
+            return self.model(given)
 
     def _reverse(self, x: Tensor) -> Tensor | None:
         x = x.detach().requires_grad_(True)

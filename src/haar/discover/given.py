@@ -158,6 +158,8 @@ def _batch(data: Any) -> tuple[Tensor, Tensor | None]:
     parts = data if isinstance(data, (tuple, list)) else (data,)
     if not parts or not isinstance(parts[0], (Tensor, np.ndarray)):
         raise ArgumentError("data", expected="batches whose first part is a tensor of inputs", got=type(data).__name__)
+    if isinstance(parts[0], np.ndarray) and parts[0].dtype.kind not in "fciub":
+        raise ArgumentError("data", expected="arrays of numbers", got=f"an array of {parts[0].dtype}")
     inputs = torch.as_tensor(parts[0]).detach().cpu()
     if inputs.ndim < 2:
         raise ArgumentError(

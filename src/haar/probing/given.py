@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from haar.actions import Action, Invariant, Symmetry
 from haar.actions.trees import action_leaves
@@ -21,6 +22,7 @@ from haar.containers import is_graph, named_parts, parts_of, refilled
 from haar.errors import ArgumentError, DataError
 from haar.groups import cyclic
 from haar.probing.fields_by_name import joined_fields
+from haar.probing.told_apart import told_apart
 from haar.probing.unread import without_unread
 
 #: Names by which batches call their labels, and the trajectories that rows come from.
@@ -69,6 +71,7 @@ def given_data(
         (torch.float64, torch.Size([2, 1, 4, 4]))
     """
     reader = _Reader(model, symmetry, argument, labelled)
+    data = told_apart(data, argument=argument) if labelled else data
     if isinstance(data, Tensor):
         return data
     if isinstance(data, np.ndarray):
@@ -148,13 +151,20 @@ def given_batches(
         (inputs, *rest) = next(reader.records(item))
         return (inputs[0] if len(inputs) == 1 else inputs, *rest)
 
+    data = told_apart(data, argument=argument)
+    if isinstance(data, Dataset) and not isinstance(data, Iterable):
+        raise ArgumentError(
+            argument,
+            expected="tensors of all rows, or an iterable of batches",
+            got=type(data).__name__,
+            way_out="torch.utils.data.DataLoader(data, batch_size=8)",
+        )
     whole = isinstance(data, (Tensor, np.ndarray, tuple, Mapping, str)) or _is_thing(data)
-    listed = isinstance(data, list) and not any(isinstance(item, Mapping) for item in data)
-    return read(data) if whole or listed or not isinstance(data, Iterable) else map(read, data)
+    return read(data) if whole or not isinstance(data, Iterable) else map(read, data)
 
 
 def _pair(data: Any) -> Any:
-    """A list of inputs and labels is the pair of them."""
+    """A list of two arrays, where labels are a must, is the pair of them."""
     is_pair = isinstance(data, list) and len(data) == 2 and isinstance(data[1], (Tensor, np.ndarray))
     return tuple(data) if is_pair else data
 

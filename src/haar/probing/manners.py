@@ -22,6 +22,16 @@ def check_call(model: Any, symmetry: Any) -> None:
         ArgumentError: If the model cannot be called, or is a class, or the symmetry is something else.
     """
     check_model(model)
+    check_symmetry(symmetry)
+    check_arguments(model, len(symmetry.inputs))
+
+
+def check_symmetry(symmetry: Any) -> None:
+    """Say in a line what is no symmetry.
+
+    Raises:
+        ArgumentError: If it is something else, such as a group or its name.
+    """
     if not isinstance(symmetry, Symmetry):
         raise ArgumentError(
             "symmetry",
@@ -48,6 +58,48 @@ def check_model(model: Any) -> None:
         raise ArgumentError(
             "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
         )
+    if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
+        raise ArgumentError(
+            "model",
+            expected="weights that are there",
+            got="parameters on the meta device",
+            way_out="model.to_empty(device='cpu'), then load its weights",
+        )
+
+
+def check_arguments(model: Callable[..., Any], count: int, *, way_out: str = "") -> None:
+    """Say in a line that a model takes another number of inputs than it will be given; where it does not tell, nothing.
+
+    Args:
+        model: The model.
+        count: Inputs that it is to be called with, by position.
+        way_out: What to do; by default how a symmetry has as many actions.
+
+    Raises:
+        ArgumentError: If it needs more of them, takes fewer, or needs some by name.
+    """
+    try:
+        parameters = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
+    except (TypeError, ValueError):  # a function written in C
+        return
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p.name for p in placed if p.default is p.empty]
+    named = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if len(needed) <= count <= len(placed) and not named:
+        return
+    told = f"one that needs {', '.join([*needed, *named]) or 'none'}"
+    if count > len(placed) > len(needed):
+        told = f"one that takes {', '.join(p.name for p in placed)}"
+    raise ArgumentError(
+        "model",
+        expected=f"a model of {count} input{'s' * (count != 1)}" + ", one for each action" * (not way_out),
+        got=told,
+        way_out=way_out
+        or "Symmetry(group, (action, action, ...), outputs) has one for each; what nothing moves is "
+        "Invariant(group), and lambda x: model(x, ...) fixes one",
+    )
 
 
 def by_position(model: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

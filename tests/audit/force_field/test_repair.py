@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -23,6 +25,21 @@ def test_the_largest_of_every_kind_and_quantity():
     assert worst(found) == {"rotations": {"energy": 2.0, "forces": 5.0}, "reflections": {"energy": 3.0}}
 
 
+class Counted:
+    """How many steps a stage has, and how many it took."""
+
+    def __init__(self):
+        self.title, self.total, self.steps = "", 0, 0
+
+    @contextmanager
+    def stage(self, title, total):
+        self.title, self.total = title, total
+        yield self.step
+
+    def step(self):
+        self.steps += 1
+
+
 @pytest.mark.parametrize("kind", ["order of equal atoms", "supercell", "another cell of the same hand"])
 def test_what_no_average_mends_is_not_tried(kind, faulty):
     found = [Deviation(0, kind, "a", None, {"energy": 1.0}, FLOORS)]
@@ -33,7 +50,10 @@ def test_the_cheapest_that_mends_is_the_last(faulty, ethanol, generator):
     calculator = faulty("reflections", 0.01)
     structure = prepared(ethanol, 0, calculator, 3, generator)
     found = deviations(structure, 0, calculator, structure.motions)
-    (only,) = repairs(calculator, [structure], found)
+    watch = Counted()
+    (only,) = repairs(calculator, [structure], found, watch=watch)
+    assert watch.title == "trying repairs"
+    assert watch.total == watch.steps > 1
     assert (only.name, only.calls, only.mends) == ("average over {1, inversion}", 2, True)
     assert only.code == "haar.average.averaged_calculator(calculator, 'inversion')"
     assert only.before["reflections"]["energy"] > 1e-3 > 1e-10 > only.after["reflections"]["energy"]
@@ -52,7 +72,9 @@ def test_a_repair_that_fails_is_asked_about_few_forms(ethanol, generator):
     structures = [prepared(ethanol, number, calculator, 12, generator) for number in range(2)]
     found = [one for k in range(2) for one in deviations(structures[k], k, calculator, structures[k].motions)]
     asked.clear()
-    tried = repairs(calculator, structures, found)
+    watch = Counted()
+    tried = repairs(calculator, structures, found, watch=watch)
+    assert watch.total == watch.steps
     assert [(one.name, one.mends) for one in tried] == [
         ("average over {1, inversion}", False), ("average over Oh", False), ("average over Ih", False),
     ]  # fmt: skip

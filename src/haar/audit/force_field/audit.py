@@ -76,9 +76,6 @@ def audit_force_field(
     with watch.stage("in other forms", sum(len(one.motions) for one in asked)) as advance:
         for number, structure in enumerate(asked):
             found += deviations(structure, number, calculator, structure.motions, advance)
-    tried = []
-    if repair:
-        with watch.stage("trying repairs", None):
-            tried = repairs(calculator, asked, found)
+    tried = repairs(calculator, asked, found, watch=watch) if repair else []
     settings = {"structures": len(many), "rotations": rotations, "seed": seed}
     return ForceFieldAudit(calculator_name(calculator), asked, found, tried, settings)

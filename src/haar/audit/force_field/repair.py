@@ -13,6 +13,7 @@ from haar.average import averaged_calculator
 from haar.data.molecules.motions import Motion
 from haar.data.molecules.results import ASKED, results_of
 from haar.groups.names import named_group
+from haar.watch import Advance, Unwatched, Watch
 
 #: What an average can mend; an order of atoms or a supercell is the architecture's business.
 MENDABLE = (ROTATION, REFLECTION, TRANSLATION, HAND)
@@ -43,13 +44,16 @@ class Repair:
     mends: bool
 
 
-def repairs(calculator: Any, structures: Sequence[Structure], found: Sequence[Deviation]) -> list[Repair]:
+def repairs(
+    calculator: Any, structures: Sequence[Structure], found: Sequence[Deviation], *, watch: Watch = Unwatched()
+) -> list[Repair]:
     """Ways to mend what is broken, the cheapest first; none after the first that does.
 
     Args:
         calculator: The force field.
         structures: The structures that it was asked about.
         found: How far its answers are apart.
+        watch: Told of every form in which a way is tried; of those that are not needed as well.
     """
     broken = {one.kind for one in found if any(map(one.broken, ASKED))}
     if not broken & set(MENDABLE):
@@ -57,11 +61,22 @@ def repairs(calculator: Any, structures: Sequence[Structure], found: Sequence[De
     options = {"right_handed": HAND in broken, "centred": TRANSLATION in broken}
     chosen = _worst(structures, found, broken)
     tried: list[Repair] = []
-    for group in _groups(broken):
-        tried.append(_tried(calculator, structures, chosen, group, options))
-        if tried[-1].mends:
-            break
+    ways = {group: list(_trials(structures, chosen, _forms(group))) for group in _groups(broken)}
+    with watch.stage("trying repairs", sum(map(len, ways.values()))) as advance:
+        for group, trials in ways.items():
+            if not (tried and tried[-1].mends):
+                tried.append(
+                    _tried(calculator, structures, (chosen[0], trials), group, options=options, advance=advance)
+                )
+            else:
+                for _ in trials:
+                    advance()
     return tried
+
+
+def _forms(group: str | None) -> int:
+    """Forms of each kind that a group is tried on."""
+    return 1 if _order(group) > _LARGE else _FORMS
 
 
 def _groups(broken: set[str]) -> tuple[str | None, ...]:
@@ -90,25 +105,29 @@ def _worst(structures: Sequence[Structure], found: Sequence[Deviation], broken: 
 def _tried(
     calculator: Any,
     structures: Sequence[Structure],
-    chosen: Sequence[int],
+    asked: tuple[int, Sequence[tuple[int, Sequence[Motion]]]],
     group: str | None,
+    *,
     options: Mapping[str, bool],
+    advance: Advance,
 ) -> Repair:
+    """One way, on forms of some structures; the first structure also says how long it takes."""
+    first, trials = asked
     used = [name for name, wanted in options.items() if wanted]
     right_handed, centred = options["right_handed"], options["centred"]
     mended = averaged_calculator(calculator, group, right_handed=right_handed, centred=centred)
     before, after = list[Deviation](), list[Deviation]()
-    for number, motions in _trials(structures, chosen, 1 if _order(group) > _LARGE else _FORMS):
-        before += deviations(structures[number], number, calculator, motions)
-        after += deviations(structures[number], number, mended, motions)
-        if not _whole(after):  # what is left broken is not asked about the other forms
-            break
+    for number, motions in trials:
+        if _whole(after):  # what is left broken is not asked about the other forms
+            before += deviations(structures[number], number, calculator, motions)
+            after += deviations(structures[number], number, mended, motions)
+        advance()
     arguments = [repr(group), *(f"{name}=True" for name in used)]
     return Repair(
         _words(group, used),
         f"haar.average.averaged_calculator(calculator, {', '.join(arguments)})",
         _order(group),
-        _slower(calculator, mended, structures[chosen[0]]),
+        _slower(calculator, mended, structures[first]),
         worst(before),
         worst(after),
         _whole(after),
