@@ -16,6 +16,7 @@ from haar.discover.rows import LinearProblem, Pair
 from haar.discover.snapping import Snapped, snap
 from haar.discover.whitening import Whitening
 from haar.groups.algebra import LieAlgebra
+from haar.statistics import least_squares
 
 #: Coordinates of one's own must be better by this factor to be worth having.
 _WORTH = 1.25
@@ -78,7 +79,7 @@ class Frame:
         away = float((linear @ origin + shift).norm()) / size
         if away <= max(1e-6, 2 * tolerance) * max(1.0, float(origin.norm())):
             return zero
-        own = torch.linalg.lstsq(linear, -shift[:, None], driver="gelsd").solution[:, 0]
+        own = least_squares(linear, -shift[:, None])[:, 0]
         found: Tensor = self.space.centre + self.space.outwards @ own
         return found
 

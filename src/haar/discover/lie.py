@@ -26,6 +26,7 @@ from haar.discover.trivial import Trivial, constant, ignored, linearity, of_span
 from haar.discover.whitening import Whitening, whitening
 from haar.errors import ArgumentError
 from haar.groups.algebra import LieAlgebra
+from haar.statistics import least_squares
 
 #: Largest number of unknowns that one solve takes.
 LARGEST_PROBLEM = 4096
@@ -295,7 +296,7 @@ def _scaling(pair: Pair) -> Scaling | None:
     a, b = pair.a[:, :-1, :-1], pair.b[:, :-1, :-1]
     n, m = a.shape[-1], b.shape[-1]
     eye = torch.eye(n, dtype=torch.float64)
-    coefficients = torch.linalg.lstsq(a.flatten(1).T, eye.flatten()[:, None], driver="gelsd").solution[:, 0]
+    coefficients = least_squares(a.flatten(1).T, eye.flatten()[:, None])[:, 0]
     near = torch.einsum("k,kij->ij", coefficients, a)
     if float((near - eye).norm()) / n**0.5 > _SCALING:
         return None

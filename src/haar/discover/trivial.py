@@ -9,6 +9,7 @@ from torch import Tensor
 
 from haar.discover.evaluated import Evaluated
 from haar.discover.rows import LinearProblem
+from haar.statistics import least_squares
 
 #: A model whose affine fit leaves less than this of its variance is linear.
 LINEAR = 1e-8
@@ -86,7 +87,7 @@ def linearity(problem: LinearProblem, sample: Evaluated) -> tuple[float, Trivial
     inputs = torch.cat([x, ones], 1)
     if len(x) <= 2 * inputs.shape[1]:
         return float("nan"), None
-    solution = torch.linalg.lstsq(inputs, f).solution
+    solution = least_squares(inputs, f)
     rest = (f - inputs @ solution).square().sum()
     share = 1 - float(rest / (f - f.mean(0)).square().sum().clamp_min(1e-300))
     if share <= 1 - LINEAR:

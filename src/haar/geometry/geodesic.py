@@ -19,6 +19,7 @@ from haar.geometry.pointwise import check_pointwise
 from haar.geometry.pullback import Pullback
 from haar.geometry.relaxed import relaxed_paths
 from haar.geometry.smooth import check_settled, check_smooth
+from haar.statistics import least_squares
 from haar.watch import Unwatched, Watch
 
 #: Newton steps of one shot, halvings of a step, and how near counts as arrived, relative to how far it is.
@@ -327,7 +328,7 @@ class _Shooting:
                 jet = first_jet(partial(self._end_of, starts), v[going])
                 good = jet.first.isfinite().flatten(1).all(-1)
                 step = torch.zeros_like(starts)
-                step[good] = -torch.linalg.lstsq(jet.first[good], miss[going][good][..., None]).solution[..., 0]
+                step[good] = -least_squares(jet.first[good], miss[going][good][..., None])[..., 0]
                 moved, missed = self._halved(starts, end[going], v[going], step, miss[going])
                 stuck = bool((moved == v[going]).all())
                 v, miss = v.clone(), miss.clone()

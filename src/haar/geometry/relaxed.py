@@ -9,6 +9,7 @@ from torch import Tensor
 from haar.geometry.derivatives import first_jet
 from haar.geometry.embedded import at_once
 from haar.geometry.pullback import Pullback
+from haar.statistics import least_squares
 from haar.watch import Unwatched, Watch
 
 #: Steps of Levenberg and Marquardt in all, the first damping, and by what it falls and grows.
@@ -132,5 +133,5 @@ def _step(matrix: Tensor, force: Tensor, damping: float) -> tuple[Tensor, float]
     """A damped step of all inner points, and by how much the sum should fall."""
     extra = damping * float(matrix.diagonal().mean())
     damped = matrix + extra * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
-    found = torch.linalg.lstsq(damped, force.reshape(-1, 1)).solution
+    found = least_squares(damped, force.reshape(-1, 1))
     return found.view_as(force), float((found[:, 0] * force.reshape(-1)).sum())

@@ -16,6 +16,7 @@ from haar.moments.joint import InputLaw
 from haar.moments.program import Affine, Elementwise, Program
 from haar.moments.propagate import traced
 from haar.seeding import Seed, generator_of
+from haar.statistics import least_squares
 
 _CHUNK = 8192
 _RIDGE = 1e-9
@@ -156,7 +157,7 @@ def _coefficients(state: DenseState, keep: Sequence[int], output: int) -> Tensor
     inner = state.joint.cov[index][:, index]
     cross = state.joint.cov[state.places[output]][:, index]
     ridge = _RIDGE * inner.diagonal().clamp(min=torch.finfo(inner.dtype).tiny).diag()
-    coefficients: Tensor = torch.linalg.lstsq(inner + ridge, cross.mT).solution.mT
+    coefficients: Tensor = least_squares(inner + ridge, cross.mT).mT
     return coefficients
 
 

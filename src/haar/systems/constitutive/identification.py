@@ -20,7 +20,7 @@ from haar.intertwiners import intertwiners
 from haar.relax import ScoreTest, homotopise, score_test
 from haar.report import Report, Section, Table
 from haar.report.drawing import COLOURS, new_figure, style_axes
-from haar.statistics import holm
+from haar.statistics import holm, least_squares
 from haar.systems.constitutive.detection import checked_samples
 from haar.systems.constitutive.elastic import ElasticConstant, constants_of, constants_section, ends_of
 from haar.systems.constitutive.material_axes import NO_AXES, axes_near, best_axes, of_class, turned_back
@@ -225,7 +225,7 @@ def _general_fit(strain: Tensor, stress: Tensor) -> Float[Tensor, "6 6"]:
         raise DataError("strain: the samples do not span all six components; load the shears too")
     basis = major_symmetric_basis(material_symmetry("1").tensors)
     design = torch.einsum("kij,bj->bik", basis, strain).flatten(0, 1)
-    constants = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution.flatten()
+    constants = least_squares(design, stress.reshape(-1, 1)).flatten()
     return torch.einsum("k,kij->ij", constants, basis)
 
 
@@ -236,7 +236,7 @@ def _fitted(name: str, C: Tensor, data: tuple[Tensor, Tensor], base: float, sour
     R = mandel_rotation(frame)
     turned = R @ basis @ R.mT
     design = torch.einsum("kij,bj->bik", turned, strain).flatten(0, 1)
-    constants = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution
+    constants = least_squares(design, stress.reshape(-1, 1))
     squared = float((stress.reshape(-1, 1) - design @ constants).square().sum())
     freed = 0 if name in NO_AXES else 2 if name == "6/mmm" else 1 if name == "2/m" else 3
     unknowns, rest = len(basis) + freed, stress.numel() - 21
@@ -282,7 +282,7 @@ def _lattice(name: str, frame: Tensor, strain: Tensor, stress: Tensor, seed: int
     material = material_symmetry(whole).turned(frame)
     commuting = intertwiners(material.tensors, material.tensors).basis()
     design = torch.einsum("kij,bj->bik", commuting, strain).flatten(0, 1)
-    constants = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution.flatten()
+    constants = least_squares(design, stress.reshape(-1, 1)).flatten()
     linear = nn.Linear(6, 6, bias=False, dtype=torch.float64)
     with torch.no_grad():
         linear.weight.copy_(torch.einsum("k,kij->ij", constants, commuting))

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions.representation import from_mandel, mandel_rotation, to_mandel
+from haar.statistics import least_squares
 
 
 class Scaled(nn.Module):
@@ -141,7 +142,7 @@ class LinearLaw(nn.Module):
     def __init__(self, basis: Float[Tensor, "k n n"], strain: Tensor, stress: Tensor) -> None:
         super().__init__()
         design = torch.einsum("kij,bj->bik", basis, strain.reshape(-1, strain.shape[-1])).flatten(0, 1)
-        found = torch.linalg.lstsq(design, stress.reshape(-1, 1)).solution.flatten()
+        found = least_squares(design, stress.reshape(-1, 1)).flatten()
         self.matrix: Tensor
         self.register_buffer("matrix", torch.einsum("k,kij->ij", found, basis))
 

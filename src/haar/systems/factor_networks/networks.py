@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.nn.principal import PCALayer, SoftPCALayer
+from haar.statistics import least_squares
 from haar.systems.factor_networks.heads import AdditiveHead, drawn_linear, perceptron
 
 
@@ -84,7 +85,7 @@ class SparseThroughput(nn.Module):
     def renew(self, rows: Float[Tensor, "n p"]) -> None:
         """Take R, the mean and lambda from other rows."""
         self.mean = rows.mean(0)
-        self.regression = torch.linalg.lstsq(self.factors(rows), rows - self.mean).solution
+        self.regression = least_squares(self.factors(rows), rows - self.mean)
         self.weight = 1.3 * math.log(rows.shape[1]) / len(rows)
 
     def forward(self, x: Float[Tensor, "b p"]) -> Float[Tensor, "b out"]:

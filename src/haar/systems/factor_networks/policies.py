@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from haar.errors import HaarWarning
 from haar.nn.principal import PCALayer
 from haar.nn.spectral import flip_signs
+from haar.statistics import least_squares
 from haar.systems.factor_networks.heads import perceptron
 from haar.systems.factor_networks.options import GaugeOptions
 from haar.systems.factor_networks.worlds import Rows
@@ -80,5 +81,5 @@ def _linear(train: Rows, test: Rows) -> float:
     """Least squares on the principal components of the training rows."""
     layer = PCALayer(len(_SCALES)).fit(train.x).eval()
     ones = [torch.cat([layer(rows), torch.ones(len(rows), 1)], -1) for rows in (train.x, test.x)]
-    found = torch.linalg.lstsq(ones[0], train.y[:, None]).solution
+    found = least_squares(ones[0], train.y[:, None])
     return float(((ones[1] @ found).squeeze(-1) - test.y).square().mean())

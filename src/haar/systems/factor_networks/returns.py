@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.data.monthly import french_portfolios
 from haar.nn.principal import align_frame
 from haar.nn.spectral.canonical_sign import canonical_signs
+from haar.statistics import least_squares
 from haar.systems.factor_networks.options import ReturnsOptions
 from haar.training import Plan, Run
 
@@ -55,7 +56,7 @@ def _explained(returns: Tensor, factors: Tensor) -> dict[str, list[float]]:
     found = {}
     for k in (1, 4):
         scores = centred @ frame[:, :k]
-        left = told - scores @ torch.linalg.lstsq(scores, told).solution
+        left = told - scores @ least_squares(scores, told)
         found[str(k)] = (1 - left.square().sum(0) / told.square().sum(0)).tolist()
     return found
 

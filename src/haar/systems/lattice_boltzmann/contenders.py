@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
+from haar.statistics import least_squares
 from haar.systems.lattice_boltzmann.collision import Collision
 from haar.systems.lattice_boltzmann.learned import SCALE, LearnedCollision, averaged, lenn, mlp
 from haar.systems.lattice_boltzmann.nco import NCO
@@ -68,9 +69,7 @@ class LeastSquares(nn.Module):
         super().__init__()
         self.degree = degree
         before, after = pairs.normalised
-        self.coefficients = nn.Parameter(
-            torch.linalg.lstsq(self._features(before), after).solution, requires_grad=False
-        )
+        self.coefficients = nn.Parameter(least_squares(self._features(before), after), requires_grad=False)
 
     def forward(self, f: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch q"]:
         """Populations after the collision."""

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.errors import ArgumentError
+from haar.statistics import least_squares
 from haar.systems.lattice_boltzmann.moment_blocks import moment_blocks
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
@@ -67,7 +68,7 @@ def shear_viscosity(
     tangent = torch.cat([w[:, None], (w[:, None] * c) / stencil.sound], 1) @ stencil.conserved.T
     matrix = torch.eye(stencil.size, dtype=torch.float64) - J + tangent
     if not float(torch.linalg.cond(matrix)) < _SINGULAR:  # some stress never relaxes
-        left = torch.linalg.lstsq(matrix, started[:, None], driver="gelsd").solution[:, 0]
+        left = least_squares(matrix, started[:, None])[:, 0]
         if float((matrix @ left - started).norm()) > _SOLVED * float(started.norm()):
             return math.inf
         return float(flux @ left - flux @ started / 2)

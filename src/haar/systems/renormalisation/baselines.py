@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.statistics import least_squares as fitted
 from haar.systems.renormalisation.block import one_shot
 from haar.systems.renormalisation.ensemble import PerceptronEnsemble
 from haar.systems.renormalisation.families import Sizes
@@ -27,7 +28,7 @@ def mean_of_targets(x: Float[Tensor, "networks samples inputs"]) -> PerceptronEn
 def least_squares(x: Float[Tensor, "networks samples inputs"]) -> PerceptronEnsemble:
     """The linear model with an intercept that fits the training targets best, to twelve decimals.
 
-    What is beyond them is rounding, which differs from one call to the next.
+    What is beyond them is rounding, which differs from one processor to the next.
 
     Example:
         >>> x = torch.randn(1, 9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -35,7 +36,7 @@ def least_squares(x: Float[Tensor, "networks samples inputs"]) -> PerceptronEnse
         True
     """
     design = torch.cat([x, torch.ones_like(x[..., :1])], -1)
-    solved = torch.linalg.lstsq(design, one_shot(x)[..., None]).solution[..., 0].round(decimals=12)
+    solved = fitted(design, one_shot(x)[..., None])[..., 0].round(decimals=12)
     return _affine(solved[:, :-1], solved[:, -1])
 
 
