@@ -64,6 +64,15 @@ def test_fourier_functions_are_cosines_and_sines_of_multiples():
     assert found == pytest.approx([math.cos(0.3), math.cos(0.6), math.sin(0.3), math.sin(0.6)])
 
 
+def test_a_grid_is_polynomials_of_the_mean_of_steps():
+    block = OuterBlock(1, 1, "grid", 3).double()
+    xi = torch.tensor([[0.3, -7.0]], dtype=F64)
+    s = sum(torch.tanh(xi + b) for b in (-2.0, 0.0, 2.0)) / 3
+    wanted = torch.stack([torch.ones_like(s), s, 2 * s**2 - 1, 4 * s**3 - 3 * s])
+    torch.testing.assert_close(block.terms(xi).detach(), wanted)
+    assert {name for name, _ in block.named_parameters()} == {"slopes", "shifts", "weight"}
+
+
 @pytest.mark.parametrize("basis", BASES)
 @pytest.mark.parametrize("parity", ["even", "odd"])
 def test_functions_of_a_parity_have_it(basis, parity):
@@ -105,7 +114,9 @@ def test_gradients_by_hand_are_the_recorded_ones(outputs):
 
 
 def test_wrong_words_are_refused():
-    with pytest.raises(ArgumentError, match="expected one of sine, rbf, chebyshev, legendre, fourier, got 'spline'"):
+    with pytest.raises(
+        ArgumentError, match="expected one of sine, rbf, chebyshev, legendre, fourier, grid, got 'spline'"
+    ):
         OuterBlock(2, 1, "spline", 3)
     with pytest.raises(ArgumentError, match="parity: expected one of any, even, odd, got 'none'"):
         OuterBlock(2, 1, "sine", 3, parity="none")

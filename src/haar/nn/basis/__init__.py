@@ -1,5 +1,6 @@
 """Basis layers: Kurkova-Kolmogorov-Arnold networks, their expansions, and symmetry in the coordinates."""
 
+from haar.nn.basis.conditions import Conditions
 from haar.nn.basis.coordinates import Coordinates, Factor, coordinates
 from haar.nn.basis.network import KKAN
 from haar.nn.basis.outer_block import OuterBlock
@@ -10,6 +11,7 @@ from haar.nn.basis.sine_map import sine_moments
 
 __all__ = [
     "KKAN",
+    "Conditions",
     "Coordinates",
     "Factor",
     "OuterBlock",

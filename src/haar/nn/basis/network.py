@@ -36,7 +36,8 @@ class KKAN(ConstantsModule):
         coordinates: Their number, each within [-1, 1]; or what `haar.nn.basis.coordinates` says of them: intervals and
             periods.
         outputs: Number of outputs.
-        basis: Of the outer block: ``"sine"``, ``"rbf"``, ``"chebyshev"``, ``"legendre"`` or ``"fourier"``.
+        basis: Of the outer block: ``"sine"``, ``"rbf"``, ``"chebyshev"``, ``"legendre"``, ``"fourier"`` or
+            ``"grid"``, see `OuterBlock`.
         degree: Of all expansions.
         inner: Width and number of the dense layers of an inner block.
         mixing: Number of units between the blocks.

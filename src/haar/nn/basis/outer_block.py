@@ -11,7 +11,7 @@ from haar.errors import ArgumentError
 from haar.nn.basis.polynomials import PARITIES, chebyshev, degrees_of, legendre
 from haar.nn.basis.sine_map import sine_map
 
-BASES = ("sine", "rbf", "chebyshev", "legendre", "fourier")
+BASES = ("sine", "rbf", "chebyshev", "legendre", "fourier", "grid")
 #: Where centres of radial functions lie, and phases of sines at first.
 _CENTRES, _PHASES = 2.0, 0.1
 
@@ -21,7 +21,9 @@ class OuterBlock(ConstantsModule):
 
     The bases b_n: ``"sine"``: sines with trainable frequencies and phases, of mean 0 and variance 1 for normal units;
     ``"rbf"``: Gaussians about trainable centres; ``"chebyshev"`` and ``"legendre"``: polynomials of tanh(xi), from
-    degree 0 on; ``"fourier"``: cosines and sines of the multiples of one trainable frequency.
+    degree 0 on; ``"fourier"``: cosines and sines of the multiples of one trainable frequency; ``"grid"``: Chebyshev
+    polynomials of the mean of several tanh(w xi + b), trainable and shared by all units: a scale that is fine where the
+    steps of tanh lie (the mean in place of the published sum keeps it within [-1, 1], where polynomials are small).
 
     Args:
         mixing: Number of units.
@@ -75,6 +77,10 @@ class OuterBlock(ConstantsModule):
             size = degree * (2 if parity == "any" else 1)
         else:
             size = len(degrees_of(degree, parity))
+        if basis == "grid":
+            self.slopes = nn.Parameter(torch.ones(degree) if parity == "any" else torch.linspace(0.5, 2.0, degree))
+            if parity == "any":
+                self.shifts = nn.Parameter(torch.linspace(-_CENTRES, _CENTRES, degree))
         self.weight = nn.Parameter(torch.randn(outputs, mixing, size, generator=generator) / (mixing * degree))
 
     def forward(self, xi: Float[Tensor, "mixing samples"]) -> Float[Tensor, "outputs samples"]:
@@ -98,6 +104,13 @@ class OuterBlock(ConstantsModule):
             angles = turns * (self.frequency * xi)
             waves = {"even": (torch.cos,), "odd": (torch.sin,)}.get(self.parity, (torch.cos, torch.sin))
             return torch.cat([wave(angles) for wave in waves])
-        family = chebyshev if self.basis == "chebyshev" else legendre
-        found = family(torch.tanh(xi), self.degree)
+        family = legendre if self.basis == "legendre" else chebyshev
+        found = family(self._scale(xi) if self.basis == "grid" else torch.tanh(xi), self.degree)
         return found if self.parity == "any" else found[list(degrees_of(self.degree, self.parity))]
+
+    def _scale(self, xi: Tensor) -> Tensor:
+        """The mean of steps; without shifts it is odd."""
+        inside = self.slopes[:, None, None] * xi
+        if self.parity == "any":
+            inside = inside + self.shifts[:, None, None]
+        return torch.tanh(inside).mean(0)

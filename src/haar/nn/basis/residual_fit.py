@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError, ShapeError, check_count
+from haar.nn.basis.conditions import Conditions, Residual, Solution
 from haar.nn.basis.residual_attention import ResidualAttention
 from haar.probing.forward_mode import ForwardMode
 from haar.training import Checkpoint, Plan, Run, draw
 from haar.watch import Unwatched, Watch
 
-Solution = Callable[[Tensor], Tensor]
-Residual = Callable[[Solution, Tensor], Tensor]
 Form = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -106,6 +106,7 @@ def fit_residual(
     form: Form | None = None,
     plan: Plan | None = None,
     attention: ResidualAttention | None = None,
+    conditions: Conditions | None = None,
     seed: int = 0,
     checkpoint: str | None = None,
     watch: Watch = Unwatched(),
@@ -121,6 +122,8 @@ def fit_residual(
             such as ``lambda x, y: (1 - x**2) * y``; by default the values themselves.
         plan: Steps, optimiser, rate; with `batch_size` each step takes so many points; by default all in 1000 steps.
         attention: Weights of the points; without, the mean of the squares is lowered.
+        conditions: What must vanish besides, on points of its own, such as values at a boundary that no form builds in;
+            how much each counts follows from the gradients.
         seed: Of what is drawn.
         checkpoint: A file from which a run that was killed goes on.
         watch: Told of every step.
@@ -161,8 +164,10 @@ def fit_residual(
         found = residual(solution, points[index])
         if found.shape[:1] != index.shape:
             raise ShapeError("residual", expected=f"{len(index)} rows, one for each point", got=tuple(found.shape))
-        return found.square().mean() if attention is None else attention(found, index)
+        equation = found.square().mean() if attention is None else attention(found, index)
+        return equation if conditions is None else conditions(solution, equation, model.parameters())
 
-    states = {"model": model} | ({} if attention is None else {"attention": attention})
+    states: dict[str, Any] = {"model": model} | ({} if attention is None else {"attention": attention})
+    states |= {} if conditions is None else {"conditions": conditions}
     kept = Checkpoint(checkpoint, states)
     return Run(model.parameters(), loss, how, seed=seed, checkpoint=kept).train(watch, "residual")
