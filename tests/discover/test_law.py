@@ -33,6 +33,22 @@ def test_rotated_frames_have_so3_in_mixed_coordinates_and_it_is_a_symmetry_objec
     assert largest_angle(torch.linalg.inv(mixing) @ found.generators() @ mixing, planted) < 6
     assert found.symmetry.group.name == "SO(3)"
     assert found.staircase[0].defect.value < 0.05 < found.staircase[0].outside
+    (step,), spectrum = found.staircase, found.spectrum
+    worst = int(spectrum.values[:3].argmax())
+    error = float(spectrum.errors[worst])
+    assert step.defect.value == float(spectrum.values[worst])
+    assert step.defect.high - step.defect.value == pytest.approx(1.959963984540054 * error)
+    assert step.defect.value - step.defect.low == pytest.approx(1.959963984540054 * error)
+    assert (step.outside, step.dimension, step.name) == (float(spectrum.values[3]), 3, "so(3)")
+    assert found.samples == (3000, 3000)
+    table = found.sections()[0].table
+    assert [row[0] for row in table.rows] == list(range(1, 13))
+    assert [row[4] for row in table.rows] == [True] * 3 + [False] * 9
+    value, error = float(spectrum.values[4]), float(spectrum.errors[4])
+    assert table.rows[4][1:4] == pytest.approx((value, error, value + 1.6448536269514722 * error))
+    told = found.to_dict()
+    assert (told["accepted"], told["samples"], told["gaussian"]) == (3, [3000, 3000], False)
+    assert f"below {float(spectrum.upper()[:3].max()):.2g} at 95 %, on 3000 held-out samples" in found.summary
 
 
 def test_a_gaussian_cannot_tell(draw):
@@ -45,6 +61,11 @@ def test_a_gaussian_cannot_tell(draw):
 def test_a_ring_is_spherical_and_no_gaussian():
     found = law(ring(4000))
     assert (found.accepted, found.gaussian) == (1, False)
+    (step,), spectrum = found.staircase, found.spectrum
+    unit = len(spectrum.values) * spectrum.strength[0]
+    assert step.defect.value == pytest.approx(spectrum.trace / unit)
+    assert step.defect.high - step.defect.low == pytest.approx(2 * 1.959963984540054 * spectrum.trace_error / unit)
+    assert (step.outside, step.dimension, step.kind) == (None, 1, "lie")
     assert "no Gaussian" in found.summary
 
 
@@ -52,6 +73,10 @@ def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(dra
     found = law(draw(4000, 4).exp())
     assert found.accepted == 0
     assert "these samples could not tell" in found.summary
+    assert f"below {1.6448536269514722 * float(found.spectrum.errors.median()):.2g} these samples" in found.summary
+    beyond = found.clipped
+    assert 0 < beyond < 0.02
+    assert found.sections()[0].table.note == f"{beyond:.1%} of the coordinates beyond 6 standard deviations were cut."
 
 
 @pytest.mark.parametrize(

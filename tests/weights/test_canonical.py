@@ -85,6 +85,17 @@ def test_heads_are_balanced_by_equal_gram_matrices():
     torch.testing.assert_close(found["o"] @ found["v"], state["o"] @ state["v"])
 
 
+@pytest.mark.parametrize("heads", ["h", "z"])
+def test_what_else_moves_a_tensor_is_no_part_of_its_heads(heads):
+    sites = {heads: Heads(1, 3), "s": Rotation(7)}
+    rows = {p: (f"{heads}.{p}", "s*") for p in "qkv"} | {"o": ("s", f"{heads}.o")}
+    action = ParameterAction(sites, rows)
+    state = {p: torch.randn((7, 3) if p == "o" else (3, 7), dtype=torch.float64) for p in "qkvo"}
+    found = action.act(balancing(action, state), state)
+    torch.testing.assert_close(found["q"] @ found["q"].T, found["k"] @ found["k"].T)
+    torch.testing.assert_close(found["v"] @ found["v"].T, found["o"].T @ found["o"])
+
+
 def test_a_dead_head_gets_equal_norms_and_nothing_breaks():
     action = ParameterAction({"h": Heads(1, 2)}, {p: (f"h.{p}", None) for p in "qkvo"})
     state = {p: torch.zeros(2, 3, dtype=torch.float64) for p in "qkvo"}

@@ -171,8 +171,9 @@ def pushed(
             out: Tensor = push_forward(model, [x], [velocity])[1]
     except (RuntimeError, NotImplementedError) as error:
         told = "a layer has no forward derivative: central differences"
+        told += f" ({str(error).splitlines()[0][:80]})" if str(error) else ""
         if told not in said:
-            said.append(f"{told} ({str(error).splitlines()[0][:80]})" if str(error) else told)
+            said.append(told)
         size = float(velocity.square().mean().sqrt()) or 1.0
         step = float(torch.finfo(x.dtype).eps) ** (1 / 3) * (float(x.square().mean().sqrt()) or 1.0) / size
         with torch.no_grad():
