@@ -210,6 +210,8 @@ class OrbitMeter:
             label = given
             if isinstance(made, Tensor) and isinstance(given, Tensor) and made.numel() == given.numel() == 1:
                 label = given.reshape(made.shape)  # one number, as () or (1,)
+            if isinstance(made, Tensor) and isinstance(given, Tensor) and made.shape == (*given.shape, 1):
+                label = given.unsqueeze(-1)  # one number a row, as a table has it
             if isinstance(made, Tensor) and (not isinstance(label, Tensor) or label.shape != made.shape):
                 got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
                 raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)

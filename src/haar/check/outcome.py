@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from haar.audit import Audit
 from haar.check.measured import Measured
 from haar.check.repair import Repair
 from haar.discover import Discovery
+
+#: Files of arrays: what is measured along trajectories needs a data set.
+_ARRAYS = (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,11 @@ class Outcome:
             both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
             return [f"haar discover {both}", f"haar check {both} --group GROUP"]
         told = [f"haar audit {both} --out audit/"]
-        if self.spoken.group and self.action != "leave alone":
+        repaired, arrays = self.action != "leave alone", Path(self.spoken.data).suffix in _ARRAYS
+        if self.spoken.group and repaired and (not arrays or "--fields" in self.spoken.options):
             one = " ".join(w for w in (self.spoken.model, "--data", self.spoken.data, named, self.spoken.options) if w)
-            told += [f"haar average evaluate {both}", f"haar average {one} -o averaged.pt2 --share 0.95"]
+            averaged = f"haar average {one} -o averaged.pt2"
+            told += [averaged] if arrays else [f"haar average evaluate {both}", f"{averaged} --share 0.95"]
         if self.audit is not None and self.audit.recommendation.verdict in ("do not", "unclear", "soft"):
             told.append("haar relax --help   # train with as much symmetry as the data carry")
         return told

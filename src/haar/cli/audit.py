@@ -90,7 +90,7 @@ def audit(told: AuditOptions) -> None:
         _audit_signs(told)
     elif told.symmetry is not None or told.group in (None, "discover"):
         _of_found(told)
-    elif told.data.suffix in (".npz", ".npy"):
+    elif told.data.suffix.lower() in (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth"):
         _of_rows(told)
     else:
         _of_fields(told)

@@ -28,7 +28,9 @@ class OwnPrecision(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The model of its input in its own precision."""
-        y: Tensor = self.model(x.to(self.dtype))
+        # what computes half precision in float32 has a copy of the model made: the copy's precision is the right one
+        own = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), self.dtype)
+        y: Tensor = self.model(x.to(own))
         return y
 
 
@@ -44,7 +46,7 @@ def own_dtype(model: nn.Module, x: Tensor) -> torch.dtype:
         return x.dtype
     if _output(model, x) is not None:
         return x.dtype
-    fits = [kind for kind in kinds if _output(model, x.to(kind)) is not None]
+    fits = [kind for kind in kinds if _output(model, x.to(kind)) is not None] or list(kinds)
     return fits[0] if len(fits) == 1 else x.dtype
 
 

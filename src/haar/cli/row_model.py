@@ -38,8 +38,18 @@ def model_of_rows(
         raise
     except Exception as error:
         raise ArgumentError(
-            "MODEL", expected=f"a model of inputs (rows, {', '.join(map(str, x.shape[1:]))})", got=brief(error)
+            "MODEL",
+            expected=f"a model of inputs (rows, {', '.join(map(str, x.shape[1:]))})",
+            got=brief(error),
+            way_out="labels stand beside inputs in an .npz, as x and y",
         ) from error
+    if not isinstance(y, Tensor):
+        raise ArgumentError(
+            "MODEL",
+            expected="one tensor as output",
+            got=type(y).__name__,
+            way_out="let module:factory return a module that picks the output that is meant",
+        )
     symmetry = None
     if group is not None:
         symmetry = symmetry_of_rows(group, tuple(x.shape[1:]), tuple(y.shape[1:]), fields=fields, history=history)

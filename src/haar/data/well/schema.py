@@ -269,7 +269,7 @@ class _Parser:
             found = parent[name] if there else None
         if not isinstance(found, h5py.Group):  # type: ignore[attr-defined]
             what = f"{name} is not a group" if there else f"the group {name} is missing"
-            raise DataError(f"{self.path}: {what}; a Well file has one, empty or not")
+            raise DataError(f"{self.path}: {what}; a Well file has one, empty or not, other arrays are given as .npz")
         return found
 
     def dataset(self, parent: h5py.Group, name: str, *, listed: bool = False) -> h5py.Dataset:
