@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ from haar.errors import HaarError
 from haar.sweeps import Workers
 from haar.systems.catalogue import SYSTEMS
 from haar.systems.claim import Claim
+from haar.systems.combined import AllResults, SystemResult
 from haar.systems.recipe import Recipe
 from haar.systems.runner import measure_in_worker, plan, reproduce, versions
 from haar.watch import Unwatched
@@ -133,6 +135,19 @@ def test_a_system_that_cannot_be_run_is_listed_and_the_others_go_on(monkeypatch,
         ("group-averaging: needs what is not installed", 0),
         (None, 1),
     ]
+    page = (tmp_path / "report.html").read_text()
+    assert "group-averaging: needs what is not installed" in page
+    assert re.findall(r'href="([^"]*)"', page) == ["intertwiners/report.html"]
+
+
+def test_a_reason_of_other_words_is_no_link(monkeypatch, tmp_path):
+    """Columns of addresses take any text without a colon for one."""
+    recipes(monkeypatch, {"group-averaging": 1.0})
+    shown = AllResults("quick", [SystemResult(SYSTEMS[0], None, "seeds 0 failed")])
+    shown.save_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "seeds 0 failed" in page
+    assert not re.findall(r'href="[^"]*seeds', page)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from haar.compress.gauge_report import GaugeAudit
 from haar.compress.law import Law, fit_law
 from haar.compress.low_rank import LowRank
 from haar.compress.metrics import METRICS, Metric, Seen
+from haar.compress.optimised import optimised
 from haar.compress.perturbation import Perturbation
 from haar.compress.quantise import Activations, Quantise
 from haar.compress.sensitivity import Sensitivity, sensitivity
@@ -95,6 +96,7 @@ __all__ = [
     "fit_law",
     "gauge",
     "module_specific",
+    "optimised",
     "orbit_gap",
     "orbits",
     "sensitivity",

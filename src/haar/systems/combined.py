@@ -109,11 +109,14 @@ class AllResults(Report):
                 one.count("holds"),
                 one.count("open"),
                 one.count("contradicted"),
-                one.page or one.fault,
+                one.page or None,
+                one.fault or None,
             )
             for one in self.results
         ]
-        columns = ("system", "paper", "seeds", "hold", "open", "contradicted", "report")
+        columns = ("system", "paper", "seeds", "hold", "open", "contradicted", "report", "without a result because")
+        if not self.failed:
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
         told = [Section("Systems", table=Table("systems", columns, rows, addresses=("report",)))]
         for one in self.results:
             result = one.result
