@@ -82,7 +82,7 @@ def test_gradients_that_vanish_agree_or_are_missing():
     assert meter.update() == {"norm": 5, "cosine": pytest.approx(1), "signal to noise": math.inf}
     w.grad = torch.zeros(2)
     assert math.isnan(meter.update()["cosine"])
-    # of the last readings the last two are compared; of all of them: two of (3, 4) and one of zeros: mean (2, 8/3), squares away from it 2 (1 + 16/9) + 4 + 64/9
+    # the last two are compared; of all of them, two of (3, 4) and one of zeros, the mean is (2, 8/3)
     assert meter.readings[-1]["signal to noise"] == pytest.approx((4 + 64 / 9) / ((2 + 32 / 9 + 4 + 64 / 9) / 2))
     for g, cosine in (([0.0, 1.0], None), ([3.0, 4.0], 0.8), ([4.0, -3.0], 0.0)):
         w.grad = torch.tensor(g)
