@@ -230,3 +230,7 @@ def test_few_samples_have_no_alignment_of_kernels(perceptron, pairs):
 def test_what_is_no_metric_is_refused(perceptron, pairs, one, words):
     with pytest.raises(ArgumentError, match=f"metrics: expected functions of a model and a batch, {words}"):
         sweep(perceptron, "magnitude", {"mine": one}, pairs, levels=[0.5], draws=0)
+
+
+def test_what_was_found_does_not_change(changing_records):
+    assert changing_records("haar.compress") == {"Evaluation"}

@@ -171,6 +171,14 @@ def test_flows_of_fields_are_exact_motions(model, kind):
         assert float(one) == pytest.approx(float(other), rel=1e-4, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("speed", "t", "steps"), [(0.0, 1.0, 4), (1.0, 1.0, 6), (50.0, 0.5, 13), (50.0, 1.0, 25), (50.0, 9.0, 120)]
+)
+def test_flows_take_a_step_for_every_two_turns_of_the_fastest(speed, t, steps):
+    _, _, court = judged(scalar)
+    assert court._steps(lambda x: speed * turn(x), 0.999 * t) == steps
+
+
 def test_brackets_are_those_of_matrices_and_leave_what_they_leave():
     a, b = drawn(2, 2), drawn(2, 2, seed=1)
     found = bracket(lambda x: x @ a.T, lambda x: x @ b.T, X)

@@ -13,7 +13,7 @@ from numpy.polynomial.hermite_e import hermeval
 
 from haar.discover import law
 from haar.discover.gates import largest_angle
-from haar.discover.law import WeakSpectrum, weak_spectrum
+from haar.discover.law import WeakSpectrum, _accepted, weak_spectrum
 from haar.errors import ArgumentError, DataError
 from haar.groups import SO
 
@@ -116,10 +116,39 @@ def test_the_whole_and_the_distance_from_a_gaussian_are_means_over_pairs_of_samp
         pairs = each @ each.T
         expected = (pairs.sum() - pairs.trace()) / (25 * 24)
         assert told == pytest.approx(expected, rel=1e-6)
-    assert found.trace_error > 0
+    rows, values = rows.reshape(25, 3, -1), values.reshape(25, -1)
+    i, j = torch.triu_indices(3, 3, 1)
+    directions = found.vectors[:, i, j].numpy()
+    told = []
+    for gone in np.array_split(np.arange(25), 20):
+        kept = np.setdiff1d(np.arange(25), gone)
+        pairs = len(kept) * (len(kept) - 1)
+        sums, own = rows[kept].sum(0), np.einsum("bpk,bqk->pq", rows[kept], rows[kept])
+        gram = (sums @ sums.T - own) / pairs
+        strength = ((values[kept].sum(0) ** 2).sum() - (values[kept] ** 2).sum()) / pairs
+        each = np.einsum("kp,pq,kq->k", directions, gram, directions)
+        told.append([gram.trace(), strength, *each / (gram.trace() / 3)])
+    errors = np.sqrt(19 / 20 * ((told - np.mean(told, 0)) ** 2).sum(0))
+    assert [found.trace_error, found.strength[1], *found.errors.tolist()] == pytest.approx(errors.tolist(), rel=1e-5)
     torch.testing.assert_close(found.vectors, -found.vectors.mT)
     assert float(found.values.sum()) == pytest.approx(3.0)  # relative to their mean
     assert (found.values.diff() >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "accepted"),
+    [
+        ([0.0, 0.0, 0.03, 1.0], 3), ([0.0, 0.0, 0.051, 1.0], 2), ([0.051, 0.0, 0.0, 1.0], 0),
+        ([0.01, 0.019, 0.9, 1.0], 2),
+        ([0.01, 0.03, 0.031, 0.04], 4), ([0.0, 0.02, 0.039, 0.08], 3), ([0.0, 0.02, 0.039, 0.077], 1), ([0.9] * 4, 0),
+    ],
+)  # fmt: skip
+def test_directions_are_accepted_up_to_a_gap_of_two(values, accepted):
+    values = torch.tensor(values, dtype=torch.float64)
+    found = WeakSpectrum(values, torch.zeros(4).double(), 1.0, 0.1, torch.zeros(4, 3, 3).double(), (1.0, 0.1))
+    assert _accepted(found) == accepted
+    wide = replace(found, errors=torch.full((4,), 0.05 / 1.6448536269514722).double())
+    assert _accepted(wide) == 0
 
 
 @pytest.mark.parametrize(("shift", "flat"), [(0.99, True), (1.01, False)])

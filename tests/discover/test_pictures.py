@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ import torch
 from matplotlib.colors import to_hex
 
 from haar.actions import Symmetry
+from haar.discover.flows import Finite
+from haar.discover.gates import Gate
 from haar.discover.pictures import bracket_figure, draw_spectrum, draw_staircase, flow_figure, generator_figure
+from haar.discover.sections import overview, sections
 from haar.discover.spectrum import Spectrum
 from haar.discover.step import Step
+from haar.discover.trivial import Trivial
 from haar.groups import cyclic
 from haar.groups.algebra import LieAlgebra
 from haar.report.drawing import AVERAGED, BASE, COLOURS, INK, WARNING, new_figure
@@ -197,3 +202,54 @@ def test_names_of_many_steps_stand_aslant(axes):
     draw_staircase(axes, [step(f"C{k}", 0.1, 0.05, 0.2, None) for k in range(4)])
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {20}
     assert len(axes.lines) == 1
+
+
+def gate(count, failed, finite):
+    return Gate(count, 0.1 * count, 0.05, 0.3, 0.9, 4.5, 0.01, finite, failed)
+
+
+def told_of(**options):
+    settings = SimpleNamespace(kinds=("finite",), tolerance=0.2)
+    plain = {"spectrum": None, "staircase": [], "continuous": None, "settings": settings, "finite": (), "remarks": []}
+    return SimpleNamespace(**plain | {"trivial": [], "algebra": None} | options)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_an_overview_has_a_panel_for_what_there_is():
+    steps = [step("C2", 0.1, 0.05, 0.2, 0.4)]
+    leading = SimpleNamespace(gate=SimpleNamespace(count=1))
+    both = overview(told_of(spectrum=found(0.1, 0.9), staircase=steps, continuous=SimpleNamespace(leading=leading)))
+    titles = [axes.get_title(loc="left") for axes in both.axes]
+    assert titles == ["Relative defect of every direction", "Staircase: inside and outside"]
+    assert both.get_size_inches().tolist() == pytest.approx([10.8, 3.6])
+    assert both.axes[0].lines[2].get_ydata()[0] == 0.2
+    assert len(both.axes[0].patches) == 1
+    alone = overview(told_of(spectrum=found(0.1, 0.9), continuous=SimpleNamespace(leading=None)))
+    assert len(alone.axes) == 1
+    assert len(alone.axes[0].patches) == 0
+    assert [axes.get_title(loc="left") for axes in overview(told_of(staircase=steps)).axes] == titles[1:]
+    assert overview(told_of()) is None
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_sections_tell_steps_gates_and_what_says_nothing():
+    (nothing,) = sections(told_of())
+    assert (nothing.table.rows, nothing.table.note, nothing.text) == (
+        [], "Nothing established.", "**No finite symmetry established.**",
+    )  # fmt: skip
+    finite = Finite(0.01, 0.0, 0.02, 0.025, 0.001, True)
+    lie = SimpleNamespace(
+        gates=[gate(1, "gap", None), gate(2, "", finite)], leading=None, closest=None, trivial=[], steps=[]
+    )
+    steps = [step("C2", 0.1, 0.05, 0.2, 0.4)]
+    trivial = [Trivial("ignored", 3, "three of them")]
+    answer, four, removed = sections(
+        told_of(staircase=steps, finite=steps, continuous=lie, trivial=trivial, remarks=["One.", "Two."])
+    )
+    assert answer.table.rows == [("C2", "finite", "order 2", "approximate", 0.1, "[0.05, 0.2]", 0.4)]
+    assert answer.table.note == ""
+    assert answer.text.split("\n\n")[1:] == ["One.", "Two."]
+    assert four.table.rows == [
+        (1, 0.1, 0.9, 4.5, 0.01, None, "fails: gap"), (2, 0.2, 0.9, 4.5, 0.01, 0.025, "accepted")
+    ]  # fmt: skip
+    assert removed.table.rows == [("ignored", 3, "three of them")]

@@ -325,3 +325,7 @@ def test_a_set_is_opened_by_name_or_file(tmp_path: Path) -> None:
         open_molecules("lih.txt")
     with pytest.raises(DataError, match=r"b\.npz: no such file"):
         open_molecules(str(tmp_path / "b.npz"))
+
+
+def test_what_was_found_does_not_change(changing_records):
+    assert changing_records("haar.data.molecules") == set()
