@@ -199,6 +199,14 @@ VERBS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "orbit_gap": (plain, lambda f, x: haar.compress.orbit_gap(f, "magnitude", [x])),
     "canonical": (plain, haar.compress.canonical),
     "canonical_form": (plain, haar.compress.canonical_form),
+    "optimised": (
+        lambda: nn.Sequential(_linear(2, 5), nn.ReLU(), _linear(5, 2)),
+        lambda f, x: haar.compress.optimised(f, "entropy", x, steps=2),
+    ),
+    "calibrate_answers": (
+        plain,
+        lambda f, x: haar.compress.calibrate_answers(f, f, [(x, torch.zeros(len(x), dtype=torch.long))]),
+    ),
     "export": (regular, lambda f, _: haar.nn.export(f)),
     "restrict": (regular, lambda f, _: haar.nn.restrict(f, C4.subgroup([2]))),
 }

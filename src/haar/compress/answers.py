@@ -49,7 +49,7 @@ class AnswerCalibration:
 
     def apply(self, logits: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch classes"]:
         """Logits as they are read."""
-        return logits / self.temperature + self.bias.to(logits)
+        return _scaled(logits, self.temperature, self.bias)
 
 
 class CalibratedAnswers(nn.Module):
@@ -87,7 +87,7 @@ class CalibratedAnswers(nn.Module):
         if kwargs.get("labels") is not None:
             way_out = "take the loss of the logits that come back"
             raise ArgumentError("labels", expected="none", got="labels", way_out=way_out)
-        return _read(self.model(*args, **kwargs), self.calibration)
+        return _read(self.model(*args, **kwargs), self.temperature, self.bias)
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """As the model's own, every token drawn from the calibrated logits."""
@@ -101,9 +101,13 @@ class CalibratedAnswers(nn.Module):
         return self.model.generate(*args, logits_processor=more, **kwargs)  # type: ignore[operator]
 
 
-def _read(found: Any, calibration: AnswerCalibration) -> Any:
+def _scaled(logits: Tensor, temperature: float, bias: Tensor) -> Tensor:
+    return logits / temperature + bias.to(logits)
+
+
+def _read(found: Any, temperature: float, bias: Tensor) -> Any:
     """An answer of whatever kind with its logits changed."""
-    logits = calibration.apply(answer(found))
+    logits = _scaled(answer(found), temperature, bias)
     if isinstance(found, Tensor):
         return logits
     if isinstance(getattr(found, "logits", None), Tensor):
@@ -189,8 +193,13 @@ def _least_divergence(z: Tensor, there: Tensor) -> AnswerCalibration:
         return value + _RIDGE / 2 * float(bias.square().sum())
 
     before = divergence()[0]
-    small = {"tolerance_grad": 1e-9, "tolerance_change": 1e-14}
-    solver = torch.optim.LBFGS([inverse, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe", **small)
+    solver = torch.optim.LBFGS(
+        [inverse, bias],
+        max_iter=_ITERATIONS,
+        tolerance_grad=1e-9,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
+    )
     solver.step(closure)
     after = divergence()[0]
     if not after <= before:  # a fit that failed is none
@@ -239,6 +248,6 @@ class Calibrated(Perturbation):
 
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
             del module, args
-            return _read(output, found)
+            return _read(output, found.temperature, found.bias)
 
         bench.undo(bench.model.register_forward_hook(hook).remove)

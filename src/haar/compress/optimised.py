@@ -172,4 +172,5 @@ def _turn(knob: Tensor) -> Tensor:
     """The rotation of a skew-symmetric part, by Cayley's map."""
     skew = (knob - knob.mT) / 2
     one = torch.eye(knob.shape[-1], dtype=knob.dtype)
-    return torch.linalg.solve(one + skew, one - skew)
+    turned: Tensor = torch.linalg.solve(one + skew, one - skew)
+    return turned

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from haar.errors import ArgumentError
 from haar.geometry.definite import check_metric, inverse
 from haar.geometry.derivatives import Field, Jet, first_jet, second_jet
 from haar.geometry.pullback import Pullback
@@ -23,7 +24,9 @@ _NUMBERS = 2**25
 class _Sizes(TorchDispatchMode):
     """Counts the numbers that all operators give."""
 
-    count = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -45,7 +48,8 @@ def at_once(metric: Pullback, points: Tensor, copies: int) -> int:
     """
     with torch.no_grad(), _Sizes() as sizes:
         metric.decoder(points[:1])
-    return max(1, _NUMBERS // (max(sizes.count, 1) * copies))
+    seen: int = sizes.count
+    return max(1, _NUMBERS // (max(seen, 1) * copies))
 
 
 def in_parts(compute: Callable[[Tensor], Tensor], metric: Pullback, points: Tensor, copies: int) -> Tensor:
@@ -81,7 +85,7 @@ def curvature_by_gauss(metric: Pullback, points: Tensor) -> Tensor:
 
     def some(part: Tensor) -> Tensor:
         jet = second_jet(metric.flat, part)
-        J, bend = jet.first, jet.second
+        J, bend = jet.first, _second(jet)
         g = J.mT @ J
         check_metric((g + g.mT) / 2, part)
         raised = inverse((g + g.mT) / 2)
@@ -89,16 +93,23 @@ def curvature_by_gauss(metric: Pullback, points: Tensor) -> Tensor:
         normal = bend - (J @ within).unflatten(2, bend.shape[2:])
         trace = torch.einsum("nkl,npkl->np", raised, normal)
         mixed = torch.einsum("nka,npkl,nlb->npab", raised, normal, raised)
-        return trace.square().sum(-1) - (mixed * normal).sum((-3, -2, -1))
+        found: Tensor = trace.square().sum(-1) - (mixed * normal).sum((-3, -2, -1))
+        return found
 
     return in_parts(some, metric, points, 4 * _pairs(points))
 
 
 def _bent(jet: Jet) -> tuple[Tensor, Tensor]:
-    J, bend = jet.first, jet.second
+    J, bend = jet.first, _second(jet)
     g = J.mT @ J
     half = torch.einsum("npik,npj->nijk", bend, J)
     return (g + g.mT) / 2, half + half.transpose(1, 2)
+
+
+def _second(jet: Jet) -> Tensor:
+    if jet.second is None:  # never of second_jet
+        raise ArgumentError("jet", expected="second derivatives", got="none")
+    return jet.second
 
 
 def _pairs(points: Tensor) -> int:

@@ -61,8 +61,8 @@ def relaxed_paths(
             drifts.append((chords / chords.mean() - 1).abs().max())
             settled.append(done)
             tell()
-    told = (torch.stack(each).to(z.dtype) for each in (lengths, drifts))
-    return torch.stack(chains), *told, torch.tensor(settled, device=z.device)
+    long, uneven = (torch.stack(each).to(z.dtype) for each in (lengths, drifts))
+    return torch.stack(chains), long, uneven, torch.tensor(settled, device=z.device)
 
 
 def straight_lengths(metric: Pullback, z: Tensor, end: Tensor, steps: int = 200) -> Tensor:

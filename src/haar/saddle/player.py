@@ -43,8 +43,9 @@ class Player:
         self.norm = 0.0  # of its last gradient
         self.clip = None if clip is None else float(clip)
         self.projection = None if projection is None else projection.begin(self.parameters)
-        self._before: Sequence[Tensor] = []
-        self._last_step: Sequence[Tensor] = []
+        self._tensors: list[Tensor] = list(self.parameters)
+        self._before: list[Tensor] = []
+        self._last_step: list[Tensor] = []
         self.began = self.size()  # what later sizes are compared with
         self._sign = -1.0 if name == "dual" else 1.0
         _check_optimizer(name, optimizer, module)
@@ -89,10 +90,10 @@ class Player:
         """Twice the optimiser's step, less its step before: z - 2 a F(z_t) + a F(z_(t-1)) for plain gradients."""
         before = [p.clone() for p in self.parameters]
         self.optimizer.step()
-        step = torch._foreach_sub(self.parameters, before)  # noqa: SLF001 (one call for all, here and below)
+        step = list(torch._foreach_sub(self._tensors, before))  # noqa: SLF001 (one call for all, here and below)
         if self._last_step:  # the first step is a plain one
-            torch._foreach_add_(self.parameters, step)
-            torch._foreach_sub_(self.parameters, self._last_step)
+            torch._foreach_add_(self._tensors, step)
+            torch._foreach_sub_(self._tensors, self._last_step)
         self._last_step = step
         self.project()
 
@@ -105,7 +106,7 @@ class Player:
     @torch.no_grad()
     def step_from_before(self) -> None:
         """A step with the gradients of the point looked ahead to, from where the player stood."""
-        torch._foreach_copy_(self.parameters, self._before)
+        torch._foreach_copy_(self._tensors, self._before)
         self._before = []
         self.step()
 

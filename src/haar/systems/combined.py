@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from haar.report import Report, Section, Table
+from haar.report.table import Cell
 from haar.systems.catalogue import System
 from haar.systems.recipe import Result
 
@@ -101,8 +102,8 @@ class AllResults(Report):
 
     def sections(self) -> Sequence[Section]:
         """The systems, then every claim of each."""
-        rows = [
-            (
+        rows: list[list[Cell]] = [
+            [
                 one.system.name,
                 one.system.paper,
                 len(one.result.seeds) if one.result is not None else None,
@@ -111,10 +112,10 @@ class AllResults(Report):
                 one.count("contradicted"),
                 one.page or None,
                 one.fault or None,
-            )
+            ]
             for one in self.results
         ]
-        columns = ("system", "paper", "seeds", "hold", "open", "contradicted", "report", "without a result because")
+        columns = ["system", "paper", "seeds", "hold", "open", "contradicted", "report", "without a result because"]
         if not self.failed:
             columns, rows = columns[:-1], [row[:-1] for row in rows]
         told = [Section("Systems", table=Table("systems", columns, rows, addresses=("report",)))]
