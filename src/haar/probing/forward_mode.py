@@ -43,7 +43,8 @@ def _is_beside_a_number(args: Sequence[Any]) -> bool:
 
 def _over(input: Tensor, number: Any) -> Tensor:  # noqa: A002
     """A number divided by a tensor."""
-    return torch.ops.aten.mul.Scalar(input.reciprocal(), number)
+    found: Tensor = torch.ops.aten.mul.Scalar(input.reciprocal(), number)
+    return found
 
 
 def _silu(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002, FBT001, FBT002 (torch's own signatures)
