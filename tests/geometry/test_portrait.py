@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from geometry_metrics import points
 from matplotlib.figure import Figure
 
 from haar.errors import ArgumentError, ShapeError
-from haar.geometry import Pullback, embedded, isometry_defect, portrait
+from haar.geometry import Pullback, embedded, geodesic, isometry_defect, portrait
 from haar.geometry.portrait import _ELLIPSES, _MAP, _grid
 from haar.geometry.spaces import half_plane
 from haar.report.drawing import AVERAGED, BASE, WARNING
@@ -112,10 +114,12 @@ def test_tables_have_the_numbers():
     assert not {"lengths", "straight", "isometry"} & set(plain)
 
 
-def test_pictures_have_ellipses_of_one_length_geodesics_and_maps():
+def test_pictures_have_ellipses_of_one_length_geodesics_and_maps(monkeypatch):
+    assert (_MAP, _ELLIPSES) == (48, 9)
+    monkeypatch.setattr(sys.modules["haar.geometry.portrait"], "_MAP", 6)
     z = points(30, 2, low=0.5, high=1.5)
-    ends = torch.tensor([[0.6, 0.7]]).double(), torch.tensor([[1.4, 0.7]]).double()
-    found = portrait(half_plane, z, pairs=ends)
+    along = geodesic(half_plane, torch.tensor([[0.6, 0.7]]).double(), torch.tensor([[0.5, 0.3]]).double(), steps=3)
+    found = replace(portrait(half_plane, z), geodesics=along)
     figure = found.figure()
     drawn, *maps = figure.axes[:3]
     *ellipses, path, straight = drawn.lines
@@ -134,16 +138,16 @@ def test_pictures_have_ellipses_of_one_length_geodesics_and_maps():
     spread = float((z.amax(0) - z.amin(0)).min())
     inner = half_plane(_grid(z, _ELLIPSES))[:, 0, 0].rsqrt()  # an ellipse of length one is a circle of this radius
     assert sizes[0] == pytest.approx(spread / (2.6 * _ELLIPSES) / float(inner.median()), rel=0.02)
-    np.testing.assert_allclose(np.stack(path.get_data(), -1), found.geodesics.points[0])
-    np.testing.assert_allclose(np.stack(straight.get_data(), -1), torch.cat(ends), atol=1e-6)
+    np.testing.assert_allclose(np.stack(path.get_data(), -1), along.points[0])
+    np.testing.assert_allclose(np.stack(straight.get_data(), -1), along.points[0, [0, -1]])
     assert (path.get_color(), path.get_linewidth()) == (AVERAGED, 1.8)
     assert (straight.get_color(), straight.get_linestyle(), straight.get_linewidth()) == (WARNING, "--", 1)
     low, high = z.amin(0).tolist(), z.amax(0).tolist()
     for axes, name, colours in zip(maps, ("Volume element", "Scalar curvature"), ("viridis", "RdBu_r"), strict=True):
         (image,) = axes.images
-        heights = _grid(z, _MAP)[:, 1]
+        heights = _grid(z, 6)[:, 1]
         values = heights**-2 if name == "Volume element" else -2 * torch.ones_like(heights)
-        np.testing.assert_allclose(image.get_array(), values.reshape(_MAP, _MAP).T, rtol=1e-9)
+        np.testing.assert_allclose(image.get_array(), values.reshape(6, 6).T, rtol=1e-9)
         assert image.get_extent() == [low[0], high[0], low[1], high[1]]
         reach = float(values.abs().quantile(0.98))
         assert image.get_clim() == pytest.approx((0.0 if name == "Volume element" else -reach, reach))

@@ -217,3 +217,22 @@ def test_between_a_number_and_infinity_there_is_nothing(axes):
     draw_curves(axes, [1, 2], {"a": [[1.0, math.inf], [1.0, 2.0, math.inf, math.inf]]})
     assert axes.lines[0].get_ydata()[1] in (2.0, math.inf)
     assert not np.isnan(axes.lines[0].get_ydata()).any()
+
+
+def test_numbers_between_powers_are_written_where_an_axis_has_no_more_than_one(axes):
+    axes.plot([1, 2], [1.5, 9.0])
+    log_scale(axes, plain=True)
+    axes.set_ylim(1.2, 11.9)
+    told = axes.yaxis.get_minor_formatter()
+    assert [told(value) for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)] == ["", "2", "3", "", "5", "", ""]
+    assert told(0.3) == "0.3"
+    axes.set_ylim(1.2, 12.0)
+    assert told(2.0) == ""
+
+
+def test_a_legend_has_four_columns_at_most():
+    figure = new_figure(4, 2)
+    panel = figure.subplots()
+    draw_curves(panel, [1], {label: [1.0] for label in "abcde"})
+    share_legend(figure, [panel])
+    assert figure.legends[0]._ncols == 4

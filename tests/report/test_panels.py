@@ -107,3 +107,13 @@ def test_a_field_and_words_on_it_are_the_same_on_both_pages():
     middle = slice(150, 280)
     assert np.array_equal(light[middle, middle], dark[middle, middle])
     assert not np.array_equal(light[:10, :10], dark[:10, :10])
+
+
+def test_words_of_a_picture_tell_the_panel_where_there_are_several():
+    assert re.findall('alt="([^"]*)"', picture(two_by_two(), "a & b")) == [f"a &amp; b: panel {k}" for k in range(4)]
+    alone = new_figure(4, 3)
+    style_axes(alone.subplots(), title="panel")
+    assert re.findall('alt="([^"]*)"', picture(alone, "words")) == ["words"]
+    plain = new_figure(8, 3)
+    plain.subplots(1, 2)
+    assert set(re.findall('alt="([^"]*)"', picture(plain, "words"))) == {"words"}

@@ -158,6 +158,23 @@ def test_a_mixture_by_hand(chosen):
         torch.testing.assert_close(_outputs(model, scaled, x), model(x), rtol=0, atol=1e-10)
 
 
+def test_units_inside_experts_are_balanced_where_they_are_written_to_and_read():
+    model = _Mixture(2).double()
+    action = ParameterAction({"e": Experts(4, 3, "positive")}, MIXTURE)
+    state = dict(model.state_dict())
+    found = action.act(balancing(action, state), state)
+    for k in range(4):
+        into = found[f"experts.{k}.0.weight"].square().sum(1) + found[f"experts.{k}.0.bias"].square()
+        torch.testing.assert_close(into, found[f"experts.{k}.2.weight"].square().sum(0))
+    x = torch.randn(20, 5, dtype=torch.float64)
+    torch.testing.assert_close(_outputs(model, found, x), model(x), rtol=0, atol=1e-10)
+    for alone in ("experts.*.0.weight", "experts.*.2.weight"):
+        part = ParameterAction({"e": Experts(4, 3, "positive")}, {alone: MIXTURE[alone]})
+        own = {name: value for name, value in state.items() if name.endswith(alone.split("*")[1])}
+        kept = part.act(balancing(part, own), own)
+        assert all(torch.equal(kept[name], value) for name, value in own.items())
+
+
 def test_experts_without_the_rows_of_their_router_are_another_function():
     model = _Mixture(2).double()
     rows = {**MIXTURE, "gate.weight": (None, None), "gate.bias": (None,)}
