@@ -21,8 +21,8 @@ from haar.groups import SO, cyclic, dihedral, symmetric
 
 F64 = torch.float64
 FACES = (haar.nn, haar.nn.basis, haar.nn.frames, haar.nn.spectral, haar.average, haar.relax, haar.saddle)
-#: Promised to none: what cannot be made by itself, or what is only inherited from.
-BARE = {"EquivariantModule", "HomotopyLayer", "Multipliers"}
+#: Promised to none: what takes functions, cannot be made by itself, or is only inherited from.
+BARE = {"Conditions", "EquivariantModule", "HomotopyLayer", "Multipliers"}
 #: What a module does not promise, and why; one that does after all fails its test.
 NOT = {
     "half": dict.fromkeys(

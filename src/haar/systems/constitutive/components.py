@@ -17,6 +17,7 @@ from haar.errors import DataError, ShapeError
 from haar.files import atomic_path
 from haar.systems.constitutive.column_names import (
     UNITS,  # noqa: F401 (where it was first)
+    Component,
     components_of,
     is_component,
 )
@@ -193,26 +194,15 @@ def _symmetric(path: Path, name: str, values: np.ndarray) -> Tensor | None:
 
 
 def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | None) -> Measured:
-    found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
-    doubled: set[bool] = set()
-    given: dict[str, set[bool]] = {"strain": set(), "stress": set()}
     said, numbered = components_of(path, list(columns), told)
-    for name, one in said.items():
-        given[one.kind].add(one.has_unit)
-        if one.pair in found[one.kind]:
-            raise DataError(f"{path}: {one.kind} {one.pair[0] + 1}{one.pair[1] + 1} stands there twice")
-        if one.kind == "strain" and one.pair[0] != one.pair[1]:
-            doubled.add(one.engineering)
-        found[one.kind][one.pair] = columns[name] * one.factor
-    _check_alike(path, found, given)
+    found = _gathered(path, columns, said)
+    _check_alike(path, found, said)
     dim = _complete(path, found, list(columns))
+    doubled = {one.engineering for one in said.values() if one.kind == "strain" and one.pair[0] != one.pair[1]}
     if len(doubled) > 1:
         raise DataError(f"{path}: some shear strains are called gamma (engineering) and some not; write all one way")
     shear = {"strain": _shear(path, doubled.pop(), told), "stress": "tensor" if told is None else told.stress.shear}
-    orders = {"strain": "voigt", "stress": "voigt"}
-    if told is not None:  # numbers stand in the file's own order, in which a wrong one can be told
-        orders |= {kind: (told.strain if kind == "strain" else told.stress).order for kind in numbered}
-    strain_in, stress_in = (Notation(orders[kind], shear[kind]) for kind in ("strain", "stress"))
+    strain_in, stress_in = (_written_in(kind, shear[kind], numbered, told) for kind in ("strain", "stress"))
     strain, stress = (
         torch.from_numpy(np.stack([found[kind][pair] for pair in written.pairs(dim)], -1))
         for kind, written in (("strain", strain_in), ("stress", stress_in))
@@ -223,12 +213,31 @@ def _named(path: Path, columns: Mapping[str, np.ndarray], told: FileNotation | N
     return _measured(path, strain, stress, FileNotation(strain_in, stress_in))
 
 
+def _written_in(kind: str, shear: str, numbered: frozenset[str], told: FileNotation | None) -> Notation:
+    """Of named components any order; numbers stand in the file's own, in which a wrong one can be told."""
+    if kind not in numbered or told is None:
+        return Notation("voigt", shear)
+    return Notation((told.strain if kind == "strain" else told.stress).order, shear)
+
+
+def _gathered(
+    path: Path, columns: Mapping[str, np.ndarray], said: Mapping[str, Component]
+) -> dict[str, dict[tuple[int, ...], np.ndarray]]:
+    """Strains and stresses by component, in their units."""
+    found: dict[str, dict[tuple[int, ...], np.ndarray]] = {"strain": {}, "stress": {}}
+    for name, one in said.items():
+        if one.pair in found[one.kind]:
+            raise DataError(f"{path}: {one.kind} {one.pair[0] + 1}{one.pair[1] + 1} stands there twice")
+        found[one.kind][one.pair] = columns[name] * one.factor
+    return found
+
+
 def _check_alike(
-    path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], given: Mapping[str, set[bool]]
+    path: Path, found: Mapping[str, Mapping[tuple[int, ...], np.ndarray]], said: Mapping[str, Component]
 ) -> None:
     """Refuse components of which some have a unit and some not, or of several lengths."""
-    for kind, units in given.items():
-        if len(units) > 1:
+    for kind in found:
+        if len({one.has_unit for one in said.values() if one.kind == kind}) > 1:
             raise DataError(f"{path}: some columns of {kind} have a unit and some not; write it for all of them")
     shapes = {values.shape for parts in found.values() for values in parts.values()}
     if len(shapes) > 1 or () in shapes:

@@ -99,7 +99,8 @@ def _followed(name: str, C: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
 def _cross(v: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     x, y, z = v.unbind(-1)
     o = torch.zeros_like(x)
-    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+    made: Tensor = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+    return made
 
 
 def _small_turns(v: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

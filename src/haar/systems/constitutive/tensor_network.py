@@ -156,12 +156,12 @@ class TensorNetwork(Law):
 
     def response(self, strain: Float[Tensor, "*batch n"]) -> tuple[Tensor, Tensor]:
         """Stress and tangent: where nothing is differentiated, in closed form (of features that are all tensors)."""
-        if self.features != "tensor" or not is_plain(strain, self.parameters()):
+        body = self.body
+        if self.features != "tensor" or not isinstance(body, _Layers) or not is_plain(strain, self.parameters()):
             return super().response(strain)
-        layers = [_affine(layer, strain) for layer in self.body.dense]  # type: ignore[union-attr, arg-type]
-        function = self.body.function.function
+        layers = [_affine(layer, strain) for layer in body.dense]  # type: ignore[arg-type]
         n = self.material.tensors.dim
-        stress, tangent = network_response(layers, function, n, self.scaled(strain))  # type: ignore[arg-type]
+        stress, tangent = network_response(layers, body.function.function, n, self.scaled(strain))
         return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)
 
     @property
@@ -187,7 +187,7 @@ class Products(nn.Module):
 
 
 class _Layers(nn.Module):
-    def __init__(self, dense: list[nn.Module], function: nn.Module, products: list[Products]) -> None:
+    def __init__(self, dense: list[nn.Module], function: TensorFunction, products: list[Products]) -> None:
         super().__init__()
         self.dense, self.products, self.function = nn.ModuleList(dense), nn.ModuleList(products), function
 
@@ -199,7 +199,7 @@ class _Layers(nn.Module):
         return out
 
 
-def _affine(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor]:
+def _affine(layer: Linear | MajorSymmetricLinear, like: Tensor) -> tuple[Tensor, Tensor]:
     """Matrix and bias of a dense map, by what it does."""
     columns = layer.rep_in.dim if isinstance(layer, Linear) else layer.columns
     with torch.no_grad():
