@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from haar.cli.calculator_entry import calculator_of
 from haar.cli.made_once import seen, taken
@@ -50,7 +52,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "counted_models.py").write_text(CODE)
     yield importlib.import_module("counted_models")
-    monkeypatch.delitem(__import__("sys").modules, "counted_models")
+    sys.modules.pop("counted_models")
 
 
 def test_one_command_makes_its_calculator_or_network_once(here):
@@ -75,3 +77,16 @@ def test_what_fails_makes_nothing(here):
     assert seen(here.broken) is None
     assert taken(here.broken) is None
     assert not names_calculator("counted_models:broken")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # on importing torch_geometric
+def test_a_file_of_graphs_holds_structures_for_a_model_of_positions_too(here, tmp_path):
+    geometric = pytest.importorskip("torch_geometric.data", reason="needs the extra haar[graphs]")
+    graph = geometric.Data(pos=torch.zeros(2, 3), z=torch.ones(2, dtype=torch.int64))
+    torch.save([graph], tmp_path / "graphs.pt")
+    torch.save(torch.zeros(4, 3), tmp_path / "table.pt")
+    (tmp_path / "other.pt").write_text("no archive")
+    found = [
+        holds_structures("counted_models:network", tmp_path / f"{name}.pt") for name in ("graphs", "table", "other")
+    ]
+    assert found == [True, False, False]

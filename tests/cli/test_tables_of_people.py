@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +41,23 @@ def two():
     return Leaning("two")
 
 
+class Heights(torch.nn.Module):
+    def forward(self, x):
+        return x[..., 2].square().sum(1, keepdim=True)
+
+
+def heights():
+    return Heights()
+
+
+class Asked:
+    implemented_properties = ["energy"]
+
+
+def calculator():
+    return Asked()
+
+
 def linear():
     return torch.nn.Linear(2, 1)
 """
@@ -55,7 +73,7 @@ def tables(tmp_path, monkeypatch):
     np.savetxt("rows.csv", x, delimiter=",", header="a,b", comments="")
     np.savetxt("labelled.csv", np.c_[x, (x**2).sum(1)], delimiter=",")
     yield tmp_path
-    monkeypatch.delitem(__import__("sys").modules, "table_models", raising=False)
+    sys.modules.pop("table_models", None)
 
 
 def test_a_table_is_audited_as_it_is_checked(tables, capsys):
@@ -97,3 +115,16 @@ def test_what_does_not_fit_is_one_line(tables, capsys, verb, model, data, words)
     assert main([verb, f"table_models:{model}", data, "--group", "C4"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert words in line
+
+
+def test_frames_of_a_molecule_are_audited_with_a_model_of_positions(tables, capsys):
+    pytest.importorskip("ase", reason="the extra chemistry")
+    draws = np.random.default_rng(0)
+    places = draws.standard_normal((12, 3, 3))
+    np.savez("frames.npz", R=places, z=np.array([8, 1, 1]), E=(places**2).sum((1, 2)))
+    assert main(["audit", "table_models:heights", "frames.npz", "--group", "SO3", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["samples"] == 12
+    assert told["mse"]["value"] > 0
+    assert main(["audit", "table_models:calculator", "frames.npz", "--group", "SO3"]) == 2
+    assert "haar audit --ase, or haar check, takes a calculator" in capsys.readouterr().err

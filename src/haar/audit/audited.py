@@ -347,8 +347,7 @@ class Audit(Report):
     @property
     def recommendation(self) -> Recommendation:
         """What to do, in one sentence, with the evidence."""
-        kind, moved = self.elements_kind, self._told.moved
-        return recommend(self.findings, self.symmetry.group, self.elements, kind=kind, moved=moved)
+        return recommend(self.findings, self.symmetry.group, self.elements, kind=self._kind, moved=self._told.moved)
 
     @property
     def title(self) -> str:  # type: ignore[override]

@@ -205,20 +205,9 @@ class OrbitMeter:
             raise ShapeError(
                 "labels", expected=error.expected, got=error.got, way_out="give targets like the model's output"
             ) from error
-        actions, leaves = self._symmetry.outputs, []
-        for made, given in zip(value_leaves(actions, y), value_leaves(actions, batch.labels), strict=True):
-            label = given
-            if isinstance(made, Tensor) and isinstance(given, Tensor) and made.numel() == given.numel() == 1:
-                label = given.reshape(made.shape)  # one number, as () or (1,)
-            if isinstance(made, Tensor) and isinstance(given, Tensor) and made.shape == (*given.shape, 1):
-                label = given.unsqueeze(-1)  # one number a row, as a table has it
-            if isinstance(made, Tensor) and (not isinstance(label, Tensor) or label.shape != made.shape):
-                got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
-                raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
-            if isinstance(made, Tensor) and made.is_complex() != label.is_complex():
-                kinds = ["complex" if one.is_complex() else "real" for one in (made, label)]
-                raise ArgumentError("labels", expected=f"{kinds[0]} numbers, like the model's output", got=kinds[1])
-            leaves.append(label)
+        actions = self._symmetry.outputs
+        pairs = zip(value_leaves(actions, y), value_leaves(actions, batch.labels), strict=True)
+        leaves = [_label(made, given) if isinstance(made, Tensor) else given for made, given in pairs]
         return outputs.flat(rebuild(actions, batch.labels, leaves), len(batch.clusters), single=batch.single)
 
     def _refuse_nan(self, predictions: list[Tensor]) -> None:
@@ -230,3 +219,24 @@ class OrbitMeter:
                     f"model: outputs that are not finite (NaN or infinite) for element {k} of "
                     f"{self._symmetry.group.name}"
                 )
+
+
+def _label(made: Tensor, given: Any) -> Any:
+    """The label of one output, in its shape.
+
+    Raises:
+        ShapeError: If it has another.
+        ArgumentError: If one of them is complex.
+    """
+    label = given
+    if isinstance(given, Tensor) and made.numel() == given.numel() == 1:
+        label = given.reshape(made.shape)  # one number, as () or (1,)
+    elif isinstance(given, Tensor) and made.shape == (*given.shape, 1):
+        label = given.unsqueeze(-1)  # one number a row, as a table has it
+    if not isinstance(label, Tensor) or label.shape != made.shape:
+        got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
+        raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
+    if made.is_complex() != label.is_complex():
+        kinds = ["complex" if one.is_complex() else "real" for one in (made, label)]
+        raise ArgumentError("labels", expected=f"{kinds[0]} numbers, like the model's output", got=kinds[1])
+    return label

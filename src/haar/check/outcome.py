@@ -109,14 +109,20 @@ class Outcome:
             both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
             return [f"haar discover {both}", f"haar check {both} --group GROUP"]
         told = [f"haar audit {both} --out audit/"]
-        repaired, arrays = self.action != "leave alone", Path(self.spoken.data).suffix in _ARRAYS
-        if self.spoken.group and repaired and (not arrays or "--fields" in self.spoken.options):
-            one = " ".join(w for w in (self.spoken.model, "--data", self.spoken.data, named, self.spoken.options) if w)
-            averaged = f"haar average {one} -o averaged.pt2"
-            told += [averaged] if arrays else [f"haar average evaluate {both}", f"{averaged} --share 0.95"]
+        told += self._of_averages(both, named)
         if self.audit is not None and self.audit.recommendation.verdict in ("do not", "unclear", "soft"):
             told.append("haar relax --help   # train with as much symmetry as the data carry")
         return told
+
+    def _of_averages(self, both: str, named: str) -> list[str]:
+        """What measures and writes the average over a named group, where DATA is of a kind that these commands take."""
+        spoken = self.spoken
+        arrays = Path(spoken.data).suffix in _ARRAYS
+        if not spoken.group or self.action == "leave alone" or (arrays and "--fields" not in spoken.options):
+            return []
+        one = " ".join(word for word in (spoken.model, "--data", spoken.data, named, spoken.options) if word)
+        averaged = f"haar average {one} -o averaged.pt2"
+        return [averaged] if arrays else [f"haar average evaluate {both}", f"{averaged} --share 0.95"]
 
 
 def _done(repair: Repair) -> str:

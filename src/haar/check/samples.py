@@ -88,12 +88,6 @@ class Samples:
         return Samples(self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen])
 
 
-def _is_one(symmetry: Symmetry, x: Tensor) -> bool:
-    """Whether it is one sample, without an axis that counts them."""
-    action = symmetry.inputs[0] if len(symmetry.inputs) == 1 else None
-    return isinstance(action, Action) and action.axes.count is not None and x.ndim == action.axes.count
-
-
 def _is_rows(data: Any) -> bool:
     if isinstance(data, (Tensor, np.ndarray)):
         return True
@@ -104,25 +98,35 @@ def _is_rows(data: Any) -> bool:
 def _parts(batch: Any, symmetry: Symmetry | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     parts = batch if isinstance(batch, (tuple, list)) else (batch,)
     made = [None if part is None else torch.as_tensor(part) for part in _tensors(parts)]
-    if made and made[0] is not None and not made[0].is_floating_point():
-        kind = str(made[0].dtype).removeprefix("torch.")
-        raise ArgumentError(
-            "data",
-            expected="real inputs, in floating point",
-            got=kind,
-            way_out="convert them, x.float(), if the model takes that",
-        )
-    if made and made[0] is not None and symmetry is not None and _is_one(symmetry, made[0]):
+    first = made[0] if made else None
+    if _is_one(symmetry, first):
         made = [None if part is None else part[None] for part in made]
-    if not 1 <= len(made) <= 3 or made[0] is None or made[0].ndim < 2:
+        first = made[0]
+    if not 1 <= len(made) <= 3 or first is None or first.ndim < 2:
         raise ArgumentError(
             "data",
             expected="real inputs (rows, ...) as one tensor, with labels and clusters if there are any",
             got=", ".join(str(tuple(part.shape)) if isinstance(part, Tensor) else "none" for part in made),
             way_out=_SEVERAL,
         )
-    labels, marks = (made[k] if k < len(made) else None for k in (1, 2))
-    return made[0], labels, marks
+    labels, marks = (*made, None, None)[1:3]
+    return first, labels, marks
+
+
+def _is_one(symmetry: Symmetry | None, x: Tensor | None) -> bool:
+    """Whether it is one sample, without an axis that counts them; what holds no real numbers is refused.
+
+    Raises:
+        ArgumentError: If it holds others.
+    """
+    if x is None:
+        return False
+    if not x.is_floating_point():
+        kind = str(x.dtype).removeprefix("torch.")
+        way_out = "convert them, x.float(), if the model takes that"
+        raise ArgumentError("data", expected="real inputs, in floating point", got=kind, way_out=way_out)
+    action = symmetry.inputs[0] if symmetry is not None and len(symmetry.inputs) == 1 else None
+    return isinstance(action, Action) and action.axes.count is not None and x.ndim == action.axes.count
 
 
 def _tensors(parts: Iterable[Any]) -> list[Any]:

@@ -86,11 +86,21 @@ def audit(told: AuditOptions) -> None:
     the data have the symmetry at all, and one sentence: average, average softly, or do not. With --group signs MODEL is
     a fitted estimator of scikit-learn and DATA its rows, see haar audit components.
     """
+    from haar.cli.structures import holds_structures
+
     if told.group == "signs":
         _audit_signs(told)
     elif told.symmetry is not None or told.group in (None, "discover"):
         _of_found(told)
-    elif told.data.suffix.lower() in (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth"):
+    elif holds_structures(told.model, told.data) or told.data.suffix.lower() in (
+        ".npz",
+        ".npy",
+        ".csv",
+        ".txt",
+        ".safetensors",
+        ".pt",
+        ".pth",
+    ):
         _of_rows(told)
     else:
         _of_fields(told)
@@ -148,7 +158,6 @@ def _of_rows(told: AuditOptions) -> None:
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
     from haar.cli.row_model import model_of_rows
-    from haar.cli.rows_file import read_rows
     from haar.cli.screen import ProgressBars, warn_bare
 
     names = ("split", "law", "law_points")
@@ -161,7 +170,7 @@ def _of_rows(told: AuditOptions) -> None:
             way_out="these are for data in The Well's format",
         )
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    x, y, clusters = read_rows(told.data, most=told.samples)
+    x, y, clusters = _rows(told)
     module, symmetry = model_of_rows(loaded, x, told.group, fields=told.fields, history=told.history)
     with (
         ProgressBars(quiet=told.as_json) as bars,
@@ -179,6 +188,19 @@ def _of_rows(told: AuditOptions) -> None:
         )
     deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
     warn_bare(loaded, told.model)
+
+
+def _rows(told: AuditOptions) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Rows of arrays, or positions of frames of one molecule with their energies."""
+    from haar.cli.rows_file import read_rows
+    from haar.cli.structures import holds_structures
+    from haar.data.molecules import read_structures
+    from haar.data.molecules.structure_rows import structure_rows
+
+    if not holds_structures(told.model, told.data):
+        return read_rows(told.data, most=told.samples)
+    frames = read_structures(told.data, most=told.samples, argument="DATA")
+    return (*structure_rows(frames, argument="DATA"), None)
 
 
 @contextmanager

@@ -123,7 +123,11 @@ def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
     if built is None:
         built = called(model, given, "MODEL", forms=_FORMS, way_out="give its arguments by --factory-arg name=value")
     if not isinstance(built, nn.Module):
-        raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=f"one of {type(built).__name__}")
+        way_out = (
+            "haar audit --ase, or haar check, takes a calculator" if hasattr(built, "implemented_properties") else ""
+        )
+        got = f"one of {type(built).__name__}"
+        raise ArgumentError("MODEL", expected="a factory of a torch.nn.Module", got=got, way_out=way_out)
     return built
 
 

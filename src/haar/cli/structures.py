@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ASE = (".xyz", ".extxyz", ".traj", ".db", ".pdb", ".vasp", ".cif")
+#: Bytes of a pickle in which its first class is named.
+_LOOKED_AT = 2**16
 _ROWS = ("x", "inputs", "input")
 
 
@@ -27,7 +30,18 @@ def holds_structures(model: str, data: Path) -> bool:
     if data.suffix == ".npz" and data.is_file():
         held = set(Archive(data))
         return not held & set(_ROWS) and bool(held & {"z", "numbers", "nuclear_charges", "atomic_numbers"})
-    return data.suffix in (".pt", ".pth") and names_calculator(model)
+    return data.suffix in (".pt", ".pth") and (names_calculator(model) or _holds_graphs(data))
+
+
+def _holds_graphs(data: Path) -> bool:
+    """Whether a file of torch.save names classes of PyTorch Geometric; nothing is unpickled."""
+    try:
+        with zipfile.ZipFile(data) as held:
+            (table,) = (name for name in held.namelist() if name.endswith("/data.pkl"))
+            with held.open(table) as words:
+                return b"torch_geometric" in words.read(_LOOKED_AT)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def names_calculator(model: str) -> bool:

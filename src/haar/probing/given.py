@@ -153,12 +153,8 @@ def given_batches(
 
     data = told_apart(data, argument=argument)
     if isinstance(data, Dataset) and not isinstance(data, Iterable):
-        raise ArgumentError(
-            argument,
-            expected="tensors of all rows, or an iterable of batches",
-            got=type(data).__name__,
-            way_out="torch.utils.data.DataLoader(data, batch_size=8)",
-        )
+        expected, way_out = "tensors of all rows, or batches", "torch.utils.data.DataLoader(data, batch_size=8)"
+        raise ArgumentError(argument, expected=expected, got=type(data).__name__, way_out=way_out)
     whole = isinstance(data, (Tensor, np.ndarray, tuple, Mapping, str)) or _is_thing(data)
     return read(data) if whole or not isinstance(data, Iterable) else map(read, data)
 

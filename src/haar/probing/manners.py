@@ -82,16 +82,14 @@ def check_arguments(model: Callable[..., Any], count: int, *, way_out: str = "")
         parameters = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
     except (TypeError, ValueError):  # a function written in C
         return
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    placed = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    bare = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if many or (len(bare) <= count <= len(placed) and {*bare} <= {*placed}):
         return
-    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    needed = [p.name for p in placed if p.default is p.empty]
-    named = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(needed) <= count <= len(placed) and not named:
-        return
-    told = f"one that needs {', '.join([*needed, *named]) or 'none'}"
-    if count > len(placed) > len(needed):
-        told = f"one that takes {', '.join(p.name for p in placed)}"
+    told = f"one that needs {', '.join(bare) or 'none'}"
+    if count > len(placed) > len(bare):
+        told = f"one that takes {', '.join(placed)}"
     raise ArgumentError(
         "model",
         expected=f"a model of {count} input{'s' * (count != 1)}" + ", one for each action" * (not way_out),

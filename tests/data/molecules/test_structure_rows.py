@@ -66,6 +66,26 @@ def test_the_derivative_is_that_of_differences():
     torch.testing.assert_close(slope[:, 1, 2], found, rtol=1e-6, atol=1e-8)
 
 
+def test_a_calculator_that_differentiates_inside_is_asked_with_gradients_on():
+    class Differentiated(Springs):
+        def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
+            del properties, system_changes
+            x = torch.tensor(atoms.positions, requires_grad=True)
+            energy = (torch.pdist(x) - 1.2).square().sum()
+            (slope,) = torch.autograd.grad(energy, x)
+            self.results = {"energy": float(energy.detach()), "forces": -slope.numpy()}
+
+    (frame,) = frames(1)
+    energy = EnergyOfPositions(Differentiated(), frame)
+    x = torch.tensor(frame.positions)[None].requires_grad_()
+    (slope,) = torch.autograd.grad(energy(x).sum(), x)
+    assert torch.allclose(slope.sum(1), torch.zeros(1, 3, dtype=torch.float64), atol=1e-12)
+    with torch.no_grad():
+        without = energy(x.detach())
+    with torch.inference_mode():
+        assert torch.allclose(energy(x.detach()), without, rtol=0, atol=1e-12)
+
+
 def test_forces_are_asked_for_where_a_derivative_may_follow_alone():
     asked = []
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from haar.entry import brief
@@ -77,12 +78,14 @@ def results_of(atoms: Any, calculator: Any, name: str = "atoms", *, asked: Colle
     wanted = {*calculator.implemented_properties} & {*asked}
     found: Results = {}
     try:
-        found["energy"] = np.asarray(one.get_potential_energy(), dtype=float)
-        if "forces" in wanted:
-            found["forces"] = np.asarray(one.get_forces(), dtype=float)
-        if "stress" in wanted and one.pbc.all():
-            with suppress(NotImplementedError):  # ASE's word for a property that this answer has not
-                found["stress"] = full_stress(np.asarray(one.get_stress(voigt=False), dtype=float))
+        # many calculators differentiate inside, and count on torch's default, whoever asks them
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            found["energy"] = np.asarray(one.get_potential_energy(), dtype=float)
+            if "forces" in wanted:
+                found["forces"] = np.asarray(one.get_forces(), dtype=float)
+            if "stress" in wanted and one.pbc.all():
+                with suppress(NotImplementedError):  # ASE's word for a property that this answer has not
+                    found["stress"] = full_stress(np.asarray(one.get_stress(voigt=False), dtype=float))
     except Exception as error:  # calculators raise every kind
         raise DataError(f"{name} ({one.get_chemical_formula()}): the calculator failed, {brief(error)}") from error
     for key, value in dict(getattr(calculator, "results", {})).items():

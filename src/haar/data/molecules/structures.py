@@ -118,7 +118,7 @@ def _of_arrays(path: Path, most: int | None) -> list[Any]:
     extra = {key: _given(held, key) for key in ("cell", "pbc", *_LABELS)}
     given = {key: _of_each(path, key, value, count) for key, value in extra.items() if value is not None}
     return [
-        _atoms(path, positions[k], numbers[k], {key: values[k] for key, values in given.items()})
+        _atoms(path, positions[k], numbers[k], {key: np.asarray(values[k]) for key, values in given.items()})
         for k in _spread(count, most)
     ]
 
