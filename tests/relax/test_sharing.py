@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,9 @@ def test_a_checkpoint_goes_on_with_another_number_of_processes(in_processes, tmp
 def refused(rank, folder, kind):
     model = made(rank if kind == "another model" else 0)
     told = {"steps": STEPS, "batch_size": 1 if kind == "few" else 7}
+    if kind == "another torch" and rank == 1:
+        known = metadata.version
+        metadata.version = lambda name: "0.1" if name == "torch" else known(name)
     try:
         with Ranks() as ranks:
             fit(Duals(model, steps=STEPS), nn.functional.mse_loss, rows(), fabric=ranks, **told)
@@ -170,6 +174,7 @@ def refused(rank, folder, kind):
     ("kind", "told"),
     [
         ("few", "batch_size: expected at least one sample for each of 2 processes, got 1"),
+        ("another torch", "fit: expected on every process the version of torch of rank 0, "),
         ("another model", "fit: expected on every process the model of rank 0, "),
     ],
 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from haar.audit.kept_sums import KeptSums, fingerprint_of_batch
 from haar.audit.share import Share, ShareReader
 from haar.audit.source import Source
 from haar.errors import ArgumentError
-from haar.processes import Ranks, Section, fingerprint, fingerprint_of_model, sections
+from haar.processes import Ranks, Section, fingerprint, fingerprint_of_model, sections, versions
 from haar.watch import Unwatched, Watch
 
 #: What the processes divide among them.
@@ -90,10 +88,7 @@ def _facts(
     """What must be the same on all processes, and what kept sums belong to."""
     symmetry = reader.symmetry
     return {
-        "version of haar": version("haar"),
-        "version of torch": version("torch"),
-        "version of numpy": version("numpy"),
-        "version of Python": platform.python_version(),
+        **versions(),
         "group": symmetry.group.name,
         "symmetry": repr(symmetry),
         "elements": fingerprint(reader.elements),

@@ -1,7 +1,7 @@
 """Several processes as one: who is here, which part each reads, what is passed on, and who is lost."""
 
 from haar.processes.fabric import ranks_of
-from haar.processes.fingerprints import fingerprint, fingerprint_of_model
+from haar.processes.fingerprints import fingerprint, fingerprint_of_model, versions
 from haar.processes.launcher import launched, torchrun
 from haar.processes.pulse import LostRankError
 from haar.processes.ranks import Ranks
@@ -18,4 +18,5 @@ __all__ = [
     "section",
     "sections",
     "torchrun",
+    "versions",
 ]

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+def versions() -> dict[str, str]:
+    """What the same call must be run by to give the same numbers.
+
+    Example:
+        >>> versions()["version of torch"] == metadata.version("torch")
+        True
+    """
+    found = {f"version of {name}": metadata.version(name) for name in ("haar", "torch", "numpy")}
+    return {**found, "version of Python": platform.python_version()}
 
 
 def fingerprint(*values: Any) -> str:

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 
 from haar.errors import ArgumentError
-from haar.processes import Ranks, fingerprint, fingerprint_of_model
+from haar.processes import Ranks, fingerprint, fingerprint_of_model, versions
 from haar.relax.rule import Rule, in_shards
 
 
@@ -54,7 +54,7 @@ class Sharing:
 
         Raises:
             ArgumentError: If weights are in shards, a layer has statistics of batches, there are more processes than
-                samples in a batch, or a process has another model, other data or other options.
+                samples in a batch, or a process has other versions, another model, other data or other options.
         """
         world = 1 if self.ranks is None else self.ranks.world
         if world > batch_size:
@@ -71,7 +71,7 @@ class Sharing:
             _check_layers(rule.model)
         tensors = [x for x in pytree.tree_leaves(train) if isinstance(x, Tensor)]
         model = fingerprint_of_model(rule.model) if isinstance(rule.model, nn.Module) else ""
-        self.ranks.agree("fit", {**facts, "model": model, "train data": fingerprint(*tensors)})
+        self.ranks.agree("fit", {**versions(), **facts, "model": model, "train data": fingerprint(*tensors)})
 
     def rows(self, batch: Any) -> Iterator[tuple[Any, float]]:
         """This process's rows of a batch in their parts, each with the weight of its mean loss in that of all.
