@@ -294,8 +294,7 @@ def _turns_odd(action: CompactAction) -> bool:
 def _scaling(pair: Pair) -> Scaling | None:
     """A combination of generators within 15 % of x -> x, f -> p f."""
     a, b = pair.a[:, :-1, :-1], pair.b[:, :-1, :-1]
-    n, m = a.shape[-1], b.shape[-1]
-    eye = torch.eye(n, dtype=torch.float64)
+    (n, m), eye = (a.shape[-1], b.shape[-1]), torch.eye(a.shape[-1], dtype=torch.float64)
     coefficients = least_squares(a.flatten(1).T, eye.flatten()[:, None])[:, 0]
     near = torch.einsum("k,kij->ij", coefficients, a)
     if float((near - eye).norm()) / n**0.5 > _SCALING:
