@@ -151,7 +151,7 @@ def pair_lines(rows: list[dict]) -> list[str]:
     lines = [
         f"Barriers are medians over pairs {first}, times CPU time on one thread; {rows[0]['about']}:",
         "",
-        "| network | brought together by | barrier | ours, weights, is lower in | seconds | its time over ours | goals |",
+        "| network | brought together by | barrier | ours, weights, lower in | seconds | its time over ours | goals |",
         "|---|---|---|---|---|---|---|",
     ]
     for kind in KINDS:
