@@ -226,3 +226,10 @@ def test_a_layer_in_two_places_has_its_labels_by_both_names():
 def test_lazy_parameters_are_refused_by_name():
     with pytest.raises(ArgumentError, match=r"0\.weight, which is lazy; run the model once"):
         traced(nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 2)), ROWS)
+
+
+def test_units_under_a_norm_are_told_from_others():
+    x = torch.randn(4, 3)
+    layers = (nn.Linear(3, 5), nn.LayerNorm(5), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))
+    found = traced(nn.Sequential(*layers), x)
+    assert [site.normed for site in found.sites.values()] == [True, False]

@@ -36,5 +36,8 @@ def test_generators_commute_with_the_symmetry() -> None:
 def test_sizes_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"points: expected 2 to 6 \(two qubits each\), got 7"):
         PairCircuit(7)
+    with pytest.raises(ArgumentError, match=r"points: expected 2 to 6 \(two qubits each\), got 1"):
+        PairCircuit(1)
+    assert PairCircuit(2, classes=1, blocks=1)(torch.randn(3, 2, 3, dtype=torch.float64)).shape == (3, 1)
     with pytest.raises(ArgumentError, match="classes: expected at least 1, got 0"):
         PairCircuit(2, classes=0)
