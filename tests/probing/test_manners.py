@@ -13,6 +13,7 @@ from haar.probing import modes_put_back
 from haar.probing.manners import (
     by_position,
     check_call,
+    check_weights,
     interacting_layer,
     mode_dependent_layers,
     refuse_interacting,
@@ -146,4 +147,6 @@ def test_weights_that_are_nowhere_are_told():
     with pytest.raises(
         ArgumentError, match="model: expected weights that are there, got parameters on the meta device"
     ):
-        check_call(nn.Linear(3, 3, device="meta"), Symmetry(C3.group, C3, C3))
+        check_weights(nn.Linear(3, 3, device="meta"))
+    check_weights(nn.Linear(3, 3))
+    check_call(nn.Linear(3, 3, device="meta"), Symmetry(C3.group, C3, C3))  # shapes need none

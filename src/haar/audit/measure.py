@@ -19,7 +19,7 @@ from haar.containers import tensors_of
 from haar.errors import ArgumentError, HaarError, ShapeError
 from haar.groups import FiniteGroup, Group
 from haar.probing import ForwardOnly, undisturbed
-from haar.probing.manners import unwritten
+from haar.probing.manners import check_weights, unwritten
 from haar.seeding import Seed, generator_of
 
 
@@ -119,6 +119,7 @@ class OrbitMeter:
         capacity: int | None = None,
         micro_batch: int | str = 1,
     ) -> None:
+        check_weights(model)
         check_scale(symmetry, scale)
         self._model, self._run = model, ForwardOnly(model)
         # A stochastic model is not refused here: finding it out is the audit's work.

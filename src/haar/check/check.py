@@ -20,7 +20,7 @@ from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import GridGroup
 from haar.probing import given_batches, undisturbed
-from haar.probing.manners import check_arguments, check_model, check_symmetry
+from haar.probing.manners import check_arguments, check_model, check_symmetry, check_weights
 from haar.seeding import check_seed
 from haar.watch import Unwatched, Watch
 
@@ -83,6 +83,7 @@ def check(
     spoken = Spoken() if spoken is None else spoken
     model, data = as_rows(model, data)
     check_model(model)
+    check_weights(model)
     check_arguments(model, 1, way_out=_ONE)
     if symmetry is not None:
         check_symmetry(symmetry)

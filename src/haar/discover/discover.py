@@ -21,7 +21,7 @@ from haar.discover.lie import Sought
 from haar.discover.step import Step
 from haar.errors import ArgumentError, known_keywords
 from haar.probing import given_batches
-from haar.probing.manners import check_arguments, check_model
+from haar.probing.manners import check_arguments, check_model, check_weights
 from haar.seeding import check_seed
 
 _KINDS = ("lie", "finite", "grid")
@@ -98,6 +98,7 @@ def discover(
     if asked:
         kinds = _of_calculator(kinds)
     check_model(model)
+    check_weights(model)
     check_arguments(model, 1, way_out="give lambda x: model(x, ...) with the others fixed")
     check_seed(seed)
     chosen = _check(kinds, tolerance, significance, weight=weight, support=support, max_samples=max_samples)

@@ -58,6 +58,14 @@ def check_model(model: Any) -> None:
         raise ArgumentError(
             "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
         )
+
+
+def check_weights(model: Any) -> None:
+    """Say in a line that a model that is to be run has no weights, which shapes alone do without.
+
+    Raises:
+        ArgumentError: If some of its parameters are on the meta device.
+    """
     if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
         raise ArgumentError(
             "model",
