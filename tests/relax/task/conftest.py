@@ -18,6 +18,10 @@ def make(width=8):
     return nn.Sequential(nn.Linear(6, width), nn.Dropout(0.5), nn.Linear(width, 2))
 
 
+def double():
+    return make().double()
+
+
 def data(count=10):
     x = torch.arange(6.0 * count).reshape(count, 6) / (6 * count)
     return x, x[:, 4:] + 0.1

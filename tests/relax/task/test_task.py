@@ -156,6 +156,13 @@ def test_what_does_not_fit_is_refused(options, message):
         make_task(make_plan(model, data, {**OPTIONS, **more, **options})).wrapped()
 
 
+def test_a_model_of_another_precision_than_the_data_is_refused_by_name():
+    made = make_task(make_plan("own_entries:double", "own_entries:data", OPTIONS))
+    expected = r"model: expected parameters of torch.float32, as which data are read, got torch.float64; let its funct"
+    with pytest.raises(ArgumentError, match=expected):
+        made.wrapped()
+
+
 def test_the_users_own_symmetry_and_losses_are_taken():
     made = make_task(
         make_plan("own_entries:make", "own_entries:data", {"symmetry": "own_entries:symmetry", "loss": "mae"})

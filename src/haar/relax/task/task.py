@@ -119,6 +119,7 @@ class RelaxTask:
         if not isinstance(model, nn.Module):
             raise ArgumentError("model", expected="a function that returns a torch.nn.Module", got=type(model).__name__)
         inputs = self.train[0] if isinstance(self.train[0], tuple) else (self.train[0],)
+        _check_precision(model, inputs)
         if len(inputs) != len(self.symmetry.inputs):
             raise ArgumentError(
                 "input", expected=f"as many as the data have, {len(inputs)}", got=f"{len(self.symmetry.inputs)}"
@@ -212,6 +213,19 @@ class RelaxTask:
             watch=watch,
             fabric=fabric,
         )
+
+
+def _check_precision(model: nn.Module, inputs: tuple[Any, ...]) -> None:
+    """Refuse a model whose parameters are of another precision than the data."""
+    read = {x.dtype for x in inputs if isinstance(x, Tensor) and x.is_floating_point()}
+    for own in (p.dtype for p in model.parameters() if p.is_floating_point()):
+        if read and own not in read:
+            raise ArgumentError(
+                "model",
+                expected=f"parameters of {read.pop()}, as which data are read",
+                got=str(own),
+                way_out="let its function return the model as .to(torch.get_default_dtype())",
+            )
 
 
 def _held(place: Path) -> Mapping[str, Any]:
