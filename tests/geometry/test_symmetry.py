@@ -226,3 +226,12 @@ def test_pulled_back_by_hand():
     z = points(3, 2)
     expected = 4 * half_plane(2 * z)
     torch.testing.assert_close(pulled_back(half_plane, lambda z: 2 * z, z), expected)
+
+
+def test_the_basis_is_one_for_all_bases_of_the_same_space():
+    z = points(40, 3, low=0.5, high=1.5)
+    one, other = killing_fields(flat, z), killing_fields(flat, 2 * z.flip(0))
+    assert [one.told(k) for k in range(6)] == [
+        "+1 d0", "+1 d1", "+1 d2", "+1 x1 d0 -1 x0 d1", "+1 x2 d0 -1 x0 d2", "+1 x2 d1 -1 x1 d2"
+    ]  # fmt: skip
+    torch.testing.assert_close(one.basis, other.basis, rtol=0, atol=1e-9)

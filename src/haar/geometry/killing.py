@@ -172,17 +172,20 @@ def _solved(g: Tensor, z: Tensor, values: Tensor, changes: Tensor) -> tuple[Tens
 
 
 def _echelon(rows: Tensor) -> Tensor:
-    """The same space by rows of which each has a one where all others have zeros."""
-    rows = rows.clone()
-    for k in range(len(rows)):
-        column = int(rows[k:].abs().amax(0).argmax())
-        best = k + int(rows[k:, column].abs().argmax())
-        rows[[k, best]] = rows[[best, k]]
-        rows[k] /= rows[k, column].clone()
-        for other in range(len(rows)):
-            if other != k:
-                rows[other] -= rows[other, column].clone() * rows[k]
-    return rows
+    """The same space by rows of which each has a one where all others have zeros.
+
+    Where these stand is asked of the space and not of the rows, which are any basis of it: the column of which most is
+    in the space, then the one of which most is left; of equal ones the first.
+    """
+    left, ones = torch.linalg.qr(rows.mT).Q, list[int]()
+    for _ in rows:
+        sizes = left.norm(dim=1)
+        ones.append(int((sizes >= (1 - _EQUAL) * sizes.max()).nonzero()[0, 0]))
+        along = left[ones[-1]] / sizes[ones[-1]]
+        left = left - (left @ along)[:, None] * along
+    found = torch.linalg.solve(rows[:, ones], rows)
+    found[:, ones] = torch.eye(len(rows), dtype=rows.dtype, device=rows.device)
+    return found
 
 
 def _spanning(lengths: Tensor) -> Tensor:
