@@ -107,13 +107,22 @@ def test_no_symmetry_is_told_with_what_the_discovery_says():
     [
         (Spoken(), "average", "average", ["haar audit MODEL DATA --out audit/"]),
         (
+            Spoken("m:f", "dye", "D4", "--fields p"),
+            "average",
+            "average",
+            [
+                "haar audit m:f dye --group 'D4' --fields p --out audit/",
+                "haar average evaluate m:f dye --group 'D4' --fields p",
+                "haar average m:f --data dye --group 'D4' --fields p -o averaged.pt2 --share 0.95",
+            ],
+        ),
+        (
             Spoken("m:f", "d.npz", "D4", "--fields p"),
             "average",
             "average",
             [
                 "haar audit m:f d.npz --group 'D4' --fields p --out audit/",
-                "haar average evaluate m:f d.npz --group 'D4' --fields p",
-                "haar average m:f --data d.npz --group 'D4' --fields p -o averaged.pt2 --share 0.95",
+                "haar average m:f --data d.npz --group 'D4' --fields p -o averaged.pt2",
             ],
         ),
         (

@@ -92,7 +92,7 @@ def recommend(
     """
     name = f"the {len(elements)} elements given" if kind == "given" else group.name
     advice = _weigh(found, name, f" over {len(elements) - 1} random elements" if kind == "drawn" else "")
-    if not moved and not found.broken:
+    if not moved and len(elements) > 1 and not found.broken:
         advice = _Advice("unclear", _UNMOVED.format(group=name))
     members = list(advice.subgroup.members) if advice.subgroup is not None else []
     if kind == "given" and advice.verdict in ("average", "soft") and isinstance(group, FiniteGroup):

@@ -29,7 +29,7 @@ def seen(factory: Callable[[], Any]) -> Any:
         return None
 
 
-def taken(factory: Callable[[], Any]) -> Any:
+def taken(factory: Any) -> Any:
     """What `seen` has kept, which is then forgotten; None where it has nothing.
 
     Args:

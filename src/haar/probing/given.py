@@ -71,7 +71,7 @@ def given_data(
         (torch.float64, torch.Size([2, 1, 4, 4]))
     """
     reader = _Reader(model, symmetry, argument, labelled)
-    data = told_apart(data, argument=argument) if labelled else data
+    data = told_apart(data, alike="batches") if labelled else data
     if isinstance(data, Tensor):
         return data
     if isinstance(data, np.ndarray):
@@ -151,7 +151,7 @@ def given_batches(
         (inputs, *rest) = next(reader.records(item))
         return (inputs[0] if len(inputs) == 1 else inputs, *rest)
 
-    data = told_apart(data, argument=argument)
+    data = told_apart(data, alike="pair")
     if isinstance(data, Dataset) and not isinstance(data, Iterable):
         expected, way_out = "tensors of all rows, or batches", "torch.utils.data.DataLoader(data, batch_size=8)"
         raise ArgumentError(argument, expected=expected, got=type(data).__name__, way_out=way_out)

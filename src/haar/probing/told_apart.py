@@ -1,18 +1,16 @@
-"""A list of two or three: inputs and labels, or batches? One answer for all verbs."""
+"""A list of two or three: inputs and labels, or batches? Shapes say which, where they can."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
 
-from haar.errors import ArgumentError
-
 _Array = (Tensor, np.ndarray)
 
 
-def told_apart(data: Any, *, argument: str = "data") -> Any:
+def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
     """A tuple for a list that is inputs and labels (and clusters), as a `DataLoader` yields them; else what came.
 
     A list of two tensors is a pair where single samples differ in shape or kind of number, and two batches where these
@@ -21,16 +19,14 @@ def told_apart(data: Any, *, argument: str = "data") -> Any:
 
     Args:
         data: What a caller gives as data.
-        argument: What the caller calls it.
-
-    Raises:
-        ArgumentError: If two tensors of one shape may be either.
+        alike: What two tensors of one shape are, which may be either: batches where a verb reads an iterable of them,
+            a pair where it takes all samples at once.
 
     Example:
         >>> import torch
         >>> x = torch.zeros(5, 3)
-        >>> type(told_apart([x, x[:, 0]])).__name__, type(told_apart([x, x[:2]])).__name__
-        ('tuple', 'list')
+        >>> [type(told_apart([x, y], alike="batches")).__name__ for y in (x[:, 0], x[:2], x)]
+        ['tuple', 'list', 'list']
     """
     if type(data) is not list or not 2 <= len(data) <= 3:
         return data
@@ -45,15 +41,7 @@ def told_apart(data: Any, *, argument: str = "data") -> Any:
         return data
     if _sample(first) != _sample(second) or _kind(first) != _kind(second):
         return tuple(data)
-    if first.shape != second.shape:
-        return data
-    shape = tuple(first.shape)
-    raise ArgumentError(
-        argument,
-        expected="a tuple (inputs, labels), or an iterator over batches",
-        got=f"a list of two of shape {shape}, which may be either",
-        way_out="tuple(data) if they are inputs and labels, iter(data) if they are two batches",
-    )
+    return data if alike == "batches" or first.shape != second.shape else tuple(data)
 
 
 def _counts_rows(marks: Any, first: Any) -> bool:
