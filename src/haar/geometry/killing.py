@@ -183,7 +183,7 @@ def _echelon(rows: Tensor) -> Tensor:
         ones.append(int((sizes >= (1 - _EQUAL) * sizes.max()).nonzero()[0, 0]))
         along = left[ones[-1]] / sizes[ones[-1]]
         left = left - (left @ along)[:, None] * along
-    found = torch.linalg.solve(rows[:, ones], rows)
+    found: Tensor = torch.linalg.solve(rows[:, ones], rows)
     found[:, ones] = torch.eye(len(rows), dtype=rows.dtype, device=rows.device)
     return found
 
