@@ -21,7 +21,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "sharing": {"points": 500, "steps": 500, "batch_size": 256},
         "dynamics": {"points": 2000, "steps": 600, "batch_size": 256},
         "equations": ["poisson"],
-        "physics": {"points": 1000, "steps": 900, "batch_size": 250},
+        "physics": {"points": 1000, "steps": 600, "batch_size": 250},
     },
     "full": {
         "regression": {"points": 2000, "steps": 1200, "batch_size": 256},
