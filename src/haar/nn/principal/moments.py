@@ -97,11 +97,13 @@ def _is_worth_a_part(square: Tensor, k: int) -> bool:
 
 
 def _some(square: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The largest eigenvalues, rising, and their eigenvectors."""
+    """The largest eigenvalues, rising, and their eigenvectors; all of them where LAPACK loses some of equal ones."""
     from scipy.linalg import eigh  # loaded where it is needed
 
     size = len(square)
     rising, vectors = eigh(square.numpy(), subset_by_index=(size - count, size - 1), check_finite=False)
+    if len(rising) < count:  # asked for a part, it may return fewer than it was asked for
+        return torch.linalg.eigh(square)
     return torch.from_numpy(rising), torch.from_numpy(vectors)
 
 

@@ -96,7 +96,8 @@ def detect_notation(
         y = components_to_mandel(stress, notation.stress).flatten()
         left = y - U @ (U.mT @ y)
         found.append((notation, float(left.square().sum() / y.square().sum())))
-    return Detection(tuple(sorted(found, key=lambda one: one[1])))
+    # what differs by rounding alone stays in the order of the list, the most usual first
+    return Detection(tuple(sorted(found, key=lambda one: float(f"{max(one[1], 1e-20):.3g}"))))
 
 
 def check_notation(
