@@ -103,7 +103,8 @@ def _some(square: Tensor, count: int) -> tuple[Tensor, Tensor]:
     size = len(square)
     rising, vectors = eigh(square.numpy(), subset_by_index=(size - count, size - 1), check_finite=False)
     if len(rising) < count:  # asked for a part, it may return fewer than it was asked for
-        return torch.linalg.eigh(square)
+        whole: tuple[Tensor, Tensor] = torch.linalg.eigh(square)
+        return whole
     return torch.from_numpy(rising), torch.from_numpy(vectors)
 
 
