@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -153,12 +153,10 @@ def _of_fields(told: AuditOptions) -> None:
 
 def _of_rows(told: AuditOptions) -> None:
     """Audit a model of arrays against a group by its name."""
-    from haar.audit import audit as run
-    from haar.cli.delivery import deliver
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
     from haar.cli.row_model import model_of_rows
-    from haar.cli.screen import ProgressBars, warn_bare
+    from haar.cli.screen import warn_bare
 
     names = ("split", "law", "law_points")
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
@@ -172,14 +170,22 @@ def _of_rows(told: AuditOptions) -> None:
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
     x, y, clusters = _rows(told)
     module, symmetry = model_of_rows(loaded, x, told.group, fields=told.fields, history=told.history)
-    with (
-        ProgressBars(quiet=told.as_json) as bars,
-        named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
-    ):
+    with named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"):
+        _run(told, module, symmetry, x if y is None else (x, y), clusters=clusters)
+    warn_bare(loaded, told.model)
+
+
+def _run(told: AuditOptions, model: Any, symmetry: Any, data: Any, *, clusters: Tensor | None = None) -> None:
+    """Audit, and tell or write what was found."""
+    from haar.audit import audit as run
+    from haar.cli.delivery import deliver
+    from haar.cli.screen import ProgressBars
+
+    with ProgressBars(quiet=told.as_json) as bars:
         report = run(
-            module,
+            model,
             symmetry,
-            x if y is None else (x, y),
+            data,
             clusters=clusters,
             batch_size=told.batch_size,
             max_samples=told.samples,
@@ -187,7 +193,6 @@ def _of_rows(told: AuditOptions) -> None:
             watch=bars,
         )
     deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
-    warn_bare(loaded, told.model)
 
 
 def _rows(told: AuditOptions) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -230,11 +235,9 @@ def _scale(chosen: SpreadWindows, ranks: Ranks | None) -> Tensor:
 
 def _of_found(told: AuditOptions) -> None:
     """Audit against a symmetry that was found: of a file, or found here."""
-    from haar.audit import audit as run
-    from haar.cli.delivery import deliver
     from haar.cli.found_symmetry import found_symmetry
     from haar.cli.model_file import load_model
-    from haar.cli.screen import ProgressBars, warn_bare
+    from haar.cli.screen import warn_bare
 
     if (told.symmetry is None) == (told.group is None):
         raise ArgumentError(
@@ -247,17 +250,7 @@ def _of_found(told: AuditOptions) -> None:
         raise ArgumentError("--law", expected="none beside a symmetry that was found", got=told.law)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
     found = found_symmetry(loaded, told.data, told.symmetry, seed=told.seed)
-    with ProgressBars(quiet=told.as_json) as bars:
-        report = run(
-            found.model,
-            found.symmetry,
-            found.data,
-            batch_size=told.batch_size,
-            max_samples=told.samples,
-            seed=told.seed,
-            watch=bars,
-        )
-    deliver(report, told.out, "audit.json", report.summary, as_json=told.as_json)
+    _run(told, found.model, found.symmetry, found.data)
     warn_bare(loaded, told.model)
 
 
