@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from haar.moments import Activation, Erf, Exponential, Gelu, NormalPair, Polynomial, Sine
-from haar.moments.pairs import all_pairs, cross_pairs, mehler, mehler_tail
+from haar.moments.mehler import mehler, mehler_tail
+from haar.moments.pairs import all_pairs, cross_pairs
 from haar.moments.quadrature import GaussianRule
 from haar.moments.registry import hardtanh, leaky_relu, quadratic, relu
 

@@ -15,7 +15,8 @@ from haar.moments.entries import Entries
 from haar.moments.factors import Factors
 from haar.moments.fourth_order import power_coefficients
 from haar.moments.generations import Passage, all_generations, one_generation
-from haar.moments.pairs import all_pairs, mehler
+from haar.moments.mehler import mehler
+from haar.moments.pairs import all_pairs
 from haar.moments.quadrature import factorial_roots
 from haar.moments.second_order import Step, place
 from haar.moments.slices import SECOND, THIRD, After, Reach, Slices, Wick, after, safe_weight

@@ -20,9 +20,9 @@ from haar.moments.factored_run import FactoredRun, law_factors
 from haar.moments.factors import Edge, Factors, Pairing, Path, Power, Quadruple, Repeat, Star, Triple
 from haar.moments.fourth_order import power_coefficients
 from haar.moments.joint import InputLaw
+from haar.moments.mehler import mehler
 from haar.moments.orbit_backend import OrbitRun, OrbitState
 from haar.moments.orbits import NodeOrbits
-from haar.moments.pairs import mehler
 from haar.moments.program import Elementwise, Noise, Program
 from haar.moments.vector import VectorCumulants, clip_to_positive
 

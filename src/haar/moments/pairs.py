@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from haar.moments.activation import Activation, NormalPair
+from haar.moments.mehler import mehler, mehler_tail, symmetric_mehler
 
 _ORDERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-_STRIP = 64
 _CLOSED_COST = 2000.0  # one closed form costs about as much as this many Mehler terms
 
 
@@ -39,61 +39,6 @@ class PairCovariance:
     order: int
     closed_pairs: int
     bound: float
-
-
-def mehler(
-    rho: Float[Tensor, "*batch rows columns"],
-    left: Float[Tensor, "*batch rows terms"],
-    right: Float[Tensor, "*batch columns terms"],
-) -> Float[Tensor, "*batch rows columns"]:
-    """sum_{k>=1} rho_ij^k left_ik right_jk: Cov(f(x_i), g(x_j)) from normalised Hermite coefficients.
-
-    Source: Mehler (1866); Price (1958).
-
-    Example:
-        >>> rho, a = torch.full((1, 1), 0.5), torch.tensor([[3.0, 1.0, 1.0]])
-        >>> mehler(rho, a, a).item()
-        0.75
-    """
-    graph = torch.is_grad_enabled() and (rho.requires_grad or left.requires_grad or right.requires_grad)
-    terms = left.shape[-1]
-    if terms < 2:
-        return torch.zeros_like(rho)
-    # The outer products in one go would take terms * units^2; Horner's rule needs one matrix at a time.
-    total = left[..., :, None, terms - 1] * right[..., None, :, terms - 1]
-    for k in range(terms - 2, 0, -1):
-        if graph:
-            total = total * rho + left[..., :, None, k] * right[..., None, :, k]
-        else:
-            total = total.mul_(rho).addcmul_(left[..., :, None, k], right[..., None, :, k])
-    return total * rho
-
-
-def _symmetric_mehler(rho: Tensor, coefficients: Tensor) -> Tensor:
-    """Mehler's sum of one function with itself: the upper strips alone where that is worth it."""
-    graph = torch.is_grad_enabled() and (rho.requires_grad or coefficients.requires_grad)
-    if graph or rho.ndim > 2 or rho.shape[-1] < 2 * _STRIP:
-        return mehler(rho, coefficients, coefficients)
-    n = rho.shape[-1]
-    found = torch.empty_like(rho)
-    for start in range(0, n, _STRIP):
-        stop = min(start + _STRIP, n)
-        strip = mehler(rho[start:stop, start:].contiguous(), coefficients[start:stop], coefficients[start:])
-        found[start:stop, start:] = strip
-        found[stop:, start:stop] = strip[:, stop - start :].mT
-    return found
-
-
-def mehler_tail(
-    variance: Float[Tensor, "*units"], coefficients: Float[Tensor, "*units terms"], order: int
-) -> Float[Tensor, "*units"]:
-    """tau = Var f - sum_{1<=k<=order} a_k^2/k!: |R_order| <= |rho|^(order+1) sqrt(tau_f tau_g).
-
-    Example:
-        >>> mehler_tail(torch.tensor([1.0]), torch.tensor([[0.0, 0.5]]), 1).item()
-        0.75
-    """
-    return (variance - coefficients[..., 1 : order + 1].square().sum(-1)).clamp(min=0.0)
 
 
 def all_pairs(
@@ -176,7 +121,7 @@ def _series(
     size.diagonal(dim1=-2, dim2=-1).zero_()
     plan = _plan(activation, mean, sd, variance=variance, size=size, tolerance=tolerance)
     kept, order = plan.coefficients, plan.order
-    covariance = _symmetric_mehler(rho, kept)
+    covariance = symmetric_mehler(rho, kept)
     if plan.closed_form:
         covariance, closed = _replace(activation, mean, sd, rho=rho, covariance=covariance, beyond=size > plan.limit)
         return PairCovariance(_with_diagonal(covariance, variance), kept, order, closed, tolerance)

@@ -25,7 +25,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.moments.activation import Activation
-from haar.moments.pairs import all_pairs, mehler
+from haar.moments.mehler import mehler
+from haar.moments.pairs import all_pairs
 from haar.moments.quadrature import factorial_roots
 from haar.moments.second_order import Step, place
 from haar.moments.vector import VectorCumulants
