@@ -4,7 +4,7 @@
 
 Every size of every case runs in a process of its own, on one thread; its clock is the process's CPU time, its memory
 the growth of the peak over that of the smallest size and of the inputs. A part that is finished is a file in the folder
-and is not run again, so that an interrupted benchmark goes on; each takes less than two minutes. The exponent is that
+and is not run again, so that an interrupted benchmark goes on; each takes less than four minutes. The exponent is that
 of a least squares fit of log(time) against log(size) over the largest four sizes; the limit is what the method says.
 With --docs the table, and what it says of sizes that were not run, are written into docs/scale.md.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 from peers import machine, write_docs
 
 #: Seconds of computing that a part may take, and of waiting for its turn beside other work.
-PATIENCE, WAIT = 120, 900
+PATIENCE, WAIT = 240, 1200
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,16 @@ def audit_grid(size):
 
 
 def average_orbit(size):
-    haar, torch, model, symmetry, _ = fields(32, size)
+    haar, torch, model, symmetry, _ = fields(64, size)
     averaged = haar.average(model, symmetry, micro_batch=1, check=False)
-    x = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
     return lambda: averaged(x)
 
 
 def average_sampled(size):
-    haar, torch, model, symmetry, _ = fields(32, size)
+    haar, torch, model, symmetry, _ = fields(64, size)
     averaged = haar.average(model, symmetry, how=haar.average.Sampled(16, seed=0), micro_batch=1, check=False)
-    x = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
     return lambda: averaged(x)
 
 
@@ -129,6 +129,50 @@ def moments_of(width, depth, **told):
     return lambda: propagate(model, law, **told).cov
 
 
+def audit_nodes(size):
+    import torch
+
+    import haar
+
+    torch.manual_seed(0)
+    source, hear = torch.Generator().manual_seed(1), torch.nn.Linear(8, 8).requires_grad_(False)
+
+    def model(x, edge_index):
+        heard = torch.zeros(len(x), 8).index_add(0, edge_index[1], hear(x[edge_index[0]]).relu())
+        return heard + x.roll(1, 0)
+
+    graphs = [
+        (torch.randn(size, 8, generator=source), torch.randint(size, (2, 4 * size), generator=source))
+        for _ in range(8)
+    ]
+    labelled = [(graph, model(*graph)) for graph in graphs]
+    symmetry = haar.Symmetry.of_graph(size, inputs="x, edge_index", outputs="nodes")
+    return lambda: haar.audit(model, symmetry, labelled, layers=False, data_symmetry=False).recommendation
+
+
+def discover_inputs(size):
+    import torch
+
+    from haar.discover import discover
+
+    source = torch.Generator().manual_seed(1)
+    metric = torch.linspace(1, 2, size, dtype=torch.float64)
+    x = torch.randn(5 * size * (size + 1), size, generator=source, dtype=torch.float64)
+    return lambda: discover(lambda x: (metric * x.square()).sum(-1, keepdim=True).sin(), x).summary
+
+
+def sweep_width(size):
+    import torch
+
+    from haar.compress import Magnitude, sweep
+
+    _, model = perceptron(size, 3)
+    source = torch.Generator().manual_seed(1)
+    x = torch.randn(1024, 16, generator=source, dtype=torch.float64)
+    y = model(x).detach()
+    return lambda: sweep(model, Magnitude(levels=(0.5, 0.9)), ["mse"], (x, y)).to_dict()
+
+
 def align_width(size):
     import haar
     from haar.weights.small import LlamaSizes, SmallLlama
@@ -138,16 +182,23 @@ def align_width(size):
     return lambda: haar.align(a, b).model
 
 
+_WIDTHS = (64, 128, 256, 512, 1024, 2048)
 CASES = {
-    "audit, samples": Case("samples", (512, 2048, 8192, 32768), 1, audit_samples, memory=0),
-    "audit, elements": Case("elements", (16, 32, 64, 128, 256), 1, audit_elements, memory=1),
-    "audit, grid": Case("points of an axis", (32, 64, 128, 256), 2, audit_grid, memory=2),
-    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024), 1, average_orbit, memory=1),
-    "average, 16 sampled": Case("order of the group", (16, 64, 256, 1024), 0, average_sampled, memory=0),
-    "maps that commute, C_n": Case("order n (n^2 entries)", (64, 128, 256, 512, 1024), 2, maps, memory=2),
-    "moments, order 2, width": Case("units", (64, 128, 256, 512, 1024), 3, lambda n: moments_of(n, 3), memory=2),
-    "moments, order 2, depth": Case("layers", (4, 8, 16, 32), 1, lambda n: moments_of(128, n), memory=1),
-    "align, width": Case("units of a layer", (16, 32, 64, 128), 3, align_width, memory=2),
+    "audit, samples": Case("samples", (512, 2048, 8192, 32768, 131072), 1, audit_samples, memory=0),
+    "audit, elements": Case("elements", (16, 32, 64, 128, 256, 512, 1024), 1, audit_elements, memory=1),
+    "audit, grid": Case("points of an axis", (32, 64, 128, 256, 512), 2, audit_grid, memory=2),
+    "audit, nodes": Case("nodes", (16, 64, 256, 1024, 4096), 1, audit_nodes, memory=1),
+    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024, 4096), 1, average_orbit, memory=1),
+    "average, 16 sampled": Case("order of the group", (16, 64, 256, 1024, 4096), 0, average_sampled, memory=0),
+    "maps that commute, C_n": Case("order n (n^2 entries)", (64, 128, 256, 512, 1024, 2048, 4096), 2, maps, memory=2),
+    "moments, order 1, width": Case("units", _WIDTHS, 3, lambda n: moments_of(n, 3, order=1), memory=2),
+    "moments, order 2, width": Case("units", _WIDTHS, 3, lambda n: moments_of(n, 3), memory=2),
+    "moments, order 2+, width": Case("units", _WIDTHS[:-1], 3, lambda n: moments_of(n, 3, order="2+"), memory=2),
+    "moments, order 3, width": Case("units", (32, 64, 128, 256), 4, lambda n: moments_of(n, 3, order=3), memory=3),
+    "moments, order 2, depth": Case("layers", (4, 8, 16, 32, 64), 1, lambda n: moments_of(128, n), memory=1),
+    "align, width": Case("units of a layer", (16, 32, 64, 128, 256, 512), 3, align_width, memory=2),
+    "compress, a sweep, width": Case("units", _WIDTHS, 2, sweep_width, memory=2),
+    "discover, inputs": Case("entries of an input", (4, 6, 8, 12, 16, 20), 6, discover_inputs, memory=4),
 }
 
 

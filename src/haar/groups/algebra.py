@@ -11,10 +11,13 @@ from torch import Tensor
 
 from haar.errors import ArgumentError
 from haar.groups.algebra_names import named_simple, named_solvable
+from haar.groups.ideals import simple_ideals
 from haar.groups.real import real_matrices
 
 #: What is smaller than this, relatively, is zero in an algebra that is exact.
 EXACT = 1e-6
+#: Elements in general position that are tried, and what rounding leaves of an eigenvalue that vanishes.
+_TRIES, _ROUNDING = 5, 1e-8
 
 
 class Signature(NamedTuple):
@@ -152,10 +155,9 @@ class LieAlgebra:
         """Nullity of [X, .] for an X in general position, counted with its generalised kernel."""
         if self.is_abelian:
             return self.dim
-        general = torch.randn(self.dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        values = torch.linalg.eigvals(torch.einsum("a,aij->ij", general, self.ad)).abs()
-        size = float(values.max())
-        return self.dim if size == 0 else int((values <= max(self.tolerance**0.5, 1e-4) * size).sum())
+        general = torch.randn(_TRIES, self.dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        values = torch.linalg.eigvals(torch.einsum("ra,aij->rij", general, self.ad)).abs().sort().values
+        return min(_nullity(each, max(self.tolerance**0.5, 1e-4)) for each in values)
 
     @cached_property
     def name(self) -> str:
@@ -181,7 +183,8 @@ class LieAlgebra:
         derived = self.subalgebra(_row_space(self.structure_constants.flatten(0, 1), self.derived_dim))
         if derived.signature.zero:
             return ()
-        return _split(derived)
+        found = [derived.subalgebra(basis) for basis in simple_ideals(derived.structure_constants, derived.rank)]
+        return tuple(found) if sum(ideal.dim for ideal in found) == derived.dim else ()
 
     def subalgebra(self, coefficients: Float[Tensor, "j k"]) -> LieAlgebra:
         """What combinations of the orthonormal basis span."""
@@ -206,8 +209,8 @@ class LieAlgebra:
         forms[each, column, row] = weight
         moved = torch.einsum("aji,fjk->faik", self.basis, forms)
         moved = (moved + moved.transpose(-1, -2)).flatten(1)
-        values, vectors = torch.linalg.svd(moved.T, full_matrices=True)[1:]
-        values = torch.cat([values, values.new_zeros(len(row) - len(values))])
+        # There are at least as many equations as forms.
+        values, vectors = torch.linalg.svd(moved.T, full_matrices=False)[1:]
         cut = (10 * self.tolerance if tolerance is None else tolerance) * float(values.max())
         chosen = vectors[values <= cut].flip(0)
         return torch.einsum("fg,gij->fij", chosen, forms)
@@ -294,37 +297,16 @@ def _rank(matrix: Tensor, tolerance: float) -> int:
     return int((values > tolerance * float(values.max())).sum()) if values.numel() and float(values.max()) else 0
 
 
+def _nullity(sizes: Tensor, cut: float) -> int:
+    """How many of some sizes, sorted, vanish: those before the widest gap that begins at a small one."""
+    largest = float(sizes[-1])
+    small = int((sizes <= cut * largest).sum())
+    if largest == 0 or small == len(sizes):
+        return len(sizes)
+    ratios = sizes[1 : small + 1] / sizes[:small].clamp(min=_ROUNDING * largest)
+    return int(ratios.argmax()) + 1
+
+
 def _row_space(matrix: Tensor, rank: int) -> Tensor:
     space: Tensor = torch.linalg.svd(matrix, full_matrices=False).Vh[:rank]
     return space
-
-
-def _split(algebra: LieAlgebra) -> tuple[LieAlgebra, ...]:
-    """Simple ideals of a semisimple algebra: eigenspaces of what commutes with ad and is symmetric in its form.
-
-    The commutant of ad holds one number for every ideal (two where the ideal is complex); a general element of it has
-    the ideals, joined with their complex structure, as the spaces of its eigenvalues' real and imaginary parts.
-    """
-    k, ad = algebra.dim, algebra.ad
-    eye = torch.eye(k, dtype=torch.float64)
-    rows = torch.stack([torch.kron(a.contiguous(), eye) - torch.kron(eye, a.T.contiguous()) for a in ad])
-    values, vectors = torch.linalg.svd(rows.flatten(0, 1), full_matrices=False)[1:]
-    count = max(int((values <= max(algebra.tolerance, EXACT) * float(values.max())).sum()), 1)
-    if count == 1:
-        return (algebra,)
-    mixed = torch.randn(count, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    general = torch.einsum("f,fij->ij", mixed, vectors[-count:].unflatten(-1, (k, k)))
-    eigenvalues, spaces = torch.linalg.eig(general)
-    size, left, parts = float(eigenvalues.abs().max()), list(range(k)), []
-    while left:
-        first = eigenvalues[left[0]]
-        near = [
-            i
-            for i in left
-            if min(abs(complex(eigenvalues[i] - first)), abs(complex(eigenvalues[i] - first.conj())))
-            < max(10 * algebra.tolerance, 1e-4) * size
-        ]
-        left = [i for i in left if i not in near]
-        both = torch.cat([spaces[:, near].real, spaces[:, near].imag], 1)
-        parts.append(_row_space(both.T, len(near)))
-    return tuple(algebra.subalgebra(part) for part in parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 #: Largest n of the families that are told apart.
-_LARGEST = 9
+_LARGEST = 25
 
 
 @functools.cache
@@ -26,13 +26,14 @@ def _simple() -> dict[tuple[int, int, int], str]:
             put(n * (n - 1) // 2, 0, n // 2, f"so({n})")
     put(6, 3, 2, "so(1,3)")
     put(3, 2, 1, "so(2,1) = sl(2,R)")
-    for n in range(3, 7):
+    for n in range(3, 13):
         put(n * n - 1, 0, n - 1, f"su({n})")
         put(n * n - 1, n * (n + 1) // 2 - 1, n - 1, f"sl({n},R)")
-    for n in range(2, 5):
+    for n in range(2, 13):
         put(n * (2 * n + 1), 0, n, f"sp({n})")
         put(n * (2 * n + 1), n * (n + 1), n, f"sp({2 * n},R)")
-    put(14, 0, 2, "g2")
+    for name, dim, rank in (("g2", 14, 2), ("f4", 52, 4), ("e6", 78, 6), ("e7", 133, 7), ("e8", 248, 8)):
+        put(dim, 0, rank, name)
     for q in range(2, 6):
         for p in range(1, q + 1):
             if p + q > 4:

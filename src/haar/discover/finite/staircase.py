@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from haar.discover.finite.exact import Candidate
 from haar.discover.finite.exchange import Exchange, Row
@@ -158,14 +159,11 @@ class Court:
                 continue
             rows = [np.asarray(row) for row in group.defining_matrix(group.elements()).argmax(-2).tolist()]
             defects = np.array(self._judge.defects(rows))
-            for subgroup in group.subgroups():
-                members = subgroup.embedding.numpy()
-                left = np.setdiff1d(np.arange(group.order), members)
-                if 1 < subgroup.order < group.order and defects[left].min() >= _GAP * defects[members].max():
-                    gens = [rows[int(k)].tolist() for k in subgroup.include(subgroup.generators())]
-                    smaller = Candidate(PermutationGroup(gens), candidate.complete, 0)
-                    if not any(same_group(smaller, other) for other in (*found, *candidates)):
-                        found.append(smaller)
+            for members in apart(group, defects, self._judge.rounding):
+                gens = [rows[int(k)].tolist() for k in members]
+                smaller = Candidate(PermutationGroup(gens), candidate.complete, 0)
+                if not any(same_group(smaller, other) for other in (*found, *candidates)):
+                    found.append(smaller)
         return found
 
     def _step(self, judged: Judged, *, exact: bool) -> Step:
@@ -181,6 +179,33 @@ class Court:
             kind="finite",
             complete=judged.candidate.complete or not exact,
         )
+
+
+def apart(group: FiniteGroup, defects: NDArray[np.float64], rounding: float) -> list[NDArray[np.int64]]:
+    """Generators of the proper subgroups all of whose elements do clearly better than all others.
+
+    Such a subgroup is what lies below a gap among the sorted defects: there is one candidate a gap, however many
+    subgroups the group has.
+
+    Args:
+        group: The group.
+        defects: One an element.
+        rounding: Defects up to here are no worse than none.
+
+    Example:
+        >>> from haar.groups import cyclic
+        >>> [g.tolist() for g in apart(cyclic(4), np.array([0.0, 0.5, 0.01, 0.5]), 1e-9)]
+        [[2]]
+    """
+    order = np.argsort(defects, kind="stable")
+    sorted_ = defects[order]
+    found = []
+    for size in range(2, group.order):
+        if group.order % size == 0 and sorted_[size] >= max(_GAP * sorted_[size - 1], rounding):
+            subgroup = group.subgroup(torch.from_numpy(np.sort(order[:size])))
+            if subgroup.order == size:
+                found.append(subgroup.include(subgroup.generators()).numpy())
+    return found
 
 
 def _rows(elements: torch.Tensor) -> list[Row]:
