@@ -54,4 +54,4 @@ def test_changes_of_sign_of_many_entries_take_no_lattice():
     weight = torch.linspace(1, 2, 6, dtype=torch.float64)
     x = torch.randn(252, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     found = discover(lambda x: (weight * x.square()).sum(-1, keepdim=True).sin(), x)
-    assert {step.name for step in found.staircase} == {"SO(6)", " x ".join(6 * ["sign"])}
+    assert {step.name for step in found.staircase} == {"so(6)", " x ".join(6 * ["sign"])}
