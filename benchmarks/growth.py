@@ -57,7 +57,8 @@ def fields(points: int, order: int | None = None):
     group = dihedral(4) if order is None else shifts((points, points), step=points // math.isqrt(order))
     torch.manual_seed(0)
     layers = [torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.GELU(), torch.nn.Conv2d(8, 1, 3, padding=1)]
-    return haar, torch, torch.nn.Sequential(*layers).eval(), haar.Symmetry.of_fields(group, "p"), group
+    model = torch.nn.Sequential(*layers).eval().requires_grad_(False)
+    return haar, torch, model, haar.Symmetry.of_fields(group, "p"), group
 
 
 def audit_samples(size):
@@ -142,8 +143,7 @@ def audit_nodes(size):
         return heard + x.roll(1, 0)
 
     graphs = [
-        (torch.randn(size, 8, generator=source), torch.randint(size, (2, 4 * size), generator=source))
-        for _ in range(8)
+        (torch.randn(size, 8, generator=source), torch.randint(size, (2, 4 * size), generator=source)) for _ in range(8)
     ]
     labelled = [(graph, model(*graph)) for graph in graphs]
     symmetry = haar.Symmetry.of_graph(size, inputs="x, edge_index", outputs="nodes")
@@ -185,10 +185,10 @@ def align_width(size):
 _WIDTHS = (64, 128, 256, 512, 1024, 2048)
 CASES = {
     "audit, samples": Case("samples", (512, 2048, 8192, 32768, 131072), 1, audit_samples, memory=0),
-    "audit, elements": Case("elements", (16, 32, 64, 128, 256, 512, 1024), 1, audit_elements, memory=1),
+    "audit, elements": Case("elements", (16, 32, 64, 128, 256, 512, 1024), 1, audit_elements, memory=2),
     "audit, grid": Case("points of an axis", (32, 64, 128, 256, 512), 2, audit_grid, memory=2),
     "audit, nodes": Case("nodes", (16, 64, 256, 1024, 4096), 1, audit_nodes, memory=1),
-    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024, 4096), 1, average_orbit, memory=1),
+    "average, whole orbit": Case("order of the group", (16, 64, 256, 1024), 1, average_orbit, memory=0),
     "average, 16 sampled": Case("order of the group", (16, 64, 256, 1024, 4096), 0, average_sampled, memory=0),
     "maps that commute, C_n": Case("order n (n^2 entries)", (64, 128, 256, 512, 1024, 2048, 4096), 2, maps, memory=2),
     "moments, order 1, width": Case("units", _WIDTHS, 3, lambda n: moments_of(n, 3, order=1), memory=2),

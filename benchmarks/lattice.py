@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -23,13 +24,16 @@ import torch
 from peers import machine
 
 from haar.systems.lattice_boltzmann import BGK, Host, Stencil, freeze, inspect_collision, rollout, simulate
-from haar.systems.lattice_boltzmann.contenders import contender
+from haar.systems.lattice_boltzmann.contenders import at_test_time, contender
+from haar.systems.lattice_boltzmann.fitting import Lesson, fit, validated
 from haar.systems.lattice_boltzmann.flows import taylor_green
 from haar.systems.lattice_boltzmann.learned import LearnedCollision, mlp
+from haar.systems.lattice_boltzmann.pairs import draw_pairs
 
 PAGE = Path(__file__).parents[1] / "docs" / "lattice_boltzmann.md"
 BEGIN, END = "<!-- speed: written by benchmarks/lattice.py -->\n", "<!-- end of speed -->"
 SIZE, STEPS = 256, 512
+SEEDS = (100, 101, 102)
 LETTUCE = """
 import sys, time, torch, lettuce as lt
 torch.set_num_threads(1)
@@ -133,6 +137,32 @@ def other_rows() -> list[tuple[str, str, str]]:
     return rows
 
 
+def error_rows() -> list[tuple[str, str, str]]:
+    """Errors on pairs that nobody learned from, of networks that learned alike: how equal the errors are."""
+    rows: list[tuple[str, str, str]] = []
+    lesson = Lesson(epochs=15, learning_rate=1e-2)
+    for name in ("D2Q9", "D3Q19"):
+        stencil = Stencil.named(name)
+        found: dict[str, list[float]] = {}
+        for seed in SEEDS:
+            pairs = draw_pairs(stencil, 12_000, tau=0.6, seed=seed)
+            others = draw_pairs(stencil, 4000, tau=0.6, seed=seed + 1000)
+            errors = {}
+            for key in ("cons", "gavg", "lenn", "locked"):
+                model = contender(key, stencil, viscosity=1 / 30, seed=seed)
+                fit(model, pairs, lesson, seed=seed)
+                errors[key] = validated(model, others)
+                if key == "cons":
+                    errors["cons, averaged afterwards"] = validated(at_test_time(model, stencil), others)
+            for key, error in errors.items():
+                found.setdefault(key, []).append(error / errors["gavg"])
+        for key in sorted(found.keys() - {"gavg"}):
+            low, middle, high = min(found[key]), statistics.median(found[key]), max(found[key])
+            value = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+            rows.append((f"{name}: error of {key} over that of gavg, {len(SEEDS)} seeds", value, ""))
+    return rows
+
+
 def differentiate(steps: int, segment: int | None) -> None:
     """Print the megabytes that gradients through so many steps on 128 x 128 nodes take, above what was there."""
     stencil = Stencil.named("D2Q9")
@@ -167,6 +197,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [*host_rows(options.turns), *other_rows()]
     rows += [(f"{name}, microseconds a site", value, ratio) for name, value, ratio in collision_rows(options.turns)]
+    rows += error_rows()
     text = table(rows)
     print(text)
     if options.write:
