@@ -78,7 +78,8 @@ def _span(vectors: Tensor, size: int | None = None) -> Tensor:
     """Real orthonormal basis of the span of real and imaginary parts."""
     _, values, basis = torch.linalg.svd(torch.cat([vectors.real, vectors.imag]), full_matrices=False)
     kept = int((values > _THIN * float(values.max())).sum()) if size is None else size
-    return basis[:kept]
+    spanned: Tensor = basis[:kept]
+    return spanned
 
 
 def _orthonormal(rows: Tensor) -> Tensor:
