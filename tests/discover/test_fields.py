@@ -10,7 +10,7 @@ import torch
 
 from haar.discover import Fields, GridFields, Monomials
 from haar.discover.evaluated import FlatModel
-from haar.discover.field_lie import _FieldJudge, field_sample
+from haar.discover.field_lie import FieldJudge, field_sample
 from haar.discover.field_problem import bracket, independent, pushed
 from haar.discover.flows import judge
 from haar.discover.lie import Sought
@@ -136,7 +136,7 @@ def judged(model, kind="invariant", fields=NAMED, x=X):
     flat = FlatModel(model, (x.shape[1],), F64)
     problem, sample, _ = field_sample(flat, x, torch.arange(len(x)), fields, kind)
     sought = Sought(kind, affine=True, points=None, tolerance=0.2, significance=0.05)
-    return problem, sample, _FieldJudge(model, problem, sample, sought, F64)
+    return problem, sample, FieldJudge(model, problem, sample, sought, F64)
 
 
 def coefficients(problem, *names):

@@ -138,7 +138,7 @@ def field_continuous(
         return Continuous(None, None, [], trivial, float("nan"))
     floor = floor_of(problem.count, eps, 1.0)
     found = spectrum(problem, first, second, floor)
-    judged = _FieldJudge(model, problem, second, sought, dtype)
+    judged = FieldJudge(model, problem, second, sought, dtype)
     told = gates(found, judged.closure, judged.finite, tolerance=sought.tolerance, always=0)
     steps = []
     for gate in told:
@@ -162,7 +162,7 @@ def stopped_by_closure(told: list) -> bool:  # type: ignore[type-arg]
     return any(gate.failed == "closed" for gate in told) and not any(gate.accepted for gate in told)
 
 
-class _FieldJudge:
+class FieldJudge:
     """Closure and finite elements, as functions on the data."""
 
     def __init__(
