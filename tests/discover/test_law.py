@@ -69,8 +69,10 @@ def test_a_ring_is_spherical_and_no_gaussian():
     assert "no Gaussian" in found.summary
 
 
-def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(draw):
+def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(draw, tmp_path):
     found = law(draw(4000, 4).exp())
+    with pytest.raises(ArgumentError, match="found: expected a discovery with a symmetry to save, got No"):
+        found.save(tmp_path / "law.json")
     assert found.accepted == 0
     assert "these samples could not tell" in found.summary
     assert f"below {1.6448536269514722 * float(found.spectrum.errors.median()):.2g} these samples" in found.summary

@@ -208,7 +208,9 @@ def score_test(
         for subgroup in tested:
             drawn = subgroup.sample(draws * n, generator).reshape(draws, n, *subgroup.element_shape)
             # the same moves for every layer: their statistics are joined draw by draw
-            found.append({name: drawn_statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()})
+            found.append(
+                {name: drawn_statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()}
+            )
             advance()
     return _judge(group, tested, found, level=level, draws=draws, samples=n)
 
