@@ -144,9 +144,13 @@ class Refuses(nn.Linear):
         raise ShapeError("x", expected="something else", got=tuple(x.shape))
 
 
-def test_models_that_give_no_tensors_or_refuse_in_their_own_words():
+def test_models_that_give_no_numbers_or_refuse_in_their_own_words():
     action = ParameterAction({"h": Units(2)}, {"weight": ("h", None), "bias": ("h",)})
     with pytest.raises(ArgumentError, match="model: expected a model that returns tensors, got str"):
         verify(Says(2, 2), action, torch.ones(1, 2))
+    with pytest.raises(
+        ArgumentError, match="inputs: expected inputs of at least one sample, got outputs without a num"
+    ):
+        verify(nn.Linear(2, 2), action, torch.ones(0, 2))
     with pytest.raises(ShapeError, match=r"^x: expected something else, got \(1, 2\)$"):
         traced(Refuses(2, 2), torch.ones(1, 2))
