@@ -90,6 +90,7 @@ def test_each_fault_of_a_file_is_one_line(tmp_path):
         tmp_path, r"some shear strains are called gamma \(engineering\) and some not", [*HEAD[:3], "e23", *HEAD[4:]]
     )
     _refused(tmp_path, r"no stress 12; columns are named", [*HEAD[:-1], "other"])
+    _refused(tmp_path, r"two columns are called e11", ["e11", "e11", *HEAD[2:]])
     _refused(tmp_path, r"stress 13 stands there twice", [*HEAD[:-1], "s31"])
     _refused(tmp_path, r"strain of row 2 is NaN or infinite \(1 numbers are\)", rows=[good, ("nan", *good[1:])])
     _refused(
