@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from haar.discover import Fields, GridFields, Monomials
+from haar.discover import Discovery, Fields, GridFields, Monomials, discover
 from haar.discover.evaluated import FlatModel
 from haar.discover.field_lie import FieldJudge, field_sample
 from haar.discover.field_problem import bracket, independent, pushed
 from haar.discover.flows import judge
 from haar.discover.lie import Sought
+from haar.errors import ArgumentError
 
 F64 = torch.float64
 
@@ -292,3 +294,10 @@ def test_a_spread_of_a_grid_is_that_of_its_channels():
     torch.testing.assert_close(problem.scale, expected[:, None, None].expand(2, 8, 8))
     push = (u.cos() * problem.fields[0](u)) / problem.output_scale
     np.testing.assert_allclose(sample.moved[..., 0], push.flatten(1), rtol=1e-9, atol=1e-12)
+
+
+def test_fields_without_their_dictionary_are_refused():
+    found = discover(turn, drawn(80, 2), kinds="lie", outputs="same", dictionary=Monomials(1))
+    flat = FlatModel(turn, (2,), F64)
+    with pytest.raises(ArgumentError, match="sample: expected a dictionary's problem beside its sample, got none"):
+        Discovery(flat, found.sample, replace(found.settings, dictionary=None))

@@ -353,6 +353,9 @@ def test_names_of_arguments_that_would_become_code_are_refused(put_together, ran
         ("builtins.dict", {"__enum__": True, "fqn": "antigravity:x", "name": "y"}),
         ("builtins.dict", [{"__enum__": True, "fqn": "antigravity:x", "name": "y"}]),
         ("builtins.dict", ["a", "a"]),
+        ("builtins.dict", ["a"]),
+        ("builtins.dict", ["a", "b", "c"]),
+        (None, None),
     ],
 )
 def test_containers_that_would_be_imported_are_refused(put_together, ran, kind, context):
@@ -363,6 +366,13 @@ def test_containers_that_would_be_imported_are_refused(put_together, ran, kind, 
         call["out_spec"] = json.dumps([1, spec])
 
     refused(put_together(change), ran, "out_spec")
+
+
+def test_what_stands_beside_the_grammar_is_refused(put_together, ran):
+    def more(described):
+        described["graph_module"]["graph"]["code"] = "import os"
+
+    refused(put_together(more), ran, "expected no other key than .*, got 'code'")
 
 
 def test_objects_of_classes_are_refused(put_together, ran):

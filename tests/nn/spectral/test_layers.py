@@ -334,3 +334,9 @@ def test_sizes_that_no_layer_has():
     for sizes in ([], [3]):
         with pytest.raises(ArgumentError, match="sizes: expected two or more positive numbers of features, got"):
             Perceptron(sizes)
+
+
+def test_as_many_sets_of_columns_as_the_network_was_made_for():
+    net = SignMessagePassing(3, inputs=2)
+    with pytest.raises(ShapeError, match=r"columns: expected 2 tensors \(\*batch, n, 3\), got 1"):
+        net(torch.ones(5, 3))

@@ -8,6 +8,7 @@ import torch
 
 from haar.errors import ArgumentError, DataError, HaarError, ShapeError
 from haar.systems.constitutive.components import check_cycles, read_components, write_components
+from haar.systems.constitutive.detection import checked_samples
 from haar.systems.constitutive.elastic import project_stiffness
 from haar.systems.constitutive.generators import (
     cubic_stiffness,
@@ -192,3 +193,22 @@ def test_refusals_of_volumes():
             torch.stack([SOFT, HARD, 3 * SOFT, SOFT, HARD]),
             most=2,
         )
+
+
+def test_samples_are_one_a_row():
+    pair = torch.ones(3, 6), torch.ones(3, 6)
+    assert checked_samples(*pair, 6)[0].dtype == torch.float64
+    for place, name, bad in (
+        (0, "strain", torch.ones(3, 5)),
+        (1, "stress", torch.ones(2, 6)),
+        (1, "stress", torch.ones(6)),
+    ):
+        given = list(pair)
+        given[place] = bad
+        with pytest.raises(DataError, match=rf"{name}: expected samples \(3, 6\), one a row, got \("):
+            checked_samples(*given, 6)
+
+
+def test_too_few_steps_of_homogenisation_are_told():
+    with pytest.raises(HaarError, match=r"homogenisation: residual .* after 2 steps; the phases differ too much"):
+        homogenise(fibres(8, 0.3), torch.stack([SOFT, 100 * HARD]), most=2)
