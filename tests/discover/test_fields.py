@@ -178,7 +178,7 @@ def test_flows_of_fields_are_exact_motions(model, kind):
 )
 def test_flows_take_a_step_for_every_two_turns_of_the_fastest(speed, t, steps):
     _, _, court = judged(scalar)
-    assert court._steps(lambda x: speed * turn(x), 0.999 * t) == steps
+    assert court.steps(lambda x: speed * turn(x), 0.999 * t) == steps
 
 
 def test_brackets_are_those_of_matrices_and_leave_what_they_leave():

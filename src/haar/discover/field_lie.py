@@ -236,7 +236,7 @@ class FieldJudge:
             size = float(((self.sample.x - self.sample.x.mean(0)) / self.problem.scale * self.problem.mask).norm())
             for reach in _REACH:
                 t = reach * size / max(rate, 1e-300)
-                steps = self._steps(velocity, t)
+                steps = self.steps(velocity, t)
                 squares.append(self._squared(velocity, t, steps))
         return judge(squares, self.sample.units, tolerance=self.sought.tolerance, significance=self.sought.significance)
 
@@ -252,7 +252,7 @@ class FieldJudge:
 
         return velocity
 
-    def _steps(self, velocity: VectorField, t: float) -> int:
+    def steps(self, velocity: VectorField, t: float) -> int:
         """Enough steps for the fastest that the field does to small differences."""
         x = self.sample.x[:2]
         v = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
