@@ -125,8 +125,8 @@ def test_a_process_that_is_silent_is_given_up(in_processes, tmp_path, wait):
     with pytest.raises(Exception, match=r"SIGKILL|terminated"):
         in_processes(2, stopped, wait)
     found = json.loads((tmp_path / f"{1 - silent(wait)}.json").read_text())
-    gone = f"rank {silent(wait)} of 2 has not been heard of for 1 s: its process, its machine or the network is gone; go on"
-    assert found == gone
+    gone = "has not been heard of for 1 s: its process, its machine or the network is gone; go on"
+    assert found == f"rank {silent(wait)} of 2 {gone}"
 
 
 def test_what_was_not_heard_while_nothing_ran_here_does_not_count(monkeypatch):
